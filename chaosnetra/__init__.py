@@ -1,0 +1,55 @@
+"""Chaos experiments on service startups, for the Chaos Toolkit.
+
+Importing this package loads nothing heavy: the Chaos Toolkit imports it at every `chaos`
+command, because it holds a command-line plug-in.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chaoslib.types import Discovery
+
+__all__ = ["__version__", "discover"]
+
+DISTRIBUTION = "chaostoolkit-netra"
+
+# Every module that exports activities, for `chaos discover`; a test compares it with the tree.
+ACTION_MODULES = ("chaosnetra.toxiproxy.actions",)
+PROBE_MODULES = (
+    "chaosnetra.startup.probes",
+    "chaosnetra.toxiproxy.probes",
+    "chaosnetra.tolerances",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(DISTRIBUTION)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def discover(discover_system: bool = True) -> "Discovery":
+    """List the activities of this extension, as `chaos discover chaostoolkit-netra` asks.
+
+    Args:
+        discover_system: ignored; there is no system to query beyond the activities.
+
+    Returns:
+        Chaos Toolkit's discovery mapping, its `activities` filled in.
+    """
+    from chaoslib.discovery.discover import (
+        discover_actions,
+        discover_probes,
+        initialize_discovery_result,
+    )
+
+    from chaosnetra import __version__
+
+    discovery = initialize_discovery_result(DISTRIBUTION, __version__, "chaosnetra")
+    for module in ACTION_MODULES:
+        discovery["activities"].extend(discover_actions(module))
+    for module in PROBE_MODULES:
+        discovery["activities"].extend(discover_probes(module))
+    return discovery

@@ -1,0 +1,118 @@
+"""Where a database is, and with what credentials."""
+
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from chaosnetra.errors import InvalidInput
+
+DEFAULT_PORT = 5432
+_SCHEMES = ("postgresql", "postgres")
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """A PostgreSQL address; its representation never shows the password."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @classmethod
+    def parse(cls, url: str, setting: str | None = None) -> "DatabaseAddress":
+        """Read `postgresql://user:password@host:port/database?option=value`.
+
+        A driver suffix (`postgresql+asyncpg://`) is accepted and dropped.
+
+        Raises:
+            InvalidInput: not such a URL. The message never repeats the URL, which may hold a
+                password.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise InvalidInput(f"the database URL cannot be read: {error}", setting) from None
+        if parts.scheme.split("+")[0] not in _SCHEMES:
+            raise InvalidInput(
+                "the database URL must begin with postgresql://, "
+                f"got {(parts.scheme or 'no scheme')!r}",
+                setting,
+            )
+        if not parts.hostname:
+            raise InvalidInput(
+                "the database URL must name a host "
+                "(a Unix socket cannot be put behind a TCP proxy)",
+                setting,
+            )
+        user = unquote(parts.username or "") or "postgres"
+        return cls(
+            host=parts.hostname,
+            port=port or DEFAULT_PORT,
+            user=user,
+            password=unquote(parts.password or ""),
+            database=unquote(parts.path.lstrip("/")) or user,
+            options=tuple(parse_qsl(parts.query, keep_blank_values=True)),
+        )
+
+    @property
+    def url(self) -> str:
+        """The address as a URL, password included: for connecting, never for showing."""
+        secret = f":{quote(self.password, safe='')}" if self.password else ""
+        return f"postgresql://{quote(self.user, safe='')}{secret}@{self._tail}"
+
+    @property
+    def shown(self) -> str:
+        """The address without its password, for people."""
+        return f"postgresql://{quote(self.user, safe='')}@{self._tail}"
+
+    @property
+    def network_address(self) -> str:
+        """`host:port`, an IPv6 host in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def at(self, host: str, port: int) -> "DatabaseAddress":
+        """The same database reached through another host and port."""
+        return replace(self, host=host, port=port)
+
+    def named(self, database: str) -> "DatabaseAddress":
+        """Another database of the same server."""
+        return replace(self, database=database)
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """What a target's environment template may refer to.
+
+        `url` is the whole URL; `user_quoted` and `password_quoted` are safe inside a URL that
+        a template builds itself.
+        """
+        return {
+            "url": self.url,
+            "host": self.host,
+            "port": str(self.port),
+            "user": self.user,
+            "password": self.password,
+            "database": self.database,
+            "user_quoted": quote(self.user, safe=""),
+            "password_quoted": quote(self.password, safe=""),
+        }
+
+    @property
+    def _tail(self) -> str:
+        query = f"?{urlencode(self.options)}" if self.options else ""
+        return f"{self.network_address}/{quote(self.database, safe='')}{query}"
+
+
+def parse_network_address(name: str, text: str) -> tuple[str, int]:
+    """Split `host:port` (`[host]:port` for IPv6).
+
+    Raises:
+        InvalidInput: no such pair, or a port outside 0 to 65535.
+    """
+    host, separator, port = text.rpartition(":")
+    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise InvalidInput(f"{name} must be host:port, got {text!r}")
+    return host.removeprefix("[").removesuffix("]"), int(port)

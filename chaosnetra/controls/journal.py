@@ -1,0 +1,466 @@
+"""The journal control: events as they happen, a verdict at the end, and a true exit code.
+
+Declare it in the experiment:
+
+    "controls": [{"name": "journal", "provider": {"type": "python",
+                  "module": "chaosnetra.controls.journal"}}]
+
+Optional `arguments` of the provider: `recovery_timeout_seconds` (how long the steady state may
+take to come back after the rollbacks; 0, the default, means one check) and `events_path`.
+
+The core swallows what goes wrong in a control and still exits with 0. So every hook here is
+guarded: a failure of our own is logged, and the run is reported as failed.
+"""
+
+import functools
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from chaoslib.exceptions import InterruptExecution
+from chaoslib.run import RunEventHandler
+from chaoslib.types import Configuration, Experiment, Secrets
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import ChaosnetraError, InvalidInput
+from chaosnetra.evidence.jsonsafe import json_safe
+from chaosnetra.evidence.section import complete
+from chaosnetra.quantities import duration
+from chaosnetra.session import Session, current_session, end_session, existing_session
+
+logger = logging.getLogger("chaostoolkit")
+
+DEFAULT_JOURNAL = "journal.json"
+# The core's own code for "leave now, and play no rollbacks": nothing was injected yet.
+EXIT_WITHOUT_ROLLBACKS = 30
+RECOVERY_POLL_SECONDS = 0.2
+OPTIONS = ("recovery_timeout_seconds", "events_path")
+
+
+class RunRecord:
+    """What the control knows of the run in progress."""
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+        self.failures: list[str] = []
+        self.refused: str | None = None
+        self.recovery: dict[str, Any] | None = None
+        self.event_registry: Any = None
+        self.finished = False
+        self.in_rollbacks = False
+        self.tolerances: dict[int, str] = {}
+
+    def record(self, event: str, data: dict[str, Any]) -> None:
+        """Write an event; outside of a session there is nowhere to write to."""
+        if self.session is not None:
+            self.session.events.record(event, data)
+
+
+_run = RunRecord()
+Hook = Callable[..., None]
+
+
+def guarded(hook: Hook) -> Hook:
+    """Keep a failure of the control from being swallowed: it fails the run."""
+
+    @functools.wraps(hook)
+    def call(*arguments: Any, **named: Any) -> None:
+        try:
+            hook(*arguments, **named)
+        except InterruptExecution:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run must say so
+            _control_failed(hook.__name__, error)
+
+    return call
+
+
+def _control_failed(hook: str, error: Exception) -> None:
+    text = f"{hook}: {type(error).__name__}: {error}"
+    logger.error(f"the journal control failed, so this run proves nothing: {text}")
+    logger.debug("journal control", exc_info=True)
+    _run.failures.append(text)
+
+
+class _Finish(RunEventHandler):  # type: ignore[misc]  # chaoslib ships no types
+    """Sees the end of every run, also of one that the core's own exception ends."""
+
+    def finish(self, journal: dict[str, Any]) -> None:
+        if not _run.finished:
+            _finish_crashed(journal, sys.exc_info()[1])
+
+
+@guarded
+def configure_control(event_registry: Any = None, **options: Any) -> None:
+    """Get ready for a run; called once, before anything else."""
+    global _run
+    _run = RunRecord()
+    _run.event_registry = event_registry
+    event_registry.register(_Finish())
+
+
+@guarded
+def before_experiment_control(
+    context: Experiment,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+    **options: Any,
+) -> None:
+    """Check the settings, open the event file, and listen for SIGTERM."""
+    try:
+        _check_options(options)
+        session = current_session(configuration)
+        path = _events_path(options)
+        try:
+            session.events.open(path)
+        except OSError as error:
+            raise InvalidInput(
+                f"the events cannot be written to {path}: {error}", "--journal-path"
+            ) from None
+    except ChaosnetraError as error:
+        _run.refused = str(error)
+        logger.error(str(error))
+        raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
+    _run.session = session
+    _listen_for_sigterm(session)
+    session.events.record(
+        "run.started",
+        {
+            "experiment": context.get("title"),
+            "profile": session.settings.profile.name,
+            "time_scale": session.settings.time_scale,
+            "target": session.settings.target.shown,
+        },
+    )
+
+
+@guarded
+def before_hypothesis_control(context: Any, **options: Any) -> None:
+    _run.record("hypothesis.started", {"title": context.get("title")})
+
+
+@guarded
+def after_hypothesis_control(context: Any, state: Any = None, **options: Any) -> None:
+    _run.record("hypothesis.ended", {"met": (state or {}).get("steady_state_met")})
+
+
+@guarded
+def before_method_control(context: Any, **options: Any) -> None:
+    _run.record("method.started", {})
+
+
+@guarded
+def after_method_control(context: Any, state: Any = None, **options: Any) -> None:
+    _run.record("method.ended", {"activities": len(state or ())})
+
+
+@guarded
+def before_rollback_control(context: Any, **options: Any) -> None:
+    _run.in_rollbacks = True
+    _run.record("rollbacks.started", {})
+
+
+@guarded
+def after_rollback_control(context: Any, state: Any = None, **options: Any) -> None:
+    _run.in_rollbacks = False
+    _run.record("rollbacks.ended", {"activities": len(state or ())})
+
+
+@guarded
+def before_activity_control(context: Any, **options: Any) -> None:
+    _run.record("activity.started", {"type": context["type"], "name": context["name"]})
+
+
+@guarded
+def after_activity_control(
+    context: Any,
+    state: Any = None,
+    experiment: Experiment = None,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+    **options: Any,
+) -> None:
+    """Mend what the core could not write or judge, before it tries to."""
+    if state is not None:
+        _mend_output(context, state)
+        dry = (experiment or {}).get("dry")
+        if dry is None and "tolerance" in context and state["status"] == "succeeded":
+            _mend_tolerance(context, state, configuration, secrets)
+        _run.record(
+            "activity.ended",
+            {
+                "type": context["type"],
+                "name": context["name"],
+                "status": state["status"],
+                "duration_seconds": state.get("duration"),
+                "output": state["output"],
+                "exception": (state.get("exception") or [None])[-1],
+            },
+        )
+    _pass_interruption_on()
+
+
+@guarded
+def after_experiment_control(
+    context: Experiment,
+    state: Any = None,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+    **options: Any,
+) -> None:
+    """Check the recovery, undo what is left, judge, and correct the status."""
+    try:
+        _check_recovery(context, state, configuration, secrets, options)
+    except Exception as error:  # noqa: BLE001 - the undo and the verdict must still come
+        _control_failed("after_experiment_control", error)
+    _finish(context, state)
+
+
+def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
+    """Close the session and complete the journal; whatever fails here fails the run."""
+    session = _run.session or existing_session()
+    _run.finished = True
+    try:
+        if session is not None:
+            session.events.record("session.closing", {})
+        undo_failures = [str(failure) for failure in end_session()]
+        facts = _facts(experiment, session, undo_failures)
+        corrections = complete(journal, facts)
+        if session is not None:
+            redacted = session.redactor.data(journal)
+            journal.clear()
+            journal.update(redacted)
+        section = journal["chaosnetra"]
+        _run.record(
+            "run.ended",
+            {"verdict": section["verdict"], "reason": section["reason"], "corrected": corrections},
+        )
+    except Exception as error:
+        journal["status"] = "failed"
+        journal["chaosnetra"] = {
+            "verdict": "inconclusive",
+            "reason": f"the journal control failed: {type(error).__name__}: {error}",
+        }
+        raise
+    finally:
+        if session is not None:
+            session.events.close()
+    _say(section)
+
+
+def _say(section: Mapping[str, Any]) -> None:
+    for violation in section["violations"]:
+        if violation["stage"] != "before":
+            logger.warning(f"Violation: {_line(violation)}")
+    trials = ""
+    if section["trials"]:
+        trials = (
+            f" ({section['failures']} of {section['trials']} startups failed under the fault; "
+            f"failure rate below {section['failure_rate_upper_bound']:.0%} "
+            f"with {section['confidence']:.0%} confidence)"
+        )
+    say = logger.info if section["verdict"] == "held" else logger.error
+    say(f"Verdict: {section['verdict']}: {section['reason']}{trials}")
+
+
+def _line(violation: Mapping[str, Any]) -> str:
+    from chaosnetra.evidence.violations import Violation
+
+    return Violation(**violation).line
+
+
+def _facts(
+    experiment: Mapping[str, Any], session: Session | None, undo_failures: list[str]
+) -> dict[str, Any]:
+    dry = experiment.get("dry")
+    facts: dict[str, Any] = {
+        "recovery": _run.recovery,
+        "dry": getattr(dry, "value", dry),
+        "refused": _run.refused,
+        "control_failures": list(_run.failures),
+        "undo_failures": undo_failures,
+        "interrupted_by": session.interrupted_by if session else None,
+    }
+    if session is None:
+        return facts
+    settings = session.settings
+    facts |= {
+        "run": session.run_id,
+        "faults": [
+            {
+                "name": fault.name,
+                "parameters": dict(fault.parameters),
+                "effect": fault.effect.to_json() if fault.effect else None,
+                "undo": fault.report.result.value if fault.report else None,
+            }
+            for fault in session.injector.faults
+        ],
+        "stand": [part.to_json() for part in session.parts],
+        "profile": {
+            "name": settings.profile.name,
+            "date": settings.profile.date,
+            "source": settings.profile.source,
+            "budgets": vars(settings.profile.budgets),
+            "pool": vars(settings.profile.pool),
+        },
+        "environment": settings.environment,
+        "time_scale": settings.time_scale,
+        "target": settings.target.shown,
+        "seed": None,  # nothing in this run was random
+        "events_file": str(session.events.path) if session.events.path else None,
+    }
+    return facts
+
+
+def _check_recovery(
+    experiment: Experiment,
+    journal: Mapping[str, Any],
+    configuration: Configuration,
+    secrets: Secrets,
+    options: Mapping[str, Any],
+) -> None:
+    """Check the steady state once more, now that the faults are gone."""
+    session = _run.session
+    before = journal["steady_states"]["before"] or {}
+    acted = any(step.get("type") == "action" for step in experiment.get("method") or ())
+    if (
+        session is None
+        or not acted
+        or not before.get("steady_state_met")
+        or journal["status"] in ("interrupted", "aborted")
+        or session.interrupted_by is not None
+        or experiment.get("dry") is not None
+    ):
+        return
+    left = session.injector.undo_all(only_felt=True)
+    for failure in left:
+        logger.error(str(failure))
+    from chaoslib.hypothesis import run_steady_state_hypothesis
+
+    logger.info("Checking that the steady state has come back")
+    deadline = Deadline.after(_recovery_timeout_seconds(options))
+    while True:
+        _run.recovery = run_steady_state_hypothesis(
+            experiment, configuration, secrets, None, _run.event_registry
+        )
+        if (_run.recovery or {}).get("steady_state_met") or deadline.passed:
+            return
+        time.sleep(RECOVERY_POLL_SECONDS)
+
+
+def _mend_output(context: Mapping[str, Any], state: dict[str, Any]) -> None:
+    """The core would write a truncated journal for output that is not JSON."""
+    safe, problem = json_safe(state["output"])
+    if problem is not None:
+        text = f"output of {context['name']!r} is not JSON: {problem}"
+        state.update(output=safe, status="failed", exception=[text])
+        logger.error(f"  => failed: {text}")
+    elif _run.session is not None:
+        state["output"] = _run.session.redactor.data(safe)
+
+
+def _mend_tolerance(
+    context: Mapping[str, Any],
+    state: dict[str, Any],
+    configuration: Configuration,
+    secrets: Secrets,
+) -> None:
+    """A tolerance that raises ends the core without journal and rollbacks: fail the probe."""
+    from chaoslib import substitute
+    from chaoslib.hypothesis import within_tolerance
+
+    tolerance = context["tolerance"]
+    if isinstance(tolerance, dict) and tolerance.get("type") == "probe":
+        return  # the core catches what these raise
+    if isinstance(tolerance, str):
+        tolerance = substitute(tolerance, configuration, secrets)
+    try:
+        within_tolerance(tolerance, state["output"], configuration=configuration, secrets=secrets)
+    except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
+        text = f"tolerance of {context['name']!r} cannot judge its output: {error}"
+        state.update(status="failed", exception=[text])
+        logger.error(f"  => failed: {text}")
+
+
+def _listen_for_sigterm(session: Session) -> None:
+    """Note SIGTERM: on older lines of the core an activity that it hits swallows it."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    former = signal.getsignal(signal.SIGTERM)
+
+    def note(number: int, frame: Any) -> None:
+        session.interrupted_by = "SIGTERM"
+        if callable(former):
+            former(number, frame)
+
+    # The core puts its own former handler back at the end of the run.
+    signal.signal(signal.SIGTERM, note)
+
+
+def _pass_interruption_on() -> None:
+    """Raise again what an activity swallowed; rollbacks are left to finish."""
+    session = _run.session
+    if (
+        session is not None
+        and session.interrupted_by is not None
+        and not _run.in_rollbacks
+        and not _run.finished
+        and threading.current_thread() is threading.main_thread()
+    ):
+        raise InterruptExecution(f"{session.interrupted_by} signal received")
+
+
+def _finish_crashed(journal: dict[str, Any], error: BaseException | None) -> None:
+    """The core is about to end without a journal: undo, judge, and write one."""
+    crash = f"{type(error).__name__}: {error}" if error is not None else "no reason is known"
+    logger.error(f"the run crashed: {crash}")
+    if journal.get("status") in (None, "completed"):
+        journal["status"] = "aborted"
+    _run.failures.append(f"the run ended without its after_experiment_control ({crash})")
+    _finish(journal.get("experiment") or {}, journal)
+    path = _journal_path()
+    from chaostoolkit import encoder
+
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(journal, file, indent=2, ensure_ascii=False, default=encoder)
+    logger.error(f"journal written to {path}")
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    unknown = sorted(set(options) - set(OPTIONS))
+    if unknown:
+        raise InvalidInput(
+            f"the journal control has no argument {', '.join(unknown)}; it has {', '.join(OPTIONS)}"
+        )
+    _recovery_timeout_seconds(options)
+
+
+def _recovery_timeout_seconds(options: Mapping[str, Any]) -> float:
+    return duration("recovery_timeout_seconds", options.get("recovery_timeout_seconds", 0))
+
+
+def _journal_path() -> Path:
+    """Where `chaos run` will write its journal."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    while context is not None:
+        path = context.params.get("journal_path")
+        if path:
+            return Path(path)
+        context = context.parent
+    return Path(DEFAULT_JOURNAL)
+
+
+def _events_path(options: Mapping[str, Any]) -> Path:
+    given = options.get("events_path")
+    if given:
+        return Path(given)
+    journal = _journal_path()
+    return journal.with_name(f"{journal.stem}.events.jsonl")

@@ -1,0 +1,1 @@
+"""What a run leaves as evidence: events, violations, the verdict."""

@@ -1,0 +1,72 @@
+"""The `chaosnetra` section of a journal."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chaosnetra.evidence.verdict import judge
+
+VERSION = 1
+
+
+def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> list[str]:
+    """Put the section into a journal, and correct the status where the core reports success.
+
+    Args:
+        journal: Chaos Toolkit's journal; changed in place.
+        facts: what only the run knew; see `chaosnetra.evidence.verdict.judge`.
+
+    Returns:
+        What was corrected, as text.
+    """
+    journal["chaosnetra"] = dict(facts)
+    verdict, violations = judge(journal)
+    said = verdict.to_json()
+    section = {
+        "version": VERSION,
+        "verdict": said.pop("outcome"),
+        **said,
+        "violations": [violation.to_json() for violation in violations],
+        "measurements": list(_measurements(journal, facts)),
+        **facts,
+    }
+    journal["chaosnetra"] = section
+    corrections = [] if facts.get("dry") else _correct(journal, section["verdict"])
+    section["corrections"] = corrections
+    return corrections
+
+
+def _correct(journal: dict[str, Any], verdict: str) -> list[str]:
+    """Make status and deviation say what the verdict says; the exit code follows from them."""
+    corrections = []
+    if verdict == "violated" and not journal.get("deviated"):
+        journal["deviated"] = True
+        corrections.append("deviated: false to true")
+    if verdict != "held" and not journal.get("deviated") and journal.get("status") == "completed":
+        journal["status"] = "failed"
+        corrections.append("status: completed to failed")
+    if verdict == "inconclusive" and journal.get("status") == "completed":
+        # It deviated, but the experiment was not valid; without this it would look like a finding.
+        journal["status"] = "failed"
+        corrections.append("status: completed to failed")
+    return corrections
+
+
+def _measurements(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The figures of each probe and stage, without the single startups."""
+    states = journal.get("steady_states") or {}
+    checked = [("before", states.get("before"))]
+    checked += [("during", state) for state in states.get("during") or ()]
+    checked += [("after", states.get("after")), ("recovery", facts.get("recovery"))]
+    for stage, state in checked:
+        for run in (state or {}).get("probes") or ():
+            yield from _figures(stage, run)
+    for run in journal.get("run") or ():
+        if (run.get("activity") or {}).get("type") == "probe":
+            yield from _figures("method", run)
+
+
+def _figures(stage: str, run: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    output = run.get("output")
+    if isinstance(output, dict) and "held" in output:
+        figures = {key: value for key, value in output.items() if key != "startups"}
+        yield {"stage": stage, "probe": (run.get("activity") or {}).get("name"), **figures}

@@ -1,0 +1,219 @@
+"""The verdict on a run: held, violated or inconclusive; from the journal alone.
+
+It can be computed again from any journal of this package, because it rests on nothing but the
+journal's own fields and the facts that the journal control put under `chaosnetra`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from chaosnetra.evidence.statistics import failure_rate_upper_bound
+from chaosnetra.evidence.violations import Stage, Violation, find_violations
+
+
+class Outcome(StrEnum):
+    """Merged in the order violated, inconclusive, held would hide an invalid experiment, so an
+    experiment that was not valid is inconclusive whatever else was seen."""
+
+    HELD = "held"
+    VIOLATED = "violated"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Cause(StrEnum):
+    """Why the verdict is what it is."""
+
+    HELD = "steady state held"
+    VIOLATED = "steady state violated"
+    NOT_RECOVERED = "no recovery after the rollback"
+    BASELINE = "baseline not met"
+    NO_HYPOTHESIS = "no steady state was checked"
+    INJECTION = "injection failed"
+    NOT_MEASURED = "fault without a measured effect"
+    ROLLBACK = "rollback failed"
+    INTERRUPTED = "interrupted"
+    CRASHED = "run crashed"
+    REFUSED = "settings refused"
+    DRY = "dry run"
+    CONTROL = "journal control failed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict.
+
+    Attributes:
+        outcome: held, violated or inconclusive.
+        cause: the first reason.
+        reason: all reasons as one line.
+        trials: attempts under the fault that it rests on, None when no probe counts trials.
+        failures: of these, how many failed.
+        failure_rate_upper_bound: what the trials prove, with `confidence`; None without trials.
+        confidence: of the bound.
+    """
+
+    outcome: Outcome
+    cause: Cause
+    reason: str
+    trials: int | None = None
+    failures: int | None = None
+    failure_rate_upper_bound: float | None = None
+    confidence: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
+    """Judge a journal.
+
+    Args:
+        journal: Chaos Toolkit's journal; under `chaosnetra` the facts `recovery`, `faults`,
+            `interrupted_by`, `undo_failures`, `control_failures`, `crashed`, where there are any.
+
+    Returns:
+        The verdict, and the violations it rests on.
+    """
+    facts: Mapping[str, Any] = journal.get("chaosnetra") or {}
+    violations = find_violations(journal.get("steady_states") or {}, facts.get("recovery"))
+    reasons = list(_reasons(journal, facts, violations))
+    cause, _ = reasons[0]
+    outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
+    verdict = Verdict(outcome, cause, "; ".join(text for _, text in reasons))
+    return _with_bound(verdict, journal), violations
+
+
+_OUTCOMES = {
+    Cause.HELD: Outcome.HELD,
+    Cause.VIOLATED: Outcome.VIOLATED,
+    Cause.NOT_RECOVERED: Outcome.VIOLATED,
+}
+
+
+def _reasons(
+    journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
+) -> Iterator[tuple[Cause, str]]:
+    """Reasons, weightiest first: what makes the experiment invalid, then what was found."""
+    found = False
+    for cause, text in (
+        *_invalid(journal, facts, violations),
+        *_findings(journal, facts, violations),
+    ):
+        found = True
+        yield cause, text
+    if not found:
+        yield Cause.HELD, "the steady state held before and after the method, and recovered"
+
+
+def _invalid(
+    journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
+) -> Iterator[tuple[Cause, str]]:
+    states = journal.get("steady_states") or {}
+    for text in facts.get("control_failures") or ():
+        yield Cause.CONTROL, f"the journal control failed: {text}"
+    if facts.get("refused"):
+        yield Cause.REFUSED, str(facts["refused"])
+        return
+    if facts.get("crashed"):
+        yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
+    if facts.get("interrupted_by") or journal.get("status") == "interrupted":
+        yield Cause.INTERRUPTED, f"interrupted by {facts.get('interrupted_by') or 'a control'}"
+        return
+    if facts.get("dry"):
+        yield Cause.DRY, f"a dry run ({facts['dry']}) checks nothing"
+        return
+    before = states.get("before")
+    if before is not None and not before.get("steady_state_met"):
+        yield Cause.BASELINE, f"baseline not met: {_first(violations, Stage.BEFORE)}"
+        return
+    if not journal.get("experiment", {}).get("steady-state-hypothesis", {}).get("probes"):
+        yield Cause.NO_HYPOTHESIS, "the experiment has no steady-state-hypothesis with probes"
+    elif before is None:
+        yield Cause.NO_HYPOTHESIS, "the steady state was not checked before the method"
+    for run in _failed(journal.get("run")):
+        yield Cause.INJECTION, f"{_name(run)} in the method failed: {_why(run)}"
+    for fault in facts.get("faults") or ():
+        effect = fault.get("effect")
+        if effect is not None and not effect.get("in_effect"):
+            yield (
+                Cause.NOT_MEASURED,
+                f"no effect of {fault.get('name')} was measured: expected "
+                f"{effect.get('expected')}, observed {effect.get('observed')} "
+                f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip(),
+            )
+
+
+def _findings(
+    journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
+) -> Iterator[tuple[Cause, str]]:
+    states = journal.get("steady_states") or {}
+    for stage in (Stage.DURING, Stage.AFTER):
+        first = _first(violations, stage)
+        if first:
+            yield Cause.VIOLATED, first
+    after_missing = states.get("after") is None and states.get("before") is not None
+    started = bool((states.get("before") or {}).get("steady_state_met"))
+    interrupted = facts.get("interrupted_by") or journal.get("status") == "interrupted"
+    if after_missing and started and not interrupted and not facts.get("dry"):
+        yield Cause.NO_HYPOTHESIS, "the steady state was not checked after the method"
+    for run in _failed(journal.get("rollbacks")):
+        yield Cause.ROLLBACK, f"{_name(run)} in the rollbacks failed: {_why(run)}"
+    for text in facts.get("undo_failures") or ():
+        yield Cause.ROLLBACK, str(text)
+    recovery = facts.get("recovery")
+    if recovery is not None and not recovery.get("steady_state_met"):
+        yield (
+            Cause.NOT_RECOVERED,
+            f"no recovery after the rollback: {_first(violations, Stage.RECOVERY)}",
+        )
+
+
+def _with_bound(verdict: Verdict, journal: Mapping[str, Any]) -> Verdict:
+    """Add what the trials under the fault prove."""
+    trials, failures = _trials(journal)
+    if not trials:
+        return verdict
+    bound = failure_rate_upper_bound(failures, trials)
+    return Verdict(
+        verdict.outcome,
+        verdict.cause,
+        verdict.reason,
+        trials,
+        failures,
+        round(bound.rate, 4),
+        bound.confidence,
+    )
+
+
+def _trials(journal: Mapping[str, Any]) -> tuple[int, int]:
+    """Attempts and failures of the probes that count them, in the checks after the baseline."""
+    states = journal.get("steady_states") or {}
+    trials = failures = 0
+    for state in (*(states.get("during") or ()), states.get("after")):
+        for run in (state or {}).get("probes") or ():
+            output = run.get("output")
+            if isinstance(output, dict) and isinstance(output.get("attempts"), int):
+                trials += output["attempts"]
+                failures += output["attempts"] - output.get("ready", 0)
+    return trials, failures
+
+
+def _first(violations: list[Violation], stage: Stage) -> str:
+    """The stage's first violation as a line; empty when there is none."""
+    return next((found.line for found in violations if found.stage is stage), "")
+
+
+def _failed(runs: Any) -> Iterator[Mapping[str, Any]]:
+    return (run for run in runs or () if isinstance(run, dict) and run.get("status") == "failed")
+
+
+def _name(run: Mapping[str, Any]) -> str:
+    activity = run.get("activity") or {}
+    return f"{activity.get('type')} {activity.get('name')!r}"
+
+
+def _why(run: Mapping[str, Any]) -> str:
+    lines = run.get("exception") or ["no reason was recorded"]
+    return " ".join(str(lines[-1]).split()).removeprefix("chaoslib.exceptions.ActivityFailed: ")

@@ -1,0 +1,123 @@
+"""Statements of the steady state that did not hold, with their evidence, from a journal."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+LONGEST_OBSERVED = 300
+
+
+class Stage(StrEnum):
+    """When the steady state was checked."""
+
+    BEFORE = "before"
+    DURING = "during"
+    AFTER = "after"
+    RECOVERY = "recovery"
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One statement that did not hold.
+
+    Attributes:
+        stage: when: before, during or after the method, or after the rollbacks.
+        probe: name of the probe in the experiment.
+        expected: what the statement says.
+        observed: what was seen.
+        phase: startup phase that failed, if the probe tells.
+        budget: budget that ran out, if the probe tells.
+        budget_seconds: its length as it was enforced.
+        sqlstate: the database's error code, if the probe tells.
+        error: first error text.
+        at: when the probe ended, UTC.
+    """
+
+    stage: Stage
+    probe: str
+    expected: str
+    observed: str
+    phase: str | None
+    budget: str | None
+    budget_seconds: float | None
+    sqlstate: str | None
+    error: str | None
+    at: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def line(self) -> str:
+        """The violation for people."""
+        where = f" in phase {self.phase}" if self.phase else ""
+        budget = ""
+        if self.budget:
+            length = f" of {self.budget_seconds:g} s" if self.budget_seconds is not None else ""
+            budget = f", budget {self.budget}{length} expired"
+        state = f", SQLSTATE {self.sqlstate}" if self.sqlstate else ""
+        text = f": {self.error}" if self.error else ""
+        return (
+            f"{self.stage.value}: {self.probe}: expected {self.expected}; "
+            f"observed {self.observed}{where}{budget}{state}{text}"
+        )
+
+
+def find_violations(
+    steady_states: Mapping[str, Any], recovery: Mapping[str, Any] | None
+) -> list[Violation]:
+    """All violations in a journal, in the order they were seen.
+
+    Args:
+        steady_states: the journal's `steady_states`.
+        recovery: result of the hypothesis after the rollbacks, if it was checked.
+    """
+    checked: list[tuple[Stage, Any]] = [(Stage.BEFORE, steady_states.get("before"))]
+    checked += [(Stage.DURING, state) for state in steady_states.get("during") or ()]
+    checked += [(Stage.AFTER, steady_states.get("after")), (Stage.RECOVERY, recovery)]
+    return [
+        _violation(stage, run)
+        for stage, state in checked
+        for run in _runs(state)
+        if run.get("tolerance_met") is False
+    ]
+
+
+def _runs(state: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(state, dict):
+        yield from (run for run in state.get("probes") or () if isinstance(run, dict))
+
+
+def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
+    activity = run.get("activity") or {}
+    output = run.get("output")
+    told: Mapping[str, Any] = output if isinstance(output, dict) else {}
+    failure = _exception(run) if run.get("status") == "failed" else None
+    return Violation(
+        stage=stage,
+        probe=str(activity.get("name")),
+        expected=told.get("expected") or f"tolerance {_short(activity.get('tolerance'))}",
+        observed="the probe failed" if failure else told.get("observed") or _short(output),
+        phase=told.get("phase"),
+        budget=told.get("budget"),
+        budget_seconds=told.get("budget_seconds"),
+        sqlstate=told.get("sqlstate"),
+        error=failure or told.get("error"),
+        at=run.get("end"),
+    )
+
+
+def _exception(run: Mapping[str, Any]) -> str:
+    """The last line of the exception that the core recorded, without its class's module."""
+    lines = run.get("exception") or ["no reason was recorded"]
+    text = " ".join(str(lines[-1]).split())
+    return text.removeprefix("chaoslib.exceptions.ActivityFailed: ").removeprefix(
+        "chaoslib.exceptions.ActivityFailed: "
+    )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= LONGEST_OBSERVED else f"{text[: LONGEST_OBSERVED - 1]}…"

@@ -1,0 +1,156 @@
+"""The protocol of everything that can be injected, and of taking it back.
+
+A fault is used in this order, by `chaosnetra.safety.injector`:
+
+1. `prepare()` looks at the live system and returns the `Undo`, which is written to disk;
+2. `inject()` changes the system;
+3. `measure()` shows that the system feels it;
+4. `play(undo)` takes it back. It needs the undo's data and nothing else, so that another
+   process can do it after a crash.
+
+To add a fault: a class with these members in the area that it hurts, a player for its undo,
+and a row in `UNDO_PLAYERS`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib import import_module
+from typing import Any, Protocol
+
+from chaosnetra.errors import FaultError
+
+# Where the player of each kind of undo lives: imported only when one is played.
+UNDO_PLAYERS = {
+    "toxiproxy.remove_toxic": "chaosnetra.toxiproxy.undo:remove_toxic",
+    "toxiproxy.restore_toxic": "chaosnetra.toxiproxy.undo:restore_toxic",
+    "toxiproxy.delete_proxy": "chaosnetra.toxiproxy.undo:delete_proxy",
+    "toxiproxy.restore_proxy": "chaosnetra.toxiproxy.undo:restore_proxy",
+    "postgres.drop_schema": "chaosnetra.postgres.objects:drop_schema",
+    "postgres.drop_database": "chaosnetra.postgres.objects:drop_database",
+}
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How to take a fault back, as plain data.
+
+    Attributes:
+        kind: a key of `UNDO_PLAYERS`.
+        description: what playing it does, for people.
+        arguments: JSON data for the player; never a secret.
+    """
+
+    kind: str
+    description: str
+    arguments: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Undo":
+        return cls(data["kind"], data["description"], data["arguments"])
+
+
+class UndoResult(StrEnum):
+    """What playing an undo came to; anything else is an `UndoFailed`."""
+
+    DONE = "done"
+    ALREADY_DONE = "already done"
+    NOT_OURS = "not ours any more"
+
+
+@dataclass(frozen=True)
+class UndoReport:
+    """Result of one undo, and what there is to say about it."""
+
+    result: UndoResult
+    detail: str
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a measurement showed of a fault.
+
+    Attributes:
+        quantity: what was measured, with its unit, for example `added_latency_ms`.
+        expected: what the fault should do to it.
+        observed: what was seen.
+        in_effect: whether the system feels the fault.
+        added_round_trip_seconds: what each round trip to the database costs more, 0 for faults
+            that add no delay; timeouts around the target grow with it.
+        detail: how it was measured, or why it could not be.
+    """
+
+    quantity: str
+    expected: Any
+    observed: Any
+    in_effect: bool
+    added_round_trip_seconds: float = 0.0
+    detail: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Fault(Protocol):
+    """Something that can be injected."""
+
+    @property
+    def name(self) -> str:
+        """Names it within the run; injecting the same name twice is one fault."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Its validated parameters as JSON data."""
+
+    def prepare(self) -> Undo:
+        """Check against the live system and say how to take it back. Changes nothing."""
+
+    def inject(self) -> None:
+        """Put it in place. May be called again for the same fault."""
+
+    def measure(self) -> Effect | None:
+        """Show its effect; None for a change that the system does not feel, as a new proxy."""
+
+
+@dataclass
+class Injected:
+    """A fault that was put in place, with what the ledger and the measurement say of it.
+
+    `effect` stays None for a change that the system under experiment does not feel.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+    undo: Undo
+    entry: int
+    effect: Effect | None = None
+    report: UndoReport | None = None
+
+    @property
+    def active(self) -> bool:
+        return self.report is None
+
+
+def play(undo: Undo) -> UndoReport:
+    """Take a fault back, from its undo's data alone.
+
+    Returns:
+        What was done. Playing it again answers `ALREADY_DONE`; what no longer holds our value
+        is left alone and answers `NOT_OURS`.
+
+    Raises:
+        UndoFailed: something may be left.
+        FaultError: the kind is not known to this version.
+    """
+    try:
+        place = UNDO_PLAYERS[undo.kind]
+    except KeyError:
+        raise FaultError(
+            f"this version cannot undo {undo.kind!r} ({undo.description})"
+        ) from None
+    module, _, name = place.partition(":")
+    player: Callable[[Mapping[str, Any]], UndoReport] = getattr(import_module(module), name)
+    return player(undo.arguments)

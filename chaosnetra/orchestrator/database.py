@@ -1,0 +1,142 @@
+"""Phase 3, and the database part of phase 7."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import StartupError
+from chaosnetra.orchestrator.budget import BudgetKeeper
+from chaosnetra.orchestrator.workload import Workload
+from chaosnetra.profiles import PoolSettings
+
+PHASE = "database"
+
+_TABLE_EXISTS = text(
+    "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = :schema AND tablename = :table"
+)
+_COLUMNS = text(
+    "SELECT column_name, data_type FROM information_schema.columns"
+    " WHERE table_schema = :schema AND table_name = :table"
+)
+_INDEXES = text(
+    "SELECT indexname FROM pg_catalog.pg_indexes WHERE schemaname = :schema AND tablename = :table"
+)
+_CONSTRAINTS = text(
+    "SELECT constraint_type FROM information_schema.table_constraints"
+    " WHERE table_schema = :schema AND table_name = :table"
+)
+
+
+class Database:
+    """The orchestrator's database: one engine with the profile's pool.
+
+    Args:
+        address: where it is.
+        schema: PostgreSQL schema that holds the orchestrator's tables.
+        pool: pool settings at time scale 1.
+        budgets: enforces the profile's budgets.
+        time_scale: multiplies the pool's times.
+        workload: which tables to look at in which step.
+    """
+
+    def __init__(
+        self,
+        address: DatabaseAddress,
+        schema: str,
+        pool: PoolSettings,
+        budgets: BudgetKeeper,
+        time_scale: float,
+        workload: Workload,
+    ) -> None:
+        self._address = address
+        self._schema = schema
+        self._pool = pool
+        self._budgets = budgets
+        self._time_scale = time_scale
+        self._workload = workload
+        self._engine: AsyncEngine | None = None
+
+    async def start(self) -> None:
+        """Phase 3.
+
+        Building the engine is lazy, so `initialization` bounds no connection: the first one is
+        opened in the table check, which `table_setup` bounds. What comes after is bounded only
+        where the profile names a `schema_validation` budget.
+        """
+        async with self._budgets.within("initialization", PHASE):
+            self._engine = self._build()
+        async with self._budgets.within("table_setup", PHASE):
+            await self._check_tables("first_table_check", PHASE)
+        async with self._budgets.within("schema_validation", PHASE):
+            await self._check_tables("second_table_check", PHASE)
+            await self._validate_schema()
+
+    async def check_health(self, phase: str) -> None:
+        """Answer whether the database can be used now, within the `health_check` budget."""
+        async with self._budgets.within("health_check", phase):
+            await self._check_tables("finalize", phase)
+
+    async def stop(self) -> None:
+        if self._engine is not None:
+            await self._engine.dispose()
+
+    def _build(self) -> AsyncEngine:
+        return create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=self._connect,
+            pool_size=self._pool.size,
+            max_overflow=self._pool.max_overflow,
+            pool_timeout=self._pool.timeout_seconds * self._time_scale,
+            pool_recycle=self._pool.recycle_seconds * self._time_scale,
+            pool_pre_ping=self._pool.pre_ping,
+            pool_reset_on_return=self._pool.reset_on_return,
+        )
+
+    async def _connect(self) -> "asyncpg.Connection[Any]":
+        async with self._budgets.within("connection", PHASE):
+            # asyncpg's own limit of 60 s would hide which budget ran out.
+            return await asyncpg.connect(self._address.url, timeout=None)
+
+    @asynccontextmanager
+    async def _connection(self, phase: str) -> AsyncIterator[AsyncConnection]:
+        assert self._engine is not None  # noqa: S101 - start() comes first
+        connection = self._engine.connect()
+        async with self._budgets.within("pool", phase):
+            await connection.start()
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def _check_tables(self, step: str, phase: str) -> None:
+        async with self._connection(phase) as connection:
+            missing = [
+                table
+                for table in self._workload.tables_of(step)
+                if not await connection.scalar(_TABLE_EXISTS, self._of(table))
+            ]
+        if missing:
+            raise StartupError(f"tables are missing: {', '.join(missing)}", phase=phase)
+
+    async def _validate_schema(self) -> None:
+        wrong = []
+        async with self._connection(PHASE) as connection:
+            for table in self._workload.tables_of("schema_validation"):
+                rows = await connection.execute(_COLUMNS, self._of(table))
+                if {name: kind for name, kind in rows} != self._workload.tables[table]:
+                    wrong.append(f"{table}: columns")
+                if len((await connection.execute(_INDEXES, self._of(table))).all()) < 2:
+                    wrong.append(f"{table}: indexes")
+                kinds = (await connection.scalars(_CONSTRAINTS, self._of(table))).all()
+                if "PRIMARY KEY" not in kinds:
+                    wrong.append(f"{table}: primary key")
+        if wrong:
+            raise StartupError(f"the schema is not as expected: {', '.join(wrong)}", phase=PHASE)
+
+    def _of(self, table: str) -> dict[str, str]:
+        return {"schema": self._schema, "table": table}

@@ -1,0 +1,143 @@
+"""Runs startup phases in order; each is timed, and the first that fails ends the startup.
+
+Every step is one JSON line on standard output:
+
+    {"startup_phase": {"status": "completed", "phase": "database", "number": 3, "seconds": 0.21}}
+
+`status` is started, completed or failed; a failed one also has `error_class`, `error`, `cause`,
+`budget`, `budget_seconds` and `sqlstate`, None where they do not apply. Anyone's service may
+print such lines; the launcher reads them when they are there.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.errors import BudgetExpired, DeterministicStartupError
+
+EVENT_KEY = "startup_phase"
+PREFIX = "CRITICAL STARTUP FAILURE: "
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A startup phase: its name and what it runs."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+
+
+class StartupSequence:
+    """Runs phases and keeps the platform's `startup_*` state on `state`.
+
+    Args:
+        phases: in order.
+        state: gets `startup_complete`, `_in_progress`, `_failed`, `_error`, `_phase`,
+            `_phase_timings`, `_completed_phases`, `_failed_phases`.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        phases: Sequence[Phase],
+        state: Any,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._phases = phases
+        self._state = state
+        self._clock = clock
+        state.startup_complete = False
+        state.startup_in_progress = False
+        state.startup_failed = False
+        state.startup_error = None
+        state.startup_phase = None
+        state.startup_phase_timings = {}
+        state.startup_completed_phases = []
+        state.startup_failed_phases = []
+
+    async def run(self) -> None:
+        """Run all phases.
+
+        Raises:
+            DeterministicStartupError: a phase failed; the cause is chained to it, and no later
+                phase ran.
+        """
+        self._state.startup_in_progress = True
+        try:
+            for number, phase in enumerate(self._phases, start=1):
+                await self._run_phase(number, phase)
+        finally:
+            self._state.startup_in_progress = False
+        self._state.startup_complete = True
+
+    async def _run_phase(self, number: int, phase: Phase) -> None:
+        state = self._state
+        state.startup_phase = phase.name
+        emit(status="started", phase=phase.name, number=number)
+        started = self._clock()
+        try:
+            await phase.run()
+        except Exception as error:
+            seconds = self._clock() - started
+            failure = _failure(number, phase.name, error)
+            state.startup_failed = True
+            state.startup_error = str(failure)
+            state.startup_failed_phases.append(phase.name)
+            state.startup_phase_timings[phase.name] = seconds
+            emit(
+                status="failed",
+                phase=phase.name,
+                number=number,
+                seconds=round(seconds, 4),
+                error_class=type(error).__name__,
+                error=str(failure),
+                cause=_chain(error),
+                budget=failure.budget,
+                budget_seconds=error.budget_seconds if isinstance(error, BudgetExpired) else None,
+                sqlstate=failure.sqlstate,
+            )
+            raise failure from error
+        seconds = self._clock() - started
+        state.startup_phase_timings[phase.name] = seconds
+        state.startup_completed_phases.append(phase.name)
+        emit(status="completed", phase=phase.name, number=number, seconds=round(seconds, 4))
+
+
+def emit(**event: Any) -> None:
+    """Print a phase event."""
+    sys.stdout.write(json.dumps({EVENT_KEY: event}) + "\n")
+    sys.stdout.flush()
+
+
+def _failure(number: int, phase: str, error: Exception) -> DeterministicStartupError:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return DeterministicStartupError(
+        f"{PREFIX}phase {number} ({phase}): {text}",
+        phase=phase,
+        budget=error.budget if isinstance(error, BudgetExpired) else None,
+        sqlstate=sqlstate_of(error),
+    )
+
+
+def _chain(error: BaseException) -> list[str]:
+    """The error and what caused it, outermost first."""
+    chain = []
+    current: BaseException | None = error
+    while current is not None:
+        chain.append(f"{type(current).__name__}: {' '.join(str(current).split())}")
+        current = current.__cause__ or current.__context__
+    return chain
+
+
+def sqlstate_of(error: BaseException) -> str | None:
+    """The SQLSTATE of the nearest error in the chain that has one."""
+    current: BaseException | None = error
+    while current is not None:
+        sqlstate = getattr(current, "sqlstate", None)
+        if isinstance(sqlstate, str):
+            return sqlstate
+        current = current.__cause__ or current.__context__
+    return None

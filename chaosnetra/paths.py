@@ -1,0 +1,52 @@
+"""What can be measured of the path to a database: the view that faults have of it.
+
+Faults in one area (Toxiproxy) prove their effect by measuring another (PostgreSQL); this
+protocol is all that they know of it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class FirstAnswer(StrEnum):
+    """How the far end of a new connection answered its first bytes."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    RESET = "reset"
+    CLOSED = "closed"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True)
+class FirstAnswerTiming:
+    """The answer, and seconds from the first byte sent until it came (or the limit passed)."""
+
+    answer: FirstAnswer
+    seconds: float
+
+
+class DatabasePath(Protocol):
+    """Measures the path that the system under experiment uses, and the direct one beside it.
+
+    Each call has a limit of its own, given or inherent, and raises `DatabaseUnavailable` when
+    the path cannot carry it.
+    """
+
+    def added_round_trip_seconds(self, samples: int, timeout_seconds: float) -> float:
+        """Median round trip of a query, less the direct path's."""
+
+    def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
+        """Open new connections at once and time the server's first answer on each."""
+
+    def transfer_seconds(
+        self, size_bytes: int, direction: str, timeout_seconds: float
+    ) -> float:
+        """Time that a payload takes `downstream` or `upstream`, round trip included."""
+
+    def close_seconds(self, direction: str, timeout_seconds: float) -> float:
+        """Time from one side's close until the other side is told.
+
+        `downstream`: the server closes and the client learns it; `upstream`: the other way.
+        """

@@ -1,0 +1,90 @@
+"""Connecting with a limit, and errors that say what to change."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    import asyncpg
+
+APPLICATION_NAME = "chaosnetra"
+_SETTING = "CHAOSNETRA_DATABASE_URL"
+_ADVICE = {
+    "28P01": f"check user and password in {_SETTING}",
+    "28000": f"check the user in {_SETTING}, and the server's pg_hba.conf",
+    "3D000": f"check the database's name in {_SETTING}",
+    "53300": "the server has no free connection slots: end sessions or raise max_connections",
+    "57P03": "the server is starting up or shutting down: try again",
+}
+
+
+@asynccontextmanager
+async def connection(
+    address: DatabaseAddress, timeout_seconds: float, application_name: str = APPLICATION_NAME
+) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    """An open connection, closed at the end.
+
+    Raises:
+        DatabaseUnavailable: it could not be opened in time, or broke while it was used.
+    """
+    import asyncpg
+
+    opened: Any = None
+    try:
+        try:
+            opened = await asyncpg.connect(
+                address.url,
+                timeout=timeout_seconds,
+                command_timeout=timeout_seconds,
+                server_settings={"application_name": application_name},
+            )
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise unavailable(address, error) from error
+        try:
+            yield opened
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise unavailable(address, error) from error
+    finally:
+        if opened is not None:
+            # A polite close waits for the server; on a path with a fault it may not answer.
+            opened.terminate()
+
+
+def unavailable(address: DatabaseAddress, error: BaseException) -> DatabaseUnavailable:
+    """The error as one line with advice, the SQLSTATE kept."""
+    sqlstate = getattr(error, "sqlstate", None)
+    advice = _ADVICE.get(sqlstate or "", f"check {_SETTING}")
+    text = " ".join(str(error).split()) or type(error).__name__
+    return DatabaseUnavailable(
+        f"cannot use the database {address.shown}: {text}"
+        f"{f' (SQLSTATE {sqlstate})' if sqlstate else ''}; {advice}",
+        sqlstate,
+    )
+
+
+@dataclass(frozen=True)
+class DatabaseFacts:
+    """What a database says of itself."""
+
+    version: str
+    max_connections: int
+    tables: int
+
+
+async def describe(address: DatabaseAddress, timeout_seconds: float) -> DatabaseFacts:
+    """Connect and ask; raises `DatabaseUnavailable` when that does not work."""
+    async with connection(address, timeout_seconds) as opened:
+        row = await opened.fetchrow(
+            "SELECT current_setting('server_version') AS version,"
+            " current_setting('max_connections')::int AS max_connections,"
+            " (SELECT count(*) FROM pg_catalog.pg_class c"
+            "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            "  WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%'"
+            "  AND n.nspname <> 'information_schema')::int AS tables"
+        )
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        return DatabaseFacts(row["version"], row["max_connections"], row["tables"])

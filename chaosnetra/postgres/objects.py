@@ -1,0 +1,150 @@
+"""Databases and schemas that a run makes for itself, as faults: written down, made, dropped.
+
+Their names carry the run's id, so nothing that somebody else made can bear one.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import InjectionFailed
+from chaosnetra.faults import Undo, UndoReport, UndoResult
+from chaosnetra.postgres.connect import connection
+from chaosnetra.postgres.credentials import remember, with_password
+
+LIMIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class SchemaMade:
+    """A PostgreSQL schema with tables in it.
+
+    Attributes:
+        address: the database it goes into.
+        schema: its name, a plain identifier that carries the run's id.
+        statements: SQL that makes it and what is in it.
+    """
+
+    address: DatabaseAddress
+    schema: str
+    statements: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        return f"schema {self.schema}"
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return {"kind": "schema", "database": self.address.shown, "schema": self.schema}
+
+    def prepare(self) -> Undo:
+        remember(self.address)
+        return Undo(
+            "postgres.drop_schema",
+            f"drop schema {self.schema}",
+            {"database": self.address.shown, "schema": self.schema},
+        )
+
+    def inject(self) -> None:
+        asyncio.run(_execute(self.address, self.statements, transaction=True))
+
+    def measure(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class DatabaseCopied:
+    """A database of the run's own: a copy of another, or an empty one.
+
+    PostgreSQL copies a database only while nobody else is connected to it.
+
+    Attributes:
+        address: the database to copy, or any of the server for an empty one.
+        database: name of the new one.
+        template: name of the one to copy; None for an empty one.
+    """
+
+    address: DatabaseAddress
+    database: str
+    template: str | None
+
+    @property
+    def name(self) -> str:
+        return f"database {self.database}"
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return {
+            "kind": "database",
+            "server": self.address.shown,
+            "database": self.database,
+            "template": self.template,
+        }
+
+    def prepare(self) -> Undo:
+        remember(self.address)
+        return Undo(
+            "postgres.drop_database",
+            f"drop database {self.database}",
+            {"database": self.address.shown, "name": self.database},
+        )
+
+    def inject(self) -> None:
+        template = f" TEMPLATE {_quoted(self.template)}" if self.template else ""
+        statement = f"CREATE DATABASE {_quoted(self.database)}{template}"
+        # Connected elsewhere: our own session would count as another user of the template.
+        asyncio.run(_execute(self.address.named("postgres"), [statement], transaction=False))
+
+    def measure(self) -> None:
+        return None
+
+
+def drop_schema(arguments: Mapping[str, Any]) -> UndoReport:
+    """Drop a schema that we made. Args: `database` (shown address) and `schema`."""
+    return asyncio.run(_drop_schema(with_password(arguments["database"]), arguments["schema"]))
+
+
+def drop_database(arguments: Mapping[str, Any]) -> UndoReport:
+    """Drop a database that we made, sessions in it included.
+
+    Args: `database` (shown address of another one on the server) and `name`.
+    """
+    address = with_password(arguments["database"]).named("postgres")
+    return asyncio.run(_drop_database(address, arguments["name"]))
+
+
+async def _drop_schema(address: DatabaseAddress, schema: str) -> UndoReport:
+    async with connection(address, LIMIT_SECONDS) as opened:
+        if not await opened.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = $1", schema):
+            return UndoReport(UndoResult.ALREADY_DONE, f"no schema {schema}")
+        await opened.execute(f"DROP SCHEMA {_quoted(schema)} CASCADE")
+    return UndoReport(UndoResult.DONE, f"dropped schema {schema}")
+
+
+async def _drop_database(address: DatabaseAddress, name: str) -> UndoReport:
+    async with connection(address, LIMIT_SECONDS) as opened:
+        if not await opened.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):
+            return UndoReport(UndoResult.ALREADY_DONE, f"no database {name}")
+        await opened.execute(f"DROP DATABASE {_quoted(name)} WITH (FORCE)")
+    return UndoReport(UndoResult.DONE, f"dropped database {name}")
+
+
+async def _execute(
+    address: DatabaseAddress, statements: Sequence[str], *, transaction: bool
+) -> None:
+    async with connection(address, LIMIT_SECONDS) as opened:
+        if not transaction:
+            for statement in statements:
+                await opened.execute(statement)
+            return
+        async with opened.transaction():
+            for statement in statements:
+                await opened.execute(statement)
+
+
+def _quoted(identifier: str) -> str:
+    if "\0" in identifier:
+        raise InjectionFailed("an SQL identifier cannot hold a NUL")
+    return '"' + identifier.replace('"', '""') + '"'

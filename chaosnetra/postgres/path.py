@@ -1,0 +1,142 @@
+"""Measures the path to PostgreSQL, through a proxy and beside it."""
+
+import asyncio
+import secrets
+import statistics
+import struct
+import time
+from dataclasses import dataclass
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import DatabaseUnavailable
+from chaosnetra.paths import FirstAnswer, FirstAnswerTiming
+from chaosnetra.postgres.connect import connection
+
+# PostgreSQL answers an SSLRequest with one byte before it asks who we are: one round trip that
+# needs no password. Source: PostgreSQL documentation, "Message Formats", SSLRequest.
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+CLOSE_POLL_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class PostgresPath:
+    """A `chaosnetra.paths.DatabasePath` to one database.
+
+    Attributes:
+        direct: the database itself.
+        proxied: the same database as the system under experiment reaches it.
+    """
+
+    direct: DatabaseAddress
+    proxied: DatabaseAddress
+
+    def added_round_trip_seconds(self, samples: int, timeout_seconds: float) -> float:
+        return asyncio.run(self._added(samples, timeout_seconds))
+
+    def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
+        return asyncio.run(self._first_answers(connections, timeout_seconds))
+
+    def transfer_seconds(self, size_bytes: int, direction: str, timeout_seconds: float) -> float:
+        return asyncio.run(self._transfer(size_bytes, direction, timeout_seconds))
+
+    def close_seconds(self, direction: str, timeout_seconds: float) -> float:
+        closing = self._close_downstream if direction == "downstream" else self._close_upstream
+        return asyncio.run(closing(timeout_seconds))
+
+    async def _added(self, samples: int, timeout_seconds: float) -> float:
+        direct = await _round_trip(self.direct, samples, timeout_seconds)
+        proxied = await _round_trip(self.proxied, samples, timeout_seconds)
+        return proxied - direct
+
+    async def _first_answers(
+        self, connections: int, timeout_seconds: float
+    ) -> list[FirstAnswerTiming]:
+        return list(
+            await asyncio.gather(
+                *(
+                    _first_answer(self.proxied.host, self.proxied.port, timeout_seconds)
+                    for _ in range(connections)
+                )
+            )
+        )
+
+    async def _transfer(self, size_bytes: int, direction: str, timeout_seconds: float) -> float:
+        async with connection(self.proxied, timeout_seconds) as opened:
+            started = time.perf_counter()
+            if direction == "downstream":
+                await opened.fetchval("SELECT repeat('x', $1::int)", size_bytes)
+            else:
+                await opened.fetchval("SELECT length($1::text)", "x" * size_bytes)
+            return time.perf_counter() - started
+
+    async def _close_downstream(self, timeout_seconds: float) -> float:
+        reader, writer = await _open(self.proxied.host, self.proxied.port, timeout_seconds)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                writer.write(SSL_REQUEST)
+                await reader.readexactly(1)
+                # Not a valid start-up packet: the server hangs up on it.
+                started = time.perf_counter()
+                writer.write(struct.pack("!ii", 8, 0))
+                while await reader.read(1024):
+                    pass
+                return time.perf_counter() - started
+        except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+            raise DatabaseUnavailable(f"no clean close was seen: {error!r}") from error
+        finally:
+            writer.transport.abort()
+
+    async def _close_upstream(self, timeout_seconds: float) -> float:
+        name = f"chaosnetra-close-{secrets.token_hex(6)}"
+        async with connection(self.direct, timeout_seconds) as watcher:
+            async with connection(self.proxied, timeout_seconds, application_name=name):
+                pass
+            started = time.perf_counter()
+            async with asyncio.timeout(timeout_seconds):
+                while await watcher.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name
+                ):
+                    await asyncio.sleep(CLOSE_POLL_SECONDS)
+            return time.perf_counter() - started
+
+
+async def _round_trip(address: DatabaseAddress, samples: int, timeout_seconds: float) -> float:
+    """Median seconds of `SELECT 1` on an open connection."""
+    async with connection(address, timeout_seconds) as opened:
+        await opened.fetchval("SELECT 1")  # prepared once: every later one is one round trip
+        times = []
+        for _ in range(samples):
+            started = time.perf_counter()
+            await opened.fetchval("SELECT 1")
+            times.append(time.perf_counter() - started)
+        return statistics.median(times)
+
+
+async def _open(
+    host: str, port: int, timeout_seconds: float
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await asyncio.open_connection(host, port)
+    except (TimeoutError, OSError) as error:
+        raise DatabaseUnavailable(f"cannot connect to {host}:{port}: {error}") from error
+
+
+async def _first_answer(host: str, port: int, timeout_seconds: float) -> FirstAnswerTiming:
+    started = time.perf_counter()
+    writer: asyncio.StreamWriter | None = None
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(SSL_REQUEST)
+            answer = FirstAnswer.ANSWERED if await reader.read(1) else FirstAnswer.CLOSED
+    except TimeoutError:
+        answer = FirstAnswer.SILENT
+    except ConnectionRefusedError:
+        answer = FirstAnswer.REFUSED
+    except OSError:
+        answer = FirstAnswer.RESET
+    finally:
+        if writer is not None:
+            writer.transport.abort()
+    return FirstAnswerTiming(answer, time.perf_counter() - started)

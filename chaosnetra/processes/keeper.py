@@ -1,0 +1,206 @@
+"""Stands between us and a process we start, and ends all of its descendants with it.
+
+A program of its own, run as `python -I -S keeper.py STATUS_FD OPTIONS -- COMMAND…`, so that it
+starts in a few milliseconds and needs nothing installed. One keeper holds one command:
+
+- the command runs in a session of its own; its standard output and error are the keeper's;
+- when the command ends, when `stop` or an end of file arrives on standard input, every process
+  that descends from it is ended, those that forked twice or changed their session too. The
+  end of file comes by itself when our process dies, however it dies;
+- what happened goes to STATUS_FD as JSON lines: `started` (pid), `exited` (code or signal,
+  and whether it had been asked to stop), `gone` (how many other processes were left to end).
+
+On Linux the keeper is the subreaper of its descendants, so none can leave it. Elsewhere only
+the command's process group can be ended; `started` says so with `"complete": false`.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+
+POLL_SECONDS = 0.02
+
+
+def report(status, **record):
+    record["at"] = time.monotonic()
+    # Whoever reads it may be gone already; ending the descendants matters more.
+    with contextlib.suppress(OSError):
+        os.write(status, json.dumps(record).encode() + b"\n")
+
+
+def linux_call(*arguments):
+    """Call prctl; False where there is no such call."""
+    if not sys.platform.startswith("linux"):
+        return False
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True).prctl(*arguments) == 0
+
+
+def descendants(root):
+    """All processes below `root`, from /proc; nearest first."""
+    children = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open("/proc/" + name + "/stat", "rb") as file:
+                # The command's name stands in parentheses and may hold anything.
+                state, parent = file.read().rpartition(b")")[2].split()[:2]
+        except OSError:
+            continue
+        if state != b"Z":
+            children.setdefault(int(parent), []).append(int(name))
+    found, queue = [], [root]
+    while queue:
+        below = children.get(queue.pop(0), [])
+        found += below
+        queue += below
+    return found
+
+
+def send(pid, number):
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def send_group(pid, number):
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+class Keeper:
+    def __init__(self, status, stop_signal, grace_seconds):
+        self.status = status
+        self.stop_signal = stop_signal
+        self.grace_seconds = grace_seconds
+        self.child = 0
+        self.ended = False
+        self.asked = False
+
+    def start(self, command, user):
+        complete = linux_call(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+        failed_read, failed_write = os.pipe()
+        self.child = os.fork()
+        if self.child == 0:
+            try:
+                os.close(failed_read)
+                os.close(self.status)
+                os.setsid()
+                nothing = os.open(os.devnull, os.O_RDONLY)
+                os.dup2(nothing, 0)
+                os.close(nothing)
+                if user:
+                    uid, gid = (int(part) for part in user.split(":"))
+                    os.setgroups([])
+                    os.setgid(gid)
+                    os.setuid(uid)
+                # After setuid, which clears it: if the keeper itself is killed, so is this.
+                linux_call(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+                    signal.signal(number, signal.SIG_DFL)
+                os.set_inheritable(failed_write, False)
+                os.execvpe(command[0], command, os.environ)
+            except OSError as error:
+                os.write(failed_write, str(error).encode())
+                os._exit(127)
+        os.close(failed_write)
+        failure = os.read(failed_read, 4096).decode(errors="replace")
+        os.close(failed_read)
+        report(self.status, event="started", pid=self.child, complete=complete, error=failure)
+        return complete
+
+    def reap(self):
+        """Collect what has ended, orphans included; note the end of the command."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.child:
+                self.ended = True
+                code = os.waitstatus_to_exitcode(status)
+                report(
+                    self.status,
+                    event="exited",
+                    code=code if code >= 0 else None,
+                    signal=-code if code < 0 else None,
+                    asked=self.asked,
+                )
+
+    def wait(self, wakeup):
+        """Until the command ends or somebody asks for a stop."""
+        watched = [0, wakeup]
+        while not self.ended and not self.asked:
+            ready = select.select(watched, [], [], 5)[0]
+            if wakeup in ready:
+                os.read(wakeup, 4096)
+            self.reap()
+            if 0 in ready and not self.ended:
+                os.read(0, 4096)
+                self.asked = True
+
+    def stop(self, wakeup):
+        """Ask the command to end; give it the time that it was promised."""
+        send_group(self.child, self.stop_signal)
+        until = time.monotonic() + self.grace_seconds
+        while not self.ended and time.monotonic() < until:
+            select.select([wakeup], [], [], POLL_SECONDS)
+            self.reap()
+
+    def end_all(self, complete):
+        """End whatever is left. Returns how many processes there were besides the command."""
+        if not complete:
+            send_group(self.child, signal.SIGKILL)
+            while not self.ended:
+                time.sleep(POLL_SECONDS)
+                self.reap()
+            return 0
+        left = set()
+        while True:
+            found = descendants(os.getpid())
+            if not found:
+                break
+            left.update(pid for pid in found if pid != self.child)
+            for pid in found:
+                send(pid, signal.SIGKILL)
+            time.sleep(POLL_SECONDS / 4)
+            self.reap()
+        self.reap()
+        return len(left)
+
+
+def main(arguments):
+    split = arguments.index("--")
+    options, command = arguments[:split], arguments[split + 1 :]
+    status, stop_signal, grace_seconds = int(options[0]), int(options[1]), float(options[2])
+    user, remove = options[3], options[4:]
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    wakeup, wakeup_write = os.pipe()
+    for end in (wakeup, wakeup_write):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    keeper = Keeper(status, stop_signal, grace_seconds)
+    complete = keeper.start(command, user)
+    keeper.wait(wakeup)
+    if not keeper.ended:
+        keeper.stop(wakeup)
+    left = keeper.end_all(complete)
+    if remove:
+        import shutil
+
+        for folder in remove:
+            shutil.rmtree(folder, ignore_errors=True)
+    report(status, event="gone", left=left)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,139 @@
+"""Starts a command under a keeper, for code that is not asynchronous."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import PartUnavailable
+
+KEEPER = Path(__file__).with_name("keeper.py")
+
+
+@dataclass(frozen=True)
+class User:
+    """A system user to run as."""
+
+    uid: int
+    gid: int
+
+
+def keeper_command(
+    command: Sequence[str],
+    *,
+    status_fd: int,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    grace_seconds: float,
+    user: User | None = None,
+    remove: Sequence[Path] = (),
+) -> list[str]:
+    """The command line that runs `command` under a keeper.
+
+    Args:
+        command: program and arguments.
+        status_fd: inherited file descriptor that the keeper reports to.
+        stop_signal: what the command is sent when it is to end.
+        grace_seconds: how long it may take before it is killed.
+        user: whom to run it as; needs root.
+        remove: folders to remove when everything has ended.
+    """
+    return [
+        sys.executable,
+        "-I",
+        "-S",
+        str(KEEPER),
+        str(status_fd),
+        str(int(stop_signal)),
+        f"{grace_seconds:g}",
+        f"{user.uid}:{user.gid}" if user else "",
+        *(str(folder) for folder in remove),
+        "--",
+        *command,
+    ]
+
+
+class KeptProcess:
+    """A command that ends, with all its descendants, when this process does."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        output: IO[bytes] | int,
+        environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        grace_seconds: float = 5.0,
+        user: User | None = None,
+        remove: Sequence[Path] = (),
+    ) -> None:
+        self._grace_seconds = grace_seconds
+        self._name = Path(command[0]).name
+        self._status, status_write = os.pipe()
+        try:
+            self._keeper = subprocess.Popen(
+                keeper_command(
+                    command,
+                    status_fd=status_write,
+                    stop_signal=stop_signal,
+                    grace_seconds=grace_seconds,
+                    user=user,
+                    remove=remove,
+                ),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environment) if environment is not None else None,
+                cwd=directory,
+                pass_fds=(status_write,),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._status)
+            raise
+        finally:
+            os.close(status_write)
+        started = self._next_record(Deadline.after(10))
+        if started is None or started["error"]:
+            reason = started["error"] if started else "its keeper did not answer"
+            self.stop()
+            raise PartUnavailable(f"{self._name} could not be started: {reason}")
+        self.pid: int = started["pid"]
+
+    @property
+    def exited(self) -> bool:
+        """Whether the command has ended by itself."""
+        return bool(select.select([self._status], [], [], 0)[0])
+
+    def stop(self) -> None:
+        """End the command and everything below it; returns when nothing is left."""
+        if self._keeper.stdin is not None:
+            self._keeper.stdin.close()
+        try:
+            # The keeper kills after the grace; 10 s on top is for a machine under load.
+            self._keeper.wait(timeout=self._grace_seconds + 10)
+        except subprocess.TimeoutExpired:
+            self._keeper.kill()
+            self._keeper.wait()
+        finally:
+            if self._status >= 0:
+                os.close(self._status)
+                self._status = -1
+
+    def _next_record(self, deadline: Deadline) -> dict[str, Any] | None:
+        raw = b""
+        while not raw.endswith(b"\n"):
+            ready, _, _ = select.select([self._status], [], [], deadline.remaining_seconds)
+            chunk = os.read(self._status, 1) if ready else b""
+            if not chunk:
+                return None
+            raw += chunk
+        record: dict[str, Any] = json.loads(raw)
+        return record

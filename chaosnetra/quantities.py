@@ -1,0 +1,82 @@
+"""Numbers at the edge: from whatever an experiment file or an environment variable holds.
+
+Chaos Toolkit checks the names of an activity's arguments, not their types, and values from
+environment variables arrive as text; so every activity passes its numbers through here.
+"""
+
+import math
+from typing import Any
+
+from chaosnetra.errors import InvalidInput
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    setting: str | None = None,
+) -> float:
+    """A finite number within bounds.
+
+    Args:
+        name: what the number is called, with its unit, for the message.
+        value: a number, or text that holds one.
+        minimum: smallest allowed value, inclusive.
+        maximum: largest allowed value, inclusive.
+        above: exclusive lower bound.
+        setting: what a user would change, for the message.
+
+    Returns:
+        The value as a float.
+
+    Raises:
+        InvalidInput: not a number, not finite, or out of bounds.
+    """
+    result = _parsed(name, value, setting)
+    if not math.isfinite(result):
+        raise InvalidInput(f"{name} must be a finite number, got {value!r}", setting)
+    if minimum is not None and result < minimum:
+        raise InvalidInput(f"{name} must be at least {minimum:g}, got {value!r}", setting)
+    if maximum is not None and result > maximum:
+        raise InvalidInput(f"{name} must be at most {maximum:g}, got {value!r}", setting)
+    if above is not None and result <= above:
+        raise InvalidInput(f"{name} must be more than {above:g}, got {value!r}", setting)
+    return result
+
+
+def whole_number(
+    name: str,
+    value: Any,
+    *,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    setting: str | None = None,
+) -> int:
+    """Like `number`, and whole: `5`, `5.0` and `"5"` are, `5.5` is not."""
+    result = number(name, value, minimum=minimum, maximum=maximum, setting=setting)
+    if not result.is_integer():
+        raise InvalidInput(f"{name} must be a whole number, got {value!r}", setting)
+    return int(result)
+
+
+def fraction(name: str, value: Any, *, setting: str | None = None) -> float:
+    """A number from 0 to 1, both included."""
+    return number(name, value, minimum=0.0, maximum=1.0, setting=setting)
+
+
+def duration(name: str, value: Any, *, setting: str | None = None) -> float:
+    """A length of time that is finite and not negative; `name` ends with its unit."""
+    return number(name, value, minimum=0.0, setting=setting)
+
+
+def _parsed(name: str, value: Any, setting: str | None) -> float:
+    # bool is an int to Python; `true` for a count or a duration is a mistake.
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise InvalidInput(f"{name} must be a number, got {value!r}", setting)
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"{name} must be a number, got {value!r}", setting) from None

@@ -1,0 +1,43 @@
+"""Keeps secrets out of everything that is written or shown.
+
+Redaction goes by value: whatever a secret is called and wherever it turns up (a target's
+traceback, a URL, an error text of the server), the text itself is replaced.
+"""
+
+from typing import Any
+from urllib.parse import quote
+
+MASK = "***"
+# Replacing a very short value would riddle unrelated text, and tell where it stands.
+SHORTEST_SECRET = 4
+
+
+class Redactor:
+    """Replaces known secret values in text and in JSON-like data."""
+
+    def __init__(self) -> None:
+        self._values: list[str] = []
+
+    def add(self, secret: str) -> None:
+        """Learn a secret value; its URL-quoted form counts too. Short values are ignored."""
+        for value in {secret, quote(secret, safe="")}:
+            if len(value) >= SHORTEST_SECRET and value not in self._values:
+                self._values.append(value)
+        # Longest first, so that a secret that contains another is replaced whole.
+        self._values.sort(key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """`text` with every known secret replaced."""
+        for value in self._values:
+            text = text.replace(value, MASK)
+        return text
+
+    def data(self, data: Any) -> Any:
+        """A copy of JSON-like data with every string in it, keys included, redacted."""
+        if isinstance(data, str):
+            return self.text(data)
+        if isinstance(data, dict):
+            return {self.data(key): self.data(value) for key, value in data.items()}
+        if isinstance(data, (list, tuple)):
+            return [self.data(item) for item in data]
+        return data

@@ -1,0 +1,161 @@
+"""Injects faults in the only order that is safe: undo on disk, inject, measure; and undoes them."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from chaosnetra.errors import ChaosnetraError, FaultError, InjectionFailed, UndoFailed
+from chaosnetra.faults import Effect, Fault, Injected, UndoReport, play
+from chaosnetra.safety.ledger import Ledger
+
+logger = logging.getLogger("chaostoolkit")
+
+Record = Callable[[str, dict[str, Any]], None]
+
+
+class Injector:
+    """Keeps what a run has injected.
+
+    Args:
+        ledger: where undos go before their faults.
+        record: takes (event name, JSON data) of everything that happens.
+    """
+
+    def __init__(self, ledger: Ledger, record: Record) -> None:
+        self._ledger = ledger
+        self._record = record
+        self._faults: list[Injected] = []
+        # Activities may run in background threads; one change at a time.
+        self._lock = threading.RLock()
+
+    @property
+    def faults(self) -> list[Injected]:
+        """Everything this run injected, in order, undone or not."""
+        return list(self._faults)
+
+    @property
+    def active(self) -> list[Injected]:
+        return [fault for fault in self._faults if fault.active]
+
+    @property
+    def added_round_trip_seconds(self) -> float:
+        """What each round trip to the database costs more, by the faults now in place."""
+        return sum(
+            fault.effect.added_round_trip_seconds for fault in self.active if fault.effect
+        )
+
+    def inject(self, fault: Fault) -> Injected:
+        """Put a fault in place and measure it.
+
+        A fault of the same name and parameters that is in place already is measured again.
+
+        Raises:
+            InjectionFailed: it is not in place; what had been done was taken back.
+        """
+        with self._lock:
+            held = self._find(fault.name)
+            if held is not None and held.parameters != fault.parameters:
+                raise InjectionFailed(
+                    f"{fault.name} is in place with other parameters "
+                    f"({dict(held.parameters)}); update it or remove it first"
+                )
+            if held is None:
+                held = self._place(fault)
+            held.effect = self._measured(fault)
+            self._record(
+                "fault.injected",
+                {
+                    "name": held.name,
+                    "parameters": dict(held.parameters),
+                    "effect": held.effect.to_json() if held.effect else None,
+                },
+            )
+            if held.effect is not None and not held.effect.in_effect:
+                logger.warning(
+                    f"{held.name}: no effect was measured "
+                    f"(expected {held.effect.expected}, observed {held.effect.observed} "
+                    f"{held.effect.quantity}) {held.effect.detail}"
+                )
+            return held
+
+    def undo(self, name: str) -> UndoReport | None:
+        """Take back the fault of that name; None when this run holds none such.
+
+        Raises:
+            UndoFailed: something may be left.
+        """
+        with self._lock:
+            held = self._find(name)
+            return None if held is None else self._undo(held)
+
+    def undo_all(self, *, only_felt: bool = False) -> list[UndoFailed]:
+        """Take back everything, last injected first; what fails does not stop the rest.
+
+        Args:
+            only_felt: leave what the system under experiment does not feel, such as the run's
+                proxy, in place.
+        """
+        failures = []
+        with self._lock:
+            for held in reversed(self.active):
+                if only_felt and held.effect is None:
+                    continue
+                try:
+                    self._undo(held)
+                except UndoFailed as error:
+                    failures.append(error)
+        return failures
+
+    def _place(self, fault: Fault) -> Injected:
+        undo = fault.prepare()
+        entry = self._ledger.add(undo)
+        held = Injected(fault.name, dict(fault.parameters), undo, entry)
+        self._record("fault.undo_written", {"name": held.name, "undo": undo.to_json()})
+        self._faults.append(held)
+        try:
+            fault.inject()
+        except BaseException as error:
+            # It may have been applied all the same: a lost answer is not a refusal.
+            self._take_back(held)
+            if isinstance(error, ChaosnetraError) and not isinstance(error, FaultError):
+                raise InjectionFailed(f"{fault.name} was not injected: {error}") from error
+            raise
+        return held
+
+    def _take_back(self, held: Injected) -> None:
+        try:
+            self._undo(held)
+        except UndoFailed as error:
+            logger.error(str(error))
+        else:
+            self._faults.remove(held)
+
+    def _measured(self, fault: Fault) -> Effect | None:
+        try:
+            return fault.measure()
+        except ChaosnetraError as error:
+            return Effect(
+                "effect", "measured", "not measured", in_effect=False, detail=str(error)
+            )
+
+    def _undo(self, held: Injected) -> UndoReport:
+        try:
+            report = play(held.undo)
+        except ChaosnetraError as error:
+            self._record("fault.undo_failed", {"name": held.name, "error": str(error)})
+            if isinstance(error, UndoFailed):
+                raise
+            raise UndoFailed(f"{held.undo.description} failed: {error}") from error
+        held.report = report
+        self._ledger.done(held.entry, report.result)
+        self._record(
+            "fault.undone",
+            {"name": held.name, "result": report.result.value, "detail": report.detail},
+        )
+        return report
+
+    def _find(self, name: str) -> Injected | None:
+        return next((fault for fault in self.active if fault.name == name), None)
+
+

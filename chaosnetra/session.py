@@ -1,0 +1,345 @@
+"""One run: its settings, its parts, what it injected. Activities and controls meet here.
+
+Parts are brought when the first activity needs them, and taken away when the run ends: by the
+journal control, or when the process exits.
+"""
+
+import asyncio
+import atexit
+import logging
+import os
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chaosnetra.addresses import DatabaseAddress, parse_network_address
+from chaosnetra.errors import ChaosnetraError, UndoFailed
+from chaosnetra.evidence.events import EventLog
+from chaosnetra.redaction import Redactor
+from chaosnetra.safety.injector import Injector
+from chaosnetra.safety.ledger import Ledger
+from chaosnetra.settings import Settings
+
+if TYPE_CHECKING:
+    from chaosnetra.postgres.path import PostgresPath
+    from chaosnetra.toxiproxy.client import ToxiproxyClient
+
+logger = logging.getLogger("chaostoolkit")
+
+# What an experiment calls the proxy to the run's database.
+DATABASE_PROXY = "database"
+CHECK_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the stand as the journal names it."""
+
+    kind: str
+    source: str
+    address: str
+    version: str
+
+    def to_json(self) -> dict[str, str]:
+        return {
+            "kind": self.kind,
+            "source": self.source,
+            "address": self.address,
+            "version": self.version,
+        }
+
+
+class Session:
+    """The state of one run in this process.
+
+    Args:
+        settings: validated settings.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.run_id = f"{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+        self.redactor = Redactor()
+        self.events = EventLog(self.run_id, self.redactor)
+        self.ledger = Ledger(self.run_id)
+        self.injector = Injector(self.ledger, self.events.record)
+        self.parts: list[Part] = []
+        self.interrupted_by: str | None = None
+        self.tables_at_start: int | None = None
+        self._stops: list[Callable[[], None]] = []
+        self._lock = threading.RLock()
+        self._database: DatabaseAddress | None = None
+        self._toxiproxy: ToxiproxyClient | None = None
+        self._proxied: DatabaseAddress | None = None
+        self._schema: str | None = None
+        self._template: str | None = None
+        self._numbers = 0
+        self._closed = False
+        if settings.database is not None:
+            self.redactor.add(settings.database.password)
+
+    @property
+    def identifier(self) -> str:
+        """The run's id as part of a name in PostgreSQL or Toxiproxy."""
+        return f"chaosnetra_{self.run_id.replace('-', '_')}"
+
+    def next_number(self) -> int:
+        """1, 2, 3…: tells things of one kind apart."""
+        with self._lock:
+            self._numbers += 1
+            return self._numbers
+
+    @property
+    def database(self) -> DatabaseAddress:
+        """The database, directly: configured, a kept stand's, or the run's own.
+
+        Raises:
+            PartUnavailable: there is none that can be used; says what to change.
+        """
+        with self._lock:
+            if self._database is None:
+                self._database = self._bring_database()
+            return self._database
+
+    @property
+    def toxiproxy(self) -> "ToxiproxyClient":
+        """The Toxiproxy server: configured, a kept stand's, or the run's own."""
+        with self._lock:
+            if self._toxiproxy is None:
+                self._toxiproxy = self._bring_toxiproxy()
+            return self._toxiproxy
+
+    @property
+    def proxied_database(self) -> DatabaseAddress:
+        """The database as the system under experiment reaches it: through the run's proxy."""
+        with self._lock:
+            if self._proxied is None:
+                self._proxied = self._bring_proxy()
+            return self._proxied
+
+    @property
+    def path(self) -> "PostgresPath":
+        """Measures the proxied path beside the direct one."""
+        from chaosnetra.postgres.path import PostgresPath
+
+        return PostgresPath(direct=self.database, proxied=self.proxied_database)
+
+    @property
+    def schema(self) -> str | None:
+        """Schema with the reference orchestrator's tables, made on first use; else None."""
+        with self._lock:
+            if self._schema is None and self.settings.target.is_reference:
+                from chaosnetra.orchestrator.workload import schema_statements
+                from chaosnetra.postgres.objects import SchemaMade
+
+                name = self.identifier
+                self.injector.inject(SchemaMade(self.database, name, schema_statements(name)))
+                self._schema = name
+            return self._schema
+
+    def proxy_name(self, proxy: str) -> str:
+        """The name on the server of a proxy that an experiment names."""
+        if proxy != DATABASE_PROXY:
+            return proxy
+        _ = self.proxied_database
+        return self.identifier
+
+    def path_of(self, proxy: str) -> "PostgresPath | None":
+        """The path that a proxy is on; None when it does not lead to the run's database."""
+        return self.path if self.proxy_name(proxy) == self.identifier else None
+
+    @contextmanager
+    def trial_databases(self, count: int) -> Iterator[list[DatabaseAddress]]:
+        """The proxied addresses for `count` startups, by the setting `database_state`."""
+        if self.settings.database_state == "shared":
+            yield [self.proxied_database] * count
+            return
+        from chaosnetra.postgres.objects import DatabaseCopied
+
+        _ = self.schema
+        with self._lock:
+            if self._template is None:
+                self._template = f"{self.identifier}_base"
+                self.injector.inject(
+                    DatabaseCopied(self.database, self._template, self.database.database)
+                )
+        copies = []
+        try:
+            for _number in range(count):
+                name = f"{self.identifier}_{self.next_number()}"
+                copies.append(
+                    self.injector.inject(
+                        DatabaseCopied(self.database, name, self._template)
+                    )
+                )
+            yield [
+                self.proxied_database.named(copy.parameters["database"]) for copy in copies
+            ]
+        finally:
+            for copy in copies:
+                self.injector.undo(copy.name)
+
+    def close(self) -> list[UndoFailed]:
+        """Undo everything, then stop the run's own parts. Signals wait until it is done.
+
+        Returns:
+            What could not be undone; its ledger stays on disk.
+        """
+        with self._lock, _signals_held():
+            if self._closed:
+                return []
+            self._closed = True
+            failures = self.injector.undo_all()
+            for failure in failures:
+                logger.error(f"{failure}; what is left is written in {self.ledger.path}")
+            for stop in reversed(self._stops):
+                stop()
+            self.ledger.close()
+        return failures
+
+    def _bring_database(self) -> DatabaseAddress:
+        from chaosnetra.postgres.connect import describe
+
+        configured = self.settings.database
+        if configured is not None:
+            source, address = "configured", configured
+        else:
+            source, address = self._stand_database()
+        self.redactor.add(address.password)
+        facts = asyncio.run(describe(address, CHECK_SECONDS))
+        self.tables_at_start = facts.tables
+        self._add_part(Part("PostgreSQL", source, address.shown, facts.version))
+        return address
+
+    def _stand_database(self) -> tuple[str, DatabaseAddress]:
+        from chaosnetra.stand.kept import find_kept_stand
+
+        kept = find_kept_stand()
+        if kept is None:
+            from chaosnetra.stand.postgres import start_postgres
+
+            server = start_postgres()
+            self._stops.append(server.stop)
+            self.redactor.add(server.admin.password)
+            return "started for this run", server.database
+        from chaosnetra.postgres.objects import DatabaseCopied
+
+        address = DatabaseAddress.parse(kept.database_url)
+        self.redactor.add(address.password)
+        # Runs share the kept server; each has a database of its own that is new and empty.
+        self.injector.inject(DatabaseCopied(address, self.identifier, template=None))
+        return "kept stand", address.named(self.identifier)
+
+    def _bring_toxiproxy(self) -> "ToxiproxyClient":
+        from chaosnetra.stand.kept import find_kept_stand
+        from chaosnetra.toxiproxy.client import ToxiproxyClient
+
+        kept = None if self.settings.toxiproxy_url else find_kept_stand()
+        if self.settings.toxiproxy_url:
+            source, url = "configured", self.settings.toxiproxy_url
+        elif kept is not None:
+            source, url = "kept stand", kept.toxiproxy_url
+        else:
+            from chaosnetra.stand.toxiproxy import start_toxiproxy
+
+            server = start_toxiproxy()
+            self._stops.append(server.stop)
+            self._add_part(
+                Part("Toxiproxy", "started for this run", server.url, server.version)
+            )
+            return ToxiproxyClient(server.url)
+        client = ToxiproxyClient(url)
+        client.proxies()  # answers only when the server is well
+        version = kept.toxiproxy_version if kept is not None else client.version()
+        self._add_part(Part("Toxiproxy", source, url, version))
+        return client
+
+    def _bring_proxy(self) -> DatabaseAddress:
+        from chaosnetra.toxiproxy.faults import ProxyCreated, existing_proxy
+
+        host = self.settings.toxiproxy_listen_host
+        self.injector.inject(
+            ProxyCreated(
+                self.toxiproxy,
+                self.identifier,
+                listen=f"[{host}]:0" if ":" in host else f"{host}:0",
+                upstream=self.database.network_address,
+            )
+        )
+        listen = existing_proxy(self.toxiproxy, self.identifier).listen
+        return self.database.at(*parse_network_address("listen", listen))
+
+    def _add_part(self, part: Part) -> None:
+        self.parts.append(part)
+        self.events.record("stand.part", part.to_json())
+        logger.info(f"{part.kind} {part.version}: {part.address} ({part.source})")
+
+
+_current: Session | None = None
+_current_lock = threading.Lock()
+
+
+def current_session(configuration: Mapping[str, Any] | None = None) -> Session:
+    """The session of this process's run; made from `configuration` when there is none yet.
+
+    Raises:
+        InvalidInput: a setting cannot be used.
+    """
+    global _current
+    with _current_lock:
+        if _current is None:
+            _current = Session(Settings.from_configuration(configuration))
+        return _current
+
+
+def existing_session() -> Session | None:
+    """The session, if a run has one."""
+    return _current
+
+
+def end_session() -> list[UndoFailed]:
+    """Close the session and forget it; the next run in this process gets its own."""
+    global _current
+    with _current_lock:
+        session, _current = _current, None
+    return session.close() if session is not None else []
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keep the signals that would end us until the work inside is done."""
+    held = [
+        getattr(signal, name)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+        if hasattr(signal, name)
+    ]
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = {number: signal.getsignal(number) for number in held}
+    arrived: list[int] = []
+    for number in held:
+        signal.signal(number, lambda got, frame: arrived.append(got))
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            if handler is not None:
+                signal.signal(number, handler)
+    for number in dict.fromkeys(arrived):
+        os.kill(os.getpid(), number)
+
+
+def _at_exit() -> None:
+    try:
+        end_session()
+    except ChaosnetraError as error:
+        logger.error(str(error))
+
+
+atexit.register(_at_exit)

@@ -1,0 +1,321 @@
+"""The settings of a run: declared once, read from the experiment's configuration.
+
+A value comes from the experiment's `configuration` block; where the experiment does not
+declare the key, from its environment variable; else from the default.
+"""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import InvalidInput
+from chaosnetra.profiles import Profile, load_profile
+from chaosnetra.quantities import duration, number
+
+PREFIX = "CHAOSNETRA_"
+REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
+LOCAL_TIME_SCALE = 0.1
+_IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its key in `configuration`, its default, and what it means."""
+
+    key: str
+    default: Any
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that gives it."""
+        return PREFIX + self.key.upper()
+
+
+SETTINGS = {
+    setting.key: setting
+    for setting in (
+        Setting("profile", "issue-1278", "name of a profile, or the path of one's own JSON file"),
+        Setting("environment", "local", "where the experiment acts; only local so far"),
+        Setting(
+            "time_scale",
+            "auto",
+            "multiplies budgets and fault durations; auto is 0.1 with the reference orchestrator "
+            "and 1 with a target of one's own",
+        ),
+        Setting(
+            "database_url", "", "PostgreSQL to run against; empty: the stand brings its own"
+        ),
+        Setting(
+            "toxiproxy_url",
+            "",
+            "control URL of a Toxiproxy server; empty: the stand brings its own",
+        ),
+        Setting(
+            "toxiproxy_listen_host",
+            "127.0.0.1",
+            "address that the proxies listen on, as the Toxiproxy server's machine knows it",
+        ),
+        Setting(
+            "target",
+            "",
+            "orchestrator to start: module:app (run under uvicorn) or a command line; "
+            "empty: the reference orchestrator",
+        ),
+        Setting("target_directory", "", "working directory of the target; empty: the current one"),
+        Setting(
+            "target_python", "", "Python interpreter for a module:app target; empty: this one"
+        ),
+        Setting(
+            "target_environment",
+            {"DATABASE_URL": "{url}"},
+            "JSON object: environment variables for the target, with {url}, {host}, {port}, "
+            "{user}, {password}, {database}, {user_quoted}, {password_quoted}",
+        ),
+        Setting(
+            "readiness",
+            "",
+            "how a target shows that it is ready: an http:// URL, tcp://host:port, log:REGEX "
+            "or exit ({port} is the port it was given); empty: tcp for module:app, exit for a "
+            "command",
+        ),
+        Setting("readiness_timeout_seconds", 5, "limit of one readiness check, not scaled"),
+        Setting(
+            "startup_timeout_seconds",
+            "",
+            "limit of one startup at time scale 1; empty: the profile's (Cloud Run: 240)",
+        ),
+        Setting(
+            "database_state",
+            "shared",
+            "shared: all startups use the database as it is; fresh: each gets its own copy of it",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to start. Either `import_path` or `command` is set."""
+
+    import_path: str | None
+    command: tuple[str, ...]
+    directory: Path | None = None
+    python: str | None = None
+
+    @property
+    def is_reference(self) -> bool:
+        return self.import_path == REFERENCE_TARGET
+
+    @property
+    def shown(self) -> str:
+        return self.import_path or shlex.join(self.command)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The validated settings of one run; durations are in seconds at time scale 1."""
+
+    profile: Profile
+    environment: str
+    time_scale: float
+    database: DatabaseAddress | None
+    toxiproxy_url: str | None
+    toxiproxy_listen_host: str
+    target: Target
+    target_environment: Mapping[str, str] = field(repr=False)
+    readiness: str
+    readiness_timeout_seconds: float
+    startup_timeout_seconds: float
+    database_state: str
+
+    @classmethod
+    def from_configuration(
+        cls,
+        configuration: Mapping[str, Any] | None,
+        environ: Mapping[str, str] | None = None,
+    ) -> "Settings":
+        """Read and check all settings.
+
+        Args:
+            configuration: the experiment's configuration as Chaos Toolkit loaded it.
+            environ: environment variables; this process's by default.
+
+        Raises:
+            InvalidInput: a value cannot be used; names the setting's environment variable.
+        """
+        read = _Reader(configuration or {}, os.environ if environ is None else environ)
+        target = _target(read)
+        profile = load_profile(read.text("profile"), read.hint("profile"))
+        environment = read.choice("environment", ("local",))
+        scale = read.text("time_scale")
+        if scale in ("", "auto"):
+            time_scale = LOCAL_TIME_SCALE if target.is_reference else 1.0
+        else:
+            time_scale = number(
+                "time_scale", scale, above=0, maximum=10, setting=read.hint("time_scale")
+            )
+        url = read.text("database_url")
+        timeout = read.text("startup_timeout_seconds")
+        return cls(
+            profile=profile,
+            environment=environment,
+            time_scale=time_scale,
+            database=DatabaseAddress.parse(url, read.hint("database_url")) if url else None,
+            toxiproxy_url=_toxiproxy_url(read),
+            toxiproxy_listen_host=read.text("toxiproxy_listen_host"),
+            target=target,
+            target_environment=_target_environment(read),
+            readiness=_readiness(read, target),
+            readiness_timeout_seconds=number(
+                "readiness_timeout_seconds",
+                read.raw("readiness_timeout_seconds"),
+                above=0,
+                setting=read.hint("readiness_timeout_seconds"),
+            ),
+            startup_timeout_seconds=(
+                duration("startup_timeout_seconds", timeout, setting=read.hint("startup_timeout_seconds"))
+                if timeout
+                else profile.startup_deadline_seconds
+            ),
+            database_state=read.choice("database_state", ("shared", "fresh")),
+        )
+
+    def scaled(self, seconds: float) -> float:
+        """A duration at time scale 1, as it is in this run."""
+        return seconds * self.time_scale
+
+
+def setting_hint(key: str) -> str:
+    """How to change a setting or an experiment's own parameter, for error messages."""
+    return f"{key} in the experiment's configuration or {PREFIX}{key.upper()}"
+
+
+class _Reader:
+    """Looks a setting up in the configuration, the environment and the defaults."""
+
+    def __init__(self, configuration: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self._configuration = configuration
+        self._environ = environ
+
+    def hint(self, key: str) -> str:
+        return setting_hint(key)
+
+    def raw(self, key: str) -> Any:
+        setting = SETTINGS[key]
+        if key in self._configuration:
+            return self._configuration[key]
+        return self._environ.get(setting.variable, setting.default)
+
+    def text(self, key: str) -> str:
+        value = self.raw(key)
+        if value is None:
+            return ""
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise InvalidInput(f"{key} must be text, got {value!r}", self.hint(key))
+        return str(value).strip()
+
+    def choice(self, key: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(key)
+        if value not in allowed:
+            raise InvalidInput(
+                f"{key} must be {' or '.join(allowed)}, got {value!r}", self.hint(key)
+            )
+        return value
+
+    def mapping(self, key: str) -> dict[str, str]:
+        value = self.raw(key)
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError as error:
+                raise InvalidInput(f"{key} is not valid JSON: {error}", self.hint(key)) from None
+        if not isinstance(value, dict) or not all(
+            isinstance(name, str) and isinstance(text, str) for name, text in value.items()
+        ):
+            raise InvalidInput(f"{key} must be a JSON object of texts", self.hint(key))
+        return value
+
+
+def _target(read: _Reader) -> Target:
+    text = read.text("target")
+    directory_text = read.text("target_directory")
+    directory = Path(directory_text).expanduser() if directory_text else None
+    if directory is not None and not directory.is_dir():
+        raise InvalidInput(
+            f"target_directory {directory_text!r} is not a directory", read.hint("target_directory")
+        )
+    python = read.text("target_python") or None
+    if not text:
+        return Target(import_path=REFERENCE_TARGET, command=())
+    if _IMPORT_PATH.fullmatch(text):
+        return Target(import_path=text, command=(), directory=directory, python=python)
+    try:
+        command = tuple(shlex.split(text))
+    except ValueError as error:
+        raise InvalidInput(
+            f"target {text!r} cannot be split into words: {error}", read.hint("target")
+        ) from None
+    return Target(import_path=None, command=command, directory=directory)
+
+
+def _toxiproxy_url(read: _Reader) -> str | None:
+    url = read.text("toxiproxy_url")
+    if not url:
+        return None
+    hint = read.hint("toxiproxy_url")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme == "http" and parts.hostname and parts.path in ("", "/")
+        port = parts.port
+    except ValueError as error:
+        raise InvalidInput(f"toxiproxy_url cannot be read: {error}", hint) from None
+    if not usable:
+        raise InvalidInput(f"toxiproxy_url must look like http://host:8474, got {url!r}", hint)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"http://{host}:{port or 8474}"
+
+
+def _target_environment(read: _Reader) -> dict[str, str]:
+    templates = read.mapping("target_environment")
+    known = DatabaseAddress("h", 1, "u", "p", "d").placeholders
+    for name, template in templates.items():
+        fill_template(f"target_environment[{name}]", template, known, read.hint("target_environment"))
+    return templates
+
+
+def _readiness(read: _Reader, target: Target) -> str:
+    text = read.text("readiness")
+    if not text:
+        if target.is_reference:
+            return "http://127.0.0.1:{port}/ready"
+        return "tcp://127.0.0.1:{port}" if target.import_path else "exit"
+    return text
+
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+def fill_template(
+    name: str, template: str, values: Mapping[str, str], setting: str | None = None
+) -> str:
+    """Replace each `{word}` of a template by its value; other braces stay as they are.
+
+    Raises:
+        InvalidInput: a placeholder that is not known.
+    """
+    unknown = sorted({word for word in _PLACEHOLDER.findall(template)} - set(values))
+    if unknown:
+        raise InvalidInput(
+            f"{name} refers to {', '.join(unknown)}; known are {', '.join(sorted(values))}", setting
+        )
+    return _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)
+
+

@@ -1,0 +1,164 @@
+"""A stand that is kept between runs: `chaosnetra stand up`, `status` and `down`.
+
+`up` starts a process of its own that holds the parts and outlives the command; the file it
+writes, readable by its user only, says where they are. Runs use a kept stand when there is one.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import PartUnavailable
+from chaosnetra.stand.places import state_folder
+from chaosnetra.stand.postgres import start_postgres
+from chaosnetra.stand.toxiproxy import start_toxiproxy
+
+UP_SECONDS = 330.0  # the first time it may have to build Toxiproxy
+DOWN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class KeptStand:
+    """Where a kept stand's parts are. The URLs hold passwords."""
+
+    pid: int
+    process_started: float
+    database_url: str
+    admin_url: str
+    postgres_version: str
+    toxiproxy_url: str
+    toxiproxy_version: str
+    since: float
+
+
+def state_file() -> Path:
+    return state_folder() / "stand.json"
+
+
+def find_kept_stand() -> KeptStand | None:
+    """The stand that is up, or None. A file whose process is gone is not a stand."""
+    try:
+        data = json.loads(state_file().read_text(encoding="utf-8"))
+        stand = KeptStand(**data)
+    except (OSError, ValueError, TypeError):
+        return None
+    return stand if _same_process(stand) else None
+
+
+def keep_stand_up() -> KeptStand:
+    """Start a stand that stays, or answer with the one that is up.
+
+    Raises:
+        PartUnavailable: it did not come up; says why.
+    """
+    standing = find_kept_stand()
+    if standing is not None:
+        return standing
+    folder = state_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = folder / "stand.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "chaosnetra.stand.kept"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = Deadline.after(UP_SECONDS)
+    while not deadline.passed and process.poll() is None:
+        standing = find_kept_stand()
+        if standing is not None:
+            return standing
+        time.sleep(0.05)
+    if process.poll() is None:
+        process.terminate()
+    lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+    raise PartUnavailable(f"the stand did not come up: {lines[-1]}")
+
+
+def take_stand_down() -> bool:
+    """Stop the kept stand; False when none was up.
+
+    Raises:
+        PartUnavailable: it does not go down.
+    """
+    stand = find_kept_stand()
+    if stand is None:
+        state_file().unlink(missing_ok=True)
+        return False
+    process = psutil.Process(stand.pid)
+    process.terminate()
+    try:
+        process.wait(timeout=DOWN_SECONDS)
+    except psutil.TimeoutExpired:
+        raise PartUnavailable(
+            f"the stand (process {stand.pid}) did not go down within {DOWN_SECONDS:g} s"
+        ) from None
+    return True
+
+
+def _same_process(stand: KeptStand) -> bool:
+    """Whether the process is the one that wrote the file: a number may be used again."""
+    try:
+        return abs(psutil.Process(stand.pid).create_time() - stand.process_started) < 1
+    except psutil.Error:
+        return False
+
+
+def _hold() -> None:
+    """Bring the parts up, say where they are, and hold them until asked to stop."""
+    stops: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda got, frame: stops.append(got))
+    parts: list[Callable[[], None]] = []
+    try:
+        postgres = start_postgres()
+        parts.append(postgres.stop)
+        toxiproxy = start_toxiproxy()
+        parts.append(toxiproxy.stop)
+        _write_state(
+            KeptStand(
+                pid=os.getpid(),
+                process_started=psutil.Process().create_time(),
+                database_url=postgres.database.url,
+                admin_url=postgres.admin.url,
+                postgres_version=postgres.version,
+                toxiproxy_url=toxiproxy.url,
+                toxiproxy_version=toxiproxy.version,
+                since=time.time(),
+            )
+        )
+        while not stops and not postgres.process.exited and not toxiproxy.process.exited:
+            time.sleep(0.2)
+    finally:
+        state_file().unlink(missing_ok=True)
+        for stop in reversed(parts):
+            stop()
+
+
+def _write_state(stand: KeptStand) -> None:
+    unfinished = state_file().with_suffix(".unfinished")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        data: dict[str, Any] = asdict(stand)
+        json.dump(data, file)
+    unfinished.replace(state_file())
+
+
+if __name__ == "__main__":
+    try:
+        _hold()
+    except PartUnavailable as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)

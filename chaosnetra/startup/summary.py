@@ -1,0 +1,102 @@
+"""Many outcomes as one flat, JSON-safe result."""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from chaosnetra.startup.outcome import StartupOutcome, Status
+
+
+def summarize(outcomes: Sequence[StartupOutcome], max_failure_rate: float) -> dict[str, Any]:
+    """Judge and describe the startups of one launch.
+
+    Args:
+        outcomes: at least one.
+        max_failure_rate: share of startups, 0 to 1, that may fail or time out.
+
+    Returns:
+        `held` (bool), `expected` and `observed` (text); `attempts`, `ready`, `failed`,
+        `timed_out`; `failure_rate`, `max_failure_rate`; `ready_seconds_p50`, `_p95`, `_max`
+        (None when none was ready); `boot_seconds_p50`; `phase_seconds_p50` by phase;
+        `failed_phases`, `budgets_expired`, `exit_codes`, `signals`, `ended_by`, `sqlstates`,
+        `error_classes` (counts); `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`: of
+        the first startup that was not ready, None when all were; `startups`: each outcome.
+    """
+    count = Counter(outcome.status for outcome in outcomes)
+    bad = [outcome for outcome in outcomes if outcome.status is not Status.READY]
+    rate = len(bad) / len(outcomes)
+    seconds = sorted(outcome.seconds for outcome in outcomes if outcome.status is Status.READY)
+    errors = [outcome.error for outcome in bad if outcome.error is not None]
+    first = bad[0] if bad else None
+    first_error = first.error if first else None
+    return {
+        "held": rate <= max_failure_rate,
+        "expected": f"at most {max_failure_rate:.0%} of {len(outcomes)} startups fail or time out",
+        "observed": _observed(len(outcomes), count),
+        "attempts": len(outcomes),
+        "ready": count[Status.READY],
+        "failed": count[Status.FAILED],
+        "timed_out": count[Status.TIMED_OUT],
+        "failure_rate": round(rate, 6),
+        "max_failure_rate": max_failure_rate,
+        "ready_seconds_p50": _quantile(seconds, 0.5),
+        "ready_seconds_p95": _quantile(seconds, 0.95),
+        "ready_seconds_max": seconds[-1] if seconds else None,
+        "boot_seconds_p50": _median(
+            outcome.boot_seconds for outcome in outcomes if outcome.boot_seconds is not None
+        ),
+        "phase_seconds_p50": _phases(outcomes),
+        "failed_phases": _counts(outcome.phase for outcome in bad),
+        "budgets_expired": _counts(error.budget for error in errors),
+        "exit_codes": _counts(outcome.exit_code for outcome in bad),
+        "signals": _counts(outcome.signal for outcome in bad),
+        "ended_by": _counts(outcome.ended_by.value for outcome in bad),
+        "sqlstates": _counts(error.sqlstate for error in errors),
+        "error_classes": _counts(error.error_class for error in errors),
+        "phase": first.phase if first else None,
+        "budget": first_error.budget if first_error else None,
+        "budget_seconds": first_error.budget_seconds if first_error else None,
+        "sqlstate": first_error.sqlstate if first_error else None,
+        "error": first_error.text if first_error else None,
+        "startups": [outcome.to_json() for outcome in outcomes],
+    }
+
+
+def _observed(attempts: int, count: Counter[Status]) -> str:
+    parts = [f"{count[Status.READY]} of {attempts} ready"]
+    if count[Status.FAILED]:
+        parts.append(f"{count[Status.FAILED]} failed")
+    if count[Status.TIMED_OUT]:
+        parts.append(f"{count[Status.TIMED_OUT]} timed out")
+    return ", ".join(parts)
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least this share of the values does not exceed."""
+    if not ordered:
+        return None
+    # Nearest rank; the guard keeps 0.95 * 20 = 19.000000000000004 from becoming 20.
+    rank = -(-round(share * len(ordered), 9) // 1)
+    return ordered[max(0, int(rank) - 1)]
+
+
+def _median(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return round(statistics.median(found), 4) if found else None
+
+
+def _phases(outcomes: Sequence[StartupOutcome]) -> dict[str, float]:
+    by_phase: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        for phase, seconds in outcome.phase_seconds.items():
+            by_phase.setdefault(phase, []).append(seconds)
+    return {phase: round(statistics.median(times), 4) for phase, times in by_phase.items()}
+
+
+def _counts(values: Iterable[Any]) -> dict[str, int]:
+    """How often each value occurs, most frequent first; None is left out."""
+    return {
+        str(value): times
+        for value, times in Counter(value for value in values if value is not None).most_common()
+    }

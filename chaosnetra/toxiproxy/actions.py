@@ -1,0 +1,437 @@
+"""Actions on Toxiproxy: toxics and proxies, each undone by its counterpart or at the end.
+
+Durations are given at time scale 1 and scaled with the run. Whatever an action puts in place is
+written down first, measured after, and taken back when the run ends even without a rollback.
+"""
+
+from typing import Any
+
+from chaoslib.types import Configuration, Secrets
+
+from chaosnetra.activity import activity
+from chaosnetra.errors import InvalidInput
+from chaosnetra.faults import Injected, UndoReport
+from chaosnetra.quantities import duration
+from chaosnetra.session import Session
+from chaosnetra.settings import setting_hint
+from chaosnetra.toxiproxy.effects import effect_of, effect_of_switch
+from chaosnetra.toxiproxy.faults import (
+    ProxyCreated,
+    ProxySwitched,
+    ToxicAdded,
+    ToxicUpdated,
+    existing_toxic,
+    toxic_fault_name,
+)
+from chaosnetra.toxiproxy.toxics import make_toxic
+
+__all__ = [
+    "add_bandwidth_limit",
+    "add_data_limit",
+    "add_latency",
+    "add_reset_peer",
+    "add_slicer",
+    "add_slow_close",
+    "add_timeout",
+    "create_proxy",
+    "delete_proxy",
+    "disable_proxy",
+    "enable_proxy",
+    "remove_toxic",
+    "update_toxic",
+]
+
+
+def add_latency(
+    latency_ms: float,
+    jitter_ms: float = 0,
+    name: str = "latency",
+    proxy: str = "database",
+    direction: str = "downstream",
+    toxicity: float = 1.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Delay what passes through a proxy, each way trip once.
+
+    Args:
+        latency_ms: delay in milliseconds at time scale 1, 0 to 3,600,000.
+        jitter_ms: random part, added or taken away; at most `latency_ms`.
+        name: names the toxic within the run.
+        proxy: `database`, or the name of a proxy on the server.
+        direction: `downstream` (from the database) or `upstream`.
+        toxicity: share of the connections it applies to, 0 to 1.
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `name`, `parameters` as injected, and `effect` as measured.
+
+    Raises:
+        ActivityFailed: it is not in place; says what to change.
+    """
+    values = {"latency_ms": latency_ms, "jitter_ms": jitter_ms}
+    return _add(configuration, "latency", name, proxy, direction, toxicity, values)
+
+
+def add_bandwidth_limit(
+    rate_kb_per_second: int,
+    name: str = "bandwidth",
+    proxy: str = "database",
+    direction: str = "downstream",
+    toxicity: float = 1.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Limit the rate of each connection; 0 stalls it without loss. See `add_latency`.
+
+    Args:
+        rate_kb_per_second: rate in kilobytes (1,024 bytes) a second.
+    """
+    values = {"rate_kb_per_second": rate_kb_per_second}
+    return _add(configuration, "bandwidth", name, proxy, direction, toxicity, values)
+
+
+def add_slow_close(
+    delay_ms: float,
+    name: str = "slow_close",
+    proxy: str = "database",
+    direction: str = "downstream",
+    toxicity: float = 1.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Delay the close of connections. See `add_latency`.
+
+    Args:
+        delay_ms: delay in milliseconds at time scale 1, 0 to 3,600,000.
+    """
+    values = {"delay_ms": delay_ms}
+    return _add(configuration, "slow_close", name, proxy, direction, toxicity, values)
+
+
+def add_timeout(
+    timeout_ms: float,
+    name: str = "timeout",
+    proxy: str = "database",
+    direction: str = "downstream",
+    toxicity: float = 1.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Let no data pass, and close after a while; 0 never closes: a black hole.
+
+    See `add_latency`. Removing it closes every connection that it applied to.
+
+    Args:
+        timeout_ms: milliseconds at time scale 1, 0 to 3,600,000.
+    """
+    values = {"timeout_ms": timeout_ms}
+    return _add(configuration, "timeout", name, proxy, direction, toxicity, values)
+
+
+def add_reset_peer(
+    timeout_ms: float = 0,
+    name: str = "reset_peer",
+    proxy: str = "database",
+    direction: str = "downstream",
+    toxicity: float = 1.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Reset each connection (TCP RST) once data has passed. See `add_latency`.
+
+    Args:
+        timeout_ms: milliseconds before the reset at time scale 1, 0 to 3,600,000.
+    """
+    values = {"timeout_ms": timeout_ms}
+    return _add(configuration, "reset_peer", name, proxy, direction, toxicity, values)
+
+
+def add_slicer(
+    average_size_bytes: int,
+    size_variation_bytes: int = 0,
+    delay_us: float = 0,
+    name: str = "slicer",
+    proxy: str = "database",
+    direction: str = "downstream",
+    toxicity: float = 1.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Cut data into small pieces, with a delay between them. See `add_latency`.
+
+    Args:
+        average_size_bytes: at least 1.
+        size_variation_bytes: less than the average.
+        delay_us: microseconds between two pieces at time scale 1. Without it the effect cannot
+            be measured, and the verdict is inconclusive.
+    """
+    values = {
+        "average_size_bytes": average_size_bytes,
+        "size_variation_bytes": size_variation_bytes,
+        "delay_us": delay_us,
+    }
+    return _add(configuration, "slicer", name, proxy, direction, toxicity, values)
+
+
+def add_data_limit(
+    limit_bytes: int,
+    name: str = "limit_data",
+    proxy: str = "database",
+    direction: str = "downstream",
+    toxicity: float = 1.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Close each connection once so much data has passed. See `add_latency`.
+
+    Args:
+        limit_bytes: bytes, not scaled.
+    """
+    values = {"limit_bytes": limit_bytes}
+    return _add(configuration, "limit_data", name, proxy, direction, toxicity, values)
+
+
+def update_toxic(
+    name: str,
+    attributes: dict[str, float],
+    toxicity: float = 1.0,
+    proxy: str = "database",
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Give a toxic that is in place other values; taken back at the end.
+
+    Args:
+        name: the toxic's name within the run, or on the server for somebody else's.
+        attributes: by the names that the `add_` actions use, at time scale 1.
+        toxicity: share of the connections, 0 to 1.
+        proxy: `database`, or the name of a proxy on the server.
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        As `add_latency`.
+    """
+    with activity(configuration) as session:
+        proxy_name = session.proxy_name(proxy)
+        known = _held_toxic(session, proxy_name, name)
+        found = existing_toxic(session.toxiproxy, proxy_name, known or name)
+        toxic = make_toxic(
+            found.name, found.type, found.direction, toxicity, _scaled(session, attributes)
+        )
+        fault = ToxicUpdated(
+            session.toxiproxy,
+            proxy_name,
+            toxic,
+            session.next_number(),
+            lambda: effect_of(toxic, session.path_of(proxy)),
+        )
+        return _result(session.injector.inject(fault))
+
+
+def remove_toxic(
+    name: str,
+    proxy: str = "database",
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Remove a toxic of this run. Doing it again, or with none in place, is no error.
+
+    Args:
+        name: its name within the run.
+        proxy: `database`, or the name of a proxy on the server.
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `result` (done, already done, not ours any more) and `detail`.
+
+    Raises:
+        ActivityFailed: it may still be there.
+    """
+    with activity(configuration) as session:
+        held = _held_toxic(session, _known_proxy(session, proxy), name)
+        report = (
+            session.injector.undo(toxic_fault_name(_known_proxy(session, proxy), held))
+            if held
+            else None
+        )
+        return _report(report, f"this run holds no toxic {name} on {proxy}")
+
+
+def create_proxy(
+    name: str,
+    upstream: str,
+    listen: str = "127.0.0.1:0",
+    enabled: bool = True,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Make a proxy; deleted at the end.
+
+    Args:
+        name: its name on the server; one that is there already is an error.
+        upstream: `host:port` that it leads to.
+        listen: `host:port`; port 0 lets the server choose.
+        enabled: whether it accepts connections at once.
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `name`, `parameters`, `listen` as the server chose it, `effect` None.
+    """
+    from chaosnetra.addresses import parse_network_address
+
+    with activity(configuration) as session:
+        if not name:
+            raise InvalidInput("name must not be empty")
+        parse_network_address("upstream", upstream)
+        parse_network_address("listen", listen)
+        injected = session.injector.inject(
+            ProxyCreated(session.toxiproxy, name, listen, upstream, enabled)
+        )
+        proxy = session.toxiproxy.proxy(name)
+        return {**_result(injected), "listen": proxy.listen if proxy else None}
+
+
+def delete_proxy(
+    name: str,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Delete a proxy that this run made. Doing it again is no error.
+
+    Args:
+        name: its name.
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `result` and `detail`.
+    """
+    with activity(configuration) as session:
+        report = session.injector.undo(f"proxy {name}")
+        return _report(report, f"this run made no proxy {name}")
+
+
+def disable_proxy(
+    proxy: str = "database",
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Take a proxy down: its connections drop, new ones are refused. Taken back at the end.
+
+    Args:
+        proxy: `database`, or the name of a proxy on the server.
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        As `add_latency`.
+    """
+    return _switch(configuration, proxy, enabled=False)
+
+
+def enable_proxy(
+    proxy: str = "database",
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Put a proxy up again that this run took down; or one that was down before.
+
+    Args:
+        proxy: `database`, or the name of a proxy on the server.
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `result` and `detail`, or as `add_latency` for one that this run had not taken down.
+    """
+    with activity(configuration) as session:
+        report = session.injector.undo(f"proxy {_known_proxy(session, proxy)} down")
+        if report is not None:
+            return _report(report, "")
+    return _switch(configuration, proxy, enabled=True)
+
+
+def _add(
+    configuration: Configuration,
+    type_: str,
+    name: str,
+    proxy: str,
+    direction: str,
+    toxicity: float,
+    values: dict[str, Any],
+) -> dict[str, Any]:
+    with activity(configuration) as session:
+        # Checked before anything is brought up, so that a slip costs no time.
+        full_name = _full_name(session, name)
+        toxic = make_toxic(full_name, type_, direction, toxicity, _scaled(session, values))
+        proxy_name = session.proxy_name(proxy)
+        fault = ToxicAdded(
+            session.toxiproxy,
+            proxy_name,
+            toxic,
+            lambda: effect_of(toxic, session.path_of(proxy)),
+        )
+        return _result(session.injector.inject(fault))
+
+
+def _scaled(session: Session, values: dict[str, Any]) -> dict[str, Any]:
+    """Durations in the run's time; everything else as it is. Checked before scaling."""
+    scaled = {}
+    for name, value in values.items():
+        if name.endswith(("_ms", "_us")):
+            full = duration(name, value, setting=setting_hint(name))
+            # The server takes whole units; a delay that is asked for must not round to none.
+            scaled[name] = max(1, round(session.settings.scaled(full))) if full else 0
+        else:
+            scaled[name] = value
+    return scaled
+
+
+def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> dict[str, Any]:
+    with activity(configuration) as session:
+        fault = ProxySwitched(
+            session.toxiproxy,
+            session.proxy_name(proxy),
+            enabled,
+            lambda: effect_of_switch(enabled, session.path_of(proxy)),
+        )
+        return _result(session.injector.inject(fault))
+
+
+def _full_name(session: Session, name: str) -> str:
+    if not name or len(name) > 100 or not name.isprintable():
+        raise InvalidInput(f"name must be 1 to 100 printable characters, got {name!r}")
+    return f"{session.identifier}_{name}"
+
+
+def _known_proxy(session: Session, proxy: str) -> str:
+    """A proxy's name on the server, without bringing anything up for it."""
+    return session.identifier if proxy == "database" else proxy
+
+
+def _held_toxic(session: Session, proxy: str, name: str) -> str | None:
+    """The full name of a toxic of this run that is in place."""
+    full_name = _full_name(session, name)
+    wanted = toxic_fault_name(proxy, full_name)
+    return full_name if any(fault.name == wanted for fault in session.injector.active) else None
+
+
+def _result(injected: Injected) -> dict[str, Any]:
+    return {
+        "name": injected.name,
+        "parameters": dict(injected.parameters),
+        "effect": injected.effect.to_json() if injected.effect else None,
+    }
+
+
+def _report(report: UndoReport | None, nothing: str) -> dict[str, Any]:
+    if report is None:
+        return {"result": "already done", "detail": nothing}
+    return {"result": report.result.value, "detail": report.detail}
+
+

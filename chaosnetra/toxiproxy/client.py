@@ -1,0 +1,183 @@
+"""A client for Toxiproxy's control API: one instance a server, every call with a deadline.
+
+The calls go through toxiproxy-python's consumer. It keeps host and port on the class, so each
+server gets a subclass; it has no timeouts and lets 500 and 503 pass, so both are added here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from chaosnetra.errors import ToxiproxyRefused, ToxiproxyUnavailable, ToxiproxyWedged
+from chaosnetra.toxiproxy.toxics import Toxic
+
+if TYPE_CHECKING:
+    import requests
+
+# The server itself answers 503 only after 25 s; a call that takes this long will not come back.
+TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy as the server knows it."""
+
+    name: str
+    listen: str
+    upstream: str
+    enabled: bool
+    toxics: tuple[Toxic, ...]
+
+    @classmethod
+    def from_server(cls, data: Mapping[str, Any]) -> "Proxy":
+        return cls(
+            name=data["name"],
+            listen=data["listen"],
+            upstream=data["upstream"],
+            enabled=data["enabled"],
+            toxics=tuple(Toxic.from_server(toxic) for toxic in data["toxics"]),
+        )
+
+    def toxic(self, name: str) -> Toxic | None:
+        return next((toxic for toxic in self.toxics if toxic.name == name), None)
+
+
+class ToxiproxyClient:
+    """Calls one Toxiproxy server.
+
+    Args:
+        url: control URL, `http://host:port`.
+        timeout_seconds: limit of one call; keep it well under the server's own 25 s.
+
+    Every call raises `ToxiproxyUnavailable` when there is no server at the address,
+    `ToxiproxyWedged` when it hangs or answers 503, and `ToxiproxyRefused` when it says no.
+    """
+
+    def __init__(self, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        from toxiproxy.api import APIConsumer
+
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        self.url = url
+        self._timeout_seconds = timeout_seconds
+        self._consumer: Any = type(
+            "Consumer",
+            (APIConsumer,),
+            {"host": f"[{host}]" if ":" in host else host, "port": parts.port},
+        )
+
+    def version(self) -> str:
+        """The server's version as it calls itself."""
+        text = self._call("get", "/version").text.strip()
+        return text.removeprefix('{"version": "').removesuffix('"}')
+
+    def proxies(self) -> dict[str, Proxy]:
+        """All proxies by name. The one call that shows whether the server is well."""
+        answer = self._call("get", "/proxies").json()
+        return {name: Proxy.from_server(data) for name, data in answer.items()}
+
+    def proxy(self, name: str) -> Proxy | None:
+        """The proxy of that name, or None."""
+        answer = self._call("get", _path(name), missing_is_none=True)
+        return None if answer is None else Proxy.from_server(answer.json())
+
+    def create_proxy(self, name: str, listen: str, upstream: str, *, enabled: bool = True) -> Proxy:
+        """Create a proxy; with port 0 the server chooses a free one. It is in the answer."""
+        data = {"name": name, "listen": listen, "upstream": upstream, "enabled": enabled}
+        return Proxy.from_server(self._call("post", "/proxies", data).json())
+
+    def update_proxy(self, name: str, **changes: Any) -> Proxy:
+        """Change `enabled`, `listen` or `upstream`."""
+        return Proxy.from_server(self._call("post", _path(name), changes).json())
+
+    def delete_proxy(self, name: str) -> bool:
+        """Delete a proxy and its connections; False when there is none of that name."""
+        return self._call("delete", _path(name), missing_is_none=True) is not None
+
+    def add_toxic(self, proxy: str, toxic: Toxic) -> Toxic:
+        """Add a toxic; the answer is what the server stored."""
+        answer = self._call("post", f"{_path(proxy)}/toxics", toxic.to_server())
+        return Toxic.from_server(answer.json())
+
+    def update_toxic(
+        self, proxy: str, name: str, attributes: Mapping[str, int], toxicity: float
+    ) -> Toxic:
+        """Change a toxic's attributes and toxicity; nothing else of it can be changed."""
+        data = {"attributes": dict(attributes), "toxicity": toxicity}
+        return Toxic.from_server(self._call("post", _path(proxy, name), data).json())
+
+    def delete_toxic(self, proxy: str, name: str) -> bool:
+        """Remove a toxic; False when there is none of that name."""
+        return self._call("delete", _path(proxy, name), missing_is_none=True) is not None
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        missing_is_none: bool = False,
+    ) -> Any:
+        import requests
+        from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
+
+        call = f"{method.upper()} {path}"
+        arguments: dict[str, Any] = {"timeout": self._timeout_seconds}
+        if data is not None:
+            arguments["json"] = data
+        try:
+            response: requests.Response = getattr(self._consumer, method)(path, **arguments)
+        except NotFound as error:
+            if missing_is_none:
+                return None
+            raise ToxiproxyRefused(call, 404, _text(error)) from None
+        except ProxyExists as error:
+            raise ToxiproxyRefused(call, 409, _text(error)) from None
+        except InvalidToxic as error:
+            raise ToxiproxyRefused(call, 400, _text(error)) from None
+        except requests.Timeout:
+            raise ToxiproxyWedged(
+                f"Toxiproxy at {self.url} did not answer {call} within {self._timeout_seconds:g} s; "
+                "restart it, or set CHAOSNETRA_TOXIPROXY_URL to another server"
+            ) from None
+        except requests.RequestException as error:
+            raise ToxiproxyUnavailable(
+                f"no Toxiproxy answers at {self.url} ({_reason(error)}); "
+                "start it, or set CHAOSNETRA_TOXIPROXY_URL to a running server"
+            ) from None
+        return self._checked(call, response)
+
+    def _checked(self, call: str, response: "requests.Response") -> "requests.Response":
+        if response.status_code == 503:
+            raise ToxiproxyWedged(f"Toxiproxy at {self.url} is wedged: {call} answered 503")
+        if response.status_code >= 400:
+            raise ToxiproxyRefused(call, response.status_code, _server_text(response.content))
+        return response
+
+
+def _path(proxy: str, toxic: str | None = None) -> str:
+    path = f"/proxies/{quote(proxy, safe='')}"
+    return path if toxic is None else f"{path}/toxics/{quote(toxic, safe='')}"
+
+
+def _text(error: Exception) -> str:
+    return _server_text(error.args[0]) if error.args else "no text"
+
+
+def _server_text(content: bytes) -> str:
+    import json
+
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return content.decode(errors="replace").strip()[:200]
+    return str(answer.get("error", answer)) if isinstance(answer, dict) else str(answer)
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause of a requests error: the part that a person can use."""
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    return str(cause) or type(cause).__name__

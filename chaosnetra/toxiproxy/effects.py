@@ -1,0 +1,206 @@
+"""What each toxic does to the path, measured: the proof that a fault is in place."""
+
+import math
+import statistics
+from collections.abc import Callable
+
+from chaosnetra.errors import DatabaseUnavailable
+from chaosnetra.faults import Effect
+from chaosnetra.paths import DatabasePath, FirstAnswer
+from chaosnetra.toxiproxy.toxics import Toxic
+
+ROUND_TRIPS = 5
+# A measured value within this share of the expected one counts.
+SHARE = 0.8
+LIMIT_SECONDS = 10.0
+SILENCE_SECONDS = 1.0
+MOST_CONNECTIONS = 60
+CHECKED_BYTES = 1 << 20
+MOST_LIMITED_BYTES = 16 << 20
+
+
+def effect_of(toxic: Toxic, path: DatabasePath | None) -> Effect:
+    """Measure what `toxic` does to `path`.
+
+    Args:
+        toxic: the toxic, in place.
+        path: the path it is on; None when its proxy does not lead to the run's database.
+
+    Returns:
+        The effect; `in_effect` is False where it was not seen or cannot be measured, and
+        `detail` says which.
+    """
+    if path is None:
+        return _unmeasured(
+            "effect", "the proxy does not lead to the run's database, so nothing can be measured"
+        )
+    try:
+        return _MEASUREMENTS[toxic.type](toxic, path)
+    except DatabaseUnavailable as error:
+        return _unmeasured("effect", str(error))
+
+
+def effect_of_switch(enabled: bool, path: DatabasePath | None) -> Effect:
+    """Measure whether a proxy that was taken down refuses, or one put up answers."""
+    if path is None:
+        return _unmeasured("first_answer", "the proxy does not lead to the run's database")
+    expected = FirstAnswer.ANSWERED if enabled else FirstAnswer.REFUSED
+    observed = path.first_answers(1, LIMIT_SECONDS)[0].answer
+    return Effect("first_answer", expected.value, observed.value, observed is expected)
+
+
+def added_latency(path: DatabasePath, samples: int = ROUND_TRIPS) -> float:
+    """Median milliseconds that the path adds to one round trip to the database."""
+    return 1000 * path.added_round_trip_seconds(samples, LIMIT_SECONDS)
+
+
+def _latency(toxic: Toxic, path: DatabasePath) -> Effect:
+    expected_ms = toxic.attributes["latency"]
+    lowest_ms = SHARE * (expected_ms - toxic.attributes["jitter"])
+    if toxic.toxicity < 1:
+        return _share_of_connections(toxic, path, lowest_ms / 1000)
+    limit = LIMIT_SECONDS + 10 * expected_ms / 1000
+    observed_ms = 1000 * path.added_round_trip_seconds(ROUND_TRIPS, limit)
+    return Effect(
+        "added_latency_ms",
+        expected_ms,
+        round(observed_ms, 2),
+        in_effect=expected_ms > 0 and observed_ms >= lowest_ms,
+        added_round_trip_seconds=max(0.0, observed_ms / 1000),
+        detail=f"median of {ROUND_TRIPS} queries, less the direct path's",
+    )
+
+
+def _share_of_connections(toxic: Toxic, path: DatabasePath, slow_seconds: float) -> Effect:
+    """A toxic on a share of the connections: how many of enough new ones are slow."""
+    connections = MOST_CONNECTIONS
+    if toxic.toxicity > 0:
+        # So many that seeing none of them has a chance under 1 in 1,000.
+        enough = math.ceil(math.log(0.001) / math.log(1 - toxic.toxicity))
+        connections = min(MOST_CONNECTIONS, max(10, enough))
+    timings = path.first_answers(connections, LIMIT_SECONDS + 2 * slow_seconds)
+    slow = [timing.seconds for timing in timings if timing.seconds >= slow_seconds]
+    return Effect(
+        "slow_connections",
+        f"about {toxic.toxicity:.0%} of {connections}",
+        f"{len(slow)} of {connections}",
+        in_effect=bool(slow) and slow_seconds > 0,
+        added_round_trip_seconds=statistics.median(slow) if slow else 0.0,
+        detail=f"new connections whose first answer took over {1000 * slow_seconds:.0f} ms",
+    )
+
+
+def _bandwidth(toxic: Toxic, path: DatabasePath) -> Effect:
+    rate = toxic.attributes["rate"]
+    if rate == 0:
+        return _first_answer(path, FirstAnswer.SILENT)
+    # About one second's worth, so that the limit and not the hop is measured.
+    size = min(CHECKED_BYTES, max(rate * 1024, 16 * 1024))
+    limit = LIMIT_SECONDS + 3 * size / (rate * 1024)
+    seconds = path.transfer_seconds(size, toxic.direction, limit)
+    observed = size / 1024 / seconds
+    return Effect(
+        "rate_kb_per_second",
+        rate,
+        round(observed, 1),
+        in_effect=observed <= rate / SHARE,
+        detail=f"{size} bytes {toxic.direction}",
+    )
+
+
+def _slow_close(toxic: Toxic, path: DatabasePath) -> Effect:
+    expected = toxic.attributes["delay"] / 1000
+    observed = path.close_seconds(toxic.direction, LIMIT_SECONDS + 2 * expected)
+    return Effect(
+        "close_seconds",
+        expected,
+        round(observed, 3),
+        in_effect=expected > 0 and observed >= SHARE * expected,
+    )
+
+
+def _timeout(toxic: Toxic, path: DatabasePath) -> Effect:
+    seconds = toxic.attributes["timeout"] / 1000
+    if seconds == 0:
+        return _first_answer(path, FirstAnswer.SILENT)
+    timing = path.first_answers(1, LIMIT_SECONDS + seconds)[0]
+    return Effect(
+        "first_answer",
+        f"closed after {seconds:g} s without data",
+        f"{timing.answer.value} after {timing.seconds:.3f} s",
+        in_effect=timing.answer in (FirstAnswer.CLOSED, FirstAnswer.RESET)
+        and timing.seconds >= SHARE * seconds,
+    )
+
+
+def _reset_peer(toxic: Toxic, path: DatabasePath) -> Effect:
+    limit = LIMIT_SECONDS + toxic.attributes["timeout"] / 1000
+    return _first_answer(path, FirstAnswer.RESET, limit)
+
+
+def _slicer(toxic: Toxic, path: DatabasePath) -> Effect:
+    delay_seconds = toxic.attributes["delay"] / 1_000_000
+    if delay_seconds == 0:
+        return _unmeasured(
+            "transfer_seconds", "slices without a delay cannot be told apart from outside"
+        )
+    # Half a second's worth of slices.
+    slices = max(1, round(0.5 / delay_seconds))
+    size = min(CHECKED_BYTES, slices * toxic.attributes["average_size"])
+    expected = size / toxic.attributes["average_size"] * delay_seconds
+    seconds = path.transfer_seconds(size, toxic.direction, LIMIT_SECONDS + 3 * expected)
+    return Effect(
+        "transfer_seconds",
+        round(expected, 3),
+        round(seconds, 3),
+        in_effect=seconds >= SHARE * expected,
+        detail=f"{size} bytes {toxic.direction}",
+    )
+
+
+def _limit_data(toxic: Toxic, path: DatabasePath) -> Effect:
+    limit = toxic.attributes["bytes"]
+    if limit > MOST_LIMITED_BYTES:
+        return _unmeasured(
+            "connection", f"a limit over {MOST_LIMITED_BYTES} bytes is not worth the transfer"
+        )
+    try:
+        path.transfer_seconds(limit + CHECKED_BYTES, toxic.direction, LIMIT_SECONDS)
+        observed = "kept"
+    except DatabaseUnavailable:
+        observed = "lost"
+    return Effect(
+        "connection",
+        "lost",
+        observed,
+        in_effect=observed == "lost",
+        detail=f"{limit + CHECKED_BYTES} bytes {toxic.direction}",
+    )
+
+
+def _first_answer(
+    path: DatabasePath, expected: FirstAnswer, limit_seconds: float = SILENCE_SECONDS
+) -> Effect:
+    timing = path.first_answers(1, limit_seconds)[0]
+    return Effect(
+        "first_answer",
+        expected.value,
+        timing.answer.value,
+        in_effect=timing.answer is expected,
+        detail=f"within {limit_seconds:g} s of a new connection",
+    )
+
+
+def _unmeasured(quantity: str, why: str) -> Effect:
+    return Effect(quantity, "measured", "not measured", in_effect=False, detail=why)
+
+
+_MEASUREMENTS: dict[str, Callable[[Toxic, DatabasePath], Effect]] = {
+    "latency": _latency,
+    "bandwidth": _bandwidth,
+    "slow_close": _slow_close,
+    "timeout": _timeout,
+    "reset_peer": _reset_peer,
+    "slicer": _slicer,
+    "limit_data": _limit_data,
+}

@@ -1,0 +1,140 @@
+"""The toxics of Toxiproxy 2.12: what they take, within which bounds.
+
+The server checks nothing (a negative latency or a toxicity of 7.5 is stored), so everything is
+checked here. Source: the server's own documentation of its toxics, and its source.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.errors import InvalidInput
+from chaosnetra.quantities import fraction, whole_number
+
+DIRECTIONS = ("downstream", "upstream")
+HOUR_MS = 3_600_000
+_LARGEST = 2**53
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute of a toxic: its name here, with unit, and on the server; its upper bound."""
+
+    name: str
+    server_name: str
+    maximum: int
+
+
+TOXIC_TYPES: dict[str, tuple[Attribute, ...]] = {
+    "latency": (
+        Attribute("latency_ms", "latency", HOUR_MS),
+        Attribute("jitter_ms", "jitter", HOUR_MS),
+    ),
+    "bandwidth": (Attribute("rate_kb_per_second", "rate", _LARGEST // 1024),),
+    "slow_close": (Attribute("delay_ms", "delay", HOUR_MS),),
+    "timeout": (Attribute("timeout_ms", "timeout", HOUR_MS),),
+    "reset_peer": (Attribute("timeout_ms", "timeout", HOUR_MS),),
+    "slicer": (
+        Attribute("average_size_bytes", "average_size", _LARGEST),
+        Attribute("size_variation_bytes", "size_variation", _LARGEST),
+        Attribute("delay_us", "delay", HOUR_MS * 1000),
+    ),
+    "limit_data": (Attribute("limit_bytes", "bytes", _LARGEST),),
+}
+
+
+@dataclass(frozen=True)
+class Toxic:
+    """A toxic as the server knows it; `attributes` has the server's names.
+
+    `direction` is the server's stream: downstream is from the database to the client.
+    """
+
+    name: str
+    type: str
+    direction: str
+    toxicity: float
+    attributes: Mapping[str, int]
+
+    @classmethod
+    def from_server(cls, data: Mapping[str, Any]) -> "Toxic":
+        return cls(
+            name=data["name"],
+            type=data["type"],
+            direction=data["stream"],
+            toxicity=float(data["toxicity"]),
+            attributes={key: int(value) for key, value in data["attributes"].items()},
+        )
+
+    def to_server(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "type": self.type,
+            "stream": self.direction,
+            "toxicity": self.toxicity,
+            "attributes": dict(self.attributes),
+        }
+
+    def same_as(self, other: "Toxic") -> bool:
+        """Equal, up to how a server stores a toxicity (32 bits)."""
+        return (
+            (self.name, self.type, self.direction) == (other.name, other.type, other.direction)
+            and abs(self.toxicity - other.toxicity) < 1e-6
+            and dict(self.attributes) == dict(other.attributes)
+        )
+
+
+def make_toxic(
+    name: str, type_: str, direction: str, toxicity: Any, attributes: Mapping[str, Any]
+) -> Toxic:
+    """A checked toxic.
+
+    Args:
+        name: its name on the server.
+        type_: a key of `TOXIC_TYPES`.
+        direction: `downstream` (database to client) or `upstream`.
+        toxicity: share of the connections it applies to, 0 to 1.
+        attributes: values by the names of `TOXIC_TYPES`, with units; those left out are 0.
+
+    Raises:
+        InvalidInput: something is unknown or out of bounds.
+    """
+    if type_ not in TOXIC_TYPES:
+        raise InvalidInput(f"unknown toxic {type_!r}; known are {', '.join(TOXIC_TYPES)}")
+    if direction not in DIRECTIONS:
+        raise InvalidInput(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
+    return Toxic(
+        name=name,
+        type=type_,
+        direction=direction,
+        toxicity=fraction("toxicity", toxicity),
+        attributes=checked_attributes(type_, attributes),
+    )
+
+
+def checked_attributes(type_: str, attributes: Mapping[str, Any]) -> dict[str, int]:
+    """Attributes by the server's names; see `make_toxic`."""
+    known = {attribute.name: attribute for attribute in TOXIC_TYPES[type_]}
+    unknown = sorted(set(attributes) - set(known))
+    if unknown:
+        raise InvalidInput(
+            f"a {type_} toxic has no {', '.join(unknown)}; it has {', '.join(known)}"
+        )
+    checked = {
+        attribute.server_name: whole_number(
+            name, attributes.get(name, 0), minimum=0, maximum=attribute.maximum
+        )
+        for name, attribute in known.items()
+    }
+    if type_ == "latency" and checked["jitter"] > checked["latency"]:
+        # The server would draw negative delays, which it treats as none.
+        raise InvalidInput(
+            f"jitter_ms must not be more than latency_ms, got {checked['jitter']} "
+            f"and {checked['latency']}"
+        )
+    if type_ == "slicer":
+        if checked["average_size"] < 1:
+            raise InvalidInput("average_size_bytes must be at least 1")
+        if checked["size_variation"] >= checked["average_size"]:
+            raise InvalidInput("size_variation_bytes must be less than average_size_bytes")
+    return checked

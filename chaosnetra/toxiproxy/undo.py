@@ -1,0 +1,127 @@
+"""Takes toxics and proxies back, from an undo's data alone.
+
+Only what still is ours is touched, and `/reset` is never called: it would touch every proxy of
+a server that others use too.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chaosnetra.errors import ToxiproxyRefused, ToxiproxyWedged, UndoFailed
+from chaosnetra.faults import UndoReport, UndoResult
+from chaosnetra.toxiproxy.client import ToxiproxyClient
+from chaosnetra.toxiproxy.toxics import Toxic
+
+
+def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
+    """Remove a toxic that we added.
+
+    On a wedged server deleting a toxic hangs, but deleting the proxy does not; so the proxy is
+    then deleted and made again as it was before the toxic.
+
+    Args:
+        arguments: `url`, `proxy`, `toxic` (as sent to the server), and `before`: the proxy's
+            `listen`, `upstream`, `enabled` and `toxics` before ours was added.
+    """
+    client = ToxiproxyClient(arguments["url"])
+    proxy, ours = arguments["proxy"], Toxic.from_server(arguments["toxic"])
+    try:
+        found = client.proxy(proxy)
+        held = None if found is None else found.toxic(ours.name)
+        if held is None:
+            return UndoReport(UndoResult.ALREADY_DONE, f"no toxic {ours.name} on {proxy}")
+        if (held.type, held.direction) != (ours.type, ours.direction):
+            return UndoReport(
+                UndoResult.NOT_OURS,
+                f"{ours.name} on {proxy} is a {held.type} toxic {held.direction}, "
+                f"ours was {ours.type} {ours.direction}",
+            )
+        client.delete_toxic(proxy, ours.name)
+    except ToxiproxyWedged:
+        return _make_proxy_again(client, proxy, arguments["before"])
+    return UndoReport(UndoResult.DONE, f"removed toxic {ours.name} from {proxy}")
+
+
+def restore_toxic(arguments: Mapping[str, Any]) -> UndoReport:
+    """Give an updated toxic its former values back.
+
+    Args:
+        arguments: `url`, `proxy`, `ours` and `before`: the toxic as we set it and as it was.
+    """
+    client = ToxiproxyClient(arguments["url"])
+    ours, before = (Toxic.from_server(arguments[key]) for key in ("ours", "before"))
+    found = client.proxy(arguments["proxy"])
+    held = None if found is None else found.toxic(ours.name)
+    if held is None:
+        return UndoReport(UndoResult.NOT_OURS, f"toxic {ours.name} is gone")
+    if held.same_as(before):
+        return UndoReport(UndoResult.ALREADY_DONE, f"toxic {ours.name} has its former values")
+    if not held.same_as(ours):
+        return UndoReport(UndoResult.NOT_OURS, f"toxic {ours.name} was changed by somebody else")
+    client.update_toxic(arguments["proxy"], ours.name, before.attributes, before.toxicity)
+    return UndoReport(UndoResult.DONE, f"gave toxic {ours.name} its former values back")
+
+
+def delete_proxy(arguments: Mapping[str, Any]) -> UndoReport:
+    """Delete a proxy that we made.
+
+    Args:
+        arguments: `url`, `name`, `upstream`.
+    """
+    client = ToxiproxyClient(arguments["url"])
+    name = arguments["name"]
+    try:
+        found = client.proxy(name)
+    except ToxiproxyWedged:
+        found = None  # deleting it is what clears the wedge; the name holds our run's id
+        if not client.delete_proxy(name):
+            return UndoReport(UndoResult.ALREADY_DONE, f"no proxy {name}")
+        return UndoReport(UndoResult.DONE, f"deleted proxy {name} of a wedged server")
+    if found is None:
+        return UndoReport(UndoResult.ALREADY_DONE, f"no proxy {name}")
+    if found.upstream != arguments["upstream"]:
+        return UndoReport(
+            UndoResult.NOT_OURS,
+            f"proxy {name} leads to {found.upstream}, ours to {arguments['upstream']}",
+        )
+    client.delete_proxy(name)
+    return UndoReport(UndoResult.DONE, f"deleted proxy {name}")
+
+
+def restore_proxy(arguments: Mapping[str, Any]) -> UndoReport:
+    """Enable or disable a proxy again, as it was.
+
+    Args:
+        arguments: `url`, `name`, `enabled`: what it was before.
+    """
+    client = ToxiproxyClient(arguments["url"])
+    name, enabled = arguments["name"], arguments["enabled"]
+    found = client.proxy(name)
+    if found is None:
+        return UndoReport(UndoResult.NOT_OURS, f"proxy {name} is gone")
+    if found.enabled == enabled:
+        return UndoReport(UndoResult.ALREADY_DONE, f"proxy {name} is as it was")
+    if client.update_proxy(name, enabled=enabled).enabled != enabled:
+        raise UndoFailed(f"proxy {name} did not become {'enabled' if enabled else 'disabled'}")
+    return UndoReport(UndoResult.DONE, f"{'enabled' if enabled else 'disabled'} proxy {name}")
+
+
+def _make_proxy_again(
+    client: ToxiproxyClient, name: str, before: Mapping[str, Any]
+) -> UndoReport:
+    try:
+        client.delete_proxy(name)
+        # Made disabled, so that no connection comes through before its toxics are back.
+        client.create_proxy(name, before["listen"], before["upstream"], enabled=False)
+        for toxic in before["toxics"]:
+            client.add_toxic(name, Toxic.from_server(toxic))
+        client.update_proxy(name, enabled=before["enabled"])
+        client.proxies()
+    except (ToxiproxyWedged, ToxiproxyRefused) as error:
+        raise UndoFailed(
+            f"Toxiproxy at {client.url} is wedged and proxy {name} could not be made again "
+            f"({error}); restart the server"
+        ) from error
+    return UndoReport(
+        UndoResult.DONE, f"the server was wedged: proxy {name} was deleted and made again"
+    )
