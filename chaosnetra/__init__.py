@@ -30,7 +30,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def discover(discover_system: bool = True) -> "Discovery":
+def discover(discover_system: bool = True) -> "Discovery":  # noqa: ARG001 - the core gives it
     """List the activities of this extension, as `chaos discover chaostoolkit-netra` asks.
 
     Args:

@@ -1,20 +1,20 @@
 """Everything this package raises on purpose.
 
-    ChaosnetraError                  str() is one line that names what to change
-    ├── InvalidInput                 a value that somebody gave: names the setting
-    │   └── UnknownProfile
-    ├── PartUnavailable              a part of the stand cannot be had, started or reached
-    │   ├── DatabaseUnavailable      carries the SQLSTATE
-    │   └── ToxiproxyUnavailable
-    │       └── ToxiproxyWedged      it accepts connections, but its control API hangs
-    ├── ToxiproxyRefused             the server answered with an error: carries status and text
-    ├── FaultError
-    │   ├── InjectionFailed          nothing was injected, or it was taken back
-    │   └── UndoFailed               something may be left: says what
-    ├── Interrupted                  a signal ended the run
-    └── StartupError                 carries phase, budget and SQLSTATE
-        ├── BudgetExpired
-        └── DeterministicStartupError
+ChaosnetraError                  str() is one line that names what to change
+├── InvalidInput                 a value that somebody gave: names the setting
+│   └── UnknownProfile
+├── PartUnavailable              a part of the stand cannot be had, started or reached
+│   ├── DatabaseUnavailable      carries the SQLSTATE
+│   └── ToxiproxyUnavailable
+│       └── ToxiproxyWedged      it accepts connections, but its control API hangs
+├── ToxiproxyRefused             the server answered with an error: carries status and text
+├── FaultError
+│   ├── InjectionFailed          nothing was injected, or it was taken back
+│   └── UndoFailed               something may be left: says what
+├── Interrupted                  a signal ended the run
+└── StartupError                 carries phase, budget and SQLSTATE
+    ├── BudgetExpired
+    └── DeterministicStartupError
 """
 
 

@@ -148,9 +148,7 @@ def play(undo: Undo) -> UndoReport:
     try:
         place = UNDO_PLAYERS[undo.kind]
     except KeyError:
-        raise FaultError(
-            f"this version cannot undo {undo.kind!r} ({undo.description})"
-        ) from None
+        raise FaultError(f"this version cannot undo {undo.kind!r} ({undo.description})") from None
     module, _, name = place.partition(":")
     player: Callable[[Mapping[str, Any]], UndoReport] = getattr(import_module(module), name)
     return player(undo.arguments)

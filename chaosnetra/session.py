@@ -173,13 +173,9 @@ class Session:
             for _number in range(count):
                 name = f"{self.identifier}_{self.next_number()}"
                 copies.append(
-                    self.injector.inject(
-                        DatabaseCopied(self.database, name, self._template)
-                    )
+                    self.injector.inject(DatabaseCopied(self.database, name, self._template))
                 )
-            yield [
-                self.proxied_database.named(copy.parameters["database"]) for copy in copies
-            ]
+            yield [self.proxied_database.named(copy.parameters["database"]) for copy in copies]
         finally:
             for copy in copies:
                 self.injector.undo(copy.name)
@@ -249,9 +245,7 @@ class Session:
 
             server = start_toxiproxy()
             self._stops.append(server.stop)
-            self._add_part(
-                Part("Toxiproxy", "started for this run", server.url, server.version)
-            )
+            self._add_part(Part("Toxiproxy", "started for this run", server.url, server.version))
             return ToxiproxyClient(server.url)
         client = ToxiproxyClient(url)
         client.proxies()  # answers only when the server is well

@@ -50,9 +50,7 @@ SETTINGS = {
             "multiplies budgets and fault durations; auto is 0.1 with the reference orchestrator "
             "and 1 with a target of one's own",
         ),
-        Setting(
-            "database_url", "", "PostgreSQL to run against; empty: the stand brings its own"
-        ),
+        Setting("database_url", "", "PostgreSQL to run against; empty: the stand brings its own"),
         Setting(
             "toxiproxy_url",
             "",
@@ -70,9 +68,7 @@ SETTINGS = {
             "empty: the reference orchestrator",
         ),
         Setting("target_directory", "", "working directory of the target; empty: the current one"),
-        Setting(
-            "target_python", "", "Python interpreter for a module:app target; empty: this one"
-        ),
+        Setting("target_python", "", "Python interpreter for a module:app target; empty: this one"),
         Setting(
             "target_environment",
             {"DATABASE_URL": "{url}"},
@@ -181,7 +177,9 @@ class Settings:
                 setting=read.hint("readiness_timeout_seconds"),
             ),
             startup_timeout_seconds=(
-                duration("startup_timeout_seconds", timeout, setting=read.hint("startup_timeout_seconds"))
+                duration(
+                    "startup_timeout_seconds", timeout, setting=read.hint("startup_timeout_seconds")
+                )
                 if timeout
                 else profile.startup_deadline_seconds
             ),
@@ -287,7 +285,9 @@ def _target_environment(read: _Reader) -> dict[str, str]:
     templates = read.mapping("target_environment")
     known = DatabaseAddress("h", 1, "u", "p", "d").placeholders
     for name, template in templates.items():
-        fill_template(f"target_environment[{name}]", template, known, read.hint("target_environment"))
+        fill_template(
+            f"target_environment[{name}]", template, known, read.hint("target_environment")
+        )
     return templates
 
 
@@ -311,11 +311,9 @@ def fill_template(
     Raises:
         InvalidInput: a placeholder that is not known.
     """
-    unknown = sorted({word for word in _PLACEHOLDER.findall(template)} - set(values))
+    unknown = sorted(set(_PLACEHOLDER.findall(template)) - set(values))
     if unknown:
         raise InvalidInput(
             f"{name} refers to {', '.join(unknown)}; known are {', '.join(sorted(values))}", setting
         )
     return _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)
-
-

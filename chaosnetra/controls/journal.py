@@ -31,6 +31,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.jsonsafe import json_safe
 from chaosnetra.evidence.section import complete
+from chaosnetra.evidence.verdict import Outcome
 from chaosnetra.quantities import duration
 from chaosnetra.session import Session, current_session, end_session, existing_session
 
@@ -124,8 +125,7 @@ def before_experiment_control(
                 f"the events cannot be written to {path}: {error}", "--journal-path"
             ) from None
     except ChaosnetraError as error:
-        _run.refused = str(error)
-        logger.error(str(error))
+        _run.refused = str(error)  # the verdict's line will say it
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
     _run.session = session
     _listen_for_sigterm(session)
@@ -230,17 +230,16 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
         if session is not None:
             session.events.record("session.closing", {})
         undo_failures = [str(failure) for failure in end_session()]
-        facts = _facts(experiment, session, undo_failures)
-        corrections = complete(journal, facts)
+        verdict = complete(journal, _facts(experiment, session, undo_failures))
+        line = verdict.line
         if session is not None:
+            line = session.redactor.text(line)
             redacted = session.redactor.data(journal)
             journal.clear()
             journal.update(redacted)
-        section = journal["chaosnetra"]
-        _run.record(
-            "run.ended",
-            {"verdict": section["verdict"], "reason": section["reason"], "corrected": corrections},
-        )
+        corrections = journal["chaosnetra"]["corrections"]
+        _run.record("run.ended", {"verdict": line, "corrections": corrections})
+        (logger.info if verdict.outcome is Outcome.HELD else logger.error)(f"Verdict: {line}")
     except Exception as error:
         journal["status"] = "failed"
         journal["chaosnetra"] = {
@@ -251,28 +250,6 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
     finally:
         if session is not None:
             session.events.close()
-    _say(section)
-
-
-def _say(section: Mapping[str, Any]) -> None:
-    for violation in section["violations"]:
-        if violation["stage"] != "before":
-            logger.warning(f"Violation: {_line(violation)}")
-    trials = ""
-    if section["trials"]:
-        trials = (
-            f" ({section['failures']} of {section['trials']} startups failed under the fault; "
-            f"failure rate below {section['failure_rate_upper_bound']:.0%} "
-            f"with {section['confidence']:.0%} confidence)"
-        )
-    say = logger.info if section["verdict"] == "held" else logger.error
-    say(f"Verdict: {section['verdict']}: {section['reason']}{trials}")
-
-
-def _line(violation: Mapping[str, Any]) -> str:
-    from chaosnetra.evidence.violations import Violation
-
-    return Violation(**violation).line
 
 
 def _facts(

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chaosnetra.evidence.verdict import judge
+from chaosnetra.evidence.verdict import Verdict, judge
 
 VERSION = 1
 
 
-def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> list[str]:
+def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> Verdict:
     """Put the section into a journal, and correct the status where the core reports success.
 
     Args:
@@ -16,7 +16,7 @@ def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> list[str]:
         facts: what only the run knew; see `chaosnetra.evidence.verdict.judge`.
 
     Returns:
-        What was corrected, as text.
+        The verdict. What was corrected stands in the section.
     """
     journal["chaosnetra"] = dict(facts)
     verdict, violations = judge(journal)
@@ -32,7 +32,7 @@ def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> list[str]:
     journal["chaosnetra"] = section
     corrections = [] if facts.get("dry") else _correct(journal, section["verdict"])
     section["corrections"] = corrections
-    return corrections
+    return verdict
 
 
 def _correct(journal: dict[str, Any], verdict: str) -> list[str]:

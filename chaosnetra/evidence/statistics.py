@@ -1,16 +1,7 @@
 """What a number of trials can prove."""
 
-from typing import NamedTuple
 
-
-class Bound(NamedTuple):
-    """An upper bound of a failure rate, and the confidence it holds with."""
-
-    rate: float
-    confidence: float
-
-
-def failure_rate_upper_bound(failures: int, trials: int, confidence: float = 0.95) -> Bound:
+def failure_rate_upper_bound(failures: int, trials: int, confidence: float = 0.95) -> float:
     """The one-sided Clopper-Pearson upper bound of a failure rate.
 
     Args:
@@ -25,7 +16,12 @@ def failure_rate_upper_bound(failures: int, trials: int, confidence: float = 0.9
     distribution with parameters failures + 1 and trials - failures.
     """
     if failures >= trials:
-        return Bound(1.0, confidence)
+        return 1.0
     from scipy.special import betaincinv
 
-    return Bound(float(betaincinv(failures + 1, trials - failures, confidence)), confidence)
+    return float(betaincinv(failures + 1, trials - failures, confidence))
+
+
+def failure_rate_lower_bound(failures: int, trials: int, confidence: float = 0.95) -> float:
+    """The one-sided lower bound; see `failure_rate_upper_bound`. 0.0 when no trial failed."""
+    return 1.0 - failure_rate_upper_bound(trials - failures, trials, confidence)

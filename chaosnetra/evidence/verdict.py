@@ -5,17 +5,26 @@ journal's own fields and the facts that the journal control put under `chaosnetr
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from chaosnetra.evidence.statistics import failure_rate_upper_bound
-from chaosnetra.evidence.violations import Stage, Violation, find_violations
+from chaosnetra.evidence.statistics import (
+    failure_rate_lower_bound,
+    failure_rate_upper_bound,
+)
+from chaosnetra.evidence.violations import (
+    Stage,
+    Violation,
+    failure_text,
+    find_violations,
+)
+
+CONFIDENCE = 0.95
 
 
 class Outcome(StrEnum):
-    """Merged in the order violated, inconclusive, held would hide an invalid experiment, so an
-    experiment that was not valid is inconclusive whatever else was seen."""
+    """What a run showed. An experiment that was not valid is inconclusive, whatever was seen."""
 
     HELD = "held"
     VIOLATED = "violated"
@@ -50,8 +59,9 @@ class Verdict:
         reason: all reasons as one line.
         trials: attempts under the fault that it rests on, None when no probe counts trials.
         failures: of these, how many failed.
-        failure_rate_upper_bound: what the trials prove, with `confidence`; None without trials.
-        confidence: of the bound.
+        failure_rate_bounds: what the trials prove: the rate is not below the first and, each
+            with `confidence`, not above the second; None without trials.
+        confidence: of each bound.
     """
 
     outcome: Outcome
@@ -59,11 +69,26 @@ class Verdict:
     reason: str
     trials: int | None = None
     failures: int | None = None
-    failure_rate_upper_bound: float | None = None
+    failure_rate_bounds: tuple[float, float] | None = None
     confidence: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @property
+    def line(self) -> str:
+        """The verdict for people, with what it rests on and what that proves."""
+        text = f"{self.outcome.value}: {self.reason}"
+        if self.outcome is Outcome.INCONCLUSIVE:
+            return text
+        if self.failure_rate_bounds is None or self.confidence is None:
+            return text
+        low, high = self.failure_rate_bounds
+        bound = f"at most {high:.0%}" if self.outcome is Outcome.HELD else f"at least {low:.0%}"
+        return (
+            f"{text} ({self.failures} of {self.trials} trials under the fault failed, which "
+            f"proves a failure rate of {bound} with {self.confidence:.0%} confidence)"
+        )
 
 
 def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
@@ -133,7 +158,7 @@ def _invalid(
     elif before is None:
         yield Cause.NO_HYPOTHESIS, "the steady state was not checked before the method"
     for run in _failed(journal.get("run")):
-        yield Cause.INJECTION, f"{_name(run)} in the method failed: {_why(run)}"
+        yield Cause.INJECTION, f"{_name(run)} in the method failed: {failure_text(run)}"
     for fault in facts.get("faults") or ():
         effect = fault.get("effect")
         if effect is not None and not effect.get("in_effect"):
@@ -159,7 +184,7 @@ def _findings(
     if after_missing and started and not interrupted and not facts.get("dry"):
         yield Cause.NO_HYPOTHESIS, "the steady state was not checked after the method"
     for run in _failed(journal.get("rollbacks")):
-        yield Cause.ROLLBACK, f"{_name(run)} in the rollbacks failed: {_why(run)}"
+        yield Cause.ROLLBACK, f"{_name(run)} in the rollbacks failed: {failure_text(run)}"
     for text in facts.get("undo_failures") or ():
         yield Cause.ROLLBACK, str(text)
     recovery = facts.get("recovery")
@@ -175,15 +200,15 @@ def _with_bound(verdict: Verdict, journal: Mapping[str, Any]) -> Verdict:
     trials, failures = _trials(journal)
     if not trials:
         return verdict
-    bound = failure_rate_upper_bound(failures, trials)
-    return Verdict(
-        verdict.outcome,
-        verdict.cause,
-        verdict.reason,
-        trials,
-        failures,
-        round(bound.rate, 4),
-        bound.confidence,
+    return replace(
+        verdict,
+        trials=trials,
+        failures=failures,
+        failure_rate_bounds=(
+            round(failure_rate_lower_bound(failures, trials, CONFIDENCE), 4),
+            round(failure_rate_upper_bound(failures, trials, CONFIDENCE), 4),
+        ),
+        confidence=CONFIDENCE,
     )
 
 
@@ -212,8 +237,3 @@ def _failed(runs: Any) -> Iterator[Mapping[str, Any]]:
 def _name(run: Mapping[str, Any]) -> str:
     activity = run.get("activity") or {}
     return f"{activity.get('type')} {activity.get('name')!r}"
-
-
-def _why(run: Mapping[str, Any]) -> str:
-    lines = run.get("exception") or ["no reason was recorded"]
-    return " ".join(str(lines[-1]).split()).removeprefix("chaoslib.exceptions.ActivityFailed: ")

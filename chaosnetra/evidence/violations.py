@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 LONGEST_OBSERVED = 300
+# The core writes it in front of what an activity says, twice for an ActivityFailed.
+_ACTIVITY_FAILED = "chaoslib.exceptions.ActivityFailed: "
 
 
 class Stage(StrEnum):
@@ -94,12 +96,13 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
     activity = run.get("activity") or {}
     output = run.get("output")
     told: Mapping[str, Any] = output if isinstance(output, dict) else {}
-    failure = _exception(run) if run.get("status") == "failed" else None
+    failure = failure_text(run) if run.get("status") == "failed" else None
     return Violation(
         stage=stage,
         probe=str(activity.get("name")),
-        expected=told.get("expected") or f"tolerance {_short(activity.get('tolerance'))}",
-        observed="the probe failed" if failure else told.get("observed") or _short(output),
+        expected=told.get("expected")
+        or ("an answer" if failure else f"tolerance {_short(activity.get('tolerance'))}"),
+        observed="a failed probe" if failure else told.get("observed") or _short(output),
         phase=told.get("phase"),
         budget=told.get("budget"),
         budget_seconds=told.get("budget_seconds"),
@@ -109,13 +112,13 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
     )
 
 
-def _exception(run: Mapping[str, Any]) -> str:
-    """The last line of the exception that the core recorded, without its class's module."""
+def failure_text(run: Mapping[str, Any]) -> str:
+    """Why an activity failed, as one line: what the core recorded, without its own class name."""
     lines = run.get("exception") or ["no reason was recorded"]
     text = " ".join(str(lines[-1]).split())
-    return text.removeprefix("chaoslib.exceptions.ActivityFailed: ").removeprefix(
-        "chaoslib.exceptions.ActivityFailed: "
-    )
+    while text.startswith(_ACTIVITY_FAILED):
+        text = text.removeprefix(_ACTIVITY_FAILED)
+    return text
 
 
 def _short(value: Any) -> str:

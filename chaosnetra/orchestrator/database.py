@@ -128,7 +128,7 @@ class Database:
         async with self._connection(PHASE) as connection:
             for table in self._workload.tables_of("schema_validation"):
                 rows = await connection.execute(_COLUMNS, self._of(table))
-                if {name: kind for name, kind in rows} != self._workload.tables[table]:
+                if {row.column_name: row.data_type for row in rows} != self._workload.tables[table]:
                     wrong.append(f"{table}: columns")
                 if len((await connection.execute(_INDEXES, self._of(table))).all()) < 2:
                     wrong.append(f"{table}: indexes")

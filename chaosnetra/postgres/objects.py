@@ -117,7 +117,9 @@ def drop_database(arguments: Mapping[str, Any]) -> UndoReport:
 
 async def _drop_schema(address: DatabaseAddress, schema: str) -> UndoReport:
     async with connection(address, LIMIT_SECONDS) as opened:
-        if not await opened.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = $1", schema):
+        if not await opened.fetchval(
+            "SELECT count(*) FROM pg_namespace WHERE nspname = $1", schema
+        ):
             return UndoReport(UndoResult.ALREADY_DONE, f"no schema {schema}")
         await opened.execute(f"DROP SCHEMA {_quoted(schema)} CASCADE")
     return UndoReport(UndoResult.DONE, f"dropped schema {schema}")

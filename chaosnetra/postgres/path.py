@@ -93,7 +93,7 @@ class PostgresPath:
                 pass
             started = time.perf_counter()
             async with asyncio.timeout(timeout_seconds):
-                while await watcher.fetchval(
+                while await watcher.fetchval(  # noqa: ASYNC110 - the server has no event to wait for
                     "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name
                 ):
                     await asyncio.sleep(CLOSE_POLL_SECONDS)

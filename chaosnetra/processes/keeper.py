@@ -25,25 +25,25 @@ import time
 POLL_SECONDS = 0.02
 
 
-def report(status, **record):
+def report(status: int, **record: object) -> None:
     record["at"] = time.monotonic()
     # Whoever reads it may be gone already; ending the descendants matters more.
     with contextlib.suppress(OSError):
         os.write(status, json.dumps(record).encode() + b"\n")
 
 
-def linux_call(*arguments):
+def linux_call(*arguments: int) -> bool:
     """Call prctl; False where there is no such call."""
     if not sys.platform.startswith("linux"):
         return False
     import ctypes
 
-    return ctypes.CDLL(None, use_errno=True).prctl(*arguments) == 0
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(*arguments) == 0)
 
 
-def descendants(root):
+def descendants(root: int) -> list[int]:
     """All processes below `root`, from /proc; nearest first."""
-    children = {}
+    children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
@@ -55,7 +55,8 @@ def descendants(root):
             continue
         if state != b"Z":
             children.setdefault(int(parent), []).append(int(name))
-    found, queue = [], [root]
+    found: list[int] = []
+    queue = [root]
     while queue:
         below = children.get(queue.pop(0), [])
         found += below
@@ -63,18 +64,18 @@ def descendants(root):
     return found
 
 
-def send(pid, number):
+def send(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
 
 
-def send_group(pid, number):
+def send_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
 
 class Keeper:
-    def __init__(self, status, stop_signal, grace_seconds):
+    def __init__(self, status: int, stop_signal: int, grace_seconds: float) -> None:
         self.status = status
         self.stop_signal = stop_signal
         self.grace_seconds = grace_seconds
@@ -82,7 +83,7 @@ class Keeper:
         self.ended = False
         self.asked = False
 
-    def start(self, command, user):
+    def start(self, command: list[str], user: str) -> bool:
         complete = linux_call(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
         failed_read, failed_write = os.pipe()
         self.child = os.fork()
@@ -114,7 +115,7 @@ class Keeper:
         report(self.status, event="started", pid=self.child, complete=complete, error=failure)
         return complete
 
-    def reap(self):
+    def reap(self) -> None:
         """Collect what has ended, orphans included; note the end of the command."""
         while True:
             try:
@@ -134,7 +135,7 @@ class Keeper:
                     asked=self.asked,
                 )
 
-    def wait(self, wakeup):
+    def wait(self, wakeup: int) -> None:
         """Until the command ends or somebody asks for a stop."""
         watched = [0, wakeup]
         while not self.ended and not self.asked:
@@ -146,7 +147,7 @@ class Keeper:
                 os.read(0, 4096)
                 self.asked = True
 
-    def stop(self, wakeup):
+    def stop(self, wakeup: int) -> None:
         """Ask the command to end; give it the time that it was promised."""
         send_group(self.child, self.stop_signal)
         until = time.monotonic() + self.grace_seconds
@@ -154,7 +155,7 @@ class Keeper:
             select.select([wakeup], [], [], POLL_SECONDS)
             self.reap()
 
-    def end_all(self, complete):
+    def end_all(self, complete: bool) -> int:
         """End whatever is left. Returns how many processes there were besides the command."""
         if not complete:
             send_group(self.child, signal.SIGKILL)
@@ -162,7 +163,7 @@ class Keeper:
                 time.sleep(POLL_SECONDS)
                 self.reap()
             return 0
-        left = set()
+        left: set[int] = set()
         while True:
             found = descendants(os.getpid())
             if not found:
@@ -176,7 +177,7 @@ class Keeper:
         return len(left)
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     split = arguments.index("--")
     options, command = arguments[:split], arguments[split + 1 :]
     status, stop_signal, grace_seconds = int(options[0]), int(options[1]), float(options[2])

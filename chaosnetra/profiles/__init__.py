@@ -149,14 +149,13 @@ def _profile(data: Any, source: str, setting: str | None) -> Profile:
 def _budgets(data: Any, label: str, setting: str | None) -> Budgets:
     values = _section(data, label, Budgets, setting)
     optional = {field.name for field in fields(Budgets) if field.default is None}
-    return Budgets(
-        **{
-            key: None
-            if value is None and key in optional
-            else duration(f"{label}.{key}", value, setting=setting)
-            for key, value in values.items()
-        }
-    )
+    checked: dict[str, Any] = {
+        key: None
+        if value is None and key in optional
+        else duration(f"{label}.{key}", value, setting=setting)
+        for key, value in values.items()
+    }
+    return Budgets(**checked)
 
 
 def _pool(data: Any, label: str, setting: str | None) -> PoolSettings:

@@ -41,9 +41,7 @@ class Injector:
     @property
     def added_round_trip_seconds(self) -> float:
         """What each round trip to the database costs more, by the faults now in place."""
-        return sum(
-            fault.effect.added_round_trip_seconds for fault in self.active if fault.effect
-        )
+        return sum(fault.effect.added_round_trip_seconds for fault in self.active if fault.effect)
 
     def inject(self, fault: Fault) -> Injected:
         """Put a fault in place and measure it.
@@ -135,9 +133,7 @@ class Injector:
         try:
             return fault.measure()
         except ChaosnetraError as error:
-            return Effect(
-                "effect", "measured", "not measured", in_effect=False, detail=str(error)
-            )
+            return Effect("effect", "measured", "not measured", in_effect=False, detail=str(error))
 
     def _undo(self, held: Injected) -> UndoReport:
         try:
@@ -157,5 +153,3 @@ class Injector:
 
     def _find(self, name: str) -> Injected | None:
         return next((fault for fault in self.active if fault.name == name), None)
-
-

@@ -77,7 +77,12 @@ class Ledger:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         try:
-            header = {"version": VERSION, "run": self._run_id, "pid": os.getpid(), "at": time.time()}
+            header = {
+                "version": VERSION,
+                "run": self._run_id,
+                "pid": os.getpid(),
+                "at": time.time(),
+            }
             _append(file, header)
             # The file's name must survive a crash of the machine too.
             folder = os.open(self._path.parent, os.O_RDONLY)

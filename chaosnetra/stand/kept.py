@@ -111,7 +111,7 @@ def take_stand_down() -> bool:
 def _same_process(stand: KeptStand) -> bool:
     """Whether the process is the one that wrote the file: a number may be used again."""
     try:
-        return abs(psutil.Process(stand.pid).create_time() - stand.process_started) < 1
+        return bool(abs(psutil.Process(stand.pid).create_time() - stand.process_started) < 1)
     except psutil.Error:
         return False
 

@@ -168,7 +168,9 @@ def _module_line(program: Path) -> tuple[str, str] | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = re.search(rf"^\s*mod\s+{re.escape(MODULE)}\s+(\S+)\s+(\S+)", answer.stdout, re.MULTILINE)
+    match = re.search(
+        rf"^\s*mod\s+{re.escape(MODULE)}\s+(\S+)\s+(\S+)", answer.stdout, re.MULTILINE
+    )
     return (match[1], match[2]) if match else None
 
 

@@ -187,7 +187,9 @@ class _Trial:
             self.started_at + self.limits.startup_seconds + self.limits.kill_margin_seconds
         )
         checking = (
-            asyncio.create_task(self._check_until_ready()) if self.plan.readiness.is_network else None
+            asyncio.create_task(self._check_until_ready())
+            if self.plan.readiness.is_network
+            else None
         )
         try:
             while not kill_at.passed and not self._exited.is_set() and not self.interrupted():

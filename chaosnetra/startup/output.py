@@ -30,9 +30,7 @@ _ERROR_LINE = re.compile(r"\b(?:FATAL|CRITICAL|ERROR|[Ee]rror|[Ff]ailed|[Tt]imed
 # uvicorn's and gunicorn's words for "your startup failed": true of every failure, cause of none.
 _GIVING_UP = re.compile(r"Application startup failed|Worker failed to boot|^\S*\s*Exiting\b")
 _LOG_PREFIX = re.compile(r"^(?:ERROR|CRITICAL|FATAL):\s+")
-_SQLSTATE = re.compile(
-    r"(?:SQLSTATE|[Ss]ql_?[Ss]tate|\bcode)\W{1,4}(?=[0-9A-Z]*\d)([0-9A-Z]{5})\b"
-)
+_SQLSTATE = re.compile(r"(?:SQLSTATE|[Ss]ql_?[Ss]tate|\bcode)\W{1,4}(?=[0-9A-Z]*\d)([0-9A-Z]{5})\b")
 # For clients that print no code. Texts of the server, in its untranslated form.
 _SQLSTATE_TEXTS = (
     ("too many clients already", "53300"),
@@ -151,17 +149,16 @@ def _error_of_event(event: Mapping[str, Any]) -> StartupError:
         if isinstance(causes, list)
         else (),
         budget=text_or_none("budget"),
-        budget_seconds=float(budget_seconds)
-        if isinstance(budget_seconds, (int, float))
-        else None,
+        budget_seconds=float(budget_seconds) if isinstance(budget_seconds, (int, float)) else None,
     )
 
 
 def _error_in(lines: list[str]) -> StartupError | None:
     found = list(_exceptions(lines))
     if found:
-        # The chain is printed innermost first.
-        name, text = found[0]
+        # The chain is printed innermost first. A cancellation is how a timeout works inside, and
+        # says less than the TimeoutError that follows it.
+        name, text = next((one for one in found if one[0] != "CancelledError"), found[0])
         return StartupError(
             text=_one_line(f"{name}: {text}" if text else name),
             error_class=name,

@@ -433,5 +433,3 @@ def _report(report: UndoReport | None, nothing: str) -> dict[str, Any]:
     if report is None:
         return {"result": "already done", "detail": nothing}
     return {"result": report.result.value, "detail": report.detail}
-
-

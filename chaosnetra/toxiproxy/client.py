@@ -69,8 +69,11 @@ class ToxiproxyClient:
 
     def version(self) -> str:
         """The server's version as it calls itself."""
-        text = self._call("get", "/version").text.strip()
-        return text.removeprefix('{"version": "').removesuffix('"}')
+        answer = self._call("get", "/version")
+        try:
+            return str(answer.json()["version"])
+        except (ValueError, KeyError, TypeError):
+            return str(answer.text).strip()  # servers before 2.5 answer with the bare version
 
     def proxies(self) -> dict[str, Proxy]:
         """All proxies by name. The one call that shows whether the server is well."""
@@ -138,8 +141,9 @@ class ToxiproxyClient:
             raise ToxiproxyRefused(call, 400, _text(error)) from None
         except requests.Timeout:
             raise ToxiproxyWedged(
-                f"Toxiproxy at {self.url} did not answer {call} within {self._timeout_seconds:g} s; "
-                "restart it, or set CHAOSNETRA_TOXIPROXY_URL to another server"
+                f"Toxiproxy at {self.url} did not answer {call} within "
+                f"{self._timeout_seconds:g} s; restart it, "
+                "or set CHAOSNETRA_TOXIPROXY_URL to another server"
             ) from None
         except requests.RequestException as error:
             raise ToxiproxyUnavailable(

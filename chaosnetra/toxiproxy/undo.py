@@ -106,9 +106,7 @@ def restore_proxy(arguments: Mapping[str, Any]) -> UndoReport:
     return UndoReport(UndoResult.DONE, f"{'enabled' if enabled else 'disabled'} proxy {name}")
 
 
-def _make_proxy_again(
-    client: ToxiproxyClient, name: str, before: Mapping[str, Any]
-) -> UndoReport:
+def _make_proxy_again(client: ToxiproxyClient, name: str, before: Mapping[str, Any]) -> UndoReport:
     try:
         client.delete_proxy(name)
         # Made disabled, so that no connection comes through before its toxics are back.
