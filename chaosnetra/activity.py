@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Dict, List  # noqa: UP035
 
 from chaoslib.exceptions import ActivityFailed
 
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.session import Session, current_session
+
+# `chaos discover` knows typing's aliases, and calls `dict[str, Any]` an "object".
+Result = Dict[str, Any]  # noqa: UP006
+Results = List[Dict[str, Any]]  # noqa: UP006
+Attributes = Dict[str, float]  # noqa: UP006
 
 
 @contextmanager

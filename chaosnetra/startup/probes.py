@@ -7,7 +7,7 @@ from typing import Any
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import activity
+from chaosnetra.activity import Result, activity
 from chaosnetra.errors import DatabaseUnavailable, InvalidInput
 from chaosnetra.postgres.connect import describe
 from chaosnetra.quantities import fraction, whole_number
@@ -37,7 +37,7 @@ def startups_succeed(
     max_failure_rate: float = 0.2,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Start the orchestrator `count` times at once and tell how each attempt ended.
 
     A startup succeeds when it is ready within `startup_timeout_seconds` times the time scale.

@@ -8,7 +8,7 @@ from typing import Any
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import activity
+from chaosnetra.activity import Attributes, Result, activity
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Injected, UndoReport
 from chaosnetra.quantities import duration
@@ -51,7 +51,7 @@ def add_latency(
     toxicity: float = 1.0,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Delay what passes through a proxy, each way trip once.
 
     Args:
@@ -82,7 +82,7 @@ def add_bandwidth_limit(
     toxicity: float = 1.0,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Limit the rate of each connection; 0 stalls it without loss. See `add_latency`.
 
     Args:
@@ -100,7 +100,7 @@ def add_slow_close(
     toxicity: float = 1.0,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Delay the close of connections. See `add_latency`.
 
     Args:
@@ -118,7 +118,7 @@ def add_timeout(
     toxicity: float = 1.0,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Let no data pass, and close after a while; 0 never closes: a black hole.
 
     See `add_latency`. Removing it closes every connection that it applied to.
@@ -138,7 +138,7 @@ def add_reset_peer(
     toxicity: float = 1.0,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Reset each connection (TCP RST) once data has passed. See `add_latency`.
 
     Args:
@@ -158,7 +158,7 @@ def add_slicer(
     toxicity: float = 1.0,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Cut data into small pieces, with a delay between them. See `add_latency`.
 
     Args:
@@ -183,7 +183,7 @@ def add_data_limit(
     toxicity: float = 1.0,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Close each connection once so much data has passed. See `add_latency`.
 
     Args:
@@ -195,12 +195,12 @@ def add_data_limit(
 
 def update_toxic(
     name: str,
-    attributes: dict[str, float],
+    attributes: Attributes,
     toxicity: float = 1.0,
     proxy: str = "database",
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Give a toxic that is in place other values; taken back at the end.
 
     Args:
@@ -236,7 +236,7 @@ def remove_toxic(
     proxy: str = "database",
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Remove a toxic of this run. Doing it again, or with none in place, is no error.
 
     Args:
@@ -268,7 +268,7 @@ def create_proxy(
     enabled: bool = True,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Make a proxy; deleted at the end.
 
     Args:
@@ -300,7 +300,7 @@ def delete_proxy(
     name: str,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Delete a proxy that this run made. Doing it again is no error.
 
     Args:
@@ -320,7 +320,7 @@ def disable_proxy(
     proxy: str = "database",
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Take a proxy down: its connections drop, new ones are refused. Taken back at the end.
 
     Args:
@@ -338,7 +338,7 @@ def enable_proxy(
     proxy: str = "database",
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Put a proxy up again that this run took down; or one that was down before.
 
     Args:

@@ -4,7 +4,7 @@ from typing import Any
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import activity
+from chaosnetra.activity import Result, Results, activity
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.quantities import duration, whole_number
 from chaosnetra.settings import setting_hint
@@ -14,7 +14,7 @@ from chaosnetra.toxiproxy.faults import existing_proxy
 __all__ = ["added_latency", "proxies", "toxics"]
 
 
-def proxies(configuration: Configuration = None, secrets: Secrets = None) -> dict[str, Any]:
+def proxies(configuration: Configuration = None, secrets: Secrets = None) -> Result:
     """List the server's proxies.
 
     Args:
@@ -38,7 +38,7 @@ def proxies(configuration: Configuration = None, secrets: Secrets = None) -> dic
 
 def toxics(
     proxy: str = "database", configuration: Configuration = None, secrets: Secrets = None
-) -> list[dict[str, Any]]:
+) -> Results:
     """List the toxics of a proxy.
 
     Args:
@@ -60,7 +60,7 @@ def added_latency(
     samples: int = 5,
     configuration: Configuration = None,
     secrets: Secrets = None,
-) -> dict[str, Any]:
+) -> Result:
     """Measure what the path adds to one round trip to the database.
 
     Args:
