@@ -15,21 +15,20 @@ guarded: a failure of our own is logged, and the run is reported as failed.
 import functools
 import json
 import logging
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import RunEventHandler
 from chaoslib.types import Configuration, Experiment, Secrets
 
+from chaosnetra.controls.interruption import listen_for_sigterm, pass_on
+from chaosnetra.controls.mend import mend_output, mend_tolerance
+from chaosnetra.controls.places import events_path, journal_path
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, InvalidInput
-from chaosnetra.evidence.jsonsafe import json_safe
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import Outcome
 from chaosnetra.quantities import duration
@@ -37,7 +36,6 @@ from chaosnetra.session import Session, current_session, end_session, existing_s
 
 logger = logging.getLogger("chaostoolkit")
 
-DEFAULT_JOURNAL = "journal.json"
 # The core's own code for "leave now, and play no rollbacks": nothing was injected yet.
 EXIT_WITHOUT_ROLLBACKS = 30
 RECOVERY_POLL_SECONDS = 0.2
@@ -55,7 +53,6 @@ class RunRecord:
         self.event_registry: Any = None
         self.finished = False
         self.in_rollbacks = False
-        self.tolerances: dict[int, str] = {}
 
     def record(self, event: str, data: dict[str, Any]) -> None:
         """Write an event; outside of a session there is nowhere to write to."""
@@ -117,7 +114,7 @@ def before_experiment_control(
     try:
         _check_options(options)
         session = current_session(configuration)
-        path = _events_path(options)
+        path = events_path(options)
         try:
             session.events.open(path)
         except OSError as error:
@@ -128,7 +125,7 @@ def before_experiment_control(
         _run.refused = str(error)  # the verdict's line will say it
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
     _run.session = session
-    _listen_for_sigterm(session)
+    listen_for_sigterm(session)
     session.events.record(
         "run.started",
         {
@@ -188,10 +185,12 @@ def after_activity_control(
 ) -> None:
     """Mend what the core could not write or judge, before it tries to."""
     if state is not None:
-        _mend_output(context, state)
+        mend_output(context, state)
+        if _run.session is not None:
+            state["output"] = _run.session.redactor.data(state["output"])
         dry = (experiment or {}).get("dry")
         if dry is None and "tolerance" in context and state["status"] == "succeeded":
-            _mend_tolerance(context, state, configuration, secrets)
+            mend_tolerance(context, state, configuration, secrets)
         _run.record(
             "activity.ended",
             {
@@ -203,7 +202,8 @@ def after_activity_control(
                 "exception": (state.get("exception") or [None])[-1],
             },
         )
-    _pass_interruption_on()
+    if _run.session is not None and not _run.in_rollbacks and not _run.finished:
+        pass_on(_run.session)
 
 
 @guarded
@@ -217,6 +217,8 @@ def after_experiment_control(
     """Check the recovery, undo what is left, judge, and correct the status."""
     try:
         _check_recovery(context, state, configuration, secrets, options)
+    except (InterruptExecution, KeyboardInterrupt, SystemExit):
+        state["status"] = "interrupted"
     except Exception as error:  # noqa: BLE001 - the undo and the verdict must still come
         _control_failed("after_experiment_control", error)
     _finish(context, state)
@@ -331,68 +333,6 @@ def _check_recovery(
         time.sleep(RECOVERY_POLL_SECONDS)
 
 
-def _mend_output(context: Mapping[str, Any], state: dict[str, Any]) -> None:
-    """The core would write a truncated journal for output that is not JSON."""
-    safe, problem = json_safe(state["output"])
-    if problem is not None:
-        text = f"output of {context['name']!r} is not JSON: {problem}"
-        state.update(output=safe, status="failed", exception=[text])
-        logger.error(f"  => failed: {text}")
-    elif _run.session is not None:
-        state["output"] = _run.session.redactor.data(safe)
-
-
-def _mend_tolerance(
-    context: Mapping[str, Any],
-    state: dict[str, Any],
-    configuration: Configuration,
-    secrets: Secrets,
-) -> None:
-    """A tolerance that raises ends the core without journal and rollbacks: fail the probe."""
-    from chaoslib import substitute
-    from chaoslib.hypothesis import within_tolerance
-
-    tolerance = context["tolerance"]
-    if isinstance(tolerance, dict) and tolerance.get("type") == "probe":
-        return  # the core catches what these raise
-    if isinstance(tolerance, str):
-        tolerance = substitute(tolerance, configuration, secrets)
-    try:
-        within_tolerance(tolerance, state["output"], configuration=configuration, secrets=secrets)
-    except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
-        text = f"tolerance of {context['name']!r} cannot judge its output: {error}"
-        state.update(status="failed", exception=[text])
-        logger.error(f"  => failed: {text}")
-
-
-def _listen_for_sigterm(session: Session) -> None:
-    """Note SIGTERM: on older lines of the core an activity that it hits swallows it."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    former = signal.getsignal(signal.SIGTERM)
-
-    def note(number: int, frame: Any) -> None:
-        session.interrupted_by = "SIGTERM"
-        if callable(former):
-            former(number, frame)
-
-    # The core puts its own former handler back at the end of the run.
-    signal.signal(signal.SIGTERM, note)
-
-
-def _pass_interruption_on() -> None:
-    """Raise again what an activity swallowed; rollbacks are left to finish."""
-    session = _run.session
-    if (
-        session is not None
-        and session.interrupted_by is not None
-        and not _run.in_rollbacks
-        and not _run.finished
-        and threading.current_thread() is threading.main_thread()
-    ):
-        raise InterruptExecution(f"{session.interrupted_by} signal received")
-
-
 def _finish_crashed(journal: dict[str, Any], error: BaseException | None) -> None:
     """The core is about to end without a journal: undo, judge, and write one."""
     crash = f"{type(error).__name__}: {error}" if error is not None else "no reason is known"
@@ -401,7 +341,7 @@ def _finish_crashed(journal: dict[str, Any], error: BaseException | None) -> Non
         journal["status"] = "aborted"
     _run.failures.append(f"the run ended without its after_experiment_control ({crash})")
     _finish(journal.get("experiment") or {}, journal)
-    path = _journal_path()
+    path = journal_path()
     from chaostoolkit import encoder
 
     with path.open("w", encoding="utf-8") as file:
@@ -420,24 +360,3 @@ def _check_options(options: Mapping[str, Any]) -> None:
 
 def _recovery_timeout_seconds(options: Mapping[str, Any]) -> float:
     return duration("recovery_timeout_seconds", options.get("recovery_timeout_seconds", 0))
-
-
-def _journal_path() -> Path:
-    """Where `chaos run` will write its journal."""
-    import click
-
-    context = click.get_current_context(silent=True)
-    while context is not None:
-        path = context.params.get("journal_path")
-        if path:
-            return Path(path)
-        context = context.parent
-    return Path(DEFAULT_JOURNAL)
-
-
-def _events_path(options: Mapping[str, Any]) -> Path:
-    given = options.get("events_path")
-    if given:
-        return Path(given)
-    journal = _journal_path()
-    return journal.with_name(f"{journal.stem}.events.jsonl")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chaosnetra.evidence.verdict import Verdict, judge
+from chaosnetra.evidence.verdict import Cause, Outcome, Verdict, judge
 
 VERSION = 1
 
@@ -30,24 +30,20 @@ def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> Verdict:
         **facts,
     }
     journal["chaosnetra"] = section
-    corrections = [] if facts.get("dry") else _correct(journal, section["verdict"])
+    corrections = [] if facts.get("dry") else _correct(journal, verdict)
     section["corrections"] = corrections
     return verdict
 
 
-def _correct(journal: dict[str, Any], verdict: str) -> list[str]:
+def _correct(journal: dict[str, Any], verdict: Verdict) -> list[str]:
     """Make status and deviation say what the verdict says; the exit code follows from them."""
     corrections = []
-    if verdict == "violated" and not journal.get("deviated"):
+    if verdict.outcome is Outcome.VIOLATED and not journal.get("deviated"):
         journal["deviated"] = True
         corrections.append("deviated: false to true")
-    if verdict != "held" and not journal.get("deviated") and journal.get("status") == "completed":
-        journal["status"] = "failed"
-        corrections.append("status: completed to failed")
-    if verdict == "inconclusive" and journal.get("status") == "completed":
-        # It deviated, but the experiment was not valid; without this it would look like a finding.
-        journal["status"] = "failed"
-        corrections.append("status: completed to failed")
+    if verdict.outcome is Outcome.INCONCLUSIVE and journal.get("status") == "completed":
+        journal["status"] = "interrupted" if verdict.cause is Cause.INTERRUPTED else "failed"
+        corrections.append(f"status: completed to {journal['status']}")
     return corrections
 
 

@@ -144,7 +144,7 @@ def _invalid(
     if facts.get("crashed"):
         yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
     if facts.get("interrupted_by") or journal.get("status") == "interrupted":
-        yield Cause.INTERRUPTED, f"interrupted by {facts.get('interrupted_by') or 'a control'}"
+        yield Cause.INTERRUPTED, f"interrupted by {facts.get('interrupted_by') or 'its user'}"
         return
     if facts.get("dry"):
         yield Cause.DRY, f"a dry run ({facts['dry']}) checks nothing"

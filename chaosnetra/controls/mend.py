@@ -1,0 +1,43 @@
+"""Mends what an activity left in the journal before the core stumbles over it."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from chaoslib.types import Configuration, Secrets
+
+from chaosnetra.evidence.jsonsafe import json_safe
+
+logger = logging.getLogger("chaostoolkit")
+
+
+def mend_output(context: Mapping[str, Any], state: dict[str, Any]) -> None:
+    """The core would write a truncated journal for output that is not JSON."""
+    safe, problem = json_safe(state["output"])
+    if problem is not None:
+        text = f"output of {context['name']!r} is not JSON: {problem}"
+        state.update(output=safe, status="failed", exception=[text])
+        logger.error(f"  => failed: {text}")
+
+
+def mend_tolerance(
+    context: Mapping[str, Any],
+    state: dict[str, Any],
+    configuration: Configuration,
+    secrets: Secrets,
+) -> None:
+    """A tolerance that raises ends the core without journal and rollbacks: fail the probe."""
+    from chaoslib import substitute
+    from chaoslib.hypothesis import within_tolerance
+
+    tolerance = context["tolerance"]
+    if isinstance(tolerance, dict) and tolerance.get("type") == "probe":
+        return  # the core catches what these raise
+    if isinstance(tolerance, str):
+        tolerance = substitute(tolerance, configuration, secrets)
+    try:
+        within_tolerance(tolerance, state["output"], configuration=configuration, secrets=secrets)
+    except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
+        text = f"tolerance of {context['name']!r} cannot judge its output: {error}"
+        state.update(status="failed", exception=[text])
+        logger.error(f"  => failed: {text}")

@@ -1,0 +1,28 @@
+"""Where the journal and the events of a run go."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+DEFAULT_JOURNAL = "journal.json"
+
+
+def journal_path() -> Path:
+    """Where `chaos run` will write its journal."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    while context is not None:
+        path = context.params.get("journal_path")
+        if path:
+            return Path(path)
+        context = context.parent
+    return Path(DEFAULT_JOURNAL)
+
+
+def events_path(options: Mapping[str, Any]) -> Path:
+    given = options.get("events_path")
+    if given:
+        return Path(given)
+    journal = journal_path()
+    return journal.with_name(f"{journal.stem}.events.jsonl")

@@ -1,0 +1,452 @@
+"""What the journal control makes of each case in which the core reports success wrongly.
+
+One test a row; each runs `chaos run` as a process of its own, on the installed line.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ChaosRun, RunChaos, chaos_command
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+HELPERS = '''
+import pathlib, time
+
+def value(of):
+    return of
+
+def count_up(file, good_until):
+    """True for the first calls, then False."""
+    path = pathlib.Path(file)
+    calls = int(path.read_text()) if path.exists() else 0
+    path.write_text(str(calls + 1))
+    return calls < good_until
+
+def raise_later(file, good_until):
+    if not count_up(file, good_until):
+        raise RuntimeError("gone wrong")
+    return True
+
+def touch(file):
+    pathlib.Path(file).touch()
+
+def missing(file):
+    return not pathlib.Path(file).exists()
+
+def remove(file):
+    pathlib.Path(file).unlink()
+
+def fail(text):
+    raise RuntimeError(text)
+
+def wait(seconds, mark):
+    pathlib.Path(mark).touch()
+    time.sleep(seconds)
+    return True
+
+async def coroutine():
+    return True
+
+def not_json():
+    return object()
+
+def not_a_number():
+    return {"held": True, "rate": float("nan")}
+'''
+
+CONTROL: dict[str, Any] = {
+    "name": "journal",
+    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
+}
+
+
+@pytest.fixture(autouse=True)
+def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of a user's own activities."""
+    (tmp_path / "row_helpers.py").write_text(HELPERS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def call(kind: str, function: str, tolerance: Any = None, **arguments: Any) -> dict[str, Any]:
+    activity: dict[str, Any] = {
+        "type": kind,
+        "name": function,
+        "provider": {
+            "type": "python",
+            "module": "row_helpers",
+            "func": function,
+            "arguments": arguments,
+        },
+    }
+    if tolerance is not None:
+        activity["tolerance"] = tolerance
+    return activity
+
+
+def probe(function: str, tolerance: Any = True, **arguments: Any) -> dict[str, Any]:
+    return call("probe", function, tolerance, **arguments)
+
+
+def action(function: str, **arguments: Any) -> dict[str, Any]:
+    return call("action", function, **arguments)
+
+
+def experiment(
+    probes: list[dict[str, Any]],
+    method: list[dict[str, Any]],
+    rollbacks: list[dict[str, Any]] | None = None,
+    strategy: str | None = "always",
+    **control_arguments: Any,
+) -> dict[str, Any]:
+    control = json.loads(json.dumps(CONTROL))
+    if control_arguments:
+        control["provider"]["arguments"] = control_arguments
+    made: dict[str, Any] = {
+        "title": "a row",
+        "description": "a row",
+        "controls": [control],
+        "steady-state-hypothesis": {"title": "it is well", "probes": probes},
+        "method": method,
+        "rollbacks": rollbacks or [],
+    }
+    if strategy is not None:
+        made["runtime"] = {"rollbacks": {"strategy": strategy}}
+    return made
+
+
+def assert_judged(run: ChaosRun, verdict: str, cause: str, *, returncode: int = 1) -> None:
+    assert run.section["verdict"] == verdict, run.output
+    assert run.section["cause"] == cause, run.output
+    assert run.returncode == returncode, run.output
+    assert "Traceback" not in run.output
+    assert run.events[-1]["event"] == "run.ended"
+
+
+def test_a_steady_state_that_holds_exits_with_0(run_chaos: RunChaos) -> None:
+    run = run_chaos(experiment([probe("value", of=True)], [action("value", of=1)]))
+    assert_judged(run, "held", "steady state held", returncode=0)
+    assert run.journal["status"] == "completed"
+    assert run.section["recovery"]["steady_state_met"] is True
+
+
+def test_a_baseline_that_is_not_met_is_inconclusive(run_chaos: RunChaos, tmp_path: Path) -> None:
+    mark = tmp_path / "rolled back"
+    run = run_chaos(
+        experiment(
+            [probe("value", of=False)],
+            [action("fail", text="must not run")],
+            [action("touch", file=str(mark))],
+        )
+    )
+    assert_judged(run, "inconclusive", "baseline not met")
+    assert run.journal["status"] == "failed"
+    assert mark.exists()
+
+
+def test_a_baseline_probe_that_raises_is_inconclusive_and_rolled_back(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    mark = tmp_path / "rolled back"
+    run = run_chaos(
+        experiment([probe("fail", text="no route")], [], [action("touch", file=str(mark))])
+    )
+    assert_judged(run, "inconclusive", "baseline not met")
+    assert "no route" in run.section["reason"]
+    assert mark.exists()
+
+
+def test_a_deviation_after_the_method_is_a_violation(run_chaos: RunChaos, tmp_path: Path) -> None:
+    fault = str(tmp_path / "fault")
+    run = run_chaos(
+        experiment(
+            [probe("missing", file=fault)],
+            [action("touch", file=fault)],
+            [action("remove", file=fault)],
+        )
+    )
+    assert_judged(run, "violated", "steady state violated")
+    assert run.journal["deviated"] is True
+    (violation,) = run.section["violations"]
+    assert violation["stage"] == "after"
+    assert violation["probe"] == "missing"
+    assert violation["observed"] == "false"
+
+
+def test_a_probe_that_raises_after_the_method_is_a_violation_and_rolled_back(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    mark = tmp_path / "rolled back"
+    run = run_chaos(
+        experiment(
+            [probe("raise_later", file=str(tmp_path / "calls"), good_until=1)],
+            [action("value", of=1)],
+            [action("touch", file=str(mark))],
+        )
+    )
+    assert run.section["verdict"] == "violated"
+    assert run.returncode == 1
+    (violation, *_) = run.section["violations"]
+    assert violation["stage"] == "after"
+    assert "gone wrong" in violation["error"]
+    assert mark.exists()
+
+
+def test_an_action_that_fails_is_inconclusive(run_chaos: RunChaos) -> None:
+    run = run_chaos(experiment([probe("value", of=True)], [action("fail", text="not injected")]))
+    assert_judged(run, "inconclusive", "injection failed")
+    assert "not injected" in run.section["reason"]
+    assert run.journal["status"] == "failed"
+
+
+def test_a_rollback_that_fails_fails_the_run(run_chaos: RunChaos) -> None:
+    run = run_chaos(
+        experiment(
+            [probe("value", of=True)],
+            [action("value", of=1)],
+            [action("fail", text="still injected")],
+        )
+    )
+    assert_judged(run, "inconclusive", "rollback failed")
+    assert "still injected" in run.section["reason"]
+
+
+def test_a_deviation_only_during_the_method_is_a_violation(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    fault = str(tmp_path / "fault")
+    run = run_chaos(
+        experiment(
+            [probe("missing", file=fault)],
+            [
+                action("touch", file=fault),
+                action("wait", seconds=1.2, mark=str(tmp_path / "waiting")),
+                action("remove", file=fault),
+            ],
+        ),
+        "--hypothesis-strategy",
+        "continuously",
+        "--hypothesis-frequency",
+        "0.2",
+    )
+    assert_judged(run, "violated", "steady state violated")
+    assert run.journal["deviated"] is True
+    assert run.section["corrections"] == ["deviated: false to true"]
+    assert {violation["stage"] for violation in run.section["violations"]} == {"during"}
+
+
+@pytest.mark.parametrize(
+    "tolerance",
+    [
+        {"type": "range", "range": [0, 1]},
+        {"type": "regex", "pattern": "^well"},
+        [0, 1],
+    ],
+    ids=["range", "regex", "list"],
+)
+def test_a_tolerance_that_cannot_judge_keeps_journal_and_rollbacks(
+    run_chaos: RunChaos, tmp_path: Path, tolerance: Any
+) -> None:
+    mark = tmp_path / "rolled back"
+    run = run_chaos(
+        experiment([probe("value", tolerance, of=None)], [], [action("touch", file=str(mark))])
+    )
+    assert_judged(run, "inconclusive", "baseline not met")
+    assert "cannot judge" in run.section["reason"]
+    assert mark.exists()
+
+
+@pytest.mark.parametrize("function", ["not_json", "coroutine", "not_a_number"])
+def test_output_that_is_not_json_fails_the_probe_and_the_journal_is_whole(
+    run_chaos: RunChaos, function: str
+) -> None:
+    run = run_chaos(experiment([probe("value", of=True)], [call("probe", function)]))
+    assert_judged(run, "inconclusive", "injection failed")
+    assert "is not JSON" in run.section["reason"]
+
+
+def test_an_exception_of_the_core_in_the_method_is_not_success(run_chaos: RunChaos) -> None:
+    step = action("value", of=1)
+    step["provider"]["func"] = "no_such_function"
+    run = run_chaos(experiment([probe("value", of=True)], [step]), "--no-validation")
+    assert run.returncode == 1
+    assert run.section["verdict"] == "inconclusive"
+
+
+def test_a_misspelled_hypothesis_is_not_success(run_chaos: RunChaos) -> None:
+    made = experiment([probe("value", of=True)], [action("value", of=1)])
+    made["steady-state-hypotesis"] = made.pop("steady-state-hypothesis")
+    run = run_chaos(made)
+    assert_judged(run, "inconclusive", "no steady state was checked")
+
+
+def test_a_steady_state_that_does_not_come_back_is_a_violation(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    counter = str(tmp_path / "calls")
+    run = run_chaos(
+        experiment(
+            [probe("count_up", file=counter, good_until=2)],
+            [action("value", of=1)],
+        )
+    )
+    assert_judged(run, "violated", "no recovery after the rollback")
+    assert [violation["stage"] for violation in run.section["violations"]] == ["recovery"]
+
+
+def test_the_recovery_may_take_the_time_that_it_is_given(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import pathlib\n"
+        f"path = pathlib.Path({str(tmp_path / 'calls')!r})\n"
+        "def well():\n"
+        "    calls = int(path.read_text()) if path.exists() else 0\n"
+        "    path.write_text(str(calls + 1))\n"
+        "    return calls not in (2, 3, 4)\n"
+    )
+    well = probe("value")
+    well["provider"].update(module="slow", func="well", arguments={})
+    run = run_chaos(experiment([well], [action("value", of=1)], recovery_timeout_seconds=20))
+    assert_judged(run, "held", "steady state held", returncode=0)
+    assert int((tmp_path / "calls").read_text()) == 6
+
+
+@pytest.mark.parametrize("strategy", ["before-method-only", "after-method-only"])
+def test_half_a_check_is_not_success(run_chaos: RunChaos, strategy: str) -> None:
+    run = run_chaos(
+        experiment([probe("value", of=True)], [action("value", of=1)]),
+        "--hypothesis-strategy",
+        strategy,
+    )
+    assert_judged(run, "inconclusive", "no steady state was checked")
+
+
+def test_a_dry_run_keeps_its_exit_code_and_claims_nothing(run_chaos: RunChaos) -> None:
+    run = run_chaos(
+        experiment([probe("value", of=False)], [action("fail", text="x")]), "--dry", "activities"
+    )
+    assert_judged(run, "inconclusive", "dry run", returncode=0)
+
+
+@pytest.mark.parametrize("place", ["method", "hypothesis"])
+def test_sigterm_inside_an_activity_ends_the_run(tmp_path: Path, place: str) -> None:
+    """On the older line the activity swallows it, and the run goes on to exit with 0."""
+    mark, rolled_back, next_step = (tmp_path / name for name in ("waiting", "back", "next"))
+    waiting = call("probe", "wait", tolerance=True, seconds=30, mark=str(mark))
+    made = experiment(
+        [waiting] if place == "hypothesis" else [probe("value", of=True)],
+        [waiting, action("touch", file=str(next_step))],
+        [action("touch", file=str(rolled_back))],
+    )
+    path = tmp_path / "experiment.json"
+    path.write_text(json.dumps(made))
+    process = subprocess.Popen(
+        [*chaos_command(), "run", str(path)],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 20
+    while not mark.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    sent = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 1
+    assert time.monotonic() - sent < 10
+    journal = json.loads((tmp_path / "journal.json").read_text())
+    assert journal["status"] == "interrupted"
+    assert journal["chaosnetra"]["cause"] == "interrupted"
+    assert journal["chaosnetra"]["interrupted_by"] == "SIGTERM"
+    assert rolled_back.exists()
+    assert not next_step.exists()
+
+
+def test_events_that_cannot_be_written_end_the_run_before_it_begins(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    mark = tmp_path / "ran"
+    run = run_chaos(
+        experiment(
+            [probe("value", of=True)],
+            [action("touch", file=str(mark))],
+            events_path=str(tmp_path / "missing folder" / "events"),
+        )
+    )
+    assert run.returncode == 1
+    assert run.section["cause"] == "settings refused"
+    assert "--journal-path" in run.section["reason"]
+    assert not mark.exists()
+
+
+def test_an_argument_that_the_control_does_not_know_ends_the_run(run_chaos: RunChaos) -> None:
+    run = run_chaos(experiment([probe("value", of=True)], [], recover=False))
+    assert run.returncode == 1
+    assert run.section["cause"] == "settings refused"
+    assert "recover" in run.section["reason"]
+
+
+def test_a_failure_of_the_control_itself_fails_the_run(run_chaos: RunChaos, tmp_path: Path) -> None:
+    """The disk with the events fills up in mid-run: the run must not look like a success."""
+    breaker = tmp_path / "breaker.py"
+    breaker.write_text(
+        "def close_events():\n"
+        "    import os\n"
+        "    from chaosnetra.session import existing_session\n"
+        "    os.close(existing_session().events._file)\n"
+    )
+    step = action("value")
+    step["provider"].update(module="breaker", func="close_events", arguments={})
+    run = run_chaos(experiment([probe("value", of=True)], [step]))
+    assert run.returncode == 1
+    assert run.section["verdict"] == "inconclusive"
+    assert "journal control failed" in run.section["reason"]
+
+
+def test_two_runs_in_one_folder_keep_their_events_apart(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.json"
+    path.write_text(
+        json.dumps(
+            experiment(
+                [probe("value", of=True)],
+                [call("probe", "wait", seconds=2, mark=str(tmp_path / "mark"))],
+            )
+        )
+    )
+    runs = [
+        subprocess.Popen(
+            [*chaos_command(), "run", str(path)],
+            cwd=tmp_path,
+            env=dict(os.environ),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(2)
+    ]
+    assert [run.wait(timeout=60) for run in runs] == [0, 0]
+    files = sorted(tmp_path.glob("journal.events*.jsonl"))
+    assert len(files) == 2
+    for file in files:
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        assert len({line["run"] for line in lines}) == 1
+        assert lines[-1]["event"] == "run.ended"
+
+
+def test_secrets_are_in_neither_journal_nor_events(run_chaos: RunChaos) -> None:
+    secret = "s3cret-pass-word"
+    run = run_chaos(
+        experiment([probe("value", of=True)], [call("probe", "value", of=f"leak {secret}")]),
+        CHAOSNETRA_DATABASE_URL=f"postgresql://user:{secret}@127.0.0.1:5432/db",
+    )
+    assert run.returncode == 0, run.output
+    assert secret not in (run.journal_text or "")
+    assert secret not in (run.folder / "journal.events.jsonl").read_text()
