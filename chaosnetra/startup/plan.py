@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
@@ -90,11 +91,11 @@ def _uvicorn(target: Target) -> list[str]:
     module = (target.import_path or "").partition(":")[0]
     top = module.partition(".")[0]
     if target.python is None:
-        places = [str(target.directory or Path.cwd()), *sys.path]
-        if PathFinder.find_spec(top, places) is None:
+        folder = str(target.directory or Path.cwd())
+        if PathFinder.find_spec(top, [folder]) is None and find_spec(top) is None:
             raise InvalidInput(
                 f"target {target.import_path!r} does not import: there is no module {top!r} "
-                f"in {places[0]} or in this Python",
+                f"in {folder} or in this Python",
                 f"{_HINT}, CHAOSNETRA_TARGET_DIRECTORY or CHAOSNETRA_TARGET_PYTHON",
             )
     elif shutil.which(target.python) is None:
