@@ -8,10 +8,8 @@ import asyncio
 import atexit
 import logging
 import os
-import secrets
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.errors import ChaosnetraError, UndoFailed
-from chaosnetra.evidence.events import EventLog
-from chaosnetra.redaction import Redactor
+from chaosnetra.run import Run, current_run, end_run
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.settings import Settings
@@ -59,17 +56,17 @@ class Session:
 
     Args:
         settings: validated settings.
+        run: the run in progress.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, run: Run) -> None:
         self.settings = settings
-        self.run_id = f"{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
-        self.redactor = Redactor()
-        self.events = EventLog(self.run_id, self.redactor)
-        self.ledger = Ledger(self.run_id)
+        self.run = run
+        self.redactor = run.redactor
+        self.events = run.events
+        self.ledger = Ledger(run.id)
         self.injector = Injector(self.ledger, self.events.record)
         self.parts: list[Part] = []
-        self.interrupted_by: str | None = None
         self.tables_at_start: int | None = None
         self._stops: list[Callable[[], None]] = []
         self._lock = threading.RLock()
@@ -86,7 +83,7 @@ class Session:
     @property
     def identifier(self) -> str:
         """The run's id as part of a name in PostgreSQL or Toxiproxy."""
-        return f"chaosnetra_{self.run_id.replace('-', '_')}"
+        return f"chaosnetra_{self.run.id.replace('-', '_')}"
 
     def next_number(self) -> int:
         """1, 2, 3…: tells things of one kind apart."""
@@ -287,7 +284,7 @@ def current_session(configuration: Mapping[str, Any] | None = None) -> Session:
     global _current
     with _current_lock:
         if _current is None:
-            _current = Session(Settings.from_configuration(configuration))
+            _current = Session(Settings.from_configuration(configuration), current_run())
         return _current
 
 
@@ -301,6 +298,7 @@ def end_session() -> list[UndoFailed]:
     global _current
     with _current_lock:
         session, _current = _current, None
+    end_run()
     return session.close() if session is not None else []
 
 

@@ -6,17 +6,17 @@ from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
 
-from chaosnetra.session import Session
+from chaosnetra.run import Run
 
 
-def listen_for_sigterm(session: Session) -> None:
+def listen_for_sigterm(run: Run) -> None:
     """Note SIGTERM: on older lines of the core an activity that it hits swallows it."""
     if threading.current_thread() is not threading.main_thread():
         return
     former = signal.getsignal(signal.SIGTERM)
 
     def note(number: int, frame: Any) -> None:
-        session.interrupted_by = "SIGTERM"
+        run.interrupted_by = "SIGTERM"
         if callable(former):
             former(number, frame)
 
@@ -24,11 +24,11 @@ def listen_for_sigterm(session: Session) -> None:
     signal.signal(signal.SIGTERM, note)
 
 
-def pass_on(session: Session) -> None:
+def pass_on(run: Run) -> None:
     """Raise again what an activity swallowed.
 
     Raises:
         InterruptExecution: the run was interrupted, and this is its main thread.
     """
-    if session.interrupted_by is not None and threading.current_thread() is threading.main_thread():
-        raise InterruptExecution(f"{session.interrupted_by} signal received")
+    if run.interrupted_by is not None and threading.current_thread() is threading.main_thread():
+        raise InterruptExecution(f"{run.interrupted_by} signal received")

@@ -18,7 +18,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import RunEventHandler
@@ -27,12 +27,13 @@ from chaoslib.types import Configuration, Experiment, Secrets
 from chaosnetra.controls.interruption import listen_for_sigterm, pass_on
 from chaosnetra.controls.mend import mend_output, mend_tolerance
 from chaosnetra.controls.places import events_path, journal_path
-from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import Outcome
-from chaosnetra.quantities import duration
-from chaosnetra.session import Session, current_session, end_session, existing_session
+from chaosnetra.run import Run, current_run, end_run
+
+if TYPE_CHECKING:
+    from chaosnetra.session import Session
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -46,6 +47,7 @@ class RunRecord:
     """What the control knows of the run in progress."""
 
     def __init__(self) -> None:
+        self.run: Run | None = None
         self.session: Session | None = None
         self.failures: list[str] = []
         self.refused: str | None = None
@@ -55,9 +57,9 @@ class RunRecord:
         self.in_rollbacks = False
 
     def record(self, event: str, data: dict[str, Any]) -> None:
-        """Write an event; outside of a session there is nowhere to write to."""
-        if self.session is not None:
-            self.session.events.record(event, data)
+        """Write an event; before the run has begun there is nowhere to write to."""
+        if self.run is not None:
+            self.run.events.record(event, data)
 
 
 _run = RunRecord()
@@ -112,11 +114,17 @@ def before_experiment_control(
 ) -> None:
     """Check the settings, open the event file, and listen for SIGTERM."""
     try:
-        _check_options(options)
-        session = current_session(configuration)
+        if options:
+            _check_options(options)
+        if _uses_our_activities(context):
+            # A wrong setting ends the run here, before anything has happened.
+            from chaosnetra.session import current_session
+
+            _run.session = current_session(configuration)
+        run = current_run()
         path = events_path(options)
         try:
-            session.events.open(path)
+            run.events.open(path)
         except OSError as error:
             raise InvalidInput(
                 f"the events cannot be written to {path}: {error}", "--journal-path"
@@ -124,15 +132,16 @@ def before_experiment_control(
     except ChaosnetraError as error:
         _run.refused = str(error)  # the verdict's line will say it
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
-    _run.session = session
-    listen_for_sigterm(session)
-    session.events.record(
+    _run.run = run
+    listen_for_sigterm(run)
+    settings = _run.session.settings if _run.session else None
+    _run.record(
         "run.started",
         {
             "experiment": context.get("title"),
-            "profile": session.settings.profile.name,
-            "time_scale": session.settings.time_scale,
-            "target": session.settings.target.shown,
+            "profile": settings.profile.name if settings else None,
+            "time_scale": settings.time_scale if settings else None,
+            "target": settings.target.shown if settings else None,
         },
     )
 
@@ -186,8 +195,8 @@ def after_activity_control(
     """Mend what the core could not write or judge, before it tries to."""
     if state is not None:
         mend_output(context, state)
-        if _run.session is not None:
-            state["output"] = _run.session.redactor.data(state["output"])
+        if _run.run is not None:
+            state["output"] = _run.run.redactor.data(state["output"])
         dry = (experiment or {}).get("dry")
         if dry is None and "tolerance" in context and state["status"] == "succeeded":
             mend_tolerance(context, state, configuration, secrets)
@@ -202,8 +211,8 @@ def after_activity_control(
                 "exception": (state.get("exception") or [None])[-1],
             },
         )
-    if _run.session is not None and not _run.in_rollbacks and not _run.finished:
-        pass_on(_run.session)
+    if _run.run is not None and not _run.in_rollbacks and not _run.finished:
+        pass_on(_run.run)
 
 
 @guarded
@@ -226,21 +235,18 @@ def after_experiment_control(
 
 def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
     """Close the session and complete the journal; whatever fails here fails the run."""
-    session = _run.session or existing_session()
+    run = current_run()
     _run.finished = True
     try:
-        if session is not None:
-            session.events.record("session.closing", {})
-        undo_failures = [str(failure) for failure in end_session()]
-        verdict = complete(journal, _facts(experiment, session, undo_failures))
-        line = verdict.line
-        if session is not None:
-            line = session.redactor.text(line)
-            redacted = session.redactor.data(journal)
-            journal.clear()
-            journal.update(redacted)
+        undo_failures = _close_session()
+        verdict = complete(journal, _facts(experiment, run, _run.session, undo_failures))
+        line = run.redactor.text(verdict.line)
+        redacted = run.redactor.data(journal)
+        journal.clear()
+        journal.update(redacted)
         corrections = journal["chaosnetra"]["corrections"]
         _run.record("run.ended", {"verdict": line, "corrections": corrections})
+        run.events.close()
         (logger.info if verdict.outcome is Outcome.HELD else logger.error)(f"Verdict: {line}")
     except Exception as error:
         journal["status"] = "failed"
@@ -250,12 +256,39 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
         }
         raise
     finally:
-        if session is not None:
-            session.events.close()
+        end_run()
+
+
+def _close_session() -> list[str]:
+    """Undo everything and stop the parts; what could not be undone, as text."""
+    if "chaosnetra.session" not in sys.modules:
+        return []  # no activity of ours ran
+    from chaosnetra.session import end_session, existing_session
+
+    _run.session = _run.session or existing_session()
+    _run.record("session.closing", {})
+    return [str(failure) for failure in end_session()]
+
+
+def _uses_our_activities(experiment: Mapping[str, Any]) -> bool:
+    hypothesis = experiment.get("steady-state-hypothesis") or {}
+    activities = [
+        *(hypothesis.get("probes") or ()),
+        *(experiment.get("method") or ()),
+        *(experiment.get("rollbacks") or ()),
+    ]
+    return any(
+        str((activity.get("provider") or {}).get("module", "")).startswith("chaosnetra.")
+        for activity in activities
+        if isinstance(activity, dict)
+    )
 
 
 def _facts(
-    experiment: Mapping[str, Any], session: Session | None, undo_failures: list[str]
+    experiment: Mapping[str, Any],
+    run: Run,
+    session: "Session | None",
+    undo_failures: list[str],
 ) -> dict[str, Any]:
     dry = experiment.get("dry")
     facts: dict[str, Any] = {
@@ -264,13 +297,14 @@ def _facts(
         "refused": _run.refused,
         "control_failures": list(_run.failures),
         "undo_failures": undo_failures,
-        "interrupted_by": session.interrupted_by if session else None,
+        "interrupted_by": run.interrupted_by,
+        "run": run.id,
+        "events_file": str(run.events.path) if run.events.path else None,
     }
     if session is None:
         return facts
     settings = session.settings
     facts |= {
-        "run": session.run_id,
         "faults": [
             {
                 "name": fault.name,
@@ -292,7 +326,6 @@ def _facts(
         "time_scale": settings.time_scale,
         "target": settings.target.shown,
         "seed": None,  # nothing in this run was random
-        "events_file": str(session.events.path) if session.events.path else None,
     }
     return facts
 
@@ -305,22 +338,24 @@ def _check_recovery(
     options: Mapping[str, Any],
 ) -> None:
     """Check the steady state once more, now that the faults are gone."""
-    session = _run.session
+    run, session = _run.run, _run.session
     before = journal["steady_states"]["before"] or {}
     acted = any(step.get("type") == "action" for step in experiment.get("method") or ())
     if (
-        session is None
+        run is None
         or not acted
         or not before.get("steady_state_met")
         or journal["status"] in ("interrupted", "aborted")
-        or session.interrupted_by is not None
+        or run.interrupted_by is not None
         or experiment.get("dry") is not None
     ):
         return
-    left = session.injector.undo_all(only_felt=True)
-    for failure in left:
-        logger.error(str(failure))
+    if session is not None:
+        for failure in session.injector.undo_all(only_felt=True):
+            logger.error(str(failure))
     from chaoslib.hypothesis import run_steady_state_hypothesis
+
+    from chaosnetra.durations import Deadline
 
     logger.info("Checking that the steady state has come back")
     deadline = Deadline.after(_recovery_timeout_seconds(options))
@@ -359,4 +394,6 @@ def _check_options(options: Mapping[str, Any]) -> None:
 
 
 def _recovery_timeout_seconds(options: Mapping[str, Any]) -> float:
+    from chaosnetra.quantities import duration
+
     return duration("recovery_timeout_seconds", options.get("recovery_timeout_seconds", 0))

@@ -1,4 +1,9 @@
-"""Events of a run, written as they happen: one JSON object a line, flushed to disk."""
+"""Events of a run, written as they happen: one JSON object a line, flushed to disk.
+
+Each line is handed to the system before `record` returns, so it survives the end of this
+process, however it ends. A thread flushes lines to the disk as they come, several at once when
+the disk is slow, so that a run does not wait for it at every event.
+"""
 
 import json
 import os
@@ -25,6 +30,10 @@ class EventLog:
         self._file: int | None = None
         self._path: Path | None = None
         self._lock = threading.Lock()
+        self._unflushed = threading.Event()
+        self._flusher: threading.Thread | None = None
+        self._closing = False
+        self._failure: OSError | None = None
         self.count = 0
 
     @property
@@ -47,14 +56,18 @@ class EventLog:
                 raise OSError(f"{path} is in use")
         os.ftruncate(file, 0)
         self._file, self._path = file, path
+        self._flusher = threading.Thread(target=self._flush, name="event log", daemon=True)
+        self._flusher.start()
 
     def record(self, event: str, data: dict[str, Any] | None = None) -> None:
         """Append one event.
 
         Raises:
-            OSError: it could not be written.
+            OSError: it, or one before it, could not be written.
         """
         self.count += 1
+        if self._failure is not None:
+            raise self._failure
         if self._file is None:
             return
         line = {
@@ -68,13 +81,36 @@ class EventLog:
         with self._lock:
             if os.write(self._file, raw) != len(raw):
                 raise OSError(f"{self._path}: the disk is full")
-            os.fdatasync(self._file) if hasattr(os, "fdatasync") else os.fsync(self._file)
+        self._unflushed.set()
 
     def close(self) -> None:
+        """Flush what was recorded and close the file. Doing it again is no error.
+
+        Raises:
+            OSError: something that was recorded is not on the disk.
+        """
+        if self._flusher is None:
+            return
+        self._closing = True
+        self._unflushed.set()
+        self._flusher.join()
+        self._flusher = None
         with self._lock:
             if self._file is not None:
                 os.close(self._file)
                 self._file = None
+        if self._failure is not None:
+            raise self._failure
+
+    def _flush(self) -> None:
+        while not self._closing:
+            self._unflushed.wait()
+            self._unflushed.clear()
+            if self._file is not None:
+                try:
+                    os.fsync(self._file)
+                except OSError as error:
+                    self._failure = error
 
 
 def _locked(path: Path) -> int | None:

@@ -5,14 +5,9 @@ journal's own fields and the facts that the journal control put under `chaosnetr
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from chaosnetra.evidence.statistics import (
-    failure_rate_lower_bound,
-    failure_rate_upper_bound,
-)
 from chaosnetra.evidence.violations import (
     Stage,
     Violation,
@@ -49,8 +44,7 @@ class Cause(StrEnum):
     CONTROL = "journal control failed"
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The verdict.
 
     Attributes:
@@ -73,7 +67,7 @@ class Verdict:
     confidence: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return self._asdict()
 
     @property
     def line(self) -> str:
@@ -200,8 +194,9 @@ def _with_bound(verdict: Verdict, journal: Mapping[str, Any]) -> Verdict:
     trials, failures = _trials(journal)
     if not trials:
         return verdict
-    return replace(
-        verdict,
+    from chaosnetra.evidence.statistics import failure_rate_lower_bound, failure_rate_upper_bound
+
+    return verdict._replace(
         trials=trials,
         failures=failures,
         failure_rate_bounds=(

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 LONGEST_OBSERVED = 300
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
@@ -20,8 +19,7 @@ class Stage(StrEnum):
     RECOVERY = "recovery"
 
 
-@dataclass(frozen=True)
-class Violation:
+class Violation(NamedTuple):
     """One statement that did not hold.
 
     Attributes:
@@ -49,7 +47,7 @@ class Violation:
     at: str | None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return self._asdict()
 
     @property
     def line(self) -> str:

@@ -86,7 +86,7 @@ def startups_succeed(
                     databases,
                     limits,
                     progress=lambda outcome: _record(session, outcome),
-                    interrupted=lambda: session.interrupted_by is not None,
+                    interrupted=lambda: session.run.interrupted_by is not None,
                 )
             )
         _refuse_unloadable(outcomes, plan, settings.target.import_path)
