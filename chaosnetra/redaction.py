@@ -5,7 +5,7 @@ traceback, a URL, an error text of the server), the text itself is replaced.
 """
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 MASK = "***"
 # Replacing a very short value would riddle unrelated text, and tell where it stands.
@@ -25,6 +25,15 @@ class Redactor:
                 self._values.append(value)
         # Longest first, so that a secret that contains another is replaced whole.
         self._values.sort(key=len, reverse=True)
+
+    def add_password_of(self, url: str) -> None:
+        """Learn the password in a URL, if it holds one; what is no URL is ignored."""
+        try:
+            password = urlsplit(url).password
+        except ValueError:
+            return
+        if password:
+            self.add(unquote(password))
 
     def text(self, text: str) -> str:
         """`text` with every known secret replaced."""

@@ -4,6 +4,7 @@ Kept light: the journal control loads it into every run, and `chaosnetra.session
 those that use our activities.
 """
 
+import os
 import secrets
 import threading
 import time
@@ -20,6 +21,8 @@ class Run:
         self.redactor = Redactor()
         self.events = EventLog(self.id, self.redactor)
         self.interrupted_by: str | None = None
+        # An experiment that does not use our activities may still print what it was given.
+        self.redactor.add_password_of(os.environ.get("CHAOSNETRA_DATABASE_URL", ""))
 
 
 _current: Run | None = None

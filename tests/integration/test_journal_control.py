@@ -401,8 +401,8 @@ def test_a_failure_of_the_control_itself_fails_the_run(run_chaos: RunChaos, tmp_
     breaker.write_text(
         "def close_events():\n"
         "    import os\n"
-        "    from chaosnetra.session import existing_session\n"
-        "    os.close(existing_session().events._file)\n"
+        "    from chaosnetra.run import current_run\n"
+        "    os.close(current_run().events._file)\n"
     )
     step = action("value")
     step["provider"].update(module="breaker", func="close_events", arguments={})
