@@ -247,6 +247,7 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
         corrections = journal["chaosnetra"]["corrections"]
         _run.record("run.ended", {"verdict": line, "corrections": corrections})
         run.events.close()
+        logger.info(f"Evidence: section chaosnetra of {journal_path()}; events: {run.events.path}")
         (logger.info if verdict.outcome is Outcome.HELD else logger.error)(f"Verdict: {line}")
     except Exception as error:
         journal["status"] = "failed"

@@ -19,6 +19,14 @@ class Stage(StrEnum):
     RECOVERY = "recovery"
 
 
+_WHEN = {
+    Stage.BEFORE: "before the method",
+    Stage.DURING: "during the method",
+    Stage.AFTER: "after the method",
+    Stage.RECOVERY: "after the rollbacks",
+}
+
+
 class Violation(NamedTuple):
     """One statement that did not hold.
 
@@ -52,7 +60,7 @@ class Violation(NamedTuple):
     @property
     def line(self) -> str:
         """The violation for people."""
-        where = f" in phase {self.phase}" if self.phase else ""
+        where = f", in phase {self.phase}" if self.phase else ""
         budget = ""
         if self.budget:
             length = f" of {self.budget_seconds:g} s" if self.budget_seconds is not None else ""
@@ -60,7 +68,7 @@ class Violation(NamedTuple):
         state = f", SQLSTATE {self.sqlstate}" if self.sqlstate else ""
         text = f": {self.error}" if self.error else ""
         return (
-            f"{self.stage.value}: {self.probe}: expected {self.expected}; "
+            f"{_WHEN[self.stage]}, {self.probe}: expected {self.expected}; "
             f"observed {self.observed}{where}{budget}{state}{text}"
         )
 

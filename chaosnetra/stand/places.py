@@ -1,13 +1,10 @@
-"""Where the stand keeps things, and free ports."""
+"""Where the stand keeps things."""
 
 import os
-import socket
 import tempfile
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_state_path
-
-LOOPBACK = "127.0.0.1"
 
 
 def cache_folder() -> Path:
@@ -44,11 +41,3 @@ def passable(folder: Path) -> bool:
     """Whether every user of the system may pass through `folder` and all above it."""
     real = folder.resolve()
     return all(place.stat().st_mode & 0o001 for place in (real, *real.parents))
-
-
-def free_port() -> int:
-    """A TCP port that was free on 127.0.0.1 just now. Somebody may take it: retry the start."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -18,10 +18,9 @@ from pathlib import Path
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
+from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.processes.kept import KeptProcess, User
 from chaosnetra.stand.places import (
-    LOOPBACK,
-    free_port,
     passable,
     shared_cache_folder,
     temporary_folder,

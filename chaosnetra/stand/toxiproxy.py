@@ -11,8 +11,9 @@ from pathlib import Path
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
+from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.processes.kept import KeptProcess
-from chaosnetra.stand.places import LOOPBACK, cache_folder, free_port, temporary_folder
+from chaosnetra.stand.places import cache_folder, temporary_folder
 
 logger = logging.getLogger("chaostoolkit")
 

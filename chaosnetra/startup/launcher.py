@@ -19,8 +19,8 @@ import psutil
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import Interrupted, PartUnavailable
+from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.processes.kept import keeper_command
-from chaosnetra.stand.places import free_port
 from chaosnetra.startup.outcome import EndedBy, StartupError, StartupOutcome, Status
 from chaosnetra.startup.output import Output
 from chaosnetra.startup.plan import LaunchPlan
@@ -344,7 +344,7 @@ def _check_fixed_port(plan: LaunchPlan, port: int, count: int) -> None:
 
     with socket.socket() as probe:
         probe.settimeout(1)
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
+        if probe.connect_ex((LOOPBACK, port)) == 0:
             raise PartUnavailable(
                 f"port {port} of readiness {plan.readiness.text!r} is in use before the start; "
                 "end what uses it, or use {port} in readiness and target"

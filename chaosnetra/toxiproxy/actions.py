@@ -4,6 +4,7 @@ Durations are given at time scale 1 and scaled with the run. Whatever an action 
 written down first, measured after, and taken back when the run ends even without a rollback.
 """
 
+import logging
 from typing import Any
 
 from chaoslib.types import Configuration, Secrets
@@ -24,6 +25,8 @@ from chaosnetra.toxiproxy.faults import (
     toxic_fault_name,
 )
 from chaosnetra.toxiproxy.toxics import make_toxic
+
+logger = logging.getLogger("chaostoolkit")
 
 __all__ = [
     "add_bandwidth_limit",
@@ -376,7 +379,13 @@ def _add(
             toxic,
             lambda: effect_of(toxic, session.path_of(proxy)),
         )
-        return _result(session.injector.inject(fault))
+        injected = session.injector.inject(fault)
+        if injected.effect is not None:
+            logger.info(
+                f"{type_} on {proxy}: {injected.effect.quantity} {injected.effect.observed} "
+                f"measured, {injected.effect.expected} expected"
+            )
+        return _result(injected)
 
 
 def _scaled(session: Session, values: dict[str, Any]) -> dict[str, Any]:

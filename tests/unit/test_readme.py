@@ -1,0 +1,28 @@
+"""What the README says of settings and commands is what the code has."""
+
+import json
+from pathlib import Path
+
+from chaosnetra.profiles import known_profiles
+from chaosnetra.settings import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_setting_is_in_the_table() -> None:
+    for setting in SETTINGS.values():
+        meaning = setting.meaning.replace("|", "\\|")
+        assert f"| `{setting.key}` | `{setting.variable}` |" in README
+        assert f"| {meaning} |" in README
+
+
+def test_every_profile_is_named() -> None:
+    for name in known_profiles():
+        assert f"`{name}`" in README or f"`-{name.removeprefix('issue-1263-')}`" in README
+
+
+def test_the_example_proxies_are_a_configuration_for_the_server() -> None:
+    proxies = json.loads((ROOT / "toxiproxy" / "proxies.json").read_text(encoding="utf-8"))
+    assert [set(proxy) for proxy in proxies] == [{"name", "listen", "upstream", "enabled"}]
+    assert all(proxy["listen"].startswith("127.0.0.1:") for proxy in proxies)
