@@ -33,8 +33,15 @@ class DatabaseAddress:
         try:
             parts = urlsplit(url)
             port = parts.port
-        except ValueError as error:
-            raise InvalidInput(f"the database URL cannot be read: {error}", setting) from None
+        except ValueError:
+            # Its text may quote a part of the password.
+            raise InvalidInput(
+                "the database URL cannot be read: the port must be a number, and special "
+                "characters in user or password must be percent-encoded",
+                setting,
+            ) from None
+        if port == 0:
+            raise InvalidInput("the database URL must not name port 0", setting)
         if parts.scheme.split("+")[0] not in _SCHEMES:
             raise InvalidInput(
                 "the database URL must begin with postgresql://, "
@@ -113,6 +120,7 @@ def parse_network_address(name: str, text: str) -> tuple[str, int]:
         InvalidInput: no such pair, or a port outside 0 to 65535.
     """
     host, separator, port = text.rpartition(":")
-    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    digits = port.isascii() and port.isdigit() and len(port) <= 5
+    if not separator or not host or not digits or int(port) > 65535:
         raise InvalidInput(f"{name} must be host:port, got {text!r}")
     return host.removeprefix("[").removesuffix("]"), int(port)

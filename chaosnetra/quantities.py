@@ -9,6 +9,8 @@ from typing import Any
 
 from chaosnetra.errors import InvalidInput
 
+LONGEST_SHOWN = 100
+
 
 def number(
     name: str,
@@ -37,13 +39,13 @@ def number(
     """
     result = _parsed(name, value, setting)
     if not math.isfinite(result):
-        raise InvalidInput(f"{name} must be a finite number, got {value!r}", setting)
+        raise InvalidInput(f"{name} must be a finite number, got {_shown(value)}", setting)
     if minimum is not None and result < minimum:
-        raise InvalidInput(f"{name} must be at least {minimum:g}, got {value!r}", setting)
+        raise InvalidInput(f"{name} must be at least {minimum:g}, got {_shown(value)}", setting)
     if maximum is not None and result > maximum:
-        raise InvalidInput(f"{name} must be at most {maximum:g}, got {value!r}", setting)
+        raise InvalidInput(f"{name} must be at most {maximum:g}, got {_shown(value)}", setting)
     if above is not None and result <= above:
-        raise InvalidInput(f"{name} must be more than {above:g}, got {value!r}", setting)
+        raise InvalidInput(f"{name} must be more than {above:g}, got {_shown(value)}", setting)
     return result
 
 
@@ -58,7 +60,7 @@ def whole_number(
     """Like `number`, and whole: `5`, `5.0` and `"5"` are, `5.5` is not."""
     result = number(name, value, minimum=minimum, maximum=maximum, setting=setting)
     if not result.is_integer():
-        raise InvalidInput(f"{name} must be a whole number, got {value!r}", setting)
+        raise InvalidInput(f"{name} must be a whole number, got {_shown(value)}", setting)
     return int(result)
 
 
@@ -72,11 +74,20 @@ def duration(name: str, value: Any, *, setting: str | None = None) -> float:
     return number(name, value, minimum=0.0, setting=setting)
 
 
+def _shown(value: Any) -> str:
+    """The value for a message, short, whatever it is."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to print whole numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
 def _parsed(name: str, value: Any, setting: str | None) -> float:
     # bool is an int to Python; `true` for a count or a duration is a mistake.
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise InvalidInput(f"{name} must be a number, got {value!r}", setting)
+        raise InvalidInput(f"{name} must be a number, got {_shown(value)}", setting)
     try:
         return float(value)
     except (ValueError, OverflowError):
-        raise InvalidInput(f"{name} must be a number, got {value!r}", setting) from None
+        raise InvalidInput(f"{name} must be a number, got {_shown(value)}", setting) from None

@@ -4,6 +4,7 @@ Redaction goes by value: whatever a secret is called and wherever it turns up (a
 traceback, a URL, an error text of the server), the text itself is replaced.
 """
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -23,8 +24,6 @@ class Redactor:
         for value in {secret, quote(secret, safe="")}:
             if len(value) >= SHORTEST_SECRET and value not in self._values:
                 self._values.append(value)
-        # Longest first, so that a secret that contains another is replaced whole.
-        self._values.sort(key=len, reverse=True)
 
     def add_password_of(self, url: str) -> None:
         """Learn the password in a URL, if it holds one; what is no URL is ignored."""
@@ -37,9 +36,18 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` with every known secret replaced."""
-        for value in self._values:
-            text = text.replace(value, MASK)
-        return text
+        spans = sorted(
+            (start, start + len(value)) for value in self._values for start in _starts(text, value)
+        )
+        if not spans:
+            return text
+        # Secrets may overlap; what any of them covers is masked as one.
+        masked, end_of_last = [], 0
+        for start, end in spans:
+            if start >= end_of_last:
+                masked += [text[end_of_last:start], MASK]
+            end_of_last = max(end_of_last, end)
+        return "".join([*masked, text[end_of_last:]])
 
     def data(self, data: Any) -> Any:
         """A copy of JSON-like data with every string in it, keys included, redacted."""
@@ -50,3 +58,11 @@ class Redactor:
         if isinstance(data, (list, tuple)):
             return [self.data(item) for item in data]
         return data
+
+
+def _starts(text: str, value: str) -> Iterator[int]:
+    """Every place where `value` begins, overlapping ones too."""
+    start = text.find(value)
+    while start >= 0:
+        yield start
+        start = text.find(value, start + 1)

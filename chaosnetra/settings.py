@@ -166,7 +166,7 @@ class Settings:
             time_scale=time_scale,
             database=DatabaseAddress.parse(url, read.hint("database_url")) if url else None,
             toxiproxy_url=_toxiproxy_url(read),
-            toxiproxy_listen_host=read.text("toxiproxy_listen_host"),
+            toxiproxy_listen_host=read.text("toxiproxy_listen_host") or "127.0.0.1",
             target=target,
             target_environment=_target_environment(read),
             readiness=_readiness(read, target),
@@ -233,7 +233,7 @@ class _Reader:
         if isinstance(value, str):
             try:
                 value = json.loads(value)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InvalidInput(f"{key} is not valid JSON: {error}", self.hint(key)) from None
         if not isinstance(value, dict) or not all(
             isinstance(name, str) and isinstance(text, str) for name, text in value.items()
@@ -245,12 +245,10 @@ class _Reader:
 def _target(read: _Reader) -> Target:
     text = read.text("target")
     directory_text = read.text("target_directory")
-    directory = Path(directory_text).expanduser() if directory_text else None
-    if directory is not None and not directory.is_dir():
-        raise InvalidInput(
-            f"target_directory {directory_text!r} is not a directory", read.hint("target_directory")
-        )
+    directory = _directory(read, directory_text) if directory_text else None
     python = read.text("target_python") or None
+    if python and python.startswith("~"):  # a Path would turn ./python into python
+        python = str(Path(python).expanduser())
     if not text:
         return Target(import_path=REFERENCE_TARGET, command=())
     if _IMPORT_PATH.fullmatch(text):
@@ -262,6 +260,19 @@ def _target(read: _Reader) -> Target:
             f"target {text!r} cannot be split into words: {error}", read.hint("target")
         ) from None
     return Target(import_path=None, command=command, directory=directory)
+
+
+def _directory(read: _Reader, text: str) -> Path:
+    try:
+        directory = Path(text).expanduser()
+        found = directory.is_dir()
+    except (OSError, ValueError, RuntimeError):
+        found = False
+    if not found:
+        raise InvalidInput(
+            f"target_directory {text!r} is not a directory", read.hint("target_directory")
+        )
+    return directory
 
 
 def _toxiproxy_url(read: _Reader) -> str | None:

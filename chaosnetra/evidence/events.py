@@ -6,6 +6,7 @@ the disk is slow, so that a run does not wait for it at every event.
 """
 
 import json
+import math
 import os
 import threading
 import time
@@ -71,13 +72,13 @@ class EventLog:
         if self._file is None:
             return
         line = {
+            **self._redactor.data(data or {}),
             "event": event,
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "elapsed_seconds": round(time.monotonic() - self._started, 4),
             "run": self._run_id,
-            **self._redactor.data(data or {}),
         }
-        raw = json.dumps(line, default=str).encode() + b"\n"
+        raw = self._encoded(line) + b"\n"
         with self._lock:
             if os.write(self._file, raw) != len(raw):
                 raise OSError(f"{self._path}: the disk is full")
@@ -97,6 +98,7 @@ class EventLog:
         self._flusher = None
         with self._lock:
             if self._file is not None:
+                self._flush_now(self._file)
                 os.close(self._file)
                 self._file = None
         if self._failure is not None:
@@ -107,10 +109,33 @@ class EventLog:
             self._unflushed.wait()
             self._unflushed.clear()
             if self._file is not None:
-                try:
-                    os.fsync(self._file)
-                except OSError as error:
-                    self._failure = error
+                self._flush_now(self._file)
+
+    def _flush_now(self, file: int) -> None:
+        try:
+            os.fsync(file)
+        except OSError as error:
+            self._failure = error
+
+    def _encoded(self, line: dict[str, Any]) -> bytes:
+        def text(value: object) -> str:
+            return self._redactor.text(str(value))
+
+        try:
+            return json.dumps(line, default=text, allow_nan=False).encode()
+        except ValueError:  # NaN and infinity are not JSON
+            return json.dumps(_finite(line), default=text, allow_nan=False).encode()
+
+
+def _finite(data: Any) -> Any:
+    """JSON-like data with its NaNs and infinities as text."""
+    if isinstance(data, float) and not math.isfinite(data):
+        return str(data)
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(item) for item in data]
+    return data
 
 
 def _locked(path: Path) -> int | None:

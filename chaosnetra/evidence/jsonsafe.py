@@ -13,9 +13,8 @@ def json_safe(value: Any) -> tuple[Any, str | None]:
         value: whatever an activity returned.
 
     Returns:
-        The value itself and None when it is JSON (dates, UUIDs, decimals and exceptions count,
-        because Chaos Toolkit's encoder writes them); else its text and what is wrong with it.
-        NaN and infinity are not JSON.
+        The value itself and None when it is JSON, or what the core's encoder makes JSON of;
+        else its text and what is wrong with it. NaN and infinity are not JSON.
     """
     from chaostoolkit import encoder
 
@@ -24,5 +23,12 @@ def json_safe(value: Any) -> tuple[Any, str | None]:
     except (TypeError, ValueError, RecursionError) as error:
         if hasattr(value, "close") and hasattr(value, "send"):
             value.close()  # a coroutine that nobody will await
-        return repr(value)[:LONGEST_TEXT], str(error)
+        return _text(value), str(error)
     return value, None
+
+
+def _text(value: Any) -> str:
+    try:
+        return repr(value)[:LONGEST_TEXT]
+    except Exception:  # noqa: BLE001 - anybody's __repr__, or data too deep for any
+        return f"a {type(value).__name__} that cannot be printed"

@@ -147,7 +147,8 @@ def _invalid(
     if before is not None and not before.get("steady_state_met"):
         yield Cause.BASELINE, f"baseline not met: {_first(violations, Stage.BEFORE)}"
         return
-    if not journal.get("experiment", {}).get("steady-state-hypothesis", {}).get("probes"):
+    hypothesis = (journal.get("experiment") or {}).get("steady-state-hypothesis") or {}
+    if not hypothesis.get("probes"):
         yield Cause.NO_HYPOTHESIS, "the experiment has no steady-state-hypothesis with probes"
     elif before is None:
         yield Cause.NO_HYPOTHESIS, "the steady state was not checked before the method"
@@ -172,6 +173,8 @@ def _findings(
         first = _first(violations, stage)
         if first:
             yield Cause.VIOLATED, first
+        elif any(not state.get("steady_state_met") for state in _states(states, stage)):
+            yield Cause.VIOLATED, f"{stage.value} the method: the steady state was not met"
     after_missing = states.get("after") is None and states.get("before") is not None
     started = bool((states.get("before") or {}).get("steady_state_met"))
     interrupted = facts.get("interrupted_by") or journal.get("status") == "interrupted"
@@ -211,13 +214,29 @@ def _trials(journal: Mapping[str, Any]) -> tuple[int, int]:
     """Attempts and failures of the probes that count them, in the checks after the baseline."""
     states = journal.get("steady_states") or {}
     trials = failures = 0
-    for state in (*(states.get("during") or ()), states.get("after")):
-        for run in (state or {}).get("probes") or ():
-            output = run.get("output")
-            if isinstance(output, dict) and isinstance(output.get("attempts"), int):
-                trials += output["attempts"]
-                failures += output["attempts"] - output.get("ready", 0)
+    for state in (*_states(states, Stage.DURING), *_states(states, Stage.AFTER)):
+        for run in state.get("probes") or ():
+            attempts, ready = _counted(run.get("output"))
+            trials += attempts
+            failures += attempts - ready
     return trials, failures
+
+
+def _counted(output: Any) -> tuple[int, int]:
+    """Attempts and successes of a probe's output; none for a probe that does not count so."""
+    if not isinstance(output, dict) or "held" not in output:
+        return 0, 0
+    attempts, ready = output.get("attempts"), output.get("ready")
+    if type(attempts) is not int or type(ready) is not int or not 0 <= ready <= attempts:
+        return 0, 0
+    return attempts, ready
+
+
+def _states(steady_states: Mapping[str, Any], stage: Stage) -> list[Mapping[str, Any]]:
+    """The checks of a stage that were made."""
+    found = steady_states.get(stage.value)
+    checks = found if isinstance(found, list) else [found]
+    return [state for state in checks if isinstance(state, dict)]
 
 
 def _first(violations: list[Violation], stage: Stage) -> str:

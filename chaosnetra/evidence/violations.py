@@ -1,6 +1,7 @@
 """Statements of the steady state that did not hold, with their evidence, from a journal."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -106,14 +107,14 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
     return Violation(
         stage=stage,
         probe=str(activity.get("name")),
-        expected=told.get("expected")
+        expected=_text(told.get("expected"))
         or ("an answer" if failure else f"tolerance {_short(activity.get('tolerance'))}"),
-        observed="a failed probe" if failure else told.get("observed") or _short(output),
-        phase=told.get("phase"),
-        budget=told.get("budget"),
-        budget_seconds=told.get("budget_seconds"),
-        sqlstate=told.get("sqlstate"),
-        error=failure or told.get("error"),
+        observed="a failed probe" if failure else _text(told.get("observed")) or _short(output),
+        phase=_text(told.get("phase")),
+        budget=_text(told.get("budget")),
+        budget_seconds=_seconds(told.get("budget_seconds")),
+        sqlstate=_text(told.get("sqlstate")),
+        error=failure or _text(told.get("error")),
         at=run.get("end"),
     )
 
@@ -125,6 +126,14 @@ def failure_text(run: Mapping[str, Any]) -> str:
     while text.startswith(_ACTIVITY_FAILED):
         text = text.removeprefix(_ACTIVITY_FAILED)
     return text
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
 def _short(value: Any) -> str:

@@ -12,7 +12,7 @@ print such lines; the launcher reads them when they are there.
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,20 +124,20 @@ def _failure(number: int, phase: str, error: Exception) -> DeterministicStartupE
 
 def _chain(error: BaseException) -> list[str]:
     """The error and what caused it, outermost first."""
-    chain = []
+    return [f"{type(one).__name__}: {' '.join(str(one).split())}" for one in _causes(error)]
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what caused it, each once: a chain can be a circle."""
+    seen: set[int] = set()
     current: BaseException | None = error
-    while current is not None:
-        chain.append(f"{type(current).__name__}: {' '.join(str(current).split())}")
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
         current = current.__cause__ or current.__context__
-    return chain
 
 
 def sqlstate_of(error: BaseException) -> str | None:
     """The SQLSTATE of the nearest error in the chain that has one."""
-    current: BaseException | None = error
-    while current is not None:
-        sqlstate = getattr(current, "sqlstate", None)
-        if isinstance(sqlstate, str):
-            return sqlstate
-        current = current.__cause__ or current.__context__
-    return None
+    states = (getattr(one, "sqlstate", None) for one in _causes(error))
+    return next((state for state in states if isinstance(state, str)), None)

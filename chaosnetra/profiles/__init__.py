@@ -64,7 +64,10 @@ class PoolSettings:
 
 @dataclass(frozen=True)
 class Profile:
-    """One profile; `infrastructure` is kept as the plain data of the file."""
+    """One profile; `infrastructure` is kept as the plain data of the file.
+
+    `source` is what loads it again from anywhere: the name, or the file's absolute path.
+    """
 
     name: str
     date: str
@@ -108,11 +111,14 @@ def load_profile(name_or_path: str, setting: str | None = None) -> Profile:
     """
     if name_or_path.endswith(".json") or "/" in name_or_path or "\\" in name_or_path:
         try:
-            text = Path(name_or_path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"profile file {name_or_path}: {error}", setting) from None
+            path = Path(name_or_path).expanduser()
+            text = path.read_text(encoding="utf-8")
+            source = str(path.resolve())
+        except (OSError, ValueError, RuntimeError) as error:
+            raise InvalidInput(f"profile file {name_or_path!r}: {error}", setting) from None
     elif name_or_path in known_profiles():
         text = (_DATA / f"{name_or_path}.json").read_text(encoding="utf-8")
+        source = name_or_path
     else:
         raise UnknownProfile(
             f"unknown profile {name_or_path!r}; known are {', '.join(known_profiles())}, "
@@ -121,9 +127,9 @@ def load_profile(name_or_path: str, setting: str | None = None) -> Profile:
         )
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"profile {name_or_path}: not valid JSON: {error}", setting) from None
-    return _profile(data, name_or_path, setting)
+    return _profile(data, source, setting)
 
 
 def _profile(data: Any, source: str, setting: str | None) -> Profile:
@@ -132,8 +138,11 @@ def _profile(data: Any, source: str, setting: str | None) -> Profile:
     for key in ("name", "date", "environment", "description"):
         if not isinstance(top[key], str) or not top[key]:
             raise InvalidInput(f"{label}: {key} must be text, got {top[key]!r}", setting)
-    if not isinstance(top["infrastructure"], dict):
-        raise InvalidInput(f"{label}: infrastructure must be an object", setting)
+    infrastructure = top["infrastructure"]
+    if not isinstance(infrastructure, dict) or not all(
+        isinstance(section, dict) for section in infrastructure.values()
+    ):
+        raise InvalidInput(f"{label}: infrastructure must be an object of objects", setting)
     return Profile(
         name=top["name"],
         date=top["date"],

@@ -138,18 +138,29 @@ class Injector:
     def _undo(self, held: Injected) -> UndoReport:
         try:
             report = play(held.undo)
-        except ChaosnetraError as error:
-            self._record("fault.undo_failed", {"name": held.name, "error": str(error)})
+        except Exception as error:
+            self._note("fault.undo_failed", {"name": held.name, "error": str(error)})
             if isinstance(error, UndoFailed):
                 raise
             raise UndoFailed(f"{held.undo.description} failed: {error}") from error
         held.report = report
-        self._ledger.done(held.entry, report.result)
-        self._record(
+        try:
+            self._ledger.done(held.entry, report.result)
+        except OSError as error:
+            # The entry stays open; playing it once more answers that it is done.
+            logger.error(f"{held.undo.description}: done, but not written down: {error}")
+        self._note(
             "fault.undone",
             {"name": held.name, "result": report.result.value, "detail": report.detail},
         )
         return report
+
+    def _note(self, event: str, data: dict[str, Any]) -> None:
+        """Record an event of an undo; that it cannot be written must not stop the next undo."""
+        try:
+            self._record(event, data)
+        except OSError as error:
+            logger.error(f"{event} could not be recorded: {error}")
 
     def _find(self, name: str) -> Injected | None:
         return next((fault for fault in self.active if fault.name == name), None)

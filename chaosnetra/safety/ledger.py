@@ -103,6 +103,8 @@ class Ledger:
 
 def _append(file: int, record: dict[str, Any]) -> None:
     line = json.dumps(record, sort_keys=True).encode() + b"\n"
+    whole = os.fstat(file).st_size
     if os.write(file, line) != len(line):
+        os.ftruncate(file, whole)  # a later entry must not continue a torn line
         raise OSError("the disk is full")
     os.fsync(file)

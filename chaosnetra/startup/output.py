@@ -6,6 +6,7 @@ is often only the framework giving up, else the last line that looks like an err
 """
 
 import json
+import math
 import re
 import time
 from collections import deque
@@ -15,7 +16,8 @@ from typing import Any
 from chaosnetra.startup.outcome import StartupError
 
 EVENT_START = '{"startup_phase":'
-LONGEST_LINE = 4000
+LONGEST_LINE = 1 << 16
+LONGEST_KEPT_LINE = 4000
 KEPT_FIRST = 200
 KEPT_LAST = 400
 MOST_EVENTS = 200
@@ -23,12 +25,16 @@ LONGEST_ERROR = 500
 
 _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(
-    r"^(?:[A-Za-z_]\w*\.)*([A-Z]\w*(?:Error|Exception|Timeout|Expired|Exit|Interrupt))"
+    r"^(?:[A-Za-z_]\w*\.)*([A-Z]\w*(?:Error|Exception|Timeout|Expired|Exit|Interrupt|Group))"
     r"(?:\s*[:(]\s*(.*))?$"
 )
 _ERROR_LINE = re.compile(r"\b(?:FATAL|CRITICAL|ERROR|[Ee]rror|[Ff]ailed|[Tt]imed? ?out)\b")
 # uvicorn's and gunicorn's words for "your startup failed": true of every failure, cause of none.
 _GIVING_UP = re.compile(r"Application startup failed|Worker failed to boot|^\S*\s*Exiting\b")
+# Says that something else went wrong.
+_NO_CAUSE = {"CancelledError", "ExceptionGroup", "BaseExceptionGroup"}
+# How a traceback of an exception group indents what it holds.
+_GROUP_INDENT = re.compile(r"^\s*(?:\| ?|\+ )")
 _LOG_PREFIX = re.compile(r"^(?:ERROR|CRITICAL|FATAL):\s+")
 _SQLSTATE = re.compile(r"(?:SQLSTATE|[Ss]ql_?[Ss]tate|\bcode)\W{1,4}(?=[0-9A-Z]*\d)([0-9A-Z]{5})\b")
 # For clients that print no code. Texts of the server, in its untranslated form.
@@ -94,12 +100,12 @@ class Output:
 
     @property
     def phase_seconds(self) -> dict[str, float]:
-        return {
-            event["phase"]: float(event["seconds"])
+        ended = {
+            event["phase"]: _finite(event.get("seconds"))
             for event in self._events
             if event["status"] in ("completed", "failed")
-            and isinstance(event.get("seconds"), (int, float))
         }
+        return {phase: seconds for phase, seconds in ended.items() if seconds is not None}
 
     @property
     def error(self) -> StartupError | None:
@@ -115,22 +121,27 @@ class Output:
             self._take_event(line)
         if self._pattern is not None and not self.matched:
             self.matched = self._pattern.search(line) is not None
+        kept = line[:LONGEST_KEPT_LINE]
         if len(self._first) < KEPT_FIRST:
-            self._first.append(line)
+            self._first.append(kept)
         else:
-            self._last.append(line)
+            self._last.append(kept)
 
     def _take_event(self, line: str) -> None:
         try:
             event = json.loads(line)["startup_phase"]
         except (ValueError, RecursionError):
             return
-        if not isinstance(event, dict) or len(self._events) >= MOST_EVENTS:
+        if not isinstance(event, dict):
             return
         if not isinstance(event.get("phase"), str) or not isinstance(event.get("status"), str):
             return
         if self.first_event_at is None:
             self.first_event_at = self._clock()
+        if len(self._events) >= MOST_EVENTS:
+            if event["status"] != "failed":
+                return
+            self._events.pop()
         self._events.append(event)
 
 
@@ -139,7 +150,6 @@ def _error_of_event(event: Mapping[str, Any]) -> StartupError:
         value = event.get(key)
         return value if isinstance(value, str) else None
 
-    budget_seconds = event.get("budget_seconds")
     causes = event.get("cause")
     return StartupError(
         text=_one_line(text_or_none("error") or f"phase {event['phase']} failed"),
@@ -149,8 +159,19 @@ def _error_of_event(event: Mapping[str, Any]) -> StartupError:
         if isinstance(causes, list)
         else (),
         budget=text_or_none("budget"),
-        budget_seconds=float(budget_seconds) if isinstance(budget_seconds, (int, float)) else None,
+        budget_seconds=_finite(event.get("budget_seconds")),
     )
+
+
+def _finite(value: Any) -> float | None:
+    """A number that a target printed, None when it is none that can be used."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _error_in(lines: list[str]) -> StartupError | None:
@@ -158,7 +179,7 @@ def _error_in(lines: list[str]) -> StartupError | None:
     if found:
         # The chain is printed innermost first. A cancellation is how a timeout works inside, and
         # says less than the TimeoutError that follows it.
-        name, text = next((one for one in found if one[0] != "CancelledError"), found[0])
+        name, text = next((one for one in found if one[0] not in _NO_CAUSE), found[0])
         return StartupError(
             text=_one_line(f"{name}: {text}" if text else name),
             error_class=name,
@@ -171,14 +192,22 @@ def _error_in(lines: list[str]) -> StartupError | None:
         if _ERROR_LINE.search(line) and not _GIVING_UP.search(line):
             text = _one_line(_LOG_PREFIX.sub("", line))
             return StartupError(text=text, sqlstate=_sqlstate(line))
-    last = next((line for line in reversed(lines) if line.strip()), None)
+    last = next(
+        (
+            line
+            for line in reversed(lines)
+            if any(map(str.isalnum, line)) and not _GIVING_UP.search(line)
+        ),
+        None,
+    )
     return None if last is None else StartupError(text=_one_line(last))
 
 
 def _exceptions(lines: list[str]) -> Iterator[tuple[str, str]]:
     """Class and text of each exception that ends a traceback, in the order printed."""
     inside = False
-    for line in lines:
+    for printed in lines:
+        line = _GROUP_INDENT.sub("", printed)
         if _TRACEBACK in line:
             inside = True
         elif inside and line and not line[0].isspace():

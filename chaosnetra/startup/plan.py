@@ -68,11 +68,7 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
     """
     target = settings.target
     environment = {name: text for name, text in environ.items() if not name.startswith(PREFIX)}
-    # The profile's own text is what the target sees: for a file, its path as this process does.
-    source = settings.profile.source
-    environment["CHAOSNETRA_PROFILE"] = (
-        str(Path(source).resolve()) if source.endswith(".json") else source
-    )
+    environment["CHAOSNETRA_PROFILE"] = settings.profile.source
     environment["CHAOSNETRA_TIME_SCALE"] = repr(settings.time_scale)
     if schema is not None:
         environment["CHAOSNETRA_SCHEMA"] = schema
@@ -90,6 +86,7 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
 def _uvicorn(target: Target) -> list[str]:
     module = (target.import_path or "").partition(":")[0]
     top = module.partition(".")[0]
+    python = sys.executable
     if target.python is None:
         folder = str(target.directory or Path.cwd())
         if PathFinder.find_spec(top, [folder]) is None and find_spec(top) is None:
@@ -98,12 +95,15 @@ def _uvicorn(target: Target) -> list[str]:
                 f"in {folder} or in this Python",
                 f"{_HINT}, CHAOSNETRA_TARGET_DIRECTORY or CHAOSNETRA_TARGET_PYTHON",
             )
-    elif shutil.which(target.python) is None:
-        raise InvalidInput(
-            f"target_python {target.python!r} is no program", setting_hint("target_python")
-        )
+    else:
+        found = shutil.which(target.python)
+        if found is None:
+            raise InvalidInput(
+                f"target_python {target.python!r} is no program", setting_hint("target_python")
+            )
+        python = str(Path(found).absolute())  # the target's folder may be another
     return [
-        target.python or sys.executable,
+        python,
         "-m",
         "uvicorn",
         target.import_path or "",

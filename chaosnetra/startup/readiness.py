@@ -109,7 +109,7 @@ class Readiness:
         if text.startswith("log:"):
             try:
                 return cls(text, log_pattern=re.compile(text.removeprefix("log:")))
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise InvalidInput(
                     f"readiness: {text!r} is no regular expression: {error}", _HINT
                 ) from None

@@ -1,0 +1,183 @@
+"""Database addresses."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.addresses import DEFAULT_PORT, DatabaseAddress, parse_network_address
+from chaosnetra.errors import InvalidInput
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+NAMES = TEXT.filter(bool)
+HOSTS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]{2,5})?", fullmatch=True)
+PORTS = st.integers(1, 65535)
+
+
+def test_every_part_is_read() -> None:
+    address = DatabaseAddress.parse("postgresql://anna:s%40fe@db.example:6543/shop?sslmode=require")
+    assert (address.host, address.port) == ("db.example", 6543)
+    assert (address.user, address.password, address.database) == ("anna", "s@fe", "shop")
+    assert address.options == (("sslmode", "require"),)
+
+
+@pytest.mark.parametrize(
+    "scheme", ["postgresql", "postgres", "postgresql+asyncpg", "postgresql+psycopg2"]
+)
+def test_drivers_in_the_scheme_are_dropped(scheme: str) -> None:
+    address = DatabaseAddress.parse(f"{scheme}://u:pw12@h/d")
+    assert address.url == "postgresql://u:pw12@h:5432/d"
+
+
+def test_what_is_left_out_gets_postgresqls_defaults() -> None:
+    address = DatabaseAddress.parse("postgresql://h")
+    assert (address.port, address.user, address.database) == (DEFAULT_PORT, "postgres", "postgres")
+    assert address.password == ""
+    assert DatabaseAddress.parse("postgresql://anna@h").database == "anna"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://h/d", "must begin with postgresql://, got 'mysql'"),
+        ("just-text", "got 'no scheme'"),
+        ("", "got 'no scheme'"),
+        ("postgresql:///d", "must name a host"),
+        ("postgresql:///d?host=/run/postgresql", "Unix socket"),
+        ("postgresql://h:port/d", "cannot be read"),
+        ("postgresql://h:70000/d", "cannot be read"),
+        ("postgresql://[::1/d", "cannot be read"),
+    ],
+)
+def test_what_is_no_address_is_refused(url: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        DatabaseAddress.parse(url)
+
+
+def test_a_refusal_names_the_setting() -> None:
+    with pytest.raises(InvalidInput, match=r"; set CHAOSNETRA_DATABASE_URL$"):
+        DatabaseAddress.parse("mysql://h", "CHAOSNETRA_DATABASE_URL")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://anna:hunter22@h/d",
+        "postgresql://anna:hunter22@/d",
+        "postgresql://anna:hunter22@h:port/d",
+        "postgresql://anna:hunter22@h:99999/d",
+        "postgresql://anna:hunter22@[h/d",
+    ],
+)
+def test_a_refusal_never_shows_the_password(url: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        DatabaseAddress.parse(url)
+    assert "hunter22" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_people_never_see_the_password() -> None:
+    address = DatabaseAddress.parse("postgresql://anna:hunter22@h/d?password=hunter22")
+    assert "hunter22" not in repr(address)
+    assert "hunter22" not in str(address)
+
+
+def test_the_shown_address_has_all_but_the_password() -> None:
+    address = DatabaseAddress.parse("postgresql://anna:hunter22@h:6543/d?sslmode=require")
+    assert address.shown == "postgresql://anna@h:6543/d?sslmode=require"
+    assert address.url == "postgresql://anna:hunter22@h:6543/d?sslmode=require"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", "127.0.0.1:5432"), ("::1", "[::1]:5432"), ("db.example", "db.example:5432")],
+)
+def test_ipv6_hosts_are_bracketed(host: str, expected: str) -> None:
+    address = DatabaseAddress(host, 5432, "u", "", "d")
+    assert address.network_address == expected
+    assert parse_network_address("x", expected) == (host, 5432)
+    assert DatabaseAddress.parse(address.url) == address
+
+
+def test_another_path_leads_to_the_same_database() -> None:
+    address = DatabaseAddress.parse("postgresql://anna:pw12@h:6543/d?a=1")
+    moved = address.at("127.0.0.1", 7000)
+    assert moved.url == "postgresql://anna:pw12@127.0.0.1:7000/d?a=1"
+    assert address.host == "h"
+
+
+def test_another_database_of_the_server() -> None:
+    address = DatabaseAddress.parse("postgresql://anna:pw12@h:6543/d")
+    assert address.named("copy 1").url == "postgresql://anna:pw12@h:6543/copy%201"
+
+
+def test_placeholders_hold_plain_and_quoted_parts() -> None:
+    address = DatabaseAddress("h", 6543, "an na", "p/w@1", "d")
+    assert address.placeholders == {
+        "url": "postgresql://an%20na:p%2Fw%401@h:6543/d",
+        "host": "h",
+        "port": "6543",
+        "user": "an na",
+        "password": "p/w@1",
+        "database": "d",
+        "user_quoted": "an%20na",
+        "password_quoted": "p%2Fw%401",
+    }
+
+
+@given(
+    host=HOSTS,
+    port=PORTS,
+    user=NAMES,
+    password=TEXT,
+    database=NAMES,
+    options=st.lists(st.tuples(NAMES, TEXT), max_size=3).map(tuple),
+)
+def test_an_address_survives_being_written_as_a_url(
+    host: str,
+    port: int,
+    user: str,
+    password: str,
+    database: str,
+    options: tuple[tuple[str, str], ...],
+) -> None:
+    address = DatabaseAddress(host, port, user, password, database, options)
+    assert DatabaseAddress.parse(address.url) == address
+
+
+@given(password=st.text(string.ascii_letters, min_size=12, max_size=20), port=PORTS)
+def test_the_shown_form_reads_back_without_the_password(password: str, port: int) -> None:
+    address = DatabaseAddress("127.0.0.1", port, "u", password, "d")
+    assert password not in address.shown
+    assert DatabaseAddress.parse(address.shown) == DatabaseAddress("127.0.0.1", port, "u", "", "d")
+
+
+@given(st.text())
+def test_any_text_parses_or_is_invalid_input(text: str) -> None:
+    try:
+        address = DatabaseAddress.parse(text)
+    except InvalidInput:
+        return
+    assert address.host
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:80", ("127.0.0.1", 80)),
+        ("[::1]:80", ("::1", 80)),
+        ("db:0", ("db", 0)),
+        ("db:65535", ("db", 65535)),
+    ],
+)
+def test_network_addresses_are_split(text: str, expected: tuple[str, int]) -> None:
+    assert parse_network_address("upstream", text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "db", ":80", "db:", "db:http", "db:65536", "db:-1", "db:8 0", "db:\u0663"]
+)
+def test_no_network_address_is_refused_by_name(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^upstream must be host:port, got "):
+        parse_network_address("upstream", text)

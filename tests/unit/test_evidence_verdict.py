@@ -1,0 +1,281 @@
+"""The verdict on a run, from its journal alone."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaosnetra.evidence.verdict import Cause, Outcome, Verdict, judge
+from tests.unit.journals import BAD, GOOD, failed_probe, journal, run_of, startups, state
+
+FELT = {"name": "slow", "effect": {"in_effect": True, "quantity": "ms"}}
+NOT_FELT = {
+    "name": "slow",
+    "effect": {
+        "in_effect": False,
+        "quantity": "added_latency_ms",
+        "expected": 100,
+        "observed": 0.3,
+        "detail": "through the proxy",
+    },
+}
+
+
+def verdict(**changes: Any) -> Verdict:
+    return judge(journal(**changes))[0]
+
+
+def test_held_before_and_after_is_held() -> None:
+    found = verdict(faults=[FELT, {"name": "proxy", "effect": None}], recovery=GOOD)
+    assert (found.outcome, found.cause) == (Outcome.HELD, Cause.HELD)
+
+
+def test_violated_after_the_method_is_violated() -> None:
+    found, violations = judge(journal(after=BAD, deviated=True))
+    assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
+    assert found.reason == violations[0].line
+
+
+def test_violated_only_during_the_method_is_violated() -> None:
+    found, violations = judge(journal(during=(GOOD, BAD, GOOD)))
+    assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
+    assert found.reason.startswith("during the method, starts: expected")
+    assert [violation.stage for violation in violations] == ["during"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause", "words"),
+    [
+        (
+            {"before": BAD, "after": None},
+            Cause.BASELINE,
+            "baseline not met: before the method, starts",
+        ),
+        (
+            {"method": (run_of("add latency", status="failed", text="no toxiproxy"),)},
+            Cause.INJECTION,
+            "action 'add latency' in the method failed: no toxiproxy",
+        ),
+        (
+            {"faults": [FELT, NOT_FELT]},
+            Cause.NOT_MEASURED,
+            "slow was measured: expected 100, observed 0.3 (added_latency_ms) through the proxy",
+        ),
+        (
+            {"rollbacks": (run_of("remove", status="failed", text="gone"),)},
+            Cause.ROLLBACK,
+            "action 'remove' in the rollbacks failed: gone",
+        ),
+        ({"undo_failures": ["a toxic may be left"]}, Cause.ROLLBACK, "a toxic may be left"),
+        ({"interrupted_by": "SIGTERM"}, Cause.INTERRUPTED, "interrupted by SIGTERM"),
+        ({"status": "interrupted"}, Cause.INTERRUPTED, "interrupted by its user"),
+        ({"dry": "actions"}, Cause.DRY, "a dry run (actions) checks nothing"),
+        (
+            {"hypothesis": False, "before": None, "after": None},
+            Cause.NO_HYPOTHESIS,
+            "the experiment has no steady-state-hypothesis with probes",
+        ),
+        ({"before": None}, Cause.NO_HYPOTHESIS, "was not checked before the method"),
+        ({"after": None}, Cause.NO_HYPOTHESIS, "was not checked after the method"),
+        ({"crashed": "KeyError: 'x'"}, Cause.CRASHED, "the run crashed: KeyError: 'x'"),
+        ({"refused": "time_scale must be a number"}, Cause.REFUSED, "time_scale must be"),
+        ({"control_failures": ["disk full"]}, Cause.CONTROL, "journal control failed: disk full"),
+    ],
+    ids=lambda value: value.name if isinstance(value, Cause) else "",
+)
+def test_what_makes_a_run_invalid_is_inconclusive(
+    changes: dict[str, Any], cause: Cause, words: str
+) -> None:
+    found = verdict(**changes)
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, cause)
+    assert words in found.reason
+
+
+def test_no_recovery_after_the_rollback_is_violated() -> None:
+    found = verdict(recovery=BAD)
+    assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.NOT_RECOVERED)
+    assert found.reason.startswith("no recovery after the rollback: after the rollbacks, starts")
+
+
+def test_a_change_that_is_not_felt_needs_no_effect() -> None:
+    assert verdict(faults=[{"name": "proxy", "effect": None}]).outcome is Outcome.HELD
+
+
+def test_a_probe_that_failed_itself_after_the_method_is_a_violation() -> None:
+    assert verdict(after=state(failed_probe())).cause is Cause.VIOLATED
+
+
+@pytest.mark.parametrize(
+    "invalid",
+    [
+        {"faults": [NOT_FELT]},
+        {"method": (run_of("add latency", status="failed"),)},
+        {"interrupted_by": "SIGINT"},
+        {"crashed": "KeyError"},
+        {"control_failures": ["disk full"]},
+        {"before": None},
+    ],
+)
+def test_an_invalid_experiment_proves_nothing_whatever_was_seen(invalid: dict[str, Any]) -> None:
+    found = verdict(after=BAD, deviated=True, **invalid)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    if "before" not in invalid:
+        assert "after the method, starts: expected" in found.reason
+
+
+def test_a_violation_outweighs_a_rollback_that_failed() -> None:
+    found = verdict(after=BAD, undo_failures=["a toxic may be left"])
+    assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
+    assert "a toxic may be left" in found.reason
+
+
+def test_a_dry_run_is_never_held_nor_blamed_for_what_it_did_not_check() -> None:
+    found = verdict(before=None, after=None, dry="probes")
+    assert found.cause is Cause.DRY
+    assert "was not checked" not in found.reason
+
+
+def test_trials_under_the_fault_are_counted_without_the_baseline() -> None:
+    found = verdict(
+        before=state(startups(5, 5)),
+        during=(state(startups(4, 4)),),
+        after=state(startups(7, 10)),
+    )
+    assert (found.trials, found.failures) == (14, 3)
+    assert found.confidence == 0.95
+    assert found.failure_rate_bounds == (0.0611, 0.4657)
+
+
+def test_without_trials_nothing_is_claimed() -> None:
+    found = verdict()
+    assert (found.trials, found.failures, found.failure_rate_bounds) == (None, None, None)
+    assert found.line == f"held: {found.reason}"
+
+
+def test_the_line_of_a_held_run_says_what_it_proves_at_most() -> None:
+    found = verdict(before=state(startups(5, 5)), after=state(startups(5, 5)))
+    assert found.failure_rate_bounds == (0.0, 0.4507)
+    assert found.line.endswith(
+        "(0 of 5 trials under the fault failed, which proves a failure rate of at most 45% "
+        "with 95% confidence)"
+    )
+
+
+def test_the_line_of_a_violated_run_says_what_it_proves_at_least() -> None:
+    found = verdict(before=state(startups(5, 5)), after=state(startups(0, 5)))
+    assert found.failure_rate_bounds == (0.5493, 1.0)
+    assert "a failure rate of at least 55% with 95% confidence" in found.line
+
+
+def test_the_line_of_an_inconclusive_run_claims_nothing() -> None:
+    found = verdict(after=state(startups(0, 5)), crashed="KeyError")
+    assert found.line == f"inconclusive: {found.reason}"
+
+
+def test_the_verdict_is_json() -> None:
+    data = json.loads(json.dumps(verdict(after=state(startups(0, 5))).to_json()))
+    assert data["outcome"] == "violated"
+    assert data["cause"] == "steady state violated"
+    assert data["failure_rate_bounds"] == [0.5493, 1.0]
+
+
+def test_judging_changes_nothing_and_can_be_repeated() -> None:
+    given_ = journal(after=BAD, undo_failures=["left"])
+    before = copy.deepcopy(given_)
+    assert judge(given_) == judge(given_)
+    assert given_ == before
+
+
+def test_an_empty_journal_is_inconclusive() -> None:
+    assert judge({})[0].outcome is Outcome.INCONCLUSIVE
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+STATUS = st.sampled_from(["completed", "failed", "aborted", "interrupted", "succeeded"]) | SCALARS
+ACTIVITIES = st.fixed_dictionaries({}, optional={"name": SCALARS, "type": SCALARS})
+RUNS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "activity": ACTIVITIES,
+            "status": STATUS,
+            "output": JSON,
+            "exception": st.none() | st.lists(st.text(max_size=20), max_size=2),
+            "tolerance_met": st.booleans() | SCALARS,
+        },
+    ),
+    max_size=3,
+)
+STATES = st.none() | st.fixed_dictionaries(
+    {}, optional={"steady_state_met": st.none() | st.booleans(), "probes": st.none() | RUNS}
+)
+EFFECTS = st.none() | st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("in_effect", "expected", "observed", "quantity", "detail"), JSON)
+)
+JOURNALS = st.fixed_dictionaries(
+    {},
+    optional={
+        "experiment": st.fixed_dictionaries(
+            {},
+            optional={
+                "steady-state-hypothesis": st.fixed_dictionaries(
+                    {}, optional={"probes": st.none() | st.lists(JSON, max_size=2)}
+                )
+            },
+        ),
+        "status": STATUS,
+        "deviated": SCALARS,
+        "steady_states": st.none()
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "before": STATES,
+                "after": STATES,
+                "during": st.none() | st.lists(STATES, max_size=2),
+            },
+        ),
+        "run": st.none() | RUNS,
+        "rollbacks": st.none() | RUNS,
+        "chaosnetra": st.none()
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "recovery": STATES,
+                "faults": st.none()
+                | st.lists(
+                    st.fixed_dictionaries({}, optional={"name": SCALARS, "effect": EFFECTS}),
+                    max_size=2,
+                ),
+                "interrupted_by": st.none() | st.text(max_size=8),
+                "undo_failures": st.none() | st.lists(st.text(max_size=8), max_size=2),
+                "control_failures": st.none() | st.lists(st.text(max_size=8), max_size=2),
+                "crashed": st.none() | st.text(max_size=8),
+                "refused": st.none() | st.text(max_size=8),
+                "dry": st.none() | st.text(max_size=8),
+            },
+        ),
+    },
+)
+
+
+@given(JOURNALS)
+@settings(max_examples=300)
+def test_any_journal_gets_a_verdict(given_: dict[str, Any]) -> None:
+    found, violations = judge(given_)
+    assert found.reason
+    assert found.outcome.value in found.line
+    assert all(violation.line for violation in violations)
+    if found.outcome is Outcome.HELD:
+        states = given_.get("steady_states") or {}
+        assert (states.get("before") or {}).get("steady_state_met") is True
+        assert states.get("after") is not None
+    if found.outcome is Outcome.VIOLATED:
+        assert violations or (given_["chaosnetra"]["recovery"] is not None)

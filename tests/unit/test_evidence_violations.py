@@ -1,0 +1,105 @@
+"""Violations found in journals."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chaosnetra.evidence.violations import LONGEST_OBSERVED, Stage, failure_text, find_violations
+from tests.unit.journals import BAD, GOOD, failed_probe, probe, startups, state
+
+
+def test_a_steady_state_that_held_has_none() -> None:
+    assert find_violations({"before": GOOD, "after": GOOD, "during": [GOOD]}, GOOD) == []
+
+
+@pytest.mark.parametrize("states", [{}, {"before": None, "after": None, "during": None}])
+def test_what_was_not_checked_has_none(states: dict[str, Any]) -> None:
+    assert find_violations(states, None) == []
+
+
+def test_they_come_in_the_order_of_the_run() -> None:
+    states = {"after": BAD, "during": [BAD, GOOD, BAD], "before": BAD}
+    stages = [found.stage for found in find_violations(states, BAD)]
+    assert stages == [Stage.BEFORE, Stage.DURING, Stage.DURING, Stage.AFTER, Stage.RECOVERY]
+
+
+def test_only_the_probes_that_missed_their_tolerance_count() -> None:
+    after = state(probe("a"), probe("b", met=False), probe("c"))
+    assert [found.probe for found in find_violations({"after": after}, None)] == ["b"]
+
+
+def test_evidence_that_the_probe_tells_is_kept() -> None:
+    run = startups(
+        2,
+        5,
+        phase="database",
+        budget="table_setup",
+        budget_seconds=1.0,
+        sqlstate="53300",
+        error="too many clients",
+    )
+    (found,) = find_violations({"after": state(run)}, None)
+    assert found.to_json() == {
+        "stage": "after",
+        "probe": "startups",
+        "expected": "at most 0% fail",
+        "observed": "2 of 5 ready",
+        "phase": "database",
+        "budget": "table_setup",
+        "budget_seconds": 1.0,
+        "sqlstate": "53300",
+        "error": "too many clients",
+        "at": "2026-01-01T00:00:01",
+    }
+    assert found.line == (
+        "after the method, startups: expected at most 0% fail; observed 2 of 5 ready, "
+        "in phase database, budget table_setup of 1 s expired, SQLSTATE 53300: too many clients"
+    )
+    json.dumps(found.to_json())
+
+
+def test_a_probe_of_others_is_described_by_its_tolerance_and_output() -> None:
+    run = probe("page", met=False, output={"status": 500})
+    run["activity"]["tolerance"] = [200, 204]
+    (found,) = find_violations({"after": state(run)}, None)
+    assert found.line == (
+        'after the method, page: expected tolerance [200, 204]; observed {"status": 500}'
+    )
+
+
+def test_a_probe_that_failed_itself_is_told_by_its_error() -> None:
+    (found,) = find_violations({"after": state(failed_probe("page", "no such host"))}, None)
+    assert found.line == (
+        "after the method, page: expected an answer; observed a failed probe: no such host"
+    )
+
+
+def test_long_output_is_cut() -> None:
+    run = probe(met=False, output="x" * 10_000)
+    (found,) = find_violations({"after": state(run)}, None)
+    assert len(found.observed) == LONGEST_OBSERVED
+    assert found.observed.endswith("…")
+
+
+def test_what_is_no_json_is_described_all_the_same() -> None:
+    (found,) = find_violations({"after": state(probe(met=False, output={1, 2}))}, None)
+    assert "{1, 2}" in found.observed
+
+
+@pytest.mark.parametrize(
+    ("exception", "expected"),
+    [
+        (["Traceback\n", "KeyError: 'x'\n"], "KeyError: 'x'"),
+        (["chaoslib.exceptions.ActivityFailed: gone\n"], "gone"),
+        (
+            ["chaoslib.exceptions.ActivityFailed: chaoslib.exceptions.ActivityFailed: gone"],
+            "gone",
+        ),
+        (["two\n  lines\tof   text"], "two lines of text"),
+        ([], "no reason was recorded"),
+        (None, "no reason was recorded"),
+    ],
+)
+def test_why_an_activity_failed(exception: Any, expected: str) -> None:
+    assert failure_text({"exception": exception}) == expected

@@ -1,0 +1,352 @@
+"""Faults go in and out in the only safe order."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosnetra.errors import (
+    DatabaseUnavailable,
+    FaultError,
+    InjectionFailed,
+    ToxiproxyRefused,
+    UndoFailed,
+)
+from chaosnetra.faults import UNDO_PLAYERS, Effect, Undo, UndoReport, UndoResult
+from chaosnetra.safety.injector import Injector
+from chaosnetra.safety.ledger import Ledger
+
+# What the fakes did, in order, and how undos of some names end.
+happened: list[str] = []
+undo_ends: dict[str, Exception | UndoResult] = {}
+
+
+def take_back(arguments: Mapping[str, Any]) -> UndoReport:
+    """The player of the fake faults' undos."""
+    name = arguments["name"]
+    happened.append(f"undo {name}")
+    end = undo_ends.get(name, UndoResult.DONE)
+    if isinstance(end, Exception):
+        raise end
+    return UndoReport(end, f"{name} is gone")
+
+
+FELT = Effect("latency_ms", 100, 101, in_effect=True, added_round_trip_seconds=0.1)
+
+
+class FakeFault:
+    """Writes down what is done to it."""
+
+    def __init__(
+        self,
+        name: str,
+        effect: Effect | Exception | None = FELT,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        prepare: Exception | None = None,
+        inject: Exception | Callable[[], None] | None = None,
+        kind: str = "test.take_back",
+    ) -> None:
+        self.name = name
+        self.parameters = parameters or {"size": 1}
+        self._effect = effect
+        self._prepare = prepare
+        self._inject = inject
+        self._kind = kind
+
+    def prepare(self) -> Undo:
+        happened.append(f"prepare {self.name}")
+        if self._prepare:
+            raise self._prepare
+        return Undo(self._kind, f"remove {self.name}", {"name": self.name})
+
+    def inject(self) -> None:
+        happened.append(f"inject {self.name}")
+        if isinstance(self._inject, Exception):
+            raise self._inject
+        if self._inject:
+            self._inject()
+
+    def measure(self) -> Effect | None:
+        happened.append(f"measure {self.name}")
+        if isinstance(self._effect, Exception):
+            raise self._effect
+        return self._effect
+
+
+class Events:
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, dict[str, Any]]] = []
+
+    def record(self, event: str, data: dict[str, Any]) -> None:
+        json.dumps(data)
+        self.seen.append((event, data))
+
+    @property
+    def names(self) -> list[str]:
+        return [event for event, _ in self.seen]
+
+
+@pytest.fixture(autouse=True)
+def player(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(UNDO_PLAYERS, "test.take_back", f"{__name__}:take_back")
+    happened.clear()
+    undo_ends.clear()
+
+
+@pytest.fixture
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger("run-1", tmp_path / "runs")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def injector(ledger: Ledger, events: Events) -> Injector:
+    return Injector(ledger, events.record)
+
+
+def test_the_order_is_prepare_inject_measure(injector: Injector, events: Events) -> None:
+    held = injector.inject(FakeFault("slow"))
+    assert happened == ["prepare slow", "inject slow", "measure slow"]
+    assert events.names == ["fault.undo_written", "fault.injected"]
+    assert held.effect == FELT
+    assert held.active
+
+
+def test_the_undo_is_on_disk_before_the_fault_is_injected(
+    injector: Injector, ledger: Ledger
+) -> None:
+    at_injection: list[dict[str, Any]] = []
+
+    def look() -> None:
+        lines = ledger.path.read_text().splitlines()
+        at_injection.extend(json.loads(line) for line in lines)
+
+    injector.inject(FakeFault("slow", inject=look))
+    undos = [Undo.from_json(record["undo"]) for record in at_injection if "undo" in record]
+    assert undos == [Undo("test.take_back", "remove slow", {"name": "slow"})]
+
+
+def test_without_a_ledger_nothing_is_injected(tmp_path: Path, events: Events) -> None:
+    (tmp_path / "file").write_text("")
+    injector = Injector(Ledger("run-1", tmp_path / "file"), events.record)
+    with pytest.raises(InjectionFailed, match="nothing is injected"):
+        injector.inject(FakeFault("slow"))
+    assert happened == ["prepare slow"]
+    assert injector.faults == []
+    assert events.names == []
+
+
+def test_a_fault_that_cannot_be_prepared_leaves_no_trace(
+    injector: Injector, ledger: Ledger
+) -> None:
+    with pytest.raises(FaultError, match="no such proxy"):
+        injector.inject(FakeFault("slow", prepare=FaultError("no such proxy")))
+    assert happened == ["prepare slow"]
+    assert injector.faults == []
+    assert not ledger.path.exists()
+
+
+def test_an_injection_that_fails_is_taken_back(
+    injector: Injector, ledger: Ledger, events: Events
+) -> None:
+    refusal = ToxiproxyRefused("POST /proxies", 409, "exists")
+    with pytest.raises(InjectionFailed, match=r"slow was not injected: .*HTTP 409") as caught:
+        injector.inject(FakeFault("slow", inject=refusal))
+    assert caught.value.__cause__ is refusal
+    assert happened == ["prepare slow", "inject slow", "undo slow"]
+    assert injector.faults == []
+    assert events.names == ["fault.undo_written", "fault.undone"]
+    ledger.close()
+    assert not ledger.path.exists()
+
+
+@pytest.mark.parametrize("error", [KeyError("bug"), InjectionFailed("not in place")])
+def test_other_errors_of_an_injection_pass_through_after_the_undo(
+    injector: Injector, error: Exception
+) -> None:
+    with pytest.raises(type(error)) as caught:
+        injector.inject(FakeFault("slow", inject=error))
+    assert caught.value is error
+    assert happened[-1] == "undo slow"
+
+
+def test_an_interruption_during_the_injection_takes_it_back(injector: Injector) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        injector.inject(FakeFault("slow", inject=interrupt))
+    assert happened[-1] == "undo slow"
+    assert injector.active == []
+
+
+def test_an_injection_that_cannot_be_taken_back_stays_in_the_ledger(
+    injector: Injector, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    undo_ends["slow"] = UndoFailed("slow may be left")
+    with caplog.at_level(logging.ERROR, "chaostoolkit"), pytest.raises(InjectionFailed):
+        injector.inject(FakeFault("slow", inject=DatabaseUnavailable("gone")))
+    assert "slow may be left" in caplog.text
+    assert [held.name for held in injector.active] == ["slow"]
+    ledger.close()
+    assert ledger.path.exists()
+
+
+def test_the_same_fault_again_is_one_fault_measured_again(
+    injector: Injector, ledger: Ledger
+) -> None:
+    first = injector.inject(FakeFault("slow"))
+    again = Effect("latency_ms", 100, 99, in_effect=True)
+    second = injector.inject(FakeFault("slow", again))
+    assert second is first
+    assert second.effect == again
+    assert happened.count("inject slow") == 1
+    assert len(injector.faults) == 1
+    assert len(ledger.path.read_text().splitlines()) == 2
+
+
+def test_the_same_name_with_other_parameters_is_refused(injector: Injector) -> None:
+    injector.inject(FakeFault("slow", parameters={"latency_ms": 100}))
+    with pytest.raises(InjectionFailed, match=r"other parameters \(\{'latency_ms': 100\}\)"):
+        injector.inject(FakeFault("slow", parameters={"latency_ms": 200}))
+    assert happened.count("inject slow") == 1
+
+
+def test_after_its_undo_a_fault_can_be_injected_anew(injector: Injector) -> None:
+    injector.inject(FakeFault("slow"))
+    injector.undo("slow")
+    injector.inject(FakeFault("slow", parameters={"size": 2}))
+    assert happened.count("inject slow") == 2
+    assert [held.active for held in injector.faults] == [False, True]
+
+
+def test_one_fault_is_undone_by_name(injector: Injector, events: Events) -> None:
+    injector.inject(FakeFault("slow"))
+    injector.inject(FakeFault("cut"))
+    report = injector.undo("slow")
+    assert report == UndoReport(UndoResult.DONE, "slow is gone")
+    assert [held.name for held in injector.active] == ["cut"]
+    assert events.seen[-1] == (
+        "fault.undone",
+        {"name": "slow", "result": "done", "detail": "slow is gone"},
+    )
+
+
+def test_undoing_what_is_not_there_does_nothing(injector: Injector) -> None:
+    assert injector.undo("slow") is None
+    injector.inject(FakeFault("slow"))
+    injector.undo("slow")
+    assert injector.undo("slow") is None
+    assert happened.count("undo slow") == 1
+
+
+def test_everything_is_undone_last_first(injector: Injector, ledger: Ledger) -> None:
+    for name in ("first", "second", "third"):
+        injector.inject(FakeFault(name))
+    assert injector.undo_all() == []
+    assert happened[-3:] == ["undo third", "undo second", "undo first"]
+    assert injector.active == []
+    ledger.close()
+    assert not ledger.path.exists()
+
+
+@pytest.mark.parametrize(
+    "error", [UndoFailed("it may be left"), DatabaseUnavailable("gone"), FaultError("odd")]
+)
+def test_an_undo_that_fails_does_not_stop_the_others(
+    injector: Injector, ledger: Ledger, events: Events, error: Exception
+) -> None:
+    for name in ("first", "second", "third"):
+        injector.inject(FakeFault(name))
+    undo_ends["second"] = error
+    failures = injector.undo_all()
+    assert happened[-3:] == ["undo third", "undo second", "undo first"]
+    assert [type(failure) for failure in failures] == [UndoFailed]
+    assert str(error) in str(failures[0])
+    assert [held.name for held in injector.active] == ["second"]
+    assert "fault.undo_failed" in events.names
+    ledger.close()
+    kept = [json.loads(line) for line in ledger.path.read_text().splitlines()]
+    assert {record["entry"] for record in kept if "entry" in record} == {1, 2, 3}
+    assert {record["done"] for record in kept if "done" in record} == {1, 3}
+
+
+def test_what_failed_is_tried_again_the_next_time(injector: Injector, ledger: Ledger) -> None:
+    injector.inject(FakeFault("slow"))
+    undo_ends["slow"] = UndoFailed("it may be left")
+    assert len(injector.undo_all()) == 1
+    undo_ends["slow"] = UndoResult.ALREADY_DONE
+    assert injector.undo_all() == []
+    assert injector.active == []
+    ledger.close()
+    assert not ledger.path.exists()
+
+
+def test_an_undo_of_an_unknown_kind_fails_by_its_description(injector: Injector) -> None:
+    injector.inject(FakeFault("slow", kind="later.thing"))
+    with pytest.raises(UndoFailed, match="remove slow failed: this version cannot undo"):
+        injector.undo("slow")
+
+
+def test_a_leftover_that_is_not_ours_counts_as_undone(injector: Injector, ledger: Ledger) -> None:
+    injector.inject(FakeFault("slow"))
+    undo_ends["slow"] = UndoResult.NOT_OURS
+    report = injector.undo("slow")
+    assert report is not None
+    assert report.result is UndoResult.NOT_OURS
+    ledger.close()
+    assert not ledger.path.exists()
+
+
+def test_only_what_is_felt_can_be_undone_first(injector: Injector) -> None:
+    injector.inject(FakeFault("proxy", None))
+    injector.inject(FakeFault("slow"))
+    injector.undo_all(only_felt=True)
+    assert [held.name for held in injector.active] == ["proxy"]
+    injector.undo_all()
+    assert happened[-2:] == ["undo slow", "undo proxy"]
+
+
+def test_an_effect_that_cannot_be_measured_is_none(
+    injector: Injector, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "chaostoolkit"):
+        held = injector.inject(FakeFault("slow", DatabaseUnavailable("no answer")))
+    assert held.effect is not None
+    assert not held.effect.in_effect
+    assert held.effect.detail == "no answer"
+    assert held.active
+    assert "slow: no effect was measured" in caplog.text
+
+
+def test_a_fault_without_effect_is_warned_about(
+    injector: Injector, events: Events, caplog: pytest.LogCaptureFixture
+) -> None:
+    nothing = Effect("latency_ms", 100, 0.2, in_effect=False)
+    with caplog.at_level(logging.WARNING, "chaostoolkit"):
+        injector.inject(FakeFault("slow", nothing))
+    assert "expected 100, observed 0.2 latency_ms" in caplog.text
+    assert events.seen[-1][1]["effect"]["in_effect"] is False
+
+
+def test_round_trips_cost_what_the_active_faults_add(injector: Injector) -> None:
+    injector.inject(FakeFault("proxy", None))
+    injector.inject(FakeFault("slow"))
+    injector.inject(
+        FakeFault("slower", Effect("x", 1, 1, in_effect=True, added_round_trip_seconds=0.25))
+    )
+    assert injector.added_round_trip_seconds == pytest.approx(0.35)
+    injector.undo("slower")
+    assert injector.added_round_trip_seconds == pytest.approx(0.1)
+    injector.undo_all()
+    assert injector.added_round_trip_seconds == 0

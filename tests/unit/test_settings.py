@@ -1,0 +1,310 @@
+"""The settings of a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.errors import InvalidInput, UnknownProfile
+from chaosnetra.settings import (
+    REFERENCE_TARGET,
+    SETTINGS,
+    Settings,
+    fill_template,
+    setting_hint,
+)
+
+
+def settings(environ: dict[str, str] | None = None, **configuration: Any) -> Settings:
+    return Settings.from_configuration(configuration, environ or {})
+
+
+def test_everything_has_a_default() -> None:
+    made = settings()
+    assert made.profile.name == "issue-1278"
+    assert made.environment == "local"
+    assert made.database is None
+    assert made.toxiproxy_url is None
+    assert made.toxiproxy_listen_host == "127.0.0.1"
+    assert made.target.import_path == REFERENCE_TARGET
+    assert made.target.is_reference
+    assert made.target_environment == {"DATABASE_URL": "{url}"}
+    assert made.readiness_timeout_seconds == 5
+    assert made.startup_timeout_seconds == 240
+    assert made.database_state == "shared"
+
+
+def test_no_configuration_is_like_an_empty_one() -> None:
+    assert Settings.from_configuration(None, {}) == settings()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "field", "expected"),
+    [
+        ("profile", "issue-1263", "profile", "issue-1263"),
+        ("time_scale", "0.5", "time_scale", "0.5"),
+        ("database_url", "postgresql://h/d", "database", "h:5432"),
+        ("toxiproxy_url", "http://h:8474", "toxiproxy_url", "http://h:8474"),
+        ("toxiproxy_listen_host", "0.0.0.0", "toxiproxy_listen_host", "0.0.0.0"),  # noqa: S104
+        ("target", "shop.main:app", "target", "shop.main:app"),
+        ("target_environment", '{"DB": "{host}"}', "target_environment", '{"DB": "{host}"}'),
+        ("readiness", "log:ready", "readiness", "log:ready"),
+        ("readiness_timeout_seconds", "2.5", "readiness_timeout_seconds", "2.5"),
+        ("startup_timeout_seconds", "30", "startup_timeout_seconds", "30.0"),
+        ("database_state", "fresh", "database_state", "fresh"),
+    ],
+)
+def test_each_setting_comes_from_either_place(
+    key: str, value: str, field: str, expected: str
+) -> None:
+    by_configuration = settings(**{key: value})
+    by_variable = settings({f"CHAOSNETRA_{key.upper()}": value})
+    assert by_configuration == by_variable
+    got = getattr(by_configuration, field)
+    shown = {
+        "profile": lambda: got.name,
+        "database": lambda: got.network_address,
+        "target": lambda: got.shown,
+        "target_environment": lambda: json.dumps(got),
+    }.get(field, lambda: str(got))()
+    assert shown == expected
+
+
+def test_the_configuration_beats_the_environment_variable() -> None:
+    environ = {"CHAOSNETRA_PROFILE": "issue-1263", "CHAOSNETRA_DATABASE_STATE": "fresh"}
+    made = settings(environ, profile="after-1278")
+    assert made.profile.name == "after-1278"
+    assert made.database_state == "fresh"
+
+
+def test_this_processs_environment_is_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAOSNETRA_PROFILE", "before-1263")
+    assert Settings.from_configuration({}).profile.name == "before-1263"
+
+
+def test_every_setting_has_a_variable_and_a_meaning() -> None:
+    for key, setting in SETTINGS.items():
+        assert setting.key == key
+        assert setting.variable == f"CHAOSNETRA_{key.upper()}"
+        assert setting.meaning
+
+
+def test_keys_of_others_are_left_alone() -> None:
+    assert settings(somebody_elses="x", count=5) == settings()
+
+
+@pytest.mark.parametrize(
+    ("configuration", "expected"),
+    [
+        ({}, 0.1),
+        ({"time_scale": "auto"}, 0.1),
+        ({"time_scale": ""}, 0.1),
+        ({"time_scale": None}, 0.1),
+        ({"target": REFERENCE_TARGET}, 0.1),
+        ({"target": "shop:app"}, 1),
+        ({"target": "./start.sh --now"}, 1),
+        ({"target": "shop:app", "time_scale": 0.25}, 0.25),
+        ({"time_scale": 1}, 1),
+        ({"time_scale": 10}, 10),
+    ],
+)
+def test_time_is_scaled_for_the_reference_and_not_for_ones_own(
+    configuration: dict[str, Any], expected: float
+) -> None:
+    made = settings(**configuration)
+    assert made.time_scale == expected
+    assert made.scaled(90) == pytest.approx(90 * expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("profile", "issue-1", "unknown profile 'issue-1'"),
+        ("profile", "", "unknown profile ''"),
+        ("profile", ["issue-1263"], "profile must be text"),
+        ("environment", "production", "environment must be local, got 'production'"),
+        ("environment", "", "environment must be local"),
+        ("time_scale", 0, "time_scale must be more than 0"),
+        ("time_scale", -1, "time_scale must be more than 0"),
+        ("time_scale", 10.5, "time_scale must be at most 10"),
+        ("time_scale", "fast", "time_scale must be a number"),
+        ("time_scale", "nan", "time_scale must be a finite number"),
+        ("time_scale", True, "time_scale must be text, got True"),
+        ("database_url", "mysql://h/d", "must begin with postgresql://"),
+        ("database_url", {"host": "h"}, "database_url must be text"),
+        ("toxiproxy_url", "https://h:8474", "must look like http://host:8474"),
+        ("toxiproxy_url", "h:8474", "must look like http://host:8474"),
+        ("toxiproxy_url", "http://", "must look like http://host:8474"),
+        ("toxiproxy_url", "http://h:8474/proxies", "must look like http://host:8474"),
+        ("toxiproxy_url", "http://h:port", "toxiproxy_url cannot be read"),
+        ("toxiproxy_url", "http://[h", "toxiproxy_url cannot be read"),
+        ("target", "sh -c 'never closed", "cannot be split into words"),
+        ("target", 5.5j, "target must be text"),
+        ("target_directory", "/no/such/folder", "'/no/such/folder' is not a directory"),
+        ("target_environment", "{", "target_environment is not valid JSON"),
+        ("target_environment", "[]", "target_environment must be a JSON object of texts"),
+        ("target_environment", {"PORT": 5432}, "must be a JSON object of texts"),
+        ("target_environment", None, "must be a JSON object of texts"),
+        ("target_environment", {"DB": "{hots}"}, r"target_environment\[DB\] refers to hots"),
+        ("readiness_timeout_seconds", 0, "readiness_timeout_seconds must be more than 0"),
+        ("readiness_timeout_seconds", "soon", "readiness_timeout_seconds must be a number"),
+        ("startup_timeout_seconds", -1, "startup_timeout_seconds must be at least 0"),
+        ("startup_timeout_seconds", "inf", "startup_timeout_seconds must be a finite number"),
+        ("database_state", "new", "database_state must be shared or fresh, got 'new'"),
+    ],
+)
+def test_a_value_that_cannot_be_used_names_its_variable(key: str, value: Any, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message) as caught:
+        settings(**{key: value})
+    assert setting_hint(key) in str(caught.value)
+    assert f"CHAOSNETRA_{key.upper()}" in str(caught.value)
+
+
+def test_an_unknown_profile_is_told_apart() -> None:
+    with pytest.raises(UnknownProfile):
+        settings(profile="issue-1")
+
+
+def test_the_startup_limit_is_the_profiles_unless_given(tmp_path: Path) -> None:
+    data: dict[str, Any] = {
+        "name": "mine",
+        "date": "2026-01-01",
+        "environment": "laptop",
+        "description": "Mine.",
+        "budgets": {
+            f"{name}_seconds": 1
+            for name in ("initialization", "table_setup", "connection", "pool", "health_check")
+        },
+        "pool": {"size": 1, "max_overflow": 0, "timeout_seconds": 1, "recycle_seconds": 1},
+        "infrastructure": {"cloud_run": {"startup_deadline_seconds": 77}},
+    }
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(data))
+    assert settings(profile=str(path)).startup_timeout_seconds == 77
+    assert settings(profile=str(path), startup_timeout_seconds=5).startup_timeout_seconds == 5
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://toxi", "http://toxi:8474"),
+        ("http://toxi/", "http://toxi:8474"),
+        ("http://127.0.0.1:9000/", "http://127.0.0.1:9000"),
+        ("http://[::1]:9000", "http://[::1]:9000"),
+        (" http://toxi:1 ", "http://toxi:1"),
+    ],
+)
+def test_toxiproxys_address_is_brought_to_one_form(url: str, expected: str) -> None:
+    assert settings(toxiproxy_url=url).toxiproxy_url == expected
+
+
+@pytest.mark.parametrize("text", ["shop.main:app", "app:app", "_a.b_1:create_app"])
+def test_module_and_name_are_a_target_for_uvicorn(text: str) -> None:
+    target = settings(target=text).target
+    assert target.import_path == text
+    assert target.command == ()
+    assert target.shown == text
+    assert not target.is_reference
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("./start.sh", ("./start.sh",)),
+        ("node server.js --port {port}", ("node", "server.js", "--port", "{port}")),
+        ("sh -c 'sleep 1; true'", ("sh", "-c", "sleep 1; true")),
+        ("http://h:80", ("http://h:80",)),
+    ],
+)
+def test_everything_else_is_a_command_line(text: str, command: tuple[str, ...]) -> None:
+    target = settings(target=text).target
+    assert target.import_path is None
+    assert target.command == command
+
+
+def test_directory_and_python_belong_to_the_target(tmp_path: Path) -> None:
+    target = settings(
+        target="shop:app", target_directory=str(tmp_path), target_python="python3.12"
+    ).target
+    assert target.directory == tmp_path
+    assert target.python == "python3.12"
+
+
+def test_home_is_expanded_in_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "shop").mkdir()
+    target = settings(target="shop:app", target_directory="~/shop").target
+    assert target.directory == tmp_path / "shop"
+
+
+@pytest.mark.parametrize(
+    ("target", "readiness"),
+    [
+        ("", "http://127.0.0.1:{port}/ready"),
+        ("shop:app", "tcp://127.0.0.1:{port}"),
+        ("./start.sh", "exit"),
+    ],
+)
+def test_readiness_goes_by_the_kind_of_target(target: str, readiness: str) -> None:
+    assert settings(target=target).readiness == readiness
+    assert settings(target=target, readiness="log:up").readiness == "log:up"
+
+
+def test_the_password_is_not_in_the_representation() -> None:
+    made = settings(
+        database_url="postgresql://u:hunter22@h/d", target_environment={"SECRET": "hunter22"}
+    )
+    assert "hunter22" not in repr(made)
+
+
+def test_a_template_may_use_every_placeholder() -> None:
+    template = (
+        "{url} {host} {port} {user} {password} {database} {user_quoted} {password_quoted} {{}} { }"
+    )
+    assert settings(target_environment={"ALL": template}).target_environment == {"ALL": template}
+
+
+def test_placeholders_are_filled_and_other_braces_stay() -> None:
+    values = {"host": "h", "port": "1"}
+    assert fill_template("x", '{"at": "{host}:{port}", "o": {}}', values) == (
+        '{"at": "h:1", "o": {}}'
+    )
+
+
+def test_a_value_that_looks_like_a_placeholder_is_not_filled_again() -> None:
+    assert fill_template("x", "{password}", {"password": "{host}", "host": "h"}) == "{host}"
+
+
+def test_unknown_placeholders_are_listed_with_the_known() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        fill_template("url", "{b}{a}{host}", {"port": "1", "host": "h"}, "THE_SETTING")
+    assert str(caught.value) == "url refers to a, b; known are host, port; set THE_SETTING"
+
+
+@given(st.text(), st.dictionaries(st.sampled_from(["a", "b"]), st.text()))
+def test_text_without_placeholders_is_left_as_it_is(text: str, values: dict[str, str]) -> None:
+    plain = text.replace("{", "(")
+    assert fill_template("x", plain, values) == plain
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=4,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {}, optional={key: JSON for key in SETTINGS if key not in ("profile", "target_directory")}
+    )
+)
+def test_any_configuration_gives_settings_or_invalid_input(configuration: dict[str, Any]) -> None:
+    try:
+        made = Settings.from_configuration(configuration, {})
+    except InvalidInput:
+        return
+    assert 0 < made.time_scale <= 10

@@ -1,0 +1,155 @@
+"""Many outcomes as one result."""
+
+import json
+import statistics
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.startup.outcome import EndedBy, StartupError, StartupOutcome, Status
+from chaosnetra.startup.summary import summarize
+
+
+def outcome(number: int = 1, status: Status = Status.READY, **fields: Any) -> StartupOutcome:
+    return StartupOutcome(**{"number": number, "status": status, "seconds": 1.0, **fields})
+
+
+def outcomes(ready: int, failed: int = 0, timed_out: int = 0) -> list[StartupOutcome]:
+    statuses = [Status.READY] * ready + [Status.FAILED] * failed + [Status.TIMED_OUT] * timed_out
+    return [outcome(number, status) for number, status in enumerate(statuses, start=1)]
+
+
+@pytest.mark.parametrize(
+    ("ready", "failed", "timed_out", "rate", "held"),
+    [
+        (5, 0, 0, 0.2, True),
+        (4, 1, 0, 0.2, True),
+        (4, 0, 1, 0.2, True),
+        (3, 1, 1, 0.2, False),
+        (4, 1, 0, 0, False),
+        (0, 5, 0, 1, True),
+        (7, 3, 0, 0.3, True),
+        (9, 1, 0, 0.1, True),
+    ],
+)
+def test_it_held_while_no_more_failed_than_may(
+    ready: int, failed: int, timed_out: int, rate: float, held: bool
+) -> None:
+    result = summarize(outcomes(ready, failed, timed_out), rate)
+    assert result["held"] is held
+    assert (result["ready"], result["failed"], result["timed_out"]) == (ready, failed, timed_out)
+    assert result["attempts"] == ready + failed + timed_out
+    assert result["failure_rate"] == pytest.approx((failed + timed_out) / result["attempts"])
+    assert result["max_failure_rate"] == rate
+
+
+def test_people_are_told_in_words() -> None:
+    result = summarize(outcomes(2, 2, 1), 0.2)
+    assert result["expected"] == "at most 20% of 5 startups fail or time out"
+    assert result["observed"] == "2 of 5 ready, 2 failed, 1 timed out"
+    assert summarize(outcomes(5), 0)["observed"] == "5 of 5 ready"
+
+
+def test_times_are_those_of_the_ready_startups() -> None:
+    made = [outcome(number, seconds=float(number)) for number in (20, *range(1, 20))]
+    made.append(outcome(21, Status.TIMED_OUT, seconds=99.0))
+    result = summarize(made, 1)
+    assert result["ready_seconds_p50"] == 10
+    assert result["ready_seconds_p95"] == 19
+    assert result["ready_seconds_max"] == 20
+
+
+def test_without_a_ready_startup_there_are_no_times() -> None:
+    result = summarize(outcomes(0, 2), 1)
+    for key in ("ready_seconds_p50", "ready_seconds_p95", "ready_seconds_max", "boot_seconds_p50"):
+        assert result[key] is None
+
+
+def test_boot_and_phases_are_medians_of_those_that_tell() -> None:
+    made = [
+        outcome(1, boot_seconds=0.3, phase_seconds={"database": 1.0, "cache": 0.1}),
+        outcome(2, boot_seconds=0.5, phase_seconds={"database": 3.0}),
+        outcome(3),
+    ]
+    result = summarize(made, 0)
+    assert result["boot_seconds_p50"] == 0.4
+    assert result["phase_seconds_p50"] == {"database": 2.0, "cache": 0.1}
+
+
+def test_failures_are_counted_by_what_they_tell() -> None:
+    slow = StartupError("too slow", "BudgetExpired", None, (), "table_setup", 1.0)
+    full = StartupError("full", "TooManyConnectionsError", "53300")
+    made = [
+        outcome(1, phase="services", exit_code=None),
+        outcome(2, Status.FAILED, phase="database", exit_code=3, error=full),
+        outcome(3, Status.FAILED, phase="cache", exit_code=3, error=slow),
+        outcome(4, Status.FAILED, phase="database", exit_code=1, error=slow),
+        outcome(5, Status.TIMED_OUT, phase="database", ended_by=EndedBy.LAUNCHER, signal=9),
+    ]
+    result = summarize(made, 0)
+    assert result["failed_phases"] == {"database": 3, "cache": 1}
+    assert result["exit_codes"] == {"3": 2, "1": 1}
+    assert result["signals"] == {"9": 1}
+    assert result["ended_by"] == {"itself": 3, "launcher": 1}
+    assert result["budgets_expired"] == {"table_setup": 2}
+    assert result["sqlstates"] == {"53300": 1}
+    assert result["error_classes"] == {"BudgetExpired": 2, "TooManyConnectionsError": 1}
+
+
+def test_the_first_that_was_not_ready_gives_the_evidence() -> None:
+    first = StartupError("too slow", "BudgetExpired", "57014", (), "table_setup", 1.0)
+    made = [
+        outcome(1),
+        outcome(2, Status.FAILED, phase="database", error=first),
+        outcome(3, Status.FAILED, phase="cache", error=StartupError("other", sqlstate="53300")),
+    ]
+    result = summarize(made, 0)
+    assert (result["phase"], result["budget"], result["budget_seconds"]) == (
+        "database",
+        "table_setup",
+        1.0,
+    )
+    assert (result["sqlstate"], result["error"]) == ("57014", "too slow")
+
+
+def test_when_all_are_ready_there_is_no_evidence_of_failure() -> None:
+    result = summarize([outcome(1, phase="services", exit_code=0, ended_by=EndedBy.LAUNCHER)], 0)
+    for key in ("phase", "budget", "budget_seconds", "sqlstate", "error"):
+        assert result[key] is None
+    for key in ("failed_phases", "exit_codes", "signals", "ended_by", "sqlstates"):
+        assert result[key] == {}
+
+
+def test_each_startup_is_listed_as_json() -> None:
+    failure = StartupError("x", causes=("a", "b"))
+    made = [outcome(1), outcome(2, Status.FAILED, error=failure, checks={"refused": 3})]
+    listed = json.loads(json.dumps(summarize(made, 0)["startups"]))
+    assert [one["status"] for one in listed] == ["ready", "failed"]
+    assert listed[1]["error"]["causes"] == ["a", "b"]
+    assert listed[1]["checks"] == {"refused": 3}
+
+
+@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_a_rate_that_is_exactly_met_is_held(counts: tuple[int, int]) -> None:
+    bad, total = counts
+    made = outcomes(total - bad, bad)
+    assert summarize(made, bad / total)["held"] is True
+    if bad:
+        assert summarize(made, float(Fraction(bad, total) - Fraction(1, 10**6)))["held"] is False
+
+
+@given(st.lists(st.floats(0, 1000), min_size=1, max_size=60))
+def test_quantiles_are_seconds_that_were_seen(seconds: list[float]) -> None:
+    result = summarize([outcome(n, seconds=value) for n, value in enumerate(seconds, 1)], 0)
+    ordered = sorted(seconds)
+    for key, percent in (("ready_seconds_p50", 50), ("ready_seconds_p95", 95)):
+        quantile = result[key]
+        assert quantile in seconds
+        not_above = sum(value <= quantile for value in seconds)
+        below = sum(value < quantile for value in seconds)
+        assert 100 * not_above >= percent * len(seconds) > 100 * below
+    assert result["ready_seconds_max"] == ordered[-1]
+    assert result["ready_seconds_p50"] == statistics.median_low(seconds)
