@@ -40,8 +40,13 @@ class DatabasePath(Protocol):
     def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
         """Open new connections at once and time the server's first answer on each."""
 
-    def transfer_seconds(self, size_bytes: int, direction: str, timeout_seconds: float) -> float:
-        """Time that a payload takes `downstream` or `upstream`, round trip included."""
+    def transfer_seconds(
+        self, size_bytes: int, direction: str, timeout_seconds: float, *, direct: bool = False
+    ) -> float:
+        """Time that a payload takes `downstream` or `upstream`, round trip included.
+
+        With `direct` it goes beside the proxy, for comparison.
+        """
 
     def close_seconds(self, direction: str, timeout_seconds: float) -> float:
         """Time from one side's close until the other side is told.

@@ -15,6 +15,8 @@ from chaosnetra.postgres.connect import connection
 from chaosnetra.postgres.credentials import remember, with_password
 
 LIMIT_SECONDS = 30.0
+_SCHEMA_EXISTS = "SELECT count(*) FROM pg_namespace WHERE nspname = $1"
+_DATABASE_EXISTS = "SELECT count(*) FROM pg_database WHERE datname = $1"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class SchemaMade:
         return {"kind": "schema", "database": self.address.shown, "schema": self.schema}
 
     def prepare(self) -> Undo:
+        if asyncio.run(_exists(self.address, _SCHEMA_EXISTS, self.schema)):
+            raise InjectionFailed(f"there is a schema {self.schema} already, not made by this run")
         remember(self.address)
         return Undo(
             "postgres.drop_schema",
@@ -84,6 +88,10 @@ class DatabaseCopied:
         }
 
     def prepare(self) -> Undo:
+        if asyncio.run(_exists(self.address, _DATABASE_EXISTS, self.database)):
+            raise InjectionFailed(
+                f"there is a database {self.database} already, not made by this run"
+            )
         remember(self.address)
         return Undo(
             "postgres.drop_database",
@@ -117,9 +125,7 @@ def drop_database(arguments: Mapping[str, Any]) -> UndoReport:
 
 async def _drop_schema(address: DatabaseAddress, schema: str) -> UndoReport:
     async with connection(address, LIMIT_SECONDS) as opened:
-        if not await opened.fetchval(
-            "SELECT count(*) FROM pg_namespace WHERE nspname = $1", schema
-        ):
+        if not await opened.fetchval(_SCHEMA_EXISTS, schema):
             return UndoReport(UndoResult.ALREADY_DONE, f"no schema {schema}")
         await opened.execute(f"DROP SCHEMA {_quoted(schema)} CASCADE")
     return UndoReport(UndoResult.DONE, f"dropped schema {schema}")
@@ -127,10 +133,15 @@ async def _drop_schema(address: DatabaseAddress, schema: str) -> UndoReport:
 
 async def _drop_database(address: DatabaseAddress, name: str) -> UndoReport:
     async with connection(address, LIMIT_SECONDS) as opened:
-        if not await opened.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):
+        if not await opened.fetchval(_DATABASE_EXISTS, name):
             return UndoReport(UndoResult.ALREADY_DONE, f"no database {name}")
         await opened.execute(f"DROP DATABASE {_quoted(name)} WITH (FORCE)")
     return UndoReport(UndoResult.DONE, f"dropped database {name}")
+
+
+async def _exists(address: DatabaseAddress, query: str, name: str) -> bool:
+    async with connection(address, LIMIT_SECONDS) as opened:
+        return bool(await opened.fetchval(query, name))
 
 
 async def _execute(

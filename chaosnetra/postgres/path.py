@@ -36,8 +36,11 @@ class PostgresPath:
     def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
         return asyncio.run(self._first_answers(connections, timeout_seconds))
 
-    def transfer_seconds(self, size_bytes: int, direction: str, timeout_seconds: float) -> float:
-        return asyncio.run(self._transfer(size_bytes, direction, timeout_seconds))
+    def transfer_seconds(
+        self, size_bytes: int, direction: str, timeout_seconds: float, *, direct: bool = False
+    ) -> float:
+        address = self.direct if direct else self.proxied
+        return asyncio.run(_transfer(address, size_bytes, direction, timeout_seconds))
 
     def close_seconds(self, direction: str, timeout_seconds: float) -> float:
         closing = self._close_downstream if direction == "downstream" else self._close_upstream
@@ -60,15 +63,6 @@ class PostgresPath:
             )
         )
 
-    async def _transfer(self, size_bytes: int, direction: str, timeout_seconds: float) -> float:
-        async with connection(self.proxied, timeout_seconds) as opened:
-            started = time.perf_counter()
-            if direction == "downstream":
-                await opened.fetchval("SELECT repeat('x', $1::int)", size_bytes)
-            else:
-                await opened.fetchval("SELECT length($1::text)", "x" * size_bytes)
-            return time.perf_counter() - started
-
     async def _close_downstream(self, timeout_seconds: float) -> float:
         reader, writer = await _open(self.proxied.host, self.proxied.port, timeout_seconds)
         try:
@@ -89,9 +83,10 @@ class PostgresPath:
     async def _close_upstream(self, timeout_seconds: float) -> float:
         name = f"chaosnetra-close-{secrets.token_hex(6)}"
         async with connection(self.direct, timeout_seconds) as watcher:
-            async with connection(self.proxied, timeout_seconds, application_name=name):
-                pass
-            started = time.perf_counter()
+            async with connection(self.proxied, timeout_seconds, application_name=name) as opened:
+                # Closed without the protocol's goodbye, which the server would act upon at once.
+                opened._transport.abort()
+                started = time.perf_counter()
             async with asyncio.timeout(timeout_seconds):
                 while await watcher.fetchval(  # noqa: ASYNC110 - the server has no event to wait for
                     "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name
@@ -110,6 +105,18 @@ async def _round_trip(address: DatabaseAddress, samples: int, timeout_seconds: f
             await opened.fetchval("SELECT 1")
             times.append(time.perf_counter() - started)
         return statistics.median(times)
+
+
+async def _transfer(
+    address: DatabaseAddress, size_bytes: int, direction: str, timeout_seconds: float
+) -> float:
+    async with connection(address, timeout_seconds) as opened:
+        started = time.perf_counter()
+        if direction == "downstream":
+            await opened.fetchval("SELECT repeat('x', $1::int)", size_bytes)
+        else:
+            await opened.fetchval("SELECT length($1::text)", "x" * size_bytes)
+        return time.perf_counter() - started
 
 
 async def _open(

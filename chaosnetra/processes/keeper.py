@@ -106,8 +106,8 @@ class Keeper:
                     signal.signal(number, signal.SIG_DFL)
                 os.set_inheritable(failed_write, False)
                 os.execvpe(command[0], command, os.environ)
-            except OSError as error:
-                os.write(failed_write, str(error).encode())
+            except Exception as error:  # noqa: BLE001 - this is a copy of the keeper: it must end
+                os.write(failed_write, (str(error) or type(error).__name__).encode())
                 os._exit(127)
         os.close(failed_write)
         failure = os.read(failed_read, 4096).decode(errors="replace")

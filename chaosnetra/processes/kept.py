@@ -95,9 +95,9 @@ class KeptProcess:
                 pass_fds=(status_write,),
                 start_new_session=True,
             )
-        except BaseException:
+        except OSError as error:
             os.close(self._status)
-            raise
+            raise PartUnavailable(f"{self._name} could not be started: {error}") from error
         finally:
             os.close(status_write)
         started = self._next_record(Deadline.after(10))
@@ -109,8 +109,8 @@ class KeptProcess:
 
     @property
     def exited(self) -> bool:
-        """Whether the command has ended by itself."""
-        return bool(select.select([self._status], [], [], 0)[0])
+        """Whether the command has ended, by itself or by `stop`."""
+        return self._status < 0 or bool(select.select([self._status], [], [], 0)[0])
 
     def stop(self) -> None:
         """End the command and everything below it; returns when nothing is left."""

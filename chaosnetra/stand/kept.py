@@ -61,11 +61,15 @@ def keep_stand_up() -> KeptStand:
     Raises:
         PartUnavailable: it did not come up; says why.
     """
-    standing = find_kept_stand()
-    if standing is not None:
-        return standing
+    from filelock import FileLock
+
     folder = state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with FileLock(folder / "stand.lock", timeout=UP_SECONDS):
+        return find_kept_stand() or _start(folder)
+
+
+def _start(folder: Path) -> KeptStand:
     log = folder / "stand.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -111,7 +115,10 @@ def take_stand_down() -> bool:
 def _same_process(stand: KeptStand) -> bool:
     """Whether the process is the one that wrote the file: a number may be used again."""
     try:
-        return bool(abs(psutil.Process(stand.pid).create_time() - stand.process_started) < 1)
+        process = psutil.Process(stand.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return bool(abs(process.create_time() - stand.process_started) < 1)
     except psutil.Error:
         return False
 

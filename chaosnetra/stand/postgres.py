@@ -59,24 +59,39 @@ def start_postgres() -> PostgresServer:
     """
     user = _unprivileged_user()
     programs = _programs(user)
+    for _ in range(PORT_TRIES):
+        server = _try_to_start(programs, user)
+        if isinstance(server, PostgresServer):
+            return server
+    raise PartUnavailable(f"PostgreSQL did not start: {server}")
+
+
+def _try_to_start(programs: Path, user: User | None) -> PostgresServer | str:
+    """A server on a port that was free just now, or why there is none: somebody took the port.
+
+    The keeper removes the folder with the server, so each try makes its own cluster.
+    """
     folder = temporary_folder()
+    process: KeptProcess | None = None
     try:
         password = secrets.token_urlsafe(24)
         data = _initialize(programs, folder, password, user)
-        for attempt in range(PORT_TRIES):
-            port = free_port()
-            log = folder / f"postgres-{attempt}.log"
-            process = _serve(programs, data, port, log, folder, user)
-            admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
-            version = asyncio.run(_ready(admin, process))
-            if version is not None:
-                database = asyncio.run(_create_database(admin))
-                return PostgresServer(database, admin, version, process)
-            process.stop()
-        raise PartUnavailable(f"PostgreSQL did not start: {_tail(log)}")
+        log = folder / "postgres.log"
+        port = free_port()
+        process = _serve(programs, data, port, log, folder, user)
+        admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
+        version = asyncio.run(_ready(admin, process))
+        if version is not None:
+            database = asyncio.run(_create_database(admin))
+            return PostgresServer(database, admin, version, process)
+        reason = _tail(log)
+        process.stop()
     except BaseException:
+        if process is not None:
+            process.stop()
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    return reason
 
 
 def _programs(user: User | None) -> Path:

@@ -52,24 +52,34 @@ def start_toxiproxy() -> ToxiproxyServer:
         PartUnavailable: there is no server and no way to build one, or it does not start.
     """
     program = find_program()
-    folder = temporary_folder()
-    try:
-        for _ in range(PORT_TRIES):
-            port = free_port()
-            log = folder / f"{PROGRAM}.log"
-            with log.open("wb") as output:
-                process = KeptProcess(
-                    [str(program), "-host", LOOPBACK, "-port", str(port)],
-                    output=output,
-                    # Its own variables (LOG_LEVEL, PORT…) must not come from ours.
-                    environment={"PATH": os.environ.get("PATH", os.defpath)},
-                    remove=[folder],
-                )
-            url = f"http://{LOOPBACK}:{port}"
+    for _ in range(PORT_TRIES):
+        folder = temporary_folder()  # its keeper removes it with the server
+        port = free_port()
+        url = f"http://{LOOPBACK}:{port}"
+        process = _serve(program, port, folder)
+        try:
             if _ready(url, process):
                 return ToxiproxyServer(url, program_version(program), program, process)
+        except BaseException:
             process.stop()
-        raise PartUnavailable(f"{program} did not start on a port of {LOOPBACK}")
+            raise
+        process.stop()
+    raise PartUnavailable(
+        f"{program} did not start on {PORT_TRIES} free ports of {LOOPBACK}; "
+        "set CHAOSNETRA_TOXIPROXY_URL to a running server"
+    )
+
+
+def _serve(program: Path, port: int, folder: Path) -> KeptProcess:
+    try:
+        with (folder / f"{PROGRAM}.log").open("wb") as output:
+            return KeptProcess(
+                [str(program), "-host", LOOPBACK, "-port", str(port)],
+                output=output,
+                # Its own variables (LOG_LEVEL, PORT…) must not come from ours.
+                environment={"PATH": os.environ.get("PATH", os.defpath)},
+                remove=[folder],
+            )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -84,13 +94,18 @@ def find_program() -> Path:
     found = shutil.which(PROGRAM)
     if found:
         return Path(found)
-    installed = cache_folder() / f"{PROGRAM}-{VERSION}"
+    installed = installed_program()
     if installed.exists():
         return installed
     go = shutil.which("go")
     if go is None:
         raise PartUnavailable(THREE_WAYS)
     return _install(Path(go), installed)
+
+
+def installed_program() -> Path:
+    """Where the program is that an earlier run installed, its checksum compared then."""
+    return cache_folder() / f"{PROGRAM}-{VERSION}"
 
 
 def program_version(program: Path) -> str:
@@ -100,6 +115,8 @@ def program_version(program: Path) -> str:
     the program is the true one.
     """
     module = _module_line(program)
+    if module is None and program == installed_program():
+        module = (f"v{VERSION}", MODULE_CHECKSUM)  # no Go here to read it with
     if module:
         return f"{module[0]} ({MODULE})"
     try:
@@ -182,7 +199,8 @@ def _ready(url: str, process: KeptProcess) -> bool:
     while not deadline.passed and not process.exited:
         try:
             # Not /version: it answers even when the collection of proxies hangs.
-            if requests.get(f"{url}/proxies", timeout=1).ok:
+            # No HTTP proxy of the environment: this is our own machine.
+            if requests.get(f"{url}/proxies", timeout=1, proxies={"http": ""}).ok:
                 return True
         except requests.RequestException:
             time.sleep(0.01)

@@ -19,7 +19,7 @@ import psutil
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import Interrupted, PartUnavailable
-from chaosnetra.ports import LOOPBACK, free_port
+from chaosnetra.ports import LOOPBACK, free_ports
 from chaosnetra.processes.kept import keeper_command
 from chaosnetra.startup.outcome import EndedBy, StartupError, StartupOutcome, Status
 from chaosnetra.startup.output import Output
@@ -80,14 +80,16 @@ async def launch(
     if fixed is not None:
         _check_fixed_port(plan, fixed, len(databases))
     poll_seconds = max(SHORTEST_POLL_SECONDS, POLL_SECONDS_A_STARTUP * len(databases))
+    ports = [fixed] if fixed is not None else free_ports(len(databases))
     trials = [
-        _Trial(number, plan, database, fixed or free_port(), limits, poll_seconds, interrupted)
-        for number, database in enumerate(databases, start=1)
+        _Trial(number, plan, database, port, limits, poll_seconds, interrupted)
+        for number, (database, port) in enumerate(zip(databases, ports, strict=True), start=1)
     ]
 
     async def decide(trial: "_Trial") -> None:
         await trial.decide()
-        progress(trial.outcome())
+        if not interrupted():
+            progress(trial.outcome())
 
     async with contextlib.AsyncExitStack() as stack:
         for trial in trials:
@@ -157,6 +159,9 @@ class _Trial:
                 pass_fds=(status_write,),
                 start_new_session=True,
             )
+        except OSError as error:
+            os.close(status_read)
+            raise PartUnavailable(f"{self.plan.shown} cannot be started: {error}") from error
         except BaseException:
             os.close(status_read)
             raise

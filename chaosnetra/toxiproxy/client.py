@@ -4,16 +4,23 @@ The calls go through toxiproxy-python's consumer. It keeps host and port on the 
 server gets a subclass; it has no timeouts and lets 500 and 503 pass, so both are added here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from chaosnetra.errors import ToxiproxyRefused, ToxiproxyUnavailable, ToxiproxyWedged
+from chaosnetra.errors import (
+    InvalidInput,
+    ToxiproxyRefused,
+    ToxiproxyUnavailable,
+    ToxiproxyWedged,
+)
 from chaosnetra.toxiproxy.toxics import Toxic
 
 if TYPE_CHECKING:
     import requests
+
+Parsed = TypeVar("Parsed")
 
 # The server itself answers 503 only after 25 s; a call that takes this long will not come back.
 TIMEOUT_SECONDS = 5.0
@@ -61,6 +68,7 @@ class ToxiproxyClient:
         host = parts.hostname or ""
         self.url = url
         self._timeout_seconds = timeout_seconds
+        self._on_this_machine = host == "localhost" or host.startswith("127.") or host == "::1"
         self._consumer: Any = type(
             "Consumer",
             (APIConsumer,),
@@ -77,22 +85,27 @@ class ToxiproxyClient:
 
     def proxies(self) -> dict[str, Proxy]:
         """All proxies by name. The one call that shows whether the server is well."""
-        answer = self._call("get", "/proxies").json()
-        return {name: Proxy.from_server(data) for name, data in answer.items()}
+        answer = self._call("get", "/proxies")
+        return self._read(
+            lambda: {name: Proxy.from_server(data) for name, data in answer.json().items()}
+        )
 
     def proxy(self, name: str) -> Proxy | None:
         """The proxy of that name, or None."""
         answer = self._call("get", _path(name), missing_is_none=True)
-        return None if answer is None else Proxy.from_server(answer.json())
+        return None if answer is None else self._read(lambda: Proxy.from_server(answer.json()))
 
     def create_proxy(self, name: str, listen: str, upstream: str, *, enabled: bool = True) -> Proxy:
         """Create a proxy; with port 0 the server chooses a free one. It is in the answer."""
+        _path(name)  # refuses a name that could never be deleted
         data = {"name": name, "listen": listen, "upstream": upstream, "enabled": enabled}
-        return Proxy.from_server(self._call("post", "/proxies", data).json())
+        answer = self._call("post", "/proxies", data)
+        return self._read(lambda: Proxy.from_server(answer.json()))
 
     def update_proxy(self, name: str, **changes: Any) -> Proxy:
         """Change `enabled`, `listen` or `upstream`."""
-        return Proxy.from_server(self._call("post", _path(name), changes).json())
+        answer = self._call("post", _path(name), changes)
+        return self._read(lambda: Proxy.from_server(answer.json()))
 
     def delete_proxy(self, name: str) -> bool:
         """Delete a proxy and its connections; False when there is none of that name."""
@@ -100,15 +113,17 @@ class ToxiproxyClient:
 
     def add_toxic(self, proxy: str, toxic: Toxic) -> Toxic:
         """Add a toxic; the answer is what the server stored."""
+        _path(proxy, toxic.name)
         answer = self._call("post", f"{_path(proxy)}/toxics", toxic.to_server())
-        return Toxic.from_server(answer.json())
+        return self._read(lambda: Toxic.from_server(answer.json()))
 
     def update_toxic(
         self, proxy: str, name: str, attributes: Mapping[str, int], toxicity: float
     ) -> Toxic:
         """Change a toxic's attributes and toxicity; nothing else of it can be changed."""
         data = {"attributes": dict(attributes), "toxicity": toxicity}
-        return Toxic.from_server(self._call("post", _path(proxy, name), data).json())
+        answer = self._call("post", _path(proxy, name), data)
+        return self._read(lambda: Toxic.from_server(answer.json()))
 
     def delete_toxic(self, proxy: str, name: str) -> bool:
         """Remove a toxic; False when there is none of that name."""
@@ -127,6 +142,8 @@ class ToxiproxyClient:
 
         call = f"{method.upper()} {path}"
         arguments: dict[str, Any] = {"timeout": self._timeout_seconds}
+        if self._on_this_machine:
+            arguments["proxies"] = {"http": ""}  # an HTTP proxy of the environment cannot reach it
         if data is not None:
             arguments["json"] = data
         try:
@@ -152,6 +169,16 @@ class ToxiproxyClient:
             ) from None
         return self._checked(call, response)
 
+    def _read(self, parse: Callable[[], Parsed]) -> Parsed:
+        """An answer, parsed; what is no Toxiproxy's answer is told as that."""
+        try:
+            return parse()
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ToxiproxyUnavailable(
+                f"what answers at {self.url} is no Toxiproxy server; "
+                "set CHAOSNETRA_TOXIPROXY_URL to one"
+            ) from None
+
     def _checked(self, call: str, response: "requests.Response") -> "requests.Response":
         if response.status_code == 503:
             raise ToxiproxyWedged(f"Toxiproxy at {self.url} is wedged: {call} answered 503")
@@ -161,6 +188,10 @@ class ToxiproxyClient:
 
 
 def _path(proxy: str, toxic: str | None = None) -> str:
+    for name in (proxy, toxic):
+        # The server takes such names when it creates, but cannot find them by their path.
+        if name is not None and ("/" in name or name in ("", ".", "..")):
+            raise InvalidInput(f"Toxiproxy cannot address the name {name!r}")
     path = f"/proxies/{quote(proxy, safe='')}"
     return path if toxic is None else f"{path}/toxics/{quote(toxic, safe='')}"
 

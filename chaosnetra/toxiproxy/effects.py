@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.faults import Effect
@@ -10,10 +11,12 @@ from chaosnetra.paths import DatabasePath, FirstAnswer
 from chaosnetra.toxiproxy.toxics import Toxic
 
 ROUND_TRIPS = 5
+ROUND_TRIPS_WITH_JITTER = 15
 # A measured value within this share of the expected one counts.
 SHARE = 0.8
 LIMIT_SECONDS = 10.0
 SILENCE_SECONDS = 1.0
+SHORTEST_SECONDS = 0.02
 MOST_CONNECTIONS = 60
 CHECKED_BYTES = 1 << 20
 MOST_LIMITED_BYTES = 16 << 20
@@ -34,8 +37,11 @@ def effect_of(toxic: Toxic, path: DatabasePath | None) -> Effect:
         return _unmeasured(
             "effect", "the proxy does not lead to the run's database, so nothing can be measured"
         )
+    measure = _MEASUREMENTS[toxic.type]
     try:
-        return _MEASUREMENTS[toxic.type](toxic, path)
+        if toxic.toxicity < 1 and toxic.type != "latency":
+            return _some_of_the_connections(toxic, path, measure)
+        return measure(toxic, path)
     except DatabaseUnavailable as error:
         return _unmeasured("effect", str(error))
 
@@ -55,29 +61,49 @@ def added_latency(path: DatabasePath, samples: int = ROUND_TRIPS) -> float:
 
 
 def _latency(toxic: Toxic, path: DatabasePath) -> Effect:
-    expected_ms = toxic.attributes["latency"]
-    lowest_ms = SHARE * (expected_ms - toxic.attributes["jitter"])
+    expected_ms, jitter_ms = toxic.attributes["latency"], toxic.attributes["jitter"]
+    # With jitter as large as the latency a single delay may be none; the median of enough is
+    # within three of its standard deviations of the latency.
+    lowest_ms = max(SHARE * (expected_ms - jitter_ms), expected_ms / 4)
+    samples = ROUND_TRIPS_WITH_JITTER if jitter_ms else ROUND_TRIPS
     if toxic.toxicity < 1:
         return _share_of_connections(toxic, path, lowest_ms / 1000)
-    limit = LIMIT_SECONDS + 10 * expected_ms / 1000
-    observed_ms = 1000 * path.added_round_trip_seconds(ROUND_TRIPS, limit)
+    limit = LIMIT_SECONDS + 10 * (expected_ms + jitter_ms) / 1000
+    observed_ms = 1000 * path.added_round_trip_seconds(samples, limit)
     return Effect(
         "added_latency_ms",
         expected_ms,
         round(observed_ms, 2),
         in_effect=expected_ms > 0 and observed_ms >= lowest_ms,
         added_round_trip_seconds=max(0.0, observed_ms / 1000),
-        detail=f"median of {ROUND_TRIPS} queries, less the direct path's",
+        detail=f"median of {samples} queries, less the direct path's",
     )
+
+
+def _some_of_the_connections(
+    toxic: Toxic, path: DatabasePath, measure: Callable[[Toxic, DatabasePath], Effect]
+) -> Effect:
+    """A toxic on a share of the connections: measured on new ones until one shows it."""
+    effect = _unmeasured("effect", "the toxicity is 0: it applies to no connection")
+    for number in range(1, _enough_connections(toxic.toxicity) + 1):
+        effect = measure(toxic, path)
+        if effect.in_effect:
+            seen = f"seen on connection {number}"
+            return replace(effect, detail=f"{effect.detail}; {seen}" if effect.detail else seen)
+    return effect
+
+
+def _enough_connections(toxicity: float) -> int:
+    """So many that seeing none of them affected has a chance under 1 in 1,000; bounded."""
+    if toxicity == 0:
+        return 0
+    enough = math.ceil(math.log(0.001) / math.log(1 - toxicity))
+    return min(MOST_CONNECTIONS, max(10, enough))
 
 
 def _share_of_connections(toxic: Toxic, path: DatabasePath, slow_seconds: float) -> Effect:
     """A toxic on a share of the connections: how many of enough new ones are slow."""
-    connections = MOST_CONNECTIONS
-    if toxic.toxicity > 0:
-        # So many that seeing none of them has a chance under 1 in 1,000.
-        enough = math.ceil(math.log(0.001) / math.log(1 - toxic.toxicity))
-        connections = min(MOST_CONNECTIONS, max(10, enough))
+    connections = _enough_connections(toxic.toxicity) or 1
     timings = path.first_answers(connections, LIMIT_SECONDS + 2 * slow_seconds)
     slow = [timing.seconds for timing in timings if timing.seconds >= slow_seconds]
     return Effect(
@@ -98,13 +124,15 @@ def _bandwidth(toxic: Toxic, path: DatabasePath) -> Effect:
     size = min(CHECKED_BYTES, max(rate * 1024, 16 * 1024))
     limit = LIMIT_SECONDS + 3 * size / (rate * 1024)
     seconds = path.transfer_seconds(size, toxic.direction, limit)
+    direct = path.transfer_seconds(size, toxic.direction, LIMIT_SECONDS, direct=True)
     observed = size / 1024 / seconds
     return Effect(
         "rate_kb_per_second",
         rate,
         round(observed, 1),
-        in_effect=observed <= rate / SHARE,
-        detail=f"{size} bytes {toxic.direction}",
+        # A limit that the path does not reach without it is not felt.
+        in_effect=observed <= rate / SHARE and seconds > 2 * direct,
+        detail=f"{size} bytes {toxic.direction}; without the limit {size / 1024 / direct:.0f}",
     )
 
 
@@ -148,12 +176,18 @@ def _slicer(toxic: Toxic, path: DatabasePath) -> Effect:
     slices = max(1, round(0.5 / delay_seconds))
     size = min(CHECKED_BYTES, slices * toxic.attributes["average_size"])
     expected = size / toxic.attributes["average_size"] * delay_seconds
+    if expected < SHORTEST_SECONDS:
+        return _unmeasured(
+            "added_transfer_seconds",
+            f"{expected:.6f} s in {size} bytes cannot be told from the path's own time",
+        )
     seconds = path.transfer_seconds(size, toxic.direction, LIMIT_SECONDS + 3 * expected)
+    direct = path.transfer_seconds(size, toxic.direction, LIMIT_SECONDS, direct=True)
     return Effect(
-        "transfer_seconds",
+        "added_transfer_seconds",
         round(expected, 3),
-        round(seconds, 3),
-        in_effect=seconds >= SHARE * expected,
+        round(seconds - direct, 3),
+        in_effect=seconds - direct >= SHARE * expected,
         detail=f"{size} bytes {toxic.direction}",
     )
 
@@ -164,6 +198,10 @@ def _limit_data(toxic: Toxic, path: DatabasePath) -> Effect:
         return _unmeasured(
             "connection", f"a limit over {MOST_LIMITED_BYTES} bytes is not worth the transfer"
         )
+    first = path.first_answers(1, LIMIT_SECONDS)[0].answer
+    if first not in (FirstAnswer.ANSWERED, FirstAnswer.CLOSED):
+        # Lost for another reason, as behind a proxy that is down.
+        return _unmeasured("connection", f"new connections are {first.value} before any data")
     try:
         path.transfer_seconds(limit + CHECKED_BYTES, toxic.direction, LIMIT_SECONDS)
         observed = "kept"

@@ -36,7 +36,8 @@ def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
                 f"{ours.name} on {proxy} is a {held.type} toxic {held.direction}, "
                 f"ours was {ours.type} {ours.direction}",
             )
-        client.delete_toxic(proxy, ours.name)
+        if not client.delete_toxic(proxy, ours.name):
+            return UndoReport(UndoResult.ALREADY_DONE, f"toxic {ours.name} went meanwhile")
     except ToxiproxyWedged:
         return _make_proxy_again(client, proxy, arguments["before"])
     return UndoReport(UndoResult.DONE, f"removed toxic {ours.name} from {proxy}")

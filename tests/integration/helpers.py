@@ -1,0 +1,89 @@
+"""What several integration tests need: bounded waits, children that escape, proxied databases."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from chaosnetra.postgres.path import PostgresPath
+from chaosnetra.safety.injector import Injector
+from chaosnetra.safety.ledger import Ledger
+from chaosnetra.toxiproxy.client import ToxiproxyClient
+
+POLL_SECONDS = 0.02
+
+
+def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
+    """Wait for `condition`; fails when it does not come true in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
+        time.sleep(POLL_SECONDS)
+
+
+def alive(pids: Iterable[int]) -> list[int]:
+    """Those of the processes that still run."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+    return found
+
+
+def written_pids(path: Path, count: int, seconds: float = 10) -> list[int]:
+    """Process ids that a script writes to `path`, one a line, once there are `count`."""
+
+    def lines() -> list[str]:
+        text = path.read_text() if path.exists() else ""
+        return text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
+
+    wait_until(lambda: len(lines()) >= count, seconds, f"{count} process ids in {path}")
+    return [int(line) for line in lines()]
+
+
+# A process of one's own session whose parent has ended: nobody's child, in nobody's group.
+ESCAPE = """
+import os, signal, time
+
+def write_pid(path):
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(descriptor, b"%d\\n" % os.getpid())
+    os.close(descriptor)
+
+def escape(path):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            write_pid(path)
+            time.sleep(200)
+        os._exit(0)
+    os.wait()
+
+def stubborn_child(path):
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        write_pid(path)
+        time.sleep(200)
+        os._exit(0)
+"""
+
+
+@dataclass
+class ProxiedDatabase:
+    """A proxy in front of the test database, with an injector of its own."""
+
+    client: ToxiproxyClient
+    proxy: str
+    path: PostgresPath
+    folder: Path
+    records: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger("test", self.folder)
+        self.injector = Injector(self.ledger, lambda name, data: self.records.append((name, data)))

@@ -1,0 +1,178 @@
+"""`chaosnetra stand up`, `status` and `down`, as a user runs them."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+import pytest
+
+from chaosnetra.stand.kept import state_file
+from chaosnetra.toxiproxy.client import ToxiproxyClient
+from tests.integration.helpers import alive, wait_until
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+def stand(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("chaosnetra")), "stand", command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def state() -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(state_file().read_text())
+    return data
+
+
+def family(pid: int) -> list[int]:
+    """A process and everything below it."""
+    process = psutil.Process(pid)
+    return [pid, *(child.pid for child in process.children(recursive=True))]
+
+
+@pytest.fixture
+def after() -> Iterator[None]:
+    """Whatever the test did, the holder is gone at its end."""
+    yield
+    with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
+        holder = psutil.Process(state()["pid"])
+        holder.terminate()
+        holder.wait(20)
+
+
+@pytest.mark.usefixtures("after")
+def test_up_status_up_again_down_status_down_again() -> None:
+    assert stand("status").returncode == 1
+
+    first = stand("up")
+    assert first.returncode == 0, first.stderr
+    kept = state()
+    everything = family(kept["pid"])
+    assert f"held by process {kept['pid']}" in first.stdout
+    for address in ("database_url", "admin_url"):
+        password = kept[address].split(":")[2].split("@")[0]
+        assert len(password) > 20
+        assert password not in first.stdout + first.stderr
+    assert stat.S_IMODE(state_file().stat().st_mode) == 0o600
+    assert stat.S_IMODE(state_file().parent.stat().st_mode) == 0o700
+
+    assert ToxiproxyClient(kept["toxiproxy_url"]).proxies() == {}
+    assert asyncio.run(answer_of(kept["database_url"])) == 1
+
+    status = stand("status")
+    assert status.returncode == 0
+    assert status.stdout == first.stdout
+
+    again = stand("up")
+    assert again.returncode == 0
+    assert state()["pid"] == kept["pid"]
+    assert again.stdout == first.stdout
+
+    down = stand("down")
+    assert down.returncode == 0, down.stderr
+    wait_until(lambda: not alive(everything), 2, "nothing of the stand is left")
+    assert not state_file().exists()
+    assert stand("status").returncode == 1
+
+    assert stand("down").returncode == 0
+
+
+@pytest.mark.usefixtures("after")
+def test_killed_holder_takes_everything_with_it() -> None:
+    assert stand("up").returncode == 0
+    kept = state()
+    everything = family(kept["pid"])
+    assert len(everything) > 4
+    data = next(
+        Path(word)
+        for pid in everything
+        for word in psutil.Process(pid).cmdline()
+        if word.endswith("/data")
+    )
+    assert data.exists()
+
+    os.kill(kept["pid"], signal.SIGKILL)
+    wait_until(lambda: not alive(everything), 5, "nothing of the stand is left")
+    wait_until(lambda: not data.exists(), 2, "the data is removed")
+    # The holder is nobody's child any more: init collects it in its own time.
+    wait_until(lambda: stand("status").returncode == 1, 15, "status says that nothing is up")
+    assert "chaosnetra stand up" in stand("status").stderr
+
+    # The file that the dead stand left is in nobody's way.
+    assert stand("down").returncode == 0
+    assert not state_file().exists()
+
+
+@pytest.mark.usefixtures("after")
+def test_a_part_that_dies_takes_the_stand_down() -> None:
+    assert stand("up").returncode == 0
+    kept = state()
+    everything = family(kept["pid"])
+    server = next(
+        pid for pid in everything if psutil.Process(pid).name().startswith("toxiproxy-serv")
+    )
+    os.kill(server, signal.SIGKILL)
+    wait_until(lambda: not alive(everything), 5, "nothing of the stand is left")
+    assert not state_file().exists()
+    assert stand("status").returncode == 1
+
+
+def test_up_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    failed = stand("up")
+    assert failed.returncode == 1
+    assert "no Toxiproxy server" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert not state_file().exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"pid": 1}'])
+def test_damaged_state_file_is_no_stand(text: str) -> None:
+    state_file().parent.mkdir(parents=True)
+    state_file().write_text(text)
+    assert stand("status").returncode == 1
+
+
+def test_a_process_id_used_again_is_no_stand() -> None:
+    state_file().parent.mkdir(parents=True)
+    state_file().write_text(
+        json.dumps(
+            {
+                "pid": os.getpid(),
+                "process_started": psutil.Process().create_time() - 100,
+                "database_url": "postgresql://u:p@127.0.0.1:1/d",
+                "admin_url": "postgresql://u:p@127.0.0.1:1/d",
+                "postgres_version": "16",
+                "toxiproxy_url": "http://127.0.0.1:1",
+                "toxiproxy_version": "2",
+                "since": 0,
+            }
+        )
+    )
+    assert stand("status").returncode == 1
+    assert stand("down").returncode == 0  # and ends nobody
+    assert not state_file().exists()
+
+
+async def answer_of(url: str) -> int:
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        answer: int = await connection.fetchval("SELECT 1")
+    finally:
+        await connection.close()
+    return answer

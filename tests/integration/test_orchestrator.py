@@ -1,0 +1,294 @@
+"""The reference orchestrator against a real database, in this process and under uvicorn."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import asyncpg
+import pytest
+import requests
+
+from chaosnetra.addresses import DatabaseAddress, parse_network_address
+from chaosnetra.errors import BudgetExpired, StartupError
+from chaosnetra.orchestrator.budget import BudgetKeeper
+from chaosnetra.orchestrator.database import Database
+from chaosnetra.orchestrator.workload import load_workload, schema_statements
+from chaosnetra.ports import free_port
+from chaosnetra.profiles import load_profile
+from chaosnetra.stand.postgres import PostgresServer
+from chaosnetra.toxiproxy.client import ToxiproxyClient
+from chaosnetra.toxiproxy.toxics import make_toxic
+from tests.integration.helpers import wait_until
+
+PHASES = ["init", "dependencies", "database", "cache", "services", "websocket", "finalize"]
+PROFILE = load_profile("issue-1278")
+
+
+def execute(address: DatabaseAddress, *statements: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(address.url, timeout=10)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+
+
+@pytest.fixture
+def schema(postgres: PostgresServer) -> Iterator[str]:
+    name = f"orchestrator_{secrets.token_hex(6)}"
+    execute(postgres.database, *schema_statements(name))
+    yield name
+    execute(postgres.database, f"DROP SCHEMA {name} CASCADE")
+
+
+class TimedBudgets(BudgetKeeper):
+    """Notes how long each budgeted step took."""
+
+    def __init__(self, time_scale: float = 1) -> None:
+        super().__init__(PROFILE.budgets, time_scale)
+        self.took: dict[str, float] = {}
+
+    @asynccontextmanager
+    async def within(self, budget: str, phase: str) -> AsyncIterator[None]:
+        started = time.perf_counter()
+        try:
+            async with super().within(budget, phase):
+                yield
+        finally:
+            self.took[budget] = time.perf_counter() - started
+
+
+def orchestrator_database(address: DatabaseAddress, schema: str, budgets: BudgetKeeper) -> Database:
+    return Database(address, schema, PROFILE.pool, budgets, 1, load_workload())
+
+
+async def started_and_checked(database: Database) -> None:
+    try:
+        await database.start()
+        await database.check_health("finalize")
+    finally:
+        await database.stop()
+
+
+def test_round_trips_are_as_the_workload_says(
+    postgres: PostgresServer, toxiproxy: ToxiproxyClient, schema: str
+) -> None:
+    made = toxiproxy.create_proxy("slow", "127.0.0.1:0", postgres.database.network_address)
+    toxiproxy.add_toxic("slow", make_toxic("slow", "latency", "downstream", 1, {"latency_ms": 40}))
+    address = postgres.database.at(*parse_network_address("listen", made.listen))
+    budgets = TimedBudgets(time_scale=10)
+    asyncio.run(started_and_checked(orchestrator_database(address, schema, budgets)))
+    expected = load_workload().round_trips
+    # One budget bounds the second table check and the validation together.
+    for budget, trips in (
+        ("table_setup", expected["first_table_check"]),
+        ("schema_validation", expected["second_table_check"] + expected["schema_validation"]),
+        ("health_check", expected["finalize"]),
+    ):
+        assert budgets.took[budget] / 0.0405 == pytest.approx(trips, rel=0.15), budget
+
+
+def test_a_slow_database_expires_the_budget_that_bounds_it(
+    postgres: PostgresServer, toxiproxy: ToxiproxyClient, schema: str
+) -> None:
+    made = toxiproxy.create_proxy("slow", "127.0.0.1:0", postgres.database.network_address)
+    toxiproxy.add_toxic("slow", make_toxic("slow", "latency", "downstream", 1, {"latency_ms": 200}))
+    address = postgres.database.at(*parse_network_address("listen", made.listen))
+    budgets = TimedBudgets(time_scale=0.02)
+    with pytest.raises(BudgetExpired) as caught:
+        asyncio.run(started_and_checked(orchestrator_database(address, schema, budgets)))
+    assert caught.value.phase == "database"
+    # Whichever is shorter: the connection's own, or that of the whole step.
+    shortest = min(
+        ("table_setup", "connection", "pool"), key=lambda budget: budgets.seconds(budget) or 999
+    )
+    assert caught.value.budget == shortest
+    assert caught.value.budget_seconds == budgets.seconds(shortest)
+
+
+def test_missing_tables_are_named(postgres: PostgresServer) -> None:
+    database = orchestrator_database(postgres.database, "no_such_schema", TimedBudgets())
+    with pytest.raises(StartupError, match="tables are missing: users, organizations") as caught:
+        asyncio.run(started_and_checked(database))
+    assert caught.value.phase == "database"
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        ("ALTER TABLE {}.users ADD COLUMN more int", "users: columns"),
+        ("DROP INDEX {}.users_created", "users: indexes"),
+        (
+            "ALTER TABLE {0}.users DROP CONSTRAINT users_pkey; CREATE INDEX i ON {0}.users (id)",
+            "users: primary key",
+        ),
+    ],
+)
+def test_a_damaged_schema_is_found(
+    postgres: PostgresServer, schema: str, damage: str, text: str
+) -> None:
+    execute(postgres.database, damage.format(schema))
+    database = orchestrator_database(postgres.database, schema, TimedBudgets())
+    with pytest.raises(StartupError) as caught:
+        asyncio.run(started_and_checked(database))
+    assert str(caught.value) == f"the schema is not as expected: {text}"
+
+
+# Under uvicorn
+
+
+@dataclass
+class Service:
+    """The orchestrator as a process."""
+
+    process: subprocess.Popen[str]
+    url: str
+    served: list[str]
+
+    def ended(self, seconds: float = 30) -> tuple[int, str]:
+        """Exit code and output, once it has ended; asks for pages in the meantime."""
+        until = time.monotonic() + seconds
+        while self.process.poll() is None and time.monotonic() < until:
+            with contextlib.suppress(requests.RequestException):
+                self.served.append(str(requests.get(f"{self.url}/health", timeout=1).status_code))
+            time.sleep(0.02)
+        output, _ = self.process.communicate(timeout=5)
+        return self.process.returncode, output
+
+
+@contextlib.contextmanager
+def service(environment: dict[str, str], port: int | None = None) -> Iterator[Service]:
+    port = port or free_port()
+    command = [sys.executable, "-m", "uvicorn", "chaosnetra.orchestrator.app:app"]
+    with subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port), "--lifespan", "on"],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield Service(process, f"http://127.0.0.1:{port}", [])
+        finally:
+            process.kill()
+
+
+def events_in(output: str) -> list[dict[str, Any]]:
+    return [
+        json.loads(line)["startup_phase"]
+        for line in output.splitlines()
+        if line.startswith('{"startup_phase"')
+    ]
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/ready", timeout=2).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def environment_for(address: DatabaseAddress, schema: str) -> dict[str, str]:
+    return {"DATABASE_URL": address.url, "CHAOSNETRA_SCHEMA": schema}
+
+
+def test_healthy_start_serves_and_prints_its_phases(postgres: PostgresServer, schema: str) -> None:
+    with service(environment_for(postgres.database, schema)) as running:
+        wait_until(lambda: answers(running.url), 20, "the service is ready")
+        health = requests.get(f"{running.url}/health", timeout=5)
+        assert (health.status_code, health.json()) == (200, {"status": "alive"})
+        ready = requests.get(f"{running.url}/ready", timeout=5).json()
+        assert (ready["ready"], ready["completed_phases"]) == (True, PHASES)
+        assert sorted(ready["phase_timings"]) == sorted(PHASES)
+        running.process.terminate()
+        output, _ = running.process.communicate(timeout=15)
+    events = events_in(output)
+    assert [event["phase"] for event in events if event["status"] == "started"] == PHASES
+    assert [event["phase"] for event in events if event["status"] == "completed"] == PHASES
+    assert [event["number"] for event in events] == [n for n in range(1, 8) for _ in range(2)]
+    assert postgres.database.password not in output
+
+
+def failed_event(output: str) -> dict[str, Any]:
+    events = events_in(output)
+    assert events[-1]["status"] == "failed"
+    assert [event["status"] for event in events].count("failed") == 1
+    return events[-1]
+
+
+def test_unreachable_database_ends_with_3_and_serves_nothing(
+    postgres: PostgresServer, schema: str
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = postgres.database.at("127.0.0.1", free.getsockname()[1])
+        with service(environment_for(address, schema)) as running:
+            code, output = running.ended()
+    assert code == 3
+    assert running.served == []
+    failed = failed_event(output)
+    assert (failed["phase"], failed["number"]) == ("database", 3)
+    assert failed["error"].startswith("CRITICAL STARTUP FAILURE: phase 3 (database): ")
+    assert any(cause.startswith("ConnectionRefusedError") for cause in failed["cause"])
+    assert [e["phase"] for e in events_in(output) if e["status"] == "started"] == PHASES[:3]
+    assert "DeterministicStartupError" in output
+    assert postgres.database.password not in output
+
+
+def test_wrong_password_ends_with_its_sqlstate(postgres: PostgresServer, schema: str) -> None:
+    address = replace(postgres.database, password="certainly-wrong")
+    with service(environment_for(address, schema)) as running:
+        code, output = running.ended()
+    assert (code, running.served) == (3, [])
+    failed = failed_event(output)
+    assert (failed["sqlstate"], failed["budget"]) == ("28P01", None)
+    assert "certainly-wrong" not in output
+
+
+def test_silent_database_expires_a_named_budget(schema: str, postgres: PostgresServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = postgres.database.at("127.0.0.1", listener.getsockname()[1])
+        environment = {**environment_for(address, schema), "CHAOSNETRA_TIME_SCALE": "0.02"}
+        with service(environment) as running:
+            code, output = running.ended()
+    assert (code, running.served) == (3, [])
+    failed = failed_event(output)
+    assert failed["budget"] in ("connection", "table_setup", "pool")
+    expected = PROFILE.budgets.seconds(failed["budget"])
+    assert expected is not None
+    assert failed["budget_seconds"] == pytest.approx(expected * 0.02)
+    assert failed["seconds"] == pytest.approx(expected * 0.02, abs=1)
+    assert failed["error_class"] == "BudgetExpired"
+
+
+def test_no_database_url_fails_in_the_first_phase() -> None:
+    with service({"DATABASE_URL": ""}) as running:
+        code, output = running.ended()
+    assert (code, running.served) == (3, [])
+    failed = failed_event(output)
+    assert (failed["phase"], "DATABASE_URL" in failed["error"]) == ("init", True)
+
+
+def test_a_port_in_use_ends_the_service(postgres: PostgresServer, schema: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with service(environment_for(postgres.database, schema), port) as running:
+            running.process.wait(timeout=30)
+            output, _ = running.process.communicate(timeout=5)
+    # The startup itself went well: its exit code alone does not tell.
+    assert running.process.returncode != 0
+    assert "address already in use" in output
+    assert [event["status"] for event in events_in(output)] == ["started", "completed"] * 7
