@@ -7,6 +7,10 @@ from chaosnetra.errors import InvalidInput
 
 DEFAULT_PORT = 5432
 _SCHEMES = ("postgresql", "postgres")
+_UNREADABLE = (
+    "the database URL cannot be read: the port must be a number, and special characters in user "
+    "or password must be percent-encoded"
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,9 @@ class DatabaseAddress:
             port = parts.port
         except ValueError:
             # Its text may quote a part of the password.
-            raise InvalidInput(
-                "the database URL cannot be read: the port must be a number, and special "
-                "characters in user or password must be percent-encoded",
-                setting,
-            ) from None
+            raise InvalidInput(_UNREADABLE, setting) from None
+        if parts.fragment or "@" in parts.path + parts.query:
+            raise InvalidInput(_UNREADABLE, setting)  # a password with # / or ? in it
         if port == 0:
             raise InvalidInput("the database URL must not name port 0", setting)
         if parts.scheme.split("+")[0] not in _SCHEMES:

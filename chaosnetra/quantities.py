@@ -74,6 +74,17 @@ def duration(name: str, value: Any, *, setting: str | None = None) -> float:
     return number(name, value, minimum=0.0, setting=setting)
 
 
+def finite_or_none(value: Any) -> float | None:
+    """A number from somebody else's output as a float; None for what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        result = float(value)
+    except OverflowError:
+        return None
+    return result if math.isfinite(result) else None
+
+
 def _shown(value: Any) -> str:
     """The value for a message, short, whatever it is."""
     try:

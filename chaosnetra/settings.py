@@ -218,7 +218,10 @@ class _Reader:
             return ""
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise InvalidInput(f"{key} must be text, got {value!r}", self.hint(key))
-        return str(value).strip()
+        try:
+            return str(value).strip()
+        except ValueError:  # Python refuses to print whole numbers of thousands of digits
+            raise InvalidInput(f"{key} is far too long a number", self.hint(key)) from None
 
     def choice(self, key: str, allowed: tuple[str, ...]) -> str:
         value = self.text(key)
@@ -248,7 +251,12 @@ def _target(read: _Reader) -> Target:
     directory = _directory(read, directory_text) if directory_text else None
     python = read.text("target_python") or None
     if python and python.startswith("~"):  # a Path would turn ./python into python
-        python = str(Path(python).expanduser())
+        try:
+            python = str(Path(python).expanduser())
+        except RuntimeError as error:
+            raise InvalidInput(
+                f"target_python {python!r}: {error}", read.hint("target_python")
+            ) from None
     if not text:
         return Target(import_path=REFERENCE_TARGET, command=())
     if _IMPORT_PATH.fullmatch(text):
@@ -282,12 +290,14 @@ def _toxiproxy_url(read: _Reader) -> str | None:
     hint = read.hint("toxiproxy_url")
     try:
         parts = urlsplit(url)
-        usable = parts.scheme == "http" and parts.hostname and parts.path in ("", "/")
+        plain = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in url)
+        usable = parts.scheme == "http" and parts.hostname and plain
         port = parts.port
-    except ValueError as error:
-        raise InvalidInput(f"toxiproxy_url cannot be read: {error}", hint) from None
+    except ValueError:
+        usable, port = False, None
     if not usable:
-        raise InvalidInput(f"toxiproxy_url must look like http://host:8474, got {url!r}", hint)
+        # Not repeated in the message: somebody may have put a password into it.
+        raise InvalidInput("toxiproxy_url must look like http://host:8474", hint)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"http://{host}:{port or 8474}"
 

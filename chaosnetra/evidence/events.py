@@ -71,16 +71,17 @@ class EventLog:
             raise self._failure
         if self._file is None:
             return
-        line = {
-            **self._redactor.data(data or {}),
+        fixed = {
             "event": event,
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "elapsed_seconds": round(time.monotonic() - self._started, 4),
             "run": self._run_id,
         }
-        raw = self._encoded(line) + b"\n"
+        raw = self._encoded(data or {}, fixed) + b"\n"
         with self._lock:
+            whole = os.fstat(self._file).st_size
             if os.write(self._file, raw) != len(raw):
+                os.ftruncate(self._file, whole)  # the next line must not continue a torn one
                 raise OSError(f"{self._path}: the disk is full")
         self._unflushed.set()
 
@@ -117,14 +118,18 @@ class EventLog:
         except OSError as error:
             self._failure = error
 
-    def _encoded(self, line: dict[str, Any]) -> bytes:
+    def _encoded(self, data: dict[str, Any], fixed: dict[str, Any]) -> bytes:
         def text(value: object) -> str:
             return self._redactor.text(str(value))
 
         try:
-            return json.dumps(line, default=text, allow_nan=False).encode()
-        except ValueError:  # NaN and infinity are not JSON
-            return json.dumps(_finite(line), default=text, allow_nan=False).encode()
+            line = {**self._redactor.data(data), **fixed}
+            try:
+                return json.dumps(line, default=text, allow_nan=False).encode()
+            except ValueError:  # NaN and infinity are not JSON
+                return json.dumps(_finite(line), default=text, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            return json.dumps({**fixed, "data_not_recordable": str(error)}).encode()
 
 
 def _finite(data: Any) -> Any:

@@ -1,10 +1,11 @@
 """Statements of the steady state that did not hold, with their evidence, from a journal."""
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
+
+from chaosnetra.quantities import finite_or_none
 
 LONGEST_OBSERVED = 300
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
@@ -112,7 +113,7 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
         observed="a failed probe" if failure else _text(told.get("observed")) or _short(output),
         phase=_text(told.get("phase")),
         budget=_text(told.get("budget")),
-        budget_seconds=_seconds(told.get("budget_seconds")),
+        budget_seconds=finite_or_none(told.get("budget_seconds")),
         sqlstate=_text(told.get("sqlstate")),
         error=failure or _text(told.get("error")),
         at=run.get("end"),
@@ -130,10 +131,6 @@ def failure_text(run: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
 def _short(value: Any) -> str:

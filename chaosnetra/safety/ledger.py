@@ -92,6 +92,7 @@ class Ledger:
                 os.close(folder)
         except OSError:
             os.close(file)
+            self._path.unlink(missing_ok=True)
             raise
         return file
 

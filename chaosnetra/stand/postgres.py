@@ -11,9 +11,11 @@ import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
@@ -73,25 +75,24 @@ def _try_to_start(programs: Path, user: User | None) -> PostgresServer | str:
     """
     folder = temporary_folder()
     process: KeptProcess | None = None
-    try:
-        password = secrets.token_urlsafe(24)
-        data = _initialize(programs, folder, password, user)
-        log = folder / "postgres.log"
-        port = free_port()
-        process = _serve(programs, data, port, log, folder, user)
-        admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
-        version = asyncio.run(_ready(admin, process))
-        if version is not None:
-            database = asyncio.run(_create_database(admin))
-            return PostgresServer(database, admin, version, process)
-        reason = _tail(log)
-        process.stop()
-    except BaseException:
-        if process is not None:
+    with tempfile.TemporaryFile() as log:
+        try:
+            password = secrets.token_urlsafe(24)
+            data = _initialize(programs, folder, password, user)
+            port = free_port()
+            process = _serve(programs, data, port, log, folder, user)
+            admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
+            version = asyncio.run(_ready(admin, process))
+            if version is not None:
+                database = asyncio.run(_create_database(admin))
+                return PostgresServer(database, admin, version, process)
             process.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return reason
+            return _last_line(log)
+        except BaseException:
+            if process is not None:
+                process.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def _programs(user: User | None) -> Path:
@@ -199,29 +200,28 @@ def _initialize(programs: Path, folder: Path, password: str, user: User | None) 
 
 
 def _serve(
-    programs: Path, data: Path, port: int, log: Path, folder: Path, user: User | None
+    programs: Path, data: Path, port: int, log: IO[bytes], folder: Path, user: User | None
 ) -> KeptProcess:
-    with log.open("wb") as output:
-        return KeptProcess(
-            [
-                str(programs / "postgres"),
-                "-D",
-                str(data),
-                "-h",
-                LOOPBACK,
-                "-p",
-                str(port),
-                "-k",
-                "",
-                *SERVER_OPTIONS,
-            ],
-            output=output,
-            directory=data,
-            stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
-            grace_seconds=10,
-            user=user,
-            remove=[folder],
-        )
+    return KeptProcess(
+        [
+            str(programs / "postgres"),
+            "-D",
+            str(data),
+            "-h",
+            LOOPBACK,
+            "-p",
+            str(port),
+            "-k",
+            "",
+            *SERVER_OPTIONS,
+        ],
+        output=log,
+        directory=data,
+        stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
+        grace_seconds=10,
+        user=user,
+        remove=[folder],
+    )
 
 
 async def _ready(admin: DatabaseAddress, process: KeptProcess) -> str | None:
@@ -231,8 +231,9 @@ async def _ready(admin: DatabaseAddress, process: KeptProcess) -> str | None:
     deadline = Deadline.after(START_SECONDS)
     while not deadline.passed and not process.exited:
         try:
-            connection = await asyncpg.connect(admin.url, timeout=deadline.remaining_seconds)
-        except (OSError, asyncpg.PostgresError):
+            # Short: behind a port that somebody else took nothing may ever answer.
+            connection = await asyncpg.connect(admin.url, timeout=1)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await asyncio.sleep(0.02)
             continue
         try:
@@ -258,6 +259,7 @@ async def _create_database(admin: DatabaseAddress) -> DatabaseAddress:
     return DatabaseAddress(admin.host, admin.port, ROLE, password, ROLE)
 
 
-def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
+def _last_line(log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = log.read().decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"

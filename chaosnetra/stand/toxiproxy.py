@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.processes.kept import KeptProcess
+from chaosnetra.processes.listening import listens
 from chaosnetra.stand.places import cache_folder, temporary_folder
 
 logger = logging.getLogger("chaostoolkit")
@@ -58,7 +60,7 @@ def start_toxiproxy() -> ToxiproxyServer:
         url = f"http://{LOOPBACK}:{port}"
         process = _serve(program, port, folder)
         try:
-            if _ready(url, process):
+            if _ready(url, port, process):
                 return ToxiproxyServer(url, program_version(program), program, process)
         except BaseException:
             process.stop()
@@ -72,14 +74,14 @@ def start_toxiproxy() -> ToxiproxyServer:
 
 def _serve(program: Path, port: int, folder: Path) -> KeptProcess:
     try:
-        with (folder / f"{PROGRAM}.log").open("wb") as output:
-            return KeptProcess(
-                [str(program), "-host", LOOPBACK, "-port", str(port)],
-                output=output,
-                # Its own variables (LOG_LEVEL, PORT…) must not come from ours.
-                environment={"PATH": os.environ.get("PATH", os.defpath)},
-                remove=[folder],
-            )
+        return KeptProcess(
+            [str(program), "-host", LOOPBACK, "-port", str(port)],
+            output=subprocess.DEVNULL,
+            # Its own variables (LOG_LEVEL, PORT…) must not come from ours.
+            environment={"PATH": os.environ.get("PATH", os.defpath)},
+            directory=folder,
+            remove=[folder],
+        )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -192,16 +194,28 @@ def _module_line(program: Path) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
-def _ready(url: str, process: KeptProcess) -> bool:
+def _ready(url: str, port: int, process: KeptProcess) -> bool:
+    """Whether our server answers; False as soon as somebody else has the port."""
     import requests
 
     deadline = Deadline.after(START_SECONDS)
     while not deadline.passed and not process.exited:
+        if not listens(process.pid, port):
+            if _accepts(port):
+                return False  # the server does not end by itself when it cannot listen
+            time.sleep(0.005)
+            continue
         try:
-            # Not /version: it answers even when the collection of proxies hangs.
-            # No HTTP proxy of the environment: this is our own machine.
+            # Not /version: it answers even when the collection of proxies hangs. And no HTTP
+            # proxy of the environment: this is our own machine.
             if requests.get(f"{url}/proxies", timeout=1, proxies={"http": ""}).ok:
                 return True
         except requests.RequestException:
-            time.sleep(0.01)
+            time.sleep(0.005)
     return False
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0

@@ -14,13 +14,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import psutil
-
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import Interrupted, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_ports
 from chaosnetra.processes.kept import keeper_command
+from chaosnetra.processes.listening import listens
 from chaosnetra.startup.outcome import EndedBy, StartupError, StartupOutcome, Status
 from chaosnetra.startup.output import Output
 from chaosnetra.startup.plan import LaunchPlan
@@ -287,28 +286,9 @@ class _Trial:
             await asyncio.sleep(self.poll_seconds)
 
     def _is_ours(self, port: int) -> bool:
-        """Whether a process of this startup's tree listens on the port.
-
-        Where the system does not let us look at a process, it is taken for ours.
-        """
+        """Whether the answer came from this startup's own processes."""
         assert self._keeper is not None  # noqa: S101 - it runs
-        try:
-            tree = psutil.Process(self._keeper.pid).children(recursive=True)
-        except psutil.Error:
-            return False
-        for process in tree:
-            try:
-                connections = process.net_connections(kind="tcp")
-            except psutil.AccessDenied:
-                return True
-            except psutil.Error:
-                continue
-            if any(
-                link.status == psutil.CONN_LISTEN and link.laddr.port == port
-                for link in connections
-            ):
-                return True
-        return False
+        return listens(self._keeper.pid, port)
 
     async def _read_output(self, name: str, stream: asyncio.StreamReader) -> None:
         while chunk := await stream.read(CHUNK_BYTES):

@@ -6,13 +6,13 @@ is often only the framework giving up, else the last line that looks like an err
 """
 
 import json
-import math
 import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from chaosnetra.quantities import finite_or_none
 from chaosnetra.startup.outcome import StartupError
 
 EVENT_START = '{"startup_phase":'
@@ -101,7 +101,7 @@ class Output:
     @property
     def phase_seconds(self) -> dict[str, float]:
         ended = {
-            event["phase"]: _finite(event.get("seconds"))
+            event["phase"]: finite_or_none(event.get("seconds"))
             for event in self._events
             if event["status"] in ("completed", "failed")
         }
@@ -159,19 +159,8 @@ def _error_of_event(event: Mapping[str, Any]) -> StartupError:
         if isinstance(causes, list)
         else (),
         budget=text_or_none("budget"),
-        budget_seconds=_finite(event.get("budget_seconds")),
+        budget_seconds=finite_or_none(event.get("budget_seconds")),
     )
-
-
-def _finite(value: Any) -> float | None:
-    """A number that a target printed, None when it is none that can be used."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _error_in(lines: list[str]) -> StartupError | None:

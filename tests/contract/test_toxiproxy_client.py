@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.errors import ToxiproxyRefused, ToxiproxyUnavailable, ToxiproxyWedged
+from chaosnetra.errors import (
+    InvalidInput,
+    ToxiproxyRefused,
+    ToxiproxyUnavailable,
+    ToxiproxyWedged,
+)
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import TOXIC_TYPES, Toxic, make_toxic
@@ -410,3 +415,44 @@ def test_a_long_error_page_is_cut() -> None:
 def test_an_old_servers_bare_version_is_read() -> None:
     with answering(200, b"2.1.4\n", "text/plain") as url:
         assert ToxiproxyClient(url).version() == "2.1.4"
+
+
+@pytest.mark.parametrize("name", ["a/b", ".", "..", ""])
+def test_a_name_that_could_never_be_removed_is_refused(client: ToxiproxyClient, name: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot address"):
+        client.create_proxy(name, "127.0.0.1:0", "127.0.0.1:9")
+    client.create_proxy("here", "127.0.0.1:0", "127.0.0.1:9")
+    with pytest.raises(InvalidInput, match="cannot address"):
+        client.add_toxic("here", latency(name))
+    assert set(client.proxies()) == {"here"}
+    assert client.proxies()["here"].toxics == ()
+
+
+@pytest.mark.parametrize("body", [b"<html>hello</html>", b"[]", b'{"a": 1}', b'{"a": {"b": 2}}'])
+def test_a_server_that_is_no_toxiproxy_is_told_as_that(body: bytes) -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with pytest.raises(ToxiproxyUnavailable, match="CHAOSNETRA_TOXIPROXY_URL"):
+            ToxiproxyClient(f"http://127.0.0.1:{server.server_port}").proxies()
+        thread.join()
+
+
+def test_an_http_proxy_of_the_environment_is_not_asked(
+    client: ToxiproxyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert client.proxies() == {}

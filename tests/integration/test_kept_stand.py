@@ -176,3 +176,15 @@ async def answer_of(url: str) -> int:
     finally:
         await connection.close()
     return answer
+
+
+@pytest.mark.usefixtures("after")
+def test_two_ups_at_once_make_one_stand() -> None:
+    command = [str(Path(sys.executable).with_name("chaosnetra")), "stand", "up"]
+    ups = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [up.communicate(timeout=60)[0] for up in ups]
+    assert [up.returncode for up in ups] == [0, 0]
+    assert said[0] == said[1]
+    holder = state()["pid"]
+    assert stand("down").returncode == 0
+    wait_until(lambda: not alive([holder]), 10, "the stand is down")

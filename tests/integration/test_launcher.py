@@ -545,3 +545,26 @@ def test_cancelled_launch_leaves_nothing(tmp_path: Path) -> None:
 
     asyncio.run(run())
     wait_until(lambda: not alive(written_pids(pids, 4)), 3, "everything is ended")
+
+
+def test_an_interrupted_launch_reports_no_startup_as_decided() -> None:
+    told: list[StartupOutcome] = []
+    plan = plan_of(["sleep", "60"], "exit")
+    started = time.monotonic()
+    with pytest.raises(Interrupted):
+        asyncio.run(
+            launch(
+                plan,
+                [DATABASE] * 2,
+                ENOUGH,
+                progress=told.append,
+                interrupted=lambda: time.monotonic() - started > 0.3,
+            )
+        )
+    assert told == []
+
+
+def test_a_working_directory_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
+    plan = plan_of(["sleep", "1"], "exit", directory=tmp_path / "gone")
+    with pytest.raises(PartUnavailable, match="cannot be started"):
+        launched(plan)

@@ -298,3 +298,26 @@ def test_another_process_drops_what_we_made(
             assert played_elsewhere(undo, CHAOSNETRA_DATABASE_URL=database.url) == expected
     assert schemas(database) == []
     assert name not in databases(postgres)
+
+
+@pytest.mark.parametrize("kind", ["schema", "database"])
+def test_what_somebody_else_made_is_not_taken_over_and_not_dropped(
+    postgres: PostgresServer, tmp_path: Path, kind: str
+) -> None:
+    name = f"somebody_elses_{secrets.token_hex(4)}"
+    query(postgres.database, f"CREATE {kind.upper()} {name}")
+    fault: SchemaMade | DatabaseCopied = (
+        SchemaMade(postgres.database, name, [f"CREATE SCHEMA {name}"])
+        if kind == "schema"
+        else DatabaseCopied(postgres.database, name, None)
+    )
+    injector = Injector(Ledger("test", tmp_path), lambda event, data: None)
+    with pytest.raises(InjectionFailed, match="already"):
+        injector.inject(fault)
+    assert injector.undo_all() == []
+    counts = {
+        "schema": "SELECT count(*) FROM pg_namespace WHERE nspname = $1",
+        "database": "SELECT count(*) FROM pg_database WHERE datname = $1",
+    }
+    assert query(postgres.database, counts[kind], name) == 1
+    query(postgres.database, f"DROP {kind.upper()} {name}")

@@ -423,3 +423,55 @@ def test_undo_all_can_leave_what_is_not_felt(proxied: ProxiedDatabase) -> None:
     assert proxied.client.proxy("made") is not None
     assert proxied.injector.undo_all() == []
     assert proxied.client.proxy("made") is None
+
+
+NOT_FELT = [
+    ("latency", "downstream", {"latency_ms": 100, "jitter_ms": 100}),
+    ("bandwidth", "downstream", {"rate_kb_per_second": 2**30}),
+    ("slicer", "downstream", {"average_size_bytes": 1_000_000, "delay_us": 1}),
+    ("slicer", "downstream", {"average_size_bytes": 500, "delay_us": 1}),
+]
+
+
+@pytest.mark.parametrize(("kind", "direction", "values"), NOT_FELT)
+def test_nothing_in_place_is_never_taken_for_an_effect(
+    proxied: ProxiedDatabase, kind: str, direction: str, values: dict[str, int]
+) -> None:
+    effect = effect_of(make_toxic("absent", kind, direction, 1, values), proxied.path)
+    assert effect.in_effect is False
+
+
+def test_full_jitter_is_felt(proxied: ProxiedDatabase) -> None:
+    values = {"latency_ms": 60, "jitter_ms": 60}
+    toxic = make_toxic("ours", "latency", "downstream", 1, values)
+    held = proxied.injector.inject(fault_of(proxied, toxic))
+    assert held.effect is not None
+    assert held.effect.in_effect is True
+
+
+def test_a_limit_behind_a_proxy_that_is_down_is_no_effect(proxied: ProxiedDatabase) -> None:
+    proxied.client.update_proxy(proxied.proxy, enabled=False)
+    toxic = make_toxic("absent", "limit_data", "downstream", 1, {"limit_bytes": 100})
+    effect = effect_of(toxic, proxied.path)
+    assert effect.in_effect is False
+    assert "refused" in effect.detail
+
+
+def test_a_slow_close_upstream_is_felt(proxied: ProxiedDatabase) -> None:
+    toxic = make_toxic("ours", "slow_close", "upstream", 1, {"delay_ms": 400})
+    held = proxied.injector.inject(fault_of(proxied, toxic))
+    assert held.effect is not None
+    assert held.effect.in_effect is True
+    assert held.effect.observed >= 0.35
+    proxied.injector.undo(held.name)
+    assert effect_of(toxic, proxied.path).in_effect is False
+
+
+def test_a_bandwidth_limit_on_half_of_the_connections_is_always_found(
+    proxied: ProxiedDatabase,
+) -> None:
+    toxic = make_toxic("ours", "bandwidth", "downstream", 0.5, {"rate_kb_per_second": 100})
+    held = proxied.injector.inject(fault_of(proxied, toxic))
+    assert held.effect is not None
+    assert held.effect.in_effect is True
+    assert "seen on connection" in held.effect.detail

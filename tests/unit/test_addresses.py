@@ -77,6 +77,29 @@ def test_a_refusal_never_shows_the_password(url: str) -> None:
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:s3cret/x@h/db",
+        "postgresql://u:s3cret#x@h/db",
+        "postgresql://u:s3cret?x@h/db",
+        "postgresql://u:s3cret\u2100x@h/db",
+    ],
+    ids=["slash", "hash", "question mark", "not NFKC"],
+)
+def test_a_password_that_is_not_quoted_is_refused_without_any_part_of_it(url: str) -> None:
+    with pytest.raises(InvalidInput, match="must be percent-encoded") as caught:
+        DatabaseAddress.parse(url, "CHAOSNETRA_DATABASE_URL")
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_port_0_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="must not name port 0"):
+        DatabaseAddress.parse("postgresql://u@h:0/d")
+
+
 def test_people_never_see_the_password() -> None:
     address = DatabaseAddress.parse("postgresql://anna:hunter22@h/d?password=hunter22")
     assert "hunter22" not in repr(address)
@@ -181,3 +204,15 @@ def test_network_addresses_are_split(text: str, expected: tuple[str, int]) -> No
 def test_no_network_address_is_refused_by_name(text: str) -> None:
     with pytest.raises(InvalidInput, match=r"^upstream must be host:port, got "):
         parse_network_address("upstream", text)
+
+
+def test_a_port_of_thousands_of_digits_is_refused_by_name() -> None:
+    with pytest.raises(InvalidInput, match=r"^upstream must be host:port, got "):
+        parse_network_address("upstream", f"db:{'9' * 5000}")
+
+
+@pytest.mark.parametrize("password", ["1234#x", "1234/x", "1234?x"])
+def test_a_password_that_reads_like_a_port_is_refused_and_not_shown(password: str) -> None:
+    with pytest.raises(InvalidInput, match="percent-encoded") as caught:
+        DatabaseAddress.parse(f"postgresql://u:{password}@h/db")
+    assert "1234" not in str(caught.value)

@@ -1,8 +1,10 @@
 """The log of events."""
 
 import json
+import math
 import os
 import threading
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,29 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
     assert "hunter22" not in (tmp_path / "events.jsonl").read_text()
     (line,) = lines(tmp_path / "events.jsonl")
     assert line["url"] == "postgresql://u:***@h/d"
+
+
+def test_secrets_in_the_text_of_objects_are_masked(tmp_path: Path) -> None:
+    redactor = Redactor()
+    redactor.add("hunter22")
+    log = EventLog("run-1", redactor)
+    log.open(tmp_path / "events.jsonl")
+    log.record("x", {"error": ValueError("hunter22 is wrong"), "deep": [Path("/a/hunter22")]})
+    log.record("y", {"error": ValueError("hunter22 is wrong"), "seconds": math.nan})
+    log.close()
+    assert "hunter22" not in (tmp_path / "events.jsonl").read_text()
+    first, second = lines(tmp_path / "events.jsonl")
+    assert (first["error"], first["deep"]) == ("*** is wrong", ["/a/***"])
+    assert second["error"] == "*** is wrong"
+
+
+def test_data_cannot_pose_as_the_events_own_fields(log: EventLog) -> None:
+    log.record("x", {"event": "y", "run": "run-2", "at": "never", "elapsed_seconds": -1, "a": 1})
+    assert log.path is not None
+    (line,) = lines(log.path)
+    assert (line["event"], line["run"], line["a"]) == ("x", "run-1", 1)
+    assert datetime.fromisoformat(line["at"]).utcoffset() == timedelta(0)
+    assert line["elapsed_seconds"] >= 0
 
 
 def test_without_a_file_events_are_counted_and_dropped() -> None:
@@ -147,6 +172,30 @@ def test_lines_are_flushed_to_the_disk_as_they_come(
     log.close()
 
 
+def test_everything_recorded_is_on_the_disk_when_the_log_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    begun = threading.Event()
+    fsync = os.fsync
+
+    def slow(file: int) -> None:
+        sizes.append(os.fstat(file).st_size)
+        begun.set()
+        time.sleep(0.1)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    log = EventLog("run-1", Redactor())
+    log.open(tmp_path / "events.jsonl")
+    log.record("first")
+    assert begun.wait(30)
+    log.record("second")
+    log.close()
+    assert len(lines(tmp_path / "events.jsonl")) == 2
+    assert sizes[-1] == (tmp_path / "events.jsonl").stat().st_size
+
+
 def test_what_the_disk_refuses_later_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +235,7 @@ def test_threads_do_not_mix_their_lines(log: EventLog) -> None:
 
 @given(
     st.dictionaries(
-        st.text(max_size=5),
+        st.text(max_size=5).filter(lambda key: key not in ("event", "at", "run")),
         st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text(), max_size=2),
         max_size=4,
     )
@@ -208,3 +257,50 @@ def test_objects_are_written_as_their_text(log: EventLog) -> None:
     assert log.path is not None
     (line,) = lines(log.path)
     assert (line["path"], line["error"]) == ("/a/b", "bad")
+
+
+def test_numbers_that_json_does_not_know_are_written_as_text(log: EventLog) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    log.record("x", {"a": math.nan, "b": [math.inf, {"c": -math.inf}], "d": 1.5})
+    log.record("y")
+    assert log.path is not None
+    first, second = (
+        json.loads(line, parse_constant=refuse) for line in log.path.read_text().splitlines()
+    )
+    assert (first["a"], first["b"], first["d"]) == ("nan", ["inf", {"c": "-inf"}], 1.5)
+    assert second["event"] == "y"
+
+
+def test_a_line_cut_by_a_full_disk_does_not_spoil_the_next(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, raw: write(file, raw[: len(raw) // 2]))
+        with pytest.raises(OSError, match="full"):
+            log.record("lost")
+    log.record("kept")
+    assert log.path is not None
+    assert [json.loads(line)["event"] for line in log.path.read_text().splitlines()] == ["kept"]
+
+
+def deep(levels: int) -> list[Any]:
+    nested: list[Any] = []
+    for _ in range(levels):
+        nested = [nested]
+    return nested
+
+
+@pytest.mark.parametrize(
+    "data", [{"x": deep(100_000)}, {"x": 10**5000}, {("a", 1): 2}], ids=["deep", "long", "key"]
+)
+def test_data_that_cannot_be_written_is_told_in_its_place(
+    log: EventLog, data: dict[Any, Any]
+) -> None:
+    log.record("odd", data)
+    assert log.path is not None
+    (line,) = log.path.read_text().splitlines()
+    assert json.loads(line)["event"] == "odd"
+    assert "data_not_recordable" in json.loads(line)

@@ -53,6 +53,15 @@ def test_a_structure_that_contains_itself_becomes_text() -> None:
     assert json_safe(value) == ("[[...]]", "Circular reference detected")
 
 
+def test_very_deep_data_becomes_text() -> None:
+    value: list[Any] = []
+    for _ in range(100_000):
+        value = [value]
+    text, wrong = json_safe(value)
+    assert text == "a list that cannot be printed"
+    assert wrong is not None
+
+
 def test_long_text_is_cut() -> None:
     text, _ = json_safe(b"x" * 10_000)
     assert len(text) == LONGEST_TEXT

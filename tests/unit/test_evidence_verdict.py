@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosnetra.evidence.verdict import Cause, Outcome, Verdict, judge
-from tests.unit.journals import BAD, GOOD, failed_probe, journal, run_of, startups, state
+from tests.unit.journals import BAD, GOOD, failed_probe, journal, probe, run_of, startups, state
 
 FELT = {"name": "slow", "effect": {"in_effect": True, "quantity": "ms"}}
 NOT_FELT = {
@@ -44,6 +44,24 @@ def test_violated_only_during_the_method_is_violated() -> None:
     assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
     assert found.reason.startswith("during the method, starts: expected")
     assert [violation.stage for violation in violations] == ["during"]
+
+
+@pytest.mark.parametrize("met", [False, None])
+@pytest.mark.parametrize("stage", ["during", "after"])
+def test_a_check_that_was_not_met_is_a_violation_even_without_probes(
+    stage: str, met: bool | None
+) -> None:
+    unmet: dict[str, Any] = {"steady_state_met": met, "probes": []}
+    found = verdict(**{stage: unmet if stage == "after" else (GOOD, unmet)})
+    assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
+    assert found.reason == f"{stage} the method: the steady state was not met"
+
+
+def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
+    given_ = journal(before=None, after=None)
+    given_["experiment"]["steady-state-hypothesis"] = None
+    found, _ = judge(given_)
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.NO_HYPOTHESIS)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +171,30 @@ def test_without_trials_nothing_is_claimed() -> None:
     found = verdict()
     assert (found.trials, found.failures, found.failure_rate_bounds) == (None, None, None)
     assert found.line == f"held: {found.reason}"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"attempts": 3},
+        {"attempts": 3, "held": True},
+        {"attempts": 3, "ready": 3},
+        {"attempts": 3, "held": True, "ready": "yes"},
+        {"attempts": 3, "held": True, "ready": 5},
+        {"attempts": 3, "held": True, "ready": -1},
+        {"attempts": True, "held": True, "ready": True},
+        {"attempts": True, "held": True, "ready": 1},
+        {"attempts": -3, "held": True, "ready": 0},
+        {"attempts": -3, "held": True, "ready": -3},
+        {"attempts": 3.0, "held": True, "ready": 3},
+    ],
+    ids=str,
+)
+def test_what_does_not_count_its_trials_soundly_counts_none(output: dict[str, Any]) -> None:
+    found = verdict(during=(state(probe(output=output)),), after=state(probe(output=output)))
+    assert (found.trials, found.failures, found.failure_rate_bounds) == (None, None, None)
+    beside = verdict(after=state(probe(output=output), startups(4, 4)))
+    assert (beside.trials, beside.failures) == (4, 0)
 
 
 def test_the_line_of_a_held_run_says_what_it_proves_at_most() -> None:

@@ -75,6 +75,15 @@ def test_a_probe_that_failed_itself_is_told_by_its_error() -> None:
     )
 
 
+@pytest.mark.parametrize("seconds", ["5 s", [5], {"s": 5}, float("nan"), float("inf")], ids=repr)
+def test_foreign_values_in_place_of_evidence_are_left_out(seconds: Any) -> None:
+    output = {"phase": {"name": "database"}, "budget": "table_setup", "budget_seconds": seconds}
+    (found,) = find_violations({"after": state(probe(met=False, output=output))}, None)
+    assert (found.phase, found.budget, found.budget_seconds) == (None, "table_setup", None)
+    assert "budget table_setup expired" in found.line
+    json.dumps(found.to_json(), allow_nan=False)
+
+
 def test_long_output_is_cut() -> None:
     run = probe(met=False, output="x" * 10_000)
     (found,) = find_violations({"after": state(run)}, None)

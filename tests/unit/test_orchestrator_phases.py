@@ -184,6 +184,18 @@ def test_what_is_no_sqlstate_is_passed_over() -> None:
     assert sqlstate_of(DatabaseUnavailable("none")) is None
 
 
+@pytest.mark.timeout(20)
+def test_causes_that_go_in_a_circle_are_told_once_each(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outer, inner = RuntimeError("outer"), KeyError("inner")
+    outer.__cause__, inner.__cause__ = inner, outer
+    assert sqlstate_of(outer) is None
+    failure = Startup(a=(0, outer)).fail()
+    assert str(failure).endswith(": outer")
+    assert printed(capsys)[-1]["cause"] == ["RuntimeError: outer", "KeyError: 'inner'"]
+
+
 def test_an_error_without_text_is_told_by_its_class() -> None:
     assert str(Startup(a=(0, TimeoutError())).fail()).endswith("phase 1 (a): TimeoutError")
 

@@ -180,6 +180,15 @@ def test_a_file_with_a_mistake_is_refused(
         load_profile(own(tmp_path, **changes))
 
 
+@pytest.mark.parametrize("section", [["startup_deadline_seconds", 60], "60", 60, None], ids=repr)
+def test_an_infrastructure_section_that_is_no_object_is_refused(
+    tmp_path: Path, section: Any
+) -> None:
+    path = own(tmp_path, infrastructure={"cloud_run": section})
+    with pytest.raises(InvalidInput, match="infrastructure must be an object of objects"):
+        load_profile(path)
+
+
 def test_a_missing_key_is_named_with_the_setting(tmp_path: Path) -> None:
     data = {key: value for key, value in OWN.items() if key != "pool"}
     path = tmp_path / "mine.json"
@@ -214,3 +223,16 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_folder_is_no_profile(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="profile file"):
         load_profile(f"{tmp_path}/")
+
+
+def test_json_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(InvalidInput, match="not valid JSON"):
+        load_profile(str(path))
+
+
+@pytest.mark.parametrize("path", ["a\0b.json", "~nosuchuser/mine.json"])
+def test_a_path_that_cannot_be_one_is_refused(path: str) -> None:
+    with pytest.raises(InvalidInput, match=r"profile file .*; set CHAOSNETRA_PROFILE"):
+        load_profile(path, "CHAOSNETRA_PROFILE")

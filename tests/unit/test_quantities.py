@@ -44,6 +44,13 @@ def test_an_integer_too_large_for_a_float_is_refused() -> None:
         number("length", 10**400)
 
 
+def test_an_integer_too_long_to_print_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"^n must be a number, got a number of thousands"):
+        number("n", 10**5000)
+    with pytest.raises(InvalidInput, match=r"^n must be a number, got "):
+        number("n", [10**5000])
+
+
 def test_inclusive_bounds_allow_the_bound_itself() -> None:
     assert number("n", 1, minimum=1, maximum=3) == 1
     assert number("n", 3, minimum=1, maximum=3) == 3

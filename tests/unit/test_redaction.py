@@ -50,6 +50,12 @@ def test_a_secret_that_contains_another_is_masked_whole(order: tuple[str, str]) 
     assert redactor(*order).text("secret-long secret") == f"{MASK} {MASK}"
 
 
+@pytest.mark.parametrize("order", [("abcd", "cdefx"), ("cdefx", "abcd")])
+def test_secrets_that_overlap_leave_nothing_of_either(order: tuple[str, str]) -> None:
+    assert redactor(*order).text("abcdefx") == MASK
+    assert redactor(*order).text("to abcdefx, abcd") == f"to {MASK}, {MASK}"
+
+
 def test_the_password_of_a_url_is_learned() -> None:
     learned = Redactor()
     learned.add_password_of("postgresql://anna:hunter%4022@h/d")

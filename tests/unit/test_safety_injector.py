@@ -281,6 +281,62 @@ def test_an_undo_that_fails_does_not_stop_the_others(
     assert {record["done"] for record in kept if "done" in record} == {1, 3}
 
 
+def test_an_undo_that_breaks_in_any_way_does_not_stop_the_others(injector: Injector) -> None:
+    for name in ("first", "second", "third"):
+        injector.inject(FakeFault(name))
+    undo_ends["third"] = KeyError("no such key")
+    undo_ends["second"] = ZeroDivisionError("by zero")
+    failures = injector.undo_all()
+    assert happened[-3:] == ["undo third", "undo second", "undo first"]
+    assert [type(failure) for failure in failures] == [UndoFailed, UndoFailed]
+    assert "remove third failed: 'no such key'" in str(failures[0])
+    assert isinstance(failures[0].__cause__, KeyError)
+    assert [held.name for held in injector.active] == ["second", "third"]
+
+
+def test_an_undo_that_cannot_be_written_down_does_not_stop_the_others(
+    injector: Injector,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full(number: int, result: str) -> None:
+        raise OSError("the disk is full")
+
+    for name in ("first", "second", "third"):
+        injector.inject(FakeFault(name))
+    monkeypatch.setattr(ledger, "done", full)
+    with caplog.at_level(logging.ERROR, "chaostoolkit"):
+        assert injector.undo_all() == []
+    assert happened[-3:] == ["undo third", "undo second", "undo first"]
+    assert injector.active == []
+    assert "remove first: done, but not written down: the disk is full" in caplog.text
+    ledger.close()
+    assert ledger.path.exists()
+
+
+def test_an_undo_that_cannot_be_recorded_does_not_stop_the_others(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    full = False
+
+    def record(event: str, data: dict[str, Any]) -> None:
+        if full:
+            raise OSError("the disk is full")
+
+    injector = Injector(ledger, record)
+    for name in ("first", "second", "third"):
+        injector.inject(FakeFault(name))
+    full = True
+    undo_ends["second"] = KeyError("no such key")
+    with caplog.at_level(logging.ERROR, "chaostoolkit"):
+        failures = injector.undo_all()
+    assert happened[-3:] == ["undo third", "undo second", "undo first"]
+    assert [type(failure) for failure in failures] == [UndoFailed]
+    assert [held.name for held in injector.active] == ["second"]
+    assert "fault.undone could not be recorded: the disk is full" in caplog.text
+
+
 def test_what_failed_is_tried_again_the_next_time(injector: Injector, ledger: Ledger) -> None:
     injector.inject(FakeFault("slow"))
     undo_ends["slow"] = UndoFailed("it may be left")

@@ -112,3 +112,34 @@ def test_a_full_disk_means_no_injection(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.undo()
     ledger.close()
     assert not ledger.path.exists()
+
+
+def test_an_undo_that_was_written_in_part_leaves_no_torn_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger("run-1", tmp_path)
+    ledger.add(UNDO)
+    before = ledger.path.read_bytes()
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[: len(data) // 2]))
+    with pytest.raises(InjectionFailed, match="the disk is full"):
+        ledger.add(UNDO)
+    assert ledger.path.read_bytes() == before
+    monkeypatch.undo()
+    assert ledger.add(UNDO) == 2
+    assert [record.get("entry") for record in records(ledger)] == [None, 1, 2]
+    ledger.close()
+
+
+def test_a_ledger_whose_first_write_fails_leaves_no_file_and_can_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger("run-1", tmp_path)
+    write = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, raw: write(file, raw[: len(raw) // 2]))
+        with pytest.raises(InjectionFailed):
+            ledger.add(Undo("kind", "description", {}))
+    assert not ledger.path.exists()
+    assert ledger.add(Undo("kind", "description", {})) == 1
+    assert len(ledger.path.read_text().splitlines()) == 2

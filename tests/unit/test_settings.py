@@ -139,8 +139,8 @@ def test_time_is_scaled_for_the_reference_and_not_for_ones_own(
         ("toxiproxy_url", "h:8474", "must look like http://host:8474"),
         ("toxiproxy_url", "http://", "must look like http://host:8474"),
         ("toxiproxy_url", "http://h:8474/proxies", "must look like http://host:8474"),
-        ("toxiproxy_url", "http://h:port", "toxiproxy_url cannot be read"),
-        ("toxiproxy_url", "http://[h", "toxiproxy_url cannot be read"),
+        ("toxiproxy_url", "http://h:port", "toxiproxy_url must look like"),
+        ("toxiproxy_url", "http://[h", "toxiproxy_url must look like"),
         ("target", "sh -c 'never closed", "cannot be split into words"),
         ("target", 5.5j, "target must be text"),
         ("target_directory", "/no/such/folder", "'/no/such/folder' is not a directory"),
@@ -161,6 +161,22 @@ def test_a_value_that_cannot_be_used_names_its_variable(key: str, value: Any, me
         settings(**{key: value})
     assert setting_hint(key) in str(caught.value)
     assert f"CHAOSNETRA_{key.upper()}" in str(caught.value)
+
+
+@pytest.mark.parametrize("directory", ["~nosuchuser", "~nosuchuser/shop", "a\0b"])
+def test_a_directory_that_cannot_be_one_is_refused(directory: str) -> None:
+    with pytest.raises(InvalidInput, match=r"is not a directory; set target_directory in "):
+        settings(target="shop:app", target_directory=directory)
+
+
+def test_an_environment_that_is_nested_too_deep_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="target_environment is not valid JSON"):
+        settings(target_environment="[" * 100_000)
+
+
+@pytest.mark.parametrize("host", ["", "  ", None])
+def test_proxies_listen_on_this_machine_only_when_no_host_is_given(host: str | None) -> None:
+    assert settings(toxiproxy_listen_host=host).toxiproxy_listen_host == "127.0.0.1"
 
 
 def test_an_unknown_profile_is_told_apart() -> None:
@@ -308,3 +324,16 @@ def test_any_configuration_gives_settings_or_invalid_input(configuration: dict[s
     except InvalidInput:
         return
     assert 0 < made.time_scale <= 10
+
+
+def test_a_password_in_the_toxiproxy_url_is_refused_and_not_shown() -> None:
+    for url in ("http://u:hidden@h:8474", "http://u:hidden/x@h", "http://h:hidden"):
+        with pytest.raises(InvalidInput) as caught:
+            Settings.from_configuration({"toxiproxy_url": url}, {})
+        assert "hidden" not in str(caught.value)
+
+
+def test_an_unknown_home_in_target_python_is_refused() -> None:
+    configuration = {"target": "json:app", "target_python": "~nosuchuser/python"}
+    with pytest.raises(InvalidInput, match="CHAOSNETRA_TARGET_PYTHON"):
+        Settings.from_configuration(configuration, {})

@@ -1,9 +1,11 @@
 """What a target prints, and the cause that it tells."""
 
+import asyncio
 import json
 import re
 import tracemalloc
 from itertools import pairwise
+from traceback import format_exc
 from typing import Any
 
 import pytest
@@ -162,6 +164,36 @@ def test_the_number_of_phase_lines_kept_is_bounded() -> None:
     assert len(made.events) == 200
 
 
+@pytest.mark.parametrize(
+    "seconds", ["9" * 400, "NaN", "Infinity", "true", '"5"'], ids=lambda t: t[:9]
+)
+def test_lengths_that_are_no_usable_number_are_left_out(seconds: str) -> None:
+    made = output(
+        event(status="completed", phase="a", seconds=0.5),
+        f'{{"startup_phase": {{"status": "completed", "phase": "b", "seconds": {seconds}}}}}',
+        f'{{"startup_phase": {{"status": "failed", "phase": "c", "seconds": {seconds}, '
+        f'"budget": "pool", "budget_seconds": {seconds}}}}}',
+    )
+    assert made.phase_seconds == {"a": 0.5}
+    assert made.error == StartupError(text="phase c failed", budget="pool", budget_seconds=None)
+
+
+def test_a_long_phase_line_is_read_whole() -> None:
+    line = event(status="failed", phase="database", extra="x" * 20_000, error="too slow")
+    made = output(line)
+    assert made.phase == "database"
+    assert made.error == StartupError(text="too slow")
+    assert made.lines == [line[:LONGEST_KEPT_LINE]]
+
+
+def test_a_failure_behind_all_phase_lines_that_are_kept_is_the_cause() -> None:
+    others = [event(status="started", phase=f"p{number}") for number in range(200)]
+    made = output(*others, event(status="failed", phase="last", error="too slow"))
+    assert made.phase == "last"
+    assert made.error == StartupError(text="too slow")
+    assert len(made.events) == 200
+
+
 def test_in_a_chain_the_first_exception_is_the_cause() -> None:
     found = error(
         *traceback(
@@ -187,6 +219,23 @@ def test_a_cancellation_is_not_the_cause() -> None:
     )
     assert (found.error_class, found.text) == ("TimeoutError", "TimeoutError")
     assert found.causes == ("RuntimeError: no database", "TimeoutError", "CancelledError")
+
+
+def test_the_inner_exception_of_a_group_is_the_cause() -> None:
+    async def connect() -> None:
+        raise ValueError("no such database")
+
+    async def start() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(connect())
+
+    try:
+        asyncio.run(start())
+    except ExceptionGroup:
+        printed = format_exc()
+    found = error(*printed.splitlines(), GIVING_UP)
+    assert found.error_class == "ValueError"
+    assert found.text == "ValueError: no such database"
 
 
 def test_a_cancellation_alone_is_better_than_nothing() -> None:
@@ -231,6 +280,14 @@ def test_the_framework_giving_up_is_never_the_cause(giving_up: str, cause: str) 
     found = error(cause, "INFO: bye", giving_up)
     assert "no route" in found.text
     assert "Application" not in found.text
+
+
+@pytest.mark.parametrize(
+    "line", ["Application startup failed. Exiting.", GIVING_UP, "Worker failed to boot."]
+)
+def test_the_framework_giving_up_is_no_cause_even_alone(line: str) -> None:
+    assert output(line).error is None
+    assert error("hello", line).text == "hello"
 
 
 def test_without_any_error_the_last_line_has_to_do() -> None:

@@ -147,6 +147,25 @@ def test_with_a_python_of_its_own_the_module_is_its_business() -> None:
     assert made.command_for(1)[0] == sys.executable
 
 
+def test_a_python_given_by_a_relative_path_is_handed_on_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "shop").mkdir()
+    path = program(tmp_path / "venv", "python")
+    for given in ("venv/python", "./venv/python"):
+        made = plan(target="absent_shop:app", target_python=given, target_directory="shop")
+        assert made.command_for(1)[0] == str(path)
+
+
+def test_home_is_expanded_in_the_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = program(tmp_path, "python")
+    made = plan(target="absent_shop:app", target_python="~/python")
+    assert made.command_for(1)[0] == str(path)
+
+
 def test_a_python_that_is_not_there_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"target_python '/no/python' .*TARGET_PYTHON"):
         plan(target="shop:app", target_python="/no/python")

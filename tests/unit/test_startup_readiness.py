@@ -85,6 +85,14 @@ def test_what_is_no_readiness_is_refused_with_the_variable(text: str) -> None:
     assert repr(text) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "pattern", ["a{99999999999999999999}", "(" * 5000], ids=["count", "groups"]
+)
+def test_a_pattern_that_is_beyond_the_engine_is_refused(pattern: str) -> None:
+    with pytest.raises(InvalidInput, match=r"is no regular expression: .*CHAOSNETRA_READINESS"):
+        Readiness.parse(f"log:{pattern}")
+
+
 @given(st.text(max_size=30) | st.text("tcp:/h[]{port}0123.?", max_size=30).map("http://".__add__))
 def test_any_text_is_a_readiness_or_invalid_input(text: str) -> None:
     try:
