@@ -16,6 +16,7 @@ DISTRIBUTION = "chaostoolkit-netra"
 # Every module that exports activities, for `chaos discover`; a test compares it with the tree.
 ACTION_MODULES = ("chaosnetra.toxiproxy.actions",)
 PROBE_MODULES = (
+    "chaosnetra.postgres.probes",
     "chaosnetra.startup.probes",
     "chaosnetra.toxiproxy.probes",
     "chaosnetra.tolerances",

@@ -53,6 +53,40 @@ def stand_down() -> None:
     click.echo("the stand is down" if stopped else "no stand was up")
 
 
+@netra.command()
+@click.option("--list", "only_list", is_flag=True, help="Say what is left and change nothing.")
+def recover(only_list: bool) -> None:
+    """Take back what runs left behind that were killed.
+
+    Runs that are in progress are left alone. Exit code 1 while anything remains.
+    """
+    from chaosnetra.errors import FaultError
+    from chaosnetra.safety.ledger import read_ledger
+    from chaosnetra.safety.recovery import leftovers, recover_all
+
+    if not only_list:
+        results = list(recover_all())
+        for result in results:
+            click.echo(result.line)
+        if not results:
+            click.echo("nothing is left")
+        if any(result.report is None for result in results):
+            raise SystemExit(1)
+        return
+    found = leftovers()
+    for path in found:
+        try:
+            contents = read_ledger(path)
+        except FaultError as error:
+            click.echo(str(error))
+            continue
+        for undo in reversed(contents.open_entries.values()):
+            click.echo(f"run {contents.run}: to do: {undo.description}")
+    if found:
+        raise SystemExit(1)
+    click.echo("nothing is left")
+
+
 def _described(kept: object) -> str:
     from chaosnetra.addresses import DatabaseAddress
     from chaosnetra.stand.kept import KeptStand

@@ -4,25 +4,35 @@ Kept light: the journal control loads it into every run, and `chaosnetra.session
 those that use our activities.
 """
 
+import logging
 import os
 import secrets
 import threading
 import time
 
 from chaosnetra.evidence.events import EventLog
-from chaosnetra.redaction import Redactor
+from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, LogFilter, Redactor
+
+# Chaos Toolkit's; everything in it, and in us, logs there.
+LOGGER = "chaostoolkit"
 
 
 class Run:
-    """One run: its id, its events, the secrets it must not show, and whether it was stopped."""
+    """One run: its id, its events, the secrets it must not show, and whether it was stopped.
+
+    `interrupted_by` names the signal that asked it to end; `finishing` is true once it undoes
+    everything and writes its journal, which no signal may interrupt.
+    """
 
     def __init__(self) -> None:
         self.id = f"{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
         self.redactor = Redactor()
         self.events = EventLog(self.id, self.redactor)
+        self.log_filter = LogFilter(self.redactor)
         self.interrupted_by: str | None = None
-        # An experiment that does not use our activities may still print what it was given.
-        self.redactor.add_password_of(os.environ.get("CHAOSNETRA_DATABASE_URL", ""))
+        self.finishing = False
+        # Targets and activities may print what they were given.
+        self.redactor.learn(dict(os.environ), shortest=SHORTEST_IN_ENVIRONMENT)
 
 
 _current: Run | None = None
@@ -35,6 +45,7 @@ def current_run() -> Run:
     with _lock:
         if _current is None:
             _current = Run()
+            logging.getLogger(LOGGER).addFilter(_current.log_filter)
         return _current
 
 
@@ -42,4 +53,6 @@ def end_run() -> None:
     """Forget the run; the next one in this process gets its own. Its events stay open."""
     global _current
     with _lock:
+        if _current is not None:
+            logging.getLogger(LOGGER).removeFilter(_current.log_filter)
         _current = None

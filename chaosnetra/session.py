@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.errors import ChaosnetraError, UndoFailed
 from chaosnetra.run import Run, current_run, end_run
+from chaosnetra.safety.guardian import Guardian
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.settings import Settings
@@ -64,7 +65,8 @@ class Session:
         self.run = run
         self.redactor = run.redactor
         self.events = run.events
-        self.ledger = Ledger(run.id)
+        self.guardian = Guardian(settings.time_to_live_seconds)
+        self.ledger = Ledger(run.id, opened=self.guardian.start)
         self.injector = Injector(self.ledger, self.events.record)
         self.parts: list[Part] = []
         self.tables_at_start: int | None = None
@@ -193,6 +195,7 @@ class Session:
             for stop in reversed(self._stops):
                 stop()
             self.ledger.close()
+            self.guardian.let_go()
         return failures
 
     def _bring_database(self) -> DatabaseAddress:
@@ -201,9 +204,9 @@ class Session:
         configured = self.settings.database
         if configured is not None:
             source, address = "configured", configured
+            self._trust(address)
         else:
             source, address = self._stand_database()
-        self.redactor.add(address.password)
         facts = asyncio.run(describe(address, CHECK_SECONDS))
         self.tables_at_start = facts.tables
         self._add_part(Part("PostgreSQL", source, address.shown, facts.version))
@@ -219,11 +222,13 @@ class Session:
             server = start_postgres()
             self._stops.append(server.stop)
             self.redactor.add(server.admin.password)
+            self._trust(server.database)
+            self.ledger.add_part(server.database.network_address, server.process.pid)
             return "started for this run", server.database
         from chaosnetra.postgres.objects import DatabaseCopied
 
         address = DatabaseAddress.parse(kept.database_url)
-        self.redactor.add(address.password)
+        self._trust(address)
         # Runs share the kept server; each has a database of its own that is new and empty.
         self.injector.inject(DatabaseCopied(address, self.identifier, template=None))
         return "kept stand", address.named(self.identifier)
@@ -242,6 +247,7 @@ class Session:
 
             server = start_toxiproxy()
             self._stops.append(server.stop)
+            self.ledger.add_part(server.url.removeprefix("http://"), server.process.pid)
             self._add_part(Part("Toxiproxy", "started for this run", server.url, server.version))
             return ToxiproxyClient(server.url)
         client = ToxiproxyClient(url)
@@ -265,6 +271,14 @@ class Session:
         listen = existing_proxy(self.toxiproxy, self.identifier).listen
         return self.database.at(*parse_network_address("listen", listen))
 
+    def _trust(self, address: DatabaseAddress) -> None:
+        """Learn an address: its password is masked, and known to whoever undoes what is in it."""
+        from chaosnetra.postgres.credentials import remember
+
+        self.redactor.add(address.password)
+        remember(address)
+        self.guardian.trust(address)
+
     def _add_part(self, part: Part) -> None:
         self.parts.append(part)
         self.events.record("stand.part", part.to_json())
@@ -284,8 +298,22 @@ def current_session(configuration: Mapping[str, Any] | None = None) -> Session:
     global _current
     with _current_lock:
         if _current is None:
-            _current = Session(Settings.from_configuration(configuration), current_run())
+            settings = Settings.from_configuration(configuration)
+            _current = Session(settings, current_run())
+            _notice_leftovers()
         return _current
+
+
+def _notice_leftovers() -> None:
+    """Say what earlier runs left behind, before this one adds anything."""
+    from chaosnetra.safety.recovery import leftovers
+
+    found = leftovers()
+    if found:
+        logger.warning(
+            f"{len(found)} earlier run{'s' if len(found) > 1 else ''} left something behind; "
+            "`chaosnetra recover` takes it back"
+        )
 
 
 def existing_session() -> Session | None:

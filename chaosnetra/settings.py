@@ -89,6 +89,12 @@ SETTINGS = {
             "limit of one startup at time scale 1; empty: the profile's (Cloud Run: 240)",
         ),
         Setting(
+            "time_to_live_seconds",
+            7200,
+            "when a run must have ended, in real seconds; its watchdog then ends it and takes "
+            "back what it injected",
+        ),
+        Setting(
             "database_state",
             "shared",
             "shared: all startups use the database as it is; fresh: each gets its own copy of it",
@@ -130,6 +136,7 @@ class Settings:
     readiness: str
     readiness_timeout_seconds: float
     startup_timeout_seconds: float
+    time_to_live_seconds: float
     database_state: str
 
     @classmethod
@@ -182,6 +189,12 @@ class Settings:
                 )
                 if timeout
                 else profile.startup_deadline_seconds
+            ),
+            time_to_live_seconds=number(
+                "time_to_live_seconds",
+                read.raw("time_to_live_seconds"),
+                above=0,
+                setting=read.hint("time_to_live_seconds"),
             ),
             database_state=read.choice("database_state", ("shared", "fresh")),
         )

@@ -1,27 +1,56 @@
-"""SIGTERM: noted when it comes, and passed on where the core would lose it."""
+"""Signals that ask a run to end: noted when they come, and passed on where they would be lost.
+
+The core turns SIGTERM into an exception that, on its older line, an activity swallows; it does
+not know SIGHUP, which would end the process on the spot.
+"""
 
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
 
 from chaosnetra.run import Run
 
+NAMES = ("SIGTERM", "SIGINT", "SIGHUP")
 
-def listen_for_sigterm(run: Run) -> None:
-    """Note SIGTERM: on older lines of the core an activity that it hits swallows it."""
+
+def listen(run: Run) -> Callable[[], None]:
+    """Note each signal in `run.interrupted_by`, then do what was done before.
+
+    Once `run.finishing` is true a signal is only noted: the undo and the journal come first.
+
+    Returns:
+        A function that puts the former handlers back.
+    """
     if threading.current_thread() is not threading.main_thread():
-        return
-    former = signal.getsignal(signal.SIGTERM)
+        return lambda: None
+    former = {
+        number: signal.getsignal(number)
+        for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name))
+    }
 
     def note(number: int, frame: Any) -> None:
-        run.interrupted_by = "SIGTERM"
-        if callable(former):
-            former(number, frame)
+        name = signal.Signals(number).name
+        run.interrupted_by = run.interrupted_by or name
+        if run.finishing:
+            return
+        handler = former[number]
+        if callable(handler):
+            handler(number, frame)
+        else:
+            raise InterruptExecution(f"{name} signal received")
 
-    # The core puts its own former handler back at the end of the run.
-    signal.signal(signal.SIGTERM, note)
+    def restore() -> None:
+        for number, handler in former.items():
+            if signal.getsignal(number) is note:
+                signal.signal(number, handler)
+
+    for number, handler in former.items():
+        if handler is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, note)
+    return restore
 
 
 def pass_on(run: Run) -> None:
@@ -31,4 +60,4 @@ def pass_on(run: Run) -> None:
         InterruptExecution: the run was interrupted, and this is its main thread.
     """
     if run.interrupted_by is not None and threading.current_thread() is threading.main_thread():
-        raise InterruptExecution(f"{run.interrupted_by} signal received")
+        raise InterruptExecution(f"interrupted by {run.interrupted_by}")

@@ -24,9 +24,9 @@ from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import RunEventHandler
 from chaoslib.types import Configuration, Experiment, Secrets
 
-from chaosnetra.controls.interruption import listen_for_sigterm, pass_on
-from chaosnetra.controls.mend import mend_output, mend_tolerance
-from chaosnetra.controls.places import events_path, journal_path
+from chaosnetra.controls.interruption import listen, pass_on
+from chaosnetra.controls.mend import hide_provider_secrets, mend_output, mend_tolerance
+from chaosnetra.controls.places import events_path, in_command, journal_path
 from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import Outcome
@@ -54,6 +54,7 @@ class RunRecord:
         self.recovery: dict[str, Any] | None = None
         self.event_registry: Any = None
         self.finished = False
+        self.restore_signals: Callable[[], None] = lambda: None
         self.in_rollbacks = False
 
     def record(self, event: str, data: dict[str, Any]) -> None:
@@ -94,6 +95,8 @@ class _Finish(RunEventHandler):  # type: ignore[misc]  # chaoslib ships no types
     def finish(self, journal: dict[str, Any]) -> None:
         if not _run.finished:
             _finish_crashed(journal, sys.exc_info()[1])
+        if not in_command():
+            _run.restore_signals()
 
 
 @guarded
@@ -122,6 +125,8 @@ def before_experiment_control(
 
             _run.session = current_session(configuration)
         run = current_run()
+        run.redactor.learn(configuration or {})
+        run.redactor.learn(secrets or {}, secret=True)
         path = events_path(options)
         try:
             run.events.open(path)
@@ -133,7 +138,9 @@ def before_experiment_control(
         _run.refused = str(error)  # the verdict's line will say it
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
     _run.run = run
-    listen_for_sigterm(run)
+    if _run.session is not None:
+        _run.session.ledger.events_path = run.events.path
+    _run.restore_signals = listen(run)
     settings = _run.session.settings if _run.session else None
     _run.record(
         "run.started",
@@ -236,10 +243,12 @@ def after_experiment_control(
 def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
     """Close the session and complete the journal; whatever fails here fails the run."""
     run = current_run()
+    run.finishing = True
     _run.finished = True
     try:
         undo_failures = _close_session()
         verdict = complete(journal, _facts(experiment, run, _run.session, undo_failures))
+        hide_provider_secrets(journal)
         line = run.redactor.text(verdict.line)
         redacted = run.redactor.data(journal)
         journal.clear()

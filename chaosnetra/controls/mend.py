@@ -41,3 +41,15 @@ def mend_tolerance(
         text = f"tolerance of {context['name']!r} cannot judge its output: {error}"
         state.update(status="failed", exception=[text])
         logger.error(f"  => failed: {text}")
+
+
+def hide_provider_secrets(journal: Mapping[str, Any]) -> None:
+    """Take out the secrets that the core copies into the journal.
+
+    For a dynamic configuration probe it puts all secrets, in clear, into the experiment's
+    configuration (chaostoolkit-lib issue, pull request 208); their names are enough.
+    """
+    for value in ((journal.get("experiment") or {}).get("configuration") or {}).values():
+        provider = value.get("provider") if isinstance(value, dict) else None
+        if isinstance(provider, dict) and isinstance(provider.get("secrets"), dict):
+            provider["secrets"] = sorted(provider["secrets"])

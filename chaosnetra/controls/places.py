@@ -20,6 +20,13 @@ def journal_path() -> Path:
     return Path(DEFAULT_JOURNAL)
 
 
+def in_command() -> bool:
+    """Whether this is `chaos run`, which ends once its journal is written."""
+    import click
+
+    return click.get_current_context(silent=True) is not None
+
+
 def events_path(options: Mapping[str, Any]) -> Path:
     given = options.get("events_path")
     if given:

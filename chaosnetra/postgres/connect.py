@@ -88,3 +88,34 @@ async def describe(address: DatabaseAddress, timeout_seconds: float) -> Database
         )
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         return DatabaseFacts(row["version"], row["max_connections"], row["tables"])
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Connection slots of a server; `reserved` ones are for superusers and the like."""
+
+    max_connections: int
+    reserved: int
+    sessions: int
+
+    @property
+    def free(self) -> int:
+        """Slots that an ordinary role can still take, never negative."""
+        return max(0, self.max_connections - self.reserved - self.sessions)
+
+
+async def slots(address: DatabaseAddress, timeout_seconds: float) -> Slots:
+    """Read the slots live; the connection that asks is not counted.
+
+    Sessions are told by columns that every role may read of every session.
+    """
+    async with connection(address, timeout_seconds) as opened:
+        row = await opened.fetchrow(
+            "SELECT current_setting('max_connections')::int AS max_connections,"
+            " current_setting('superuser_reserved_connections')::int"
+            " + coalesce(current_setting('reserved_connections', true), '0')::int AS reserved,"
+            " (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL"
+            "  AND datid IS NOT NULL AND pid <> pg_backend_pid())::int AS sessions"
+        )
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        return Slots(row["max_connections"], row["reserved"], row["sessions"])

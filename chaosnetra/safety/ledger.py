@@ -1,15 +1,30 @@
-"""The durable list of undos: one append-only file a run, flushed to disk before each fault."""
+"""The durable list of undos: one append-only file a run, flushed to disk before each fault.
 
+Format, version 1: JSON lines. The first is the header (`version`, `run`, `pid`, `at`, `events`:
+the run's event file). Then, in the order in which they happened, `{"entry": 1, "undo": {…}}`
+before a fault, `{"done": 1, "result": …}` after its undo, and `{"part": address, "pid": …,
+"started": …}` for a server that the run itself started, with which its faults end.
+
+The run holds a lock on its file as long as it lives, so that a ledger without one tells that its
+run is gone, however it went, and two that would recover it do not meet.
+"""
+
+import fcntl
 import json
 import os
+import re
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.errors import InjectionFailed
+from chaosnetra.errors import FaultError, InjectionFailed
 from chaosnetra.faults import Undo
 
 VERSION = 1
+SUFFIX = ".ledger.jsonl"
 
 
 def runs_folder() -> Path:
@@ -20,18 +35,30 @@ def runs_folder() -> Path:
 
 
 class Ledger:
-    """One run's list of undos.
+    """One run's list of undos, while the run writes it.
 
     The file is made with the first entry. It is removed by `close` when everything in it is
     done; a ledger that is still there names what a run left behind.
+
+    Args:
+        run_id: names the file.
+        folder: where it goes; `runs_folder()` by default.
+        opened: called once, when the file is there and before the first fault is injected.
     """
 
-    def __init__(self, run_id: str, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        folder: Path | None = None,
+        opened: Callable[[Path], None] = lambda path: None,
+    ) -> None:
         self._run_id = run_id
-        self._path = (folder or runs_folder()) / f"{run_id}.ledger.jsonl"
+        self._path = (folder or runs_folder()) / f"{run_id}{SUFFIX}"
+        self._opened = opened
         self._file: int | None = None
         self._entries = 0
         self._open: set[int] = set()
+        self.events_path: Path | None = None
 
     @property
     def path(self) -> Path:
@@ -47,43 +74,59 @@ class Ledger:
             InjectionFailed: it could not be written; the fault must not be injected.
         """
         number = self._entries + 1
-        try:
-            if self._file is None:
-                self._file = self._create()
-            self._write({"entry": number, "at": time.time(), "undo": undo.to_json()})
-        except OSError as error:
-            raise InjectionFailed(
-                f"the undo cannot be written to {self._path} ({error}), so nothing is injected"
-            ) from error
+        self._write({"entry": number, "at": time.time(), "undo": undo.to_json()})
         self._entries = number
         self._open.add(number)
         return number
 
+    def add_part(self, address: str, pid: int) -> None:
+        """Write down a server that this run started: what is injected into it ends with it.
+
+        Raises:
+            InjectionFailed: it could not be written.
+        """
+        self._write({"part": address, "pid": pid, "started": _started(pid)})
+
     def done(self, number: int, result: str) -> None:
         """Mark an entry as undone."""
-        self._write({"done": number, "at": time.time(), "result": result})
+        if self._file is None:
+            raise OSError(f"{self._path} is closed")
+        append(self._file, {"done": number, "at": time.time(), "result": result})
         self._open.discard(number)
 
     def close(self) -> None:
         """Close the file, and remove it when nothing in it is left to undo."""
         if self._file is None:
             return
-        os.close(self._file)
-        self._file = None
         if not self._open:
             self._path.unlink(missing_ok=True)
+        os.close(self._file)
+        self._file = None
+
+    def _write(self, record: dict[str, Any]) -> None:
+        try:
+            if self._file is None:
+                self._file = self._create()
+                self._opened(self._path)
+            append(self._file, record)
+        except OSError as error:
+            raise InjectionFailed(
+                f"the undo cannot be written to {self._path} ({error}), so nothing is injected"
+            ) from error
 
     def _create(self) -> int:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         try:
+            fcntl.flock(file, fcntl.LOCK_EX)
             header = {
                 "version": VERSION,
                 "run": self._run_id,
                 "pid": os.getpid(),
                 "at": time.time(),
+                "events": str(self.events_path.resolve()) if self.events_path else None,
             }
-            _append(file, header)
+            append(file, header)
             # The file's name must survive a crash of the machine too.
             folder = os.open(self._path.parent, os.O_RDONLY)
             try:
@@ -96,16 +139,119 @@ class Ledger:
             raise
         return file
 
-    def _write(self, record: dict[str, Any]) -> None:
-        if self._file is None:
-            raise OSError(f"{self._path} is closed")
-        _append(self._file, record)
+
+@dataclass(frozen=True)
+class LedgerContents:
+    """What a ledger says.
+
+    Attributes:
+        path: the file.
+        run: id of the run.
+        pid: its process.
+        at: when it began, seconds since 1970.
+        events: the run's event file.
+        open_entries: undos that are not done, by number, in the order they were written.
+        parts: servers that the run started: address to process id and start time.
+    """
+
+    path: Path
+    run: str
+    pid: int
+    at: float
+    events: Path | None
+    open_entries: dict[int, Undo] = field(default_factory=dict)
+    parts: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def part_is_gone(self, undo: Undo) -> bool:
+        """Whether the undo concerns a server of the run's own that has ended."""
+        told = json.dumps(dict(undo.arguments))
+        return any(
+            re.search(rf"\b{re.escape(address)}\b", told) and _started(pid) != started
+            for address, (pid, started) in self.parts.items()
+        )
 
 
-def _append(file: int, record: dict[str, Any]) -> None:
+def read_ledger(path: Path) -> LedgerContents:
+    """Read a ledger that some run wrote.
+
+    A last line that is not whole is the trace of a crash in mid-write: its fault was not
+    injected yet, and it is passed over.
+
+    Raises:
+        FaultError: the file cannot be read, is of another version, or is damaged elsewhere; it
+            is left as it is.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise FaultError(f"ledger {path} cannot be read: {error}") from None
+    whole, last = lines[:-1], lines[-1]
+    try:
+        records = [json.loads(line) for line in whole]
+        if not records:
+            raise FaultError(f"ledger {path} is empty" if not last else f"ledger {path} is torn")
+        return _contents(path, records)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FaultError(f"ledger {path} is damaged: {type(error).__name__}: {error}") from None
+
+
+def _contents(path: Path, records: list[dict[str, Any]]) -> LedgerContents:
+    header = records[0]
+    if header["version"] != VERSION:
+        raise FaultError(f"ledger {path} has version {header['version']}, this one reads {VERSION}")
+    events = header.get("events")
+    contents = LedgerContents(
+        path,
+        str(header["run"]),
+        int(header["pid"]),
+        float(header["at"]),
+        Path(events) if events else None,
+    )
+    for record in records[1:]:
+        if "entry" in record:
+            contents.open_entries[int(record["entry"])] = Undo.from_json(record["undo"])
+        elif "done" in record:
+            contents.open_entries.pop(int(record["done"]), None)
+        elif "part" in record:
+            contents.parts[record["part"]] = (int(record["pid"]), float(record["started"]))
+    return contents
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[int | None]:
+    """The ledger's file, open for appending, with its lock; None while its run lives."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield file
+    finally:
+        os.close(file)
+
+
+def append(file: int, record: dict[str, Any]) -> None:
+    """Append one record and flush it to the disk.
+
+    Raises:
+        OSError: it is not on the disk; no part of it is left in the file.
+    """
     line = json.dumps(record, sort_keys=True).encode() + b"\n"
     whole = os.fstat(file).st_size
     if os.write(file, line) != len(line):
         os.ftruncate(file, whole)  # a later entry must not continue a torn line
         raise OSError("the disk is full")
     os.fsync(file)
+
+
+def _started(pid: int) -> float:
+    """When a process started, 0 when there is none; it tells one from another of its number."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except psutil.Error:
+        return 0.0

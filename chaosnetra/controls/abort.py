@@ -1,0 +1,239 @@
+"""The abort control: ends the run when a bound is crossed, and everything is undone.
+
+Declare it after the journal control:
+
+    {"name": "abort", "provider": {"type": "python", "module": "chaosnetra.controls.abort",
+     "arguments": {
+       "maximum_seconds": 600,
+       "frequency_seconds": 1,
+       "conditions": [
+         {"name": "the database keeps free slots",
+          "provider": {"type": "python", "module": "chaosnetra.postgres.probes",
+                       "func": "free_connection_slots", "arguments": {"minimum": 10}}},
+         {"name": "the neighbour answers", "window": 20, "max_failure_rate": 0.1,
+          "provider": {"type": "http", "url": "http://127.0.0.1:8080/health", "timeout": 2},
+          "tolerance": 200}]}}}
+
+A condition is a probe that must go on holding: by its `tolerance`, or, without one, by the
+`held` of its result. A probe that raises does not hold. With `window` the last so many checks
+count, and at most `max_failure_rate` of them may fail: an error rate. `maximum_seconds` bounds
+the run's real time.
+
+The conditions are checked once before the run begins, and from then on continuously in a
+thread. The thread never touches the experiment: it notes the reason and sends this process the
+signal that asks a run to end, so the undo is the same as for any other end.
+"""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chaoslib.activity import run_activity
+from chaoslib.exceptions import ActivityFailed, InterruptExecution
+from chaoslib.hypothesis import within_tolerance
+from chaoslib.types import Configuration, Experiment, Secrets
+
+from chaosnetra.controls.interruption import pass_on
+from chaosnetra.errors import InvalidInput
+from chaosnetra.quantities import fraction, number, whole_number
+from chaosnetra.run import Run, current_run
+from chaosnetra.tolerances import held
+
+logger = logging.getLogger("chaostoolkit")
+
+OPTIONS = ("conditions", "frequency_seconds", "maximum_seconds")
+CONDITION_KEYS = ("name", "provider", "tolerance", "window", "max_failure_rate")
+GOODBYE_SECONDS = 15.0
+
+
+class Condition:
+    """One bound: a probe, how its result is judged, and how much failure is allowed."""
+
+    def __init__(self, data: Any) -> None:
+        if not isinstance(data, Mapping) or not isinstance(data.get("provider"), Mapping):
+            raise InvalidInput("each abort condition must be an object with a provider")
+        unknown = sorted(set(data) - set(CONDITION_KEYS))
+        if unknown:
+            raise InvalidInput(
+                f"an abort condition has no {', '.join(unknown)}; "
+                f"it has {', '.join(CONDITION_KEYS)}"
+            )
+        self.name = str(data.get("name") or "abort condition")
+        self._activity = {"type": "probe", "name": self.name, "provider": dict(data["provider"])}
+        self._tolerance = data.get("tolerance")
+        self._most = fraction("max_failure_rate", data.get("max_failure_rate", 0))
+        self._failures: deque[str | None] = deque(
+            maxlen=whole_number("window", data.get("window", 1), minimum=1, maximum=100_000)
+        )
+
+    def crossed(self, configuration: Configuration, secrets: Secrets) -> str | None:
+        """Check once more. Returns why the bound is crossed, None while it is not."""
+        self._failures.append(self._failure(configuration, secrets))
+        failed = [failure for failure in self._failures if failure is not None]
+        whole = len(self._failures) == self._failures.maxlen
+        if not whole or len(failed) <= self._most * len(self._failures):
+            return None
+        if len(self._failures) == 1:
+            return f"{self.name}: {failed[-1]}"
+        return (
+            f"{self.name}: {len(failed)} of the last {len(self._failures)} checks failed, "
+            f"the last with: {failed[-1]}"
+        )
+
+    def _failure(self, configuration: Configuration, secrets: Secrets) -> str | None:
+        try:
+            result = run_activity(self._activity, configuration, secrets)
+            if self._tolerance is None:
+                fine = held(result)
+            else:
+                fine = within_tolerance(
+                    self._tolerance, result, configuration=configuration, secrets=secrets
+                )
+        except ActivityFailed as error:
+            return " ".join(str(error).split())
+        except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
+            return f"{type(error).__name__}: {error}"
+        if fine:
+            return None
+        if isinstance(result, dict) and "observed" in result:
+            return f"expected {result.get('expected')}, observed {result['observed']}"
+        return f"tolerance {self._tolerance!r}, got {result!r}"[:300]
+
+
+class Watch:
+    """Checks all conditions until told to stop."""
+
+    def __init__(
+        self,
+        run: Run,
+        conditions: list[Condition],
+        frequency_seconds: float,
+        maximum_seconds: float | None,
+        configuration: Configuration,
+        secrets: Secrets,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._run = run
+        self._conditions = conditions
+        self._frequency_seconds = frequency_seconds
+        self._maximum_seconds = maximum_seconds
+        self._configuration = configuration
+        self._secrets = secrets
+        self._clock = clock
+        self._began = clock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="abort conditions", daemon=True)
+
+    def check(self) -> str | None:
+        """Check everything once: why the run must end, None while it may go on."""
+        if self._maximum_seconds is not None:
+            elapsed = self._clock() - self._began
+            if elapsed > self._maximum_seconds:
+                return f"it took over {self._maximum_seconds:g} s"
+        for condition in self._conditions:
+            reason = condition.crossed(self._configuration, self._secrets)
+            if reason is not None:
+                return reason
+        return None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop checking; a check in progress is waited for, for a while."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(GOODBYE_SECONDS)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._frequency_seconds):
+            reason = self.check()
+            # Once the run undoes its work, parts go away, and checks of them fail.
+            if reason is None or self._stop.is_set() or self._run.finishing:
+                continue
+            logger.error(f"Abort condition crossed: {reason}")
+            self._run.events.record("abort.crossed", {"reason": reason})
+            self._run.interrupted_by = self._run.interrupted_by or f"abort condition: {reason}"
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
+_watch: Watch | None = None
+
+
+def before_experiment_control(
+    context: Experiment,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+    **options: Any,
+) -> None:
+    """Read the conditions, check them once, and go on checking them.
+
+    Raises:
+        InterruptExecution: a condition cannot be read, or is crossed before the run begins.
+    """
+    global _watch
+    run = current_run()
+    try:
+        watch = _make(run, configuration, secrets, options)
+        reason = watch.check()
+    except InvalidInput as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - the core would swallow it and run unwatched
+        reason = f"{type(error).__name__}: {error}"
+    if reason is not None:
+        run.interrupted_by = f"abort condition: {reason}"
+        raise InterruptExecution(f"Abort condition crossed before the run began: {reason}")
+    _watch = watch
+    watch.start()
+
+
+def after_activity_control(context: Any, **options: Any) -> None:
+    """Raise again an interruption that the activity swallowed."""
+    if _watch is not None and not current_run().finishing:
+        pass_on(current_run())
+
+
+def before_rollback_control(context: Any, **options: Any) -> None:
+    """The undo has begun; from here on nothing is to be aborted."""
+    _stop()
+
+
+def after_experiment_control(context: Any, **options: Any) -> None:
+    _stop()
+
+
+def _stop() -> None:
+    global _watch
+    if _watch is not None:
+        _watch.stop()
+        _watch = None
+
+
+def _make(
+    run: Run, configuration: Configuration, secrets: Secrets, options: Mapping[str, Any]
+) -> Watch:
+    unknown = sorted(set(options) - set(OPTIONS))
+    if unknown:
+        raise InvalidInput(
+            f"the abort control has no argument {', '.join(unknown)}; it has {', '.join(OPTIONS)}"
+        )
+    conditions = options.get("conditions", [])
+    if not isinstance(conditions, list):
+        raise InvalidInput("the abort control's conditions must be a list")
+    maximum = options.get("maximum_seconds")
+    if not conditions and maximum is None:
+        raise InvalidInput("the abort control needs conditions or maximum_seconds")
+    return Watch(
+        run,
+        [Condition(condition) for condition in conditions],
+        number("frequency_seconds", options.get("frequency_seconds", 1), above=0),
+        None if maximum is None else number("maximum_seconds", maximum, above=0),
+        configuration,
+        secrets,
+    )

@@ -1,0 +1,138 @@
+"""Takes back what runs left behind that are gone: from their ledgers alone."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from chaosnetra.errors import ChaosnetraError, FaultError
+from chaosnetra.faults import Undo, UndoReport, UndoResult, play
+from chaosnetra.safety.ledger import (
+    SUFFIX,
+    LedgerContents,
+    append,
+    locked,
+    read_ledger,
+    runs_folder,
+)
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of one undo: a report, or why it failed."""
+
+    run: str
+    undo: Undo | None
+    report: UndoReport | None
+    error: str | None
+
+    @property
+    def line(self) -> str:
+        """The result for people."""
+        what = self.undo.description if self.undo else "ledger"
+        if self.report is None:
+            return f"run {self.run}: {what}: NOT DONE: {self.error}"
+        return f"run {self.run}: {what}: {self.report.result.value} ({self.report.detail})"
+
+
+def leftovers(folder: Path | None = None) -> list[Path]:
+    """Ledgers whose runs are gone."""
+    found = []
+    for path in _ledgers(folder):
+        try:
+            with locked(path) as file:
+                if file is not None:
+                    found.append(path)
+        except OSError:
+            continue  # its run, or another recovery, has just ended it
+    return found
+
+
+def recover(path: Path) -> Iterator[Recovered]:
+    """Play what a gone run's ledger still holds, last injected first.
+
+    Nothing happens while the run lives. A ledger whose entries are all done is removed.
+
+    Yields:
+        One result for each undo, as it is played; an undo that fails stays in the ledger.
+    """
+    run = path.name.removesuffix(SUFFIX)
+    try:
+        with locked(path) as file:
+            if file is None:
+                return
+            yield from _recover_locked(path, file)
+    except FileNotFoundError:
+        return  # somebody else did it
+    except (FaultError, OSError) as error:
+        yield Recovered(run, None, None, str(error))
+
+
+def recover_all(folder: Path | None = None) -> Iterator[Recovered]:
+    """`recover` for every run that is gone."""
+    for path in _ledgers(folder):
+        yield from recover(path)
+
+
+def _recover_locked(path: Path, file: int) -> Iterator[Recovered]:
+    if os.fstat(file).st_nlink == 0:
+        return  # removed between opening and locking
+    if path.stat().st_size == 0:
+        path.unlink()  # its run was gone before the first line, and so before any fault
+        return
+    contents = read_ledger(path)
+    failed = False
+    for number, undo in reversed(contents.open_entries.items()):
+        result = _play(contents, undo)
+        if result.report is None:
+            failed = True
+        else:
+            append(file, {"done": number, "at": time.time(), "result": result.report.result})
+        _tell(contents, result)
+        yield result
+    if not failed:
+        path.unlink(missing_ok=True)
+
+
+def _play(contents: LedgerContents, undo: Undo) -> Recovered:
+    try:
+        return Recovered(contents.run, undo, play(undo), None)
+    except Exception as error:  # noqa: BLE001 - one that fails must not stop the others
+        if contents.part_is_gone(undo):
+            report = UndoReport(UndoResult.ALREADY_DONE, "it ended with its server")
+            return Recovered(contents.run, undo, report, None)
+        text = str(error) if isinstance(error, ChaosnetraError) else f"{type(error)}: {error}"
+        return Recovered(contents.run, undo, None, text)
+
+
+def _tell(contents: LedgerContents, result: Recovered) -> None:
+    """Append what was done to the event file of the run, which can no longer do it."""
+    if contents.events is None or not contents.events.exists():
+        return
+    event: dict[str, Any] = {
+        "event": "fault.recovered",
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "run": contents.run,
+        "undo": result.undo.description if result.undo else None,
+        "result": result.report.result.value if result.report else None,
+        "detail": result.report.detail if result.report else result.error,
+    }
+    try:
+        with contents.events.open("r+b") as file:
+            if contents.run.encode() not in file.readline():
+                return  # a later run writes there now
+            file.seek(0, os.SEEK_END)
+            file.write(json.dumps(event).encode() + b"\n")
+    except OSError:
+        return  # the ledger has it too
+
+
+def _ledgers(folder: Path | None) -> list[Path]:
+    try:
+        return sorted((folder or runs_folder()).glob(f"*{SUFFIX}"))
+    except OSError:
+        return []

@@ -1,0 +1,221 @@
+"""The abort control: a bound that is crossed ends the run, and everything is undone."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ChaosRun, RunChaos
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+HELPERS = """
+import pathlib, time
+
+def missing(file):
+    return not pathlib.Path(file).exists()
+
+def touch(file):
+    pathlib.Path(file).touch()
+
+def remove(file):
+    pathlib.Path(file).unlink(missing_ok=True)
+
+def wait(seconds):
+    time.sleep(seconds)
+    return True
+
+def some_fail(file, every):
+    path = pathlib.Path(file)
+    calls = int(path.read_text()) + 1 if path.exists() else 1
+    path.write_text(str(calls))
+    return calls % every != 0
+
+def fail():
+    raise RuntimeError("no route to the neighbour")
+"""
+
+
+@pytest.fixture(autouse=True)
+def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "abort_helpers.py").write_text(HELPERS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def provider(function: str, **arguments: Any) -> dict[str, Any]:
+    return {
+        "type": "python",
+        "module": "abort_helpers",
+        "func": function,
+        "arguments": arguments,
+    }
+
+
+def activity(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
+    return {"type": kind, "name": function, "provider": provider(function, **arguments)}
+
+
+def experiment(
+    tmp_path: Path, seconds: float, with_journal: bool = True, **abort: Any
+) -> dict[str, Any]:
+    """A fault (a file) that stays for a while; the rollback takes it away."""
+    fault = str(tmp_path / "fault")
+    module = "chaosnetra.controls"
+    controls = [
+        {
+            "name": "abort",
+            "provider": {"type": "python", "module": f"{module}.abort", "arguments": abort},
+        }
+    ]
+    if with_journal:
+        controls.insert(
+            0,
+            {"name": "journal", "provider": {"type": "python", "module": f"{module}.journal"}},
+        )
+    return {
+        "title": "abort",
+        "description": "abort",
+        "runtime": {"rollbacks": {"strategy": "always"}},
+        "controls": controls,
+        "steady-state-hypothesis": {
+            "title": "nothing is said of the fault",
+            "probes": [{**activity("probe", "wait", seconds=0), "tolerance": True}],
+        },
+        "method": [
+            activity("action", "touch", file=fault),
+            activity("action", "wait", seconds=seconds),
+            activity("action", "touch", file=str(tmp_path / "after")),
+        ],
+        "rollbacks": [activity("action", "remove", file=fault)],
+    }
+
+
+def assert_aborted(run: ChaosRun, tmp_path: Path, reason: str) -> None:
+    assert run.returncode == 1, run.output
+    assert run.journal["status"] == "interrupted"
+    assert run.section["cause"] == "interrupted"
+    assert "abort condition" in run.section["reason"]
+    assert reason in run.section["reason"]
+    assert not (tmp_path / "fault").exists()
+    assert not (tmp_path / "after").exists()
+
+
+def test_a_condition_that_is_crossed_ends_the_run(run_chaos: RunChaos, tmp_path: Path) -> None:
+    condition = {
+        "name": "no fault for long",
+        "provider": provider("missing", file=str(tmp_path / "fault")),
+        "tolerance": True,
+    }
+    started = time.monotonic()
+    run = run_chaos(experiment(tmp_path, 30, conditions=[condition], frequency_seconds=0.1))
+    assert_aborted(run, tmp_path, "no fault for long")
+    assert time.monotonic() - started < 15
+    assert "abort.crossed" in [event["event"] for event in run.events]
+
+
+def test_the_time_of_a_run_is_bounded(run_chaos: RunChaos, tmp_path: Path) -> None:
+    run = run_chaos(experiment(tmp_path, 30, maximum_seconds=1, frequency_seconds=0.1))
+    assert_aborted(run, tmp_path, "over 1 s")
+
+
+def test_an_error_rate_within_its_bound_lets_the_run_go_on(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    condition = {
+        "name": "the neighbour answers",
+        "provider": provider("some_fail", file=str(tmp_path / "calls"), every=4),
+        "tolerance": True,
+        "window": 8,
+        "max_failure_rate": 0.3,
+    }
+    run = run_chaos(experiment(tmp_path, 1.5, conditions=[condition], frequency_seconds=0.05))
+    assert run.returncode == 0, run.output
+    assert (tmp_path / "after").exists()
+    assert int((tmp_path / "calls").read_text()) > 8
+
+
+def test_an_error_rate_over_its_bound_ends_the_run(run_chaos: RunChaos, tmp_path: Path) -> None:
+    condition = {
+        "name": "the neighbour answers",
+        "provider": provider("some_fail", file=str(tmp_path / "calls"), every=2),
+        "tolerance": True,
+        "window": 8,
+        "max_failure_rate": 0.3,
+    }
+    run = run_chaos(experiment(tmp_path, 30, conditions=[condition], frequency_seconds=0.05))
+    assert_aborted(run, tmp_path, "4 of the last 8 checks failed")
+
+
+def test_a_condition_that_is_crossed_already_lets_nothing_begin(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    condition = {"name": "the neighbour answers", "provider": provider("fail")}
+    run = run_chaos(experiment(tmp_path, 0, conditions=[condition]))
+    assert_aborted(run, tmp_path, "no route to the neighbour")
+    assert run.journal["run"] == []
+
+
+@pytest.mark.parametrize(
+    ("abort", "named"),
+    [
+        ({}, "needs conditions or maximum_seconds"),
+        ({"maximum_seconds": -1}, "maximum_seconds"),
+        ({"maximum": 1}, "maximum"),
+        ({"conditions": {"a": 1}}, "must be a list"),
+        ({"conditions": [{"name": "x"}]}, "provider"),
+        ({"conditions": [{"provider": provider("fail"), "windows": 3}]}, "windows"),
+        ({"conditions": [{"provider": provider("fail"), "window": 0}]}, "window"),
+        ({"conditions": [{"provider": provider("fail"), "max_failure_rate": 2}]}, "at most 1"),
+    ],
+    ids=lambda value: json.dumps(value)[:40] if isinstance(value, dict) else "",
+)
+def test_conditions_that_cannot_be_read_let_nothing_begin(
+    run_chaos: RunChaos, tmp_path: Path, abort: dict[str, Any], named: str
+) -> None:
+    run = run_chaos(experiment(tmp_path, 0, **abort))
+    assert run.returncode == 1
+    assert run.journal["run"] == []
+    assert named in run.section["reason"]
+
+
+def test_without_the_journal_control_the_run_ends_and_is_undone_too(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    made = experiment(tmp_path, 30, with_journal=False, maximum_seconds=1, frequency_seconds=0.1)
+    run = run_chaos(made)
+    assert run.returncode == 1, run.output
+    assert run.journal["status"] == "interrupted"
+    assert not (tmp_path / "fault").exists()
+    assert not (tmp_path / "after").exists()
+
+
+def test_startups_in_progress_are_ended_by_an_abort(run_chaos: RunChaos, tmp_path: Path) -> None:
+    made = experiment(tmp_path, 0, maximum_seconds=2.5, frequency_seconds=0.1)
+    made["method"][1]["provider"] = {
+        "type": "python",
+        "module": "chaosnetra.startup.probes",
+        "func": "startups_succeed",
+        "arguments": {"count": 2},
+    }
+    run = run_chaos(made, CHAOSNETRA_TARGET="sleep 60")
+    assert_aborted(run, tmp_path, "over 2.5 s")
+
+
+def test_free_slots_of_the_database_can_be_a_condition(run_chaos: RunChaos, tmp_path: Path) -> None:
+    slots = {
+        "name": "free slots",
+        "provider": {
+            "type": "python",
+            "module": "chaosnetra.postgres.probes",
+            "func": "free_connection_slots",
+            "arguments": {"minimum": 50},
+        },
+    }
+    run = run_chaos(experiment(tmp_path, 0.5, conditions=[slots], frequency_seconds=0.1))
+    assert run.returncode == 0, run.output
+    slots["provider"]["arguments"] = {"minimum": 5000}  # type: ignore[index]
+    run = run_chaos(experiment(tmp_path, 0.5, conditions=[slots]))
+    assert run.returncode == 1
+    assert "expected at least 5000 free connection slots" in run.section["reason"]
