@@ -9,6 +9,8 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from chaosnetra.evidence.events import EventLog
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, LogFilter, Redactor
@@ -31,8 +33,26 @@ class Run:
         self.log_filter = LogFilter(self.redactor)
         self.interrupted_by: str | None = None
         self.finishing = False
+        self._polled = 0
         # Targets and activities may print what they were given.
         self.redactor.learn(dict(os.environ), shortest=SHORTEST_IN_ENVIRONMENT)
+
+    @property
+    def only_notes_signals(self) -> bool:
+        """Whether a signal must not raise an exception now: something asks for it, or all ends."""
+        return self.finishing or self._polled > 0
+
+    @contextmanager
+    def polled(self) -> Iterator[None]:
+        """While inside, a signal is only noted: the code inside asks `interrupted_by` often.
+
+        An exception out of a signal handler would tear an event loop apart in mid-step.
+        """
+        self._polled += 1
+        try:
+            yield
+        finally:
+            self._polled -= 1
 
 
 _current: Run | None = None

@@ -19,7 +19,7 @@ NAMES = ("SIGTERM", "SIGINT", "SIGHUP")
 def listen(run: Run) -> Callable[[], None]:
     """Note each signal in `run.interrupted_by`, then do what was done before.
 
-    Once `run.finishing` is true a signal is only noted: the undo and the journal come first.
+    While `run.only_notes_signals` a signal is only noted: the undo and the journal come first.
 
     Returns:
         A function that puts the former handlers back.
@@ -34,7 +34,7 @@ def listen(run: Run) -> Callable[[], None]:
     def note(number: int, frame: Any) -> None:
         name = signal.Signals(number).name
         run.interrupted_by = run.interrupted_by or name
-        if run.finishing:
+        if run.only_notes_signals:
             return
         handler = former[number]
         if callable(handler):

@@ -4,9 +4,9 @@ A program of its own, run as `python -I -S keeper.py STATUS_FD OPTIONS -- COMMAN
 starts in a few milliseconds and needs nothing installed. One keeper holds one command:
 
 - the command runs in a session of its own; its standard output and error are the keeper's;
-- when the command ends, when `stop` or an end of file arrives on standard input, every process
-  that descends from it is ended, those that forked twice or changed their session too. The
-  end of file comes by itself when our process dies, however it dies;
+- when the command ends, or standard input ends, every process that descends from it is ended,
+  those that forked twice or changed their session too. The end of file comes by itself when
+  our process dies, however it dies. The letter k on standard input spares them no time;
 - what happened goes to STATUS_FD as JSON lines: `started` (pid), `exited` (code or signal,
   and whether it had been asked to stop), `gone` (how many other processes were left to end).
 
@@ -23,6 +23,7 @@ import sys
 import time
 
 POLL_SECONDS = 0.02
+AT_ONCE = b"k"
 
 
 def report(status: int, **record: object) -> None:
@@ -82,6 +83,7 @@ class Keeper:
         self.child = 0
         self.ended = False
         self.asked = False
+        self.at_once = False
 
     def start(self, command: list[str], user: str) -> bool:
         complete = linux_call(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
@@ -144,7 +146,7 @@ class Keeper:
                 os.read(wakeup, 4096)
             self.reap()
             if 0 in ready and not self.ended:
-                os.read(0, 4096)
+                self.at_once = os.read(0, 4096).startswith(AT_ONCE)
                 self.asked = True
 
     def stop(self, wakeup: int) -> None:
@@ -192,7 +194,7 @@ def main(arguments: list[str]) -> None:
     keeper = Keeper(status, stop_signal, grace_seconds)
     complete = keeper.start(command, user)
     keeper.wait(wakeup)
-    if not keeper.ended:
+    if not keeper.ended and not keeper.at_once:
         keeper.stop(wakeup)
     left = keeper.end_all(complete)
     if remove:

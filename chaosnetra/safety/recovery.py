@@ -36,7 +36,8 @@ class Recovered:
         what = self.undo.description if self.undo else "ledger"
         if self.report is None:
             return f"run {self.run}: {what}: NOT DONE: {self.error}"
-        return f"run {self.run}: {what}: {self.report.result.value} ({self.report.detail})"
+        more = f" ({self.report.detail})" if self.report.result is not UndoResult.DONE else ""
+        return f"run {self.run}: {what}: {self.report.result.value}{more}"
 
 
 def leftovers(folder: Path | None = None) -> list[Path]:

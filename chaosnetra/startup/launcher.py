@@ -18,6 +18,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import Interrupted, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_ports
+from chaosnetra.processes.keeper import AT_ONCE
 from chaosnetra.processes.kept import keeper_command
 from chaosnetra.processes.listening import listens
 from chaosnetra.startup.outcome import EndedBy, StartupError, StartupOutcome, Status
@@ -183,6 +184,8 @@ class _Trial:
     def let_go(self) -> None:
         """Tell the keeper, by the end of its standard input, to end everything."""
         if self._keeper is not None and self._keeper.stdin is not None:
+            if self.interrupted() and not self._keeper.stdin.is_closing():
+                self._keeper.stdin.write(AT_ONCE)  # whoever stops a run does not wait for graces
             self._keeper.stdin.close()
 
     async def decide(self) -> None:

@@ -79,7 +79,7 @@ def startups_succeed(
             f"time scale {settings.time_scale:g}, limit {limits.startup_seconds:g} s"
         )
         before = _tables(session)
-        with session.trial_databases(number) as databases:
+        with session.trial_databases(number) as databases, session.run.polled():
             outcomes = asyncio.run(
                 launch(
                     plan,
