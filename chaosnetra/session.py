@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from chaosnetra.settings import Settings
 
 if TYPE_CHECKING:
     from chaosnetra.postgres.path import PostgresPath
+    from chaosnetra.processes.kept import KeptProcess
     from chaosnetra.toxiproxy.client import ToxiproxyClient
 
 logger = logging.getLogger("chaostoolkit")
@@ -70,7 +71,7 @@ class Session:
         self.injector = Injector(self.ledger, self.events.record)
         self.parts: list[Part] = []
         self.tables_at_start: int | None = None
-        self._stops: list[Callable[[], None]] = []
+        self._servers: list[tuple[str, KeptProcess]] = []
         self._lock = threading.RLock()
         self._database: DatabaseAddress | None = None
         self._toxiproxy: ToxiproxyClient | None = None
@@ -192,8 +193,8 @@ class Session:
             failures = self.injector.undo_all()
             for failure in failures:
                 logger.error(f"{failure}; what is left is written in {self.ledger.path}")
-            for stop in reversed(self._stops):
-                stop()
+            for _, process in reversed(self._servers):
+                process.stop()
             self.ledger.close()
             self.guardian.let_go()
         return failures
@@ -220,10 +221,9 @@ class Session:
             from chaosnetra.stand.postgres import start_postgres
 
             server = start_postgres()
-            self._stops.append(server.stop)
             self.redactor.add(server.admin.password)
             self._trust(server.database)
-            self.ledger.add_part(server.database.network_address, server.process.pid)
+            self._own("PostgreSQL", server.database.network_address, server.process)
             return "started for this run", server.database
         from chaosnetra.postgres.objects import DatabaseCopied
 
@@ -246,8 +246,7 @@ class Session:
             from chaosnetra.stand.toxiproxy import start_toxiproxy
 
             server = start_toxiproxy()
-            self._stops.append(server.stop)
-            self.ledger.add_part(server.url.removeprefix("http://"), server.process.pid)
+            self._own("Toxiproxy", server.url.removeprefix("http://"), server.process)
             self._add_part(Part("Toxiproxy", "started for this run", server.url, server.version))
             return ToxiproxyClient(server.url)
         client = ToxiproxyClient(url)
@@ -270,6 +269,15 @@ class Session:
         )
         listen = existing_proxy(self.toxiproxy, self.identifier).listen
         return self.database.at(*parse_network_address("listen", listen))
+
+    def parts_lost(self) -> list[str]:
+        """Servers that were started for this run and ended before it: it proves nothing then."""
+        return [kind for kind, process in self._servers if process.exited]
+
+    def _own(self, kind: str, address: str, process: "KeptProcess") -> None:
+        """Take care of a server of the run's own."""
+        self._servers.append((kind, process))
+        self.ledger.add_part(address, process.pid)
 
     def _trust(self, address: DatabaseAddress) -> None:
         """Learn an address: its password is masked, and known to whoever undoes what is in it."""

@@ -5,8 +5,8 @@ Declare it in the experiment:
     "controls": [{"name": "journal", "provider": {"type": "python",
                   "module": "chaosnetra.controls.journal"}}]
 
-Optional `arguments` of the provider: `recovery_timeout_seconds` (how long the steady state may
-take to come back after the rollbacks; 0, the default, means one check) and `events_path`.
+An optional argument of the provider is `recovery_timeout_seconds`: how long the steady state may
+take to come back after the rollbacks; 0, the default, means one check.
 
 The core swallows what goes wrong in a control and still exits with 0. So every hook here is
 guarded: a failure of our own is logged, and the run is reported as failed.
@@ -40,7 +40,7 @@ logger = logging.getLogger("chaostoolkit")
 # The core's own code for "leave now, and play no rollbacks": nothing was injected yet.
 EXIT_WITHOUT_ROLLBACKS = 30
 RECOVERY_POLL_SECONDS = 0.2
-OPTIONS = ("recovery_timeout_seconds", "events_path")
+OPTIONS = ("recovery_timeout_seconds",)
 
 
 class RunRecord:
@@ -127,7 +127,7 @@ def before_experiment_control(
         run = current_run()
         run.redactor.learn(configuration or {})
         run.redactor.learn(secrets or {}, secret=True)
-        path = events_path(options)
+        path = events_path()
         try:
             run.events.open(path)
         except OSError as error:
@@ -246,8 +246,8 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
     run.finishing = True
     _run.finished = True
     try:
-        undo_failures = _close_session()
-        verdict = complete(journal, _facts(experiment, run, _run.session, undo_failures))
+        ending = _close_session()
+        verdict = complete(journal, {**_facts(experiment, run, _run.session), **ending})
         hide_provider_secrets(journal)
         line = run.redactor.text(verdict.line)
         redacted = run.redactor.data(journal)
@@ -269,15 +269,19 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
         end_run()
 
 
-def _close_session() -> list[str]:
-    """Undo everything and stop the parts; what could not be undone, as text."""
+def _close_session() -> dict[str, list[str]]:
+    """Undo everything and stop the parts; what could not be undone, and what had ended before."""
     if "chaosnetra.session" not in sys.modules:
-        return []  # no activity of ours ran
+        return {"undo_failures": [], "parts_lost": []}  # no activity of ours ran
     from chaosnetra.session import end_session, existing_session
 
     _run.session = _run.session or existing_session()
     _run.record("session.closing", {})
-    return [str(failure) for failure in end_session()]
+    parts_lost = _run.session.parts_lost() if _run.session else []
+    return {
+        "undo_failures": [str(failure) for failure in end_session()],
+        "parts_lost": parts_lost,
+    }
 
 
 def _uses_our_activities(experiment: Mapping[str, Any]) -> bool:
@@ -298,7 +302,6 @@ def _facts(
     experiment: Mapping[str, Any],
     run: Run,
     session: "Session | None",
-    undo_failures: list[str],
 ) -> dict[str, Any]:
     dry = experiment.get("dry")
     facts: dict[str, Any] = {
@@ -306,7 +309,6 @@ def _facts(
         "dry": getattr(dry, "value", dry),
         "refused": _run.refused,
         "control_failures": list(_run.failures),
-        "undo_failures": undo_failures,
         "interrupted_by": run.interrupted_by,
         "run": run.id,
         "events_file": str(run.events.path) if run.events.path else None,

@@ -1,8 +1,6 @@
 """Where the journal and the events of a run go."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 DEFAULT_JOURNAL = "journal.json"
 
@@ -27,9 +25,7 @@ def in_command() -> bool:
     return click.get_current_context(silent=True) is not None
 
 
-def events_path(options: Mapping[str, Any]) -> Path:
-    given = options.get("events_path")
-    if given:
-        return Path(given)
+def events_path() -> Path:
+    """The event file, beside the journal: no experiment can say otherwise."""
     journal = journal_path()
     return journal.with_name(f"{journal.stem}.events.jsonl")

@@ -39,6 +39,7 @@ class Cause(StrEnum):
     ROLLBACK = "rollback failed"
     INTERRUPTED = "interrupted"
     CRASHED = "run crashed"
+    PART_LOST = "a part of the stand was lost"
     REFUSED = "settings refused"
     DRY = "dry run"
     CONTROL = "journal control failed"
@@ -137,6 +138,8 @@ def _invalid(
         return
     if facts.get("crashed"):
         yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
+    for part in facts.get("parts_lost") or ():
+        yield Cause.PART_LOST, f"{part}, started for this run, ended before the run did"
     if facts.get("interrupted_by") or journal.get("status") == "interrupted":
         yield Cause.INTERRUPTED, f"interrupted by {facts.get('interrupted_by') or 'its user'}"
         return

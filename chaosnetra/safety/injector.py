@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chaosnetra.errors import ChaosnetraError, FaultError, InjectionFailed, UndoFailed
-from chaosnetra.faults import Effect, Fault, Injected, UndoReport, play
+from chaosnetra.faults import Effect, Fault, Injected, UndoReport, UndoResult, play
 from chaosnetra.safety.ledger import Ledger
 
 logger = logging.getLogger("chaostoolkit")
@@ -137,7 +137,7 @@ class Injector:
 
     def _undo(self, held: Injected) -> UndoReport:
         try:
-            report = play(held.undo)
+            report = self._play(held)
         except Exception as error:
             self._note("fault.undo_failed", {"name": held.name, "error": str(error)})
             if isinstance(error, UndoFailed):
@@ -154,6 +154,14 @@ class Injector:
             {"name": held.name, "result": report.result.value, "detail": report.detail},
         )
         return report
+
+    def _play(self, held: Injected) -> UndoReport:
+        try:
+            return play(held.undo)
+        except Exception:
+            if self._ledger.part_is_gone(held.undo):
+                return UndoReport(UndoResult.ALREADY_DONE, "it ended with its server")
+            raise
 
     def _note(self, event: str, data: dict[str, Any]) -> None:
         """Record an event of an undo; that it cannot be written must not stop the next undo."""

@@ -12,13 +12,13 @@ run is gone, however it went, and two that would recover it do not meet.
 import fcntl
 import json
 import os
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from chaosnetra.errors import FaultError, InjectionFailed
 from chaosnetra.faults import Undo
@@ -58,6 +58,7 @@ class Ledger:
         self._file: int | None = None
         self._entries = 0
         self._open: set[int] = set()
+        self._parts: dict[str, tuple[int, float]] = {}
         self.events_path: Path | None = None
 
     @property
@@ -85,7 +86,13 @@ class Ledger:
         Raises:
             InjectionFailed: it could not be written.
         """
-        self._write({"part": address, "pid": pid, "started": _started(pid)})
+        started = _started(pid)
+        self._write({"part": address, "pid": pid, "started": started})
+        self._parts[address] = (pid, started)
+
+    def part_is_gone(self, undo: Undo) -> bool:
+        """Whether the undo concerns a server that this run started and that has ended."""
+        return _part_is_gone(self._parts, undo)
 
     def done(self, number: int, result: str) -> None:
         """Mark an entry as undone."""
@@ -164,11 +171,16 @@ class LedgerContents:
 
     def part_is_gone(self, undo: Undo) -> bool:
         """Whether the undo concerns a server of the run's own that has ended."""
-        told = json.dumps(dict(undo.arguments))
-        return any(
-            re.search(rf"\b{re.escape(address)}\b", told) and _started(pid) != started
-            for address, (pid, started) in self.parts.items()
-        )
+        return _part_is_gone(self.parts, undo)
+
+
+def _part_is_gone(parts: Mapping[str, tuple[int, float]], undo: Undo) -> bool:
+    """Whether the server that the undo talks to, and no other that it names, has ended."""
+    spoken_to = [undo.arguments.get(key) for key in ("url", "database")]
+    servers = {urlsplit(url).netloc.rpartition("@")[2] for url in spoken_to if url}
+    return any(
+        address in servers and _started(pid) != started for address, (pid, started) in parts.items()
+    )
 
 
 def read_ledger(path: Path) -> LedgerContents:

@@ -1,5 +1,6 @@
 """The first experiment, run as its users run it, against real parts."""
 
+import contextlib
 import json
 import os
 import signal
@@ -327,3 +328,34 @@ def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals, moment:
     assert journal["status"] == "interrupted"
     assert journal["chaosnetra"]["verdict"] == "inconclusive"
     assert {fault["undo"] for fault in journal["chaosnetra"]["faults"]} <= {"done", "already done"}
+
+
+@pytest.mark.parametrize("part", ["toxiproxy-server", "postgres"])
+def test_a_part_of_the_stand_that_dies_makes_the_run_prove_nothing(
+    tmp_path: Path, part: str
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [*chaos_command(), "run", str(EXPERIMENT)],
+        cwd=folder,
+        env={**os.environ, "CHAOSNETRA_COUNT": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    events = folder / "journal.events.jsonl"
+    deadline = time.monotonic() + 60
+    while not (events.exists() and "vpc-latency" in events.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.5)
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # one server ends its own helpers
+            words = child.cmdline()
+            if words and words[0].rpartition("/")[2].startswith(part):
+                child.kill()
+    assert process.wait(timeout=60) == 1
+    section = json.loads((folder / "journal.json").read_text())["chaosnetra"]
+    assert section["verdict"] == "inconclusive"
+    assert section["cause"] == "a part of the stand was lost"
+    assert section["undo_failures"] == []

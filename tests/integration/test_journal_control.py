@@ -375,11 +375,11 @@ def test_events_that_cannot_be_written_end_the_run_before_it_begins(
     run_chaos: RunChaos, tmp_path: Path
 ) -> None:
     mark = tmp_path / "ran"
+    (tmp_path / "run" / "journal.events.jsonl").mkdir(parents=True)
     run = run_chaos(
         experiment(
             [probe("value", of=True)],
             [action("touch", file=str(mark))],
-            events_path=str(tmp_path / "missing folder" / "events"),
         )
     )
     assert run.returncode == 1
