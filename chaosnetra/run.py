@@ -22,8 +22,9 @@ LOGGER = "chaostoolkit"
 class Run:
     """One run: its id, its events, the secrets it must not show, and whether it was stopped.
 
-    `interrupted_by` names the signal that asked it to end; `finishing` is true once it undoes
-    everything and writes its journal, which no signal may interrupt.
+    `interrupted_by` names the signal that asked it to end; `unwinding` is true once rollbacks
+    are played, `finishing` once it undoes everything and writes its journal, which no signal
+    may interrupt.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class Run:
         self.events = EventLog(self.id, self.redactor)
         self.log_filter = LogFilter(self.redactor)
         self.interrupted_by: str | None = None
+        self.unwinding = False
         self.finishing = False
         self._polled = 0
         # Targets and activities may print what they were given.

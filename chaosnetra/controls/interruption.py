@@ -11,8 +11,10 @@ from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
 
+from chaosnetra.controls.places import in_command
 from chaosnetra.run import Run
 
+INSIST_SECONDS = 2.0
 NAMES = ("SIGTERM", "SIGINT", "SIGHUP")
 
 
@@ -34,6 +36,8 @@ def listen(run: Run) -> Callable[[], None]:
     def note(number: int, frame: Any) -> None:
         name = signal.Signals(number).name
         run.interrupted_by = run.interrupted_by or name
+        if not run.unwinding:
+            _insist()
         if run.only_notes_signals:
             return
         handler = former[number]
@@ -41,6 +45,15 @@ def listen(run: Run) -> Callable[[], None]:
             handler(number, frame)
         else:
             raise InterruptExecution(f"{name} signal received")
+
+    def insist(number: int, frame: Any) -> None:
+        if run.unwinding or run.finishing:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        elif not run.only_notes_signals:
+            raise InterruptExecution(f"interrupted by {run.interrupted_by}")
+
+    if in_command():
+        signal.signal(signal.SIGALRM, insist)
 
     def restore() -> None:
         for number, handler in former.items():
@@ -51,6 +64,28 @@ def listen(run: Run) -> Callable[[], None]:
         if handler is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, note)
     return restore
+
+
+def hold_until_exit() -> None:
+    """Keep signals away until this command has ended by itself.
+
+    The core puts the default handler of SIGTERM back before it writes the journal: one more
+    signal would end the process in the middle of that.
+    """
+    if in_command() and threading.current_thread() is threading.main_thread():
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        held = {getattr(signal, name) for name in NAMES if hasattr(signal, name)}
+        signal.pthread_sigmask(signal.SIG_BLOCK, held)
+
+
+def _insist() -> None:
+    """Ask again every while until the run unwinds.
+
+    The core sleeps through the pause after an activity that was interrupted; only another
+    exception ends that sleep.
+    """
+    if in_command():
+        signal.setitimer(signal.ITIMER_REAL, INSIST_SECONDS, INSIST_SECONDS)
 
 
 def pass_on(run: Run) -> None:

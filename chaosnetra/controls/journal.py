@@ -24,9 +24,9 @@ from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import RunEventHandler
 from chaoslib.types import Configuration, Experiment, Secrets
 
-from chaosnetra.controls.interruption import listen, pass_on
+from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
 from chaosnetra.controls.mend import hide_provider_secrets, mend_output, mend_tolerance
-from chaosnetra.controls.places import events_path, in_command, journal_path
+from chaosnetra.controls.places import events_path, journal_path
 from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import Outcome
@@ -95,8 +95,7 @@ class _Finish(RunEventHandler):  # type: ignore[misc]  # chaoslib ships no types
     def finish(self, journal: dict[str, Any]) -> None:
         if not _run.finished:
             _finish_crashed(journal, sys.exc_info()[1])
-        if not in_command():
-            _run.restore_signals()
+        _run.restore_signals()
 
 
 @guarded
@@ -176,6 +175,7 @@ def after_method_control(context: Any, state: Any = None, **options: Any) -> Non
 @guarded
 def before_rollback_control(context: Any, **options: Any) -> None:
     _run.in_rollbacks = True
+    current_run().unwinding = True
     _run.record("rollbacks.started", {})
 
 
@@ -266,6 +266,7 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
         }
         raise
     finally:
+        hold_until_exit()
         end_run()
 
 

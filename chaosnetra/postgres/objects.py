@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.durations import Deadline
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.faults import Undo, UndoReport, UndoResult
 from chaosnetra.postgres.connect import connection
 from chaosnetra.postgres.credentials import remember, with_password
 
 LIMIT_SECONDS = 30.0
+POLL_SECONDS = 0.05
 _SCHEMA_EXISTS = "SELECT count(*) FROM pg_namespace WHERE nspname = $1"
 _DATABASE_EXISTS = "SELECT count(*) FROM pg_database WHERE datname = $1"
 
@@ -52,7 +54,7 @@ class SchemaMade:
         )
 
     def inject(self) -> None:
-        asyncio.run(_execute(self.address, self.statements, transaction=True))
+        asyncio.run(_execute(self.address, self.schema, self.statements, transaction=True))
 
     def measure(self) -> None:
         return None
@@ -103,7 +105,8 @@ class DatabaseCopied:
         template = f" TEMPLATE {_quoted(self.template)}" if self.template else ""
         statement = f"CREATE DATABASE {_quoted(self.database)}{template}"
         # Connected elsewhere: our own session would count as another user of the template.
-        asyncio.run(_execute(self.address.named("postgres"), [statement], transaction=False))
+        elsewhere = self.address.named("postgres")
+        asyncio.run(_execute(elsewhere, self.database, [statement], transaction=False))
 
     def measure(self) -> None:
         return None
@@ -125,6 +128,7 @@ def drop_database(arguments: Mapping[str, Any]) -> UndoReport:
 
 async def _drop_schema(address: DatabaseAddress, schema: str) -> UndoReport:
     async with connection(address, LIMIT_SECONDS) as opened:
+        await _end_making(opened, schema)
         if not await opened.fetchval(_SCHEMA_EXISTS, schema):
             return UndoReport(UndoResult.ALREADY_DONE, f"no schema {schema}")
         await opened.execute(f"DROP SCHEMA {_quoted(schema)} CASCADE")
@@ -133,10 +137,25 @@ async def _drop_schema(address: DatabaseAddress, schema: str) -> UndoReport:
 
 async def _drop_database(address: DatabaseAddress, name: str) -> UndoReport:
     async with connection(address, LIMIT_SECONDS) as opened:
+        await _end_making(opened, name)
         if not await opened.fetchval(_DATABASE_EXISTS, name):
             return UndoReport(UndoResult.ALREADY_DONE, f"no database {name}")
         await opened.execute(f"DROP DATABASE {_quoted(name)} WITH (FORCE)")
     return UndoReport(UndoResult.DONE, f"dropped database {name}")
+
+
+async def _end_making(opened: Any, name: str) -> None:
+    """End sessions that still make the object: the server goes on for a client that was killed.
+
+    Without this the object would appear after its undo had found nothing.
+    """
+    deadline = Deadline.after(LIMIT_SECONDS)
+    query = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE application_name = $1 AND usename = current_user"
+    )
+    while await opened.fetchval(query, name) and not deadline.passed:  # noqa: ASYNC110
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _exists(address: DatabaseAddress, query: str, name: str) -> bool:
@@ -145,9 +164,10 @@ async def _exists(address: DatabaseAddress, query: str, name: str) -> bool:
 
 
 async def _execute(
-    address: DatabaseAddress, statements: Sequence[str], *, transaction: bool
+    address: DatabaseAddress, name: str, statements: Sequence[str], *, transaction: bool
 ) -> None:
-    async with connection(address, LIMIT_SECONDS) as opened:
+    """Make the object of that name; the session bears the name too, so that it can be found."""
+    async with connection(address, LIMIT_SECONDS, application_name=name) as opened:
         if not transaction:
             for statement in statements:
                 await opened.execute(statement)

@@ -114,7 +114,6 @@ class Ledger:
         try:
             if self._file is None:
                 self._file = self._create()
-                self._opened(self._path)
             append(self._file, record)
         except OSError as error:
             raise InjectionFailed(
@@ -123,7 +122,10 @@ class Ledger:
 
     def _create(self) -> int:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        # Locked and begun under another name: under its own it is never seen without either.
+        unfinished = self._path.with_suffix(".unfinished")
+        linked = False
+        file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             header = {
@@ -134,15 +136,21 @@ class Ledger:
                 "events": str(self.events_path.resolve()) if self.events_path else None,
             }
             append(file, header)
+            self._path.hardlink_to(unfinished)  # unlike a rename it replaces nobody's
+            linked = True
+            unfinished.unlink()
             # The file's name must survive a crash of the machine too.
             folder = os.open(self._path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-        except OSError:
+            self._opened(self._path)
+        except BaseException:
             os.close(file)
-            self._path.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
+            if linked:
+                self._path.unlink(missing_ok=True)
             raise
         return file
 
@@ -203,8 +211,12 @@ def read_ledger(path: Path) -> LedgerContents:
         if not records:
             raise FaultError(f"ledger {path} is empty" if not last else f"ledger {path} is torn")
         return _contents(path, records)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except _DAMAGE as error:
         raise FaultError(f"ledger {path} is damaged: {type(error).__name__}: {error}") from None
+
+
+# What a record can raise that is not as we wrote it.
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def _contents(path: Path, records: list[dict[str, Any]]) -> LedgerContents:
@@ -221,12 +233,30 @@ def _contents(path: Path, records: list[dict[str, Any]]) -> LedgerContents:
     )
     for record in records[1:]:
         if "entry" in record:
-            contents.open_entries[int(record["entry"])] = Undo.from_json(record["undo"])
+            contents.open_entries[int(record["entry"])] = _undo(record["undo"])
         elif "done" in record:
             contents.open_entries.pop(int(record["done"]), None)
         elif "part" in record:
-            contents.parts[record["part"]] = (int(record["pid"]), float(record["started"]))
+            address = record["part"]
+            if not isinstance(address, str):
+                raise TypeError(f"a part's address is {address!r}")
+            contents.parts[address] = (int(record["pid"]), float(record["started"]))
     return contents
+
+
+def _undo(data: Any) -> Undo:
+    kinds = {"kind": str, "description": str, "arguments": dict}
+    for key, kind in kinds.items():
+        if not isinstance(data[key], kind):
+            raise TypeError(f"an undo's {key} is {data[key]!r}")
+    return Undo.from_json(data)
+
+
+def mend_end(path: Path) -> None:
+    """Cut off a last line that a crash left unfinished, so that the next can be appended."""
+    raw = path.read_bytes()
+    if raw and not raw.endswith(b"\n"):
+        os.truncate(path, raw.rfind(b"\n") + 1)
 
 
 @contextmanager
@@ -265,5 +295,5 @@ def _started(pid: int) -> float:
     try:
         process = psutil.Process(pid)
         return 0.0 if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except psutil.Error:
+    except (psutil.Error, ValueError, OverflowError):
         return 0.0

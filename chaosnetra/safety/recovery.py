@@ -16,6 +16,7 @@ from chaosnetra.safety.ledger import (
     LedgerContents,
     append,
     locked,
+    mend_end,
     read_ledger,
     runs_folder,
 )
@@ -86,6 +87,7 @@ def _recover_locked(path: Path, file: int) -> Iterator[Recovered]:
         path.unlink()  # its run was gone before the first line, and so before any fault
         return
     contents = read_ledger(path)
+    mend_end(path)
     failed = False
     for number, undo in reversed(contents.open_entries.items()):
         result = _play(contents, undo)
@@ -112,7 +114,7 @@ def _play(contents: LedgerContents, undo: Undo) -> Recovered:
 
 def _tell(contents: LedgerContents, result: Recovered) -> None:
     """Append what was done to the event file of the run, which can no longer do it."""
-    if contents.events is None or not contents.events.exists():
+    if contents.events is None:
         return
     event: dict[str, Any] = {
         "event": "fault.recovered",
@@ -126,9 +128,10 @@ def _tell(contents: LedgerContents, result: Recovered) -> None:
         with contents.events.open("r+b") as file:
             if contents.run.encode() not in file.readline():
                 return  # a later run writes there now
+            mend_end(contents.events)
             file.seek(0, os.SEEK_END)
             file.write(json.dumps(event).encode() + b"\n")
-    except OSError:
+    except (OSError, ValueError):
         return  # the ledger has it too
 
 
