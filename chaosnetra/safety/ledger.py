@@ -182,6 +182,12 @@ class LedgerContents:
         return _part_is_gone(self.parts, undo)
 
 
+def _started(pid: int) -> float:
+    from chaosnetra.processes.identity import started
+
+    return started(pid)
+
+
 def _part_is_gone(parts: Mapping[str, tuple[int, float]], undo: Undo) -> bool:
     """Whether the server that the undo talks to, and no other that it names, has ended."""
     spoken_to = [undo.arguments.get(key) for key in ("url", "database")]
@@ -286,14 +292,3 @@ def append(file: int, record: dict[str, Any]) -> None:
         os.ftruncate(file, whole)  # a later entry must not continue a torn line
         raise OSError("the disk is full")
     os.fsync(file)
-
-
-def _started(pid: int) -> float:
-    """When a process started, 0 when there is none; it tells one from another of its number."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except (psutil.Error, ValueError, OverflowError):
-        return 0.0

@@ -19,6 +19,7 @@ import psutil
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
+from chaosnetra.processes.identity import started
 from chaosnetra.stand.places import state_folder
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
@@ -114,13 +115,7 @@ def take_stand_down() -> bool:
 
 def _same_process(stand: KeptStand) -> bool:
     """Whether the process is the one that wrote the file: a number may be used again."""
-    try:
-        process = psutil.Process(stand.pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return bool(abs(process.create_time() - stand.process_started) < 1)
-    except psutil.Error:
-        return False
+    return stand.process_started != 0 and started(stand.pid) == stand.process_started
 
 
 def _hold() -> None:
@@ -137,7 +132,7 @@ def _hold() -> None:
         _write_state(
             KeptStand(
                 pid=os.getpid(),
-                process_started=psutil.Process().create_time(),
+                process_started=started(os.getpid()),
                 database_url=postgres.database.url,
                 admin_url=postgres.admin.url,
                 postgres_version=postgres.version,
