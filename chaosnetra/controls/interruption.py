@@ -70,7 +70,8 @@ def hold_until_exit() -> None:
     """Keep signals away until this command has ended by itself.
 
     The core puts the default handler of SIGTERM back before it writes the journal: one more
-    signal would end the process in the middle of that.
+    signal would end the process in the middle of that. Called before libraries start threads
+    of their own, which would otherwise take the signal.
     """
     if in_command() and threading.current_thread() is threading.main_thread():
         signal.setitimer(signal.ITIMER_REAL, 0)

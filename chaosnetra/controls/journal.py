@@ -244,6 +244,7 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
     """Close the session and complete the journal; whatever fails here fails the run."""
     run = current_run()
     run.finishing = True
+    hold_until_exit()
     _run.finished = True
     try:
         ending = _close_session()
@@ -266,7 +267,6 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
         }
         raise
     finally:
-        hold_until_exit()
         end_run()
 
 
