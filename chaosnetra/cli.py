@@ -63,6 +63,7 @@ def recover(only_list: bool) -> None:
     from chaosnetra.errors import FaultError
     from chaosnetra.safety.ledger import read_ledger
     from chaosnetra.safety.recovery import leftovers, recover_all
+    from chaosnetra.text import one_line
 
     if not only_list:
         results = list(recover_all())
@@ -81,7 +82,7 @@ def recover(only_list: bool) -> None:
             click.echo(str(error))
             continue
         for undo in reversed(contents.open_entries.values()):
-            click.echo(f"run {contents.run}: to do: {undo.description}")
+            click.echo(one_line(f"run {contents.run}: to do: {undo.description}"))
     if found:
         raise SystemExit(1)
     click.echo("nothing is left")

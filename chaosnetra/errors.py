@@ -17,9 +17,14 @@ ChaosnetraError                  str() is one line that names what to change
     └── DeterministicStartupError
 """
 
+from chaosnetra.text import one_line
+
 
 class ChaosnetraError(Exception):
     """Base of every error raised on purpose; `str()` is one readable line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class InvalidInput(ChaosnetraError):

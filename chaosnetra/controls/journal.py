@@ -28,6 +28,7 @@ from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
 from chaosnetra.controls.mend import hide_provider_secrets, mend_output, mend_tolerance
 from chaosnetra.controls.places import events_path, journal_path
 from chaosnetra.errors import ChaosnetraError, InvalidInput
+from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import Outcome
 from chaosnetra.run import Run, current_run, end_run
@@ -118,6 +119,8 @@ def before_experiment_control(
     try:
         if options:
             _check_options(options)
+        if _run.event_registry is None or _run.finished:
+            raise InvalidInput("the journal control must have a name: the core skips it else")
         if _uses_our_activities(context):
             # A wrong setting ends the run here, before anything has happened.
             from chaosnetra.session import current_session
@@ -187,7 +190,7 @@ def after_rollback_control(context: Any, state: Any = None, **options: Any) -> N
 
 @guarded
 def before_activity_control(context: Any, **options: Any) -> None:
-    _run.record("activity.started", {"type": context["type"], "name": context["name"]})
+    _run.record("activity.started", {"type": context.get("type"), "name": context.get("name")})
 
 
 @guarded
@@ -210,8 +213,8 @@ def after_activity_control(
         _run.record(
             "activity.ended",
             {
-                "type": context["type"],
-                "name": context["name"],
+                "type": context.get("type"),
+                "name": context.get("name"),
                 "status": state["status"],
                 "duration_seconds": state.get("duration"),
                 "output": state["output"],
@@ -248,23 +251,24 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
     _run.finished = True
     try:
         ending = _close_session()
+        if run.events.lost:
+            _control_failed("events", OSError(run.events.lost))
         verdict = complete(journal, {**_facts(experiment, run, _run.session), **ending})
         hide_provider_secrets(journal)
         line = run.redactor.text(verdict.line)
-        redacted = run.redactor.data(journal)
+        written = strict(run.redactor.data(journal))
         journal.clear()
-        journal.update(redacted)
+        journal.update(written)
         corrections = journal["chaosnetra"]["corrections"]
         _run.record("run.ended", {"verdict": line, "corrections": corrections})
         run.events.close()
         logger.info(f"Evidence: section chaosnetra of {journal_path()}; events: {run.events.path}")
         (logger.info if verdict.outcome is Outcome.HELD else logger.error)(f"Verdict: {line}")
     except Exception as error:
+        reason = f"the journal control failed: {type(error).__name__}: {error}"
         journal["status"] = "failed"
-        journal["chaosnetra"] = {
-            "verdict": "inconclusive",
-            "reason": f"the journal control failed: {type(error).__name__}: {error}",
-        }
+        journal["chaosnetra"] = {"verdict": "inconclusive", "reason": reason}
+        logger.error(f"Verdict: inconclusive: {reason}")
         raise
     finally:
         end_run()
@@ -277,7 +281,10 @@ def _close_session() -> dict[str, list[str]]:
     from chaosnetra.session import end_session, existing_session
 
     _run.session = _run.session or existing_session()
-    _run.record("session.closing", {})
+    try:
+        _run.record("session.closing", {})
+    except OSError as error:  # the undo must not wait for a disk
+        _control_failed("session.closing", error)
     parts_lost = _run.session.parts_lost() if _run.session else []
     return {
         "undo_failures": [str(failure) for failure in end_session()],

@@ -14,8 +14,9 @@ logger = logging.getLogger("chaostoolkit")
 def mend_output(context: Mapping[str, Any], state: dict[str, Any]) -> None:
     """The core would write a truncated journal for output that is not JSON."""
     safe, problem = json_safe(state["output"])
+    state["output"] = safe
     if problem is not None:
-        text = f"output of {context['name']!r} is not JSON: {problem}"
+        text = f"output of {context.get('name')!r} is not JSON: {problem}"
         state.update(output=safe, status="failed", exception=[text])
         logger.error(f"  => failed: {text}")
 
@@ -38,7 +39,7 @@ def mend_tolerance(
     try:
         within_tolerance(tolerance, state["output"], configuration=configuration, secrets=secrets)
     except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
-        text = f"tolerance of {context['name']!r} cannot judge its output: {error}"
+        text = f"tolerance of {context.get('name')!r} cannot judge its output: {error}"
         state.update(status="failed", exception=[text])
         logger.error(f"  => failed: {text}")
 

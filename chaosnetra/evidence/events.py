@@ -6,7 +6,6 @@ the disk is slow, so that a run does not wait for it at every event.
 """
 
 import json
-import math
 import os
 import threading
 import time
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.redaction import Redactor
 
 
@@ -35,6 +35,8 @@ class EventLog:
         self._flusher: threading.Thread | None = None
         self._closing = False
         self._failure: OSError | None = None
+        # Why an event is missing from the file, if one is.
+        self.lost: str | None = None
         self.count = 0
 
     @property
@@ -82,7 +84,8 @@ class EventLog:
             whole = os.fstat(self._file).st_size
             if os.write(self._file, raw) != len(raw):
                 os.ftruncate(self._file, whole)  # the next line must not continue a torn one
-                raise OSError(f"{self._path}: the disk is full")
+                self.lost = f"{self._path}: the disk is full"
+                raise OSError(self.lost)
         self._unflushed.set()
 
     def close(self) -> None:
@@ -127,20 +130,9 @@ class EventLog:
             try:
                 return json.dumps(line, default=text, allow_nan=False).encode()
             except ValueError:  # NaN and infinity are not JSON
-                return json.dumps(_finite(line), default=text, allow_nan=False).encode()
+                return json.dumps(strict(line), default=text, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
             return json.dumps({**fixed, "data_not_recordable": str(error)}).encode()
-
-
-def _finite(data: Any) -> Any:
-    """JSON-like data with its NaNs and infinities as text."""
-    if isinstance(data, float) and not math.isfinite(data):
-        return str(data)
-    if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_finite(item) for item in data]
-    return data
 
 
 def _locked(path: Path) -> int | None:

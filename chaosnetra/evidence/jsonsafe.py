@@ -1,7 +1,10 @@
 """Makes sure that what lands in a journal is JSON."""
 
 import json
+import math
 from typing import Any
+
+from chaosnetra.text import encodable
 
 LONGEST_TEXT = 500
 
@@ -19,12 +22,25 @@ def json_safe(value: Any) -> tuple[Any, str | None]:
     from chaostoolkit import encoder
 
     try:
-        json.dumps(value, allow_nan=False, default=encoder)
+        text = json.dumps(value, allow_nan=False, default=encoder, ensure_ascii=False)
+        return (value if encodable(text) is text else strict(value)), None
     except (TypeError, ValueError, RecursionError) as error:
         if hasattr(value, "close") and hasattr(value, "send"):
             value.close()  # a coroutine that nobody will await
         return _text(value), str(error)
-    return value, None
+
+
+def strict(data: Any) -> Any:
+    """JSON-like data as strict JSON can hold it: no NaN or infinity, no lone surrogates."""
+    if isinstance(data, str):
+        return encodable(data)
+    if isinstance(data, float) and not math.isfinite(data):
+        return str(data)
+    if isinstance(data, dict):
+        return {strict(key): strict(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [strict(item) for item in data]
+    return data
 
 
 def _text(value: Any) -> str:

@@ -14,8 +14,10 @@ from chaosnetra.evidence.violations import (
     failure_text,
     find_violations,
 )
+from chaosnetra.text import one_line
 
 CONFIDENCE = 0.95
+MOST_ATTEMPTS = 10**9
 
 
 class Outcome(StrEnum):
@@ -73,7 +75,7 @@ class Verdict(NamedTuple):
     @property
     def line(self) -> str:
         """The verdict for people, with what it rests on and what that proves."""
-        text = f"{self.outcome.value}: {self.reason}"
+        text = one_line(f"{self.outcome.value}: {self.reason}")
         if self.outcome is Outcome.INCONCLUSIVE:
             return text
         if self.failure_rate_bounds is None or self.confidence is None:
@@ -230,7 +232,9 @@ def _counted(output: Any) -> tuple[int, int]:
     if not isinstance(output, dict) or "held" not in output:
         return 0, 0
     attempts, ready = output.get("attempts"), output.get("ready")
-    if type(attempts) is not int or type(ready) is not int or not 0 <= ready <= attempts:
+    if type(attempts) is not int or type(ready) is not int:
+        return 0, 0
+    if not 0 <= ready <= attempts <= MOST_ATTEMPTS:
         return 0, 0
     return attempts, ready
 

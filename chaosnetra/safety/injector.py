@@ -61,7 +61,7 @@ class Injector:
             if held is None:
                 held = self._place(fault)
             held.effect = self._measured(fault)
-            self._record(
+            self._note(
                 "fault.injected",
                 {
                     "name": held.name,
@@ -109,7 +109,7 @@ class Injector:
         undo = fault.prepare()
         entry = self._ledger.add(undo)
         held = Injected(fault.name, dict(fault.parameters), undo, entry)
-        self._record("fault.undo_written", {"name": held.name, "undo": undo.to_json()})
+        self._note("fault.undo_written", {"name": held.name, "undo": undo.to_json()})
         self._faults.append(held)
         try:
             fault.inject()
@@ -164,7 +164,7 @@ class Injector:
             raise
 
     def _note(self, event: str, data: dict[str, Any]) -> None:
-        """Record an event of an undo; that it cannot be written must not stop the next undo."""
+        """Record an event; that it cannot be written must stop no undo, and fails the run later."""
         try:
             self._record(event, data)
         except OSError as error:

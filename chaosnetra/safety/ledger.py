@@ -191,7 +191,12 @@ def _started(pid: int) -> float:
 def _part_is_gone(parts: Mapping[str, tuple[int, float]], undo: Undo) -> bool:
     """Whether the server that the undo talks to, and no other that it names, has ended."""
     spoken_to = [undo.arguments.get(key) for key in ("url", "database")]
-    servers = {urlsplit(url).netloc.rpartition("@")[2] for url in spoken_to if url}
+    try:
+        servers = {
+            urlsplit(url).netloc.rpartition("@")[2] for url in spoken_to if isinstance(url, str)
+        }
+    except ValueError:
+        return False
     return any(
         address in servers and _started(pid) != started for address, (pid, started) in parts.items()
     )

@@ -20,6 +20,7 @@ from chaosnetra.safety.ledger import (
     read_ledger,
     runs_folder,
 )
+from chaosnetra.text import one_line
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class Recovered:
         """The result for people."""
         what = self.undo.description if self.undo else "ledger"
         if self.report is None:
-            return f"run {self.run}: {what}: NOT DONE: {self.error}"
+            return one_line(f"run {self.run}: {what}: NOT DONE: {self.error}")
         more = f" ({self.report.detail})" if self.report.result is not UndoResult.DONE else ""
-        return f"run {self.run}: {what}: {self.report.result.value}{more}"
+        return one_line(f"run {self.run}: {what}: {self.report.result.value}{more}")
 
 
 def leftovers(folder: Path | None = None) -> list[Path]:
@@ -126,12 +127,12 @@ def _tell(contents: LedgerContents, result: Recovered) -> None:
     }
     try:
         with contents.events.open("r+b") as file:
-            if contents.run.encode() not in file.readline():
+            if json.loads(file.readline())["run"] != contents.run:
                 return  # a later run writes there now
             mend_end(contents.events)
             file.seek(0, os.SEEK_END)
             file.write(json.dumps(event).encode() + b"\n")
-    except (OSError, ValueError):
+    except (OSError, ValueError, LookupError, TypeError):
         return  # the ledger has it too
 
 

@@ -109,7 +109,11 @@ def startups_succeed(
 
 
 def _record(session: Session, outcome: StartupOutcome) -> None:
-    session.events.record("startup.decided", outcome.to_json())
+    try:
+        session.events.record("startup.decided", outcome.to_json())
+    except OSError as error:
+        # The startups go on; the control meets the same error next, and fails the run.
+        logger.error(f"a startup could not be recorded: {error}")
 
 
 def _redacted(session: Session, result: dict[str, Any]) -> dict[str, Any]:
