@@ -74,18 +74,20 @@ def recover(only_list: bool) -> None:
         if any(result.report is None for result in results):
             raise SystemExit(1)
         return
-    found = leftovers()
-    for path in found:
+    lines = []
+    for path in leftovers():
         try:
             contents = read_ledger(path)
         except FaultError as error:
-            click.echo(str(error))
+            lines.append(str(error))
             continue
-        for undo in reversed(contents.open_entries.values()):
-            click.echo(one_line(f"run {contents.run}: to do: {undo.description}"))
-    if found:
+        lines += [
+            one_line(f"run {contents.run}: to do: {undo.description}")
+            for undo in reversed(contents.open_entries.values())
+        ]
+    click.echo("\n".join(lines) or "nothing is left")
+    if lines:
         raise SystemExit(1)
-    click.echo("nothing is left")
 
 
 def _described(kept: object) -> str:

@@ -26,6 +26,7 @@ UNDO_PLAYERS = {
     "toxiproxy.restore_toxic": "chaosnetra.toxiproxy.undo:restore_toxic",
     "toxiproxy.delete_proxy": "chaosnetra.toxiproxy.undo:delete_proxy",
     "toxiproxy.restore_proxy": "chaosnetra.toxiproxy.undo:restore_proxy",
+    "stand.remove_folders": "chaosnetra.stand.places:remove_folders",
     "postgres.drop_schema": "chaosnetra.postgres.objects:drop_schema",
     "postgres.drop_database": "chaosnetra.postgres.objects:drop_database",
 }

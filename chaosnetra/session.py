@@ -11,12 +11,13 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.errors import ChaosnetraError, UndoFailed
+from chaosnetra.faults import Undo
 from chaosnetra.run import Run, current_run, end_run
 from chaosnetra.safety.guardian import Guardian
 from chaosnetra.safety.injector import Injector
@@ -79,6 +80,7 @@ class Session:
         self._schema: str | None = None
         self._template: str | None = None
         self._numbers = 0
+        self._folders_entry: int | None = None
         self._closed = False
         if settings.database is not None:
             self.redactor.add(settings.database.password)
@@ -195,6 +197,9 @@ class Session:
                 logger.error(f"{failure}; what is left is written in {self.ledger.path}")
             for _, process in reversed(self._servers):
                 process.stop()
+            if self._folders_entry is not None:
+                with suppress(OSError):  # what is not marked is played again, and finds nothing
+                    self.ledger.done(self._folders_entry, "done")
             self.ledger.close()
             self.guardian.let_go()
         return failures
@@ -220,7 +225,8 @@ class Session:
         if kept is None:
             from chaosnetra.stand.postgres import start_postgres
 
-            server = start_postgres()
+            self._expect_folders()
+            server = start_postgres(self.run.id)
             self.redactor.add(server.admin.password)
             self._trust(server.database)
             self._own("PostgreSQL", server.database.network_address, server.process)
@@ -245,7 +251,8 @@ class Session:
         else:
             from chaosnetra.stand.toxiproxy import start_toxiproxy
 
-            server = start_toxiproxy()
+            self._expect_folders()
+            server = start_toxiproxy(self.run.id)
             self._own("Toxiproxy", server.url.removeprefix("http://"), server.process)
             self._add_part(Part("Toxiproxy", "started for this run", server.url, server.version))
             return ToxiproxyClient(server.url)
@@ -273,6 +280,16 @@ class Session:
     def parts_lost(self) -> list[str]:
         """Servers that were started for this run and ended before it: it proves nothing then."""
         return [kind for kind, process in self._servers if process.exited]
+
+    def _expect_folders(self) -> None:
+        """Write down how the folders of our own servers are removed, before there are any."""
+        if self._folders_entry is None:
+            undo = Undo(
+                "stand.remove_folders",
+                "remove the temporary folders of the run",
+                {"label": self.run.id},
+            )
+            self._folders_entry = self.ledger.add(undo)
 
     def _own(self, kind: str, address: str, process: "KeptProcess") -> None:
         """Take care of a server of the run's own."""

@@ -7,6 +7,8 @@ starts in a few milliseconds and needs nothing installed. One keeper holds one c
 - when the command ends, or standard input ends, every process that descends from it is ended,
   those that forked twice or changed their session too. The end of file comes by itself when
   our process dies, however it dies. The letter k on standard input spares them no time;
+- with `THEN` between two commands the second runs when the first has ended with 0, under the same
+  keeper, so that nothing is ever without one;
 - what happened goes to STATUS_FD as JSON lines: `started` (pid), `exited` (code or signal,
   and whether it had been asked to stop), `gone` (how many other processes were left to end).
 
@@ -24,6 +26,7 @@ import time
 
 POLL_SECONDS = 0.02
 AT_ONCE = b"k"
+THEN = "--then--"
 
 
 def report(status: int, **record: object) -> None:
@@ -84,6 +87,8 @@ class Keeper:
         self.ended = False
         self.asked = False
         self.at_once = False
+        self.preparing = False
+        self.code: int | None = None
 
     def start(self, command: list[str], user: str) -> bool:
         complete = linux_call(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
@@ -114,7 +119,9 @@ class Keeper:
         os.close(failed_write)
         failure = os.read(failed_read, 4096).decode(errors="replace")
         os.close(failed_read)
-        report(self.status, event="started", pid=self.child, complete=complete, error=failure)
+        self.ended = False
+        if failure or not self.preparing:
+            report(self.status, event="started", pid=self.child, complete=complete, error=failure)
         return complete
 
     def reap(self) -> None:
@@ -129,6 +136,9 @@ class Keeper:
             if pid == self.child:
                 self.ended = True
                 code = os.waitstatus_to_exitcode(status)
+                self.code = code
+                if self.preparing and code == 0:
+                    continue
                 report(
                     self.status,
                     event="exited",
@@ -192,8 +202,16 @@ def main(arguments: list[str]) -> None:
     signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     keeper = Keeper(status, stop_signal, grace_seconds)
-    complete = keeper.start(command, user)
-    keeper.wait(wakeup)
+    while THEN in command and not keeper.asked and keeper.code in (None, 0):
+        split = command.index(THEN)
+        first, command = command[:split], command[split + 1 :]
+        keeper.preparing = True
+        complete = keeper.start(first, user)
+        keeper.wait(wakeup)
+    if not keeper.preparing or (keeper.code == 0 and not keeper.asked):
+        keeper.preparing = False
+        complete = keeper.start(command, user)
+        keeper.wait(wakeup)
     if not keeper.ended and not keeper.at_once:
         keeper.stop(wakeup)
     left = keeper.end_all(complete)

@@ -59,8 +59,20 @@ def keeper_command(
     ]
 
 
+def _why_not(record: dict[str, Any] | None) -> str:
+    """What a keeper's first record says of a command that did not start."""
+    if record is None:
+        return "its keeper did not answer"
+    if record["event"] == "started":
+        return str(record["error"])
+    return f"what prepares it ended with {record.get('code') or record.get('signal')}"
+
+
 class KeptProcess:
-    """A command that ends, with all its descendants, when this process does."""
+    """A command that ends, with all its descendants, when this process does.
+
+    `command` may hold `keeper.THEN`: what stands before it runs first and must end with 0.
+    """
 
     def __init__(
         self,
@@ -73,6 +85,7 @@ class KeptProcess:
         grace_seconds: float = 5.0,
         user: User | None = None,
         remove: Sequence[Path] = (),
+        start_seconds: float = 10.0,
     ) -> None:
         self._grace_seconds = grace_seconds
         self._name = Path(command[0]).name
@@ -100,11 +113,10 @@ class KeptProcess:
             raise PartUnavailable(f"{self._name} could not be started: {error}") from error
         finally:
             os.close(status_write)
-        started = self._next_record(Deadline.after(10))
-        if started is None or started["error"]:
-            reason = started["error"] if started else "its keeper did not answer"
+        started = self._next_record(Deadline.after(start_seconds))
+        if started is None or started["event"] != "started" or started["error"]:
             self.stop()
-            raise PartUnavailable(f"{self._name} could not be started: {reason}")
+            raise PartUnavailable(f"{self._name} could not be started: {_why_not(started)}")
         self.pid: int = started["pid"]
 
     @property

@@ -132,6 +132,7 @@ class Ledger:
                 "version": VERSION,
                 "run": self._run_id,
                 "pid": os.getpid(),
+                "started": _started(os.getpid()),
                 "at": time.time(),
                 "events": str(self.events_path.resolve()) if self.events_path else None,
             }
@@ -163,6 +164,8 @@ class LedgerContents:
         path: the file.
         run: id of the run.
         pid: its process.
+        started: when that process started; see `chaosnetra.processes.identity`. 0 when the header
+            does not say.
         at: when it began, seconds since 1970.
         events: the run's event file.
         open_entries: undos that are not done, by number, in the order they were written.
@@ -172,10 +175,17 @@ class LedgerContents:
     path: Path
     run: str
     pid: int
+    started: float
     at: float
     events: Path | None
     open_entries: dict[int, Undo] = field(default_factory=dict)
     parts: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    @property
+    def run_lives(self) -> bool:
+        """Whether the run's own process is still there."""
+        found = _started(self.pid)
+        return found != 0 and self.started in (0, found)
 
     def part_is_gone(self, undo: Undo) -> bool:
         """Whether the undo concerns a server of the run's own that has ended."""
@@ -239,6 +249,7 @@ def _contents(path: Path, records: list[dict[str, Any]]) -> LedgerContents:
         path,
         str(header["run"]),
         int(header["pid"]),
+        float(header.get("started", 0)),
         float(header["at"]),
         Path(events) if events else None,
     )

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,12 +44,12 @@ class Recovered:
 
 
 def leftovers(folder: Path | None = None) -> list[Path]:
-    """Ledgers whose runs are gone."""
+    """Ledgers whose runs are gone, those that another process is taking back included."""
     found = []
     for path in _ledgers(folder):
         try:
             with locked(path) as file:
-                if file is not None:
+                if file is not None or not _lives(path):
                     found.append(path)
         except OSError:
             continue  # its run, or another recovery, has just ended it
@@ -66,17 +67,31 @@ def recover(path: Path) -> Iterator[Recovered]:
     run = path.name.removesuffix(SUFFIX)
     try:
         with locked(path) as file:
-            if file is None:
-                return
-            yield from _recover_locked(path, file)
+            if file is not None:
+                yield from _recover_locked(path, file)
+            elif not _lives(path):
+                yield Recovered(run, None, None, "another process is taking it back now")
     except FileNotFoundError:
         return  # somebody else did it
     except (FaultError, OSError) as error:
         yield Recovered(run, None, None, str(error))
 
 
+def _lives(path: Path) -> bool:
+    """Whether the run of a locked ledger is in progress; its watchdog's lock is not its own."""
+    try:
+        return read_ledger(path).run_lives
+    except FaultError:
+        return path.exists()  # its first line is being written
+
+
 def recover_all(folder: Path | None = None) -> Iterator[Recovered]:
     """`recover` for every run that is gone."""
+    for path in (folder or runs_folder()).glob("*.unfinished"):
+        # A run that was killed before its ledger had its first line; nothing was injected.
+        with suppress(OSError), locked(path) as file:
+            if file is not None:
+                path.unlink(missing_ok=True)
     for path in _ledgers(folder):
         yield from recover(path)
 
@@ -115,15 +130,15 @@ def _play(contents: LedgerContents, undo: Undo) -> Recovered:
 
 def _tell(contents: LedgerContents, result: Recovered) -> None:
     """Append what was done to the event file of the run, which can no longer do it."""
-    if contents.events is None:
+    if contents.events is None or result.report is None:
         return
     event: dict[str, Any] = {
         "event": "fault.recovered",
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "run": contents.run,
         "undo": result.undo.description if result.undo else None,
-        "result": result.report.result.value if result.report else None,
-        "detail": result.report.detail if result.report else result.error,
+        "result": result.report.result.value,
+        "detail": result.report.detail,
     }
     try:
         with contents.events.open("r+b") as file:

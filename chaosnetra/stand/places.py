@@ -1,10 +1,22 @@
 """Where the stand keeps things."""
 
 import os
+import re
+import shutil
 import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path, user_state_path
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import UndoFailed
+from chaosnetra.faults import UndoReport, UndoResult
+
+REMOVE_SECONDS = 5.0
+REMOVE_POLL_SECONDS = 0.05
 
 
 def cache_folder() -> Path:
@@ -21,20 +33,60 @@ def state_folder() -> Path:
     return user_state_path("chaosnetra", appauthor=False)
 
 
-def temporary_folder() -> Path:
-    """A new folder that only this user can list.
+def temporary_folder(label: str = "") -> Path:
+    """A new folder that only this user can list; `label` (a run's id) becomes part of its name.
 
     For root, whose PostgreSQL runs as another user, others may pass through to what is theirs;
     no other folder's permissions are changed, so a temporary folder that they cannot reach
     (`TMPDIR` under a private home) is passed over for the system's.
     """
+    prefix = folder_prefix(label)
     if os.geteuid() != 0:
-        return Path(tempfile.mkdtemp(prefix="chaosnetra-"))
-    places = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))  # noqa: S108
-    place = next((place for place in places if passable(place)), places[0])
-    folder = Path(tempfile.mkdtemp(prefix="chaosnetra-", dir=place))
+        return Path(tempfile.mkdtemp(prefix=prefix))
+    place = next((place for place in _places() if passable(place)), _places()[0])
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
     folder.chmod(0o711)
     return folder
+
+
+def folder_prefix(label: str) -> str:
+    """How the names of the temporary folders of a run begin."""
+    return f"chaosnetra-{label}-" if label else "chaosnetra-"
+
+
+def remove_folders(arguments: Mapping[str, Any]) -> UndoReport:
+    """Remove the temporary folders of a run that is gone; an undo.
+
+    Its keepers remove them too, but one that was killed before it had a keeper could not.
+
+    Args: `label`: the run's id.
+    """
+    label = str(arguments["label"])
+    if not re.fullmatch(r"[0-9a-z-]{10,60}", label):
+        raise UndoFailed(f"{label!r} is no run's id")
+    deadline = Deadline.after(REMOVE_SECONDS)
+    found = False
+    while folders := _folders(label):
+        found = True
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        if deadline.passed:
+            raise UndoFailed(f"{folders[0]} cannot be removed")
+        time.sleep(REMOVE_POLL_SECONDS)
+    if found:
+        return UndoReport(UndoResult.DONE, "removed temporary folders")
+    return UndoReport(UndoResult.ALREADY_DONE, "no temporary folders")
+
+
+def _folders(label: str) -> list[Path]:
+    prefix = folder_prefix(label)
+    return [
+        folder for place in set(_places()) for folder in place.glob(f"{prefix}*") if folder.is_dir()
+    ]
+
+
+def _places() -> list[Path]:
+    return [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108
 
 
 def passable(folder: Path) -> bool:

@@ -10,7 +10,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
+from chaosnetra.processes.keeper import THEN
 from chaosnetra.processes.kept import KeptProcess, User
 from chaosnetra.stand.places import (
     passable,
@@ -51,10 +51,11 @@ class PostgresServer:
         self.process.stop()
 
 
-def start_postgres() -> PostgresServer:
+def start_postgres(label: str = "") -> PostgresServer:
     """Make a cluster with generated SCRAM passwords and serve it on 127.0.0.1.
 
-    The data folder is removed when the server stops, or when this process dies.
+    The data folder is removed when the server stops, or when this process dies; `label` becomes
+    part of its name.
 
     Raises:
         PartUnavailable: the wheel is missing, or the server does not start; says why.
@@ -62,25 +63,26 @@ def start_postgres() -> PostgresServer:
     user = _unprivileged_user()
     programs = _programs(user)
     for _ in range(PORT_TRIES):
-        server = _try_to_start(programs, user)
+        server = _try_to_start(programs, user, label)
         if isinstance(server, PostgresServer):
             return server
     raise PartUnavailable(f"PostgreSQL did not start: {server}")
 
 
-def _try_to_start(programs: Path, user: User | None) -> PostgresServer | str:
+def _try_to_start(programs: Path, user: User | None, label: str) -> PostgresServer | str:
     """A server on a port that was free just now, or why there is none: somebody took the port.
 
     The keeper removes the folder with the server, so each try makes its own cluster.
     """
-    folder = temporary_folder()
+    folder = temporary_folder(label)
     process: KeptProcess | None = None
     with tempfile.TemporaryFile() as log:
         try:
             password = secrets.token_urlsafe(24)
-            data = _initialize(programs, folder, password, user)
+            password_file = _write_password(folder, password, user)
             port = free_port()
-            process = _serve(programs, data, port, log, folder, user)
+            process = _serve(programs, password_file, port, log, folder, user)
+            password_file.unlink()
             admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
             version = asyncio.run(_ready(admin, process))
             if version is not None:
@@ -88,6 +90,9 @@ def _try_to_start(programs: Path, user: User | None) -> PostgresServer | str:
                 return PostgresServer(database, admin, version, process)
             process.stop()
             return _last_line(log)
+        except PartUnavailable as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise PartUnavailable(f"{error}: {_last_line(log)}") from error
         except BaseException:
             if process is not None:
                 process.stop()
@@ -160,7 +165,8 @@ def _unprivileged_user() -> User | None:
     )
 
 
-def _initialize(programs: Path, folder: Path, password: str, user: User | None) -> Path:
+def _write_password(folder: Path, password: str, user: User | None) -> Path:
+    """The superuser's password where initdb reads it: a file of the server's own user."""
     home = folder / "postgres"
     home.mkdir(mode=0o700)
     password_file = home / "password"
@@ -169,8 +175,21 @@ def _initialize(programs: Path, folder: Path, password: str, user: User | None) 
     if user is not None:
         for path in (home, password_file):
             os.chown(path, user.uid, user.gid)
+    return password_file
+
+
+def _serve(
+    programs: Path,
+    password_file: Path,
+    port: int,
+    log: IO[bytes],
+    folder: Path,
+    user: User | None,
+) -> KeptProcess:
+    """Make a cluster and serve it, under one keeper: killed in between, nothing is left."""
+    home = password_file.parent
     data = home / "data"
-    made = subprocess.run(
+    return KeptProcess(
         [
             str(programs / "initdb"),
             "--no-sync",
@@ -181,29 +200,7 @@ def _initialize(programs: Path, folder: Path, password: str, user: User | None) 
             "--auth-local=scram-sha-256",
             f"--pwfile={password_file}",
             f"--pgdata={data}",
-        ],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        cwd=home,
-        user=user.uid if user else None,
-        group=user.gid if user else None,
-        extra_groups=[] if user else None,
-        timeout=START_SECONDS,
-        check=False,
-    )
-    password_file.unlink()
-    if made.returncode != 0:
-        lines = made.stderr.strip().splitlines() or ["no message"]
-        raise PartUnavailable(f"PostgreSQL's initdb failed: {lines[-1]}")
-    return data
-
-
-def _serve(
-    programs: Path, data: Path, port: int, log: IO[bytes], folder: Path, user: User | None
-) -> KeptProcess:
-    return KeptProcess(
-        [
+            THEN,
             str(programs / "postgres"),
             "-D",
             str(data),
@@ -216,11 +213,12 @@ def _serve(
             *SERVER_OPTIONS,
         ],
         output=log,
-        directory=data,
+        directory=home,
         stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
         grace_seconds=10,
         user=user,
         remove=[folder],
+        start_seconds=START_SECONDS,
     )
 
 

@@ -47,15 +47,17 @@ class ToxiproxyServer:
         self.process.stop()
 
 
-def start_toxiproxy() -> ToxiproxyServer:
+def start_toxiproxy(label: str = "") -> ToxiproxyServer:
     """Serve Toxiproxy's control API on a free port of 127.0.0.1.
+
+    `label` becomes part of the name of its folder.
 
     Raises:
         PartUnavailable: there is no server and no way to build one, or it does not start.
     """
     program = find_program()
     for _ in range(PORT_TRIES):
-        folder = temporary_folder()  # its keeper removes it with the server
+        folder = temporary_folder(label)  # its keeper removes it with the server
         port = free_port()
         url = f"http://{LOOPBACK}:{port}"
         process = _serve(program, port, folder)
