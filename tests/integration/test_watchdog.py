@@ -275,7 +275,7 @@ def test_what_is_left_without_a_watchdog_is_taken_back_by_hand(start: Start) -> 
     assert (code, len(said.splitlines())) == (0, 1)
     assert "drop schema" in said
     assert run.everything_left() == []
-    assert set(run.recovered()) == {"done", None}
+    assert set(run.recovered()) == {"done"}
 
     assert run.recover() == (0, "nothing is left\n")
     assert run.recover("--list") == (0, "nothing is left\n")
