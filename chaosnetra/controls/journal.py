@@ -390,11 +390,21 @@ def _check_recovery(
 
 def _finish_crashed(journal: dict[str, Any], error: BaseException | None) -> None:
     """The core is about to end without a journal: undo, judge, and write one."""
+    if current_run().interrupted_by or isinstance(error, (KeyboardInterrupt, SystemExit)):
+        # A further signal hit the core between two of its steps: an interruption, no crash.
+        journal["status"] = "interrupted"
+        _finish_and_write(journal)
+        return
     crash = f"{type(error).__name__}: {error}" if error is not None else "no reason is known"
     logger.error(f"the run crashed: {crash}")
     if journal.get("status") in (None, "completed"):
         journal["status"] = "aborted"
     _run.failures.append(f"the run ended without its after_experiment_control ({crash})")
+    _finish_and_write(journal)
+
+
+def _finish_and_write(journal: dict[str, Any]) -> None:
+    """Finish a run whose journal the core will not write."""
     _finish(journal.get("experiment") or {}, journal)
     path = journal_path()
     from chaostoolkit import encoder
