@@ -1,0 +1,49 @@
+"""Limits of the connector as a fault."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.connector.client import ConnectorClient
+from chaosnetra.connector.effects import effect_of
+from chaosnetra.connector.model import ConnectorModel
+from chaosnetra.faults import Effect, Undo
+from chaosnetra.paths import DatabasePath
+
+
+@dataclass(frozen=True)
+class ConnectorChanged:
+    """Another model for the emulator.
+
+    `number` tells the changes of one run apart; the undo puts back what was there before it.
+    """
+
+    client: ConnectorClient
+    model: ConnectorModel
+    number: int
+    path: DatabasePath
+
+    @property
+    def name(self) -> str:
+        return f"connector change {self.number}"
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return {"kind": "connector", "server": self.client.url, **self.model.to_json()}
+
+    def prepare(self) -> Undo:
+        return Undo(
+            "connector.restore_model",
+            "give the connector its former model back",
+            {
+                "url": self.client.url,
+                "ours": self.model.to_json(),
+                "before": self.client.model().to_json(),
+            },
+        )
+
+    def inject(self) -> None:
+        self.client.change(self.model.to_json())
+
+    def measure(self) -> Effect:
+        return effect_of(self.client.state(), self.model, self.path)

@@ -1,0 +1,1 @@
+"""An asyncio TCP relay: accept, gate, dial, pump both ways, and close as the two ends do."""

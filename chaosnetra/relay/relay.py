@@ -1,0 +1,101 @@
+"""A relay: listens on one address and passes every client on to one upstream."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chaosnetra.relay.connection import Connection, Route
+from chaosnetra.relay.counters import Counters
+from chaosnetra.relay.gate import Gate, OpenGate
+from chaosnetra.relay.listener import Listener
+from chaosnetra.relay.stage import StageFactory, no_stages
+
+DIAL_TIMEOUT_SECONDS = 30.0
+
+
+class Relay:
+    """Relays clients of one address to one upstream; lives on the event loop's thread.
+
+    Args:
+        upstream: host and port that clients are passed on to.
+        gate: who may pass, and when.
+        stages: what happens to the bytes of new connections.
+        dial_timeout_seconds: limit of the upstream's answer to a new connection.
+    """
+
+    def __init__(
+        self,
+        upstream: tuple[str, int],
+        *,
+        gate: Gate | None = None,
+        stages: StageFactory = no_stages,
+        dial_timeout_seconds: float = DIAL_TIMEOUT_SECONDS,
+    ) -> None:
+        self._route = Route(
+            *upstream,
+            gate=gate if gate is not None else OpenGate(),
+            stages=stages,
+            dial_timeout_seconds=dial_timeout_seconds,
+        )
+        self.counters = Counters()
+        self._connections: dict[Connection, None] = {}
+        self._listener = Listener(self._accepted, self._room, self._accept_failed)
+        self._empty: asyncio.Event | None = None
+
+    def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Begin to accept; returns the address, with the port that the system chose for 0.
+
+        Raises:
+            OSError: the address cannot be used.
+        """
+        return self._listener.listen(host, port)
+
+    @property
+    def listening(self) -> bool:
+        return self._listener.listening
+
+    @property
+    def connections(self) -> Iterator[Connection]:
+        """Those that have not ended, oldest first."""
+        return iter(list(self._connections))
+
+    def lead_to(self, upstream: tuple[str, int]) -> None:
+        """Another upstream, for clients that come from now on."""
+        host, port = upstream
+        self._route = replace(self._route, upstream_host=host, upstream_port=port)
+
+    def look_again(self) -> None:
+        """The gate has more room, or less."""
+        self._listener.look_again()
+
+    def close(self) -> None:
+        """Accept no more, and end every connection at once."""
+        self._listener.close()
+        for connection in self.connections:
+            connection.drop()
+
+    async def closed(self) -> None:
+        """Return when every connection has ended."""
+        if self._connections:
+            self._empty = self._empty or asyncio.Event()
+            self._empty.clear()
+            await self._empty.wait()
+
+    def _accepted(self, client: socket.socket) -> None:
+        connection = Connection(self._route, self.counters, self._connection_ended)
+        self._connections[connection] = None
+        connection.start(client)
+
+    def _room(self) -> int | None:
+        return self._route.gate.room(self.counters.living)
+
+    def _accept_failed(self) -> None:
+        self.counters.accept_errors += 1
+
+    def _connection_ended(self, connection: Connection) -> None:
+        del self._connections[connection]
+        if self._room() is not None:
+            self._listener.look_again()
+        if not self._connections and self._empty is not None:
+            self._empty.set()

@@ -1,0 +1,220 @@
+"""The control API: the routes of Toxiproxy 2.12, and `GET /proxies/{name}/gauges`.
+
+Every call is done at once on the event loop, after its body was read: none waits for a data
+connection.
+"""
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chaosnetra.errors import InvalidInput
+from chaosnetra.relay.bodies import read_json
+from chaosnetra.toxiproxy.embedded import bodies
+from chaosnetra.toxiproxy.embedded.collection import Collection
+from chaosnetra.toxiproxy.embedded.refusals import Refused, bad_body
+
+# What a client that asks for the version must be able to tell: which API, and that it is ours.
+API_VERSION = "2.12.0"
+
+
+def version() -> str:
+    """As `GET /version` answers."""
+    from chaosnetra import __version__
+
+    return f"{API_VERSION}+chaosnetra-embedded-{__version__}"
+
+
+class ControlApi:
+    """The calls.
+
+    Args:
+        collection: what they act on.
+        anywhere: whether proxies may listen on other addresses than those of loopback.
+    """
+
+    def __init__(self, collection: Collection, *, anywhere: bool) -> None:
+        self._proxies = collection
+        self._anywhere = anywhere
+        self._version = version()
+
+    def application(self) -> Starlette:
+        """The API as an ASGI application."""
+        proxy, toxics = "/proxies/{proxy}", "/proxies/{proxy}/toxics"
+        toxic = f"{toxics}/{{toxic}}"
+        application = Starlette(
+            routes=[
+                _route("/version", GET=self.version),
+                _route("/reset", POST=self.reset),
+                _route("/populate", POST=self.populate),
+                _route("/proxies", GET=self.list_proxies, POST=self.create_proxy),
+                _route(
+                    proxy,
+                    GET=self.show_proxy,
+                    POST=self.update_proxy,
+                    PATCH=self.update_proxy,
+                    DELETE=self.delete_proxy,
+                ),
+                _route(f"{proxy}/gauges", GET=self.gauges),
+                _route(toxics, GET=self.list_toxics, POST=self.create_toxic),
+                _route(
+                    toxic,
+                    GET=self.show_toxic,
+                    POST=self.update_toxic,
+                    PATCH=self.update_toxic,
+                    DELETE=self.delete_toxic,
+                ),
+            ],
+            middleware=[Middleware(NoBrowsers)],
+            exception_handlers={
+                InvalidInput: _refused,
+                Refused: _refused,
+                404: _no_such_page,
+                405: _wrong_method,
+            },
+        )
+        application.router.redirect_slashes = False
+        return application
+
+    async def version(self, request: Request) -> Response:  # noqa: ARG002 - all handlers take it
+        return JSONResponse(
+            {"version": self._version, "seed": self._proxies.seed},
+            media_type="application/json;charset=utf-8",
+        )
+
+    async def reset(self, request: Request) -> Response:  # noqa: ARG002
+        self._proxies.reset()
+        return Response(status_code=204)
+
+    async def populate(self, request: Request) -> Response:
+        made: list[dict[str, Any]] = []
+        failure: dict[str, Any] = {}
+        try:
+            for spec in bodies.population(await read_json(request), anywhere=self._anywhere):
+                made.append(self._proxies.put(spec).to_json())  # noqa: PERF401 - they stay
+        except (InvalidInput, Refused) as error:
+            failure = _described(error)
+        return JSONResponse({**failure, "proxies": made or None}, failure.get("status", 201))
+
+    async def list_proxies(self, request: Request) -> Response:  # noqa: ARG002
+        return JSONResponse({proxy.spec.name: proxy.to_json() for proxy in self._proxies})
+
+    async def create_proxy(self, request: Request) -> Response:
+        spec = bodies.new_proxy(await read_json(request), anywhere=self._anywhere)
+        return JSONResponse(self._proxies.add(spec).to_json(), 201)
+
+    async def show_proxy(self, request: Request) -> Response:
+        return JSONResponse(self._proxies.get(_name(request, "proxy")).to_json())
+
+    async def update_proxy(self, request: Request) -> Response:
+        name = _name(request, "proxy")
+        self._proxies.get(name)
+        data = await read_json(request)
+        proxy = self._proxies.get(name)  # others may have been served meanwhile
+        proxy.change(bodies.changed_proxy(data, proxy.spec, anywhere=self._anywhere))
+        return JSONResponse(proxy.to_json())
+
+    async def delete_proxy(self, request: Request) -> Response:
+        self._proxies.remove(_name(request, "proxy"))
+        return Response(status_code=204)
+
+    async def gauges(self, request: Request) -> Response:
+        proxy = self._proxies.get(_name(request, "proxy"))
+        return JSONResponse(proxy.relay.counters.to_json())
+
+    async def list_toxics(self, request: Request) -> Response:
+        proxy = self._proxies.get(_name(request, "proxy"))
+        return JSONResponse([toxic.to_server() for toxic in proxy.toxics])
+
+    async def create_toxic(self, request: Request) -> Response:
+        name = _name(request, "proxy")
+        self._proxies.get(name)
+        toxic = bodies.new_toxic(await read_json(request))
+        self._proxies.get(name).add_toxic(toxic)
+        return JSONResponse(toxic.to_server())
+
+    async def show_toxic(self, request: Request) -> Response:
+        toxic = self._proxies.get(_name(request, "proxy")).toxic(_name(request, "toxic"))
+        return JSONResponse(toxic.to_server())
+
+    async def update_toxic(self, request: Request) -> Response:
+        name, toxic_name = _name(request, "proxy"), _name(request, "toxic")
+        self._proxies.get(name).toxic(toxic_name)
+        data = await read_json(request)
+        proxy = self._proxies.get(name)
+        toxic = bodies.changed_toxic(data, proxy.toxic(toxic_name))
+        proxy.change_toxic(toxic)
+        return JSONResponse(toxic.to_server())
+
+    async def delete_toxic(self, request: Request) -> Response:
+        self._proxies.get(_name(request, "proxy")).remove_toxic(_name(request, "toxic"))
+        return Response(status_code=204)
+
+
+class NoBrowsers:
+    """Refuses what a web page could send, and gives every answer an id, as the real server."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["X-Toxiproxy-Request-Id"] = secrets.token_hex(10)
+            await send(message)
+
+        if scope["type"] == "http" and Headers(scope=scope).get("user-agent", "").startswith(
+            "Mozilla/"
+        ):
+            await _text("User agent not allowed\n", 403)(scope, receive, send_with_id)
+        else:
+            await self._app(scope, receive, send_with_id)
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def _route(path: str, **handlers: Handler) -> Route:
+    async def endpoint(request: Request) -> Response:
+        return await handlers[request.method](request)
+
+    route = Route(path, endpoint, methods=list(handlers))
+    route.methods = set(handlers)  # without the HEAD that comes with GET
+    return route
+
+
+def _name(request: Request, key: str) -> str:
+    name: str = request.path_params[key]
+    return name
+
+
+def _text(text: str, status: int) -> Response:
+    return PlainTextResponse(text, status, {"X-Content-Type-Options": "nosniff"})
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    refused = error if isinstance(error, Refused) else bad_body(error)
+    return {"error": str(refused), "status": refused.status}
+
+
+async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Errors are JSON, served as text: clients rely on the one, and some on the other."""
+    data = _described(error)
+    return _text(json.dumps(data, separators=(",", ":")) + "\n", data["status"])
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return _text("404 page not found\n", 404)
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return Response(status_code=405, headers=getattr(error, "headers", None))

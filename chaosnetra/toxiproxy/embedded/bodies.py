@@ -1,0 +1,185 @@
+"""What the bodies of control calls say, checked.
+
+The real server takes nearly everything: it ignores keys that it does not know, and stores
+negative numbers, a toxicity of 7.5 and names that no call can address. All of that is refused
+here, in words that say what is wrong.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.errors import InvalidInput
+from chaosnetra.quantities import fraction
+from chaosnetra.toxiproxy.embedded.addresses import (
+    Address,
+    listen_address,
+    shown,
+    upstream_address,
+)
+from chaosnetra.toxiproxy.embedded.refusals import Refused, missing_field
+from chaosnetra.toxiproxy.toxics import DIRECTIONS, TOXIC_TYPES, Toxic, checked_attributes
+
+# A path with two such names, percent-encoded, is well within what the HTTP server reads.
+LONGEST_NAME = 400
+# The server's own answers may be sent back to it: `toxics` and `Logger` are in them.
+PROXY_KEYS = ("name", "listen", "upstream", "enabled", "toxics", "Logger")
+TOXIC_KEYS = ("name", "type", "stream", "toxicity", "attributes")
+_WORDS = {str: "text", bool: "true or false", dict: "an object"}
+
+
+@dataclass(frozen=True)
+class ProxySpec:
+    """What a proxy should be; `listen` and `upstream` are checked addresses."""
+
+    name: str
+    listen: Address
+    upstream: Address
+    upstream_text: str
+    enabled: bool
+
+    @property
+    def leads(self) -> tuple[str, str]:
+        """What a proxy cannot change without closing its connections."""
+        return shown(self.listen), self.upstream_text
+
+
+def new_proxy(data: Any, *, anywhere: bool, place: str = "") -> ProxySpec:
+    """A proxy to make.
+
+    Args:
+        data: the body, as JSON data.
+        anywhere: whether it may listen on other addresses than those of loopback.
+        place: which of several it is, for messages.
+
+    Raises:
+        Refused: a field is missing.
+        InvalidInput: a value cannot be used.
+    """
+    fields = _object(data, PROXY_KEYS)
+    name = _take(fields, "name", str, "")
+    listen = _take(fields, "listen", str, "")
+    upstream = _take(fields, "upstream", str, "")
+    for key, value in (("name", name), ("upstream", upstream), ("listen", listen)):
+        if not value:
+            raise missing_field(f"{key}{place}")
+    return ProxySpec(
+        addressable(name),
+        listen_address(listen, anywhere=anywhere),
+        upstream_address(upstream),
+        upstream,
+        _take(fields, "enabled", bool, True),
+    )
+
+
+def changed_proxy(data: Any, now: ProxySpec, *, anywhere: bool) -> ProxySpec:
+    """What `now` becomes; what is left out stays. See `new_proxy`."""
+    fields = _object(data, PROXY_KEYS)
+    _fixed(fields, {"name": now.name})
+    listen = _take(fields, "listen", str, None)
+    upstream = _take(fields, "upstream", str, now.upstream_text)
+    return ProxySpec(
+        now.name,
+        now.listen if listen is None else listen_address(listen, anywhere=anywhere),
+        upstream_address(upstream),
+        upstream,
+        _take(fields, "enabled", bool, now.enabled),
+    )
+
+
+def population(data: Any, *, anywhere: bool) -> list[ProxySpec]:
+    """The proxies of a configuration. See `new_proxy`."""
+    if not isinstance(data, list):
+        raise InvalidInput("it must be a list of proxies")
+    return [
+        new_proxy(item, anywhere=anywhere, place=f" at proxy {number}")
+        for number, item in enumerate(data, start=1)
+    ]
+
+
+def new_toxic(data: Any) -> Toxic:
+    """A toxic to add. See `new_proxy`."""
+    fields = _object(data, TOXIC_KEYS)
+    direction = _take(fields, "stream", str, "downstream").lower()
+    if direction not in DIRECTIONS:
+        raise Refused(400, "stream was invalid, can be either upstream or downstream")
+    type_ = _take(fields, "type", str, "")
+    if type_ not in TOXIC_TYPES:
+        raise Refused(400, f"invalid toxic type {type_!r:.100}; known are {', '.join(TOXIC_TYPES)}")
+    return Toxic(
+        name=addressable(_take(fields, "name", str, "") or f"{type_}_{direction}"),
+        type=type_,
+        direction=direction,
+        toxicity=_toxicity(fields, 1.0),
+        attributes=_attributes(type_, fields, {}),
+    )
+
+
+def changed_toxic(data: Any, now: Toxic) -> Toxic:
+    """What `now` becomes; attributes that are left out stay. See `new_proxy`."""
+    fields = _object(data, TOXIC_KEYS)
+    _fixed(fields, {"name": now.name, "type": now.type, "stream": now.direction})
+    return Toxic(
+        name=now.name,
+        type=now.type,
+        direction=now.direction,
+        toxicity=_toxicity(fields, now.toxicity),
+        attributes=_attributes(now.type, fields, now.attributes),
+    )
+
+
+def addressable(name: str) -> str:
+    """A name that a call's path can hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"name must be Unicode text, got {name!r:.100}") from None
+    if "/" in name or name in (".", "..") or len(name) > LONGEST_NAME:
+        raise InvalidInput(
+            f"name must be 1 to {LONGEST_NAME} characters without a slash, and not . or .. "
+            f"(no call could name it), got {name!r:.100}"
+        )
+    return name
+
+
+def _object(data: Any, known: tuple[str, ...]) -> dict[str, Any]:
+    """The fields that are given; null is as left out."""
+    if not isinstance(data, dict):
+        raise InvalidInput("it must be a JSON object")
+    _only(data, known, "a field")
+    return {key: value for key, value in data.items() if value is not None}
+
+
+def _only(data: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
+    unknown = sorted(set(data) - set(known))
+    if unknown:
+        raise InvalidInput(f"{unknown[0]!r:.100} is not {what}; known are {', '.join(known)}")
+
+
+def _take(fields: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:
+    value = fields.get(key, default)
+    if value is not default and not isinstance(value, kind):
+        raise InvalidInput(f"{key} must be {_WORDS[kind]}, got {value!r:.100}")
+    return value
+
+
+def _fixed(fields: Mapping[str, Any], values: Mapping[str, str]) -> None:
+    for key, value in values.items():
+        if fields.get(key, value) != value:
+            raise InvalidInput(f"{key} cannot be changed; it is {value!r}")
+
+
+def _toxicity(fields: Mapping[str, Any], default: float) -> float:
+    value = fields.get("toxicity", default)
+    if isinstance(value, str):
+        raise InvalidInput(f"toxicity must be a number, got {value!r:.100}")
+    return fraction("toxicity", value)
+
+
+def _attributes(type_: str, fields: Mapping[str, Any], before: Mapping[str, int]) -> dict[str, int]:
+    given = _take(fields, "attributes", dict, {})
+    merged = {**before, **{key: value for key, value in given.items() if value is not None}}
+    for key, value in merged.items():
+        if isinstance(value, (str, float)):
+            raise InvalidInput(f"{key} must be a whole number, got {value!r:.100}")
+    return checked_attributes(type_, merged, server_names=True)

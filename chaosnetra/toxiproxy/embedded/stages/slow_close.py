@@ -1,0 +1,38 @@
+"""Slow close: the end of the stream comes later."""
+
+import time
+from collections.abc import Callable, Mapping
+from random import Random
+
+from chaosnetra.toxiproxy.embedded.stages.alarm import Alarm
+from chaosnetra.toxiproxy.embedded.stages.toxic_stage import ToxicStage
+
+
+class SlowClose(ToxicStage):
+    """Lets data pass, and the end of the stream `delay` milliseconds after it came."""
+
+    def __init__(self, attributes: Mapping[str, int], generator: Callable[[], Random]) -> None:
+        super().__init__(attributes, generator)
+        self._alarm = Alarm(self._end)
+        self._ended_at: float | None = None
+
+    def take_eof(self) -> None:
+        self._ended_at = time.monotonic()
+        self.changed()
+
+    def changed(self) -> None:
+        if self._ended_at is not None:
+            self._alarm.at(self._ended_at + self.attributes["delay"] / 1000)
+
+    def take_out(self) -> None:
+        self._alarm.cancel()
+        self._end()
+
+    def drop(self) -> None:
+        self._alarm.close()
+        self._ended_at = None
+
+    def _end(self) -> None:
+        if self._ended_at is not None:
+            self._ended_at = None
+            self.outlet.feed_eof()

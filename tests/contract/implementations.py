@@ -1,0 +1,118 @@
+"""The servers that the contract is run against, and where they differ by design."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
+
+REAL = "toxiproxy"
+EMBEDDED = "embedded"
+
+# Starts a server of that implementation, or fails: no test is skipped for want of one.
+IMPLEMENTATIONS: dict[str, Callable[[], ToxiproxyServer]] = {
+    REAL: lambda: start_toxiproxy(server="real"),
+    EMBEDDED: lambda: start_toxiproxy(server="embedded"),
+}
+
+LISTEN = "127.0.0.1:0"
+UPSTREAM = "127.0.0.1:9"
+PROXY = {"name": "one", "listen": LISTEN, "upstream": UPSTREAM}
+LATENCY = {"name": "slow", "type": "latency", "attributes": {"latency": 100, "jitter": 10}}
+
+
+def with_attributes(type_: str, **attributes: Any) -> dict[str, Any]:
+    return {"name": "new", "type": type_, "attributes": attributes}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What each server does where they do not do the same.
+
+    `call` (method, path, body) is made on a server with the proxy `one` that has the toxic
+    `slow`; the values are then the statuses.
+    """
+
+    real: Any
+    embedded: Any
+    call: tuple[str, str, Any] | None = None
+
+    def of(self, implementation: str) -> Any:
+        return self.real if implementation == REAL else self.embedded
+
+
+TOXICS = "/proxies/one/toxics"
+SLOW = "/proxies/one/toxics/slow"
+OTHER = {**PROXY, "name": "two", "enabled": False}
+
+DIFFERENCES = {
+    # The embedded server refuses what the real one stores or ignores.
+    "an unknown attribute": Difference(
+        200, 400, ("POST", TOXICS, with_attributes("latency", latency=1, lateny=2))
+    ),
+    "another toxic's attribute": Difference(
+        200, 400, ("POST", TOXICS, with_attributes("latency", rate=1))
+    ),
+    "a negative attribute": Difference(
+        200, 400, ("POST", TOXICS, with_attributes("latency", latency=-1))
+    ),
+    "jitter over the latency": Difference(
+        200, 400, ("POST", TOXICS, with_attributes("latency", latency=1, jitter=2))
+    ),
+    "slices without a size": Difference(
+        200, 400, ("POST", TOXICS, with_attributes("slicer", average_size=0))
+    ),
+    "a latency of days": Difference(
+        200, 400, ("POST", TOXICS, with_attributes("latency", latency=10**9))
+    ),
+    "a toxicity over 1": Difference(
+        200, 400, ("POST", TOXICS, {**with_attributes("latency"), "toxicity": 7.5})
+    ),
+    "a negative toxicity": Difference(200, 400, ("PATCH", SLOW, {"toxicity": -0.5})),
+    "an unknown field of a toxic": Difference(
+        200, 400, ("POST", TOXICS, {**with_attributes("latency"), "toxcity": 0.5})
+    ),
+    "an unknown field of a proxy": Difference(201, 400, ("POST", "/proxies", {**OTHER, "on": 1})),
+    "a toxic's name that no call can hold": Difference(
+        200, 400, ("POST", TOXICS, {**with_attributes("latency"), "name": "a/b"})
+    ),
+    "a proxy's name that no call can hold": Difference(
+        201, 400, ("POST", "/proxies", {**OTHER, "name": "a/b"})
+    ),
+    "an update of a proxy's name": Difference(200, 400, ("PATCH", "/proxies/one", {"name": "x"})),
+    "an update of a toxic's type": Difference(200, 400, ("PATCH", SLOW, {"type": "slicer"})),
+    "an upstream without a port": Difference(
+        201, 400, ("POST", "/proxies", {**OTHER, "upstream": "127.0.0.1"})
+    ),
+    "every interface": Difference(201, 400, ("POST", "/proxies", {**OTHER, "listen": ""})),
+    "every interface by number": Difference(
+        201, 400, ("POST", "/proxies", {**OTHER, "listen": "0.0.0.0:0"})
+    ),
+    "another machine's address": Difference(
+        500, 400, ("POST", "/proxies", {**PROXY, "name": "two", "listen": "192.0.2.1:0"})
+    ),
+    "an address without a port": Difference(
+        500, 400, ("POST", "/proxies", {**PROXY, "name": "two", "listen": "127.0.0.1"})
+    ),
+    "no address at all": Difference(
+        500, 400, ("POST", "/proxies", {**PROXY, "name": "two", "listen": "256.0.0.1:0"})
+    ),
+    "something behind the JSON": Difference(200, 400, ("PATCH", SLOW, '{"toxicity": 1} and so on')),
+    "a body of over a mebibyte": Difference(
+        200, 400, ("PATCH", SLOW, '{"toxicity": 1}' + " " * (1 << 20))
+    ),
+    # What only one of them has.
+    "gauges": Difference(404, 200, ("GET", "/proxies/one/gauges", None)),
+    "keys of a proxy": Difference(
+        {"name", "listen", "upstream", "enabled", "toxics", "Logger"},
+        {"name", "listen", "upstream", "enabled", "toxics"},
+    ),
+    "keys of the version": Difference({"version"}, {"version", "seed"}),
+    # The real server closes the other side altogether when one side has no more to send.
+    "a half-closed client still gets its answer": Difference(False, True),
+    # The real server's RST needs an option that it sets when a connection begins.
+    "reset_peer resets connections that were there before it": Difference(False, True),
+    "reset_peer can be removed while it waits": Difference(False, True),
+    "a client that does not read blocks the control API": Difference(True, False),
+    "an upstream that does not answer blocks the control API": Difference(True, False),
+}
