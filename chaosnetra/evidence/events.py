@@ -9,12 +9,12 @@ import json
 import os
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.redaction import Redactor
+from chaosnetra.text import utc_now
 
 
 class EventLog:
@@ -75,7 +75,7 @@ class EventLog:
             return
         fixed = {
             "event": event,
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "at": utc_now(),
             "elapsed_seconds": round(time.monotonic() - self._started, 4),
             "run": self._run_id,
         }

@@ -6,6 +6,8 @@ from typing import Any
 from chaosnetra.evidence.verdict import Cause, Outcome, Verdict, judge
 
 VERSION = 1
+# Lists of single trials and samples: they stay in the output of their probe.
+SINGLES = frozenset({"startups", "connections", "checkouts", "samples"})
 
 
 def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> Verdict:
@@ -48,7 +50,7 @@ def _correct(journal: dict[str, Any], verdict: Verdict) -> list[str]:
 
 
 def _measurements(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The figures of each probe and stage, without the single startups."""
+    """The figures of each probe and stage, without its single trials or samples."""
     states = journal.get("steady_states") or {}
     checked = [("before", states.get("before"))]
     checked += [("during", state) for state in states.get("during") or ()]
@@ -64,5 +66,5 @@ def _measurements(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Itera
 def _figures(stage: str, run: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     output = run.get("output")
     if isinstance(output, dict) and "held" in output:
-        figures = {key: value for key, value in output.items() if key != "startups"}
+        figures = {key: value for key, value in output.items() if key not in SINGLES}
         yield {"stage": stage, "probe": (run.get("activity") or {}).get("name"), **figures}

@@ -47,6 +47,25 @@ class Cause(StrEnum):
     CONTROL = "journal control failed"
 
 
+class Proof(NamedTuple):
+    """What the trials of one probe prove: startups and connections are not counted together.
+
+    Attributes:
+        probe: its name in the experiment.
+        trials: attempts under the fault, at least one.
+        failures: of these, how many failed.
+        failure_rate_bounds: the rate is not below the first and, each with `confidence`, not
+            above the second.
+        confidence: of each bound.
+    """
+
+    probe: str
+    trials: int
+    failures: int
+    failure_rate_bounds: tuple[float, float]
+    confidence: float
+
+
 class Verdict(NamedTuple):
     """The verdict.
 
@@ -54,37 +73,33 @@ class Verdict(NamedTuple):
         outcome: held, violated or inconclusive.
         cause: the first reason.
         reason: all reasons as one line.
-        trials: attempts under the fault that it rests on, None when no probe counts trials.
-        failures: of these, how many failed.
-        failure_rate_bounds: what the trials prove: the rate is not below the first and, each
-            with `confidence`, not above the second; None without trials.
-        confidence: of each bound.
+        proofs: what it rests on, one for each probe that counts trials.
     """
 
     outcome: Outcome
     cause: Cause
     reason: str
-    trials: int | None = None
-    failures: int | None = None
-    failure_rate_bounds: tuple[float, float] | None = None
-    confidence: float | None = None
+    proofs: tuple[Proof, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return self._asdict()
+        return {**self._asdict(), "proofs": [proof._asdict() for proof in self.proofs]}
 
     @property
     def line(self) -> str:
         """The verdict for people, with what it rests on and what that proves."""
         text = one_line(f"{self.outcome.value}: {self.reason}")
-        if self.outcome is Outcome.INCONCLUSIVE:
+        if self.outcome is Outcome.INCONCLUSIVE or not self.proofs:
             return text
-        if self.failure_rate_bounds is None or self.confidence is None:
-            return text
-        low, high = self.failure_rate_bounds
+        return f"{text} ({'; '.join(self._said(proof) for proof in self.proofs)})"
+
+    def _said(self, proof: Proof) -> str:
+        """What a proof says for this outcome; its probe is named where there are several."""
+        low, high = proof.failure_rate_bounds
         bound = f"at most {high:.0%}" if self.outcome is Outcome.HELD else f"at least {low:.0%}"
+        name = f"{proof.probe}: " if len(self.proofs) > 1 else ""
         return (
-            f"{text} ({self.failures} of {self.trials} trials under the fault failed, which "
-            f"proves a failure rate of {bound} with {self.confidence:.0%} confidence)"
+            f"{name}{proof.failures} of {proof.trials} trials under the fault failed, which "
+            f"proves a failure rate of {bound} with {proof.confidence:.0%} confidence"
         )
 
 
@@ -99,12 +114,14 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         The verdict, and the violations it rests on.
     """
     facts: Mapping[str, Any] = journal.get("chaosnetra") or {}
-    violations = find_violations(journal.get("steady_states") or {}, facts.get("recovery"))
+    violations = find_violations(
+        journal.get("steady_states") or {}, facts.get("recovery"), journal.get("run") or ()
+    )
     reasons = list(_reasons(journal, facts, violations))
     cause, _ = reasons[0]
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
     verdict = Verdict(outcome, cause, "; ".join(text for _, text in reasons))
-    return _with_bound(verdict, journal), violations
+    return verdict._replace(proofs=_proofs(journal)), violations
 
 
 _OUTCOMES = {
@@ -149,7 +166,7 @@ def _invalid(
         yield Cause.DRY, f"a dry run ({facts['dry']}) checks nothing"
         return
     before = states.get("before")
-    if before is not None and not before.get("steady_state_met"):
+    if _not_met(before) and not _is_the_finding(before, journal):
         yield Cause.BASELINE, f"baseline not met: {_first(violations, Stage.BEFORE)}"
         return
     hypothesis = (journal.get("experiment") or {}).get("steady-state-hypothesis") or {}
@@ -174,6 +191,9 @@ def _findings(
     journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
 ) -> Iterator[tuple[Cause, str]]:
     states = journal.get("steady_states") or {}
+    before = states.get("before")
+    if _not_met(before) and _is_the_finding(before, journal):
+        yield Cause.VIOLATED, _first(violations, Stage.BEFORE)
     for stage in (Stage.DURING, Stage.AFTER):
         first = _first(violations, stage)
         if first:
@@ -197,46 +217,60 @@ def _findings(
         )
 
 
-def _with_bound(verdict: Verdict, journal: Mapping[str, Any]) -> Verdict:
-    """Add what the trials under the fault prove."""
-    trials, failures = _trials(journal)
-    if not trials:
-        return verdict
-    from chaosnetra.evidence.statistics import failure_rate_lower_bound, failure_rate_upper_bound
+def _not_met(state: Mapping[str, Any] | None) -> bool:
+    return state is not None and not state.get("steady_state_met")
 
-    return verdict._replace(
-        trials=trials,
-        failures=failures,
-        failure_rate_bounds=(
-            round(failure_rate_lower_bound(failures, trials, CONFIDENCE), 4),
-            round(failure_rate_upper_bound(failures, trials, CONFIDENCE), 4),
-        ),
-        confidence=CONFIDENCE,
+
+def _is_the_finding(state: Mapping[str, Any] | None, journal: Mapping[str, Any]) -> bool:
+    """Whether a check before the method is no baseline, but what the experiment is about.
+
+    So it is where nothing is injected, and its probes gave answers.
+    """
+    method = (journal.get("experiment") or {}).get("method") or ()
+    injects = any(activity.get("type") != "probe" for activity in method)
+    runs = [run for run in (state or {}).get("probes") or () if isinstance(run, dict)]
+    return bool(runs) and not injects and not list(_failed(runs))
+
+
+def _proofs(journal: Mapping[str, Any]) -> tuple[Proof, ...]:
+    """What the trials under the fault prove: those of the checks after the baseline, by probe."""
+    states = journal.get("steady_states") or {}
+    counted: dict[str, tuple[int, int]] = {}
+    checks = [
+        run
+        for state in (*_states(states, Stage.DURING), *_states(states, Stage.AFTER))
+        for run in state.get("probes") or ()
+    ]
+    for run in (*checks, *(journal.get("run") or ())):
+        trials, failures = _counted(run.get("output"))
+        name = str((run.get("activity") or {}).get("name"))
+        before = counted.get(name, (0, 0))
+        counted[name] = before[0] + trials, before[1] + failures
+    return tuple(
+        _proof(name, trials, failures) for name, (trials, failures) in counted.items() if trials
     )
 
 
-def _trials(journal: Mapping[str, Any]) -> tuple[int, int]:
-    """Attempts and failures of the probes that count them, in the checks after the baseline."""
-    states = journal.get("steady_states") or {}
-    trials = failures = 0
-    for state in (*_states(states, Stage.DURING), *_states(states, Stage.AFTER)):
-        for run in state.get("probes") or ():
-            attempts, ready = _counted(run.get("output"))
-            trials += attempts
-            failures += attempts - ready
-    return trials, failures
+def _proof(probe: str, trials: int, failures: int) -> Proof:
+    from chaosnetra.evidence.statistics import failure_rate_lower_bound, failure_rate_upper_bound
+
+    bounds = (
+        round(failure_rate_lower_bound(failures, trials, CONFIDENCE), 4),
+        round(failure_rate_upper_bound(failures, trials, CONFIDENCE), 4),
+    )
+    return Proof(probe, trials, failures, bounds, CONFIDENCE)
 
 
 def _counted(output: Any) -> tuple[int, int]:
-    """Attempts and successes of a probe's output; none for a probe that does not count so."""
+    """Attempts and failures of a probe's output; none for a probe that does not count so."""
     if not isinstance(output, dict) or "held" not in output:
         return 0, 0
-    attempts, ready = output.get("attempts"), output.get("ready")
-    if type(attempts) is not int or type(ready) is not int:
+    attempts, failures = output.get("attempts"), output.get("failures")
+    if type(attempts) is not int or type(failures) is not int:
         return 0, 0
-    if not 0 <= ready <= attempts <= MOST_ATTEMPTS:
+    if not 0 <= failures <= attempts <= MOST_ATTEMPTS:
         return 0, 0
-    return attempts, ready
+    return attempts, failures
 
 
 def _states(steady_states: Mapping[str, Any], stage: Stage) -> list[Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """Statements of the steady state that did not hold, with their evidence, from a journal."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -76,23 +76,38 @@ class Violation(NamedTuple):
 
 
 def find_violations(
-    steady_states: Mapping[str, Any], recovery: Mapping[str, Any] | None
+    steady_states: Mapping[str, Any],
+    recovery: Mapping[str, Any] | None,
+    method: Sequence[Any] = (),
 ) -> list[Violation]:
-    """All violations in a journal, in the order they were seen.
+    """All violations in a journal.
 
     Args:
         steady_states: the journal's `steady_states`.
         recovery: result of the hypothesis after the rollbacks, if it was checked.
+        method: the journal's `run`. A probe in it that says of itself that what it states did
+            not hold is a violation during the method: so an experiment can look at each of
+            several faults.
     """
     checked: list[tuple[Stage, Any]] = [(Stage.BEFORE, steady_states.get("before"))]
     checked += [(Stage.DURING, state) for state in steady_states.get("during") or ()]
     checked += [(Stage.AFTER, steady_states.get("after")), (Stage.RECOVERY, recovery)]
-    return [
+    found = [
         _violation(stage, run)
         for stage, state in checked
         for run in _runs(state)
         if run.get("tolerance_met") is False
     ]
+    stated = [_violation(Stage.DURING, run) for run in method if says_not_held(run)]
+    return sorted(found + stated, key=lambda violation: list(Stage).index(violation.stage))
+
+
+def says_not_held(run: Any) -> bool:
+    """Whether an activity of the method is a probe that states something that did not hold."""
+    if not isinstance(run, dict) or (run.get("activity") or {}).get("type") != "probe":
+        return False
+    output = run.get("output")
+    return isinstance(output, dict) and output.get("held") is False and "expected" in output
 
 
 def _runs(state: Any) -> Iterator[Mapping[str, Any]]:

@@ -27,7 +27,7 @@ def failed_probe(name: str = "starts", text: str = "it broke") -> dict[str, Any]
     }
 
 
-def startups(ready: int, attempts: int, **told: Any) -> dict[str, Any]:
+def startups(ready: int, attempts: int, name: str = "startups", **told: Any) -> dict[str, Any]:
     """The hypothesis' probe with an output that counts trials."""
     held = ready == attempts
     output = {
@@ -36,9 +36,10 @@ def startups(ready: int, attempts: int, **told: Any) -> dict[str, Any]:
         "observed": f"{ready} of {attempts} ready",
         "attempts": attempts,
         "ready": ready,
+        "failures": attempts - ready,
         **told,
     }
-    return probe("startups", met=held, output=output)
+    return probe(name, met=held, output=output)
 
 
 def state(*probes: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +81,8 @@ def journal(
     **facts: Any,
 ) -> dict[str, Any]:
     """A journal; without changes, of a run whose steady state held."""
-    experiment: dict[str, Any] = {"title": "t", "method": [], "rollbacks": []}
+    inject = {"type": "action", "name": "inject"}
+    experiment: dict[str, Any] = {"title": "t", "method": [inject], "rollbacks": []}
     if hypothesis:
         experiment["steady-state-hypothesis"] = {"title": "h", "probes": [{"name": "starts"}]}
     return {

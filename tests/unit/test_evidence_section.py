@@ -106,6 +106,14 @@ def test_measurements_come_from_every_stage_without_single_startups() -> None:
     assert after["output"]["startups"] == ["long"]
 
 
+@pytest.mark.parametrize("singles", ["connections", "checkouts", "samples"])
+def test_measurements_hold_no_single_trials_or_samples_of_other_probes(singles: str) -> None:
+    told = {"held": True, "curve": [1, 2], singles: [{"seconds": 1}]}
+    (measured,) = completed({}, after=state(probe(output=told)))["chaosnetra"]["measurements"]
+    assert measured["curve"] == [1, 2]
+    assert singles not in measured
+
+
 def test_an_earlier_section_is_replaced() -> None:
     data = journal(crashed="in an earlier life")
     complete(data, {})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.verdict import Cause, Outcome, Verdict, judge
+from chaosnetra.evidence.verdict import Cause, Outcome, Proof, Verdict, judge
 from tests.unit.journals import BAD, GOOD, failed_probe, journal, probe, run_of, startups, state
 
 FELT = {"name": "slow", "effect": {"in_effect": True, "quantity": "ms"}}
@@ -55,6 +55,43 @@ def test_a_check_that_was_not_met_is_a_violation_even_without_probes(
     found = verdict(**{stage: unmet if stage == "after" else (GOOD, unmet)})
     assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
     assert found.reason == f"{stage} the method: the steady state was not met"
+
+
+def injecting(*method: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """A journal of an experiment with this method, which the core skipped."""
+    made = journal(before=before, after=None)
+    made["experiment"]["method"] = list(method)
+    return made
+
+
+LOOK = {"type": "probe", "name": "look"}
+
+
+@pytest.mark.parametrize("method", [(), (LOOK,)], ids=["no method", "probes only"])
+def test_where_nothing_is_injected_the_first_check_is_the_finding(
+    method: tuple[dict[str, Any], ...],
+) -> None:
+    found, violations = judge(injecting(*method, before=BAD))
+    assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
+    assert found.reason == violations[0].line
+    assert found.reason.startswith("before the method, starts: expected")
+
+
+@pytest.mark.parametrize(
+    ("method", "before"),
+    [
+        ((LOOK, {"type": "action", "name": "inject"}), BAD),
+        (({"ref": "something"},), BAD),
+        ((), state(failed_probe())),
+        ((), {"steady_state_met": False, "probes": []}),
+    ],
+    ids=["an action", "a reference", "a probe that gave no answer", "no probes"],
+)
+def test_otherwise_it_is_a_baseline_that_was_not_met(
+    method: tuple[dict[str, Any], ...], before: dict[str, Any]
+) -> None:
+    found = judge(injecting(*method, before=before))[0]
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.BASELINE)
 
 
 def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
@@ -162,14 +199,32 @@ def test_trials_under_the_fault_are_counted_without_the_baseline() -> None:
         during=(state(startups(4, 4)),),
         after=state(startups(7, 10)),
     )
-    assert (found.trials, found.failures) == (14, 3)
-    assert found.confidence == 0.95
-    assert found.failure_rate_bounds == (0.0611, 0.4657)
+    assert found.proofs == (Proof("startups", 14, 3, (0.0611, 0.4657), 0.95),)
+
+
+def test_trials_of_different_probes_prove_each_their_own() -> None:
+    found = verdict(
+        during=(state(startups(5, 5)),),
+        after=state(startups(5, 5), startups(40, 50, name="connections")),
+    )
+    assert found.proofs == (
+        Proof("startups", 10, 0, (0.0, 0.2589), 0.95),
+        Proof("connections", 50, 10, (0.1127, 0.3156), 0.95),
+    )
+
+
+def test_the_line_names_the_probes_where_there_are_several() -> None:
+    found = verdict(after=state(startups(5, 5), startups(50, 50, name="connections")))
+    assert found.line.endswith(
+        "(startups: 0 of 5 trials under the fault failed, which proves a failure rate of at most "
+        "45% with 95% confidence; connections: 0 of 50 trials under the fault failed, which "
+        "proves a failure rate of at most 6% with 95% confidence)"
+    )
 
 
 def test_without_trials_nothing_is_claimed() -> None:
     found = verdict()
-    assert (found.trials, found.failures, found.failure_rate_bounds) == (None, None, None)
+    assert found.proofs == ()
     assert found.line == f"held: {found.reason}"
 
 
@@ -178,28 +233,28 @@ def test_without_trials_nothing_is_claimed() -> None:
     [
         {"attempts": 3},
         {"attempts": 3, "held": True},
-        {"attempts": 3, "ready": 3},
-        {"attempts": 3, "held": True, "ready": "yes"},
-        {"attempts": 3, "held": True, "ready": 5},
-        {"attempts": 3, "held": True, "ready": -1},
-        {"attempts": True, "held": True, "ready": True},
-        {"attempts": True, "held": True, "ready": 1},
-        {"attempts": -3, "held": True, "ready": 0},
-        {"attempts": -3, "held": True, "ready": -3},
-        {"attempts": 3.0, "held": True, "ready": 3},
+        {"attempts": 3, "failures": 3},
+        {"attempts": 3, "held": True, "failures": "yes"},
+        {"attempts": 3, "held": True, "failures": 5},
+        {"attempts": 3, "held": True, "failures": -1},
+        {"attempts": True, "held": True, "failures": True},
+        {"attempts": True, "held": True, "failures": 1},
+        {"attempts": -3, "held": True, "failures": 0},
+        {"attempts": -3, "held": True, "failures": -3},
+        {"attempts": 3.0, "held": True, "failures": 3},
     ],
     ids=str,
 )
 def test_what_does_not_count_its_trials_soundly_counts_none(output: dict[str, Any]) -> None:
     found = verdict(during=(state(probe(output=output)),), after=state(probe(output=output)))
-    assert (found.trials, found.failures, found.failure_rate_bounds) == (None, None, None)
+    assert found.proofs == ()
     beside = verdict(after=state(probe(output=output), startups(4, 4)))
-    assert (beside.trials, beside.failures) == (4, 0)
+    assert [(proof.trials, proof.failures) for proof in beside.proofs] == [(4, 0)]
 
 
 def test_the_line_of_a_held_run_says_what_it_proves_at_most() -> None:
     found = verdict(before=state(startups(5, 5)), after=state(startups(5, 5)))
-    assert found.failure_rate_bounds == (0.0, 0.4507)
+    assert found.proofs[0].failure_rate_bounds == (0.0, 0.4507)
     assert found.line.endswith(
         "(0 of 5 trials under the fault failed, which proves a failure rate of at most 45% "
         "with 95% confidence)"
@@ -208,7 +263,7 @@ def test_the_line_of_a_held_run_says_what_it_proves_at_most() -> None:
 
 def test_the_line_of_a_violated_run_says_what_it_proves_at_least() -> None:
     found = verdict(before=state(startups(5, 5)), after=state(startups(0, 5)))
-    assert found.failure_rate_bounds == (0.5493, 1.0)
+    assert found.proofs[0].failure_rate_bounds == (0.5493, 1.0)
     assert "a failure rate of at least 55% with 95% confidence" in found.line
 
 
@@ -221,7 +276,15 @@ def test_the_verdict_is_json() -> None:
     data = json.loads(json.dumps(verdict(after=state(startups(0, 5))).to_json()))
     assert data["outcome"] == "violated"
     assert data["cause"] == "steady state violated"
-    assert data["failure_rate_bounds"] == [0.5493, 1.0]
+    assert data["proofs"] == [
+        {
+            "probe": "startups",
+            "trials": 5,
+            "failures": 5,
+            "failure_rate_bounds": [0.5493, 1.0],
+            "confidence": 0.95,
+        }
+    ]
 
 
 def test_judging_changes_nothing_and_can_be_repeated() -> None:

@@ -112,3 +112,29 @@ def test_what_is_no_json_is_described_all_the_same() -> None:
 )
 def test_why_an_activity_failed(exception: Any, expected: str) -> None:
     assert failure_text({"exception": exception}) == expected
+
+
+def test_a_probe_of_the_method_that_says_it_did_not_hold_is_one_during_the_method() -> None:
+    said = startups(1, 5, "looked at")
+    said["activity"].pop("tolerance")
+    told = find_violations({"before": GOOD, "after": BAD}, GOOD, [said, startups(5, 5)])
+    assert [(found.stage, found.probe) for found in told] == [
+        (Stage.DURING, "looked at"),
+        (Stage.AFTER, "starts"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        None,
+        "text",
+        {"activity": {"type": "action"}, "output": {"held": False, "expected": "x"}},
+        {"activity": {"type": "probe"}, "output": {"held": False}},
+        {"activity": {"type": "probe"}, "output": False},
+        {"activity": {"type": "probe"}, "output": {"held": None, "expected": "x"}},
+        {"activity": None, "output": {"held": False, "expected": "x"}},
+    ],
+)
+def test_what_states_nothing_in_the_method_violates_nothing(run: Any) -> None:
+    assert find_violations({"before": GOOD}, None, [run]) == []

@@ -1,0 +1,57 @@
+"""`chaosnetra compare`: did a change help?"""
+
+import click
+
+REGRESSION = 1
+INCOMPLETE = 2
+UNREADABLE = 7
+
+
+@click.command()
+@click.argument("before", type=click.Path())
+@click.argument("after", type=click.Path())
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text that is Markdown too, or one JSON document.",
+)
+def compare(before: str, after: str, output: str) -> None:
+    """Compare the runs BEFORE a change with those AFTER it.
+
+    Each side is a journal, or a folder of journals; experiments are matched by their titles, and
+    runs of the same experiment are taken together.
+
+    A regression is an experiment that held and no longer does, a probe that proves a higher
+    failure rate under the fault, or startups under the fault that are slower: certainly (5 %,
+    corrected for the number of comparisons), largely (Cliff's delta 0.474) and by a quarter more
+    than those without the fault are, which a slower machine explains.
+
+    Exit codes: 0 no regression; 1 a regression; 2 an experiment of BEFORE is missing or proves
+    nothing on one side; 7 a journal that cannot be read.
+    """
+    import json
+    from pathlib import Path
+
+    from chaosnetra.errors import Unreadable
+    from chaosnetra.evidence.comparison import compare as compare_sides
+    from chaosnetra.evidence.comparison_text import comparison_text
+    from chaosnetra.evidence.reading import read_journals
+    from chaosnetra.evidence.sides import gather
+
+    try:
+        sides = [gather(read_journals(Path(side))) for side in (before, after)]
+    except Unreadable as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(UNREADABLE) from None
+    comparison = compare_sides(*sides)
+    if output == "json":
+        click.echo(json.dumps(comparison.to_json(), indent=2))
+    else:
+        click.echo(comparison_text(comparison))
+    if comparison.regressed:
+        raise SystemExit(REGRESSION)
+    if not comparison.complete:
+        raise SystemExit(INCOMPLETE)

@@ -1,0 +1,30 @@
+"""A group of commands that imports a command only when it is needed."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own.
+
+    Args:
+        places: `module:attribute` of each command, by its name.
+    """
+
+    def __init__(self, *arguments: Any, places: Mapping[str, str], **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(self._places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        place = self._places.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command

@@ -1,0 +1,45 @@
+"""The reference orchestrator as a Cloud Run service of the kept stand."""
+
+import sys
+from dataclasses import replace
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.cloudrun.names import Place
+from chaosnetra.cloudrun.rehearsal import deploy_service
+from chaosnetra.errors import InjectionFailed
+from chaosnetra.orchestrator.workload import schema_statements
+from chaosnetra.postgres.objects import SchemaMade
+from chaosnetra.settings import LOCAL_TIME_SCALE, REFERENCE_TARGET
+from chaosnetra.stand.kept import KeptStand
+
+SCHEMA = "orchestrator"
+
+
+def deploy_orchestrator(kept: KeptStand) -> None:
+    """Deploy it against the stand's PostgreSQL, one instance; done before, it is left as it is.
+
+    Raises:
+        ChaosnetraError: the database or the endpoint does not take it.
+    """
+    assert kept.cloud_run is not None  # noqa: S101 - the caller asked for it
+    names = kept.cloud_run
+    database = DatabaseAddress.parse(kept.database_url)
+    tables = SchemaMade(database, SCHEMA, schema_statements(SCHEMA))
+    try:
+        tables.prepare()
+    except InjectionFailed:
+        pass  # made by an earlier `stand up`
+    else:
+        tables.inject()  # they go with the stand
+    server = ["-m", "uvicorn", REFERENCE_TARGET, "--host", "127.0.0.1", "--port", "0"]
+    deploy_service(
+        names["endpoint"],
+        Place.parse(names["project"], names["region"]),
+        names["service"],
+        [sys.executable, *server, "--lifespan", "on", "--log-level", "warning"],
+        {
+            "DATABASE_URL": replace(database, options=(("application_name", SCHEMA),)).url,
+            "CHAOSNETRA_SCHEMA": SCHEMA,
+            "CHAOSNETRA_TIME_SCALE": f"{LOCAL_TIME_SCALE:g}",
+        },
+    )

@@ -1,0 +1,74 @@
+"""`chaosnetra stand …`: the parts that stay between runs."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from chaosnetra.stand.kept import KeptStand
+
+
+@click.group()
+def stand() -> None:
+    """Keep PostgreSQL and Toxiproxy running between experiments."""
+
+
+@stand.command("up")
+@click.option("--cloud-run", is_flag=True, help="Also a local Cloud Run, with a service in it.")
+def stand_up(cloud_run: bool) -> None:
+    """Start the parts; runs use them until `down`."""
+    from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.stand.kept import keep_stand_up
+
+    try:
+        kept = keep_stand_up(cloud_run=cloud_run)
+        if cloud_run:
+            from chaosnetra.commands.rehearsal import deploy_orchestrator
+
+            deploy_orchestrator(kept)
+    except ChaosnetraError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(_described(kept))
+
+
+@stand.command("status")
+def stand_status() -> None:
+    """Say what is up; exit code 1 when nothing is."""
+    from chaosnetra.stand.kept import find_kept_stand
+
+    kept = find_kept_stand()
+    if kept is None:
+        raise click.ClickException("no stand is up; `chaosnetra stand up` starts one")
+    click.echo(_described(kept))
+
+
+@stand.command("down")
+def stand_down() -> None:
+    """Stop the parts and remove their data. Doing it again is no error."""
+    from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.stand.kept import take_stand_down
+
+    try:
+        stopped = take_stand_down()
+    except ChaosnetraError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("the stand is down" if stopped else "no stand was up")
+
+
+def _described(kept: "KeptStand") -> str:
+    from chaosnetra.addresses import DatabaseAddress
+
+    database = DatabaseAddress.parse(kept.database_url)
+    names = kept.cloud_run
+    cloud_run = (
+        f"Cloud Run, local: {names['endpoint']}, project {names['project']}, region "
+        f"{names['region']}, service {names['service']}; control {names['url']}\n"
+        if names
+        else ""
+    )
+    return (
+        f"PostgreSQL {kept.postgres_version}: {database.shown}\n"
+        f"Toxiproxy {kept.toxiproxy_version}: {kept.toxiproxy_url}\n"
+        f"{cloud_run}"
+        f"held by process {kept.pid}"
+    )

@@ -1,0 +1,54 @@
+"""`chaosnetra verdict`: what a journal proves, as a line and an exit code."""
+
+import click
+
+UNREADABLE = 7
+
+
+@click.command()
+@click.argument("journal", type=click.Path())
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="One line, or one JSON document.",
+)
+def verdict(journal: str, output: str) -> None:
+    """Judge a run anew, from its JOURNAL alone.
+
+    Takes any journal of the Chaos Toolkit, also one without our section, and one of an
+    interrupted run.
+
+    Exit codes: 0 held; 1 violated; 2 inconclusive; 3 the baseline was not met; 4 a fault was not
+    injected; 5 a rollback failed, or the steady state did not come back; 6 interrupted; 7 the
+    journal cannot be read.
+    """
+    import json
+    from pathlib import Path
+
+    from chaosnetra.errors import Unreadable
+    from chaosnetra.evidence.reading import read_journal
+    from chaosnetra.evidence.verdict import Cause, Outcome, judge
+
+    try:
+        found = read_journal(Path(journal))
+    except Unreadable as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(UNREADABLE) from None
+    judged, violations = judge(found.data)
+    if output == "json":
+        listed = [violation.to_json() for violation in violations]
+        click.echo(json.dumps({**judged.to_json(), "violations": listed}, indent=2))
+    else:
+        click.echo(judged.line)
+    by_cause = {
+        Cause.BASELINE: 3,
+        Cause.INJECTION: 4,
+        Cause.ROLLBACK: 5,
+        Cause.NOT_RECOVERED: 5,
+        Cause.INTERRUPTED: 6,
+    }
+    by_outcome = {Outcome.HELD: 0, Outcome.VIOLATED: 1, Outcome.INCONCLUSIVE: 2}
+    raise SystemExit(by_cause.get(judged.cause, by_outcome[judged.outcome]))

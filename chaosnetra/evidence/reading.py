@@ -1,0 +1,266 @@
+"""Journals from disk: any Chaos Toolkit journal, made safe to walk through.
+
+What comes out has the shape that the core and this package give a journal, whatever went in:
+parts that are missing or of another kind are empty, so nothing after this needs to check again.
+"""
+
+import gc
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from chaosnetra.errors import NotAJournal, Unreadable
+
+MOST_BYTES = 512 * 2**20
+BLOCK_BYTES = 2**20
+MOST_FILES = 10_000
+# Facts of our section that are lists of texts.
+_TEXTS = ("control_failures", "undo_failures", "parts_lost", "corrections")
+_OBJECTS = ("faults", "stand", "violations", "measurements")
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A journal that was read.
+
+    Attributes:
+        path: where it was read from.
+        data: the journal; see `normalized`.
+        version: of our section, None when it has none.
+    """
+
+    path: Path
+    data: Mapping[str, Any]
+    version: int | None
+
+    @property
+    def title(self) -> str:
+        """Title of the experiment; empty when it has none."""
+        title = self.data["experiment"].get("title")
+        return title if isinstance(title, str) else ""
+
+    @property
+    def section(self) -> Mapping[str, Any]:
+        """Our section; empty for a journal of somebody else's experiment."""
+        section: Mapping[str, Any] = self.data["chaosnetra"]
+        return section
+
+    @property
+    def profile(self) -> str | None:
+        """Name of the profile it ran with, if it says."""
+        name = _object(self.section.get("profile")).get("name")
+        return name if isinstance(name, str) else None
+
+
+def read_journal(path: Path) -> Journal:
+    """Read a journal.
+
+    Args:
+        path: a file of at most 512 MiB.
+
+    Raises:
+        Unreadable: there is no such file, it breaks off, or it is no JSON.
+        NotAJournal: it is JSON, and something else.
+    """
+    data = _parsed(path)
+    if not isinstance(data, dict):
+        raise NotAJournal(f"{path}: it is JSON, and no journal of the Chaos Toolkit")
+    if not isinstance(data.get("experiment"), dict):
+        is_experiment = "method" in data or "steady-state-hypothesis" in data
+        what = "an experiment" if is_experiment else "no journal of the Chaos Toolkit"
+        raise NotAJournal(f"{path}: it is {what}; give the journal.json that `chaos run` wrote")
+    section = data.get("chaosnetra")
+    version = section.get("version") if isinstance(section, dict) else None
+    return Journal(path, normalized(data), version if type(version) is int else None)
+
+
+def read_journals(path: Path) -> Iterator[Journal]:
+    """Read a journal, or every journal in a folder and the folders in it, one after the other.
+
+    Args:
+        path: a journal, or a folder with at most 10,000 .json files. Files in it that are JSON
+            and no journals are passed over.
+
+    Raises:
+        Unreadable: a journal cannot be read, or the folder holds none.
+    """
+    if not path.is_dir():
+        yield read_journal(path)
+        return
+    files = sorted(islice(path.rglob("*.json"), MOST_FILES + 1))
+    if len(files) > MOST_FILES:
+        raise Unreadable(f"{path}: it holds more than {MOST_FILES:,} .json files")
+    found = False
+    for file in files:
+        try:
+            journal = read_journal(file)
+        except NotAJournal:
+            continue
+        found = True
+        yield journal
+    if not found:
+        raise Unreadable(f"{path}: there is no journal in it")
+
+
+def normalized(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A journal with every part in its shape.
+
+    Args:
+        data: a journal; not changed.
+
+    Returns:
+        `experiment` (object, with a hypothesis), `status` (text or None), `deviated` (bool),
+        `start` and `end` (text or None); `steady_states` with `before` and `after` (a state or
+        None) and `during` (states), a state being `steady_state_met` and `probes`; `run` and
+        `rollbacks`; each run with `activity` (object), `output`, `status`, `exception` (texts),
+        `tolerance_met`, `start`, `end`; and `chaosnetra`: our section, with its lists as lists
+        and `recovery` a state or None. Whatever else there was is kept.
+    """
+    states = _object(data.get("steady_states"))
+    experiment = _experiment(_object(data.get("experiment")))
+    return {
+        **data,
+        "experiment": experiment,
+        "status": _text(data.get("status")),
+        "deviated": data.get("deviated") is True,
+        "start": _text(data.get("start")),
+        "end": _text(data.get("end")),
+        "steady_states": {
+            "before": _state(states.get("before")),
+            "after": _state(states.get("after")),
+            "during": [_state(state) for state in _objects(states.get("during"))],
+        },
+        "run": [_run(run) for run in _objects(data.get("run"))],
+        "rollbacks": [_run(run) for run in _objects(data.get("rollbacks"))],
+        "chaosnetra": _section(data, experiment),
+    }
+
+
+def _parsed(path: Path) -> Any:
+    text = _compact_text(path)
+    enabled = gc.isenabled()
+    gc.disable()  # nothing of a journal is garbage yet, and looking for some takes a third longer
+    try:
+        return json.loads(text, object_hook=_lean)
+    except json.JSONDecodeError as error:
+        breaks_off = error.pos >= len(text) or error.msg.startswith("Unterminated string")
+        what = "it breaks off: the run could not write all of it" if breaks_off else "it is no JSON"
+        raise Unreadable(f"{path}: {what}") from None
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"{path}: it is no JSON that can be read: {error}") from None
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _compact_text(path: Path) -> str:
+    """The file without its indentation, which is half of a journal."""
+    parts: list[bytes] = []
+    try:
+        if not path.is_file():
+            raise Unreadable(f"{path}: there is no such file")
+        with path.open("rb") as file:
+            size = 0
+            while lines := file.readlines(BLOCK_BYTES):
+                size += sum(map(len, lines))
+                if size > MOST_BYTES:
+                    raise Unreadable(f"{path}: it has more than {MOST_BYTES // 2**20} MiB")
+                parts.append(b" ".join(map(bytes.strip, lines)))
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"{path}: {error}") from None
+    raw = b" ".join(parts)
+    parts.clear()
+    try:
+        return raw.decode().strip()
+    except UnicodeDecodeError:
+        raise Unreadable(f"{path}: it is not UTF-8, as a journal is") from None
+
+
+def _lean(data: dict[str, Any]) -> dict[str, Any]:
+    """Keep one copy of what a journal repeats, since there may be very many startups in it."""
+    if "phase_seconds" in data:
+        for key in ("status", "phase", "ended_by"):
+            if type(data.get(key)) is str:
+                data[key] = sys.intern(data[key])
+    elif type(data.get("value")) is dict and "held" in data["value"]:
+        # The core leaves each probe's whole result in the arguments of its tolerance.
+        del data["value"]
+    return data
+
+
+def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str, Any]:
+    found = _object(data.get("chaosnetra"))
+    section: dict[str, Any] = dict(found)
+    for key in _TEXTS:
+        texts = found.get(key)
+        section[key] = [str(item) for item in texts] if isinstance(texts, list) else []
+    for key in _OBJECTS:
+        section[key] = list(_objects(found.get(key)))
+    section["faults"] = [
+        {**fault, "effect": _object(fault.get("effect")) or None} for fault in section["faults"]
+    ]
+    section["recovery"] = _state(found.get("recovery"))
+    for key in ("crashed", "refused", "interrupted_by"):
+        section[key] = _text(found.get(key))
+    section["dry"] = _text(found.get("dry")) or _text(experiment.get("dry"))
+    interruption = _object(data.get("interruption"))
+    section["interrupted_by"] = section["interrupted_by"] or _text(interruption.get("name"))
+    if found and "cause" not in found and "reason" in found:
+        # All that the control could write when it failed itself.
+        section["control_failures"].append(str(found["reason"]))
+    return section
+
+
+def _experiment(value: Mapping[str, Any]) -> dict[str, Any]:
+    hypothesis = _object(value.get("steady-state-hypothesis"))
+    probes = _objects(hypothesis.get("probes"))
+    return {**value, "steady-state-hypothesis": {**hypothesis, "probes": probes}}
+
+
+def _state(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    return {
+        **value,
+        "steady_state_met": value.get("steady_state_met") is True,
+        "probes": [_run(run) for run in _objects(value.get("probes"))],
+    }
+
+
+def _run(value: Mapping[str, Any]) -> dict[str, Any]:
+    exception = value.get("exception")
+    lines = exception if isinstance(exception, list) else [exception] if exception else []
+    return {
+        **value,
+        "activity": _object(value.get("activity")),
+        "output": _output(value.get("output")),
+        "status": _text(value.get("status")),
+        "exception": [str(line) for line in lines],
+        "start": _text(value.get("start")),
+        "end": _text(value.get("end")),
+    }
+
+
+def _output(output: Any) -> Any:
+    """A result; older ones count what was ready and not what failed."""
+    if isinstance(output, dict) and "failures" not in output:
+        attempts, ready = output.get("attempts"), output.get("ready")
+        if type(attempts) is int and type(ready) is int:
+            return {**output, "failures": attempts - ready}
+    return output
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,237 @@
+"""The series in a journal: what its probes answered, counted and tried.
+
+Each reads what `chaosnetra.evidence.reading` returned. An element that lacks what makes it one,
+for example a startup without a time, is left out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.quantities import finite_or_none
+
+METHOD = "method"
+STAGES = ("before", METHOD, "during", "after", "recovery")
+# When the fault is in place and the steady state is judged.
+UNDER_FAULT = ("during", "after")
+ATTEMPT_LISTS = ("connections", "checkouts")
+READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One answer of a probe.
+
+    Attributes:
+        stage: before, during or after the method, recovery (after the rollbacks), or method.
+        probe: its name in the experiment.
+        start: when, UTC; None when the journal does not say.
+        end: likewise.
+        held: whether it was within tolerance; None where none was judged.
+        output: what it returned, an object.
+    """
+
+    stage: str
+    probe: str
+    start: str | None
+    end: str | None
+    held: bool | None
+    output: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What one check counted.
+
+    Attributes:
+        stage: see `Check`.
+        probe: see `Check`.
+        attempts: how many, at least one.
+        failures: of these, how many failed.
+        max_failure_rate: that may fail, if the probe says.
+    """
+
+    stage: str
+    probe: str
+    attempts: int
+    failures: int
+    max_failure_rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Startup:
+    """One startup; see `chaosnetra.startup.outcome.StartupOutcome`.
+
+    Attributes:
+        stage: see `Check`.
+        probe: see `Check`.
+        number: of its launch, from 1.
+        status: ready, degraded, failed or timed_out.
+        seconds: until it was ready, ended, or out of time.
+        boot_seconds: of these, until its first phase began.
+        phase: the phase it reached, or failed in.
+        phase_seconds: of each phase that ended, also of the one that it failed in.
+        error: why it is not ready: `text`, `error_class`, `sqlstate`, `budget`,
+            `budget_seconds`, as far as known.
+        data: all that the journal has of it.
+    """
+
+    stage: str
+    probe: str
+    number: int
+    status: str
+    seconds: float
+    boot_seconds: float | None
+    phase: str | None
+    phase_seconds: Mapping[str, float]
+    error: Mapping[str, Any]
+    data: Mapping[str, Any]
+
+    @property
+    def ready(self) -> bool:
+        """Whether it was, and with all that it was to bring."""
+        return self.status == READY
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to use the database; see `chaosnetra.postgres.attempts.Attempt`.
+
+    Attributes:
+        stage: see `Check`.
+        probe: see `Check`.
+        kind: `connections` or `checkouts`.
+        number: which one, from 1.
+        at_seconds: when it was to begin, since the first was.
+        outcome: ok, slow, refused, reset, timed_out, pool_timeout or failed.
+        seconds: until it was answered, failed, or was given up.
+        censored: whether an answer would have taken longer.
+        sqlstate: the database's error code.
+        error: one line.
+    """
+
+    stage: str
+    probe: str
+    kind: str
+    number: int
+    at_seconds: float
+    outcome: str
+    seconds: float
+    censored: bool
+    sqlstate: str | None
+    error: str | None
+
+
+def checks(journal: Mapping[str, Any]) -> Iterator[Check]:
+    """Every answer of a probe that is an object, stage by stage.
+
+    Args:
+        journal: `data` of a `chaosnetra.evidence.reading.Journal`.
+    """
+    states = journal["steady_states"]
+    found = [("before", states["before"])]
+    found += [("during", state) for state in states["during"]]
+    found += [("after", states["after"]), ("recovery", journal["chaosnetra"]["recovery"])]
+    yield from _checks(METHOD, journal["run"])
+    for stage, state in found:
+        if state is not None:
+            yield from _checks(stage, state["probes"])
+
+
+def trials(journal: Mapping[str, Any]) -> Iterator[Trials]:
+    """What each check counted, of the probes that count."""
+    for check in checks(journal):
+        attempts, failures = check.output.get("attempts"), check.output.get("failures")
+        if type(attempts) is int and type(failures) is int and 0 <= failures <= attempts > 0:
+            most = finite_or_none(check.output.get("max_failure_rate"))
+            yield Trials(check.stage, check.probe, attempts, failures, most)
+
+
+def startups(journal: Mapping[str, Any]) -> Iterator[Startup]:
+    """Each startup, stage by stage."""
+    for check in checks(journal):
+        for data in objects(check.output.get("startups")):
+            seconds = _seconds(data.get("seconds"))
+            status = data.get("status")
+            if seconds is None or not isinstance(status, str):
+                continue
+            phases = data.get("phase_seconds")
+            error = data.get("error")
+            yield Startup(
+                check.stage,
+                check.probe,
+                _number(data.get("number")),
+                status,
+                seconds,
+                _seconds(data.get("boot_seconds")),
+                text_or_none(data.get("phase")),
+                _phases(phases) if isinstance(phases, dict) else {},
+                error if isinstance(error, dict) else {},
+                data,
+            )
+
+
+def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:
+    """Each attempt that is listed; of a large storm a journal lists only some, failed ones first.
+
+    So count with `trials`, and take quantiles from the check's own figures where it lists fewer
+    than it made.
+    """
+    for check in checks(journal):
+        for kind in ATTEMPT_LISTS:
+            for data in objects(check.output.get(kind)):
+                seconds = _seconds(data.get("seconds"))
+                outcome = data.get("outcome")
+                if seconds is None or not isinstance(outcome, str):
+                    continue
+                yield Attempt(
+                    check.stage,
+                    check.probe,
+                    kind,
+                    _number(data.get("number")),
+                    _seconds(data.get("intended_seconds")) or 0.0,
+                    outcome,
+                    seconds,
+                    data.get("censored") is True,
+                    text_or_none(data.get("sqlstate")),
+                    text_or_none(data.get("error")),
+                )
+
+
+def _checks(stage: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
+    for run in runs:
+        if isinstance(run["output"], dict):
+            met = run.get("tolerance_met")
+            yield Check(
+                stage,
+                str(run["activity"].get("name")),
+                run["start"],
+                run["end"],
+                met if isinstance(met, bool) else None,
+                run["output"],
+            )
+
+
+def _phases(data: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        phase: seconds for phase, value in data.items() if (seconds := _seconds(value)) is not None
+    }
+
+
+def objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    return (
+        (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
+    )
+
+
+def _seconds(value: Any) -> float | None:
+    number = finite_or_none(value)
+    return number if number is not None and number >= 0 else None
+
+
+def _number(value: Any) -> int:
+    return value if type(value) is int else 0
+
+
+def text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

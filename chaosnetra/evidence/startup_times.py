@@ -1,0 +1,37 @@
+"""How long startups and their phases took, with those that were cut short."""
+
+from collections.abc import Sequence
+
+from chaosnetra.evidence.quantiles import Quantile, quantile
+from chaosnetra.evidence.samples import Startup
+
+
+def seconds_to_ready(found: Sequence[Startup], share: float) -> Quantile:
+    """A quantile of the time to be ready; startups that were not ready are censored."""
+    return quantile(
+        [startup.seconds for startup in found if startup.ready],
+        share,
+        [startup.seconds for startup in found if not startup.ready],
+    )
+
+
+def seconds_of_phase(found: Sequence[Startup], phase: str, share: float) -> Quantile:
+    """A quantile of a phase's time.
+
+    A startup that failed or ran out of time in the phase is censored: at the time that the phase
+    took until it failed, else at what is left when boot and the phases before are taken off. One
+    that never reached the phase does not count.
+    """
+    ended, cut = [], []
+    for startup in found:
+        seconds = startup.phase_seconds.get(phase)
+        if not startup.ready and startup.phase == phase:
+            cut.append(_spent_in_last_phase(startup) if seconds is None else seconds)
+        elif seconds is not None:
+            ended.append(seconds)
+    return quantile(ended, share, cut)
+
+
+def _spent_in_last_phase(startup: Startup) -> float:
+    rest = startup.seconds - (startup.boot_seconds or 0.0) - sum(startup.phase_seconds.values())
+    return max(0.0, rest)

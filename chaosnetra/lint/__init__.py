@@ -1,0 +1,1 @@
+"""Finds in an experiment what the Chaos Toolkit passes over in silence."""

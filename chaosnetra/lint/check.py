@@ -1,0 +1,62 @@
+"""All rules on one experiment."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+from chaosnetra.lint.document import Document, read_document
+from chaosnetra.lint.findings import Finding
+from chaosnetra.lint.modules import Modules
+from chaosnetra.lint.outline import Outline
+from chaosnetra.lint.rules import (
+    activities,
+    controls,
+    keys,
+    references,
+    runtime,
+    tolerance,
+    undo,
+    variables,
+)
+
+MOST_FINDINGS = 1000
+
+Rule = Callable[[Outline], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    keys.check,
+    references.check,
+    runtime.check,
+    variables.check,
+    activities.check,
+    tolerance.check,
+    controls.check,
+    undo.check,
+)
+
+
+def lint_file(path: Path, modules: Modules | None = None) -> list[Finding]:
+    """Everything that an experiment's file hides, in the order of its lines.
+
+    Args:
+        path: the experiment, JSON or YAML.
+        modules: imports what it names, in this process; give the same to several calls.
+
+    Raises:
+        Unreadable: the file is no JSON or YAML.
+    """
+    return lint_document(read_document(path), modules)
+
+
+def lint_document(document: Document, modules: Modules | None = None) -> list[Finding]:
+    """As `lint_file`, for what was read already."""
+    outline = Outline(document, modules or Modules())
+    found = list(islice(chain.from_iterable(rule(outline) for rule in RULES), MOST_FINDINGS + 1))
+    if len(found) > MOST_FINDINGS:
+        found[-1] = outline.finding(
+            (),
+            "too-many",
+            f"there are more than {MOST_FINDINGS:,} findings, and the rest was not looked for",
+            "begin with these",
+        )
+    return sorted(found, key=lambda finding: (finding.line, finding.rule))

@@ -1,0 +1,42 @@
+"""Which action of ours takes back which; a test holds it against all there are."""
+
+_TOXICS = "chaosnetra.toxiproxy.actions"
+_CONNECTOR = "chaosnetra.connector.actions"
+_POSTGRES = "chaosnetra.postgres.actions"
+_CLOUD_RUN = "chaosnetra.cloudrun.actions"
+
+# (module, action): the action of the same module that takes it back.
+UNDONE_BY = {
+    (_TOXICS, "add_latency"): "remove_toxic",
+    (_TOXICS, "add_bandwidth_limit"): "remove_toxic",
+    (_TOXICS, "add_slow_close"): "remove_toxic",
+    (_TOXICS, "add_timeout"): "remove_toxic",
+    (_TOXICS, "add_reset_peer"): "remove_toxic",
+    (_TOXICS, "add_slicer"): "remove_toxic",
+    (_TOXICS, "add_data_limit"): "remove_toxic",
+    (_TOXICS, "create_proxy"): "delete_proxy",
+    (_TOXICS, "disable_proxy"): "enable_proxy",
+    (_CONNECTOR, "limit_connector"): "restore_connector",
+    (_CONNECTOR, "change_connector"): "restore_connector",
+    (_POSTGRES, "hold_connections"): "release_connections",
+    (_POSTGRES, "press_database"): "release_pressure",
+    (_POSTGRES, "lock_catalog"): "release_catalog",
+    (_CLOUD_RUN, "scale_service"): "restore_service",
+}
+
+# Actions that need none: they take something back themselves, or change only what another
+# action put in place and its counterpart takes away.
+NEEDS_NONE = {
+    (_TOXICS, "enable_proxy"),
+    (_TOXICS, "delete_proxy"),
+    (_TOXICS, "remove_toxic"),
+    (_TOXICS, "update_toxic"),
+    (_CONNECTOR, "restore_connector"),
+    (_POSTGRES, "release_connections"),
+    (_POSTGRES, "release_pressure"),
+    (_POSTGRES, "release_catalog"),
+    (_CLOUD_RUN, "restore_service"),
+}
+
+# Arguments that say what an action acts on: an action and its undo must agree on them.
+NAMING = ("name", "proxy")

@@ -1,0 +1,1 @@
+"""The rules: each module finds one family of traps in an outline."""

@@ -1,0 +1,120 @@
+"""Controls that the core leaves out without a word."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from chaosnetra.lint.findings import Finding
+from chaosnetra.lint.guess import instead
+from chaosnetra.lint.modules import member
+from chaosnetra.lint.outline import Control, Outline, Role, mapping
+
+LEVELS = ("loading_experiment", "experiment", "hypothesis", "method", "rollback", "activity")
+HOOKS = tuple(f"{when}_{level}_control" for level in LEVELS for when in ("before", "after"))
+CONFIGURE = "configure_control"
+# What the core passes to a hook that has such a parameter.
+GIVEN = ("context", "state", "experiment", "configuration", "secrets", "settings", "extensions")
+GIVEN_TO_CONFIGURE = ("experiment", "configuration", "secrets", "settings", "event_registry")
+OUR_CONTROLS = ("chaosnetra.controls.journal", "chaosnetra.controls.abort")
+
+
+def check(outline: Outline) -> Iterator[Finding]:
+    """`control-not-importable`, `control-without-hooks`, `control-arguments`, `async-activity`, …
+
+    Also `no-journal-control` and `secrets-in-journal`.
+    """
+    for control in outline.controls:
+        if control.module:
+            yield from _check(outline, control)
+    if outline.uses_our_activities and not outline.has_journal_control:
+        yield outline.finding(
+            ("controls",),
+            "no-journal-control",
+            "the control chaosnetra.controls.journal is not declared: there is no verdict, and "
+            "the exit code is 0 also when the baseline is not met, an action fails or a "
+            "rollback fails",
+            'write "controls": [{"name": "journal", "provider": {"type": "python", "module": '
+            '"chaosnetra.controls.journal"}}]',
+        )
+    if outline.data.get("secrets") and not outline.has_journal_control:
+        for activity in outline.of(Role.CONFIGURATION):
+            yield outline.finding(
+                activity.place,
+                "secrets-in-journal",
+                "for a probe in the configuration the core writes all secrets in clear into the "
+                "journal",
+                "take the value from the environment, or declare chaosnetra.controls.journal, "
+                "which takes them out",
+            )
+
+
+def _check(outline: Outline, control: Control) -> Iterator[Finding]:
+    place = (*control.place, "provider", "module")
+    loaded = outline.modules.load(control.module)
+    if loaded.module is None:
+        yield outline.finding(
+            place,
+            "control-not-importable",
+            f"the control {control.module!r} cannot be imported here ({loaded.problem}): the run "
+            "goes on without it and exits with 0",
+            instead(control.module, OUR_CONTROLS, "install what holds it, or correct its name"),
+        )
+        return
+    hooks = {name: member(loaded.module, name) for name in (CONFIGURE, *HOOKS)}
+    found = {name: hook for name, hook in hooks.items() if callable(hook)}
+    if not found:
+        yield outline.finding(
+            place,
+            "control-without-hooks",
+            f"{control.module!r} has none of a control's functions: it does nothing",
+            f"name a module with, for example, {HOOKS[2]}",
+        )
+    for name, hook in found.items():
+        yield from _hook(outline, control, name, hook)
+    if control.module in OUR_CONTROLS:
+        yield from _options(outline, control, member(loaded.module, "OPTIONS"))
+
+
+def _options(outline: Outline, control: Control, known: tuple[str, ...]) -> Iterator[Finding]:
+    """Our own hooks take any argument and refuse the run when they do not know one."""
+    for name in mapping(control.provider.get("arguments")):
+        if name not in known:
+            yield outline.finding(
+                (*control.place, "provider", "arguments", name),
+                "control-arguments",
+                f"{control.module!r} has no argument {name!r} and refuses the run",
+                instead(str(name), known, f"it has {', '.join(known)}"),
+            )
+
+
+def _hook(
+    outline: Outline, control: Control, name: str, hook: Callable[..., Any]
+) -> Iterator[Finding]:
+    place = (*control.place, "provider", "arguments")
+    if inspect.iscoroutinefunction(hook):
+        yield outline.finding(
+            (*control.place, "provider", "module"),
+            "async-activity",
+            f"{name} of {control.module!r} is async, and the core never awaits it: it does nothing",
+            "make it a plain function",
+        )
+        return
+    try:
+        signature = inspect.signature(hook)
+    except (ValueError, TypeError):
+        return
+    given = dict.fromkeys(map(str, mapping(control.provider.get("arguments"))))
+    core = GIVEN_TO_CONFIGURE if name == CONFIGURE else GIVEN
+    given |= dict.fromkeys(one for one in core if one in signature.parameters)
+    if name != CONFIGURE:
+        given["context"] = None
+    try:
+        signature.bind(**given)
+    except TypeError as error:
+        yield outline.finding(
+            place,
+            "control-arguments",
+            f"{name} of {control.module!r} cannot be called with these arguments ({error}): the "
+            "core leaves it out without a word",
+            f"give it what it has: {', '.join(signature.parameters)}",
+        )

@@ -1,0 +1,76 @@
+"""Actions that nothing takes back."""
+
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from chaosnetra.lint.counterparts import NAMING, UNDONE_BY
+from chaosnetra.lint.findings import Finding, Severity
+from chaosnetra.lint.outline import OURS, Activity, Outline, Role
+
+
+def check(outline: Outline) -> Iterator[Finding]:
+    """`no-undo`: of ours without the counterpart; of others, when there is no rollback at all."""
+    rollbacks = [outline.resolved(activity) for activity in outline.of(Role.ROLLBACK)]
+    undoing = [activity for activity in rollbacks if activity is not None]
+    foreign_told = False
+    for entry in outline.of(Role.METHOD):
+        action = outline.resolved(entry)
+        if action is None or action.data.get("type") != "action":
+            continue
+        undo = UNDONE_BY.get((action.module, action.function))
+        if undo is not None:
+            if not any(_takes_back(outline, action, undo, other) for other in undoing):
+                yield _no_counterpart(outline, entry, action, undo)
+        elif not (outline.data.get("rollbacks") or foreign_told or action.module.startswith(OURS)):
+            foreign_told = True
+            yield outline.finding(
+                entry.place,
+                "no-undo",
+                f"the action {action.name!r} and those after it have no rollbacks: what they "
+                "change stays",
+                "add what takes it back to 'rollbacks', if it changes anything",
+                Severity.WARNING,
+            )
+
+
+def _takes_back(outline: Outline, action: Activity, undo: str, other: Activity) -> bool:
+    if (other.module, other.function) != (action.module, undo):
+        return False
+    signature = outline.modules.signature(other.module, other.function)
+    names = [name for name in NAMING if signature is None or name in signature.parameters]
+    return all(
+        _value(outline, action, name) == _value(outline, other, name)
+        for name in names
+        if _value(outline, action, name) is not None
+    )
+
+
+def _value(outline: Outline, activity: Activity, name: str) -> Any:
+    """The argument as written, else the function's default."""
+    if name in activity.arguments:
+        return activity.arguments[name]
+    signature = outline.modules.signature(activity.module, activity.function)
+    parameter = signature.parameters.get(name) if signature is not None else None
+    if parameter is None or parameter.default is inspect.Parameter.empty:
+        return None
+    return parameter.default
+
+
+def _no_counterpart(outline: Outline, entry: Activity, action: Activity, undo: str) -> Finding:
+    signature = outline.modules.signature(action.module, undo)
+    parameters = signature.parameters if signature is not None else {}
+    same = {
+        name: _value(outline, action, name)
+        for name in NAMING
+        if name in parameters and _value(outline, action, name) != parameters[name].default
+    }
+    arguments = json.dumps(same, default=str)
+    return outline.finding(
+        entry.place,
+        "no-undo",
+        f"no rollback takes back {action.function!r}: its fault stays until the run has ended",
+        f"add an action with {action.module!r}, {undo!r} and the arguments {arguments} to "
+        "'rollbacks'",
+    )

@@ -1,0 +1,167 @@
+"""Variables, `${name}`: unknown ones, and places where the core substitutes none."""
+
+from collections.abc import Iterator, Mapping
+from string import Template
+from typing import Any
+
+from chaosnetra.lint.document import Place
+from chaosnetra.lint.findings import Finding
+from chaosnetra.lint.guess import nearest
+from chaosnetra.lint.outline import Activity, Outline, Role, mapping
+
+# What the core substitutes in an activity, by type of provider.
+SUBSTITUTED = {
+    "python": ("arguments",),
+    "process": ("arguments",),
+    "http": ("url", "headers", "timeout", "arguments"),
+}
+# What it reads and takes as it is.
+TAKEN_AS_IS = {
+    "python": ("module", "func", "secrets"),
+    "process": ("path", "timeout"),
+    "http": ("method", "verify_tls", "max_retries"),
+}
+# Types of a variable that can stand for a number.
+NUMBERS = ("int", "integer", "float", "number", "json")
+SUBSTITUTED_IN_TOLERANCE = {"regex": ("pattern",), "jsonpath": ("path", "expect")}
+
+
+def check(outline: Outline) -> Iterator[Finding]:
+    """`unknown-variable`, `not-substituted`, `pause-is-text`."""
+    known = _known(outline)
+    for place, value in _substituted(outline):
+        for at, name in _variables(place, value):
+            if name not in known or not _can_be_substituted(name):
+                yield _unknown(outline, at, name, known)
+    for place, value in _taken_as_is(outline):
+        for at, name in _variables(place, value):
+            yield _not_substituted(outline, at, name)
+    for activity in outline.activities:
+        yield from _pauses(outline, activity)
+
+
+def _pauses(outline: Outline, activity: Activity) -> Iterator[Finding]:
+    """Variables are text unless they say otherwise, and the core sleeps only for numbers."""
+    configuration = mapping(outline.data.get("configuration"))
+    for key, value in mapping(activity.data.get("pauses")).items():
+        match = Template.pattern.fullmatch(value) if isinstance(value, str) else None
+        if match is None or match["braced"] not in configuration:
+            continue
+        found = configuration[match["braced"]]
+        from_environment = isinstance(found, dict) and found.get("type") == "env"
+        if isinstance(found, str) or (
+            from_environment and found.get("env_var_type") not in NUMBERS
+        ):
+            yield outline.finding(
+                (*activity.place, "pauses", key),
+                "pause-is-text",
+                f"the pause {value} is text when the experiment runs: the method is aborted with "
+                "a traceback",
+                f'give {match["braced"]!r} the "env_var_type" "float"'
+                if from_environment
+                else f"make {match['braced']!r} a number",
+            )
+
+
+def _known(outline: Outline) -> dict[str, None]:
+    """Names that the core finds: of the configuration, and within each group of secrets."""
+    names = [*mapping(outline.data.get("configuration"))]
+    for group in mapping(outline.data.get("secrets")).values():
+        names += mapping(group)
+    return dict.fromkeys(name for name in names if isinstance(name, str))
+
+
+def _substituted(outline: Outline) -> Iterator[tuple[Place, Any]]:
+    yield ("title",), outline.data.get("title")
+    for activity in outline.activities:
+        yield (*activity.place, "pauses"), activity.data.get("pauses")
+        for key in SUBSTITUTED.get(activity.provider_type, ()):
+            yield (*activity.provider_place, key), activity.provider.get(key)
+        for place, tolerance, keys in _tolerance(activity):
+            if keys is None:
+                yield place, tolerance
+            for key in keys or ():
+                yield (*place, key), tolerance.get(key)
+    for control in outline.controls:
+        yield (*control.place, "provider", "arguments"), control.provider.get("arguments")
+
+
+def _taken_as_is(outline: Outline) -> Iterator[tuple[Place, Any]]:
+    for activity in outline.activities:
+        for key in TAKEN_AS_IS.get(activity.provider_type, ()):
+            yield (*activity.provider_place, key), activity.provider.get(key)
+        tolerance = activity.data.get("tolerance")
+        if activity.role is Role.HYPOTHESIS:
+            place = (*activity.place, "tolerance")
+            if isinstance(tolerance, list):
+                yield place, tolerance
+            for key in ("range", "target", "count"):
+                yield (*place, key), mapping(tolerance).get(key)
+
+
+def _tolerance(activity: Activity) -> Iterator[tuple[Place, Any, tuple[str, ...] | None]]:
+    """A tolerance with the keys that are substituted; None stands for all of it."""
+    tolerance = activity.data.get("tolerance")
+    place = (*activity.place, "tolerance")
+    if activity.role is not Role.HYPOTHESIS:
+        return
+    if isinstance(tolerance, str):
+        yield place, tolerance, None
+    elif isinstance(tolerance, dict):
+        kind = tolerance.get("type")
+        keys = SUBSTITUTED_IN_TOLERANCE.get(kind, ()) if isinstance(kind, str) else ()
+        yield place, tolerance, keys
+
+
+def _variables(place: Place, value: Any) -> Iterator[tuple[Place, str]]:
+    """Each `${name}` in a value, with its place."""
+    if isinstance(value, str):
+        for match in Template.pattern.finditer(value):
+            if match["braced"] is not None:
+                yield place, match["braced"]
+            elif match["invalid"] is not None and value.startswith("${", match.start()):
+                # Template knows letters, digits and _ only; `${my-key}` is never substituted.
+                name, closed, _ = value[match.start() + 2 :].partition("}")
+                if closed:
+                    yield place, name
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _variables((*place, index), item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _variables((*place, key), item)
+
+
+def _unknown(outline: Outline, place: Place, name: str, known: Mapping[str, None]) -> Finding:
+    guess = nearest(name, known)
+    shown = f"${{{name}}}"
+    if not _can_be_substituted(name):
+        remedy = f"use letters, digits and underscores only, in {shown} and in the configuration"
+    elif guess is not None:
+        remedy = f"write ${{{guess}}}"
+    else:
+        remedy = f"declare {name!r} in the configuration (`--var` alone does not add it)"
+    return outline.finding(
+        place,
+        "unknown-variable",
+        f"{shown} is nothing that the core finds in the configuration or a group of secrets: the "
+        f"text {shown} itself is passed on",
+        remedy,
+    )
+
+
+def _can_be_substituted(name: str) -> bool:
+    return name.isascii() and name.isidentifier()
+
+
+def _not_substituted(outline: Outline, place: Place, name: str) -> Finding:
+    if "tolerance" in place:
+        happens = "is not substituted in a range or list: it is refused, or crashes the run"
+        remedy = (
+            "give the bounds to the probe as arguments and let its tolerance be true, or use a "
+            "tolerance function"
+        )
+    else:
+        happens = f"is not substituted in {place[-1]!r}: it is taken literally"
+        remedy = "write the value itself"
+    return outline.finding(place, "not-substituted", f"${{{name}}} {happens}", remedy)

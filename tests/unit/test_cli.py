@@ -1,0 +1,50 @@
+"""The command line: each command in a module of its own, imported when it is called."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from chaosnetra.cli import COMMANDS, netra
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_is_there_and_says_what_it_does(name: str) -> None:
+    command = netra.get_command(click.Context(netra), name)
+    assert command is not None
+    assert command.name == name
+    done = CliRunner().invoke(netra, [name, "--help"])
+    assert done.exit_code == 0
+    assert done.output.startswith(f"Usage: netra {name}")
+    assert command.help
+
+
+def test_all_commands_are_listed() -> None:
+    done = CliRunner().invoke(netra, ["--help"])
+    listed = [line.split()[0] for line in done.output.partition("Commands:")[2].splitlines()[1:]]
+    assert listed == sorted(COMMANDS)
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    done = CliRunner().invoke(netra, ["lnt"])
+    assert done.exit_code == 2
+    assert "No such command 'lnt'" in done.output
+
+
+def test_listing_the_commands_loads_nothing_that_they_work_with() -> None:
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from chaosnetra.cli import netra\n"
+        "CliRunner().invoke(netra, ['--help'])\n"
+        "print(*(name for name in sys.modules if name.startswith('chaosnetra.')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(done.stdout.split())
+    assert {name for name in loaded if not name.startswith("chaosnetra.commands")} == {
+        "chaosnetra.cli"
+    }

@@ -1,0 +1,79 @@
+"""`chaosnetra verdict`: one exit code for each way a run can end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from chaosnetra.cli import netra
+from tests.unit.journals import BAD, GOOD, journal, run_of, startups, state
+
+RECOVERED = {"recovery": GOOD}
+INJECTED = (run_of("inject"),)
+
+
+def judged(tmp_path: Path, text: str, *options: str) -> tuple[int, str]:
+    path = tmp_path / "journal.json"
+    path.write_text(text)
+    done = CliRunner().invoke(netra, ["verdict", str(path), *options])
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize(
+    ("code", "begins", "data"),
+    [
+        (0, "held: ", journal(method=INJECTED, **RECOVERED)),
+        (1, "violated: ", journal(method=INJECTED, after=BAD, deviated=True, **RECOVERED)),
+        (2, "inconclusive: ", journal(hypothesis=False, before=None, after=None)),
+        (3, "inconclusive: baseline not met", journal(before=BAD, after=None, status="failed")),
+        (
+            4,
+            "inconclusive: ",
+            journal(method=(run_of("inject", status="failed"),), status="failed"),
+        ),
+        (
+            5,
+            "inconclusive: ",
+            journal(method=INJECTED, rollbacks=(run_of("undo", status="failed"),), **RECOVERED),
+        ),
+        (5, "violated: ", journal(method=INJECTED, recovery=BAD)),
+        (6, "inconclusive: ", journal(status="interrupted", interrupted_by="SIGTERM")),
+    ],
+)
+def test_each_ending_has_its_code(
+    tmp_path: Path, code: int, begins: str, data: dict[str, Any]
+) -> None:
+    found, output = judged(tmp_path, json.dumps(data))
+    assert (found, output.count("\n")) == (code, 1), output
+    assert output.startswith(begins)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"experiment": {"title"', "[1]", '{"method": []}'])
+def test_what_is_no_whole_journal_is_told_so(tmp_path: Path, text: str) -> None:
+    code, output = judged(tmp_path, text)
+    assert code == 7
+    assert output.startswith("Error: ")
+    assert output.count("\n") == 1
+
+
+def test_a_file_that_is_not_there_is_told_so() -> None:
+    done = CliRunner().invoke(netra, ["verdict", "no-such-journal.json"])
+    assert done.exit_code == 7
+
+
+def test_a_journal_of_somebody_else_is_judged_by_its_states(tmp_path: Path) -> None:
+    foreign = journal(method=INJECTED, after=BAD, deviated=True)
+    del foreign["chaosnetra"]
+    assert judged(tmp_path, json.dumps(foreign))[0] == 1
+
+
+def test_json_holds_the_violations_and_what_the_trials_prove(tmp_path: Path) -> None:
+    bad = state(startups(0, 5))
+    data = journal(before=state(startups(5, 5)), after=bad, method=INJECTED, **RECOVERED)
+    code, output = judged(tmp_path, json.dumps(data), "--format", "json")
+    told = json.loads(output)
+    assert (code, told["outcome"]) == (1, "violated")
+    assert told["violations"][0]["probe"] == "startups"
+    assert told["proofs"][0]["trials"] == 5
