@@ -1,0 +1,86 @@
+"""Actions on Cloud Run: the scaling of the service that the settings name.
+
+Every change is planned from what the service is, checked by the server without being carried out,
+written down, and taken back by `restore_service` or at the end of the run.
+"""
+
+import logging
+
+from chaoslib.types import Configuration, Secrets
+
+from chaosnetra.activity import Result, activity
+from chaosnetra.cloudrun.faults import ServiceScaled, scaling_fault_name
+from chaosnetra.cloudrun.scaling import WantedScaling
+from chaosnetra.errors import CloudRunDrifted
+from chaosnetra.faults import UndoResult
+
+__all__ = ["restore_service", "scale_service"]
+
+logger = logging.getLogger("chaostoolkit")
+
+
+def scale_service(
+    minimum: int = None,  # type: ignore[assignment]  # noqa: RUF013 - `chaos discover` knows no
+    maximum: int = None,  # type: ignore[assignment]  # noqa: RUF013   `int | None`
+    manual: int = None,  # type: ignore[assignment]  # noqa: RUF013
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> Result:
+    """Give the service another scaling and wait until it serves; no new revision is made.
+
+    What is left out stays as it is. Give either `manual`, or the bounds of automatic scaling.
+
+    Args:
+        minimum: instances at least, 0 to 1,000.
+        maximum: instances at most, 1 to 1,000.
+        manual: a fixed number of instances, 0 to 1,000.
+        configuration: the experiment's settings; `project`, `region` and `service` name it.
+        secrets: not used.
+
+    Returns:
+        `name`, `parameters`, `effect` (what the service says of itself afterwards).
+
+    Raises:
+        ActivityFailed: it is not in place; says what to change.
+    """
+    with activity(configuration) as session:
+        wanted = WantedScaling.parse(minimum, maximum, manual)
+        cloud_run = session.cloud_run
+        # An exception out of a signal handler must not come between a write and its answer.
+        with session.run.polled():
+            injected = session.injector.inject(
+                ServiceScaled(cloud_run.services, cloud_run.service, wanted)
+            )
+        effect = injected.effect
+        if effect is not None and effect.in_effect:
+            logger.info(f"{injected.name}: {effect.observed}; {effect.detail}")
+        return {
+            "name": injected.name,
+            "parameters": dict(injected.parameters),
+            "effect": effect.to_json() if effect else None,
+        }
+
+
+def restore_service(configuration: Configuration = None, secrets: Secrets = None) -> Result:
+    """Give the service its former scaling back. Doing it again, or with none changed, is no error.
+
+    Args:
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `result` (done, already done) and `detail`.
+
+    Raises:
+        ActivityFailed: our values may still be there; or somebody else changed them, and they
+            were left alone.
+    """
+    with activity(configuration) as session:
+        name = scaling_fault_name(session.cloud_run.service)
+        with session.run.polled():
+            report = session.injector.undo(name)
+        if report is None:
+            return {"result": "already done", "detail": "this run holds no scaling of the service"}
+        if report.result is UndoResult.NOT_OURS:
+            raise CloudRunDrifted(f"drift: {report.detail}")
+        return {"result": report.result.value, "detail": report.detail}

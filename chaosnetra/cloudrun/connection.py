@@ -1,0 +1,245 @@
+"""The connection to Cloud Run: credentials, one channel, and every call bounded and told of.
+
+Nothing is retried here, and nothing by the client library.
+"""
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from chaosnetra.addresses import parse_network_address
+from chaosnetra.cloudrun.failures import as_ours, status_of
+from chaosnetra.errors import CloudRunCredentials, InvalidInput
+
+GOOGLE = "run.googleapis.com"
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+CREDENTIALS_SECONDS = 10.0
+CALL_SECONDS = 10.0
+# Of a local endpoint that has just come back; the library's first try again takes a second.
+RECONNECT_MS = 100
+LARGEST_RECONNECT_MS = 2000
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that was made: what an audit needs, and no more.
+
+    Attributes:
+        method: its name, such as `UpdateService`.
+        resource: full name of what it was about.
+        status: name of the gRPC status code, `OK` included.
+        seconds: how long it took.
+        writes: what it asked to change; None for a call that changes nothing.
+    """
+
+    method: str
+    resource: str
+    status: str
+    seconds: float
+    writes: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "resource": self.resource,
+            "status": self.status,
+            "seconds": round(self.seconds, 4),
+            "writes": self.writes,
+        }
+
+
+OnCall = Callable[[Call], None]
+_auditors: list[OnCall] = []
+
+
+def audit(on_call: OnCall) -> Callable[[], None]:
+    """Be told of every call of every connection of this process, those of undos included.
+
+    Returns:
+        A function that ends it.
+    """
+    _auditors.append(on_call)
+    return lambda: _auditors.remove(on_call)
+
+
+class Connection:
+    """One channel to Cloud Run and the library's clients on it, made when first used.
+
+    Args:
+        endpoint: `host:port` of a local endpoint, on a loopback address: no credentials and no
+            encryption; None: Google's, with application default credentials.
+        call_seconds: limit of one call.
+
+    Raises:
+        InvalidInput: an endpoint that is not on a loopback address.
+    """
+
+    def __init__(self, endpoint: str | None = None, *, call_seconds: float = CALL_SECONDS) -> None:
+        self.endpoint = loopback(endpoint) if endpoint else None
+        self.call_seconds = call_seconds
+        self._channel: Any = None
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def shown(self) -> str:
+        return self.endpoint or GOOGLE
+
+    def call(
+        self, client: str, method: str, request: Any, resource: str, *, writes: str | None = None
+    ) -> Any:
+        """Call a method of the API once.
+
+        Args:
+            client: `Services`, `Jobs`, `Executions` or `Tasks`; operations are read by `Services`.
+            method: its name as the API has it, such as `GetService`.
+            request: its request message.
+            resource: full name of what it is about.
+            writes: what it asks to change.
+
+        Returns:
+            The answer's message; for a change, the library's operation.
+
+        Raises:
+            CloudRunError: it was refused, or gave no answer.
+        """
+        from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
+
+        function = getattr(self._client(client), _snake(method))
+        started = time.monotonic()
+        status = "OK"
+        try:
+            return function(request=request, retry=None, timeout=self.call_seconds)
+        except (GoogleAPIError, GoogleAuthError) as error:
+            status = status_of(error)[0] or type(error).__name__
+            raise as_ours(error, method, resource, self.shown) from error
+        except BaseException as error:
+            status = type(error).__name__  # interrupted: it may have been carried out
+            raise
+        finally:
+            call = Call(method, resource, status, time.monotonic() - started, writes)
+            for auditor in tuple(_auditors):
+                auditor(call)
+
+    def close(self) -> None:
+        """Let the channel go. A later call makes a new one."""
+        with self._lock:
+            if self._channel is not None:
+                self._channel.close()
+            self._channel, self._clients = None, {}
+
+    def _client(self, name: str) -> Any:
+        with self._lock:
+            if name not in self._clients:
+                from google.cloud import run_v2
+
+                if self._channel is None:
+                    self._channel = self._open()
+                client = getattr(run_v2, f"{name}Client")
+                transport = client.get_transport_class("grpc")(channel=self._channel)
+                self._clients[name] = client(transport=transport)
+            return self._clients[name]
+
+    def _open(self) -> Any:
+        options = [
+            ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
+            ("grpc.min_reconnect_backoff_ms", RECONNECT_MS),
+            ("grpc.max_reconnect_backoff_ms", LARGEST_RECONNECT_MS),
+        ]
+        if self.endpoint is None:
+            from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+
+            credentials = find_credentials()
+            with _signals_stay_here():
+                return ServicesGrpcTransport.create_channel(
+                    f"{GOOGLE}:443", credentials=credentials, options=options
+                )
+        import grpc
+
+        with _signals_stay_here():
+            # An HTTP proxy of the environment cannot reach it.
+            return grpc.insecure_channel(
+                self.endpoint, options=[*options, ("grpc.enable_http_proxy", 0)]
+            )
+
+
+def loopback(endpoint: str) -> str:
+    """An endpoint on this machine as `host:port`.
+
+    Raises:
+        InvalidInput: it is somewhere else; calls to it would be neither encrypted nor signed.
+    """
+    import ipaddress
+
+    from chaosnetra.settings import setting_hint
+
+    hint = setting_hint("cloud_run_endpoint")
+    host, port = parse_network_address("cloud_run_endpoint", endpoint)
+    with contextlib.suppress(ValueError):
+        if port and ipaddress.ip_address(host).is_loopback:
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    raise InvalidInput(
+        f"cloud_run_endpoint must be a loopback address and a port, such as 127.0.0.1:8080, "
+        f"got {endpoint!r}",
+        hint,
+    )
+
+
+def find_credentials() -> Any:
+    """Application default credentials, known to work.
+
+    A service account's key, a user's, workload identity federation, or the machine's own: all
+    that `google.auth.default` knows.
+
+    Raises:
+        CloudRunCredentials: there are none, or they cannot be used; says what to do.
+    """
+    import google.auth
+    import google.auth.exceptions
+    from google.auth.credentials import with_scopes_if_required
+    from google.auth.transport.requests import Request
+
+    # It warns when the credentials name no project; ours is named by the settings.
+    logging.getLogger("google.auth._default").setLevel(logging.ERROR)
+    try:
+        # With scopes, `default` would ask another API for the project of a federation's pool.
+        credentials = with_scopes_if_required(google.auth.default()[0], [SCOPE])
+        if not credentials.valid:
+            credentials.refresh(partial(Request(), timeout=CREDENTIALS_SECONDS))
+    except google.auth.exceptions.DefaultCredentialsError as error:
+        raise CloudRunCredentials(
+            "there are no Google credentials: run `gcloud auth application-default login`, or set "
+            "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account or of workload "
+            f"identity federation ({error})"
+        ) from None
+    except google.auth.exceptions.GoogleAuthError as error:
+        raise CloudRunCredentials(
+            f"the Google credentials cannot be used; log in again, or check what "
+            f"GOOGLE_APPLICATION_CREDENTIALS names ({error})"
+        ) from None
+    return credentials
+
+
+@contextlib.contextmanager
+def _signals_stay_here() -> Iterator[None]:
+    """Keep signals from the threads that gRPC starts inside.
+
+    A signal that ends the process must meet a thread of ours, where it is held when it has to be.
+    """
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def _snake(method: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in method)[1:]

@@ -1,0 +1,197 @@
+"""What a job, an execution and a task are at one moment, without the library's types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from chaosnetra.cloudrun.state import SUCCEEDED
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job as it was read.
+
+    `container` is the name of its only one, empty when it has none; `latest_execution` the full
+    name of its newest execution, empty before there is one.
+    """
+
+    name: str
+    uid: str
+    etag: str
+    generation: int
+    reconciling: bool
+    ready_state: str
+    ready_text: str
+    task_count: int
+    parallelism: int
+    max_retries: int
+    timeout_seconds: float
+    container: str
+    image: str
+    connector: str
+    labels: Mapping[str, str]
+    latest_execution: str
+
+    @property
+    def ready(self) -> bool:
+        return self.ready_state == SUCCEEDED and not self.reconciling
+
+
+DEFAULT_RETRIES = 3  # what a job has that does not say: its reference
+
+
+def job_state(job: Any) -> JobState:
+    """From the library's `Job`."""
+    execution = job.template
+    task = execution.template
+    container = task.containers[0] if task.containers else None
+    return JobState(
+        name=job.name,
+        uid=job.uid,
+        etag=job.etag,
+        generation=job.generation,
+        reconciling=job.reconciling,
+        ready_state=job.terminal_condition.state.name,
+        ready_text=job.terminal_condition.message,
+        task_count=execution.task_count,
+        parallelism=execution.parallelism,
+        max_retries=task.max_retries if "max_retries" in task else DEFAULT_RETRIES,
+        timeout_seconds=task.timeout.total_seconds() if task.timeout else 0.0,
+        container=container.name if container else "",
+        image=container.image if container else "",
+        connector=task.vpc_access.connector,
+        labels=dict(job.labels),
+        latest_execution=job.latest_created_execution.name,
+    )
+
+
+@dataclass(frozen=True)
+class ExecutionState:
+    """An execution as it was read; `done` once it has a completion time.
+
+    Whether it succeeded is not said here: its tasks do.
+    """
+
+    name: str
+    etag: str
+    done: bool
+    task_count: int
+    running: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    retried: int
+    state: str
+    text: str
+    log_uri: str
+
+    @property
+    def decided(self) -> int:
+        """Tasks that have ended."""
+        return self.succeeded + self.failed + self.cancelled
+
+
+def execution_state(execution: Any) -> ExecutionState:
+    """From the library's `Execution`."""
+    completed = next((c for c in execution.conditions if c.type_ == "Completed"), None)
+    return ExecutionState(
+        name=execution.name,
+        etag=execution.etag,
+        done=bool(execution.completion_time),
+        task_count=execution.task_count,
+        running=execution.running_count,
+        succeeded=execution.succeeded_count,
+        failed=execution.failed_count,
+        cancelled=execution.cancelled_count,
+        retried=execution.retried_count,
+        state=completed.state.name if completed else "",
+        text=completed.message if completed else "",
+        log_uri=execution.log_uri,
+    )
+
+
+class TaskEnd(StrEnum):
+    """How a task stands. `unclean`: it ended, but not with an exit code of its own."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    EXITED = "exited"
+    SIGNALLED = "signalled"
+    UNCLEAN = "unclean"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """A task as it was read.
+
+    Attributes:
+        index: which of its execution's, from 0.
+        end: how it ended; an exit code alone does not tell, because 0 is also what an unset one
+            looks like.
+        exit_code: None where there was none.
+        signal: what ended it, None for none.
+        status: name of the status code of its last attempt.
+        text: what the attempt said.
+        retried: how often it was tried again.
+        started_at: seconds since 1970; None when it has not started.
+        seconds: from its start to its end; None before that.
+    """
+
+    index: int
+    end: TaskEnd
+    exit_code: int | None
+    signal: int | None
+    status: int
+    text: str
+    retried: int
+    started_at: float | None
+    seconds: float | None
+
+
+_CANCELLED_STATUS = 1  # google.rpc.Code.CANCELLED
+
+
+def task_state(task: Any) -> TaskState:
+    """From the library's `Task` (proto-plus) or its plain message."""
+    from google.cloud import run_v2
+
+    message = run_v2.Task.pb(task) if isinstance(task, run_v2.Task) else task
+    result = message.last_attempt_result
+    done = message.HasField("completion_time")
+    started_at = _seconds(message.start_time) if message.HasField("start_time") else None
+    end = _task_end(message, result, done)
+    coded = end in (TaskEnd.SUCCEEDED, TaskEnd.EXITED)
+    return TaskState(
+        index=message.index,
+        end=end,
+        exit_code=result.exit_code if coded else None,
+        signal=result.term_signal or None,
+        status=result.status.code,
+        text=result.status.message,
+        retried=message.retried,
+        started_at=started_at,
+        seconds=(
+            round(_seconds(message.completion_time) - started_at, 4)
+            if done and started_at is not None
+            else None
+        ),
+    )
+
+
+def _task_end(message: Any, result: Any, done: bool) -> TaskEnd:
+    if not done:
+        return TaskEnd.RUNNING
+    attempted = message.HasField("last_attempt_result")
+    if not attempted or result.status.code == _CANCELLED_STATUS:
+        return TaskEnd.CANCELLED
+    if result.term_signal:
+        return TaskEnd.SIGNALLED
+    if result.exit_code:
+        return TaskEnd.EXITED
+    return TaskEnd.UNCLEAN if result.status.code else TaskEnd.SUCCEEDED
+
+
+def _seconds(timestamp: Any) -> float:
+    return float(timestamp.seconds + timestamp.nanos / 1e9)

@@ -1,0 +1,109 @@
+"""Scaling of a service as a fault: instances that all start and connect at once."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaosnetra.cloudrun.client import ServiceClient
+from chaosnetra.cloudrun.names import shown
+from chaosnetra.cloudrun.plan import ScalingPlan
+from chaosnetra.cloudrun.scaling import WantedScaling
+from chaosnetra.cloudrun.undo import url_of, was_answered
+from chaosnetra.errors import CloudRunError, CloudRunUnanswered, InjectionFailed
+from chaosnetra.faults import Effect, Undo
+
+# How long a write without an answer may still be carried out, in limits of one call.
+IN_FLIGHT_CALLS = 4
+
+
+@dataclass
+class ServiceScaled:
+    """Another service-level scaling, which needs no new revision.
+
+    What counts as measured is what the service itself says: it holds our values, and the
+    generation that serves is the one that has them. Instances show in Cloud Monitoring only,
+    minutes later; whether they started well, their own traces show.
+    """
+
+    client: ServiceClient
+    service: str
+    wanted: WantedScaling
+    _plan: ScalingPlan | None = field(default=None, init=False)
+    _write: str = field(default_factory=lambda: secrets.token_hex(8), init=False)
+
+    @property
+    def name(self) -> str:
+        return scaling_fault_name(self.service)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return {
+            "kind": "cloud run scaling",
+            "server": self.client.connection.shown,
+            "service": self.service,
+            "minimum": self.wanted.minimum,
+            "maximum": self.wanted.maximum,
+            "manual": self.wanted.manual,
+        }
+
+    def prepare(self) -> Undo:
+        plan = self.client.plan(self.service, self.wanted)
+        self.client.try_out(plan)
+        self._plan = plan
+        before = plan.service
+        call_seconds = self.client.connection.call_seconds
+        return Undo(
+            "cloudrun.restore_service",
+            f"give {shown(self.service)} its former scaling back ({before.scaling.shown})",
+            {
+                "url": url_of(self.client.connection),
+                "name": self.service,
+                "uid": before.uid,
+                "etag": before.etag,
+                "generation": before.generation,
+                "revision": before.latest_created_revision,
+                "traffic": dict(before.traffic),
+                "before": before.scaling.to_json(),
+                "ours": plan.after.to_json(),
+                "seconds": self.client.operation_seconds,
+                "call_seconds": call_seconds,
+                "write": self._write,
+                "sent_at": time.time(),
+                "in_flight_seconds": IN_FLIGHT_CALLS * call_seconds,
+            },
+        )
+
+    def inject(self) -> None:
+        if self._plan is None:
+            raise InjectionFailed(f"{self.name} was not prepared")
+        try:
+            self.client.scale(self._plan)
+        except CloudRunUnanswered:
+            raise
+        except CloudRunError:
+            was_answered(self._write)
+            raise
+
+    def measure(self) -> Effect:
+        state = self.client.service(self.service)
+        asked = self.wanted.fields
+        expected = {name: getattr(self.wanted, name) for name in asked}
+        observed = {name: getattr(state.scaling, name) for name in asked}
+        return Effect(
+            "service_scaling",
+            expected,
+            observed,
+            in_effect=observed == expected and state.settled,
+            detail=(
+                f"as {shown(self.service)} says of itself: generation {state.observed_generation} "
+                f"of {state.generation} serves, {state.ready_state}; its instances show in Cloud "
+                "Monitoring only, minutes later"
+            ),
+        )
+
+
+def scaling_fault_name(service: str) -> str:
+    """What the injector calls it: one scaling a service at a time."""
+    return f"scaling of {service}"

@@ -1,0 +1,255 @@
+"""Jobs: run, watch and cancel executions; read how their tasks ended."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.cloudrun.connection import Connection
+from chaosnetra.cloudrun.executions import (
+    ExecutionState,
+    JobState,
+    TaskState,
+    execution_state,
+    job_state,
+    task_state,
+)
+from chaosnetra.cloudrun.names import shown
+from chaosnetra.cloudrun.waiting import Interrupt, never, poll
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import (
+    CloudRunOperationFailed,
+    CloudRunReconciling,
+    CloudRunRefused,
+    CloudRunUnanswered,
+    InvalidInput,
+)
+from chaosnetra.quantities import number, whole_number
+from chaosnetra.settings import setting_hint
+
+# Both are Cloud Run's own limits. Sources: "Quotas and limits", "Task timeout".
+MOST_TASKS = 10_000
+MOST_TIMEOUT_SECONDS = 7 * 86_400
+PAGE = 500
+# Tells an execution of ours from others, also when the answer to its start was lost.
+MARK = "CHAOSNETRA_EXECUTION"
+LOOKED_THROUGH = 20
+
+
+@dataclass(frozen=True)
+class JobClient:
+    """Runs jobs.
+
+    Args:
+        connection: where they are.
+        interrupted: asked often while it waits for an execution.
+
+    Every call raises a `CloudRunError` whose class tells what became of it.
+    """
+
+    connection: Connection
+    interrupted: Interrupt = never
+
+    def job(self, name: str) -> JobState:
+        """Read a job by its full name."""
+        from google.cloud import run_v2
+
+        request = run_v2.GetJobRequest(name=name)
+        return job_state(self.connection.call("Jobs", "GetJob", request, name))
+
+    def run(
+        self,
+        job: JobState,
+        *,
+        tasks: int,
+        timeout_seconds: float,
+        environment: Mapping[str, str],
+        arguments: Sequence[str] | None = None,
+    ) -> str:
+        """Begin an execution of the version of a job that was read.
+
+        Args:
+            job: the job; it must be fit for trials: see `require_fit`.
+            tasks: how many, 1 to 10,000.
+            timeout_seconds: limit of one task, up to 7 days.
+            environment: variables that are added to the container's or replace them.
+            arguments: what replaces the container's arguments; None leaves them.
+
+        Returns:
+            Full name of the execution.
+
+        Raises:
+            CloudRunUnanswered: no answer, and no execution of ours is to be seen.
+        """
+        from google.cloud import run_v2
+        from google.protobuf.duration_pb2 import Duration
+
+        require_fit(job)
+        count = whole_number("tasks", tasks, minimum=1, maximum=MOST_TASKS)
+        seconds = number("timeout_seconds", timeout_seconds, above=0, maximum=MOST_TIMEOUT_SECONDS)
+        mark = secrets.token_hex(8)
+        override = run_v2.RunJobRequest.Overrides.ContainerOverride(
+            name=job.container,
+            env=[
+                run_v2.EnvVar(name=key, value=value)
+                for key, value in {**environment, MARK: mark}.items()
+            ],
+        )
+        if arguments is not None:
+            override.args = list(arguments)
+            override.clear_args = not arguments
+        timeout = Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))
+        request = run_v2.RunJobRequest(
+            name=job.name,
+            etag=job.etag,
+            overrides=run_v2.RunJobRequest.Overrides(
+                task_count=count, timeout=timeout, container_overrides=[override]
+            ),
+        )
+        try:
+            operation = self.connection.call(
+                "Jobs", "RunJob", request, job.name, writes=f"an execution of {count} tasks"
+            )
+        except CloudRunUnanswered as error:
+            return self._find_started(job.name, mark, error)
+        name: str = operation.metadata.name
+        return name
+
+    def execution(self, name: str) -> ExecutionState:
+        """Read an execution by its full name."""
+        from google.cloud import run_v2
+
+        request = run_v2.GetExecutionRequest(name=name)
+        return execution_state(self.connection.call("Executions", "GetExecution", request, name))
+
+    def watch(
+        self,
+        name: str,
+        deadline: Deadline,
+        progress: Callable[[ExecutionState], None] = lambda state: None,
+    ) -> ExecutionState:
+        """Wait until an execution has ended, however it ended.
+
+        Args:
+            name: its full name.
+            deadline: when to give up; the execution goes on then, see `cancel`.
+            progress: told of every reading.
+
+        Raises:
+            CloudRunOperationFailed: the deadline came first.
+            Interrupted: the run was interrupted; the execution goes on.
+        """
+
+        def read() -> ExecutionState:
+            state = self.execution(name)
+            progress(state)
+            return state
+
+        what = f"{shown(name)} has ended"
+        return poll(read, lambda state: state.done, deadline, what, self.interrupted)
+
+    def tasks(self, execution: str) -> Iterator[TaskState]:
+        """How the tasks of an execution stand, page by page."""
+        from google.cloud import run_v2
+
+        request = run_v2.ListTasksRequest(parent=execution, page_size=PAGE)
+        while True:
+            pager = self.connection.call("Tasks", "ListTasks", request, execution)
+            page = run_v2.ListTasksResponse.pb(next(pager.pages))
+            for task in page.tasks:
+                yield task_state(task)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def cancel(self, name: str, deadline: Deadline) -> ExecutionState:
+        """Cancel an execution and wait until none of its tasks runs; one that has ended is left.
+
+        An interruption of the run does not keep it from waiting.
+
+        Raises:
+            CloudRunOperationFailed: tasks still run at the deadline.
+        """
+        accepted = False
+
+        def read() -> ExecutionState:
+            nonlocal accepted
+            state = self.execution(name)
+            if not state.done and not accepted:
+                self._cancel(name)  # once more after a lost answer: cancelling twice is cancelling
+                accepted = True
+            return state
+
+        return poll(read, lambda state: state.done, deadline, f"{shown(name)} is cancelled")
+
+    def _cancel(self, name: str) -> None:
+        from google.cloud import run_v2
+
+        request = run_v2.CancelExecutionRequest(name=name)
+        try:
+            self.connection.call(
+                "Executions", "CancelExecution", request, name, writes="cancellation"
+            )
+        except CloudRunRefused:
+            return  # it has ended meanwhile, which the next reading shows
+
+    def _find_started(self, job: str, mark: str, error: CloudRunUnanswered) -> str:
+        """After a start without an answer: the execution that it began.
+
+        Raises:
+            CloudRunUnanswered: there is none by the time when the server has given the call up.
+        """
+        try:
+            found = poll(
+                lambda: self._marked(job, mark),
+                lambda name: name is not None,
+                Deadline.after(self.connection.call_seconds),
+                "the execution shows",
+                self.interrupted,
+            )
+        except CloudRunOperationFailed:
+            raise CloudRunUnanswered(f"{error}; no execution was begun") from error
+        assert found is not None  # noqa: S101 - poll waits for it
+        return found
+
+    def _marked(self, job: str, mark: str) -> str | None:
+        from google.cloud import run_v2
+
+        request = run_v2.ListExecutionsRequest(parent=job, page_size=LOOKED_THROUGH)
+        pager = self.connection.call("Executions", "ListExecutions", request, job)
+        page = run_v2.ListExecutionsResponse.pb(next(pager.pages))
+        for execution in page.executions:
+            if any(_has(container, mark) for container in execution.template.containers):
+                name: str = execution.name
+                return name
+        return None
+
+
+def require_fit(job: JobState) -> None:
+    """Refuse a job whose executions would not be trials.
+
+    Raises:
+        InvalidInput: it tries failed tasks again, or runs them one after another.
+        CloudRunReconciling: it is being changed, or is not ready.
+    """
+    if not job.ready:
+        raise CloudRunReconciling(
+            f"{shown(job.name)} is being changed or not ready "
+            f"({job.ready_state}: {job.ready_text}); wait, or repair it first"
+        )
+    if job.max_retries:
+        raise InvalidInput(
+            f"{shown(job.name)} tries a failed task again, up to {job.max_retries} times, which "
+            "hides failures: update the job with max_retries 0",
+            setting_hint("job"),
+        )
+    if job.parallelism == 1:
+        raise InvalidInput(
+            f"{shown(job.name)} runs its tasks one after another: update the job with parallelism "
+            "0, as many at once as possible",
+            setting_hint("job"),
+        )
+
+
+def _has(container: Any, mark: str) -> bool:
+    return any(variable.name == MARK and variable.value == mark for variable in container.env)

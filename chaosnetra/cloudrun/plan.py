@@ -1,0 +1,99 @@
+"""What scaling a service would change, field by field, before anything is changed. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.cloudrun.scaling import (
+    FIELDS,
+    PATHS,
+    Scaling,
+    WantedScaling,
+    Write,
+    outcome,
+    write_for,
+)
+from chaosnetra.cloudrun.state import ServiceState
+
+
+@dataclass(frozen=True)
+class Row:
+    """One field: `written` tells what the update mask names from what changes along with it."""
+
+    path: str
+    before: Any
+    after: Any
+    written: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "path": self.path,
+            "before": self.before,
+            "after": self.after,
+            "written": self.written,
+        }
+
+
+@dataclass(frozen=True)
+class ScalingPlan:
+    """A change of one version of one service.
+
+    Attributes:
+        service: the service as it was read; its etag pins the version.
+        write: what is written.
+        after: its scaling afterwards, with what the documentation says changes along with it.
+    """
+
+    service: ServiceState
+    write: Write
+    after: Scaling
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The fields that are written or change."""
+        before = self.service.scaling
+        return tuple(
+            Row(
+                PATHS[name],
+                getattr(before, name),
+                getattr(self.after, name),
+                written=name in self.write.fields,
+            )
+            for name in FIELDS
+            if name in self.write.fields or getattr(before, name) != getattr(self.after, name)
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What keeps the change from doing what it says."""
+        found = []
+        limit = self.service.revision_maximum
+        wanted = self.after.minimum
+        if not self.after.is_manual and limit and wanted > limit:
+            found.append(
+                f"the revision's own maximum of {limit} instances is less than the minimum of "
+                f"{wanted}"
+            )
+        return tuple(found)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "service": self.service.name,
+            "uid": self.service.uid,
+            "etag": self.service.etag,
+            "generation": self.service.generation,
+            "update_mask": self.write.mask,
+            "rows": [row.to_json() for row in self.rows],
+            "warnings": list(self.warnings),
+        }
+
+
+def plan_scaling(service: ServiceState, wanted: WantedScaling) -> ScalingPlan:
+    """Plan a change of a service.
+
+    Raises:
+        CloudRunReconciling: the service is being changed, or is not ready.
+        InvalidInput: it has that scaling already, or the values do not go together.
+    """
+    service.require_settled()
+    write = write_for(service.scaling, wanted)
+    return ScalingPlan(service, write, outcome(service.scaling, write))

@@ -1,0 +1,151 @@
+"""What a service is at one moment, without the library's types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.cloudrun.names import shown
+from chaosnetra.cloudrun.scaling import Scaling
+from chaosnetra.errors import CloudRunReconciling
+
+SUCCEEDED = "CONDITION_SUCCEEDED"
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """A service as it was read.
+
+    Attributes:
+        name: full name, as the server writes it.
+        uid: tells it from another one that got its name later.
+        etag: of this version; a write that rests on it is refused when there is a newer one.
+        generation: counts changes of the desired state.
+        observed_generation: the generation that serves.
+        reconciling: whether it is being brought into the desired state.
+        ready_state: state of the condition `Ready`.
+        ready_text: what it says.
+        scaling: service-level scaling.
+        revision_minimum: instances at least, of the revision's template.
+        revision_maximum: instances at most, of the revision's template.
+        concurrency: requests at once that one instance takes.
+        connector: the VPC connector; empty for none.
+        latest_created_revision: id of the newest revision.
+        latest_ready_revision: id of the newest that serves.
+        traffic: percent by revision, `latest` for the newest.
+        labels: its labels.
+    """
+
+    name: str
+    uid: str
+    etag: str
+    generation: int
+    observed_generation: int
+    reconciling: bool
+    ready_state: str
+    ready_text: str
+    scaling: Scaling
+    revision_minimum: int
+    revision_maximum: int
+    concurrency: int
+    connector: str
+    latest_created_revision: str
+    latest_ready_revision: str
+    traffic: tuple[tuple[str, int], ...]
+    labels: Mapping[str, str]
+
+    @property
+    def ready(self) -> bool:
+        return self.ready_state == SUCCEEDED
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is being changed, and what is desired is what serves."""
+        return not self.reconciling and self.ready and self.observed_generation == self.generation
+
+    @property
+    def instance_bounds(self) -> tuple[int, int | None]:
+        """How many instances it is bound to have: at least, and at most (None: no limit)."""
+        if self.scaling.is_manual:
+            count = self.scaling.manual or 0
+            return count, count  # what the revision says is ignored then
+        limits = [limit for limit in (self.scaling.maximum, self.revision_maximum) if limit]
+        at_most = min(limits, default=None)
+        at_least = max(self.scaling.minimum, self.revision_minimum)
+        return (at_least if at_most is None else min(at_least, at_most)), at_most
+
+    def require_settled(self) -> None:
+        """Refuse to change a service that somebody changes, or that does not serve.
+
+        Raises:
+            CloudRunReconciling: it is not settled; says what it waits for.
+        """
+        if self.reconciling:
+            raise CloudRunReconciling(
+                f"{shown(self.name)} is being changed by somebody just now; wait until it is ready"
+            )
+        if not self.settled:
+            raise CloudRunReconciling(
+                f"{shown(self.name)} is not ready ({self.ready_state}: {self.ready_text}; "
+                f"generation {self.generation}, serving {self.observed_generation}); "
+                "repair it first"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "uid": self.uid,
+            "etag": self.etag,
+            "generation": self.generation,
+            "observed_generation": self.observed_generation,
+            "reconciling": self.reconciling,
+            "ready": self.ready,
+            "ready_state": self.ready_state,
+            "ready_text": self.ready_text,
+            "scaling": self.scaling.to_json(),
+            "revision_scaling": {
+                "minimum": self.revision_minimum,
+                "maximum": self.revision_maximum,
+            },
+            "concurrency": self.concurrency,
+            "connector": self.connector,
+            "latest_created_revision": self.latest_created_revision,
+            "latest_ready_revision": self.latest_ready_revision,
+            "traffic": dict(self.traffic),
+            "labels": dict(self.labels),
+        }
+
+
+def service_state(service: Any) -> ServiceState:
+    """From the library's `Service`."""
+    scaling, template = service.scaling, service.template
+    return ServiceState(
+        name=service.name,
+        uid=service.uid,
+        etag=service.etag,
+        generation=service.generation,
+        observed_generation=service.observed_generation,
+        reconciling=service.reconciling,
+        ready_state=service.terminal_condition.state.name,
+        ready_text=service.terminal_condition.message,
+        scaling=Scaling(
+            mode=scaling.scaling_mode.name,
+            minimum=scaling.min_instance_count,
+            maximum=scaling.max_instance_count,
+            manual=scaling.manual_instance_count if "manual_instance_count" in scaling else None,
+        ),
+        revision_minimum=template.scaling.min_instance_count,
+        revision_maximum=template.scaling.max_instance_count,
+        concurrency=template.max_instance_request_concurrency,
+        connector=template.vpc_access.connector,
+        latest_created_revision=_id(service.latest_created_revision),
+        latest_ready_revision=_id(service.latest_ready_revision),
+        traffic=tuple(
+            (_id(target.revision) or "latest", target.percent)
+            for target in service.traffic_statuses
+        ),
+        labels=dict(service.labels),
+    )
+
+
+def _id(name: str) -> str:
+    return name.rpartition("/")[2]

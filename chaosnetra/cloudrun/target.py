@@ -1,0 +1,50 @@
+"""What a run acts on: one service and one job, in one project and region."""
+
+from dataclasses import dataclass
+
+from chaosnetra.cloudrun.client import ServiceClient
+from chaosnetra.cloudrun.connection import Connection
+from chaosnetra.cloudrun.jobs import JobClient
+from chaosnetra.cloudrun.names import Place
+from chaosnetra.cloudrun.waiting import Interrupt
+
+
+@dataclass(frozen=True)
+class CloudRun:
+    """Cloud Run, as the settings name it.
+
+    Attributes:
+        connection: how it is reached.
+        place: project and region.
+        service_id: the service that may be scaled; empty when none is named.
+        job_id: the job that may be run; empty when none is named.
+        interrupted: asked often while something is waited for.
+    """
+
+    connection: Connection
+    place: Place
+    service_id: str
+    job_id: str
+    interrupted: Interrupt
+
+    @property
+    def service(self) -> str:
+        """Full name of the service.
+
+        Raises:
+            InvalidInput: none is named.
+        """
+        return self.place.service(self.service_id)
+
+    @property
+    def job(self) -> str:
+        """Full name of the job; raises as `service` does."""
+        return self.place.job(self.job_id)
+
+    @property
+    def services(self) -> ServiceClient:
+        return ServiceClient(self.connection, interrupted=self.interrupted)
+
+    @property
+    def jobs(self) -> JobClient:
+        return JobClient(self.connection, interrupted=self.interrupted)

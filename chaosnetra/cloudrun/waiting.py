@@ -1,0 +1,89 @@
+"""Waits for what Cloud Run does in its own time: on our clock, with a deadline."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import (
+    CloudRunOperationFailed,
+    CloudRunQuotaExceeded,
+    CloudRunUnanswered,
+    Interrupted,
+)
+
+SHORTEST_SECONDS = 0.1
+LONGEST_SECONDS = 2.0
+SHARE = 0.1
+
+Answer = TypeVar("Answer")
+Interrupt = Callable[[], bool]
+
+
+def never() -> bool:
+    """What is asked where nothing interrupts."""
+    return False
+
+
+def next_pause_seconds(waited_seconds: float) -> float:
+    """How long to wait before looking again: a tenth of what it took so far, 0.1 to 2 s.
+
+    So an end is seen at most a tenth later than it came, or 0.1 s, and no quota is used up.
+    """
+    return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, SHARE * waited_seconds))
+
+
+def poll(
+    read: Callable[[], Answer],
+    enough: Callable[[Answer], bool],
+    deadline: Deadline,
+    what: str,
+    interrupted: Interrupt = never,
+) -> Answer:
+    """Read until it is enough. A read without an answer, or over a quota, is tried again.
+
+    Args:
+        read: reads, and changes nothing.
+        enough: whether what was read ends the wait.
+        deadline: when to give up.
+        what: what is waited for, for the message.
+        interrupted: asked often; once true, the wait is given up.
+
+    Returns:
+        What was read last.
+
+    Raises:
+        CloudRunOperationFailed: the deadline came first.
+        CloudRunUnanswered: the deadline came, and the last read had no answer.
+        CloudRunQuotaExceeded: the deadline came, and the last read was over a quota.
+        CloudRunError: a read was refused.
+        Interrupted: `interrupted` became true.
+    """
+    started = time.monotonic()
+    while True:
+        unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
+        try:
+            answer = read()
+        except (CloudRunUnanswered, CloudRunQuotaExceeded) as error:
+            unread = error
+        else:
+            if enough(answer):
+                return answer
+        if interrupted():
+            raise Interrupted(f"the run was interrupted while it waited until {what}")
+        if deadline.passed:
+            if unread is not None:
+                raise unread
+            waited = time.monotonic() - started
+            raise CloudRunOperationFailed(f"{waited:.1f} s were not enough until {what}")
+        _sleep(
+            min(next_pause_seconds(time.monotonic() - started), deadline.remaining_seconds),
+            interrupted,
+        )
+
+
+def _sleep(seconds: float, interrupted: Interrupt) -> None:
+    """Pause; an interruption is seen within the shortest pause."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not interrupted():
+        time.sleep(min(left, SHORTEST_SECONDS))

@@ -1,0 +1,166 @@
+"""A local Cloud Run endpoint in this process, reached over real sockets."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from google.cloud import run_v2
+
+from chaosnetra.cloudrun.client import ServiceClient
+from chaosnetra.cloudrun.connection import Call, Connection, audit
+from chaosnetra.cloudrun.jobs import JobClient
+from chaosnetra.cloudrun.local.places import Place
+from chaosnetra.cloudrun.local.rules import Rule
+from chaosnetra.cloudrun.local.server import LocalCloudRun
+from chaosnetra.durations import Deadline
+
+PLACE = Place("staging-123", "314159265358", "europe-west1")
+SERVICE = f"{PLACE.parent}/services/orchestrator"
+JOB = f"{PLACE.parent}/jobs/startups"
+CALL_SECONDS = 1.5
+
+
+CONTROL = {
+    "name": "journal",
+    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
+}
+HELD = {
+    "type": "probe",
+    "name": "held",
+    "provider": {
+        "type": "python",
+        "module": "chaosnetra.tolerances",
+        "func": "held",
+        "arguments": {},
+    },
+}
+
+
+class Stage:
+    """An endpoint with one service, and what a test does with it."""
+
+    def __init__(self, local: LocalCloudRun, connection: Connection) -> None:
+        self.local = local
+        self.connection = connection
+        self.services = ServiceClient(connection, operation_seconds=8)
+        self.jobs = JobClient(connection)
+        self.calls: list[Call] = []
+
+    def rule(self, call: str, **what: Any) -> None:
+        self.local.rules.add(Rule(call, **what))
+
+    def create_service(self, **scaling: Any) -> None:
+        """Deploy the service with everything that an unmasked write would lose."""
+        self.create_service_without_waiting(**scaling)
+        self.settle()
+
+    def create_service_without_waiting(self, **scaling: Any) -> None:
+        template = {
+            "containers": [{"image": "europe-docker.pkg.dev/p/r/orchestrator:1"}],
+            "vpc_access": {"connector": f"{PLACE.parent}/connectors/staging"},
+            "scaling": {"max_instance_count": 40},
+            "max_instance_request_concurrency": 20,
+        }
+        service = run_v2.Service(
+            template=template, scaling=scaling, labels={"team": "platform"}, description="staging"
+        )
+        request = run_v2.CreateServiceRequest(
+            parent=PLACE.parent, service_id="orchestrator", service=service
+        )
+        self.connection.call("Services", "CreateService", request, SERVICE)
+
+    def settle(self) -> None:
+        """Until the service is at rest."""
+        self.services.wait_until_still(SERVICE, Deadline.after(5))
+
+    def create_job(self, *command: str, **task: Any) -> None:
+        """A job whose tasks run a command of this machine."""
+        parallelism = task.pop("parallelism", 0)
+        container = {"image": "startup", "name": "startup", "command": list(command)}
+        container.update(task.pop("container", {}))
+        template = {"max_retries": 0, **task, "containers": [container]}
+        job = run_v2.Job(template={"parallelism": parallelism, "template": template})
+        request = run_v2.CreateJobRequest(parent=PLACE.parent, job_id="startups", job=job)
+        self.connection.call("Jobs", "CreateJob", request, JOB)
+
+    @property
+    def message(self) -> Any:
+        """The whole service as the server has it."""
+        return self.local.service(SERVICE)
+
+    @property
+    def writes(self) -> list[str]:
+        """What was asked to be changed, in order, whatever became of it."""
+        return [call.writes for call in self.calls if call.writes is not None]
+
+
+def lasting(service: Any) -> Any:
+    """A service without what every write changes: times, generations, etag."""
+    copy = type(service)()
+    copy.CopyFrom(service)
+    for name in ("generation", "observed_generation", "update_time", "etag"):
+        copy.ClearField(name)
+    copy.terminal_condition.ClearField("last_transition_time")
+    for condition in copy.conditions:
+        condition.ClearField("last_transition_time")
+    return copy
+
+
+MakeStage = Callable[..., Stage]
+
+
+@pytest.fixture
+def make_stage() -> Iterator[MakeStage]:
+    """Makes endpoints; they and their processes are gone at the end of the test."""
+    made: list[tuple[LocalCloudRun, Connection]] = []
+    ends: list[Callable[[], None]] = []
+
+    def make(**options: Any) -> Stage:
+        local = LocalCloudRun(PLACE, **options)
+        local.start()
+        connection = Connection(local.endpoint, call_seconds=CALL_SECONDS)
+        made.append((local, connection))
+        stage = Stage(local, connection)
+        ends.append(audit(stage.calls.append))
+        return stage
+
+    yield make
+    for end in ends:
+        end()
+    for local, connection in made:
+        connection.close()
+        local.stop()
+
+
+@pytest.fixture
+def stage(make_stage: MakeStage) -> Stage:
+    """An endpoint whose changes are done when they are next looked at, with the service in it."""
+    made = make_stage(operation_seconds=0)
+    made.create_service(min_instance_count=1)
+    made.calls.clear()
+    return made
+
+
+def step(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
+    module = f"chaosnetra.cloudrun.{kind}s"
+    provider = {"type": "python", "module": module, "func": function, "arguments": arguments}
+    return {"type": kind, "name": function, "provider": provider}
+
+
+def experiment(configuration: dict[str, Any], *method: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": "scale out",
+        "description": "instances that all start at once",
+        "configuration": configuration,
+        "controls": [CONTROL],
+        "steady-state-hypothesis": {
+            "title": "the service serves",
+            "probes": [
+                step("probe", "service_state") | {"tolerance": HELD},
+                step("probe", "ready_revision") | {"tolerance": HELD},
+            ],
+        },
+        "method": list(method),
+        "rollbacks": [step("action", "restore_service")],
+        "runtime": {"rollbacks": {"strategy": "always"}},
+    }

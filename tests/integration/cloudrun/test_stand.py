@@ -1,0 +1,106 @@
+"""`chaosnetra stand up --cloud-run`: a rehearsal with real orchestrators and a real database."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+import pytest
+import requests
+
+from chaosnetra.stand.kept import state_file
+from tests.conftest import RunChaos
+from tests.integration.cloudrun.conftest import experiment, step
+from tests.integration.helpers import alive, wait_until
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+def stand(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("chaosnetra")), "stand", *words],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.fixture
+def down() -> Iterator[None]:
+    """Whatever the test did, the holder is gone at its end."""
+    yield
+    with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
+        holder = psutil.Process(json.loads(state_file().read_text())["pid"])
+        holder.terminate()
+        holder.wait(20)
+
+
+async def sessions(url: str) -> int:
+    """How many sessions the service's instances hold."""
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        return int(
+            await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'orchestrator'"
+            )
+        )
+    finally:
+        await connection.close()
+
+
+@pytest.mark.usefixtures("down")
+def test_a_service_of_real_orchestrators_is_scaled_against_a_real_database(
+    run_chaos: RunChaos,
+) -> None:
+    first = stand("up", "--cloud-run")
+    assert first.returncode == 0, first.stderr
+    assert "Cloud Run, local: 127.0.0.1:" in first.stdout
+    assert "service orchestrator" in first.stdout
+    kept: dict[str, Any] = json.loads(state_file().read_text())
+    password = kept["database_url"].split(":")[2].split("@")[0]
+    assert password not in first.stdout + first.stderr
+    url, database = kept["cloud_run"]["url"], kept["database_url"]
+
+    def instances() -> Any:
+        state = requests.get(f"{url}/state", timeout=5).json()
+        (service,) = state["services"].values()
+        return service["instances"]
+
+    wait_until(lambda: instances()["running"] == 1, 20, "the first instance runs")
+    wait_until(lambda: asyncio.run(sessions(database)) >= 1, 20, "it has connected")
+
+    again = stand("up", "--cloud-run")
+    assert (again.returncode, again.stdout) == (0, first.stdout)
+    assert stand("status").stdout == first.stdout
+
+    # No setting names anything: the kept stand does.
+    done = run_chaos(
+        experiment({}, step("action", "scale_service", manual=3) | {"pauses": {"after": 4}})
+    )
+    assert done.returncode == 0, done.output
+    assert instances()["started"] >= 3
+    assert instances()["crashed"] == 0, instances()["last_output"]
+    wait_until(lambda: instances()["running"] == 1, 20, "the others have ended")
+
+    everything = [
+        kept["pid"],
+        *(child.pid for child in psutil.Process(kept["pid"]).children(recursive=True)),
+    ]
+    assert stand("down").returncode == 0
+    assert alive(everything) == []
+
+
+@pytest.mark.usefixtures("down")
+def test_a_stand_that_is_up_without_cloud_run_says_so() -> None:
+    assert stand("up").returncode == 0
+    assert "Cloud Run" not in stand("status").stdout
+    refused = stand("up", "--cloud-run")
+    assert refused.returncode == 1
+    assert "take it down first: `chaosnetra stand down`" in refused.stderr
