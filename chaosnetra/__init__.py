@@ -14,8 +14,15 @@ __all__ = ["__version__", "discover"]
 DISTRIBUTION = "chaostoolkit-netra"
 
 # Every module that exports activities, for `chaos discover`; a test compares it with the tree.
-ACTION_MODULES = ("chaosnetra.toxiproxy.actions",)
+ACTION_MODULES = (
+    "chaosnetra.cloudrun.actions",
+    "chaosnetra.connector.actions",
+    "chaosnetra.postgres.actions",
+    "chaosnetra.toxiproxy.actions",
+)
 PROBE_MODULES = (
+    "chaosnetra.cloudrun.probes",
+    "chaosnetra.connector.probes",
     "chaosnetra.postgres.probes",
     "chaosnetra.startup.probes",
     "chaosnetra.toxiproxy.probes",

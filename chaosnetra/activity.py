@@ -12,6 +12,7 @@ from chaosnetra.session import Session, current_session
 # `chaos discover` knows typing's aliases, and calls `dict[str, Any]` an "object".
 Result = Dict[str, Any]  # noqa: UP006
 Results = List[Dict[str, Any]]  # noqa: UP006
+Parameters = Dict[str, Any]  # noqa: UP006
 Attributes = Dict[str, float]  # noqa: UP006
 
 

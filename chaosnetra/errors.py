@@ -5,9 +5,23 @@ ChaosnetraError                  str() is one line that names what to change
 │   └── UnknownProfile
 ├── PartUnavailable              a part of the stand cannot be had, started or reached
 │   ├── DatabaseUnavailable      carries the SQLSTATE
+│   ├── ConnectorUnavailable
 │   └── ToxiproxyUnavailable
 │       └── ToxiproxyWedged      it accepts connections, but its control API hangs
+├── Unreadable                   a file is not what it should be, or not all of it: names it
+│   └── NotAJournal              it is whole, and something else
 ├── ToxiproxyRefused             the server answered with an error: carries status and text
+├── CloudRunError                Cloud Run did not do what it was asked; nothing was retried
+│   ├── CloudRunCredentials      there are none, or Google does not take them
+│   ├── CloudRunNotFound
+│   ├── CloudRunPermissionDenied
+│   ├── CloudRunRefused          the request is not valid as it stands
+│   ├── CloudRunEtagChanged      somebody else changed it after it was read
+│   ├── CloudRunQuotaExceeded    too many calls or instances (429)
+│   ├── CloudRunReconciling      it is being changed, or is not ready
+│   ├── CloudRunUnanswered       no answer: the call may have been carried out all the same
+│   ├── CloudRunOperationFailed  accepted, and then it failed, or was not done in time
+│   └── CloudRunDrifted          it holds values that are neither ours nor its former ones
 ├── FaultError
 │   ├── InjectionFailed          nothing was injected, or it was taken back
 │   └── UndoFailed               something may be left: says what
@@ -56,12 +70,24 @@ class DatabaseUnavailable(PartUnavailable):
         super().__init__(message)
 
 
+class ConnectorUnavailable(PartUnavailable):
+    """The connector emulator does not answer, or not as one."""
+
+
 class ToxiproxyUnavailable(PartUnavailable):
     """The Toxiproxy server does not answer."""
 
 
 class ToxiproxyWedged(ToxiproxyUnavailable):
     """The server is there, but a call of its control API hangs or answers 503."""
+
+
+class Unreadable(ChaosnetraError):
+    """A file cannot be read as what it should be; the message names it and what is wrong."""
+
+
+class NotAJournal(Unreadable):
+    """A file is JSON, and no journal of the Chaos Toolkit."""
 
 
 class ToxiproxyRefused(ChaosnetraError):
@@ -71,6 +97,50 @@ class ToxiproxyRefused(ChaosnetraError):
         self.status = status
         self.text = text
         super().__init__(f"Toxiproxy refused {call}: HTTP {status}: {text}")
+
+
+class CloudRunError(ChaosnetraError):
+    """Cloud Run did not do what it was asked."""
+
+
+class CloudRunCredentials(CloudRunError):
+    """There are no credentials, or Google does not take them."""
+
+
+class CloudRunNotFound(CloudRunError):
+    """There is no such project, region, service, job or execution."""
+
+
+class CloudRunPermissionDenied(CloudRunError):
+    """The caller may not do it; also what a wrong project answers."""
+
+
+class CloudRunRefused(CloudRunError):
+    """The request is not valid, or not in the resource's present state."""
+
+
+class CloudRunEtagChanged(CloudRunError):
+    """Somebody else changed the resource after it was read; nothing was written."""
+
+
+class CloudRunQuotaExceeded(CloudRunError):
+    """A quota is used up (429); nothing was written."""
+
+
+class CloudRunReconciling(CloudRunError):
+    """The resource is being changed by somebody, or is not ready; nothing was written."""
+
+
+class CloudRunUnanswered(CloudRunError):
+    """No answer came: the call may have been carried out all the same. Read before acting."""
+
+
+class CloudRunOperationFailed(CloudRunError):
+    """A change was accepted, and then failed or was not done in time."""
+
+
+class CloudRunDrifted(CloudRunError):
+    """The service holds values that are neither ours nor its former ones; they were left alone."""
 
 
 class FaultError(ChaosnetraError):

@@ -26,9 +26,12 @@ UNDO_PLAYERS = {
     "toxiproxy.restore_toxic": "chaosnetra.toxiproxy.undo:restore_toxic",
     "toxiproxy.delete_proxy": "chaosnetra.toxiproxy.undo:delete_proxy",
     "toxiproxy.restore_proxy": "chaosnetra.toxiproxy.undo:restore_proxy",
+    "connector.restore_model": "chaosnetra.connector.undo:restore_model",
+    "cloudrun.restore_service": "chaosnetra.cloudrun.undo:restore_service",
     "stand.remove_folders": "chaosnetra.stand.places:remove_folders",
     "postgres.drop_schema": "chaosnetra.postgres.objects:drop_schema",
     "postgres.drop_database": "chaosnetra.postgres.objects:drop_database",
+    "postgres.end_sessions": "chaosnetra.postgres.sessions:end_sessions",
 }
 
 
@@ -120,7 +123,8 @@ class Fault(Protocol):
 class Injected:
     """A fault that was put in place, with what the ledger and the measurement say of it.
 
-    `effect` stays None for a change that the system under experiment does not feel.
+    `effect` stays None for a change that the system under experiment does not feel. Times are
+    UTC, ISO 8601.
     """
 
     name: str
@@ -129,6 +133,8 @@ class Injected:
     entry: int
     effect: Effect | None = None
     report: UndoReport | None = None
+    injected_at: str | None = None
+    undone_at: str | None = None
 
     @property
     def active(self) -> bool:

@@ -10,23 +10,34 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
-from chaosnetra.errors import ChaosnetraError, UndoFailed
+from chaosnetra.errors import (
+    ChaosnetraError,
+    ConnectorUnavailable,
+    InvalidInput,
+    UndoFailed,
+)
 from chaosnetra.faults import Undo
 from chaosnetra.run import Run, current_run, end_run
 from chaosnetra.safety.guardian import Guardian
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.settings import Settings
+from chaosnetra.settings import Settings, setting_hint
 
 if TYPE_CHECKING:
+    from chaosnetra.cloudrun.connection import Call
+    from chaosnetra.cloudrun.target import CloudRun
+    from chaosnetra.connector.client import ConnectorClient
     from chaosnetra.postgres.path import PostgresPath
+    from chaosnetra.processes.forking import ForkServer
     from chaosnetra.processes.kept import KeptProcess
+    from chaosnetra.startup.plan import LaunchPlan
+    from chaosnetra.startup.starting import Starter
     from chaosnetra.toxiproxy.client import ToxiproxyClient
 
 logger = logging.getLogger("chaostoolkit")
@@ -72,13 +83,19 @@ class Session:
         self.injector = Injector(self.ledger, self.events.record)
         self.parts: list[Part] = []
         self.tables_at_start: int | None = None
+        self.connector_history: dict[str, Any] | None = None
         self._servers: list[tuple[str, KeptProcess]] = []
         self._lock = threading.RLock()
         self._database: DatabaseAddress | None = None
+        self._administrator: DatabaseAddress | None = None
         self._toxiproxy: ToxiproxyClient | None = None
+        self._connector: ConnectorClient | None = None
+        self._cloud_run: CloudRun | None = None
+        self._at_close: list[Callable[[], None]] = []
         self._proxied: DatabaseAddress | None = None
         self._schema: str | None = None
         self._template: str | None = None
+        self._fork_server: ForkServer | None = None
         self._numbers = 0
         self._folders_entry: int | None = None
         self._closed = False
@@ -109,6 +126,12 @@ class Session:
             return self._database
 
     @property
+    def administrator(self) -> DatabaseAddress:
+        """The same database by the most powerful role that the run has."""
+        with self._lock:
+            return (self._administrator or self.database).named(self.database.database)
+
+    @property
     def toxiproxy(self) -> "ToxiproxyClient":
         """The Toxiproxy server: configured, a kept stand's, or the run's own."""
         with self._lock:
@@ -118,11 +141,57 @@ class Session:
 
     @property
     def proxied_database(self) -> DatabaseAddress:
-        """The database as the system under experiment reaches it: through the run's proxy."""
+        """The database as the system under experiment reaches it.
+
+        Through the run's proxy, and where the settings ask for one, a connector before it.
+        """
         with self._lock:
             if self._proxied is None:
-                self._proxied = self._bring_proxy()
+                proxied = self._bring_proxy()
+                if self.settings.connector == "emulator":
+                    proxied = self._bring_connector(proxied)
+                self._proxied = proxied
             return self._proxied
+
+    def database_by(self, path: str) -> DatabaseAddress:
+        """The database by a path that an experiment names.
+
+        Args:
+            path: `path`, as the system under experiment reaches it, or `direct`.
+
+        Raises:
+            InvalidInput: no such path.
+        """
+        if path not in ("path", "direct"):
+            raise InvalidInput(f"the path to the database must be path or direct, got {path!r}")
+        return self.proxied_database if path == "path" else self.database
+
+    @property
+    def connector(self) -> "ConnectorClient":
+        """The connector emulator in front of the run's proxy.
+
+        Raises:
+            InvalidInput: the settings ask for none.
+        """
+        with self._lock:
+            _ = self.proxied_database
+            if self._connector is None:
+                raise InvalidInput(
+                    "there is no connector in the path", f"{setting_hint('connector')} to emulator"
+                )
+            return self._connector
+
+    @property
+    def cloud_run(self) -> "CloudRun":
+        """Cloud Run, as the settings name it: a local endpoint so far.
+
+        Raises:
+            InvalidInput: there is none, or project or region is not named.
+        """
+        with self._lock:
+            if self._cloud_run is None:
+                self._cloud_run = self._bring_cloud_run()
+            return self._cloud_run
 
     @property
     def path(self) -> "PostgresPath":
@@ -154,6 +223,20 @@ class Session:
     def path_of(self, proxy: str) -> "PostgresPath | None":
         """The path that a proxy is on; None when it does not lead to the run's database."""
         return self.path if self.proxy_name(proxy) == self.identifier else None
+
+    def starter(self, plan: "LaunchPlan") -> "Starter":
+        """How the startups of the run's plan are started; what they are forked from is kept."""
+        from chaosnetra.startup.starting import Fork, Spawn, fork_server
+
+        if not plan.imports:
+            return Spawn()
+        with self._lock:
+            if self._fork_server is not None and not self._fork_server.usable:
+                self._fork_server.stop()
+                self._fork_server = None
+            if self._fork_server is None:
+                self._fork_server = fork_server(plan)
+            return Fork(self._fork_server)
 
     @contextmanager
     def trial_databases(self, count: int) -> Iterator[list[DatabaseAddress]]:
@@ -195,6 +278,11 @@ class Session:
             failures = self.injector.undo_all()
             for failure in failures:
                 logger.error(f"{failure}; what is left is written in {self.ledger.path}")
+            self._keep_evidence()
+            for let_go in self._at_close:
+                let_go()
+            if self._fork_server is not None:
+                self._fork_server.stop()
             for _, process in reversed(self._servers):
                 process.stop()
             if self._folders_entry is not None:
@@ -226,33 +314,36 @@ class Session:
             from chaosnetra.stand.postgres import start_postgres
 
             self._expect_folders()
-            server = start_postgres(self.run.id)
-            self.redactor.add(server.admin.password)
+            server = start_postgres(self.run.id, self.settings.profile.max_connections)
             self._trust(server.database)
+            self._administrate(server.admin)
             self._own("PostgreSQL", server.database.network_address, server.process)
             return "started for this run", server.database
         from chaosnetra.postgres.objects import DatabaseCopied
 
         address = DatabaseAddress.parse(kept.database_url)
         self._trust(address)
+        self._administrate(DatabaseAddress.parse(kept.admin_url))
         # Runs share the kept server; each has a database of its own that is new and empty.
         self.injector.inject(DatabaseCopied(address, self.identifier, template=None))
         return "kept stand", address.named(self.identifier)
 
     def _bring_toxiproxy(self) -> "ToxiproxyClient":
         from chaosnetra.stand.kept import find_kept_stand
+        from chaosnetra.stand.toxiproxy import start_toxiproxy, suits
         from chaosnetra.toxiproxy.client import ToxiproxyClient
 
+        wanted = self.settings.toxiproxy_server
         kept = None if self.settings.toxiproxy_url else find_kept_stand()
+        if kept is not None and not suits(kept.toxiproxy_version, wanted):
+            kept = None
         if self.settings.toxiproxy_url:
             source, url = "configured", self.settings.toxiproxy_url
         elif kept is not None:
             source, url = "kept stand", kept.toxiproxy_url
         else:
-            from chaosnetra.stand.toxiproxy import start_toxiproxy
-
             self._expect_folders()
-            server = start_toxiproxy(self.run.id)
+            server = start_toxiproxy(self.run.id, wanted, self.settings.seed)
             self._own("Toxiproxy", server.url.removeprefix("http://"), server.process)
             self._add_part(Part("Toxiproxy", "started for this run", server.url, server.version))
             return ToxiproxyClient(server.url)
@@ -276,6 +367,66 @@ class Session:
         )
         listen = existing_proxy(self.toxiproxy, self.identifier).listen
         return self.database.at(*parse_network_address("listen", listen))
+
+    def _bring_connector(self, proxied: DatabaseAddress) -> DatabaseAddress:
+        from chaosnetra.connector.client import ConnectorClient
+        from chaosnetra.stand.connector import start_connector
+
+        server = start_connector(proxied.network_address, self.settings.seed)
+        self._own("connector emulator", server.url.removeprefix("http://"), server.process)
+        self._connector = ConnectorClient(server.url)
+        listen = self._connector.state()["listen"]
+        from chaosnetra import __version__
+
+        self._add_part(Part("connector emulator", "started for this run", listen, __version__))
+        return proxied.at(*parse_network_address("listen", listen))
+
+    def _bring_cloud_run(self) -> "CloudRun":
+        from chaosnetra import __version__
+        from chaosnetra.cloudrun.connection import Connection, audit
+        from chaosnetra.cloudrun.names import Place
+        from chaosnetra.cloudrun.target import CloudRun
+        from chaosnetra.stand.kept import find_kept_stand
+
+        settings, kept = self.settings, find_kept_stand()
+        stand = (kept.cloud_run if kept is not None else None) or {}
+        endpoint = settings.cloud_run_endpoint or stand.get("endpoint", "")
+        if not endpoint:
+            raise InvalidInput(
+                "no Cloud Run endpoint is known; `chaosnetra stand up --cloud-run` starts one",
+                f"{setting_hint('cloud_run_endpoint')} to name another",
+            )
+        connection = Connection(endpoint)
+        cloud_run = CloudRun(
+            connection,
+            Place.parse(
+                settings.project or stand.get("project", ""),
+                settings.region or stand.get("region", ""),
+            ),
+            service_id=settings.service or stand.get("service", ""),
+            job_id=settings.job or stand.get("job", ""),
+            interrupted=lambda: self.run.interrupted_by is not None,
+        )
+        self._at_close += [audit(self._record_call), connection.close]
+        source = "configured" if settings.cloud_run_endpoint else "kept stand"
+        self._add_part(Part("local Cloud Run endpoint", source, connection.shown, __version__))
+        return cloud_run
+
+    def _record_call(self, call: "Call") -> None:
+        try:
+            self.events.record("cloudrun.call", call.to_json())
+        except OSError as error:
+            # It was made all the same; the control meets the same error next, and fails the run.
+            logger.error(f"a call to Cloud Run could not be recorded: {error}")
+
+    def _keep_evidence(self) -> None:
+        """What the parts know and take with them."""
+        if self._connector is None:
+            return
+        try:
+            self.connector_history = self._connector.history()
+        except ConnectorUnavailable as error:
+            logger.error(f"the connector's history is lost: {error}")
 
     def parts_lost(self) -> list[str]:
         """Servers that were started for this run and ended before it: it proves nothing then."""
@@ -303,6 +454,10 @@ class Session:
         self.redactor.add(address.password)
         remember(address)
         self.guardian.trust(address)
+
+    def _administrate(self, administrator: DatabaseAddress) -> None:
+        self._administrator = administrator
+        self._trust(administrator)
 
     def _add_part(self, part: Part) -> None:
         self.parts.append(part)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.profiles import Profile, load_profile
-from chaosnetra.quantities import duration, number
+from chaosnetra.quantities import duration, number, whole_number
 
 PREFIX = "CHAOSNETRA_"
 REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
@@ -57,10 +58,33 @@ SETTINGS = {
             "control URL of a Toxiproxy server; empty: the stand brings its own",
         ),
         Setting(
+            "toxiproxy_server",
+            "auto",
+            "which server the stand brings: real; embedded, our own one that speaks the same API; "
+            "auto: the real one where it can be had",
+        ),
+        Setting(
             "toxiproxy_listen_host",
             "127.0.0.1",
             "address that the proxies listen on, as the Toxiproxy server's machine knows it",
         ),
+        Setting(
+            "connector",
+            "none",
+            "emulator: an emulated VPC connector stands between the target and Toxiproxy; "
+            "none: nothing does",
+        ),
+        Setting(
+            "cloud_run_endpoint",
+            "",
+            "host:port of a local Cloud Run endpoint; empty: the kept stand's "
+            "(`chaosnetra stand up --cloud-run`)",
+        ),
+        Setting("project", "", "Google Cloud project, id or number; empty: the kept stand's"),
+        Setting("region", "", "region of the Cloud Run service and job; empty: the kept stand's"),
+        Setting("service", "", "id of the Cloud Run service; empty: the kept stand's"),
+        Setting("job", "", "id of the Cloud Run job; empty: the kept stand's"),
+        Setting("seed", 0, "whole number that everything random in the run is drawn from"),
         Setting(
             "target",
             "",
@@ -81,6 +105,13 @@ SETTINGS = {
             "how a target shows that it is ready: an http:// URL, tcp://host:port, log:REGEX "
             "or exit ({port} is the port it was given); empty: tcp for module:app, exit for a "
             "command",
+        ),
+        Setting(
+            "startup_method",
+            "auto",
+            "fork: startups of a module:app target are copies of a process that has imported it "
+            "once, so what it reads or opens on import is shared; spawn: each is a new "
+            "interpreter; auto: fork for the reference orchestrator on Linux, else spawn",
         ),
         Setting("readiness_timeout_seconds", 5, "limit of one readiness check, not scaled"),
         Setting(
@@ -130,10 +161,19 @@ class Settings:
     time_scale: float
     database: DatabaseAddress | None
     toxiproxy_url: str | None
+    toxiproxy_server: str
     toxiproxy_listen_host: str
+    connector: str
+    cloud_run_endpoint: str
+    project: str
+    region: str
+    service: str
+    job: str
+    seed: int
     target: Target
     target_environment: Mapping[str, str] = field(repr=False)
     readiness: str
+    startup_method: str
     readiness_timeout_seconds: float
     startup_timeout_seconds: float
     time_to_live_seconds: float
@@ -173,10 +213,25 @@ class Settings:
             time_scale=time_scale,
             database=DatabaseAddress.parse(url, read.hint("database_url")) if url else None,
             toxiproxy_url=_toxiproxy_url(read),
+            toxiproxy_server=_toxiproxy_server(read),
             toxiproxy_listen_host=read.text("toxiproxy_listen_host") or "127.0.0.1",
+            connector=read.choice("connector", ("none", "emulator")),
+            cloud_run_endpoint=read.text("cloud_run_endpoint"),
+            project=read.text("project"),
+            region=read.text("region"),
+            service=read.text("service"),
+            job=read.text("job"),
+            seed=whole_number(
+                "seed",
+                read.raw("seed"),
+                minimum=0,
+                maximum=2**32 - 1,
+                setting=read.hint("seed"),
+            ),
             target=target,
             target_environment=_target_environment(read),
             readiness=_readiness(read, target),
+            startup_method=_startup_method(read, target),
             readiness_timeout_seconds=number(
                 "readiness_timeout_seconds",
                 read.raw("readiness_timeout_seconds"),
@@ -202,6 +257,15 @@ class Settings:
     def scaled(self, seconds: float) -> float:
         """A duration at time scale 1, as it is in this run."""
         return seconds * self.time_scale
+
+
+def toxiproxy_server_setting(environ: Mapping[str, str]) -> str:
+    """The setting `toxiproxy_server` alone, for a stand that belongs to no run.
+
+    Raises:
+        InvalidInput: it is not one of its values.
+    """
+    return _toxiproxy_server(_Reader({}, environ))
 
 
 def setting_hint(key: str) -> str:
@@ -315,14 +379,32 @@ def _toxiproxy_url(read: _Reader) -> str | None:
     return f"http://{host}:{port or 8474}"
 
 
+def _toxiproxy_server(read: _Reader) -> str:
+    return read.choice("toxiproxy_server", ("auto", "real", "embedded"))
+
+
 def _target_environment(read: _Reader) -> dict[str, str]:
     templates = read.mapping("target_environment")
     known = DatabaseAddress("h", 1, "u", "p", "d").placeholders
     for name, template in templates.items():
+        if not _can_be_variable(name, template):
+            raise InvalidInput(
+                f"target_environment: {name!r} cannot be an environment variable with that value",
+                read.hint("target_environment"),
+            )
         fill_template(
             f"target_environment[{name}]", template, known, read.hint("target_environment")
         )
     return templates
+
+
+def _can_be_variable(name: str, text: str) -> bool:
+    """Whether the system takes it as an environment variable."""
+    try:
+        whole = os.fsencode(name) + os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return bool(name) and "=" not in name and b"\0" not in whole
 
 
 def _readiness(read: _Reader, target: Target) -> str:
@@ -332,6 +414,19 @@ def _readiness(read: _Reader, target: Target) -> str:
             return "http://127.0.0.1:{port}/ready"
         return "tcp://127.0.0.1:{port}" if target.import_path else "exit"
     return text
+
+
+def _startup_method(read: _Reader, target: Target) -> str:
+    """`fork` or `spawn`."""
+    method = read.choice("startup_method", ("auto", "fork", "spawn"))
+    if method == "auto":
+        return "fork" if target.is_reference and sys.platform == "linux" else "spawn"
+    if method == "fork" and target.import_path is None:
+        raise InvalidInput(
+            f"startup_method fork needs a module:app target, got the command {target.shown!r}",
+            read.hint("startup_method"),
+        )
+    return method
 
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")

@@ -1,7 +1,9 @@
 """Text from anywhere, made fit to be shown or written."""
 
 import re
+from datetime import UTC, datetime
 
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -17,3 +19,17 @@ def encodable(text: str) -> str:
 def one_line(text: str) -> str:
     """`text` on one line: control characters, line ends among them, become spaces."""
     return encodable(_CONTROL.sub(" ", text))
+
+
+def markdown(text: str) -> str:
+    """`text` as one line of Markdown that shows it and does nothing else.
+
+    Line ends become spaces; what Markdown or HTML would read as a sign is escaped. A word such
+    as `startups_succeed` stays as it is.
+    """
+    return _MARKDOWN.sub(lambda sign: f"\\{sign.group()}", one_line(text))
+
+
+def utc_now() -> str:
+    """This moment as text, ISO 8601 with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

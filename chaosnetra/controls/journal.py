@@ -25,7 +25,12 @@ from chaoslib.run import RunEventHandler
 from chaoslib.types import Configuration, Experiment, Secrets
 
 from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
-from chaosnetra.controls.mend import hide_provider_secrets, mend_output, mend_tolerance
+from chaosnetra.controls.mend import (
+    forget_judged_values,
+    hide_provider_secrets,
+    mend_output,
+    mend_tolerance,
+)
 from chaosnetra.controls.places import events_path, journal_path
 from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.jsonsafe import strict
@@ -255,6 +260,7 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
             _control_failed("events", OSError(run.events.lost))
         verdict = complete(journal, {**_facts(experiment, run, _run.session), **ending})
         hide_provider_secrets(journal)
+        forget_judged_values(journal)
         line = run.redactor.text(verdict.line)
         written = strict(run.redactor.data(journal))
         journal.clear()
@@ -331,6 +337,8 @@ def _facts(
                 "parameters": dict(fault.parameters),
                 "effect": fault.effect.to_json() if fault.effect else None,
                 "undo": fault.report.result.value if fault.report else None,
+                "injected_at": fault.injected_at,
+                "undone_at": fault.undone_at,
             }
             for fault in session.injector.faults
         ],
@@ -345,8 +353,10 @@ def _facts(
         "environment": settings.environment,
         "time_scale": settings.time_scale,
         "target": settings.target.shown,
-        "seed": None,  # nothing in this run was random
+        "seed": settings.seed,
     }
+    if session.connector_history is not None:
+        facts["connector"] = session.connector_history
     return facts
 
 

@@ -54,3 +54,21 @@ def hide_provider_secrets(journal: Mapping[str, Any]) -> None:
         provider = value.get("provider") if isinstance(value, dict) else None
         if isinstance(provider, dict) and isinstance(provider.get("secrets"), dict):
             provider["secrets"] = sorted(provider["secrets"])
+
+
+def forget_judged_values(journal: Any) -> None:
+    """Take out the copies of each result that the core leaves in the tolerance that judged it.
+
+    It gives a tolerance that is a probe the result as its argument `value`, in the experiment
+    itself, which every state of the journal repeats: up to seven copies of the largest part.
+    """
+    if isinstance(journal, dict):
+        tolerance = journal.get("tolerance")
+        provider = tolerance.get("provider") if isinstance(tolerance, dict) else None
+        arguments = provider.get("arguments") if isinstance(provider, dict) else None
+        if isinstance(arguments, dict):
+            arguments.pop("value", None)
+    parts = journal.values() if isinstance(journal, dict) else journal
+    for part in parts:
+        if isinstance(part, (dict, list)):
+            forget_judged_values(part)

@@ -2,7 +2,8 @@
 
 Its environment: `DATABASE_URL`, `CHAOSNETRA_PROFILE` (name or file), `CHAOSNETRA_TIME_SCALE`,
 `CHAOSNETRA_SCHEMA` (PostgreSQL schema of its tables). When a phase of its startup fails, uvicorn
-ends with exit code 3 and no request is ever served.
+ends with exit code 3 and no request is ever served. With `graceful_startup` in its profile, an
+error that the database answers is no failure: it starts without its database.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import StartupError
+from chaosnetra.errors import BudgetExpired, StartupError
 from chaosnetra.orchestrator.budget import BudgetKeeper
 from chaosnetra.orchestrator.database import Database
 from chaosnetra.orchestrator.parts import (
@@ -26,7 +27,7 @@ from chaosnetra.orchestrator.parts import (
     KeyManager,
     ToolRegistry,
 )
-from chaosnetra.orchestrator.phases import Phase, StartupSequence
+from chaosnetra.orchestrator.phases import Phase, PhaseDegraded, StartupSequence
 from chaosnetra.orchestrator.workload import load_workload
 from chaosnetra.profiles import load_profile
 from chaosnetra.quantities import number
@@ -77,7 +78,11 @@ class Orchestrator:
             raise StartupError("a signed token came back changed", phase="dependencies")
 
     async def database(self) -> None:
-        """Build the engine, open the first connection, check tables and schema."""
+        """Build the engine, open the first connection, check tables and schema.
+
+        How it fails is the profile's `orchestrator`.
+        """
+        behaviour = self._profile.orchestrator
         self._database = Database(
             self._address,
             os.environ.get("CHAOSNETRA_SCHEMA", "public"),
@@ -86,7 +91,23 @@ class Orchestrator:
             self._time_scale,
             load_workload(),
         )
-        await self._database.start()
+        try:
+            await self._database.start()
+        except (TimeoutError, BudgetExpired) as error:
+            if behaviour.timeout_message_names == "expired":
+                raise
+            seconds = self._profile.budgets.initialization_seconds * self._time_scale
+            raise StartupError(
+                f"Database initialization timeout after {seconds:g}s in "
+                f"{self._profile.environment} environment",
+                phase="database",
+            ) from error
+        except Exception as error:
+            if not (behaviour.graceful_startup and self._database.is_quick_error(error)):
+                raise
+            await self._database.stop()
+            self._database = None
+            raise PhaseDegraded from error
 
     async def cache(self) -> None:
         """Bring the cache up and read back what was written."""
@@ -125,9 +146,9 @@ class Orchestrator:
 
     async def finalize(self) -> None:
         """Check the critical path once more before traffic comes."""
-        assert self._database is not None  # noqa: S101 - phase 3 came first
-        async with self._budgets.within("critical_path", "finalize"):
-            await self._database.check_health("finalize")
+        if self._database is not None:  # it is not after a degraded phase 3
+            async with self._budgets.within("critical_path", "finalize"):
+                await self._database.check_health("finalize")
         async with self._budgets.within("validation", "finalize"):
             if self._background.running != ["heartbeat"]:
                 raise StartupError("a background task has died", phase="finalize")
@@ -167,6 +188,7 @@ def create_app() -> FastAPI:
         return JSONResponse(
             {
                 "ready": complete,
+                "degraded_phases": app.state.startup_degraded_phases,
                 "completed_phases": app.state.startup_completed_phases,
                 "phase_timings": app.state.startup_phase_timings,
             },

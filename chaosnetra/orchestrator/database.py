@@ -6,6 +6,8 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from chaosnetra.addresses import DatabaseAddress
@@ -75,6 +77,15 @@ class Database:
         async with self._budgets.within("schema_validation", PHASE):
             await self._check_tables("second_table_check", PHASE)
             await self._validate_schema()
+
+    @staticmethod
+    def is_quick_error(error: BaseException) -> bool:
+        """Whether the database, or the way to it, said no, rather than nothing in time.
+
+        Python's and SQLAlchemy's timeouts are kinds of these errors too.
+        """
+        kinds = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError)
+        return isinstance(error, kinds) and not isinstance(error, (TimeoutError, PoolTimeout))
 
     async def check_health(self, phase: str) -> None:
         """Answer whether the database can be used now, within the `health_check` budget."""

@@ -4,9 +4,10 @@ Every step is one JSON line on standard output:
 
     {"startup_phase": {"status": "completed", "phase": "database", "number": 3, "seconds": 0.21}}
 
-`status` is started, completed or failed; a failed one also has `error_class`, `error`, `cause`,
-`budget`, `budget_seconds` and `sqlstate`, None where they do not apply. Anyone's service may
-print such lines; the launcher reads them when they are there.
+`status` is started, completed, failed or degraded: failed, and the startup goes on without what
+the phase was to bring. The last two also have `error_class`, `error`, `cause`, `budget`,
+`budget_seconds` and `sqlstate`, None where they do not apply. Anyone's service may print such
+lines; the launcher reads them when they are there.
 """
 
 import json
@@ -30,13 +31,17 @@ class Phase:
     run: Callable[[], Awaitable[None]]
 
 
+class PhaseDegraded(Exception):
+    """A phase failed by its `__cause__`, and the service starts all the same."""
+
+
 class StartupSequence:
     """Runs phases and keeps the platform's `startup_*` state on `state`.
 
     Args:
         phases: in order.
         state: gets `startup_complete`, `_in_progress`, `_failed`, `_error`, `_phase`,
-            `_phase_timings`, `_completed_phases`, `_failed_phases`.
+            `_phase_timings`, `_completed_phases`, `_failed_phases`, `_degraded_phases`.
         clock: monotonic seconds.
     """
 
@@ -57,6 +62,7 @@ class StartupSequence:
         state.startup_phase_timings = {}
         state.startup_completed_phases = []
         state.startup_failed_phases = []
+        state.startup_degraded_phases = []
 
     async def run(self) -> None:
         """Run all phases.
@@ -80,30 +86,26 @@ class StartupSequence:
         started = self._clock()
         try:
             await phase.run()
+        except PhaseDegraded as degraded:
+            error = degraded.__cause__ or degraded
+            failure = _failure(number, phase.name, error)
+            state.startup_degraded_phases.append(phase.name)
+            self._end("degraded", number, phase, started, **_told(failure, error))
         except Exception as error:
-            seconds = self._clock() - started
             failure = _failure(number, phase.name, error)
             state.startup_failed = True
             state.startup_error = str(failure)
             state.startup_failed_phases.append(phase.name)
-            state.startup_phase_timings[phase.name] = seconds
-            emit(
-                status="failed",
-                phase=phase.name,
-                number=number,
-                seconds=round(seconds, 4),
-                error_class=type(error).__name__,
-                error=str(failure),
-                cause=_chain(error),
-                budget=failure.budget,
-                budget_seconds=error.budget_seconds if isinstance(error, BudgetExpired) else None,
-                sqlstate=failure.sqlstate,
-            )
+            self._end("failed", number, phase, started, **_told(failure, error))
             raise failure from error
+        else:
+            state.startup_completed_phases.append(phase.name)
+            self._end("completed", number, phase, started)
+
+    def _end(self, status: str, number: int, phase: Phase, started: float, **told: Any) -> None:
         seconds = self._clock() - started
-        state.startup_phase_timings[phase.name] = seconds
-        state.startup_completed_phases.append(phase.name)
-        emit(status="completed", phase=phase.name, number=number, seconds=round(seconds, 4))
+        self._state.startup_phase_timings[phase.name] = seconds
+        emit(status=status, phase=phase.name, number=number, seconds=round(seconds, 4), **told)
 
 
 def emit(**event: Any) -> None:
@@ -112,14 +114,28 @@ def emit(**event: Any) -> None:
     sys.stdout.flush()
 
 
-def _failure(number: int, phase: str, error: Exception) -> DeterministicStartupError:
+def _failure(number: int, phase: str, error: BaseException) -> DeterministicStartupError:
     text = " ".join(str(error).split()) or type(error).__name__
+    expired = expired_budget(error)
     return DeterministicStartupError(
         f"{PREFIX}phase {number} ({phase}): {text}",
         phase=phase,
-        budget=error.budget if isinstance(error, BudgetExpired) else None,
+        budget=expired.budget if expired else None,
         sqlstate=sqlstate_of(error),
     )
+
+
+def _told(failure: DeterministicStartupError, error: BaseException) -> dict[str, Any]:
+    """What the line of a phase that failed says."""
+    expired = expired_budget(error)
+    return {
+        "error_class": type(error).__name__,
+        "error": str(failure),
+        "cause": _chain(error),
+        "budget": failure.budget,
+        "budget_seconds": expired.budget_seconds if expired else None,
+        "sqlstate": failure.sqlstate,
+    }
 
 
 def _chain(error: BaseException) -> list[str]:
@@ -141,3 +157,8 @@ def sqlstate_of(error: BaseException) -> str | None:
     """The SQLSTATE of the nearest error in the chain that has one."""
     states = (getattr(one, "sqlstate", None) for one in _causes(error))
     return next((state for state in states if isinstance(state, str)), None)
+
+
+def expired_budget(error: BaseException) -> BudgetExpired | None:
+    """The budget that ran out, whatever the error on top of it says."""
+    return next((one for one in _causes(error) if isinstance(one, BudgetExpired)), None)

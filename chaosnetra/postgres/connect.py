@@ -16,6 +16,7 @@ _SETTING = "CHAOSNETRA_DATABASE_URL"
 _ADVICE = {
     "28P01": f"check user and password in {_SETTING}",
     "28000": f"check the user in {_SETTING}, and the server's pg_hba.conf",
+    "42501": "the role lacks a right: grant it pg_read_all_stats, or what the message names",
     "3D000": f"check the database's name in {_SETTING}",
     "53300": "the server has no free connection slots: end sessions or raise max_connections",
     "57P03": "the server is starting up or shutting down: try again",
@@ -92,7 +93,7 @@ async def describe(address: DatabaseAddress, timeout_seconds: float) -> Database
 
 @dataclass(frozen=True)
 class Slots:
-    """Connection slots of a server; `reserved` ones are for superusers and the like."""
+    """Connection slots of a server; `reserved` ones are kept for roles with more rights."""
 
     max_connections: int
     reserved: int
@@ -100,22 +101,33 @@ class Slots:
 
     @property
     def free(self) -> int:
-        """Slots that an ordinary role can still take, never negative."""
+        """Slots that the role which asked can still take, never negative."""
         return max(0, self.max_connections - self.reserved - self.sessions)
 
 
 async def slots(address: DatabaseAddress, timeout_seconds: float) -> Slots:
-    """Read the slots live; the connection that asks is not counted.
-
-    Sessions are told by columns that every role may read of every session.
-    """
+    """Read the slots live; the connection that asks is not counted."""
     async with connection(address, timeout_seconds) as opened:
-        row = await opened.fetchrow(
-            "SELECT current_setting('max_connections')::int AS max_connections,"
-            " current_setting('superuser_reserved_connections')::int"
-            " + coalesce(current_setting('reserved_connections', true), '0')::int AS reserved,"
-            " (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL"
-            "  AND datid IS NOT NULL AND pid <> pg_backend_pid())::int AS sessions"
-        )
-        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        return Slots(row["max_connections"], row["reserved"], row["sessions"])
+        return await read_slots(opened)
+
+
+async def read_slots(opened: "asyncpg.Connection[Any]") -> Slots:
+    """Read the slots by a connection, which is not counted.
+
+    Sessions are told by columns that every role may read of every session. A superuser may take
+    every slot; a member of pg_use_reserved_connections (PostgreSQL 16 and later) those of
+    `reserved_connections`.
+    """
+    row = await opened.fetchrow(
+        "SELECT current_setting('max_connections')::int AS max_connections,"
+        " CASE WHEN current_setting('is_superuser') = 'on' THEN 0"
+        " ELSE current_setting('superuser_reserved_connections')::int +"
+        "  CASE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_use_reserved_connections'"
+        "   AND pg_has_role(oid, 'USAGE')) THEN 0"
+        "  ELSE coalesce(current_setting('reserved_connections', true), '0')::int END"
+        " END AS reserved,"
+        " (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL"
+        "  AND datid IS NOT NULL AND pid <> pg_backend_pid())::int AS sessions"
+    )
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    return Slots(row["max_connections"], row["reserved"], row["sessions"])

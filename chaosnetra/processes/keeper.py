@@ -27,6 +27,8 @@ import time
 POLL_SECONDS = 0.02
 AT_ONCE = b"k"
 THEN = "--then--"
+# What a keeper, or Python itself, has set: a child gets the system's own.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD)
 
 
 def report(status: int, **record: object) -> None:
@@ -68,6 +70,11 @@ def descendants(root: int) -> list[int]:
     return found
 
 
+def end_with_parent() -> None:
+    """If the keeper itself is killed, so is its child."""
+    linux_call(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
 def send(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
@@ -79,60 +86,84 @@ def send_group(pid: int, number: int) -> None:
 
 
 class Keeper:
+    """Keeps one child and what descends from it.
+
+    Args:
+        status: file descriptor that is reported to.
+        stop_signal: what the child is sent when it is to end.
+        grace_seconds: how long it may take before it is killed.
+    """
+
     def __init__(self, status: int, stop_signal: int, grace_seconds: float) -> None:
         self.status = status
         self.stop_signal = stop_signal
         self.grace_seconds = grace_seconds
-        self.child = 0
+        self.child = -1
+        self.complete = False
         self.ended = False
         self.asked = False
         self.at_once = False
         self.preparing = False
         self.code: int | None = None
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        self.wakeup, self.wakeup_write = os.pipe()
+        for end in (self.wakeup, self.wakeup_write):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self.wakeup_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
 
-    def start(self, command: list[str], user: str) -> bool:
-        complete = linux_call(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-        failed_read, failed_write = os.pipe()
+    def fork(self) -> int:
+        """Like `os.fork`: the child is in a session of its own and has nothing of the keeper."""
+        self.complete = linux_call(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+        self.ended = False
         self.child = os.fork()
         if self.child == 0:
-            try:
+            os.setsid()
+            signal.set_wakeup_fd(-1)
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, 0)
+            for ours in (nothing, self.status, self.wakeup, self.wakeup_write):
+                os.close(ours)
+        return self.child
+
+    def start(self, command: list[str], user: str) -> None:
+        failed_read, failed_write = os.pipe()
+        try:
+            if self.fork() == 0:
                 os.close(failed_read)
-                os.close(self.status)
-                os.setsid()
-                nothing = os.open(os.devnull, os.O_RDONLY)
-                os.dup2(nothing, 0)
-                os.close(nothing)
                 if user:
                     uid, gid = (int(part) for part in user.split(":"))
                     os.setgroups([])
                     os.setgid(gid)
                     os.setuid(uid)
-                # After setuid, which clears it: if the keeper itself is killed, so is this.
-                linux_call(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-                    signal.signal(number, signal.SIG_DFL)
-                os.set_inheritable(failed_write, False)
+                end_with_parent()  # after setuid, which clears it
                 os.execvpe(command[0], command, os.environ)
-            except Exception as error:  # noqa: BLE001 - this is a copy of the keeper: it must end
-                os.write(failed_write, (str(error) or type(error).__name__).encode())
-                os._exit(127)
+        except Exception as error:
+            if self.child != 0:
+                raise
+            os.write(failed_write, (str(error) or type(error).__name__).encode())
+            os._exit(127)  # this is a copy of the keeper
         os.close(failed_write)
         failure = os.read(failed_read, 4096).decode(errors="replace")
         os.close(failed_read)
-        self.ended = False
         if failure or not self.preparing:
-            report(self.status, event="started", pid=self.child, complete=complete, error=failure)
-        return complete
+            self.started(failure)
 
-    def reap(self) -> None:
-        """Collect what has ended, orphans included; note the end of the command."""
+    def started(self, failure: str = "") -> None:
+        report(self.status, event="started", pid=self.child, complete=self.complete, error=failure)
+
+    def reap(self) -> bool:
+        """Collect what has ended, orphans included; False when nothing is left to end."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if pid == 0:
-                return
+                return True
             if pid == self.child:
                 self.ended = True
                 code = os.waitstatus_to_exitcode(status)
@@ -147,36 +178,42 @@ class Keeper:
                     asked=self.asked,
                 )
 
-    def wait(self, wakeup: int) -> None:
-        """Until the command ends or somebody asks for a stop."""
-        watched = [0, wakeup]
+    def wait(self) -> None:
+        """Until the child ends or somebody asks for a stop."""
+        watched = [0, self.wakeup]
         while not self.ended and not self.asked:
             ready = select.select(watched, [], [], 5)[0]
-            if wakeup in ready:
-                os.read(wakeup, 4096)
+            if self.wakeup in ready:
+                os.read(self.wakeup, 4096)
             self.reap()
             if 0 in ready and not self.ended:
                 self.at_once = os.read(0, 4096).startswith(AT_ONCE)
                 self.asked = True
 
-    def stop(self, wakeup: int) -> None:
-        """Ask the command to end; give it the time that it was promised."""
+    def end(self) -> int:
+        """End the child, then whatever is left. Returns how many there were besides the child."""
+        if not self.ended and not self.at_once:
+            self._ask()
+        return self._end_all()
+
+    def _ask(self) -> None:
+        """Ask the child to end; give it the time that it was promised."""
         send_group(self.child, self.stop_signal)
         until = time.monotonic() + self.grace_seconds
         while not self.ended and time.monotonic() < until:
-            select.select([wakeup], [], [], POLL_SECONDS)
+            if select.select([self.wakeup], [], [], POLL_SECONDS)[0]:
+                os.read(self.wakeup, 4096)
             self.reap()
 
-    def end_all(self, complete: bool) -> int:
-        """End whatever is left. Returns how many processes there were besides the command."""
-        if not complete:
+    def _end_all(self) -> int:
+        if not self.complete:
             send_group(self.child, signal.SIGKILL)
             while not self.ended:
                 time.sleep(POLL_SECONDS)
                 self.reap()
             return 0
         left: set[int] = set()
-        while True:
+        while self.reap():
             found = descendants(os.getpid())
             if not found:
                 break
@@ -184,7 +221,6 @@ class Keeper:
             for pid in found:
                 send(pid, signal.SIGKILL)
             time.sleep(POLL_SECONDS / 4)
-            self.reap()
         self.reap()
         return len(left)
 
@@ -194,27 +230,18 @@ def main(arguments: list[str]) -> None:
     options, command = arguments[:split], arguments[split + 1 :]
     status, stop_signal, grace_seconds = int(options[0]), int(options[1]), float(options[2])
     user, remove = options[3], options[4:]
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    wakeup, wakeup_write = os.pipe()
-    for end in (wakeup, wakeup_write):
-        os.set_blocking(end, False)
-    signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda number, frame: None)
     keeper = Keeper(status, stop_signal, grace_seconds)
     while THEN in command and not keeper.asked and keeper.code in (None, 0):
         split = command.index(THEN)
         first, command = command[:split], command[split + 1 :]
         keeper.preparing = True
-        complete = keeper.start(first, user)
-        keeper.wait(wakeup)
+        keeper.start(first, user)
+        keeper.wait()
     if not keeper.preparing or (keeper.code == 0 and not keeper.asked):
         keeper.preparing = False
-        complete = keeper.start(command, user)
-        keeper.wait(wakeup)
-    if not keeper.ended and not keeper.at_once:
-        keeper.stop(wakeup)
-    left = keeper.end_all(complete)
+        keeper.start(command, user)
+        keeper.wait()
+    left = keeper.end()
     if remove:
         import shutil
 

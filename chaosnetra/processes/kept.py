@@ -85,6 +85,7 @@ class KeptProcess:
         grace_seconds: float = 5.0,
         user: User | None = None,
         remove: Sequence[Path] = (),
+        pass_fds: Sequence[int] = (),
         start_seconds: float = 10.0,
     ) -> None:
         self._grace_seconds = grace_seconds
@@ -105,7 +106,7 @@ class KeptProcess:
                 stderr=subprocess.STDOUT,
                 env=dict(environment) if environment is not None else None,
                 cwd=directory,
-                pass_fds=(status_write,),
+                pass_fds=(status_write, *pass_fds),
                 start_new_session=True,
             )
         except OSError as error:

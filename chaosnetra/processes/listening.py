@@ -1,6 +1,29 @@
-"""Who listens on a port."""
+"""Who listens on a port.
+
+Asked of Linux directly where that works: psutil reads the tables of all connections and of all
+processes of the machine, 70 ms of a processor for each of 50 startups at once.
+"""
+
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
+
+# sock_diag(7), and linux/netlink.h, linux/inet_diag.h, net/tcp_states.h.
+NETLINK_SOCK_DIAG = 4
+SOCK_DIAG_BY_FAMILY = 20
+REQUEST_DUMP = 0x301
+MESSAGE_ERROR, MESSAGE_DONE = 2, 3
+TCP_LISTEN = 10
+MESSAGE_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port id
+QUESTION = struct.Struct("=BBBxI")  # family, protocol, extensions, states
+PORTS = struct.Struct(">HH")  # source, destination
+ANYWHERE = bytes(32) + struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
+INODE_OFFSET = MESSAGE_HEADER.size + 68
+ANSWER_SECONDS = 1.0
 
 
 def listens(root_pid: int, port: int) -> bool:
@@ -9,6 +32,66 @@ def listens(root_pid: int, port: int) -> bool:
     Where the system does not let us look at a process, it is taken for the one: an answer from
     the port is then all there is to go by.
     """
+    try:
+        sockets = {f"socket:[{inode}]" for inode in _listening_sockets(port)}
+        return bool(sockets) and any(_holds(pid, sockets) for pid in _tree(root_pid))
+    except PermissionError:
+        return True
+    except (OSError, AttributeError):  # no such way on this system
+        return _listens_by_psutil(root_pid, port)
+
+
+def _listening_sockets(port: int) -> Iterator[int]:
+    """Inodes of the sockets that listen on a port.
+
+    Raises:
+        OSError, AttributeError: the system does not tell in this way.
+    """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
+        kernel.settimeout(ANSWER_SECONDS)
+        for family in (socket.AF_INET, socket.AF_INET6):
+            question = QUESTION.pack(family, socket.IPPROTO_TCP, 0, 1 << TCP_LISTEN)
+            question += PORTS.pack(port, 0) + ANYWHERE
+            length = MESSAGE_HEADER.size + len(question)
+            kernel.send(
+                MESSAGE_HEADER.pack(length, SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, 1, 0) + question
+            )
+            yield from _answers(kernel)
+
+
+def _answers(kernel: socket.socket) -> Iterator[int]:
+    while True:
+        data = kernel.recv(1 << 16)
+        while data:
+            length, kind, *_ = MESSAGE_HEADER.unpack_from(data)
+            if kind == MESSAGE_DONE:
+                return
+            if kind == MESSAGE_ERROR:
+                raise OSError("the kernel does not list sockets")
+            yield struct.unpack_from("=I", data, INODE_OFFSET)[0]
+            data = data[(length + 3) & ~3 :]
+
+
+def _tree(root: int) -> Iterator[int]:
+    """A process and its descendants, as far as they still run."""
+    yield root
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{root}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                yield from _tree(int(child))
+
+
+def _holds(pid: int, sockets: set[str]) -> bool:
+    """Whether a process has one of the sockets open."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                if str(file.readlink()) in sockets:
+                    return True
+    return False
+
+
+def _listens_by_psutil(root_pid: int, port: int) -> bool:
     try:
         root = psutil.Process(root_pid)
         tree = [root, *root.children(recursive=True)]

@@ -2,7 +2,7 @@
 
 The figures come from the public history of the platform that the experiments were made for;
 each file under `data/` says when they were in force. A profile of one's own is a JSON file of
-the same shape, named by its path.
+the same shape, named by its path; what has a default may be left out of it.
 """
 
 import json
@@ -15,7 +15,14 @@ from typing import Any
 from chaosnetra.errors import InvalidInput, UnknownProfile
 from chaosnetra.quantities import duration, whole_number
 
-__all__ = ["Budgets", "PoolSettings", "Profile", "known_profiles", "load_profile"]
+__all__ = [
+    "Budgets",
+    "OrchestratorBehaviour",
+    "PoolSettings",
+    "Profile",
+    "known_profiles",
+    "load_profile",
+]
 
 _DATA = resources.files(__name__) / "data"
 
@@ -63,6 +70,22 @@ class PoolSettings:
 
 
 @dataclass(frozen=True)
+class OrchestratorBehaviour:
+    """How the reference orchestrator fails.
+
+    Attributes:
+        graceful_startup: true: an error that the database answers quickly (refused, reset, any
+            SQLSTATE) is logged and swallowed, and the service starts without its database, while
+            a hang is fatal; false: both are fatal.
+        timeout_message_names: whose length the error message of phase 3 names when a budget ran
+            out there: `initialization`, whichever it was; or `expired`, the one that it was.
+    """
+
+    graceful_startup: bool = False
+    timeout_message_names: str = "expired"
+
+
+@dataclass(frozen=True)
 class Profile:
     """One profile; `infrastructure` is kept as the plain data of the file.
 
@@ -77,6 +100,7 @@ class Profile:
     pool: PoolSettings
     infrastructure: Mapping[str, Any]
     source: str
+    orchestrator: OrchestratorBehaviour = OrchestratorBehaviour()
 
     @property
     def startup_deadline_seconds(self) -> float:
@@ -85,6 +109,17 @@ class Profile:
         return duration(
             "infrastructure.cloud_run.startup_deadline_seconds",
             cloud_run.get("startup_deadline_seconds", 240),
+        )
+
+    @property
+    def max_connections(self) -> int:
+        """Connection slots of the database that the profile describes; 100 where it is silent."""
+        cloud_sql = self.infrastructure.get("cloud_sql", {})
+        return whole_number(
+            "infrastructure.cloud_sql.max_connections",
+            cloud_sql.get("max_connections", 100),
+            minimum=20,
+            maximum=5000,
         )
 
 
@@ -152,6 +187,7 @@ def _profile(data: Any, source: str, setting: str | None) -> Profile:
         pool=_pool(top["pool"], f"{label}: pool", setting),
         infrastructure=top["infrastructure"],
         source=source,
+        orchestrator=_orchestrator(top.get("orchestrator", {}), f"{label}: orchestrator", setting),
     )
 
 
@@ -169,14 +205,6 @@ def _budgets(data: Any, label: str, setting: str | None) -> Budgets:
 
 def _pool(data: Any, label: str, setting: str | None) -> PoolSettings:
     values = _section(data, label, PoolSettings, setting)
-    pre_ping = values.get("pre_ping", True)
-    if not isinstance(pre_ping, bool):
-        raise InvalidInput(f"{label}.pre_ping must be true or false, got {pre_ping!r}", setting)
-    reset = values.get("reset_on_return", "rollback")
-    if reset not in ("rollback", "commit"):
-        raise InvalidInput(
-            f"{label}.reset_on_return must be rollback or commit, got {reset!r}", setting
-        )
     return PoolSettings(
         size=whole_number(f"{label}.size", values["size"], minimum=1, setting=setting),
         max_overflow=whole_number(
@@ -188,9 +216,38 @@ def _pool(data: Any, label: str, setting: str | None) -> PoolSettings:
         recycle_seconds=duration(
             f"{label}.recycle_seconds", values["recycle_seconds"], setting=setting
         ),
-        pre_ping=pre_ping,
-        reset_on_return=reset,
+        pre_ping=_flag(values, "pre_ping", True, label, setting),
+        reset_on_return=_choice(values, "reset_on_return", ("rollback", "commit"), label, setting),
     )
+
+
+def _orchestrator(data: Any, label: str, setting: str | None) -> OrchestratorBehaviour:
+    values = _section(data, label, OrchestratorBehaviour, setting)
+    return OrchestratorBehaviour(
+        graceful_startup=_flag(values, "graceful_startup", False, label, setting),
+        timeout_message_names=_choice(
+            values, "timeout_message_names", ("expired", "initialization"), label, setting
+        ),
+    )
+
+
+def _flag(
+    values: Mapping[str, Any], key: str, default: bool, label: str, setting: str | None
+) -> bool:
+    value = values.get(key, default)
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{label}.{key} must be true or false, got {value!r}", setting)
+    return value
+
+
+def _choice(
+    values: Mapping[str, Any], key: str, allowed: tuple[str, ...], label: str, setting: str | None
+) -> str:
+    """One of `allowed`; the first of them where the key is missing."""
+    value = values.get(key, allowed[0])
+    if value not in allowed:
+        raise InvalidInput(f"{label}.{key} must be {' or '.join(allowed)}, got {value!r}", setting)
+    return str(value)
 
 
 def _section(

@@ -8,6 +8,7 @@ from typing import Any
 from chaosnetra.errors import ChaosnetraError, FaultError, InjectionFailed, UndoFailed
 from chaosnetra.faults import Effect, Fault, Injected, UndoReport, UndoResult, play
 from chaosnetra.safety.ledger import Ledger
+from chaosnetra.text import utc_now
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -113,6 +114,7 @@ class Injector:
         self._faults.append(held)
         try:
             fault.inject()
+            held.injected_at = utc_now()
         except BaseException as error:
             # It may have been applied all the same: a lost answer is not a refusal.
             self._take_back(held)
@@ -144,6 +146,7 @@ class Injector:
                 raise
             raise UndoFailed(f"{held.undo.description} failed: {error}") from error
         held.report = report
+        held.undone_at = utc_now()
         try:
             self._ledger.done(held.entry, report.result)
         except OSError as error:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,26 @@ from typing import Any
 import psutil
 
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import PartUnavailable
+from chaosnetra.errors import ChaosnetraError, PartUnavailable
 from chaosnetra.processes.identity import started
+from chaosnetra.settings import toxiproxy_server_setting
+from chaosnetra.stand.cloudrun import start_cloud_run
 from chaosnetra.stand.places import state_folder
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 
 UP_SECONDS = 330.0  # the first time it may have to build Toxiproxy
 DOWN_SECONDS = 30.0
+CLOUD_RUN = "--cloud-run"
 
 
 @dataclass(frozen=True)
 class KeptStand:
-    """Where a kept stand's parts are. The URLs hold passwords."""
+    """Where a kept stand's parts are. The URLs hold passwords.
+
+    `cloud_run` names a local Cloud Run endpoint and what is in it: `endpoint`, `url` (its control
+    API), `project`, `region`, `service`, `job`.
+    """
 
     pid: int
     process_started: float
@@ -40,6 +47,7 @@ class KeptStand:
     toxiproxy_url: str
     toxiproxy_version: str
     since: float
+    cloud_run: Mapping[str, str] | None = None
 
 
 def state_file() -> Path:
@@ -56,8 +64,11 @@ def find_kept_stand() -> KeptStand | None:
     return stand if _same_process(stand) else None
 
 
-def keep_stand_up() -> KeptStand:
+def keep_stand_up(*, cloud_run: bool = False) -> KeptStand:
     """Start a stand that stays, or answer with the one that is up.
+
+    Args:
+        cloud_run: whether it has to have a local Cloud Run endpoint.
 
     Raises:
         PartUnavailable: it did not come up; says why.
@@ -67,14 +78,20 @@ def keep_stand_up() -> KeptStand:
     folder = state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(folder / "stand.lock", timeout=UP_SECONDS):
-        return find_kept_stand() or _start(folder)
+        standing = find_kept_stand() or _start(folder, cloud_run)
+    if cloud_run and standing.cloud_run is None:
+        raise PartUnavailable(
+            "the stand is up without a Cloud Run endpoint; take it down first: "
+            "`chaosnetra stand down`"
+        )
+    return standing
 
 
-def _start(folder: Path) -> KeptStand:
+def _start(folder: Path, cloud_run: bool) -> KeptStand:
     log = folder / "stand.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "chaosnetra.stand.kept"],
+            [sys.executable, "-m", "chaosnetra.stand.kept", *([CLOUD_RUN] if cloud_run else [])],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -118,17 +135,23 @@ def _same_process(stand: KeptStand) -> bool:
     return stand.process_started != 0 and started(stand.pid) == stand.process_started
 
 
-def _hold() -> None:
+def _hold(cloud_run: bool) -> None:
     """Bring the parts up, say where they are, and hold them until asked to stop."""
     stops: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda got, frame: stops.append(got))
     parts: list[Callable[[], None]] = []
+    server = toxiproxy_server_setting(os.environ)
     try:
         postgres = start_postgres()
         parts.append(postgres.stop)
-        toxiproxy = start_toxiproxy()
+        toxiproxy = start_toxiproxy(server=server)
         parts.append(toxiproxy.stop)
+        processes = [postgres.process, toxiproxy.process]
+        endpoint = start_cloud_run() if cloud_run else None
+        if endpoint is not None:
+            parts.append(endpoint.stop)
+            processes.append(endpoint.process)
         _write_state(
             KeptStand(
                 pid=os.getpid(),
@@ -139,14 +162,22 @@ def _hold() -> None:
                 toxiproxy_url=toxiproxy.url,
                 toxiproxy_version=toxiproxy.version,
                 since=time.time(),
+                cloud_run=endpoint.names if endpoint is not None else None,
             )
         )
-        while not stops and not postgres.process.exited and not toxiproxy.process.exited:
+        # Without its file nobody could find the stand any more, nor take it down.
+        while not stops and _is_ours() and not any(process.exited for process in processes):
             time.sleep(0.2)
     finally:
-        state_file().unlink(missing_ok=True)
+        if _is_ours():
+            state_file().unlink(missing_ok=True)
         for stop in reversed(parts):
             stop()
+
+
+def _is_ours() -> bool:
+    stand = find_kept_stand()
+    return stand is not None and stand.pid == os.getpid()
 
 
 def _write_state(stand: KeptStand) -> None:
@@ -160,7 +191,7 @@ def _write_state(stand: KeptStand) -> None:
 
 if __name__ == "__main__":
     try:
-        _hold()
-    except PartUnavailable as error:
+        _hold(CLOUD_RUN in sys.argv[1:])
+    except ChaosnetraError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

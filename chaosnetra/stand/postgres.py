@@ -33,6 +33,7 @@ ROLE = "netra"
 ADMIN = "postgres"
 START_SECONDS = 30.0
 PORT_TRIES = 5
+MAX_CONNECTIONS = 100
 # It serves one run and is thrown away with it: losing it in a power cut costs nothing.
 SERVER_OPTIONS = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "log_min_messages=fatal")
 
@@ -51,11 +52,14 @@ class PostgresServer:
         self.process.stop()
 
 
-def start_postgres(label: str = "") -> PostgresServer:
+def start_postgres(label: str = "", max_connections: int = MAX_CONNECTIONS) -> PostgresServer:
     """Make a cluster with generated SCRAM passwords and serve it on 127.0.0.1.
 
-    The data folder is removed when the server stops, or when this process dies; `label` becomes
-    part of its name.
+    The data folder is removed when the server stops, or when this process dies.
+
+    Args:
+        label: becomes part of the folder's name.
+        max_connections: connection slots, three of them reserved for the superuser.
 
     Raises:
         PartUnavailable: the wheel is missing, or the server does not start; says why.
@@ -63,13 +67,15 @@ def start_postgres(label: str = "") -> PostgresServer:
     user = _unprivileged_user()
     programs = _programs(user)
     for _ in range(PORT_TRIES):
-        server = _try_to_start(programs, user, label)
+        server = _try_to_start(programs, user, label, max_connections)
         if isinstance(server, PostgresServer):
             return server
     raise PartUnavailable(f"PostgreSQL did not start: {server}")
 
 
-def _try_to_start(programs: Path, user: User | None, label: str) -> PostgresServer | str:
+def _try_to_start(
+    programs: Path, user: User | None, label: str, max_connections: int
+) -> PostgresServer | str:
     """A server on a port that was free just now, or why there is none: somebody took the port.
 
     The keeper removes the folder with the server, so each try makes its own cluster.
@@ -81,7 +87,7 @@ def _try_to_start(programs: Path, user: User | None, label: str) -> PostgresServ
             password = secrets.token_urlsafe(24)
             password_file = _write_password(folder, password, user)
             port = free_port()
-            process = _serve(programs, password_file, port, log, folder, user)
+            process = _serve(programs, password_file, port, log, folder, user, max_connections)
             password_file.unlink()
             admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
             version = asyncio.run(_ready(admin, process))
@@ -185,6 +191,7 @@ def _serve(
     log: IO[bytes],
     folder: Path,
     user: User | None,
+    max_connections: int,
 ) -> KeptProcess:
     """Make a cluster and serve it, under one keeper: killed in between, nothing is left."""
     home = password_file.parent
@@ -210,6 +217,8 @@ def _serve(
             str(port),
             "-k",
             "",
+            "-c",
+            f"max_connections={max_connections}",
             *SERVER_OPTIONS,
         ],
         output=log,

@@ -1,4 +1,7 @@
-"""A real Toxiproxy server of our own: found, or installed once with the Go toolchain."""
+"""A Toxiproxy server of our own: the real one, found or installed once with the Go toolchain.
+
+Where it cannot be had, our own program that speaks its API takes its place, and says so.
+"""
 
 import logging
 import os
@@ -6,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +20,7 @@ from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.processes.kept import KeptProcess
 from chaosnetra.processes.listening import listens
 from chaosnetra.stand.places import cache_folder, temporary_folder
+from chaosnetra.stand.program import start_program
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -28,10 +33,13 @@ INSTALL_SECONDS = 300.0
 START_SECONDS = 10.0
 PORT_TRIES = 5
 
-THREE_WAYS = (
+NO_SERVER = (
     "no Toxiproxy server: set CHAOSNETRA_TOXIPROXY_URL to a running one, or put "
-    f"{PROGRAM} on the PATH, or install Go, with which it is built once"
+    f"{PROGRAM} on the PATH, or install Go, with which it is built once, or set "
+    "CHAOSNETRA_TOXIPROXY_SERVER to embedded"
 )
+# How the embedded server calls itself in its version, and so in a journal.
+EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True)
@@ -47,14 +55,63 @@ class ToxiproxyServer:
         self.process.stop()
 
 
-def start_toxiproxy(label: str = "") -> ToxiproxyServer:
+def is_embedded(version: str) -> bool:
+    """Whether a server that names this version is the embedded one."""
+    return EMBEDDED in version
+
+
+def suits(version: str, server: str) -> bool:
+    """Whether a server of that version is what the setting `toxiproxy_server` asks for."""
+    return server == "auto" or is_embedded(version) == (server == "embedded")
+
+
+def start_toxiproxy(label: str = "", server: str = "real", seed: int = 0) -> ToxiproxyServer:
     """Serve Toxiproxy's control API on a free port of 127.0.0.1.
 
-    `label` becomes part of the name of its folder.
+    Args:
+        label: becomes part of the name of its folder.
+        server: `real`; `embedded`; or `auto`, the real one where it can be had.
+        seed: of what the embedded one draws.
 
     Raises:
         PartUnavailable: there is no server and no way to build one, or it does not start.
     """
+    if server == "embedded":
+        return _start_embedded(seed)
+    try:
+        return _start_real(label)
+    except PartUnavailable as error:
+        if server == "real":
+            raise
+        logger.warning(f"The embedded Toxiproxy takes the real one's place: {error}")
+    return _start_embedded(seed)
+
+
+def _start_embedded(seed: int) -> ToxiproxyServer:
+    program = Path(sys.executable)
+    url, process = start_program(
+        "the embedded Toxiproxy",
+        # Without -P a module of the current directory could take the place of one of ours.
+        [str(program), "-P", "-m", "chaosnetra.toxiproxy.embedded", "--seed", str(seed)],
+    )
+    try:
+        return ToxiproxyServer(url, _version_answered(url), program, process)
+    except BaseException:
+        process.stop()
+        raise
+
+
+def _version_answered(url: str) -> str:
+    import requests
+
+    try:
+        answer = requests.get(f"{url}/version", timeout=START_SECONDS, proxies={"http": ""})
+        return str(answer.json()["version"])
+    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        raise PartUnavailable(f"the embedded Toxiproxy does not answer at {url}: {error}") from None
+
+
+def _start_real(label: str) -> ToxiproxyServer:
     program = find_program()
     for _ in range(PORT_TRIES):
         folder = temporary_folder(label)  # its keeper removes it with the server
@@ -103,7 +160,7 @@ def find_program() -> Path:
         return installed
     go = shutil.which("go")
     if go is None:
-        raise PartUnavailable(THREE_WAYS)
+        raise PartUnavailable(NO_SERVER)
     return _install(Path(go), installed)
 
 
@@ -157,18 +214,18 @@ def _install(go: Path, installed: Path) -> Path:
             if built.returncode != 0 or not program.exists():
                 lines = built.stderr.strip().splitlines() or ["no message"]
                 raise PartUnavailable(
-                    f"building Toxiproxy with {go} failed: {lines[-1]}; {THREE_WAYS}"
+                    f"building Toxiproxy with {go} failed: {lines[-1]}; {NO_SERVER}"
                 )
             module = _module_line(program)
             if module != (f"v{VERSION}", MODULE_CHECKSUM):
                 raise PartUnavailable(
                     f"the Toxiproxy that {go} built is {module}, not v{VERSION} with checksum "
-                    f"{MODULE_CHECKSUM}; it is not used. {THREE_WAYS}"
+                    f"{MODULE_CHECKSUM}; it is not used. {NO_SERVER}"
                 )
             program.rename(installed)
         except subprocess.TimeoutExpired:
             raise PartUnavailable(
-                f"building Toxiproxy took over {INSTALL_SECONDS:g} s; {THREE_WAYS}"
+                f"building Toxiproxy took over {INSTALL_SECONDS:g} s; {NO_SERVER}"
             ) from None
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -7,11 +7,22 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """ready in time; failed by itself; or not ready when its time was up."""
+    """ready in time; ready, but without what a phase failed to bring; failed by itself; or not
+    ready when its time was up."""
 
     READY = "ready"
+    DEGRADED = "degraded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
+
+
+class ExitReason(StrEnum):
+    """Why a process ended by itself before it was ready: one exit code stands for several."""
+
+    STARTUP_FAILED = "startup_failed"
+    NOT_IMPORTED = "not_imported"
+    PORT_IN_USE = "port_in_use"
+    UNKNOWN = "unknown"
 
 
 class EndedBy(StrEnum):
@@ -50,14 +61,19 @@ class StartupOutcome:
         number: which of the startups of one launch, from 1.
         status: how it ended.
         seconds: from the start of the process until it was ready, ended, or out of time.
-        boot_seconds: of these, until its first phase began (interpreter, imports); None when
-            it prints no phase lines.
-        phase: the phase it reached, or failed in.
+        boot_seconds: of these, until its first phase began (interpreter and imports, where they
+            are not forked); None when it prints no phase lines.
+        phase: the phase it reached, or failed in, or lost something in.
+        phases_after_failure: phases that began after one had failed; none, where a failure
+            stops the startup.
         phase_seconds: seconds of each phase that ended.
         exit_code: of the process, None when a signal ended it or it was not seen to end.
         signal: number of the signal that ended it.
         ended_by: itself, or the launcher after it was ready or out of time.
-        error: why, when it is not ready.
+        exit_reason: why it ended, where it failed by itself.
+        error: why, when it is not ready, or ready without something.
+        cause_kept: whether its output has the chain of causes of that error; None without one.
+        answered: whether its port answered a readiness check, ready or not.
         checks: readiness checks by what they met (refused, not_ready, timed_out, foreign).
         processes_left: other processes of its tree that had to be ended.
     """
@@ -67,11 +83,15 @@ class StartupOutcome:
     seconds: float
     boot_seconds: float | None = None
     phase: str | None = None
+    phases_after_failure: tuple[str, ...] = ()
     phase_seconds: Mapping[str, float] = field(default_factory=dict)
     exit_code: int | None = None
     signal: int | None = None
     ended_by: EndedBy = EndedBy.ITSELF
+    exit_reason: ExitReason | None = None
     error: StartupError | None = None
+    cause_kept: bool | None = None
+    answered: bool = False
     checks: Mapping[str, int] = field(default_factory=dict)
     processes_left: int = 0
 

@@ -99,21 +99,47 @@ class Output:
         return self._events[-1]["phase"] if self._events else None
 
     @property
+    def failed_phase(self) -> str | None:
+        """The first phase that failed and ended the startup by that."""
+        return self._first_phase("failed")
+
+    @property
+    def degraded_phase(self) -> str | None:
+        """The first phase that failed, and the startup went on."""
+        return self._first_phase("degraded")
+
+    @property
+    def phases_after_failure(self) -> tuple[str, ...]:
+        """Phases that began after the one that failed, in order."""
+        began: dict[str, None] = {}
+        failed: str | None = None
+        for event in self._events:
+            if failed is not None and event["phase"] != failed:
+                began[event["phase"]] = None
+            elif event["status"] == "failed":
+                failed = event["phase"]
+        return tuple(began)
+
+    @property
     def phase_seconds(self) -> dict[str, float]:
         ended = {
             event["phase"]: finite_or_none(event.get("seconds"))
             for event in self._events
-            if event["status"] in ("completed", "failed")
+            if event["status"] in ("completed", "failed", "degraded")
         }
         return {phase: seconds for phase, seconds in ended.items() if seconds is not None}
 
     @property
     def error(self) -> StartupError | None:
         """Why the startup failed, None when nothing that was printed tells."""
-        failed = next((event for event in self._events if event["status"] == "failed"), None)
-        if failed is not None:
-            return _error_of_event(failed)
+        for status in ("failed", "degraded"):
+            event = next((event for event in self._events if event["status"] == status), None)
+            if event is not None:
+                return _error_of_event(event)
         return _error_in(self.lines)
+
+    def _first_phase(self, status: str) -> str | None:
+        return next((event["phase"] for event in self._events if event["status"] == status), None)
 
     def _take(self, line: str) -> None:
         self.lines_seen += 1

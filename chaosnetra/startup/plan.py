@@ -14,6 +14,15 @@ from chaosnetra.settings import PREFIX, Settings, Target, fill_template, setting
 from chaosnetra.startup.readiness import Readiness
 
 _HINT = setting_hint("target")
+# What uvicorn imports only when it starts; what is not there it does without. The event loop itself
+# is made by each start: importing uvloop makes none, nor threads, which is checked.
+_UVICORN = (
+    "uvicorn",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.uvloop",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,9 @@ class LaunchPlan:
         shown: the target as a person would name it.
         command: program and arguments; `{port}` stands for the port that each start gets.
         environment: environment variables that are the same for each start.
+        imports: modules that a process imports once, for each startup to be forked from it; none:
+            each startup is a new process that runs the command. With imports the command is
+            `python -m module …`.
         directory: working directory.
         readiness: how it shows that it is ready.
         readiness_timeout_seconds: limit of one readiness check.
@@ -37,6 +49,7 @@ class LaunchPlan:
     readiness: Readiness
     readiness_timeout_seconds: float
     target_environment: Mapping[str, str]
+    imports: Sequence[str] = ()
 
     def command_for(self, port: int) -> list[str]:
         return [word.replace("{port}", str(port)) for word in self.command]
@@ -80,7 +93,14 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
         readiness=Readiness.parse(settings.readiness),
         readiness_timeout_seconds=settings.readiness_timeout_seconds,
         target_environment=settings.target_environment,
+        imports=_imports(settings),
     )
+
+
+def _imports(settings: Settings) -> tuple[str, ...]:
+    if settings.startup_method == "spawn" or settings.target.import_path is None:
+        return ()
+    return (*_UVICORN, settings.target.import_path.partition(":")[0])
 
 
 def _uvicorn(target: Target) -> list[str]:

@@ -17,10 +17,13 @@ def summarize(outcomes: Sequence[StartupOutcome], max_failure_rate: float) -> di
 
     Returns:
         `held` (bool), `expected` and `observed` (text); `attempts`, `ready`, `failed`,
-        `timed_out`; `failure_rate`, `max_failure_rate`; `ready_seconds_p50`, `_p95`, `_max`
-        (None when none was ready); `boot_seconds_p50`; `phase_seconds_p50` by phase;
-        `failed_phases`, `budgets_expired`, `exit_codes`, `signals`, `ended_by`, `sqlstates`,
-        `error_classes` (counts); `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`: of
+        `timed_out`, `degraded` (ready, but a phase had failed), `failures` (all that are not ready
+        with everything); `failure_rate`, `max_failure_rate`;
+        `ready_seconds_p50`, `_p95`, `_max` (None when none was ready); `boot_seconds_p50`;
+        `phase_seconds_p50` by phase;
+        `failed_phases`, `phases_after_failure`, `budgets_expired`, `exit_codes`, `exit_reasons`,
+        `signals`, `ended_by`, `sqlstates`, `error_classes` (counts); `causes_kept`: how many
+        that failed kept the cause; `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`: of
         the first startup that was not ready, None when all were; `startups`: each outcome.
     """
     count = Counter(outcome.status for outcome in outcomes)
@@ -38,6 +41,8 @@ def summarize(outcomes: Sequence[StartupOutcome], max_failure_rate: float) -> di
         "ready": count[Status.READY],
         "failed": count[Status.FAILED],
         "timed_out": count[Status.TIMED_OUT],
+        "degraded": count[Status.DEGRADED],
+        "failures": len(bad),
         "failure_rate": round(rate, 6),
         "max_failure_rate": max_failure_rate,
         "ready_seconds_p50": _quantile(seconds, 0.5),
@@ -48,8 +53,13 @@ def summarize(outcomes: Sequence[StartupOutcome], max_failure_rate: float) -> di
         ),
         "phase_seconds_p50": _phases(outcomes),
         "failed_phases": _counts(outcome.phase for outcome in bad),
+        "phases_after_failure": _counts(
+            phase for outcome in bad for phase in outcome.phases_after_failure
+        ),
+        "causes_kept": sum(outcome.cause_kept is True for outcome in bad),
         "budgets_expired": _counts(error.budget for error in errors),
         "exit_codes": _counts(outcome.exit_code for outcome in bad),
+        "exit_reasons": _counts(outcome.exit_reason for outcome in bad),
         "signals": _counts(outcome.signal for outcome in bad),
         "ended_by": _counts(outcome.ended_by.value for outcome in bad),
         "sqlstates": _counts(error.sqlstate for error in errors),
@@ -67,6 +77,8 @@ def _observed(attempts: int, count: Counter[Status]) -> str:
     parts = [f"{count[Status.READY]} of {attempts} ready"]
     if count[Status.FAILED]:
         parts.append(f"{count[Status.FAILED]} failed")
+    if count[Status.DEGRADED]:
+        parts.append(f"{count[Status.DEGRADED]} ready without what a phase failed to bring")
     if count[Status.TIMED_OUT]:
         parts.append(f"{count[Status.TIMED_OUT]} timed out")
     return ", ".join(parts)

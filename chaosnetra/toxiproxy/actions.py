@@ -89,7 +89,7 @@ def add_bandwidth_limit(
     """Limit the rate of each connection; 0 stalls it without loss. See `add_latency`.
 
     Args:
-        rate_kb_per_second: rate in kilobytes (1,024 bytes) a second.
+        rate_kb_per_second: rate in kilobytes (1,000 bytes) a second.
     """
     values = {"rate_kb_per_second": rate_kb_per_second}
     return _add(configuration, "bandwidth", name, proxy, direction, toxicity, values)

@@ -112,29 +112,37 @@ def make_toxic(
     )
 
 
-def checked_attributes(type_: str, attributes: Mapping[str, Any]) -> dict[str, int]:
-    """Attributes by the server's names; see `make_toxic`."""
-    known = {attribute.name: attribute for attribute in TOXIC_TYPES[type_]}
-    unknown = sorted(set(attributes) - set(known))
+def checked_attributes(
+    type_: str, attributes: Mapping[str, Any], *, server_names: bool = False
+) -> dict[str, int]:
+    """Attributes by the server's names; see `make_toxic`.
+
+    `server_names`: `attributes` has the server's names too, and so have the messages.
+    """
+    known = {attribute.server_name: attribute for attribute in TOXIC_TYPES[type_]}
+    names = {key: key if server_names else attribute.name for key, attribute in known.items()}
+    unknown = sorted(set(attributes) - set(names.values()))
     if unknown:
         raise InvalidInput(
-            f"a {type_} toxic has no {', '.join(unknown)}; it has {', '.join(known)}"
+            f"a {type_} toxic has no {', '.join(unknown):.200}; it has {', '.join(names.values())}"
         )
     checked = {
-        attribute.server_name: whole_number(
-            name, attributes.get(name, 0), minimum=0, maximum=attribute.maximum
+        key: whole_number(
+            names[key], attributes.get(names[key], 0), minimum=0, maximum=attribute.maximum
         )
-        for name, attribute in known.items()
+        for key, attribute in known.items()
     }
     if type_ == "latency" and checked["jitter"] > checked["latency"]:
         # The server would draw negative delays, which it treats as none.
         raise InvalidInput(
-            f"jitter_ms must not be more than latency_ms, got {checked['jitter']} "
-            f"and {checked['latency']}"
+            f"{names['jitter']} must not be more than {names['latency']}, "
+            f"got {checked['jitter']} and {checked['latency']}"
         )
     if type_ == "slicer":
         if checked["average_size"] < 1:
-            raise InvalidInput("average_size_bytes must be at least 1")
+            raise InvalidInput(f"{names['average_size']} must be at least 1")
         if checked["size_variation"] >= checked["average_size"]:
-            raise InvalidInput("size_variation_bytes must be less than average_size_bytes")
+            raise InvalidInput(
+                f"{names['size_variation']} must be less than {names['average_size']}"
+            )
     return checked

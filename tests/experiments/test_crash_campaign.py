@@ -1,25 +1,42 @@
-"""Runs that are killed at activity boundaries and at random times leave nothing: the short form.
+"""Runs that are disturbed at activity boundaries and at random times leave nothing: the short form.
 
 The long one is `python -m tests.campaign --kills 200`.
 """
 
+import sys
+
 import pytest
 
-from tests.campaign import EXPERIMENTS, Campaign, own_servers, run_folder
+from tests.campaign import EXPERIMENTS, Campaign, Counts, own_beds, run_folder
+from tests.crash.disturbances import OF_SERVERS, Kind
 
-KILLS = 8
+LANES = 2
+COUNTS = Counts(kills=4, signals=2, servers=len(OF_SERVERS))
+# A service that starts with less work than the reference orchestrator, and as many round trips.
+TARGET = f"""{sys.executable} -c "
+import asyncio, asyncpg, os
+async def main():
+    opened = await asyncpg.connect(os.environ['DATABASE_URL'], timeout=10)
+    for _ in range(24): await opened.fetchval('SELECT 1')
+    await opened.close()
+asyncio.run(main())
+" """
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-def test_a_few_kills_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with own_servers() as servers, run_folder() as folder:
-        campaign = Campaign(servers, folder, print)
+def test_a_few_disturbances_leave_nothing() -> None:
+    with own_beds(LANES) as beds, run_folder() as folder:
+        campaign = Campaign(
+            beds, folder, print, {"CHAOSNETRA_LATENCY_MS": "80", "CHAOSNETRA_TARGET": TARGET}
+        )
         report = campaign.run(
             [EXPERIMENTS / "vpc_latency.json"],
-            KILLS,
+            COUNTS,
             seed=7,
             variants=["configured parts", "own stand"],
         )
-    assert len(report.outcomes) == KILLS
-    assert (report.left, report.unreadable) == ([], []), report.text
+    assert report.bad == [], report.text
+    done = {outcome.disturbance.kind for outcome in report.outcomes if outcome.done}
+    assert done >= set(OF_SERVERS), report.text
+    assert [each.felt for each in report.outcomes if each.disturbance.kind is Kind.WEDGED] == [True]

@@ -1,5 +1,6 @@
 """What several integration tests need: bounded waits, children that escape, proxied databases."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable
@@ -9,6 +10,8 @@ from typing import Any
 
 import psutil
 
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.postgres.connect import connection
 from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
@@ -44,6 +47,24 @@ def written_pids(path: Path, count: int, seconds: float = 10) -> list[int]:
 
     wait_until(lambda: len(lines()) >= count, seconds, f"{count} process ids in {path}")
     return [int(line) for line in lines()]
+
+
+def query(address: DatabaseAddress, sql: str, *arguments: Any) -> Any:
+    """The one value that a query answers, by a connection of its own."""
+
+    async def run() -> Any:
+        async with connection(address, 10) as opened:
+            return await opened.fetchval(sql, *arguments)
+
+    return asyncio.run(run())
+
+
+def sessions_called(address: DatabaseAddress, name: str) -> int:
+    """How many sessions of an application_name the server has."""
+    count: int = query(
+        address, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE $1", name
+    )
+    return count
 
 
 # A process of one's own session whose parent has ended: nobody's child, in nobody's group.

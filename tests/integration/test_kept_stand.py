@@ -92,6 +92,25 @@ def test_up_status_up_again_down_status_down_again() -> None:
 
 
 @pytest.mark.usefixtures("after")
+def test_a_stand_with_the_embedded_toxiproxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_SERVER", "nonsense")
+    refused = stand("up")
+    assert refused.returncode == 1
+    assert "toxiproxy_server must be auto or real or embedded" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+    monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_SERVER", "embedded")
+    up = stand("up")
+    assert up.returncode == 0, up.stderr
+    assert "Toxiproxy 2.12.0+chaosnetra-embedded-" in up.stdout
+    kept = state()
+    everything = family(kept["pid"])
+    assert ToxiproxyClient(kept["toxiproxy_url"]).proxies() == {}
+    assert stand("down").returncode == 0
+    wait_until(lambda: not alive(everything), 2, "nothing of the stand is left")
+
+
+@pytest.mark.usefixtures("after")
 def test_killed_holder_takes_everything_with_it() -> None:
     assert stand("up").returncode == 0
     kept = state()
@@ -131,7 +150,9 @@ def test_a_part_that_dies_takes_the_stand_down() -> None:
     assert stand("status").returncode == 1
 
 
+@pytest.mark.usefixtures("after")
 def test_up_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_SERVER", "real")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     failed = stand("up")
@@ -188,3 +209,11 @@ def test_two_ups_at_once_make_one_stand() -> None:
     holder = state()["pid"]
     assert stand("down").returncode == 0
     wait_until(lambda: not alive([holder]), 10, "the stand is down")
+
+
+@pytest.mark.usefixtures("after")
+def test_a_stand_whose_file_is_gone_goes_down_by_itself() -> None:
+    assert stand("up").returncode == 0
+    pids = family(state()["pid"])
+    state_file().unlink()
+    wait_until(lambda: not alive(pids), 20, "everything has ended")

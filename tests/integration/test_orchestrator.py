@@ -94,6 +94,7 @@ def test_round_trips_are_as_the_workload_says(
     expected = load_workload().round_trips
     # One budget bounds the second table check and the validation together.
     for budget, trips in (
+        ("connection", expected["connection"]),
         ("table_setup", expected["first_table_check"]),
         ("schema_validation", expected["second_table_check"] + expected["schema_validation"]),
         ("health_check", expected["finalize"]),
@@ -272,6 +273,78 @@ def test_silent_database_expires_a_named_budget(schema: str, postgres: PostgresS
     assert failed["budget_seconds"] == pytest.approx(expected * 0.02)
     assert failed["seconds"] == pytest.approx(expected * 0.02, abs=1)
     assert failed["error_class"] == "BudgetExpired"
+
+
+# How it fails is the profile's: with issue-1263, startup is graceful and one message serves all
+
+
+def refusing(address: DatabaseAddress) -> DatabaseAddress:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return address.at("127.0.0.1", free.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "sqlstate"),
+    [
+        ("refused", "ConnectionRefusedError", None),
+        ("wrong password", "InvalidPasswordError", "28P01"),
+    ],
+)
+def test_a_graceful_startup_swallows_what_the_database_answers(
+    postgres: PostgresServer, schema: str, fault: str, cause: str, sqlstate: str | None
+) -> None:
+    address = postgres.database
+    address = refusing(address) if fault == "refused" else replace(address, password="wrong-one")
+    environment = {**environment_for(address, schema), "CHAOSNETRA_PROFILE": "issue-1263"}
+    with service(environment) as running:
+        wait_until(lambda: answers(running.url), 20, "the service is ready")
+        ready = requests.get(f"{running.url}/ready", timeout=5).json()
+        running.process.terminate()
+        output, _ = running.process.communicate(timeout=15)
+    assert (ready["ready"], ready["degraded_phases"]) == (True, ["database"])
+    assert ready["completed_phases"] == [phase for phase in PHASES if phase != "database"]
+    events = events_in(output)
+    assert [event["phase"] for event in events if event["status"] == "started"] == PHASES
+    (degraded,) = [event for event in events if event["status"] == "degraded"]
+    assert (degraded["phase"], degraded["sqlstate"]) == ("database", sqlstate)
+    assert any(one.startswith(cause) for one in degraded["cause"])
+    assert "wrong-one" not in output
+
+
+def test_a_hang_is_fatal_to_a_graceful_startup_and_its_message_names_another_budget(
+    postgres: PostgresServer, schema: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = postgres.database.at("127.0.0.1", listener.getsockname()[1])
+        environment = {
+            **environment_for(address, schema),
+            "CHAOSNETRA_PROFILE": "issue-1263",
+            "CHAOSNETRA_TIME_SCALE": "0.02",
+        }
+        with service(environment) as running:
+            code, output = running.ended()
+    assert (code, running.served) == (3, [])
+    failed = failed_event(output)
+    # 25 s of initialization are named; the 10 s of table_setup ran out.
+    assert failed["error"].endswith(
+        "Database initialization timeout after 0.5s in staging environment"
+    )
+    assert (failed["budget"], failed["budget_seconds"]) == ("table_setup", pytest.approx(0.2))
+    assert failed["cause"][1] == "BudgetExpired: the table_setup budget of 0.2 s ran out"
+
+
+def test_what_the_orchestrator_itself_finds_wrong_is_fatal_to_a_graceful_startup(
+    postgres: PostgresServer,
+) -> None:
+    environment = {
+        **environment_for(postgres.database, "no_such_schema"),
+        "CHAOSNETRA_PROFILE": "issue-1263",
+    }
+    with service(environment) as running:
+        code, output = running.ended()
+    assert (code, running.served) == (3, [])
+    assert "tables are missing" in failed_event(output)["error"]
 
 
 def test_no_database_url_fails_in_the_first_phase() -> None:

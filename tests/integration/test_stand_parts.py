@@ -20,8 +20,10 @@ from chaosnetra.stand.toxiproxy import (
     PROGRAM,
     ToxiproxyServer,
     find_program,
+    is_embedded,
     program_version,
     start_toxiproxy,
+    suits,
 )
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.integration.helpers import alive
@@ -266,17 +268,74 @@ def test_installed_program_is_used_without_go_or_path(
 
 
 @nothing_left_behind
-def test_no_program_and_no_go_names_three_ways(
+def test_no_program_and_no_go_names_the_ways_to_have_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     with pytest.raises(PartUnavailable) as caught:
-        start_toxiproxy()
+        start_toxiproxy(server="real")
     text = str(caught.value)
-    for way in ("CHAOSNETRA_TOXIPROXY_URL", f"{PROGRAM} on the PATH", "install Go"):
+    for way in (
+        "CHAOSNETRA_TOXIPROXY_URL",
+        f"{PROGRAM} on the PATH",
+        "install Go",
+        "CHAOSNETRA_TOXIPROXY_SERVER",
+    ):
         assert way in text
     assert "\n" not in text
+
+
+@nothing_left_behind
+def test_without_a_real_server_the_embedded_one_takes_its_place_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    server = start_toxiproxy(server="auto", seed=5)
+    try:
+        (line,) = [record.getMessage() for record in caplog.records]
+        assert line.startswith("The embedded Toxiproxy takes the real one's place: no Toxiproxy")
+        assert is_embedded(server.version)
+        assert server.version == ToxiproxyClient(server.url).version()
+        made = ToxiproxyClient(server.url).create_proxy("p", "127.0.0.1:0", "127.0.0.1:9")
+        assert made.enabled
+        assert {host for host, _ in listening([server.process.pid])} == {"127.0.0.1"}
+    finally:
+        server.stop()
+    assert alive([server.process.pid]) == []
+
+
+@nothing_left_behind
+def test_the_real_server_is_used_where_it_can_be_had(caplog: pytest.LogCaptureFixture) -> None:
+    server = start_toxiproxy(server="auto")
+    server.stop()
+    assert "v2.12.0" in server.version
+    assert not is_embedded(server.version)
+    assert caplog.records == []
+
+
+@nothing_left_behind
+def test_the_embedded_server_on_request_whatever_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Modules of the current directory must not take the place of the program's own.
+    (tmp_path / "starlette.py").write_text("raise RuntimeError('not this one')")
+    monkeypatch.chdir(tmp_path)
+    server = start_toxiproxy(server="embedded")
+    server.stop()
+    assert is_embedded(server.version)
+    assert caplog.records == []
+
+
+def test_which_servers_suit_the_setting() -> None:
+    real, embedded = "v2.12.0 (github.com/Shopify/toxiproxy/v2)", "2.12.0+chaosnetra-embedded-1"
+    assert [suits(real, server) for server in ("auto", "real", "embedded")] == [True, True, False]
+    assert [suits(embedded, server) for server in ("auto", "real", "embedded")] == [
+        True,
+        False,
+        True,
+    ]
 
 
 @nothing_left_behind

@@ -6,7 +6,7 @@ from pathlib import Path
 import chaosnetra
 
 ROOT = Path(chaosnetra.__file__).parent
-AREAS = {"orchestrator", "startup", "toxiproxy", "postgres", "stand"}
+AREAS = {"orchestrator", "startup", "toxiproxy", "connector", "cloudrun", "postgres", "stand"}
 # What meets the Chaos Toolkit; it may use everything.
 ENTRY_POINTS = {"actions", "probes", "activity", "tolerances", "cli", "session"}
 
@@ -60,6 +60,31 @@ def test_foundations_import_no_area_and_no_session() -> None:
         if module.split(".")[:1] == ["chaosnetra"]
         and [*module.split("."), ""][1] in AREAS | ENTRY_POINTS | {"controls"}
     ]
+    assert wrong == []
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """What a file imports as soon as it is imported itself."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = {node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module}
+    plain = [node for node in tree.body if isinstance(node, ast.Import)]
+    return found | {alias.name for node in plain for alias in node.names}
+
+
+def test_only_cloudrun_knows_googles_client_and_imports_it_when_it_is_called() -> None:
+    """Its import costs half a second and 60 MB; the local endpoint is a program of its own."""
+    google, local = ("google", "grpc", "proto"), "chaosnetra.cloudrun.local"
+    wrong = []
+    for path in sources():
+        place = path.relative_to(ROOT)
+        if place.parts[:2] == ("cloudrun", "local"):
+            continue
+        seen = imported_at_once(path) if place.parts[0] == "cloudrun" else imported(path)
+        wrong += [
+            f"{place} imports {module}"
+            for module in seen | {module for module in imported(path) if module.startswith(local)}
+            if module.split(".")[0] in google or module.startswith(local)
+        ]
     assert wrong == []
 
 

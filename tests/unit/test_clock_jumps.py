@@ -52,7 +52,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
     made = JumpingClock()
     monkeypatch.setattr(time, "time", made.time)
     jumping = SimpleNamespace(now=made.now, fromisoformat=datetime.fromisoformat)
-    monkeypatch.setattr("chaosnetra.evidence.events.datetime", jumping)
+    monkeypatch.setattr("chaosnetra.text.datetime", jumping)
     monkeypatch.setattr("chaosnetra.safety.recovery.datetime", jumping)
     monkeypatch.setitem(UNDO_PLAYERS, "test.clock", f"{__name__}:play_clock")
     PLAYED.clear()

@@ -14,7 +14,7 @@ from chaosnetra.errors import (
     StartupError,
 )
 from chaosnetra.orchestrator.budget import BudgetKeeper
-from chaosnetra.orchestrator.phases import Phase, StartupSequence, emit, sqlstate_of
+from chaosnetra.orchestrator.phases import Phase, PhaseDegraded, StartupSequence, emit, sqlstate_of
 from chaosnetra.profiles import load_profile
 from chaosnetra.startup.output import Output
 from tests.unit.virtual_time import run_virtually
@@ -83,6 +83,7 @@ def test_before_it_runs_the_state_says_so() -> None:
         "startup_phase_timings": {},
         "startup_completed_phases": [],
         "startup_failed_phases": [],
+        "startup_degraded_phases": [],
     }
 
 
@@ -99,6 +100,7 @@ def test_phases_run_in_order_and_are_timed() -> None:
         "startup_phase_timings": {"initialization": 0.5, "dependencies": 1, "database": 2},
         "startup_completed_phases": ["initialization", "dependencies", "database"],
         "startup_failed_phases": [],
+        "startup_degraded_phases": [],
     }
 
 
@@ -129,6 +131,7 @@ def test_the_first_failure_ends_it() -> None:
         "startup_phase_timings": {"a": 1, "b": 2},
         "startup_completed_phases": ["a"],
         "startup_failed_phases": ["b"],
+        "startup_degraded_phases": [],
     }
 
 
@@ -149,6 +152,58 @@ def test_a_failure_is_printed_with_its_evidence(capsys: pytest.CaptureFixture[st
         "budget_seconds": 10.0,
         "sqlstate": None,
     }
+    assert failure.budget == "table_setup"
+
+
+def degraded_by(cause: BaseException) -> PhaseDegraded:
+    error = PhaseDegraded()
+    error.__cause__ = cause
+    return error
+
+
+def test_a_degraded_phase_does_not_end_it(capsys: pytest.CaptureFixture[str]) -> None:
+    startup = Startup(
+        a=(1, None), database=(2, degraded_by(ConnectionRefusedError("no"))), c=(3, None)
+    )
+    startup.run()
+    assert startup.ran == ["a", "database", "c"]
+    state = startup.state
+    assert (state.startup_complete, state.startup_failed, state.startup_error) == (
+        True,
+        False,
+        None,
+    )
+    assert state.startup_completed_phases == ["a", "c"]
+    assert state.startup_degraded_phases == ["database"]
+    assert state.startup_phase_timings == {"a": 1, "database": 2, "c": 3}
+    events = printed(capsys)
+    assert [event["status"] for event in events if event["phase"] == "database"] == [
+        "started",
+        "degraded",
+    ]
+    assert events[3] == {
+        "status": "degraded",
+        "phase": "database",
+        "number": 2,
+        "seconds": 2.0,
+        "error_class": "ConnectionRefusedError",
+        "error": "CRITICAL STARTUP FAILURE: phase 2 (database): no",
+        "cause": ["ConnectionRefusedError: no"],
+        "budget": None,
+        "budget_seconds": None,
+        "sqlstate": None,
+    }
+
+
+def test_a_budget_is_told_whatever_the_message_on_top_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = StartupError("Database initialization timeout after 25s")
+    error.__cause__ = BudgetExpired("table_setup", 10.0, phase="database")
+    failure = Startup(database=(10, error)).fail()
+    event = printed(capsys)[-1]
+    assert (event["budget"], event["budget_seconds"]) == ("table_setup", 10.0)
+    assert event["error"].endswith("Database initialization timeout after 25s")
     assert failure.budget == "table_setup"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chaosnetra.errors import InvalidInput, UnknownProfile
-from chaosnetra.profiles import Profile, known_profiles, load_profile
+from chaosnetra.profiles import OrchestratorBehaviour, Profile, known_profiles, load_profile
 
 # initialization, table_setup, connection, pool, health_check
 BUDGETS = {
@@ -103,6 +103,27 @@ def test_each_shipped_profile_says_what_it_is(name: str) -> None:
     assert profile.budgets.schema_validation_seconds is None
 
 
+REMEDIED = {"issue-1278", "after-1278"}
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+def test_the_orchestrator_fails_as_it_did_at_the_time(name: str) -> None:
+    behaviour = load_profile(name).orchestrator
+    assert behaviour.graceful_startup is (name not in REMEDIED)
+    assert behaviour.timeout_message_names == ("expired" if name in REMEDIED else "initialization")
+
+
+def test_without_a_word_on_it_the_orchestrator_fails_and_says_why(tmp_path: Path) -> None:
+    assert load_profile(own(tmp_path)).orchestrator == OrchestratorBehaviour(
+        graceful_startup=False, timeout_message_names="expired"
+    )
+
+
+def test_a_file_may_say_half_of_it(tmp_path: Path) -> None:
+    behaviour = load_profile(own(tmp_path, orchestrator={"graceful_startup": True})).orchestrator
+    assert behaviour == OrchestratorBehaviour(True, "expired")
+
+
 def test_budgets_are_found_by_name() -> None:
     budgets = load_profile("issue-1263").budgets
     assert budgets.seconds("table_setup") == 10
@@ -171,6 +192,20 @@ def test_a_file_sets_its_own_startup_deadline(tmp_path: Path) -> None:
         ({"pool__recycle_seconds": "never"}, r"pool.recycle_seconds must be a number"),
         ({"pool__pre_ping": "yes"}, r"pool.pre_ping must be true or false"),
         ({"pool__reset_on_return": "none"}, r"pool.reset_on_return must be rollback or commit"),
+        ({"orchestrator": None}, "orchestrator must be a JSON object"),
+        ({"orchestrator": {"gracefull": True}}, "orchestrator has unknown keys gracefull"),
+        (
+            {"orchestrator": {"graceful_startup": "yes"}},
+            r"orchestrator.graceful_startup must be true or false, got 'yes'",
+        ),
+        (
+            {"orchestrator": {"timeout_message_names": "all"}},
+            r"timeout_message_names must be expired or initialization, got 'all'",
+        ),
+        (
+            {"orchestrator": {"timeout_message_names": ["expired"]}},
+            r"timeout_message_names must be expired or initialization",
+        ),
     ],
 )
 def test_a_file_with_a_mistake_is_refused(

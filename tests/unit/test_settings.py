@@ -141,6 +141,7 @@ def test_time_is_scaled_for_the_reference_and_not_for_ones_own(
         ("toxiproxy_url", "http://h:8474/proxies", "must look like http://host:8474"),
         ("toxiproxy_url", "http://h:port", "toxiproxy_url must look like"),
         ("toxiproxy_url", "http://[h", "toxiproxy_url must look like"),
+        ("toxiproxy_server", "go", "toxiproxy_server must be auto or real or embedded, got 'go'"),
         ("target", "sh -c 'never closed", "cannot be split into words"),
         ("target", 5.5j, "target must be text"),
         ("target_directory", "/no/such/folder", "'/no/such/folder' is not a directory"),
@@ -150,6 +151,7 @@ def test_time_is_scaled_for_the_reference_and_not_for_ones_own(
         ("target_environment", None, "must be a JSON object of texts"),
         ("target_environment", {"DB": "{hots}"}, r"target_environment\[DB\] refers to hots"),
         ("readiness_timeout_seconds", 0, "readiness_timeout_seconds must be more than 0"),
+        ("startup_method", "thread", "startup_method must be auto or fork or spawn"),
         ("readiness_timeout_seconds", "soon", "readiness_timeout_seconds must be a number"),
         ("startup_timeout_seconds", -1, "startup_timeout_seconds must be at least 0"),
         ("startup_timeout_seconds", "inf", "startup_timeout_seconds must be a finite number"),
@@ -267,6 +269,40 @@ def test_home_is_expanded_in_the_directory(tmp_path: Path, monkeypatch: pytest.M
 def test_readiness_goes_by_the_kind_of_target(target: str, readiness: str) -> None:
     assert settings(target=target).readiness == readiness
     assert settings(target=target, readiness="log:up").readiness == "log:up"
+
+
+@pytest.mark.parametrize(
+    ("target", "given_method", "platform", "method"),
+    [
+        ("", "", "linux", "fork"),
+        ("", "auto", "linux", "fork"),
+        ("", "auto", "darwin", "spawn"),
+        ("", "spawn", "linux", "spawn"),
+        ("shop:app", "auto", "linux", "spawn"),
+        ("shop:app", "fork", "linux", "fork"),
+        ("./start.sh", "auto", "linux", "spawn"),
+        ("./start.sh", "spawn", "linux", "spawn"),
+    ],
+)
+def test_startups_are_forked_where_that_is_safe_or_asked_for(
+    monkeypatch: pytest.MonkeyPatch, target: str, given_method: str, platform: str, method: str
+) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    asked = {"startup_method": given_method} if given_method else {}
+    assert settings(target=target, **asked).startup_method == method
+
+
+def test_a_command_cannot_be_forked() -> None:
+    with pytest.raises(InvalidInput, match=r"needs a module:app target.*STARTUP_METHOD"):
+        settings(target="./start.sh", startup_method="fork")
+
+
+@pytest.mark.parametrize(
+    "variables", [{"A=B": "x"}, {"": "x"}, {"A": "\0"}, {"A\0": "x"}, {"A": "\ud800"}], ids=repr
+)
+def test_what_cannot_be_an_environment_variable_is_refused(variables: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput, match=r"cannot be an environment variable.*_ENVIRONMENT"):
+        settings(target_environment=variables)
 
 
 def test_the_password_is_not_in_the_representation() -> None:

@@ -112,6 +112,40 @@ def test_a_failed_phase_tells_the_cause() -> None:
     )
 
 
+def test_a_degraded_phase_is_told_and_its_error_too() -> None:
+    made = output(
+        event(status="started", phase="database"),
+        event(status="degraded", phase="database", seconds=0.5, error="refused", cause=["a", "b"]),
+        event(status="started", phase="cache"),
+        event(status="completed", phase="cache", seconds=0.1),
+    )
+    assert (made.degraded_phase, made.failed_phase, made.phase) == ("database", None, "cache")
+    assert made.phase_seconds == {"database": 0.5, "cache": 0.1}
+    assert made.phases_after_failure == ()
+    assert made.error is not None
+    assert (made.error.text, made.error.causes) == ("refused", ("a", "b"))
+
+
+def test_a_failed_phase_goes_before_a_degraded_one() -> None:
+    found = error(
+        event(status="degraded", phase="a", error="swallowed"),
+        event(status="failed", phase="b", error="fatal"),
+    )
+    assert found.text == "fatal"
+
+
+def test_phases_after_a_failure_are_named_once_and_in_order() -> None:
+    made = output(
+        event(status="completed", phase="init"),
+        event(status="failed", phase="database", error="no"),
+        event(status="started", phase="database"),
+        event(status="started", phase="cache"),
+        event(status="completed", phase="cache"),
+        event(status="started", phase="services"),
+    )
+    assert (made.failed_phase, made.phases_after_failure) == ("database", ("cache", "services"))
+
+
 def test_the_first_failed_phase_counts() -> None:
     found = error(
         event(status="failed", phase="a", error="first"),

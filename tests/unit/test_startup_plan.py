@@ -40,6 +40,21 @@ def test_the_reference_orchestrator_runs_under_uvicorn_with_its_lifespan() -> No
     assert made.readiness.text == "http://127.0.0.1:{port}/ready"
 
 
+def test_what_startups_are_forked_from_imports_uvicorn_and_the_target() -> None:
+    made = plan(startup_method="fork")
+    assert made.imports[0] == "uvicorn"
+    assert made.imports[-1] == REFERENCE_TARGET.partition(":")[0]
+    # The same command either way: a copy runs what stands after the interpreter.
+    assert made.command == plan(startup_method="spawn").command
+
+
+@pytest.mark.parametrize(
+    "configuration", [{"startup_method": "spawn"}, {"target": "sh -c true", "readiness": "exit"}]
+)
+def test_a_new_process_imports_for_itself(configuration: dict[str, str]) -> None:
+    assert plan(**configuration).imports == ()
+
+
 def test_each_start_gets_a_command_of_its_own() -> None:
     made = plan(target="sh -c 'serve {port}; echo {port} {other}'", readiness="exit")
     assert made.command_for(1)[1:] == ["-c", "serve 1; echo 1 {other}"]

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.startup.outcome import EndedBy, StartupError, StartupOutcome, Status
+from chaosnetra.startup.outcome import (
+    EndedBy,
+    ExitReason,
+    StartupError,
+    StartupOutcome,
+    Status,
+)
 from chaosnetra.startup.summary import summarize
 
 
@@ -42,6 +48,7 @@ def test_it_held_while_no_more_failed_than_may(
     assert result["held"] is held
     assert (result["ready"], result["failed"], result["timed_out"]) == (ready, failed, timed_out)
     assert result["attempts"] == ready + failed + timed_out
+    assert result["failures"] == failed + timed_out
     assert result["failure_rate"] == pytest.approx((failed + timed_out) / result["attempts"])
     assert result["max_failure_rate"] == rate
 
@@ -97,6 +104,29 @@ def test_failures_are_counted_by_what_they_tell() -> None:
     assert result["budgets_expired"] == {"table_setup": 2}
     assert result["sqlstates"] == {"53300": 1}
     assert result["error_classes"] == {"BudgetExpired": 2, "TooManyConnectionsError": 1}
+
+
+def test_a_degraded_startup_counts_as_one_that_failed() -> None:
+    made = [outcome(1), outcome(2, Status.DEGRADED, phase="database", cause_kept=True)]
+    result = summarize(made, 0.2)
+    assert result["held"] is False
+    assert (result["ready"], result["degraded"], result["failures"]) == (1, 1, 1)
+    assert result["observed"] == "1 of 2 ready, 1 ready without what a phase failed to bring"
+    assert result["failed_phases"] == {"database": 1}
+
+
+def test_what_came_of_a_failure_is_counted() -> None:
+    made = [
+        outcome(1),
+        outcome(2, Status.FAILED, cause_kept=True, exit_reason=ExitReason.STARTUP_FAILED),
+        outcome(3, Status.FAILED, cause_kept=False, exit_reason=ExitReason.PORT_IN_USE),
+        outcome(4, Status.FAILED, phases_after_failure=("cache", "services")),
+        outcome(5, Status.FAILED, phases_after_failure=("cache",)),
+    ]
+    result = summarize(made, 0)
+    assert result["causes_kept"] == 1
+    assert result["exit_reasons"] == {"startup_failed": 1, "port_in_use": 1}
+    assert result["phases_after_failure"] == {"cache": 2, "services": 1}
 
 
 def test_the_first_that_was_not_ready_gives_the_evidence() -> None:

@@ -181,3 +181,28 @@ def test_a_toxic_that_is_made_is_within_all_bounds(
     else:
         assert allowed
         assert made.attributes == {"latency": latency_ms, "jitter": jitter_ms}
+
+
+@given(st.data())
+def test_both_kinds_of_names_are_checked_alike(data: st.DataObject) -> None:
+    type_ = data.draw(st.sampled_from(list(TOXIC_TYPES)))
+    ours = {
+        attribute.name: data.draw(st.integers(-1, 5) | st.just(attribute.maximum))
+        for attribute in TOXIC_TYPES[type_]
+    }
+    servers = {attribute.server_name: ours[attribute.name] for attribute in TOXIC_TYPES[type_]}
+    try:
+        expected = checked_attributes(type_, ours)
+    except InvalidInput:
+        with pytest.raises(InvalidInput) as caught:
+            checked_attributes(type_, servers, server_names=True)
+        assert not any(attribute.name in str(caught.value) for attribute in TOXIC_TYPES[type_])
+    else:
+        assert checked_attributes(type_, servers, server_names=True) == expected
+
+
+def test_names_of_the_other_kind_are_unknown() -> None:
+    with pytest.raises(InvalidInput, match="has no latency; it has latency_ms, jitter_ms"):
+        checked_attributes("latency", {"latency": 5})
+    with pytest.raises(InvalidInput, match="has no latency_ms; it has latency, jitter"):
+        checked_attributes("latency", {"latency_ms": 5}, server_names=True)

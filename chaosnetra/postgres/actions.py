@@ -1,0 +1,213 @@
+"""Actions on PostgreSQL: connections that are held, and pressure by queries.
+
+Both are sessions of a process of their own; they end with their counterpart, at the end of the
+run, or when the run's process dies.
+"""
+
+import logging
+
+from chaoslib.types import Configuration, Secrets
+
+from chaosnetra.activity import Result, activity
+from chaosnetra.errors import InvalidInput
+from chaosnetra.faults import Fault
+from chaosnetra.postgres import holders, locks, pressure
+from chaosnetra.postgres.sessions import application_name
+from chaosnetra.quantities import number, whole_number
+from chaosnetra.session import Session
+from chaosnetra.settings import setting_hint
+
+logger = logging.getLogger("chaostoolkit")
+
+__all__ = [
+    "hold_connections",
+    "lock_catalog",
+    "press_database",
+    "release_catalog",
+    "release_connections",
+    "release_pressure",
+]
+
+
+def hold_connections(
+    amount: float = 0,
+    by: str = "leave_free",
+    through: str = "direct",
+    name: str = "held",
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> Result:
+    """Open idle connections and hold them, so that few slots are left.
+
+    Args:
+        amount: 1 to 5,000 for `count` and `instances`, 0 to 5,000 for `leave_free`, above 0 to 1
+            for `share`.
+        by: `count`: hold so many; `instances`: as many as the pools of so many instances of the
+            orchestrator may open, by the profile; `leave_free`: all free slots but so many;
+            `share`: that share of the slots that are free now, rounded down.
+        through: `direct`, or `path`: through the proxies, and the connector where there is one.
+        name: names it within the run: letters, digits, _, - and .
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `name`, `parameters`, and `effect`: the server's free slots.
+
+    Raises:
+        ActivityFailed: they are not held; says what to change.
+    """
+    with activity(configuration) as session:
+        if by == "instances":
+            pool = session.settings.profile.pool
+            instances = whole_number(
+                "amount", amount, minimum=1, maximum=5000, setting=setting_hint("amount")
+            )
+            by, amount = "count", instances * (pool.size + pool.max_overflow)
+        wanted = holders.Amount.parse(by, amount, setting_hint("amount"))
+        full_name = application_name(session.identifier, name)
+        fault = holders.ConnectionsHeld(
+            session.database, session.database_by(through), full_name, wanted
+        )
+        return _inject(session, fault)
+
+
+def release_connections(
+    name: str = "held", configuration: Configuration = None, secrets: Secrets = None
+) -> Result:
+    """Close the connections that `hold_connections` opened.
+
+    Args:
+        name: as given to it.
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `result` (`done`, or `already done` when there were none) and `detail`.
+
+    Raises:
+        ActivityFailed: something may be left.
+    """
+    with activity(configuration) as session:
+        return _undo(session, holders.fault_name(application_name(session.identifier, name)))
+
+
+def press_database(
+    backends: int = 8,
+    work_mem_mb: int = 16,
+    name: str = "pressure",
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> Result:
+    """Put CPU and memory of the database server under pressure, by queries that sort.
+
+    Each backend computes without a pause; how much that is felt depends on the server's cores.
+    All together may take 4,096 MB, and half of what is free where the server is on this machine.
+
+    Args:
+        backends: sessions at work, 1 to 100.
+        work_mem_mb: memory that each sorts in, 1 to 1,024 MB.
+        name: names it within the run: letters, digits, _, - and .
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `name`, `parameters`, and `effect`: how many times longer a fixed query takes.
+
+    Raises:
+        ActivityFailed: it is not in place; says what to change.
+    """
+    with activity(configuration) as session:
+        number = whole_number(
+            "backends",
+            backends,
+            minimum=1,
+            maximum=pressure.MOST_BACKENDS,
+            setting=setting_hint("backends"),
+        )
+        memory = whole_number(
+            "work_mem_mb",
+            work_mem_mb,
+            minimum=1,
+            maximum=pressure.MOST_WORK_MEM_MB,
+            setting=setting_hint("work_mem_mb"),
+        )
+        if number * memory > pressure.MOST_MEMORY_MB:
+            raise InvalidInput(
+                f"{number} backends with {memory} MB each are more than "
+                f"{pressure.MOST_MEMORY_MB} MB",
+                setting_hint("work_mem_mb"),
+            )
+        full_name = application_name(session.identifier, name)
+        return _inject(
+            session, pressure.DatabasePressed(session.database, full_name, number, memory)
+        )
+
+
+def release_pressure(
+    name: str = "pressure", configuration: Configuration = None, secrets: Secrets = None
+) -> Result:
+    """End the sessions that `press_database` opened. See `release_connections`."""
+    with activity(configuration) as session:
+        return _undo(session, pressure.fault_name(application_name(session.identifier, name)))
+
+
+def lock_catalog(
+    hold_ms: float,
+    name: str = "locks",
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> Result:
+    """Let maintenance hold PostgreSQL's catalog, transaction after transaction.
+
+    Whatever reads the catalog, as a new connection or a check of tables does, then waits for
+    about two of them, each time: a load that costs so much on any machine. It needs a superuser,
+    as the stand has one.
+
+    Args:
+        hold_ms: how long each transaction holds it; milliseconds at time scale 1, above 0 to
+            60,000.
+        name: names it within the run: letters, digits, _, - and .
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `name`, `parameters`, and `effect`: how much longer reading the catalog takes.
+
+    Raises:
+        ActivityFailed: it is not in place; says what to change.
+    """
+    with activity(configuration) as session:
+        hold = number("hold_ms", hold_ms, above=0, maximum=60_000, setting=setting_hint("hold_ms"))
+        full_name = application_name(session.identifier, name)
+        seconds = session.settings.scaled(hold / 1000)
+        return _inject(session, locks.CatalogLocked(session.administrator, full_name, seconds))
+
+
+def release_catalog(
+    name: str = "locks", configuration: Configuration = None, secrets: Secrets = None
+) -> Result:
+    """End the maintenance that `lock_catalog` began. See `release_connections`."""
+    with activity(configuration) as session:
+        return _undo(session, locks.fault_name(application_name(session.identifier, name)))
+
+
+def _inject(session: Session, fault: Fault) -> Result:
+    injected = session.injector.inject(fault)
+    effect = injected.effect
+    if effect is not None:
+        logger.info(
+            f"{injected.name}: {effect.quantity} {effect.observed} measured, "
+            f"{effect.expected} expected; {effect.detail}"
+        )
+    return {
+        "name": injected.name,
+        "parameters": dict(injected.parameters),
+        "effect": effect.to_json() if effect else None,
+    }
+
+
+def _undo(session: Session, fault_name: str) -> Result:
+    report = session.injector.undo(fault_name)
+    if report is None:
+        return {"result": "already done", "detail": f"this run has no {fault_name}"}
+    return {"result": report.result.value, "detail": report.detail}

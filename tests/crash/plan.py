@@ -1,0 +1,88 @@
+"""Which runs are disturbed, how and when: the same for the same seed."""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.crash.disturbances import OF_SERVERS, SIGNALS, Disturbance, Kind
+
+
+@dataclass
+class Rehearsal:
+    """What a run does that nobody disturbs.
+
+    Attributes:
+        boundaries: names of the events after which runs are killed.
+        seconds: from its start to its end.
+        checks: how startups ended in each check of the steady state.
+    """
+
+    boundaries: list[str]
+    seconds: float
+    checks: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each is done; kinds of signals, and of disturbances, in turn."""
+
+    kills: int
+    signals: int
+    servers: int
+
+
+def plan(
+    rehearsals: dict[tuple[Path, str], Rehearsal], counts: Counts, seed: int
+) -> list[Disturbance]:
+    """Two of three kills at boundaries, each of them before any for the second time."""
+    chance = random.Random(seed)
+    cases = list(rehearsals)
+    places = [
+        (case, boundary)
+        for case, rehearsal in rehearsals.items()
+        for boundary in range(len(rehearsal.boundaries))
+    ]
+    chance.shuffle(places)
+    made = []
+    numbered = [Kind.KILL] * counts.kills
+    numbered += [SIGNALS[number % len(SIGNALS)] for number in range(counts.signals)]
+    for number, kind in enumerate(numbered):
+        if number % 3 == 2:
+            made.append(Disturbance(kind, *chance.choice(cases), fraction=chance.random()))
+        else:
+            case, boundary = places[(number - number // 3) % len(places)]
+            delay = chance.choice([0.0, 0.0, 0.02, 0.1])
+            made.append(Disturbance(kind, *case, boundary, delay_seconds=delay))
+    kinds = [kind for kind in OF_SERVERS if any(kind.possible_in(variant) for _, variant in cases)]
+    for number in range(counts.servers if kinds else 0):
+        kind = kinds[number % len(kinds)]
+        case = chance.choice([case for case in cases if kind.possible_in(case[1])])
+        away_seconds = chance.choice([0.0, 0.3, 1.0, 3.0])
+        if number < len(kinds):
+            # A short campaign sees each kind alone, and surely, however fast its machine is.
+            last = under_the_fault(rehearsals[case])
+            boundary = last if kind is Kind.WEDGED else chance.randint(last // 2, last)
+            delay = 0.0 if kind is Kind.WEDGED else chance.uniform(0.0, 1.0)
+            made.append(
+                Disturbance(kind, *case, boundary, delay_seconds=delay, away_seconds=away_seconds)
+            )
+            continue
+        made.append(
+            Disturbance(
+                kind,
+                *case,
+                fraction=chance.uniform(0.1, 0.9),
+                away_seconds=away_seconds,
+                kill_after_seconds=chance.uniform(0.0, 2.0) if chance.random() < 0.4 else None,
+            )
+        )
+    chance.shuffle(made)
+    return made
+
+
+def under_the_fault(rehearsal: Rehearsal) -> int:
+    """The last boundary after which toxics are still to be changed."""
+    injected = [
+        number for number, event in enumerate(rehearsal.boundaries) if event == "fault.injected"
+    ]
+    return injected[-1] if injected else 0

@@ -1,0 +1,111 @@
+"""The probe of failures, against real startups of the reference orchestrator and of others."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chaoslib.exceptions import ActivityFailed
+
+from chaosnetra.stand.postgres import PostgresServer
+from chaosnetra.stand.toxiproxy import ToxiproxyServer
+from chaosnetra.startup.probes import failures_are_explained, startups_succeed
+from chaosnetra.toxiproxy.actions import add_timeout, disable_proxy
+
+Configuration = dict[str, Any]
+
+
+@pytest.fixture
+def configuration(postgres: PostgresServer, toxiproxy_server: ToxiproxyServer) -> Configuration:
+    return {
+        "database_url": postgres.database.url,
+        "toxiproxy_url": toxiproxy_server.url,
+        "time_scale": "0.05",
+    }
+
+
+def explained(configuration: Configuration, **arguments: Any) -> dict[str, Any]:
+    return failures_are_explained(count=2, configuration=configuration, **arguments)
+
+
+def test_startups_that_are_ready_have_nothing_to_explain(configuration: Configuration) -> None:
+    result = explained(configuration)
+    assert (result["held"], result["ready"], result["failures"]) == (True, 2, 0)
+    told = {one["reason"]: (one["told"], one["status"]) for one in result["told_apart"]}
+    assert told == {"not_imported": (True, "failed"), "port_in_use": (True, "failed")}
+
+
+def test_a_refused_database_is_explained_by_the_remedied_orchestrator(
+    configuration: Configuration,
+) -> None:
+    disable_proxy(configuration=configuration)
+    result = explained(configuration)
+    assert (result["held"], result["failed"], result["failures"]) == (True, 2, 0)
+    for startup in result["startups"]:
+        assert (startup["exit_code"], startup["exit_reason"]) == (3, "startup_failed")
+        assert (startup["phase"], startup["answered"]) == ("database", False)
+        assert startup["phases_after_failure"] == []
+        assert any("ConnectionRefusedError" in cause for cause in startup["error"]["causes"])
+    # The other two end with the same code, and are told apart.
+    assert {one["exit_code"] for one in result["told_apart"]} <= {1, 3}
+    assert all(one["told"] for one in result["told_apart"])
+
+
+def test_a_refused_database_is_swallowed_by_the_older_one(configuration: Configuration) -> None:
+    configuration["profile"] = "issue-1263"
+    disable_proxy(configuration=configuration)
+    result = explained(configuration)
+    assert (result["held"], result["degraded"], result["failures"]) == (False, 2, 2)
+    assert result["phase"] == "database"
+    assert result["error"].startswith("it serves although phase database failed: ")
+    succeeded = startups_succeed(count=1, configuration=configuration)
+    assert (succeeded["held"], succeeded["degraded"]) == (False, 1)
+
+
+def test_a_hang_is_explained_by_the_remedied_orchestrator(
+    configuration: Configuration,
+) -> None:
+    add_timeout(timeout_ms=0, configuration=configuration)
+    result = explained(configuration)
+    assert (result["held"], result["failed"]) == (True, 2)
+    budgets = {startup["error"]["budget"] for startup in result["startups"]}
+    assert budgets == {"table_setup"}
+
+
+def test_the_older_orchestrator_names_another_budget(configuration: Configuration) -> None:
+    configuration["profile"] = "issue-1263"
+    add_timeout(timeout_ms=0, configuration=configuration)
+    result = explained(configuration)
+    assert (result["held"], result["failed"], result["failures"]) == (False, 2, 2)
+    assert (result["budget"], result["budget_seconds"]) == ("table_setup", 0.5)
+    assert result["error"].startswith(
+        "the table_setup budget of 0.5 s ran out, which its message does not name: "
+    )
+    assert "initialization timeout after 1.25s" in result["error"]
+
+
+def test_a_command_has_no_contrasts(configuration: Configuration) -> None:
+    configuration["target"] = "sh -c 'echo FATAL: no; exit 3'"
+    result = explained(configuration)
+    assert (result["held"], result["told_apart"]) == (False, [])
+    assert "because of unknown" in result["error"]
+
+
+def test_a_target_that_does_not_import_is_a_wrong_setting(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    (tmp_path / "netra_broken.py").write_text("import netra_no_such_module")
+    configuration |= {"target": "netra_broken:app", "target_directory": str(tmp_path)}
+    with pytest.raises(ActivityFailed, match=r"does not import.*CHAOSNETRA_TARGET"):
+        explained(configuration)
+
+
+@pytest.mark.parametrize("code", [0, 256, 2.5, "many"])
+def test_an_exit_code_that_is_none_is_refused(configuration: Configuration, code: Any) -> None:
+    with pytest.raises(ActivityFailed, match="CHAOSNETRA_EXIT_CODE"):
+        explained(configuration, exit_code=code)
+
+
+@pytest.mark.parametrize("count", [0, -1, 1001, "few"])
+def test_a_count_that_is_none_is_refused(configuration: Configuration, count: Any) -> None:
+    with pytest.raises(ActivityFailed, match="CHAOSNETRA_COUNT"):
+        failures_are_explained(count=count, configuration=configuration)

@@ -1,0 +1,31 @@
+"""Text from anywhere, made fit to be shown."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.text import markdown, one_line
+
+
+@given(text=st.text())
+def test_one_line_is_one_line(text: str) -> None:
+    assert len(one_line(text).splitlines()) <= 1
+
+
+@given(text=st.text(alphabet="ab_*[]<>|~&`\\\n\x1b "))
+def test_markdown_shows_the_text_and_does_nothing_else(text: str) -> None:
+    written = markdown(text)
+    unescaped = re.sub(r"\\([\\`*\[\]<>|~&_])", r"\1", written)
+    assert unescaped == one_line(text)
+    assert not re.search(r"(?<!\\)(?:\\\\)*[`*\[\]<>|~&]", written)
+
+
+@pytest.mark.parametrize("text", ["startups_succeed", "5 of 5 (100%)", "p95-latency", "a.b/c"])
+def test_common_words_stay_as_they_are(text: str) -> None:
+    assert markdown(text) == text
+
+
+def test_html_and_links_become_text() -> None:
+    assert markdown("<b>[x](y)</b>\n_z_") == r"\<b\>\[x\](y)\</b\> \_z\_"
