@@ -48,7 +48,7 @@ __all__ = [
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SETTINGS = {"CHAOSNETRA_LATENCY_MS": "200"}
-CLEAN_SECONDS = 5.0
+CLEAN_SECONDS = 30.0
 # Some undos wait for a server that hangs; a watchdog tries for as long.
 WATCHDOG_SECONDS = 60.0
 SIGNAL_SECONDS = 30.0

@@ -25,7 +25,8 @@ from tests.conftest import chaos_command
 from tests.integration.helpers import wait_until
 
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vpc_latency.json"
-CLEAN_SECONDS = 2.0
+# When nobody is to be waited for any more; how long it takes, benchmarks/recovery.py measures.
+CLEAN_SECONDS = 30.0
 NEIGHBOUR = "somebody_elses"
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -463,10 +464,14 @@ def test_a_living_run_is_left_alone(start: Start) -> None:
 # Out of time
 
 
+# Long enough for a slow machine to inject the fault in, and well below the minute under it.
+TIME_TO_LIVE = "12"
+
+
 def test_a_run_ends_when_its_time_is_over(start: Start) -> None:
-    run = start(CHAOSNETRA_TIME_TO_LIVE_SECONDS="3")
+    run = start(CHAOSNETRA_TIME_TO_LIVE_SECONDS=TIME_TO_LIVE)
     run.reach("fault.injected", "toxic ")
-    assert run.process.wait(20) == 1, run.output.read_text()
+    assert run.process.wait(45) == 1, run.output.read_text()
     assert until_clean(run.everything_left, CLEAN_SECONDS)[0] == []
     assert run.unreadable() == []
     assert run.journal["status"] == "interrupted"
@@ -476,10 +481,10 @@ def test_a_run_ends_when_its_time_is_over(start: Start) -> None:
 
 def test_a_run_that_hangs_is_killed_when_its_time_is_over(start: Start) -> None:
     """It has 20 s to end by itself; one that does not move cannot."""
-    run = start(CHAOSNETRA_TIME_TO_LIVE_SECONDS="3")
+    run = start(CHAOSNETRA_TIME_TO_LIVE_SECONDS=TIME_TO_LIVE)
     run.reach("fault.injected", "toxic ")
     run.process.send_signal(signal.SIGSTOP)
-    assert run.process.wait(40) == -signal.SIGKILL
+    assert run.process.wait(60) == -signal.SIGKILL
     run.assert_recovered_by_itself()
 
 
