@@ -16,6 +16,9 @@ from chaosnetra.postgres.connect import connection
 from chaosnetra.postgres.credentials import remember, with_password
 
 LIMIT_SECONDS = 30.0
+# A session anywhere in the server that is stuck on a client that does not read makes a drop wait
+# until it has gone; which may be after another undo only.
+DROP_SECONDS = 15.0
 POLL_SECONDS = 0.05
 _SCHEMA_EXISTS = "SELECT count(*) FROM pg_namespace WHERE nspname = $1"
 _DATABASE_EXISTS = "SELECT count(*) FROM pg_database WHERE datname = $1"
@@ -140,7 +143,9 @@ async def _drop_database(address: DatabaseAddress, name: str) -> UndoReport:
         await _end_making(opened, name)
         if not await opened.fetchval(_DATABASE_EXISTS, name):
             return UndoReport(UndoResult.ALREADY_DONE, f"no database {name}")
-        await opened.execute(f"DROP DATABASE {_quoted(name)} WITH (FORCE)")
+        # A drop that was given up before may still be carried out, and come first.
+        statement = f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)"
+        await opened.execute(statement, timeout=DROP_SECONDS)
     return UndoReport(UndoResult.DONE, f"dropped database {name}")
 
 

@@ -91,20 +91,32 @@ class Injector:
     def undo_all(self, *, only_felt: bool = False) -> list[UndoFailed]:
         """Take back everything, last injected first; what fails does not stop the rest.
 
+        What failed is tried once more when something else did not.
+
         Args:
             only_felt: leave what the system under experiment does not feel, such as the run's
                 proxy, in place.
         """
-        failures = []
         with self._lock:
-            for held in reversed(self.active):
-                if only_felt and held.effect is None:
-                    continue
-                try:
-                    self._undo(held)
-                except UndoFailed as error:
-                    failures.append(error)
-        return failures
+            wanted = [
+                held for held in reversed(self.active) if not only_felt or held.effect is not None
+            ]
+            failed = self._undo_each(wanted)
+            if 0 < len(failed) < len(wanted):
+                # It may have waited for something that is gone now: a stuck session in the
+                # server lets no database be dropped until its proxy is deleted.
+                failed = self._undo_each([held for held, _ in failed])
+        return [error for _, error in failed]
+
+    def _undo_each(self, wanted: list[Injected]) -> list[tuple[Injected, UndoFailed]]:
+        """Undo in this order; what failed, and how."""
+        failed = []
+        for held in wanted:
+            try:
+                self._undo(held)
+            except UndoFailed as error:
+                failed.append((held, error))
+        return failed
 
     def _place(self, fault: Fault) -> Injected:
         undo = fault.prepare()

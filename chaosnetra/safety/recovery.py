@@ -62,7 +62,8 @@ def recover(path: Path) -> Iterator[Recovered]:
     Nothing happens while the run lives. A ledger whose entries are all done is removed.
 
     Yields:
-        One result for each undo, as it is played; an undo that fails stays in the ledger.
+        One result for each undo, as it is played; one that fails is played again as long as
+        others are done, and stays in the ledger then.
     """
     run = path.name.removesuffix(SUFFIX)
     try:
@@ -104,17 +105,23 @@ def _recover_locked(path: Path, file: int) -> Iterator[Recovered]:
         return
     contents = read_ledger(path)
     mend_end(path)
-    failed = False
-    for number, undo in reversed(contents.open_entries.items()):
-        result = _play(contents, undo)
-        if result.report is None:
-            failed = True
-        else:
+    todo = dict(reversed(contents.open_entries.items()))
+    while todo:
+        left = {}
+        for number, undo in todo.items():
+            result = _play(contents, undo)
+            if result.report is None:
+                left[number] = result
+                continue
             append(file, {"done": number, "at": time.time(), "result": result.report.result})
-        _tell(contents, result)
-        yield result
-    if not failed:
-        path.unlink(missing_ok=True)
+            _tell(contents, result)
+            yield result
+        if len(left) == len(todo):
+            yield from left.values()
+            return
+        # What failed may have waited for something that is gone now.
+        todo = {number: todo[number] for number in left}
+    path.unlink(missing_ok=True)
 
 
 def _play(contents: LedgerContents, undo: Undo) -> Recovered:

@@ -8,9 +8,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from chaosnetra.addresses import parse_network_address
+from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.errors import ToxiproxyWedged
 from chaosnetra.faults import UndoResult, play
+from chaosnetra.postgres import objects
 from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import start_toxiproxy
@@ -18,7 +19,7 @@ from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.effects import effect_of
 from chaosnetra.toxiproxy.faults import ProxyCreated, ToxicAdded
 from chaosnetra.toxiproxy.toxics import make_toxic
-from tests.integration.helpers import ProxiedDatabase
+from tests.integration.helpers import ProxiedDatabase, query
 
 PROXY = "database"
 LATENCY = make_toxic("ours", "latency", "downstream", 1, {"latency_ms": 50})
@@ -40,9 +41,9 @@ def proxied(postgres: PostgresServer, tmp_path: Path) -> Iterator[ProxiedDatabas
 Unread = tuple[asyncpg.Connection, asyncio.Task[str]]
 
 
-async def unread(proxied: ProxiedDatabase) -> Unread:
+async def unread(proxied: ProxiedDatabase, address: DatabaseAddress | None = None) -> Unread:
     """A connection with a large result in flight that its client does not read."""
-    connection = await asyncpg.connect(proxied.path.proxied.url, timeout=10)
+    connection = await asyncpg.connect((address or proxied.path.proxied).url, timeout=10)
     connection._transport.pause_reading()
     # The simple protocol: the whole request is sent at once.
     large = asyncio.create_task(connection.execute(LARGE))
@@ -128,3 +129,35 @@ def test_undo_of_a_proxy_on_a_wedged_server(proxied: ProxiedDatabase) -> None:
             await released(*client)
 
     asyncio.run(run())
+
+
+def test_a_database_is_dropped_although_a_session_elsewhere_is_stuck(
+    proxied: ProxiedDatabase, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No database of a server can be dropped while any of its sessions waits for its client."""
+    monkeypatch.setattr(objects, "DROP_SECONDS", 1.0)
+    name = "chaosnetra_test_of_a_wedge"
+    proxied.injector.inject(
+        ProxyCreated(
+            proxied.client,
+            "chaosnetra_test",
+            listen="127.0.0.1:0",
+            upstream=postgres.database.network_address,
+        )
+    )
+    proxied.injector.inject(objects.DatabaseCopied(postgres.database, name, template=None))
+    listen = proxied.client.proxies()["chaosnetra_test"].listen
+
+    async def run() -> None:
+        address = postgres.database.at(*parse_network_address("listen", listen))
+        client = await unread(proxied, address)
+        try:
+            assert await asyncio.to_thread(proxied.injector.undo_all) == []
+        finally:
+            await released(*client)
+
+    asyncio.run(run())
+    assert [event for event, _ in proxied.records].count("fault.undo_failed") == 1
+    assert "chaosnetra_test" not in proxied.client.proxies()
+    found = query(postgres.database, "SELECT count(*) FROM pg_database WHERE datname = $1", name)
+    assert found == 0

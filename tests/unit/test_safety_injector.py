@@ -21,7 +21,11 @@ from chaosnetra.safety.ledger import Ledger
 
 # What the fakes did, in order, and how undos of some names end.
 happened: list[str] = []
-undo_ends: dict[str, Exception | UndoResult] = {}
+undo_ends: dict[str, "Exception | UndoResult | WaitsFor"] = {}
+
+
+class WaitsFor(str):
+    """The name of a fault whose undo another undo waits for."""
 
 
 def take_back(arguments: Mapping[str, Any]) -> UndoReport:
@@ -31,6 +35,10 @@ def take_back(arguments: Mapping[str, Any]) -> UndoReport:
     end = undo_ends.get(name, UndoResult.DONE)
     if isinstance(end, Exception):
         raise end
+    if isinstance(end, WaitsFor):
+        if f"undo {end}" not in happened:
+            raise UndoFailed(f"{name} waits for {end}")
+        end = UndoResult.DONE
     return UndoReport(end, f"{name} is gone")
 
 
@@ -270,7 +278,7 @@ def test_an_undo_that_fails_does_not_stop_the_others(
         injector.inject(FakeFault(name))
     undo_ends["second"] = error
     failures = injector.undo_all()
-    assert happened[-3:] == ["undo third", "undo second", "undo first"]
+    assert happened[-4:] == ["undo third", "undo second", "undo first", "undo second"]
     assert [type(failure) for failure in failures] == [UndoFailed]
     assert str(error) in str(failures[0])
     assert [held.name for held in injector.active] == ["second"]
@@ -281,13 +289,28 @@ def test_an_undo_that_fails_does_not_stop_the_others(
     assert {record["done"] for record in kept if "done" in record} == {1, 3}
 
 
+def test_an_undo_that_waits_for_another_is_tried_once_more(
+    injector: Injector, events: Events
+) -> None:
+    """As a database cannot be dropped before the proxy of a stuck session is deleted."""
+    for name in ("proxy", "database"):
+        injector.inject(FakeFault(name))
+    undo_ends["database"] = WaitsFor("proxy")
+    assert injector.undo_all() == []
+    assert happened[-3:] == ["undo database", "undo proxy", "undo database"]
+    assert injector.active == []
+    assert events.names.count("fault.undone") == 2
+
+
 def test_an_undo_that_breaks_in_any_way_does_not_stop_the_others(injector: Injector) -> None:
     for name in ("first", "second", "third"):
         injector.inject(FakeFault(name))
     undo_ends["third"] = KeyError("no such key")
     undo_ends["second"] = ZeroDivisionError("by zero")
     failures = injector.undo_all()
-    assert happened[-3:] == ["undo third", "undo second", "undo first"]
+    assert happened[-5:] == [
+        f"undo {name}" for name in ("third", "second", "first", "third", "second")
+    ]
     assert [type(failure) for failure in failures] == [UndoFailed, UndoFailed]
     assert "remove third failed: 'no such key'" in str(failures[0])
     assert isinstance(failures[0].__cause__, KeyError)
@@ -331,7 +354,7 @@ def test_an_undo_that_cannot_be_recorded_does_not_stop_the_others(
     undo_ends["second"] = KeyError("no such key")
     with caplog.at_level(logging.ERROR, "chaostoolkit"):
         failures = injector.undo_all()
-    assert happened[-3:] == ["undo third", "undo second", "undo first"]
+    assert happened[-4:] == ["undo third", "undo second", "undo first", "undo second"]
     assert [type(failure) for failure in failures] == [UndoFailed]
     assert [held.name for held in injector.active] == ["second"]
     assert "fault.undone could not be recorded: the disk is full" in caplog.text

@@ -36,6 +36,8 @@ def mark(arguments: Mapping[str, Any]) -> UndoReport:
         raise UndoFailed(f"{arguments['name']} fails")
     if Path(arguments.get("fails_while", os.devnull)).is_file():
         raise ConnectionError(f"{arguments['name']} cannot be reached")
+    if "removes" in arguments:
+        Path(arguments["removes"]).unlink()
     return UndoReport(UndoResult(arguments.get("result", "done")), f"marked {arguments['name']}")
 
 
@@ -126,7 +128,7 @@ def test_what_is_done_is_not_written_behind_a_torn_line(tmp_path: Path, marks: P
     assert list(read_ledger(path).open_entries) == [1]
     obstacle.unlink()
     assert results(path) == ["done"]
-    assert played(marks) == ["b", "a", "a"]
+    assert played(marks) == ["b", "a", "a", "a"]  # once more behind b, and then again
 
 
 UNDO = {"kind": KIND, "description": "d", "arguments": {}}
@@ -310,27 +312,41 @@ def test_what_fails_stops_nothing_else_and_stays(tmp_path: Path, marks: Path) ->
         tmp_path, undo(marks, "a"), undo(marks, "b", fails_while=str(obstacle)), undo(marks, "c")
     )
     first = list(recover(path))
-    assert played(marks) == ["c", "b", "a"]
-    assert [one.report is None for one in first] == [False, True, False]
-    assert "undo b: NOT DONE: " in first[1].line
-    assert "b cannot be reached" in first[1].line
+    assert played(marks) == ["c", "b", "a", "b"]
+    assert [one.report is None for one in first] == [False, False, True]
+    assert "undo b: NOT DONE: " in first[2].line
+    assert "b cannot be reached" in first[2].line
     assert [one.description for one in read_ledger(path).open_entries.values()] == ["undo b"]
 
     assert results(path) == [None]
-    assert played(marks)[3:] == ["b"]
+    assert played(marks)[4:] == ["b"]
 
     obstacle.unlink()
     assert results(path) == ["done"]
-    assert played(marks)[4:] == ["b"]
+    assert played(marks)[5:] == ["b"]
     assert not path.exists()
     assert results(path) == []
+
+
+def test_what_waits_for_another_undo_is_tried_once_more(tmp_path: Path, marks: Path) -> None:
+    """As a database cannot be dropped before the proxy of a stuck session is deleted."""
+    obstacle = tmp_path / "obstacle"
+    obstacle.touch()
+    path = left_by(
+        tmp_path,
+        undo(marks, "proxy", removes=str(obstacle)),
+        undo(marks, "database", fails_while=str(obstacle)),
+    )
+    assert results(path) == ["done", "done"]
+    assert played(marks) == ["database", "proxy", "database"]
+    assert not path.exists()
 
 
 def test_a_kind_of_another_version_stays_and_stops_nothing_else(
     tmp_path: Path, marks: Path
 ) -> None:
     path = left_by(tmp_path, undo(marks, "a"), Undo("later.thing", "remove it", {}))
-    assert results(path) == [None, "done"]
+    assert results(path) == ["done", None]
     assert [one.kind for one in read_ledger(path).open_entries.values()] == ["later.thing"]
 
 
