@@ -86,6 +86,8 @@ def _time(time: TimeChange) -> str:
     if test.p_value is None or test.cliffs_delta is None or time.p_adjusted is None:
         return text
     way = "slower" if test.cliffs_delta > 0 else "faster" if test.cliffs_delta < 0 else "the same"
+    if time.before.censored or time.after.censored:
+        way += ", what was never ready being the slowest"
     return (
         f"{text}; {way}: Mann-Whitney p {_p(test.p_value)}, "
         f"{_p(time.p_adjusted)} corrected for all comparisons; Cliff's delta "
