@@ -32,6 +32,7 @@ from chaosnetra.controls.mend import (
     mend_tolerance,
 )
 from chaosnetra.controls.places import events_path, journal_path
+from chaosnetra.controls.writing import let_the_core_write_whole, written_whole
 from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.evidence.section import complete
@@ -253,6 +254,7 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
     run = current_run()
     run.finishing = True
     hold_until_exit()
+    let_the_core_write_whole()
     _run.finished = True
     try:
         ending = _close_session()
@@ -419,7 +421,7 @@ def _finish_and_write(journal: dict[str, Any]) -> None:
     path = journal_path()
     from chaostoolkit import encoder
 
-    with path.open("w", encoding="utf-8") as file:
+    with written_whole(path) as file:
         json.dump(journal, file, indent=2, ensure_ascii=False, default=encoder)
     logger.error(f"journal written to {path}")
 
