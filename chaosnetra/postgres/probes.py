@@ -135,7 +135,7 @@ def pool_checkouts_succeed(
 
     Returns:
         See `chaosnetra.postgres.attempts.summarize`; the list of checkouts is `checkouts`. And
-        `path`, `hold_seconds` (real), `pool` (the profile's, times real), `time_scale`.
+        `path`, `queries`, `hold_seconds` (real), `pool` (the profile's, times real), `time_scale`.
 
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That checkouts fail is a result.
@@ -170,7 +170,12 @@ def pool_checkouts_succeed(
                 )
             )
         result = summarize(ended, "checkouts", rate, plan.pool.timeout_seconds)
-        more = {"path": path, "hold_seconds": plan.hold_seconds, "pool": vars(plan.pool)}
+        more = {
+            "path": path,
+            "queries": plan.queries,
+            "hold_seconds": plan.hold_seconds,
+            "pool": vars(plan.pool),
+        }
         return _told(session, "Checkouts", result, more)
 
 
@@ -320,7 +325,8 @@ def transfer_succeeds(
         secrets: not used.
 
     Returns:
-        `held`, `expected`, `observed`; and what `throughput` returns. A transfer that takes over
+        `held`, `expected`, `observed`, `max_seconds` (scaled), `direction`; and what `throughput`
+        returns. A transfer that takes over
         ten times `max_seconds` is given up.
     """
     with activity(configuration) as session:
@@ -338,6 +344,8 @@ def transfer_succeeds(
         return {
             "held": seconds is not None and seconds <= limit,
             "expected": f"{measured['size_bytes'] / 1e6:g} MB {direction} within {limit:g} s",
+            "max_seconds": limit,
+            "direction": direction,
             **measured,
         }
 

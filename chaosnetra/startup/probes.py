@@ -148,7 +148,8 @@ def budgets_suffice(
 
     Returns:
         `held`, `expected`, `observed`; `findings`: for each rule of `chaosnetra.startup.budgets`
-        its `rule`, `budget`, `has_seconds`, `needs_seconds`, `holds`, `why`, at time scale 1;
+        its `rule`, `budget`, `has_seconds`, `needs_seconds`, `holds`, `why`, `around`, at time
+        scale 1;
         `error`: the findings that do not hold, None when all do; `profile`; `demands`, and
         `round_trips` (those of the reference orchestrator), which the needs come from.
 

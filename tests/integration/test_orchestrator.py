@@ -22,6 +22,7 @@ from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.errors import BudgetExpired, StartupError
 from chaosnetra.orchestrator.budget import BudgetKeeper
 from chaosnetra.orchestrator.database import Database
+from chaosnetra.orchestrator.steps import StepLog
 from chaosnetra.orchestrator.workload import load_workload, schema_statements
 from chaosnetra.ports import free_port
 from chaosnetra.profiles import load_profile
@@ -72,7 +73,7 @@ class TimedBudgets(BudgetKeeper):
 
 
 def orchestrator_database(address: DatabaseAddress, schema: str, budgets: BudgetKeeper) -> Database:
-    return Database(address, schema, PROFILE.pool, budgets, 1, load_workload())
+    return Database(address, schema, PROFILE.pool, budgets, 1, load_workload(), StepLog())
 
 
 async def started_and_checked(database: Database) -> None:
