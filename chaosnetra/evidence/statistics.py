@@ -7,6 +7,7 @@ people are shown the Wilson interval, which is closer to it on average. For time
 
 import math
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
 CONFIDENCE = 0.95
@@ -110,9 +111,7 @@ def wilson_interval(failures: int, trials: int, confidence: float = CONFIDENCE) 
     """
     if not trials:
         return Interval(0.0, 1.0, confidence, "Wilson")
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + confidence) / 2))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     rate = failures / trials
     middle = (rate + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
