@@ -227,8 +227,12 @@ def _is_the_finding(state: Mapping[str, Any] | None, journal: Mapping[str, Any])
 
     So it is where nothing is injected, and its probes gave answers.
     """
-    method = (journal.get("experiment") or {}).get("method") or ()
-    injects = any(activity.get("type") != "probe" for activity in method)
+    method = (journal.get("experiment") or {}).get("method")
+    activities = method if isinstance(method, list) else [method] if method else []
+    # What cannot be told from an action may be one.
+    injects = any(
+        not isinstance(activity, dict) or activity.get("type") != "probe" for activity in activities
+    )
     runs = [run for run in (state or {}).get("probes") or () if isinstance(run, dict)]
     return bool(runs) and not injects and not list(_failed(runs))
 

@@ -390,3 +390,12 @@ def test_any_journal_gets_a_verdict(given_: dict[str, Any]) -> None:
         assert states.get("after") is not None
     if found.outcome is Outcome.VIOLATED:
         assert violations or (given_["chaosnetra"]["recovery"] is not None)
+
+
+@pytest.mark.parametrize("method", ["x", 1, {"type": "probe"}, [None], ["x"], [[]]], ids=str)
+def test_a_method_that_is_none_is_no_traceback(method: Any) -> None:
+    """Journals come from anywhere; where it cannot be told, something may have been injected."""
+    given_ = journal(before=BAD, after=None)
+    given_["experiment"]["method"] = method
+    found, _ = judge(given_)
+    assert found.outcome is not Outcome.HELD

@@ -81,7 +81,8 @@ class BudgetAdvisor:
                 raised[budget] = max(proposed(source.upper) for source in short)
                 reasons[budget] = sorted(short, key=lambda source: -source.upper.seconds)
         yield from (self._raised(budget, raised[budget], reasons[budget]) for budget in raised)
-        yield from self._ordered(raised)
+        checks = {budget: found[0].sample.check for budget, found in reasons.items()}
+        yield from self._ordered(raised, checks)
         yield from self._beyond_the_deadline()
 
     def _raised(self, budget: str, seconds: int, sources: list[_Source]) -> Advice:
@@ -110,10 +111,16 @@ class BudgetAdvisor:
             {("budgets", f"{budget}{SUFFIX}"): seconds},
         )
 
-    def _ordered(self, raised: dict[str, int]) -> Iterator[Advice]:
-        """An outer budget that is shorter than an inner one hides which of them was too small."""
+    def _ordered(self, raised: dict[str, int], checks: dict[str, str]) -> Iterator[Advice]:
+        """An outer budget that is shorter than an inner one hides which of them was too small.
+
+        That is no fault by itself; it is told where one of them was too small.
+        """
         lengths = {**self._ran.budgets, **raised}
         for chain in NESTED:
+            check = next((checks[budget] for budget in chain if budget in checks), None)
+            if check is None:
+                continue
             for outer, inner in reversed(list(pairwise(chain))):
                 has, holds = lengths.get(outer), lengths.get(inner)
                 before = self._ran.budgets.get(outer), self._ran.budgets.get(inner)
@@ -133,7 +140,7 @@ class BudgetAdvisor:
                         f"{inner} can never run out while {outer} around it is shorter, so an "
                         f"error names {outer} whatever was slow",
                         (evidence,),
-                        self._check(),
+                        check,
                     ),
                     {("budgets", f"{outer}{SUFFIX}"): holds},
                 )
@@ -156,13 +163,6 @@ class BudgetAdvisor:
                 tuple(source.line for source in found[:MOST_SOURCES]),
                 largest.sample.check,
             )
-        )
-
-    def _check(self) -> str:
-        return (
-            next(source.sample.check for source in self._sources)
-            if self._sources
-            else ("chaosnetra recommend JOURNAL")
         )
 
 

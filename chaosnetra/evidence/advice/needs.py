@@ -224,7 +224,7 @@ def _added_seconds(run: Run, probe: str) -> _Added:
     ]
     if seconds_or_none(added) is None or not felt:
         return _Added(0.0, 0.0)
-    if {effect.get("quantity") for effect in felt} == {PER_ROUND_TRIP}:
+    if all(effect.get("quantity") == PER_ROUND_TRIP for effect in felt):
         return _Added(added, 0.0)
     # A lock is felt more or less, as it happens; what it was made for is felt sooner or later.
     meant = sum(map(_meant_seconds, felt))
