@@ -76,6 +76,34 @@ def orchestrator_database(address: DatabaseAddress, schema: str, budgets: Budget
     return Database(address, schema, PROFILE.pool, budgets, 1, load_workload(), StepLog())
 
 
+def test_steps_tell_what_was_asked_and_answered(postgres: PostgresServer, schema: str) -> None:
+    steps = StepLog()
+    database = Database(
+        postgres.database, schema, PROFILE.pool, TimedBudgets(), 1, load_workload(), steps
+    )
+    asyncio.run(started_and_checked(database))
+    told = {
+        step["step"]: step for phase in ("database", "finalize") for step in told_of(steps, phase)
+    }
+    assert list(told) == [
+        "first_table_check",
+        "second_table_check",
+        "schema_validation",
+        "finalize",
+    ]
+    assert {name: step["round_trips"] for name, step in told.items()} == {
+        name: trips for name, trips in load_workload().round_trips.items() if name != "connection"
+    }
+    for step in told.values():
+        assert step["answered"] == step["statements"] > 0
+        assert 0 <= step["connected_seconds"] <= step["seconds"]
+
+
+def told_of(steps: StepLog, phase: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = steps.told(phase)["steps"]
+    return found
+
+
 async def started_and_checked(database: Database) -> None:
     try:
         await database.start()
