@@ -11,7 +11,8 @@ from statistics import NormalDist
 from typing import Any
 
 CONFIDENCE = 0.95
-# Of so many trials the binomial distribution is summed here; beyond, scipy is asked.
+# Of so many trials the binomial distribution is summed here: the rarest outcome at a rate of one
+# half, 2 ** -1000, is still a number. Beyond, scipy is asked.
 MOST_SUMMED = 1000
 
 

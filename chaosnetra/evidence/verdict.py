@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from chaosnetra.evidence.proofs import Proof, proofs_of
+from chaosnetra.evidence.proofs import MOST_ATTEMPTS, Proof, proofs_of
 from chaosnetra.evidence.violations import (
     Stage,
     Violation,
@@ -16,6 +16,8 @@ from chaosnetra.evidence.violations import (
     find_violations,
 )
 from chaosnetra.text import one_line
+
+__all__ = ["MOST_ATTEMPTS", "Cause", "Outcome", "Proof", "Verdict", "judge"]
 
 
 class Outcome(StrEnum):

@@ -165,6 +165,14 @@ def test_a_rule_raises_every_budget_around_its_work() -> None:
     assert all(found[f"{name}_seconds"].proposed == "25 s" for name in ("pool", "connection"))
 
 
+def test_budgets_that_the_platform_would_not_wait_for_are_told() -> None:
+    found = by_subject(measured.behind_latency(added=1.0))
+    assert found["table_setup_seconds"].proposed == "302 s"
+    deadline = found["startup_deadline_seconds"]
+    assert deadline.area == "cloud_run"
+    assert "gives up after 240 s" in deadline.reason
+
+
 def test_the_profile_holds_every_change_and_says_where_it_comes_from() -> None:
     every = advised(*(make() for make in measured.EVERY))
     profile = derived_profile(every, "fixed", "2026-01-01")

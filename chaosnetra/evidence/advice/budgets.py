@@ -21,6 +21,8 @@ AREA = "budgets"
 TWO_SIDED = 2 * CONFIDENCE - 1
 # Which budgets stand in which, outermost first; see `chaosnetra.startup.budgets`.
 NESTED = (("table_setup", "pool", "connection"), ("critical_path", "health_check"))
+# These follow each other within the startup deadline.
+SEQUENCE = ("initialization", "table_setup", "critical_path", "validation")
 MOST_SOURCES = 4
 
 
@@ -84,6 +86,7 @@ class BudgetAdvisor:
         checks = {budget: found[0].sample.check for budget, found in reasons.items()}
         yield from self._ordered(raised, checks)
         yield from self._beyond_the_deadline()
+        yield from self._more_than_the_deadline(raised, checks)
 
     def _raised(self, budget: str, seconds: int, sources: list[_Source]) -> Advice:
         current = self._ran.budgets[budget]
@@ -162,6 +165,31 @@ class BudgetAdvisor:
                 "waits 240 s at most",
                 tuple(source.line for source in found[:MOST_SOURCES]),
                 largest.sample.check,
+            )
+        )
+
+    def _more_than_the_deadline(
+        self, raised: dict[str, int], checks: dict[str, str]
+    ) -> Iterator[Advice]:
+        """Raised budgets that the platform would not wait for, one after the other."""
+        deadline = self._ran.figure("cloud_run", "startup_deadline_seconds")
+        lengths = {**self._ran.budgets, **raised}
+        parts = [(name, length) for name in SEQUENCE if (length := lengths.get(name)) is not None]
+        whole = sum(length for _, length in parts)
+        changed = next((checks[name] for name, _ in parts if name in raised), None)
+        if deadline is None or changed is None or whole <= deadline:
+            return
+        listed = ", ".join(f"{name} {length:g} s" for name, length in parts)
+        yield Advice(
+            Recommendation(
+                "cloud_run",
+                "startup_deadline_seconds",
+                f"{deadline:g} s",
+                "fewer round trips or a faster database first: budgets alone do not help",
+                f"with what is proposed the phases may take {whole:g} s one after the other, and "
+                f"the platform gives up after {deadline:g} s",
+                (f"with what is proposed: {listed}",),
+                changed,
             )
         )
 
