@@ -54,6 +54,10 @@ def write_profile(advising: Advising, path: Path) -> None:
     profile = derived_profile(advising, path.stem, datetime.now(UTC).date().isoformat())
     if not advising.recommendations:
         raise InvalidInput(f"no profile was written: {advising.why_nothing}")
+    if not any(advice.changes for one in advising.profiles for advice in one.advice):
+        raise InvalidInput(
+            "no profile was written: what is recommended changes none of a profile's figures"
+        )
     beside = path.with_name(f".{path.stem}.{os.getpid()}.json")
     try:
         beside.write_text(f"{json.dumps(strict(profile), indent=2)}\n", encoding="utf-8")

@@ -201,6 +201,7 @@ def test_checkouts_held_longer_than_the_pools_timeout_are_a_violation(
         ({"hold_ms": -5}, "hold_ms must be at least 0"),
         ({"max_failure_rate": 2}, "max_failure_rate must be at most 1"),
         ({"path": "somewhere"}, "must be path or direct"),
+        ({"min_confidence": "high"}, "min_confidence must be a number"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

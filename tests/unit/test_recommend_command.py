@@ -166,3 +166,17 @@ def test_whatever_a_journal_holds_is_told_without_a_traceback(
         profile.unlink()
     judged = CliRunner().invoke(netra, ["verdict", "--format", "json", str(before / "0.json")])
     assert isinstance(judged.exception, SystemExit | None), judged.exc_info
+
+
+def test_what_no_profile_can_hold_makes_none(tmp_path: Path) -> None:
+    """Round trips to save are no figure of a profile."""
+    data = measured.behind_latency()
+    data["chaosnetra"]["profile"] = {
+        **measured.PROFILE,
+        "budgets": {**vars(measured.OLD.budgets), "table_setup_seconds": 90},
+    }
+    data["steady_states"]["after"] = data["steady_states"]["before"]
+    done = call(written(tmp_path / "b", data), "--write-profile", "f", "--directory", tmp_path)
+    assert done.exit_code == 2
+    assert "none of a profile's figures" in done.stderr
+    assert "round trips of step finalize" in done.output
