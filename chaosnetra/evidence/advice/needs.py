@@ -8,17 +8,11 @@ measured it; what it had done in its time; and else only that the time was not e
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.evidence.advice.runs import Run, seconds_or_none
-from chaosnetra.evidence.advice.steps import (
-    Step,
-    known_steps,
-    seconds_without_fault,
-    step_of,
-    steps_of,
-)
+from chaosnetra.evidence.advice.steps import MOST_STEPS, Step, known_steps, steps_of
 from chaosnetra.evidence.samples import (
     UNDER_FAULT,
     Startup,
@@ -37,6 +31,8 @@ PER_ROUND_TRIP = "added_latency_ms"
 # Budgets around taking the first connection from the pool.
 AROUND_A_CONNECTION = ("pool", "connection")
 LEAST_SHARE, MOST_SHARE = 0.5, 0.95
+# Ways of estimating one step that are told.
+MOST_WAYS = 3
 
 
 @dataclass(frozen=True)
@@ -109,62 +105,80 @@ def _of_connections(run: Run) -> Iterator[Sample]:
 
 def _of_startups(run: Run) -> Iterator[Sample]:
     demanded = _demanded_shares(run)
-    normal = seconds_without_fault(run)
-    by_probe: dict[str, list[Startup]] = defaultdict(list)
+    known = known_steps(run)
+    found: dict[str, _Needs] = {}
     for startup in startups(run.data):
         if startup.stage in UNDER_FAULT and startup.probe in demanded:
-            by_probe[startup.probe].append(startup)
-    for probe, found in by_probe.items():
-        added = _added_seconds(run, probe)
-        share = demanded[probe]
-        yield from _of_first_connections(run, probe, found, share)
-        yield from _of_silent(run, probe, found, share)
-        for step, form in known_steps(run, found).items():
-            seconds: list[float] = []
-            cut: list[float] = []
-            how: set[str] = set()
-            for startup in found:
-                need = _need(form, step_of(startup, step), normal.get(step), added)
-                if need is None:
-                    continue
-                (cut if need.is_bound else seconds).append(run.full(need.seconds))
-                how.add(need.how)
-            told = f"{probe}: step {step}, {', '.join(sorted(how))}"
-            yield from _sample(run, form.budgets, seconds, cut, share, told)
+            if startup.probe not in found:
+                forms = known.forms.get(startup.probe, {})
+                added = _added_seconds(run, startup.probe)
+                found[startup.probe] = _Needs(run, forms, known.seconds, added)
+            found[startup.probe].add(startup)
+    for probe, needs in found.items():
+        yield from needs.samples(probe, demanded[probe])
 
 
-def _of_first_connections(
-    run: Run, probe: str, found: Sequence[Startup], share: float
-) -> Iterator[Sample]:
-    """Times until startups had their first connection."""
-    firsts = [next(iter(steps_of(startup)), None) for startup in found]
-    seconds = [
-        run.full(first.connected) for first in firsts if first and first.connected is not None
-    ]
-    waited = [
-        run.full(first.seconds)
-        for first in firsts
-        if first and first.connected is None and first.seconds is not None
-    ]
-    if most_queued(run):
-        waited = []
-    how = f"{probe}: until {len(seconds)} startups had their first connection"
-    yield from _sample(run, AROUND_A_CONNECTION, seconds, waited, share, how)
+@dataclass
+class _Needs:
+    """The needs of the startups of one probe under the fault; times at time scale 1."""
 
+    run: Run
+    forms: Mapping[str, Step]
+    normal: Mapping[str, float]
+    added: "_Added"
+    startups: int = 0
+    connected: list[float] = field(default_factory=list)
+    unconnected: list[float] = field(default_factory=list)
+    silent: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    cut: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    how: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-def _of_silent(run: Run, probe: str, found: Sequence[Startup], share: float) -> Iterator[Sample]:
-    """Startups that name the budget that ran out, and tell no steps: it was not enough."""
-    cut: dict[str, list[float]] = defaultdict(list)
-    for startup in found:
+    def add(self, startup: Startup) -> None:
+        """Take in one startup."""
+        self.startups += 1
+        told = steps_of(startup)
+        if told:
+            self._add_first_connection(told[0])
+        elif not startup.ready:
+            self._add_silent(startup)
+        steps = {step.name: step for step in told}
+        for name, form in self.forms.items():
+            need = _need(form, steps.get(name), self.normal.get(name), self.added)
+            if need is not None:
+                found = self.cut if need.is_bound else self.seconds
+                found[name].append(self.run.full(need.seconds))
+                self.how[name].add(need.how)
+
+    def _add_first_connection(self, first: Step) -> None:
+        if first.connected is not None:
+            self.connected.append(self.run.full(first.connected))
+        elif first.seconds is not None:
+            self.unconnected.append(self.run.full(first.seconds))
+
+    def _add_silent(self, startup: Startup) -> None:
+        """One that names the budget that ran out, and tells no steps: it was not enough."""
         budget = text_or_none(startup.error.get("budget"))
         seconds = seconds_or_none(startup.error.get("budget_seconds"))
-        if budget and seconds and not startup.ready and not steps_of(startup):
-            cut[budget].append(run.full(seconds))
-    for budget, waited in cut.items():
-        ready = len(found) - len(waited)
-        how = f"{probe}: it ran out in {len(waited)} of {len(found)} startups"
-        # Those that were ready took less, nobody knows how much.
-        yield from _sample(run, (budget,), [0.0] * ready, waited, share, how)
+        if budget and seconds and (budget in self.silent or len(self.silent) < MOST_STEPS):
+            self.silent[budget].append(self.run.full(seconds))
+
+    def samples(self, probe: str, share: float) -> Iterator[Sample]:
+        """What all of them need."""
+        # A full connector is no matter of a budget.
+        waited = [] if most_queued(self.run) else self.unconnected
+        how = f"{probe}: until {len(self.connected)} startups had their first connection"
+        yield from _sample(self.run, AROUND_A_CONNECTION, self.connected, waited, share, how)
+        for budget, cut in self.silent.items():
+            how = f"{probe}: it ran out in {len(cut)} of {self.startups} startups"
+            # The others took less, nobody knows how much.
+            less = [0.0] * (self.startups - len(cut))
+            yield from _sample(self.run, (budget,), less, cut, share, how)
+        for name, form in self.forms.items():
+            ways = ", ".join(sorted(self.how[name])[:MOST_WAYS])
+            how = f"{probe}: step {name}, {ways}"
+            seconds, cut = self.seconds[name], self.cut[name]
+            yield from _sample(self.run, form.budgets, seconds, cut, share, how)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from chaosnetra.evidence.advice.advice import Advice
 from chaosnetra.evidence.advice.needs import PER_ROUND_TRIP
-from chaosnetra.evidence.advice.runs import RanWith, Run, count_or_none, seconds_or_none, shown
+from chaosnetra.evidence.advice.runs import RanWith, Run, seconds_or_none, shown
+from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
 from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.samples import objects, startups, text_or_none
+from chaosnetra.evidence.samples import startups, text_or_none
 from chaosnetra.evidence.timeline import faults
 from chaosnetra.text import one_line
 
@@ -134,12 +136,10 @@ def _savings(run: Run) -> dict[str, tuple[float, str, str, int, int]]:
         return {}
     trip = run.full(max(added))
     found = {}
-    for startup in startups(run.data):
-        for told in objects(startup.data.get("steps")):
-            step = text_or_none(told.get("step"))
-            trips = count_or_none(told.get("round_trips"))
-            statements = count_or_none(told.get("statements"))
-            if step is None or not trips or not statements or step in found:
+    for startup in islice(startups(run.data), MOST_LOOKED_AT):
+        for told in steps_of(startup):
+            step, trips, statements = told.name, told.round_trips, told.statements
+            if not trips or not statements or step in found:
                 continue
             saved = (statements - 1) * trip
             if saved >= LEAST_SAVED_SECONDS and seconds_or_none(saved) is not None:

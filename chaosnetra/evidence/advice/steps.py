@@ -1,15 +1,20 @@
 """The steps of startups, as a journal holds them; see `chaosnetra.orchestrator.steps`."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 
 from chaosnetra.evidence.advice.runs import Run, count_or_none, seconds_or_none
-from chaosnetra.evidence.samples import Startup, objects, startups, text_or_none
+from chaosnetra.evidence.samples import UNDER_FAULT, Startup, objects, startups, text_or_none
+
+MOST_STEPS = 50
+# All startups of a probe have the same steps.
+MOST_LOOKED_AT = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """A step as a startup told it; real seconds."""
 
@@ -26,32 +31,51 @@ class Step:
         return self.answered >= self.statements
 
 
-def seconds_without_fault(run: Run) -> dict[str, float]:
-    """What each step takes without the fault: medians, real seconds."""
-    found: dict[str, list[float]] = defaultdict(list)
+@dataclass(frozen=True)
+class KnownSteps:
+    """What is known of a run's steps before its startups under the fault are looked at.
+
+    Attributes:
+        forms: each step by probe and name, as one of the first startups told it; those without
+            the fault count for every probe.
+        seconds: what each step takes without the fault, a median; real seconds.
+    """
+
+    forms: Mapping[str, Mapping[str, Step]]
+    seconds: Mapping[str, float]
+
+
+def known_steps(run: Run) -> KnownSteps:
+    """Look at the startups without the fault, and at the first of each probe under it."""
+    times: dict[str, list[float]] = defaultdict(list)
+    normal: dict[str, Step] = {}
+    forms: dict[str, dict[str, Step]] = defaultdict(dict)
+    looked_at: Counter[str] = Counter()
     for startup in startups(run.data):
         if startup.stage == "before":
             for step in steps_of(startup):
+                _keep(normal, step)
                 if step.is_complete and step.seconds is not None:
-                    found[step.name].append(step.seconds)
-    return {name: median(times) for name, times in found.items()}
+                    times[step.name].append(step.seconds)
+        elif startup.stage in UNDER_FAULT and looked_at[startup.probe] < MOST_LOOKED_AT:
+            looked_at[startup.probe] += 1
+            for step in steps_of(startup):
+                _keep(forms[startup.probe], step)
+    return KnownSteps(
+        {probe: {**normal, **forms[probe]} for probe in looked_at},
+        {name: median(found) for name, found in times.items()},
+    )
 
 
-def known_steps(run: Run, found: Sequence[Startup]) -> dict[str, Step]:
-    """Each step by its name, as any startup told it, those without the fault too."""
-    before = [startup for startup in startups(run.data) if startup.stage == "before"]
-    return {step.name: step for startup in (*before, *found) for step in steps_of(startup)}
-
-
-def step_of(startup: Startup, name: str) -> Step | None:
-    """A startup's step of that name; None when it did not come so far."""
-    return next((step for step in steps_of(startup) if step.name == name), None)
+def _keep(found: dict[str, Step], step: Step) -> None:
+    if step.name in found or len(found) < MOST_STEPS:
+        found[step.name] = step
 
 
 def steps_of(startup: Startup) -> list[Step]:
     """The steps that a startup told, in order."""
     found = []
-    for told in objects(startup.data.get("steps")):
+    for told in islice(objects(startup.data.get("steps")), MOST_STEPS):
         name, budgets = text_or_none(told.get("step")), told.get("budgets")
         counts = [count_or_none(told.get(key)) for key in ("round_trips", "statements", "answered")]
         trips, statements, answered = counts
