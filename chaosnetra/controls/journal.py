@@ -352,7 +352,7 @@ def _facts(
             "budgets": vars(settings.profile.budgets),
             "pool": vars(settings.profile.pool),
             "orchestrator": vars(settings.profile.orchestrator),
-            "infrastructure": settings.profile.infrastructure,
+            "infrastructure": settings.profile.infrastructure_figures,
         },
         "environment": settings.environment,
         "time_scale": settings.time_scale,
