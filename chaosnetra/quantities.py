@@ -72,10 +72,10 @@ def fraction(name: str, value: Any, *, setting: str | None = None) -> float:
 def min_confidence(
     value: Any, max_failure_rate: float, *, setting: str | None = None
 ) -> float | None:
-    """The confidence that a probe demands of its claim, above 0 and below 1; None for none.
+    """The confidence that a probe demands of its claim, below 1; None where it demands none.
 
     Args:
-        value: a number, or None or empty text for none.
+        value: a number from 0, which demands none; None and empty text are as 0.
         max_failure_rate: the claim: so many may fail.
         setting: what a user would change, for the message.
 
@@ -84,7 +84,9 @@ def min_confidence(
     """
     if value in (None, ""):
         return None
-    result = number("min_confidence", value, above=0, maximum=0.999999, setting=setting)
+    result = number("min_confidence", value, minimum=0, maximum=0.999999, setting=setting)
+    if result == 0:
+        return None
     if max_failure_rate <= 0:
         raise InvalidInput(
             "min_confidence needs a max_failure_rate above 0: no number of trials proves that "

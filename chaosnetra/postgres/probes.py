@@ -50,7 +50,7 @@ def connections_succeed(
     rate_per_second: float = 0,
     hold_ms: float = 0,
     path: str = "path",
-    min_confidence: float | None = None,
+    min_confidence: float = 0,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
@@ -71,7 +71,7 @@ def connections_succeed(
         path: `path`: as the system under experiment reaches the database; or `direct`.
         min_confidence: with which the trials of all checks under the fault have to prove that
             the rate is at most that, or that it is not; else the verdict is inconclusive, since
-            they were too few. Above 0, below 1; not demanded by default.
+            they were too few. 0: not demanded; else below 1.
         configuration: the experiment's settings.
         secrets: not used.
 
@@ -123,7 +123,7 @@ def pool_checkouts_succeed(
     hold_ms: float = 10_000,
     max_failure_rate: float = 0.0,
     path: str = "path",
-    min_confidence: float | None = None,
+    min_confidence: float = 0,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
@@ -143,7 +143,7 @@ def pool_checkouts_succeed(
         path: `path`: as the system under experiment reaches the database; or `direct`.
         min_confidence: with which the trials of all checks under the fault have to prove that
             the rate is at most that, or that it is not; else the verdict is inconclusive, since
-            they were too few. Above 0, below 1; not demanded by default.
+            they were too few. 0: not demanded; else below 1.
         configuration: the experiment's settings.
         secrets: not used.
 

@@ -44,7 +44,7 @@ NO_SUCH_TARGET = "chaosnetra_no_such_module:app"
 def startups_succeed(
     count: int = 5,
     max_failure_rate: float = 0.2,
-    min_confidence: float | None = None,
+    min_confidence: float = 0,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
@@ -58,7 +58,7 @@ def startups_succeed(
         max_failure_rate: share of them that may fail or time out, 0 to 1.
         min_confidence: with which the trials of all checks under the fault have to prove that
             the rate is at most that, or that it is not; else the verdict is inconclusive, since
-            they were too few. Above 0, below 1; not demanded by default.
+            they were too few. 0: not demanded; else below 1.
         configuration: the experiment's settings.
         secrets: not used.
 
