@@ -69,6 +69,33 @@ def fraction(name: str, value: Any, *, setting: str | None = None) -> float:
     return number(name, value, minimum=0.0, maximum=1.0, setting=setting)
 
 
+def min_confidence(
+    value: Any, max_failure_rate: float, *, setting: str | None = None
+) -> float | None:
+    """The confidence that a probe demands of its claim, below 1; None where it demands none.
+
+    Args:
+        value: a number from 0, which demands none; None and empty text are as 0.
+        max_failure_rate: the claim: so many may fail.
+        setting: what a user would change, for the message.
+
+    Raises:
+        InvalidInput: it is none, or no number of trials could prove the claim.
+    """
+    if value in (None, ""):
+        return None
+    result = number("min_confidence", value, minimum=0, maximum=0.999999, setting=setting)
+    if result == 0:
+        return None
+    if max_failure_rate <= 0:
+        raise InvalidInput(
+            "min_confidence needs a max_failure_rate above 0: no number of trials proves that "
+            "nothing ever fails",
+            setting,
+        )
+    return result
+
+
 def duration(name: str, value: Any, *, setting: str | None = None) -> float:
     """A length of time that is finite and not negative; `name` ends with its unit."""
     return number(name, value, minimum=0.0, setting=setting)

@@ -37,7 +37,9 @@ class Run:
         self.finishing = False
         self._polled = 0
         # Targets and activities may print what they were given.
-        self.redactor.learn(dict(os.environ), shortest=SHORTEST_IN_ENVIRONMENT)
+        # The shell's working directory is called like a password, and is none.
+        environment = {name: value for name, value in os.environ.items() if name != "PWD"}
+        self.redactor.learn(environment, shortest=SHORTEST_IN_ENVIRONMENT)
 
     @property
     def only_notes_signals(self) -> bool:

@@ -99,6 +99,7 @@ class Session:
         self._numbers = 0
         self._folders_entry: int | None = None
         self._closed = False
+        self.redactor.learn(settings.profile.infrastructure_figures)
         if settings.database is not None:
             self.redactor.add(settings.database.password)
 

@@ -13,7 +13,7 @@ UNREADABLE = 7
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="One line, or one JSON document.",
+    help="One line, or one JSON document with intervals of rates and quantiles of times.",
 )
 def verdict(journal: str, output: str) -> None:
     """Judge a run anew, from its JOURNAL alone.
@@ -39,8 +39,14 @@ def verdict(journal: str, output: str) -> None:
         raise SystemExit(UNREADABLE) from None
     judged, violations = judge(found.data)
     if output == "json":
-        listed = [violation.to_json() for violation in violations]
-        click.echo(json.dumps({**judged.to_json(), "violations": listed}, indent=2))
+        from chaosnetra.evidence.times import times_of
+
+        said = {
+            **judged.to_json(),
+            "violations": [violation.to_json() for violation in violations],
+            "times": [times.to_json() for times in times_of(found.data)],
+        }
+        click.echo(json.dumps(said, indent=2))
     else:
         click.echo(judged.line)
     by_cause = {

@@ -31,7 +31,7 @@ from chaosnetra.controls.mend import (
     mend_output,
     mend_tolerance,
 )
-from chaosnetra.controls.places import events_path, journal_path
+from chaosnetra.controls.places import events_path, experiment_file, journal_path
 from chaosnetra.controls.writing import let_the_core_write_whole, written_whole
 from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.jsonsafe import strict
@@ -327,6 +327,7 @@ def _facts(
         "control_failures": list(_run.failures),
         "interrupted_by": run.interrupted_by,
         "run": run.id,
+        "experiment_file": experiment_file(),
         "events_file": str(run.events.path) if run.events.path else None,
     }
     if session is None:
@@ -349,8 +350,11 @@ def _facts(
             "name": settings.profile.name,
             "date": settings.profile.date,
             "source": settings.profile.source,
+            "environment": settings.profile.environment,
             "budgets": vars(settings.profile.budgets),
             "pool": vars(settings.profile.pool),
+            "orchestrator": vars(settings.profile.orchestrator),
+            "infrastructure": settings.profile.infrastructure_figures,
         },
         "environment": settings.environment,
         "time_scale": settings.time_scale,

@@ -18,6 +18,19 @@ def journal_path() -> Path:
     return Path(DEFAULT_JOURNAL)
 
 
+def experiment_file() -> str | None:
+    """The experiment's file as it was given to `chaos run`; None when it came from elsewhere."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    while context is not None:
+        source = context.params.get("source")
+        if isinstance(source, str) and source:
+            return None if "://" in source else source
+        context = context.parent
+    return None
+
+
 def in_command() -> bool:
     """Whether this is `chaos run`, which ends once its journal is written."""
     import click

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.proofs import MOST_ATTEMPTS, Proof, proofs_of
 from chaosnetra.evidence.violations import (
     Stage,
     Violation,
@@ -16,8 +17,7 @@ from chaosnetra.evidence.violations import (
 )
 from chaosnetra.text import one_line
 
-CONFIDENCE = 0.95
-MOST_ATTEMPTS = 10**9
+__all__ = ["MOST_ATTEMPTS", "Cause", "Outcome", "Proof", "Verdict", "judge"]
 
 
 class Outcome(StrEnum):
@@ -38,6 +38,7 @@ class Cause(StrEnum):
     NO_HYPOTHESIS = "no steady state was checked"
     INJECTION = "injection failed"
     NOT_MEASURED = "fault without a measured effect"
+    TOO_FEW = "too few trials for the demanded confidence"
     ROLLBACK = "rollback failed"
     INTERRUPTED = "interrupted"
     CRASHED = "run crashed"
@@ -45,25 +46,6 @@ class Cause(StrEnum):
     REFUSED = "settings refused"
     DRY = "dry run"
     CONTROL = "journal control failed"
-
-
-class Proof(NamedTuple):
-    """What the trials of one probe prove: startups and connections are not counted together.
-
-    Attributes:
-        probe: its name in the experiment.
-        trials: attempts under the fault, at least one.
-        failures: of these, how many failed.
-        failure_rate_bounds: the rate is not below the first and, each with `confidence`, not
-            above the second.
-        confidence: of each bound.
-    """
-
-    probe: str
-    trials: int
-    failures: int
-    failure_rate_bounds: tuple[float, float]
-    confidence: float
 
 
 class Verdict(NamedTuple):
@@ -97,10 +79,14 @@ class Verdict(NamedTuple):
         low, high = proof.failure_rate_bounds
         bound = f"at most {high:.0%}" if self.outcome is Outcome.HELD else f"at least {low:.0%}"
         name = f"{proof.probe}: " if len(self.proofs) > 1 else ""
-        return (
+        said = (
             f"{name}{proof.failures} of {proof.trials} trials under the fault failed, which "
             f"proves a failure rate of {bound} with {proof.confidence:.0%} confidence"
         )
+        most, needed = proof.max_failure_rate, proof.clean_trials_needed
+        if self.outcome is not Outcome.HELD or needed is None or proof.claim_is_proven:
+            return said
+        return f"{said}; that it is at most {most:.4g} takes {needed} clean trials"
 
 
 def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
@@ -118,10 +104,12 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         journal.get("steady_states") or {}, facts.get("recovery"), journal.get("run") or ()
     )
     reasons = list(_reasons(journal, facts, violations))
+    proofs = proofs_of(journal)
+    if reasons[0][0] in (Cause.HELD, Cause.VIOLATED):
+        reasons = [*_too_few(proofs, violations), *reasons]
     cause, _ = reasons[0]
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
-    verdict = Verdict(outcome, cause, "; ".join(text for _, text in reasons))
-    return verdict._replace(proofs=_proofs(journal)), violations
+    return Verdict(outcome, cause, "; ".join(text for _, text in reasons), proofs), violations
 
 
 _OUTCOMES = {
@@ -217,6 +205,21 @@ def _findings(
         )
 
 
+def _too_few(proofs: tuple[Proof, ...], violations: list[Violation]) -> Iterator[tuple[Cause, str]]:
+    """Claims that the trials neither prove nor refute at the confidence that was demanded.
+
+    What another statement of the steady state violated is violated all the same.
+    """
+    open_claims = {proof.probe: proof.too_few for proof in proofs if proof.too_few}
+    by_rate_alone = all(
+        violation.probe in open_claims and violation.stage is not Stage.RECOVERY
+        for violation in violations
+    )
+    if by_rate_alone:
+        for text in open_claims.values():
+            yield Cause.TOO_FEW, f"too few trials for the demanded confidence: {text}"
+
+
 def _not_met(state: Mapping[str, Any] | None) -> bool:
     return state is not None and not state.get("steady_state_met")
 
@@ -226,51 +229,14 @@ def _is_the_finding(state: Mapping[str, Any] | None, journal: Mapping[str, Any])
 
     So it is where nothing is injected, and its probes gave answers.
     """
-    method = (journal.get("experiment") or {}).get("method") or ()
-    injects = any(activity.get("type") != "probe" for activity in method)
+    method = (journal.get("experiment") or {}).get("method")
+    activities = method if isinstance(method, list) else [method] if method else []
+    # What cannot be told from an action may be one.
+    injects = any(
+        not isinstance(activity, dict) or activity.get("type") != "probe" for activity in activities
+    )
     runs = [run for run in (state or {}).get("probes") or () if isinstance(run, dict)]
     return bool(runs) and not injects and not list(_failed(runs))
-
-
-def _proofs(journal: Mapping[str, Any]) -> tuple[Proof, ...]:
-    """What the trials under the fault prove: those of the checks after the baseline, by probe."""
-    states = journal.get("steady_states") or {}
-    counted: dict[str, tuple[int, int]] = {}
-    checks = [
-        run
-        for state in (*_states(states, Stage.DURING), *_states(states, Stage.AFTER))
-        for run in state.get("probes") or ()
-    ]
-    for run in (*checks, *(journal.get("run") or ())):
-        trials, failures = _counted(run.get("output"))
-        name = str((run.get("activity") or {}).get("name"))
-        before = counted.get(name, (0, 0))
-        counted[name] = before[0] + trials, before[1] + failures
-    return tuple(
-        _proof(name, trials, failures) for name, (trials, failures) in counted.items() if trials
-    )
-
-
-def _proof(probe: str, trials: int, failures: int) -> Proof:
-    from chaosnetra.evidence.statistics import failure_rate_lower_bound, failure_rate_upper_bound
-
-    bounds = (
-        round(failure_rate_lower_bound(failures, trials, CONFIDENCE), 4),
-        round(failure_rate_upper_bound(failures, trials, CONFIDENCE), 4),
-    )
-    return Proof(probe, trials, failures, bounds, CONFIDENCE)
-
-
-def _counted(output: Any) -> tuple[int, int]:
-    """Attempts and failures of a probe's output; none for a probe that does not count so."""
-    if not isinstance(output, dict) or "held" not in output:
-        return 0, 0
-    attempts, failures = output.get("attempts"), output.get("failures")
-    if type(attempts) is not int or type(failures) is not int:
-        return 0, 0
-    if not 0 <= failures <= attempts <= MOST_ATTEMPTS:
-        return 0, 0
-    return attempts, failures
 
 
 def _states(steady_states: Mapping[str, Any], stage: Stage) -> list[Mapping[str, Any]]:

@@ -28,6 +28,7 @@ from chaosnetra.orchestrator.parts import (
     ToolRegistry,
 )
 from chaosnetra.orchestrator.phases import Phase, PhaseDegraded, StartupSequence
+from chaosnetra.orchestrator.steps import StepLog
 from chaosnetra.orchestrator.workload import load_workload
 from chaosnetra.profiles import load_profile
 from chaosnetra.quantities import number
@@ -42,6 +43,7 @@ class Orchestrator:
         self._state = state
         self._database: Database | None = None
         self._background = BackgroundTasks()
+        self._steps = StepLog()
         self._started_at = time.monotonic()
 
     @property
@@ -49,11 +51,11 @@ class Orchestrator:
         return [
             Phase("init", self.init),
             Phase("dependencies", self.dependencies),
-            Phase("database", self.database),
+            Phase("database", self.database, lambda: self._steps.told("database")),
             Phase("cache", self.cache),
             Phase("services", self.services),
             Phase("websocket", self.websocket),
-            Phase("finalize", self.finalize),
+            Phase("finalize", self.finalize, lambda: self._steps.told("finalize")),
         ]
 
     async def init(self) -> None:
@@ -90,6 +92,7 @@ class Orchestrator:
             self._budgets,
             self._time_scale,
             load_workload(),
+            self._steps,
         )
         try:
             await self._database.start()

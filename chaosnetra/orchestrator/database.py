@@ -13,10 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import StartupError
 from chaosnetra.orchestrator.budget import BudgetKeeper
+from chaosnetra.orchestrator.steps import StepLog
 from chaosnetra.orchestrator.workload import Workload
 from chaosnetra.profiles import PoolSettings
 
 PHASE = "database"
+# The budgets around each step, outermost first.
+_BUDGETS = {
+    "first_table_check": ("table_setup",),
+    "second_table_check": ("schema_validation",),
+    "schema_validation": ("schema_validation",),
+    "finalize": ("critical_path", "health_check"),
+}
 
 _TABLE_EXISTS = text(
     "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = :schema AND tablename = :table"
@@ -44,6 +52,7 @@ class Database:
         budgets: enforces the profile's budgets.
         time_scale: multiplies the pool's times.
         workload: which tables to look at in which step.
+        steps: is told how far each step came.
     """
 
     def __init__(
@@ -54,6 +63,7 @@ class Database:
         budgets: BudgetKeeper,
         time_scale: float,
         workload: Workload,
+        steps: StepLog,
     ) -> None:
         self._address = address
         self._schema = schema
@@ -61,6 +71,7 @@ class Database:
         self._budgets = budgets
         self._time_scale = time_scale
         self._workload = workload
+        self._steps = steps
         self._engine: AsyncEngine | None = None
 
     async def start(self) -> None:
@@ -125,27 +136,45 @@ class Database:
             await connection.close()
 
     async def _check_tables(self, step: str, phase: str) -> None:
-        async with self._connection(phase) as connection:
-            missing = [
-                table
-                for table in self._workload.tables_of(step)
-                if not await connection.scalar(_TABLE_EXISTS, self._of(table))
-            ]
+        missing = []
+        tables = self._workload.tables_of(step)
+        trips = self._workload.round_trips[step]
+        with self._steps.step(
+            step, phase, budgets=_BUDGETS[step], round_trips=trips, statements=len(tables)
+        ) as progress:
+            async with self._connection(phase) as connection:
+                progress.connected()
+                for table in tables:
+                    if not await connection.scalar(_TABLE_EXISTS, self._of(table)):
+                        missing.append(table)
+                    progress.answered()
         if missing:
             raise StartupError(f"tables are missing: {', '.join(missing)}", phase=phase)
 
     async def _validate_schema(self) -> None:
         wrong = []
-        async with self._connection(PHASE) as connection:
-            for table in self._workload.tables_of("schema_validation"):
-                rows = await connection.execute(_COLUMNS, self._of(table))
-                if {row.column_name: row.data_type for row in rows} != self._workload.tables[table]:
-                    wrong.append(f"{table}: columns")
-                if len((await connection.execute(_INDEXES, self._of(table))).all()) < 2:
-                    wrong.append(f"{table}: indexes")
-                kinds = (await connection.scalars(_CONSTRAINTS, self._of(table))).all()
-                if "PRIMARY KEY" not in kinds:
-                    wrong.append(f"{table}: primary key")
+        step = "schema_validation"
+        tables = self._workload.tables_of(step)
+        trips = self._workload.round_trips[step]
+        with self._steps.step(
+            step, PHASE, budgets=_BUDGETS[step], round_trips=trips, statements=3 * len(tables)
+        ) as progress:
+            async with self._connection(PHASE) as connection:
+                progress.connected()
+                for table in tables:
+                    rows = (await connection.execute(_COLUMNS, self._of(table))).all()
+                    progress.answered()
+                    found = {row.column_name: row.data_type for row in rows}
+                    if found != self._workload.tables[table]:
+                        wrong.append(f"{table}: columns")
+                    indexes = (await connection.execute(_INDEXES, self._of(table))).all()
+                    progress.answered()
+                    if len(indexes) < 2:
+                        wrong.append(f"{table}: indexes")
+                    kinds = (await connection.scalars(_CONSTRAINTS, self._of(table))).all()
+                    progress.answered()
+                    if "PRIMARY KEY" not in kinds:
+                        wrong.append(f"{table}: primary key")
         if wrong:
             raise StartupError(f"the schema is not as expected: {', '.join(wrong)}", phase=PHASE)
 

@@ -6,14 +6,15 @@ Every step is one JSON line on standard output:
 
 `status` is started, completed, failed or degraded: failed, and the startup goes on without what
 the phase was to bring. The last two also have `error_class`, `error`, `cause`, `budget`,
-`budget_seconds` and `sqlstate`, None where they do not apply. Anyone's service may print such
-lines; the launcher reads them when they are there.
+`budget_seconds` and `sqlstate`, None where they do not apply. A phase that asks a database may end
+with `steps` too: `chaosnetra.orchestrator.steps` has what each holds. Anyone's service may print
+such lines; the launcher reads them when they are there.
 """
 
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +26,11 @@ PREFIX = "CRITICAL STARTUP FAILURE: "
 
 @dataclass(frozen=True)
 class Phase:
-    """A startup phase: its name and what it runs."""
+    """A startup phase: its name, what it runs, and what the line of its end says besides."""
 
     name: str
     run: Callable[[], Awaitable[None]]
+    told: Callable[[], Mapping[str, Any]] = dict
 
 
 class PhaseDegraded(Exception):
@@ -105,7 +107,14 @@ class StartupSequence:
     def _end(self, status: str, number: int, phase: Phase, started: float, **told: Any) -> None:
         seconds = self._clock() - started
         self._state.startup_phase_timings[phase.name] = seconds
-        emit(status=status, phase=phase.name, number=number, seconds=round(seconds, 4), **told)
+        emit(
+            status=status,
+            phase=phase.name,
+            number=number,
+            seconds=round(seconds, 4),
+            **told,
+            **phase.told(),
+        )
 
 
 def emit(**event: Any) -> None:

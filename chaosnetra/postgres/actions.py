@@ -57,6 +57,7 @@ def hold_connections(
         ActivityFailed: they are not held; says what to change.
     """
     with activity(configuration) as session:
+        instances = None
         if by == "instances":
             pool = session.settings.profile.pool
             instances = whole_number(
@@ -66,7 +67,7 @@ def hold_connections(
         wanted = holders.Amount.parse(by, amount, setting_hint("amount"))
         full_name = application_name(session.identifier, name)
         fault = holders.ConnectionsHeld(
-            session.database, session.database_by(through), full_name, wanted
+            session.database, session.database_by(through), full_name, wanted, instances
         )
         return _inject(session, fault)
 

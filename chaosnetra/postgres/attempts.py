@@ -68,6 +68,7 @@ class Attempt:
             `censored`, an answer would have taken longer.
         connect_seconds: from the intended start until it had its connection.
         query_seconds: from then until the first query was answered.
+        work_seconds: from then until it had done its work and gave the connection back.
         sqlstate: the database's error code, if it gave one.
         error_class: name of the exception's class.
         error: one line.
@@ -83,6 +84,7 @@ class Attempt:
     sqlstate: str | None = None
     error_class: str | None = None
     error: str | None = None
+    work_seconds: float | None = None
 
     @property
     def censored(self) -> bool:

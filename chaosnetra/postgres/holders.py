@@ -105,12 +105,14 @@ class ConnectionsHeld:
         through: the same database by the path that the connections take.
         application_name: what the sessions are called; carries the run's id.
         amount: how many.
+        instances: of the orchestrator whose pools they stand for, if they stand for some.
     """
 
     direct: DatabaseAddress
     through: DatabaseAddress
     application_name: str
     amount: Amount
+    instances: int | None = None
 
     @property
     def name(self) -> str:
@@ -124,6 +126,7 @@ class ConnectionsHeld:
             "through": self.through.network_address,
             "by": self.amount.by.value,
             "amount": self.amount.value,
+            "instances": self.instances,
             "application_name": self.application_name,
         }
 

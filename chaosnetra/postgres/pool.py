@@ -142,6 +142,7 @@ async def _checkout(engine: "AsyncEngine", plan: PoolPlan, number: int, started:
             for _ in range(plan.queries):
                 await taken.execute(text("SELECT 1"))
         await asyncio.sleep(plan.hold_seconds)
+        worked = clock() - started
     except Exception as error:  # noqa: BLE001 - whatever the pool raises is how it ended
         waited = min(clock() - started, plan.limit_seconds)
         failure = failure_of(error, waited)
@@ -168,6 +169,7 @@ async def _checkout(engine: "AsyncEngine", plan: PoolPlan, number: int, started:
         answered,
         connected,
         answered - connected,
+        work_seconds=worked - answered,
     )
 
 

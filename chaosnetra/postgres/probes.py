@@ -17,6 +17,7 @@ from chaosnetra.postgres.pool import PoolPlan, run_checkouts
 from chaosnetra.postgres.sessions import application_name
 from chaosnetra.postgres.storm import StormPlan, run_storm
 from chaosnetra.quantities import duration, fraction, number, whole_number
+from chaosnetra.quantities import min_confidence as parse_min_confidence
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
 
@@ -49,6 +50,7 @@ def connections_succeed(
     rate_per_second: float = 0,
     hold_ms: float = 0,
     path: str = "path",
+    min_confidence: float = 0,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
@@ -67,12 +69,16 @@ def connections_succeed(
         rate_per_second: attempts begun a second at time scale 1; 0: all at once.
         hold_ms: how long each keeps its connection; milliseconds at time scale 1.
         path: `path`: as the system under experiment reaches the database; or `direct`.
+        min_confidence: with which the trials of all checks under the fault have to prove that
+            the rate is at most that, or that it is not; else the verdict is inconclusive, since
+            they were too few. 0: not demanded; else below 1.
         configuration: the experiment's settings.
         secrets: not used.
 
     Returns:
         See `chaosnetra.postgres.attempts.summarize`; the list of attempts is `connections`. And
-        `path`, `timeout_seconds`, `hold_seconds`, `interval_seconds` (real), `time_scale`.
+        `path`, `min_confidence`, `timeout_seconds`, `hold_seconds`, `interval_seconds` (real),
+        `time_scale`.
 
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That attempts fail is a result.
@@ -82,6 +88,9 @@ def connections_succeed(
             "count", count, minimum=1, maximum=MOST_ATTEMPTS, setting=setting_hint("count")
         )
         rate = _failure_rate(max_failure_rate)
+        demanded = parse_min_confidence(
+            min_confidence, rate, setting=setting_hint("min_confidence")
+        )
         plan = _plan(session, attempts, slow_after_ms, timeout_ms, rate_per_second, hold_ms)
         address = session.database_by(path)
         with session.run.polled():
@@ -100,6 +109,7 @@ def connections_succeed(
             result,
             {
                 "path": path,
+                "min_confidence": demanded,
                 "timeout_seconds": plan.timeout_seconds,
                 "hold_seconds": plan.hold_seconds,
                 "interval_seconds": plan.interval_seconds,
@@ -113,6 +123,7 @@ def pool_checkouts_succeed(
     hold_ms: float = 10_000,
     max_failure_rate: float = 0.0,
     path: str = "path",
+    min_confidence: float = 0,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
@@ -130,12 +141,16 @@ def pool_checkouts_succeed(
         hold_ms: how long each keeps its connection; milliseconds at time scale 1.
         max_failure_rate: share of them, 0 to 1, that may fail, time out or be slow.
         path: `path`: as the system under experiment reaches the database; or `direct`.
+        min_confidence: with which the trials of all checks under the fault have to prove that
+            the rate is at most that, or that it is not; else the verdict is inconclusive, since
+            they were too few. 0: not demanded; else below 1.
         configuration: the experiment's settings.
         secrets: not used.
 
     Returns:
         See `chaosnetra.postgres.attempts.summarize`; the list of checkouts is `checkouts`. And
-        `path`, `hold_seconds` (real), `pool` (the profile's, times real), `time_scale`.
+        `path`, `min_confidence`, `queries`, `hold_seconds` (real), `pool` (the profile's, times
+        real), `time_scale`.
 
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That checkouts fail is a result.
@@ -159,6 +174,9 @@ def pool_checkouts_succeed(
             hold_seconds=_seconds(session, "hold_ms", hold_ms),
         )
         rate = _failure_rate(max_failure_rate)
+        demanded = parse_min_confidence(
+            min_confidence, rate, setting=setting_hint("min_confidence")
+        )
         address = session.database_by(path)
         with session.run.polled():
             ended = asyncio.run(
@@ -170,7 +188,13 @@ def pool_checkouts_succeed(
                 )
             )
         result = summarize(ended, "checkouts", rate, plan.pool.timeout_seconds)
-        more = {"path": path, "hold_seconds": plan.hold_seconds, "pool": vars(plan.pool)}
+        more = {
+            "path": path,
+            "min_confidence": demanded,
+            "queries": plan.queries,
+            "hold_seconds": plan.hold_seconds,
+            "pool": vars(plan.pool),
+        }
         return _told(session, "Checkouts", result, more)
 
 
@@ -320,7 +344,8 @@ def transfer_succeeds(
         secrets: not used.
 
     Returns:
-        `held`, `expected`, `observed`; and what `throughput` returns. A transfer that takes over
+        `held`, `expected`, `observed`, `max_seconds` (scaled), `direction`; and what `throughput`
+        returns. A transfer that takes over
         ten times `max_seconds` is given up.
     """
     with activity(configuration) as session:
@@ -338,6 +363,8 @@ def transfer_succeeds(
         return {
             "held": seconds is not None and seconds <= limit,
             "expected": f"{measured['size_bytes'] / 1e6:g} MB {direction} within {limit:g} s",
+            "max_seconds": limit,
+            "direction": direction,
             **measured,
         }
 

@@ -112,6 +112,14 @@ class Profile:
         )
 
     @property
+    def infrastructure_figures(self) -> dict[str, dict[str, Any]]:
+        """The infrastructure without what is neither figure nor text, nor a flat list of them."""
+        return {
+            section: {name: value for name, value in figures.items() if _is_figure(value)}
+            for section, figures in self.infrastructure.items()
+        }
+
+    @property
     def max_connections(self) -> int:
         """Connection slots of the database that the profile describes; 100 where it is silent."""
         cloud_sql = self.infrastructure.get("cloud_sql", {})
@@ -121,6 +129,11 @@ class Profile:
             minimum=20,
             maximum=5000,
         )
+
+
+def _is_figure(value: Any) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return all(part is None or isinstance(part, (bool, int, float, str)) for part in parts)
 
 
 def known_profiles() -> list[str]:

@@ -62,6 +62,7 @@ class Finding:
         needs_seconds: what the work takes, at least.
         holds: whether it suffices.
         why: where the need comes from, or what is missing.
+        around: every budget around the work, outermost first: each has to hold it.
     """
 
     rule: str
@@ -70,9 +71,10 @@ class Finding:
     needs_seconds: float
     holds: bool
     why: str
+    around: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "around": list(self.around)}
 
     @property
     def line(self) -> str:
@@ -161,7 +163,7 @@ def find(profile: Profile, round_trips: Mapping[str, int], demands: Demands) -> 
 
 def _initialization(rule: str, profile: Profile, needs: float, why: str) -> Finding:
     has = profile.budgets.initialization_seconds
-    return Finding(rule, "initialization", has, needs, has >= needs, why)
+    return Finding(rule, "initialization", has, needs, has >= needs, why, ("initialization",))
 
 
 def _bounded(work: Work, profile: Profile, trips: int, demands: Demands) -> Finding:
@@ -178,11 +180,11 @@ def _bounded(work: Work, profile: Profile, trips: int, demands: Demands) -> Find
     missing = [budget for budget, length in lengths.items() if length is None]
     if missing:
         why = f"the profile has no {' and no '.join(missing)}, so nothing is known to bound {why}"
-        return Finding(work.rule, missing[0], None, needs, False, why)
+        return Finding(work.rule, missing[0], None, needs, False, why, work.budgets)
     has, bounding = min((length, budget) for budget, length in _set(lengths))
     if len(work.budgets) > 1:
         why += f"; of {', '.join(work.budgets)} the shortest bounds it"
-    return Finding(work.rule, bounding, has, needs, has >= needs, why)
+    return Finding(work.rule, bounding, has, needs, has >= needs, why, work.budgets)
 
 
 def _deadline(profile: Profile, round_trips: Mapping[str, int], demands: Demands) -> Finding:

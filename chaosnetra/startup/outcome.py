@@ -67,6 +67,7 @@ class StartupOutcome:
         phases_after_failure: phases that began after one had failed; none, where a failure
             stops the startup.
         phase_seconds: seconds of each phase that ended.
+        steps: of those phases, as far as they were told; see `chaosnetra.orchestrator.steps`.
         exit_code: of the process, None when a signal ended it or it was not seen to end.
         signal: number of the signal that ended it.
         ended_by: itself, or the launcher after it was ready or out of time.
@@ -85,6 +86,7 @@ class StartupOutcome:
     phase: str | None = None
     phases_after_failure: tuple[str, ...] = ()
     phase_seconds: Mapping[str, float] = field(default_factory=dict)
+    steps: tuple[Mapping[str, Any], ...] = ()
     exit_code: int | None = None
     signal: int | None = None
     ended_by: EndedBy = EndedBy.ITSELF

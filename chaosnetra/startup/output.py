@@ -10,6 +10,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from chaosnetra.quantities import finite_or_none
@@ -21,6 +22,7 @@ LONGEST_KEPT_LINE = 4000
 KEPT_FIRST = 200
 KEPT_LAST = 400
 MOST_EVENTS = 200
+MOST_STEPS = 50
 LONGEST_ERROR = 500
 
 _TRACEBACK = "Traceback (most recent call last):"
@@ -130,6 +132,14 @@ class Output:
         return {phase: seconds for phase, seconds in ended.items() if seconds is not None}
 
     @property
+    def steps(self) -> tuple[Mapping[str, Any], ...]:
+        """What the phases that ended said of their steps; see `chaosnetra.orchestrator.steps`."""
+        told = (event.get("steps") for event in self._events if event["status"] != "started")
+        found = (step for steps in told if isinstance(steps, list) for step in steps)
+        known = (_known_step(step) for step in islice(found, MOST_STEPS))
+        return tuple(step for step in known if step is not None)
+
+    @property
     def error(self) -> StartupError | None:
         """Why the startup failed, None when nothing that was printed tells."""
         for status in ("failed", "degraded"):
@@ -169,6 +179,23 @@ class Output:
                 return
             self._events.pop()
         self._events.append(event)
+
+
+def _known_step(step: Any) -> dict[str, Any] | None:
+    """What is known of a step, in its shape; None when it has no name."""
+    if not isinstance(step, dict) or not isinstance(step.get("step"), str):
+        return None
+    counts = {key: step.get(key) for key in ("round_trips", "statements", "answered")}
+    budgets = step.get("budgets")
+    return {
+        "step": _one_line(step["step"]),
+        "budgets": [_one_line(str(name)) for name in budgets[:10]]
+        if isinstance(budgets, list)
+        else [],
+        **{key: value if type(value) is int else None for key, value in counts.items()},
+        "connected_seconds": finite_or_none(step.get("connected_seconds")),
+        "seconds": finite_or_none(step.get("seconds")),
+    }
 
 
 def _error_of_event(event: Mapping[str, Any]) -> StartupError:

@@ -17,6 +17,7 @@ from chaosnetra.errors import DatabaseUnavailable, InvalidInput
 from chaosnetra.ports import LOOPBACK
 from chaosnetra.postgres.connect import describe
 from chaosnetra.quantities import duration, fraction, whole_number
+from chaosnetra.quantities import min_confidence as parse_min_confidence
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.explanations import judge_explanations
@@ -43,6 +44,7 @@ NO_SUCH_TARGET = "chaosnetra_no_such_module:app"
 def startups_succeed(
     count: int = 5,
     max_failure_rate: float = 0.2,
+    min_confidence: float = 0,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
@@ -54,6 +56,9 @@ def startups_succeed(
     Args:
         count: startups at once, 1 to 1,000.
         max_failure_rate: share of them that may fail or time out, 0 to 1.
+        min_confidence: with which the trials of all checks under the fault have to prove that
+            the rate is at most that, or that it is not; else the verdict is inconclusive, since
+            they were too few. 0: not demanded; else below 1.
         configuration: the experiment's settings.
         secrets: not used.
 
@@ -62,7 +67,8 @@ def startups_succeed(
         `startup_method` and `import_seconds` (fork, and what the imports took, once for all
         startups and before them; or spawn and None: each startup's seconds hold its own),
         `startup_timeout_seconds` (scaled), `added_round_trip_ms` (by the faults in place),
-        `database_state` (how the startups shared the database, and its tables before and after).
+        `min_confidence`, `database_state` (how the startups shared the database, and its tables
+        before and after).
 
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.
@@ -70,6 +76,9 @@ def startups_succeed(
     with activity(configuration) as session:
         rate = fraction(
             "max_failure_rate", max_failure_rate, setting=setting_hint("max_failure_rate")
+        )
+        demanded = parse_min_confidence(
+            min_confidence, rate, setting=setting_hint("min_confidence")
         )
         launcher = _Launcher.of(session, count)
         before = _tables(session)
@@ -80,6 +89,7 @@ def startups_succeed(
         return {
             **_redacted(session, result),
             **launcher.circumstances,
+            "min_confidence": demanded,
             "database_state": {
                 "mode": session.settings.database_state,
                 "tables_before": before,
@@ -148,7 +158,8 @@ def budgets_suffice(
 
     Returns:
         `held`, `expected`, `observed`; `findings`: for each rule of `chaosnetra.startup.budgets`
-        its `rule`, `budget`, `has_seconds`, `needs_seconds`, `holds`, `why`, at time scale 1;
+        its `rule`, `budget`, `has_seconds`, `needs_seconds`, `holds`, `why`, `around`, at time
+        scale 1;
         `error`: the findings that do not hold, None when all do; `profile`; `demands`, and
         `round_trips` (those of the reference orchestrator), which the needs come from.
 

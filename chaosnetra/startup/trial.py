@@ -169,6 +169,7 @@ class Trial:
             phase=output.degraded_phase if status is Status.DEGRADED else output.phase,
             phases_after_failure=output.phases_after_failure,
             phase_seconds=output.phase_seconds,
+            steps=output.steps,
             exit_code=self.exit.code if self.exit else None,
             signal=self.exit.signal if self.exit else None,
             ended_by=EndedBy.ITSELF if ended_by_itself else EndedBy.LAUNCHER,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunChaos
+from tests.experiments.conftest import FailingRuns
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -102,8 +103,8 @@ def test_every_experiment_is_run_with_both_profiles() -> None:
 
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize("name", FINDINGS)
-def test_it_fails_with_the_old_settings_and_says_why(run_chaos: RunChaos, name: str) -> None:
-    done = run_chaos(EXPERIMENTS / name, CHAOSNETRA_PROFILE="issue-1263")
+def test_it_fails_with_the_old_settings_and_says_why(failing_runs: FailingRuns, name: str) -> None:
+    done = failing_runs(name)
     assert done.returncode == 1, done.output
     section = done.section
     assert section["verdict"] == "violated", section["reason"]
@@ -125,8 +126,8 @@ def test_it_holds_with_the_remedied_settings(run_chaos: RunChaos, name: str) -> 
     assert all(fault["undo"] for fault in section["faults"])
 
 
-def test_the_throughput_curve_is_recorded(run_chaos: RunChaos) -> None:
-    done = run_chaos(EXPERIMENTS / "vpc_throughput.json", CHAOSNETRA_PROFILE="issue-1263")
+def test_the_throughput_curve_is_recorded(failing_runs: FailingRuns) -> None:
+    done = failing_runs("vpc_throughput.json")
     curve = [
         step["output"]["megabits_per_second"]
         for step in done.journal["run"]

@@ -19,6 +19,7 @@ import pytest
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.experiments.conftest import FailingRuns
 
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vpc_latency.json"
 
@@ -72,8 +73,8 @@ def test_the_remediated_profile_holds(run_chaos: RunChaos) -> None:
     assert events.count("startup.decided") == 15
 
 
-def test_the_older_profile_deviates_and_names_phase_and_budget(run_chaos: RunChaos) -> None:
-    run = run_chaos(EXPERIMENT, CHAOSNETRA_PROFILE="issue-1263")
+def test_the_older_profile_deviates_and_names_phase_and_budget(failing_runs: FailingRuns) -> None:
+    run = failing_runs(EXPERIMENT.name)
     assert run.returncode == 1
     assert run.journal["deviated"] is True
     section = run.section

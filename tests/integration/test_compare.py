@@ -13,7 +13,7 @@ from tests.conftest import ChaosRun, RunChaos, chaos_command
 HELPERS = """
 import os
 
-def startups(failing):
+def startups(failing, demanded=None):
     failures = failing if os.path.exists("fault") else 0
     listed = [
         {"number": n, "status": "failed" if n <= failures else "ready", "seconds": 1 + n / 10}
@@ -24,6 +24,8 @@ def startups(failing):
         "expected": "at most 2 of 10 fail",
         "observed": f"{failures} of 10 failed",
         "attempts": 10,
+        "max_failure_rate": 0.2,
+        "min_confidence": demanded,
         "failures": failures,
         "startups": listed,
     }
@@ -47,7 +49,7 @@ def activity(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
     return {"type": kind, "name": function, "provider": {**provider, "arguments": arguments}}
 
 
-def experiment(failing: int, *, control: bool) -> dict[str, Any]:
+def experiment(failing: int, *, control: bool, demanded: float | None = None) -> dict[str, Any]:
     journal = {"type": "python", "module": "chaosnetra.controls.journal"}
     held = {"type": "python", "module": "chaosnetra.tolerances", "func": "held", "arguments": {}}
     return {
@@ -59,7 +61,7 @@ def experiment(failing: int, *, control: bool) -> dict[str, Any]:
             "title": "h",
             "probes": [
                 {
-                    **activity("probe", "startups", failing=failing),
+                    **activity("probe", "startups", failing=failing, demanded=demanded),
                     "tolerance": {"type": "probe", "name": "held", "provider": held},
                 }
             ],
@@ -107,3 +109,19 @@ def test_a_remediation_is_told_from_a_regression(run_chaos: RunChaos, control: b
     worse = compare(after, before)
     assert worse.returncode == 1
     assert json.loads(worse.stdout)["regressed"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "demanded", "verdict"),
+    [(0, None, "held"), (0, 0.8, "held"), (0, 0.95, "inconclusive"), (3, 0.95, "inconclusive")],
+)
+def test_a_run_whose_trials_are_too_few_for_its_demand_proves_nothing(
+    run_chaos: RunChaos, failing: int, demanded: float | None, verdict: str
+) -> None:
+    """Ten clean trials prove at most 20 % with 89 % confidence, and three failures nothing."""
+    done = run_chaos(experiment(failing, control=True, demanded=demanded))
+    assert done.section["verdict"] == verdict, done.output
+    assert done.returncode == (0 if verdict == "held" else 1)
+    if verdict == "inconclusive":
+        assert "Verdict: inconclusive: too few trials for the demanded confidence" in done.output
+        assert done.section["proofs"][0]["min_confidence"] == demanded

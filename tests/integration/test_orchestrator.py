@@ -22,6 +22,7 @@ from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.errors import BudgetExpired, StartupError
 from chaosnetra.orchestrator.budget import BudgetKeeper
 from chaosnetra.orchestrator.database import Database
+from chaosnetra.orchestrator.steps import StepLog
 from chaosnetra.orchestrator.workload import load_workload, schema_statements
 from chaosnetra.ports import free_port
 from chaosnetra.profiles import load_profile
@@ -72,7 +73,35 @@ class TimedBudgets(BudgetKeeper):
 
 
 def orchestrator_database(address: DatabaseAddress, schema: str, budgets: BudgetKeeper) -> Database:
-    return Database(address, schema, PROFILE.pool, budgets, 1, load_workload())
+    return Database(address, schema, PROFILE.pool, budgets, 1, load_workload(), StepLog())
+
+
+def test_steps_tell_what_was_asked_and_answered(postgres: PostgresServer, schema: str) -> None:
+    steps = StepLog()
+    database = Database(
+        postgres.database, schema, PROFILE.pool, TimedBudgets(), 1, load_workload(), steps
+    )
+    asyncio.run(started_and_checked(database))
+    told = {
+        step["step"]: step for phase in ("database", "finalize") for step in told_of(steps, phase)
+    }
+    assert list(told) == [
+        "first_table_check",
+        "second_table_check",
+        "schema_validation",
+        "finalize",
+    ]
+    assert {name: step["round_trips"] for name, step in told.items()} == {
+        name: trips for name, trips in load_workload().round_trips.items() if name != "connection"
+    }
+    for step in told.values():
+        assert step["answered"] == step["statements"] > 0
+        assert 0 <= step["connected_seconds"] <= step["seconds"]
+
+
+def told_of(steps: StepLog, phase: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = steps.told(phase)["steps"]
+    return found
 
 
 async def started_and_checked(database: Database) -> None:

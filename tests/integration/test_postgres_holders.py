@@ -429,6 +429,7 @@ def test_the_pools_of_other_instances_are_held(
     result = hold_connections(amount=4, by="instances", configuration=given)
     assert result["effect"]["in_effect"] is True
     name = result["parameters"]["application_name"]
+    assert result["parameters"]["instances"] == 4
     assert sessions_called(small_server.admin, name) == 4 * (3 + 2)
     assert release_connections(configuration=given)["result"] == "done"
 

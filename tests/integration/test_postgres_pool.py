@@ -58,6 +58,7 @@ def test_the_extra_checkouts_wait_for_others_and_succeed(
     assert len(of(attempts, Outcome.OK)) == 12
     waited = [attempt for attempt in attempts if (attempt.connect_seconds or 0) >= 1.0]
     assert len(waited) == 5  # until somebody gave a connection back
+    assert all(attempt.work_seconds and attempt.work_seconds >= 1.0 for attempt in attempts)
     wait_until(lambda: sessions_called(small_server.admin, NAME) == 0, 5, "no session is left")
 
 
@@ -170,6 +171,8 @@ def test_the_probe_uses_the_profiles_pool(configuration: dict[str, Any]) -> None
     assert result["attempts"] == pool.size + pool.max_overflow + 5
     assert result["pool"]["timeout_seconds"] == pytest.approx(pool.timeout_seconds / 10)
     assert result["hold_seconds"] == pytest.approx(0.2)
+    assert all(one["work_seconds"] >= 0.2 for one in result["checkouts"])
+    assert result["min_confidence"] is None
     assert result["slow_after_seconds"] == pytest.approx(pool.timeout_seconds / 10)
     assert len(result["checkouts"]) == result["attempts"]
     json.dumps(result, allow_nan=False)
@@ -198,6 +201,7 @@ def test_checkouts_held_longer_than_the_pools_timeout_are_a_violation(
         ({"hold_ms": -5}, "hold_ms must be at least 0"),
         ({"max_failure_rate": 2}, "max_failure_rate must be at most 1"),
         ({"path": "somewhere"}, "must be path or direct"),
+        ({"min_confidence": "high"}, "min_confidence must be a number"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

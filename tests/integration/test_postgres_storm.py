@@ -269,8 +269,10 @@ def test_times_of_the_probe_are_scaled(configuration: dict[str, Any]) -> None:
         hold_ms=100,
         slow_after_ms=20_000,
         timeout_ms=20_000,
+        min_confidence="0.95",  # type: ignore[arg-type]
         configuration=configuration,
     )
+    assert result["min_confidence"] == 0.95
     assert result["interval_seconds"] == pytest.approx(0.05)
     assert result["hold_seconds"] == pytest.approx(0.01)
     assert [one["intended_seconds"] for one in result["connections"]] == pytest.approx(
@@ -287,6 +289,8 @@ def test_times_of_the_probe_are_scaled(configuration: dict[str, Any]) -> None:
         ({"max_failure_rate": 1.5}, "max_failure_rate must be at most 1"),
         ({"max_failure_rate": -0.1}, "max_failure_rate must be at least 0"),
         ({"max_failure_rate": "nan"}, "max_failure_rate must be a finite number"),
+        ({"min_confidence": 1}, "min_confidence must be at most 0.999999"),
+        ({"min_confidence": 0.95, "max_failure_rate": 0}, "needs a max_failure_rate above 0"),
         ({"timeout_ms": 0, "slow_after_ms": 0}, "timeout_ms must be more than 0"),
         ({"timeout_ms": 10, "slow_after_ms": 20}, "must not be more than timeout_ms"),
         ({"timeout_ms": 1e12}, "timeout_ms must be at most 3600 s"),

@@ -105,6 +105,15 @@ def test_an_exit_code_that_is_none_is_refused(configuration: Configuration, code
         explained(configuration, exit_code=code)
 
 
+def test_startups_tell_the_confidence_that_is_demanded(configuration: Configuration) -> None:
+    result = startups_succeed(count=1, min_confidence=0.9, configuration=configuration)
+    assert (result["held"], result["min_confidence"]) == (True, 0.9)
+    with pytest.raises(ActivityFailed, match="min_confidence"):
+        startups_succeed(
+            count=1, max_failure_rate=0, min_confidence=0.9, configuration=configuration
+        )
+
+
 @pytest.mark.parametrize("count", [0, -1, 1001, "few"])
 def test_a_count_that_is_none_is_refused(configuration: Configuration, count: Any) -> None:
     with pytest.raises(ActivityFailed, match="CHAOSNETRA_COUNT"):

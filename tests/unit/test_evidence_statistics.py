@@ -3,9 +3,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import betaincinv
 from scipy.stats import binom, binomtest
 
-from chaosnetra.evidence.statistics import failure_rate_lower_bound, failure_rate_upper_bound
+from chaosnetra.evidence.statistics import (
+    MOST_SUMMED,
+    failure_rate_lower_bound,
+    failure_rate_upper_bound,
+)
 
 TRIALS = st.integers(1, 400)
 COUNTS = TRIALS.flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
@@ -65,3 +70,24 @@ def test_one_more_failure_never_lowers_a_bound(counts: tuple[int, int]) -> None:
     if failures < trials:
         for bound in (failure_rate_upper_bound, failure_rate_lower_bound):
             assert bound(failures + 1, trials) >= bound(failures, trials)
+
+
+@given(
+    counts=st.integers(1, MOST_SUMMED).flatmap(
+        lambda trials: st.tuples(st.integers(0, trials), st.just(trials))
+    ),
+    confidence=st.floats(0.001, 0.999999),
+)
+def test_what_is_summed_here_is_what_scipy_says(counts: tuple[int, int], confidence: float) -> None:
+    failures, trials = counts
+    if failures < trials:
+        expected = float(betaincinv(failures + 1, trials - failures, confidence))
+        found = failure_rate_upper_bound(failures, trials, confidence)
+        assert found == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("failures", [0, 1, 500, MOST_SUMMED])
+def test_the_bound_does_not_jump_where_scipy_takes_over(failures: int) -> None:
+    here = failure_rate_upper_bound(failures, MOST_SUMMED)
+    beyond = failure_rate_upper_bound(failures, MOST_SUMMED + 1)
+    assert beyond == pytest.approx(here, rel=2e-3)

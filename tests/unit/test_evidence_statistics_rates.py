@@ -146,3 +146,39 @@ def test_results_are_json() -> None:
     said = json.loads(json.dumps(difference.to_json()))
     assert said["interval"]["method"] == "Newcombe"
     assert json.loads(json.dumps(exact_interval(1, 5).to_json()))["confidence"] == 0.95
+
+
+# Newcombe, Statistics in Medicine 17 (1998), 857-872, table I: methods 3 (score) and 5 (exact).
+@pytest.mark.parametrize(
+    ("failures", "trials", "wilson", "exact"),
+    [
+        (81, 263, (0.2553, 0.3662), (0.2527, 0.3676)),
+        (15, 148, (0.0624, 0.1605), (0.0578, 0.1617)),
+        (0, 20, (0.0, 0.1611), (0.0, 0.1684)),
+        (1, 29, (0.0061, 0.1718), (0.0009, 0.1776)),
+    ],
+)
+def test_intervals_are_the_published_ones(
+    failures: int, trials: int, wilson: tuple[float, float], exact: tuple[float, float]
+) -> None:
+    for found, (low, high) in (
+        (wilson_interval(failures, trials), wilson),
+        (exact_interval(failures, trials), exact),
+    ):
+        assert found.low == pytest.approx(low, abs=5e-5)
+        assert found.high == pytest.approx(high, abs=5e-5)
+
+
+def test_both_intervals_cover_the_rate_as_often_as_they_say() -> None:
+    """Simulated, with a seed: the exact one never less often, Wilson's on average as often."""
+    drawn = random.Random(3)
+    rounds = 3000
+    covered = {"exact": 0, "wilson": 0}
+    for _ in range(rounds):
+        rate, trials = drawn.random(), drawn.randint(5, 60)
+        failures = sum(drawn.random() < rate for _ in range(trials))
+        for name, interval in (("exact", exact_interval), ("wilson", wilson_interval)):
+            found = interval(failures, trials)
+            covered[name] += found.low <= rate <= found.high
+    assert covered["exact"] / rounds >= 0.95
+    assert 0.935 <= covered["wilson"] / rounds <= 0.97

@@ -199,7 +199,8 @@ def test_trials_under_the_fault_are_counted_without_the_baseline() -> None:
         during=(state(startups(4, 4)),),
         after=state(startups(7, 10)),
     )
-    assert found.proofs == (Proof("startups", 14, 3, (0.0611, 0.4657), 0.95),)
+    intervals = {"exact_interval": (0.0466, 0.508), "wilson_interval": (0.0757, 0.4759)}
+    assert found.proofs == (Proof("startups", 14, 3, (0.0611, 0.4657), 0.95, **intervals),)
 
 
 def test_trials_of_different_probes_prove_each_their_own() -> None:
@@ -207,10 +208,10 @@ def test_trials_of_different_probes_prove_each_their_own() -> None:
         during=(state(startups(5, 5)),),
         after=state(startups(5, 5), startups(40, 50, name="connections")),
     )
-    assert found.proofs == (
-        Proof("startups", 10, 0, (0.0, 0.2589), 0.95),
-        Proof("connections", 50, 10, (0.1127, 0.3156), 0.95),
-    )
+    assert [proof[:5] for proof in found.proofs] == [
+        ("startups", 10, 0, (0.0, 0.2589), 0.95),
+        ("connections", 50, 10, (0.1127, 0.3156), 0.95),
+    ]
 
 
 def test_the_line_names_the_probes_where_there_are_several() -> None:
@@ -283,6 +284,11 @@ def test_the_verdict_is_json() -> None:
             "failures": 5,
             "failure_rate_bounds": [0.5493, 1.0],
             "confidence": 0.95,
+            "exact_interval": [0.4782, 1.0],
+            "wilson_interval": [0.5655, 1.0],
+            "max_failure_rate": None,
+            "clean_trials_needed": None,
+            "min_confidence": None,
         }
     ]
 
@@ -384,3 +390,12 @@ def test_any_journal_gets_a_verdict(given_: dict[str, Any]) -> None:
         assert states.get("after") is not None
     if found.outcome is Outcome.VIOLATED:
         assert violations or (given_["chaosnetra"]["recovery"] is not None)
+
+
+@pytest.mark.parametrize("method", ["x", 1, {"type": "probe"}, [None], ["x"], [[]]], ids=str)
+def test_a_method_that_is_none_is_no_traceback(method: Any) -> None:
+    """Journals come from anywhere; where it cannot be told, something may have been injected."""
+    given_ = journal(before=BAD, after=None)
+    given_["experiment"]["method"] = method
+    found, _ = judge(given_)
+    assert found.outcome is not Outcome.HELD

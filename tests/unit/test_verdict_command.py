@@ -77,3 +77,37 @@ def test_json_holds_the_violations_and_what_the_trials_prove(tmp_path: Path) -> 
     assert (code, told["outcome"]) == (1, "violated")
     assert told["violations"][0]["probe"] == "startups"
     assert told["proofs"][0]["trials"] == 5
+
+
+def test_json_holds_quantiles_of_times_with_their_intervals(tmp_path: Path) -> None:
+    def listed(ready: int) -> list[dict[str, Any]]:
+        return [
+            {"number": n, "status": "ready" if n <= ready else "timed_out", "seconds": n / 10}
+            for n in range(1, 21)
+        ]
+
+    checked = state(startups(15, 20, startups=listed(15)))
+    code, output = judged(tmp_path, json.dumps(journal(after=checked)), "--format", "json")
+    assert code == 1
+    (times,) = json.loads(output)["times"]
+    assert (times["stage"], times["attempts"], times["listed"]) == ("after", 20, 20)
+    median, tail = times["quantiles"]
+    assert (median["value"], median["low"], median["high"]) == (1.0, 0.6, 1.5)
+    # Five were given up: the 95th percentile is at least what they waited.
+    assert (tail["value"], tail["is_lower_bound"], tail["censored"]) == (1.9, True, 5)
+
+
+def test_a_selection_of_attempts_gives_no_quantiles(tmp_path: Path) -> None:
+    one = {"number": 1, "outcome": "ok", "seconds": 0.1, "intended_seconds": 0}
+    checked = state(startups(300, 300, connections=[one]))
+    _, output = judged(tmp_path, json.dumps(journal(after=checked)), "--format", "json")
+    (times,) = json.loads(output)["times"]
+    assert (times["attempts"], times["listed"], times["quantiles"]) == (300, 1, [])
+
+
+def test_too_few_trials_for_a_demanded_confidence_are_inconclusive(tmp_path: Path) -> None:
+    told = {"max_failure_rate": 0.2, "min_confidence": 0.95}
+    data = journal(method=INJECTED, after=state(startups(5, 5, **told)), **RECOVERED)
+    code, output = judged(tmp_path, json.dumps(data))
+    assert code == 2
+    assert "too few trials" in output

@@ -1,0 +1,87 @@
+"""`chaosnetra recommend`: what to change, from the measurements of runs."""
+
+import click
+
+NOTHING_LEARNED = 2
+NOT_WRITTEN = 2
+UNREADABLE = 7
+
+
+@click.command()
+@click.argument("journals", metavar="JOURNAL…", type=click.Path(), nargs=-1, required=True)
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text that is Markdown too, or one JSON document.",
+)
+@click.option(
+    "--write-profile",
+    "name",
+    metavar="NAME",
+    help="Also write the profile of the runs, with every recommended change, to NAME.json.",
+)
+@click.option(
+    "--directory",
+    type=click.Path(),
+    default=".",
+    show_default=True,
+    help="Where NAME.json is written. A file that is there already is left alone.",
+)
+def recommend(journals: tuple[str, ...], output: str, name: str | None, directory: str) -> None:
+    """Say what to change, from the measurements in journals alone.
+
+    Each JOURNAL is a journal, or a folder of journals. Runs with the same profile are taken
+    together; what a run measured counts only when its verdict is held or violated.
+
+    A budget is raised to the upper bound of what its work took under pressure, and a margin of
+    25 %; where every startup was cut short, to twice the time that was not enough, and a second
+    run is to confirm it. Pools, connector and the orchestrator itself are looked at too. Each
+    recommendation names the figures that it rests on and the command that checks it.
+
+    Exit codes: 0 done, also when nothing is to be changed; 2 nothing can be learned from these
+    journals, or the profile was not written; 7 a journal that cannot be read.
+    """
+    import json
+    from itertools import chain
+    from pathlib import Path
+
+    from chaosnetra.errors import InvalidInput, Unreadable
+    from chaosnetra.evidence.profile_file import profile_path, write_profile
+    from chaosnetra.evidence.reading import read_journals
+    from chaosnetra.evidence.recommendation_text import recommendation_text
+    from chaosnetra.evidence.recommending import advise
+
+    try:
+        path = None if name is None else profile_path(name, Path(directory))
+        advising = advise(chain.from_iterable(read_journals(Path(one)) for one in journals))
+    except InvalidInput as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(NOT_WRITTEN) from None
+    except Unreadable as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(UNREADABLE) from None
+    found = advising.recommendations_for(str(path) if path else None)
+    if output == "json":
+        said = {
+            "recommendations": [one.to_json() for one in found],
+            "passed_over": list(advising.passed_over),
+            "profile_file": str(path) if path else None,
+        }
+        click.echo(json.dumps(said, indent=2))
+    elif found:
+        click.echo(recommendation_text(found))
+    else:
+        verb = "has to be changed" if advising.profiles else "can be recommended"
+        click.echo(f"nothing {verb}, from these journals, because {advising.why_nothing}")
+    if path is not None:
+        try:
+            write_profile(advising, path)
+        except InvalidInput as error:
+            click.echo(f"Error: {error}", err=True)
+            raise SystemExit(NOT_WRITTEN) from None
+        click.echo(f"profile {path.stem} is written to {path}", err=True)
+    if not advising.profiles:
+        raise SystemExit(NOTHING_LEARNED)

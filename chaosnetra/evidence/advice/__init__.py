@@ -1,0 +1,1 @@
+"""What the measurements of runs say should be changed, one concept a module."""

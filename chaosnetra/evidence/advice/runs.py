@@ -1,0 +1,135 @@
+"""A run as advice looks at it: what it ran with, and where its figures come from."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.evidence.reading import Journal
+from chaosnetra.evidence.samples import text_or_none
+from chaosnetra.quantities import finite_or_none
+
+# Longer times than a week are no startup's, and would only overflow later.
+LONGEST_SECONDS = 7 * 86_400.0
+SUFFIX = "_seconds"
+# Stands in checks for the file that `chaosnetra recommend --write-profile NAME` writes.
+PLACE_OF_PROFILE = "./NAME.json"
+
+
+@dataclass(frozen=True)
+class RanWith:
+    """The profile of a run, as its journal holds it.
+
+    Attributes:
+        name: of the profile.
+        environment: that it describes.
+        budgets: seconds at time scale 1 by name (without `_seconds`); None bounds nothing.
+        pool: its settings, as in a profile.
+        orchestrator: how it fails, as in a profile; empty where the journal does not say.
+        infrastructure: its sections, as in a profile; empty where the journal does not say.
+    """
+
+    name: str
+    environment: str
+    budgets: Mapping[str, float | None]
+    pool: Mapping[str, Any]
+    orchestrator: Mapping[str, Any]
+    infrastructure: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def key(self) -> str:
+        """The same for runs with the same profile."""
+        return json.dumps(vars(self), sort_keys=True, default=str)
+
+    def figure(self, section: str, name: str) -> float | None:
+        """A figure of the infrastructure; None where there is none."""
+        return finite_or_none(self.infrastructure.get(section, {}).get(name))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run.
+
+    Attributes:
+        title: of its experiment.
+        file: the experiment's file, if the journal says.
+        time_scale: that it ran at.
+        ran: what it ran with.
+        data: the journal.
+    """
+
+    title: str
+    file: str | None
+    time_scale: float
+    ran: RanWith
+    data: Mapping[str, Any]
+
+    @property
+    def where(self) -> str:
+        """The run as a source of figures."""
+        return f"experiment {self.title!r}"
+
+    @property
+    def check(self) -> str:
+        """The command that shows whether a change helped."""
+        return check_command(self.file)
+
+    def full(self, seconds: float) -> float:
+        """Seconds of this run at time scale 1."""
+        return seconds / self.time_scale
+
+
+def run_of(journal: Journal) -> tuple[Run | None, str | None]:
+    """What a journal says of its run; else why nothing can be learned from it."""
+    profile = journal.section.get("profile")
+    if not isinstance(profile, dict):
+        return None, "its journal does not hold the profile that it ran with"
+    scale = finite_or_none(journal.section.get("time_scale"))
+    if scale is None or not 1e-6 <= scale <= 1e6:
+        return None, "its journal does not hold the time scale that it ran at"
+    budgets, pool = profile.get("budgets"), profile.get("pool")
+    if not isinstance(budgets, dict) or not isinstance(pool, dict):
+        return None, "its journal does not hold budgets and pool settings"
+    infrastructure = profile.get("infrastructure")
+    orchestrator = profile.get("orchestrator")
+    ran = RanWith(
+        name=text_or_none(profile.get("name")) or "unknown",
+        environment=text_or_none(profile.get("environment")) or "unknown",
+        budgets={
+            key.removesuffix(SUFFIX): seconds_or_none(value)
+            for key, value in budgets.items()
+            if isinstance(key, str) and key.endswith(SUFFIX)
+        },
+        pool=pool,
+        orchestrator=orchestrator if isinstance(orchestrator, dict) else {},
+        infrastructure={
+            name: section for name, section in infrastructure.items() if isinstance(section, dict)
+        }
+        if isinstance(infrastructure, dict)
+        else {},
+    )
+    file = text_or_none(journal.section.get("experiment_file"))
+    return Run(journal.title or "(no title)", file, scale, ran, journal.data), None
+
+
+def seconds_or_none(value: Any) -> float | None:
+    """A time that a startup can take; None for what is none."""
+    number = finite_or_none(value)
+    return number if number is not None and 0 <= number <= LONGEST_SECONDS else None
+
+
+def count_or_none(value: Any) -> int | None:
+    """A count; None for what is none."""
+    return value if type(value) is int and 0 <= value <= 10**9 else None
+
+
+def shown(seconds: float) -> str:
+    """Seconds for people."""
+    return f"{seconds:.3g} s" if seconds < 1000 else f"{seconds:.0f} s"
+
+
+def check_command(file: str | None) -> str:
+    """How to run an experiment again with what was recommended."""
+    experiment = shlex.quote(file) if file else "EXPERIMENT"
+    return f"CHAOSNETRA_PROFILE={PLACE_OF_PROFILE} chaos run {experiment}"
