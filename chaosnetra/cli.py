@@ -11,6 +11,7 @@ COMMANDS = {
     "compare": "chaosnetra.commands.compare:compare",
     "lint": "chaosnetra.commands.lint:lint",
     "recover": "chaosnetra.commands.recover:recover",
+    "report": "chaosnetra.commands.report:report",
     "stand": "chaosnetra.commands.stand:stand",
     "verdict": "chaosnetra.commands.verdict:verdict",
 }
