@@ -48,7 +48,7 @@ def document(title: str, *content: Content, footer: Content = None) -> str:
     return without_unfit(f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n")
 
 
-def section(heading: str, *content: Content, level: int = 2, id_: str | None = None) -> Markup:
+def section(heading: Content, *content: Content, level: int = 2, id_: str | None = None) -> Markup:
     """A part with a heading; `level` is that of the heading, 2 to 6."""
     return element("section", element(f"h{level}", heading), *content, id=id_)
 
@@ -113,11 +113,11 @@ def verdict_badge(outcome: str) -> Markup:
     return element("strong", mark, " ", outcome, class_=f"badge {kind}")
 
 
-def met_mark(met: bool | None) -> Markup:
-    """Whether something held, as a word with a sign."""
+def met_mark(met: bool | None, words: tuple[str, str] = ("held", "not held")) -> Markup:
+    """Whether something held, as a word with a sign; `words` for yes and no."""
     if met is None:
         return element("span", "not judged", class_="quiet")
-    kind, sign, word = ("good", "✓", "held") if met else ("bad", "✗", "not held")
+    kind, sign, word = ("good", "✓", words[0]) if met else ("bad", "✗", words[1])
     return element("span", element("span", sign, aria_hidden="true"), " ", word, class_=kind)
 
 
@@ -127,8 +127,13 @@ def code_block(text: Content) -> Markup:
 
 
 def quoted(text: Content) -> Markup:
-    """Text of somebody else, such as an error; its direction of writing is its own."""
+    """Text of somebody else; its direction of writing is its own."""
     return element("bdi", text, class_="quoted")
+
+
+def error_text(text: Content) -> Markup:
+    """Like `quoted`, in the letters of a program's output."""
+    return element("bdi", text, class_="quoted output")
 
 
 def notes(texts: Iterable[Content]) -> Markup:
@@ -139,6 +144,6 @@ def notes(texts: Iterable[Content]) -> Markup:
 
 def _cell(cell: Content) -> Markup:
     is_figure = isinstance(cell, (int, float)) or (
-        isinstance(cell, str) and cell[:1].isdigit() and len(cell) < 24
+        isinstance(cell, str) and cell[:1].isdigit() and len(cell) < 40
     )
     return element("td", cell, class_="figure" if is_figure else None)

@@ -4,6 +4,7 @@ Error texts come from targets, so they may hold anything: terminal sequences, co
 that XML forbids, and signs that turn the direction of writing around.
 """
 
+import json
 import re
 
 from chaosnetra.text import encodable
@@ -55,6 +56,17 @@ def visible(text: object, longest: int = LONGEST) -> str:
 def one_visible_line(text: object, longest: int = LONGEST) -> str:
     """Like `visible`, on one line."""
     return " ".join(visible(text, longest).split())
+
+
+def as_json(value: object, longest: int = 300) -> str:
+    """A value of any kind, as far as it fits; a large one is not written out to be cut."""
+    if isinstance(value, (dict, list)) and len(value) > longest:
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value):,} elements"
+    try:
+        text = json.dumps(value, default=str, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _cleaned(text: str) -> str:

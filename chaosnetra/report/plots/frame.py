@@ -98,13 +98,20 @@ def y_axis(scale: Scale, top: float, height: float, shown: Callable[[float], str
     return Markup("").join(found)
 
 
-def edge_label(scale: Scale, value: float, y: float, content: str, class_: str | None) -> Markup:
+def edge_label(scale: Scale, value: float, y: float, content: str, class_: str) -> Markup:
     """A name for a value, on that side of it where there is room."""
     share = scale.share(value)
     x = f"{100 * share:.3f}%"
-    if share <= 0.5:
-        return element("text", content, x=x, y=f"{y:g}", dx="4", class_=class_)
-    return element("text", content, x=x, y=f"{y:g}", dx="-4", text_anchor="end", class_=class_)
+    is_left = share > 0.5
+    return element(
+        "text",
+        content,
+        x=x,
+        y=f"{y:g}",
+        dx="-4" if is_left else "4",
+        text_anchor="end" if is_left else None,
+        class_=f"{class_} halo",
+    )
 
 
 def steps(

@@ -157,7 +157,7 @@ def rules(found: Sequence[Mapping[str, object]]) -> Markup:
             str(rule.get("budget")),
             _seconds(rule.get("has_seconds")),
             _seconds(rule.get("needs_seconds")),
-            met_mark(rule.get("holds") is True),
+            met_mark(rule.get("holds") is True, ("yes", "no")),
             element("span", quoted(str(rule.get("why"))), class_="wide"),
         )
         for rule in found
