@@ -58,6 +58,12 @@ def one_visible_line(text: object, longest: int = LONGEST) -> str:
     return " ".join(visible(text, longest).split())
 
 
+def shortened(text: object, longest: int) -> str:
+    """The beginning of a text, on one line: a label, where there is little room."""
+    line = one_visible_line(text, max(longest, LONGEST))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
 def as_json(value: object, longest: int = 300) -> str:
     """A value of any kind, as far as it fits; a large one is not written out to be cut."""
     if isinstance(value, (dict, list)) and len(value) > longest:

@@ -4,10 +4,14 @@ import json
 import random
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+from chaosnetra.evidence.reading import read_journal
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import judge
-from tests.fuzz.checks import Report, where
+from chaosnetra.report.facts import describe
+from chaosnetra.report.formats import FORMATS
+from tests.fuzz.checks import Failed, Report, where
 from tests.fuzz.hostile import hostile, hostile_text, mutate, places, without_nan
 from tests.unit import journals
 
@@ -45,6 +49,7 @@ def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
         json.dumps(journal["chaosnetra"], allow_nan=False)
         if "\n" in verdict.line:
             report.seen["NOTE a verdict of several lines"] += 1
+        report_on(saved / "journal.json", journal)
     except Exception as error:
         if not anywhere:
             raise
@@ -53,6 +58,20 @@ def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
         report.seen[f"damaged journal: {text[: text.find(':', text.find(' at ') + 4) + 5]}"] += 1
     else:
         report.seen["journal judged"] += 1
+
+
+def report_on(path: Path, journal: dict[str, Any]) -> None:
+    """Make every report on a journal, and take the XML apart."""
+    path.write_bytes(json.dumps(journal).encode())
+    made = {ending: make() for ending, make in FORMATS.items()}
+    facts = describe(read_journal(path))
+    for one in made.values():
+        one.add(facts)
+    ElementTree.fromstring(made[".xml"].text(()))
+    if "<script" in made[".html"].text(()).lower():
+        raise Failed("a text became a script on the page")
+    if "\x1b" in made[".md"].text(()):
+        raise Failed("a terminal sequence in the Markdown")
 
 
 def from_outside(rng: random.Random, key: str, value: Any) -> Any:

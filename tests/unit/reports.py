@@ -176,6 +176,25 @@ def rich() -> dict[str, Any]:
     return data
 
 
+def with_text_everywhere(data: Any, text: str) -> Any:
+    """A copy in which whatever an outsider can say says `text`."""
+    said = {"title", "error", "text", "expected", "observed", "causes", "quantity", "detail",
+            "exception", "event", "phase", "budget", "sqlstate", "rule", "why", "node",
+            "platform", "address", "version"}  # fmt: skip
+    if isinstance(data, dict):
+        return {
+            key: text
+            if key in said and isinstance(value, str)
+            else [text for _ in value]
+            if key in said and isinstance(value, list)
+            else with_text_everywhere(value, text)
+            for key, value in data.items()
+        }
+    if isinstance(data, list):
+        return [with_text_everywhere(item, text) for item in data]
+    return data
+
+
 def run_report(folder: Path, *journals: Any, names: str = "r.html r.md r.xml") -> Result:
     """Run the command on journals, given as data or text; the reports lie in `folder`."""
     paths = []

@@ -18,7 +18,15 @@ from chaosnetra.report.facts import describe
 from chaosnetra.report.formats import FORMATS, render
 from tests.fuzz.hostile import as_text, mutate
 from tests.unit.journals import BAD, GOOD, failed_probe, journal, probe, run_of, startups, state
-from tests.unit.reports import Page, launch, read_reports, reported, rich, run_report
+from tests.unit.reports import (
+    Page,
+    launch,
+    read_reports,
+    reported,
+    rich,
+    run_report,
+    with_text_everywhere,
+)
 
 HOSTILE = (
     "</td></table><script>alert(1)</script><img src=x onerror=alert(1)> ]]> <![CDATA[ & \" ' "
@@ -112,25 +120,6 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     done = run_report(tmp_path, journal(), names="no/such/place.html")
     assert done.exit_code == 1
     assert "place.html cannot be written: No such file or directory" in done.output
-
-
-def with_text_everywhere(data: Any, text: str) -> Any:
-    """A copy in which whatever an outsider can say says `text`."""
-    said = {"title", "error", "text", "expected", "observed", "causes", "quantity", "detail",
-            "exception", "event", "phase", "budget", "sqlstate", "rule", "why", "node",
-            "platform", "address", "version"}  # fmt: skip
-    if isinstance(data, dict):
-        return {
-            key: text
-            if key in said and isinstance(value, str)
-            else [text for _ in value]
-            if key in said and isinstance(value, list)
-            else with_text_everywhere(value, text)
-            for key, value in data.items()
-        }
-    if isinstance(data, list):
-        return [with_text_everywhere(item, text) for item in data]
-    return data
 
 
 @pytest.mark.parametrize("text", [HOSTILE, HOSTILE * 20], ids=["short", "long"])

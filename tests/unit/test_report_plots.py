@@ -108,7 +108,8 @@ def test_a_distribution_shows_each_kind(count: int) -> None:
     kinds = {one.get("class") for one in drawn.iter() if one.tag in ("rect", "circle", "path")}
     assert kinds == {"ready", "failed", "cut"}
     shown = [one.text for one in drawn.iter("text")]
-    assert f"after the method: {count} ready, 1 failed, 1 timed out, 2 not listed" in shown
+    assert "after the method" in shown
+    assert f"{count} ready, 1 failed, 1 timed out, 2 not listed" in shown
 
 
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=3000))

@@ -23,6 +23,7 @@ from chaosnetra.report.plots.frame import (
     x_axis,
 )
 from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
+from chaosnetra.report.safe_text import shortened
 from chaosnetra.report.series import TIMED_OUT
 
 ROW, GAP, HEAD, LABEL = 16, 4, 24, 14
@@ -33,6 +34,7 @@ COLOURS = 9
 BOOT, UNTIL_READY, UNTIL_ENDED, WHOLE = "boot", "until ready", "until it ended", "startup"
 # A name is written on its bar where there is room on a narrow screen: a letter is about 7 px.
 NARROW_PX, LETTER_PX = 300, 7
+LONGEST_LABEL, LONGEST_NAME = 20, 60
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ def _labels(
     found = []
     for end, group in sorted(together.items(), reverse=True):
         expired = any(_ended(startup, budget) for startup in startups for budget in group)
-        name = ", ".join(budget.name for budget in group)
+        name = shortened(", ".join(budget.name for budget in group), LONGEST_LABEL)
         length = seconds_text(group[0].seconds)
         found.append((end, f"{name} {length}{' ran out' if expired else ''}", expired))
     return found
@@ -255,7 +257,10 @@ def _row(
 
 
 def _legend(names: Mapping[str, int], drawn: Sequence[Budget], limits: Sequence[float]) -> Markup:
-    entries = [(box_swatch(f"segment p{colour}"), name) for name, colour in names.items()]
+    entries = [
+        (box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
+        for name, colour in names.items()
+    ]
     entries += [(mark_swatch("ready"), "ready"), (mark_swatch("failed"), "failed")]
     entries += [(mark_swatch("cut"), "timed out")]
     if drawn:

@@ -20,7 +20,7 @@ from chaosnetra.report.series import AttemptTimes, StartupTimes
 
 MOST_PROBES = 8
 STARTUP_WORDS = ("ready", "failed", "timed out")
-ATTEMPT_WORDS = ("answered", "failed by themselves", "given up")
+ATTEMPT_WORDS = ("answered", "failed", "given up")
 
 
 def startups(facts: RunFacts) -> Iterator[Part]:
