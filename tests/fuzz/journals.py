@@ -4,14 +4,15 @@ import json
 import random
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
+from chaosnetra.errors import Unreadable
 from chaosnetra.evidence.reading import read_journal
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import judge
 from chaosnetra.report.facts import describe
 from chaosnetra.report.formats import FORMATS
-from tests.fuzz.checks import Failed, Report, where
+from tests.fuzz.checks import Failed, Report, one_line, where
 from tests.fuzz.hostile import hostile, hostile_text, mutate, places, without_nan
 from tests.unit import journals
 
@@ -42,6 +43,7 @@ def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
         for container, key in rng.sample(found, rng.randint(1, 2)):
             container[key] = from_outside(rng, key, container[key])
     (saved / "journal.json").write_bytes(json.dumps(journal).encode())
+    report_on(saved / "journal.json")
     facts = journal.get("chaosnetra") or {}
     try:
         judge(journal)
@@ -49,7 +51,6 @@ def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
         json.dumps(journal["chaosnetra"], allow_nan=False)
         if "\n" in verdict.line:
             report.seen["NOTE a verdict of several lines"] += 1
-        report_on(saved / "journal.json", journal)
     except Exception as error:
         if not anywhere:
             raise
@@ -60,14 +61,17 @@ def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
         report.seen["journal judged"] += 1
 
 
-def report_on(path: Path, journal: dict[str, Any]) -> None:
-    """Make every report on a journal, and take the XML apart."""
-    path.write_bytes(json.dumps(journal).encode())
+def report_on(path: Path) -> None:
+    """Make every report on a journal, however damaged, and take the XML apart."""
     made = {ending: make() for ending, make in FORMATS.items()}
-    facts = describe(read_journal(path))
+    try:
+        facts = describe(read_journal(path))
+    except Unreadable as error:
+        one_line(error)
+        return
     for one in made.values():
         one.add(facts)
-    ElementTree.fromstring(made[".xml"].text(()))
+    ET.fromstring(made[".xml"].text(()))
     if "<script" in made[".html"].text(()).lower():
         raise Failed("a text became a script on the page")
     if "\x1b" in made[".md"].text(()):

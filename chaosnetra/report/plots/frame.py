@@ -99,17 +99,18 @@ def y_axis(scale: Scale, top: float, height: float, shown: Callable[[float], str
 
 
 def edge_label(scale: Scale, value: float, y: float, content: str, class_: str) -> Markup:
-    """A name for a value, on that side of it where there is room."""
+    """A name for a value: beside it, or over its line, where there is room."""
     share = scale.share(value)
     x = f"{100 * share:.3f}%"
-    is_left = share > 0.5
+    # In the middle third of a narrow screen neither side has room for a long one.
+    anchor = "start" if share < 1 / 3 else "middle" if share < 2 / 3 else "end"
     return element(
         "text",
         content,
         x=x,
         y=f"{y:g}",
-        dx="-4" if is_left else "4",
-        text_anchor="end" if is_left else None,
+        dx={"start": "4", "middle": "0", "end": "-4"}[anchor],
+        text_anchor=anchor,
         class_=f"{class_} halo",
     )
 
