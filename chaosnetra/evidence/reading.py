@@ -113,12 +113,12 @@ def normalized(data: Mapping[str, Any]) -> dict[str, Any]:
         data: a journal; not changed.
 
     Returns:
-        `experiment` (object, with a hypothesis and a method), `status` (text or None), `deviated` (bool),
-        `start` and `end` (text or None); `steady_states` with `before` and `after` (a state or
-        None) and `during` (states), a state being `steady_state_met` and `probes`; `run` and
-        `rollbacks`; each run with `activity` (object), `output`, `status`, `exception` (texts),
-        `tolerance_met`, `start`, `end`; and `chaosnetra`: our section, with its lists as lists
-        and `recovery` a state or None. Whatever else there was is kept.
+        `experiment` (object, with a hypothesis and a method), `status` (text or None),
+        `deviated` (bool), `start` and `end` (text or None); `steady_states` with `before` and
+        `after` (a state or None) and `during` (states), a state being `steady_state_met` and
+        `probes`; `run` and `rollbacks`; each run with `activity` (object), `output`, `status`,
+        `exception` (texts), `tolerance_met`, `start`, `end`; and `chaosnetra`: our section, with
+        its lists as lists and `recovery` a state or None. Whatever else there was is kept.
     """
     states = _object(data.get("steady_states"))
     experiment = _experiment(_object(data.get("experiment")))

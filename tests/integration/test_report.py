@@ -69,7 +69,7 @@ def test_a_report_can_be_made_and_its_command_runs_the_experiment_again(
     )
     assert made.returncode == 0, made.stderr
     page, markdown, suites = read_reports(run.folder)
-    assert "3 of 5 60 %" in page.text
+    assert "3 of 5 60%" in page.text
     assert "REPORT_COUNT" in page.text
     assert suites[0].find("testcase[@name='startups after the method']/failure") is not None
 

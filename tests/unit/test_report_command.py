@@ -62,8 +62,8 @@ def test_bounds_and_the_trials_that_a_proof_takes_stand_beside_the_point_rule(
 ) -> None:
     data = journal(before=state(launch(*[0.5] * 5)), after=state(launch(*[0.5] * 20)))
     page, _, _ = reported(tmp_path, data)
-    assert "0 of 5 0 % 0 % to 43 % at most 45 % 20 % 14; there were 5" in page.text
-    assert "0 of 20 0 % 0 % to 16 % at most 14 % 20 % 14; proven by these 20" in page.text
+    assert "0 of 5 0% 0% to 43% at most 45% 20% 14; there were 5" in page.text
+    assert "0 of 20 0% 0% to 16% at most 14% 20% 14; proven by these 20" in page.text
 
 
 def test_several_journals_have_a_summary_first_and_a_section_each(tmp_path: Path) -> None:
@@ -139,7 +139,13 @@ def test_hostile_texts_show_and_do_nothing(tmp_path: Path, text: str) -> None:
 
 
 def test_a_text_of_a_megabyte_does_not_make_a_report_of_many(tmp_path: Path) -> None:
-    data = with_text_everywhere(rich(), HOSTILE[:100] + "x" * 2**20)
+    text = HOSTILE[:100] + "x" * 2**20
+    data = rich()
+    data["experiment"]["title"] = text
+    for run in data["steady_states"]["after"]["probes"]:
+        run["output"]["error"] = run["output"]["observed"] = text
+    data["steady_states"]["after"]["probes"][0]["output"]["startups"][1]["error"]["text"] = text
+    data["steady_states"]["after"]["probes"].append(failed_probe(text, text))
     page, markdown, _ = reported(tmp_path, data)
     assert (tmp_path / "r.html").stat().st_size < 1_000_000
     assert len(markdown) < 50_000
@@ -217,7 +223,7 @@ def test_recommendations_are_shown_with_what_they_rest_on(tmp_path: Path) -> Non
     assert render(FORMATS[".xml"], [facts], [advice]).startswith("<?xml")
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_no_mutated_journal_makes_a_traceback(seed: int) -> None:
     rng = random.Random(seed)

@@ -68,4 +68,4 @@ def test_seconds_for_people(seconds: float, text: str) -> None:
 
 def test_numbers_for_people() -> None:
     assert [number_text(value) for value in (5.0, 100000, 0.25)] == ["5", "100,000", "0.25"]
-    assert [share_text(value) for value in (0, 0.004, 0.45, 1)] == ["0 %", "0.4 %", "45 %", "100 %"]
+    assert [share_text(value) for value in (0, 0.004, 0.45, 1)] == ["0%", "0.4%", "45%", "100%"]

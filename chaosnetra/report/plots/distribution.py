@@ -91,7 +91,7 @@ def distribution(
         for kind, word, values in zip(KINDS, words, _all(stages), strict=True)
         if values
     ]
-    entries.append((line_swatch("median"), "median with its 95 % interval"))
+    entries.append((line_swatch("median"), "median with its 95% interval"))
     if across.logarithmic:
         entries.append((Markup(""), "logarithmic axis"))
     drawn = plot(title, "; ".join(described), y + AXIS_HEIGHT, x_axis(across, top, y), *parts)

@@ -39,7 +39,7 @@ def rates(claims: Sequence[Claim]) -> Markup:
     entries = [
         (mark_swatch("ready"), "share that failed, held"),
         (mark_swatch("failed"), "share that failed, not held"),
-        (line_swatch("interval"), "95 % interval (Wilson)"),
+        (line_swatch("interval"), "95% interval (Wilson)"),
         (line_swatch("expired"), "allowed at most"),
     ]
     drawn = plot(

@@ -112,5 +112,5 @@ def share_text(share: float) -> str:
     """A share as per cent, with one decimal where it is small."""
     percent = 100 * share
     if percent and min(percent, 100 - percent) < 1 and percent != 100:
-        return f"{percent:.2g} %"
-    return f"{percent:.0f} %"
+        return f"{percent:.2g}%"
+    return f"{percent:.0f}%"

@@ -124,7 +124,7 @@ def _phase_table(stages: Mapping[str, StartupTimes], phases: Sequence[str]) -> M
     return table(
         headers,
         rows,
-        "Median seconds of each phase with its 95 % interval, as far as so many startups give one.",
+        "Median seconds of each phase with its 95% interval, as far as so many startups give one.",
     )
 
 
@@ -183,7 +183,7 @@ def _ready_table(stages: Mapping[str, StartupTimes], medians: Mapping[str, Quant
         for stage, times in stages.items()
     ]
     return table(
-        ("when", "startups", *STARTUP_WORDS, "median (95 %)", "95th percentile (95 %)",
+        ("when", "startups", *STARTUP_WORDS, "median (95%)", "95th percentile (95%)",
          "slowest ready"),
         rows,
     )  # fmt: skip
@@ -220,7 +220,7 @@ def _answer_table(
     return join(
         (
             table(
-                ("when", "attempts", "listed", "median (95 %)", "95th percentile (95 %)",
+                ("when", "attempts", "listed", "median (95%)", "95th percentile (95%)",
                  "longest wait"),
                 rows,
             ),
