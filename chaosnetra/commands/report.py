@@ -32,7 +32,8 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     or a job's summary. JUnit XML has a suite for each journal and a case for each probe and stage.
 
     A report is no gate: whatever the verdicts are, the exit code is 0; `verdict` has the others.
-    It is 7 when a journal cannot be read, and then nothing is written.
+    It is 7 when a journal cannot be read, and then nothing is written; 1 when a report cannot be
+    written.
     """
     from collections import deque
     from collections.abc import Iterator

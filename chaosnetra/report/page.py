@@ -83,8 +83,9 @@ def table(
         element("thead", head),
         element("tbody", *body),
     )
-    # It can be scrolled by keyboard too.
-    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label="table")
+    # It can be scrolled by keyboard too, and then says what it is.
+    label = caption if caption is not None else f"Table of {', '.join(map(str, headers))}"
+    return element("div", whole, class_="scroll", tabindex="0", role="group", aria_label=label)
 
 
 def details(summary: Content, *content: Content, open_: bool = False) -> Markup:

@@ -203,7 +203,19 @@ def test_checks_during_the_method_are_taken_together(tmp_path: Path) -> None:
     page, _, suites = reported(tmp_path, journal(during=during))
     assert "(20 of 40 checks not held)" in page.text
     assert "80 of 100 succeeded" in page.text
-    assert len(suites[0].findall("testcase")) == 43  # each check, and the verdict
+    cases = suites[0].findall("testcase")
+    assert len({case.get("name") for case in cases}) == 43  # each check, and the verdict
+
+
+def test_quantiles_of_a_storm_that_is_listed_in_part_are_those_of_its_probe(tmp_path: Path) -> None:
+    data = rich()
+    storm = data["steady_states"]["after"]["probes"][1]["output"]
+    storm |= {"attempts": 500, "answer_seconds_p50": 0.25, "answer_seconds_p95": 3.0}
+    storm["lower_bound"] = {"p50": False, "p95": True, "max": True}
+    page, _, _ = reported(tmp_path, data)
+    assert "500 1 ok, 1 timed out, 1 refused 0.25 s at least 3 s at least 3 s" in page.text
+    assert "1 answered, 1 failed, 1 given up, 497 not listed" in page.text
+    assert "lists only some of the attempts" in page.text
 
 
 def test_recommendations_are_shown_with_what_they_rest_on(tmp_path: Path) -> None:
