@@ -19,7 +19,7 @@ _TERMINAL = re.compile(
 # What XML 1.0 does not allow or advises against, directions of writing (Unicode's "Trojan
 # source"), invisible signs that can take a name apart, and non-characters.
 _UNFIT = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff]"
     "|["
     + "".join(

@@ -33,7 +33,7 @@ def test_what_is_visible_fits_into_any_format(text: str) -> None:
         ("\x1b[31mred\x1b[0m", "red"),
         ("\x1b]8;;http://evil\x07link\x1b]8;;\x07", "link"),
         ("\x9b1mbold", "bold"),
-        ("a\x00b\x08c", "abc"),
+        ("a\x00b\x08c\x85", "abc"),
         ("one\r\ntwo\rthree", "one\ntwo\nthree"),
         ("\u202eabc\u202c", "abc"),
         ("\ud800", "?"),

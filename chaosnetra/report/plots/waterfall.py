@@ -209,14 +209,15 @@ def _stage(
 def _labels(
     startups: Sequence[Startup], budgets: Sequence[Budget]
 ) -> list[tuple[float, str, bool]]:
-    """Where budgets end in the first row that they bound, the last first.
+    """Where budgets end in the first row that they ended, else that they bound; the last first.
 
     Those that end together have one label. Each has its place in seconds, its text, and whether
     it ran out in any of the rows.
     """
     together: dict[float, list[Budget]] = {}
     for budget in budgets:
-        starts = (phase_start(startup, budget.phase) for startup in startups)
+        ended_first = sorted(startups, key=lambda startup: not _ended(startup, budget))
+        starts = (phase_start(startup, budget.phase) for startup in ended_first)
         start = next((start for start in starts if start is not None), None)
         if start is not None:
             together.setdefault(start + budget.seconds, []).append(budget)
