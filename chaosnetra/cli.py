@@ -12,6 +12,7 @@ COMMANDS = {
     "lint": "chaosnetra.commands.lint:lint",
     "recommend": "chaosnetra.commands.recommend:recommend",
     "recover": "chaosnetra.commands.recover:recover",
+    "report": "chaosnetra.commands.report:report",
     "stand": "chaosnetra.commands.stand:stand",
     "verdict": "chaosnetra.commands.verdict:verdict",
 }

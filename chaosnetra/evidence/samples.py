@@ -4,6 +4,7 @@ Each reads what `chaosnetra.evidence.reading` returned. An element that lacks wh
 for example a startup without a time, is left out.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -151,24 +152,31 @@ def startups(journal: Mapping[str, Any]) -> Iterator[Startup]:
     """Each startup, stage by stage."""
     for check in checks(journal):
         for data in objects(check.output.get("startups")):
-            seconds = _seconds(data.get("seconds"))
-            status = data.get("status")
-            if seconds is None or not isinstance(status, str):
-                continue
-            phases = data.get("phase_seconds")
-            error = data.get("error")
-            yield Startup(
-                check.stage,
-                check.probe,
-                _number(data.get("number")),
-                status,
-                seconds,
-                _seconds(data.get("boot_seconds")),
-                text_or_none(data.get("phase")),
-                _phases(phases) if isinstance(phases, dict) else {},
-                error if isinstance(error, dict) else {},
-                data,
-            )
+            found = startup_of(check, data)
+            if found is not None:
+                yield found
+
+
+def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
+    """One element of a check's `startups`; None when it lacks what makes it a startup."""
+    seconds = _seconds(data.get("seconds"))
+    status = data.get("status")
+    if seconds is None or not isinstance(status, str):
+        return None
+    phases = data.get("phase_seconds")
+    error = data.get("error")
+    return Startup(
+        check.stage,
+        check.probe,
+        _number(data.get("number")),
+        status,
+        seconds,
+        _seconds(data.get("boot_seconds")),
+        text_or_none(data.get("phase")),
+        _phases(phases) if isinstance(phases, dict) else {},
+        error if isinstance(error, dict) else {},
+        data,
+    )
 
 
 def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:
@@ -225,6 +233,8 @@ def objects(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _seconds(value: Any) -> float | None:
+    if type(value) is float and 0 <= value < math.inf:  # as nearly all of very many are
+        return value
     number = finite_or_none(value)
     return number if number is not None and number >= 0 else None
 

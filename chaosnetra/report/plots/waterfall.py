@@ -1,0 +1,276 @@
+"""Startups by phase: when each phase began and ended, and where the budgets end."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from chaosnetra.evidence.samples import Startup
+from chaosnetra.report.budgets import Budget
+from chaosnetra.report.claims import STAGES
+from chaosnetra.report.plots.frame import (
+    AXIS_HEIGHT,
+    box,
+    box_swatch,
+    edge_label,
+    legend,
+    line,
+    line_swatch,
+    mark,
+    mark_swatch,
+    plot,
+    text,
+    x_axis,
+)
+from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
+from chaosnetra.report.safe_text import shortened
+from chaosnetra.report.series import TIMED_OUT
+
+ROW, GAP, HEAD, LABEL = 16, 4, 24, 14
+# A budget is drawn where startups come near it: within so many times the longest stay in its phase.
+# The shortest of a phase may lie further away than the others, because it is what bounds.
+FARTHEST_SHORTEST, FARTHEST_OTHER = 2.0, 1.15
+COLOURS = 9
+BOOT, UNTIL_READY, UNTIL_ENDED, WHOLE = "boot", "until ready", "until it ended", "startup"
+# A name is written on its bar where there is room on a narrow screen: a letter is about 7 px.
+NARROW_PX, LETTER_PX = 300, 7
+LONGEST_LABEL, LONGEST_NAME = 20, 60
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a startup; times in seconds since its process began."""
+
+    name: str
+    start: float
+    end: float
+
+
+def segments(startup: Startup) -> list[Segment]:
+    """What a startup spent its time with, from its beginning to its end."""
+    if not startup.phase_seconds and startup.boot_seconds is None:
+        return [Segment(WHOLE, 0.0, startup.seconds)]
+    found, at = [], startup.boot_seconds or 0.0
+    if at > 0:
+        found.append(Segment(BOOT, 0.0, min(at, startup.seconds)))
+    for name, seconds in startup.phase_seconds.items():
+        end = min(at + seconds, startup.seconds)
+        if end > at:
+            found.append(Segment(name, at, end))
+        at = max(at, end)
+    if startup.seconds > at:
+        found.append(Segment(_last(startup), at, startup.seconds))
+    return found
+
+
+def _last(startup: Startup) -> str:
+    """What a startup did after the last phase that ended."""
+    if startup.ready:
+        return UNTIL_READY
+    if startup.phase is None or startup.phase in startup.phase_seconds:
+        return UNTIL_ENDED
+    return startup.phase
+
+
+def phase_start(startup: Startup, phase: str) -> float | None:
+    """When a phase began, as far as the startup's figures tell; None when it was not reached."""
+    at = startup.boot_seconds or 0.0
+    for name, seconds in startup.phase_seconds.items():
+        if name == phase:
+            return at
+        at += seconds
+    return at if startup.phase == phase else None
+
+
+def waterfall(
+    rows: Mapping[str, Sequence[tuple[int, Startup]]],
+    phases: Sequence[str],
+    budgets: Sequence[Budget],
+    limits: Sequence[float],
+) -> Markup:
+    """The plot, with what its colours mean above it.
+
+    Args:
+        rows: startups by stage, each with its rank.
+        phases: in order.
+        budgets: that may be drawn.
+        limits: how long startups were waited for, seconds.
+    """
+    longest = max((startup.seconds for found in rows.values() for _, startup in found), default=0.0)
+    drawn = near(budgets, rows)
+    ends = [
+        start + budget.seconds
+        for found in rows.values()
+        for _, startup in found
+        for budget in drawn
+        if (start := phase_start(startup, budget.phase)) is not None
+    ]
+    close = [limit for limit in limits if limit <= FARTHEST_SHORTEST * longest]
+    across = scale_of([longest, *ends, *close])
+    names = _names(rows, phases)
+    y, parts = 4.0, []
+    for stage, found in rows.items():
+        part, y = _stage(stage, found, names, drawn, across, y)
+        parts.append(part)
+    for limit in close:
+        x = across.percent(limit)
+        parts.append(line(x, 0, x, y, "budget"))
+    description = "; ".join(
+        f"{STAGES.get(stage, stage)}: {len(found)} rows, the slowest "
+        f"{seconds_text(max(startup.seconds for _, startup in found))}"
+        for stage, found in rows.items()
+    )
+    return Markup("").join(
+        [
+            _legend(names, drawn, close),
+            plot(
+                "Startups by phase",
+                description,
+                y + AXIS_HEIGHT,
+                x_axis(across, 0, y),
+                *parts,
+            ),
+        ]
+    )
+
+
+def near(
+    budgets: Sequence[Budget], rows: Mapping[str, Sequence[tuple[int, Startup]]]
+) -> list[Budget]:
+    """The budgets that are drawn: those that ran out, and those that startups come near to."""
+    shortest: dict[str, float] = {}
+    for budget in budgets:
+        shortest[budget.phase] = min(budget.seconds, shortest.get(budget.phase, budget.seconds))
+    longest: dict[str, float] = {}
+    for found in rows.values():
+        for _, startup in found:
+            for segment in segments(startup):
+                stay = segment.end - segment.start
+                longest[segment.name] = max(stay, longest.get(segment.name, 0.0))
+    return [
+        budget
+        for budget in budgets
+        if budget.expired
+        or budget.seconds
+        <= longest.get(budget.phase, 0.0)
+        * (FARTHEST_SHORTEST if budget.seconds == shortest[budget.phase] else FARTHEST_OTHER)
+    ]
+
+
+def _names(
+    rows: Mapping[str, Sequence[tuple[int, Startup]]], phases: Sequence[str]
+) -> dict[str, int]:
+    """The names that occur, in order, each with its colour."""
+    found = {
+        segment.name for listed in rows.values() for _, one in listed for segment in segments(one)
+    }
+    ordered = [name for name in (WHOLE, BOOT, *phases, UNTIL_READY, UNTIL_ENDED) if name in found]
+    return {name: index % COLOURS for index, name in enumerate(dict.fromkeys(ordered))}
+
+
+def _stage(
+    stage: str,
+    found: Sequence[tuple[int, Startup]],
+    names: Mapping[str, int],
+    budgets: Sequence[Budget],
+    across: Scale,
+    y: float,
+) -> tuple[Markup, float]:
+    parts = [text("0%", y + 14, STAGES.get(stage, stage), class_="head")]
+    y += HEAD
+    labels = _labels([startup for _, startup in found], budgets)
+    labels_top = y
+    y += LABEL * len(labels)
+    top = y
+    for rank, startup in found:
+        parts += _row(rank, startup, names, across, y)
+        y += ROW + GAP
+    for index, (end, name, expired) in enumerate(labels):
+        label_y = labels_top + LABEL * index
+        class_ = "budget expired" if expired else "budget"
+        parts.append(line(across.percent(end), label_y + 2, across.percent(end), top, class_))
+        parts.append(
+            edge_label(
+                across, end, label_y + 11, name, "small expired" if expired else "small quiet"
+            )
+        )
+    y_row = top
+    for _, startup in found:
+        for budget in budgets:
+            start = phase_start(startup, budget.phase)
+            if start is not None:
+                x = across.percent(start + budget.seconds)
+                class_ = "budget expired" if _ended(startup, budget) else "budget"
+                parts.append(line(x, y_row - GAP / 2, x, y_row + ROW + GAP / 2, class_))
+        y_row += ROW + GAP
+    return Markup("").join(parts), y + 6
+
+
+def _labels(
+    startups: Sequence[Startup], budgets: Sequence[Budget]
+) -> list[tuple[float, str, bool]]:
+    """Where budgets end in the first row that they ended, else that they bound; the last first.
+
+    Those that end together have one label. Each has its place in seconds, its text, and whether
+    it ran out in any of the rows.
+    """
+    together: dict[float, list[Budget]] = {}
+    for budget in budgets:
+        ended_first = sorted(startups, key=lambda startup: not _ended(startup, budget))
+        starts = (phase_start(startup, budget.phase) for startup in ended_first)
+        start = next((start for start in starts if start is not None), None)
+        if start is not None:
+            together.setdefault(start + budget.seconds, []).append(budget)
+    found = []
+    for end, group in sorted(together.items(), reverse=True):
+        expired = any(_ended(startup, budget) for startup in startups for budget in group)
+        name = shortened(", ".join(budget.name for budget in group), LONGEST_LABEL)
+        length = seconds_text(group[0].seconds)
+        found.append((end, f"{name} {length}{' ran out' if expired else ''}", expired))
+    return found
+
+
+def _ended(startup: Startup, budget: Budget) -> bool:
+    return startup.error.get("budget") == budget.name and startup.phase == budget.phase
+
+
+def _row(
+    rank: int, startup: Startup, names: Mapping[str, int], across: Scale, y: float
+) -> list[Markup]:
+    parts = [text("-6", y + 12, _short(rank), anchor="end", class_="quiet small")]
+    for segment in segments(startup):
+        colour = f"p{names.get(segment.name, 0)}"
+        lasted = segment.end - segment.start
+        told = f"{segment.name}: {seconds_text(lasted)}"
+        parts.append(box(across, segment.start, segment.end, y, ROW, f"segment {colour}", told))
+        room = (across.share(segment.end) - across.share(segment.start)) * NARROW_PX
+        if room >= LETTER_PX * len(segment.name) + 8:
+            left = f"{100 * across.share(segment.start):.3f}%"
+            parts.append(
+                Markup('<text class="on {}" x="{}" dx="5" y="{}">{}</text>').format(
+                    colour, left, f"{y + 12:g}", segment.name[:40]
+                )
+            )
+    kind = "ready" if startup.ready else "cut" if startup.status in TIMED_OUT else "failed"
+    share = across.share(startup.seconds)
+    parts.append(mark(kind, f"{100 * min(share + 0.012, 1):.3f}%", y + ROW / 2))
+    return parts
+
+
+def _legend(names: Mapping[str, int], drawn: Sequence[Budget], limits: Sequence[float]) -> Markup:
+    entries = [
+        (box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
+        for name, colour in names.items()
+    ]
+    entries += [(mark_swatch("ready"), "ready"), (mark_swatch("failed"), "failed")]
+    entries += [(mark_swatch("cut"), "timed out")]
+    if drawn:
+        entries.append((line_swatch("budget"), "end of a budget"))
+    if any(budget.expired for budget in drawn):
+        entries.append((line_swatch("expired"), "budget that ran out"))
+    entries += [(line_swatch("budget"), f"limit {seconds_text(limit)}") for limit in limits]
+    return legend(entries)
+
+
+def _short(rank: int) -> str:
+    return f"{rank}" if rank < 10_000 else f"{rank / 1000:.0f}k"
