@@ -52,7 +52,7 @@ def test_neither_commands_nor_probes_load_rich() -> None:
         "import sys\n"
         "from click.testing import CliRunner\n"
         "from chaosnetra.cli import netra\n"
-        "import chaosnetra.startup.probes, chaosnetra.postgres.probes, chaosnetra.controls.journal\n"
+        "import chaosnetra.startup.probes, chaosnetra.postgres.probes\n"
         "CliRunner().invoke(netra, ['--help'])\n"
         "print([name for name in sys.modules if name.split('.')[0] == 'rich'])\n"
     )
