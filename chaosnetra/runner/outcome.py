@@ -73,7 +73,7 @@ class RunOutcome:
         journal: its journal; None where it left none that can be read.
         profile: name of the profile that it ran with, if its journal says.
         seconds: how long it took.
-        returncode: of `chaos run`.
+        returncode: of `chaos run`; None where it was not run.
     """
 
     experiment: Experiment
@@ -84,7 +84,7 @@ class RunOutcome:
     journal: Path | None
     profile: str | None
     seconds: float
-    returncode: int
+    returncode: int | None
 
     @property
     def text(self) -> str:
@@ -96,7 +96,8 @@ class RunOutcome:
         parts += ["", f"run it alone: chaos run {self.experiment.path}"]
         if self.journal is not None:
             parts.append(f"journal: {self.journal}")
-        parts.append(f"output: {self.files.output}")
+        if self.files.output.exists():
+            parts.append(f"output: {self.files.output}")
         return "\n".join(parts)
 
     @property
@@ -114,7 +115,7 @@ class RunOutcome:
             "outcome": self.kind.value,
             "line": self.line,
             "violations": [violation.to_json() for violation in self.violations],
-            "journal": str(self.journal) if self.journal else None,
+            "journal": f"{self.files.folder.name}/{self.journal.name}" if self.journal else None,
             "profile": self.profile,
             "seconds": round(self.seconds, 3),
             "exit_code": self.returncode,
@@ -168,6 +169,11 @@ def judge_run(
         kind = Kind.INCONCLUSIVE
         line = f"inconclusive: by its journal it {line}; but chaos run exited with {returncode}"
     return outcome(kind, line, violations, journal.profile)
+
+
+def not_run(experiment: Experiment, files: RunFiles, why: str) -> RunOutcome:
+    """The outcome of an experiment that is not worth running."""
+    return RunOutcome(experiment, Kind.BROKEN, one_line(why), (), files, None, None, 0.0, None)
 
 
 def last_lines(path: Path, most: int = LOG_LINES) -> list[str]:
