@@ -190,7 +190,7 @@ def last_lines(path: Path, most: int = LOG_LINES) -> list[str]:
 
 def shown_line(line: str) -> str:
     """A line of a run's output for people: without colours, which the core writes to files too."""
-    return one_line(_COLOR.sub("", line).rstrip())
+    return one_line(_COLOR.sub("", line)).rstrip()
 
 
 def _last_error(output: Path) -> str:
