@@ -43,6 +43,27 @@ print("rich" in sys.modules, flush=True)
 DRAWN = "9 ready, 2 timed out, 49 left"
 
 
+# As with a hypothesis that is checked continuously, beside a probe of the method.
+TWO_PROBES = """
+import threading, time
+from pathlib import Path
+from chaosnetra.progress.shown import shown
+from chaosnetra.progress.tally import Tally
+
+def probe(what, name):
+    with shown(Tally(what, 5, 24)):
+        deadline = time.monotonic() + 60
+        while not Path(name).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+threads = [threading.Thread(target=probe, args=args) for args in (("One", "one"), ("Two", "two"))]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> list[str]:
     path = tmp_path / "program.py"
@@ -79,6 +100,21 @@ def test_a_terminal_has_one_line_below_a_whole_log(program: list[str], tmp_path:
     assert whole[2].endswith("INFO] the last line")
     assert whole[3] == "True"
     assert "left" not in terminal.text
+    assert terminal.cursor_shown
+
+
+def test_probes_that_run_at_once_have_a_line_each(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(TWO_PROBES)
+    with on_terminal([sys.executable, "program.py"], tmp_path, environment()) as terminal:
+        terminal.wait_for(
+            lambda: sorted(line.split()[0] for line in terminal.lines) == ["One", "Two"]
+        )
+        (tmp_path / "one").touch()
+        terminal.wait_for(lambda: [line.split()[0] for line in terminal.lines] == ["Two"])
+        (tmp_path / "two").touch()
+        terminal.finish()
+    assert terminal.returncode == 0
+    assert terminal.lines == []
     assert terminal.cursor_shown
 
 
