@@ -1,4 +1,4 @@
-"""What this package costs a `chaos` command that it has little to do with.
+"""What this package costs a `chaos` command, or a pytest run, that it has little to do with.
 
     python benchmarks/overhead.py [--pairs 30]
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,24 @@ def seconds(folder: Path, plugin: str, *arguments: str) -> float:
     return time.perf_counter() - started
 
 
-def compare(name: str, folder: Path, pairs: int, ours: list[str], theirs: list[str]) -> None:
+def pytest_seconds(folder: Path, *arguments: str) -> float:
+    """A pytest run that finds nothing, with us or without."""
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(folder), *arguments]
+    started = time.perf_counter()
+    subprocess.run(
+        command, cwd=folder, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    return time.perf_counter() - started
+
+
+def compare(
+    name: str,
+    folder: Path,
+    pairs: int,
+    ours: list[str],
+    theirs: list[str],
+    seconds: Callable[..., float] = seconds,
+) -> None:
     seconds(folder, *ours)
     seconds(folder, *theirs)
     with_us, without = [], []
@@ -97,6 +115,8 @@ def main() -> None:
             ["without", "run", "--journal-path", "b.json", "theirs.json"],
         )
         compare("chaos --help", folder, pairs, ["with", "--help"], ["without", "--help"])
+        without = ["-p", "no:chaosnetra"]
+        compare("pytest, no tests", folder, pairs, [], without, pytest_seconds)
 
 
 if __name__ == "__main__":

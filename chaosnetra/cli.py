@@ -8,6 +8,7 @@ import click
 from chaosnetra.commands.lazy import LazyGroup
 
 COMMANDS = {
+    "ci": "chaosnetra.commands.ci:ci",
     "compare": "chaosnetra.commands.compare:compare",
     "lint": "chaosnetra.commands.lint:lint",
     "recommend": "chaosnetra.commands.recommend:recommend",

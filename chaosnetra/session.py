@@ -8,6 +8,7 @@ import asyncio
 import atexit
 import logging
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -193,6 +194,12 @@ class Session:
             if self._cloud_run is None:
                 self._cloud_run = self._bring_cloud_run()
             return self._cloud_run
+
+    @property
+    def felt_faults(self) -> list[str]:
+        """Names of the faults in place that the system feels, without the run's own name."""
+        felt = [fault.name for fault in self.injector.active if fault.effect is not None]
+        return [re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name) for name in felt]
 
     @property
     def path(self) -> "PostgresPath":

@@ -60,6 +60,11 @@ class Violation(NamedTuple):
         return self._asdict()
 
     @property
+    def when(self) -> str:
+        """The stage for people."""
+        return _WHEN[self.stage]
+
+    @property
     def line(self) -> str:
         """The violation for people."""
         where = f", in phase {self.phase}" if self.phase else ""
@@ -70,7 +75,7 @@ class Violation(NamedTuple):
         state = f", SQLSTATE {self.sqlstate}" if self.sqlstate else ""
         text = f": {self.error}" if self.error else ""
         return (
-            f"{_WHEN[self.stage]}, {self.probe}: expected {self.expected}; "
+            f"{self.when}, {self.probe}: expected {self.expected}; "
             f"observed {self.observed}{where}{budget}{state}{text}"
         )
 

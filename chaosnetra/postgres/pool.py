@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.postgres.attempts import Attempt, Outcome, failure_of
-from chaosnetra.postgres.storm import CLOSE_SECONDS, check_open_files, gather_attempts
+from chaosnetra.postgres.storm import CLOSE_SECONDS, Progress, check_open_files, gather_attempts
 from chaosnetra.profiles import PoolSettings
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ async def run_checkouts(
     plan: PoolPlan,
     application_name: str,
     interrupted: Callable[[], bool] = lambda: False,
+    progress: Progress = lambda attempt: None,
 ) -> list[Attempt]:
     """Take all connections of a pool and some more, all at once.
 
@@ -70,6 +71,7 @@ async def run_checkouts(
         plan: the pool and what to do with it.
         application_name: what the sessions are called at the server.
         interrupted: asked often; once true, everything is given up.
+        progress: called with each checkout once its connection is back in the pool.
 
     Returns:
         The checkouts as attempts: connecting is waiting for the pool.
@@ -86,6 +88,7 @@ async def run_checkouts(
         return await gather_attempts(
             [_checkout(engine, plan, number, started) for number in range(1, plan.checkouts + 1)],
             interrupted,
+            progress,
         )
     finally:
         with contextlib.suppress(Exception):

@@ -16,6 +16,8 @@ from chaosnetra.postgres.load import sample_load
 from chaosnetra.postgres.pool import PoolPlan, run_checkouts
 from chaosnetra.postgres.sessions import application_name
 from chaosnetra.postgres.storm import StormPlan, run_storm
+from chaosnetra.progress.shown import shown
+from chaosnetra.progress.tally import Tally
 from chaosnetra.quantities import duration, fraction, number, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
 from chaosnetra.session import Session
@@ -93,13 +95,15 @@ def connections_succeed(
         )
         plan = _plan(session, attempts, slow_after_ms, timeout_ms, rate_per_second, hold_ms)
         address = session.database_by(path)
-        with session.run.polled():
+        tally = _tally(session, "Connections", attempts, plan.limit_seconds)
+        with session.run.polled(), shown(tally) as ended_one:
             ended = asyncio.run(
                 run_storm(
                     address,
                     plan,
                     application_name(session.identifier, "storm"),
                     interrupted=lambda: session.run.interrupted_by is not None,
+                    progress=lambda attempt: ended_one(attempt.outcome),
                 )
             )
         result = summarize(ended, "connections", rate, plan.slow_after_seconds)
@@ -178,13 +182,16 @@ def pool_checkouts_succeed(
             min_confidence, rate, setting=setting_hint("min_confidence")
         )
         address = session.database_by(path)
-        with session.run.polled():
+        limit_seconds = plan.limit_seconds + plan.hold_seconds
+        tally = _tally(session, "Checkouts", plan.checkouts, limit_seconds)
+        with session.run.polled(), shown(tally) as ended_one:
             ended = asyncio.run(
                 run_checkouts(
                     address,
                     plan,
                     application_name(session.identifier, "pool"),
                     interrupted=lambda: session.run.interrupted_by is not None,
+                    progress=lambda attempt: ended_one(attempt.outcome),
                 )
             )
         result = summarize(ended, "checkouts", rate, plan.pool.timeout_seconds)
@@ -243,7 +250,8 @@ def backend_load(
             "sqlstate": None,
         }
         try:
-            load = asyncio.run(sample_load(session.database, length, interval))
+            with shown(_tally(session, "Load", 0, length)):
+                load = asyncio.run(sample_load(session.database, length, interval))
         except DatabaseUnavailable as error:
             text = session.redactor.text(str(error))
             return {**result, "error": text, "sqlstate": error.sqlstate}
@@ -384,7 +392,8 @@ def _transfer(session: Session, megabytes: float, direction: str, limit_seconds:
         "sqlstate": None,
     }
     try:
-        seconds = session.path.transfer_seconds(size, direction, limit_seconds)
+        with shown(_tally(session, "Transfer", 0, limit_seconds)):
+            seconds = session.path.transfer_seconds(size, direction, limit_seconds)
     except DatabaseUnavailable as error:
         text = session.redactor.text(str(error))
         return {**result, "error": text, "sqlstate": error.sqlstate}
@@ -432,6 +441,10 @@ def _plan(
             setting_hint("rate_per_second"),
         )
     return StormPlan(attempts, interval, _seconds(session, "hold_ms", hold_ms), slow_after, timeout)
+
+
+def _tally(session: Session, what: str, total: int, limit_seconds: float) -> Tally:
+    return Tally(what, total, limit_seconds, faults=lambda: session.felt_faults)
 
 
 def _seconds(session: Session, name: str, value: Any) -> float:

@@ -26,6 +26,8 @@ INTERRUPTION_POLL_SECONDS = 0.1
 # Files that the process may open meanwhile for something else: a log, a cancelled query.
 SPARE_FILES = 20
 
+Progress = Callable[[Attempt], None]
+
 
 @dataclass(frozen=True)
 class StormPlan:
@@ -45,12 +47,19 @@ class StormPlan:
     slow_after_seconds: float
     timeout_seconds: float
 
+    @property
+    def limit_seconds(self) -> float:
+        """When the last attempt has been answered or given up, and has let go."""
+        last = (self.count - 1) * self.interval_seconds
+        return last + self.timeout_seconds + self.hold_seconds
+
 
 async def run_storm(
     address: DatabaseAddress,
     plan: StormPlan,
     application_name: str,
     interrupted: Callable[[], bool] = lambda: False,
+    progress: Progress = lambda attempt: None,
 ) -> list[Attempt]:
     """Open the connections of a plan.
 
@@ -59,6 +68,7 @@ async def run_storm(
         plan: how many, when, and by what limits.
         application_name: what the sessions are called at the server.
         interrupted: asked often; once true, everything is given up.
+        progress: called with each attempt once it has ended and no longer holds its connection.
 
     Returns:
         The attempts, in the order in which they were to begin.
@@ -75,18 +85,23 @@ async def run_storm(
             for number in range(1, plan.count + 1)
         ],
         interrupted,
+        progress,
     )
 
 
 async def gather_attempts(
-    attempts: Sequence[Coroutine[Any, Any, Attempt]], interrupted: Callable[[], bool]
+    attempts: Sequence[Coroutine[Any, Any, Attempt]],
+    interrupted: Callable[[], bool],
+    progress: Progress,
 ) -> list[Attempt]:
     """Run attempts beside each other until all have ended; see `run_storm`."""
     tasks = [asyncio.create_task(attempt) for attempt in attempts]
     pending = set(tasks)
     try:
         while pending:
-            _, pending = await asyncio.wait(pending, timeout=INTERRUPTION_POLL_SECONDS)
+            ended, pending = await asyncio.wait(pending, timeout=INTERRUPTION_POLL_SECONDS)
+            for task in ended:
+                progress(task.result())
             if interrupted():
                 raise Interrupted("the run was interrupted during connection attempts")
     finally:

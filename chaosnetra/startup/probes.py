@@ -16,13 +16,15 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseUnavailable, InvalidInput
 from chaosnetra.ports import LOOPBACK
 from chaosnetra.postgres.connect import describe
+from chaosnetra.progress.shown import shown
+from chaosnetra.progress.tally import Tally
 from chaosnetra.quantities import duration, fraction, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.explanations import judge_explanations
 from chaosnetra.startup.launcher import Limits, launch
-from chaosnetra.startup.outcome import ExitReason, StartupOutcome
+from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
 from chaosnetra.startup.plan import LaunchPlan, make_plan
 from chaosnetra.startup.starting import Starter
 from chaosnetra.startup.summary import summarize
@@ -241,8 +243,24 @@ class _Launcher:
         Raises:
             InvalidInput: the target does not import.
         """
-        with self.session.trial_databases(self.count) as databases:
-            outcomes = self._launch(self.plan, databases, progress=self._record)
+        tally = Tally(
+            "Startups",
+            self.count,
+            self.limits.startup_seconds,
+            success=Status.READY,
+            faults=lambda: self.session.felt_faults,
+        )
+        with (
+            self.session.trial_databases(self.count) as databases,
+            self.session.run.polled(),
+            shown(tally) as ended_one,
+        ):
+
+            def decided(outcome: StartupOutcome) -> None:
+                ended_one(outcome.status)
+                self._record(outcome)
+
+            outcomes = self._launch(self.plan, databases, progress=decided)
         _refuse_unloadable(outcomes, self.session.settings.target.import_path)
         return outcomes
 

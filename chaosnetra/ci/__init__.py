@@ -1,0 +1,1 @@
+"""Validates the steady state in a pipeline: experiments run, judged and compared."""

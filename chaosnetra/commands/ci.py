@@ -1,0 +1,73 @@
+"""`chaosnetra ci`: the steady state as a pipeline's step."""
+
+import click
+
+USAGE = 2
+
+
+@click.command()
+@click.argument("experiments", metavar="EXPERIMENT…", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--output-folder",
+    required=True,
+    metavar="FOLDER",
+    type=click.Path(),
+    help="New or empty; gets journals, reports, junit.xml, summary.md and result.json.",
+)
+@click.option(
+    "--baseline",
+    metavar="FOLDER",
+    type=click.Path(),
+    help="Output folder of an earlier run to compare with; one that is not there is no error.",
+)
+@click.option(
+    "--timeout",
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Interrupt an experiment that takes longer.",
+)
+@click.option("--no-lint", is_flag=True, help="Run experiments in which lint finds errors too.")
+def ci(
+    experiments: tuple[str, ...],
+    output_folder: str,
+    baseline: str | None,
+    timeout: float,
+    no_lint: bool,
+) -> None:
+    """Validate the steady state in a pipeline, with one exit code to gate on.
+
+    Lints and runs each EXPERIMENT (a file, or a folder of them) as `chaos run` does, a process
+    each; settings come from the environment as always. Writes the evidence to the output folder,
+    which the next run can take as its baseline.
+
+    An experiment that does not lint, does not run, or proves nothing is told from a system that
+    does not hold its steady state; a broken one does not keep the others from being run.
+
+    Exit codes: 0 all held; 1 a steady state was violated; 2 none was, and an experiment is
+    inconclusive or broken, or the baseline cannot be read, or the call is wrong; 3 a regression
+    against the baseline; 6 interrupted, with everything undone.
+    """
+    from pathlib import Path
+
+    from chaosnetra.ci.summary import table
+    from chaosnetra.ci.validate import validate
+    from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.runner.files import find_experiments
+
+    try:
+        validation = validate(
+            find_experiments(map(Path, experiments)),
+            Path(output_folder),
+            baseline=Path(baseline) if baseline is not None else None,
+            limit_seconds=timeout,
+            lint=not no_lint,
+            say=click.echo,
+        )
+    except (ChaosnetraError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(USAGE) from None
+    click.echo("===")
+    click.echo(table(validation))
+    raise SystemExit(validation.exit.value)

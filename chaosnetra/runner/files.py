@@ -1,0 +1,112 @@
+"""Experiment files: which files are experiments, and what they say of themselves."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from chaosnetra.errors import InvalidInput, Unreadable
+from chaosnetra.lint.document import read_document
+
+SUFFIXES = (".json", ".yaml", ".yml")
+MOST_FILES = 10_000
+# A file that cannot be parsed is taken for a broken experiment when it holds this word; what the
+# core writes at the beginning of a journal says that it is none.
+_SIGN = "steady-state-hypothesis"
+_JOURNAL_SIGN = "chaoslib-version"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment's file.
+
+    Attributes:
+        path: where it is.
+        title: as it calls itself; empty when it does not.
+        tags: its tags, those that are texts.
+    """
+
+    path: Path
+    title: str
+    tags: tuple[str, ...]
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Its tags as words that Python could use as names: `cloud-sql` is `cloud_sql`."""
+        words = (re.sub(r"\W+", "_", tag.strip().lower()).strip("_") for tag in self.tags)
+        return tuple(dict.fromkeys(word for word in words if word))
+
+
+def read_experiment(path: Path) -> Experiment | None:
+    """Read a file; None when it is something else than an experiment.
+
+    Journals, profiles, game days and all other JSON or YAML are something else.
+
+    Raises:
+        Unreadable: it looks like an experiment, and cannot be parsed.
+    """
+    if path.suffix not in SUFFIXES:
+        return None
+    try:
+        data = read_document(path).data
+    except Unreadable:
+        if _looks_like_an_experiment(path):
+            raise
+        return None
+    if not isinstance(data, dict) or isinstance(data.get("experiment"), dict):
+        return None
+    if "method" not in data and _SIGN not in data:
+        return None
+    title, tags = data.get("title"), data.get("tags")
+    return Experiment(
+        path,
+        title if isinstance(title, str) else "",
+        tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+    )
+
+
+def find_experiments(places: Iterable[Path]) -> list[Experiment]:
+    """The experiments that are meant by files and folders, each once.
+
+    Args:
+        places: files, each of which must be an experiment, and folders, whose experiments are
+            taken, also those in folders in them.
+
+    Raises:
+        InvalidInput: a file is no experiment, a folder holds none, or over 10,000 files.
+        Unreadable: there is no such file, or it cannot be parsed.
+    """
+    found: dict[Path, Experiment] = {}
+    for place in places:
+        for experiment in _in_folder(place) if place.is_dir() else [_named(place)]:
+            found.setdefault(experiment.path.resolve(), experiment)
+    return list(found.values())
+
+
+def _named(path: Path) -> Experiment:
+    if not path.is_file():
+        raise Unreadable(f"{path}: there is no such file")
+    experiment = read_experiment(path)
+    if experiment is None:
+        raise InvalidInput(f"{path} is no experiment: it has neither method nor {_SIGN}")
+    return experiment
+
+
+def _in_folder(folder: Path) -> Iterator[Experiment]:
+    files = (path for path in folder.rglob("*") if path.suffix in SUFFIXES)
+    paths = sorted(islice(files, MOST_FILES + 1))
+    if len(paths) > MOST_FILES:
+        raise InvalidInput(f"{folder} holds more than {MOST_FILES:,} JSON and YAML files")
+    experiments = [found for path in paths if (found := read_experiment(path)) is not None]
+    if not experiments:
+        raise InvalidInput(f"{folder} holds no experiment")
+    yield from experiments
+
+
+def _looks_like_an_experiment(path: Path) -> bool:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return False
+    return _SIGN in text and _JOURNAL_SIGN not in text

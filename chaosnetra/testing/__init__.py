@@ -1,0 +1,1 @@
+"""What the pytest plug-in loads once it is used."""

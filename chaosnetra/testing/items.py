@@ -1,0 +1,114 @@
+"""Experiment files as what pytest collects and runs."""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosnetra.pytest_plugin import FOLDER, MARKERS, limit_seconds
+from chaosnetra.runner.files import Experiment
+from chaosnetra.runner.outcome import Kind, RunOutcome, last_lines
+from chaosnetra.runner.process import run_experiment
+from chaosnetra.runner.reports import write_reports
+from chaosnetra.text import one_line
+
+REPORTS = ("report.html", "report.md")
+OUTPUT = "output of chaos run"
+
+
+class UnreadableFile(pytest.File):
+    """A file that would be an experiment if it could be parsed: to pass it over hides it."""
+
+    def __init__(self, why: str, **named: Any) -> None:
+        super().__init__(**named)
+        self._why = why
+
+    def collect(self) -> Iterator[pytest.Item]:
+        raise self.CollectError(self._why)
+
+
+class ExperimentFile(pytest.File):
+    """One experiment: one test."""
+
+    def __init__(self, experiment: Experiment, **named: Any) -> None:
+        super().__init__(**named)
+        self._experiment = experiment
+
+    def collect(self) -> Iterator[pytest.Item]:
+        yield ExperimentItem.from_parent(
+            self, name=self._experiment.path.stem, experiment=self._experiment
+        )
+
+
+class ExperimentItem(pytest.Item):
+    """Runs its experiment to set up, and is passed when the steady state held.
+
+    An experiment that proves nothing is an error of the set-up and no failure: it says nothing of
+    the system. Tags are markers where they are known as such, and words for `-k` anyway.
+    """
+
+    def __init__(self, experiment: Experiment, **named: Any) -> None:
+        super().__init__(**named)
+        self._experiment = experiment
+        self._outcome: RunOutcome | None = None
+        for marker in experiment.markers:
+            if marker in MARKERS:
+                self.add_marker(marker)
+        self.extra_keyword_matches.update(experiment.tags, experiment.markers)
+
+    def setup(self) -> None:
+        if self.config.getoption("setuponly", default=False):
+            return
+        outcome = run_experiment(
+            self._experiment,
+            self._folder() / self._slug,
+            limit_seconds=limit_seconds(self.config),
+        )
+        self._attach(outcome)
+        if outcome.kind not in (Kind.HELD, Kind.VIOLATED):
+            pytest.fail(outcome.text, pytrace=False)
+        self._outcome = outcome
+
+    def runtest(self) -> None:
+        if self._outcome is not None and self._outcome.kind is Kind.VIOLATED:
+            pytest.fail(self._outcome.text, pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, one_line(self._experiment.title or self.name)
+
+    @property
+    def _slug(self) -> str:
+        """Tells the folders of a session's experiments apart."""
+        return re.sub(r"[^\w.-]+", "-", self.nodeid.rpartition("::")[0])
+
+    def _folder(self) -> Path:
+        config = self.config
+        given = config.getoption("--chaos-output-folder")
+        if given:
+            return Path(config.invocation_params.dir, given)
+        ini = config.getini(FOLDER)
+        if ini:
+            return config.rootpath / str(ini)
+        # pytest has no public name for it where there are no fixtures.
+        factory: pytest.TempPathFactory | None = getattr(config, "_tmp_path_factory", None)
+        if factory is not None:
+            return Path(factory.getbasetemp(), "chaos")
+        return Path(tempfile.mkdtemp(prefix="chaosnetra-pytest-"))
+
+    def _attach(self, outcome: RunOutcome) -> None:
+        """Put the evidence where it is found: JUnit's properties, and the sections of a report."""
+        self.user_properties.append(("chaos_outcome", outcome.kind.value))
+        self.user_properties.append(("chaos_verdict", outcome.line))
+        if outcome.journal is not None:
+            self.user_properties.append(("chaos_journal", str(outcome.journal)))
+            reports = [outcome.files.folder / name for name in REPORTS]
+            why_not = write_reports([outcome.journal], reports)
+            for report in reports:
+                if why_not is None:
+                    self.user_properties.append(("chaos_report", str(report)))
+            told = why_not or "\n".join(map(str, reports))
+            self.add_report_section("setup", "reports", told)
+        self.add_report_section("setup", OUTPUT, "\n".join(last_lines(outcome.files.output)))
