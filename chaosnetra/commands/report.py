@@ -74,5 +74,6 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
 
 def recommendations_for(journals: Iterable["Journal"]) -> tuple["Recommendation", ...]:
     """What to change, from these journals together; each can be read once only."""
-    del journals
-    return ()
+    from chaosnetra.evidence.recommending import recommend
+
+    return recommend(journals)

@@ -20,10 +20,6 @@ def write_reports(journals: Sequence[Path], reports: Sequence[Path]) -> str | No
     Returns:
         None when all are written, else why not, one line. Runs are worth having without reports.
     """
-    from chaosnetra.cli import COMMANDS
-
-    if "report" not in COMMANDS:
-        return "this version of chaosnetra has no command report"
     outputs = [word for report in reports for word in ("-o", str(report))]
     try:
         done = subprocess.run(

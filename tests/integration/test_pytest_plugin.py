@@ -57,7 +57,7 @@ def test_each_outcome_is_told_apart(
         result.stdout.fnmatch_lines([line])
     assert "Traceback" not in text
 
-    cases = {case.get("name"): case for case in ET.parse("junit.xml").iter("testcase")}  # noqa: S314
+    cases = {case.get("name"): case for case in ET.parse("junit.xml").iter("testcase")}
     properties = {
         name: {entry.get("name"): entry.get("value") for entry in case.iter("property")}
         for name, case in cases.items()
