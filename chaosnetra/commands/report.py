@@ -35,6 +35,7 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     It is 7 when a journal cannot be read, and then nothing is written; 1 when a report cannot be
     written.
     """
+    import gc
     from collections import deque
     from collections.abc import Iterator
     from pathlib import Path
@@ -52,9 +53,11 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     def read() -> Iterator["Journal"]:
         for name in journals:
             for journal in read_journals(Path(name)):
+                gc.freeze()  # nothing of a journal is garbage, and it may be very large
                 facts = describe(journal)
                 for made in reports.values():
                     made.add(facts)
+                gc.unfreeze()
                 yield journal
 
     try:
