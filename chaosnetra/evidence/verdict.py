@@ -86,7 +86,7 @@ class Verdict(NamedTuple):
         most, needed = proof.max_failure_rate, proof.clean_trials_needed
         if self.outcome is not Outcome.HELD or needed is None or proof.claim_is_proven:
             return said
-        return f"{said}; that it is at most {most:.4g} takes {needed} clean trials"
+        return f"{said}; that it is at most {100 * most:.3g}% takes {needed} clean trials"
 
 
 def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
