@@ -84,9 +84,11 @@ class Verdict(NamedTuple):
             f"proves a failure rate of {bound} with {proof.confidence:.0%} confidence"
         )
         most, needed = proof.max_failure_rate, proof.clean_trials_needed
-        if self.outcome is not Outcome.HELD or needed is None or proof.claim_is_proven:
+        if most is None or needed is None:
             return said
-        return f"{said}; that it is at most {most:.4g} takes {needed} clean trials"
+        if self.outcome is not Outcome.HELD or proof.claim_is_proven:
+            return said
+        return f"{said}; that it is at most {100 * most:.3g}% takes {needed} clean trials"
 
 
 def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:

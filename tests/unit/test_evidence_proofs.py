@@ -51,7 +51,7 @@ def test_intervals_are_scipys_and_the_claim_is_held_against_them(
 def test_the_line_says_how_many_clean_trials_the_claim_takes() -> None:
     few, _ = judge(run_under_fault(claiming(5, 5)))
     assert few.line.endswith(
-        "which proves a failure rate of at most 45% with 95% confidence; that it is at most 0.2 "
+        "which proves a failure rate of at most 45% with 95% confidence; that it is at most 20% "
         "takes 14 clean trials)"
     )
     enough, _ = judge(run_under_fault(claiming(14, 14)))
