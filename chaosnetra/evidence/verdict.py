@@ -114,6 +114,7 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     return Verdict(outcome, cause, "; ".join(text for _, text in reasons), proofs), violations
 
 
+_NOT_MET = "{} the method: the steady state was not met"
 _OUTCOMES = {
     Cause.HELD: Outcome.HELD,
     Cause.VIOLATED: Outcome.VIOLATED,
@@ -183,13 +184,16 @@ def _findings(
     states = journal.get("steady_states") or {}
     before = states.get("before")
     if _not_met(before) and _is_the_finding(before, journal):
-        yield Cause.VIOLATED, _first(violations, Stage.BEFORE)
+        yield (
+            Cause.VIOLATED,
+            _first(violations, Stage.BEFORE) or _NOT_MET.format(Stage.BEFORE.value),
+        )
     for stage in (Stage.DURING, Stage.AFTER):
         first = _first(violations, stage)
         if first:
             yield Cause.VIOLATED, first
         elif any(not state.get("steady_state_met") for state in _states(states, stage)):
-            yield Cause.VIOLATED, f"{stage.value} the method: the steady state was not met"
+            yield Cause.VIOLATED, _NOT_MET.format(stage.value)
     after_missing = states.get("after") is None and states.get("before") is not None
     started = bool((states.get("before") or {}).get("steady_state_met"))
     interrupted = facts.get("interrupted_by") or journal.get("status") == "interrupted"

@@ -389,7 +389,14 @@ def test_any_journal_gets_a_verdict(given_: dict[str, Any]) -> None:
         assert (states.get("before") or {}).get("steady_state_met") is True
         assert states.get("after") is not None
     if found.outcome is Outcome.VIOLATED:
-        assert violations or (given_["chaosnetra"]["recovery"] is not None)
+        states = given_.get("steady_states") or {}
+        during = states.get("during")
+        checks = [states.get("before"), states.get("after")]
+        checks += during if isinstance(during, list) else [during]
+        checks.append((given_.get("chaosnetra") or {}).get("recovery"))
+        assert violations or any(
+            check is not None and not check.get("steady_state_met") for check in checks
+        )
 
 
 @pytest.mark.parametrize("method", ["x", 1, {"type": "probe"}, [None], ["x"], [[]]], ids=str)
