@@ -104,6 +104,9 @@ def told_of(steps: StepLog, phase: str) -> list[dict[str, Any]]:
     return found
 
 
+MOST_TRIES = 4
+
+
 async def started_and_checked(database: Database) -> None:
     try:
         await database.start()
@@ -118,17 +121,25 @@ def test_round_trips_are_as_the_workload_says(
     made = toxiproxy.create_proxy("slow", "127.0.0.1:0", postgres.database.network_address)
     toxiproxy.add_toxic("slow", make_toxic("slow", "latency", "downstream", 1, {"latency_ms": 40}))
     address = postgres.database.at(*parse_network_address("listen", made.listen))
-    budgets = TimedBudgets(time_scale=10)
-    asyncio.run(started_and_checked(orchestrator_database(address, schema, budgets)))
     expected = load_workload().round_trips
     # One budget bounds the second table check and the validation together.
-    for budget, trips in (
-        ("connection", expected["connection"]),
-        ("table_setup", expected["first_table_check"]),
-        ("schema_validation", expected["second_table_check"] + expected["schema_validation"]),
-        ("health_check", expected["finalize"]),
-    ):
-        assert budgets.took[budget] / 0.0405 == pytest.approx(trips, rel=0.15), budget
+    wanted = {
+        "connection": expected["connection"],
+        "table_setup": expected["first_table_check"],
+        "schema_validation": expected["second_table_check"] + expected["schema_validation"],
+        "health_check": expected["finalize"],
+    }
+    # A busy machine only adds to what the round trips take: the shortest of a few tries counts.
+    shortest: dict[str, float] = {}
+    for _ in range(MOST_TRIES):
+        budgets = TimedBudgets(time_scale=10)
+        asyncio.run(started_and_checked(orchestrator_database(address, schema, budgets)))
+        for budget in wanted:
+            took = budgets.took[budget] / 0.0405
+            shortest[budget] = min(took, shortest.get(budget, took))
+        if shortest == pytest.approx(wanted, rel=0.15):
+            break
+    assert shortest == pytest.approx(wanted, rel=0.15)
 
 
 def test_a_slow_database_expires_the_budget_that_bounds_it(
