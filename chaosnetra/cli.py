@@ -9,6 +9,7 @@ from chaosnetra.commands.lazy import LazyGroup
 
 COMMANDS = {
     "compare": "chaosnetra.commands.compare:compare",
+    "gameday": "chaosnetra.commands.gameday:gameday",
     "lint": "chaosnetra.commands.lint:lint",
     "recover": "chaosnetra.commands.recover:recover",
     "stand": "chaosnetra.commands.stand:stand",

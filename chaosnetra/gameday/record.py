@@ -1,0 +1,292 @@
+"""The record of a game day: what was said and done, and when, as it happened.
+
+One folder a day. In it `record.jsonl`, append-only, format version 1: JSON lines, each with
+`number` (from 1, without a gap), `kind` (see `chaosnetra.gameday.states.Kind`), `at` (UTC),
+`monotonic_seconds` and `boot` (the machine's clock that nobody sets, and which start of the
+machine it counts from), and `data`. The first is `day.opened` and holds the whole plan. A line is
+on the disk before what it says is acknowledged. The journal of each run lies in `steps/`.
+
+Whoever leads the day holds a lock on the file, and another one that names the plan's file; so two
+conductors of one file or one day cannot meet, and a lock that is free tells of a conductor that is
+gone, however it went.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chaosnetra.errors import ChaosnetraError, Unreadable
+from chaosnetra.gameday.day import GameDay
+from chaosnetra.gameday.reading import parse_gameday
+from chaosnetra.gameday.states import DayState, Kind, NotAllowed
+from chaosnetra.lint.document import Document
+from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
+from chaosnetra.safety.ledger import append, mend_end
+from chaosnetra.text import utc_now
+
+VERSION = 1
+NAME = "record.jsonl"
+MOST_BYTES = 64 * 2**20
+
+
+class RecordLost(ChaosnetraError):
+    """Something could not be written to the record, so it was not acknowledged."""
+
+
+class InUse(ChaosnetraError):
+    """Another conductor leads this day, or one of the same file."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the record.
+
+    Attributes:
+        number: from 1.
+        kind: what happened.
+        at: when, UTC, by the clock on the wall.
+        monotonic_seconds: when, by a clock that nobody sets; only good within one `boot`.
+        boot: names the start of the machine that it counts from.
+        data: what there is to say of it.
+    """
+
+    number: int
+    kind: Kind
+    at: str
+    monotonic_seconds: float
+    boot: str
+    data: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.__dict__, "data": dict(self.data)}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The two clocks of the record."""
+
+    def wall(self) -> str:
+        return utc_now()
+
+    def monotonic_seconds(self) -> float:
+        return time.monotonic()
+
+    def boot(self) -> str:
+        try:
+            return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        except OSError:
+            import psutil
+
+            return f"{psutil.boot_time():.0f}"
+
+
+class Record:
+    """A day's record while its conductor writes it. Not safe for threads.
+
+    Make one with `opened` or `reopened`.
+    """
+
+    def __init__(self, folder: Path, day: GameDay, file: int, clock: Clock) -> None:
+        self.folder = folder
+        self.day = day
+        self.state = DayState(len(day.steps))
+        self.entries: list[Entry] = []
+        self._file = file
+        self._clock = clock
+        self._boot = clock.boot()
+        self._redactor = Redactor()
+        self._redactor.learn(dict(os.environ), shortest=SHORTEST_IN_ENVIRONMENT)
+        self._redactor.learn(dict(day.data))
+
+    @classmethod
+    def opened(
+        cls, folder: Path, day: GameDay, data: Mapping[str, Any], clock: Clock | None = None
+    ) -> "Record":
+        """Begin a day in a new folder.
+
+        Raises:
+            RecordLost: it cannot be written.
+        """
+        file = None
+        try:
+            folder.mkdir(parents=True)
+            file = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            record = cls(folder, day, file, clock or Clock())
+            plan: dict[str, Any] = {
+                "version": VERSION,
+                "file": str(day.path.resolve()),
+                "plan": dict(day.data),
+            }
+            record.write(Kind.OPENED, {**plan, **data})
+            _flush_name(folder)
+            _flush_name(folder.parent)
+        except (OSError, RecordLost) as error:
+            if file is not None:
+                os.close(file)
+            raise RecordLost(f"the record cannot be written to {folder}: {error}") from None
+        return record
+
+    @classmethod
+    def reopened(cls, folder: Path, clock: Clock | None = None) -> "Record":
+        """Go on with a day whose conductor is gone.
+
+        Raises:
+            InUse: its conductor is there.
+            Unreadable: it is no record, or a damaged one.
+            RecordLost: it cannot be written.
+        """
+        path = folder / NAME
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_APPEND)
+        except OSError as error:
+            raise Unreadable(f"{folder}: it holds no game day ({error.strerror})") from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            entries = read_entries(folder)
+            record = cls(folder, plan_of(entries, folder), file, clock or Clock())
+            record._take(entries)
+            mend_end(path)
+        except BlockingIOError:
+            os.close(file)
+            raise InUse(f"{folder}: this day is being led by another conductor now") from None
+        except OSError as error:
+            os.close(file)
+            raise RecordLost(f"the record in {folder} cannot be written: {error}") from None
+        except BaseException:
+            os.close(file)
+            raise
+        return record
+
+    def write(self, kind: Kind, data: Mapping[str, Any] | None = None) -> Entry:
+        """Write down what happened; it is on the disk when this returns.
+
+        Raises:
+            NotAllowed: it cannot happen now; nothing was written.
+            RecordLost: it could not be written; the state is as before.
+        """
+        said = self._redactor.data(dict(data or {}))
+        opens = kind is Kind.OPENED and not self.entries
+        state = self.state if opens else self.state.after(kind, said)
+        entry = Entry(
+            len(self.entries) + 1,
+            kind,
+            self._clock.wall(),
+            round(self._clock.monotonic_seconds(), 4),
+            self._boot,
+            said,
+        )
+        try:
+            append(self._file, entry.to_json())
+        except OSError as error:
+            raise RecordLost(f"the record in {self.folder} cannot be written: {error}") from None
+        self.entries.append(entry)
+        self.state = state
+        return entry
+
+    def learn_secrets(self, data: Mapping[str, Any]) -> None:
+        """Keep the secrets in `data` out of everything that is written from now on."""
+        self._redactor.learn(dict(data))
+
+    def shown(self, text: str) -> str:
+        """`text` without secrets."""
+        return self._redactor.text(text)
+
+    def close(self) -> None:
+        """Let go of the file. Doing it again is no error."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _take(self, entries: Iterable[Entry]) -> None:
+        self.entries = list(entries)
+        self.state = state_of(self.entries, len(self.day.steps), self.folder)
+
+
+def read_entries(folder: Path) -> list[Entry]:
+    """Everything that a day's record says.
+
+    A last line that is not whole is the trace of a crash in mid-write: nobody was told that it
+    had been taken, and it is passed over.
+
+    Raises:
+        Unreadable: there is no record, it is damaged elsewhere, or of another version.
+    """
+    path = folder / NAME
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise Unreadable(f"{folder}: it holds no game day ({error.strerror})") from None
+    if len(raw) > MOST_BYTES:
+        raise Unreadable(f"{path}: it has more than {MOST_BYTES // 2**20} MiB")
+    entries: list[Entry] = []
+    for line in raw.split(b"\n")[:-1]:
+        try:
+            entries.append(_entry(json.loads(line), len(entries) + 1))
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise Unreadable(f"{path}:{len(entries) + 1}: the record is damaged: {error}") from None
+    if not entries:
+        raise Unreadable(f"{path}: the day had not begun")
+    version = entries[0].data.get("version")
+    if entries[0].kind is not Kind.OPENED or version != VERSION:
+        raise Unreadable(f"{path}: its version is {version!r}, this one reads {VERSION}")
+    return entries
+
+
+def plan_of(entries: Iterable[Entry], folder: Path) -> GameDay:
+    """The plan that a day began with, as it acts.
+
+    Raises:
+        Unreadable: it is no plan.
+    """
+    opened = next(iter(entries)).data
+    path = Path(str(opened.get("file")))
+    document = Document(str(path), opened.get("plan"), {})
+    day, findings = parse_gameday(document, path, check_files=False)
+    if day is None:
+        raise Unreadable(f"{folder / NAME}: the plan cannot be used: {findings[0].message}")
+    return day.acting(rehearsal=opened.get("rehearsal") is True)
+
+
+def state_of(entries: Iterable[Entry], steps: int, folder: Path) -> DayState:
+    """Where a day is.
+
+    Raises:
+        Unreadable: the record says what cannot have happened.
+    """
+    from chaosnetra.gameday.states import replayed
+
+    happened = [(entry.kind, entry.data) for entry in entries if entry.kind is not Kind.OPENED]
+    try:
+        return replayed(steps, happened)
+    except NotAllowed as error:
+        raise Unreadable(f"{folder / NAME}: the record is damaged: {error}") from None
+
+
+def _entry(raw: Any, number: int) -> Entry:
+    entry = Entry(
+        raw["number"],
+        Kind(raw["kind"]),
+        str(raw["at"]),
+        float(raw["monotonic_seconds"]),
+        str(raw["boot"]),
+        raw["data"],
+    )
+    if entry.number != number or not isinstance(entry.data, dict):
+        raise ValueError(f"entry {number} is not where it should be")
+    return entry
+
+
+def _flush_name(folder: Path) -> None:
+    """The name of what is in a folder must survive a crash of the machine too."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
