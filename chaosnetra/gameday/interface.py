@@ -27,7 +27,7 @@ class Style(StrEnum):
 class Does(StrEnum):
     """What somebody can do at any time."""
 
-    OBSERVE = "observe"
+    OBSERVE = "observation"
     DECIDE = "decision"
     FOLLOW_UP = "follow-up"
     SURPRISE = "surprise"
@@ -36,6 +36,16 @@ class Does(StrEnum):
     ABORT = "abort"
 
 
+# As they are typed in front of a question.
+COMMANDS: Mapping[str, Does] = {
+    "observe": Does.OBSERVE,
+    "decision": Does.DECIDE,
+    "follow-up": Does.FOLLOW_UP,
+    "surprise": Does.SURPRISE,
+    "pause": Does.PAUSE,
+    "skip": Does.SKIP,
+    "abort": Does.ABORT,
+}
 NOTES = (Does.OBSERVE, Does.DECIDE, Does.FOLLOW_UP, Does.SURPRISE)
 
 
@@ -135,9 +145,8 @@ def parsed_command(text: str) -> Command:
         InvalidInput: there is no such command.
     """
     word, _, rest = text.removeprefix("/").partition(" ")
-    found = [does for does in Does if word and does.value.startswith(word.lower())]
+    found = [does for name, does in COMMANDS.items() if word and name.startswith(word.lower())]
     if len(found) != 1:
-        raise InvalidInput(
-            f"there is no command /{word[:20]}; there are {', '.join(f'/{does}' for does in Does)}"
-        )
+        names = ", ".join(f"/{name}" for name in COMMANDS)
+        raise InvalidInput(f"there is no command /{word[:20]}; there are {names}")
     return Command(found[0], rest.strip())

@@ -21,7 +21,7 @@ from chaosnetra.gameday.predictions import LONGEST_ANSWER, checked_answer
 from chaosnetra.gameday.view import View
 
 TICK_SECONDS = 0.1
-COMMANDS = "at any question: /observe …  /decision …  /follow-up …  /pause  /skip …  /abort …"
+TYPED = "at any question: /observe …  /decision …  /follow-up …  /pause  /skip …  /abort …"
 
 _KEYS: Mapping[str, tuple[Does, str]] = {
     "o": (Does.OBSERVE, "observation"),
@@ -51,7 +51,7 @@ class Terminal:
         self._view.say(text, style)
 
     def ask(self, question: Question, listener: Listener) -> str:
-        self._view.say(f"{question.text}  [{question.key}]", Style.PLAIN)
+        self._view.say(question.text, Style.TITLE)
         while True:
             editor = LineEditor()
             began = time.monotonic()
@@ -138,7 +138,7 @@ class Terminal:
         if key == "p":
             listener.command(Command(Does.PAUSE))
         elif key == "?":
-            for line in (*HELP, COMMANDS):
+            for line in (*HELP, TYPED):
                 self._view.say(line, Style.QUIET)
         elif key in _KEYS:
             does, label = _KEYS[key]
