@@ -40,7 +40,8 @@ class LineEditor:
         elif character == CLEAR:
             self.text, self.dropped = "", 0
         elif character == WORD:
-            self.text = self.text.rstrip().rpartition(" ")[0]
+            kept = self.text.rstrip()
+            self.text = kept[: kept.rfind(" ") + 1]
         elif character == END:
             if not self.text:
                 raise EOFError

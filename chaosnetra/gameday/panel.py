@@ -6,9 +6,10 @@ from chaosnetra.gameday.interface import Panel
 
 KEYS = "o observe  d decision  f follow-up  u surprise  p pause  s skip  a abort  ? help"
 HELP = (
-    "o: note an observation, with the time at which you began to type it (Esc gives up)",
+    "o: note an observation, with the time when you began to type (Esc gives up)",
     "d, f, u: note a decision; a follow-up (what; owner; due date); a surprise",
-    "p: pause when this run is over    s: stop the run, undo everything, go on to the next step",
+    "p: pause when this run is over",
+    "s: stop the run, undo everything, go on to the next step",
     "a: stop the run, undo everything, end the day",
     "Write `Name: …` to say who says it. Ctrl-C leaves the day; it can be resumed.",
 )
@@ -40,8 +41,7 @@ def one_panel_line(panel: Panel) -> str:
     """The same as one line that says what has changed, where lines cannot be shown again."""
     progress = panel.progress
     faults = f"; faults: {', '.join(progress.faults)}" if progress.faults else ""
-    counted = progress.ready + progress.failed
-    startups = f"; startups: {_startups(progress.ready, progress.failed)}" if counted else ""
+    startups = f"; startups not ready: {progress.failed}" if progress.failed else ""
     budgets = f"; budgets: {_budgets(progress.budgets)}" if progress.budgets else ""
     stopping = f"; {panel.stopping}" if panel.stopping else ""
     return f"{panel.step}: {progress.phase}{faults}{startups}{budgets}{stopping}"

@@ -29,7 +29,7 @@ def _lines(day: Happened) -> Iterator[str]:
         ("Predictions", _predictions(day)),
         ("Timeline", _timeline(day)),
         ("Surprises", _notes(day.notes_of("surprise"))),
-        ("Decisions", _notes(day.notes_of("decision"))),
+        ("Decisions", _decisions(day)),
         ("Follow-ups", _follow_ups(day)),
         ("Checked before the first step", _checks(day)),
     ):
@@ -90,14 +90,14 @@ def calibration_line(side: Calibration) -> str:
     parts = []
     if side.brier is not None:
         parts.append(
-            f"Brier score {side.brier:.2f} of {side.judged} predictions (0 is best, 0.25 is what "
-            f"50% for everything gets); said to hold {side.expected_held:.0%} on average, "
+            f"Brier score {side.brier:.2f} (n = {side.judged}; 0 is best, 0.25 is what 50% for "
+            f"everything gets); said to hold {side.expected_held:.0%} on average, "
             f"{side.observed_held:.0%} held"
         )
     if side.median_error_seconds is not None and side.median_bias_seconds is not None:
         way = "longer" if side.median_bias_seconds > 0 else "shorter"
         parts.append(
-            f"times: off by {side.median_error_seconds:.2g} s (median of {side.times}), startups "
+            f"times: off by {side.median_error_seconds:.2g} s (median, n = {side.times}), startups "
             f"took {abs(side.median_bias_seconds):.2g} s {way} than said"
         )
     if side.coverage is not None:
@@ -168,6 +168,17 @@ def _notes(notes: list[Note]) -> Iterator[str]:
     for note in notes:
         where = f" ({note.step})" if note.step else ""
         yield f"- {clock(note.at)}{markdown(where)} {markdown(note.by)}: {markdown(note.text)}"
+
+
+def decisions(day: Happened) -> list[tuple[float, str]]:
+    """What was decided: each go and no-go, and what people said; in order."""
+    found = [(turn.at, turn.text) for turn in day.decisions]
+    found += [(note.at, f"{note.text} ({note.by})") for note in day.notes_of("decision")]
+    return sorted(found)
+
+
+def _decisions(day: Happened) -> Iterator[str]:
+    yield from (f"- {clock(at)} {markdown(text)}" for at, text in decisions(day))
 
 
 def follow_up_texts(note: Note) -> tuple[str, str, str]:
