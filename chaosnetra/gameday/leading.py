@@ -7,7 +7,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.errors import ChaosnetraError, InvalidInput
+from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
 from chaosnetra.gameday.answers import Scripted, Unattended, read_answers
 from chaosnetra.gameday.conductor import Conductor
 from chaosnetra.gameday.day import GameDay
@@ -15,7 +15,7 @@ from chaosnetra.gameday.guarded import Guard
 from chaosnetra.gameday.interface import Interface, Left, Style
 from chaosnetra.gameday.places import PlanLock, latest_folder, new_folder
 from chaosnetra.gameday.preflight import preflight
-from chaosnetra.gameday.reading import read_gameday
+from chaosnetra.gameday.reading import parse_gameday, read_gameday
 from chaosnetra.gameday.record import Entry, Record, RecordLost, plan_of, read_entries, state_of
 from chaosnetra.gameday.signals import Signals
 from chaosnetra.gameday.states import Kind, Stage
@@ -138,8 +138,7 @@ def _go_on(
             record.write(Kind.RUN_LOST, {"why": why, "undone": undone})
         for line in undone:
             say(line, Style.WARNING)
-        if options.plan.is_file() and read_document(options.plan).data != record.day.data:
-            say(f"{options.plan} has changed; the day goes on as it began", Style.WARNING)
+        _take_plan(record, options, say)
         say(f"{record.day.title}: goes on in {folder}, {record.state.stage}", Style.TITLE)
         checks: list[dict[str, Any]] = []
         if record.state.stage is not Stage.WRAPPING_UP:
@@ -149,6 +148,21 @@ def _go_on(
         record.close()
         raise
     return record, checks
+
+
+def _take_plan(record: Record, options: Options, say: Callable[[str, Style], None]) -> None:
+    """Take the plan from its file again, which has the secrets that the record has not."""
+    try:
+        document = read_document(options.plan)
+    except Unreadable as error:
+        say(f"{error}; the day goes on as it began", Style.WARNING)
+        return
+    if not record.holds_plan(document.data):
+        say(f"{options.plan} has changed; the day goes on as it began", Style.WARNING)
+        return
+    day, _ = parse_gameday(document, options.plan, check_files=False)
+    if day is not None:
+        record.day = day.acting(rehearsal=record.entries[0].data.get("rehearsal") is True)
 
 
 def _check(

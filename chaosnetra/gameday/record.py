@@ -100,7 +100,6 @@ class Record:
         self._clock = clock
         self._boot = clock.boot()
         self._redactor = Redactor()
-        self._redactor.learn(dict(os.environ), shortest=SHORTEST_IN_ENVIRONMENT)
         self._redactor.learn(dict(day.data))
 
     @classmethod
@@ -118,12 +117,9 @@ class Record:
             file = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             record = cls(folder, day, file, clock or Clock())
-            plan: dict[str, Any] = {
-                "version": VERSION,
-                "file": str(day.path.resolve()),
-                "plan": dict(day.data),
-            }
+            plan = {"version": VERSION, "file": str(day.path.resolve()), "plan": dict(day.data)}
             record.write(Kind.OPENED, {**plan, **data})
+            record.learn_environment()
             _flush_name(folder)
             _flush_name(folder.parent)
         except (OSError, RecordLost) as error:
@@ -151,6 +147,7 @@ class Record:
             entries = read_entries(folder)
             record = cls(folder, plan_of(entries, folder), file, clock or Clock())
             record._take(entries)
+            record.learn_environment()
             mend_end(path)
         except BlockingIOError:
             os.close(file)
@@ -188,6 +185,21 @@ class Record:
         self.entries.append(entry)
         self.state = state
         return entry
+
+    def holds_plan(self, data: Any) -> bool:
+        """Whether the day began with this plan; the record keeps it without its secrets."""
+        redactor = Redactor()
+        redactor.learn(data)
+        return bool(redactor.data(data) == self.entries[0].data.get("plan"))
+
+    def learn_environment(self) -> None:
+        """Keep the secrets of the environment out of what people say and runs answer.
+
+        The plan is written before: where it lies is no secret, whatever else has that value.
+        """
+        places = ("PWD", "OLDPWD")  # look like a password by their names
+        known = {key: value for key, value in os.environ.items() if key not in places}
+        self._redactor.learn(known, shortest=SHORTEST_IN_ENVIRONMENT)
 
     def learn_secrets(self, data: Mapping[str, Any]) -> None:
         """Keep the secrets in `data` out of everything that is written from now on."""

@@ -248,3 +248,13 @@ def test_seconds_of_the_day_never_run_back(times: list[tuple[float, str, int]]) 
     seconds = day_seconds(entries)
     assert seconds[0] == 0
     assert seconds == sorted(seconds)
+
+
+def test_the_plan_is_known_again_and_kept_without_its_secrets(tmp_path: Path) -> None:
+    data = plan(parameters={"database_url": "postgresql://me:s3cr3tword@db/x"})
+    found, _ = read_gameday(written(tmp_path, data))
+    assert found is not None
+    record = Record.opened(tmp_path / "days" / "secret", found, {})
+    assert "s3cr3tword" not in (record.folder / NAME).read_text()
+    assert record.holds_plan(data)
+    assert not record.holds_plan(plan())
