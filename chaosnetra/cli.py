@@ -12,6 +12,7 @@ COMMANDS = {
     "gameday": "chaosnetra.commands.gameday:gameday",
     "lint": "chaosnetra.commands.lint:lint",
     "recover": "chaosnetra.commands.recover:recover",
+    "report": "chaosnetra.commands.report:report",
     "stand": "chaosnetra.commands.stand:stand",
     "verdict": "chaosnetra.commands.verdict:verdict",
 }

@@ -151,24 +151,31 @@ def startups(journal: Mapping[str, Any]) -> Iterator[Startup]:
     """Each startup, stage by stage."""
     for check in checks(journal):
         for data in objects(check.output.get("startups")):
-            seconds = _seconds(data.get("seconds"))
-            status = data.get("status")
-            if seconds is None or not isinstance(status, str):
-                continue
-            phases = data.get("phase_seconds")
-            error = data.get("error")
-            yield Startup(
-                check.stage,
-                check.probe,
-                _number(data.get("number")),
-                status,
-                seconds,
-                _seconds(data.get("boot_seconds")),
-                text_or_none(data.get("phase")),
-                _phases(phases) if isinstance(phases, dict) else {},
-                error if isinstance(error, dict) else {},
-                data,
-            )
+            found = startup_of(check, data)
+            if found is not None:
+                yield found
+
+
+def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
+    """One element of a check's `startups`; None when it lacks what makes it a startup."""
+    seconds = _seconds(data.get("seconds"))
+    status = data.get("status")
+    if seconds is None or not isinstance(status, str):
+        return None
+    phases = data.get("phase_seconds")
+    error = data.get("error")
+    return Startup(
+        check.stage,
+        check.probe,
+        _number(data.get("number")),
+        status,
+        seconds,
+        _seconds(data.get("boot_seconds")),
+        text_or_none(data.get("phase")),
+        _phases(phases) if isinstance(phases, dict) else {},
+        error if isinstance(error, dict) else {},
+        data,
+    )
 
 
 def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:

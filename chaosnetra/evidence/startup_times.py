@@ -22,14 +22,24 @@ def seconds_of_phase(found: Sequence[Startup], phase: str, share: float) -> Quan
     took until it failed, else at what is left when boot and the phases before are taken off. One
     that never reached the phase does not count.
     """
-    ended, cut = [], []
+    ended: list[float] = []
+    cut: list[float] = []
     for startup in found:
-        seconds = startup.phase_seconds.get(phase)
-        if not startup.ready and startup.phase == phase:
-            cut.append(_spent_in_last_phase(startup) if seconds is None else seconds)
-        elif seconds is not None:
-            ended.append(seconds)
+        time = time_in_phase(startup, phase)
+        if time is not None:
+            (ended if time[1] else cut).append(time[0])
     return quantile(ended, share, cut)
+
+
+def time_in_phase(startup: Startup, phase: str) -> tuple[float, bool] | None:
+    """Seconds that a startup spent in a phase, and whether the phase did its work.
+
+    See `seconds_of_phase`; None for a startup that never reached the phase.
+    """
+    seconds = startup.phase_seconds.get(phase)
+    if not startup.ready and startup.phase == phase:
+        return (_spent_in_last_phase(startup) if seconds is None else seconds), False
+    return None if seconds is None else (seconds, True)
 
 
 def _spent_in_last_phase(startup: Startup) -> float:

@@ -1,0 +1,77 @@
+"""`chaosnetra report`: what runs showed, for people and for CI."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from chaosnetra.evidence.reading import Journal
+    from chaosnetra.evidence.recommendation import Recommendation
+
+UNREADABLE = 7
+
+
+@click.command()
+@click.argument("journals", metavar="JOURNAL…", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    metavar="FILE",
+    multiple=True,
+    required=True,
+    type=click.Path(dir_okay=False),
+    help="Where to write it; may be given several times. Its ending names the format: "
+    ".html, .md or .xml (JUnit).",
+)
+def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+    """Report on runs, from each JOURNAL alone; a folder stands for all journals in it.
+
+    The HTML page is one file that needs no network and no script. Markdown is for a pull request
+    or a job's summary. JUnit XML has a suite for each journal and a case for each probe and stage.
+
+    A report is no gate: whatever the verdicts are, the exit code is 0; `verdict` has the others.
+    It is 7 when a journal cannot be read, and then nothing is written.
+    """
+    from collections import deque
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from chaosnetra.errors import InvalidInput, Unreadable
+    from chaosnetra.evidence.reading import read_journals
+    from chaosnetra.report.facts import describe
+    from chaosnetra.report.formats import report_for
+
+    try:
+        reports = {path: report_for(path) for path in map(Path, outputs)}
+    except InvalidInput as error:
+        raise click.BadParameter(str(error), param_hint="-o") from None
+
+    def read() -> Iterator["Journal"]:
+        for name in journals:
+            for journal in read_journals(Path(name)):
+                facts = describe(journal)
+                for made in reports.values():
+                    made.add(facts)
+                yield journal
+
+    try:
+        found = read()
+        recommendations = recommendations_for(found)
+        deque(found, maxlen=0)  # those that nobody asked for
+    except Unreadable as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(UNREADABLE) from None
+    for path, made in reports.items():
+        try:
+            path.write_text(made.text(recommendations), encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
+        click.echo(f"written: {path}")
+
+
+def recommendations_for(journals: Iterable["Journal"]) -> tuple["Recommendation", ...]:
+    """What to change, from these journals together; each can be read once only."""
+    del journals
+    return ()

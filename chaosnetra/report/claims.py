@@ -1,0 +1,198 @@
+"""What the steady state claims, and what was got: each probe at each stage."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chaosnetra.evidence.samples import METHOD
+from chaosnetra.evidence.statistics import (
+    CONFIDENCE,
+    Interval,
+    clean_trials_needed,
+    failure_rate_upper_bound,
+    wilson_interval,
+)
+from chaosnetra.evidence.verdict import MOST_ATTEMPTS
+from chaosnetra.evidence.violations import failure_text, says_not_held
+from chaosnetra.quantities import finite_or_none
+
+STAGES = {
+    "before": "before the method",
+    METHOD: "in the method",
+    "during": "during the method",
+    "after": "after the method",
+    "recovery": "after the rollbacks",
+}
+LONGEST_SHOWN = 300
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One probe at one stage: expected against got.
+
+    Attributes:
+        stage: before, method, during, after or recovery.
+        probe: its name.
+        expected: what it states.
+        observed: what was seen.
+        held: by the point rule, the probe's own; None where none was judged.
+        failed: why the probe itself failed, if it did.
+        error: what the probe says of the first failure.
+        seconds: how long the check took, if the journal says.
+        trials: attempts that it counted; 0 for a probe that does not count.
+        failures: of these.
+        limit: share of them that may fail, where it says so.
+        checks: how many checks are taken together here; see `pooled`.
+        checks_not_held: of these.
+    """
+
+    stage: str
+    probe: str
+    expected: str
+    observed: str
+    held: bool | None
+    failed: str | None
+    error: str | None
+    seconds: float | None
+    trials: int = 0
+    failures: int = 0
+    limit: float | None = None
+    checks: int = 1
+    checks_not_held: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        return self.failures / self.trials if self.trials else None
+
+    @property
+    def wilson(self) -> Interval | None:
+        """For display."""
+        return wilson_interval(self.failures, self.trials) if self.trials else None
+
+    @property
+    def upper_bound(self) -> float | None:
+        """What the trials prove: the failure rate is at most so much (Clopper-Pearson)."""
+        return failure_rate_upper_bound(self.failures, self.trials) if self.trials else None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the trials prove the claim, and do not only agree with it."""
+        bound = self.upper_bound
+        return bound is not None and self.limit is not None and bound <= self.limit
+
+    @property
+    def clean_trials_needed(self) -> int | None:
+        """Trials without a failure that would prove the claim; None where no number does."""
+        if self.limit is None or not 0 < self.limit < 1 or 1 - self.limit == 1:
+            return None
+        return clean_trials_needed(self.limit)
+
+
+CONFIDENCE_TEXT = f"{CONFIDENCE:.0%}"
+
+
+def claims(journal: Mapping[str, Any]) -> Iterator[Claim]:
+    """Each check of each probe, in the order in which they were made.
+
+    Args:
+        journal: `data` of a `chaosnetra.evidence.reading.Journal`. Probes of the method count
+            where they say of themselves whether what they state held.
+    """
+    states = journal["steady_states"]
+    yield from _of_state("before", states["before"])
+    for run in journal["run"]:
+        output = run["output"]
+        is_probe = run["activity"].get("type") == "probe"
+        if is_probe and isinstance(output, dict) and isinstance(output.get("held"), bool):
+            yield _claim(METHOD, run, held=not says_not_held(run) and output["held"])
+    for state in states["during"]:
+        yield from _of_state("during", state)
+    yield from _of_state("after", states["after"])
+    yield from _of_state("recovery", journal["chaosnetra"]["recovery"])
+
+
+def pooled(found: Sequence[Claim]) -> list[Claim]:
+    """Claims with all checks of a probe at one stage taken together.
+
+    Their trials are added up. What is said of them is that of the first that did not hold, and it
+    holds when all do.
+    """
+    groups: dict[tuple[str, str, float | None, bool], list[Claim]] = {}
+    for claim in found:
+        key = (claim.stage, claim.probe, claim.limit, claim.trials > 0)
+        groups.setdefault(key, []).append(claim)
+    return [_taken_together(group) for group in groups.values()]
+
+
+def _taken_together(group: Sequence[Claim]) -> Claim:
+    if len(group) == 1:
+        return group[0]
+    told = next((claim for claim in group if claim.held is False), group[0])
+    judged = [claim.held for claim in group if claim.held is not None]
+    seconds = [claim.seconds for claim in group if claim.seconds is not None]
+    return replace(
+        told,
+        held=all(judged) if judged else None,
+        seconds=sum(seconds) if seconds else None,
+        trials=sum(claim.trials for claim in group),
+        failures=sum(claim.failures for claim in group),
+        checks=len(group),
+        checks_not_held=sum(claim.held is False for claim in group),
+    )
+
+
+def _of_state(stage: str, state: Mapping[str, Any] | None) -> Iterator[Claim]:
+    for run in state["probes"] if state is not None else ():
+        met = run.get("tolerance_met")
+        yield _claim(stage, run, held=met if isinstance(met, bool) else None)
+
+
+def _claim(stage: str, run: Mapping[str, Any], held: bool | None) -> Claim:
+    output = run["output"]
+    told: Mapping[str, Any] = output if isinstance(output, dict) else {}
+    failed = failure_text(run) if run["status"] == "failed" else None
+    trials, failures = told.get("attempts"), told.get("failures")
+    counts = (
+        type(trials) is int and type(failures) is int and 0 <= failures <= trials <= MOST_ATTEMPTS
+    )
+    limit = finite_or_none(told.get("max_failure_rate"))
+    expected = told.get("expected")
+    observed = told.get("observed")
+    error = told.get("error")
+    return Claim(
+        stage=stage,
+        probe=str(run["activity"].get("name")),
+        expected=expected
+        if isinstance(expected, str) and expected
+        else f"tolerance {_shown(run['activity'].get('tolerance'))}",
+        observed="a failed probe"
+        if failed
+        else observed
+        if isinstance(observed, str) and observed
+        else _shown(output),
+        held=held,
+        failed=failed,
+        error=error if isinstance(error, str) and error else None,
+        seconds=_duration(run),
+        trials=trials if counts else 0,  # type: ignore[arg-type]  # checked above
+        failures=failures if counts else 0,  # type: ignore[arg-type]
+        limit=limit if limit is not None and 0 <= limit <= 1 else None,
+        checks_not_held=int(held is False),
+    )
+
+
+def _duration(run: Mapping[str, Any]) -> float | None:
+    seconds = finite_or_none(run.get("duration"))
+    return seconds if seconds is not None and 0 <= seconds < 1e9 else None
+
+
+def _shown(value: Any) -> str:
+    """A value of any kind, short; large ones are not written out to be cut."""
+    if isinstance(value, (dict, list)) and len(value) > LONGEST_SHOWN:
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value):,} elements"
+    try:
+        text = json.dumps(value, default=str)
+    except (ValueError, RecursionError):
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"

@@ -1,0 +1,267 @@
+"""What a report tells of one run: read from its journal once, then the journal can go."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chaosnetra.evidence.reading import Journal
+from chaosnetra.evidence.samples import ATTEMPT_LISTS, Startup, attempts, checks, objects
+from chaosnetra.evidence.timeline import ConnectorTimeline, FaultSpan, connector, faults
+from chaosnetra.evidence.verdict import Verdict, judge
+from chaosnetra.evidence.violations import Violation
+from chaosnetra.quantities import finite_or_none
+from chaosnetra.report.budgets import Budget, budgets_of, time_scale_of
+from chaosnetra.report.claims import Claim, claims
+from chaosnetra.report.reproduction import Reproduction, reproduction
+from chaosnetra.report.safe_text import one_visible_line
+from chaosnetra.report.series import (
+    AttemptCollector,
+    AttemptTimes,
+    Failure,
+    Failures,
+    StartupCollector,
+    StartupTimes,
+    merged,
+)
+
+# What a run puts in front of the names of all that it makes.
+_RUN_PREFIX = re.compile(r"chaosnetra_\d{8}t\d{6}_[0-9a-f]{6}_?/?")
+UNTITLED = "(no title)"
+MOST_FAULTS = 100
+MOST_RULES = 100
+LONGEST_TITLE = 200
+
+
+@dataclass(frozen=True)
+class Span:
+    """When a stage was checked: seconds since the run's beginning."""
+
+    stage: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class PlacedFault:
+    """A fault, and when it was in place, in seconds since the run's beginning, where known."""
+
+    fault: FaultSpan
+    start: float | None
+    end: float | None
+
+    @property
+    def name(self) -> str:
+        """Its name without the run's id."""
+        return one_visible_line(_RUN_PREFIX.sub("", self.fault.name), 120)
+
+    @property
+    def is_felt(self) -> bool:
+        """Whether it is to have an effect; others only prepare the run, such as a schema."""
+        return self.fault.effect is not None
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """One run.
+
+    Attributes:
+        path: of its journal.
+        title: of its experiment.
+        verdict: as judged anew from the journal.
+        violations: which it rests on.
+        claims: what was expected and got, by probe and stage.
+        startups: times of startups by stage; empty without any.
+        phases: of startups, in order.
+        rows: a few whole startups by stage, each with its rank.
+        limits: how long startups were waited for, seconds.
+        budgets: as they were enforced.
+        attempts: times of attempts by probe and kind, and by stage.
+        slow_after: what is slow, seconds, by probe and kind.
+        failures: what went wrong, how often, with its causes; most frequent first.
+        failures_left_out: how many more had other texts.
+        faults: injected, in order.
+        connector: its timeline; None without one.
+        connector_start: of its seconds, since the run's beginning; None where unknown.
+        spans: when the stages were checked.
+        rules: findings on budgets by arithmetic, where a probe made them.
+        time_scale: of the run; None where unknown.
+        environment: names and values for people.
+        reproduction: how to run it again.
+        start: of the run, as the journal says it.
+        seconds: that it took.
+    """
+
+    path: str
+    title: str
+    verdict: Verdict
+    violations: Sequence[Violation]
+    claims: Sequence[Claim]
+    startups: Mapping[str, StartupTimes]
+    phases: Sequence[str]
+    rows: Mapping[str, Sequence[tuple[int, Startup]]]
+    limits: Sequence[float]
+    budgets: Sequence[Budget]
+    attempts: Mapping[tuple[str, str], Mapping[str, AttemptTimes]]
+    slow_after: Mapping[tuple[str, str], float]
+    failures: Sequence[tuple[Failure, int, tuple[str, ...]]]
+    failures_left_out: int
+    faults: Sequence[PlacedFault]
+    connector: ConnectorTimeline | None
+    connector_start: float | None
+    spans: Sequence[Span]
+    rules: Sequence[Mapping[str, Any]]
+    time_scale: float | None
+    environment: Sequence[tuple[str, str]]
+    reproduction: Reproduction
+    start: str | None
+    seconds: float | None
+
+    @property
+    def profile(self) -> str | None:
+        return next((value for name, value in self.environment if name == "profile"), None)
+
+
+def describe(journal: Journal) -> RunFacts:
+    """Read what a report needs; nothing of the result holds the journal.
+
+    Args:
+        journal: as `chaosnetra.evidence.reading` reads it.
+    """
+    data = journal.data
+    verdict, violations = judge(data)
+    startups, tried = StartupCollector(), AttemptCollector()
+    rules: list[Mapping[str, Any]] = []
+    for check in checks(data):
+        startups.add(check)
+        for kind in ATTEMPT_LISTS:
+            tried.add_check(check, kind)
+        rules += _rules(check.output)
+    for attempt in attempts(data):
+        tried.add(attempt)
+    began = _moment(data["start"])
+    timeline = connector(data)
+    return RunFacts(
+        path=str(journal.path),
+        title=one_visible_line(journal.title, LONGEST_TITLE) or UNTITLED,
+        verdict=verdict,
+        violations=violations,
+        claims=list(claims(data)),
+        startups=startups.stages,
+        phases=startups.phases,
+        rows={stage: startups.rows(stage) for stage in startups.stages},
+        limits=sorted(startups.limits),
+        budgets=budgets_of(journal.section, startups.phases, _expired(startups.failures)),
+        attempts={probe: stages for probe, stages in tried.probes.items() if stages},
+        slow_after=tried.slow_after,
+        failures=list(merged(startups.failures, tried.failures)),
+        failures_left_out=startups.failures.others + tried.failures.others,
+        faults=[
+            PlacedFault(fault, _since(began, fault.injected_at), _since(began, fault.undone_at))
+            for fault in list(faults(data))[:MOST_FAULTS]
+        ],
+        connector=timeline,
+        connector_start=_since(began, timeline.started_at) if timeline else None,
+        spans=list(_spans(data, began)),
+        rules=rules[:MOST_RULES],
+        time_scale=time_scale_of(journal.section),
+        environment=list(_environment(journal)),
+        reproduction=reproduction(journal),
+        start=data["start"],
+        seconds=_positive(data.get("duration")),
+    )
+
+
+def _expired(failures: Failures) -> dict[tuple[str, str, float], int]:
+    found: dict[tuple[str, str, float], int] = {}
+    for failure, count in failures.counts.items():
+        if failure.budget and failure.phase and failure.budget_seconds is not None:
+            key = (failure.budget, failure.phase, failure.budget_seconds)
+            found[key] = found.get(key, 0) + count
+    return found
+
+
+def _rules(output: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Findings of `chaosnetra.startup.budgets`, as its probe tells them."""
+    for finding in objects(output.get("findings")):
+        if isinstance(finding.get("rule"), str) and isinstance(finding.get("holds"), bool):
+            yield finding
+
+
+def _spans(data: Mapping[str, Any], began: datetime | None) -> Iterator[Span]:
+    states = data["steady_states"]
+    found = [("before", states["before"]), *(("during", state) for state in states["during"])]
+    found += [("after", states["after"]), ("recovery", data["chaosnetra"]["recovery"])]
+    for stage, state in found:
+        runs = state["probes"] if state is not None else ()
+        starts = [at for run in runs if (at := _since(began, run["start"])) is not None]
+        ends = [at for run in runs if (at := _since(began, run["end"])) is not None]
+        if starts and ends and max(ends) >= min(starts):
+            yield Span(stage, min(starts), max(ends))
+
+
+def _environment(journal: Journal) -> Iterator[tuple[str, str]]:
+    data, section = journal.data, journal.section
+    profile = section.get("profile")
+    profile = profile if isinstance(profile, dict) else {}
+    dated = f" of {profile['date']}" if isinstance(profile.get("date"), str) else ""
+    if journal.profile:
+        yield "profile", one_visible_line(f"{journal.profile}{dated}", 200)
+    for name, value in (
+        ("target", section.get("target")),
+        ("environment", section.get("environment")),
+        ("time scale", section.get("time_scale")),
+        ("seed", section.get("seed")),
+        ("run", section.get("run")),
+        ("started", data["start"]),
+        ("ended", data["end"]),
+        ("status for the Chaos Toolkit", data["status"]),
+        ("node", data.get("node")),
+        ("platform", data.get("platform")),
+        ("chaoslib", data.get("chaoslib-version")),
+    ):
+        if isinstance(value, (str, int, float)) and value != "":
+            yield name, one_visible_line(value, 300)
+    pool = profile.get("pool")
+    if isinstance(pool, dict):
+        listed = ", ".join(f"{key} {value}" for key, value in list(pool.items())[:20])
+        yield "pool", one_visible_line(listed, 400)
+    for part in section["stand"][:20]:
+        what = [part.get(key) for key in ("version", "address", "source")]
+        text = ", ".join(str(one) for one in what if isinstance(one, str))
+        yield one_visible_line(part.get("kind"), 60), one_visible_line(text, 300)
+    for name, key in (
+        ("corrected", "corrections"),
+        ("undo failures", "undo_failures"),
+        ("control failures", "control_failures"),
+        ("parts lost", "parts_lost"),
+    ):
+        if section[key]:
+            yield name, one_visible_line("; ".join(section[key][:20]), 600)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _since(began: datetime | None, text: str | None) -> float | None:
+    """Seconds from the run's beginning; None where one of both is unknown."""
+    at = _moment(text)
+    if began is None or at is None:
+        return None
+    if (began.tzinfo is None) != (at.tzinfo is None):
+        # Older lines of the core write UTC without saying so.
+        began, at = began.replace(tzinfo=None), at.replace(tzinfo=None)
+    seconds = finite_or_none((at - began).total_seconds())
+    return seconds if seconds is not None and abs(seconds) < 1e8 else None
+
+
+def _positive(value: Any) -> float | None:
+    number = finite_or_none(value)
+    return number if number is not None and 0 <= number < 1e9 else None

@@ -1,0 +1,152 @@
+"""Markdown for a pull request or a job's summary: short, the verdict first."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from chaosnetra.evidence.recommendation import Recommendation
+from chaosnetra.report.claims import CONFIDENCE_TEXT, STAGES, Claim, pooled
+from chaosnetra.report.facts import RunFacts
+from chaosnetra.report.page import MARKS
+from chaosnetra.report.plots.scales import seconds_text, share_text
+from chaosnetra.report.safe_text import one_visible_line
+from chaosnetra.report.sections.times import quantile_text
+from chaosnetra.report.sections.verdicts import clean_trials_text, observed
+from chaosnetra.text import markdown
+
+LONGEST_REASON = 600
+LONGEST_CELL = 160
+MOST_CLAIMS = 20
+MOST_RECOMMENDATIONS = 20
+MOST_FAULTS = 10
+# What GitHub and others turn into links by themselves: addresses, people, issues, commits.
+_LINKS = re.compile(r"(?i):(?=//)|(?<=www)\.|(?<=mailto):|@(?=\w)|#(?=\d)|(?<=\bGH)-(?=\d)")
+_WORD_JOINER = "&#8288;"
+
+
+def safe(text: object, longest: int = LONGEST_CELL) -> str:
+    """Text as one line of Markdown that shows it, and links to nothing."""
+    return _LINKS.sub(
+        lambda found: f"{found.group()}{_WORD_JOINER}", markdown(one_visible_line(text, longest))
+    )
+
+
+def code(text: str) -> str:
+    """A command, to be copied, in a fence that it cannot end."""
+    longest = max(map(len, re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}sh\n{text}\n{fence}"
+
+
+class MarkdownReport:
+    """Takes in runs one by one; see `chaosnetra.report.formats.Report`."""
+
+    def __init__(self) -> None:
+        self._rows: list[str] = []
+        self._runs: list[list[str]] = []
+
+    def add(self, facts: RunFacts) -> None:
+        verdict = facts.verdict
+        self._rows.append(
+            f"| {safe(facts.title)} | {_badge(facts)} | {safe(facts.profile or '')} | "
+            f"{safe(verdict.reason)} |"
+        )
+        self._runs.append(list(_run(facts)))
+
+    def text(self, recommendations: Sequence[Recommendation]) -> str:
+        """The whole text."""
+        lines: list[str] = []
+        if len(self._runs) > 1:
+            lines += ["| experiment | verdict | profile | reason |", "| --- | --- | --- | --- |"]
+            lines += [*self._rows, ""]
+        for run in self._runs:
+            lines += [*run, ""]
+        if recommendations:
+            lines += ["## What to change", "", *_recommendations(recommendations), ""]
+        return "\n".join(lines).rstrip() + "\n"
+
+
+def _badge(facts: RunFacts) -> str:
+    outcome = facts.verdict.outcome.value
+    return f"**{MARKS.get(outcome, '')} {outcome}**"
+
+
+def _run(facts: RunFacts) -> Iterator[str]:
+    yield f"## {_badge(facts)}: {safe(facts.title)}"
+    yield ""
+    yield safe(f"Reason: {facts.verdict.reason}", LONGEST_REASON)
+    yield ""
+    found = pooled(facts.claims)
+    if found:
+        yield "| probe | when | expected | got | held | failed share, Wilson | proven at most |"
+        yield "| --- | --- | --- | --- | --- | --- | --- |"
+        yield from (_claim(claim) for claim in found[:MOST_CLAIMS])
+        if len(found) > MOST_CLAIMS:
+            yield ""
+            yield f"{len(found) - MOST_CLAIMS:,} more are left out."
+        yield ""
+    yield from _facts(facts)
+    yield ""
+    yield "<details><summary>Run it again</summary>"
+    yield ""
+    yield code("\n".join(facts.reproduction.commands))
+    yield ""
+    yield "</details>"
+
+
+def _claim(claim: Claim) -> str:
+    held = {True: "✓", False: "✗ no", None: "not judged"}[claim.held]
+    interval, bound = claim.wilson, claim.upper_bound
+    rate = proven = ""
+    if interval is not None and bound is not None:
+        rate = f"{share_text(interval.low)} to {share_text(interval.high)}"
+        proven = f"{share_text(bound)} ({CONFIDENCE_TEXT})"
+        needed = clean_trials_text(claim)
+        if needed and not claim.is_proven and claim.held:
+            proven += f"; clean trials needed: {needed}"
+    return (
+        f"| {safe(claim.probe, 80)} | {STAGES[claim.stage]} | {safe(claim.expected)} | "
+        f"{safe(observed(claim))} | {held} | {rate} | {proven} |"
+    )
+
+
+def _facts(facts: RunFacts) -> Iterator[str]:
+    for placed in [placed for placed in facts.faults if placed.is_felt][:MOST_FAULTS]:
+        effect = placed.fault.effect or {}
+        measured = f"{effect.get('observed')}, expected {effect.get('expected')}"
+        yield f"- fault {safe(placed.name)}: {safe(effect.get('quantity'), 60)} {safe(measured)}"
+    for stage, times in facts.startups.items():
+        yield (
+            f"- startups {STAGES.get(stage, stage)}: {len(times.seen):,} of {times.listed:,} "
+            f"ready, median {quantile_text(times.ready(0.5))}"
+        )
+    for (probe, kind), stages in list(facts.attempts.items())[:MOST_FAULTS]:
+        for stage, attempts in stages.items():
+            longest = (
+                f", the longest answer {seconds_text(max(attempts.seen))}" if attempts.seen else ""
+            )
+            yield (
+                f"- {kind} of {safe(probe, 80)} {STAGES.get(stage, stage)}: "
+                f"{len(attempts.seen):,} of {attempts.listed:,} listed answered{longest}"
+            )
+    expired = [budget for budget in facts.budgets if budget.expired]
+    for budget in expired[:MOST_FAULTS]:
+        yield (
+            f"- budget {safe(budget.name, 60)} of {seconds_text(budget.seconds)} ran out in "
+            f"{budget.expired:,} startups, in phase {safe(budget.phase, 60)}"
+        )
+    told = [
+        f"{name} {safe(value, 80)}"
+        for name, value in facts.environment
+        if name in ("profile", "time scale", "target")
+    ]
+    if told:
+        yield f"- {', '.join(told)}"
+
+
+def _recommendations(found: Sequence[Recommendation]) -> Iterator[str]:
+    for one in found[:MOST_RECOMMENDATIONS]:
+        now = f" (now {safe(one.current)})" if one.current is not None else ""
+        yield f"- **{safe(one.subject)}: {safe(one.proposed)}**{now}: {safe(one.reason, 400)}"
+        yield from (f"  - {safe(text, 300)}" for text in one.evidence[:10])
+    if len(found) > MOST_RECOMMENDATIONS:
+        yield f"- {len(found) - MOST_RECOMMENDATIONS:,} more are left out"

@@ -1,0 +1,112 @@
+"""Axes: where a value lies, and which values to mark."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Times that differ by more than this are shown on a logarithmic axis.
+LOGARITHMIC_FROM = 60
+MOST_TICKS = 6
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A range of values on an axis.
+
+    Attributes:
+        low: at its beginning; above 0 when it is logarithmic.
+        high: at its end, above `low`.
+        logarithmic: whether equal ratios have equal lengths.
+    """
+
+    low: float
+    high: float
+    logarithmic: bool = False
+
+    def share(self, value: float) -> float:
+        """Where a value lies, 0 to 1; values beyond an end lie at it."""
+        if self.logarithmic:
+            if value <= self.low:
+                return 0.0
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return min(1.0, max(0.0, share))
+
+    def percent(self, value: float) -> str:
+        """Where a value lies, as SVG wants it."""
+        return f"{100 * self.share(value):.3f}".rstrip("0").rstrip(".") + "%"
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    @property
+    def ticks(self) -> list[float]:
+        """Round values to mark, at most six."""
+        return self._decades() if self.logarithmic else self._steps()
+
+    def _steps(self) -> list[float]:
+        rough = (self.high - self.low) / (MOST_TICKS - 1)
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * one for one in (1, 2, 2.5, 5, 10) if power * one >= rough * 0.999)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [round(step * number, 12) for number in range(first, last + 1)]
+
+    def _decades(self) -> list[float]:
+        first = math.ceil(math.log10(self.low) - 1e-9)
+        last = math.floor(math.log10(self.high) + 1e-9)
+        every = max(1, math.ceil((last - first + 1) / MOST_TICKS))
+        return [10.0**power for power in range(first, last + 1, every)] or [self.low, self.high]
+
+
+def scale_of(values: Iterable[float], *, from_zero: bool = True) -> Scale:
+    """A scale that holds these values.
+
+    Args:
+        values: finite, not negative; without any the scale is 0 to 1.
+        from_zero: begin at 0, whatever the least is.
+    """
+    found = list(values)
+    high = max(found, default=1.0)
+    high = high * 1.05 if high > 0 else 1.0
+    low = 0.0 if from_zero else min(found, default=0.0)
+    return Scale(low, high if high > low else low + 1.0)
+
+
+def time_scale_of(values: Iterable[float]) -> Scale:
+    """A scale for times: logarithmic where they differ very much."""
+    found = sorted(value for value in values if value > 0)
+    if not found or found[-1] < LOGARITHMIC_FROM * found[len(found) // 20]:
+        return scale_of(found)
+    return Scale(_below(found[0]), found[-1] * 1.15, logarithmic=True)
+
+
+def _below(value: float) -> float:
+    """1, 2 or 5 times a power of ten, below `value`."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(power * one for one in (5, 2, 1) if power * one <= value * 0.999 or one == 1)
+
+
+def seconds_text(seconds: float) -> str:
+    """Seconds for people: three digits, and milliseconds where they are short."""
+    if seconds == 0:
+        return "0 s"
+    if abs(seconds) < 0.0995:
+        return f"{1000 * seconds:.3g} ms"
+    if abs(seconds) < 999.5:
+        return f"{seconds:.3g} s"
+    return f"{seconds:,.0f} s"
+
+
+def number_text(value: float) -> str:
+    """A number for people, at most four digits where it is not whole."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+
+
+def share_text(share: float) -> str:
+    """A share as per cent, with one decimal where it is small."""
+    percent = 100 * share
+    if percent and min(percent, 100 - percent) < 1 and percent != 100:
+        return f"{percent:.2g} %"
+    return f"{percent:.0f} %"

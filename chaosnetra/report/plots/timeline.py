@@ -1,0 +1,202 @@
+"""A connector over time: slots, queue and instances, with the faults and checks marked."""
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from chaosnetra.evidence.timeline import ConnectorTimeline
+from chaosnetra.report.facts import PlacedFault, Span
+from chaosnetra.report.plots.frame import (
+    AXIS_HEIGHT,
+    box,
+    box_swatch,
+    edge_label,
+    legend,
+    line,
+    line_swatch,
+    plot,
+    steps,
+    text,
+    x_axis,
+    y_axis,
+)
+from chaosnetra.report.plots.scales import Scale, number_text, scale_of
+
+# A line of more points than this is not finer to the eye; peaks are kept.
+MOST_POINTS = 500
+PANEL, HEAD, GAP, STRIP = 84, 20, 10, 18
+# Slots far beyond what was used mean that nobody was held back; they would hide all else.
+FAR_BEYOND = 3.0
+Samples = Sequence[Mapping[str, float]]
+
+
+def connector_plot(
+    timeline: ConnectorTimeline,
+    offset: float,
+    faults: Sequence[PlacedFault],
+    spans: Sequence[Span],
+    end: float | None,
+) -> Markup:
+    """The plot, with what its lines mean above it.
+
+    Args:
+        timeline: with at least one sample.
+        offset: what its seconds count from, in seconds of the axis.
+        faults: to be marked, where their times are known.
+        spans: checks to be marked.
+        end: of the run, where known.
+    """
+    samples = thinned(sorted(timeline.samples, key=lambda sample: sample["at_seconds"]))
+    times = [offset + sample["at_seconds"] for sample in samples]
+    ends = [*times, *(span.end for span in spans), *([end] if end is not None else [])]
+    across = Scale(min(0.0, *ends), max(*ends, min(ends) + 0.1))
+    parts = [_checks(spans, across)]
+    top = y = STRIP + 18.0
+    slots = _limited(samples)
+    for title, series, area in (
+        ("slots: taken, and there", ("most_in_use", "in_use"), slots),
+        ("clients that wait", ("most_queued", "queued"), []),
+        ("instances", (), [sample.get("instances") for sample in samples]),
+    ):
+        used = _values(samples, series)
+        panel, y = _panel(title, times, used, area, across, y)
+        parts.append(panel)
+    back = _faults(faults, across, top, y - GAP)
+    peak = max(_values(samples, ("most_in_use", "in_use")), default=0.0)
+    queue = max(_values(samples, ("most_queued", "queued")), default=0.0)
+    description = f"at most {peak:,.0f} slots taken and {queue:,.0f} clients waiting"
+    entries = [
+        (box_swatch("area a"), "taken or waiting (the most in each interval)"),
+        (line_swatch("line c"), "slots or instances there are"),
+        (box_swatch("fault"), "fault in place"),
+    ]
+    drawn = plot(
+        "The connector over time",
+        description,
+        y - GAP + AXIS_HEIGHT,
+        back,
+        x_axis(across, top, y - GAP, lambda value: f"{number_text(value)} s"),
+        *parts,
+    )
+    return Markup("").join([legend(entries), drawn])
+
+
+def thinned(samples: Samples) -> list[dict[str, float]]:
+    """At most 500 samples: neighbours are joined, the largest of each gauge is kept."""
+    each = -(-len(samples) // MOST_POINTS)
+    if each <= 1:
+        return [dict(sample) for sample in samples]
+    found = []
+    for start in range(0, len(samples), each):
+        group = samples[start : start + each]
+        joined = {key: max(one[key] for one in group if key in one) for one in group for key in one}
+        found.append({**joined, "at_seconds": group[0]["at_seconds"]})
+    return found
+
+
+def _values(samples: Samples, names: Sequence[str]) -> list[float]:
+    """The first of these gauges that a sample has; not negative."""
+    return (
+        [
+            max(0.0, next((sample[name] for name in names if name in sample), 0.0))
+            for sample in samples
+        ]
+        if names
+        else []
+    )
+
+
+def _limited(samples: Samples) -> list[float | None]:
+    """Slots over time; None where there are so many that nobody can be held back."""
+    found = [sample["slots"] for sample in samples if sample.get("slots", -1) >= 0]
+    if not found:
+        return []
+    used = max(_values(samples, ("most_in_use", "in_use")), default=0.0)
+    most = FAR_BEYOND * max(used, min(found), 1.0)
+    slots = [sample.get("slots") for sample in samples]
+    return [None if value is None or value > most else max(0.0, value) for value in slots]
+
+
+def _panel(
+    title: str,
+    times: Sequence[float],
+    used: Sequence[float],
+    there: Sequence[float | None],
+    across: Scale,
+    y: float,
+) -> tuple[Markup, float]:
+    most = max([*used, *(value for value in there if value is not None)], default=0.0)
+    up = scale_of([most])
+    if any(value is None for value in there):
+        title = f"{title} (no line: not limited)"
+    y += HEAD
+    parts = [y_axis(up, y, PANEL, number_text)]
+    if used:
+        points = list(zip(times, used, strict=True))
+        parts.append(steps(points, across, up, y, PANEL, "a", filled=True))
+        parts.append(steps(points, across, up, y, PANEL, "a"))
+    for start, stop in _runs(there):
+        points = [(times[index], there[index] or 0.0) for index in range(start, stop)]
+        ends_at = times[stop] if stop < len(times) else None
+        parts.append(_limit(points, ends_at, across, up, y))
+    parts.append(text("0%", y - 6, title))
+    return Markup("").join(parts), y + PANEL + GAP
+
+
+def _runs(values: Sequence[float | None]) -> list[tuple[int, int]]:
+    """Stretches of values that are there: beginning, and end (not included)."""
+    found, start = [], None
+    for index, value in enumerate([*values, None]):
+        if value is not None and start is None:
+            start = index
+        elif value is None and start is not None:
+            found.append((start, index))
+            start = None
+    return found
+
+
+def _limit(
+    points: Sequence[tuple[float, float]], until: float | None, across: Scale, up: Scale, y: float
+) -> Markup:
+    """A line of straight pieces: it ends where the limit ends."""
+    parts = []
+    end = across.high if until is None else until
+    at, value = points[0]
+    for next_at, next_value in [*points[1:], (end, None)]:
+        if next_value == value:
+            continue
+        height = y + PANEL * (1 - up.share(value))
+        parts.append(line(across.percent(at), height, across.percent(next_at), height, "line c"))
+        if next_value is not None:
+            to = y + PANEL * (1 - up.share(next_value))
+            x = across.percent(next_at)
+            parts.append(line(x, height, x, to, "line c"))
+            at, value = next_at, next_value
+    return Markup("").join(parts)
+
+
+def _checks(spans: Sequence[Span], across: Scale) -> Markup:
+    """When the steady state was checked: a strip above the plot."""
+    parts = [
+        box(across, span.start, span.end, 20, 5, "p0", f"checked {span.stage}")
+        for span in spans[:40]
+    ]
+    for stage in dict.fromkeys(span.stage for span in spans):
+        of_stage = [span for span in spans if span.stage == stage]
+        parts.append(edge_label(across, of_stage[0].start, 14, stage, "small quiet"))
+    return Markup("").join(parts)
+
+
+def _faults(faults: Sequence[PlacedFault], across: Scale, top: float, bottom: float) -> Markup:
+    parts = []
+    for placed in faults:
+        if placed.start is None or not placed.is_felt:
+            continue
+        end = across.high if placed.end is None else placed.end
+        parts.append(
+            box(across, placed.start, end, top, bottom - top, "fault", f"fault: {placed.name}")
+        )
+        for edge in (placed.start, *([placed.end] if placed.end is not None else [])):
+            x = across.percent(edge)
+            parts.append(line(x, top, x, bottom, "fault-edge"))
+    return Markup("").join(parts)

@@ -1,0 +1,1 @@
+"""The parts of the page on one run, each a function from its facts to markup."""

@@ -1,0 +1,156 @@
+"""Violations with what failed, recommendations, and the environment."""
+
+import json
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from chaosnetra.evidence.recommendation import Recommendation
+from chaosnetra.evidence.violations import Violation
+from chaosnetra.report.claims import STAGES
+from chaosnetra.report.facts import RunFacts
+from chaosnetra.report.markup import element, join
+from chaosnetra.report.page import code_block, details, facts_list, notes, quoted, table
+from chaosnetra.report.plots.scales import seconds_text
+
+MOST_VIOLATIONS = 20
+MOST_FAILURES = 12
+MOST_RECOMMENDATIONS = 50
+LONGEST_ERROR = 2_000
+
+
+def violations(facts: RunFacts) -> Markup:
+    """Each violation, then what failed and why."""
+    found = facts.violations
+    parts = [_violation(violation) for violation in found[:MOST_VIOLATIONS]]
+    left_out = len(found) - MOST_VIOLATIONS
+    if not found:
+        parts.append(element("p", "Nothing that the steady state claims was violated."))
+    if left_out > 0:
+        parts.append(notes([f"{left_out:,} more violations are left out."]))
+    if facts.failures:
+        parts.append(_failures(facts))
+    return join(parts)
+
+
+def _violation(violation: Violation) -> Markup:
+    budget = violation.budget
+    if budget is not None and violation.budget_seconds is not None:
+        budget = f"{budget} of {seconds_text(violation.budget_seconds)} ran out"
+    return element(
+        "div",
+        element("h4", f"{violation.probe}, {STAGES.get(violation.stage, violation.stage)}"),
+        facts_list(
+            [
+                ("expected", quoted(violation.expected)),
+                ("got", quoted(violation.observed)),
+                ("phase", violation.phase),
+                ("budget", budget),
+                ("SQLSTATE", violation.sqlstate),
+                ("error", _error(violation.error)),
+                ("at", violation.at if isinstance(violation.at, str) else None),
+            ]
+        ),
+        class_="card",
+    )
+
+
+def _error(text: str | None) -> Markup | None:
+    return None if text is None else quoted(text[: 4 * LONGEST_ERROR])
+
+
+def _failures(facts: RunFacts) -> Markup:
+    rows = []
+    for failure, count, causes in facts.failures[:MOST_FAILURES]:
+        where = ", ".join(
+            part
+            for part in (
+                f"phase {failure.phase}" if failure.phase else None,
+                f"budget {failure.budget}" if failure.budget else None,
+                f"SQLSTATE {failure.sqlstate}" if failure.sqlstate else None,
+            )
+            if part
+        )
+        chain = element("ol", *(element("li", quoted(cause)) for cause in causes))
+        text = quoted(failure.text if failure.text is not None else "it gave no error")
+        rows.append(
+            (
+                f"{count:,}",
+                f"{failure.probe}, {STAGES.get(failure.stage, failure.stage)}",
+                failure.status.replace("_", " "),
+                where,
+                element(
+                    "span",
+                    text,
+                    details("causes, outermost first", chain) if causes else None,
+                    class_="wide",
+                ),
+            )
+        )
+    left_out = len(facts.failures) - MOST_FAILURES + facts.failures_left_out
+    caption = (
+        "What did not succeed, by what it says; also before the method and within what is allowed."
+    )
+    if left_out > 0:
+        caption += f" {left_out:,} rarer ones are left out."
+    return table(("times", "probe", "ended", "where", "error"), rows, caption)
+
+
+def recommendations(found: Sequence[Recommendation]) -> Markup:
+    """What to change, each with the figures that it rests on."""
+    parts = [_recommendation(one) for one in found[:MOST_RECOMMENDATIONS]]
+    if len(found) > MOST_RECOMMENDATIONS:
+        parts.append(notes([f"{len(found) - MOST_RECOMMENDATIONS:,} more are left out."]))
+    return join(parts)
+
+
+def _recommendation(one: Recommendation) -> Markup:
+    return element(
+        "div",
+        element("h4", f"{one.subject}: {one.proposed}"),
+        element("p", one.reason),
+        facts_list(
+            [
+                ("area", one.area.replace("_", " ")),
+                ("now", one.current),
+                ("proposed", one.proposed),
+                ("rests on", element("ul", *(element("li", text) for text in one.evidence))),
+                ("check with", element("code", one.check) if one.check else None),
+            ]
+        ),
+        class_="card",
+    )
+
+
+def environment(facts: RunFacts) -> Markup:
+    """Where and with what it ran, and how to run it again."""
+    again = facts.reproduction
+    remark = (
+        "It also reads these variables, whose values the journal does not hold: "
+        f"{', '.join(again.variables)}."
+        if again.variables
+        else None
+    )
+    return join(
+        (
+            facts_list(facts.environment),
+            element("h4", "Run it again"),
+            code_block("\n".join(again.commands)),
+            notes([remark] if remark else []),
+        )
+    )
+
+
+def parameters(facts: RunFacts) -> Markup | None:
+    """Parameters of the faults."""
+    rows = [
+        (
+            placed.name,
+            element("code", json.dumps(dict(placed.fault.parameters), default=str)[:2000]),
+        )
+        for placed in facts.faults
+        if placed.is_felt and placed.fault.parameters
+    ]
+    return (
+        details("Parameters of the faults", table(("fault", "parameters"), rows)) if rows else None
+    )

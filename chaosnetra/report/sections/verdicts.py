@@ -1,0 +1,174 @@
+"""Verdict and reason, and what was expected against what was got."""
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from chaosnetra.evidence.verdict import Outcome
+from chaosnetra.quantities import finite_or_none
+from chaosnetra.report.claims import CONFIDENCE_TEXT, STAGES, Claim, pooled
+from chaosnetra.report.facts import RunFacts
+from chaosnetra.report.markup import element, join
+from chaosnetra.report.page import details, figure, met_mark, quoted, table, verdict_badge
+from chaosnetra.report.plots.rates import MOST_ROWS, rates
+from chaosnetra.report.plots.scales import number_text, share_text
+
+LONGEST_REASON = 1_500
+MOST_CLAIMS = 200
+
+
+def verdict(facts: RunFacts) -> Markup:
+    """The verdict, why, and what the trials prove."""
+    found = facts.verdict
+    proofs = [
+        element("li", proof_text(facts, index)) for index in range(min(20, len(found.proofs)))
+    ]
+    cause = "" if found.cause.value.endswith(found.outcome.value) else f" ({found.cause.value})"
+    return element(
+        "div",
+        element("p", verdict_badge(found.outcome.value), cause),
+        element("p", quoted(found.reason[: 4 * LONGEST_REASON])),
+        element("ul", *proofs) if proofs else None,
+        class_=f"verdict {found.outcome.value}",
+    )
+
+
+def proof_text(facts: RunFacts, index: int) -> str:
+    """What the trials of a probe under the fault prove, as a sentence."""
+    proof = facts.verdict.proofs[index]
+    low, high = proof.failure_rate_bounds
+    bound = (
+        f"at least {share_text(low)}"
+        if facts.verdict.outcome is Outcome.VIOLATED and proof.failures
+        else f"at most {share_text(high)}"
+    )
+    return (
+        f"{proof.probe}: {proof.failures:,} of {proof.trials:,} trials under the fault failed, "
+        f"which proves a failure rate of {bound} with {proof.confidence:.0%} confidence"
+    )
+
+
+def hypothesis(facts: RunFacts) -> Markup | None:
+    """Expected against got, with bounds."""
+    found = pooled(facts.claims)
+    if not found:
+        return element("p", "No probe of the steady state is in the journal.", class_="note")
+    counted = [claim for claim in found if claim.trials]
+    shown = found[:MOST_CLAIMS]
+    parts = []
+    if counted:
+        left_out = len(counted) - MOST_ROWS
+        parts.append(
+            figure(
+                rates(counted),
+                "The share of trials that failed, against what is allowed."
+                + (f" {left_out} more are in the table only." if left_out > 0 else ""),
+            )
+        )
+    parts.append(_expected(shown))
+    if counted:
+        parts.append(_bounds([claim for claim in shown if claim.trials]))
+    if len(found) > MOST_CLAIMS:
+        parts.append(
+            element("p", f"{len(found) - MOST_CLAIMS:,} more are left out.", class_="note")
+        )
+    return join(parts)
+
+
+def _expected(found: Sequence[Claim]) -> Markup:
+    rows = [
+        (
+            claim.probe,
+            STAGES[claim.stage],
+            element("span", quoted(claim.expected), class_="wide"),
+            element("span", quoted(observed(claim)), class_="wide"),
+            join((met_mark(claim.held), _checks(claim))),
+        )
+        for claim in found
+    ]
+    return table(("probe", "when", "expected", "got", "point rule"), rows)
+
+
+def _checks(claim: Claim) -> str | None:
+    if claim.checks == 1:
+        return None
+    return f" ({claim.checks_not_held:,} of {claim.checks:,} checks not held)"
+
+
+def observed(claim: Claim) -> str:
+    """What was got: of checks taken together, their sum."""
+    if claim.checks > 1 and claim.trials:
+        return f"{claim.trials - claim.failures:,} of {claim.trials:,} succeeded"
+    return claim.observed if claim.failed is None else f"{claim.observed}: {claim.failed}"
+
+
+def _bounds(found: Sequence[Claim]) -> Markup:
+    rows = []
+    for claim in found:
+        interval, bound = claim.wilson, claim.upper_bound
+        assert interval is not None and bound is not None  # noqa: S101, PT018 - it has trials
+        rows.append(
+            (
+                f"{claim.probe}, {STAGES[claim.stage]}",
+                f"{claim.failures:,} of {claim.trials:,}",
+                share_text(claim.failures / claim.trials),
+                f"{share_text(interval.low)} to {share_text(interval.high)}",
+                f"at most {share_text(bound)}",
+                share_text(claim.limit) if claim.limit is not None else None,
+                clean_trials_text(claim),
+            )
+        )
+    whole = table(
+        (
+            "probe",
+            "failed",
+            "share",
+            f"Wilson interval, {CONFIDENCE_TEXT}",
+            f"proven with {CONFIDENCE_TEXT} (Clopper-Pearson)",
+            "allowed",
+            "trials without a failure that would prove the claim",
+        ),
+        rows,
+        "The point rule decides; the intervals say how sure so few trials can be.",
+    )
+    return details("Numbers: rates, their intervals, and the trials that a proof takes", whole,
+                   open_=len(rows) <= 6)  # fmt: skip
+
+
+def clean_trials_text(claim: Claim) -> str | None:
+    """How many trials the claim needs, against how many there were."""
+    if claim.limit is None:
+        return None
+    needed = claim.clean_trials_needed
+    if claim.limit >= 1:
+        return "none: it allows all to fail"
+    if needed is None:
+        return "no number proves that none ever fails"
+    if claim.is_proven:
+        return f"{needed:,}; proven by these {claim.trials:,}"
+    return f"{needed:,}; there were {claim.trials:,}"
+
+
+def rules(found: Sequence[Mapping[str, object]]) -> Markup:
+    """Findings on the budgets by arithmetic."""
+    rows = [
+        (
+            str(rule.get("rule")),
+            str(rule.get("budget")),
+            _seconds(rule.get("has_seconds")),
+            _seconds(rule.get("needs_seconds")),
+            met_mark(rule.get("holds") is True),
+            element("span", quoted(str(rule.get("why"))), class_="wide"),
+        )
+        for rule in found
+    ]
+    return table(
+        ("rule", "budget", "has", "needs", "holds", "why"),
+        rows,
+        "The profile's budgets against what startups need, at time scale 1.",
+    )
+
+
+def _seconds(value: object) -> str | None:
+    number = finite_or_none(value)
+    return None if number is None else f"{number_text(number)} s"

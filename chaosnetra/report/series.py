@@ -1,0 +1,293 @@
+"""Very many times, kept small: what plots and tables need of startups and attempts.
+
+A journal may hold hundreds of thousands of startups. They are walked through once; of each, its
+times are kept as numbers, and a few are kept whole.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from chaosnetra.evidence.quantiles import Quantile, quantile
+from chaosnetra.evidence.samples import Attempt, Check, Startup, objects, startup_of
+from chaosnetra.evidence.startup_times import time_in_phase
+from chaosnetra.quantities import finite_or_none
+from chaosnetra.report.safe_text import one_visible_line
+
+# A hostile journal may name any number of phases and errors; people read the first.
+MOST_PHASES = 40
+MOST_ERRORS = 500
+ROWS = 10
+LONGEST_KEY = 600
+TIMED_OUT = ("timed_out", "pool_timeout")
+MOST_SECONDS = 1e9
+
+
+class Failure(NamedTuple):
+    """What went wrong, the same for all that are counted together."""
+
+    stage: str
+    probe: str
+    status: str
+    phase: str | None
+    budget: str | None
+    budget_seconds: float | None
+    sqlstate: str | None
+    text: str | None
+
+
+@dataclass
+class Failures:
+    """Failures by what they say; of the first of each, the chain of causes."""
+
+    counts: Counter[Failure] = field(default_factory=Counter)
+    causes: dict[Failure, tuple[str, ...]] = field(default_factory=dict)
+    others: int = 0
+
+    def add(self, failure: Failure, causes: Sequence[Any] = ()) -> None:
+        if failure not in self.counts:
+            if len(self.counts) >= MOST_ERRORS:
+                self.others += 1
+                return
+            self.causes[failure] = tuple(
+                one_visible_line(cause, LONGEST_KEY)
+                for cause in causes[:20]
+                if isinstance(cause, str)
+            )
+        self.counts[failure] += 1
+
+
+@dataclass
+class Times:
+    """Times of one stage, real seconds.
+
+    Attributes:
+        seen: until what was waited for happened.
+        failed: until it failed by itself.
+        given_up: until nobody waited longer.
+        attempts: how many were made; more than the times where only some are listed.
+        checks: how many checks made them.
+        told: quantiles that the last check itself told, by name: seconds, and whether it is at
+            least so much.
+    """
+
+    seen: "array[float]" = field(default_factory=lambda: array("d"))
+    failed: "array[float]" = field(default_factory=lambda: array("d"))
+    given_up: "array[float]" = field(default_factory=lambda: array("d"))
+    attempts: int = 0
+    checks: int = 0
+    told: dict[str, tuple[float, bool]] = field(default_factory=dict)
+
+    @property
+    def listed(self) -> int:
+        return len(self.seen) + len(self.failed) + len(self.given_up)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every attempt is listed, so that quantiles can be taken."""
+        return self.listed >= self.attempts
+
+
+@dataclass
+class StartupTimes(Times):
+    """Times until startups were ready; each that was not is censored.
+
+    Attributes:
+        phases: by phase: seconds of those that did their work, and of those cut short.
+        boots: seconds until the first phase began.
+    """
+
+    phases: "dict[str, tuple[array[float], array[float]]]" = field(default_factory=dict)
+    boots: "array[float]" = field(default_factory=lambda: array("d"))
+
+    def ready(self, share: float) -> Quantile:
+        return quantile(self.seen, share, [*self.failed, *self.given_up])
+
+    def phase(self, name: str, share: float) -> Quantile:
+        ended, cut = self.phases[name]
+        return quantile(ended, share, cut)
+
+
+@dataclass
+class AttemptTimes(Times):
+    """Times until attempts to use the database were answered.
+
+    Those that failed by themselves did not wait for an answer, and do not count for quantiles.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def answered(self, share: float) -> Quantile:
+        return quantile(self.seen, share, self.given_up)
+
+
+class StartupCollector:
+    """Takes in startups one by one; see `StartupTimes`."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, StartupTimes] = {}
+        self.phases: list[str] = []
+        self.failures = Failures()
+        self.limits: set[float] = set()
+        self._data: dict[str, list[tuple[Check, Mapping[str, Any]]]] = {}
+
+    def add(self, check: Check) -> None:
+        listed = check.output.get("startups")
+        if not isinstance(listed, list):
+            return
+        limit = finite_or_none(check.output.get("startup_timeout_seconds"))
+        if limit is not None and limit > 0 and len(self.limits) < ROWS:
+            self.limits.add(limit)
+        times = self.stages.get(check.stage)
+        if times is None:
+            times = StartupTimes()
+        kept = self._data.setdefault(check.stage, [])
+        for data in objects(listed):
+            startup = startup_of(check, data)
+            if startup is None or startup.seconds > MOST_SECONDS:
+                continue
+            times.attempts += 1
+            kept.append((check, data))
+            self._add(times, startup)
+        if times.attempts:
+            self.stages[check.stage] = times
+
+    def _add(self, times: StartupTimes, startup: Startup) -> None:
+        if startup.ready:
+            times.seen.append(startup.seconds)
+        else:
+            late = startup.status in TIMED_OUT
+            (times.given_up if late else times.failed).append(startup.seconds)
+            self._failure(startup)
+        if startup.boot_seconds is not None:
+            times.boots.append(startup.boot_seconds)
+        reached = startup.phase_seconds
+        names = reached
+        if startup.phase is not None and startup.phase not in reached and not startup.ready:
+            names = {**reached, startup.phase: 0.0}
+        for name in names:
+            found = times.phases.get(name)
+            if found is None:
+                if not self._knows(name):
+                    continue
+                found = times.phases[name] = (array("d"), array("d"))
+            time = time_in_phase(startup, name)
+            if time is not None:
+                found[0 if time[1] else 1].append(time[0])
+
+    def _knows(self, name: str) -> bool:
+        if name not in self.phases:
+            if len(self.phases) >= MOST_PHASES:
+                return False
+            self.phases.append(name)
+        return True
+
+    def _failure(self, startup: Startup) -> None:
+        error = startup.error
+        causes = error.get("causes")
+        self.failures.add(
+            Failure(
+                startup.stage,
+                startup.probe,
+                startup.status,
+                startup.phase,
+                _text(error.get("budget")),
+                finite_or_none(error.get("budget_seconds")),
+                _text(error.get("sqlstate")),
+                _text(error.get("text")),
+            ),
+            causes if isinstance(causes, list) else (),
+        )
+
+    def rows(self, stage: str) -> list[tuple[int, Startup]]:
+        """A few startups of a stage, from the fastest to the slowest, evenly by rank.
+
+        Ready ones come first. Each has its rank, from 1.
+        """
+        kept = self._data[stage]
+        order = sorted(
+            range(len(kept)),
+            key=lambda index: (kept[index][1]["status"] != "ready", kept[index][1]["seconds"]),
+        )
+        count = min(ROWS, len(order))
+        ranks = (
+            [round(step * (len(order) - 1) / (count - 1)) for step in range(count)]
+            if count > 1
+            else [0]
+        )
+        found = [(rank + 1, startup_of(*kept[order[rank]])) for rank in ranks]
+        return [(rank, startup) for rank, startup in found if startup is not None]
+
+
+class AttemptCollector:
+    """Takes in attempts to use the database; see `AttemptTimes`."""
+
+    def __init__(self) -> None:
+        self.probes: dict[tuple[str, str], dict[str, AttemptTimes]] = {}
+        self.failures = Failures()
+        self.slow_after: dict[tuple[str, str], float] = {}
+
+    def add_check(self, check: Check, kind: str) -> None:
+        """What a check says of all its attempts."""
+        if not isinstance(check.output.get(kind), list):
+            return
+        times = self._times(check.probe, kind, check.stage)
+        times.checks += 1
+        made = check.output.get("attempts")
+        times.attempts += made if type(made) is int and 0 <= made < MOST_SECONDS else 0
+        slow = finite_or_none(check.output.get("slow_after_seconds"))
+        if slow is not None and slow > 0:
+            self.slow_after.setdefault((check.probe, kind), slow)
+        bounds = check.output.get("lower_bound")
+        for name in ("p50", "p95", "p99", "max"):
+            value = finite_or_none(check.output.get(f"answer_seconds_{name}"))
+            if value is not None:
+                is_bound = isinstance(bounds, dict) and bounds.get(name) is True
+                times.told[name] = (value, is_bound)
+
+    def add(self, attempt: Attempt) -> None:
+        if attempt.seconds > MOST_SECONDS:
+            return
+        times = self._times(attempt.probe, attempt.kind, attempt.stage)
+        if attempt.censored:
+            times.given_up.append(attempt.seconds)
+        elif attempt.outcome in ("ok", "slow"):
+            times.seen.append(attempt.seconds)
+        else:
+            times.failed.append(attempt.seconds)
+        times.outcomes[one_visible_line(attempt.outcome, 40)] += 1
+        if attempt.outcome != "ok":
+            self.failures.add(
+                Failure(
+                    attempt.stage,
+                    attempt.probe,
+                    attempt.outcome,
+                    None,
+                    None,
+                    None,
+                    attempt.sqlstate,
+                    _text(attempt.error),
+                )
+            )
+
+    def _times(self, probe: str, kind: str, stage: str) -> AttemptTimes:
+        stages = self.probes.setdefault((probe, kind), {})
+        return stages.setdefault(stage, AttemptTimes())
+
+
+def _text(value: Any) -> str | None:
+    if not isinstance(value, str) or not value:
+        return None
+    return value if len(value) <= LONGEST_KEY else one_visible_line(value, LONGEST_KEY)
+
+
+def merged(*failures: Failures) -> Iterator[tuple[Failure, int, tuple[str, ...]]]:
+    """Failures of several collectors, the most frequent first."""
+    found = [
+        (failure, count, one.causes.get(failure, ()))
+        for one in failures
+        for failure, count in one.counts.items()
+    ]
+    yield from sorted(found, key=lambda item: -item[1])
