@@ -27,6 +27,7 @@ from chaosnetra.gameday.verdicts import comparison_lines, verdict_line
 from chaosnetra.lint.document import read_document
 
 POLL_SECONDS = 0.02
+NOBODY = "unattended"
 
 
 class _Again(ChaosnetraError):
@@ -307,11 +308,12 @@ class Conductor:
 
     @property
     def _people(self) -> tuple[str, ...]:
-        return self._day.people
+        return self._day.people if self._attended else (NOBODY,)
 
     @property
     def _somebody(self) -> str:
-        return self._people[0]
+        """Who says what nobody is named for."""
+        return self._people[0] if self._attended else NOBODY
 
     def _last(self, kind: Kind) -> Mapping[str, Any]:
         found = (entry.data for entry in reversed(self._record.entries) if entry.kind is kind)

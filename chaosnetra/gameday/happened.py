@@ -244,7 +244,7 @@ def _attempt(
         ended=ended,
         lost=lost,
         predictions=predictions_of(said),
-        faults=list(_faults(folder / place / EVENTS, offset)),
+        faults=sorted(_faults(folder / place / EVENTS, offset), key=lambda span: span.begin),
         has_journal=(folder / place / JOURNAL).is_file(),
     )
 

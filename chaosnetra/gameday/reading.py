@@ -1,5 +1,6 @@
 """Reads a game day's file, and says everything that is wrong with it, each with its line."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -138,7 +139,7 @@ class _Reader:
 
     def _experiment(self, place: Place, data: Mapping[str, Any]) -> Path:
         text = self._text((*place, "experiment"), data.get("experiment"), needed=True)
-        path = self._path.parent / text
+        path = Path(os.path.normpath(self._path.parent / text))
         try:
             missing = bool(text) and self._check_files and not path.is_file()
         except (OSError, ValueError):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chaosnetra.gameday.happened import read_day
+from chaosnetra.gameday.report_html import html_report
 from chaosnetra.gameday.report_markdown import markdown_report
 
 
@@ -19,6 +20,7 @@ def write_reports(folder: Path) -> Iterator[Path]:
     """
     day = read_day(folder)
     yield _written(folder / "report.md", markdown_report(day))
+    yield _written(folder / "report.html", html_report(day))
 
 
 def _written(path: Path, text: str) -> Path:
