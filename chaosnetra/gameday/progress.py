@@ -16,7 +16,8 @@ class Progress:
     """A run as its events show it.
 
     Attributes:
-        phase: starting, baseline, method, under the fault, rollbacks, recovery or ended.
+        phase: starting, baseline, method, under the fault (after the method, without one),
+            rollbacks, recovery, undoing or ended.
         activity: the activity that it is at; empty between two.
         faults: in place now, those whose effect was measured, by their short names.
         ready: startups that became ready, in this check.
@@ -49,7 +50,8 @@ def is_felt(event: Mapping[str, Any]) -> bool:
 
 
 def _hypothesis(progress: Progress, _: Mapping[str, Any]) -> Progress:
-    following = {"starting": "baseline", "method": "under the fault", "rollbacks": "recovery"}
+    after = "under the fault" if progress.faults else "after the method"
+    following = {"starting": "baseline", "method": after, "rollbacks": "recovery"}
     phase = following.get(progress.phase, progress.phase)
     return replace(progress, phase=phase, ready=0, failed=0)
 
