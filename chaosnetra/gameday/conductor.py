@@ -17,6 +17,7 @@ from chaosnetra.gameday.following import Bounds, Following
 from chaosnetra.gameday.guarded import Guard
 from chaosnetra.gameday.interface import NOTES, Command, Does, Interface, Left, Style
 from chaosnetra.gameday.notes import said_by, take_note
+from chaosnetra.gameday.panel import clock
 from chaosnetra.gameday.parameters import Passed, for_experiment, own_limit
 from chaosnetra.gameday.predictions import ABSTAIN, changes, held_probability, seconds_range
 from chaosnetra.gameday.record import Record
@@ -151,6 +152,9 @@ class Conductor:
             self._say(f"  look at: {what}")
         for key, value in step.parameters.items():
             self._say(f"  with {key}: {value}", Style.QUIET)
+        over = self._record.seconds - 60 * self._day.duration_minutes
+        if over > 0:
+            self._say(f"The planned time has been over for {clock(over)}.", Style.WARNING)
         self._interface.ask(questions.announced(step), self)
         self._record.write(Kind.ANNOUNCED, {"step": step.name})
 
@@ -236,7 +240,8 @@ class Conductor:
             self._record.write(Kind.FINISHED, {"step": step.name})
 
     def _wrap_up(self) -> None:
-        if self._attended:
+        # A day that was refused before anybody came has nothing to be asked about.
+        if self._attended and self._last(Kind.CHECKED):
             for does, question in questions.WRAP_UP:
                 while (answer := self._interface.ask(question, self)) not in ABSTAIN:
                     note = Command(does, answer)

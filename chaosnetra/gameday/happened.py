@@ -7,7 +7,6 @@ clock bridges the gap.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,13 @@ from chaosnetra.gameday.calibration import Calibration, Outcome, calibration
 from chaosnetra.gameday.day import GameDay
 from chaosnetra.gameday.predictions import Prediction
 from chaosnetra.gameday.progress import fault_label, is_felt
-from chaosnetra.gameday.record import Entry, plan_of, read_entries
+from chaosnetra.gameday.record import (
+    Entry,
+    day_seconds,
+    plan_of,
+    read_entries,
+    wall_seconds,
+)
 from chaosnetra.gameday.running import EventTail
 from chaosnetra.gameday.states import Kind
 from chaosnetra.gameday.stopping import EVENTS, JOURNAL
@@ -169,18 +174,6 @@ def read_day(folder: Path) -> Happened:
     )
 
 
-def day_seconds(entries: Sequence[Entry]) -> list[float]:
-    """For each entry, seconds since the first; never less than the one before it."""
-    found = [0.0]
-    for before, entry in pairwise(entries):
-        if entry.boot == before.boot:
-            passed = entry.monotonic_seconds - before.monotonic_seconds
-        else:
-            passed = _wall_seconds(before.at, entry.at)
-        found.append(found[-1] + max(0.0, passed))
-    return found
-
-
 JUMP_SECONDS = 2.0
 
 
@@ -189,7 +182,7 @@ def _clock_jumps(entries: Sequence[Entry]) -> Iterable[str]:
         if entry.boot != before.boot:
             continue
         passed = entry.monotonic_seconds - before.monotonic_seconds
-        jump = _wall_seconds(before.at, entry.at) - passed
+        jump = wall_seconds(before.at, entry.at) - passed
         if abs(jump) > JUMP_SECONDS:
             way = "forward" if jump > 0 else "back"
             yield f"the clock on the wall was set {way} by {abs(jump):.0f} s before {entry.at}"
@@ -312,13 +305,6 @@ def _decisions(entries: Sequence[Entry], seconds: Sequence[float]) -> Iterable[D
         yield Decision(
             entry.kind, f"{step}: {word}{f': {why}' if why else ''}{by}".lstrip(": "), at, entry.at
         )
-
-
-def _wall_seconds(before: str, after: str) -> float:
-    try:
-        return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()
-    except (ValueError, TypeError):
-        return 0.0
 
 
 def _list(value: Any) -> list[Any]:

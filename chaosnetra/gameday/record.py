@@ -15,8 +15,10 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +203,14 @@ class Record:
         known = {key: value for key, value in os.environ.items() if key not in places}
         self._redactor.learn(known, shortest=SHORTEST_IN_ENVIRONMENT)
 
+    @property
+    def seconds(self) -> float:
+        """How long the day has taken by now, by the clock that nobody sets."""
+        last = self.entries[-1]
+        return day_seconds(self.entries)[-1] + max(
+            0.0, self._clock.monotonic_seconds() - last.monotonic_seconds
+        )
+
     def learn_secrets(self, data: Mapping[str, Any]) -> None:
         """Keep the secrets in `data` out of everything that is written from now on."""
         self._redactor.learn(dict(data))
@@ -249,6 +259,29 @@ def read_entries(folder: Path) -> list[Entry]:
     if entries[0].kind is not Kind.OPENED or version != VERSION:
         raise Unreadable(f"{path}: its version is {version!r}, this one reads {VERSION}")
     return entries
+
+
+def day_seconds(entries: Sequence[Entry]) -> list[float]:
+    """For each entry, seconds since the first; never less than the one before it.
+
+    By the clock that nobody sets; where the machine was started anew in between, by the wall's.
+    """
+    found = [0.0]
+    for before, entry in pairwise(entries):
+        if entry.boot == before.boot:
+            passed = entry.monotonic_seconds - before.monotonic_seconds
+        else:
+            passed = wall_seconds(before.at, entry.at)
+        found.append(found[-1] + max(0.0, passed))
+    return found
+
+
+def wall_seconds(before: str, after: str) -> float:
+    """Seconds between two moments as the record writes them; 0 when one of them is none."""
+    try:
+        return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def plan_of(entries: Iterable[Entry], folder: Path) -> GameDay:

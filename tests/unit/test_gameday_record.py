@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chaosnetra.errors import Unreadable
 from chaosnetra.gameday.day import GameDay
-from chaosnetra.gameday.happened import day_seconds, read_day
+from chaosnetra.gameday.happened import read_day
 from chaosnetra.gameday.places import PlanLock, find_folder, latest_folder, new_folder
 from chaosnetra.gameday.reading import read_gameday
 from chaosnetra.gameday.record import (
@@ -20,6 +20,7 @@ from chaosnetra.gameday.record import (
     InUse,
     Record,
     RecordLost,
+    day_seconds,
     plan_of,
     read_entries,
     state_of,
