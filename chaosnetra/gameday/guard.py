@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.gameday.day import GameDay
-from chaosnetra.gameday.record import plan_of, read_entries
+from chaosnetra.gameday.entries import plan_of, read_entries
 from chaosnetra.gameday.stopping import end_and_undo, run_in_progress
 
 END = b"end"

@@ -13,15 +13,9 @@ from typing import Any
 
 from chaosnetra.gameday.calibration import Calibration, Outcome, calibration
 from chaosnetra.gameday.day import GameDay
+from chaosnetra.gameday.entries import Entry, day_seconds, plan_of, read_entries, wall_seconds
 from chaosnetra.gameday.predictions import Prediction
 from chaosnetra.gameday.progress import fault_label, is_felt
-from chaosnetra.gameday.record import (
-    Entry,
-    day_seconds,
-    plan_of,
-    read_entries,
-    wall_seconds,
-)
 from chaosnetra.gameday.running import EventTail
 from chaosnetra.gameday.states import Kind
 from chaosnetra.gameday.stopping import EVENTS, JOURNAL

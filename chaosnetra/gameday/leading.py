@@ -11,12 +11,13 @@ from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
 from chaosnetra.gameday.answers import Scripted, Unattended, read_answers
 from chaosnetra.gameday.conductor import Conductor
 from chaosnetra.gameday.day import GameDay
+from chaosnetra.gameday.entries import Entry, plan_of, read_entries, state_of
 from chaosnetra.gameday.guarded import Guard
 from chaosnetra.gameday.interface import Interface, Left, Style
 from chaosnetra.gameday.places import PlanLock, latest_folder, new_folder
 from chaosnetra.gameday.preflight import preflight
 from chaosnetra.gameday.reading import parse_gameday, read_gameday
-from chaosnetra.gameday.record import Entry, Record, RecordLost, plan_of, read_entries, state_of
+from chaosnetra.gameday.record import Record, RecordLost
 from chaosnetra.gameday.signals import Signals
 from chaosnetra.gameday.states import Kind, Stage
 from chaosnetra.gameday.stopping import end_and_undo, run_in_progress

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from chaosnetra.errors import Unreadable
-from chaosnetra.gameday.record import NAME, InUse, RecordLost
+from chaosnetra.gameday.entries import NAME
+from chaosnetra.gameday.record import InUse, RecordLost
 
 FOLDER = Path("gamedays")
 

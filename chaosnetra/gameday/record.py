@@ -12,28 +12,28 @@ gone, however it went.
 """
 
 import fcntl
-import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from chaosnetra.errors import ChaosnetraError, Unreadable
 from chaosnetra.gameday.day import GameDay
-from chaosnetra.gameday.reading import parse_gameday
-from chaosnetra.gameday.states import DayState, Kind, NotAllowed
-from chaosnetra.lint.document import Document
+from chaosnetra.gameday.entries import (
+    NAME,
+    VERSION,
+    Entry,
+    day_seconds,
+    plan_of,
+    read_entries,
+    state_of,
+)
+from chaosnetra.gameday.states import DayState, Kind
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
 from chaosnetra.safety.ledger import append, mend_end
 from chaosnetra.text import utc_now
-
-VERSION = 1
-NAME = "record.jsonl"
-MOST_BYTES = 64 * 2**20
 
 
 class RecordLost(ChaosnetraError):
@@ -42,30 +42,6 @@ class RecordLost(ChaosnetraError):
 
 class InUse(ChaosnetraError):
     """Another conductor leads this day, or one of the same file."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the record.
-
-    Attributes:
-        number: from 1.
-        kind: what happened.
-        at: when, UTC, by the clock on the wall.
-        monotonic_seconds: when, by a clock that nobody sets; only good within one `boot`.
-        boot: names the start of the machine that it counts from.
-        data: what there is to say of it.
-    """
-
-    number: int
-    kind: Kind
-    at: str
-    monotonic_seconds: float
-    boot: str
-    data: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "data": dict(self.data)}
 
 
 @dataclass(frozen=True)
@@ -228,104 +204,6 @@ class Record:
     def _take(self, entries: Iterable[Entry]) -> None:
         self.entries = list(entries)
         self.state = state_of(self.entries, len(self.day.steps), self.folder)
-
-
-def read_entries(folder: Path) -> list[Entry]:
-    """Everything that a day's record says.
-
-    A last line that is not whole is the trace of a crash in mid-write: nobody was told that it
-    had been taken, and it is passed over.
-
-    Raises:
-        Unreadable: there is no record, it is damaged elsewhere, or of another version.
-    """
-    path = folder / NAME
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise Unreadable(f"{folder}: it holds no game day ({error.strerror})") from None
-    if len(raw) > MOST_BYTES:
-        raise Unreadable(f"{path}: it has more than {MOST_BYTES // 2**20} MiB")
-    entries: list[Entry] = []
-    for line in raw.split(b"\n")[:-1]:
-        try:
-            entries.append(_entry(json.loads(line), len(entries) + 1))
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
-            raise Unreadable(f"{path}:{len(entries) + 1}: the record is damaged: {error}") from None
-    if not entries:
-        raise Unreadable(f"{path}: the day had not begun")
-    version = entries[0].data.get("version")
-    if entries[0].kind is not Kind.OPENED or version != VERSION:
-        raise Unreadable(f"{path}: its version is {version!r}, this one reads {VERSION}")
-    return entries
-
-
-def day_seconds(entries: Sequence[Entry]) -> list[float]:
-    """For each entry, seconds since the first; never less than the one before it.
-
-    By the clock that nobody sets; where the machine was started anew in between, by the wall's.
-    """
-    found = [0.0]
-    for before, entry in pairwise(entries):
-        if entry.boot == before.boot:
-            passed = entry.monotonic_seconds - before.monotonic_seconds
-        else:
-            passed = wall_seconds(before.at, entry.at)
-        found.append(found[-1] + max(0.0, passed))
-    return found
-
-
-def wall_seconds(before: str, after: str) -> float:
-    """Seconds between two moments as the record writes them; 0 when one of them is none."""
-    try:
-        return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()
-    except (ValueError, TypeError):
-        return 0.0
-
-
-def plan_of(entries: Iterable[Entry], folder: Path) -> GameDay:
-    """The plan that a day began with, as it acts.
-
-    Raises:
-        Unreadable: it is no plan.
-    """
-    opened = next(iter(entries)).data
-    path = Path(str(opened.get("file")))
-    document = Document(str(path), opened.get("plan"), {})
-    day, findings = parse_gameday(document, path, check_files=False)
-    if day is None:
-        raise Unreadable(f"{folder / NAME}: the plan cannot be used: {findings[0].message}")
-    return day.acting(rehearsal=opened.get("rehearsal") is True)
-
-
-def state_of(entries: Iterable[Entry], steps: int, folder: Path) -> DayState:
-    """Where a day is.
-
-    Raises:
-        Unreadable: the record says what cannot have happened.
-    """
-    from chaosnetra.gameday.states import replayed
-
-    happened = [(entry.kind, entry.data) for entry in entries if entry.kind is not Kind.OPENED]
-    try:
-        return replayed(steps, happened)
-    except NotAllowed as error:
-        raise Unreadable(f"{folder / NAME}: the record is damaged: {error}") from None
-
-
-def _entry(raw: Any, number: int) -> Entry:
-    entry = Entry(
-        raw["number"],
-        Kind(raw["kind"]),
-        str(raw["at"]),
-        float(raw["monotonic_seconds"]),
-        str(raw["boot"]),
-        raw["data"],
-    )
-    if entry.number != number or not isinstance(entry.data, dict):
-        raise ValueError(f"entry {number} is not where it should be")
-    return entry
 
 
 def _flush_name(folder: Path) -> None:

@@ -7,14 +7,8 @@ from pathlib import Path
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError
-from chaosnetra.gameday.record import (
-    Entry,
-    InUse,
-    Record,
-    plan_of,
-    read_entries,
-    state_of,
-)
+from chaosnetra.gameday.entries import Entry, plan_of, read_entries, state_of
+from chaosnetra.gameday.record import InUse, Record
 from chaosnetra.gameday.states import Kind, Stage
 from chaosnetra.gameday.stopping import RunIdentity, end_and_undo, run_in_progress
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.durations import Deadline
-from chaosnetra.gameday.record import Entry
+from chaosnetra.gameday.entries import Entry
 from chaosnetra.gameday.states import Kind
 from chaosnetra.processes.identity import started
 from chaosnetra.safety.ledger import SUFFIX, runs_folder

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from chaosnetra.gameday.calibration import Outcome, covers
+from chaosnetra.gameday.entries import Entry
 from chaosnetra.gameday.predictions import Prediction
-from chaosnetra.gameday.record import Entry
 from chaosnetra.gameday.states import Kind
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.text import one_line

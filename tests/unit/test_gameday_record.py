@@ -10,21 +10,11 @@ from hypothesis import strategies as st
 
 from chaosnetra.errors import Unreadable
 from chaosnetra.gameday.day import GameDay
+from chaosnetra.gameday.entries import NAME, Entry, day_seconds, plan_of, read_entries, state_of
 from chaosnetra.gameday.happened import read_day
 from chaosnetra.gameday.places import PlanLock, find_folder, latest_folder, new_folder
 from chaosnetra.gameday.reading import read_gameday
-from chaosnetra.gameday.record import (
-    NAME,
-    Clock,
-    Entry,
-    InUse,
-    Record,
-    RecordLost,
-    day_seconds,
-    plan_of,
-    read_entries,
-    state_of,
-)
+from chaosnetra.gameday.record import Clock, InUse, Record, RecordLost
 from chaosnetra.gameday.states import Kind, NotAllowed, Stage
 from tests.unit.test_gameday_reading import plan, written
 
