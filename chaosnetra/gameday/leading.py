@@ -109,7 +109,9 @@ def _begin(
 ) -> tuple[Record, list[dict[str, Any]]]:
     day, findings = read_gameday(options.plan)
     if day is None:
-        raise InvalidInput(" | ".join(finding.text for finding in findings))
+        for finding in findings:
+            say(finding.text, Style.BAD)
+        raise InvalidInput(f"{options.plan}: it is no game day as it stands; nothing was run")
     acting = day.acting(rehearsal=options.rehearsal)
     checks = _check(acting, read_document(options.plan), say)
     folder = new_folder(options.plan, options.parent)
