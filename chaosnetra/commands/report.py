@@ -32,8 +32,10 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     or a job's summary. JUnit XML has a suite for each journal and a case for each probe and stage.
 
     A report is no gate: whatever the verdicts are, the exit code is 0; `verdict` has the others.
-    It is 7 when a journal cannot be read, and then nothing is written.
+    It is 7 when a journal cannot be read, and then nothing is written; 1 when a report cannot be
+    written.
     """
+    import gc
     from collections import deque
     from collections.abc import Iterator
     from pathlib import Path
@@ -51,9 +53,11 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     def read() -> Iterator["Journal"]:
         for name in journals:
             for journal in read_journals(Path(name)):
+                gc.freeze()  # nothing of a journal is garbage, and it may be very large
                 facts = describe(journal)
                 for made in reports.values():
                     made.add(facts)
+                gc.unfreeze()
                 yield journal
 
     try:

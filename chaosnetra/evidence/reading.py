@@ -113,12 +113,12 @@ def normalized(data: Mapping[str, Any]) -> dict[str, Any]:
         data: a journal; not changed.
 
     Returns:
-        `experiment` (object, with a hypothesis), `status` (text or None), `deviated` (bool),
-        `start` and `end` (text or None); `steady_states` with `before` and `after` (a state or
-        None) and `during` (states), a state being `steady_state_met` and `probes`; `run` and
-        `rollbacks`; each run with `activity` (object), `output`, `status`, `exception` (texts),
-        `tolerance_met`, `start`, `end`; and `chaosnetra`: our section, with its lists as lists
-        and `recovery` a state or None. Whatever else there was is kept.
+        `experiment` (object, with a hypothesis and a method), `status` (text or None),
+        `deviated` (bool), `start` and `end` (text or None); `steady_states` with `before` and
+        `after` (a state or None) and `during` (states), a state being `steady_state_met` and
+        `probes`; `run` and `rollbacks`; each run with `activity` (object), `output`, `status`,
+        `exception` (texts), `tolerance_met`, `start`, `end`; and `chaosnetra`: our section, with
+        its lists as lists and `recovery` a state or None. Whatever else there was is kept.
     """
     states = _object(data.get("steady_states"))
     experiment = _experiment(_object(data.get("experiment")))
@@ -218,7 +218,11 @@ def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str
 def _experiment(value: Mapping[str, Any]) -> dict[str, Any]:
     hypothesis = _object(value.get("steady-state-hypothesis"))
     probes = _objects(hypothesis.get("probes"))
-    return {**value, "steady-state-hypothesis": {**hypothesis, "probes": probes}}
+    return {
+        **value,
+        "steady-state-hypothesis": {**hypothesis, "probes": probes},
+        "method": _objects(value.get("method")),
+    }
 
 
 def _state(value: Any) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ Each reads what `chaosnetra.evidence.reading` returned. An element that lacks wh
 for example a startup without a time, is left out.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -232,6 +233,8 @@ def objects(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _seconds(value: Any) -> float | None:
+    if type(value) is float and 0 <= value < math.inf:  # as nearly all of very many are
+        return value
     number = finite_or_none(value)
     return number if number is not None and number >= 0 else None
 

@@ -1,6 +1,5 @@
 """What the steady state claims, and what was got: each probe at each stage."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +15,7 @@ from chaosnetra.evidence.statistics import (
 from chaosnetra.evidence.verdict import MOST_ATTEMPTS
 from chaosnetra.evidence.violations import failure_text, says_not_held
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.report.safe_text import as_json
 
 STAGES = {
     "before": "before the method",
@@ -24,7 +24,6 @@ STAGES = {
     "after": "after the method",
     "recovery": "after the rollbacks",
 }
-LONGEST_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -165,12 +164,12 @@ def _claim(stage: str, run: Mapping[str, Any], held: bool | None) -> Claim:
         probe=str(run["activity"].get("name")),
         expected=expected
         if isinstance(expected, str) and expected
-        else f"tolerance {_shown(run['activity'].get('tolerance'))}",
+        else f"tolerance {as_json(run['activity'].get('tolerance'))}",
         observed="a failed probe"
         if failed
         else observed
         if isinstance(observed, str) and observed
-        else _shown(output),
+        else as_json(output),
         held=held,
         failed=failed,
         error=error if isinstance(error, str) and error else None,
@@ -185,14 +184,3 @@ def _claim(stage: str, run: Mapping[str, Any], held: bool | None) -> Claim:
 def _duration(run: Mapping[str, Any]) -> float | None:
     seconds = finite_or_none(run.get("duration"))
     return seconds if seconds is not None and 0 <= seconds < 1e9 else None
-
-
-def _shown(value: Any) -> str:
-    """A value of any kind, short; large ones are not written out to be cut."""
-    if isinstance(value, (dict, list)) and len(value) > LONGEST_SHOWN:
-        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value):,} elements"
-    try:
-        text = json.dumps(value, default=str)
-    except (ValueError, RecursionError):
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"

@@ -91,6 +91,7 @@ class RunFacts:
         reproduction: how to run it again.
         start: of the run, as the journal says it.
         seconds: that it took.
+        profile: its name.
     """
 
     path: str
@@ -117,10 +118,7 @@ class RunFacts:
     reproduction: Reproduction
     start: str | None
     seconds: float | None
-
-    @property
-    def profile(self) -> str | None:
-        return next((value for name, value in self.environment if name == "profile"), None)
+    profile: str | None
 
 
 def describe(journal: Journal) -> RunFacts:
@@ -170,6 +168,7 @@ def describe(journal: Journal) -> RunFacts:
         reproduction=reproduction(journal),
         start=data["start"],
         seconds=_positive(data.get("duration")),
+        profile=one_visible_line(journal.profile, 100) if journal.profile else None,
     )
 
 

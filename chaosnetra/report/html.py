@@ -1,6 +1,7 @@
 """The HTML page: one self-contained file for one run or several."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -8,12 +9,12 @@ from chaosnetra import __version__
 from chaosnetra.evidence.recommendation import Recommendation
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
-from chaosnetra.report.page import document, facts_list, notes, section, table, verdict_badge
+from chaosnetra.report.page import document, facts_list, section, table, verdict_badge
 from chaosnetra.report.plots.scales import number_text, seconds_text
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections import findings, path, times, verdicts
 
-LONGEST_REASON = 240
+LONGEST_REASON = 200
 
 
 class HtmlReport:
@@ -21,23 +22,19 @@ class HtmlReport:
 
     def __init__(self) -> None:
         self._rows: list[Sequence[object]] = []
-        self._runs: list[tuple[str, Markup, Markup]] = []
+        # The first is kept until a second comes: a page on one run is laid out differently.
+        self._only: RunFacts | None = None
+        self._runs: list[Markup] = []
 
     def add(self, facts: RunFacts) -> None:
-        anchor = f"run-{len(self._runs) + 1}"
-        link = element("a", facts.title, href=f"#{anchor}")
-        self._rows.append(
-            (
-                element("span", link, class_="wide"),
-                verdict_badge(facts.verdict.outcome.value),
-                facts.profile,
-                seconds_text(facts.seconds) if facts.seconds is not None else None,
-                element(
-                    "span", one_visible_line(facts.verdict.reason, LONGEST_REASON), class_="wide"
-                ),
-            )
-        )
-        self._runs.append((facts.title, head(facts), rest(facts)))
+        self._rows.append(_summary(facts, len(self._rows) + 1))
+        if len(self._rows) == 1:
+            self._only = facts
+            return
+        if self._only is not None:
+            self._runs.append(_run(self._only, 1))
+            self._only = None
+        self._runs.append(_run(facts, len(self._rows)))
 
     def text(self, recommendations: Sequence[Recommendation]) -> str:
         """The whole page."""
@@ -47,21 +44,31 @@ class HtmlReport:
             else None
         )
         footer = f"Made by chaosnetra {__version__} from the journals alone."
-        if len(self._runs) == 1:
-            title, first, others = self._runs[0]
-            return document(title, first, advice, others, footer=footer)
+        if self._only is not None:
+            parts = (head(self._only), advice, *rest(self._only))
+            return document(self._only.title, *parts, footer=footer)
         summary = table(("experiment", "verdict", "profile", "took", "reason"), self._rows)
-        runs = [
-            section(title, first, others, id_=f"run-{number}")
-            for number, (title, first, others) in enumerate(self._runs, 1)
-        ]
-        return document(
-            f"{len(self._runs)} chaos experiments", summary, advice, *runs, footer=footer
-        )
+        title = f"{len(self._rows)} chaos experiments"
+        return document(title, summary, advice, *self._runs, footer=footer)
 
 
-def head(facts: RunFacts) -> Markup:
-    """What is read first: verdict, and expected against got."""
+def _summary(facts: RunFacts, number: int) -> Sequence[object]:
+    reason = one_visible_line(facts.verdict.reason, LONGEST_REASON)
+    return (
+        element("span", element("a", facts.title, href=f"#run-{number}"), class_="name"),
+        verdict_badge(facts.verdict.outcome.value),
+        facts.profile,
+        seconds_text(facts.seconds) if facts.seconds is not None else None,
+        element("span", reason, class_="wide"),
+    )
+
+
+def _run(facts: RunFacts, number: int) -> Markup:
+    return section(facts.title, head(facts, 3), *rest(facts, 3), id_=f"run-{number}")
+
+
+def head(facts: RunFacts, level: int = 2) -> Markup:
+    """What is read first: verdict, and expected against got; `level` is that of headings."""
     started = one_visible_line(facts.start or "", 40)
     return join(
         (
@@ -69,37 +76,30 @@ def head(facts: RunFacts) -> Markup:
             facts_list(
                 [
                     ("profile", facts.profile),
-                    ("started", started),
+                    ("started", re.sub(r"(?<=\d\d:\d\d)\.\d+", "", started)),
                     ("took", seconds_text(facts.seconds) if facts.seconds is not None else None),
                     ("time scale", _time_scale(facts)),
                 ]
             ),
-            section("Expected against got", verdicts.hypothesis(facts), level=3),
-            section("Budgets by arithmetic", verdicts.rules(facts.rules), level=3)
+            section("Expected against got", verdicts.hypothesis(facts), level=level),
+            section("Budgets by arithmetic", verdicts.rules(facts.rules), level=level)
             if facts.rules
             else None,
+            section("Violations", findings.violations(facts), level=level),
         )
     )
 
 
-def rest(facts: RunFacts) -> Markup:
+def rest(facts: RunFacts, level: int = 2) -> Iterator[Markup]:
     """The evidence in detail."""
-    return join(
-        (
-            section("Violations", findings.violations(facts), level=3),
-            *times.startups(facts),
-            *times.connections(facts),
-            *path.connector(facts),
-            section(
-                "Faults",
-                path.faults(facts.faults),
-                findings.parameters(facts),
-                path.prepared(facts.faults),
-                level=3,
-            ),
-            section("Environment", findings.environment(facts), level=3),
-        )
-    )
+    for heading, *content in (
+        *times.startups(facts),
+        *times.connections(facts),
+        *path.connector(facts),
+        path.faults(facts),
+        ("Environment", findings.environment(facts)),
+    ):
+        yield section(heading, *content, level=level)
 
 
 def _time_scale(facts: RunFacts) -> str | None:
@@ -111,6 +111,3 @@ def _time_scale(facts: RunFacts) -> str | None:
         f"{number_text(facts.time_scale)}: budgets and faults were multiplied by it; all times "
         "here are as measured"
     )
-
-
-__all__ = ["HtmlReport", "head", "notes", "rest"]

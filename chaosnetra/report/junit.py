@@ -1,6 +1,7 @@
 """JUnit XML, as CI systems read it: a suite a journal, a case a probe and stage."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
@@ -43,6 +44,7 @@ class JunitReport:
 def _suite(facts: RunFacts, number: int) -> ET.Element:
     name = one_visible_line(facts.title, 300)
     cases = [_case(name, facts, claim) for claim in facts.claims]
+    _tell_apart(cases)
     cases.append(_verdict_case(name, facts))
     found = _TIMESTAMP.match(facts.start or "")
     suite = ET.Element(
@@ -88,6 +90,16 @@ def _case(suite: str, facts: RunFacts, claim: Claim) -> ET.Element:
         kind, type_ = ("error", "baseline not met") if is_baseline else ("failure", "violated")
         _told(case, kind, type_, f"{said}: {claim.error}" if claim.error else said)
     return case
+
+
+def _tell_apart(cases: Sequence[ET.Element]) -> None:
+    """Number cases that have the same name: some consumers keep only one of each."""
+    seen: Counter[str] = Counter()
+    for case in cases:
+        name = case.get("name", "")
+        seen[name] += 1
+        if seen[name] > 1:
+            case.set("name", f"{name} ({seen[name]})")
 
 
 def _verdict_case(suite: str, facts: RunFacts) -> ET.Element:

@@ -14,7 +14,10 @@ from chaosnetra.report.markup import Content, element, join, void
 from chaosnetra.report.safe_text import without_unfit
 
 # Nothing may be loaded from anywhere, and no script run, whatever the texts hold.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
 MARKS = {"held": "✓", "violated": "✗", "inconclusive": "?"}
 
 
@@ -48,7 +51,7 @@ def document(title: str, *content: Content, footer: Content = None) -> str:
     return without_unfit(f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n")
 
 
-def section(heading: str, *content: Content, level: int = 2, id_: str | None = None) -> Markup:
+def section(heading: Content, *content: Content, level: int = 2, id_: str | None = None) -> Markup:
     """A part with a heading; `level` is that of the heading, 2 to 6."""
     return element("section", element(f"h{level}", heading), *content, id=id_)
 
@@ -80,8 +83,9 @@ def table(
         element("thead", head),
         element("tbody", *body),
     )
-    # It can be scrolled by keyboard too.
-    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label="table")
+    # It can be scrolled by keyboard too, and then says what it is.
+    label = caption if caption is not None else f"Table of {', '.join(map(str, headers))}"
+    return element("div", whole, class_="scroll", tabindex="0", role="group", aria_label=label)
 
 
 def details(summary: Content, *content: Content, open_: bool = False) -> Markup:
@@ -113,11 +117,11 @@ def verdict_badge(outcome: str) -> Markup:
     return element("strong", mark, " ", outcome, class_=f"badge {kind}")
 
 
-def met_mark(met: bool | None) -> Markup:
-    """Whether something held, as a word with a sign."""
+def met_mark(met: bool | None, words: tuple[str, str] = ("held", "not held")) -> Markup:
+    """Whether something held, as a word with a sign; `words` for yes and no."""
     if met is None:
         return element("span", "not judged", class_="quiet")
-    kind, sign, word = ("good", "✓", "held") if met else ("bad", "✗", "not held")
+    kind, sign, word = ("good", "✓", words[0]) if met else ("bad", "✗", words[1])
     return element("span", element("span", sign, aria_hidden="true"), " ", word, class_=kind)
 
 
@@ -127,8 +131,13 @@ def code_block(text: Content) -> Markup:
 
 
 def quoted(text: Content) -> Markup:
-    """Text of somebody else, such as an error; its direction of writing is its own."""
+    """Text of somebody else; its direction of writing is its own."""
     return element("bdi", text, class_="quoted")
+
+
+def error_text(text: Content) -> Markup:
+    """Like `quoted`, in the letters of a program's output."""
+    return element("bdi", text, class_="quoted output")
 
 
 def notes(texts: Iterable[Content]) -> Markup:
@@ -139,6 +148,6 @@ def notes(texts: Iterable[Content]) -> Markup:
 
 def _cell(cell: Content) -> Markup:
     is_figure = isinstance(cell, (int, float)) or (
-        isinstance(cell, str) and cell[:1].isdigit() and len(cell) < 24
+        isinstance(cell, str) and cell[:1].isdigit() and len(cell) < 40
     )
     return element("td", cell, class_="figure" if is_figure else None)

@@ -4,6 +4,7 @@ Error texts come from targets, so they may hold anything: terminal sequences, co
 that XML forbids, and signs that turn the direction of writing around.
 """
 
+import json
 import re
 
 from chaosnetra.text import encodable
@@ -18,7 +19,7 @@ _TERMINAL = re.compile(
 # What XML 1.0 does not allow or advises against, directions of writing (Unicode's "Trojan
 # source"), invisible signs that can take a name apart, and non-characters.
 _UNFIT = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff]"
     "|["
     + "".join(
@@ -55,6 +56,23 @@ def visible(text: object, longest: int = LONGEST) -> str:
 def one_visible_line(text: object, longest: int = LONGEST) -> str:
     """Like `visible`, on one line."""
     return " ".join(visible(text, longest).split())
+
+
+def shortened(text: object, longest: int) -> str:
+    """The beginning of a text, on one line: a label, where there is little room."""
+    line = one_visible_line(text, max(longest, LONGEST))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def as_json(value: object, longest: int = 300) -> str:
+    """A value of any kind, as far as it fits; a large one is not written out to be cut."""
+    if isinstance(value, (dict, list)) and len(value) > longest:
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value):,} elements"
+    try:
+        text = json.dumps(value, default=str, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _cleaned(text: str) -> str:

@@ -163,19 +163,24 @@ class StartupCollector:
             self._failure(startup)
         if startup.boot_seconds is not None:
             times.boots.append(startup.boot_seconds)
-        reached = startup.phase_seconds
-        names = reached
-        if startup.phase is not None and startup.phase not in reached and not startup.ready:
-            names = {**reached, startup.phase: 0.0}
+        if startup.ready:  # as most are, of very many: each phase did its work
+            for name, seconds in startup.phase_seconds.items():
+                found = times.phases.get(name) or self._phase(times, name)
+                if found is not None:
+                    found[0].append(seconds)
+            return
+        names = {**startup.phase_seconds, **({startup.phase: 0.0} if startup.phase else {})}
         for name in names:
-            found = times.phases.get(name)
-            if found is None:
-                if not self._knows(name):
-                    continue
-                found = times.phases[name] = (array("d"), array("d"))
+            found = times.phases.get(name) or self._phase(times, name)
             time = time_in_phase(startup, name)
-            if time is not None:
+            if found is not None and time is not None:
                 found[0 if time[1] else 1].append(time[0])
+
+    def _phase(self, times: StartupTimes, name: str) -> "tuple[array[float], array[float]] | None":
+        """Where the times of a phase go; None for one too many."""
+        if not self._knows(name):
+            return None
+        return times.phases.setdefault(name, (array("d"), array("d")))
 
     def _knows(self, name: str) -> bool:
         if name not in self.phases:

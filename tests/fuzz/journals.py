@@ -4,10 +4,15 @@ import json
 import random
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
+from chaosnetra.errors import Unreadable
+from chaosnetra.evidence.reading import read_journal
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import judge
-from tests.fuzz.checks import Report, where
+from chaosnetra.report.facts import describe
+from chaosnetra.report.formats import FORMATS
+from tests.fuzz.checks import Failed, Report, one_line, where
 from tests.fuzz.hostile import hostile, hostile_text, mutate, places, without_nan
 from tests.unit import journals
 
@@ -38,6 +43,7 @@ def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
         for container, key in rng.sample(found, rng.randint(1, 2)):
             container[key] = from_outside(rng, key, container[key])
     (saved / "journal.json").write_bytes(json.dumps(journal).encode())
+    report_on(saved / "journal.json")
     facts = journal.get("chaosnetra") or {}
     try:
         judge(journal)
@@ -53,6 +59,23 @@ def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
         report.seen[f"damaged journal: {text[: text.find(':', text.find(' at ') + 4) + 5]}"] += 1
     else:
         report.seen["journal judged"] += 1
+
+
+def report_on(path: Path) -> None:
+    """Make every report on a journal, however damaged, and take the XML apart."""
+    made = {ending: make() for ending, make in FORMATS.items()}
+    try:
+        facts = describe(read_journal(path))
+    except Unreadable as error:
+        one_line(error)
+        return
+    for one in made.values():
+        one.add(facts)
+    ET.fromstring(made[".xml"].text(()))
+    if "<script" in made[".html"].text(()).lower():
+        raise Failed("a text became a script on the page")
+    if "\x1b" in made[".md"].text(()):
+        raise Failed("a terminal sequence in the Markdown")
 
 
 def from_outside(rng: random.Random, key: str, value: Any) -> Any:

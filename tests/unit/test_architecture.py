@@ -63,6 +63,21 @@ def test_foundations_import_no_area_and_no_session() -> None:
     assert wrong == []
 
 
+def test_reports_rest_on_the_evidence_alone() -> None:
+    """So they can be made of any journal, anywhere."""
+    allowed = ("chaosnetra.report", "chaosnetra.evidence")
+    foundations = {"chaosnetra", "chaosnetra.errors", "chaosnetra.quantities", "chaosnetra.text"}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in (ROOT / "report").rglob("*.py")
+        for module in imported(path)
+        if module.split(".")[0] in ("chaosnetra", "chaoslib", "chaostoolkit")
+        and not module.startswith(allowed)
+        and module not in foundations
+    ]
+    assert wrong == []
+
+
 def imported_at_once(path: Path) -> set[str]:
     """What a file imports as soon as it is imported itself."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

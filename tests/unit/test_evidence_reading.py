@@ -96,6 +96,13 @@ def test_what_the_core_leaves_in_tolerances_is_left_out(file: Path) -> None:
     assert read["output"]["attempts"] == 5
 
 
+@pytest.mark.parametrize("method", [None, "x", ["x", 1, None], {"a": 1}])
+def test_a_method_of_another_kind_is_judged_too(file: Path, method: Any) -> None:
+    data = journal(before=BAD)
+    data["experiment"]["method"] = method
+    assert judge(read_journal(write(file, data)).data)[0].outcome is Outcome.VIOLATED
+
+
 @pytest.mark.parametrize("kept", [0.001, 0.3, 0.9, 0.999])
 def test_a_torn_journal_says_so(file: Path, kept: float) -> None:
     text = json.dumps(journal(run=[run_of("a")]), indent=2)

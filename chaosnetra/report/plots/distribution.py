@@ -26,7 +26,9 @@ from chaosnetra.report.series import Times
 # More times than this in a stage are drawn as bars, and not one by one.
 MOST_POINTS = 60
 POINT_BINS, BAR_BINS = 45, 60
-HEIGHT, HEAD, FOOT, POINT = 54, 22, 16, 9
+HEIGHT, HEAD, LINE, FOOT, POINT = 54, 20, 14, 16, 9
+# Letters of a line on a narrow screen.
+NARROW = 50
 KINDS = ("ready", "failed", "cut")
 
 
@@ -63,10 +65,13 @@ def distribution(
     for stage, times in stages.items():
         bars = times.listed > MOST_POINTS
         as_bars = as_bars or bars
-        headline = f"{STAGES.get(stage, stage)}: {_count(times, words)}"
-        described.append(headline)
-        parts.append(text("0%", y + 14, headline))
+        counts = _count(times, words)
+        described.append(f"{STAGES.get(stage, stage)}: {', '.join(counts)}")
+        parts.append(text("0%", y + 14, STAGES.get(stage, stage), class_="head"))
         y += HEAD
+        for told in _lines(counts):
+            parts.append(text("0%", y + 8, told, class_="quiet small"))
+            y += LINE
         parts.append(_bars(times, across, y) if bars else _points(times, across, y))
         y += HEIGHT
         parts.append(line("0%", y, "100%", y, "grid"))
@@ -86,7 +91,7 @@ def distribution(
         for kind, word, values in zip(KINDS, words, _all(stages), strict=True)
         if values
     ]
-    entries.append((line_swatch("median"), "median with its 95 % interval"))
+    entries.append((line_swatch("median"), "median with its 95% interval"))
     if across.logarithmic:
         entries.append((Markup(""), "logarithmic axis"))
     drawn = plot(title, "; ".join(described), y + AXIS_HEIGHT, x_axis(across, top, y), *parts)
@@ -102,11 +107,22 @@ def _all(stages: Mapping[str, Times]) -> tuple[bool, bool, bool]:
     )
 
 
-def _count(times: Times, words: tuple[str, str, str]) -> str:
+def _count(times: Times, words: tuple[str, str, str]) -> list[str]:
     counts = (len(times.seen), len(times.failed), len(times.given_up))
     parts = [f"{count:,} {word}" for count, word in zip(counts, words, strict=True) if count]
     missing = times.attempts - times.listed
-    return ", ".join([*parts, *([f"{missing:,} not listed"] if missing > 0 else [])])
+    return [*parts, *([f"{missing:,} not listed"] if missing > 0 else [])]
+
+
+def _lines(parts: Sequence[str]) -> list[str]:
+    """Parts of a list on lines that fit on a narrow screen."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(part) < NARROW:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return lines
 
 
 def _binned(times: Times, across: Scale, bins: int) -> list[tuple[int, int, int]]:

@@ -98,13 +98,21 @@ def y_axis(scale: Scale, top: float, height: float, shown: Callable[[float], str
     return Markup("").join(found)
 
 
-def edge_label(scale: Scale, value: float, y: float, content: str, class_: str | None) -> Markup:
-    """A name for a value, on that side of it where there is room."""
+def edge_label(scale: Scale, value: float, y: float, content: str, class_: str) -> Markup:
+    """A name for a value: beside it, or over its line, where there is room."""
     share = scale.share(value)
     x = f"{100 * share:.3f}%"
-    if share <= 0.5:
-        return element("text", content, x=x, y=f"{y:g}", dx="4", class_=class_)
-    return element("text", content, x=x, y=f"{y:g}", dx="-4", text_anchor="end", class_=class_)
+    # In the middle third of a narrow screen neither side has room for a long one.
+    anchor = "start" if share < 1 / 3 else "middle" if share < 2 / 3 else "end"
+    return element(
+        "text",
+        content,
+        x=x,
+        y=f"{y:g}",
+        dx={"start": "4", "middle": "0", "end": "-4"}[anchor],
+        text_anchor=anchor,
+        class_=f"{class_} halo",
+    )
 
 
 def steps(

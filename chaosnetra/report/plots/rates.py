@@ -17,7 +17,7 @@ from chaosnetra.report.plots.frame import (
     x_axis,
 )
 from chaosnetra.report.plots.scales import Scale, share_text
-from chaosnetra.report.safe_text import one_visible_line
+from chaosnetra.report.safe_text import shortened
 
 ROW = 42
 MOST_ROWS = 30
@@ -32,14 +32,14 @@ def rates(claims: Sequence[Claim]) -> Markup:
         parts.append(_row(claim, across, y))
         y += ROW
     description = "; ".join(
-        f"{one_visible_line(claim.probe, 60)} {STAGES[claim.stage]}: {claim.failures} of "
+        f"{shortened(claim.probe, 60)} {STAGES[claim.stage]}: {claim.failures} of "
         f"{claim.trials} failed"
         for claim in found
     )
     entries = [
         (mark_swatch("ready"), "share that failed, held"),
         (mark_swatch("failed"), "share that failed, not held"),
-        (line_swatch("interval"), "95 % interval (Wilson)"),
+        (line_swatch("interval"), "95% interval (Wilson)"),
         (line_swatch("expired"), "allowed at most"),
     ]
     drawn = plot(
@@ -53,7 +53,7 @@ def rates(claims: Sequence[Claim]) -> Markup:
 
 
 def _row(claim: Claim, across: Scale, y: float) -> Markup:
-    name = f"{one_visible_line(claim.probe, 36)}, {STAGES[claim.stage]}"
+    name = f"{shortened(claim.probe, 26)}, {STAGES[claim.stage]}"
     parts = [text("0%", y + 12, name)]
     middle = y + 28
     interval, rate = claim.wilson, claim.rate

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 # Times that differ by more than this are shown on a logarithmic axis.
 LOGARITHMIC_FROM = 60
 MOST_TICKS = 6
+# Nothing is told apart that is nearer to 0.
+FINEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,13 @@ class Scale:
         low: at its beginning; above 0 when it is logarithmic.
         high: at its end, above `low`.
         logarithmic: whether equal ratios have equal lengths.
+        whole: whether only whole numbers are marked.
     """
 
     low: float
     high: float
     logarithmic: bool = False
+    whole: bool = False
 
     def share(self, value: float) -> float:
         """Where a value lies, 0 to 1; values beyond an end lie at it."""
@@ -48,7 +52,9 @@ class Scale:
     def _steps(self) -> list[float]:
         rough = (self.high - self.low) / (MOST_TICKS - 1)
         power = 10.0 ** math.floor(math.log10(rough))
-        step = next(power * one for one in (1, 2, 2.5, 5, 10) if power * one >= rough * 0.999)
+        sizes = (1, 2, 5, 10) if self.whole else (1, 2, 2.5, 5, 10)
+        step = next(power * one for one in sizes if power * one >= rough * 0.999)
+        step = max(1.0, step) if self.whole else step
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [round(step * number, 12) for number in range(first, last + 1)]
@@ -60,23 +66,21 @@ class Scale:
         return [10.0**power for power in range(first, last + 1, every)] or [self.low, self.high]
 
 
-def scale_of(values: Iterable[float], *, from_zero: bool = True) -> Scale:
-    """A scale that holds these values.
+def scale_of(values: Iterable[float], *, whole: bool = False) -> Scale:
+    """A scale from 0 that holds these values.
 
     Args:
         values: finite, not negative; without any the scale is 0 to 1.
-        from_zero: begin at 0, whatever the least is.
+        whole: whether they are counts.
     """
     found = list(values)
     high = max(found, default=1.0)
-    high = high * 1.05 if high > 0 else 1.0
-    low = 0.0 if from_zero else min(found, default=0.0)
-    return Scale(low, high if high > low else low + 1.0)
+    return Scale(0.0, max(FINEST, high * 1.05) if high > 0 else 1.0, whole=whole)
 
 
 def time_scale_of(values: Iterable[float]) -> Scale:
     """A scale for times: logarithmic where they differ very much."""
-    found = sorted(value for value in values if value > 0)
+    found = sorted(max(FINEST, value) for value in values if value > 0)
     if not found or found[-1] < LOGARITHMIC_FROM * found[len(found) // 20]:
         return scale_of(found)
     return Scale(_below(found[0]), found[-1] * 1.15, logarithmic=True)
@@ -108,5 +112,5 @@ def share_text(share: float) -> str:
     """A share as per cent, with one decimal where it is small."""
     percent = 100 * share
     if percent and min(percent, 100 - percent) < 1 and percent != 100:
-        return f"{percent:.2g} %"
-    return f"{percent:.0f} %"
+        return f"{percent:.2g}%"
+    return f"{percent:.0f}%"

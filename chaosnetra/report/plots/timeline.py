@@ -24,7 +24,8 @@ from chaosnetra.report.plots.scales import Scale, number_text, scale_of
 
 # A line of more points than this is not finer to the eye; peaks are kept.
 MOST_POINTS = 500
-PANEL, HEAD, GAP, STRIP = 84, 20, 10, 18
+PANEL, HEAD, GAP, STRIP = 84, 20, 10, 34
+MOST_SPANS = 40
 # Slots far beyond what was used mean that nobody was held back; they would hide all else.
 FAR_BEYOND = 3.0
 Samples = Sequence[Mapping[str, float]]
@@ -51,10 +52,10 @@ def connector_plot(
     ends = [*times, *(span.end for span in spans), *([end] if end is not None else [])]
     across = Scale(min(0.0, *ends), max(*ends, min(ends) + 0.1))
     parts = [_checks(spans, across)]
-    top = y = STRIP + 18.0
+    top = y = STRIP + 4.0
     slots = _limited(samples)
     for title, series, area in (
-        ("slots: taken, and there", ("most_in_use", "in_use"), slots),
+        ("slots", ("most_in_use", "in_use"), slots),
         ("clients that wait", ("most_queued", "queued"), []),
         ("instances", (), [sample.get("instances") for sample in samples]),
     ):
@@ -126,9 +127,9 @@ def _panel(
     y: float,
 ) -> tuple[Markup, float]:
     most = max([*used, *(value for value in there if value is not None)], default=0.0)
-    up = scale_of([most])
+    up = scale_of([most], whole=True)
     if any(value is None for value in there):
-        title = f"{title} (no line: not limited)"
+        title = f"{title} (where there is no dashed line, no limit)"
     y += HEAD
     parts = [y_axis(up, y, PANEL, number_text)]
     if used:
@@ -176,14 +177,15 @@ def _limit(
 
 
 def _checks(spans: Sequence[Span], across: Scale) -> Markup:
-    """When the steady state was checked: a strip above the plot."""
+    """When the steady state was checked: a strip above the plot, with names in two rows."""
     parts = [
-        box(across, span.start, span.end, 20, 5, "p0", f"checked {span.stage}")
-        for span in spans[:40]
+        box(across, span.start, span.end, STRIP - 5, 5, "p0", f"checked {span.stage}")
+        for span in spans[:MOST_SPANS]
     ]
-    for stage in dict.fromkeys(span.stage for span in spans):
-        of_stage = [span for span in spans if span.stage == stage]
-        parts.append(edge_label(across, of_stage[0].start, 14, stage, "small quiet"))
+    for index, stage in enumerate(dict.fromkeys(span.stage for span in spans)):
+        start = next(span.start for span in spans if span.stage == stage)
+        name = {"recovery": "after the rollbacks"}.get(stage, stage)
+        parts.append(edge_label(across, start, 10 + 12 * (index % 2), name, "small quiet"))
     return Markup("").join(parts)
 
 

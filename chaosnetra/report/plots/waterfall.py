@@ -23,15 +23,18 @@ from chaosnetra.report.plots.frame import (
     x_axis,
 )
 from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
+from chaosnetra.report.safe_text import shortened
 from chaosnetra.report.series import TIMED_OUT
 
 ROW, GAP, HEAD, LABEL = 16, 4, 24, 14
-# Budgets that end further to the right are not drawn: the startups would become too small to see.
-FARTHEST_BUDGET = 1.8
+# A budget is drawn where startups come near it: within so many times the longest stay in its phase.
+# The shortest of a phase may lie further away than the others, because it is what bounds.
+FARTHEST_SHORTEST, FARTHEST_OTHER = 2.0, 1.15
 COLOURS = 9
-BOOT, UNTIL_READY, WHOLE = "boot", "until ready", "startup"
+BOOT, UNTIL_READY, UNTIL_ENDED, WHOLE = "boot", "until ready", "until it ended", "startup"
 # A name is written on its bar where there is room on a narrow screen: a letter is about 7 px.
 NARROW_PX, LETTER_PX = 300, 7
+LONGEST_LABEL, LONGEST_NAME = 20, 60
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,17 @@ def segments(startup: Startup) -> list[Segment]:
             found.append(Segment(name, at, end))
         at = max(at, end)
     if startup.seconds > at:
-        is_last = startup.ready or startup.phase is None or startup.phase in startup.phase_seconds
-        found.append(Segment(UNTIL_READY if is_last else startup.phase, at, startup.seconds))  # type: ignore[arg-type]
+        found.append(Segment(_last(startup), at, startup.seconds))
     return found
+
+
+def _last(startup: Startup) -> str:
+    """What a startup did after the last phase that ended."""
+    if startup.ready:
+        return UNTIL_READY
+    if startup.phase is None or startup.phase in startup.phase_seconds:
+        return UNTIL_ENDED
+    return startup.phase
 
 
 def phase_start(startup: Startup, phase: str) -> float | None:
@@ -86,7 +97,7 @@ def waterfall(
         limits: how long startups were waited for, seconds.
     """
     longest = max((startup.seconds for found in rows.values() for _, startup in found), default=0.0)
-    drawn = [budget for budget in budgets if budget.seconds <= FARTHEST_BUDGET * longest]
+    drawn = near(budgets, rows)
     ends = [
         start + budget.seconds
         for found in rows.values()
@@ -94,7 +105,7 @@ def waterfall(
         for budget in drawn
         if (start := phase_start(startup, budget.phase)) is not None
     ]
-    close = [limit for limit in limits if limit <= FARTHEST_BUDGET * longest]
+    close = [limit for limit in limits if limit <= FARTHEST_SHORTEST * longest]
     across = scale_of([longest, *ends, *close])
     names = _names(rows, phases)
     y, parts = 4.0, []
@@ -123,6 +134,29 @@ def waterfall(
     )
 
 
+def near(
+    budgets: Sequence[Budget], rows: Mapping[str, Sequence[tuple[int, Startup]]]
+) -> list[Budget]:
+    """The budgets that are drawn: those that ran out, and those that startups come near to."""
+    shortest: dict[str, float] = {}
+    for budget in budgets:
+        shortest[budget.phase] = min(budget.seconds, shortest.get(budget.phase, budget.seconds))
+    longest: dict[str, float] = {}
+    for found in rows.values():
+        for _, startup in found:
+            for segment in segments(startup):
+                stay = segment.end - segment.start
+                longest[segment.name] = max(stay, longest.get(segment.name, 0.0))
+    return [
+        budget
+        for budget in budgets
+        if budget.expired
+        or budget.seconds
+        <= longest.get(budget.phase, 0.0)
+        * (FARTHEST_SHORTEST if budget.seconds == shortest[budget.phase] else FARTHEST_OTHER)
+    ]
+
+
 def _names(
     rows: Mapping[str, Sequence[tuple[int, Startup]]], phases: Sequence[str]
 ) -> dict[str, int]:
@@ -130,7 +164,7 @@ def _names(
     found = {
         segment.name for listed in rows.values() for _, one in listed for segment in segments(one)
     }
-    ordered = [name for name in (WHOLE, BOOT, *phases, UNTIL_READY) if name in found]
+    ordered = [name for name in (WHOLE, BOOT, *phases, UNTIL_READY, UNTIL_ENDED) if name in found]
     return {name: index % COLOURS for index, name in enumerate(dict.fromkeys(ordered))}
 
 
@@ -144,7 +178,7 @@ def _stage(
 ) -> tuple[Markup, float]:
     parts = [text("0%", y + 14, STAGES.get(stage, stage), class_="head")]
     y += HEAD
-    labels = _labels(found[0][1], budgets)
+    labels = _labels([startup for _, startup in found], budgets)
     labels_top = y
     y += LABEL * len(labels)
     top = y
@@ -172,17 +206,25 @@ def _stage(
     return Markup("").join(parts), y + 6
 
 
-def _labels(startup: Startup, budgets: Sequence[Budget]) -> list[tuple[float, str, bool]]:
-    """Where the budgets of a startup end; those that end together have one label."""
+def _labels(
+    startups: Sequence[Startup], budgets: Sequence[Budget]
+) -> list[tuple[float, str, bool]]:
+    """Where budgets end in the first row that they ended, else that they bound; the last first.
+
+    Those that end together have one label. Each has its place in seconds, its text, and whether
+    it ran out in any of the rows.
+    """
     together: dict[float, list[Budget]] = {}
     for budget in budgets:
-        start = phase_start(startup, budget.phase)
+        ended_first = sorted(startups, key=lambda startup: not _ended(startup, budget))
+        starts = (phase_start(startup, budget.phase) for startup in ended_first)
+        start = next((start for start in starts if start is not None), None)
         if start is not None:
             together.setdefault(start + budget.seconds, []).append(budget)
     found = []
-    for end, group in sorted(together.items()):
-        expired = any(_ended(startup, budget) for budget in group)
-        name = ", ".join(budget.name for budget in group)
+    for end, group in sorted(together.items(), reverse=True):
+        expired = any(_ended(startup, budget) for startup in startups for budget in group)
+        name = shortened(", ".join(budget.name for budget in group), LONGEST_LABEL)
         length = seconds_text(group[0].seconds)
         found.append((end, f"{name} {length}{' ran out' if expired else ''}", expired))
     return found
@@ -216,7 +258,10 @@ def _row(
 
 
 def _legend(names: Mapping[str, int], drawn: Sequence[Budget], limits: Sequence[float]) -> Markup:
-    entries = [(box_swatch(f"segment p{colour}"), name) for name, colour in names.items()]
+    entries = [
+        (box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
+        for name, colour in names.items()
+    ]
     entries += [(mark_swatch("ready"), "ready"), (mark_swatch("failed"), "failed")]
     entries += [(mark_swatch("cut"), "timed out")]
     if drawn:

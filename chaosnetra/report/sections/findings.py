@@ -1,6 +1,5 @@
 """Violations with what failed, recommendations, and the environment."""
 
-import json
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -10,7 +9,7 @@ from chaosnetra.evidence.violations import Violation
 from chaosnetra.report.claims import STAGES
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
-from chaosnetra.report.page import code_block, details, facts_list, notes, quoted, table
+from chaosnetra.report.page import code_block, details, error_text, facts_list, notes, quoted, table
 from chaosnetra.report.plots.scales import seconds_text
 
 MOST_VIOLATIONS = 20
@@ -39,7 +38,10 @@ def _violation(violation: Violation) -> Markup:
         budget = f"{budget} of {seconds_text(violation.budget_seconds)} ran out"
     return element(
         "div",
-        element("h4", f"{violation.probe}, {STAGES.get(violation.stage, violation.stage)}"),
+        element(
+            "p",
+            element("strong", f"{violation.probe}, {STAGES.get(violation.stage, violation.stage)}"),
+        ),
         facts_list(
             [
                 ("expected", quoted(violation.expected)),
@@ -56,7 +58,7 @@ def _violation(violation: Violation) -> Markup:
 
 
 def _error(text: str | None) -> Markup | None:
-    return None if text is None else quoted(text[: 4 * LONGEST_ERROR])
+    return None if text is None else error_text(text[: 4 * LONGEST_ERROR])
 
 
 def _failures(facts: RunFacts) -> Markup:
@@ -71,8 +73,8 @@ def _failures(facts: RunFacts) -> Markup:
             )
             if part
         )
-        chain = element("ol", *(element("li", quoted(cause)) for cause in causes))
-        text = quoted(failure.text if failure.text is not None else "it gave no error")
+        chain = element("ol", *(element("li", error_text(cause)) for cause in causes))
+        text = error_text(failure.text) if failure.text is not None else "no error text"
         rows.append(
             (
                 f"{count:,}",
@@ -107,7 +109,7 @@ def recommendations(found: Sequence[Recommendation]) -> Markup:
 def _recommendation(one: Recommendation) -> Markup:
     return element(
         "div",
-        element("h4", f"{one.subject}: {one.proposed}"),
+        element("p", element("strong", f"{one.subject}: {one.proposed}")),
         element("p", one.reason),
         facts_list(
             [
@@ -134,23 +136,8 @@ def environment(facts: RunFacts) -> Markup:
     return join(
         (
             facts_list(facts.environment),
-            element("h4", "Run it again"),
+            element("p", element("strong", "Run it again")),
             code_block("\n".join(again.commands)),
             notes([remark] if remark else []),
         )
-    )
-
-
-def parameters(facts: RunFacts) -> Markup | None:
-    """Parameters of the faults."""
-    rows = [
-        (
-            placed.name,
-            element("code", json.dumps(dict(placed.fault.parameters), default=str)[:2000]),
-        )
-        for placed in facts.faults
-        if placed.is_felt and placed.fault.parameters
-    ]
-    return (
-        details("Parameters of the faults", table(("fault", "parameters"), rows)) if rows else None
     )

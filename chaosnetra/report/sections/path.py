@@ -8,17 +8,22 @@ from chaosnetra.evidence.timeline import ConnectorTimeline
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.facts import PlacedFault, RunFacts
 from chaosnetra.report.markup import element
-from chaosnetra.report.page import details, figure, met_mark, section, table
+from chaosnetra.report.page import details, figure, met_mark, table
 from chaosnetra.report.plots.scales import number_text
 from chaosnetra.report.plots.timeline import connector_plot
-from chaosnetra.report.safe_text import one_visible_line
+from chaosnetra.report.safe_text import as_json, one_visible_line
+from chaosnetra.report.sections import Part
 
 MOST_ROWS = 40
 GAUGES = ("instances", "slots", "in_use", "most_in_use", "queued", "most_queued", "refused")
 
 
-def faults(found: Sequence[PlacedFault]) -> Markup:
+def faults(facts: RunFacts) -> Part:
     """What was injected, and whether its effect was measured."""
+    return "Faults", _felt(facts.faults), _parameters(facts.faults), _prepared(facts.faults)
+
+
+def _felt(found: Sequence[PlacedFault]) -> Markup:
     rows = []
     for placed in found:
         effect = placed.fault.effect
@@ -30,7 +35,7 @@ def faults(found: Sequence[PlacedFault]) -> Markup:
                 one_visible_line(effect.get("quantity"), 60),
                 one_visible_line(effect.get("expected"), 60),
                 one_visible_line(effect.get("observed"), 60),
-                met_mark(effect.get("in_effect") is True),
+                met_mark(effect.get("in_effect") is True, ("yes", "no")),
                 _at(placed.start),
                 _at(placed.end),
                 one_visible_line(placed.fault.undo or "not undone", 40),
@@ -45,7 +50,7 @@ def faults(found: Sequence[PlacedFault]) -> Markup:
     )
 
 
-def prepared(found: Sequence[PlacedFault]) -> Markup | None:
+def _prepared(found: Sequence[PlacedFault]) -> Markup | None:
     """What a run made for itself, and how it was taken away."""
     rows = [
         (placed.name, one_visible_line(placed.fault.undo or "not undone", 40))
@@ -55,14 +60,25 @@ def prepared(found: Sequence[PlacedFault]) -> Markup | None:
     return details("Prepared for the run", table(("what", "undo"), rows)) if rows else None
 
 
-def connector(facts: RunFacts) -> Iterator[Markup]:
+def _parameters(found: Sequence[PlacedFault]) -> Markup | None:
+    rows = [
+        (placed.name, element("code", as_json(dict(placed.fault.parameters), 2_000)))
+        for placed in found
+        if placed.is_felt and placed.fault.parameters
+    ]
+    if not rows:
+        return None
+    return details("Parameters of the faults", table(("fault", "parameters"), rows))
+
+
+def connector(facts: RunFacts) -> Iterator[Part]:
     """The connector's slots, queue and instances."""
     timeline = facts.connector
     if timeline is None or not timeline.samples:
         return
     known = facts.connector_start is not None
     offset = facts.connector_start or 0.0
-    yield section(
+    yield (
         "The connector over time",
         figure(
             connector_plot(
@@ -80,7 +96,6 @@ def connector(facts: RunFacts) -> Iterator[Markup]:
             if timeline.events
             else None,
         ),
-        level=3,
     )
 
 

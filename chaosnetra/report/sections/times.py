@@ -10,19 +10,20 @@ from chaosnetra.report.budgets import Budget
 from chaosnetra.report.claims import STAGES
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import Content, element, join
-from chaosnetra.report.page import details, figure, notes, section, table
+from chaosnetra.report.page import details, figure, notes, table
 from chaosnetra.report.plots.distribution import distribution
 from chaosnetra.report.plots.scales import number_text, seconds_text
-from chaosnetra.report.plots.waterfall import segments, waterfall
+from chaosnetra.report.plots.waterfall import near, segments, waterfall
 from chaosnetra.report.safe_text import one_visible_line
+from chaosnetra.report.sections import Part
 from chaosnetra.report.series import AttemptTimes, StartupTimes
 
 MOST_PROBES = 8
 STARTUP_WORDS = ("ready", "failed", "timed out")
-ATTEMPT_WORDS = ("answered", "failed by themselves", "given up")
+ATTEMPT_WORDS = ("answered", "failed", "given up")
 
 
-def startups(facts: RunFacts) -> Iterator[Markup]:
+def startups(facts: RunFacts) -> Iterator[Part]:
     """Both plots of startups, where there are any."""
     if not facts.startups:
         return
@@ -36,7 +37,12 @@ def startups(facts: RunFacts) -> Iterator[Markup]:
         caption += (
             " Of many, rows are drawn evenly by rank, which is at the left; the table counts all."
         )
-    yield section(
+    drawn = near(facts.budgets, facts.rows)
+    far = [budget for budget in facts.budgets if budget not in drawn]
+    if far:
+        listed = ", ".join(f"{one.name} {seconds_text(one.seconds)}" for one in far)
+        caption += f" Budgets beyond the plot: {one_visible_line(listed, 400)}."
+    yield (
         "Startups by phase",
         figure(
             waterfall(facts.rows, facts.phases, facts.budgets, facts.limits),
@@ -45,10 +51,9 @@ def startups(facts: RunFacts) -> Iterator[Markup]:
             _budget_table(facts.budgets, facts.time_scale) if facts.budgets else None,
             details("Numbers: the rows of the plot", _rows_table(facts.rows)),
         ),
-        level=3,
     )
     medians = {stage: times.ready(0.5) for stage, times in facts.startups.items()}
-    yield section(
+    yield (
         "How long startups took",
         figure(
             distribution(
@@ -59,11 +64,10 @@ def startups(facts: RunFacts) -> Iterator[Markup]:
             "have taken longer than its mark shows.",
             _ready_table(facts.startups, medians),
         ),
-        level=3,
     )  # fmt: skip
 
 
-def connections(facts: RunFacts) -> Iterator[Markup]:
+def connections(facts: RunFacts) -> Iterator[Part]:
     """Distribution of the times of each probe that tries connections."""
     for (probe, kind), stages in list(facts.attempts.items())[:MOST_PROBES]:
         medians = {
@@ -71,7 +75,7 @@ def connections(facts: RunFacts) -> Iterator[Markup]:
             for stage, times in stages.items()
         }
         slow = facts.slow_after.get((probe, kind))
-        yield section(
+        yield (
             f"How long {kind} took: {one_visible_line(probe, 100)}",
             figure(
                 distribution(
@@ -85,10 +89,10 @@ def connections(facts: RunFacts) -> Iterator[Markup]:
                 "one that failed by itself has no time to be answered.",
                 _answer_table(stages, medians),
             ),
-            level=3,
         )
     if len(facts.attempts) > MOST_PROBES:
-        yield notes([f"{len(facts.attempts) - MOST_PROBES:,} more probes are left out."])
+        left_out = len(facts.attempts) - MOST_PROBES
+        yield "More connections", notes([f"{left_out:,} more probes are left out."])
 
 
 def quantile_text(found: Quantile | None) -> str:
@@ -120,7 +124,7 @@ def _phase_table(stages: Mapping[str, StartupTimes], phases: Sequence[str]) -> M
     return table(
         headers,
         rows,
-        "Median seconds of each phase with its 95 % interval, as far as so many startups give one.",
+        "Median seconds of each phase with its 95% interval, as far as so many startups give one.",
     )
 
 
@@ -179,7 +183,7 @@ def _ready_table(stages: Mapping[str, StartupTimes], medians: Mapping[str, Quant
         for stage, times in stages.items()
     ]
     return table(
-        ("when", "startups", *STARTUP_WORDS, "median (95 %)", "95th percentile (95 %)",
+        ("when", "startups", *STARTUP_WORDS, "median (95%)", "95th percentile (95%)",
          "slowest ready"),
         rows,
     )  # fmt: skip
@@ -216,7 +220,7 @@ def _answer_table(
     return join(
         (
             table(
-                ("when", "attempts", "listed", "median (95 %)", "95th percentile (95 %)",
+                ("when", "attempts", "listed", "median (95%)", "95th percentile (95%)",
                  "longest wait"),
                 rows,
             ),

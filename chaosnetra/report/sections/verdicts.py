@@ -12,6 +12,7 @@ from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import details, figure, met_mark, quoted, table, verdict_badge
 from chaosnetra.report.plots.rates import MOST_ROWS, rates
 from chaosnetra.report.plots.scales import number_text, share_text
+from chaosnetra.report.safe_text import one_visible_line
 
 LONGEST_REASON = 1_500
 MOST_CLAIMS = 200
@@ -27,7 +28,7 @@ def verdict(facts: RunFacts) -> Markup:
     return element(
         "div",
         element("p", verdict_badge(found.outcome.value), cause),
-        element("p", quoted(found.reason[: 4 * LONGEST_REASON])),
+        element("p", quoted(one_visible_line(found.reason, LONGEST_REASON))),
         element("ul", *proofs) if proofs else None,
         class_=f"verdict {found.outcome.value}",
     )
@@ -157,7 +158,7 @@ def rules(found: Sequence[Mapping[str, object]]) -> Markup:
             str(rule.get("budget")),
             _seconds(rule.get("has_seconds")),
             _seconds(rule.get("needs_seconds")),
-            met_mark(rule.get("holds") is True),
+            met_mark(rule.get("holds") is True, ("yes", "no")),
             element("span", quoted(str(rule.get("why"))), class_="wide"),
         )
         for rule in found

@@ -1,0 +1,90 @@
+"""JUnit XML as CI systems read it."""
+
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.unit.journals import BAD, GOOD, failed_probe, journal, run_of, state
+from tests.unit.reports import launch, reported, rich
+
+NUMBERS = ("tests", "failures", "errors")
+
+
+def suite_of(folder: Path, data: Any) -> ET.Element:
+    return reported(folder, data)[2][0]
+
+
+def outcome(suite: ET.Element, name: str) -> tuple[str, str | None]:
+    case = suite.find(f"testcase[@name='{name}']")
+    assert case is not None
+    found = [child for child in case if child.tag in ("failure", "error", "skipped")]
+    assert len(found) <= 1
+    return (found[0].tag, found[0].get("type")) if found else ("passed", None)
+
+
+def test_it_has_the_shape_that_consumers_know(tmp_path: Path) -> None:
+    _, _, root = reported(tmp_path, rich(), journal())
+    assert root.tag == "testsuites"
+    for number, suite in enumerate(root):
+        assert suite.tag == "testsuite"
+        assert suite.get("id") == str(number)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", suite.get("timestamp", ""))
+        assert float(suite.get("time", "")) >= 0
+        cases = suite.findall("testcase")
+        assert [int(suite.get(key, "")) for key in NUMBERS] == [
+            len(cases),
+            sum(case.find("failure") is not None for case in cases),
+            sum(case.find("error") is not None for case in cases),
+        ]
+        # The order that the strictest of the published schemas asks for.
+        order = [child.tag for child in suite]
+        assert order == ["properties", *["testcase"] * len(cases), "system-out", "system-err"]
+        for case in cases:
+            assert {"name", "classname", "time"} == set(case.attrib)
+        assert len({case.get("name") for case in cases}) >= 3
+    for key in NUMBERS:
+        assert int(root.get(key, "")) == sum(int(suite.get(key, "")) for suite in root)
+
+
+def test_a_run_that_held_passes(tmp_path: Path) -> None:
+    suite = suite_of(tmp_path, journal(method=(run_of("inject"),), recovery=GOOD))
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
+    assert outcome(suite, "starts after the method") == ("passed", None)
+    assert suite.findtext("system-out", "").startswith("held: ")
+
+
+def test_a_violated_claim_is_a_failure_with_its_reason(tmp_path: Path) -> None:
+    data = journal(after=state(launch(failed=5)), recovery=state(launch(0.5)))
+    suite = suite_of(tmp_path, data)
+    assert outcome(suite, "starts after the method") == ("failure", "violated")
+    assert outcome(suite, "starts after the rollbacks") == ("passed", None)
+    assert outcome(suite, "verdict") == ("failure", "steady state violated")
+    assert "5 of 5 trials under the fault failed" in suite.findtext("system-out", "")
+
+
+@pytest.mark.parametrize(
+    ("cause", "data"),
+    [
+        ("baseline not met", journal(before=BAD, after=None)),
+        ("injection failed", journal(method=(run_of("inject", status="failed"),), recovery=GOOD)),
+        ("rollback failed", journal(rollbacks=(run_of("undo", status="failed"),), recovery=GOOD)),
+        ("interrupted", journal(status="interrupted", after=None)),
+    ],
+)
+def test_a_run_that_proves_nothing_is_an_error(tmp_path: Path, cause: str, data: Any) -> None:
+    suite = suite_of(tmp_path, data)
+    assert outcome(suite, "verdict") == ("error", cause)
+    assert suite.get("failures") == "0"
+    if cause == "baseline not met":
+        assert outcome(suite, "starts before the method") == ("error", cause)
+
+
+def test_a_probe_that_failed_itself_is_an_error(tmp_path: Path) -> None:
+    suite = suite_of(tmp_path, journal(after=state(failed_probe(text="no server"))))
+    assert outcome(suite, "starts after the method") == ("error", "probe failed")
+    case = suite.find("testcase[@name='starts after the method']/error")
+    assert case is not None
+    assert "no server" in case.get("message", "")

@@ -1,0 +1,136 @@
+"""Where plots put what they show."""
+
+from collections.abc import Sequence
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.evidence.samples import Startup
+from chaosnetra.evidence.timeline import ConnectorTimeline
+from chaosnetra.report.budgets import Budget, budgets_of
+from chaosnetra.report.plots.distribution import distribution
+from chaosnetra.report.plots.timeline import connector_plot, thinned
+from chaosnetra.report.plots.waterfall import near, phase_start, segments, waterfall
+from chaosnetra.report.series import Times
+
+SECONDS = st.floats(0, 100)
+
+
+def startup(
+    seconds: float,
+    *,
+    status: str = "ready",
+    phase: str = "finalize",
+    boot: float | None = 0.1,
+    budget: str | None = None,
+    **phases: float,
+) -> Startup:
+    error = {"budget": budget} if budget else {}
+    return Startup("after", "starts", 1, status, seconds, boot, phase, phases, error, {})
+
+
+def plot_of(markup: str) -> ET.Element:
+    found = ET.fromstring(f"<div>{markup}</div>").find(".//svg[@class='plot']")
+    assert found is not None
+    return found
+
+
+@given(SECONDS, st.none() | SECONDS, st.dictionaries(st.sampled_from("abcdef"), SECONDS),
+       st.sampled_from(["ready", "failed", "timed_out"]))  # fmt: skip
+def test_segments_cover_a_startup_without_a_gap(
+    seconds: float, boot: float | None, phases: dict[str, float], status: str
+) -> None:
+    found = segments(Startup("after", "p", 1, status, seconds, boot, "c", phases, {}, {}))
+    assert [one.start for one in found[1:]] == [one.end for one in found[:-1]]
+    if seconds > 0:
+        assert (found[0].start, found[-1].end) == (0.0, seconds)
+
+
+def test_segments_are_named_by_what_happened() -> None:
+    def names(one: Startup) -> Sequence[str]:
+        return [segment.name for segment in segments(one)]
+
+    assert names(startup(1.0, init=0.2, database=0.5)) == [
+        "boot", "init", "database", "until ready",
+    ]  # fmt: skip
+    assert names(startup(1.0, status="failed", phase="database", database=0.5)) == [
+        "boot", "database", "until it ended",
+    ]  # fmt: skip
+    assert names(startup(1.0, status="timed_out", phase="database", init=0.2)) == [
+        "boot", "init", "database",
+    ]  # fmt: skip
+    assert names(startup(1.0, boot=None)) == ["startup"]
+
+
+def test_a_budget_is_drawn_where_it_ends() -> None:
+    budget = Budget("table_setup", "database", 1.0, expired=1)
+    one = startup(
+        1.5, status="failed", phase="database", budget="table_setup", init=0.3, database=1.1
+    )
+    assert phase_start(one, "database") == pytest.approx(0.4)
+    drawn = plot_of(waterfall({"after": [(1, one)]}, ["init", "database"], [budget], []))
+    ends = {line.get("x1") for line in drawn.iter("line") if "expired" in line.get("class", "")}
+    axis = 1.5 * 1.05
+    assert ends == {f"{100 * 1.4 / axis:.3f}".rstrip("0") + "%"}
+
+
+def test_only_budgets_that_startups_come_near_to_are_drawn() -> None:
+    rows = {"after": [(1, startup(1.0, database=0.8, finalize=0.01))]}
+    budgets = [
+        Budget("table_setup", "database", 1.0),
+        Budget("connection", "database", 1.5),
+        Budget("initialization", "database", 9.0, expired=1),
+        Budget("health_check", "finalize", 1.0),
+    ]
+    assert [budget.name for budget in near(budgets, rows)] == ["table_setup", "initialization"]
+
+
+def test_budgets_are_those_of_the_profile_at_the_time_scale_and_those_that_ran_out() -> None:
+    lengths = {"table_setup_seconds": 10.0, "pool_seconds": None, "health_check_seconds": "x"}
+    section = {"profile": {"budgets": lengths}, "time_scale": 0.1}
+    found = budgets_of(section, ["database"], {("own", "database", 2.0): 3})
+    assert found == [Budget("own", "database", 2.0, 3), Budget("table_setup", "database", 1.0)]
+    assert budgets_of({"profile": {"budgets": lengths}}, ["database"], {}) == []
+
+
+@pytest.mark.parametrize("count", [7, 700])
+def test_a_distribution_shows_each_kind(count: int) -> None:
+    times = Times()
+    times.seen.extend(1 + index / count for index in range(count))
+    times.failed.append(2.5)
+    times.given_up.append(3.0)
+    times.attempts = count + 4
+    drawn = plot_of(
+        distribution("t", {"after": times}, {"after": None}, ("ready", "failed", "timed out"))
+    )
+    kinds = {one.get("class") for one in drawn.iter() if one.tag in ("rect", "circle", "path")}
+    assert kinds == {"ready", "failed", "cut"}
+    shown = [one.text for one in drawn.iter("text")]
+    assert "after the method" in shown
+    assert f"{count} ready, 1 failed, 1 timed out, 2 not listed" in shown
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=3000))
+def test_thinned_samples_keep_their_peaks(gauges: list[int]) -> None:
+    samples = [
+        {"at_seconds": float(index), "most_in_use": float(gauge)}
+        for index, gauge in enumerate(gauges)
+    ]
+    found = thinned(samples)
+    assert len(found) <= 500
+    assert max(one["most_in_use"] for one in found) == max(gauges)
+    assert [one["at_seconds"] for one in found] == sorted(one["at_seconds"] for one in found)
+
+
+def test_slots_that_hold_nobody_back_do_not_hide_what_was_used() -> None:
+    samples = [
+        {"at_seconds": float(at), "slots": 100_000.0 if at < 5 else 50.0, "most_in_use": 40.0}
+        for at in range(10)
+    ]
+    drawn = plot_of(connector_plot(ConnectorTimeline(samples, [], None), 0.0, [], [], None))
+    labels = [one.text or "" for one in drawn.iter("text")]
+    assert "slots (where there is no dashed line, no limit)" in labels
+    assert "40" in labels
+    assert not any("000" in label for label in labels)
