@@ -71,6 +71,8 @@ def lead_day(options: Options, say: Callable[[str, Style], None] = plain_say) ->
     Raises:
         ChaosnetraError: it does not begin; nothing was run.
     """
+    if not options.resume and not options.plan.is_file():
+        raise Unreadable(f"{options.plan}: there is no such file")
     lock = PlanLock(options.plan)
     try:
         going_on = _folder_to_go_on_with(options)

@@ -221,6 +221,15 @@ def test_a_day_that_is_not_there_is_named(bed: Bed, command: str) -> None:
     assert "no game day of this file is known" in output
 
 
+def test_a_plan_that_is_not_there_leaves_no_trace(bed: Bed) -> None:
+    code, output = bed.call("run", "none.json", "--yes")
+    assert (code, output) == (7, "Error: none.json: there is no such file\n")
+    code, output = bed.call("run", "none.json", "--yes", "--resume")
+    assert code == 3
+    assert "no day of this file is unfinished" in output
+    assert not bed.days.exists()
+
+
 def test_an_answer_that_is_missing_leaves_the_day(bed: Bed) -> None:
     bed.plan(budgets(bed))
     code, output = bed.run(answers="present = Ada\n")
