@@ -133,6 +133,11 @@ class Conductor:
                 self._abort("the abort criteria could not be checked in time", "abort criteria")
             self.tick()
             time.sleep(POLL_SECONDS)
+        count = len(self._day.abort.conditions)
+        if count:
+            text = f"abort criteria: {count} checked, none crossed"
+            self._checks.append({"fine": True, "text": text})
+            self._say(f"ok  {text}", Style.QUIET)
         present: list[str] = []
         if self._attended:
             people = self._day.people

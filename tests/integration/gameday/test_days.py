@@ -158,6 +158,7 @@ def test_an_abort_criterion_that_is_crossed_during_a_run_ends_the_day(bed: Bed) 
     (bed.folder / "trouble").touch()
     output = finished(conductor)
     assert conductor.returncode == 4, output
+    assert "ok  abort criteria: 1 checked, none crossed" in output
     assert "abort criterion: no trouble" in output
     assert not bed.fault.exists()
     assert bed.kinds()[-3:] == ["day.aborted", "run.ended", "day.closed"]
