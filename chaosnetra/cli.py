@@ -10,6 +10,7 @@ from chaosnetra.commands.lazy import LazyGroup
 COMMANDS = {
     "ci": "chaosnetra.commands.ci:ci",
     "compare": "chaosnetra.commands.compare:compare",
+    "gameday": "chaosnetra.commands.gameday:gameday",
     "lint": "chaosnetra.commands.lint:lint",
     "recommend": "chaosnetra.commands.recommend:recommend",
     "recover": "chaosnetra.commands.recover:recover",

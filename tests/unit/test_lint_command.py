@@ -11,7 +11,7 @@ import chaosnetra
 from chaosnetra.cli import netra
 from tests.conftest import chaos_command
 
-EXPERIMENTS = sorted((Path(chaosnetra.__file__).parents[1] / "experiments").rglob("*.json"))
+EXPERIMENTS = sorted((Path(chaosnetra.__file__).parents[1] / "experiments").glob("*.json"))
 CLEAN = '{"title": "t", "description": "d", "method": []}'
 WARNED = (
     '{"title": "t", "description": "d",\n"method": [{"type": "action", "name": "a", '

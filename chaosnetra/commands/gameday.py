@@ -1,0 +1,197 @@
+"""`chaosnetra gameday …`: a planned exercise with people, run from one file."""
+
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from chaosnetra.gameday.interface import Style
+
+UNREADABLE = 7
+REFUSED = 3
+
+
+@click.group()
+def gameday() -> None:
+    """Plan, lead, stop and report game days."""
+
+
+@gameday.command("run")
+@click.argument("file", type=click.Path())
+@click.option("--yes", is_flag=True, help="Nobody is there: go everywhere, predict nothing.")
+@click.option("--answers", type=click.Path(), help="Take answers from a file, KEY = ANSWER lines.")
+@click.option("--resume", is_flag=True, help="Go on with the last day of FILE.")
+@click.option("--new", is_flag=True, help="Begin another day although the last has not ended.")
+@click.option("--rehearse", is_flag=True, help="Run it on the local stand, whatever FILE says.")
+@click.option(
+    "--folder",
+    type=click.Path(),
+    default="gamedays",
+    show_default=True,
+    help="Where days are kept, a folder each.",
+)
+def gameday_run(
+    file: str,
+    yes: bool,
+    answers: str | None,
+    resume: bool,
+    new: bool,
+    rehearse: bool,
+    folder: str,
+) -> None:
+    """Lead the game day that FILE plans.
+
+    Everything is checked first; then each step is announced, decided, predicted, run and judged.
+    Ctrl-C, a closed terminal and a signal leave the day with nothing injected; --resume goes on.
+
+    Exit codes: 0 every step held; 1 one was violated; 2 one proves nothing, was left out or
+    skipped; 3 something is not as the day needs it, nothing was run; 4 aborted; 5 the record
+    cannot be written; 6 left before its end; 7 FILE cannot be read.
+    """
+    from pathlib import Path
+
+    from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
+    from chaosnetra.gameday.leading import Options, check_answers, lead_day
+    from chaosnetra.gameday.rehearsal import stand_for_rehearsal
+
+    options = Options(
+        Path(file), Path(folder), yes, Path(answers) if answers else None, resume, new, rehearse
+    )
+    try:
+        check_answers(options)
+        with stand_for_rehearsal(options.rehearsal, _say):
+            code = lead_day(options, _say)
+    except (InvalidInput, Unreadable) as error:
+        _fail(str(error), UNREADABLE)
+    except ChaosnetraError as error:
+        _fail(str(error), REFUSED)
+    raise SystemExit(int(code))
+
+
+@gameday.command("check")
+@click.argument("file", type=click.Path())
+@click.option("--rehearse", is_flag=True, help="Check it for the local stand.")
+def gameday_check(file: str, rehearse: bool) -> None:
+    """Check everything that the game day of FILE needs, and run nothing.
+
+    Abort criteria are checked too. Exit codes: 0 all is fine; 3 something is not; 7 FILE cannot
+    be read.
+    """
+    from pathlib import Path
+
+    from chaosnetra.errors import ChaosnetraError, Unreadable
+    from chaosnetra.gameday.checking import check_day
+
+    try:
+        results = list(check_day(Path(file), rehearsal=rehearse))
+    except Unreadable as error:
+        _fail(str(error), UNREADABLE)
+    except ChaosnetraError as error:
+        _fail(str(error), REFUSED)
+    for checked in results:
+        click.echo(f"{'ok ' if checked.fine else 'NO '} {checked.line}")
+    if not all(checked.fine for checked in results):
+        raise SystemExit(REFUSED)
+
+
+@gameday.command("stop")
+@click.argument("day", metavar="FILE|FOLDER", type=click.Path())
+def gameday_stop(day: str) -> None:
+    """End the game day of FILE, or in FOLDER, from another terminal or login.
+
+    Its run undoes everything and ends; so does its conductor, which is killed when it hangs. What
+    a killed run left is taken back. Exit code 1 when something may be left.
+    """
+    import getpass
+    from pathlib import Path
+
+    from chaosnetra.errors import ChaosnetraError, Unreadable
+    from chaosnetra.gameday.places import find_folder
+    from chaosnetra.gameday.stop import stop_day
+
+    left = False
+    try:
+        folder = find_folder(Path(day))
+        for line in stop_day(folder, f"{getpass.getuser()}, at another terminal"):
+            left = left or "may be left" in line
+            click.echo(line)
+    except Unreadable as error:
+        _fail(str(error), UNREADABLE)
+    except ChaosnetraError as error:
+        _fail(str(error), REFUSED)
+    if left:
+        raise SystemExit(1)
+
+
+@gameday.command("report")
+@click.argument("day", metavar="FILE|FOLDER", type=click.Path())
+def gameday_report(day: str) -> None:
+    """Write the report of a game day anew, from its record alone: report.html and report.md."""
+    from pathlib import Path
+
+    from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.gameday.places import find_folder
+    from chaosnetra.gameday.writing import write_reports
+
+    try:
+        for path in write_reports(find_folder(Path(day))):
+            click.echo(f"report: {path}")
+    except ChaosnetraError as error:
+        _fail(str(error), UNREADABLE)
+    except OSError as error:
+        _fail(f"the report cannot be written: {error}", REFUSED)
+
+
+@gameday.command("compare")
+@click.argument("before", type=click.Path())
+@click.argument("after", type=click.Path())
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text that is Markdown too, or one JSON document.",
+)
+def gameday_compare(before: str, after: str, output: str) -> None:
+    """Put two game days side by side: what got better since BEFORE, and what worse.
+
+    Each is the folder of a day, or a plan's file for its last day. Exit codes: 0 nothing got
+    worse; 1 something did; 2 not all of it can be compared; 7 a day that cannot be read.
+    """
+    import json
+    from pathlib import Path
+
+    from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.gameday.comparing import compare_days, days_text
+    from chaosnetra.gameday.places import find_folder
+
+    try:
+        compared = compare_days(find_folder(Path(before)), find_folder(Path(after)))
+    except ChaosnetraError as error:
+        _fail(str(error), UNREADABLE)
+    click.echo(
+        json.dumps(compared.to_json(), indent=2) if output == "json" else days_text(compared)
+    )
+    if compared.steps.regressed:
+        raise SystemExit(1)
+    if not compared.steps.complete:
+        raise SystemExit(2)
+
+
+def _say(text: str, style: "Style") -> None:
+    """A line of the day itself; with colour where that is wanted and possible."""
+    import os
+    import sys
+
+    from chaosnetra.gameday.view import LiveView, plain_say
+
+    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        LiveView().say(text, style)
+    else:
+        plain_say(text, style)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    click.echo(f"Error: {text}", err=True)
+    raise SystemExit(code)

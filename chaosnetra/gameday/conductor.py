@@ -1,0 +1,333 @@
+"""Leads through a day: one handler a stage, until the day is closed.
+
+Whatever is answered is in the record before it is acknowledged, so a conductor that is killed
+goes on where it was.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chaosnetra.errors import ChaosnetraError, InvalidInput
+from chaosnetra.gameday import questions
+from chaosnetra.gameday.consent import consent_to
+from chaosnetra.gameday.day import Asked, GameDay, Step
+from chaosnetra.gameday.following import Bounds, Following
+from chaosnetra.gameday.guarded import Guard
+from chaosnetra.gameday.interface import NOTES, Command, Does, Interface, Left, Style
+from chaosnetra.gameday.notes import said_by, take_note
+from chaosnetra.gameday.panel import clock
+from chaosnetra.gameday.parameters import Passed, for_experiment, own_limit
+from chaosnetra.gameday.predictions import ABSTAIN, changes, held_probability, seconds_range
+from chaosnetra.gameday.record import Record
+from chaosnetra.gameday.running import StepRun, result_of
+from chaosnetra.gameday.signals import Signals
+from chaosnetra.gameday.states import Kind, Stage
+from chaosnetra.gameday.verdicts import comparison_lines, verdict_line
+from chaosnetra.lint.document import read_document
+
+POLL_SECONDS = 0.02
+NOBODY = "unattended"
+
+
+class _Again(ChaosnetraError):
+    """Something has changed that the stage has to begin anew for."""
+
+
+class Conductor:
+    """Leads a day.
+
+    Args:
+        record: of the day; written here and nowhere else.
+        interface: the people.
+        guard: checks the abort criteria.
+        signals: that ask to leave.
+        checks: what was checked before, for the record.
+        attended: whether people are there who predict.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        interface: Interface,
+        guard: Guard,
+        signals: Signals,
+        checks: list[dict[str, Any]],
+        *,
+        attended: bool,
+    ) -> None:
+        self._record = record
+        self._interface = interface
+        self._guard = guard
+        self._signals = signals
+        self._checks = checks
+        self._attended = attended
+
+    def lead(self) -> None:
+        """Lead until the day is closed.
+
+        Raises:
+            Left: nobody is there any more, or a signal came; nothing is left injected.
+            RecordLost: something could not be written; likewise.
+        """
+        stages: Mapping[Stage, Callable[[], None]] = {
+            Stage.CHECKING: self._check,
+            Stage.ANNOUNCING: self._announce,
+            Stage.DECIDING: self._decide,
+            Stage.PREDICTING: self._predict_and_run,
+            Stage.REVIEWING: self._review,
+            Stage.WRAPPING_UP: self._wrap_up,
+        }
+        while self._record.state.stage is not Stage.CLOSED:
+            try:
+                if self._record.state.paused:
+                    self._pause()
+                else:
+                    stages[self._record.state.stage]()
+            except _Again:
+                continue
+
+    def tick(self) -> None:
+        """Look for what ends a question.
+
+        Raises:
+            Left: a signal came.
+        """
+        if self._signals.received is not None:
+            raise Left(f"{self._signals.received} came")
+        if self._record.state.stage in (Stage.WRAPPING_UP, Stage.CLOSED):
+            return
+        crossed = self._guard.crossed
+        if crossed is not None:
+            self._abort(f"abort criterion: {crossed}", "abort criteria")
+
+    def command(self, command: Command) -> None:
+        """Somebody did something while a question was asked.
+
+        Raises:
+            InvalidInput: it cannot be done now.
+        """
+        if command.does in NOTES:
+            self._say(take_note(self._record, command, self._people), Style.QUIET)
+            return
+        wanted = {Does.PAUSE: Kind.PAUSED, Does.SKIP: Kind.SKIPPED, Does.ABORT: Kind.ABORTED}
+        kind = wanted[command.does]
+        if kind not in self._record.state.allowed:
+            raise InvalidInput(f"nothing can be done with /{command.does} now")
+        by, why = said_by(command.text or "no reason was given", self._people)
+        if kind is Kind.ABORTED:
+            self._abort(why, by)
+        self._record.write(kind, {"by": by, "reason": why})
+        raise _Again(kind)
+
+    def _abort(self, reason: str, by: str) -> None:
+        self._record.write(Kind.ABORTED, {"reason": reason, "by": by})
+        self._say(f"The day is aborted by {by}: {reason}", Style.BAD)
+        raise _Again("aborted")
+
+    def _check(self) -> None:
+        first = self._guard.first_check()
+        while not self._guard.has_checked:
+            if first.passed:
+                self._abort("the abort criteria could not be checked in time", "abort criteria")
+            self.tick()
+            time.sleep(POLL_SECONDS)
+        count = len(self._day.abort.conditions)
+        if count:
+            text = f"abort criteria: {count} checked, none crossed"
+            self._checks.append({"fine": True, "text": text})
+            self._say(f"ok  {text}", Style.QUIET)
+        present: list[str] = []
+        if self._attended:
+            people = self._day.people
+            answer = self._interface.ask(questions.present(people), self)
+            present = list(questions.named(answer, people))
+        self._record.write(Kind.CHECKED, {"checks": self._checks, "present": present})
+        if present:
+            self._say(f"noted: {', '.join(present)} will predict", Style.QUIET)
+
+    def _announce(self) -> None:
+        state, step = self._record.state, self._step
+        self._say("")
+        self._say(f"Step {state.step + 1} of {state.steps}: {step.name}", Style.TITLE)
+        if step.announcement:
+            self._say(step.announcement)
+        for what in step.observe:
+            self._say(f"  look at: {what}")
+        for key, value in step.parameters.items():
+            self._say(f"  with {key}: {value}", Style.QUIET)
+        over = self._record.seconds - 60 * self._day.duration_minutes
+        if over > 0:
+            self._say(f"The planned time has been over for {clock(over)}.", Style.WARNING)
+        self._interface.ask(questions.announced(step), self)
+        self._record.write(Kind.ANNOUNCED, {"step": step.name})
+
+    def _decide(self) -> None:
+        step = self._step
+        answer = self._interface.ask(questions.go(step), self)
+        go, why = questions.go_or_not(answer)
+        by, why = said_by(why, self._people) if why else (self._somebody, why)
+        data = {"step": step.name, "by": by, "reason": why}
+        self._record.write(Kind.GO if go else Kind.NO_GO, data)
+        self._say(f"noted: {'go' if go else 'no-go'}{f': {why}' if why else ''}", Style.QUIET)
+
+    def _predict_and_run(self) -> None:
+        for person in self._present:
+            for asked in self._step.predict:
+                if f"{person}/{asked}" not in self._record.state.predicted:
+                    self._predict(person, asked)
+        self._run()
+
+    def _predict(self, person: str, asked: Asked) -> None:
+        question = questions.prediction(self._step, person, asked, self._time_scale())
+        answer = self._interface.ask(question, self)
+        data: dict[str, Any] = {"by": person, "asked": asked.value, "text": answer}
+        if asked is Asked.HELD:
+            data["held_probability"] = held_probability(answer)
+        else:
+            low_high = seconds_range(answer)
+            data["low_seconds"], data["high_seconds"] = low_high or (None, None)
+        self._record.write(Kind.PREDICTED, data)
+        self._say(f"noted: {person}: {answer}", Style.QUIET)
+
+    def _run(self) -> None:
+        state, step = self._record.state, self._step
+        passed = self._passed()
+        number = state.step + 1
+        folder = f"steps/{number:02d}-{step.name}-{state.attempt}"
+        run = StepRun(step.experiment, self._record.folder / folder, passed)
+        try:
+            begun = {"pid": run.identity.pid, "started": run.identity.started, "folder": folder}
+            shown = {**step.parameters, **state.changed}
+            self._record.write(Kind.RUN_BEGUN, {**begun, "step": step.name, "parameters": shown})
+        except BaseException:
+            run.give_up()
+            raise
+        run.let_begin()
+        following = Following(
+            self._record,
+            self._interface,
+            self._guard,
+            self._signals,
+            self._people,
+            {
+                "step": step.name,
+                "number": number,
+                "steps": state.steps,
+                "observe": step.observe,
+                "parameters": shown,
+            },
+            self._bounds(step, passed),
+        )
+        facts = following.to_its_end(run)
+        result = result_of(run.identity.folder)
+        if not (run.identity.folder / "journal.json").exists():
+            facts["last_lines"] = run.last_lines
+        self._record.write(Kind.RUN_ENDED, {**facts, **result.to_json()})
+        if following.skipped is not None and self._record.state.stage is Stage.REVIEWING:
+            self._record.write(Kind.SKIPPED, {"reason": following.skipped})
+        self._show_verdict()
+
+    def _review(self) -> None:
+        step = self._step
+        ended = self._last(Kind.RUN_ENDED)
+        may_go_on = step.go_on_when_violated or ended.get("verdict") != "violated"
+        question = questions.what_next(step, self._check_changes, may_go_on=may_go_on)
+        word, rest = questions.next_word(self._interface.ask(question, self))
+        if word == "repeat":
+            self._record.write(Kind.REPEATED, {"step": step.name, "parameters": changes(rest)})
+            self._say(f"noted: once more, with {rest or 'the same parameters'}", Style.QUIET)
+        elif word == "end":
+            by, why = said_by(rest or f"step {step.name} was {ended.get('verdict')}", self._people)
+            self._abort(why, by)
+        else:
+            self._record.write(Kind.FINISHED, {"step": step.name})
+
+    def _wrap_up(self) -> None:
+        # A day that was refused before anybody came has nothing to be asked about.
+        if self._attended and self._last(Kind.CHECKED):
+            for does, question in questions.WRAP_UP:
+                while (answer := self._interface.ask(question, self)) not in ABSTAIN:
+                    note = Command(does, answer)
+                    self._say(take_note(self._record, note, self._people), Style.QUIET)
+        self._record.write(Kind.CLOSED, {})
+
+    def _pause(self) -> None:
+        self._say("The day is paused.", Style.WARNING)
+        self._interface.ask(questions.CONTINUE, self)
+        self._record.write(Kind.CONTINUED, {"by": self._somebody})
+
+    def _show_verdict(self) -> None:
+        ended = self._last(Kind.RUN_ENDED)
+        good = ended.get("verdict") == "held"
+        self._say(f"Verdict: {verdict_line(ended)}", Style.GOOD if good else Style.BAD)
+        for line in ended.get("undone") or ():
+            self._say(line, Style.WARNING)
+        for line in ended.get("last_lines") or ():
+            self._say(f"  {line}", Style.QUIET)
+        for line in comparison_lines(self._record.entries):
+            self._say(f"  {line}")
+
+    def _check_changes(self, text: str) -> None:
+        experiment = read_document(self._step.experiment).data
+        for_experiment(experiment, self._day, self._step, changes(text))
+
+    def _passed(self) -> Passed:
+        """What the run gets; with the plan that was consented to, where one is needed.
+
+        Raises:
+            Left: nobody consented to it.
+        """
+        step = self._step
+        experiment = read_document(step.experiment).data
+        passed = for_experiment(experiment, self._day, step, self._record.state.changed)
+        self._record.learn_secrets(passed.environment)
+        if self._day.environment != "staging":
+            return passed
+        consent = consent_to(step.experiment, passed.environment)
+        if not consent.given:
+            raise Left(f"step {step.name!r} may not run: {consent.text}")
+        return Passed({**passed.environment, **consent.environment}, passed.variables)
+
+    def _bounds(self, step: Step, passed: Passed) -> Bounds:
+        from chaosnetra.settings import Settings
+
+        settings = Settings.from_configuration({}, {**os.environ, **passed.environment})
+        own = own_limit(read_document(step.experiment).data)
+        limits = (step.maximum_seconds, own, settings.time_to_live_seconds)
+        return Bounds(step.maximum_seconds, min(limit for limit in limits if limit is not None))
+
+    def _time_scale(self) -> float:
+        from chaosnetra.settings import Settings
+
+        environment = {**os.environ, **self._passed().environment}
+        return Settings.from_configuration({}, environment).time_scale
+
+    @property
+    def _day(self) -> GameDay:
+        return self._record.day
+
+    @property
+    def _step(self) -> Step:
+        return self._day.steps[self._record.state.step]
+
+    @property
+    def _present(self) -> tuple[str, ...]:
+        return tuple(self._last(Kind.CHECKED).get("present") or ())
+
+    @property
+    def _people(self) -> tuple[str, ...]:
+        return self._day.people if self._attended else (NOBODY,)
+
+    @property
+    def _somebody(self) -> str:
+        """Who says what nobody is named for."""
+        return self._people[0] if self._attended else NOBODY
+
+    def _last(self, kind: Kind) -> Mapping[str, Any]:
+        found = (entry.data for entry in reversed(self._record.entries) if entry.kind is kind)
+        return next(found, {})
+
+    def _say(self, text: str, style: Style = Style.PLAIN) -> None:
+        self._interface.say(self._record.shown(text), style)

@@ -1,0 +1,126 @@
+"""Ends a run of a step, whoever started it, and takes back what it left."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chaosnetra.durations import Deadline
+from chaosnetra.gameday.entries import Entry
+from chaosnetra.gameday.states import Kind
+from chaosnetra.processes.identity import started
+from chaosnetra.safety.ledger import SUFFIX, runs_folder
+from chaosnetra.safety.recovery import recover
+
+# A run that is told to end undoes what it injected and writes its journal; after this it is killed.
+PATIENCE_SECONDS = 30.0
+# The watchdog of a killed run needs some seconds; after this somebody has to look.
+RECOVERY_SECONDS = 75.0
+POLL_SECONDS = 0.05
+EVENTS = "journal.events.jsonl"
+JOURNAL = "journal.json"
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """A run's process, told apart from a later one with its number, and its folder."""
+
+    pid: int
+    started: float
+    folder: Path
+
+    def is_alive(self) -> bool:
+        """Whether the very process that was written down is still there."""
+        return self.started != 0 and started(self.pid) == self.started
+
+    def signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        if self.is_alive():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, number)
+
+
+def run_in_progress(entries: Iterable[Entry], day_folder: Path) -> RunIdentity | None:
+    """The run that a record says has begun and not that it ended; it may be gone all the same."""
+    found: RunIdentity | None = None
+    for entry in entries:
+        if entry.kind is Kind.RUN_BEGUN:
+            found = identity_of(entry.data, day_folder)
+        elif entry.kind in (Kind.RUN_ENDED, Kind.RUN_LOST):
+            found = None
+    return found
+
+
+def identity_of(data: Any, day_folder: Path) -> RunIdentity:
+    """The run that an entry of the kind `run.begun` names."""
+    return RunIdentity(
+        int(data.get("pid") or 0), float(data.get("started") or 0), day_folder / str(data["folder"])
+    )
+
+
+def end_and_undo(
+    run: RunIdentity,
+    patience_seconds: float = PATIENCE_SECONDS,
+    wait: Callable[[float], None] = time.sleep,
+) -> list[str]:
+    """Ask a run to end, kill it when it does not, and take back what it left.
+
+    Returns:
+        What was done, each as a line; the last says so when something may be left.
+    """
+    said = []
+    if run.is_alive():
+        run.signal(signal.SIGTERM)
+        run.signal(signal.SIGCONT)  # one that was suspended cannot undo anything
+        said.append("the run was asked to end")
+        if not _ended(run, patience_seconds, wait):
+            run.signal(signal.SIGKILL)
+            _ended(run, POLL_SECONDS * 100, wait)
+            said.append(f"it was killed, because it did not end within {patience_seconds:g} s")
+    return said + undo(run.folder, wait)
+
+
+def undo(folder: Path, wait: Callable[[float], None] = time.sleep) -> list[str]:
+    """Take back what the run in a folder left; its watchdog may be doing it already.
+
+    Returns:
+        What was undone and by whom, each as a line.
+    """
+    ledger = _ledger(folder)
+    if ledger is None or not ledger.exists():
+        return []
+    deadline = Deadline.after(RECOVERY_SECONDS)
+    done: list[str] = []
+    failed: list[str] = []
+    while ledger.exists():
+        results = list(recover(ledger))
+        done += [result.line for result in results if result.report is not None]
+        failed = [result.line for result in results if result.report is None]
+        if deadline.passed:
+            return [*done, *failed, "something may be left: `chaosnetra recover` says what"]
+        wait(POLL_SECONDS * 4)
+    return done or ["what the run had left was taken back by its watchdog"]
+
+
+def _ended(run: RunIdentity, seconds: float, wait: Callable[[float], None]) -> bool:
+    deadline = Deadline.after(seconds)
+    while run.is_alive():
+        if deadline.passed:
+            return False
+        wait(POLL_SECONDS)
+    return True
+
+
+def _ledger(folder: Path) -> Path | None:
+    """The ledger of the run in a folder; None when it never came so far as to have one."""
+    try:
+        with (folder / EVENTS).open("rb") as file:
+            first = json.loads(file.readline(1_000_000))
+        return runs_folder() / f"{first['run']}{SUFFIX}"
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

@@ -1,0 +1,259 @@
+"""Days without a terminal: led to their end, refused, aborted."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosnetra.faults import Undo
+from chaosnetra.safety.ledger import Ledger
+from tests.integration.gameday.bed import EXPERIMENTS, Bed, finished, provider
+from tests.integration.helpers import wait_until
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+def budgets(bed: Bed, name: str = "budgets", **parameters: Any) -> dict[str, Any]:
+    """A step of arithmetic alone."""
+    experiment = os.path.relpath(EXPERIMENTS / "timeout_budget.json", bed.folder)
+    return {"name": name, "experiment": experiment, "parameters": parameters}
+
+
+def test_a_day_runs_unattended_and_leaves_record_journals_and_report(bed: Bed) -> None:
+    bed.plan(budgets(bed), budgets(bed, "older", profile="issue-1263"))
+    code, output = bed.run("--yes")
+    assert code == 1, output
+    assert output.count("Verdict: ") == 2
+    assert bed.kinds() == [
+        "day.opened",
+        "checked",
+        *["announced", "go", "run.begun", "run.ended", "step.finished"] * 2,
+        "day.closed",
+    ]
+    for folder, verdict in (("01-budgets-1", "held"), ("02-older-1", "violated")):
+        journal = json.loads((bed.day / "steps" / folder / "journal.json").read_text())
+        assert journal["chaosnetra"]["verdict"] == verdict
+    report = (bed.day / "report.md").read_text()
+    assert "steps/02-older-1/journal.json" in report
+    assert (bed.day / "report.html").read_text().startswith("<!DOCTYPE html>")
+    code, output = bed.call("report", str(bed.plan_path))
+    assert code == 0, output
+    assert (bed.day / "report.md").read_text() == report
+
+
+ANSWERS = """
+present = Ada, Ben
+first go = no-go the pager rings
+second go = go
+second predict Ada held = yes 90%
+second predict Ben held = no
+second during = /observe Ben: it is arithmetic
+second next = repeat profile=issue-1263
+second predict Ada held = -
+second predict Ben held = no 90%
+surprise = Ben: how quick it was
+decision = we raise the budget
+follow-up = Raise table_setup; Ada; 2026-12-10
+"""
+
+
+def test_answers_of_a_file_lead_through_a_no_go_predictions_and_a_repetition(bed: Bed) -> None:
+    bed.plan(budgets(bed, "first"), budgets(bed, "second"))
+    code, output = bed.run(answers=ANSWERS)
+    assert code == 1, output
+    assert "answers that nobody asked for" not in output
+    runs = [entry.data for entry in bed.entries() if entry.kind.value == "run.begun"]
+    assert [run["parameters"] for run in runs] == [{}, {"profile": "issue-1263"}]
+    report = (bed.day / "report.md").read_text()
+    for part in (
+        "not run: no-go: the pager rings",
+        "- [ ] Raise table\\_setup (owner: Ada, due: 2026-12-10)".replace("\\_", "_"),
+        "Ben: how quick it was",
+        "we raise the budget",
+        "Brier score",
+        "it is arithmetic",
+    ):
+        assert part in report
+    code, output = bed.call("compare", str(bed.day), str(bed.day))
+    assert code == 0, output
+    assert "second" in output
+
+
+def test_a_plan_that_does_not_go_on_after_a_violation_ends(bed: Bed) -> None:
+    violated = {**budgets(bed, "older", profile="issue-1263"), "go_on_when_violated": False}
+    bed.plan(violated, budgets(bed, "never"))
+    code, output = bed.run("--yes")
+    assert code == 4, output
+    assert "day.aborted" in bed.kinds()
+    assert "Step 2" not in output
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "said"),
+    [
+        ({"parameters": {"latencyms": 5}}, 3, "no parameter 'latencyms'; did you mean latency_ms"),
+        ({"experiment": "gone.json"}, 7, "there is no experiment 'gone.json'"),
+        ({"parameters": {"time_scale": "fast"}}, 3, "time_scale must be a number"),
+    ],
+)
+def test_a_day_that_cannot_be_run_does_not_begin(
+    bed: Bed, step: dict[str, Any], code: int, said: str
+) -> None:
+    bed.plan({**budgets(bed), **step})
+    found, output = bed.run("--yes")
+    assert found == code, output
+    (line,) = [line for line in output.splitlines() if said in line]
+    assert "day.json:" in line or "step 'budgets'" in line
+    assert not bed.days.exists()
+    found, output = bed.call("check", str(bed.plan_path))
+    assert found == 3
+    assert said in output
+
+
+def test_what_an_earlier_run_left_is_named_and_nothing_begins(bed: Bed) -> None:
+    ledger = Ledger("20261125t000000-abcdef")
+    ledger.add(Undo("stand.remove_folders", "remove a folder", {"label": "x"}))
+    os.close(ledger._file)  # type: ignore[arg-type]  # its run is gone
+    bed.plan(budgets(bed))
+    code, output = bed.run("--yes")
+    assert code == 3
+    assert "an earlier run left: remove a folder; `chaosnetra recover` takes it back" in output
+    assert not bed.days.exists()
+
+
+def test_a_part_that_does_not_answer_is_named(bed: Bed) -> None:
+    bed.environment["CHAOSNETRA_TOXIPROXY_URL"] = "http://127.0.0.1:1"
+    bed.plan(budgets(bed))
+    code, output = bed.call("check", str(bed.plan_path))
+    assert code == 3
+    assert "NO  Toxiproxy http://127.0.0.1:1 does not answer" in output
+
+
+def criterion(bed: Bed) -> dict[str, Any]:
+    """Holds while a file is missing."""
+    trouble = {"name": "no trouble", "provider": provider("is_missing", bed.folder / "trouble")}
+    return {"frequency_seconds": 0.1, "conditions": [{**trouble, "tolerance": True}]}
+
+
+def test_an_abort_criterion_that_holds_already_lets_nothing_begin(bed: Bed) -> None:
+    (bed.folder / "trouble").touch()
+    bed.plan(bed.waiting_step(), abort=criterion(bed))
+    code, output = bed.call("check", str(bed.plan_path))
+    assert code == 3
+    assert "NO  abort criterion: no trouble" in output
+    code, output = bed.run("--yes")
+    assert code == 3
+    assert "aborted by abort criteria: abort criterion: no trouble" in output
+    assert "run.begun" not in bed.kinds()
+    assert not bed.fault.exists()
+
+
+def test_an_abort_criterion_that_is_crossed_during_a_run_ends_the_day(bed: Bed) -> None:
+    bed.plan(bed.waiting_step(), bed.waiting_step("never"), abort=criterion(bed))
+    conductor = bed.start("--yes")
+    bed.wait_for_fault()
+    (bed.folder / "trouble").touch()
+    output = finished(conductor)
+    assert conductor.returncode == 4, output
+    assert "ok  abort criteria: 1 checked, none crossed" in output
+    assert "abort criterion: no trouble" in output
+    assert not bed.fault.exists()
+    assert bed.kinds()[-3:] == ["day.aborted", "run.ended", "day.closed"]
+
+
+def test_a_step_that_takes_too_long_is_stopped_and_undone(bed: Bed) -> None:
+    bed.plan({**bed.waiting_step(), "maximum_seconds": 2.5})
+    code, output = bed.run("--yes")
+    assert code == 2, output
+    assert "the step's 2.5 s are over" in output
+    assert not bed.fault.exists()
+
+
+def test_two_conductors_of_one_file_do_not_meet(bed: Bed) -> None:
+    bed.plan(bed.waiting_step())
+    conductor = bed.start("--yes")
+    bed.wait_for_fault()
+    for more in ((), ("--new",), ("--resume",)):
+        code, output = bed.run("--yes", *more)
+        assert code == 3
+        assert "another conductor leads a day of this file now" in output
+    bed.release.touch()
+    output = finished(conductor)
+    assert conductor.returncode == 0, output
+
+
+def test_a_signal_leaves_the_day_and_it_is_resumed_where_it_was(bed: Bed) -> None:
+    bed.plan(bed.waiting_step())
+    (bed.folder / "a").write_text("present = Ada\nwaiting go = go\nwaiting predict Ada held = yes")
+    conductor = bed.start("--answers", str(bed.folder / "a"))
+    bed.wait_for_fault()
+    conductor.send_signal(signal.SIGTERM)
+    output = finished(conductor)
+    assert conductor.returncode == 6, output
+    assert "The day was left: SIGTERM came" in output
+    assert not bed.fault.exists()
+    code, output = bed.run("--yes")
+    assert code == 3
+    assert "has not ended; give --resume" in output
+    bed.release.touch()
+    code, output = bed.run("--resume", answers="waiting go = go\n")
+    assert code == 0, output
+    assert (bed.day / "steps" / "01-waiting-2" / "journal.json").exists()
+    said = [entry.data["text"] for entry in bed.entries() if entry.kind.value == "predicted"]
+    assert said == ["yes"]
+
+
+def test_nobody_can_answer_without_a_terminal(bed: Bed) -> None:
+    bed.plan(budgets(bed))
+    code, output = bed.run()
+    assert code == 7
+    assert output == (
+        "Error: there is no terminal to answer at; give --answers FILE, or --yes for a rehearsal\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["stop", "report"])
+def test_a_day_that_is_not_there_is_named(bed: Bed, command: str) -> None:
+    code, output = bed.call(command, str(bed.folder / "none.json"))
+    assert code == 7
+    assert "no game day of this file is known" in output
+
+
+def test_a_plan_that_is_not_there_leaves_no_trace(bed: Bed) -> None:
+    code, output = bed.call("run", "none.json", "--yes")
+    assert (code, output) == (7, "Error: none.json: there is no such file\n")
+    code, output = bed.call("run", "none.json", "--yes", "--resume")
+    assert code == 3
+    assert "no day of this file is unfinished" in output
+    assert not bed.days.exists()
+
+
+def test_an_answer_that_is_missing_leaves_the_day(bed: Bed) -> None:
+    bed.plan(budgets(bed))
+    code, output = bed.run(answers="present = Ada\n")
+    assert code == 6
+    assert "the file of answers has none for 'budgets go'" in output
+
+
+def left_behind(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*.ledger.jsonl")]
+
+
+def test_a_stop_from_elsewhere_ends_run_conductor_and_day(bed: Bed) -> None:
+    bed.plan(bed.waiting_step())
+    conductor = bed.start("--yes")
+    bed.wait_for_fault()
+    code, output = bed.call("stop", str(bed.plan_path))
+    assert code == 0, output
+    assert "the run was asked to end" in output
+    assert "the day has ended: stopped by" in output
+    finished(conductor)
+    assert conductor.returncode in (4, 6)
+    assert not bed.fault.exists()
+    assert bed.kinds()[-1] == "day.closed"
+    code, output = bed.call("stop", str(bed.day))
+    assert (code, output) == (0, "the day had ended already\n")
+    wait_until(lambda: not left_behind(bed.folder), 10, "the end of the ledgers")

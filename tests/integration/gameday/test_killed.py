@@ -1,0 +1,110 @@
+"""Conductors that are killed, hang, or have no disk left: nothing stays, nothing said is lost."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from chaosnetra.gameday.stopping import EVENTS, end_and_undo, run_in_progress
+from chaosnetra.toxiproxy.client import ToxiproxyClient
+from tests.integration.gameday.bed import Bed, finished
+from tests.integration.helpers import wait_until
+from tests.integration.test_full_disk import small_disk
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+ANSWERS = "present = Ada\nlatency go = go\nlatency predict Ada held = yes 70%\n"
+
+
+def start(bed: Bed, client: ToxiproxyClient) -> "object":
+    """A conductor whose run has its fault in place."""
+    (bed.folder / "answers.txt").write_text(ANSWERS)
+    conductor = bed.start("--answers", str(bed.folder / "answers.txt"))
+    wait_until(lambda: toxics(client) == 1, 60, "the toxic")
+    return conductor
+
+
+def toxics(client: ToxiproxyClient) -> int:
+    return sum(len(proxy.toxics) for proxy in client.proxies().values())
+
+
+def test_a_killed_conductors_run_is_undone_at_once_and_the_day_goes_on(
+    real_bed: Bed, toxiproxy: ToxiproxyClient
+) -> None:
+    conductor = start(real_bed, toxiproxy)
+    conductor.kill()
+    finished(conductor)
+    wait_until(lambda: toxiproxy.proxies() == {}, 40, "the undo")
+    real_bed.environment["CHAOSNETRA_TARGET"] = real_bed.environment["CHAOSNETRA_TARGET"].replace(
+        "range(40)", "range(2)"
+    )
+    code, output = real_bed.run("--resume", answers="latency go = go\n")
+    assert code == 0, output
+    kinds = real_bed.kinds()
+    assert kinds.count("run.begun") == 2
+    assert kinds[kinds.index("day.resumed") :][:2] == ["day.resumed", "run.lost"]
+    assert kinds.count("predicted") == 1
+    report = (real_bed.day / "report.md").read_text()
+    assert "lost: the conductor was gone before the run ended" in report
+    assert toxiproxy.proxies() == {}
+
+
+def test_a_hung_conductor_is_stopped_from_elsewhere(
+    real_bed: Bed, toxiproxy: ToxiproxyClient
+) -> None:
+    conductor = start(real_bed, toxiproxy)
+    conductor.send_signal(signal.SIGSTOP)
+    code, output = real_bed.call("stop", str(real_bed.day))
+    assert code == 0, output
+    assert "its conductor was killed" in output
+    assert toxiproxy.proxies() == {}
+    finished(conductor)
+    assert conductor.returncode == -signal.SIGKILL
+    assert real_bed.kinds()[-3:] == ["day.aborted", "run.lost", "day.closed"]
+    assert "predicted" in real_bed.kinds()
+    assert (real_bed.day / "report.md").exists()
+
+
+def test_a_run_that_hangs_is_killed_and_what_it_left_is_taken_back(
+    real_bed: Bed, toxiproxy: ToxiproxyClient
+) -> None:
+    conductor = start(real_bed, toxiproxy)
+    run = run_in_progress(real_bed.entries(), real_bed.day)
+    assert run is not None
+    # One that does not hear the signal: it is blocked in every thread of it by stopping it.
+    os.kill(run.pid, signal.SIGSTOP)
+    said = end_and_undo(run, patience_seconds=0.0)
+    assert said[:2] == ["the run was asked to end", said[1]]
+    assert "it was killed" in said[1]
+    output = finished(conductor)
+    assert "Verdict: inconclusive: it left no journal" in output
+    assert (run.folder / EVENTS).exists()
+    assert toxiproxy.proxies() == {}
+
+
+def test_a_full_disk_loses_no_answer_that_was_acknowledged(
+    real_bed: Bed, toxiproxy: ToxiproxyClient
+) -> None:
+    """The record fills the disk by itself, in the middle of a run."""
+    said = "".join(f"latency during = /observe {number} {'x' * 1900}\n" for number in range(200))
+    (real_bed.folder / "answers.txt").write_text(ANSWERS + said)
+    with small_disk("size=192k") as disk:
+        real_bed.days = disk / "days"
+        conductor = real_bed.start("--answers", str(real_bed.folder / "answers.txt"))
+        output = finished(conductor)
+        assert conductor.returncode == 5, output
+        (last,) = [line for line in output.splitlines() if "cannot be written" in line]
+        assert "nothing of the day is injected" in last
+        assert toxiproxy.proxies() == {}
+        kept = real_bed.entries()
+        noted = [entry.data["text"].split()[0] for entry in kept if entry.kind.value == "noted"]
+        acknowledged = re.findall(r"noted at .*: observation of Ada: (\d+)", output)
+        assert acknowledged
+        assert noted == acknowledged
+        for file in (real_bed.day / "steps").rglob("*.log"):
+            file.unlink()  # somebody makes room
+        code, output = real_bed.call("stop", str(real_bed.day))
+        assert code == 0, output
+        assert real_bed.entries()[: len(kept)] == kept
+        assert real_bed.kinds()[-1] == "day.closed"

@@ -1,0 +1,146 @@
+"""Days at a real terminal, by somebody who types."""
+
+import os
+import re
+import signal
+import termios
+
+import pytest
+
+from tests.integration.gameday.bed import Bed, Seat
+from tests.integration.helpers import wait_until
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
+COLOURS = re.compile(rb"\x1b\[[0-9;]*[34][0-9](;[0-9]+)*m")
+
+
+@pytest.fixture
+def seat_for_waiting(bed: Bed, seats: list[Seat], request: pytest.FixtureRequest) -> Seat:
+    """Somebody at the terminal of a day with one step that waits."""
+    bed.plan({**bed.waiting_step(), "announcement": "Something breaks."})
+    seat = Seat(bed, **getattr(request, "param", {}))
+    seats.append(seat)
+    return seat
+
+
+def until_running(seat: Seat, bed: Bed) -> None:
+    seat.answer("Who is present?", "Ada")
+    seat.answer("Read it out", "")
+    seat.answer("Go, or no-go", "go")
+    seat.answer("Ada: does it hold?", "yes 90%")
+    seat.expect("noted: Ada: yes 90%")
+    bed.wait_for_fault()
+
+
+def wrap_up(seat: Seat) -> None:
+    for question in ("What was a surprise?", "What was decided?", "What is to be done?"):
+        seat.answer(question, "")
+
+
+def test_a_day_at_a_terminal(bed: Bed, seat_for_waiting: Seat) -> None:
+    seat = seat_for_waiting
+    until_running(seat, bed)
+    seat.expect("o observe")
+    seat.type("oBen: it is slow\r")
+    seat.expect("observation of Ben: it is slow")
+    seat.type("p")
+    seat.expect("pausing after this run")
+    bed.release.touch()
+    seat.answer("Enter when the day goes on", "")
+    seat.answer("What next", "/decision we look at it")
+    seat.expect("decision of Ada: we look at it")
+    seat.type("repeat count=3\r")
+    seat.expect("no parameter 'count'")
+    seat.type("\r")
+    wrap_up(seat)
+    assert seat.ended() == 0
+    assert termios.tcgetattr(seat.slave) == seat.before
+    assert seat.raw.count(b"\x1b[?25l") == seat.raw.count(b"\x1b[?25h")
+    said = [entry.data["text"] for entry in bed.entries() if entry.kind.value == "noted"]
+    assert said == ["it is slow", "we look at it"]
+    plain = ESCAPES.sub(b"", seat.raw).decode()
+    assert max(len(line) for line in re.split(r"[\r\n]+", plain)) <= 80
+    assert COLOURS.search(seat.raw)
+
+
+@pytest.mark.parametrize("seat_for_waiting", [{"NO_COLOR": "1"}], indirect=True)
+def test_an_abort_in_mid_run_without_colours(bed: Bed, seat_for_waiting: Seat) -> None:
+    seat = seat_for_waiting
+    until_running(seat, bed)
+    seat.type("aBen: the pager rings\r")
+    seat.expect("The day is aborted by Ben: the pager rings")
+    wrap_up(seat)
+    assert seat.ended() == 4
+    assert not bed.fault.exists()
+    assert not COLOURS.search(seat.raw)
+
+
+@pytest.mark.parametrize("seat_for_waiting", [{"TERM": "dumb"}], indirect=True)
+def test_a_skip_in_mid_run_at_a_dumb_terminal(bed: Bed, seat_for_waiting: Seat) -> None:
+    seat = seat_for_waiting
+    until_running(seat, bed)
+    seat.type("sit takes too long\r")
+    wrap_up(seat)
+    assert seat.ended() == 2
+    assert not bed.fault.exists()
+    assert "step.skipped" in bed.kinds()
+    assert b"\x1b" not in seat.raw
+
+
+def test_answers_that_cannot_be_taken_are_asked_for_again(bed: Bed, seat_for_waiting: Seat) -> None:
+    seat = seat_for_waiting
+    seat.answer("Who is present?", "Ada,,")
+    seat.expect("a name is empty")
+    seat.answer("", "Ada")
+    seat.answer("Read it out", "")
+    seat.answer("Go, or no-go", "")
+    seat.expect("the answer is empty")
+    seat.type(b"\xff\xfe\r")
+    seat.expect("the answer is no text")
+    seat.type(b"a\x01b\r")
+    seat.expect("holds control characters")
+    seat.type("x" * 1_000_000)
+    seat.type("\r")
+    seat.expect("the answer has 1,000,000 characters")
+    seat.type("no-go\r")
+    seat.expect("a no-go needs its reason")
+    seat.type("no-go enough\r")
+    wrap_up(seat)
+    assert seat.ended() == 2
+
+
+def test_a_terminal_that_closes_leaves_the_day_with_nothing_injected(
+    bed: Bed, seat_for_waiting: Seat
+) -> None:
+    seat = seat_for_waiting
+    until_running(seat, bed)
+    seat.hang_up()
+    assert seat.ended() == 6
+    assert not bed.fault.exists()
+    kinds = bed.kinds()
+    assert kinds[-2:] == ["run.lost", "day.interrupted"]
+    assert "predicted" in kinds
+
+
+def test_a_killed_conductors_terminal_is_put_in_order(bed: Bed, seat_for_waiting: Seat) -> None:
+    seat = seat_for_waiting
+    until_running(seat, bed)
+    seat.expect("o observe")
+    assert termios.tcgetattr(seat.slave) != seat.before
+    os.kill(seat.process.pid, signal.SIGKILL)
+    seat.ended()
+    wait_until(lambda: termios.tcgetattr(seat.slave) == seat.before, 20, "the terminal's settings")
+    wait_until(lambda: not bed.fault.exists(), 40, "the undo")
+    wait_until(lambda: seat.raw.count(b"\x1b[?25l") <= seat.raw.count(b"\x1b[?25h"), 10, "a cursor")
+
+
+def test_end_of_file_leaves_the_day(bed: Bed, seat_for_waiting: Seat) -> None:
+    seat = seat_for_waiting
+    seat.answer("Who is present?", "Ada")
+    seat.expect("Read it out")
+    seat.type("\x04")
+    seat.expect("The day was left: the terminal was closed (end of file)")
+    assert seat.ended() == 6
+    assert termios.tcgetattr(seat.slave) == seat.before

@@ -1,0 +1,283 @@
+"""What people type: predictions, notes, answers in files, lines in a terminal; how good it was."""
+
+from collections import deque
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.errors import InvalidInput, Unreadable
+from chaosnetra.gameday.answers import Scripted, Unattended, parse_answers, read_answers
+from chaosnetra.gameday.calibration import Outcome, calibration
+from chaosnetra.gameday.day import Step
+from chaosnetra.gameday.interface import Command, Does, Left, Question, Style, parsed_command
+from chaosnetra.gameday.lineedit import Decoder, LineEditor
+from chaosnetra.gameday.notes import said_by
+from chaosnetra.gameday.predictions import (
+    LONGEST_ANSWER,
+    Prediction,
+    changes,
+    checked_answer,
+    follow_up,
+    held_probability,
+    seconds_range,
+)
+from chaosnetra.gameday.questions import go_or_not, named, next_word, what_next
+from chaosnetra.gameday.verdicts import against, verdict_line
+
+
+@pytest.mark.parametrize(
+    ("text", "probability"),
+    [
+        ("yes", 0.8),
+        ("y", 0.8),
+        ("no", 0.2),
+        ("yes 90%", 0.9),
+        ("no 70%", 0.3),
+        ("No, 70 %", 0.3),
+        ("85%", 0.85),
+        ("yes 100%", 1.0),
+        ("-", None),
+    ],
+)
+def test_whether_it_holds(text: str, probability: float | None) -> None:
+    assert held_probability(text) == probability
+
+
+@pytest.mark.parametrize("text", ["maybe", "yes 101%", "", "yes no", "% yes", "1e400%"])
+def test_what_is_neither_yes_nor_no(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        held_probability(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "low_high"),
+    [("4", (4, 4)), ("4 s", (4, 4)), ("3-6", (3, 6)), ("0.5 to 2 s", (0.5, 2)), ("-", None)],
+)
+def test_a_time(text: str, low_high: tuple[float, float] | None) -> None:
+    assert seconds_range(text) == low_high
+
+
+@pytest.mark.parametrize("text", ["soon", "6-3", "1e9", "99999999", "4 minutes", "nan", "--"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        seconds_range(text)
+
+
+@given(st.text())
+def test_whatever_is_typed_is_an_answer_or_a_line_that_says_why_not(text: str) -> None:
+    for read in (checked_answer, held_probability, seconds_range, follow_up, changes, go_or_not):
+        said = ""
+        try:
+            read(text)
+        except InvalidInput as error:
+            said = str(error)
+        assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("raw", "named_as"),
+    [
+        ("", "empty"),
+        ("   \t ", "empty"),
+        (b"\xff\xfe", "no text"),
+        ("a\x00b", "control characters"),
+        ("\x1b[2J", "control characters"),
+        ("x" * 1_000_000, "1,000,000 characters"),
+        (b"x" * 1_000_000, "1,000,000 characters"),
+        ("x" * (LONGEST_ANSWER + 1), "at most 2,000"),
+    ],
+)
+def test_answers_that_cannot_be_taken(raw: str | bytes, named_as: str) -> None:
+    with pytest.raises(InvalidInput, match=named_as):
+        checked_answer(raw)
+
+
+def test_a_follow_up_has_three_parts() -> None:
+    assert follow_up("Raise it; to 20 s; Ada; 2026-12-10").what == "Raise it; to 20 s"
+    for wrong in ("Raise it", "Raise it; Ada", "Raise it; Ada; soon", "; Ada; 2026-12-10"):
+        with pytest.raises(InvalidInput):
+            follow_up(wrong)
+
+
+def test_who_says_it() -> None:
+    people = ("Ada", "Ben")
+    assert said_by("ben: slow", people) == ("Ben", "slow")
+    assert said_by("phase: slow", people) == ("Ada", "phase: slow")
+    with pytest.raises(InvalidInput, match="Ben says nothing"):
+        said_by("Ben: ", people)
+    assert named("ben, Cleo", people) == ("Ben", "Cleo")
+
+
+def test_go_no_go_and_what_next() -> None:
+    assert go_or_not("go") == (True, "")
+    assert go_or_not("no-go: the pager rings") == (False, "the pager rings")
+    for wrong in ("no-go", "perhaps"):
+        with pytest.raises(InvalidInput):
+            go_or_not(wrong)
+    assert next_word("repeat latency_ms=800") == ("repeat", "latency_ms=800")
+    with pytest.raises(InvalidInput, match="none of"):
+        next_word("repeatedly")
+    question = what_next(Step("one", Path()), changes, may_go_on=False)
+    assert question.default is None
+    with pytest.raises(InvalidInput, match="does not go on"):
+        question.check("go on")
+    with pytest.raises(InvalidInput, match="KEY=VALUE"):
+        question.check("repeat faster")
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("/observe it is slow", Command(Does.OBSERVE, "it is slow")),
+        ("/abort", Command(Does.ABORT)),
+        ("/p", Command(Does.PAUSE)),
+    ],
+)
+def test_commands(text: str, command: Command) -> None:
+    assert parsed_command(text) == command
+
+
+@pytest.mark.parametrize("text", ["/", "/s", "/dance"])
+def test_unknown_commands(text: str) -> None:
+    with pytest.raises(InvalidInput, match="/observe"):
+        parsed_command(text)
+
+
+class Quiet:
+    """A listener to which nothing happens."""
+
+    def tick(self) -> None:
+        pass
+
+    def command(self, command: Command) -> None:
+        pass
+
+
+def say(text: str, style: Style = Style.PLAIN) -> None:
+    pass
+
+
+def test_answers_of_a_file_come_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "answers.txt"
+    path.write_text("# a comment\n\none go = go\none next = repeat count=3\none next = go on\n")
+    script = Scripted(read_answers(path), say)
+    question = Question("one next", "?")
+    assert [script.ask(question, Quiet()) for _ in range(2)] == ["repeat count=3", "go on"]
+    assert script.unused == ["one go"]
+    with pytest.raises(Left, match="'one next'"):
+        script.ask(question, Quiet())
+    assert script.ask(Question("more", "?", default="-"), Quiet()) == "-"
+
+
+def test_an_answer_of_a_file_that_cannot_be_used_ends_it() -> None:
+    script = Scripted({"one go": deque(["perhaps"])}, say)
+    with pytest.raises(Left, match="neither go nor no-go"):
+        script.ask(Question("one go", "?", go_or_not), Quiet())
+
+
+@pytest.mark.parametrize(
+    ("raw", "named_as"),
+    [
+        (b"one go", "2: it is no KEY = ANSWER"),
+        (b"one go = ", "2: the answer is empty"),
+        (b"one go = \xff", "2: the answer is no text"),
+        (b"one go = " + b"x" * 1_000_000, "2: the answer has 1,000,0"),
+        (b"a = b\n" * 1_000_000, "more than 4,000,000 bytes"),
+    ],
+)
+def test_a_file_of_answers_that_cannot_be_read_names_the_line(raw: bytes, named_as: str) -> None:
+    with pytest.raises(Unreadable, match=named_as):
+        parse_answers(b"# first\n" + raw, "answers.txt")
+
+
+def test_nobody_answers_as_the_plan_expects() -> None:
+    assert Unattended(say).ask(Question("k", "?", unattended="go"), Quiet()) == "go"
+
+
+def test_a_line_is_edited() -> None:
+    editor = LineEditor()
+    assert editor.feed("abd\x7fc") == (None, "")
+    assert editor.feed(" de\x17fg\rrest") == ("abc fg", "rest")
+    editor = LineEditor()
+    editor.feed("abc\x15x")
+    assert editor.text == "x"
+    with pytest.raises(EOFError):
+        LineEditor().feed("\x04")
+    editor = LineEditor()
+    editor.feed("a\x04\x01b")
+    assert (editor.text, editor.controls) == ("ab", 1)
+
+
+@given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=50))
+def test_a_terminals_bytes_may_come_one_by_one(text: str) -> None:
+    whole = Decoder().characters(text.encode())
+    if "\x1b" in text:
+        return
+    decoder = Decoder()
+    assert "".join(decoder.characters(bytes([byte])) for byte in text.encode()) == whole == text
+
+
+def test_an_arrow_key_types_nothing() -> None:
+    assert Decoder().characters(b"a\x1b[A\x1bOBb\x1b[1;5Cc") == "abc"
+    assert Decoder().characters(b"\x1b") == "\x1b"
+
+
+def test_more_than_a_person_types_is_counted_and_not_kept() -> None:
+    editor = LineEditor()
+    editor.feed("x" * 1_000_000)
+    assert (len(editor.text), editor.dropped) == (LONGEST_ANSWER, 1_000_000 - LONGEST_ANSWER)
+
+
+def test_how_well_predictions_were_calibrated() -> None:
+    found = calibration(
+        [
+            (Prediction("Ada", 0.9, 3, 6), Outcome(True, 5)),
+            (Prediction("Ben", 0.2, 10, 10), Outcome(True, 5)),
+            (Prediction("Ada", 0.5), Outcome(None, None)),
+            (Prediction("Ben", None, 1, 2), Outcome(False, 4)),
+        ]
+    )
+    assert found.judged == 2
+    assert found.brier == pytest.approx((0.01 + 0.64) / 2)
+    assert (found.expected_held, found.observed_held) == (pytest.approx(0.55), 1)
+    assert (found.times, found.ranges, found.covered) == (3, 2, 1)
+    assert found.coverage == 0.5
+    assert found.median_error_seconds == 2.5
+    assert found.median_bias_seconds == 0.5
+
+
+predictions = st.builds(
+    Prediction, st.just("Ada"), st.none() | st.floats(0, 1), st.floats(0, 9), st.floats(9, 20)
+)
+outcomes = st.builds(Outcome, st.none() | st.booleans(), st.none() | st.floats(0, 20))
+
+
+@given(st.lists(st.tuples(predictions, outcomes)))
+def test_a_score_is_between_perfect_and_certainly_wrong(
+    pairs: list[tuple[Prediction, Outcome]],
+) -> None:
+    found = calibration(pairs)
+    assert found.brier is None or 0 <= found.brier <= 1
+    assert found.covered <= found.ranges <= found.times <= len(pairs)
+    assert Prediction.from_json(Prediction("Ada", 0.5, 1, 2).to_json()) == Prediction(
+        "Ada", 0.5, 1, 2
+    )
+
+
+def test_verdicts_and_predictions_as_lines() -> None:
+    proof = {
+        "probe": "p",
+        "trials": 5,
+        "failures": 0,
+        "failure_rate_bounds": [0, 0.45],
+        "confidence": 0.95,
+    }
+    line = verdict_line({"verdict": "held", "reason": "it held", "proofs": [proof]})
+    assert line.startswith("held: it held (0 of 5 trials")
+    assert "at most 45%" in line
+    assert verdict_line({"verdict": "odd", "reason": "a\nb", "proofs": [1]}) == "odd: a b"
+    said = Prediction("Ada", 0.9, 3, 6)
+    assert against(said, Outcome(True, 5)) == "Ada: holds 90%: it held; startup 3-6 s: 5 s, inside"
+    assert against(Prediction("Ben"), Outcome(None, None)) == "Ben: no opinion"
