@@ -24,6 +24,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.faults import Undo
 from chaosnetra.run import Run, current_run, end_run
+from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.guardian import Guardian
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
@@ -78,7 +79,8 @@ class Session:
         self.run = run
         self.redactor = run.redactor
         self.events = run.events
-        self.guardian = Guardian(settings.time_to_live_seconds)
+        self.guard = Guard.for_settings(settings)
+        self.guardian = Guardian(self.guard.seconds)
         self.ledger = Ledger(run.id, opened=self.guardian.start)
         self.injector = Injector(self.ledger, self.events.record)
         self.parts: list[Part] = []
