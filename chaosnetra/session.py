@@ -135,7 +135,17 @@ class Session:
 
     @property
     def toxiproxy(self) -> "ToxiproxyClient":
-        """The Toxiproxy server: configured, a kept stand's, or the run's own."""
+        """The Toxiproxy server: configured, a kept stand's, or the run's own.
+
+        Raises:
+            InvalidInput: in staging there is none.
+        """
+        if self.settings.is_staging:
+            raise InvalidInput(
+                "in staging nothing of ours stands before the database: this activity needs "
+                "Toxiproxy",
+                f"{setting_hint('environment')} to local",
+            )
         with self._lock:
             if self._toxiproxy is None:
                 self._toxiproxy = self._bring_toxiproxy()
@@ -145,8 +155,11 @@ class Session:
     def proxied_database(self) -> DatabaseAddress:
         """The database as the system under experiment reaches it.
 
-        Through the run's proxy, and where the settings ask for one, a connector before it.
+        Through the run's proxy, and where the settings ask for one, a connector before it; in
+        staging the address itself, behind the real connector.
         """
+        if self.settings.is_staging:
+            return self.database
         with self._lock:
             if self._proxied is None:
                 proxied = self._bring_proxy()
@@ -185,10 +198,10 @@ class Session:
 
     @property
     def cloud_run(self) -> "CloudRun":
-        """Cloud Run, as the settings name it: a local endpoint so far.
+        """Cloud Run, as the settings name it; see `chaosnetra.rehearsal.reach`.
 
         Raises:
-            InvalidInput: there is none, or project or region is not named.
+            InvalidInput: project or region is not named.
         """
         with self._lock:
             if self._cloud_run is None:
@@ -299,6 +312,7 @@ class Session:
 
         configured = self.settings.database
         if configured is not None:
+            self.guard.check_database(configured)
             source, address = "configured", configured
             self._trust(address)
         else:
@@ -312,6 +326,12 @@ class Session:
         from chaosnetra.stand.kept import find_kept_stand
 
         kept = find_kept_stand()
+        if kept is None and self.settings.is_staging:
+            raise InvalidInput(
+                "no database is named and no stand is kept (`chaosnetra stand up --cloud-run`), "
+                "and in staging none is started",
+                setting_hint("database_url"),
+            )
         if kept is None:
             from chaosnetra.stand.postgres import start_postgres
 
@@ -385,34 +405,32 @@ class Session:
 
     def _bring_cloud_run(self) -> "CloudRun":
         from chaosnetra import __version__
-        from chaosnetra.cloudrun.connection import Connection, audit
-        from chaosnetra.cloudrun.names import Place
-        from chaosnetra.cloudrun.target import CloudRun
+        from chaosnetra.cloudrun.connection import audit
+        from chaosnetra.rehearsal.reach import reach_cloud_run
         from chaosnetra.stand.kept import find_kept_stand
 
-        settings, kept = self.settings, find_kept_stand()
-        stand = (kept.cloud_run if kept is not None else None) or {}
-        endpoint = settings.cloud_run_endpoint or stand.get("endpoint", "")
-        if not endpoint:
-            raise InvalidInput(
-                "no Cloud Run endpoint is known; `chaosnetra stand up --cloud-run` starts one",
-                f"{setting_hint('cloud_run_endpoint')} to name another",
-            )
-        connection = Connection(endpoint)
-        cloud_run = CloudRun(
-            connection,
-            Place.parse(
-                settings.project or stand.get("project", ""),
-                settings.region or stand.get("region", ""),
-            ),
-            service_id=settings.service or stand.get("service", ""),
-            job_id=settings.job or stand.get("job", ""),
-            interrupted=lambda: self.run.interrupted_by is not None,
+        kept = find_kept_stand()
+        reached = reach_cloud_run(
+            self.settings,
+            kept.cloud_run if kept is not None else None,
+            self._start_cloud_run,
+            lambda: self.run.interrupted_by is not None,
         )
-        self._at_close += [audit(self._record_call), connection.close]
-        source = "configured" if settings.cloud_run_endpoint else "kept stand"
-        self._add_part(Part("local Cloud Run endpoint", source, connection.shown, __version__))
+        cloud_run = reached.cloud_run
+        self._at_close += [audit(self._record_call), cloud_run.connection.close]
+        self._add_part(Part(reached.kind, reached.source, cloud_run.connection.shown, __version__))
         return cloud_run
+
+    def _start_cloud_run(self) -> Mapping[str, str]:
+        """An endpoint of the run's own with the target in it, against the run's database."""
+        from chaosnetra.rehearsal.service import deploy_target
+        from chaosnetra.stand.cloudrun import start_cloud_run
+
+        database, schema = self.database, self.schema
+        server = start_cloud_run()
+        self._own("local Cloud Run endpoint", server.endpoint, server.process)
+        deploy_target(self.settings, database, schema, server.names)
+        return server.names
 
     def _record_call(self, call: "Call") -> None:
         try:

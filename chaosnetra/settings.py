@@ -294,6 +294,16 @@ def toxiproxy_server_setting(environ: Mapping[str, str]) -> str:
     return _toxiproxy_server(_Reader({}, environ))
 
 
+def profile_setting(environ: Mapping[str, str]) -> Profile:
+    """The profile alone, for a stand that belongs to no run.
+
+    Raises:
+        InvalidInput: it cannot be loaded.
+    """
+    read = _Reader({}, environ)
+    return load_profile(read.text("profile"), read.hint("profile"))
+
+
 def setting_hint(key: str) -> str:
     """How to change a setting or an experiment's own parameter, for error messages."""
     return f"{key} in the experiment's configuration or {PREFIX}{key.upper()}"

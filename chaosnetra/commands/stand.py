@@ -57,12 +57,14 @@ def stand_down() -> None:
 
 def _described(kept: "KeptStand") -> str:
     from chaosnetra.addresses import DatabaseAddress
+    from chaosnetra.rehearsal.allowing import allow_list_path
 
     database = DatabaseAddress.parse(kept.database_url)
     names = kept.cloud_run
     cloud_run = (
         f"Cloud Run, local: {names['endpoint']}, project {names['project']}, region "
         f"{names['region']}, service {names['service']}; control {names['url']}\n"
+        f"allow-list to rehearse staging with: {allow_list_path()}\n"
         if names
         else ""
     )

@@ -160,7 +160,11 @@ def test_drift_fails_the_run_and_is_left_alone(endpoint: Endpoint, run_chaos: Ru
 @pytest.mark.parametrize(
     ("changes", "arguments", "message"),
     [
-        ({"cloud_run_endpoint": ""}, {"minimum": 3}, "no Cloud Run endpoint is known; `chaosnetra"),
+        (
+            {"cloud_run_endpoint": ""},
+            {"minimum": 3},
+            "but no Cloud Run endpoint is known and envir",
+        ),
         ({"cloud_run_endpoint": "run.googleapis.com:443"}, {"minimum": 3}, "a loopback address"),
         ({"project": ""}, {"minimum": 3}, "project is not set; set project in the experiment's"),
         ({"project": "another-one"}, {"minimum": 3}, "or check the project"),

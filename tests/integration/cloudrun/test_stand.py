@@ -48,7 +48,7 @@ async def sessions(url: str) -> int:
     try:
         return int(
             await connection.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'orchestrator'"
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'orchestrator:%'"
             )
         )
     finally:
