@@ -10,6 +10,7 @@ from chaosnetra.commands.lazy import LazyGroup
 COMMANDS = {
     "compare": "chaosnetra.commands.compare:compare",
     "lint": "chaosnetra.commands.lint:lint",
+    "plan": "chaosnetra.commands.plan:plan",
     "recover": "chaosnetra.commands.recover:recover",
     "stand": "chaosnetra.commands.stand:stand",
     "verdict": "chaosnetra.commands.verdict:verdict",

@@ -20,6 +20,7 @@ from chaosnetra.errors import (
     ChaosnetraError,
     ConnectorUnavailable,
     InvalidInput,
+    NotAllowed,
     UndoFailed,
 )
 from chaosnetra.faults import Undo
@@ -32,8 +33,10 @@ from chaosnetra.settings import Settings, setting_hint
 
 if TYPE_CHECKING:
     from chaosnetra.cloudrun.connection import Call
+    from chaosnetra.cloudrun.tally import CallTally
     from chaosnetra.cloudrun.target import CloudRun
     from chaosnetra.connector.client import ConnectorClient
+    from chaosnetra.consent.plan import ExperimentPlan
     from chaosnetra.postgres.path import PostgresPath
     from chaosnetra.processes.forking import ForkServer
     from chaosnetra.processes.kept import KeptProcess
@@ -82,7 +85,11 @@ class Session:
         self.guard = Guard.for_settings(settings)
         self.guardian = Guardian(self.guard.seconds)
         self.ledger = Ledger(run.id, opened=self.guardian.start)
-        self.injector = Injector(self.ledger, self.events.record)
+        self.injector = Injector(self.ledger, self.events.record, self.require_consent)
+        # Of a run in staging: what it would do as it began, and the same once it is consented to.
+        self.plan: ExperimentPlan | None = None
+        self.consented: ExperimentPlan | None = None
+        self.calls: CallTally | None = None
         self.parts: list[Part] = []
         self.tables_at_start: int | None = None
         self.connector_history: dict[str, Any] | None = None
@@ -227,6 +234,46 @@ class Session:
                 self.injector.inject(SchemaMade(self.database, name, schema_statements(name)))
                 self._schema = name
             return self._schema
+
+    def require_consent(self) -> None:
+        """Refuse to touch anything in staging before it was consented to, or after the deadline.
+
+        Raises:
+            NotAllowed: there is no consent, or the time of the experiment is over.
+        """
+        if not self.settings.is_staging:
+            return
+        if self.consented is None:
+            raise NotAllowed(
+                "in staging nothing is touched without consent, which the control "
+                "chaosnetra.controls.journal asks for: declare it in the experiment"
+            )
+        self.guard.check_time()
+
+    def take_lease(self, address: DatabaseAddress) -> None:
+        """Keep other runs away from a database, and from the service on this machine.
+
+        Raises:
+            NotAllowed: another run holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        from chaosnetra.postgres.lease import LeaseTaken
+        from chaosnetra.stand.places import state_folder
+
+        folder = state_folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(folder / "staging.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise NotAllowed(
+                "another run of this user acts in staging just now; wait until it has ended"
+            ) from None
+        self._at_close.append(lock.release)
+        self._trust(address)
+        name = f"{self.identifier}_lease"
+        self.injector.inject(LeaseTaken(address, name, self.guard.deadline.remaining_seconds))
 
     def proxy_name(self, proxy: str) -> str:
         """The name on the server of a proxy that an experiment names."""
@@ -406,6 +453,7 @@ class Session:
     def _bring_cloud_run(self) -> "CloudRun":
         from chaosnetra import __version__
         from chaosnetra.cloudrun.connection import audit
+        from chaosnetra.cloudrun.tally import CallTally
         from chaosnetra.rehearsal.reach import reach_cloud_run
         from chaosnetra.stand.kept import find_kept_stand
 
@@ -417,6 +465,7 @@ class Session:
             lambda: self.run.interrupted_by is not None,
         )
         cloud_run = reached.cloud_run
+        self.calls = CallTally()
         self._at_close += [audit(self._record_call), cloud_run.connection.close]
         self._add_part(Part(reached.kind, reached.source, cloud_run.connection.shown, __version__))
         return cloud_run
@@ -433,6 +482,8 @@ class Session:
         return server.names
 
     def _record_call(self, call: "Call") -> None:
+        if self.calls is not None:
+            self.calls.add(call)
         try:
             self.events.record("cloudrun.call", call.to_json())
         except OSError as error:
