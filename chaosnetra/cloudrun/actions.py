@@ -5,7 +5,6 @@ written down, and taken back by `restore_service` or at the end of the run.
 """
 
 import logging
-from dataclasses import replace
 
 from chaoslib.types import Configuration, Secrets
 
@@ -74,8 +73,7 @@ def _check(session: Session, plan: ScalingPlan) -> None:
     """
     guard, consented = session.guard, session.consented
     guard.check_service(plan.service)
-    after = replace(plan.service, scaling=plan.after)
-    guard.check_instances(after.instance_bounds[0])
+    guard.check_instances(plan.instances_asked)
     touched = scaling_fault_name(plan.service.name) in {
         fault.name for fault in session.injector.faults
     }

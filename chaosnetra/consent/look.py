@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
@@ -142,13 +143,13 @@ class _Looker:
             except ChaosnetraError as error:
                 self.refusals.append(f"{step.name}: {error}")
                 break
-            after = replace(now, scaling=scaling.after)
-            bound, at_most = after.instance_bounds
-            asked = max(bound, at_most or 0) if wanted.maximum is not None else bound
-            self._permitted(lambda count=asked: self.session.guard.check_instances(count))  # type: ignore[misc]
+            asked = scaling.instances_asked
+            self._permitted(partial(self.session.guard.check_instances, asked))
             self.warnings += scaling.warnings
-            changes.append(InstanceChange(step.name, scaling, now.instance_bounds[0], bound))
-            now = after
+            changes.append(
+                InstanceChange(step.name, scaling, now.instance_bounds[0], scaling.instances)
+            )
+            now = replace(now, scaling=scaling.after)
         self._warn(state, changes)
         return changes
 

@@ -251,3 +251,51 @@ def test_a_list_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(InvalidInput, match="cannot be read"):
             Guard.for_settings(settings(allow_list=str(path)))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    changes=st.dictionaries(st.sampled_from([*LIST, "label", "caps"]), JSON, max_size=3),
+    caps=st.dictionaries(st.sampled_from(["instances", "tasks", "seconds"]), JSON, max_size=2),
+)
+def test_whatever_is_in_the_file_it_is_a_list_or_a_line(
+    tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any], caps: dict[str, Any]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any-allow.json"
+    path.write_text(json.dumps({**LIST, "caps": caps, **changes}))
+    made, said = None, ""
+    try:
+        made = Guard.for_settings(settings(allow_list=str(path)))
+    except InvalidInput as error:
+        said = str(error)
+    assert "\n" not in said
+    if made is not None:
+        assert made.allowed is not None
+        assert made.allowed.project == LIST["project"] or "project" in changes
+        assert 0 < made.seconds <= 86_400
+
+
+def test_the_watchdog_ends_a_run_at_the_guards_deadline(
+    guard: MakeGuard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chaosnetra import session
+    from chaosnetra.run import current_run, end_run
+
+    guard(caps={"seconds": 77})
+    given: list[float] = []
+
+    class Recorder(session.Guardian):
+        def __init__(self, time_to_live_seconds: float) -> None:
+            given.append(time_to_live_seconds)
+            super().__init__(time_to_live_seconds)
+
+    monkeypatch.setattr(session, "Guardian", Recorder)
+    session.Session(settings(allow_list=str(tmp_path / "allow.json")), current_run()).close()
+    end_run()
+    assert given == [77]

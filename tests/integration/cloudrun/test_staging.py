@@ -1,6 +1,8 @@
 """Staging, rehearsed: nothing is touched that was not allowed, looked at and consented to."""
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,10 @@ from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
-from tests.conftest import ChaosRun, RunChaos
+from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import experiment, lasting, step
 from tests.integration.cloudrun.endpoint import Endpoint
-from tests.integration.helpers import query
+from tests.integration.helpers import query, wait_until
 
 
 class Staging:
@@ -245,6 +247,68 @@ def test_a_lease_that_another_run_holds_is_respected(
     refused(done, "another run holds the lease on ")
     assert "chaosnetra_other_lease" in done.output
     assert staging.endpoint.message == before
+
+
+def test_a_run_that_is_killed_leaves_neither_its_scaling_nor_its_lease(
+    staging: Staging, tmp_path: Path
+) -> None:
+    before = staging.endpoint.message
+    staging.method[0]["pauses"] = {"after": 60}
+    path = tmp_path / "experiment.json"
+    path.write_text(json.dumps(staging.experiment))
+    process = subprocess.Popen(
+        [*chaos_command(), "run", str(path)],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "CHAOSNETRA_CONSENT": "yes"},
+    )
+    try:
+        wait_until(lambda: staging.endpoint.state.scaling.minimum == 3, 60, "it is scaled")
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        assert query(staging.database, held) == 1
+    finally:
+        process.kill()
+        process.wait()
+    wait_until(lambda: staging.endpoint.state.scaling.minimum == 1, 60, "its scaling is gone")
+    wait_until(lambda: query(staging.database, held) == 0, 60, "its lease is gone")
+    wait_until(lambda: lasting(staging.endpoint.message) == lasting(before), 10, "as it was")
+
+
+def test_staging_without_cloud_run_acts_on_the_database_it_may(
+    staging: Staging, run_chaos: RunChaos
+) -> None:
+    """As `cloudsql_connections.json` does: no endpoint, no service, nothing scaled."""
+    hold = {"type": "action", "name": "hold", "provider": {"type": "python"}}
+    hold["provider"] = {
+        "type": "python",
+        "module": "chaosnetra.postgres.actions",
+        "func": "hold_connections",
+        "arguments": {"amount": "5", "by": "count"},
+    }
+    made = staging.experiment
+    for key in ("cloud_run_endpoint", "project", "region", "service", "job"):
+        made["configuration"][key] = ""
+    probe = {
+        "type": "probe",
+        "name": "slots",
+        "tolerance": made["steady-state-hypothesis"]["probes"][0]["tolerance"],
+        "provider": {
+            "type": "python",
+            "module": "chaosnetra.postgres.probes",
+            "func": "connections_succeed",
+            "arguments": {"count": 3},
+        },
+    }
+    made["steady-state-hypothesis"]["probes"] = [probe]
+    made["method"], made["rollbacks"] = [hold], []
+    refused(run_chaos(made), "nothing is touched without consent")
+    done = run_chaos(made, CHAOSNETRA_CONSENT="yes")
+    assert done.returncode == 0, done.output
+    section = done.section
+    assert (section["rehearsal"], section["time_scale"]) == (False, 1)
+    assert [part["kind"] for part in section["stand"]] == ["PostgreSQL"]
+    assert section["plan"]["connections"]["opened"] == {"slots": 3, "hold": 5}
 
 
 Change = Callable[[Staging], None]
