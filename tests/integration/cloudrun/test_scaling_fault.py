@@ -1,7 +1,7 @@
 """Scaling as a fault: whatever happens, the service ends as it was, or somebody is told."""
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -470,3 +470,16 @@ def test_instances_that_crash_while_the_operation_succeeds_leave_the_service_as_
     assert report.result is UndoResult.DONE
     assert lasting(stage.message) == lasting(before)
     assert drifts(caplog) == []
+
+
+def test_a_local_endpoint_that_has_ended_is_not_waited_for_as_long_as_google(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chaosnetra.cloudrun import undo as player
+
+    monkeypatch.setattr(player, "LOCAL_SILENCE_SECONDS", 0.5)
+    undo = ServiceScaled(stage.services, SERVICE, TEN).prepare()
+    assert undo.arguments["seconds"] == stage.services.operation_seconds
+    stage.local.stop()
+    with pytest.raises(UndoFailed, match="gave no answer to GetService"):
+        play(replace(undo, arguments={**undo.arguments, "seconds": 600}))
