@@ -147,7 +147,7 @@ class Session:
         Raises:
             InvalidInput: in staging there is none.
         """
-        if self.settings.is_staging:
+        if self.settings.in_staging:
             raise InvalidInput(
                 "in staging nothing of ours stands before the database: this activity needs "
                 "Toxiproxy",
@@ -165,7 +165,7 @@ class Session:
         Through the run's proxy, and where the settings ask for one, a connector before it; in
         staging the address itself, behind the real connector.
         """
-        if self.settings.is_staging:
+        if self.settings.in_staging:
             return self.database
         with self._lock:
             if self._proxied is None:
@@ -241,7 +241,7 @@ class Session:
         Raises:
             NotAllowed: there is no consent, or the time of the experiment is over.
         """
-        if not self.settings.is_staging:
+        if not self.settings.in_staging:
             return
         if self.consented is None:
             raise NotAllowed(
@@ -373,7 +373,7 @@ class Session:
         from chaosnetra.stand.kept import find_kept_stand
 
         kept = find_kept_stand()
-        if kept is None and self.settings.is_staging:
+        if kept is None and self.settings.in_staging:
             raise InvalidInput(
                 "no database is named and no stand is kept (`chaosnetra stand up --cloud-run`), "
                 "and in staging none is started",

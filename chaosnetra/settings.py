@@ -271,14 +271,14 @@ class Settings:
         )
 
     @property
-    def is_staging(self) -> bool:
+    def in_staging(self) -> bool:
         """Whether the run acts on what is not its own, by the rules of staging."""
         return self.environment == "staging"
 
     @property
     def is_rehearsal(self) -> bool:
         """Whether staging is played against a local Cloud Run endpoint."""
-        return self.is_staging and bool(self.cloud_run_endpoint)
+        return self.in_staging and bool(self.cloud_run_endpoint)
 
     def scaled(self, seconds: float) -> float:
         """A duration at time scale 1, as it is in this run."""

@@ -38,7 +38,9 @@ def plan(experiment: str, output: str) -> None:
     try:
         loaded, configuration = load(Path(experiment))
         session = current_session(configuration)
-        found = look(session, loaded, steps_of(loaded, configuration))
+        environment = session.settings.environment
+        steps = steps_of(loaded, configuration, environment=environment)
+        found = look(session, loaded, steps)
         said = session.redactor.text(
             json.dumps(found.to_json(), indent=2, default=str) if output == "json" else found.text
         )

@@ -77,7 +77,7 @@ class _Looker:
     def plan(self, experiment: Mapping[str, Any]) -> ExperimentPlan:
         settings = self.session.settings
         self._find_endpoint()
-        tasks = tasks_of(self.steps) if settings.is_staging else 0
+        tasks = tasks_of(self.steps) if settings.in_staging else 0
         changes = self._changes() if self._scales else []
         if tasks and settings.job:
             self._job(tasks)
@@ -105,7 +105,7 @@ class _Looker:
         from chaosnetra.stand.kept import find_kept_stand
 
         settings = self.session.settings
-        if settings.is_staging or settings.cloud_run_endpoint or not self._scales:
+        if settings.in_staging or settings.cloud_run_endpoint or not self._scales:
             return
         kept = find_kept_stand()
         if kept is None or kept.cloud_run is None:

@@ -12,14 +12,32 @@ from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
 
 ANY_PLAN = "yes"
+# Its actions name another action for each environment.
+BY_ENVIRONMENT = "chaosnetra.pressure.actions"
 
 
 def steps_of(
     experiment: Mapping[str, Any],
     configuration: Mapping[str, Any],
     secrets: Mapping[str, Any] | None = None,
+    environment: str = "staging",
 ) -> list[Step]:
-    """The activities of ours in an experiment's steady state and method, variables replaced."""
+    """The activities of ours in an experiment's steady state and method, variables replaced.
+
+    Args:
+        experiment: as it was loaded.
+        configuration: as it was loaded.
+        secrets: likewise.
+        environment: which action is meant where an activity names one for each environment.
+    """
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: replaced(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [replaced(inner) for inner in value]
+        return substitute(value, configuration, secrets) if isinstance(value, str) else value
+
     from chaoslib import substitute
 
     hypothesis = experiment.get("steady-state-hypothesis") or {}
@@ -30,23 +48,22 @@ def steps_of(
     found = []
     for activity, in_method in activities:
         provider = activity.get("provider") or {} if isinstance(activity, dict) else {}
-        module = str(provider.get("module", ""))
-        if provider.get("type") != "python" or not module.startswith("chaosnetra."):
-            continue
-        arguments = {
-            name: substitute(value, configuration, secrets) if isinstance(value, str) else value
-            for name, value in (provider.get("arguments") or {}).items()
-        }
-        found.append(
-            Step(
-                str(activity.get("name")),
-                module,
-                str(provider.get("func")),
-                arguments,
-                in_method,
-            )
-        )
+        if provider.get("type") == "python":
+            meant = _meant(provider, environment)
+            module = str(meant.get("module", ""))
+            if module.startswith("chaosnetra."):
+                arguments = replaced(meant.get("arguments") or {})
+                name, function = str(activity.get("name")), str(meant.get("func"))
+                found.append(Step(name, module, function, arguments, in_method))
     return found
+
+
+def _meant(provider: Mapping[str, Any], environment: str) -> Mapping[str, Any]:
+    """The action that is called: of one for each environment, that of this one."""
+    if provider.get("module") != BY_ENVIRONMENT:
+        return provider
+    chosen = (provider.get("arguments") or {}).get(environment)
+    return chosen if isinstance(chosen, dict) else provider
 
 
 def load(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -84,9 +101,13 @@ def ask_for_consent(
         ChaosnetraError: something cannot be looked at.
     """
     settings = session.settings
-    if not settings.is_staging:
+    if not settings.in_staging:
         return
-    plan = look(session, experiment, steps_of(experiment, configuration, secrets))
+    plan = look(
+        session,
+        experiment,
+        steps_of(experiment, configuration, secrets, settings.environment),
+    )
     session.plan = plan
     session.events.record("plan.made", plan.to_json())
     _require(plan, settings.consent)

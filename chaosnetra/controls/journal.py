@@ -160,7 +160,7 @@ def before_experiment_control(
             "rehearsal": settings.is_rehearsal if settings else None,
         },
     )
-    if _run.session is not None and settings is not None and settings.is_staging:
+    if _run.session is not None and settings is not None and settings.in_staging:
         _ask_for_consent(_run.session, context, configuration, secrets)
 
 

@@ -55,7 +55,7 @@ class Guard:
             InvalidInput: the allow-list cannot be read.
         """
         seconds = settings.time_to_live_seconds
-        if not settings.is_staging:
+        if not settings.in_staging:
             return cls(None, seconds, Deadline.after(seconds))
         hint = setting_hint("allow_list")
         if not settings.allow_list:

@@ -106,6 +106,33 @@ def test_steps_are_our_activities_with_their_variables_replaced() -> None:
     assert "4" in action.arguments["text"]
 
 
+@pytest.mark.parametrize(
+    ("environment", "function"), [("staging", "scale_service"), ("local", "add_latency")]
+)
+def test_of_an_action_for_each_environment_that_of_this_one_counts(
+    environment: str, function: str
+) -> None:
+    by_environment = {
+        "local": {"module": "chaosnetra.toxiproxy.actions", "func": "add_latency"},
+        "staging": {
+            "module": "chaosnetra.cloudrun.actions",
+            "func": "scale_service",
+            "arguments": {"minimum": "${n}"},
+        },
+    }
+    provider = {
+        "type": "python",
+        "module": "chaosnetra.pressure.actions",
+        "func": "apply_pressure",
+        "arguments": by_environment,
+    }
+    experiment = {"method": [{"type": "action", "name": "press", "provider": provider}]}
+    (found,) = steps_of(experiment, {"n": "4"}, environment=environment)
+    assert (found.name, found.function) == ("press", function)
+    if environment == "staging":
+        assert wanted_scaling(found) == WantedScaling(4)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),

@@ -380,7 +380,7 @@ STAGING = {"environment": "staging", "database_url": "postgresql://h/d"}
 
 def test_nothing_is_scaled_in_staging_but_in_a_rehearsal() -> None:
     real = settings(**STAGING)
-    assert (real.time_scale, real.is_staging, real.is_rehearsal) == (1, True, False)
+    assert (real.time_scale, real.in_staging, real.is_rehearsal) == (1, True, False)
     rehearsal = settings(environment="staging", cloud_run_endpoint="127.0.0.1:8080")
     assert (rehearsal.time_scale, rehearsal.is_rehearsal) == (0.1, True)
     assert settings(time_scale="1", **STAGING).time_scale == 1
