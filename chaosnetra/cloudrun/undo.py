@@ -39,7 +39,7 @@ PASSING = (
 MOST_WRITES = 5
 _LOCAL = "grpc://"
 # A local endpoint that is silent for so long has ended, perhaps with its run; Google comes back.
-LOCAL_SILENCE_SECONDS = 15.0
+LOCAL_SILENCE_SECONDS = 5.0
 # Writes of this process that were answered: none of them comes later.
 _answered: set[str] = set()
 

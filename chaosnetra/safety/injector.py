@@ -165,14 +165,11 @@ class Injector:
         return report
 
     def _play(self, held: Injected) -> UndoReport:
-        gone = UndoReport(UndoResult.ALREADY_DONE, "it ended with its server")
-        if self._ledger.part_is_gone(held.undo):
-            return gone  # a player would wait for it to come back
         try:
             return play(held.undo)
         except Exception:
             if self._ledger.part_is_gone(held.undo):
-                return gone
+                return UndoReport(UndoResult.ALREADY_DONE, "it ended with its server")
             raise
 
     def _note(self, event: str, data: dict[str, Any]) -> None:
