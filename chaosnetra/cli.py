@@ -12,6 +12,7 @@ COMMANDS = {
     "compare": "chaosnetra.commands.compare:compare",
     "gameday": "chaosnetra.commands.gameday:gameday",
     "lint": "chaosnetra.commands.lint:lint",
+    "plan": "chaosnetra.commands.plan:plan",
     "recommend": "chaosnetra.commands.recommend:recommend",
     "recover": "chaosnetra.commands.recover:recover",
     "report": "chaosnetra.commands.report:report",

@@ -3,6 +3,7 @@
 ChaosnetraError                  str() is one line that names what to change
 ├── InvalidInput                 a value that somebody gave: names the setting
 │   └── UnknownProfile
+├── NotAllowed                   the guard refuses it, and nothing was touched
 ├── PartUnavailable              a part of the stand cannot be had, started or reached
 │   ├── DatabaseUnavailable      carries the SQLSTATE
 │   ├── ConnectorUnavailable
@@ -56,6 +57,10 @@ class InvalidInput(ChaosnetraError):
 
 class UnknownProfile(InvalidInput):
     """No profile of that name; the message lists the known ones."""
+
+
+class NotAllowed(ChaosnetraError):
+    """The guard does not let it through: not in the allow-list, over a cap, without consent."""
 
 
 class PartUnavailable(ChaosnetraError):

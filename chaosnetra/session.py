@@ -21,10 +21,12 @@ from chaosnetra.errors import (
     ChaosnetraError,
     ConnectorUnavailable,
     InvalidInput,
+    NotAllowed,
     UndoFailed,
 )
 from chaosnetra.faults import Undo
 from chaosnetra.run import Run, current_run, end_run
+from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.guardian import Guardian
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
@@ -32,8 +34,10 @@ from chaosnetra.settings import Settings, setting_hint
 
 if TYPE_CHECKING:
     from chaosnetra.cloudrun.connection import Call
+    from chaosnetra.cloudrun.tally import CallTally
     from chaosnetra.cloudrun.target import CloudRun
     from chaosnetra.connector.client import ConnectorClient
+    from chaosnetra.consent.plan import ExperimentPlan
     from chaosnetra.postgres.path import PostgresPath
     from chaosnetra.processes.forking import ForkServer
     from chaosnetra.processes.kept import KeptProcess
@@ -79,9 +83,14 @@ class Session:
         self.run = run
         self.redactor = run.redactor
         self.events = run.events
-        self.guardian = Guardian(settings.time_to_live_seconds)
+        self.guard = Guard.for_settings(settings)
+        self.guardian = Guardian(self.guard.seconds)
         self.ledger = Ledger(run.id, opened=self.guardian.start)
-        self.injector = Injector(self.ledger, self.events.record)
+        self.injector = Injector(self.ledger, self.events.record, self.require_consent)
+        # Of a run in staging: what it would do as it began, and the same once it is consented to.
+        self.plan: ExperimentPlan | None = None
+        self.consented: ExperimentPlan | None = None
+        self.calls: CallTally | None = None
         self.parts: list[Part] = []
         self.tables_at_start: int | None = None
         self.connector_history: dict[str, Any] | None = None
@@ -135,7 +144,17 @@ class Session:
 
     @property
     def toxiproxy(self) -> "ToxiproxyClient":
-        """The Toxiproxy server: configured, a kept stand's, or the run's own."""
+        """The Toxiproxy server: configured, a kept stand's, or the run's own.
+
+        Raises:
+            InvalidInput: in staging there is none.
+        """
+        if self.settings.in_staging:
+            raise InvalidInput(
+                "in staging nothing of ours stands before the database: this activity needs "
+                "Toxiproxy",
+                f"{setting_hint('environment')} to local",
+            )
         with self._lock:
             if self._toxiproxy is None:
                 self._toxiproxy = self._bring_toxiproxy()
@@ -145,8 +164,11 @@ class Session:
     def proxied_database(self) -> DatabaseAddress:
         """The database as the system under experiment reaches it.
 
-        Through the run's proxy, and where the settings ask for one, a connector before it.
+        Through the run's proxy, and where the settings ask for one, a connector before it; in
+        staging the address itself, behind the real connector.
         """
+        if self.settings.in_staging:
+            return self.database
         with self._lock:
             if self._proxied is None:
                 proxied = self._bring_proxy()
@@ -185,10 +207,10 @@ class Session:
 
     @property
     def cloud_run(self) -> "CloudRun":
-        """Cloud Run, as the settings name it: a local endpoint so far.
+        """Cloud Run, as the settings name it; see `chaosnetra.rehearsal.reach`.
 
         Raises:
-            InvalidInput: there is none, or project or region is not named.
+            InvalidInput: project or region is not named.
         """
         with self._lock:
             if self._cloud_run is None:
@@ -220,6 +242,46 @@ class Session:
                 self.injector.inject(SchemaMade(self.database, name, schema_statements(name)))
                 self._schema = name
             return self._schema
+
+    def require_consent(self) -> None:
+        """Refuse to touch anything in staging before it was consented to, or after the deadline.
+
+        Raises:
+            NotAllowed: there is no consent, or the time of the experiment is over.
+        """
+        if not self.settings.in_staging:
+            return
+        if self.consented is None:
+            raise NotAllowed(
+                "in staging nothing is touched without consent, which the control "
+                "chaosnetra.controls.journal asks for: declare it in the experiment"
+            )
+        self.guard.check_time()
+
+    def take_lease(self, address: DatabaseAddress) -> None:
+        """Keep other runs away from a database, and from the service on this machine.
+
+        Raises:
+            NotAllowed: another run holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        from chaosnetra.postgres.lease import LeaseTaken
+        from chaosnetra.stand.places import state_folder
+
+        folder = state_folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(folder / "staging.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise NotAllowed(
+                "another run of this user acts in staging just now; wait until it has ended"
+            ) from None
+        self._at_close.append(lock.release)
+        self._trust(address)
+        name = f"{self.identifier}_lease"
+        self.injector.inject(LeaseTaken(address, name, self.guard.deadline.remaining_seconds))
 
     def proxy_name(self, proxy: str) -> str:
         """The name on the server of a proxy that an experiment names."""
@@ -305,6 +367,7 @@ class Session:
 
         configured = self.settings.database
         if configured is not None:
+            self.guard.check_database(configured)
             source, address = "configured", configured
             self._trust(address)
         else:
@@ -318,6 +381,12 @@ class Session:
         from chaosnetra.stand.kept import find_kept_stand
 
         kept = find_kept_stand()
+        if kept is None and self.settings.in_staging:
+            raise InvalidInput(
+                "no database is named and no stand is kept (`chaosnetra stand up --cloud-run`), "
+                "and in staging none is started",
+                setting_hint("database_url"),
+            )
         if kept is None:
             from chaosnetra.stand.postgres import start_postgres
 
@@ -391,36 +460,38 @@ class Session:
 
     def _bring_cloud_run(self) -> "CloudRun":
         from chaosnetra import __version__
-        from chaosnetra.cloudrun.connection import Connection, audit
-        from chaosnetra.cloudrun.names import Place
-        from chaosnetra.cloudrun.target import CloudRun
+        from chaosnetra.cloudrun.connection import audit
+        from chaosnetra.cloudrun.tally import CallTally
+        from chaosnetra.rehearsal.reach import reach_cloud_run
         from chaosnetra.stand.kept import find_kept_stand
 
-        settings, kept = self.settings, find_kept_stand()
-        stand = (kept.cloud_run if kept is not None else None) or {}
-        endpoint = settings.cloud_run_endpoint or stand.get("endpoint", "")
-        if not endpoint:
-            raise InvalidInput(
-                "no Cloud Run endpoint is known; `chaosnetra stand up --cloud-run` starts one",
-                f"{setting_hint('cloud_run_endpoint')} to name another",
-            )
-        connection = Connection(endpoint)
-        cloud_run = CloudRun(
-            connection,
-            Place.parse(
-                settings.project or stand.get("project", ""),
-                settings.region or stand.get("region", ""),
-            ),
-            service_id=settings.service or stand.get("service", ""),
-            job_id=settings.job or stand.get("job", ""),
-            interrupted=lambda: self.run.interrupted_by is not None,
+        kept = find_kept_stand()
+        reached = reach_cloud_run(
+            self.settings,
+            kept.cloud_run if kept is not None else None,
+            self._start_cloud_run,
+            lambda: self.run.interrupted_by is not None,
         )
-        self._at_close += [audit(self._record_call), connection.close]
-        source = "configured" if settings.cloud_run_endpoint else "kept stand"
-        self._add_part(Part("local Cloud Run endpoint", source, connection.shown, __version__))
+        cloud_run = reached.cloud_run
+        self.calls = CallTally()
+        self._at_close += [audit(self._record_call), cloud_run.connection.close]
+        self._add_part(Part(reached.kind, reached.source, cloud_run.connection.shown, __version__))
         return cloud_run
 
+    def _start_cloud_run(self) -> Mapping[str, str]:
+        """An endpoint of the run's own with the target in it, against the run's database."""
+        from chaosnetra.rehearsal.service import deploy_target
+        from chaosnetra.stand.cloudrun import start_cloud_run
+
+        database, schema = self.database, self.schema
+        server = start_cloud_run()
+        self._own("local Cloud Run endpoint", server.endpoint, server.process)
+        deploy_target(self.settings, database, schema, server.names)
+        return server.names
+
     def _record_call(self, call: "Call") -> None:
+        if self.calls is not None:
+            self.calls.add(call)
         try:
             self.events.record("cloudrun.call", call.to_json())
         except OSError as error:

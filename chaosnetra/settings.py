@@ -44,12 +44,29 @@ SETTINGS = {
     setting.key: setting
     for setting in (
         Setting("profile", "issue-1278", "name of a profile, or the path of one's own JSON file"),
-        Setting("environment", "local", "where the experiment acts; only local so far"),
+        Setting(
+            "environment",
+            "local",
+            "where the experiment acts: local, on the stand; staging, on Cloud Run and Cloud SQL, "
+            "or on a local Cloud Run endpoint (a rehearsal)",
+        ),
+        Setting(
+            "allow_list",
+            "",
+            "path of the JSON file that names what may be touched in staging; see "
+            "`chaosnetra/safety/allowlist.py`",
+        ),
+        Setting(
+            "consent",
+            "",
+            "in staging, the hash that `chaosnetra plan EXPERIMENT` printed; yes: whatever the "
+            "plan, within the allow-list (for CI)",
+        ),
         Setting(
             "time_scale",
             "auto",
             "multiplies budgets and fault durations; auto is 0.1 with the reference orchestrator "
-            "and 1 with a target of one's own",
+            "and 1 with a target of one's own; always 1 in staging, but for a rehearsal",
         ),
         Setting("database_url", "", "PostgreSQL to run against; empty: the stand brings its own"),
         Setting(
@@ -158,6 +175,8 @@ class Settings:
 
     profile: Profile
     environment: str
+    allow_list: str
+    consent: str
     time_scale: float
     database: DatabaseAddress | None
     toxiproxy_url: str | None
@@ -197,20 +216,17 @@ class Settings:
         read = _Reader(configuration or {}, os.environ if environ is None else environ)
         target = _target(read)
         profile = load_profile(read.text("profile"), read.hint("profile"))
-        environment = read.choice("environment", ("local",))
-        scale = read.text("time_scale")
-        if scale in ("", "auto"):
-            time_scale = LOCAL_TIME_SCALE if target.is_reference else 1.0
-        else:
-            time_scale = number(
-                "time_scale", scale, above=0, maximum=10, setting=read.hint("time_scale")
-            )
+        environment = read.choice("environment", ("local", "staging"))
         url = read.text("database_url")
+        if environment == "staging":
+            _refuse_stand(read, url)
         timeout = read.text("startup_timeout_seconds")
         return cls(
             profile=profile,
             environment=environment,
-            time_scale=time_scale,
+            allow_list=read.text("allow_list"),
+            consent=read.text("consent"),
+            time_scale=_time_scale(read, environment, target),
             database=DatabaseAddress.parse(url, read.hint("database_url")) if url else None,
             toxiproxy_url=_toxiproxy_url(read),
             toxiproxy_server=_toxiproxy_server(read),
@@ -254,6 +270,16 @@ class Settings:
             database_state=read.choice("database_state", ("shared", "fresh")),
         )
 
+    @property
+    def in_staging(self) -> bool:
+        """Whether the run acts on what is not its own, by the rules of staging."""
+        return self.environment == "staging"
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether staging is played against a local Cloud Run endpoint."""
+        return self.in_staging and bool(self.cloud_run_endpoint)
+
     def scaled(self, seconds: float) -> float:
         """A duration at time scale 1, as it is in this run."""
         return seconds * self.time_scale
@@ -266,6 +292,16 @@ def toxiproxy_server_setting(environ: Mapping[str, str]) -> str:
         InvalidInput: it is not one of its values.
     """
     return _toxiproxy_server(_Reader({}, environ))
+
+
+def profile_setting(environ: Mapping[str, str]) -> Profile:
+    """The profile alone, for a stand that belongs to no run.
+
+    Raises:
+        InvalidInput: it cannot be loaded.
+    """
+    read = _Reader({}, environ)
+    return load_profile(read.text("profile"), read.hint("profile"))
 
 
 def setting_hint(key: str) -> str:
@@ -320,6 +356,45 @@ class _Reader:
         ):
             raise InvalidInput(f"{key} must be a JSON object of texts", self.hint(key))
         return value
+
+
+def _time_scale(read: _Reader, environment: str, target: Target) -> float:
+    text, hint = read.text("time_scale"), read.hint("time_scale")
+    real = environment == "staging" and not read.text("cloud_run_endpoint")
+    if text in ("", "auto"):
+        return LOCAL_TIME_SCALE if target.is_reference and not real else 1.0
+    scale = number("time_scale", text, above=0, maximum=10, setting=hint)
+    if real and scale != 1:
+        raise InvalidInput(
+            f"time_scale must be 1 in staging, where nothing of the real parts is scaled, "
+            f"got {scale:g}",
+            hint,
+        )
+    return scale
+
+
+def _refuse_stand(read: _Reader, database_url: str) -> None:
+    """In staging nothing is started: refuse what asks for a part of the stand.
+
+    Raises:
+        InvalidInput: no database is named, or Toxiproxy or the emulator is asked for.
+    """
+    if not database_url and not read.text("cloud_run_endpoint"):
+        raise InvalidInput(
+            "no database is named, and in staging none is started", read.hint("database_url")
+        )
+    if read.text("toxiproxy_url"):
+        raise InvalidInput(
+            "toxiproxy_url is set, and in staging nothing stands before the database: leave it "
+            "empty, or set environment to local",
+            read.hint("toxiproxy_url"),
+        )
+    if read.text("connector") == "emulator":
+        raise InvalidInput(
+            "connector is emulator, and in staging the real one stands before the database: set "
+            "it to none, or environment to local",
+            read.hint("connector"),
+        )
 
 
 def _target(read: _Reader) -> Target:

@@ -10,9 +10,11 @@ from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.activity import Result, activity
 from chaosnetra.cloudrun.faults import ServiceScaled, scaling_fault_name
+from chaosnetra.cloudrun.plan import ScalingPlan
 from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.errors import CloudRunDrifted
 from chaosnetra.faults import UndoResult
+from chaosnetra.session import Session
 
 __all__ = ["restore_service", "scale_service"]
 
@@ -45,12 +47,14 @@ def scale_service(
     """
     with activity(configuration) as session:
         wanted = WantedScaling.parse(minimum, maximum, manual)
+        session.require_consent()
         cloud_run = session.cloud_run
+        fault = ServiceScaled(
+            cloud_run.services, cloud_run.service, wanted, lambda plan: _check(session, plan)
+        )
         # An exception out of a signal handler must not come between a write and its answer.
         with session.run.polled():
-            injected = session.injector.inject(
-                ServiceScaled(cloud_run.services, cloud_run.service, wanted)
-            )
+            injected = session.injector.inject(fault)
         effect = injected.effect
         if effect is not None and effect.in_effect:
             logger.info(f"{injected.name}: {effect.observed}; {effect.detail}")
@@ -59,6 +63,22 @@ def scale_service(
             "parameters": dict(injected.parameters),
             "effect": effect.to_json() if effect else None,
         }
+
+
+def _check(session: Session, plan: ScalingPlan) -> None:
+    """Hold a change against the guard once more, and against the version that was consented to.
+
+    Raises:
+        NotAllowed: it is refused; nothing was touched.
+    """
+    guard, consented = session.guard, session.consented
+    guard.check_service(plan.service)
+    guard.check_instances(plan.instances_asked)
+    touched = scaling_fault_name(plan.service.name) in {
+        fault.name for fault in session.injector.faults
+    }
+    if consented is not None and not touched:
+        consented.require(plan.service.name, plan.service.etag)
 
 
 def restore_service(configuration: Configuration = None, secrets: Secrets = None) -> Result:

@@ -1,5 +1,6 @@
 """Services: read, plan, change their scaling. Every write names its fields and rests on an etag."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ class ServiceClient:
         connection: where they are.
         operation_seconds: how long a change may take until it serves.
         interrupted: asked often while it waits for a change.
+        silence_seconds: how long no call at all may be answered while it waits.
 
     Every call raises a `CloudRunError` whose class tells what became of it.
     """
@@ -30,6 +32,7 @@ class ServiceClient:
     connection: Connection
     operation_seconds: float = OPERATION_SECONDS
     interrupted: Interrupt = never
+    silence_seconds: float = math.inf
 
     def service(self, name: str) -> ServiceState:
         """Read a service by its full name."""
@@ -113,6 +116,7 @@ class ServiceClient:
             deadline,
             f"{shown(name)} is at rest",
             self.interrupted,
+            self.silence_seconds,
         )
 
     def _update(self, name: str, etag: str, write: Write, *, validate_only: bool) -> Any:
@@ -151,6 +155,7 @@ class ServiceClient:
             deadline,
             what,
             self.interrupted,
+            self.silence_seconds,
         )
 
     def _find_out(self, plan: ScalingPlan, error: CloudRunUnanswered) -> None:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,11 +25,18 @@ class ServiceScaled:
     What counts as measured is what the service itself says: it holds our values, and the
     generation that serves is the one that has them. Instances show in Cloud Monitoring only,
     minutes later; whether they started well, their own traces show.
+
+    Attributes:
+        client: reads and scales it.
+        service: its full name.
+        wanted: the scaling.
+        check: asked with the plan before the server is; raises when it may not be carried out.
     """
 
     client: ServiceClient
     service: str
     wanted: WantedScaling
+    check: Callable[[ScalingPlan], None] = lambda plan: None
     _plan: ScalingPlan | None = field(default=None, init=False)
     _write: str = field(default_factory=lambda: secrets.token_hex(8), init=False)
 
@@ -50,6 +57,7 @@ class ServiceScaled:
 
     def prepare(self) -> Undo:
         plan = self.client.plan(self.service, self.wanted)
+        self.check(plan)
         self.client.try_out(plan)
         self._plan = plan
         before = plan.service

@@ -1,6 +1,6 @@
 """What scaling a service would change, field by field, before anything is changed. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaosnetra.cloudrun.scaling import (
@@ -61,6 +61,17 @@ class ScalingPlan:
             for name in FIELDS
             if name in self.write.fields or getattr(before, name) != getattr(self.after, name)
         )
+
+    @property
+    def instances(self) -> int:
+        """Instances that the service is bound to have afterwards at least."""
+        return replace(self.service, scaling=self.after).instance_bounds[0]
+
+    @property
+    def instances_asked(self) -> int:
+        """As `instances`; where a maximum is written, that is how many traffic may ask for."""
+        at_least, at_most = replace(self.service, scaling=self.after).instance_bounds
+        return max(at_least, at_most or 0) if "maximum" in self.write.fields else at_least
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -1,15 +1,41 @@
 """Probes of Cloud Run: what the service and the job of the settings say of themselves."""
 
+import asyncio
+import logging
+import time
+
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.activity import Result, activity
+from chaosnetra.cloudrun.faults import scaling_fault_name
+from chaosnetra.cloudrun.instances import (
+    Instance,
+    Look,
+    Stage,
+    Trace,
+    concerned,
+    read_instances,
+)
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.summary import summarize
-from chaosnetra.errors import InvalidInput
+from chaosnetra.cloudrun.waiting import next_pause_seconds
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import CloudRunUnanswered, DatabaseUnavailable, Interrupted, InvalidInput
+from chaosnetra.postgres.sessions import sessions_by_name
 from chaosnetra.quantities import fraction, whole_number
+from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
+from chaosnetra.startup.output import Output
 
-__all__ = ["execution_tasks", "ready_revision", "service_instances", "service_state"]
+__all__ = [
+    "execution_tasks",
+    "instances_start",
+    "ready_revision",
+    "service_instances",
+    "service_state",
+]
+
+logger = logging.getLogger("chaostoolkit")
 
 
 def service_state(configuration: Configuration = None, secrets: Secrets = None) -> Result:
@@ -94,6 +120,124 @@ def service_instances(
             "at_least": at_least,
             "at_most": at_most,
         }
+
+
+def instances_start(
+    max_failure_rate: float = 0.2,
+    application_name: str = "orchestrator",
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> Result:
+    """Wait until the instances that the service is bound to have are connected to the database.
+
+    Looked at is who is connected, because a port that is bound early passes for a startup. A local
+    endpoint tells besides what each instance printed: one that ended by itself since the service
+    was scaled, or goes on without a phase of its startup, has failed.
+
+    Args:
+        max_failure_rate: share of the instances that may not be connected in time, 0 to 1.
+        application_name: what the sessions of an instance are called at the database: that, a
+            colon, and an id of the instance.
+        configuration: the experiment's settings; they may take `startup_timeout_seconds`, or the
+            profile's, times the time scale.
+        secrets: not used.
+
+    Returns:
+        `held`, `expected`, `observed`; `attempts` (instances), `failures`, `connected` (instances
+        with a session), `sessions`, `seconds` (how long it was waited), `instances` (of a local
+        endpoint: `began_at`, `stage`, `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`),
+        and the last five of the first that failed.
+    """
+    with activity(configuration) as session:
+        rate = fraction(
+            "max_failure_rate", max_failure_rate, setting=setting_hint("max_failure_rate")
+        )
+        if not application_name:
+            raise InvalidInput("application_name is empty", setting_hint("application_name"))
+        started = time.monotonic()
+        with session.run.polled():
+            look = _wait_for_instances(session, f"{application_name}:")
+        seconds = time.monotonic() - started
+        logger.info(f"Instances: {look.observed}")
+        result: Result = session.redactor.data(
+            {
+                "held": look.failures <= rate * look.wanted,
+                "expected": (
+                    f"at most {rate:.0%} of {look.wanted} instances are not connected to the "
+                    "database in time"
+                ),
+                "observed": look.observed,
+                **look.to_json(),
+                "seconds": round(seconds, 3),
+            }
+        )
+        return result
+
+
+def _wait_for_instances(session: Session, prefix: str) -> Look:
+    settings = session.settings
+    limit = settings.scaled(settings.startup_timeout_seconds)
+    deadline, started = Deadline.after(limit), time.monotonic()
+    cloud_run = session.cloud_run
+    since = _scaled_at(session)
+    while True:
+        state = cloud_run.services.service(cloud_run.service)
+        sessions: dict[str, int] | None = None
+        try:
+            sessions = asyncio.run(sessions_by_name(session.administrator, prefix))
+        except DatabaseUnavailable as error:
+            if deadline.passed:
+                logger.warning(str(error))
+        look = Look(state.instance_bounds[0], sessions, _traces(session, since))
+        if look.decided or deadline.passed:
+            return look
+        if session.run.interrupted_by is not None:
+            raise Interrupted("the run was interrupted while its instances started")
+        pause = next_pause_seconds(time.monotonic() - started)
+        time.sleep(min(pause, deadline.remaining_seconds))
+
+
+def _scaled_at(session: Session) -> float | None:
+    """When this run's scaling of the service was sent at the earliest; None when there is none."""
+    name = scaling_fault_name(session.cloud_run.service)
+    sent = [held.undo.arguments["sent_at"] for held in session.injector.active if held.name == name]
+    return float(sent[0]) if sent else None
+
+
+def _traces(session: Session, since: float | None) -> list[Trace] | None:
+    cloud_run = session.cloud_run
+    if not cloud_run.control_url:
+        return None
+    try:
+        found = read_instances(cloud_run.control_url, cloud_run.service)
+    except CloudRunUnanswered as error:
+        logger.warning(str(error))
+        return None
+    return [_trace(one) for one in concerned(found, since)]
+
+
+def _trace(instance: Instance) -> Trace:
+    """An instance's startup by what it printed."""
+    output = Output()
+    output.feed("stdout", instance.output.encode())
+    output.feed("stdout", b"")
+    bad = output.failed_phase or output.degraded_phase
+    if instance.running and not bad:
+        last = output.events[-1]["status"] if output.events else None
+        stages = {None: Stage.SILENT, "started": Stage.STARTING}
+        stage = stages.get(last, Stage.READY)
+        return Trace(instance.began_at, stage, output.phase)
+    error = output.error
+    ended = f"it ended with exit code {instance.exit_code}, signal {instance.signal}"
+    return Trace(
+        instance.began_at,
+        Stage.DEGRADED if instance.running and not output.failed_phase else Stage.FAILED,
+        bad or output.phase,
+        error.budget if error else None,
+        error.budget_seconds if error else None,
+        error.sqlstate if error else None,
+        error.text if error else ended,
+    )
 
 
 def execution_tasks(

@@ -1,6 +1,7 @@
 """Puts a service into a local Cloud Run endpoint, to rehearse with."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection, loopback
@@ -17,8 +18,9 @@ def deploy_service(
     service_id: str,
     command: Sequence[str],
     environment: Mapping[str, str],
+    labels: Mapping[str, str],
 ) -> None:
-    """Deploy a service of one instance; one that is there already is left as it is.
+    """Deploy a service of one instance; one that is there gets a new revision where it differs.
 
     Args:
         endpoint: `host:port` of a local endpoint, never Google's.
@@ -26,36 +28,52 @@ def deploy_service(
         service_id: id of the service.
         command: what an instance runs.
         environment: its variables.
+        labels: of the service.
 
     Raises:
         CloudRunError: it could not be deployed.
     """
+    from google.cloud import run_v2
+
     connection = Connection(loopback(endpoint))
     client, name = ServiceClient(connection), place.service(service_id)
+    variables = [run_v2.EnvVar(name=key, value=value) for key, value in environment.items()]
+    container = run_v2.Container(image=service_id, command=list(command), env=variables)
     try:
+        read = run_v2.GetServiceRequest(name=name)
         try:
-            client.service(name)
+            there = connection.call("Services", "GetService", read, name)
         except CloudRunNotFound:
-            _create(connection, name, command, environment)
+            _create(connection, name, container, labels)
+        else:
+            if list(there.template.containers) != [container]:
+                _replace(connection, there, container)
         client.wait_until_settled(name, Deadline.after(READY_SECONDS))
     finally:
         connection.close()
 
 
-def _create(
-    connection: Connection, name: str, command: Sequence[str], environment: Mapping[str, str]
-) -> None:
+def _create(connection: Connection, name: str, container: Any, labels: Mapping[str, str]) -> None:
     from google.cloud import run_v2
 
     parent, _, service_id = name.partition("/services/")
-    container = run_v2.Container(
-        image=service_id,
-        command=list(command),
-        env=[run_v2.EnvVar(name=key, value=value) for key, value in environment.items()],
-    )
     service = run_v2.Service(
         template=run_v2.RevisionTemplate(containers=[container]),
         scaling=run_v2.ServiceScaling(min_instance_count=1),
+        labels=dict(labels),
     )
     request = run_v2.CreateServiceRequest(parent=parent, service_id=service_id, service=service)
     connection.call("Services", "CreateService", request, name, writes="a new service")
+
+
+def _replace(connection: Connection, there: Any, container: Any) -> None:
+    from google.cloud import run_v2
+    from google.protobuf.field_mask_pb2 import FieldMask
+
+    service = run_v2.Service(name=there.name, etag=there.etag, template=there.template)
+    service.template.containers = [container]
+    service.template.revision = ""
+    request = run_v2.UpdateServiceRequest(
+        service=service, update_mask=FieldMask(paths=["template"])
+    )
+    connection.call("Services", "UpdateService", request, there.name, writes="a new revision")

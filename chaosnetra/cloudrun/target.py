@@ -19,6 +19,8 @@ class CloudRun:
         service_id: the service that may be scaled; empty when none is named.
         job_id: the job that may be run; empty when none is named.
         interrupted: asked often while something is waited for.
+        control_url: control API of a local endpoint, where it is known; see
+            `chaosnetra.cloudrun.local.application`.
     """
 
     connection: Connection
@@ -26,6 +28,7 @@ class CloudRun:
     service_id: str
     job_id: str
     interrupted: Interrupt
+    control_url: str = ""
 
     @property
     def service(self) -> str:

@@ -1,7 +1,7 @@
 """The reference orchestrator as a Cloud Run service of the kept stand."""
 
+import os
 import sys
-from dataclasses import replace
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun.names import Place
@@ -9,14 +9,19 @@ from chaosnetra.cloudrun.rehearsal import deploy_service
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.orchestrator.workload import schema_statements
 from chaosnetra.postgres.objects import SchemaMade
-from chaosnetra.settings import LOCAL_TIME_SCALE, REFERENCE_TARGET
+from chaosnetra.rehearsal.allowing import write_allow_list
+from chaosnetra.rehearsal.service import WARM, named
+from chaosnetra.safety.allowlist import LABEL
+from chaosnetra.settings import LOCAL_TIME_SCALE, REFERENCE_TARGET, profile_setting
 from chaosnetra.stand.kept import KeptStand
 
 SCHEMA = "orchestrator"
 
 
 def deploy_orchestrator(kept: KeptStand) -> None:
-    """Deploy it against the stand's PostgreSQL, one instance; done before, it is left as it is.
+    """Deploy it against the stand's PostgreSQL, one instance, with the environment's profile.
+
+    One that is there with another profile gets a new revision.
 
     Raises:
         ChaosnetraError: the database or the endpoint does not take it.
@@ -38,8 +43,12 @@ def deploy_orchestrator(kept: KeptStand) -> None:
         names["service"],
         [sys.executable, *server, "--lifespan", "on", "--log-level", "warning"],
         {
-            "DATABASE_URL": replace(database, options=(("application_name", SCHEMA),)).url,
+            "DATABASE_URL": named(database).url,
             "CHAOSNETRA_SCHEMA": SCHEMA,
+            "CHAOSNETRA_PROFILE": profile_setting(os.environ).source,
             "CHAOSNETRA_TIME_SCALE": f"{LOCAL_TIME_SCALE:g}",
+            **WARM,
         },
+        LABEL,
     )
+    write_allow_list(names, database)

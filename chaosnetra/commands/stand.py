@@ -46,10 +46,12 @@ def stand_status() -> None:
 def stand_down() -> None:
     """Stop the parts and remove their data. Doing it again is no error."""
     from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.rehearsal.allowing import allow_list_path
     from chaosnetra.stand.kept import take_stand_down
 
     try:
         stopped = take_stand_down()
+        allow_list_path().unlink(missing_ok=True)
     except ChaosnetraError as error:
         raise click.ClickException(str(error)) from error
     click.echo("the stand is down" if stopped else "no stand was up")
@@ -57,12 +59,14 @@ def stand_down() -> None:
 
 def _described(kept: "KeptStand") -> str:
     from chaosnetra.addresses import DatabaseAddress
+    from chaosnetra.rehearsal.allowing import allow_list_path
 
     database = DatabaseAddress.parse(kept.database_url)
     names = kept.cloud_run
     cloud_run = (
         f"Cloud Run, local: {names['endpoint']}, project {names['project']}, region "
         f"{names['region']}, service {names['service']}; control {names['url']}\n"
+        f"allow-list to rehearse staging with: {allow_list_path()}\n"
         if names
         else ""
     )

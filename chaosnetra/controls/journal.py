@@ -157,8 +157,31 @@ def before_experiment_control(
             "profile": settings.profile.name if settings else None,
             "time_scale": settings.time_scale if settings else None,
             "target": settings.target.shown if settings else None,
+            "environment": settings.environment if settings else None,
+            "rehearsal": settings.is_rehearsal if settings else None,
         },
     )
+    if _run.session is not None and settings is not None and settings.in_staging:
+        _ask_for_consent(_run.session, context, configuration, secrets)
+
+
+def _ask_for_consent(
+    session: "Session", context: Experiment, configuration: Configuration, secrets: Secrets
+) -> None:
+    """End the run here unless what it would do in staging was consented to."""
+    if context.get("dry") is not None:
+        return
+    from chaosnetra.controls.consent import ask_for_consent
+
+    if session.settings.is_rehearsal:
+        logger.warning("A rehearsal of staging, against a local Cloud Run endpoint")
+    try:
+        with session.run.polled():
+            ask_for_consent(session, context, configuration or {}, secrets)
+    except ChaosnetraError as error:
+        _run.refused = session.redactor.text(str(error))
+        _run.record("consent.refused", {"reason": _run.refused})
+        raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
 
 
 @guarded
@@ -357,10 +380,15 @@ def _facts(
             "infrastructure": settings.profile.infrastructure_figures,
         },
         "environment": settings.environment,
+        "rehearsal": settings.is_rehearsal,
         "time_scale": settings.time_scale,
         "target": settings.target.shown,
         "seed": settings.seed,
     }
+    if session.plan is not None:
+        facts["plan"] = session.plan.to_json()
+    if session.calls is not None:
+        facts["cloud_run"] = session.calls.to_json()
     if session.connector_history is not None:
         facts["connector"] = session.connector_history
     return facts

@@ -1,9 +1,11 @@
 """The reference orchestrator as an ASGI application: `uvicorn chaosnetra.orchestrator.app:app`.
 
 Its environment: `DATABASE_URL`, `CHAOSNETRA_PROFILE` (name or file), `CHAOSNETRA_TIME_SCALE`,
-`CHAOSNETRA_SCHEMA` (PostgreSQL schema of its tables). When a phase of its startup fails, uvicorn
-ends with exit code 3 and no request is ever served. With `graceful_startup` in its profile, an
-error that the database answers is no failure: it starts without its database.
+`CHAOSNETRA_SCHEMA` (PostgreSQL schema of its tables), `CHAOSNETRA_WARM_POOL` (1: phase 3 opens the
+whole pool, as traffic would). On Cloud Run the sessions of each instance have a name of their own.
+When a phase of its startup fails, uvicorn ends with exit code 3 and no request is ever served. With
+`graceful_startup` in its profile, an error that the database answers is no failure: it starts
+without its database.
 """
 
 import asyncio
@@ -19,7 +21,7 @@ from fastapi.responses import JSONResponse
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import BudgetExpired, StartupError
 from chaosnetra.orchestrator.budget import BudgetKeeper
-from chaosnetra.orchestrator.database import Database
+from chaosnetra.orchestrator.database import Database, named_for_instance
 from chaosnetra.orchestrator.parts import (
     BackgroundTasks,
     Cache,
@@ -63,7 +65,7 @@ class Orchestrator:
         url = os.environ.get("DATABASE_URL")
         if not url:
             raise StartupError("DATABASE_URL is not set", phase="init")
-        self._address = DatabaseAddress.parse(url, "DATABASE_URL")
+        self._address = named_for_instance(DatabaseAddress.parse(url, "DATABASE_URL"), os.environ)
         self._profile = load_profile(
             os.environ.get("CHAOSNETRA_PROFILE", "issue-1278"), "CHAOSNETRA_PROFILE"
         )
@@ -93,6 +95,7 @@ class Orchestrator:
             self._time_scale,
             load_workload(),
             self._steps,
+            warm=os.environ.get("CHAOSNETRA_WARM_POOL") == "1",
         )
         try:
             await self._database.start()

@@ -1,7 +1,10 @@
 """Phase 3, and the database part of phase 7."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -42,6 +45,21 @@ _CONSTRAINTS = text(
 )
 
 
+def named_for_instance(address: DatabaseAddress, environ: Mapping[str, str]) -> DatabaseAddress:
+    """On Cloud Run, the address with an `application_name` that no other instance has.
+
+    It is `NAME:ID`, where NAME is the address's own or else the service's id.
+    """
+    service = environ.get("K_SERVICE")
+    if not service:
+        return address
+    options = dict(address.options)
+    options["application_name"] = (
+        f"{options.get('application_name', service)}:{secrets.token_hex(6)}"
+    )
+    return replace(address, options=tuple(options.items()))
+
+
 class Database:
     """The orchestrator's database: one engine with the profile's pool.
 
@@ -53,6 +71,7 @@ class Database:
         time_scale: multiplies the pool's times.
         workload: which tables to look at in which step.
         steps: is told how far each step came.
+        warm: whether the startup opens the whole pool.
     """
 
     def __init__(
@@ -64,6 +83,8 @@ class Database:
         time_scale: float,
         workload: Workload,
         steps: StepLog,
+        *,
+        warm: bool = False,
     ) -> None:
         self._address = address
         self._schema = schema
@@ -72,6 +93,7 @@ class Database:
         self._time_scale = time_scale
         self._workload = workload
         self._steps = steps
+        self._warm = warm
         self._engine: AsyncEngine | None = None
 
     async def start(self) -> None:
@@ -88,6 +110,8 @@ class Database:
         async with self._budgets.within("schema_validation", PHASE):
             await self._check_tables("second_table_check", PHASE)
             await self._validate_schema()
+        if self._warm:
+            await self._open_pool()
 
     @staticmethod
     def is_quick_error(error: BaseException) -> bool:
@@ -134,6 +158,21 @@ class Database:
             yield connection
         finally:
             await connection.close()
+
+    async def _open_pool(self) -> None:
+        """Open as many connections as the pool keeps, all at once."""
+        async with AsyncExitStack() as stack:
+            ended = await asyncio.gather(
+                *(
+                    stack.enter_async_context(self._connection(PHASE))
+                    for _ in range(self._pool.size)
+                ),
+                return_exceptions=True,
+            )
+            # None is still on its way when the first error is told.
+            for error in ended:
+                if isinstance(error, BaseException):
+                    raise error
 
     async def _check_tables(self, step: str, phase: str) -> None:
         missing = []

@@ -21,11 +21,15 @@ class Injector:
     Args:
         ledger: where undos go before their faults.
         record: takes (event name, JSON data) of everything that happens.
+        admit: asked before anything is put in place; raises when it may not be.
     """
 
-    def __init__(self, ledger: Ledger, record: Record) -> None:
+    def __init__(
+        self, ledger: Ledger, record: Record, admit: Callable[[], None] = lambda: None
+    ) -> None:
         self._ledger = ledger
         self._record = record
+        self._admit = admit
         self._faults: list[Injected] = []
         # Activities may run in background threads; one change at a time.
         self._lock = threading.RLock()
@@ -51,8 +55,10 @@ class Injector:
 
         Raises:
             InjectionFailed: it is not in place; what had been done was taken back.
+            NotAllowed: it may not be; nothing was touched.
         """
         with self._lock:
+            self._admit()
             held = self._find(fault.name)
             if held is not None and held.parameters != fault.parameters:
                 raise InjectionFailed(

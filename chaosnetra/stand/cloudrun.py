@@ -22,6 +22,7 @@ class CloudRunServer:
     url: str
     endpoint: str
     project: str
+    project_number: str
     region: str
     process: KeptProcess
 
@@ -32,6 +33,7 @@ class CloudRunServer:
             "endpoint": self.endpoint,
             "url": self.url,
             "project": self.project,
+            "project_number": self.project_number,
             "region": self.region,
             "service": SERVICE,
         }
@@ -56,7 +58,8 @@ def start_cloud_run(project: str = PROJECT, region: str = REGION) -> CloudRunSer
     url, process = start_program("the local Cloud Run endpoint", [sys.executable, *command])
     try:
         state = requests.get(f"{url}/state", timeout=5, proxies={"http": ""}).json()
-        return CloudRunServer(url, state["endpoint"], project, region, process)
+        number = state["project_number"]
+        return CloudRunServer(url, state["endpoint"], project, number, region, process)
     except (requests.RequestException, ValueError, KeyError) as error:
         process.stop()
         raise PartUnavailable(f"the local Cloud Run endpoint does not answer: {error}") from None

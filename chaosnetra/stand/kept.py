@@ -20,7 +20,7 @@ import psutil
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, PartUnavailable
 from chaosnetra.processes.identity import started
-from chaosnetra.settings import toxiproxy_server_setting
+from chaosnetra.settings import profile_setting, toxiproxy_server_setting
 from chaosnetra.stand.cloudrun import start_cloud_run
 from chaosnetra.stand.places import state_folder
 from chaosnetra.stand.postgres import start_postgres
@@ -36,7 +36,7 @@ class KeptStand:
     """Where a kept stand's parts are. The URLs hold passwords.
 
     `cloud_run` names a local Cloud Run endpoint and what is in it: `endpoint`, `url` (its control
-    API), `project`, `region`, `service`, `job`.
+    API), `project`, `project_number`, `region`, `service`, `job`.
     """
 
     pid: int
@@ -143,7 +143,7 @@ def _hold(cloud_run: bool) -> None:
     parts: list[Callable[[], None]] = []
     server = toxiproxy_server_setting(os.environ)
     try:
-        postgres = start_postgres()
+        postgres = start_postgres(max_connections=profile_setting(os.environ).max_connections)
         parts.append(postgres.stop)
         toxiproxy = start_toxiproxy(server=server)
         parts.append(toxiproxy.stop)

@@ -82,7 +82,17 @@ def a_quick_error_is_swallowed(section: Section) -> None:
         assert "which its message does not name" in violation(section, probe)["error"]
 
 
+def instances_went_on_without_their_database(section: Section) -> None:
+    found = violation(section, "instances-start")
+    assert (found["phase"], found["sqlstate"]) == ("database", "53300")
+    figures = measurements(section, "instances-start", "after")
+    assert figures["attempts"] == 4
+    assert figures["failures"] >= 2
+    assert figures["connected"] + figures["failures"] == 4
+
+
 FINDINGS: dict[str, Callable[[Section], None]] = {
+    "cloudrun_scale_out.json": instances_went_on_without_their_database,
     "cloudsql_connections.json": slots_ran_out,
     "cloudsql_pool.json": five_checkouts_timed_out,
     "cloudsql_pressure.json": the_first_connection_ran_out_of_table_setup,

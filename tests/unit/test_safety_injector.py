@@ -12,6 +12,7 @@ from chaosnetra.errors import (
     DatabaseUnavailable,
     FaultError,
     InjectionFailed,
+    NotAllowed,
     ToxiproxyRefused,
     UndoFailed,
 )
@@ -429,3 +430,15 @@ def test_round_trips_cost_what_the_active_faults_add(injector: Injector) -> None
     assert injector.added_round_trip_seconds == pytest.approx(0.1)
     injector.undo_all()
     assert injector.added_round_trip_seconds == 0
+
+
+def test_what_is_not_admitted_is_not_even_prepared(tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise NotAllowed("not without consent")
+
+    ledger = Ledger("run", tmp_path)
+    injector = Injector(ledger, lambda event, data: None, refuse)
+    with pytest.raises(NotAllowed, match="not without consent"):
+        injector.inject(FakeFault("a", prepare=AssertionError("it was looked at")))
+    assert injector.faults == []
+    assert not ledger.path.exists()

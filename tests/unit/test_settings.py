@@ -125,7 +125,7 @@ def test_time_is_scaled_for_the_reference_and_not_for_ones_own(
         ("profile", "issue-1", "unknown profile 'issue-1'"),
         ("profile", "", "unknown profile ''"),
         ("profile", ["issue-1263"], "profile must be text"),
-        ("environment", "production", "environment must be local, got 'production'"),
+        ("environment", "production", "environment must be local or staging, got 'production'"),
         ("environment", "", "environment must be local"),
         ("time_scale", 0, "time_scale must be more than 0"),
         ("time_scale", -1, "time_scale must be more than 0"),
@@ -373,3 +373,29 @@ def test_an_unknown_home_in_target_python_is_refused() -> None:
     configuration = {"target": "json:app", "target_python": "~nosuchuser/python"}
     with pytest.raises(InvalidInput, match="CHAOSNETRA_TARGET_PYTHON"):
         Settings.from_configuration(configuration, {})
+
+
+STAGING = {"environment": "staging", "database_url": "postgresql://h/d"}
+
+
+def test_nothing_is_scaled_in_staging_but_in_a_rehearsal() -> None:
+    real = settings(**STAGING)
+    assert (real.time_scale, real.in_staging, real.is_rehearsal) == (1, True, False)
+    rehearsal = settings(environment="staging", cloud_run_endpoint="127.0.0.1:8080")
+    assert (rehearsal.time_scale, rehearsal.is_rehearsal) == (0.1, True)
+    assert settings(time_scale="1", **STAGING).time_scale == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"time_scale": 0.1}, "time_scale must be 1 in staging"),
+        ({"time_scale": "0"}, "time_scale must be more than 0"),
+        ({"database_url": ""}, "no database is named, and in staging none is started; set data"),
+        ({"toxiproxy_url": "http://h:8474"}, "in staging nothing stands before the database"),
+        ({"connector": "emulator"}, "in staging the real one stands before the database"),
+    ],
+)
+def test_staging_refuses_what_belongs_to_a_stand(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        settings(**{**STAGING, **changes})

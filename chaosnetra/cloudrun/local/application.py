@@ -4,6 +4,7 @@
     POST   /rules              misbehave so: see `Rule`
     DELETE /rules              behave again
     POST   /deploy             somebody else changes a service: see `Services.deploy`
+    GET    /instances?service=NAME   its instances with what they said: see `Instances.listed`
     GET    /output?task=NAME   the last output of a task, as text
 
 Errors are `{"error": "one line"}`.
@@ -55,6 +56,13 @@ def control_api(local: LocalCloudRun) -> Starlette:
             raise InvalidInput(error.text) from None
         return PlainTextResponse(raw.decode(errors="replace"))
 
+    def instances(request: Request) -> Response:
+        try:
+            found = local.listed_instances(request.query_params.get("service", ""))
+        except Refused as error:
+            raise InvalidInput(error.text) from None
+        return JSONResponse({"instances": found})
+
     def refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
         return JSONResponse({"error": str(error)}, status_code=400)
 
@@ -64,6 +72,7 @@ def control_api(local: LocalCloudRun) -> Starlette:
             Route("/rules", add_rule, methods=["POST"]),
             Route("/rules", clear_rules, methods=["DELETE"]),
             Route("/deploy", deploy, methods=["POST"]),
+            Route("/instances", instances),
             Route("/output", output),
         ],
         exception_handlers={InvalidInput: refused},

@@ -7,18 +7,20 @@ contract" (environment, signals), "Manual scaling" (what counts in which mode).
 
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 from google.cloud import run_v2
 
-from chaosnetra.cloudrun.local.attempts import Attempt
+from chaosnetra.cloudrun.local.attempts import Attempt, AttemptEnd
 from chaosnetra.cloudrun.local.containers import begin
 from chaosnetra.ports import free_port
 
 TICK_SECONDS = 0.05
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
+KEPT_ENDED = 100
 _MANUAL = run_v2.ServiceScaling.ScalingMode.MANUAL
 
 
@@ -26,7 +28,9 @@ _MANUAL = run_v2.ServiceScaling.ScalingMode.MANUAL
 class _Instance:
     attempt: Attempt
     revision: str
+    began_at: float
     stopped: bool = False
+    end: AttemptEnd | None = None
     thread: threading.Thread | None = None
 
 
@@ -35,6 +39,7 @@ class _Fleet:
     """The instances of one service, and what became of those that were."""
 
     running: list[_Instance] = field(default_factory=list)
+    ended: deque[_Instance] = field(default_factory=lambda: deque(maxlen=KEPT_ENDED))
     started: int = 0
     crashed: int = 0
     crashes_in_a_row: int = 0
@@ -86,6 +91,26 @@ class Instances:
             "last_output": fleet.last_output,
         }
 
+    def listed(self, service: str) -> list[dict[str, Any]]:
+        """The instances of one service that run, and the last that ended: what its logs would say.
+
+        Each has `began_at` (seconds since 1970), `revision`, `running`, `asked` (it was told to
+        end), `exit_code`, `signal` and `output` (its last bytes, as text). The lock is held.
+        """
+        fleet = self._fleets.get(service, _Fleet())
+        return [
+            {
+                "began_at": one.began_at,
+                "revision": one.revision.rpartition("/")[2],
+                "running": one.end is None,
+                "asked": one.stopped,
+                "exit_code": one.end.exit_code if one.end else None,
+                "signal": one.end.signal if one.end else None,
+                "output": one.attempt.output.decode(errors="replace"),
+            }
+            for one in (*fleet.ended, *fleet.running)
+        ]
+
     def _keep(self) -> None:
         while not self._stop.wait(TICK_SECONDS):
             with self._lock:
@@ -113,12 +138,13 @@ class Instances:
             "K_REVISION": revision.rpartition("/")[2],
         }
         fleet.started += 1
+        began_at = time.time()
         try:
             attempt = begin(service.template.containers[0], variables)
         except OSError as error:
             self._crashed(fleet, str(error))
             return
-        instance = _Instance(attempt, revision)
+        instance = _Instance(attempt, revision, began_at)
         instance.thread = threading.Thread(
             target=self._wait, args=(instance, fleet), name="instance", daemon=True
         )
@@ -126,9 +152,10 @@ class Instances:
         instance.thread.start()
 
     def _wait(self, instance: _Instance, fleet: _Fleet) -> None:
-        instance.attempt.wait(None)
+        instance.end = instance.attempt.wait(None)
         with self._lock:
             fleet.running.remove(instance)
+            fleet.ended.append(instance)
             if not instance.stopped:
                 self._crashed(fleet, instance.attempt.output.decode(errors="replace"))
 

@@ -107,6 +107,15 @@ class LocalCloudRun:
             copy.CopyFrom(self.services.get(name))
             return copy
 
+    def listed_instances(self, service: str) -> list[dict[str, Any]]:
+        """The instances of a service and their output: see `Instances.listed`.
+
+        Raises:
+            Refused: there is no such service.
+        """
+        with self.lock:
+            return self.instances.listed(self.services.get(service).name)
+
     def output(self, task: str) -> bytes:
         """The last output of a task that has ended.
 

@@ -1,9 +1,11 @@
 """A local Cloud Run endpoint in this process, reached over real sockets."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 from google.cloud import run_v2
 
 from chaosnetra.cloudrun.client import ServiceClient
@@ -13,6 +15,8 @@ from chaosnetra.cloudrun.local.places import Place
 from chaosnetra.cloudrun.local.rules import Rule
 from chaosnetra.cloudrun.local.server import LocalCloudRun
 from chaosnetra.durations import Deadline
+from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
+from tests.integration.cloudrun.endpoint import Endpoint
 
 PLACE = Place("staging-123", "314159265358", "europe-west1")
 SERVICE = f"{PLACE.parent}/services/orchestrator"
@@ -54,9 +58,12 @@ class Stage:
         self.create_service_without_waiting(**scaling)
         self.settle()
 
-    def create_service_without_waiting(self, **scaling: Any) -> None:
+    def create_service_without_waiting(
+        self, container: dict[str, Any] | None = None, **scaling: Any
+    ) -> None:
+        image = {"image": "europe-docker.pkg.dev/p/r/orchestrator:1"}
         template = {
-            "containers": [{"image": "europe-docker.pkg.dev/p/r/orchestrator:1"}],
+            "containers": [{**image, **(container or {})}],
             "vpc_access": {"connector": f"{PLACE.parent}/connectors/staging"},
             "scaling": {"max_instance_count": 40},
             "max_instance_request_concurrency": 20,
@@ -139,6 +146,25 @@ def stage(make_stage: MakeStage) -> Stage:
     made.create_service(min_instance_count=1)
     made.calls.clear()
     return made
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[CloudRunServer]:
+    """An endpoint as a program, shared; each test has a service of its own in it."""
+    started = start_cloud_run()
+    yield started
+    started.stop()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def endpoint(server: CloudRunServer) -> Iterator[Endpoint]:
+    found = Endpoint(server, next(_numbers))
+    yield found
+    requests.delete(f"{server.url}/rules", timeout=5).raise_for_status()
+    found.connection.close()
 
 
 def step(kind: str, function: str, **arguments: Any) -> dict[str, Any]:

@@ -1,89 +1,22 @@
 """Scaling in an experiment, as its users run it, against the local endpoint."""
 
-import itertools
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from google.cloud import run_v2
 
-from chaosnetra.cloudrun.client import ServiceClient
-from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.scaling import Scaling
-from chaosnetra.cloudrun.state import ServiceState
 from chaosnetra.durations import Deadline
-from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
 from tests.conftest import RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import experiment, step
+from tests.integration.cloudrun.endpoint import Endpoint
 from tests.integration.helpers import wait_until
-
-
-class Endpoint:
-    """The endpoint with a service of this test's own, seen from outside the run."""
-
-    def __init__(self, server: CloudRunServer, number: int) -> None:
-        self.server = server
-        self.service_id, self.job_id = f"orchestrator-{number}", f"startups-{number}"
-        self.parent = f"projects/{server.project}/locations/{server.region}"
-        self.connection = Connection(server.endpoint, call_seconds=5)
-        self.client = ServiceClient(self.connection)
-        self.service_name = f"{self.parent}/services/{self.service_id}"
-        containers = [{"image": "orchestrator"}]
-        self.connection.call(
-            "Services",
-            "CreateService",
-            run_v2.CreateServiceRequest(
-                parent=self.parent,
-                service_id=self.service_id,
-                service=run_v2.Service(
-                    template={"containers": containers}, scaling={"min_instance_count": 1}
-                ),
-            ),
-            self.service_name,
-        )
-        self.client.wait_until_still(self.service_name, Deadline.after(5))
-
-    @property
-    def state(self) -> ServiceState:
-        return self.client.service(self.service_name)
-
-    def tell(self, path: str, **data: Any) -> None:
-        requests.post(f"{self.server.url}/{path}", json=data, timeout=5).raise_for_status()
-
-    def configuration(self, **changes: Any) -> dict[str, Any]:
-        return {
-            "cloud_run_endpoint": self.server.endpoint,
-            "project": self.server.project,
-            "region": self.server.region,
-            "service": self.service_id,
-            "job": self.job_id,
-            **changes,
-        }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[CloudRunServer]:
-    started = start_cloud_run()
-    yield started
-    started.stop()
-
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture
-def endpoint(server: CloudRunServer) -> Iterator[Endpoint]:
-    found = Endpoint(server, next(_numbers))
-    yield found
-    found.connection.close()
-
 
 BEFORE = Scaling("SCALING_MODE_UNSPECIFIED", 1, 0, None)
 
@@ -160,7 +93,11 @@ def test_drift_fails_the_run_and_is_left_alone(endpoint: Endpoint, run_chaos: Ru
 @pytest.mark.parametrize(
     ("changes", "arguments", "message"),
     [
-        ({"cloud_run_endpoint": ""}, {"minimum": 3}, "no Cloud Run endpoint is known; `chaosnetra"),
+        (
+            {"cloud_run_endpoint": ""},
+            {"minimum": 3},
+            "but no Cloud Run endpoint is known and envir",
+        ),
         ({"cloud_run_endpoint": "run.googleapis.com:443"}, {"minimum": 3}, "a loopback address"),
         ({"project": ""}, {"minimum": 3}, "project is not set; set project in the experiment's"),
         ({"project": "another-one"}, {"minimum": 3}, "or check the project"),

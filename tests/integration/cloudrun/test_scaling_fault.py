@@ -1,7 +1,7 @@
 """Scaling as a fault: whatever happens, the service ends as it was, or somebody is told."""
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from chaosnetra.faults import Effect, UndoReport, UndoResult, play
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from tests.integration.cloudrun.conftest import SERVICE, MakeStage, Stage, lasting
+from tests.integration.helpers import wait_until
 
 CALL_SECONDS = 0.5
 TEN = WantedScaling(minimum=10)
@@ -442,3 +443,43 @@ def test_an_effect_that_somebody_else_took_away_is_none(stage: Stage, ledger: Le
     assert fault.measure().in_effect is False
     stage.local.deploy({"scaling": {"min_instance_count": 10}, "seconds": 5})
     assert fault.measure().in_effect is False, "it does not serve yet"
+
+
+def test_instances_that_crash_while_the_operation_succeeds_leave_the_service_as_it_was(
+    make_stage: MakeStage, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = make_stage(operation_seconds=0.05)
+    stage.create_service(container={"command": ["sh", "-c", "echo no database; exit 3"]})
+    before = stage.message
+    injector = Injector(ledger, lambda event, data: None)
+    fault = ServiceScaled(stage.services, SERVICE, WantedScaling(minimum=2))
+    effect = injector.inject(fault).effect
+    assert effect is not None
+    assert effect.in_effect, "the service says that it serves"
+    wait_until(lambda: stage.local.listed_instances(SERVICE), 20, "an instance has begun")
+    wait_until(
+        lambda: any(one["exit_code"] == 3 for one in stage.local.listed_instances(SERVICE)),
+        20,
+        "an instance has crashed",
+    )
+    (first, *_) = stage.local.listed_instances(SERVICE)
+    assert first["output"] == "no database\n"
+    assert (first["running"], first["asked"]) == (False, False)
+    report = injector.undo(fault.name)
+    assert report is not None
+    assert report.result is UndoResult.DONE
+    assert lasting(stage.message) == lasting(before)
+    assert drifts(caplog) == []
+
+
+def test_a_local_endpoint_that_has_ended_is_not_waited_for_as_long_as_google(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chaosnetra.cloudrun import undo as player
+
+    monkeypatch.setattr(player, "LOCAL_SILENCE_SECONDS", 0.5)
+    undo = ServiceScaled(stage.services, SERVICE, TEN).prepare()
+    assert undo.arguments["seconds"] == stage.services.operation_seconds
+    stage.local.stop()
+    with pytest.raises(UndoFailed, match="gave no answer to GetService"):
+        play(replace(undo, arguments={**undo.arguments, "seconds": 600}))

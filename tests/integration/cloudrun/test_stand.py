@@ -16,10 +16,12 @@ import requests
 
 from chaosnetra.stand.kept import state_file
 from tests.conftest import RunChaos
-from tests.integration.cloudrun.conftest import experiment, step
 from tests.integration.helpers import alive, wait_until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+EXPERIMENT = Path(__file__).parents[3] / "experiments" / "cloudrun_scale_out.json"
 
 
 def stand(*words: str) -> subprocess.CompletedProcess[str]:
@@ -48,7 +50,7 @@ async def sessions(url: str) -> int:
     try:
         return int(
             await connection.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'orchestrator'"
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'orchestrator:%'"
             )
         )
     finally:
@@ -80,12 +82,25 @@ def test_a_service_of_real_orchestrators_is_scaled_against_a_real_database(
     assert (again.returncode, again.stdout) == (0, first.stdout)
     assert stand("status").stdout == first.stdout
 
-    # No setting names anything: the kept stand does.
+    # Staging, rehearsed: what `stand up` printed is all that is needed.
+    allow_list = state_file().with_name("rehearsal-allow-list.json")
+    assert f"allow-list to rehearse staging with: {allow_list}" in first.stdout
     done = run_chaos(
-        experiment({}, step("action", "scale_service", manual=3) | {"pauses": {"after": 4}})
+        EXPERIMENT,
+        CHAOSNETRA_ENVIRONMENT="staging",
+        CHAOSNETRA_CLOUD_RUN_ENDPOINT=kept["cloud_run"]["endpoint"],
+        CHAOSNETRA_ALLOW_LIST=str(allow_list),
+        CHAOSNETRA_CONSENT="yes",
+        CHAOSNETRA_OTHER_INSTANCES="1",
+        CHAOSNETRA_SCALE_TO="2",
     )
     assert done.returncode == 0, done.output
-    assert instances()["started"] >= 3
+    assert password not in done.output + str(done.journal_text)
+    assert [call["writes"] for call in done.section["cloud_run"]["writes"]] == [
+        "scaling.min_instance_count=2",
+        "scaling.min_instance_count=1",
+    ]
+    assert instances()["started"] == 2
     assert instances()["crashed"] == 0, instances()["last_output"]
     wait_until(lambda: instances()["running"] == 1, 20, "the others have ended")
 
@@ -95,6 +110,7 @@ def test_a_service_of_real_orchestrators_is_scaled_against_a_real_database(
     ]
     assert stand("down").returncode == 0
     assert alive(everything) == []
+    assert not allow_list.exists()
 
 
 @pytest.mark.usefixtures("down")

@@ -1,0 +1,54 @@
+"""`chaosnetra plan`: what an experiment would do to staging, before it does."""
+
+import click
+
+REFUSED = 1
+NOT_LOOKED_AT = 2
+
+
+@click.command()
+@click.argument("experiment", metavar="EXPERIMENT")
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or one JSON document.",
+)
+def plan(experiment: str, output: str) -> None:
+    """Look at what an experiment would change, and print it with a hash. Changes nothing.
+
+    Shown are the fields before and after, the instances, the connections against the free slots of
+    the database, warnings, the caps, and what the allow-list refuses. In staging a run demands the
+    hash as its consent (`CHAOSNETRA_CONSENT`); once the service, the values, the allow-list or the
+    experiment has changed, it is another one. The server checks the scaling without carrying it
+    out.
+
+    Exit codes: 0 it may be run; 1 it is refused; 2 it cannot be read or looked at.
+    """
+    import json
+    from pathlib import Path
+
+    from chaosnetra.consent.look import look
+    from chaosnetra.controls.consent import load, steps_of
+    from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.session import current_session, end_session
+
+    try:
+        loaded, configuration = load(Path(experiment))
+        session = current_session(configuration)
+        environment = session.settings.environment
+        steps = steps_of(loaded, configuration, environment=environment)
+        found = look(session, loaded, steps)
+        said = session.redactor.text(
+            json.dumps(found.to_json(), indent=2, default=str) if output == "json" else found.text
+        )
+    except ChaosnetraError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(NOT_LOOKED_AT) from None
+    finally:
+        end_session()
+    click.echo(said)
+    if found.refusals:
+        raise SystemExit(REFUSED)

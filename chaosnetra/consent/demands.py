@@ -1,0 +1,155 @@
+"""What the activities of an experiment ask for: instances, connections, tasks. Pure.
+
+Read from the activities' own arguments, those left out by their functions' defaults.
+"""
+
+import inspect
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import Any
+
+from chaosnetra.cloudrun.scaling import WantedScaling
+from chaosnetra.errors import InvalidInput
+from chaosnetra.profiles import PoolSettings
+from chaosnetra.quantities import number
+
+_CLOUD_RUN = "chaosnetra.cloudrun.actions"
+_ACTIONS = "chaosnetra.postgres.actions"
+_PROBES = "chaosnetra.postgres.probes"
+_STARTUPS = "chaosnetra.startup.probes"
+LOCKING_SESSIONS = 3
+
+
+@dataclass(frozen=True)
+class Step:
+    """One activity of ours, as it will be called.
+
+    Attributes:
+        name: its name in the experiment.
+        module: where its function is.
+        function: its name.
+        arguments: those given, variables replaced.
+        in_method: whether it is in the method; else it is a probe of the steady state.
+    """
+
+    name: str
+    module: str
+    function: str
+    arguments: Mapping[str, Any]
+    in_method: bool
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.module, self.function
+
+    def all_arguments(self) -> dict[str, Any]:
+        """Its arguments, with the defaults of those left out.
+
+        Raises:
+            InvalidInput: there is no such function.
+        """
+        try:
+            function = getattr(import_module(self.module), self.function)
+        except (ImportError, AttributeError) as error:
+            raise InvalidInput(f"{self.name}: {error}") from None
+        defaults = {
+            name: parameter.default
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.default is not inspect.Parameter.empty
+        }
+        return {**defaults, **self.arguments}
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def wanted_scaling(step: Step) -> WantedScaling | None:
+    """The scaling that a step asks for; None when it scales nothing."""
+    if step.place != (_CLOUD_RUN, "scale_service"):
+        return None
+    given = step.all_arguments()
+    return WantedScaling.parse(given["minimum"], given["maximum"], given["manual"])
+
+
+def restores_scaling(step: Step) -> bool:
+    return step.place == (_CLOUD_RUN, "restore_service")
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Connections that a step may open at most."""
+
+    step: str
+    count: int
+    in_method: bool
+
+
+def connections_of(steps: Sequence[Step], pool: PoolSettings, free: int) -> list[Connections]:
+    """What the steps open themselves; instances of the service are not among it.
+
+    Args:
+        steps: of the experiment.
+        pool: the profile's.
+        free: slots of the database that are free now.
+
+    Raises:
+        InvalidInput: an argument is no number.
+    """
+    found = ((step, _connections(step, pool, free)) for step in steps)
+    return [Connections(step.name, count, step.in_method) for step, count in found if count]
+
+
+def total_connections(found: Sequence[Connections]) -> int:
+    """At once: what the method holds, and the greatest of the steady state's probes."""
+    held = sum(one.count for one in found if one.in_method)
+    return held + max((one.count for one in found if not one.in_method), default=0)
+
+
+def tasks_of(steps: Sequence[Step]) -> int:
+    """Most tasks that a step starts at once."""
+    return max((count for step in steps for count in _tasks(step)), default=0)
+
+
+def _connections(step: Step, pool: PoolSettings, free: int) -> int:
+    if step.module not in (_ACTIONS, _PROBES, _STARTUPS):
+        return 0
+    most = pool.size + pool.max_overflow
+    given = step.all_arguments()
+    match step.function:
+        case "hold_connections":
+            return _held(given, most, free)
+        case "press_database":
+            return _whole(step, given, "backends")
+        case "lock_catalog":
+            return LOCKING_SESSIONS
+        case "connections_succeed":
+            return _whole(step, given, "count")
+        case "pool_checkouts_succeed":
+            return most
+    return sum(_tasks(step))
+
+
+def _held(given: Mapping[str, Any], most: int, free: int) -> int:
+    amount = number("amount", given["amount"], minimum=0)
+    counts = {
+        "count": amount,
+        "instances": amount * most,
+        "leave_free": max(0, free - amount),
+        "share": math.floor(amount * free),
+    }
+    if given["by"] not in counts:
+        raise InvalidInput(f"by must be {', '.join(counts)}, got {given['by']!r}")
+    return int(counts[given["by"]])
+
+
+def _tasks(step: Step) -> Iterator[int]:
+    if step.module == _STARTUPS:
+        given = step.all_arguments()
+        if "count" in given:
+            yield _whole(step, given, "count")
+
+
+def _whole(step: Step, given: Mapping[str, Any], name: str) -> int:
+    return math.ceil(number(f"{step.name}: {name}", given[name], minimum=0))

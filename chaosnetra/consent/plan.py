@@ -1,0 +1,234 @@
+"""The plan of an experiment: what it would change, what it needs, and the hash of all of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaosnetra.cloudrun.names import shown
+from chaosnetra.cloudrun.plan import ScalingPlan
+from chaosnetra.consent.demands import Connections, Step
+from chaosnetra.errors import NotAllowed
+from chaosnetra.postgres.connect import Slots
+from chaosnetra.profiles import PoolSettings
+from chaosnetra.safety.allowlist import AllowList
+
+HASH_DIGITS = 32
+
+
+@dataclass(frozen=True)
+class InstanceChange:
+    """One scaling, and the instances that the service is bound to have by it."""
+
+    step: str
+    scaling: ScalingPlan
+    before: int
+    after: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "instances_before": self.before,
+            "instances_after": self.after,
+            **self.scaling.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Connections against slots.
+
+    Attributes:
+        pool: of one instance, by the profile.
+        instances_before: that the service is bound to have.
+        instances_after: at most, by the scalings of the method.
+        opened: what the steps open themselves.
+        total: connections that the run may cause at once, at most.
+        slots: of the database, as they are now; None when it could not be asked.
+    """
+
+    pool: PoolSettings
+    instances_before: int
+    instances_after: int
+    opened: Sequence[Connections]
+    total: int
+    slots: Slots | None
+
+    @property
+    def per_instance(self) -> int:
+        return self.pool.size + self.pool.max_overflow
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "pool_size": self.pool.size,
+            "pool_max_overflow": self.pool.max_overflow,
+            "instances_before": self.instances_before,
+            "instances_after": self.instances_after,
+            "of_all_instances": self.instances_after * self.per_instance,
+            "of_new_instances": (self.instances_after - self.instances_before) * self.per_instance,
+            "opened": {one.step: one.count for one in self.opened},
+            "total": self.total,
+            "free_slots": self.slots.free if self.slots else None,
+            "max_connections": self.slots.max_connections if self.slots else None,
+            "reserved": self.slots.reserved if self.slots else None,
+        }
+
+
+@dataclass(frozen=True)
+class ExperimentPlan:
+    """What an experiment would do, as it was looked at.
+
+    Attributes:
+        title: the experiment's.
+        content: digest of its file's content.
+        environment: `local` or `staging`.
+        target: whom it acts on: endpoint, service and job with their uid and etag, database.
+        steps: the activities of ours.
+        changes: scalings of the service, in order.
+        arithmetic: connections; None for an experiment without any.
+        tasks: of one execution of the job, at most.
+        seconds: how long all of it may take.
+        allowed: the allow-list; None outside of staging.
+        warnings: what its reader should know.
+        refusals: why it may not be carried out; none when it may.
+    """
+
+    title: str
+    content: str
+    environment: str
+    target: Mapping[str, Any]
+    steps: Sequence[Step]
+    changes: Sequence[InstanceChange]
+    arithmetic: Arithmetic | None
+    tasks: int
+    seconds: float
+    allowed: AllowList | None
+    warnings: Sequence[str] = field(default=())
+    refusals: Sequence[str] = field(default=())
+
+    @property
+    def hash(self) -> str:
+        """Over all that a consent rests on; not over what only time changes, as free slots."""
+        allowed = self.allowed.to_json() if self.allowed else None
+        if allowed is not None:
+            del allowed["source"]
+        rests_on = {
+            "content": self.content,
+            "environment": self.environment,
+            "target": dict(self.target),
+            "steps": [step.to_json() for step in self.steps],
+            "changes": [
+                {
+                    "rows": [row.to_json() for row in change.scaling.rows],
+                    "before": change.before,
+                    "after": change.after,
+                }
+                for change in self.changes
+            ],
+            "connections": self.arithmetic.total if self.arithmetic else 0,
+            "tasks": self.tasks,
+            "seconds": self.seconds,
+            "allowed": allowed,
+        }
+        return digest(rests_on)
+
+    def require(self, service: str, etag: str) -> None:
+        """Refuse another version of the service than the one that was looked at.
+
+        Raises:
+            NotAllowed: somebody has changed it since.
+        """
+        seen = self.target.get("service") or {}
+        if (seen.get("name"), seen.get("etag")) != (service, etag):
+            raise NotAllowed(
+                f"{shown(service)} was changed by somebody after it was consented to (etag "
+                f"{seen.get('etag')} then, {etag} now); read `chaosnetra plan EXPERIMENT` again"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "hash": self.hash,
+            "title": self.title,
+            "content": self.content,
+            "environment": self.environment,
+            "target": dict(self.target),
+            "changes": [change.to_json() for change in self.changes],
+            "connections": self.arithmetic.to_json() if self.arithmetic else None,
+            "tasks": self.tasks,
+            "seconds": self.seconds,
+            "allow_list": self.allowed.to_json() if self.allowed else None,
+            "warnings": list(self.warnings),
+            "refusals": list(self.refusals),
+        }
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> list[str]:
+        target = self.target
+        lines = [f"plan of: {self.title}", f"environment: {self.environment}"]
+        if target.get("endpoint"):
+            lines.append(f"Cloud Run: {target['endpoint']}")
+        for kind in ("service", "job"):
+            if target.get(kind):
+                seen = target[kind]
+                lines.append(f"{shown(seen['name'])}: uid {seen['uid']}, etag {seen['etag']}")
+        if target.get("database"):
+            lines.append(f"database: {target['database']}")
+        for change in self.changes:
+            lines.append(f"{change.step}:")
+            lines += [
+                f"  {row.path}: {_value(row.before)} -> {_value(row.after)}"
+                + ("" if row.written else " (changes along)")
+                for row in change.scaling.rows
+            ]
+            delta = change.after - change.before
+            lines.append(f"  instances: {change.before} -> {change.after} ({delta:+d})")
+        lines += self._connection_lines()
+        if self.tasks:
+            lines.append(f"tasks: {self.tasks} at once")
+        lines.append(f"deadline: {self.seconds:g} s for the whole experiment")
+        if self.allowed is not None:
+            caps = ", ".join(f"{name} {value:g}" for name, value in vars(self.allowed.caps).items())
+            lines += [f"allow-list: {self.allowed.source}", f"caps: {caps}"]
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        lines += [f"refused: {refusal}" for refusal in self.refusals]
+        if not self.refusals:
+            lines.append("allowed" if self.allowed is not None else "nothing is refused")
+        lines.append(f"hash: {self.hash}")
+        return lines
+
+    def _connection_lines(self) -> list[str]:
+        sums = self.arithmetic
+        if sums is None:
+            return []
+        lines = []
+        if self.changes:
+            new = sums.instances_after - sums.instances_before
+            lines.append(
+                f"connections of the service: pool {sums.pool.size} + {sums.pool.max_overflow}, "
+                f"x {sums.instances_after} instances = {sums.instances_after * sums.per_instance}, "
+                f"of them {new * sums.per_instance} new"
+            )
+        lines += [f"connections of {one.step}: {one.count}" for one in sums.opened]
+        free = (
+            f"{sums.slots.free} of {sums.slots.max_connections} slots are free "
+            f"({sums.slots.reserved} reserved)"
+            if sums.slots
+            else "the free slots are not known"
+        )
+        lines.append(f"connections in all: {sums.total} at most; {free}")
+        return lines
+
+
+def digest(data: Any) -> str:
+    """Of JSON data, whatever the order of its keys."""
+    raw = json.dumps(data, sort_keys=True, separators=(",", ":"), default=str).encode()
+    return hashlib.sha256(raw).hexdigest()[:HASH_DIGITS]
+
+
+def _value(value: Any) -> str:
+    return "not set" if value is None else str(value)

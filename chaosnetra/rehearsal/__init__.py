@@ -1,0 +1,1 @@
+"""Cloud Run for a run: the real one, a local endpoint, and the orchestrator deployed in it."""

@@ -1,0 +1,40 @@
+"""The allow-list of a kept stand, so that a run in staging can be rehearsed against it."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.safety.allowlist import VERSION
+from chaosnetra.stand.places import state_folder
+
+
+def allow_list_path() -> Path:
+    """Where `chaosnetra stand up --cloud-run` writes it."""
+    return state_folder() / "rehearsal-allow-list.json"
+
+
+def write_allow_list(names: Mapping[str, str], database: DatabaseAddress) -> None:
+    """Allow what the stand itself owns, with the caps by default.
+
+    Args:
+        names: of its Cloud Run: see `KeptStand.cloud_run`.
+        database: its database.
+    """
+    allowed = {
+        "version": VERSION,
+        "project": names["project"],
+        "project_number": names["project_number"],
+        "region": names["region"],
+        "service": names["service"],
+        "job": names.get("job", ""),
+        "database_host": database.host,
+        "database_name": database.database,
+    }
+    path = allow_list_path()
+    unfinished = path.with_suffix(".unfinished")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(allowed, file, indent=2)
+    unfinished.replace(path)

@@ -1,0 +1,59 @@
+"""The lease: one run at a time on a database, and gone with whoever held it."""
+
+from pathlib import Path
+
+import pytest
+
+from chaosnetra.errors import NotAllowed
+from chaosnetra.faults import UndoResult, play
+from chaosnetra.postgres.lease import LeaseTaken
+from chaosnetra.safety.injector import Injector
+from chaosnetra.safety.ledger import Ledger
+from chaosnetra.stand.postgres import PostgresServer
+from tests.integration.helpers import query, wait_until
+
+HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+
+
+@pytest.fixture
+def injector(tmp_path: Path) -> Injector:
+    return Injector(Ledger("run", tmp_path), lambda event, data: None)
+
+
+def test_a_second_run_is_refused_until_the_first_has_ended(
+    postgres: PostgresServer, injector: Injector
+) -> None:
+    first = LeaseTaken(postgres.database, "chaosnetra_one_lease", 60)
+    second = LeaseTaken(postgres.database, "chaosnetra_two_lease", 60)
+    injector.inject(first)
+    with pytest.raises(NotAllowed, match=r"holds the lease on .*chaosnetra_one_lease") as caught:
+        injector.inject(second)
+    assert postgres.database.password not in str(caught.value)
+    report = injector.undo(first.name)
+    assert report is not None
+    assert report.result is UndoResult.DONE
+    injector.inject(second)
+    injector.undo(second.name)
+    assert query(postgres.database, HELD) == 0
+
+
+def test_of_two_that_looked_at_the_same_time_one_gets_it(
+    postgres: PostgresServer, injector: Injector
+) -> None:
+    first = LeaseTaken(postgres.database, "chaosnetra_one_lease", 60)
+    second = LeaseTaken(postgres.database, "chaosnetra_two_lease", 60)
+    undo = second.prepare()
+    injector.inject(first)
+    with pytest.raises(NotAllowed, match="chaosnetra_one_lease"):
+        second.inject()
+    play(undo)
+    injector.undo(first.name)
+
+
+def test_it_ends_by_itself_when_its_time_is_over(
+    postgres: PostgresServer, injector: Injector
+) -> None:
+    lease = LeaseTaken(postgres.database, "chaosnetra_one_lease", 0.3)
+    injector.inject(lease)
+    wait_until(lambda: query(postgres.database, HELD) == 0, 10, "the server ends its session")
+    assert injector.undo(lease.name) is not None
