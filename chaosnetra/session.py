@@ -31,6 +31,7 @@ from chaosnetra.settings import Settings, setting_hint
 
 if TYPE_CHECKING:
     from chaosnetra.cloudrun.connection import Call
+    from chaosnetra.cloudrun.executions import JobState
     from chaosnetra.cloudrun.target import CloudRun
     from chaosnetra.connector.client import ConnectorClient
     from chaosnetra.postgres.path import PostgresPath
@@ -45,6 +46,8 @@ logger = logging.getLogger("chaostoolkit")
 # What an experiment calls the proxy to the run's database.
 DATABASE_PROXY = "database"
 CHECK_SECONDS = 10.0
+# Of the slots that are free, what a run may take of a staging database without a guard.
+STAGING_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,9 @@ class Session:
         self._at_close: list[Callable[[], None]] = []
         self._proxied: DatabaseAddress | None = None
         self._schema: str | None = None
+        self._report_schema: str | None = None
+        # Says what may be touched; see `checked_tasks` and `allowed_connections`.
+        self.guard: Any = None
         self._template: str | None = None
         self._fork_server: ForkServer | None = None
         self._numbers = 0
@@ -143,8 +149,11 @@ class Session:
     def proxied_database(self) -> DatabaseAddress:
         """The database as the system under experiment reaches it.
 
-        Through the run's proxy, and where the settings ask for one, a connector before it.
+        Through the run's proxy, and where the settings ask for one, a connector before it. In
+        staging nothing of ours stands in between.
         """
+        if self.settings.in_staging:
+            return self.database
         with self._lock:
             if self._proxied is None:
                 proxied = self._bring_proxy()
@@ -202,7 +211,12 @@ class Session:
 
     @property
     def schema(self) -> str | None:
-        """Schema with the reference orchestrator's tables, made on first use; else None."""
+        """Schema with the reference orchestrator's tables, made on first use; else None.
+
+        In staging the job's container has its own.
+        """
+        if self.settings.in_staging:
+            return None
         with self._lock:
             if self._schema is None and self.settings.target.is_reference:
                 from chaosnetra.orchestrator.workload import schema_statements
@@ -212,6 +226,43 @@ class Session:
                 self.injector.inject(SchemaMade(self.database, name, schema_statements(name)))
                 self._schema = name
             return self._schema
+
+    @property
+    def report_schema(self) -> str:
+        """Schema of the run's own that the tasks of a job report into, made on first use."""
+        with self._lock:
+            if self._report_schema is None:
+                from chaosnetra.postgres.objects import SchemaMade
+                from chaosnetra.startup.orders import report_statements
+
+                name = f"{self.identifier}_reports"
+                self.injector.inject(SchemaMade(self.database, name, report_statements(name)))
+                self._report_schema = name
+            return self._report_schema
+
+    def checked_tasks(self, job: "JobState", count: int) -> None:
+        """Refuse an execution that the owner of the project does not allow."""
+        if self.guard is not None:
+            self.guard.check_job(job)
+            self.guard.check_tasks(count)
+
+    def allowed_connections(self, wanted: int, free_slots: int) -> int:
+        """How many of the wanted connections a run may hold; on one's own machine all.
+
+        Raises:
+            InvalidInput: in staging they are more than the allowed share of the free slots.
+        """
+        if self.guard is not None:
+            allowed: int = self.guard.check_connections(wanted, free_slots)
+            return allowed
+        most = int(STAGING_SHARE * free_slots)
+        if self.settings.in_staging and wanted > most:
+            raise InvalidInput(
+                f"{wanted} connections are more than {STAGING_SHARE:.0%} of the {free_slots} free "
+                f"slots of the staging database, which are {most}",
+                f"{setting_hint('amount')} to less",
+            )
+        return wanted
 
     def proxy_name(self, proxy: str) -> str:
         """The name on the server of a proxy that an experiment names."""
@@ -310,6 +361,12 @@ class Session:
         from chaosnetra.stand.kept import find_kept_stand
 
         kept = find_kept_stand()
+        if self.settings.in_staging and (kept is None or kept.cloud_run is None):
+            raise InvalidInput(
+                "in staging the database is not ours to start; `chaosnetra stand up --cloud-run` "
+                "starts one to rehearse with",
+                f"{setting_hint('database_url')} to the private address of the Cloud SQL instance",
+            )
         if kept is None:
             from chaosnetra.stand.postgres import start_postgres
 
@@ -324,6 +381,8 @@ class Session:
         address = DatabaseAddress.parse(kept.database_url)
         self._trust(address)
         self._administrate(DatabaseAddress.parse(kept.admin_url))
+        if self.settings.in_staging:
+            return "kept stand", address  # the one that its service and job use
         # Runs share the kept server; each has a database of its own that is new and empty.
         self.injector.inject(DatabaseCopied(address, self.identifier, template=None))
         return "kept stand", address.named(self.identifier)

@@ -23,6 +23,7 @@ from chaosnetra.quantities import duration, number, whole_number
 PREFIX = "CHAOSNETRA_"
 REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
 LOCAL_TIME_SCALE = 0.1
+LONGEST_BARRIER_SECONDS = 1800
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -44,12 +45,16 @@ SETTINGS = {
     setting.key: setting
     for setting in (
         Setting("profile", "issue-1278", "name of a profile, or the path of one's own JSON file"),
-        Setting("environment", "local", "where the experiment acts; only local so far"),
+        Setting(
+            "environment",
+            "local",
+            "where the experiment acts: local, on the stand; staging, on Cloud Run and Cloud SQL",
+        ),
         Setting(
             "time_scale",
             "auto",
             "multiplies budgets and fault durations; auto is 0.1 with the reference orchestrator "
-            "and 1 with a target of one's own",
+            "and 1 with a target of one's own or in staging",
         ),
         Setting("database_url", "", "PostgreSQL to run against; empty: the stand brings its own"),
         Setting(
@@ -84,6 +89,18 @@ SETTINGS = {
         Setting("region", "", "region of the Cloud Run service and job; empty: the kept stand's"),
         Setting("service", "", "id of the Cloud Run service; empty: the kept stand's"),
         Setting("job", "", "id of the Cloud Run job; empty: the kept stand's"),
+        Setting(
+            "barrier_seconds",
+            "auto",
+            "how long after an execution of the job was asked for its startups begin, all at once; "
+            "real seconds; auto: 60, and less with a local endpoint",
+        ),
+        Setting(
+            "job_hold_seconds",
+            30,
+            "how long after that a startup of the job that is ready stays up, so that it holds its "
+            "connections while others start; at time scale 1",
+        ),
         Setting("seed", 0, "whole number that everything random in the run is drawn from"),
         Setting(
             "target",
@@ -169,6 +186,8 @@ class Settings:
     region: str
     service: str
     job: str
+    barrier_seconds: float | None
+    job_hold_seconds: float
     seed: int
     target: Target
     target_environment: Mapping[str, str] = field(repr=False)
@@ -197,10 +216,11 @@ class Settings:
         read = _Reader(configuration or {}, os.environ if environ is None else environ)
         target = _target(read)
         profile = load_profile(read.text("profile"), read.hint("profile"))
-        environment = read.choice("environment", ("local",))
+        environment = read.choice("environment", ("local", "staging"))
         scale = read.text("time_scale")
         if scale in ("", "auto"):
-            time_scale = LOCAL_TIME_SCALE if target.is_reference else 1.0
+            fast = target.is_reference and environment == "local"
+            time_scale = LOCAL_TIME_SCALE if fast else 1.0
         else:
             time_scale = number(
                 "time_scale", scale, above=0, maximum=10, setting=read.hint("time_scale")
@@ -221,6 +241,12 @@ class Settings:
             region=read.text("region"),
             service=read.text("service"),
             job=read.text("job"),
+            barrier_seconds=_barrier_seconds(read),
+            job_hold_seconds=duration(
+                "job_hold_seconds",
+                read.raw("job_hold_seconds"),
+                setting=read.hint("job_hold_seconds"),
+            ),
             seed=whole_number(
                 "seed",
                 read.raw("seed"),
@@ -253,6 +279,10 @@ class Settings:
             ),
             database_state=read.choice("database_state", ("shared", "fresh")),
         )
+
+    @property
+    def in_staging(self) -> bool:
+        return self.environment == "staging"
 
     def scaled(self, seconds: float) -> float:
         """A duration at time scale 1, as it is in this run."""
@@ -377,6 +407,20 @@ def _toxiproxy_url(read: _Reader) -> str | None:
         raise InvalidInput("toxiproxy_url must look like http://host:8474", hint)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"http://{host}:{port or 8474}"
+
+
+def _barrier_seconds(read: _Reader) -> float | None:
+    """None: as many as the endpoint needs."""
+    text = read.text("barrier_seconds")
+    if text in ("", "auto"):
+        return None
+    return number(
+        "barrier_seconds",
+        text,
+        minimum=0,
+        maximum=LONGEST_BARRIER_SECONDS,
+        setting=read.hint("barrier_seconds"),
+    )
 
 
 def _toxiproxy_server(read: _Reader) -> str:

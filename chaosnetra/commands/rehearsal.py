@@ -1,11 +1,11 @@
-"""The reference orchestrator as a Cloud Run service of the kept stand."""
+"""The reference orchestrator as a Cloud Run service and job of the kept stand."""
 
 import sys
 from dataclasses import replace
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun.names import Place
-from chaosnetra.cloudrun.rehearsal import deploy_service
+from chaosnetra.cloudrun.rehearsal import deploy_job, deploy_service
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.orchestrator.workload import schema_statements
 from chaosnetra.postgres.objects import SchemaMade
@@ -16,7 +16,9 @@ SCHEMA = "orchestrator"
 
 
 def deploy_orchestrator(kept: KeptStand) -> None:
-    """Deploy it against the stand's PostgreSQL, one instance; done before, it is left as it is.
+    """Deploy it against the stand's PostgreSQL; done before, it is left as it is.
+
+    The service has one instance; the job's tasks start the same command.
 
     Raises:
         ChaosnetraError: the database or the endpoint does not take it.
@@ -31,15 +33,25 @@ def deploy_orchestrator(kept: KeptStand) -> None:
         pass  # made by an earlier `stand up`
     else:
         tables.inject()  # they go with the stand
-    server = ["-m", "uvicorn", REFERENCE_TARGET, "--host", "127.0.0.1", "--port", "0"]
-    deploy_service(
+    place = Place.parse(names["project"], names["region"])
+    deploy_service(names["endpoint"], place, names["service"], _server("0"), _environment(database))
+    deploy_job(
         names["endpoint"],
-        Place.parse(names["project"], names["region"]),
-        names["service"],
-        [sys.executable, *server, "--lifespan", "on", "--log-level", "warning"],
-        {
-            "DATABASE_URL": replace(database, options=(("application_name", SCHEMA),)).url,
-            "CHAOSNETRA_SCHEMA": SCHEMA,
-            "CHAOSNETRA_TIME_SCALE": f"{LOCAL_TIME_SCALE:g}",
-        },
+        place,
+        names["job"],
+        [sys.executable, "-m", "chaosnetra.startup.task", "--", *_server("{port}")],
+        _environment(database),
     )
+
+
+def _server(port: str) -> list[str]:
+    server = ["-m", "uvicorn", REFERENCE_TARGET, "--host", "127.0.0.1", "--port", port]
+    return [sys.executable, *server, "--lifespan", "on", "--log-level", "warning"]
+
+
+def _environment(database: DatabaseAddress) -> dict[str, str]:
+    return {
+        "DATABASE_URL": replace(database, options=(("application_name", SCHEMA),)).url,
+        "CHAOSNETRA_SCHEMA": SCHEMA,
+        "CHAOSNETRA_TIME_SCALE": f"{LOCAL_TIME_SCALE:g}",
+    }

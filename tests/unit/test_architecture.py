@@ -8,7 +8,7 @@ import chaosnetra
 ROOT = Path(chaosnetra.__file__).parent
 AREAS = {"orchestrator", "startup", "toxiproxy", "connector", "cloudrun", "postgres", "stand"}
 # What meets the Chaos Toolkit; it may use everything.
-ENTRY_POINTS = {"actions", "probes", "activity", "tolerances", "cli", "session"}
+ENTRY_POINTS = {"actions", "probes", "activity", "tolerances", "cli", "session", "launchers"}
 
 
 def imported(path: Path) -> set[str]:
