@@ -24,6 +24,7 @@ PREFIX = "CHAOSNETRA_"
 REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
 LOCAL_TIME_SCALE = 0.1
 LONGEST_BARRIER_SECONDS = 1800
+_INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -57,6 +58,12 @@ SETTINGS = {
             "and 1 with a target of one's own or in staging",
         ),
         Setting("database_url", "", "PostgreSQL to run against; empty: the stand brings its own"),
+        Setting(
+            "cloud_sql_instance",
+            "",
+            "project:region:instance: the Cloud SQL connector opens the database of database_url "
+            "(the extra cloudsql); empty: host and port of database_url do",
+        ),
         Setting(
             "toxiproxy_url",
             "",
@@ -225,13 +232,12 @@ class Settings:
             time_scale = number(
                 "time_scale", scale, above=0, maximum=10, setting=read.hint("time_scale")
             )
-        url = read.text("database_url")
         timeout = read.text("startup_timeout_seconds")
         return cls(
             profile=profile,
             environment=environment,
             time_scale=time_scale,
-            database=DatabaseAddress.parse(url, read.hint("database_url")) if url else None,
+            database=_database(read),
             toxiproxy_url=_toxiproxy_url(read),
             toxiproxy_server=_toxiproxy_server(read),
             toxiproxy_listen_host=read.text("toxiproxy_listen_host") or "127.0.0.1",
@@ -407,6 +413,24 @@ def _toxiproxy_url(read: _Reader) -> str | None:
         raise InvalidInput("toxiproxy_url must look like http://host:8474", hint)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"http://{host}:{port or 8474}"
+
+
+def _database(read: _Reader) -> DatabaseAddress | None:
+    url, instance = read.text("database_url"), read.text("cloud_sql_instance")
+    if instance and not _INSTANCE.fullmatch(instance):
+        raise InvalidInput(
+            f"cloud_sql_instance must be project:region:instance, got {instance!r}",
+            read.hint("cloud_sql_instance"),
+        )
+    if not url:
+        if instance:
+            raise InvalidInput(
+                "cloud_sql_instance says where, and not as whom",
+                f"{read.hint('database_url')} to postgresql://user:password@private-ip/database",
+            )
+        return None
+    address = DatabaseAddress.parse(url, read.hint("database_url"))
+    return address.by_cloud_sql(instance) if instance else address
 
 
 def _barrier_seconds(read: _Reader) -> float | None:

@@ -39,6 +39,8 @@ def hold_connections(
 ) -> Result:
     """Open idle connections and hold them, so that few slots are left.
 
+    In staging no more than a share of the free slots: others need them too.
+
     Args:
         amount: 1 to 5,000 for `count` and `instances`, 0 to 5,000 for `leave_free`, above 0 to 1
             for `share`.
@@ -66,7 +68,11 @@ def hold_connections(
         wanted = holders.Amount.parse(by, amount, setting_hint("amount"))
         full_name = application_name(session.identifier, name)
         fault = holders.ConnectionsHeld(
-            session.database, session.database_by(through), full_name, wanted
+            session.database,
+            session.database_by(through),
+            full_name,
+            wanted,
+            session.allowed_connections,
         )
         return _inject(session, fault)
 

@@ -127,6 +127,8 @@ def test_time_is_scaled_for_the_reference_and_not_for_ones_own(
         ("profile", ["issue-1263"], "profile must be text"),
         ("environment", "production", "environment must be local or staging, got 'production'"),
         ("environment", "", "environment must be local"),
+        ("cloud_sql_instance", "instance", "must be project:region:instance, got 'instance'"),
+        ("cloud_sql_instance", "p:r:i", "cloud_sql_instance says where, and not as whom"),
         ("barrier_seconds", -1, "barrier_seconds must be at least 0"),
         ("barrier_seconds", "soon", "barrier_seconds must be a number"),
         ("job_hold_seconds", -1, "job_hold_seconds must be at least 0"),
