@@ -10,12 +10,14 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
+from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     ChaosnetraError,
     ConnectorUnavailable,
@@ -87,6 +89,9 @@ class Session:
         self.parts: list[Part] = []
         self.tables_at_start: int | None = None
         self.connector_history: dict[str, Any] | None = None
+        # Of Cloud Monitoring, or why there is none; None where the settings ask for none.
+        self.monitoring: dict[str, Any] | None = None
+        self._began_at = time.time()
         self._servers: list[tuple[str, KeptProcess]] = []
         self._lock = threading.RLock()
         self._database: DatabaseAddress | None = None
@@ -486,6 +491,60 @@ class Session:
             self.connector_history = self._connector.history()
         except ConnectorUnavailable as error:
             logger.error(f"the connector's history is lost: {error}")
+
+    def collect_monitoring(self, interrupted: Callable[[], bool]) -> None:
+        """Read the run's evidence from Cloud Monitoring, where the settings ask for it.
+
+        That there is none is told, and fails no run.
+        """
+        if not (self.settings.monitoring and self.settings.in_staging):
+            return
+        try:
+            self.monitoring = self._read_monitoring(interrupted)
+        except ChaosnetraError as error:
+            logger.warning(f"there is no evidence from Cloud Monitoring: {error}")
+            self.monitoring = {"source": None, "error": str(error)}
+        else:
+            grown = self.monitoring["connector_instances_of_run"]
+            if grown is not None and grown["grew"]:
+                logger.warning(
+                    f"the VPC connector grew from {grown['before']} to {grown['after']} instances; "
+                    "it does not scale in by itself"
+                )
+
+    def _read_monitoring(self, interrupted: Callable[[], bool]) -> dict[str, Any]:
+        from chaosnetra.cloudrun.monitoring import Monitoring, collect
+
+        settings, cloud_run = self.settings, self.cloud_run
+        endpoint = settings.monitoring_endpoint
+        if cloud_run.connection.endpoint is not None and not endpoint:
+            raise InvalidInput(
+                "a local Cloud Run endpoint has no Monitoring",
+                f"{setting_hint('monitoring_endpoint')}, or monitoring to off",
+            )
+        ended_at = time.time()
+        monitoring = Monitoring(cloud_run.place.project, endpoint or None)
+        place, _, instance = settings.cloud_sql_instance.rpartition(":")
+        project = place.rpartition(":")[0]
+        whose = {
+            "service": cloud_run.service_id,
+            "job": cloud_run.job_id,
+            "connector": cloud_run.connector,
+            "database": f"{project}:{instance}" if instance else "",
+        }
+        logger.info(f"Reading evidence from Cloud Monitoring ({monitoring.shown})")
+        try:
+            found = collect(
+                monitoring,
+                whose,
+                self._began_at,
+                ended_at,
+                Deadline.after(settings.monitoring_wait_seconds),
+                interrupted,
+            )
+        finally:
+            monitoring.close()
+        return {"source": monitoring.shown, "error": None, "of": whose, **found}
 
     def parts_lost(self) -> list[str]:
         """Servers that were started for this run and ended before it: it proves nothing then."""

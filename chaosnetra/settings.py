@@ -24,6 +24,7 @@ PREFIX = "CHAOSNETRA_"
 REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
 LOCAL_TIME_SCALE = 0.1
 LONGEST_BARRIER_SECONDS = 1800
+LONGEST_WAIT_SECONDS = 900
 _INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -61,8 +62,14 @@ SETTINGS = {
         Setting(
             "cloud_sql_instance",
             "",
-            "project:region:instance: the Cloud SQL connector opens the database of database_url "
-            "(the extra cloudsql); empty: host and port of database_url do",
+            "project:region:instance of the database, for evidence from Cloud Monitoring and for "
+            "the Cloud SQL connector",
+        ),
+        Setting(
+            "cloud_sql_path",
+            "address",
+            "how the database is opened: address, by host and port of database_url; connector, by "
+            "the Cloud SQL connector (the extra cloudsql)",
         ),
         Setting(
             "toxiproxy_url",
@@ -107,6 +114,24 @@ SETTINGS = {
             30,
             "how long after that a startup of the job that is ready stays up, so that it holds its "
             "connections while others start; at time scale 1",
+        ),
+        Setting(
+            "monitoring",
+            "off",
+            "on: after a run in staging its evidence is read from Cloud Monitoring (the extra "
+            "monitoring)",
+        ),
+        Setting(
+            "monitoring_wait_seconds",
+            240,
+            "how long after the run to wait for samples, which show 2 to 4 minutes late; real "
+            "seconds, 0 to 900",
+        ),
+        Setting(
+            "monitoring_endpoint",
+            "",
+            "host:port of a local Monitoring endpoint; empty: Google's, for a run on Google's "
+            "Cloud Run",
         ),
         Setting("seed", 0, "whole number that everything random in the run is drawn from"),
         Setting(
@@ -193,6 +218,10 @@ class Settings:
     region: str
     service: str
     job: str
+    cloud_sql_instance: str
+    monitoring: bool
+    monitoring_wait_seconds: float
+    monitoring_endpoint: str
     barrier_seconds: float | None
     job_hold_seconds: float
     seed: int
@@ -247,6 +276,16 @@ class Settings:
             region=read.text("region"),
             service=read.text("service"),
             job=read.text("job"),
+            cloud_sql_instance=read.text("cloud_sql_instance"),
+            monitoring=read.choice("monitoring", ("off", "on")) == "on",
+            monitoring_wait_seconds=number(
+                "monitoring_wait_seconds",
+                read.raw("monitoring_wait_seconds"),
+                minimum=0,
+                maximum=LONGEST_WAIT_SECONDS,
+                setting=read.hint("monitoring_wait_seconds"),
+            ),
+            monitoring_endpoint=read.text("monitoring_endpoint"),
             barrier_seconds=_barrier_seconds(read),
             job_hold_seconds=duration(
                 "job_hold_seconds",
@@ -417,20 +456,25 @@ def _toxiproxy_url(read: _Reader) -> str | None:
 
 def _database(read: _Reader) -> DatabaseAddress | None:
     url, instance = read.text("database_url"), read.text("cloud_sql_instance")
+    by_connector = read.choice("cloud_sql_path", ("address", "connector")) == "connector"
     if instance and not _INSTANCE.fullmatch(instance):
         raise InvalidInput(
             f"cloud_sql_instance must be project:region:instance, got {instance!r}",
             read.hint("cloud_sql_instance"),
         )
+    if by_connector and not instance:
+        raise InvalidInput(
+            "the Cloud SQL connector needs to know an instance", read.hint("cloud_sql_instance")
+        )
+    if by_connector and not url:
+        raise InvalidInput(
+            "the Cloud SQL connector knows where the database is, and not as whom to open it",
+            f"{read.hint('database_url')} to postgresql://user:password@private-ip/database",
+        )
     if not url:
-        if instance:
-            raise InvalidInput(
-                "cloud_sql_instance says where, and not as whom",
-                f"{read.hint('database_url')} to postgresql://user:password@private-ip/database",
-            )
         return None
     address = DatabaseAddress.parse(url, read.hint("database_url"))
-    return address.by_cloud_sql(instance) if instance else address
+    return address.by_cloud_sql(instance) if by_connector else address
 
 
 def _barrier_seconds(read: _Reader) -> float | None:

@@ -33,8 +33,9 @@ async def connector_dialing(address: DatabaseAddress) -> AsyncIterator[Dial]:
         from google.cloud.sql.connector import create_async_connector
     except ImportError as error:
         raise CloudSqlUnavailable(
-            f"cloud_sql_instance needs the Cloud SQL connector: {EXTRA} ({error})"
+            f"cloud_sql_path connector needs the Cloud SQL connector: {EXTRA} ({error})"
         ) from None
+    asyncio.get_running_loop().set_exception_handler(_without_tokens)
     try:
         connector = await create_async_connector(
             ip_type="private", refresh_strategy="lazy", sqladmin_api_endpoint=ADMIN_API
@@ -71,6 +72,16 @@ async def connector_dialing(address: DatabaseAddress) -> AsyncIterator[Dial]:
         await connector.close_async()
 
 
+def _without_tokens(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Keep quiet of calls of the Admin API that the connector began and then forgot.
+
+    Another of its calls has failed, which is told. The loop would print their requests, with the
+    access token in them.
+    """
+    if not hasattr(context.get("exception"), "request_info"):
+        loop.default_exception_handler(context)
+
+
 def as_ours(instance: str, error: Exception) -> CloudSqlUnavailable:
     """An error of the connector, which has no class of its own for what the Admin API says."""
     status = getattr(error, "status", None)  # of an aiohttp.ClientResponseError
@@ -78,7 +89,7 @@ def as_ours(instance: str, error: Exception) -> CloudSqlUnavailable:
     if status == TOO_MANY_REQUESTS:
         return CloudSqlQuotaExceeded(
             f"the quota of the Cloud SQL Admin API is used up for {instance}: wait, or use "
-            f"the private address without cloud_sql_instance ({text})"
+            f"cloud_sql_path address ({text})"
         )
     advice = {
         FORBIDDEN: "grant roles/cloudsql.client, and turn the Cloud SQL Admin API on",

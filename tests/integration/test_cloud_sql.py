@@ -4,6 +4,7 @@ PostgreSQL is a real one; TLS in front of it, and the Admin API, are the test's 
 """
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from chaosnetra.errors import (
 from chaosnetra.postgres import cloudsql
 from chaosnetra.postgres.actions import hold_connections
 from chaosnetra.postgres.connect import connection, describe
+from chaosnetra.postgres.dialing import dialing
 from chaosnetra.postgres.probes import (
     connect_time,
     connections_succeed,
@@ -222,7 +224,9 @@ class AdminApi:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.path == "/token":
-                    self._answer({"access_token": "t", "expires_in": 3600, "token_type": "Bearer"})
+                    self._answer(
+                        {"access_token": "a-token", "expires_in": 3600, "token_type": "Bearer"}
+                    )
                     return
                 key = json.loads(body)["public_key"]
                 self._answer({"ephemeralCert": {"cert": api.authority.client(key)}})
@@ -281,6 +285,7 @@ def staging(address: DatabaseAddress) -> dict[str, str]:
     return {
         "database_url": address.url,
         "cloud_sql_instance": "project:europe-west1:instance",
+        "cloud_sql_path": "connector",
         "environment": "staging",
     }
 
@@ -330,6 +335,34 @@ def test_what_the_admin_api_refuses_is_told_from_what_the_database_does(
         asyncio.run(describe(address, 10))
     assert "\n" not in str(caught.value)
     assert address.password not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", ["of the Admin API", "of ours"])
+def test_calls_that_the_connector_forgets_show_no_token(
+    postgres: PostgresServer, admin_api: AdminApi, caplog: pytest.LogCaptureFixture, error: str
+) -> None:
+    """It begins two calls and waits for one; the loop tells of the other with its request."""
+    import aiohttp
+    from multidict import CIMultiDict, CIMultiDictProxy
+    from yarl import URL
+
+    headers = CIMultiDictProxy(CIMultiDict({"Authorization": "Bearer a-token"}))
+    request = aiohttp.RequestInfo(URL(admin_api.url), "POST", headers, URL(admin_api.url))
+
+    async def call() -> None:
+        if error == "of ours":
+            raise ValueError("something else")
+        raise aiohttp.ClientResponseError(request, (), status=403)
+
+    async def forget() -> None:
+        async with dialing(postgres.database.by_cloud_sql("project:europe-west1:instance")):
+            task = asyncio.create_task(call())
+            await asyncio.wait([task])
+
+    asyncio.run(forget())
+    gc.collect()
+    assert "a-token" not in caplog.text
+    assert ("something else" in caplog.text) == (error == "of ours")
 
 
 def test_without_credentials_the_connector_says_what_to_do(
