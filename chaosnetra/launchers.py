@@ -231,7 +231,13 @@ class JobLauncher:
             "count", count, minimum=1, maximum=MOST_TASKS, setting=setting_hint("count")
         )
         cloud_run = session.cloud_run
-        if cloud_run.connection.endpoint is None and settings.profile.source.endswith(".json"):
+        rehearsed = cloud_run.connection.endpoint is not None
+        if settings.time_scale != 1 and not rehearsed:
+            raise InvalidInput(
+                f"in staging time is real, and time_scale is {settings.time_scale:g}",
+                f"{setting_hint('time_scale')} to 1",
+            )
+        if settings.profile.source.endswith(".json") and not rehearsed:
             raise InvalidInput(
                 "a profile in a file does not reach the tasks of a job: use the name of one that "
                 "the orchestrator's image holds",

@@ -4,6 +4,7 @@ PostgreSQL is a real one; TLS in front of it, and the Admin API, are the test's 
 """
 
 import asyncio
+import contextlib
 import gc
 import json
 import threading
@@ -241,7 +242,8 @@ class AdminApi:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(raw)))
                 self.end_headers()
-                self.wfile.write(raw)
+                with contextlib.suppress(BrokenPipeError):  # it has given the call up
+                    self.wfile.write(raw)
 
             def log_message(self, *_: Any) -> None:
                 pass

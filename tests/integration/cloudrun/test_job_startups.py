@@ -1,6 +1,7 @@
 """Startups as tasks of a job: real processes, reports through a real database."""
 
 import json
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,16 @@ from chaosnetra.faults import Undo, UndoResult, play
 from chaosnetra.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.probes import startups_succeed
-from tests.integration.cloudrun.conftest import JOB, PLACE, MakeStage, Stage
+from tests.conftest import chaos_command
+from tests.integration.cloudrun.conftest import (
+    HELD,
+    JOB,
+    PLACE,
+    MakeStage,
+    Stage,
+    experiment,
+    step,
+)
 from tests.integration.helpers import alive, query, wait_until, written_pids
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -314,3 +324,28 @@ def test_an_undo_outlasts_what_passes(stage: Stage, code: str) -> None:
     stage.rule("GetExecution", refuse=code)
     stage.rule("CancelExecution", refuse=code)
     assert play(undo).result is UndoResult.DONE
+
+
+def test_after_kill_9_the_watchdog_cancels_the_execution_and_drops_the_reports(
+    job: Stage, settings: dict[str, Any], postgres: PostgresServer, pids: Path, tmp_path: Path
+) -> None:
+    probe = step("probe", "startups_succeed", count=1)
+    probe["provider"]["module"] = "chaosnetra.startup.probes"
+    data = experiment({**settings, "job_hold_seconds": "60"})
+    data["steady-state-hypothesis"]["probes"] = [probe | {"tolerance": HELD}]
+    path = tmp_path / "experiment.json"
+    path.write_text(json.dumps(data))
+    with (tmp_path / "output").open("wb") as output:
+        running = subprocess.Popen(
+            [*chaos_command(), "run", str(path)], cwd=tmp_path, stdout=output, stderr=output
+        )
+    try:
+        started = written_pids(pids, 1, seconds=30)
+    finally:
+        running.kill()
+        running.wait()
+    (execution,) = job.local.jobs.executions
+    wait_until(lambda: execution.message.HasField("completion_time"), 30, "it is cancelled")
+    assert execution.message.cancelled_count == 1
+    assert alive(started) == []
+    wait_until(lambda: schemas(postgres) == 0, 30, "the schema of reports is dropped")
