@@ -237,6 +237,11 @@ class JobLauncher:
                 f"in staging time is real, and time_scale is {settings.time_scale:g}",
                 f"{setting_hint('time_scale')} to 1",
             )
+        if settings.database_state != "shared":
+            raise InvalidInput(
+                "in staging no copy of the database is made",
+                f"{setting_hint('database_state')} to shared",
+            )
         if settings.profile.source.endswith(".json") and not rehearsed:
             raise InvalidInput(
                 "a profile in a file does not reach the tasks of a job: use the name of one that "

@@ -144,7 +144,13 @@ class Session:
 
     @property
     def toxiproxy(self) -> "ToxiproxyClient":
-        """The Toxiproxy server: configured, a kept stand's, or the run's own."""
+        """The Toxiproxy server: configured, a kept stand's, or the run's own.
+
+        Raises:
+            InvalidInput: the run acts in staging.
+            PartUnavailable: there is none that can be used; says what to change.
+        """
+        self.require_local("Toxiproxy")
         with self._lock:
             if self._toxiproxy is None:
                 self._toxiproxy = self._bring_toxiproxy()
@@ -167,6 +173,19 @@ class Session:
                 self._proxied = proxied
             return self._proxied
 
+    def require_local(self, what: str) -> None:
+        """Refuse in staging what is made for one's own machine.
+
+        Raises:
+            InvalidInput: the run acts in staging.
+        """
+        if self.settings.in_staging:
+            raise InvalidInput(
+                f"{what} is for one's own machine; in staging the pressure is scale_service or "
+                "hold_connections, which apply_pressure can choose",
+                f"{setting_hint('environment')} to local",
+            )
+
     def database_by(self, path: str) -> DatabaseAddress:
         """The database by a path that an experiment names.
 
@@ -185,8 +204,9 @@ class Session:
         """The connector emulator in front of the run's proxy.
 
         Raises:
-            InvalidInput: the settings ask for none.
+            InvalidInput: the settings ask for none, or the run acts in staging.
         """
+        self.require_local("the connector emulator")
         with self._lock:
             _ = self.proxied_database
             if self._connector is None:
@@ -271,6 +291,7 @@ class Session:
 
     def proxy_name(self, proxy: str) -> str:
         """The name on the server of a proxy that an experiment names."""
+        self.require_local("a proxy")
         if proxy != DATABASE_PROXY:
             return proxy
         _ = self.proxied_database

@@ -123,6 +123,7 @@ def press_database(
         ActivityFailed: it is not in place; says what to change.
     """
     with activity(configuration) as session:
+        session.require_local("press_database")
         number = whole_number(
             "backends",
             backends,
@@ -183,6 +184,7 @@ def lock_catalog(
         ActivityFailed: it is not in place; says what to change.
     """
     with activity(configuration) as session:
+        session.require_local("lock_catalog")
         hold = number("hold_ms", hold_ms, above=0, maximum=60_000, setting=setting_hint("hold_ms"))
         full_name = application_name(session.identifier, name)
         seconds = session.settings.scaled(hold / 1000)

@@ -18,6 +18,7 @@ import pytest
 from chaoslib.exceptions import ActivityFailed
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.connector.actions import limit_connector
 from chaosnetra.errors import (
     CloudSqlQuotaExceeded,
     CloudSqlUnavailable,
@@ -28,7 +29,7 @@ from chaosnetra.errors import (
     DatabaseUnavailable,
 )
 from chaosnetra.postgres import cloudsql
-from chaosnetra.postgres.actions import hold_connections
+from chaosnetra.postgres.actions import hold_connections, lock_catalog, press_database
 from chaosnetra.postgres.connect import connection, describe
 from chaosnetra.postgres.dialing import dialing
 from chaosnetra.postgres.probes import (
@@ -39,6 +40,7 @@ from chaosnetra.postgres.probes import (
 )
 from chaosnetra.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
+from chaosnetra.toxiproxy.actions import add_latency, create_proxy
 from tests.integration.helpers import sessions_called
 from tests.integration.tls import Authority, TlsFront, server_context
 
@@ -383,3 +385,23 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "google.cloud.sql.connector", None)
     with pytest.raises(ActivityFailed, match=r"pip install 'chaostoolkit-netra\[cloudsql\]'"):
         connections_succeed(count=1, configuration=staging(postgres.database))
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "words"),
+    [
+        (add_latency, {"latency_ms": 5}, "a proxy is for one's own machine"),
+        (create_proxy, {"name": "n", "upstream": "h:1"}, "is for one's own machine"),
+        (limit_connector, {"limits": {}}, "the connector emulator is for one's own machine"),
+        (press_database, {}, "press_database is for one's own machine"),
+        (lock_catalog, {"hold_ms": 5}, "lock_catalog is for one's own machine"),
+    ],
+)
+def test_what_is_made_for_ones_own_machine_is_refused_in_staging(
+    postgres: PostgresServer, action: Any, arguments: dict[str, Any], words: str
+) -> None:
+    configuration = {"database_url": postgres.database.url, "environment": "staging"}
+    with pytest.raises(ActivityFailed, match=words) as caught:
+        action(**arguments, configuration=configuration)
+    assert "environment" in str(caught.value)
+    assert end_session() == []

@@ -211,6 +211,7 @@ def test_a_job_that_is_not_fit_is_refused_before_anything_is_done(
         ({"job": "other"}, "there is no job other in project staging-123"),
         ({"project": "somewhere-else"}, "is not permitted on job startups"),
         ({"database_url": ""}, "the database is not ours to start"),
+        ({"database_state": "fresh"}, "no copy of the database is made"),
     ],
 )
 def test_settings_that_lead_nowhere(
