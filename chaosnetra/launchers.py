@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import CloudRunOperationFailed, InvalidInput, PartUnavailable
+from chaosnetra.errors import (
+    CloudRunOperationFailed,
+    DatabaseUnavailable,
+    InvalidInput,
+    PartUnavailable,
+)
 from chaosnetra.ports import LOOPBACK
 from chaosnetra.quantities import whole_number
 from chaosnetra.session import Session
@@ -54,6 +59,7 @@ REPORT_SECONDS_A_TASK = 0.04
 # What scheduling may take beyond the barrier: tasks that come late begin late.
 LATE_SECONDS = 120.0
 READ_SECONDS = 30.0
+READ_POLL_SECONDS = 0.5
 
 
 class Launcher(Protocol):
@@ -284,13 +290,13 @@ class JobLauncher:
             try:
                 jobs.watch(begun.execution, Deadline.after(seconds))
             except CloudRunOperationFailed as error:
-                # What runs on is cancelled, and each of its tasks is out of time.
+                # What runs on is cancelled, and each of its tasks is told to have been.
                 logger.error(str(error))
             finally:
                 session.injector.undo(begun.name)
             tasks = jobs.tasks(begun.execution)
             reports = asyncio.run(self._reports(schema))
-            outcomes = outcomes_of(tasks, reports, self.limits.startup_seconds)
+            outcomes = outcomes_of(tasks, reports, self.limits.startup_seconds, self.count)
         self.barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
         for outcome in outcomes:
             _record(session, outcome)
@@ -343,7 +349,18 @@ class JobLauncher:
         }
 
     async def _reports(self, schema: str) -> dict[int, TaskReport]:
-        """By the index of their task. What is no report of this version is left out."""
+        """By the index of their task; tried again while the database lets nobody in."""
+        deadline = Deadline.after(READ_SECONDS)
+        while True:
+            try:
+                return await self._read_reports(schema)
+            except DatabaseUnavailable:
+                if deadline.passed or self.session.run.interrupted_by is not None:
+                    raise
+            await asyncio.sleep(READ_POLL_SECONDS)
+
+    async def _read_reports(self, schema: str) -> dict[int, TaskReport]:
+        """What is no report of this version is left out."""
         from chaosnetra.postgres.connect import connection
 
         found: dict[int, TaskReport] = {}

@@ -31,6 +31,7 @@ from chaosnetra.settings import setting_hint
 MOST_TASKS = 10_000
 MOST_TIMEOUT_SECONDS = 7 * 86_400
 PAGE = 500
+PAGE_SECONDS = 30.0
 EXECUTIONS_PAGE = 100
 # Tells an execution of ours from others, also when the answer to its start was lost.
 MARK = "CHAOSNETRA_EXECUTION"
@@ -152,12 +153,22 @@ class JobClient:
         return poll(read, lambda state: state.done, deadline, what, self.interrupted)
 
     def tasks(self, execution: str) -> Iterator[TaskState]:
-        """How the tasks of an execution stand, page by page."""
+        """How the tasks of an execution stand, page by page.
+
+        A page without an answer, or over a quota, is asked for again: an execution that cost
+        minutes is not given up for one of them.
+        """
         from google.cloud import run_v2
 
         request = run_v2.ListTasksRequest(parent=execution, page_size=PAGE)
         while True:
-            pager = self.connection.call("Tasks", "ListTasks", request, execution)
+            pager = poll(
+                lambda: self.connection.call("Tasks", "ListTasks", request, execution),
+                lambda answer: True,
+                Deadline.after(PAGE_SECONDS),
+                f"the tasks of {shown(execution)} are listed",
+                self.interrupted,
+            )
             page = run_v2.ListTasksResponse.pb(next(pager.pages))
             for task in page.tasks:
                 yield task_state(task)

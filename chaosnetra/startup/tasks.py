@@ -152,9 +152,35 @@ def barrier_of(reports: Iterable[TaskReport], barrier_at: float, asked_seconds: 
     return Barrier(asked_seconds, count, late, latest, round(last - first, 3))
 
 
+@dataclass(frozen=True)
+class NeverThere:
+    """A task that was asked for, and that the platform does not know of."""
+
+    index: int
+    end: str = CANCELLED
+    exit_code: int | None = None
+    signal: int | None = None
+    text: str = ""
+    retried: int = 0
+    started_at: float | None = None
+    seconds: float | None = None
+
+
 def outcomes_of(
-    tasks: Iterable[Task], reports: Mapping[int, TaskReport], limit_seconds: float
+    tasks: Iterable[Task], reports: Mapping[int, TaskReport], limit_seconds: float, count: int
 ) -> list[StartupOutcome]:
-    """The outcomes of an execution, in the order of its tasks."""
-    outcomes = [outcome_of(task, reports.get(task.index), limit_seconds) for task in tasks]
-    return sorted(outcomes, key=lambda outcome: outcome.number)
+    """The outcomes of an execution, in the order of its tasks.
+
+    Args:
+        tasks: as the platform tells of them, in any order.
+        reports: by the index of their task.
+        limit_seconds: limit of a startup.
+        count: how many were asked for; those that are missing were never started.
+    """
+    outcomes = {
+        task.index: outcome_of(task, reports.get(task.index), limit_seconds) for task in tasks
+    }
+    for index in range(count):
+        if index not in outcomes:
+            outcomes[index] = outcome_of(NeverThere(index), reports.get(index), limit_seconds)
+    return [outcomes[index] for index in sorted(outcomes)]

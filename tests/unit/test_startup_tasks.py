@@ -104,7 +104,7 @@ def test_a_task_that_still_runs_is_out_of_time() -> None:
 
 def test_exit_code_3_with_phase_and_text_is_told_from_exit_code_3_alone() -> None:
     tasks = [Told(index, end="exited", exit_code=3) for index in (1, 0)]
-    summary = summarize(outcomes_of(tasks, {0: report(0, FAILED)}, 24), 0.2)
+    summary = summarize(outcomes_of(tasks, {0: report(0, FAILED)}, 24, 2), 0.2)
     assert summary["exit_codes"] == {"3": 2}
     assert summary["exit_reasons"] == {"startup_failed": 1, "not_reported": 1}
     assert (summary["phase"], summary["sqlstate"], summary["error"]) == (
@@ -113,6 +113,16 @@ def test_exit_code_3_with_phase_and_text_is_told_from_exit_code_3_alone() -> Non
         "no slot",
     )
     assert [one["number"] for one in summary["startups"]] == [1, 2]
+
+
+def test_a_task_that_the_platform_does_not_know_of_was_never_started() -> None:
+    outcomes = outcomes_of([Told(1, exit_code=0)], {1: report(1)}, 24, 3)
+    assert [outcome.number for outcome in outcomes] == [1, 2, 3]
+    assert [outcome.exit_reason for outcome in outcomes] == [
+        ExitReason.NOT_STARTED,
+        None,
+        ExitReason.NOT_STARTED,
+    ]
 
 
 def test_how_simultaneous_the_startups_were() -> None:

@@ -266,6 +266,18 @@ def test_a_report_that_cannot_be_written_is_told_apart(
     assert result["launch"]["barrier"]["reports"] == 1
 
 
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
+def test_what_passes_does_not_cost_an_execution(
+    job: Stage, settings: dict[str, Any], code: str
+) -> None:
+    for call in ("GetExecution", "ListTasks"):
+        job.rule(call, refuse=code)
+    result = startups_succeed(count=1, configuration=settings)
+    assert result["ready"] == 1
+    refused = [call.method for call in job.calls if call.status == code]
+    assert sorted(refused) == ["GetExecution", "ListTasks"]
+
+
 def begun(stage: Stage) -> tuple[ExecutionBegun, Undo]:
     fault = ExecutionBegun(stage.jobs, stage.jobs.job(JOB), 2, 60.0, {}, 1)
     undo = fault.prepare()
