@@ -31,10 +31,10 @@ def startups_succeed(
     """Start the orchestrator `count` times at once and tell how each attempt ended.
 
     A startup succeeds when it is ready within `startup_timeout_seconds` times the time scale, and
-    none of its phases had to be given up.
+    none of its phases had to be given up. In staging each is a task of the Cloud Run job.
 
     Args:
-        count: startups at once, 1 to 1,000.
+        count: startups at once, 1 to 1,000; in staging to 10,000.
         max_failure_rate: share of them that may fail or time out, 0 to 1.
         configuration: the experiment's settings.
         secrets: not used.
@@ -42,7 +42,8 @@ def startups_succeed(
     Returns:
         See `chaosnetra.startup.summary.summarize`; and `target`, `profile`, `time_scale`,
         `startup_method` and `import_seconds` (fork, and what the imports took, once for all
-        startups and before them; or spawn and None: each startup's seconds hold its own),
+        startups and before them; or spawn and None: each startup's seconds hold its own; or job
+        and None, and then `launch`: the execution, and how simultaneous its startups were),
         `startup_timeout_seconds` (scaled), `added_round_trip_ms` (by the faults in place),
         `database_state` (how the startups shared the database, and its tables before and after).
 
