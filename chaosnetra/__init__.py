@@ -18,6 +18,7 @@ ACTION_MODULES = (
     "chaosnetra.cloudrun.actions",
     "chaosnetra.connector.actions",
     "chaosnetra.postgres.actions",
+    "chaosnetra.pressure.actions",
     "chaosnetra.toxiproxy.actions",
 )
 PROBE_MODULES = (

@@ -7,6 +7,7 @@ from chaosnetra.errors import InvalidInput
 
 DEFAULT_PORT = 5432
 _SCHEMES = ("postgresql", "postgres")
+CLOUD_SQL_INSTANCE = "cloud_sql_instance"
 _UNREADABLE = (
     "the database URL cannot be read: the port must be a number, and special characters in user "
     "or password must be percent-encoded"
@@ -83,9 +84,20 @@ class DatabaseAddress:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
+    @property
+    def cloud_sql_instance(self) -> str:
+        """`project:region:instance` where the Cloud SQL connector opens it; empty: nothing does."""
+        return dict(self.options).get(CLOUD_SQL_INSTANCE, "")
+
+    def by_cloud_sql(self, instance: str) -> "DatabaseAddress":
+        """The same database, opened by the Cloud SQL connector; empty: by its host and port."""
+        others = tuple(option for option in self.options if option[0] != CLOUD_SQL_INSTANCE)
+        added = ((CLOUD_SQL_INSTANCE, instance),) if instance else ()
+        return replace(self, options=(*others, *added))
+
     def at(self, host: str, port: int) -> "DatabaseAddress":
         """The same database reached through another host and port."""
-        return replace(self, host=host, port=port)
+        return replace(self.by_cloud_sql(""), host=host, port=port)
 
     def named(self, database: str) -> "DatabaseAddress":
         """Another database of the same server."""

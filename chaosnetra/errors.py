@@ -6,6 +6,14 @@ ChaosnetraError                  str() is one line that names what to change
 ├── NotAllowed                   the guard refuses it, and nothing was touched
 ├── PartUnavailable              a part of the stand cannot be had, started or reached
 │   ├── DatabaseUnavailable      carries the SQLSTATE
+│   │   ├── DatabaseFull          53300: no connection slot is free
+│   │   ├── DatabaseLoginRefused  28P01, 28000
+│   │   ├── DatabaseRightMissing  42501
+│   │   ├── DatabaseNotThere      3D000
+│   │   ├── DatabaseNotReady      57P03: it starts or stops
+│   │   ├── DatabaseTlsFailed     it has no TLS, or its certificate is not trusted
+│   │   └── CloudSqlUnavailable   Cloud SQL's Admin API, which the connector asks first, says no
+│   │       └── CloudSqlQuotaExceeded  too many calls of it (429)
 │   ├── ConnectorUnavailable
 │   └── ToxiproxyUnavailable
 │       └── ToxiproxyWedged      it accepts connections, but its control API hangs
@@ -73,6 +81,38 @@ class DatabaseUnavailable(PartUnavailable):
     def __init__(self, message: str, sqlstate: str | None = None) -> None:
         self.sqlstate = sqlstate
         super().__init__(message)
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """No connection slot is free for this role (53300)."""
+
+
+class DatabaseLoginRefused(DatabaseUnavailable):
+    """User, password or the server's rules are not right (28P01, 28000)."""
+
+
+class DatabaseRightMissing(DatabaseUnavailable):
+    """The role may not do it (42501)."""
+
+
+class DatabaseNotThere(DatabaseUnavailable):
+    """There is no database of that name (3D000)."""
+
+
+class DatabaseNotReady(DatabaseUnavailable):
+    """The server starts up or shuts down (57P03)."""
+
+
+class DatabaseTlsFailed(DatabaseUnavailable):
+    """The connection could not be made as safe as it was asked to be."""
+
+
+class CloudSqlUnavailable(DatabaseUnavailable):
+    """The Cloud SQL connector could not reach the instance; the database was not asked."""
+
+
+class CloudSqlQuotaExceeded(CloudSqlUnavailable):
+    """The quota of Cloud SQL's Admin API is used up (429)."""
 
 
 class ConnectorUnavailable(PartUnavailable):

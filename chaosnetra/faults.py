@@ -28,6 +28,7 @@ UNDO_PLAYERS = {
     "toxiproxy.restore_proxy": "chaosnetra.toxiproxy.undo:restore_proxy",
     "connector.restore_model": "chaosnetra.connector.undo:restore_model",
     "cloudrun.restore_service": "chaosnetra.cloudrun.undo:restore_service",
+    "cloudrun.cancel_execution": "chaosnetra.cloudrun.launches:cancel_execution",
     "stand.remove_folders": "chaosnetra.stand.places:remove_folders",
     "postgres.drop_schema": "chaosnetra.postgres.objects:drop_schema",
     "postgres.drop_database": "chaosnetra.postgres.objects:drop_database",

@@ -11,12 +11,14 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
+from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     ChaosnetraError,
     ConnectorUnavailable,
@@ -34,6 +36,7 @@ from chaosnetra.settings import Settings, setting_hint
 
 if TYPE_CHECKING:
     from chaosnetra.cloudrun.connection import Call
+    from chaosnetra.cloudrun.executions import JobState
     from chaosnetra.cloudrun.tally import CallTally
     from chaosnetra.cloudrun.target import CloudRun
     from chaosnetra.connector.client import ConnectorClient
@@ -50,6 +53,8 @@ logger = logging.getLogger("chaostoolkit")
 # What an experiment calls the proxy to the run's database.
 DATABASE_PROXY = "database"
 CHECK_SECONDS = 10.0
+# Of the slots that are free, what a run may take of a staging database without a guard.
+STAGING_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,9 @@ class Session:
         self.parts: list[Part] = []
         self.tables_at_start: int | None = None
         self.connector_history: dict[str, Any] | None = None
+        # Of Cloud Monitoring, or why there is none; None where the settings ask for none.
+        self.monitoring: dict[str, Any] | None = None
+        self._began_at = time.time()
         self._servers: list[tuple[str, KeptProcess]] = []
         self._lock = threading.RLock()
         self._database: DatabaseAddress | None = None
@@ -104,6 +112,7 @@ class Session:
         self._at_close: list[Callable[[], None]] = []
         self._proxied: DatabaseAddress | None = None
         self._schema: str | None = None
+        self._report_schema: str | None = None
         self._template: str | None = None
         self._fork_server: ForkServer | None = None
         self._numbers = 0
@@ -147,14 +156,10 @@ class Session:
         """The Toxiproxy server: configured, a kept stand's, or the run's own.
 
         Raises:
-            InvalidInput: in staging there is none.
+            InvalidInput: the run acts in staging.
+            PartUnavailable: there is none that can be used; says what to change.
         """
-        if self.settings.in_staging:
-            raise InvalidInput(
-                "in staging nothing of ours stands before the database: this activity needs "
-                "Toxiproxy",
-                f"{setting_hint('environment')} to local",
-            )
+        self.require_local("Toxiproxy")
         with self._lock:
             if self._toxiproxy is None:
                 self._toxiproxy = self._bring_toxiproxy()
@@ -164,8 +169,8 @@ class Session:
     def proxied_database(self) -> DatabaseAddress:
         """The database as the system under experiment reaches it.
 
-        Through the run's proxy, and where the settings ask for one, a connector before it; in
-        staging the address itself, behind the real connector.
+        Through the run's proxy, and where the settings ask for one, a connector before it. In
+        staging nothing of ours stands in between.
         """
         if self.settings.in_staging:
             return self.database
@@ -176,6 +181,19 @@ class Session:
                     proxied = self._bring_connector(proxied)
                 self._proxied = proxied
             return self._proxied
+
+    def require_local(self, what: str) -> None:
+        """Refuse in staging what is made for one's own machine.
+
+        Raises:
+            InvalidInput: the run acts in staging.
+        """
+        if self.settings.in_staging:
+            raise InvalidInput(
+                f"{what} is for one's own machine; in staging the pressure is scale_service or "
+                "hold_connections, which apply_pressure can choose",
+                f"{setting_hint('environment')} to local",
+            )
 
     def database_by(self, path: str) -> DatabaseAddress:
         """The database by a path that an experiment names.
@@ -195,8 +213,9 @@ class Session:
         """The connector emulator in front of the run's proxy.
 
         Raises:
-            InvalidInput: the settings ask for none.
+            InvalidInput: the settings ask for none, or the run acts in staging.
         """
+        self.require_local("the connector emulator")
         with self._lock:
             _ = self.proxied_database
             if self._connector is None:
@@ -232,7 +251,12 @@ class Session:
 
     @property
     def schema(self) -> str | None:
-        """Schema with the reference orchestrator's tables, made on first use; else None."""
+        """Schema with the reference orchestrator's tables, made on first use; else None.
+
+        In staging the job's container has its own.
+        """
+        if self.settings.in_staging:
+            return None
         with self._lock:
             if self._schema is None and self.settings.target.is_reference:
                 from chaosnetra.orchestrator.workload import schema_statements
@@ -283,8 +307,35 @@ class Session:
         name = f"{self.identifier}_lease"
         self.injector.inject(LeaseTaken(address, name, self.guard.deadline.remaining_seconds))
 
+    @property
+    def report_schema(self) -> str:
+        """Schema of the run's own that the tasks of a job report into, made on first use."""
+        with self._lock:
+            if self._report_schema is None:
+                from chaosnetra.postgres.objects import SchemaMade
+                from chaosnetra.startup.orders import report_statements
+
+                name = f"{self.identifier}_reports"
+                self.injector.inject(SchemaMade(self.database, name, report_statements(name)))
+                self._report_schema = name
+            return self._report_schema
+
+    def checked_tasks(self, job: "JobState", count: int) -> None:
+        """Refuse an execution that the owner of the project does not allow."""
+        self.guard.check_job(job)
+        self.guard.check_tasks(count)
+
+    def allowed_connections(self, wanted: int, free_slots: int) -> int:
+        """How many of the wanted connections a run may hold; on one's own machine all.
+
+        Raises:
+            NotAllowed: in staging they are more than the owner of the project allows.
+        """
+        return self.guard.check_connections(wanted, free_slots)
+
     def proxy_name(self, proxy: str) -> str:
         """The name on the server of a proxy that an experiment names."""
+        self.require_local("a proxy")
         if proxy != DATABASE_PROXY:
             return proxy
         _ = self.proxied_database
@@ -381,11 +432,11 @@ class Session:
         from chaosnetra.stand.kept import find_kept_stand
 
         kept = find_kept_stand()
-        if kept is None and self.settings.in_staging:
+        if self.settings.in_staging and (kept is None or kept.cloud_run is None):
             raise InvalidInput(
-                "no database is named and no stand is kept (`chaosnetra stand up --cloud-run`), "
-                "and in staging none is started",
-                setting_hint("database_url"),
+                "in staging the database is not ours to start; `chaosnetra stand up --cloud-run` "
+                "starts one to rehearse with",
+                f"{setting_hint('database_url')} to the private address of the Cloud SQL instance",
             )
         if kept is None:
             from chaosnetra.stand.postgres import start_postgres
@@ -401,6 +452,8 @@ class Session:
         address = DatabaseAddress.parse(kept.database_url)
         self._trust(address)
         self._administrate(DatabaseAddress.parse(kept.admin_url))
+        if self.settings.in_staging:
+            return "kept stand", address  # the one that its service and job use
         # Runs share the kept server; each has a database of its own that is new and empty.
         self.injector.inject(DatabaseCopied(address, self.identifier, template=None))
         return "kept stand", address.named(self.identifier)
@@ -506,6 +559,60 @@ class Session:
             self.connector_history = self._connector.history()
         except ConnectorUnavailable as error:
             logger.error(f"the connector's history is lost: {error}")
+
+    def collect_monitoring(self, interrupted: Callable[[], bool]) -> None:
+        """Read the run's evidence from Cloud Monitoring, where the settings ask for it.
+
+        That there is none is told, and fails no run.
+        """
+        if not (self.settings.monitoring and self.settings.in_staging):
+            return
+        try:
+            self.monitoring = self._read_monitoring(interrupted)
+        except ChaosnetraError as error:
+            logger.warning(f"there is no evidence from Cloud Monitoring: {error}")
+            self.monitoring = {"source": None, "error": str(error)}
+        else:
+            grown = self.monitoring["connector_instances_of_run"]
+            if grown is not None and grown["grew"]:
+                logger.warning(
+                    f"the VPC connector grew from {grown['before']} to {grown['after']} instances; "
+                    "it does not scale in by itself"
+                )
+
+    def _read_monitoring(self, interrupted: Callable[[], bool]) -> dict[str, Any]:
+        from chaosnetra.cloudrun.monitoring import Monitoring, collect
+
+        settings, cloud_run = self.settings, self.cloud_run
+        endpoint = settings.monitoring_endpoint
+        if cloud_run.connection.endpoint is not None and not endpoint:
+            raise InvalidInput(
+                "a local Cloud Run endpoint has no Monitoring",
+                f"{setting_hint('monitoring_endpoint')}, or monitoring to off",
+            )
+        ended_at = time.time()
+        monitoring = Monitoring(cloud_run.place.project, endpoint or None)
+        place, _, instance = settings.cloud_sql_instance.rpartition(":")
+        project = place.rpartition(":")[0]
+        whose = {
+            "service": cloud_run.service_id,
+            "job": cloud_run.job_id,
+            "connector": cloud_run.connector,
+            "database": f"{project}:{instance}" if instance else "",
+        }
+        logger.info(f"Reading evidence from Cloud Monitoring ({monitoring.shown})")
+        try:
+            found = collect(
+                monitoring,
+                whose,
+                self._began_at,
+                ended_at,
+                Deadline.after(settings.monitoring_wait_seconds),
+                interrupted,
+            )
+        finally:
+            monitoring.close()
+        return {"source": monitoring.shown, "error": None, "of": whose, **found}
 
     def parts_lost(self) -> list[str]:
         """Servers that were started for this run and ended before it: it proves nothing then."""

@@ -23,6 +23,9 @@ from chaosnetra.quantities import duration, number, whole_number
 PREFIX = "CHAOSNETRA_"
 REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
 LOCAL_TIME_SCALE = 0.1
+LONGEST_BARRIER_SECONDS = 1800
+LONGEST_WAIT_SECONDS = 900
+_INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -70,6 +73,18 @@ SETTINGS = {
         ),
         Setting("database_url", "", "PostgreSQL to run against; empty: the stand brings its own"),
         Setting(
+            "cloud_sql_instance",
+            "",
+            "project:region:instance of the database, for evidence from Cloud Monitoring and for "
+            "the Cloud SQL connector",
+        ),
+        Setting(
+            "cloud_sql_path",
+            "address",
+            "how the database is opened: address, by host and port of database_url; connector, by "
+            "the Cloud SQL connector (the extra cloudsql)",
+        ),
+        Setting(
             "toxiproxy_url",
             "",
             "control URL of a Toxiproxy server; empty: the stand brings its own",
@@ -101,6 +116,36 @@ SETTINGS = {
         Setting("region", "", "region of the Cloud Run service and job; empty: the kept stand's"),
         Setting("service", "", "id of the Cloud Run service; empty: the kept stand's"),
         Setting("job", "", "id of the Cloud Run job; empty: the kept stand's"),
+        Setting(
+            "barrier_seconds",
+            "auto",
+            "how long after an execution of the job was asked for its startups begin, all at once; "
+            "real seconds; auto: 60, and less with a local endpoint",
+        ),
+        Setting(
+            "job_hold_seconds",
+            30,
+            "how long after that a startup of the job that is ready stays up, so that it holds its "
+            "connections while others start; at time scale 1",
+        ),
+        Setting(
+            "monitoring",
+            "off",
+            "on: after a run in staging its evidence is read from Cloud Monitoring (the extra "
+            "monitoring)",
+        ),
+        Setting(
+            "monitoring_wait_seconds",
+            240,
+            "how long after the run to wait for samples, which show 2 to 4 minutes late; real "
+            "seconds, 0 to 900",
+        ),
+        Setting(
+            "monitoring_endpoint",
+            "",
+            "host:port of a local Monitoring endpoint; empty: Google's, for a run on Google's "
+            "Cloud Run",
+        ),
         Setting("seed", 0, "whole number that everything random in the run is drawn from"),
         Setting(
             "target",
@@ -188,6 +233,12 @@ class Settings:
     region: str
     service: str
     job: str
+    cloud_sql_instance: str
+    monitoring: bool
+    monitoring_wait_seconds: float
+    monitoring_endpoint: str
+    barrier_seconds: float | None
+    job_hold_seconds: float
     seed: int
     target: Target
     target_environment: Mapping[str, str] = field(repr=False)
@@ -227,7 +278,7 @@ class Settings:
             allow_list=read.text("allow_list"),
             consent=read.text("consent"),
             time_scale=_time_scale(read, environment, target),
-            database=DatabaseAddress.parse(url, read.hint("database_url")) if url else None,
+            database=_database(read),
             toxiproxy_url=_toxiproxy_url(read),
             toxiproxy_server=_toxiproxy_server(read),
             toxiproxy_listen_host=read.text("toxiproxy_listen_host") or "127.0.0.1",
@@ -237,6 +288,22 @@ class Settings:
             region=read.text("region"),
             service=read.text("service"),
             job=read.text("job"),
+            cloud_sql_instance=read.text("cloud_sql_instance"),
+            monitoring=read.choice("monitoring", ("off", "on")) == "on",
+            monitoring_wait_seconds=number(
+                "monitoring_wait_seconds",
+                read.raw("monitoring_wait_seconds"),
+                minimum=0,
+                maximum=LONGEST_WAIT_SECONDS,
+                setting=read.hint("monitoring_wait_seconds"),
+            ),
+            monitoring_endpoint=read.text("monitoring_endpoint"),
+            barrier_seconds=_barrier_seconds(read),
+            job_hold_seconds=duration(
+                "job_hold_seconds",
+                read.raw("job_hold_seconds"),
+                setting=read.hint("job_hold_seconds"),
+            ),
             seed=whole_number(
                 "seed",
                 read.raw("seed"),
@@ -452,6 +519,43 @@ def _toxiproxy_url(read: _Reader) -> str | None:
         raise InvalidInput("toxiproxy_url must look like http://host:8474", hint)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"http://{host}:{port or 8474}"
+
+
+def _database(read: _Reader) -> DatabaseAddress | None:
+    url, instance = read.text("database_url"), read.text("cloud_sql_instance")
+    by_connector = read.choice("cloud_sql_path", ("address", "connector")) == "connector"
+    if instance and not _INSTANCE.fullmatch(instance):
+        raise InvalidInput(
+            f"cloud_sql_instance must be project:region:instance, got {instance!r}",
+            read.hint("cloud_sql_instance"),
+        )
+    if by_connector and not instance:
+        raise InvalidInput(
+            "the Cloud SQL connector needs to know an instance", read.hint("cloud_sql_instance")
+        )
+    if by_connector and not url:
+        raise InvalidInput(
+            "the Cloud SQL connector knows where the database is, and not as whom to open it",
+            f"{read.hint('database_url')} to postgresql://user:password@private-ip/database",
+        )
+    if not url:
+        return None
+    address = DatabaseAddress.parse(url, read.hint("database_url"))
+    return address.by_cloud_sql(instance) if by_connector else address
+
+
+def _barrier_seconds(read: _Reader) -> float | None:
+    """None: as many as the endpoint needs."""
+    text = read.text("barrier_seconds")
+    if text in ("", "auto"):
+        return None
+    return number(
+        "barrier_seconds",
+        text,
+        minimum=0,
+        maximum=LONGEST_BARRIER_SECONDS,
+        setting=read.hint("barrier_seconds"),
+    )
 
 
 def _toxiproxy_server(read: _Reader) -> str:

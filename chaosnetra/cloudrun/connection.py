@@ -68,6 +68,12 @@ def audit(on_call: OnCall) -> Callable[[], None]:
     return lambda: _auditors.remove(on_call)
 
 
+def tell(call: Call) -> None:
+    """Tell whoever audits of a call."""
+    for auditor in tuple(_auditors):
+        auditor(call)
+
+
 class Connection:
     """One channel to Cloud Run and the library's clients on it, made when first used.
 
@@ -124,9 +130,7 @@ class Connection:
             status = type(error).__name__  # interrupted: it may have been carried out
             raise
         finally:
-            call = Call(method, resource, status, time.monotonic() - started, writes)
-            for auditor in tuple(_auditors):
-                auditor(call)
+            tell(Call(method, resource, status, time.monotonic() - started, writes))
 
     def close(self) -> None:
         """Let the channel go. A later call makes a new one."""
@@ -157,20 +161,20 @@ class Connection:
             from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
             credentials = find_credentials()
-            with _signals_stay_here():
+            with signals_stay_here():
                 return ServicesGrpcTransport.create_channel(
                     f"{GOOGLE}:443", credentials=credentials, options=options
                 )
         import grpc
 
-        with _signals_stay_here():
+        with signals_stay_here():
             # An HTTP proxy of the environment cannot reach it.
             return grpc.insecure_channel(
                 self.endpoint, options=[*options, ("grpc.enable_http_proxy", 0)]
             )
 
 
-def loopback(endpoint: str) -> str:
+def loopback(endpoint: str, key: str = "cloud_run_endpoint") -> str:
     """An endpoint on this machine as `host:port`.
 
     Raises:
@@ -180,14 +184,13 @@ def loopback(endpoint: str) -> str:
 
     from chaosnetra.settings import setting_hint
 
-    hint = setting_hint("cloud_run_endpoint")
-    host, port = parse_network_address("cloud_run_endpoint", endpoint)
+    hint = setting_hint(key)
+    host, port = parse_network_address(key, endpoint)
     with contextlib.suppress(ValueError):
         if port and ipaddress.ip_address(host).is_loopback:
             return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     raise InvalidInput(
-        f"cloud_run_endpoint must be a loopback address and a port, such as 127.0.0.1:8080, "
-        f"got {endpoint!r}",
+        f"{key} must be a loopback address and a port, such as 127.0.0.1:8080, got {endpoint!r}",
         hint,
     )
 
@@ -228,7 +231,7 @@ def find_credentials() -> Any:
 
 
 @contextlib.contextmanager
-def _signals_stay_here() -> Iterator[None]:
+def signals_stay_here() -> Iterator[None]:
     """Keep signals from the threads that gRPC starts inside.
 
     A signal that ends the process must meet a thread of ours, where it is held when it has to be.

@@ -23,6 +23,7 @@ PERMISSIONS = {
     "CancelExecution": "run.executions.cancel",
     "ListTasks": "run.tasks.list",
     "GetOperation": "run.operations.get",
+    "ListTimeSeries": "monitoring.timeSeries.list",
 }
 
 

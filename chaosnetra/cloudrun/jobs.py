@@ -31,9 +31,11 @@ from chaosnetra.settings import setting_hint
 MOST_TASKS = 10_000
 MOST_TIMEOUT_SECONDS = 7 * 86_400
 PAGE = 500
+PAGE_SECONDS = 30.0
+EXECUTIONS_PAGE = 100
 # Tells an execution of ours from others, also when the answer to its start was lost.
 MARK = "CHAOSNETRA_EXECUTION"
-LOOKED_THROUGH = 20
+LOOKED_THROUGH = 1000
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class JobClient:
         timeout_seconds: float,
         environment: Mapping[str, str],
         arguments: Sequence[str] | None = None,
+        mark: str = "",
     ) -> str:
         """Begin an execution of the version of a job that was read.
 
@@ -74,6 +77,7 @@ class JobClient:
             timeout_seconds: limit of one task, up to 7 days.
             environment: variables that are added to the container's or replace them.
             arguments: what replaces the container's arguments; None leaves them.
+            mark: tells it from other executions, see `marked`; empty: one is made up.
 
         Returns:
             Full name of the execution.
@@ -87,7 +91,7 @@ class JobClient:
         require_fit(job)
         count = whole_number("tasks", tasks, minimum=1, maximum=MOST_TASKS)
         seconds = number("timeout_seconds", timeout_seconds, above=0, maximum=MOST_TIMEOUT_SECONDS)
-        mark = secrets.token_hex(8)
+        mark = mark or secrets.token_hex(8)
         override = run_v2.RunJobRequest.Overrides.ContainerOverride(
             name=job.container,
             env=[
@@ -149,12 +153,22 @@ class JobClient:
         return poll(read, lambda state: state.done, deadline, what, self.interrupted)
 
     def tasks(self, execution: str) -> Iterator[TaskState]:
-        """How the tasks of an execution stand, page by page."""
+        """How the tasks of an execution stand, page by page.
+
+        A page without an answer, or over a quota, is asked for again: an execution that cost
+        minutes is not given up for one of them.
+        """
         from google.cloud import run_v2
 
         request = run_v2.ListTasksRequest(parent=execution, page_size=PAGE)
         while True:
-            pager = self.connection.call("Tasks", "ListTasks", request, execution)
+            pager = poll(
+                lambda: self.connection.call("Tasks", "ListTasks", request, execution),
+                lambda answer: True,
+                Deadline.after(PAGE_SECONDS),
+                f"the tasks of {shown(execution)} are listed",
+                self.interrupted,
+            )
             page = run_v2.ListTasksResponse.pb(next(pager.pages))
             for task in page.tasks:
                 yield task_state(task)
@@ -201,7 +215,7 @@ class JobClient:
         """
         try:
             found = poll(
-                lambda: self._marked(job, mark),
+                lambda: self.marked(job, mark),
                 lambda name: name is not None,
                 Deadline.after(self.connection.call_seconds),
                 "the execution shows",
@@ -212,16 +226,21 @@ class JobClient:
         assert found is not None  # noqa: S101 - poll waits for it
         return found
 
-    def _marked(self, job: str, mark: str) -> str | None:
+    def marked(self, job: str, mark: str) -> str | None:
+        """Full name of the execution of a job that bears a mark, among its newest 1,000."""
         from google.cloud import run_v2
 
-        request = run_v2.ListExecutionsRequest(parent=job, page_size=LOOKED_THROUGH)
-        pager = self.connection.call("Executions", "ListExecutions", request, job)
-        page = run_v2.ListExecutionsResponse.pb(next(pager.pages))
-        for execution in page.executions:
-            if any(_has(container, mark) for container in execution.template.containers):
-                name: str = execution.name
-                return name
+        request = run_v2.ListExecutionsRequest(parent=job, page_size=EXECUTIONS_PAGE)
+        for _ in range(LOOKED_THROUGH // EXECUTIONS_PAGE):
+            pager = self.connection.call("Executions", "ListExecutions", request, job)
+            page = run_v2.ListExecutionsResponse.pb(next(pager.pages))
+            for execution in page.executions:
+                if any(_has(container, mark) for container in execution.template.containers):
+                    name: str = execution.name
+                    return name
+            if not page.next_page_token:
+                return None
+            request.page_token = page.next_page_token
         return None
 
 
@@ -247,6 +266,20 @@ def require_fit(job: JobState) -> None:
         raise InvalidInput(
             f"{shown(job.name)} runs its tasks one after another: update the job with parallelism "
             "0, as many at once as possible",
+            setting_hint("job"),
+        )
+
+
+def require_at_once(job: JobState, tasks: int) -> None:
+    """Refuse a job whose tasks could not all begin together.
+
+    Raises:
+        InvalidInput: its parallelism is less than that.
+    """
+    if 0 < job.parallelism < tasks:
+        raise InvalidInput(
+            f"{shown(job.name)} runs {job.parallelism} tasks at once, not {tasks}: update the job "
+            f"with parallelism 0 or at least {tasks}, or ask for fewer startups",
             setting_hint("job"),
         )
 

@@ -1,10 +1,11 @@
-"""Puts a service into a local Cloud Run endpoint, to rehearse with."""
+"""Puts a service and a job into a local Cloud Run endpoint, to rehearse with."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection, loopback
+from chaosnetra.cloudrun.jobs import JobClient
 from chaosnetra.cloudrun.names import Place
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunNotFound
@@ -37,8 +38,7 @@ def deploy_service(
 
     connection = Connection(loopback(endpoint))
     client, name = ServiceClient(connection), place.service(service_id)
-    variables = [run_v2.EnvVar(name=key, value=value) for key, value in environment.items()]
-    container = run_v2.Container(image=service_id, command=list(command), env=variables)
+    container = _container(service_id, command, environment)
     try:
         read = run_v2.GetServiceRequest(name=name)
         try:
@@ -49,6 +49,43 @@ def deploy_service(
             if list(there.template.containers) != [container]:
                 _replace(connection, there, container)
         client.wait_until_settled(name, Deadline.after(READY_SECONDS))
+    finally:
+        connection.close()
+
+
+def deploy_job(
+    endpoint: str,
+    place: Place,
+    job_id: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    labels: Mapping[str, str],
+) -> None:
+    """Deploy a job that is fit for trials; one that is there already is left as it is.
+
+    Args:
+        endpoint: `host:port` of a local endpoint, never Google's.
+        place: its project and region.
+        job_id: id of the job.
+        command: what a task runs.
+        environment: its variables.
+        labels: of the job.
+
+    Raises:
+        CloudRunError: it could not be deployed.
+    """
+    from google.cloud import run_v2
+
+    connection, name = Connection(loopback(endpoint)), place.job(job_id)
+    task = run_v2.TaskTemplate(containers=[_container(job_id, command, environment)], max_retries=0)
+    execution = run_v2.ExecutionTemplate(parallelism=0, template=task)
+    job = run_v2.Job(template=execution, labels=dict(labels))
+    request = run_v2.CreateJobRequest(parent=name.partition("/jobs/")[0], job_id=job_id, job=job)
+    try:
+        try:
+            JobClient(connection).job(name)
+        except CloudRunNotFound:
+            connection.call("Jobs", "CreateJob", request, name, writes="a new job")
     finally:
         connection.close()
 
@@ -77,3 +114,14 @@ def _replace(connection: Connection, there: Any, container: Any) -> None:
         service=service, update_mask=FieldMask(paths=["template"])
     )
     connection.call("Services", "UpdateService", request, there.name, writes="a new revision")
+
+
+def _container(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Any:
+    from google.cloud import run_v2
+
+    return run_v2.Container(
+        name=name,
+        image=name,
+        command=list(command),
+        env=[run_v2.EnvVar(name=key, value=value) for key, value in environment.items()],
+    )

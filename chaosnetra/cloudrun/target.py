@@ -51,3 +51,17 @@ class CloudRun:
     @property
     def jobs(self) -> JobClient:
         return JobClient(self.connection, interrupted=self.interrupted)
+
+    @property
+    def connector(self) -> str:
+        """Id of the VPC connector that the service goes through, else the job; empty for none.
+
+        Raises:
+            CloudRunError: they cannot be read.
+        """
+        found = ""
+        if self.service_id:
+            found = self.services.service(self.service).connector
+        if self.job_id and not found:
+            found = self.jobs.job(self.job).connector
+        return found.rpartition("/")[2]

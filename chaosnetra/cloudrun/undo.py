@@ -37,7 +37,7 @@ PASSING = (
 )
 # One is enough, two where a switch of the mode sets counts; more do not take.
 MOST_WRITES = 5
-_LOCAL = "grpc://"
+LOCAL = "grpc://"
 # A local endpoint that is silent for so long has ended, perhaps with its run; Google comes back.
 LOCAL_SILENCE_SECONDS = 5.0
 # Writes of this process that were answered: none of them comes later.
@@ -46,12 +46,17 @@ _answered: set[str] = set()
 
 def url_of(connection: Connection) -> str:
     """Whom a connection talks to, for an undo."""
-    return f"{_LOCAL}{connection.endpoint}" if connection.endpoint else f"https://{GOOGLE}"
+    return f"{LOCAL}{connection.endpoint}" if connection.endpoint else f"https://{GOOGLE}"
 
 
 def was_answered(write: str) -> None:
     """Note that a write is not under way any more, so that its undo need not wait for it."""
     _answered.add(write)
+
+
+def is_answered(write: str) -> bool:
+    """Whether that was noted in this process."""
+    return write in _answered
 
 
 def restore_service(arguments: Mapping[str, Any]) -> UndoReport:
@@ -71,7 +76,7 @@ def restore_service(arguments: Mapping[str, Any]) -> UndoReport:
         UndoFailed: our values may still be there.
     """
     url = str(arguments["url"])
-    endpoint = url.removeprefix(_LOCAL) if url.startswith(_LOCAL) else None
+    endpoint = url.removeprefix(LOCAL) if url.startswith(LOCAL) else None
     connection = Connection(endpoint, call_seconds=arguments["call_seconds"])
     try:
         silence_seconds = LOCAL_SILENCE_SECONDS if endpoint else math.inf

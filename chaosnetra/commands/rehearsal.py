@@ -1,11 +1,11 @@
-"""The reference orchestrator as a Cloud Run service of the kept stand."""
+"""The reference orchestrator as a Cloud Run service and job of the kept stand."""
 
 import os
 import sys
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun.names import Place
-from chaosnetra.cloudrun.rehearsal import deploy_service
+from chaosnetra.cloudrun.rehearsal import deploy_job, deploy_service
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.orchestrator.workload import schema_statements
 from chaosnetra.postgres.objects import SchemaMade
@@ -19,9 +19,10 @@ SCHEMA = "orchestrator"
 
 
 def deploy_orchestrator(kept: KeptStand) -> None:
-    """Deploy it against the stand's PostgreSQL, one instance, with the environment's profile.
+    """Deploy it against the stand's PostgreSQL, with the environment's profile.
 
-    One that is there with another profile gets a new revision.
+    The service has one instance; one that is there with another profile gets a new revision. The
+    job's tasks start the same command.
 
     Raises:
         ChaosnetraError: the database or the endpoint does not take it.
@@ -36,19 +37,23 @@ def deploy_orchestrator(kept: KeptStand) -> None:
         pass  # made by an earlier `stand up`
     else:
         tables.inject()  # they go with the stand
-    server = ["-m", "uvicorn", REFERENCE_TARGET, "--host", "127.0.0.1", "--port", "0"]
-    deploy_service(
-        names["endpoint"],
-        Place.parse(names["project"], names["region"]),
-        names["service"],
-        [sys.executable, *server, "--lifespan", "on", "--log-level", "warning"],
-        {
-            "DATABASE_URL": named(database).url,
-            "CHAOSNETRA_SCHEMA": SCHEMA,
-            "CHAOSNETRA_PROFILE": profile_setting(os.environ).source,
-            "CHAOSNETRA_TIME_SCALE": f"{LOCAL_TIME_SCALE:g}",
-            **WARM,
-        },
-        LABEL,
-    )
+    endpoint, place = names["endpoint"], Place.parse(names["project"], names["region"])
+    environment = _environment(database)
+    deploy_service(endpoint, place, names["service"], _server("0"), {**environment, **WARM}, LABEL)
+    task = [sys.executable, "-m", "chaosnetra.startup.task", "--", *_server("{port}")]
+    deploy_job(endpoint, place, names["job"], task, environment, LABEL)
     write_allow_list(names, database)
+
+
+def _server(port: str) -> list[str]:
+    server = ["-m", "uvicorn", REFERENCE_TARGET, "--host", "127.0.0.1", "--port", port]
+    return [sys.executable, *server, "--lifespan", "on", "--log-level", "warning"]
+
+
+def _environment(database: DatabaseAddress) -> dict[str, str]:
+    return {
+        "DATABASE_URL": named(database).url,
+        "CHAOSNETRA_SCHEMA": SCHEMA,
+        "CHAOSNETRA_PROFILE": profile_setting(os.environ).source,
+        "CHAOSNETRA_TIME_SCALE": f"{LOCAL_TIME_SCALE:g}",
+    }

@@ -14,7 +14,7 @@ def stand() -> None:
 
 
 @stand.command("up")
-@click.option("--cloud-run", is_flag=True, help="Also a local Cloud Run, with a service in it.")
+@click.option("--cloud-run", is_flag=True, help="Also a local Cloud Run, with a service and a job.")
 def stand_up(cloud_run: bool) -> None:
     """Start the parts; runs use them until `down`."""
     from chaosnetra.errors import ChaosnetraError
@@ -65,7 +65,8 @@ def _described(kept: "KeptStand") -> str:
     names = kept.cloud_run
     cloud_run = (
         f"Cloud Run, local: {names['endpoint']}, project {names['project']}, region "
-        f"{names['region']}, service {names['service']}; control {names['url']}\n"
+        f"{names['region']}, service {names['service']}, job {names['job']}; "
+        f"control {names['url']}\n"
         f"allow-list to rehearse staging with: {allow_list_path()}\n"
         if names
         else ""

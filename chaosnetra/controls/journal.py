@@ -269,7 +269,28 @@ def after_experiment_control(
         state["status"] = "interrupted"
     except Exception as error:  # noqa: BLE001 - the undo and the verdict must still come
         _control_failed("after_experiment_control", error)
+    _collect_monitoring()
     _finish(context, state)
+
+
+def _collect_monitoring() -> None:
+    """Evidence that shows minutes after the run; the faults are gone by then.
+
+    A signal meanwhile ends the wait and not the run, which is over.
+    """
+    run, session = _run.run, _run.session
+    if run is None or session is None or not session.settings.monitoring:
+        return
+    interrupted_by = run.interrupted_by
+    try:
+        with run.polled():
+            for failure in session.injector.undo_all(only_felt=True):
+                logger.error(str(failure))
+            session.collect_monitoring(lambda: run.interrupted_by is not None)
+    except Exception as error:  # noqa: BLE001 - the verdict must still come
+        logger.error(f"there is no evidence from Cloud Monitoring: {error}")
+        session.monitoring = {"source": None, "error": f"{type(error).__name__}: {error}"}
+    run.interrupted_by = interrupted_by
 
 
 def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
@@ -389,6 +410,8 @@ def _facts(
         facts["plan"] = session.plan.to_json()
     if session.calls is not None:
         facts["cloud_run"] = session.calls.to_json()
+    if session.monitoring is not None:
+        facts["monitoring"] = session.monitoring
     if session.connector_history is not None:
         facts["connector"] = session.connector_history
     return facts

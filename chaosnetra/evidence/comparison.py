@@ -220,7 +220,9 @@ def _experiment(title: str, before: Runs | None, after: Runs | None) -> Experime
     if len({*before.time_scales, *after.time_scales}) > 1:
         scales = f"{_listed(before.time_scales)} before and {_listed(after.time_scales)} after"
         note = f"startup times were not compared: the time scale was {scales}"
-        return ExperimentChange(title, before, after, rates, notes=(note,))
+        return ExperimentChange(
+            title, before, after, rates, notes=(note, *_environments(before, after))
+        )
     times = [
         TimeChange(
             when,
@@ -231,7 +233,16 @@ def _experiment(title: str, before: Runs | None, after: Runs | None) -> Experime
         for when, stages in WHEN.items()
         if _times(before, stages) and _times(after, stages)
     ]
-    return ExperimentChange(title, before, after, rates, times)
+    return ExperimentChange(title, before, after, rates, times, _environments(before, after))
+
+
+def _environments(before: Runs, after: Runs) -> tuple[str, ...]:
+    """A note where the sides acted in different ones."""
+    if len({*before.environments, *after.environments}) < 2:
+        return ()
+    one, other = (", ".join(side.environments) or "unknown" for side in (before, after))
+    note = f"the environment was {one} before and {other} after: other machines, another pressure"
+    return (note,)
 
 
 def _corrected(experiments: Sequence[ExperimentChange]) -> list[ExperimentChange]:

@@ -19,6 +19,7 @@ class Runs:
         reasons: likewise.
         profiles: names of the profiles they ran with.
         time_scales: that they ran at.
+        environments: where they acted.
         counts: failures and trials under the fault, by probe.
         ready_seconds: of the startups that became ready, by stage.
         other_seconds: of those that did not.
@@ -28,6 +29,7 @@ class Runs:
     reasons: list[str] = field(default_factory=list)
     profiles: list[str] = field(default_factory=list)
     time_scales: list[float] = field(default_factory=list)
+    environments: list[str] = field(default_factory=list)
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
     ready_seconds: dict[str, list[float]] = field(default_factory=dict)
     other_seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -42,6 +44,9 @@ class Runs:
         scale = finite_or_none(journal.section.get("time_scale"))
         if scale is not None and scale not in self.time_scales:
             self.time_scales.append(scale)
+        environment = journal.section.get("environment")
+        if isinstance(environment, str) and environment not in self.environments:
+            self.environments.append(environment)
         for counted in trials(journal.data):
             if counted.stage in UNDER_FAULT:
                 failures, attempts = self.counts.get(counted.probe, (0, 0))
@@ -80,6 +85,7 @@ class Runs:
             "runs": len(self.outcomes),
             "profiles": self.profiles,
             "time_scales": self.time_scales,
+            "environments": self.environments,
         }
 
 

@@ -4,6 +4,7 @@ _TOXICS = "chaosnetra.toxiproxy.actions"
 _CONNECTOR = "chaosnetra.connector.actions"
 _POSTGRES = "chaosnetra.postgres.actions"
 _CLOUD_RUN = "chaosnetra.cloudrun.actions"
+_PRESSURE = "chaosnetra.pressure.actions"
 
 # (module, action): the action of the same module that takes it back.
 UNDONE_BY = {
@@ -22,6 +23,7 @@ UNDONE_BY = {
     (_POSTGRES, "press_database"): "release_pressure",
     (_POSTGRES, "lock_catalog"): "release_catalog",
     (_CLOUD_RUN, "scale_service"): "restore_service",
+    (_PRESSURE, "apply_pressure"): "relieve_pressure",
 }
 
 # Actions that need none: they take something back themselves, or change only what another
@@ -36,7 +38,12 @@ NEEDS_NONE = {
     (_POSTGRES, "release_pressure"),
     (_POSTGRES, "release_catalog"),
     (_CLOUD_RUN, "restore_service"),
+    (_PRESSURE, "relieve_pressure"),
 }
+
+# Actions that are another one in each environment, and the arguments that name it.
+BY_ENVIRONMENT = {(_PRESSURE, "apply_pressure"), (_PRESSURE, "relieve_pressure")}
+ENVIRONMENTS = ("local", "staging")
 
 # Arguments that say what an action acts on: an action and its undo must agree on them.
 NAMING = ("name", "proxy")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from chaosnetra.lint.counterparts import BY_ENVIRONMENT, ENVIRONMENTS
 from chaosnetra.lint.document import Document, Place
 from chaosnetra.lint.findings import Finding, Severity
 from chaosnetra.lint.modules import Modules
@@ -33,11 +34,13 @@ class Activity:
         place: where it is in the document.
         role: where it stands in the experiment.
         data: as it is written.
+        environment: the one that it is for, where it is named inside another; empty: any.
     """
 
     place: Place
     role: Role
     data: Mapping[Any, Any]
+    environment: str = ""
 
     @property
     def name(self) -> str:
@@ -53,7 +56,7 @@ class Activity:
 
     @property
     def provider_place(self) -> Place:
-        return (*self.place, "provider")
+        return self.place if self.environment else (*self.place, "provider")
 
     @property
     def provider_type(self) -> str:
@@ -118,6 +121,25 @@ class Outline:
     def resolved(self, activity: Activity) -> Activity | None:
         """What a reference stands for, and any other activity itself; None when there is none."""
         return activity if activity.ref is None else self._named.get(activity.ref)
+
+    def meant(self, activity: Activity) -> list[Activity]:
+        """The actions that an action names for its environments; none for any other."""
+        if (activity.module, activity.function) not in BY_ENVIRONMENT:
+            return []
+        return [
+            Activity(
+                (*activity.provider_place, "arguments", environment),
+                activity.role,
+                {
+                    "type": activity.data.get("type"),
+                    "name": activity.name,
+                    "provider": {"type": "python", **given},
+                },
+                environment,
+            )
+            for environment in ENVIRONMENTS
+            if (given := mapping(activity.arguments.get(environment)))
+        ]
 
     @property
     def names(self) -> list[str]:

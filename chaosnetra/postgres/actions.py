@@ -39,6 +39,8 @@ def hold_connections(
 ) -> Result:
     """Open idle connections and hold them, so that few slots are left.
 
+    In staging no more than a share of the free slots: others need them too.
+
     Args:
         amount: 1 to 5,000 for `count` and `instances`, 0 to 5,000 for `leave_free`, above 0 to 1
             for `share`.
@@ -67,7 +69,12 @@ def hold_connections(
         wanted = holders.Amount.parse(by, amount, setting_hint("amount"))
         full_name = application_name(session.identifier, name)
         fault = holders.ConnectionsHeld(
-            session.database, session.database_by(through), full_name, wanted, instances
+            session.database,
+            session.database_by(through),
+            full_name,
+            wanted,
+            instances,
+            session.allowed_connections,
         )
         return _inject(session, fault)
 
@@ -118,6 +125,7 @@ def press_database(
         ActivityFailed: it is not in place; says what to change.
     """
     with activity(configuration) as session:
+        session.require_local("press_database")
         number = whole_number(
             "backends",
             backends,
@@ -178,6 +186,7 @@ def lock_catalog(
         ActivityFailed: it is not in place; says what to change.
     """
     with activity(configuration) as session:
+        session.require_local("lock_catalog")
         hold = number("hold_ms", hold_ms, above=0, maximum=60_000, setting=setting_hint("hold_ms"))
         full_name = application_name(session.identifier, name)
         seconds = session.settings.scaled(hold / 1000)

@@ -1,12 +1,23 @@
 """Connecting with a limit, and errors that say what to change."""
 
+import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import DatabaseUnavailable
+from chaosnetra.errors import (
+    DatabaseFull,
+    DatabaseLoginRefused,
+    DatabaseNotReady,
+    DatabaseNotThere,
+    DatabaseRightMissing,
+    DatabaseTlsFailed,
+    DatabaseUnavailable,
+)
+from chaosnetra.postgres.dialing import dialing
 
 if TYPE_CHECKING:
     import asyncpg
@@ -21,6 +32,14 @@ _ADVICE = {
     "53300": "the server has no free connection slots: end sessions or raise max_connections",
     "57P03": "the server is starting up or shutting down: try again",
 }
+_CLASSES: dict[str, type[DatabaseUnavailable]] = {
+    "28P01": DatabaseLoginRefused,
+    "28000": DatabaseLoginRefused,
+    "42501": DatabaseRightMissing,
+    "3D000": DatabaseNotThere,
+    "53300": DatabaseFull,
+    "57P03": DatabaseNotReady,
+}
 
 
 @asynccontextmanager
@@ -34,11 +53,9 @@ async def connection(
     """
     import asyncpg
 
-    opened: Any = None
-    try:
+    async with dialing(address) as dial:
         try:
-            opened = await asyncpg.connect(
-                address.url,
+            opened = await dial(
                 timeout=timeout_seconds,
                 command_timeout=timeout_seconds,
                 server_settings={"application_name": application_name},
@@ -49,22 +66,45 @@ async def connection(
             yield opened
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise unavailable(address, error) from error
-    finally:
-        if opened is not None:
+        finally:
             # A polite close waits for the server; on a path with a fault it may not answer.
             opened.terminate()
 
 
 def unavailable(address: DatabaseAddress, error: BaseException) -> DatabaseUnavailable:
-    """The error as one line with advice, the SQLSTATE kept."""
+    """The error as one line with advice: its class tells what it is, the SQLSTATE is kept."""
     sqlstate = getattr(error, "sqlstate", None)
-    advice = _ADVICE.get(sqlstate or "", f"check {_SETTING}")
+    advice = _tls_advice(error)
+    kind = DatabaseTlsFailed if advice else _CLASSES.get(sqlstate or "", DatabaseUnavailable)
+    advice = advice or _ADVICE.get(sqlstate or "", f"check {_SETTING}")
     text = " ".join(str(error).split()) or type(error).__name__
-    return DatabaseUnavailable(
+    return kind(
         f"cannot use the database {address.shown}: {text}"
         f"{f' (SQLSTATE {sqlstate})' if sqlstate else ''}; {advice}",
         sqlstate,
     )
+
+
+def _tls_advice(error: BaseException) -> str:
+    """What to change where TLS is what failed; empty where it is not."""
+    import asyncpg
+
+    text = str(error)
+    if isinstance(error, ssl.SSLCertVerificationError) and "mismatch" in text:
+        return (
+            "the certificate is another host's: sslmode=verify-ca checks its issuer alone, as the "
+            "certificates of a Cloud SQL instance's own CA and those behind a proxy need"
+        )
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"sslrootcert in {_SETTING} must name the file of the server's CA"
+    if isinstance(error, ConnectionError) and "rejected SSL upgrade" in text:
+        return f"the server has no TLS: check host and port in {_SETTING}, or turn its TLS on"
+    configured = isinstance(error, asyncpg.ClientConfigurationError)
+    if configured and ("sslmode" in text or "root certificate" in text):
+        return f"correct sslmode and sslrootcert in {_SETTING}"
+    if isinstance(error, (ssl.SSLError, FileNotFoundError, PermissionError)):
+        return f"sslrootcert in {_SETTING} must name a readable file of certificates"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -131,3 +171,27 @@ async def read_slots(opened: "asyncpg.Connection[Any]") -> Slots:
     )
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
     return Slots(row["max_connections"], row["reserved"], row["sessions"])
+
+
+async def sessions_by_name(address: DatabaseAddress, timeout_seconds: float) -> dict[str, int]:
+    """How many sessions the server has, by application_name; the one that asks is not counted.
+
+    What a session is called every role may read; one without a name is called "".
+    """
+    async with connection(address, timeout_seconds) as opened:
+        rows = await opened.fetch(
+            "SELECT coalesce(application_name, '') AS name, count(*)::int AS count"
+            " FROM pg_stat_activity WHERE usesysid IS NOT NULL AND datid IS NOT NULL"
+            " AND pid <> pg_backend_pid() GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+        return {row["name"]: row["count"] for row in rows}
+
+
+async def connect_seconds(address: DatabaseAddress, timeout_seconds: float) -> float:
+    """From the first packet until the server takes queries: TCP, TLS and login.
+
+    With the Cloud SQL connector its calls of the Admin API too.
+    """
+    started = time.perf_counter()
+    async with connection(address, timeout_seconds):
+        return time.perf_counter() - started

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -106,6 +106,8 @@ class ConnectionsHeld:
         application_name: what the sessions are called; carries the run's id.
         amount: how many.
         instances: of the orchestrator whose pools they stand for, if they stand for some.
+        allowed: takes how many are wanted and how many slots are free; answers how many may be
+            held, or refuses.
     """
 
     direct: DatabaseAddress
@@ -113,6 +115,7 @@ class ConnectionsHeld:
     application_name: str
     amount: Amount
     instances: int | None = None
+    allowed: Callable[[int, int], int] = lambda wanted, free: wanted
 
     @property
     def name(self) -> str:
@@ -132,7 +135,7 @@ class ConnectionsHeld:
 
     def prepare(self) -> Undo:
         undo = prepare_undo(self.direct, self.application_name)
-        self.amount.of(self._read()[0])  # refused now, and not when the undo is written down
+        self._wanted(self._read()[0])  # refused now, and not when the undo is written down
         return undo
 
     def inject(self) -> None:
@@ -140,7 +143,7 @@ class ConnectionsHeld:
         open_sessions(
             self.through,
             self.application_name,
-            self.amount.of(before),
+            self._wanted(before),
             facts={"free_before": before.free},
         )
 
@@ -166,6 +169,9 @@ class ConnectionsHeld:
             in_effect=there == held.count and enough,
             detail=f"{there} of {held.count} connections held; {before} slots were free{told}",
         )
+
+    def _wanted(self, found: Slots) -> int:
+        return self.allowed(self.amount.of(found), found.free)
 
     def _read(self) -> tuple[Slots, int]:
         return asyncio.run(_settled(self.direct, self.application_name))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.postgres.attempts import Attempt, Outcome, failure_of
+from chaosnetra.postgres.dialing import Dial, dialing
 from chaosnetra.postgres.storm import CLOSE_SECONDS, Progress, check_open_files, gather_attempts
 from chaosnetra.profiles import PoolSettings
 
@@ -81,8 +82,19 @@ async def run_checkouts(
         Interrupted: `interrupted` became true.
     """
     check_open_files(plan.connections)
+    async with dialing(address) as dial:
+        return await _run_by(dial, plan, application_name, interrupted, progress)
+
+
+async def _run_by(
+    dial: Dial,
+    plan: PoolPlan,
+    application_name: str,
+    interrupted: Callable[[], bool],
+    progress: Progress,
+) -> list[Attempt]:
     connections: list[asyncpg.Connection[Any]] = []
-    engine = _engine(address, plan, application_name, connections)
+    engine = _engine(dial, plan, application_name, connections)
     started = asyncio.get_running_loop().time()
     try:
         return await gather_attempts(
@@ -99,18 +111,17 @@ async def run_checkouts(
 
 
 def _engine(
-    address: DatabaseAddress,
+    dial: Dial,
     plan: PoolPlan,
     application_name: str,
     connections: "list[asyncpg.Connection[Any]]",
 ) -> "AsyncEngine":
-    import asyncpg
     from sqlalchemy.ext.asyncio import create_async_engine
 
     async def connect() -> "asyncpg.Connection[Any]":
         async with asyncio.timeout(plan.connect_timeout_seconds):
-            connection = await asyncpg.connect(
-                address.url, timeout=None, server_settings={"application_name": application_name}
+            connection: asyncpg.Connection[Any] = await dial(
+                timeout=None, server_settings={"application_name": application_name}
             )
         connections.append(connection)
         return connection

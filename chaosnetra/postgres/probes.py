@@ -11,7 +11,7 @@ from chaoslib.types import Configuration, Secrets
 from chaosnetra.activity import Result, activity
 from chaosnetra.errors import DatabaseUnavailable, InvalidInput
 from chaosnetra.postgres.attempts import summarize
-from chaosnetra.postgres.connect import slots
+from chaosnetra.postgres.connect import connect_seconds, sessions_by_name, slots
 from chaosnetra.postgres.load import sample_load
 from chaosnetra.postgres.pool import PoolPlan, run_checkouts
 from chaosnetra.postgres.sessions import application_name
@@ -25,9 +25,11 @@ from chaosnetra.settings import setting_hint
 
 __all__ = [
     "backend_load",
+    "connect_time",
     "connections_succeed",
     "free_connection_slots",
     "pool_checkouts_succeed",
+    "sessions_by_application",
     "throughput",
     "transfer_succeeds",
 ]
@@ -310,6 +312,99 @@ def free_connection_slots(
             "max_connections": found.max_connections,
             "reserved": found.reserved,
             "sessions": found.sessions,
+        }
+
+
+def sessions_by_application(
+    name: str = "",
+    maximum: int = 5000,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> Result:
+    """Count the sessions of the database by what they call themselves (`application_name`).
+
+    Asked on the direct path. In staging it tells whose connections fill the slots: instances of
+    the service, tasks of the job, or somebody else.
+
+    Args:
+        name: which one may have at most `maximum` sessions; empty: all together.
+        maximum: 0 to 5,000.
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `held`, `expected`, `observed`; `sessions` (by name, most first; None when the database
+        does not answer), `count`, `error` and `sqlstate`.
+    """
+    with activity(configuration) as session:
+        most = whole_number(
+            "maximum", maximum, minimum=0, maximum=5000, setting=setting_hint("maximum")
+        )
+        whose = f"sessions of {name}" if name else "sessions"
+        result: Result = {
+            "held": False,
+            "expected": f"at most {most} {whose}",
+            "observed": "the database does not answer",
+            "sessions": None,
+            "count": None,
+            "error": None,
+            "sqlstate": None,
+        }
+        try:
+            found = asyncio.run(sessions_by_name(session.database, LIMIT_SECONDS))
+        except DatabaseUnavailable as error:
+            text = session.redactor.text(str(error))
+            return {**result, "error": text, "sqlstate": error.sqlstate}
+        count = found.get(name, 0) if name else sum(found.values())
+        return {
+            **result,
+            "held": count <= most,
+            "observed": f"{count} {whose}",
+            "sessions": session.redactor.data(found),
+            "count": count,
+        }
+
+
+def connect_time(
+    maximum_ms: float = 5000,
+    path: str = "direct",
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> Result:
+    """Measure how long one connection takes to open: TCP, TLS and login.
+
+    Args:
+        maximum_ms: it may take so long; real milliseconds, above 0 to 60,000.
+        path: `direct`; or `path`: as the system under experiment reaches the database.
+        configuration: the experiment's settings.
+        secrets: not used.
+
+    Returns:
+        `held`, `expected`, `observed`; `seconds` (None when it did not open), `error` and
+        `sqlstate`.
+    """
+    with activity(configuration) as session:
+        hint = setting_hint("maximum_ms")
+        most = number("maximum_ms", maximum_ms, above=0, maximum=60_000, setting=hint)
+        result: Result = {
+            "held": False,
+            "expected": f"a connection within {most:g} ms",
+            "observed": "it did not open",
+            "seconds": None,
+            "error": None,
+            "sqlstate": None,
+        }
+        limit = max(LIMIT_SECONDS, 2 * most / 1000)
+        try:
+            seconds = asyncio.run(connect_seconds(session.database_by(path), limit))
+        except DatabaseUnavailable as error:
+            text = session.redactor.text(str(error))
+            return {**result, "error": text, "sqlstate": error.sqlstate}
+        return {
+            **result,
+            "held": seconds * 1000 <= most,
+            "observed": f"{seconds * 1000:.1f} ms",
+            "seconds": round(seconds, 6),
         }
 
 

@@ -21,8 +21,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.postgres.attempts import failure_of
+from chaosnetra.postgres.dialing import Dial, dialing
 
 if TYPE_CHECKING:
     import asyncpg
@@ -38,7 +40,8 @@ FULL_POLL_SECONDS = 0.05
 class Opening:
     """Opens the sessions, a few at once."""
 
-    def __init__(self, name: str, order: dict[str, Any]) -> None:
+    def __init__(self, name: str, order: dict[str, Any], dial: Dial) -> None:
+        self._dial = dial
         self._name = name
         self._order = order
         self._turn = asyncio.Semaphore(AT_ONCE)
@@ -64,11 +67,8 @@ class Opening:
                     return
 
     async def _open(self) -> None:
-        import asyncpg
-
         async with asyncio.timeout(self._order["limit_seconds"]):
-            session = await asyncpg.connect(
-                self._order["url"],
+            session = await self._dial(
                 timeout=None,
                 statement_cache_size=0,
                 server_settings={"application_name": self._name},
@@ -92,7 +92,12 @@ async def keep(session: "asyncpg.Connection[Any]", work: str | None) -> None:
 
 
 async def run(name: str, order: dict[str, Any]) -> int:
-    opening = Opening(name, order)
+    async with dialing(DatabaseAddress.parse(order["url"])) as dial:
+        return await open_and_keep(name, order, dial)
+
+
+async def open_and_keep(name: str, order: dict[str, Any], dial: Dial) -> int:
+    opening = Opening(name, order, dial)
     report: dict[str, Any] = {}
     try:
         await opening.all()

@@ -17,6 +17,7 @@ import psutil
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, InvalidInput
 from chaosnetra.postgres.attempts import Attempt, Outcome, failure_of
+from chaosnetra.postgres.dialing import Dial, dialing
 
 if TYPE_CHECKING:
     import asyncpg
@@ -78,15 +79,16 @@ async def run_storm(
         Interrupted: `interrupted` became true.
     """
     check_open_files(plan.count)
-    started = asyncio.get_running_loop().time()
-    return await gather_attempts(
-        [
-            _attempt(address, plan, application_name, number, started)
-            for number in range(1, plan.count + 1)
-        ],
-        interrupted,
-        progress,
-    )
+    async with dialing(address) as dial:
+        started = asyncio.get_running_loop().time()
+        return await gather_attempts(
+            [
+                _attempt(dial, plan, application_name, number, started)
+                for number in range(1, plan.count + 1)
+            ],
+            interrupted,
+            progress,
+        )
 
 
 async def gather_attempts(
@@ -128,10 +130,8 @@ def check_open_files(count: int) -> None:
 
 
 async def _attempt(
-    address: DatabaseAddress, plan: StormPlan, application_name: str, number: int, started: float
+    dial: Dial, plan: StormPlan, application_name: str, number: int, started: float
 ) -> Attempt:
-    import asyncpg
-
     clock = asyncio.get_running_loop().time
     intended = started + (number - 1) * plan.interval_seconds
     await asyncio.sleep(max(0.0, intended - clock()))
@@ -140,8 +140,7 @@ async def _attempt(
     connected: float | None = None
     try:
         async with asyncio.timeout_at(intended + plan.timeout_seconds):
-            opened = await asyncpg.connect(
-                address.url,
+            opened = await dial(
                 timeout=None,
                 statement_cache_size=0,
                 server_settings={"application_name": application_name},

@@ -10,6 +10,7 @@ from chaosnetra.stand.program import start_program
 PROJECT = "local-rehearsal"
 REGION = "europe-west1"
 SERVICE = "orchestrator"
+JOB = "startups"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class CloudRunServer:
             "project_number": self.project_number,
             "region": self.region,
             "service": SERVICE,
+            "job": JOB,
         }
 
     def stop(self) -> None:

@@ -7,7 +7,7 @@ holding its connections while the others start.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, PartUnavailable
@@ -29,6 +29,10 @@ SPAWN = Spawn()
 Progress = Callable[[StartupOutcome], None]
 
 
+async def _no_longer() -> None:
+    """Let what is ready go as soon as all are decided."""
+
+
 async def launch(
     plan: LaunchPlan,
     databases: Sequence[DatabaseAddress],
@@ -37,6 +41,7 @@ async def launch(
     starter: Starter = SPAWN,
     ports: Sequence[int] | None = None,
     progress: Progress = lambda outcome: None,
+    hold: Callable[[], Awaitable[None]] = _no_longer,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> list[StartupOutcome]:
     """Run one startup for each of `databases`, all at once.
@@ -49,6 +54,7 @@ async def launch(
         ports: the port that each startup gets; by default one that is free, and another when
             somebody takes it before the startup does: that says nothing about the target.
         progress: called with each outcome as it is decided.
+        hold: awaited once all are decided, while those that are ready stay up.
         interrupted: asked often; once true, everything is ended at once.
 
     Returns:
@@ -106,6 +112,7 @@ async def launch(
                 waiting, robbed[:] = list(robbed), []
                 for number, port in zip(waiting, free_ports(len(waiting)), strict=True):
                     trials[number] = trial(number, port)
+            await hold()
         finally:
             for one in trials.values():  # all at once; leaving the stack then waits for each
                 one.let_go()

@@ -17,12 +17,23 @@ class Status(StrEnum):
 
 
 class ExitReason(StrEnum):
-    """Why a process ended by itself before it was ready: one exit code stands for several."""
+    """Why a process ended by itself before it was ready: one exit code stands for several.
+
+    The last six only a task of a job has: it was never begun; begun again, so that an earlier
+    attempt had failed; ended by a signal, or without an exit code of its own; cancelled; or its
+    report did not arrive.
+    """
 
     STARTUP_FAILED = "startup_failed"
     NOT_IMPORTED = "not_imported"
     PORT_IN_USE = "port_in_use"
     UNKNOWN = "unknown"
+    NOT_STARTED = "not_started"
+    RETRIED = "retried"
+    SIGNALLED = "signalled"
+    UNCLEAN = "unclean"
+    CANCELLED = "cancelled"
+    NOT_REPORTED = "not_reported"
 
 
 class EndedBy(StrEnum):
@@ -99,3 +110,30 @@ class StartupOutcome:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "StartupOutcome":
+        """What `to_json` gave.
+
+        Raises:
+            ValueError: it is not that; also `KeyError` and `TypeError`.
+        """
+        error, reason = data["error"], data["exit_reason"]
+        return cls(
+            **{
+                **data,
+                "number": int(data["number"]),
+                "status": Status(data["status"]),
+                "seconds": float(data["seconds"]),
+                "phases_after_failure": tuple(data["phases_after_failure"]),
+                "phase_seconds": {
+                    phase: float(seconds) for phase, seconds in data["phase_seconds"].items()
+                },
+                "checks": dict(data["checks"]),
+                "ended_by": EndedBy(data["ended_by"]),
+                "exit_reason": None if reason is None else ExitReason(reason),
+                "error": None
+                if error is None
+                else StartupError(**{**error, "causes": tuple(error["causes"])}),
+            }
+        )

@@ -37,6 +37,24 @@ def test_everything_has_a_default() -> None:
     assert made.database_state == "shared"
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"database_url": "postgresql://h/d"}, "the Cloud SQL connector needs to know an instance"),
+        ({"cloud_sql_instance": "p:r:i"}, "and not as whom"),
+    ],
+)
+def test_the_connector_needs_to_know_where_and_as_whom(given: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        settings(cloud_sql_path="connector", **given)
+    made = settings(
+        cloud_sql_path="connector", database_url="postgresql://h/d", cloud_sql_instance="p:r:i"
+    )
+    assert made.database is not None
+    assert made.database.cloud_sql_instance == "p:r:i"
+    assert made.database.at("127.0.0.1", 5).cloud_sql_instance == ""
+
+
 def test_no_configuration_is_like_an_empty_one() -> None:
     assert Settings.from_configuration(None, {}) == settings()
 
@@ -127,6 +145,13 @@ def test_time_is_scaled_for_the_reference_and_not_for_ones_own(
         ("profile", ["issue-1263"], "profile must be text"),
         ("environment", "production", "environment must be local or staging, got 'production'"),
         ("environment", "", "environment must be local"),
+        ("cloud_sql_instance", "instance", "must be project:region:instance, got 'instance'"),
+        ("cloud_sql_path", "socket", "cloud_sql_path must be address or connector"),
+        ("monitoring", "yes", "monitoring must be off or on"),
+        ("monitoring_wait_seconds", -1, "monitoring_wait_seconds must be at least 0"),
+        ("barrier_seconds", -1, "barrier_seconds must be at least 0"),
+        ("barrier_seconds", "soon", "barrier_seconds must be a number"),
+        ("job_hold_seconds", -1, "job_hold_seconds must be at least 0"),
         ("time_scale", 0, "time_scale must be more than 0"),
         ("time_scale", -1, "time_scale must be more than 0"),
         ("time_scale", 10.5, "time_scale must be at most 10"),

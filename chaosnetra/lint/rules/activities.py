@@ -17,9 +17,10 @@ def check(outline: Outline) -> Iterator[Finding]:
 
     Also `missing-argument` and `unknown-secrets`.
     """
-    for activity in outline.activities:
-        if activity.ref is None and activity.module and activity.function:
-            yield from _check(outline, activity)
+    for written in outline.activities:
+        for activity in (written, *outline.meant(written)):
+            if activity.ref is None and activity.module and activity.function:
+                yield from _check(outline, activity)
 
 
 def _check(outline: Outline, activity: Activity) -> Iterator[Finding]:

@@ -13,7 +13,12 @@ from chaosnetra.lint.outline import OURS, Activity, Outline, Role
 def check(outline: Outline) -> Iterator[Finding]:
     """`no-undo`: of ours without the counterpart; of others, when there is no rollback at all."""
     rollbacks = [outline.resolved(activity) for activity in outline.of(Role.ROLLBACK)]
-    undoing = [activity for activity in rollbacks if activity is not None]
+    undoing = [
+        one
+        for activity in rollbacks
+        if activity is not None
+        for one in (activity, *outline.meant(activity))
+    ]
     foreign_told = False
     for entry in outline.of(Role.METHOD):
         action = outline.resolved(entry)
@@ -21,8 +26,12 @@ def check(outline: Outline) -> Iterator[Finding]:
             continue
         undo = UNDONE_BY.get((action.module, action.function))
         if undo is not None:
-            if not any(_takes_back(outline, action, undo, other) for other in undoing):
-                yield _no_counterpart(outline, entry, action, undo)
+            if not _is_taken_back(outline, action, undoing):
+                yield _no_counterpart(outline, entry, action)
+                continue
+            for meant in outline.meant(action):
+                if not _is_taken_back(outline, meant, undoing):
+                    yield _no_counterpart(outline, meant, meant)
         elif not (outline.data.get("rollbacks") or foreign_told or action.module.startswith(OURS)):
             foreign_told = True
             yield outline.finding(
@@ -35,8 +44,16 @@ def check(outline: Outline) -> Iterator[Finding]:
             )
 
 
+def _is_taken_back(outline: Outline, action: Activity, undoing: list[Activity]) -> bool:
+    """Whether one of the rollbacks is its counterpart, or it needs none."""
+    undo = UNDONE_BY.get((action.module, action.function))
+    return undo is None or any(_takes_back(outline, action, undo, other) for other in undoing)
+
+
 def _takes_back(outline: Outline, action: Activity, undo: str, other: Activity) -> bool:
     if (other.module, other.function) != (action.module, undo):
+        return False
+    if other.environment not in ("", action.environment):
         return False
     signature = outline.modules.signature(other.module, other.function)
     names = [name for name in NAMING if signature is None or name in signature.parameters]
@@ -58,7 +75,8 @@ def _value(outline: Outline, activity: Activity, name: str) -> Any:
     return parameter.default
 
 
-def _no_counterpart(outline: Outline, entry: Activity, action: Activity, undo: str) -> Finding:
+def _no_counterpart(outline: Outline, entry: Activity, action: Activity) -> Finding:
+    undo = UNDONE_BY[action.module, action.function]
     signature = outline.modules.signature(action.module, undo)
     parameters = signature.parameters if signature is not None else {}
     same = {

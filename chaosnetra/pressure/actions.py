@@ -1,0 +1,78 @@
+"""Actions that are another one in each environment.
+
+What stands for a slow network on one's own machine is Toxiproxy or the connector emulator; in
+staging the network is real, and the pressure on it is Cloud Run's instances scaled out. An
+experiment names both, and everything else of it stays the same. Faults, their measurement and
+their undo are those of the action that is chosen.
+"""
+
+import logging
+
+from chaoslib.types import Configuration, Secrets
+
+from chaosnetra.activity import Parameters, Result, activity
+from chaosnetra.pressure.choice import choose
+
+__all__ = ["apply_pressure", "relieve_pressure"]
+
+logger = logging.getLogger("chaostoolkit")
+
+
+def apply_pressure(
+    local: Parameters,
+    staging: Parameters,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> Result:
+    """Put the pressure in place that is meant for the environment of the run.
+
+    Args:
+        local: an action of this package, as a provider names it: `module`, `func`, `arguments`;
+            `{}`: the experiment cannot run locally.
+        staging: likewise for staging.
+        configuration: the experiment's settings; `environment` chooses.
+        secrets: not used.
+
+    Returns:
+        `environment`, `action`, and what that action returns.
+
+    Raises:
+        ActivityFailed: one of them is no action of ours, none is named for the environment, or
+            the action failed.
+    """
+    return _act(local, staging, configuration, secrets)
+
+
+def relieve_pressure(
+    local: Parameters,
+    staging: Parameters,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> Result:
+    """Take the pressure of `apply_pressure` back, by the counterpart of each of its actions.
+
+    Args:
+        local: the action that takes back what `apply_pressure` names for local.
+        staging: likewise for staging.
+        configuration: the experiment's settings; `environment` chooses.
+        secrets: not used.
+
+    Returns:
+        `environment`, `action`, and what that action returns.
+
+    Raises:
+        ActivityFailed: as `apply_pressure`; or something may be left.
+    """
+    return _act(local, staging, configuration, secrets)
+
+
+def _act(
+    local: Parameters, staging: Parameters, configuration: Configuration, secrets: Secrets
+) -> Result:
+    with activity(configuration) as session:
+        environment = session.settings.environment
+        chosen = choose(environment, {"local": local, "staging": staging})
+        logger.info(f"In {environment}: {chosen.shown}")
+    # Outside: the action goes through the same edge itself.
+    result = chosen.function(**chosen.arguments, configuration=configuration, secrets=secrets)
+    return {"environment": environment, "action": chosen.shown, **result}

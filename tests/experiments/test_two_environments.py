@@ -1,0 +1,100 @@
+"""One file, two environments: on the local stand, and against a rehearsal of Cloud Run."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ChaosRun, RunChaos
+
+EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vpc_latency.json"
+COMMAND = str(Path(sys.executable).with_name("chaosnetra"))
+STAGING = {
+    "CHAOSNETRA_ENVIRONMENT": "staging",
+    "CHAOSNETRA_TIME_SCALE": "0.1",
+    "CHAOSNETRA_STAGING_INSTANCES": "2",
+    "CHAOSNETRA_JOB_HOLD_SECONDS": "10",
+}
+# What one of them has and the other cannot: how simultaneous tasks were.
+ONLY_STAGING = {"launch"}
+
+
+def chaosnetra(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=100)
+
+
+@pytest.fixture
+def rehearsal() -> Iterator[None]:
+    """A kept stand with a local Cloud Run endpoint."""
+    up = chaosnetra("stand", "up", "--cloud-run")
+    assert up.returncode == 0, up.stderr
+    yield
+    assert chaosnetra("stand", "down").returncode == 0
+
+
+def shape(value: Any) -> Any:
+    """Names and kinds of a value, without the value; of a list, its first."""
+    if isinstance(value, dict):
+        return {key: shape(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else "other"
+
+
+def saved(done: ChaosRun, path: Path) -> Path:
+    assert done.journal_text is not None, done.output
+    path.write_text(done.journal_text)
+    return path
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_journals_of_both_environments_are_comparable(
+    run_chaos: RunChaos, rehearsal: None, tmp_path: Path
+) -> None:
+    options = {"CHAOSNETRA_COUNT": "2"}
+    there = run_chaos(EXPERIMENT, **STAGING, **options)
+    assert there.returncode == 0, there.output
+    staging, staged = there.journal, saved(there, tmp_path / "staging.json")
+    here = run_chaos(EXPERIMENT, **options)
+    assert here.returncode == 0, here.output
+    local, locally = here.journal, saved(here, tmp_path / "local.json")
+
+    assert local["chaosnetra"]["environment"] == "local"
+    assert staging["chaosnetra"]["environment"] == "staging"
+    for journal in (local, staging):
+        assert journal["chaosnetra"]["verdict"] == "held", journal["chaosnetra"]["reason"]
+        felt = [fault for fault in journal["chaosnetra"]["faults"] if fault["effect"]]
+        assert [fault["effect"]["in_effect"] for fault in felt] == [True]
+        assert [fault["undo"] for fault in felt] == ["done"]
+    assert set(local["chaosnetra"]) == set(staging["chaosnetra"])
+
+    one, other = (
+        journal["steady_states"]["after"]["probes"][0]["output"] for journal in (local, staging)
+    )
+    assert set(other) - set(one) == ONLY_STAGING
+    assert set(one) <= set(other)
+    assert set(one["startups"][0]) == set(other["startups"][0])
+    assert set(one["phase_seconds_p50"]) == set(other["phase_seconds_p50"])
+    for key in ("attempts", "failure_rate", "ready_seconds_p50", "boot_seconds_p50"):
+        assert shape(one[key]) == shape(other[key]) == "number"
+    for part in ("run", "rollbacks"):
+        (mine,), (theirs,) = local[part], staging[part]
+        assert mine["activity"] == theirs["activity"]
+        assert set(mine["output"]) == set(theirs["output"])
+    actions = [journal["run"][0]["output"]["action"] for journal in (local, staging)]
+    assert actions == [
+        "chaosnetra.toxiproxy.actions.add_latency",
+        "chaosnetra.cloudrun.actions.scale_service",
+    ]
+
+    compared = chaosnetra("compare", "--format", "json", str(locally), str(staged))
+    assert compared.returncode == 0, compared.stderr + compared.stdout
+    (experiment,) = json.loads(compared.stdout)["experiments"]
+    assert experiment["change"] == "still holds"
+    assert "environment was local before and staging after" in experiment["notes"][-1]
+    assert [rate["probe"] for rate in experiment["rates"]] == ["startups-succeed"]
+    assert experiment["times"]
