@@ -129,6 +129,7 @@ class StartupOutcome:
                 "phase_seconds": {
                     phase: float(seconds) for phase, seconds in data["phase_seconds"].items()
                 },
+                "steps": tuple(dict(step) for step in data["steps"]),
                 "checks": dict(data["checks"]),
                 "ended_by": EndedBy(data["ended_by"]),
                 "exit_reason": None if reason is None else ExitReason(reason),

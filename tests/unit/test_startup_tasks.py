@@ -146,6 +146,7 @@ outcomes = st.builds(
     phase=st.none() | st.text(),
     phases_after_failure=st.lists(st.text(), max_size=3).map(tuple),
     phase_seconds=st.dictionaries(st.text(), seconds, max_size=3),
+    steps=st.lists(st.dictionaries(st.text(), seconds, max_size=2), max_size=2).map(tuple),
     exit_code=st.none() | st.integers(0, 255),
     ended_by=st.sampled_from(EndedBy),
     exit_reason=st.none() | st.sampled_from(ExitReason),
