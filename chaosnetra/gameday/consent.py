@@ -1,12 +1,23 @@
 """Plan and consent of a step that acts on Google Cloud: the one place that knows of them.
 
 The conductor asks here before the first step, for every step of a day whose environment is
-`staging`, and hands the answer on to the step's run.
+`staging`, and again before each run: a repetition with other values has another plan.
 """
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from chaosnetra.settings import SETTINGS
+from chaosnetra.text import one_line
+
+PLAN_SECONDS = 120.0
+ANY_PLAN = "yes"
 
 
 @dataclass(frozen=True)
@@ -25,15 +36,68 @@ class Consent:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def consent_to(experiment: Path, environment: Mapping[str, str]) -> Consent:  # noqa: ARG001
+def consent_to(experiment: Path, environment: Mapping[str, str]) -> Consent:
     """Whether somebody has consented to what a step would change in staging.
+
+    Its plan is made by `chaosnetra plan`, in a process of its own: what that looks at must not
+    become part of the conductor's.
 
     Args:
         experiment: its file.
         environment: environment variables that its run would get, which its plan is made from.
     """
-    return Consent(
-        False,
-        f"{experiment.name}: no plan of it can be made, so nobody can consent to it; "
-        "rehearse the day on the local stand with --rehearse",
+    variable = SETTINGS["consent"].variable
+    variables = {**os.environ, **environment}
+    try:
+        plan = _plan(experiment, variables)
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        return Consent(False, one_line(f"{experiment.name}: its plan cannot be made: {error}"))
+    if plan["refusals"]:
+        refused = "; ".join(map(str, plan["refusals"]))
+        return Consent(False, one_line(f"{experiment.name}: its plan is refused: {refused}"))
+    made, given = str(plan["hash"]), variables.get(variable, "")
+    if given not in (ANY_PLAN, made):
+        whose = "is for another plan" if given else "is not given"
+        return Consent(
+            False,
+            f"{experiment.name}: consent {whose}: read `chaosnetra plan {experiment}`, and give "
+            f"its hash as the step's parameter consent or in {variable} ({made})",
+        )
+    how = "to whatever the plan is" if given == ANY_PLAN else "to this plan"
+    return Consent(True, f"consent {how}, {made}", {variable: given})
+
+
+def _plan(experiment: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What `chaosnetra plan` says.
+
+    Raises:
+        ValueError: no plan; says why.
+        OSError: it cannot be started.
+        subprocess.TimeoutExpired: it did not end.
+    """
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-P",
+            "-c",
+            "from chaosnetra.cli import main; main()",
+            "plan",
+            str(experiment),
+            "--format",
+            "json",
+        ],
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PLAN_SECONDS,
+        check=False,
     )
+    try:
+        found = json.loads(done.stdout)
+        if isinstance(found["hash"], str) and isinstance(found["refusals"], list):
+            return dict(found)
+    except (ValueError, KeyError, TypeError):
+        pass
+    said = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    raise ValueError(said[-1].removeprefix("Error: ") if said else "`chaosnetra plan` said nothing")
