@@ -22,9 +22,9 @@ LOGGER = "chaostoolkit"
 class Run:
     """One run: its id, its events, the secrets it must not show, and whether it was stopped.
 
-    `interrupted_by` names the signal that asked it to end; `unwinding` is true once rollbacks
-    are played, `finishing` once it undoes everything and writes its journal, which no signal
-    may interrupt.
+    `interrupted_by` names the signal that asked it to end; `in_rollbacks` is true while rollbacks
+    are played, `unwinding` from then on, `finishing` once it undoes everything and writes its
+    journal, which no signal may interrupt.
     """
 
     def __init__(self) -> None:
@@ -33,6 +33,7 @@ class Run:
         self.events = EventLog(self.id, self.redactor)
         self.log_filter = LogFilter(self.redactor)
         self.interrupted_by: str | None = None
+        self.in_rollbacks = False
         self.unwinding = False
         self.finishing = False
         self._polled = 0

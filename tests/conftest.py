@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,15 @@ from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 
 RUN_SECONDS = 110
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hear signals: a process started in the background ignores some, and so would every run."""
+    for name in ("SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            default = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+            signal.signal(number, default)
 
 
 @pytest.fixture(autouse=True)

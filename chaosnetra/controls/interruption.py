@@ -15,13 +15,16 @@ from chaosnetra.controls.places import in_command
 from chaosnetra.run import Run
 
 INSIST_SECONDS = 2.0
+PATIENT_SIGNALS = 3
 NAMES = ("SIGTERM", "SIGINT", "SIGHUP")
 
 
 def listen(run: Run) -> Callable[[], None]:
     """Note each signal in `run.interrupted_by`, then do what was done before.
 
-    While `run.only_notes_signals` a signal is only noted: the undo and the journal come first.
+    While `run.only_notes_signals` a signal is only noted: the undo and the journal come first. So
+    are the first few while rollbacks are played, which whoever asks twice wants all the same; who
+    insists ends a rollback that hangs.
 
     Returns:
         A function that puts the former handlers back.
@@ -33,12 +36,14 @@ def listen(run: Run) -> Callable[[], None]:
         for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name))
     }
 
+    patience = iter(range(PATIENT_SIGNALS))
+
     def note(number: int, frame: Any) -> None:
         name = signal.Signals(number).name
         run.interrupted_by = run.interrupted_by or name
         if not run.unwinding:
             _insist()
-        if run.only_notes_signals:
+        if run.only_notes_signals or (run.in_rollbacks and next(patience, None) is not None):
             return
         handler = former[number]
         if callable(handler):

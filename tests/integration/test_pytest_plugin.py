@@ -109,7 +109,14 @@ def test_whoever_ends_pytest_ends_the_run_and_it_undoes_everything(
     )
     try:
         events = _waited_for(tmp_path / "evidence", "journal.events.jsonl")
-        wait_until(lambda: '"toxic ' in events.read_text(), 60, "the toxic is in place")
+        injected = '"fault.injected", '
+        wait_until(
+            lambda: any(
+                injected in line and '"toxic ' in line for line in events.read_text().splitlines()
+            ),
+            60,
+            "the toxic is in place",
+        )
         process.send_signal(number)
         output, _ = process.communicate(timeout=90)
     finally:
