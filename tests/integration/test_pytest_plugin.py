@@ -20,6 +20,13 @@ HOME = str(Path.home())
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
+@pytest.fixture(autouse=True)
+def own_project(request: pytest.FixtureRequest) -> None:
+    """A root of its own: the temporary folder may lie in a checkout, whose settings are not meant."""
+    if "pytester" in request.fixturenames:
+        request.getfixturevalue("pytester").makeini("[pytest]\n")
+
+
 def test_each_outcome_is_told_apart(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,13 @@ OF_THE_STRATEGY = (
 )
 
 
+@pytest.fixture(autouse=True)
+def own_project(request: pytest.FixtureRequest) -> None:
+    """A root of its own: the temporary folder may lie in a checkout, whose settings are not meant."""
+    if "pytester" in request.fixturenames:
+        request.getfixturevalue("pytester").makeini("[pytest]\n")
+
+
 @pytest.fixture
 def folder(pytester: pytest.Pytester) -> Path:
     """One experiment, and much else that is JSON or YAML."""
