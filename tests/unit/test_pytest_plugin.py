@@ -29,7 +29,7 @@ OF_THE_STRATEGY = (
 
 @pytest.fixture(autouse=True)
 def own_project(request: pytest.FixtureRequest) -> None:
-    """A root of its own: the temporary folder may lie in a checkout, whose settings are not meant."""
+    """A root of its own: the temporary folder may lie in a checkout, with settings."""
     if "pytester" in request.fixturenames:
         request.getfixturevalue("pytester").makeini("[pytest]\n")
 
