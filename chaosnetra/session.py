@@ -36,7 +36,6 @@ from chaosnetra.settings import Settings, setting_hint
 
 if TYPE_CHECKING:
     from chaosnetra.cloudrun.connection import Call
-    from chaosnetra.cloudrun.executions import JobState
     from chaosnetra.cloudrun.tally import CallTally
     from chaosnetra.cloudrun.target import CloudRun
     from chaosnetra.connector.client import ConnectorClient
@@ -53,8 +52,6 @@ logger = logging.getLogger("chaostoolkit")
 # What an experiment calls the proxy to the run's database.
 DATABASE_PROXY = "database"
 CHECK_SECONDS = 10.0
-# Of the slots that are free, what a run may take of a staging database without a guard.
-STAGING_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -320,19 +317,6 @@ class Session:
                 self._report_schema = name
             return self._report_schema
 
-    def checked_tasks(self, job: "JobState", count: int) -> None:
-        """Refuse an execution that the owner of the project does not allow."""
-        self.guard.check_job(job)
-        self.guard.check_tasks(count)
-
-    def allowed_connections(self, wanted: int, free_slots: int) -> int:
-        """How many of the wanted connections a run may hold; on one's own machine all.
-
-        Raises:
-            NotAllowed: in staging they are more than the owner of the project allows.
-        """
-        return self.guard.check_connections(wanted, free_slots)
-
     def proxy_name(self, proxy: str) -> str:
         """The name on the server of a proxy that an experiment names."""
         self.require_local("a proxy")
@@ -585,7 +569,9 @@ class Session:
 
         settings, cloud_run = self.settings, self.cloud_run
         endpoint = settings.monitoring_endpoint
-        if cloud_run.connection.endpoint is not None and not endpoint:
+        if settings.cloud_sql_instance:
+            self.guard.check_cloud_sql_instance(settings.cloud_sql_instance)
+        if settings.is_rehearsal and not endpoint:
             raise InvalidInput(
                 "a local Cloud Run endpoint has no Monitoring",
                 f"{setting_hint('monitoring_endpoint')}, or monitoring to off",

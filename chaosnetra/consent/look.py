@@ -8,7 +8,7 @@ from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun.executions import JobState
-from chaosnetra.cloudrun.jobs import require_fit
+from chaosnetra.cloudrun.jobs import require_at_once, require_fit
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.plan import plan_scaling
 from chaosnetra.cloudrun.state import ServiceState
@@ -79,8 +79,9 @@ class _Looker:
         self._find_endpoint()
         tasks = tasks_of(self.steps) if settings.in_staging else 0
         changes = self._changes() if self._scales else []
-        if tasks and settings.job:
+        if tasks:
             self._job(tasks)
+        self._cloud_sql_instance()
         arithmetic = self._arithmetic(changes)
         return ExperimentPlan(
             title=str(experiment.get("title")),
@@ -172,15 +173,23 @@ class _Looker:
         cloud_run, guard = self.session.cloud_run, self.session.guard
         self.target["endpoint"] = cloud_run.connection.shown
         if not self._permitted(lambda: guard.check_name(cloud_run.job)):
-            return
+            return  # it is not even read
         job: JobState = cloud_run.jobs.job(cloud_run.job)
         self.target["job"] = {"name": job.name, "uid": job.uid, "etag": job.etag}
         for check in (
             lambda: guard.check_job(job),
             lambda: guard.check_tasks(tasks),
             lambda: require_fit(job),
+            lambda: require_at_once(job, tasks),
         ):
             self._permitted(check)
+
+    def _cloud_sql_instance(self) -> None:
+        """The one that sessions are opened at, or that evidence is read of."""
+        instance = self.session.settings.cloud_sql_instance
+        if instance and self.session.settings.in_staging:
+            self.target["cloud_sql_instance"] = instance
+            self._permitted(lambda: self.session.guard.check_cloud_sql_instance(instance))
 
     def _arithmetic(self, changes: Sequence[InstanceChange]) -> Arithmetic | None:
         address = database_of(self.session)

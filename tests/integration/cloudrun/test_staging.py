@@ -459,7 +459,7 @@ def test_a_job_and_its_tasks_are_in_the_plan(staging: Staging) -> None:
     staging.method = [STARTUPS]
     shown = staging.plan()
     assert shown.exit_code == 0, shown.output
-    assert "tasks: 7 at once" in shown.output
+    assert "tasks of the job: 7 at once" in shown.output
     assert f"job {staging.endpoint.job_id} in project" in shown.output
     staging.allowed["caps"] = {"tasks": 6}
     end_session()
