@@ -182,6 +182,9 @@ class Session:
     def require_local(self, what: str) -> None:
         """Refuse in staging what is made for one's own machine.
 
+        Args:
+            what: it is, for the message.
+
         Raises:
             InvalidInput: the run acts in staging.
         """
@@ -418,8 +421,8 @@ class Session:
         kept = find_kept_stand()
         if self.settings.in_staging and (kept is None or kept.cloud_run is None):
             raise InvalidInput(
-                "in staging the database is not ours to start; `chaosnetra stand up --cloud-run` "
-                "starts one to rehearse with",
+                "no database is named, and in staging none is started; `chaosnetra stand up "
+                "--cloud-run` starts one to rehearse with",
                 f"{setting_hint('database_url')} to the private address of the Cloud SQL instance",
             )
         if kept is None:

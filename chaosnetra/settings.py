@@ -424,9 +424,14 @@ class _Reader:
         return value
 
 
+def _names_endpoint(read: _Reader) -> bool:
+    """In staging, what tells a rehearsal from Google's: see `Settings.is_rehearsal`."""
+    return bool(read.text("cloud_run_endpoint"))
+
+
 def _time_scale(read: _Reader, environment: str, target: Target) -> float:
     text, hint = read.text("time_scale"), read.hint("time_scale")
-    real = environment == "staging" and not read.text("cloud_run_endpoint")
+    real = environment == "staging" and not _names_endpoint(read)
     if text in ("", "auto"):
         return LOCAL_TIME_SCALE if target.is_reference and not real else 1.0
     scale = number("time_scale", text, above=0, maximum=10, setting=hint)
@@ -446,8 +451,7 @@ def _refuse_stand(read: _Reader) -> None:
         InvalidInput: no database is named; or Toxiproxy, the emulator or copies of the database
             are asked for.
     """
-    real = not read.text("cloud_run_endpoint")
-    if real and not read.text("database_url"):
+    if not _names_endpoint(read) and not read.text("database_url"):
         raise InvalidInput(
             "no database is named, and in staging none is started", read.hint("database_url")
         )

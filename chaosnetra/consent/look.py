@@ -17,6 +17,7 @@ from chaosnetra.consent.demands import (
     Connections,
     Step,
     connections_of,
+    is_for_own_machine,
     restores_scaling,
     tasks_of,
     total_connections,
@@ -63,7 +64,9 @@ def database_of(session: Session) -> DatabaseAddress | None:
     from chaosnetra.stand.kept import find_kept_stand
 
     kept = find_kept_stand()
-    return DatabaseAddress.parse(kept.database_url) if kept is not None else None
+    if kept is None or (session.settings.in_staging and kept.cloud_run is None):
+        return None
+    return DatabaseAddress.parse(kept.database_url)
 
 
 @dataclass
@@ -77,6 +80,9 @@ class _Looker:
     def plan(self, experiment: Mapping[str, Any]) -> ExperimentPlan:
         settings = self.session.settings
         self._find_endpoint()
+        for step in self.steps:
+            if is_for_own_machine(step):
+                self._permitted(partial(self.session.require_local, step.shown))
         tasks = tasks_of(self.steps) if settings.in_staging else 0
         changes = self._changes() if self._scales else []
         if tasks:

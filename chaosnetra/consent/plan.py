@@ -201,7 +201,10 @@ class ExperimentPlan:
             lines.append(f"  instances: {change.before} -> {change.after} ({delta:+d})")
         lines += self._connection_lines()
         if self.tasks:
-            lines.append(f"tasks of the job: {self.tasks} at once")
+            lines.append(
+                f"tasks of the job: {self.tasks} at once, which report into a schema of the run's "
+                "own in the database"
+            )
         lines.append(f"deadline: {self.seconds:g} s for the whole experiment")
         if self.allowed is not None:
             caps = ", ".join(f"{name} {value:g}" for name, value in vars(self.allowed.caps).items())

@@ -72,6 +72,7 @@ def settings(stage: Stage, postgres: PostgresServer, tmp_path: Path) -> Iterator
         "region": PLACE.region,
         "job": "startups",
         "readiness": "tcp://127.0.0.1:{port}",
+        "time_scale": "1",
         "startup_timeout_seconds": "4",
         "job_hold_seconds": "0",
         "barrier_seconds": "1",
@@ -257,7 +258,7 @@ def test_a_job_that_its_owner_does_not_allow_is_left_alone(
         ({"job": ""}, "job is not set"),
         ({"job": "other"}, "there is no job other in project staging-123"),
         ({"project": "somewhere-else"}, "is not permitted on job startups"),
-        ({"database_url": ""}, "the database is not ours to start"),
+        ({"database_url": ""}, "and in staging none is started; `chaosnetra stand up"),
         ({"database_state": "fresh"}, "no copy of the database is made"),
     ],
 )
