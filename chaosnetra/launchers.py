@@ -237,6 +237,20 @@ def _refuse_unloadable(outcomes: list[StartupOutcome], import_path: str | None) 
     )
 
 
+def _check(session: Session, job: "JobState", tasks: int) -> None:
+    """Hold an execution against the guard, and against the version that was consented to.
+
+    Raises:
+        NotAllowed: it is refused; nothing was touched.
+    """
+    session.guard.check_job(job)
+    session.guard.check_tasks(tasks)
+    begun = any(fault.parameters.get("job") == job.name for fault in session.injector.faults)
+    # Executions of our own may change its etag.
+    if session.consented is not None and not begun:
+        session.consented.require("job", job.name, job.etag)
+
+
 @dataclass
 class JobLauncher:
     """As tasks of the job that the settings name."""
@@ -258,18 +272,7 @@ class JobLauncher:
             "count", count, minimum=1, maximum=MOST_TASKS, setting=setting_hint("count")
         )
         cloud_run = session.cloud_run
-        rehearsed = cloud_run.connection.endpoint is not None
-        if settings.time_scale != 1 and not rehearsed:
-            raise InvalidInput(
-                f"in staging time is real, and time_scale is {settings.time_scale:g}",
-                f"{setting_hint('time_scale')} to 1",
-            )
-        if settings.database_state != "shared":
-            raise InvalidInput(
-                "in staging no copy of the database is made",
-                f"{setting_hint('database_state')} to shared",
-            )
-        if settings.profile.source.endswith(".json") and not rehearsed:
+        if settings.profile.source.endswith(".json") and not settings.is_rehearsal:
             raise InvalidInput(
                 "a profile in a file does not reach the tasks of a job: use the name of one that "
                 "the orchestrator's image holds",
@@ -278,7 +281,7 @@ class JobLauncher:
         job = cloud_run.jobs.job(cloud_run.job)
         require_fit(job)
         require_at_once(job, tasks)
-        session.checked_tasks(job, tasks)
+        _check(session, job, tasks)
         _ = session.report_schema  # its table is there before anybody counts tables
         limits = _limits(session, settings.readiness_timeout_seconds)
         logger.info(
@@ -351,9 +354,9 @@ class JobLauncher:
         given = self.session.settings.barrier_seconds
         if given is not None:
             return given
-        if self.session.cloud_run.connection.endpoint is None:
-            return BARRIER_SECONDS
-        return LOCAL_BARRIER_SECONDS + LOCAL_BARRIER_SECONDS_A_TASK * self.count
+        if self.session.settings.is_rehearsal:
+            return LOCAL_BARRIER_SECONDS + LOCAL_BARRIER_SECONDS_A_TASK * self.count
+        return BARRIER_SECONDS
 
     def _order(self, schema: str, barrier_at: float) -> TaskOrder:
         settings = self.session.settings

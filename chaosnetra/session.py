@@ -4,7 +4,6 @@ Parts are brought when the first activity needs them, and taken away when the ru
 journal control, or when the process exits.
 """
 
-import asyncio
 import atexit
 import logging
 import os
@@ -13,12 +12,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from chaosnetra.addresses import DatabaseAddress, parse_network_address
-from chaosnetra.durations import Deadline
+from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import (
     ChaosnetraError,
     ConnectorUnavailable,
@@ -26,7 +23,9 @@ from chaosnetra.errors import (
     NotAllowed,
     UndoFailed,
 )
-from chaosnetra.faults import Undo
+from chaosnetra.parts.database import Database, bring_database
+from chaosnetra.parts.keeping import Keeping, Part
+from chaosnetra.parts.path import bring_connector, bring_proxy, bring_toxiproxy
 from chaosnetra.run import Run, current_run, end_run
 from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.guardian import Guardian
@@ -35,15 +34,12 @@ from chaosnetra.safety.ledger import Ledger
 from chaosnetra.settings import Settings, setting_hint
 
 if TYPE_CHECKING:
-    from chaosnetra.cloudrun.connection import Call
-    from chaosnetra.cloudrun.executions import JobState
     from chaosnetra.cloudrun.tally import CallTally
     from chaosnetra.cloudrun.target import CloudRun
     from chaosnetra.connector.client import ConnectorClient
     from chaosnetra.consent.plan import ExperimentPlan
     from chaosnetra.postgres.path import PostgresPath
     from chaosnetra.processes.forking import ForkServer
-    from chaosnetra.processes.kept import KeptProcess
     from chaosnetra.startup.plan import LaunchPlan
     from chaosnetra.startup.starting import Starter
     from chaosnetra.toxiproxy.client import ToxiproxyClient
@@ -52,27 +48,6 @@ logger = logging.getLogger("chaostoolkit")
 
 # What an experiment calls the proxy to the run's database.
 DATABASE_PROXY = "database"
-CHECK_SECONDS = 10.0
-# Of the slots that are free, what a run may take of a staging database without a guard.
-STAGING_SHARE = 0.7
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of the stand as the journal names it."""
-
-    kind: str
-    source: str
-    address: str
-    version: str
-
-    def to_json(self) -> dict[str, str]:
-        return {
-            "kind": self.kind,
-            "source": self.source,
-            "address": self.address,
-            "version": self.version,
-        }
 
 
 class Session:
@@ -96,16 +71,13 @@ class Session:
         self.plan: ExperimentPlan | None = None
         self.consented: ExperimentPlan | None = None
         self.calls: CallTally | None = None
-        self.parts: list[Part] = []
-        self.tables_at_start: int | None = None
         self.connector_history: dict[str, Any] | None = None
         # Of Cloud Monitoring, or why there is none; None where the settings ask for none.
         self.monitoring: dict[str, Any] | None = None
         self._began_at = time.time()
-        self._servers: list[tuple[str, KeptProcess]] = []
+        self._keeping = Keeping(run, self.ledger, self.guardian)
         self._lock = threading.RLock()
-        self._database: DatabaseAddress | None = None
-        self._administrator: DatabaseAddress | None = None
+        self._database: Database | None = None
         self._toxiproxy: ToxiproxyClient | None = None
         self._connector: ConnectorClient | None = None
         self._cloud_run: CloudRun | None = None
@@ -116,7 +88,6 @@ class Session:
         self._template: str | None = None
         self._fork_server: ForkServer | None = None
         self._numbers = 0
-        self._folders_entry: int | None = None
         self._closed = False
         self.redactor.learn(settings.profile.infrastructure_figures)
         if settings.database is not None:
@@ -134,22 +105,32 @@ class Session:
             return self._numbers
 
     @property
+    def parts(self) -> list[Part]:
+        """What was brought, in order."""
+        return self._keeping.parts
+
+    @property
     def database(self) -> DatabaseAddress:
         """The database, directly: configured, a kept stand's, or the run's own.
 
         Raises:
             PartUnavailable: there is none that can be used; says what to change.
         """
-        with self._lock:
-            if self._database is None:
-                self._database = self._bring_database()
-            return self._database
+        return self._met_database.address
 
     @property
     def administrator(self) -> DatabaseAddress:
         """The same database by the most powerful role that the run has."""
+        return self._met_database.administrator
+
+    @property
+    def _met_database(self) -> Database:
         with self._lock:
-            return (self._administrator or self.database).named(self.database.database)
+            if self._database is None:
+                self._database = bring_database(
+                    self._keeping, self.settings, self.guard, self.injector, self.identifier
+                )
+            return self._database
 
     @property
     def toxiproxy(self) -> "ToxiproxyClient":
@@ -162,7 +143,7 @@ class Session:
         self.require_local("Toxiproxy")
         with self._lock:
             if self._toxiproxy is None:
-                self._toxiproxy = self._bring_toxiproxy()
+                self._toxiproxy = bring_toxiproxy(self._keeping, self.settings)
             return self._toxiproxy
 
     @property
@@ -176,14 +157,21 @@ class Session:
             return self.database
         with self._lock:
             if self._proxied is None:
-                proxied = self._bring_proxy()
+                proxied = bring_proxy(
+                    self.toxiproxy, self.database, self.settings, self.injector, self.identifier
+                )
                 if self.settings.connector == "emulator":
-                    proxied = self._bring_connector(proxied)
+                    self._connector, proxied = bring_connector(
+                        self._keeping, self.settings, proxied
+                    )
                 self._proxied = proxied
             return self._proxied
 
     def require_local(self, what: str) -> None:
         """Refuse in staging what is made for one's own machine.
+
+        Args:
+            what: it is, for the message.
 
         Raises:
             InvalidInput: the run acts in staging.
@@ -303,7 +291,7 @@ class Session:
                 "another run of this user acts in staging just now; wait until it has ended"
             ) from None
         self._at_close.append(lock.release)
-        self._trust(address)
+        self._keeping.trust(address)
         name = f"{self.identifier}_lease"
         self.injector.inject(LeaseTaken(address, name, self.guard.deadline.remaining_seconds))
 
@@ -319,19 +307,6 @@ class Session:
                 self.injector.inject(SchemaMade(self.database, name, report_statements(name)))
                 self._report_schema = name
             return self._report_schema
-
-    def checked_tasks(self, job: "JobState", count: int) -> None:
-        """Refuse an execution that the owner of the project does not allow."""
-        self.guard.check_job(job)
-        self.guard.check_tasks(count)
-
-    def allowed_connections(self, wanted: int, free_slots: int) -> int:
-        """How many of the wanted connections a run may hold; on one's own machine all.
-
-        Raises:
-            NotAllowed: in staging they are more than the owner of the project allows.
-        """
-        return self.guard.check_connections(wanted, free_slots)
 
     def proxy_name(self, proxy: str) -> str:
         """The name on the server of a proxy that an experiment names."""
@@ -404,152 +379,22 @@ class Session:
                 let_go()
             if self._fork_server is not None:
                 self._fork_server.stop()
-            for _, process in reversed(self._servers):
-                process.stop()
-            if self._folders_entry is not None:
-                with suppress(OSError):  # what is not marked is played again, and finds nothing
-                    self.ledger.done(self._folders_entry, "done")
+            self._keeping.stop()
             self.ledger.close()
             self.guardian.let_go()
         return failures
 
-    def _bring_database(self) -> DatabaseAddress:
-        from chaosnetra.postgres.connect import describe
-
-        configured = self.settings.database
-        if configured is not None:
-            self.guard.check_database(configured)
-            source, address = "configured", configured
-            self._trust(address)
-        else:
-            source, address = self._stand_database()
-        facts = asyncio.run(describe(address, CHECK_SECONDS))
-        self.tables_at_start = facts.tables
-        self._add_part(Part("PostgreSQL", source, address.shown, facts.version))
-        return address
-
-    def _stand_database(self) -> tuple[str, DatabaseAddress]:
-        from chaosnetra.stand.kept import find_kept_stand
-
-        kept = find_kept_stand()
-        if self.settings.in_staging and (kept is None or kept.cloud_run is None):
-            raise InvalidInput(
-                "in staging the database is not ours to start; `chaosnetra stand up --cloud-run` "
-                "starts one to rehearse with",
-                f"{setting_hint('database_url')} to the private address of the Cloud SQL instance",
-            )
-        if kept is None:
-            from chaosnetra.stand.postgres import start_postgres
-
-            self._expect_folders()
-            server = start_postgres(self.run.id, self.settings.profile.max_connections)
-            self._trust(server.database)
-            self._administrate(server.admin)
-            self._own("PostgreSQL", server.database.network_address, server.process)
-            return "started for this run", server.database
-        from chaosnetra.postgres.objects import DatabaseCopied
-
-        address = DatabaseAddress.parse(kept.database_url)
-        self._trust(address)
-        self._administrate(DatabaseAddress.parse(kept.admin_url))
-        if self.settings.in_staging:
-            return "kept stand", address  # the one that its service and job use
-        # Runs share the kept server; each has a database of its own that is new and empty.
-        self.injector.inject(DatabaseCopied(address, self.identifier, template=None))
-        return "kept stand", address.named(self.identifier)
-
-    def _bring_toxiproxy(self) -> "ToxiproxyClient":
-        from chaosnetra.stand.kept import find_kept_stand
-        from chaosnetra.stand.toxiproxy import start_toxiproxy, suits
-        from chaosnetra.toxiproxy.client import ToxiproxyClient
-
-        wanted = self.settings.toxiproxy_server
-        kept = None if self.settings.toxiproxy_url else find_kept_stand()
-        if kept is not None and not suits(kept.toxiproxy_version, wanted):
-            kept = None
-        if self.settings.toxiproxy_url:
-            source, url = "configured", self.settings.toxiproxy_url
-        elif kept is not None:
-            source, url = "kept stand", kept.toxiproxy_url
-        else:
-            self._expect_folders()
-            server = start_toxiproxy(self.run.id, wanted, self.settings.seed)
-            self._own("Toxiproxy", server.url.removeprefix("http://"), server.process)
-            self._add_part(Part("Toxiproxy", "started for this run", server.url, server.version))
-            return ToxiproxyClient(server.url)
-        client = ToxiproxyClient(url)
-        client.proxies()  # answers only when the server is well
-        version = kept.toxiproxy_version if kept is not None else client.version()
-        self._add_part(Part("Toxiproxy", source, url, version))
-        return client
-
-    def _bring_proxy(self) -> DatabaseAddress:
-        from chaosnetra.toxiproxy.faults import ProxyCreated, existing_proxy
-
-        host = self.settings.toxiproxy_listen_host
-        self.injector.inject(
-            ProxyCreated(
-                self.toxiproxy,
-                self.identifier,
-                listen=f"[{host}]:0" if ":" in host else f"{host}:0",
-                upstream=self.database.network_address,
-            )
-        )
-        listen = existing_proxy(self.toxiproxy, self.identifier).listen
-        return self.database.at(*parse_network_address("listen", listen))
-
-    def _bring_connector(self, proxied: DatabaseAddress) -> DatabaseAddress:
-        from chaosnetra.connector.client import ConnectorClient
-        from chaosnetra.stand.connector import start_connector
-
-        server = start_connector(proxied.network_address, self.settings.seed)
-        self._own("connector emulator", server.url.removeprefix("http://"), server.process)
-        self._connector = ConnectorClient(server.url)
-        listen = self._connector.state()["listen"]
-        from chaosnetra import __version__
-
-        self._add_part(Part("connector emulator", "started for this run", listen, __version__))
-        return proxied.at(*parse_network_address("listen", listen))
-
     def _bring_cloud_run(self) -> "CloudRun":
-        from chaosnetra import __version__
-        from chaosnetra.cloudrun.connection import audit
         from chaosnetra.cloudrun.tally import CallTally
-        from chaosnetra.rehearsal.reach import reach_cloud_run
-        from chaosnetra.stand.kept import find_kept_stand
+        from chaosnetra.parts.cloud_run import bring_cloud_run, record_calls
 
-        kept = find_kept_stand()
-        reached = reach_cloud_run(
-            self.settings,
-            kept.cloud_run if kept is not None else None,
-            self._start_cloud_run,
-            lambda: self.run.interrupted_by is not None,
-        )
-        cloud_run = reached.cloud_run
+        def needed() -> tuple[DatabaseAddress, str | None]:
+            return self.database, self.schema
+
+        cloud_run = bring_cloud_run(self._keeping, self.settings, needed)
         self.calls = CallTally()
-        self._at_close += [audit(self._record_call), cloud_run.connection.close]
-        self._add_part(Part(reached.kind, reached.source, cloud_run.connection.shown, __version__))
+        self._at_close += [record_calls(self._keeping, self.calls), cloud_run.connection.close]
         return cloud_run
-
-    def _start_cloud_run(self) -> Mapping[str, str]:
-        """An endpoint of the run's own with the target in it, against the run's database."""
-        from chaosnetra.rehearsal.service import deploy_target
-        from chaosnetra.stand.cloudrun import start_cloud_run
-
-        database, schema = self.database, self.schema
-        server = start_cloud_run()
-        self._own("local Cloud Run endpoint", server.endpoint, server.process)
-        deploy_target(self.settings, database, schema, server.names)
-        return server.names
-
-    def _record_call(self, call: "Call") -> None:
-        if self.calls is not None:
-            self.calls.add(call)
-        try:
-            self.events.record("cloudrun.call", call.to_json())
-        except OSError as error:
-            # It was made all the same; the control meets the same error next, and fails the run.
-            logger.error(f"a call to Cloud Run could not be recorded: {error}")
 
     def _keep_evidence(self) -> None:
         """What the parts know and take with them."""
@@ -567,8 +412,12 @@ class Session:
         """
         if not (self.settings.monitoring and self.settings.in_staging):
             return
+        from chaosnetra.parts.cloud_run import read_monitoring
+
         try:
-            self.monitoring = self._read_monitoring(interrupted)
+            self.monitoring = read_monitoring(
+                self.settings, self.guard, self.cloud_run, self._began_at, interrupted
+            )
         except ChaosnetraError as error:
             logger.warning(f"there is no evidence from Cloud Monitoring: {error}")
             self.monitoring = {"source": None, "error": str(error)}
@@ -580,75 +429,9 @@ class Session:
                     "it does not scale in by itself"
                 )
 
-    def _read_monitoring(self, interrupted: Callable[[], bool]) -> dict[str, Any]:
-        from chaosnetra.cloudrun.monitoring import Monitoring, collect
-
-        settings, cloud_run = self.settings, self.cloud_run
-        endpoint = settings.monitoring_endpoint
-        if cloud_run.connection.endpoint is not None and not endpoint:
-            raise InvalidInput(
-                "a local Cloud Run endpoint has no Monitoring",
-                f"{setting_hint('monitoring_endpoint')}, or monitoring to off",
-            )
-        ended_at = time.time()
-        monitoring = Monitoring(cloud_run.place.project, endpoint or None)
-        place, _, instance = settings.cloud_sql_instance.rpartition(":")
-        project = place.rpartition(":")[0]
-        whose = {
-            "service": cloud_run.service_id,
-            "job": cloud_run.job_id,
-            "connector": cloud_run.connector,
-            "database": f"{project}:{instance}" if instance else "",
-        }
-        logger.info(f"Reading evidence from Cloud Monitoring ({monitoring.shown})")
-        try:
-            found = collect(
-                monitoring,
-                whose,
-                self._began_at,
-                ended_at,
-                Deadline.after(settings.monitoring_wait_seconds),
-                interrupted,
-            )
-        finally:
-            monitoring.close()
-        return {"source": monitoring.shown, "error": None, "of": whose, **found}
-
     def parts_lost(self) -> list[str]:
         """Servers that were started for this run and ended before it: it proves nothing then."""
-        return [kind for kind, process in self._servers if process.exited]
-
-    def _expect_folders(self) -> None:
-        """Write down how the folders of our own servers are removed, before there are any."""
-        if self._folders_entry is None:
-            undo = Undo(
-                "stand.remove_folders",
-                "remove the temporary folders of the run",
-                {"label": self.run.id},
-            )
-            self._folders_entry = self.ledger.add(undo)
-
-    def _own(self, kind: str, address: str, process: "KeptProcess") -> None:
-        """Take care of a server of the run's own."""
-        self._servers.append((kind, process))
-        self.ledger.add_part(address, process.pid)
-
-    def _trust(self, address: DatabaseAddress) -> None:
-        """Learn an address: its password is masked, and known to whoever undoes what is in it."""
-        from chaosnetra.postgres.credentials import remember
-
-        self.redactor.add(address.password)
-        remember(address)
-        self.guardian.trust(address)
-
-    def _administrate(self, administrator: DatabaseAddress) -> None:
-        self._administrator = administrator
-        self._trust(administrator)
-
-    def _add_part(self, part: Part) -> None:
-        self.parts.append(part)
-        self.events.record("stand.part", part.to_json())
-        logger.info(f"{part.kind} {part.version}: {part.address} ({part.source})")
+        return self._keeping.lost()
 
 
 _current: Session | None = None

@@ -104,7 +104,7 @@ SETTINGS = {
             "connector",
             "none",
             "emulator: an emulated VPC connector stands between the target and Toxiproxy; "
-            "none: nothing does",
+            "none: nothing does; auto: the emulator, and none in staging, where the real one is",
         ),
         Setting(
             "cloud_run_endpoint",
@@ -268,9 +268,8 @@ class Settings:
         target = _target(read)
         profile = load_profile(read.text("profile"), read.hint("profile"))
         environment = read.choice("environment", ("local", "staging"))
-        url = read.text("database_url")
         if environment == "staging":
-            _refuse_stand(read, url)
+            _refuse_stand(read)
         timeout = read.text("startup_timeout_seconds")
         return cls(
             profile=profile,
@@ -282,7 +281,7 @@ class Settings:
             toxiproxy_url=_toxiproxy_url(read),
             toxiproxy_server=_toxiproxy_server(read),
             toxiproxy_listen_host=read.text("toxiproxy_listen_host") or "127.0.0.1",
-            connector=read.choice("connector", ("none", "emulator")),
+            connector=_connector(read, environment),
             cloud_run_endpoint=read.text("cloud_run_endpoint"),
             project=read.text("project"),
             region=read.text("region"),
@@ -425,9 +424,14 @@ class _Reader:
         return value
 
 
+def _names_endpoint(read: _Reader) -> bool:
+    """In staging, what tells a rehearsal from Google's: see `Settings.is_rehearsal`."""
+    return bool(read.text("cloud_run_endpoint"))
+
+
 def _time_scale(read: _Reader, environment: str, target: Target) -> float:
     text, hint = read.text("time_scale"), read.hint("time_scale")
-    real = environment == "staging" and not read.text("cloud_run_endpoint")
+    real = environment == "staging" and not _names_endpoint(read)
     if text in ("", "auto"):
         return LOCAL_TIME_SCALE if target.is_reference and not real else 1.0
     scale = number("time_scale", text, above=0, maximum=10, setting=hint)
@@ -440,28 +444,44 @@ def _time_scale(read: _Reader, environment: str, target: Target) -> float:
     return scale
 
 
-def _refuse_stand(read: _Reader, database_url: str) -> None:
+def _refuse_stand(read: _Reader) -> None:
     """In staging nothing is started: refuse what asks for a part of the stand.
 
     Raises:
-        InvalidInput: no database is named, or Toxiproxy or the emulator is asked for.
+        InvalidInput: no database is named; or Toxiproxy, the emulator or copies of the database
+            are asked for.
     """
-    if not database_url and not read.text("cloud_run_endpoint"):
+    if not _names_endpoint(read) and not read.text("database_url"):
         raise InvalidInput(
             "no database is named, and in staging none is started", read.hint("database_url")
         )
-    if read.text("toxiproxy_url"):
-        raise InvalidInput(
-            "toxiproxy_url is set, and in staging nothing stands before the database: leave it "
-            "empty, or set environment to local",
-            read.hint("toxiproxy_url"),
-        )
-    if read.text("connector") == "emulator":
-        raise InvalidInput(
-            "connector is emulator, and in staging the real one stands before the database: set "
-            "it to none, or environment to local",
-            read.hint("connector"),
-        )
+    for key, asked, why in (
+        ("toxiproxy_url", read.text("toxiproxy_url"), "nothing stands before the database"),
+        (
+            "connector",
+            read.text("connector") == "emulator",
+            "the real one stands before the database",
+        ),
+        (
+            "database_state",
+            read.text("database_state") == "fresh",
+            "no copy of the database is made",
+        ),
+    ):
+        if asked:
+            raise InvalidInput(
+                f"{key} is for one's own machine; in staging {why}: leave it out, or set "
+                "environment to local",
+                read.hint(key),
+            )
+
+
+def _connector(read: _Reader, environment: str) -> str:
+    """`none` or `emulator`."""
+    connector = read.choice("connector", ("none", "emulator", "auto"))
+    if connector == "auto":
+        return "none" if environment == "staging" else "emulator"
+    return connector
 
 
 def _target(read: _Reader) -> Target:

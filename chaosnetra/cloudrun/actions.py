@@ -78,7 +78,7 @@ def _check(session: Session, plan: ScalingPlan) -> None:
         fault.name for fault in session.injector.faults
     }
     if consented is not None and not touched:
-        consented.require(plan.service.name, plan.service.etag)
+        consented.require("service", plan.service.name, plan.service.etag)
 
 
 def restore_service(configuration: Configuration = None, secrets: Secrets = None) -> Result:

@@ -19,6 +19,8 @@ _CLOUD_RUN = "chaosnetra.cloudrun.actions"
 _ACTIONS = "chaosnetra.postgres.actions"
 _PROBES = "chaosnetra.postgres.probes"
 _STARTUPS = "chaosnetra.startup.probes"
+_STANDS = ("chaosnetra.toxiproxy.", "chaosnetra.connector.")
+_OWN_DATABASE = ((_ACTIONS, "press_database"), (_ACTIONS, "lock_catalog"))
 LOCKING_SESSIONS = 3
 
 
@@ -43,6 +45,10 @@ class Step:
     @property
     def place(self) -> tuple[str, str]:
         return self.module, self.function
+
+    @property
+    def shown(self) -> str:
+        return f"{self.name} ({self.function})"
 
     def all_arguments(self) -> dict[str, Any]:
         """Its arguments, with the defaults of those left out.
@@ -75,6 +81,11 @@ def wanted_scaling(step: Step) -> WantedScaling | None:
 
 def restores_scaling(step: Step) -> bool:
     return step.place == (_CLOUD_RUN, "restore_service")
+
+
+def is_for_own_machine(step: Step) -> bool:
+    """Whether a step needs a part of the stand, or what only the stand's database may bear."""
+    return step.module.startswith(_STANDS) or step.place in _OWN_DATABASE
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun.executions import JobState
-from chaosnetra.cloudrun.jobs import require_fit
+from chaosnetra.cloudrun.jobs import require_at_once, require_fit
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.plan import plan_scaling
 from chaosnetra.cloudrun.state import ServiceState
@@ -17,6 +17,7 @@ from chaosnetra.consent.demands import (
     Connections,
     Step,
     connections_of,
+    is_for_own_machine,
     restores_scaling,
     tasks_of,
     total_connections,
@@ -63,7 +64,9 @@ def database_of(session: Session) -> DatabaseAddress | None:
     from chaosnetra.stand.kept import find_kept_stand
 
     kept = find_kept_stand()
-    return DatabaseAddress.parse(kept.database_url) if kept is not None else None
+    if kept is None or (session.settings.in_staging and kept.cloud_run is None):
+        return None
+    return DatabaseAddress.parse(kept.database_url)
 
 
 @dataclass
@@ -77,10 +80,14 @@ class _Looker:
     def plan(self, experiment: Mapping[str, Any]) -> ExperimentPlan:
         settings = self.session.settings
         self._find_endpoint()
+        for step in self.steps:
+            if is_for_own_machine(step):
+                self._permitted(partial(self.session.require_local, step.shown))
         tasks = tasks_of(self.steps) if settings.in_staging else 0
         changes = self._changes() if self._scales else []
-        if tasks and settings.job:
+        if tasks:
             self._job(tasks)
+        self._cloud_sql_instance()
         arithmetic = self._arithmetic(changes)
         return ExperimentPlan(
             title=str(experiment.get("title")),
@@ -172,15 +179,23 @@ class _Looker:
         cloud_run, guard = self.session.cloud_run, self.session.guard
         self.target["endpoint"] = cloud_run.connection.shown
         if not self._permitted(lambda: guard.check_name(cloud_run.job)):
-            return
+            return  # it is not even read
         job: JobState = cloud_run.jobs.job(cloud_run.job)
         self.target["job"] = {"name": job.name, "uid": job.uid, "etag": job.etag}
         for check in (
             lambda: guard.check_job(job),
             lambda: guard.check_tasks(tasks),
             lambda: require_fit(job),
+            lambda: require_at_once(job, tasks),
         ):
             self._permitted(check)
+
+    def _cloud_sql_instance(self) -> None:
+        """The one that sessions are opened at, or that evidence is read of."""
+        instance = self.session.settings.cloud_sql_instance
+        if instance and self.session.settings.in_staging:
+            self.target["cloud_sql_instance"] = instance
+            self._permitted(lambda: self.session.guard.check_cloud_sql_instance(instance))
 
     def _arithmetic(self, changes: Sequence[InstanceChange]) -> Arithmetic | None:
         address = database_of(self.session)

@@ -133,17 +133,27 @@ class ExperimentPlan:
         }
         return digest(rests_on)
 
-    def require(self, service: str, etag: str) -> None:
-        """Refuse another version of the service than the one that was looked at.
+    def require(self, kind: str, name: str, etag: str) -> None:
+        """Refuse another version of the service or the job than the one that was looked at.
+
+        Args:
+            kind: `service` or `job`.
+            name: its full name.
+            etag: of the version that is there.
 
         Raises:
-            NotAllowed: somebody has changed it since.
+            NotAllowed: somebody has changed it since, or it is in no plan.
         """
-        seen = self.target.get("service") or {}
-        if (seen.get("name"), seen.get("etag")) != (service, etag):
+        seen = self.target.get(kind) or {}
+        if seen.get("name") != name:
             raise NotAllowed(
-                f"{shown(service)} was changed by somebody after it was consented to (etag "
-                f"{seen.get('etag')} then, {etag} now); read `chaosnetra plan EXPERIMENT` again"
+                f"{shown(name)} is not in the plan that was consented to; read `chaosnetra plan "
+                "EXPERIMENT` again"
+            )
+        if seen["etag"] != etag:
+            raise NotAllowed(
+                f"{shown(name)} was changed by somebody after it was consented to (etag "
+                f"{seen['etag']} then, {etag} now); read `chaosnetra plan EXPERIMENT` again"
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -178,6 +188,8 @@ class ExperimentPlan:
                 lines.append(f"{shown(seen['name'])}: uid {seen['uid']}, etag {seen['etag']}")
         if target.get("database"):
             lines.append(f"database: {target['database']}")
+        if target.get("cloud_sql_instance"):
+            lines.append(f"Cloud SQL instance: {target['cloud_sql_instance']}")
         for change in self.changes:
             lines.append(f"{change.step}:")
             lines += [
@@ -189,7 +201,10 @@ class ExperimentPlan:
             lines.append(f"  instances: {change.before} -> {change.after} ({delta:+d})")
         lines += self._connection_lines()
         if self.tasks:
-            lines.append(f"tasks: {self.tasks} at once")
+            lines.append(
+                f"tasks of the job: {self.tasks} at once, which report into a schema of the run's "
+                "own in the database"
+            )
         lines.append(f"deadline: {self.seconds:g} s for the whole experiment")
         if self.allowed is not None:
             caps = ", ".join(f"{name} {value:g}" for name, value in vars(self.allowed.caps).items())

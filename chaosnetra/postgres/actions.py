@@ -74,7 +74,7 @@ def hold_connections(
             full_name,
             wanted,
             instances,
-            session.allowed_connections,
+            session.guard.check_connections,
         )
         return _inject(session, fault)
 

@@ -43,7 +43,7 @@ def reach_cloud_run(
         InvalidInput: project, region or service is not named where it has to be.
     """
     kept = kept or {}
-    if settings.in_staging and not settings.cloud_run_endpoint:
+    if settings.in_staging and not settings.is_rehearsal:
         names: Mapping[str, str] = {}
         kind, source = "Cloud Run", "configured"
         connection = Connection(None)

@@ -100,12 +100,15 @@ class Guard:
         """Refuse a database that is not allowed.
 
         Raises:
-            NotAllowed: another host or name, or one that looks like production.
+            NotAllowed: another host, name or Cloud SQL instance, or one that looks like
+                production.
         """
         if self.allowed is None:
             return
         self._check_exactly("database_host", address.host, "database host")
         self._check_exactly("database_name", address.database, "database")
+        if address.cloud_sql_instance:
+            self.check_cloud_sql_instance(address.cloud_sql_instance)
 
     def check_cloud_sql_instance(self, connection_name: str) -> None:
         """Refuse a Cloud SQL instance, `project:region:instance`; raises as `check_database`."""

@@ -1,6 +1,7 @@
 """One file, two environments: on the local stand, and against a rehearsal of Cloud Run."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,12 +29,21 @@ def chaosnetra(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def rehearsal() -> Iterator[None]:
-    """A kept stand with a local Cloud Run endpoint."""
+def rehearsal() -> Iterator[dict[str, str]]:
+    """A kept stand with a local Cloud Run endpoint, as `stand up` tells of it."""
     up = chaosnetra("stand", "up", "--cloud-run")
     assert up.returncode == 0, up.stderr
-    yield
+    yield {
+        "CHAOSNETRA_CLOUD_RUN_ENDPOINT": told(r"Cloud Run, local: ([^,]+),", up.stdout),
+        "CHAOSNETRA_ALLOW_LIST": told(r"allow-list to rehearse staging with: (.+)", up.stdout),
+    }
     assert chaosnetra("stand", "down").returncode == 0
+
+
+def told(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    assert found is not None, text
+    return found[1]
 
 
 def shape(value: Any) -> Any:
@@ -53,11 +63,19 @@ def saved(done: ChaosRun, path: Path) -> Path:
 
 @pytest.mark.usefixtures("nothing_left")
 def test_journals_of_both_environments_are_comparable(
-    run_chaos: RunChaos, rehearsal: None, tmp_path: Path
+    run_chaos: RunChaos, rehearsal: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {"CHAOSNETRA_COUNT": "2"}
-    there = run_chaos(EXPERIMENT, **STAGING, **options)
+    with monkeypatch.context() as patch:
+        for name, value in {**STAGING, **rehearsal, **options}.items():
+            patch.setenv(name, value)
+        planned = chaosnetra("plan", "--format", "json", str(EXPERIMENT))
+        assert planned.returncode == 0, planned.stderr + planned.stdout
+        plan = json.loads(planned.stdout)
+        there = run_chaos(EXPERIMENT, CHAOSNETRA_CONSENT=plan["hash"])
     assert there.returncode == 0, there.output
+    assert plan["tasks"] == 2
+    assert plan["target"]["job"]["etag"]
     staging, staged = there.journal, saved(there, tmp_path / "staging.json")
     here = run_chaos(EXPERIMENT, **options)
     assert here.returncode == 0, here.output
@@ -70,7 +88,9 @@ def test_journals_of_both_environments_are_comparable(
         felt = [fault for fault in journal["chaosnetra"]["faults"] if fault["effect"]]
         assert [fault["effect"]["in_effect"] for fault in felt] == [True]
         assert [fault["undo"] for fault in felt] == ["done"]
-    assert set(local["chaosnetra"]) == set(staging["chaosnetra"])
+    assert set(staging["chaosnetra"]) - set(local["chaosnetra"]) == {"plan", "cloud_run"}
+    assert set(local["chaosnetra"]) <= set(staging["chaosnetra"])
+    assert staging["chaosnetra"]["plan"]["hash"] == plan["hash"]
 
     one, other = (
         journal["steady_states"]["after"]["probes"][0]["output"] for journal in (local, staging)

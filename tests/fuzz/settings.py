@@ -57,7 +57,7 @@ ENVIRONMENT: dict[str, list[str]] = {
         "http://127.0.0.1:0",
     ],
     "environment": ["production", "LOCAL", ""],
-    "connector": ["none", "emulator", "EMULATOR", "vpc"],
+    "connector": ["none", "emulator", "auto", "EMULATOR", "vpc"],
     "seed": ["0", "-1", "1.5", "18446744073709551616", "x"],
     "toxiproxy_server": ["auto", "real", "embedded", "REAL"],
     "cloud_run_endpoint": ["127.0.0.1:1", "127.0.0.1", ":1", "[::1", "http://127.0.0.1:1"],

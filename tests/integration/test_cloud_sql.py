@@ -42,6 +42,7 @@ from chaosnetra.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.actions import add_latency, create_proxy
 from tests.integration.helpers import sessions_called
+from tests.integration.staging import consented, staging_settings
 from tests.integration.tls import Authority, TlsFront, server_context
 
 HOST = "127.0.0.1"
@@ -78,7 +79,7 @@ def refused(address: DatabaseAddress) -> DatabaseUnavailable:
 
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
 def test_a_certificate_of_the_right_authority_is_taken(
-    secured: DatabaseAddress, authority: Authority, mode: str
+    secured: DatabaseAddress, authority: Authority, tmp_path: Path, mode: str
 ) -> None:
     root = authority.file if mode != "require" else ""
     address = DatabaseAddress.parse(tls(secured, mode, root).url)
@@ -88,7 +89,7 @@ def test_a_certificate_of_the_right_authority_is_taken(
             return opened._transport.get_extra_info("ssl_object") is not None
 
     assert asyncio.run(used_tls())
-    result = connect_time(configuration={"database_url": address.url, "environment": "staging"})
+    result = connect_time(configuration=staging_settings(tmp_path, address))
     assert result["seconds"] > 0
     assert result["held"], result
     assert end_session() == []
@@ -143,9 +144,8 @@ def test_options_that_cannot_be_used(
     assert words in str(error)
 
 
-def test_an_activity_says_it_in_one_line(postgres: PostgresServer) -> None:
-    url = tls(postgres.database, "require").url
-    configuration = {"database_url": url, "environment": "staging"}
+def test_an_activity_says_it_in_one_line(postgres: PostgresServer, tmp_path: Path) -> None:
+    configuration = staging_settings(tmp_path, tls(postgres.database, "require"))
     with pytest.raises(ActivityFailed, match="the server has no TLS") as caught:
         connections_succeed(count=1, configuration=configuration)
     assert postgres.database.password not in str(caught.value)
@@ -175,8 +175,9 @@ async def filled(address: DatabaseAddress, count: int) -> None:
         await filled(address, count - 1)
 
 
-def test_whose_sessions_there_are(small: DatabaseAddress) -> None:
-    configuration = {"database_url": small.url, "environment": "staging"}
+def test_whose_sessions_there_are(small: DatabaseAddress, tmp_path: Path) -> None:
+    configuration = staging_settings(tmp_path, small)
+    consented(configuration)
     hold_connections(amount=3, by="count", name="pool", configuration=configuration)
     result = sessions_by_application(configuration=configuration)
     ((name, count),) = [item for item in result["sessions"].items() if item[0].endswith("_pool")]
@@ -189,16 +190,21 @@ def test_whose_sessions_there_are(small: DatabaseAddress) -> None:
 
 @pytest.mark.parametrize(("amount", "by"), [(25, "count"), (1, "leave_free"), (0.9, "share")])
 def test_in_staging_only_a_share_of_the_free_slots_is_held(
-    small: DatabaseAddress, amount: float, by: str
+    small: DatabaseAddress, tmp_path: Path, amount: float, by: str
 ) -> None:
-    configuration = {"database_url": small.url, "environment": "staging"}
-    with pytest.raises(ActivityFailed, match=r"more than 70% of the 27 free slots.*which are 18"):
+    configuration = staging_settings(tmp_path, small)
+    with pytest.raises(ActivityFailed, match="nothing is touched without consent"):
+        hold_connections(amount=5, by="count", configuration=configuration)
+    consented(configuration)
+    # One is the lease's.
+    with pytest.raises(ActivityFailed, match=r"more than 70% of the 26 free slots.*, 18: ask"):
         hold_connections(amount=amount, by=by, configuration=configuration)
     assert sessions_called(small, "%held") == 0
     assert end_session() == []
+    consented(configuration)
     held = hold_connections(amount=0.6, by="share", configuration=configuration)
     assert held["effect"]["in_effect"]
-    assert free_connection_slots(configuration=configuration)["free"] == 27 - 16
+    assert free_connection_slots(configuration=configuration)["free"] == 26 - 15
     assert end_session() == []
 
 
@@ -285,13 +291,24 @@ def admin_api(
         yield api
 
 
-def staging(address: DatabaseAddress) -> dict[str, str]:
+INSTANCE = "project:europe-west1:instance"
+
+
+def by_connector(folder: Path, address: DatabaseAddress, allowed: str = INSTANCE) -> dict[str, str]:
     return {
-        "database_url": address.url,
-        "cloud_sql_instance": "project:europe-west1:instance",
+        **staging_settings(folder, address, cloud_sql_instance=allowed),
+        "cloud_sql_instance": INSTANCE,
         "cloud_sql_path": "connector",
-        "environment": "staging",
     }
+
+
+def test_an_instance_that_its_owner_does_not_allow_is_not_opened(
+    postgres: PostgresServer, admin_api: AdminApi, tmp_path: Path
+) -> None:
+    other = "project:europe-west1:other"
+    with pytest.raises(ActivityFailed, match=f"instance {INSTANCE} is not in the allow-list"):
+        connect_time(configuration=by_connector(tmp_path, postgres.database, other))
+    assert admin_api.paths == []
 
 
 def test_the_connector_opens_sessions_with_one_certificate_for_all(
@@ -308,7 +325,7 @@ def test_the_connector_opens_sessions_with_one_certificate_for_all(
     with TlsFront(upstream, context, at_once=True) as front:
         monkeypatch.setattr(driver, "SERVER_PROXY_PORT", front.port)
         nowhere = postgres.database.at(HOST, 1)
-        configuration = staging(nowhere)
+        configuration = by_connector(tmp_path, nowhere)
         slots = free_connection_slots(configuration=configuration)
         assert slots["held"], slots
         admin_api.paths.clear()
@@ -374,17 +391,17 @@ def test_without_credentials_the_connector_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     with pytest.raises(ActivityFailed, match="there are no Google credentials"):
-        connections_succeed(count=1, configuration=staging(postgres.database))
+        connections_succeed(count=1, configuration=by_connector(tmp_path, postgres.database))
 
 
 def test_without_the_extra_it_says_what_to_install(
-    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "google.cloud.sql.connector", None)
     with pytest.raises(ActivityFailed, match=r"pip install 'chaostoolkit-netra\[cloudsql\]'"):
-        connections_succeed(count=1, configuration=staging(postgres.database))
+        connections_succeed(count=1, configuration=by_connector(tmp_path, postgres.database))
 
 
 @pytest.mark.parametrize(
@@ -398,9 +415,13 @@ def test_without_the_extra_it_says_what_to_install(
     ],
 )
 def test_what_is_made_for_ones_own_machine_is_refused_in_staging(
-    postgres: PostgresServer, action: Any, arguments: dict[str, Any], words: str
+    postgres: PostgresServer,
+    tmp_path: Path,
+    action: Any,
+    arguments: dict[str, Any],
+    words: str,
 ) -> None:
-    configuration = {"database_url": postgres.database.url, "environment": "staging"}
+    configuration = staging_settings(tmp_path, postgres.database)
     with pytest.raises(ActivityFailed, match=words) as caught:
         action(**arguments, configuration=configuration)
     assert "environment" in str(caught.value)

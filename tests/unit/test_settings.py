@@ -411,6 +411,12 @@ def test_nothing_is_scaled_in_staging_but_in_a_rehearsal() -> None:
     assert settings(time_scale="1", **STAGING).time_scale == 1
 
 
+def test_the_emulator_stands_where_the_real_connector_does_not() -> None:
+    assert settings(connector="auto").connector == "emulator"
+    assert settings(connector="auto", **STAGING).connector == "none"
+    assert settings().connector == "none"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -419,6 +425,7 @@ def test_nothing_is_scaled_in_staging_but_in_a_rehearsal() -> None:
         ({"database_url": ""}, "no database is named, and in staging none is started; set data"),
         ({"toxiproxy_url": "http://h:8474"}, "in staging nothing stands before the database"),
         ({"connector": "emulator"}, "in staging the real one stands before the database"),
+        ({"database_state": "fresh"}, "in staging no copy of the database is made"),
     ],
 )
 def test_staging_refuses_what_belongs_to_a_stand(changes: dict[str, Any], message: str) -> None:

@@ -16,9 +16,10 @@ from chaosnetra.cloudrun.local.rules import Rule
 from chaosnetra.cloudrun.local.server import LocalCloudRun
 from chaosnetra.durations import Deadline
 from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
-from tests.integration.cloudrun.endpoint import Endpoint
+from tests.integration.cloudrun.endpoint import OPTED_IN, Endpoint
+from tests.integration.staging import NAMES
 
-PLACE = Place("staging-123", "314159265358", "europe-west1")
+PLACE = Place(*NAMES.values())
 SERVICE = f"{PLACE.parent}/services/orchestrator"
 JOB = f"{PLACE.parent}/jobs/startups"
 CALL_SECONDS = 1.5
@@ -69,7 +70,10 @@ class Stage:
             "max_instance_request_concurrency": 20,
         }
         service = run_v2.Service(
-            template=template, scaling=scaling, labels={"team": "platform"}, description="staging"
+            template=template,
+            scaling=scaling,
+            labels={"team": "platform", **OPTED_IN},
+            description="staging",
         )
         request = run_v2.CreateServiceRequest(
             parent=PLACE.parent, service_id="orchestrator", service=service
@@ -86,7 +90,9 @@ class Stage:
         container = {"image": "startup", "name": "startup", "command": list(command)}
         container.update(task.pop("container", {}))
         template = {"max_retries": 0, **task, "containers": [container]}
-        job = run_v2.Job(template={"parallelism": parallelism, "template": template})
+        job = run_v2.Job(
+            template={"parallelism": parallelism, "template": template}, labels=OPTED_IN
+        )
         request = run_v2.CreateJobRequest(parent=PLACE.parent, job_id="startups", job=job)
         self.connection.call("Jobs", "CreateJob", request, JOB)
 

@@ -32,6 +32,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.ports import free_port
 from tests.integration.cloudrun.conftest import JOB, PLACE, SERVICE, MakeStage, Stage
+from tests.integration.cloudrun.endpoint import OPTED_IN
 
 TEN = WantedScaling(minimum=10)
 
@@ -41,7 +42,7 @@ def test_a_service_is_read_without_the_librarys_types(stage: Stage) -> None:
     assert state.settled
     assert state.connector.endswith("/connectors/staging")
     assert (state.concurrency, state.revision_maximum) == (20, 40)
-    assert state.labels == {"team": "platform"}
+    assert state.labels == {"team": "platform", **OPTED_IN}
     assert state.traffic == (("latest", 100),)
     assert json.loads(json.dumps(state.to_json()))["scaling"] == {
         "mode": "SCALING_MODE_UNSPECIFIED",

@@ -15,7 +15,7 @@ from chaosnetra.cloudrun import launches
 from chaosnetra.cloudrun.executions import TaskEnd
 from chaosnetra.cloudrun.launches import ExecutionBegun, cancel_execution
 from chaosnetra.faults import Undo, UndoResult, play
-from chaosnetra.session import current_session, end_session
+from chaosnetra.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.probes import startups_succeed
 from tests.conftest import chaos_command
@@ -29,6 +29,7 @@ from tests.integration.cloudrun.conftest import (
     step,
 )
 from tests.integration.helpers import alive, query, wait_until, written_pids
+from tests.integration.staging import consented, staging_settings
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -62,21 +63,34 @@ TASK = [sys.executable, "-m", "chaosnetra.startup.task", "--", sys.executable, "
 
 
 @pytest.fixture
-def settings(stage: Stage, postgres: PostgresServer) -> Iterator[dict[str, Any]]:
+def settings(stage: Stage, postgres: PostgresServer, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """Settings of a rehearsal; whatever it injected is taken back at the end."""
     yield {
-        "environment": "staging",
+        **staging_settings(tmp_path, postgres.database, job="startups"),
         "cloud_run_endpoint": stage.local.endpoint,
         "project": PLACE.project,
         "region": PLACE.region,
         "job": "startups",
-        "database_url": postgres.database.url,
         "readiness": "tcp://127.0.0.1:{port}",
+        "time_scale": "1",
         "startup_timeout_seconds": "4",
         "job_hold_seconds": "0",
         "barrier_seconds": "1",
     }
     assert end_session() == []
+
+
+def started(count: int, configuration: dict[str, Any]) -> dict[str, Any]:
+    """Startups as a run would ask for them: looked at, consented to, and begun."""
+    consented(configuration, startups(count))
+    result: dict[str, Any] = startups_succeed(count=count, configuration=configuration)
+    return result
+
+
+def startups(count: int) -> dict[str, Any]:
+    found = step("probe", "startups_succeed", count=count)
+    found["provider"]["module"] = "chaosnetra.startup.probes"
+    return found
 
 
 @pytest.fixture
@@ -102,7 +116,7 @@ def schemas(postgres: PostgresServer) -> int:
 def test_each_task_is_a_startup_and_how_it_ended_is_told(
     job: Stage, settings: dict[str, Any], postgres: PostgresServer, pids: Path
 ) -> None:
-    result = startups_succeed(count=5, max_failure_rate=0.2, configuration=settings)
+    result = started(5, settings)
     ready, failed, killed, silent, late = result["startups"]
     assert ready["status"] == "ready", ready
     assert ready["phase_seconds"] == {"database": 0.2}
@@ -137,7 +151,7 @@ def test_each_task_is_a_startup_and_how_it_ended_is_told(
 def test_an_interrupted_run_cancels_its_execution(
     job: Stage, settings: dict[str, Any], pids: Path
 ) -> None:
-    session = current_session({**settings, "job_hold_seconds": "60"})
+    session = consented({**settings, "job_hold_seconds": "60"}, startups(1))
 
     def interrupt() -> None:
         written_pids(pids, 1)
@@ -168,9 +182,7 @@ def test_an_execution_that_outlasts_its_time_is_cancelled_and_judged(
     stage.create_job(*TASK, container={"env": env})
     monkeypatch.setattr("chaosnetra.launchers.REPORT_SECONDS", 1.0)
     monkeypatch.setattr("chaosnetra.launchers.LATE_SECONDS", -3.0)  # 5 s for all
-    result = startups_succeed(
-        count=5, configuration={**settings, "cloud_run_endpoint": stage.local.endpoint}
-    )
+    result = started(5, {**settings, "cloud_run_endpoint": stage.local.endpoint})
     assert result["startups"][4]["exit_reason"] in ("cancelled", "not_started", "signalled")
     assert result["startups"][0]["status"] != "timed_out"
     assert not result["held"]
@@ -204,13 +216,49 @@ def test_a_job_that_is_not_fit_is_refused_before_anything_is_done(
     assert schemas(postgres) == 0
 
 
+def test_an_execution_that_nobody_consented_to_is_not_begun(
+    job: Stage, settings: dict[str, Any], postgres: PostgresServer
+) -> None:
+    with pytest.raises(ActivityFailed, match="nothing is touched without consent"):
+        startups_succeed(count=1, configuration=settings)
+    assert end_session() == []
+    consented(settings)
+    with pytest.raises(ActivityFailed, match=r"job startups .* is not in the plan that was cons"):
+        startups_succeed(count=1, configuration=settings)
+    assert end_session() == []
+    consented(settings, startups(1))
+    job.rule("GetJob", stale_etag=True)
+    with pytest.raises(ActivityFailed, match="was changed by somebody after it was consented to"):
+        startups_succeed(count=1, configuration=settings)
+    assert job.writes == []
+    assert schemas(postgres) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"job": "other"}, "job startups is not in the allow-list"),
+        ({"label": {"chaos": "yes"}}, "job startups is not labelled chaos=yes"),
+        ({"caps": {"tasks": 1}}, "2 tasks are more than the cap of 1"),
+    ],
+)
+def test_a_job_that_its_owner_does_not_allow_is_left_alone(
+    job: Stage, settings: dict[str, Any], change: dict[str, Any], words: str
+) -> None:
+    path = Path(settings["allow_list"])
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ActivityFailed, match=words):
+        startups_succeed(count=2, configuration=settings)
+    assert job.writes == []
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"job": ""}, "job is not set"),
         ({"job": "other"}, "there is no job other in project staging-123"),
         ({"project": "somewhere-else"}, "is not permitted on job startups"),
-        ({"database_url": ""}, "the database is not ours to start"),
+        ({"database_url": ""}, "and in staging none is started; `chaosnetra stand up"),
         ({"database_state": "fresh"}, "no copy of the database is made"),
     ],
 )
@@ -232,7 +280,7 @@ def test_a_job_that_may_not_be_run(
 ) -> None:
     job.rule("RunJob", refuse=code)
     with pytest.raises(ActivityFailed, match=words):
-        startups_succeed(count=2, configuration=settings)
+        started(2, settings)
     assert job.local.jobs.executions == []
 
 
@@ -241,7 +289,7 @@ def test_a_job_that_does_not_run_our_program_is_no_weak_system(
 ) -> None:
     stage.create_job("true")
     with pytest.raises(ActivityFailed, match="the job's command must be `python -m chaosnetra"):
-        startups_succeed(count=2, configuration=settings)
+        started(2, settings)
 
 
 def test_a_report_that_cannot_be_written_is_told_apart(
@@ -258,7 +306,7 @@ def test_a_report_that_cannot_be_written_is_told_apart(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "REPORT_SECONDS", 1.0)
-        result = startups_succeed(count=2, configuration=settings)
+        result = started(2, settings)
     lost, failed = result["startups"]
     assert (lost["status"], lost["exit_reason"]) == ("failed", "not_reported")
     assert "its report did not arrive" in lost["error"]["text"]
@@ -272,7 +320,7 @@ def test_what_passes_does_not_cost_an_execution(
 ) -> None:
     for call in ("GetExecution", "ListTasks"):
         job.rule(call, refuse=code)
-    result = startups_succeed(count=1, configuration=settings)
+    result = started(1, settings)
     assert result["ready"] == 1
     refused = [call.method for call in job.calls if call.status == code]
     assert sorted(refused) == ["GetExecution", "ListTasks"]
@@ -342,10 +390,8 @@ def test_an_undo_outlasts_what_passes(stage: Stage, code: str) -> None:
 def test_after_kill_9_the_watchdog_cancels_the_execution_and_drops_the_reports(
     job: Stage, settings: dict[str, Any], postgres: PostgresServer, pids: Path, tmp_path: Path
 ) -> None:
-    probe = step("probe", "startups_succeed", count=1)
-    probe["provider"]["module"] = "chaosnetra.startup.probes"
     data = experiment({**settings, "job_hold_seconds": "60"})
-    data["steady-state-hypothesis"]["probes"] = [probe | {"tolerance": HELD}]
+    data["steady-state-hypothesis"]["probes"] = [startups(1) | {"tolerance": HELD}]
     path = tmp_path / "experiment.json"
     path.write_text(json.dumps(data))
     with (tmp_path / "output").open("wb") as output:
@@ -353,12 +399,12 @@ def test_after_kill_9_the_watchdog_cancels_the_execution_and_drops_the_reports(
             [*chaos_command(), "run", str(path)], cwd=tmp_path, stdout=output, stderr=output
         )
     try:
-        started = written_pids(pids, 1, seconds=30)
+        tasks = written_pids(pids, 1, seconds=30)
     finally:
         running.kill()
         running.wait()
     (execution,) = job.local.jobs.executions
     wait_until(lambda: execution.message.HasField("completion_time"), 30, "it is cancelled")
     assert execution.message.cancelled_count == 1
-    assert alive(started) == []
+    assert alive(tasks) == []
     wait_until(lambda: schemas(postgres) == 0, 30, "the schema of reports is dropped")

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -19,6 +20,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunPermissionDenied, CloudRunQuotaExceeded, PartUnavailable
 from tests.conftest import RunChaos
 from tests.integration.cloudrun.conftest import PLACE, Stage, experiment, step
+from tests.integration.staging import staging_settings
 
 WHOSE = {
     "service": "orchestrator",
@@ -201,9 +203,9 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
         Monitoring("staging-123", "127.0.0.1:1")
 
 
-def settings(stage: Stage, **more: str) -> dict[str, str]:
+def settings(stage: Stage, folder: Path, **more: str) -> dict[str, str]:
     return {
-        "environment": "staging",
+        **staging_settings(folder, service="orchestrator"),
         "cloud_run_endpoint": stage.local.endpoint,
         "project": PLACE.project,
         "region": PLACE.region,
@@ -213,13 +215,15 @@ def settings(stage: Stage, **more: str) -> dict[str, str]:
     }
 
 
-def test_the_journal_has_the_evidence(stage: Stage, server: Server, run_chaos: RunChaos) -> None:
+def test_the_journal_has_the_evidence(
+    stage: Stage, server: Server, run_chaos: RunChaos, tmp_path: Path
+) -> None:
     now = time.time()
     server.series = {type_of("connector_instances"): [[(now - 120, 2), (now + 600, 3)]]}
     endpoint = f"127.0.0.1:{server.port}"
     done = run_chaos(
         experiment(
-            settings(stage, monitoring_endpoint=endpoint),
+            settings(stage, tmp_path, monitoring_endpoint=endpoint),
             step("action", "scale_service", minimum=2),
         )
     )
@@ -233,8 +237,21 @@ def test_the_journal_has_the_evidence(stage: Stage, server: Server, run_chaos: R
     assert "ListTimeSeries" in {event["method"] for event in recorded}
 
 
-def test_that_there_is_none_fails_no_run(stage: Stage, run_chaos: RunChaos) -> None:
-    done = run_chaos(experiment(settings(stage), step("action", "scale_service", minimum=2)))
+def test_that_there_is_none_fails_no_run(stage: Stage, run_chaos: RunChaos, tmp_path: Path) -> None:
+    scaled = step("action", "scale_service", minimum=2)
+    done = run_chaos(experiment(settings(stage, tmp_path), scaled))
     assert done.returncode == 0, done.output
     assert done.section["verdict"] == "held"
     assert "a local Cloud Run endpoint has no Monitoring" in done.section["monitoring"]["error"]
+
+
+def test_an_instance_that_its_owner_does_not_allow_is_not_read(
+    stage: Stage, server: Server, run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    more = {"cloud_sql_instance": "other:europe-west1:main"}
+    made = settings(stage, tmp_path, monitoring_endpoint=f"127.0.0.1:{server.port}", **more)
+    done = run_chaos(experiment(made, step("action", "scale_service", minimum=2)))
+    assert done.returncode == 1
+    assert "Cloud SQL instance other:europe-west1:main is not in the allow-list" in done.output
+    assert stage.writes == []
+    assert server.requests == []

@@ -459,11 +459,56 @@ def test_a_job_and_its_tasks_are_in_the_plan(staging: Staging) -> None:
     staging.method = [STARTUPS]
     shown = staging.plan()
     assert shown.exit_code == 0, shown.output
-    assert "tasks: 7 at once" in shown.output
+    assert "tasks of the job: 7 at once" in shown.output
     assert f"job {staging.endpoint.job_id} in project" in shown.output
     staging.allowed["caps"] = {"tasks": 6}
     end_session()
     assert "refused: 7 tasks are more than the cap of 6" in staging.plan().output
+
+
+def test_what_is_made_for_ones_own_machine_is_refused_by_the_plan(
+    staging: Staging, run_chaos: RunChaos
+) -> None:
+    def called(module: str, function: str, **arguments: Any) -> dict[str, Any]:
+        return {"module": f"chaosnetra.{module}.actions", "func": function, "arguments": arguments}
+
+    latency = called("toxiproxy", "add_latency", latency_ms=5)
+    scaled = called("cloudrun", "scale_service", minimum=2)
+    chosen = step("action", "apply_pressure", local=latency, staging=scaled)
+    chosen["provider"]["module"] = "chaosnetra.pressure.actions"
+    staging.method = [chosen]
+    shown = staging.plan()
+    assert shown.exit_code == 0, shown.output
+    assert "instances: 1 -> 2 (+1)" in shown.output
+    plain = {"type": "action", "name": "slow", "provider": {"type": "python", **latency}}
+    locks = called("postgres", "lock_catalog", hold_ms=5)
+    load = {"type": "action", "name": "load", "provider": {"type": "python", **locks}}
+    staging.method = [plain, load]
+    shown = staging.plan()
+    assert shown.exit_code == 1
+    for name in ("slow (add_latency)", "load (lock_catalog)"):
+        assert f"refused: {name} is for one's own machine; in staging" in shown.output
+    done = run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes")
+    refused(done, "slow (add_latency) is for one's own machine")
+
+
+def test_the_plan_asks_for_the_job_of_the_startups(staging: Staging) -> None:
+    staging.method = [STARTUPS]
+    staging.settings["job"] = ""
+    assert "refused: job is not set" in staging.plan().output
+    end_session()
+    staging.settings["job"] = staging.endpoint.job_id
+    staging.endpoint.create_job(parallelism=3)
+    assert "runs 3 tasks at once, not 7" in staging.plan().output
+
+
+def test_another_version_of_the_job_has_another_hash(staging: Staging) -> None:
+    staging.endpoint.create_job()
+    staging.method = [STARTUPS]
+    first = staging.hash
+    staging.endpoint.tell("rules", call="GetJob", stale_etag=True)
+    assert staging.hash != first
+    assert staging.hash == first
 
 
 def test_a_file_that_is_no_experiment_is_told(tmp_path: Path) -> None:

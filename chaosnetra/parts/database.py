@@ -1,0 +1,92 @@
+"""The database of a run: configured, a kept stand's, or the run's own."""
+
+import asyncio
+from dataclasses import dataclass
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import InvalidInput
+from chaosnetra.parts.keeping import Keeping, Part
+from chaosnetra.safety.guard import Guard
+from chaosnetra.safety.injector import Injector
+from chaosnetra.settings import Settings, setting_hint
+
+CHECK_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database as it was met.
+
+    Attributes:
+        address: of it, directly.
+        administrator: by the most powerful role that the run has.
+    """
+
+    address: DatabaseAddress
+    administrator: DatabaseAddress
+
+
+def bring_database(
+    keeping: Keeping, settings: Settings, guard: Guard, injector: Injector, identifier: str
+) -> Database:
+    """Find or start the database, and look whether it answers.
+
+    Args:
+        keeping: the run's.
+        settings: the run's.
+        guard: refuses one that may not be touched.
+        injector: makes a database of the run's own in a kept stand's server.
+        identifier: what that one is called.
+
+    Raises:
+        NotAllowed: it is another one than the allow-list names.
+        InvalidInput: none is named, and none may be started.
+        PartUnavailable: there is none that can be used; says what to change.
+    """
+    from chaosnetra.postgres.connect import describe
+
+    configured = settings.database
+    if configured is not None:
+        guard.check_database(configured)
+        keeping.trust(configured)
+        source, address, administrator = "configured", configured, configured
+    else:
+        source, address, administrator = _of_stand(keeping, settings, injector, identifier)
+    facts = asyncio.run(describe(address, CHECK_SECONDS))
+    keeping.add(Part("PostgreSQL", source, address.shown, facts.version))
+    return Database(address, administrator.named(address.database))
+
+
+def _of_stand(
+    keeping: Keeping, settings: Settings, injector: Injector, identifier: str
+) -> tuple[str, DatabaseAddress, DatabaseAddress]:
+    from chaosnetra.stand.kept import find_kept_stand
+
+    kept = find_kept_stand()
+    if settings.in_staging and (kept is None or kept.cloud_run is None):
+        raise InvalidInput(
+            "no database is named, and in staging none is started; `chaosnetra stand up "
+            "--cloud-run` starts one to rehearse with",
+            f"{setting_hint('database_url')} to the private address of the Cloud SQL instance",
+        )
+    if kept is None:
+        from chaosnetra.stand.postgres import start_postgres
+
+        keeping.expect_folders()
+        server = start_postgres(keeping.run.id, settings.profile.max_connections)
+        keeping.trust(server.database)
+        keeping.trust(server.admin)
+        keeping.own("PostgreSQL", server.database.network_address, server.process)
+        return "started for this run", server.database, server.admin
+    from chaosnetra.postgres.objects import DatabaseCopied
+
+    address = DatabaseAddress.parse(kept.database_url)
+    administrator = DatabaseAddress.parse(kept.admin_url)
+    keeping.trust(address)
+    keeping.trust(administrator)
+    if not settings.in_staging:
+        # Runs share the kept server; each has a database of its own that is new and empty.
+        injector.inject(DatabaseCopied(address, identifier, template=None))
+        address = address.named(identifier)
+    # In staging it is the one that the service and the job use.
+    return "kept stand", address, administrator

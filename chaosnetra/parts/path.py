@@ -1,0 +1,87 @@
+"""What stands between the system under experiment and its database, on one's own machine."""
+
+from typing import TYPE_CHECKING
+
+from chaosnetra.addresses import DatabaseAddress, parse_network_address
+from chaosnetra.parts.keeping import Keeping, Part
+from chaosnetra.safety.injector import Injector
+from chaosnetra.settings import Settings
+
+if TYPE_CHECKING:
+    from chaosnetra.connector.client import ConnectorClient
+    from chaosnetra.toxiproxy.client import ToxiproxyClient
+
+
+def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
+    """A Toxiproxy server: configured, a kept stand's, or the run's own.
+
+    Raises:
+        PartUnavailable: there is none that can be used; says what to change.
+    """
+    from chaosnetra.stand.kept import find_kept_stand
+    from chaosnetra.stand.toxiproxy import start_toxiproxy, suits
+    from chaosnetra.toxiproxy.client import ToxiproxyClient
+
+    wanted = settings.toxiproxy_server
+    kept = None if settings.toxiproxy_url else find_kept_stand()
+    if kept is not None and not suits(kept.toxiproxy_version, wanted):
+        kept = None
+    if settings.toxiproxy_url:
+        source, url = "configured", settings.toxiproxy_url
+    elif kept is not None:
+        source, url = "kept stand", kept.toxiproxy_url
+    else:
+        keeping.expect_folders()
+        server = start_toxiproxy(keeping.run.id, wanted, settings.seed)
+        keeping.own("Toxiproxy", server.url.removeprefix("http://"), server.process)
+        keeping.add(Part("Toxiproxy", "started for this run", server.url, server.version))
+        return ToxiproxyClient(server.url)
+    client = ToxiproxyClient(url)
+    client.proxies()  # answers only when the server is well
+    version = kept.toxiproxy_version if kept is not None else client.version()
+    keeping.add(Part("Toxiproxy", source, url, version))
+    return client
+
+
+def bring_proxy(
+    toxiproxy: "ToxiproxyClient",
+    database: DatabaseAddress,
+    settings: Settings,
+    injector: Injector,
+    name: str,
+) -> DatabaseAddress:
+    """The run's proxy before its database.
+
+    Args:
+        toxiproxy: the server that it is made on.
+        database: where it leads.
+        settings: the run's.
+        injector: makes it.
+        name: of the proxy.
+
+    Returns:
+        The database through it.
+    """
+    from chaosnetra.toxiproxy.faults import ProxyCreated, existing_proxy
+
+    host = settings.toxiproxy_listen_host
+    listen = f"[{host}]:0" if ":" in host else f"{host}:0"
+    injector.inject(ProxyCreated(toxiproxy, name, listen, upstream=database.network_address))
+    listens = existing_proxy(toxiproxy, name).listen
+    return database.at(*parse_network_address("listen", listens))
+
+
+def bring_connector(
+    keeping: Keeping, settings: Settings, proxied: DatabaseAddress
+) -> tuple["ConnectorClient", DatabaseAddress]:
+    """The connector emulator before the run's proxy, and the database through both."""
+    from chaosnetra import __version__
+    from chaosnetra.connector.client import ConnectorClient
+    from chaosnetra.stand.connector import start_connector
+
+    server = start_connector(proxied.network_address, settings.seed)
+    keeping.own("connector emulator", server.url.removeprefix("http://"), server.process)
+    client = ConnectorClient(server.url)
+    listen = client.state()["listen"]
+    keeping.add(Part("connector emulator", "started for this run", listen, __version__))
+    return client, proxied.at(*parse_network_address("listen", listen))
