@@ -565,7 +565,7 @@ def test_no_password_is_shown_anywhere(start: Start, servers: Servers) -> None:
                 ledgers += path.read_text()
             except FileNotFoundError:
                 continue
-        return run.has("activity.ended", "add-latency")
+        return run.has("activity.ended", "put-the-path-to-the-database-under-pressure")
 
     assert run.wait_for(look), run.output.read_text()
     run.kill()
