@@ -23,8 +23,8 @@ def listen(run: Run) -> Callable[[], None]:
     """Note each signal in `run.interrupted_by`, then do what was done before.
 
     While `run.only_notes_signals` a signal is only noted: the undo and the journal come first. So
-    are the first few while rollbacks are played, which whoever asks twice wants all the same; who
-    insists ends a rollback that hangs.
+    are the first few that repeat one, or come while rollbacks are played: a second exception
+    between two steps of the core would cost the rollbacks. Who insists ends one that hangs.
 
     Returns:
         A function that puts the former handlers back.
@@ -40,10 +40,13 @@ def listen(run: Run) -> Callable[[], None]:
 
     def note(number: int, frame: Any) -> None:
         name = signal.Signals(number).name
+        again = run.interrupted_by is not None
         run.interrupted_by = run.interrupted_by or name
         if not run.unwinding:
             _insist()
-        if run.only_notes_signals or (run.in_rollbacks and next(patience, None) is not None):
+        if run.only_notes_signals:
+            return
+        if (again or run.in_rollbacks) and next(patience, None) is not None:
             return
         handler = former[number]
         if callable(handler):

@@ -408,6 +408,30 @@ def test_rollbacks_of_anybody_are_played_to_their_end(
     assert (section["cause"], section["interrupted_by"]) == ("interrupted", number.name)
 
 
+@pytest.mark.parametrize("pause_seconds", [0.0, 0.01, 0.1])
+def test_who_asks_twice_gets_the_rollbacks_of_anybody(tmp_path: Path, pause_seconds: float) -> None:
+    mark, fault = tmp_path / "waiting", tmp_path / "fault"
+    made = experiment(
+        [probe("value", of=True)],
+        [action("touch", file=str(fault)), action("wait", seconds=60, mark=str(mark))],
+        [action("remove", file=str(fault))],
+    )
+    path = tmp_path / "experiment.json"
+    path.write_text(json.dumps(made))
+    process = subprocess.Popen(
+        [*chaos_command(), "run", str(path)],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(mark.exists, 60, "the method is at work")
+    for _ in range(3):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(pause_seconds)
+    assert process.wait(timeout=60) == 1
+    assert not fault.exists()
+
+
 def test_who_insists_ends_a_rollback_that_hangs(tmp_path: Path) -> None:
     process = rolled_back_slowly(tmp_path, 100.0)
     for _ in range(6):
