@@ -130,8 +130,10 @@ def _bandwidth(toxic: Toxic, path: DatabasePath) -> Effect:
         "rate_kb_per_second",
         rate,
         round(observed, 1),
-        # A limit that the path does not reach without it is not felt.
-        in_effect=observed <= rate / SHARE and seconds > 2 * direct,
+        # A limit that the path does not reach without it is not felt, however slow the machine.
+        in_effect=(
+            observed <= rate / SHARE and seconds > 2 * direct and size / (rate * 1024) > direct
+        ),
         detail=f"{size} bytes {toxic.direction}; without the limit {size / 1024 / direct:.0f}",
     )
 

@@ -183,10 +183,10 @@ def test_checkouts_held_longer_than_the_pools_timeout_are_a_violation(
 ) -> None:
     profile = tmp_path / "small.json"
     made = json.loads(_profile_text())
-    made |= {"pool": {"size": 2, "max_overflow": 1, "timeout_seconds": 3, "recycle_seconds": 60}}
+    made |= {"pool": {"size": 2, "max_overflow": 1, "timeout_seconds": 20, "recycle_seconds": 60}}
     profile.write_text(json.dumps(made))
     given = {**configuration, "profile": str(profile)}
-    result = pool_checkouts_succeed(extra=2, hold_ms=10_000, configuration=given)
+    result = pool_checkouts_succeed(extra=2, hold_ms=50_000, configuration=given)
     assert (result["held"], result["pool_timeout"], result["ok"]) == (False, 2, 3)
     assert result["observed"] == "3 of 5 ok, 2 timed out in the pool"
     assert result["sqlstate"] is None
