@@ -1,4 +1,4 @@
-"""Programs of this package that say in one line of JSON that they are ready, or why not."""
+"""Programs of this package that say in a line of JSON that they are ready, or why not."""
 
 import json
 import os
@@ -19,19 +19,21 @@ def start_program(
     seconds: float,
     environment: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], KeptProcess]:
-    """Start a program and wait for its first line of output, a JSON object.
+    """Start a program and wait for its answer: the first line of its output that is a JSON object.
+
+    Other lines before it are warnings, as of an interpreter or of a library.
 
     Args:
         what: what it is, for messages.
         command: program and arguments.
-        seconds: how long the line may take.
+        seconds: how long the answer may take.
         environment: variables of the program; this process's by default.
 
     Returns:
         The object, and the process, which ends when we do.
 
     Raises:
-        PartUnavailable: it ended, or said something else, or nothing in time.
+        PartUnavailable: it ended, or said no such line in time; names the last that it said.
     """
     reading, writing = os.pipe()
     try:
@@ -40,8 +42,7 @@ def start_program(
         finally:
             os.close(writing)
         try:
-            said = _first_line(reading, Deadline.after(seconds))
-            return _object(what, said), process
+            return _answer(what, reading, Deadline.after(seconds)), process
         except BaseException:
             process.stop()
             raise
@@ -49,24 +50,28 @@ def start_program(
         os.close(reading)
 
 
-def _object(what: str, said: bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(said)
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
-        text = said.decode(errors="replace").strip() or "it said nothing"
-        raise PartUnavailable(f"{what} did not start: {text}")
-    return data
-
-
-def _first_line(descriptor: int, deadline: Deadline) -> bytes:
-    """Up to the end of the first line, of the output, or of the time."""
-    line = b""
-    while not line.endswith(b"\n") and len(line) < MOST_BYTES:
+def _answer(what: str, descriptor: int, deadline: Deadline) -> dict[str, Any]:
+    """Reads until the answer, or the end of the output, of the time or of what is taken."""
+    last, line = b"", b""
+    taken = 0
+    while taken < MOST_BYTES:
         ready, _, _ = select.select([descriptor], [], [], deadline.remaining_seconds)
         chunk = os.read(descriptor, MOST_BYTES) if ready else b""
+        taken += len(chunk)
+        *whole, line = (line + (chunk or b"\n")).split(b"\n")
+        for said in whole:
+            if (found := _object(said)) is not None:
+                return found
+            last = said.strip() or last
         if not chunk:
             break
-        line += chunk
-    return line
+    told = (line.strip() or last).decode(errors="replace") or "it said nothing"
+    raise PartUnavailable(f"{what} did not start: {told}")
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None

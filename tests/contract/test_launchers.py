@@ -299,7 +299,7 @@ mark = "pids-" + os.environ["PORT"]
 try:
     os.mkdir("first")
     escape(mark)
-    while not os.path.exists(mark): time.sleep(0.01)
+    await_pids(mark, 1)
     raise SystemExit(3)
 except FileExistsError:
     serve()"""

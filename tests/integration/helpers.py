@@ -92,6 +92,10 @@ def stubborn_child(path):
         write_pid(path)
         time.sleep(200)
         os._exit(0)
+
+def await_pids(path, count):
+    while not os.path.exists(path) or open(path).read().count("\\n") < count:
+        time.sleep(0.01)
 """
 
 

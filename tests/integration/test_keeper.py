@@ -102,7 +102,7 @@ def test_command_gets_default_signals_and_no_standard_input() -> None:
 def test_processes_left_behind_are_ended_and_counted(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     # It ends by itself, once its helper is there.
-    script = f"{ESCAPE}\nescape({str(pids)!r})\nwhile not os.path.exists({str(pids)!r}): pass"
+    script = f"{ESCAPE}\nescape({str(pids)!r})\nawait_pids({str(pids)!r}, 1)"
     _, exited, gone = records_of(*python(script))
     assert exited["code"] == 0
     assert gone["left"] == 1

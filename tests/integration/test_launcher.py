@@ -400,7 +400,7 @@ def test_escaped_helper_and_stubborn_grandchild_are_ended_and_counted(tmp_path: 
     pids = tmp_path / "pids"
     place = repr(str(pids))
     text = f"{SERVE}{ESCAPE}\nescape({place})\nstubborn_child({place})\nwrite_pid({place})\n"
-    text += f"while open({place}).read().count('\\n') < 3: time.sleep(0.01)\nserve()"
+    text += f"await_pids({place}, 3)\nserve()"
     outcome = one(script(text), HTTP)
     assert outcome.status is Status.READY
     assert outcome.processes_left == 2
@@ -411,7 +411,7 @@ def test_escaped_helper_and_stubborn_grandchild_are_ended_and_counted(tmp_path: 
 def test_helper_of_a_target_that_failed_is_ended_and_counted(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     text = f"{ESCAPE}\nescape({str(pids)!r})\n"
-    text += f"while not os.path.exists({str(pids)!r}): time.sleep(0.01)\nraise SystemExit(3)"
+    text += f"await_pids({str(pids)!r}, 1)\nraise SystemExit(3)"
     outcome = one(script(text), TCP)
     assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
     assert outcome.processes_left == 1

@@ -37,7 +37,8 @@ from tests.integration.helpers import (
     wait_until,
 )
 
-NAME = "chaosnetra_test_held"
+# Of this process alone: tests of another may hold sessions at the same time.
+NAME = f"chaosnetra_test_held_{os.getpid()}"
 FREE = 27  # of 30 slots 3 are reserved
 PLAY = (
     "import json, sys\n"

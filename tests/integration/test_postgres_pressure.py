@@ -28,7 +28,8 @@ from chaosnetra.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
 from tests.integration.helpers import query, sessions_called, wait_until
 
-NAME = "chaosnetra_test_pressed"
+# Of this process alone: tests of another may press a database at the same time.
+NAME = f"chaosnetra_test_pressed_{os.getpid()}"
 # Enough to be felt, whatever the machine has.
 BACKENDS = min(24, 4 * (os.cpu_count() or 1))
 
