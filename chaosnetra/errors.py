@@ -29,6 +29,7 @@ ChaosnetraError                  str() is one line that names what to change
 │   ├── CloudRunQuotaExceeded    too many calls or instances (429)
 │   ├── CloudRunReconciling      it is being changed, or is not ready
 │   ├── CloudRunUnanswered       no answer: the call may have been carried out all the same
+│   ├── CloudRunGone             nobody listens at a local endpoint: it has ended, with all it held
 │   ├── CloudRunOperationFailed  accepted, and then it failed, or was not done in time
 │   └── CloudRunDrifted          it holds values that are neither ours nor its former ones
 ├── FaultError
@@ -178,6 +179,10 @@ class CloudRunReconciling(CloudRunError):
 
 class CloudRunUnanswered(CloudRunError):
     """No answer came: the call may have been carried out all the same. Read before acting."""
+
+
+class CloudRunGone(CloudRunError):
+    """Nobody listens at a local endpoint: it has ended, and what it held with it."""
 
 
 class CloudRunOperationFailed(CloudRunError):

@@ -1,6 +1,5 @@
 """Services: read, plan, change their scaling. Every write names its fields and rests on an etag."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +23,6 @@ class ServiceClient:
         connection: where they are.
         operation_seconds: how long a change may take until it serves.
         interrupted: asked often while it waits for a change.
-        silence_seconds: how long no call at all may be answered while it waits.
 
     Every call raises a `CloudRunError` whose class tells what became of it.
     """
@@ -32,7 +30,6 @@ class ServiceClient:
     connection: Connection
     operation_seconds: float = OPERATION_SECONDS
     interrupted: Interrupt = never
-    silence_seconds: float = math.inf
 
     def service(self, name: str) -> ServiceState:
         """Read a service by its full name."""
@@ -116,7 +113,6 @@ class ServiceClient:
             deadline,
             f"{shown(name)} is at rest",
             self.interrupted,
-            self.silence_seconds,
         )
 
     def _update(self, name: str, etag: str, write: Write, *, validate_only: bool) -> Any:
@@ -155,7 +151,6 @@ class ServiceClient:
             deadline,
             what,
             self.interrupted,
-            self.silence_seconds,
         )
 
     def _find_out(self, plan: ScalingPlan, error: CloudRunUnanswered) -> None:

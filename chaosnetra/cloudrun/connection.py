@@ -15,7 +15,15 @@ from typing import Any
 
 from chaosnetra.addresses import parse_network_address
 from chaosnetra.cloudrun.failures import as_ours, status_of
-from chaosnetra.errors import CloudRunCredentials, InvalidInput
+from chaosnetra.cloudrun.names import shown
+from chaosnetra.errors import (
+    CloudRunCredentials,
+    CloudRunError,
+    CloudRunGone,
+    CloudRunUnanswered,
+    InvalidInput,
+)
+from chaosnetra.ports import is_refused
 
 GOOGLE = "run.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -24,6 +32,8 @@ CALL_SECONDS = 10.0
 # Of a local endpoint that has just come back; the library's first try again takes a second.
 RECONNECT_MS = 100
 LARGEST_RECONNECT_MS = 2000
+# One that refuses connections for so long has ended, perhaps with its run.
+GONE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -125,12 +135,24 @@ class Connection:
             return function(request=request, retry=None, timeout=self.call_seconds)
         except (GoogleAPIError, GoogleAuthError) as error:
             status = status_of(error)[0] or type(error).__name__
-            raise as_ours(error, method, resource, self.shown) from error
+            raise self._as_ours(error, method, resource) from error
         except BaseException as error:
             status = type(error).__name__  # interrupted: it may have been carried out
             raise
         finally:
             tell(Call(method, resource, status, time.monotonic() - started, writes))
+
+    def _as_ours(self, error: Exception, method: str, resource: str) -> CloudRunError:
+        told = as_ours(error, method, resource, self.shown)
+        if self.endpoint is None or not isinstance(told, CloudRunUnanswered):
+            return told
+        host, port = parse_network_address("endpoint", self.endpoint)
+        if not is_refused(host, port, GONE_SECONDS):
+            return told
+        return CloudRunGone(
+            f"nobody listens at {self.endpoint}, so {method} on {shown(resource)} has no answer: "
+            "start the local Cloud Run endpoint, or check cloud_run_endpoint"
+        )
 
     def close(self) -> None:
         """Let the channel go. A later call makes a new one."""

@@ -1,7 +1,6 @@
 """Gives a service its former scaling back, from an undo's data alone."""
 
 import logging
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -38,8 +37,6 @@ PASSING = (
 # One is enough, two where a switch of the mode sets counts; more do not take.
 MOST_WRITES = 5
 LOCAL = "grpc://"
-# A local endpoint that is silent for so long has ended, perhaps with its run; Google comes back.
-LOCAL_SILENCE_SECONDS = 5.0
 # Writes of this process that were answered: none of them comes later.
 _answered: set[str] = set()
 
@@ -79,9 +76,7 @@ def restore_service(arguments: Mapping[str, Any]) -> UndoReport:
     endpoint = url.removeprefix(LOCAL) if url.startswith(LOCAL) else None
     connection = Connection(endpoint, call_seconds=arguments["call_seconds"])
     try:
-        silence_seconds = LOCAL_SILENCE_SECONDS if endpoint else math.inf
-        client = ServiceClient(connection, silence_seconds=silence_seconds)
-        return _Restorer(client, arguments).restore()
+        return _Restorer(ServiceClient(connection), arguments).restore()
     finally:
         connection.close()
 
@@ -102,11 +97,10 @@ class _Restorer:
         self._meanwhile = ""
 
     def restore(self) -> UndoReport:
-        started = answered = time.monotonic()
+        started = time.monotonic()
         while True:
             try:
                 state = self.client.wait_until_still(self._name, self._deadline)
-                answered = time.monotonic()
                 if state.uid != self.arguments["uid"]:
                     return self._told(
                         UndoResult.NOT_OURS, f"another {shown(self._name)} has its name now"
@@ -123,8 +117,7 @@ class _Restorer:
             except CloudRunNotFound:
                 return self._told(UndoResult.NOT_OURS, f"there is no {shown(self._name)} any more")
             except PASSING as error:
-                silent = time.monotonic() - answered >= self.client.silence_seconds
-                if self._deadline.passed or silent:
+                if self._deadline.passed:
                     raise UndoFailed(self._left(error)) from error
                 pause = next_pause_seconds(time.monotonic() - started)
                 time.sleep(min(pause, self._deadline.remaining_seconds))

@@ -1,6 +1,5 @@
 """Waits for what Cloud Run does in its own time: on our clock, with a deadline."""
 
-import math
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -40,7 +39,6 @@ def poll(
     deadline: Deadline,
     what: str,
     interrupted: Interrupt = never,
-    silence_seconds: float = math.inf,
 ) -> Answer:
     """Read until it is enough. A read without an answer, or over a quota, is tried again.
 
@@ -50,20 +48,18 @@ def poll(
         deadline: when to give up.
         what: what is waited for, for the message.
         interrupted: asked often; once true, the wait is given up.
-        silence_seconds: how long no read at all may be answered.
 
     Returns:
         What was read last.
 
     Raises:
         CloudRunOperationFailed: the deadline came first.
-        CloudRunUnanswered: the deadline came, and the last read had no answer; or none had for
-            `silence_seconds`.
+        CloudRunUnanswered: the deadline came, and the last read had no answer.
         CloudRunQuotaExceeded: the deadline came, and the last read was over a quota.
         CloudRunError: a read was refused.
         Interrupted: `interrupted` became true.
     """
-    started = answered = time.monotonic()
+    started = time.monotonic()
     while True:
         unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
         try:
@@ -73,9 +69,6 @@ def poll(
         else:
             if enough(answer):
                 return answer
-            answered = time.monotonic()
-        if unread is not None and time.monotonic() - answered >= silence_seconds:
-            raise unread
         if interrupted():
             raise Interrupted(f"the run was interrupted while it waited until {what}")
         if deadline.passed:

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 import chaosnetra.stand.postgres
 import chaosnetra.stand.toxiproxy
-from chaosnetra.ports import free_port, free_ports
+from chaosnetra.ports import free_port, free_ports, is_refused
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 
@@ -53,6 +54,24 @@ def test_many_ports_are_all_different() -> None:
     for _ in range(20):
         ports = free_ports(200)
         assert len(set(ports)) == 200
+
+
+def test_a_port_that_nobody_listens_on_is_refused(taken: int) -> None:
+    assert is_refused("127.0.0.1", free_port(), 0.1)
+    assert not is_refused("127.0.0.1", taken, 0.1)
+
+
+def test_a_port_that_is_listened_on_again_in_time_is_not_refused() -> None:
+    port = free_port()
+    back: list[socket.socket] = []
+    restart = threading.Timer(0.2, lambda: back.append(socket.create_server(("127.0.0.1", port))))
+    restart.start()
+    try:
+        assert not is_refused("127.0.0.1", port, 30)
+    finally:
+        restart.join()
+        for server in back:
+            server.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")

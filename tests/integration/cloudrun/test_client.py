@@ -21,6 +21,7 @@ from chaosnetra.errors import (
     ChaosnetraError,
     CloudRunCredentials,
     CloudRunEtagChanged,
+    CloudRunGone,
     CloudRunNotFound,
     CloudRunOperationFailed,
     CloudRunPermissionDenied,
@@ -155,7 +156,7 @@ def test_what_the_dry_run_answers_is_told_and_nothing_is_written(
 def test_nobody_answers_there() -> None:
     connection = Connection(f"127.0.0.1:{free_port()}", call_seconds=0.5)
     try:
-        with pytest.raises(CloudRunUnanswered, match="gave no answer to GetService"):
+        with pytest.raises(CloudRunGone, match=r"nobody listens at .*, so GetService on service"):
             ServiceClient(connection).service(SERVICE)
     finally:
         connection.close()
