@@ -140,9 +140,10 @@ class Campaign:
             boundaries = run.boundaries()
             if not boundaries:
                 raise RuntimeError(f"{experiment} told no events: {run.output.read_text()}")
+            toxics = run.toxic_boundaries()
             made = [check.startups for check in checks(run.events())]
         self._tell(f"{experiment.stem}, {variant}: {len(boundaries)} boundaries, {seconds:.1f} s")
-        return Rehearsal(boundaries, seconds, made)
+        return Rehearsal(boundaries, toxics, seconds, made)
 
     def _play(self, bed: Bed, disturbance: Disturbance, rehearsal: Rehearsal) -> Outcome:
         with (

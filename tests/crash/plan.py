@@ -13,11 +13,13 @@ class Rehearsal:
 
     Attributes:
         boundaries: names of the events after which runs are killed.
+        toxics: numbers of those after which a toxic is in place.
         seconds: from its start to its end.
         checks: how startups ended in each check of the steady state.
     """
 
     boundaries: list[str]
+    toxics: list[int]
     seconds: float
     checks: list[list[str]]
 
@@ -53,31 +55,47 @@ def plan(
             case, boundary = places[(number - number // 3) % len(places)]
             delay = chance.choice([0.0, 0.0, 0.02, 0.1])
             made.append(Disturbance(kind, *case, boundary, delay_seconds=delay))
-    kinds = [kind for kind in OF_SERVERS if any(kind.possible_in(variant) for _, variant in cases)]
+    places_of = {
+        kind: [
+            case for case in cases if kind.possible_in(case[1]) and feels(kind, rehearsals[case])
+        ]
+        for kind in OF_SERVERS
+    }
+    kinds = [kind for kind, found in places_of.items() if found]
     for number in range(counts.servers if kinds else 0):
         kind = kinds[number % len(kinds)]
-        case = chance.choice([case for case in cases if kind.possible_in(case[1])])
-        away_seconds = chance.choice([0.0, 0.3, 1.0, 3.0])
-        if number < len(kinds):
-            # A short campaign sees each kind alone, and surely, however fast its machine is.
+        case = chance.choice(places_of[kind])
+        # A short campaign sees each kind alone, and surely, however fast its machine is.
+        first = number < len(kinds)
+        kill_after_seconds = None
+        if not first and chance.random() < 0.4:
+            kill_after_seconds = chance.uniform(0.0, 2.0)
+        boundary, delay, fraction = None, 0.0, 0.0
+        if kind is Kind.WEDGED:
+            boundary = chance.choice(rehearsals[case].toxics)
+        elif first:
             last = under_the_fault(rehearsals[case])
-            boundary = last if kind is Kind.WEDGED else chance.randint(last // 2, last)
-            delay = 0.0 if kind is Kind.WEDGED else chance.uniform(0.0, 1.0)
-            made.append(
-                Disturbance(kind, *case, boundary, delay_seconds=delay, away_seconds=away_seconds)
-            )
-            continue
+            boundary, delay = chance.randint(last // 2, last), chance.uniform(0.0, 1.0)
+        else:
+            fraction = chance.uniform(0.1, 0.9)
         made.append(
             Disturbance(
                 kind,
                 *case,
-                fraction=chance.uniform(0.1, 0.9),
-                away_seconds=away_seconds,
-                kill_after_seconds=chance.uniform(0.0, 2.0) if chance.random() < 0.4 else None,
+                boundary,
+                fraction=fraction,
+                delay_seconds=delay,
+                away_seconds=chance.choice([0.0, 0.3, 1.0, 3.0]),
+                kill_after_seconds=kill_after_seconds,
             )
         )
     chance.shuffle(made)
     return made
+
+
+def feels(kind: Kind, rehearsal: Rehearsal) -> bool:
+    """Whether the run meets what is done: only a change of a toxic meets a wedge."""
+    return kind is not Kind.WEDGED or bool(rehearsal.toxics)
 
 
 def under_the_fault(rehearsal: Rehearsal) -> int:

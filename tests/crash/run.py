@@ -101,7 +101,18 @@ class Run:
         return found
 
     def boundaries(self) -> list[str]:
-        return [one["event"] for one in self.events() if one["event"].startswith(BOUNDARIES)]
+        return [one["event"] for one in self._boundary_events()]
+
+    def toxic_boundaries(self) -> list[int]:
+        """Numbers of the boundaries after which a toxic is in place, and still to be changed."""
+        return [
+            number
+            for number, one in enumerate(self._boundary_events())
+            if one["event"] == "fault.injected" and one["name"].startswith("toxic ")
+        ]
+
+    def _boundary_events(self) -> list[dict[str, Any]]:
+        return [one for one in self.events() if one["event"].startswith(BOUNDARIES)]
 
     def wait_for(self, reached: Callable[[], object], seconds: float = RUN_SECONDS) -> bool:
         """Until `reached`; False when the run ended before, or time is up."""
