@@ -4,6 +4,7 @@ The core writes it in place: a kill in that moment leaves half of it, over the o
 """
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from chaosnetra.controls.places import in_command, journal_path
+from chaosnetra.processes.identity import started
 
 CORE_MODULE = "chaostoolkit.commands.run"
 
@@ -31,8 +33,9 @@ def written_whole(path: Path) -> Iterator[IO[str]]:
             yield file
         return
     path = Path(os.path.realpath(path))
-    # One name a journal: what a killed run leaves is overwritten by the next.
-    partial = path.with_name(f".{path.name}.partial")
+    _remove_left(path)
+    # Of this process alone: another run may be writing its journal to the same place.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
             yield file
@@ -45,6 +48,16 @@ def written_whole(path: Path) -> Iterator[IO[str]]:
         with suppress(OSError):
             partial.unlink()
         raise
+
+
+def _remove_left(path: Path) -> None:
+    """Remove what runs that were killed had written of this journal."""
+    of_a_run = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)\.partial")
+    with suppress(OSError):
+        for entry in path.parent.iterdir():
+            found = of_a_run.fullmatch(entry.name)
+            if found and not started(int(found[1])):
+                entry.unlink()
 
 
 def let_the_core_write_whole() -> None:

@@ -65,6 +65,23 @@ def test_a_kill_leaves_what_was_there_and_the_next_writes_as_ever(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_two_runs_that_write_to_one_place_do_not_meet(tmp_path: Path) -> None:
+    """The later one's journal stays, and neither fails."""
+    path = tmp_path / "a journal+.json"
+    with subprocess.Popen(
+        [sys.executable, "-c", HALF, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"written\n"
+        with written_whole(path) as file:
+            file.write("new")
+        assert path.read_text() == "new"
+        writer.communicate()
+    assert writer.returncode == 0
+    assert path.read_text() == "half of"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     path = tmp_path / "journal.json"
