@@ -1,4 +1,5 @@
-"""All tests: lint and types once, then the suite on every supported Python that is installed.
+"""All tests: lint and types once, the suite on every supported Python that is installed, and last
+the experiments. One that fails does not keep the others from being run.
 
 Python 3.11 resolves to Chaos Toolkit 1.19 with chaostoolkit-lib 1.44, 3.12 and later to 1.21 with
 1.45: both lines are tested when the interpreters are there. `nox -s unit` and the like run one
@@ -12,7 +13,7 @@ import sys
 import nox
 
 SUPPORTED = ("3.11", "3.12", "3.13")
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "tests", "experiments"]
 nox.needs_version = ">=2025.2.9"
 
 
@@ -73,7 +74,7 @@ def types(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "mypy", external=True)
 
 
-# The whole suite runs on one Python. On the others runs what meets the interpreter and its line of
+# The whole runs on one Python. On the others runs what meets the interpreter and its line of
 # the Chaos Toolkit: 3.11 resolves to an older one than 3.12 and 3.13.
 CORE = ("tests/unit", "tests/integration/test_journal_control.py")
 MORE = (
@@ -88,10 +89,10 @@ MORE = (
 
 @nox.session(python=INSTALLED)
 def tests(session: nox.Session) -> None:
-    """The whole suite on the Python that this runs on, its core on the others."""
+    """All but the experiments on the Python that this runs on, the suite's core on the others."""
     version = str(session.python)
     if version == OWN:
-        pytest(session, "tests/unit", "tests/contract", "tests/integration", EXPERIMENTS)
+        pytest(session, "tests/unit", "tests/contract", "tests/integration")
     else:
         pytest(session, *CORE, *(() if version == "3.12" else MORE))
 
