@@ -13,7 +13,7 @@ class Rehearsal:
 
     Attributes:
         boundaries: names of the events after which runs are killed.
-        toxics: numbers of those after which a toxic is in place.
+        toxics: numbers of those after which a toxic is still to be added, or taken away.
         seconds: from its start to its end.
         checks: how startups ended in each check of the steady state.
     """

@@ -104,11 +104,14 @@ class Run:
         return [one["event"] for one in self._boundary_events()]
 
     def toxic_boundaries(self) -> list[int]:
-        """Numbers of the boundaries after which a toxic is in place, and still to be changed."""
+        """Numbers of the boundaries after which a toxic is still to be added, or taken away."""
+        events = self._boundary_events()
+        if not any(one.get("name", "").startswith("toxic ") for one in events):
+            return []
         return [
             number
-            for number, one in enumerate(self._boundary_events())
-            if one["event"] == "fault.injected" and one["name"].startswith("toxic ")
+            for number, one in enumerate(events)
+            if one["event"] == "fault.injected" and one["name"].startswith(("proxy ", "toxic "))
         ]
 
     def _boundary_events(self) -> list[dict[str, Any]]:
