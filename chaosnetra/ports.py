@@ -1,12 +1,17 @@
 """Ports of this machine."""
 
+import random
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from chaosnetra.durations import Deadline
 
 LOOPBACK = "127.0.0.1"
+# Below what Linux (32768 and up), macOS and Windows (49152 and up) give to clients, and Kubernetes
+# to its nodes (30000 and up).
+CHOICE = range(20_000, 30_000)
+TRIES = 100
 CONNECT_SECONDS = 0.5
 POLL_SECONDS = 0.02
 
@@ -14,14 +19,24 @@ POLL_SECONDS = 0.02
 def free_ports(count: int) -> list[int]:
     """Different TCP ports that were free on 127.0.0.1 just now.
 
-    Somebody else may take one before it is used: retry the start.
+    They are none of those that systems give to clients and to port 0, so that only another who
+    chooses like this can take one before it is used: retry the start.
     """
+    chance = random.SystemRandom()  # two runs of one seed must not choose the same
     with ExitStack() as stack:
-        # All are held until all are chosen, or the system would offer the same one again.
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((LOOPBACK, 0))
-        return [probe.getsockname()[1] for probe in probes]
+        # All are held until all are chosen, or one could be chosen twice.
+        return [_bound(stack.enter_context(socket.socket()), chance) for _ in range(count)]
+
+
+def _bound(probe: socket.socket, chance: random.Random) -> int:
+    for _ in range(TRIES):
+        with suppress(OSError):
+            probe.bind((LOOPBACK, chance.choice(CHOICE)))
+            break
+    else:
+        probe.bind((LOOPBACK, 0))
+    port: int = probe.getsockname()[1]
+    return port
 
 
 def is_refused(host: str, port: int, seconds: float) -> bool:

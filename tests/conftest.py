@@ -20,7 +20,7 @@ from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 
-RUN_SECONDS = 110
+RUN_SECONDS = 240
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+import chaosnetra.ports
 import chaosnetra.stand.postgres
 import chaosnetra.stand.toxiproxy
-from chaosnetra.ports import free_port, free_ports, is_refused
+from chaosnetra.ports import CHOICE, free_port, free_ports, is_refused
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 
@@ -54,6 +55,17 @@ def test_many_ports_are_all_different() -> None:
     for _ in range(20):
         ports = free_ports(200)
         assert len(set(ports)) == 200
+        assert set(ports) <= set(CHOICE)
+
+
+def test_where_all_of_the_choice_are_taken_the_system_chooses(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chaosnetra.ports, "CHOICE", [taken])
+    (port,) = free_ports(1)
+    assert port != taken
+    with socket.create_server(("127.0.0.1", port)):
+        pass
 
 
 def test_a_port_that_nobody_listens_on_is_refused(taken: int) -> None:

@@ -87,7 +87,8 @@ def test_it_is_the_backends_that_compute(small: DatabaseAddress, injector: Injec
     assert busy.source == PROCESSES
     assert busy.active_max == 2
     assert busy.cpu_cores is not None
-    assert idle.cpu_cores + 0.3 < busy.cpu_cores < 2.3
+    # Two at most; how much of a core they get is up to whoever else is at work on this machine.
+    assert idle.cpu_cores + 0.1 < busy.cpu_cores < 2.3
 
 
 def test_memory_follows_work_mem(small: DatabaseAddress, injector: Injector) -> None:
