@@ -4,7 +4,8 @@ A file of answers holds one a line, `KEY = ANSWER`; `#` begins a comment. A key 
 several times, for a step that is repeated. Keys are those that questions show in brackets, for
 example `present`, `latency go`, `latency predict Ada held`, `latency next`, `surprise`. Lines
 `latency during = /observe …` are commands, carried out one after the other once a fault of that
-step is in place (or its run has begun to check anything, where there is none).
+step is in place (or its run has begun its method, where there is none); those that are left when
+the run has ended, then.
 """
 
 import time
@@ -23,6 +24,7 @@ from chaosnetra.gameday.interface import (
 )
 from chaosnetra.gameday.panel import one_panel_line
 from chaosnetra.gameday.predictions import checked_answer
+from chaosnetra.gameday.progress import ENDED
 
 MOST_BYTES = 4_000_000
 Say = Callable[[str, Style], None]
@@ -93,11 +95,13 @@ class Scripted(Unattended):
     def during(self, panel: Panel, seconds: float, listener: Listener) -> None:
         waiting = self._answers.get(f"{panel.step} during")
         begun = panel.progress.faults or panel.progress.phase not in ("starting", "baseline")
-        if waiting and begun:
+        while waiting and begun:
             try:
                 listener.command(parsed_command(waiting.popleft()))
             except InvalidInput as error:
                 raise Left(f"an answer to '{panel.step} during' cannot be used: {error}") from None
+            if panel.progress.phase != ENDED:
+                break  # the next in the next call; after the last there is none
         super().during(panel, seconds, listener)
 
 

@@ -37,7 +37,7 @@ def _criteria(day: GameDay, *, rehearsal: bool) -> Checked:
         return Checked(True, "the day has no abort criteria")
     with tempfile.TemporaryDirectory(prefix="chaosnetra-") as folder:
         record = Record.opened(Path(folder) / "check", day, {"rehearsal": rehearsal})
-        guard = Guard(record.folder)
+        guard = Guard(record.folder, day)
         try:
             reason = _first_check(guard)
         finally:

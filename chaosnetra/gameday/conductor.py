@@ -7,9 +7,9 @@ goes on where it was.
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chaosnetra.errors import ChaosnetraError, InvalidInput
+from chaosnetra.errors import ChaosnetraError, InvalidInput, PartUnavailable, Unreadable
 from chaosnetra.gameday import questions
 from chaosnetra.gameday.consent import consent_to
 from chaosnetra.gameday.day import Asked, GameDay, Step
@@ -19,6 +19,7 @@ from chaosnetra.gameday.interface import NOTES, Command, Does, Interface, Left, 
 from chaosnetra.gameday.notes import said_by, take_note
 from chaosnetra.gameday.panel import clock
 from chaosnetra.gameday.parameters import Passed, for_experiment, own_limit
+from chaosnetra.gameday.places import unused
 from chaosnetra.gameday.predictions import ABSTAIN, changes, held_probability, seconds_range
 from chaosnetra.gameday.record import Record
 from chaosnetra.gameday.running import StepRun, result_of
@@ -26,6 +27,9 @@ from chaosnetra.gameday.signals import Signals
 from chaosnetra.gameday.states import Kind, Stage
 from chaosnetra.gameday.verdicts import comparison_lines, verdict_line
 from chaosnetra.lint.document import read_document
+
+if TYPE_CHECKING:
+    from chaosnetra.settings import Settings
 
 POLL_SECONDS = 0.02
 NOBODY = "unattended"
@@ -63,6 +67,7 @@ class Conductor:
         self._signals = signals
         self._checks = checks
         self._attended = attended
+        self._watched = False
 
     def lead(self) -> None:
         """Lead until the day is closed.
@@ -81,6 +86,7 @@ class Conductor:
         }
         while self._record.state.stage is not Stage.CLOSED:
             try:
+                self._wait_for_first_check()
                 if self._record.state.paused:
                     self._pause()
                 else:
@@ -126,18 +132,24 @@ class Conductor:
         self._say(f"The day is aborted by {by}: {reason}", Style.BAD)
         raise _Again("aborted")
 
-    def _check(self) -> None:
+    def _wait_for_first_check(self) -> None:
+        """Nothing is done before the abort criteria were checked once, on a resumed day too."""
+        if self._watched or self._record.state.stage is Stage.WRAPPING_UP:
+            return
         first = self._guard.first_check()
         while not self._guard.has_checked:
             if first.passed:
                 self._abort("the abort criteria could not be checked in time", "abort criteria")
             self.tick()
             time.sleep(POLL_SECONDS)
+        self._watched = True
         count = len(self._day.abort.conditions)
         if count:
             text = f"abort criteria: {count} checked, none crossed"
             self._checks.append({"fine": True, "text": text})
             self._say(f"ok  {text}", Style.QUIET)
+
+    def _check(self) -> None:
         present: list[str] = []
         if self._attended:
             people = self._day.people
@@ -193,18 +205,24 @@ class Conductor:
 
     def _run(self) -> None:
         state, step = self._record.state, self._step
-        passed = self._passed()
         number = state.step + 1
-        folder = f"steps/{number:02d}-{step.name}-{state.attempt}"
-        run = StepRun(step.experiment, self._record.folder / folder, passed)
+        named = f"{number:02d}-{step.name}-{state.attempt}"
+        # One may be there of a conductor that was killed before it had written that a run begins.
+        folder = unused(self._record.folder / "steps" / named)
         try:
-            begun = {"pid": run.identity.pid, "started": run.identity.started, "folder": folder}
+            passed = self._passed()
+            bounds = self._bounds(step, passed)
+            run = StepRun(step.experiment, folder, passed)
+        except (InvalidInput, Unreadable, PartUnavailable) as error:
+            raise Left(f"step {step.name!r} cannot be run: {error}") from None
+        place = str(folder.relative_to(self._record.folder))
+        try:
+            begun = {"pid": run.identity.pid, "started": run.identity.started, "folder": place}
             shown = {**step.parameters, **state.changed}
             self._record.write(Kind.RUN_BEGUN, {**begun, "step": step.name, "parameters": shown})
         except BaseException:
             run.give_up()
             raise
-        run.let_begin()
         following = Following(
             self._record,
             self._interface,
@@ -218,7 +236,7 @@ class Conductor:
                 "observe": step.observe,
                 "parameters": shown,
             },
-            self._bounds(step, passed),
+            bounds,
         )
         facts = following.to_its_end(run)
         result = result_of(run.identity.folder)
@@ -270,8 +288,16 @@ class Conductor:
             self._say(f"  {line}")
 
     def _check_changes(self, text: str) -> None:
+        try:
+            self._settings(self._handed({**self._record.state.changed, **changes(text)}))
+        except InvalidInput:
+            raise
+        except ChaosnetraError as error:
+            raise InvalidInput(str(error)) from None
+
+    def _handed(self, changed: Mapping[str, str]) -> Passed:
         experiment = read_document(self._step.experiment).data
-        for_experiment(experiment, self._day, self._step, changes(text))
+        return for_experiment(experiment, self._day, self._step, changed)
 
     def _passed(self) -> Passed:
         """What the run gets; with the plan that was consented to, where one is needed.
@@ -280,8 +306,7 @@ class Conductor:
             Left: nobody consented to it.
         """
         step = self._step
-        experiment = read_document(step.experiment).data
-        passed = for_experiment(experiment, self._day, step, self._record.state.changed)
+        passed = self._handed(self._record.state.changed)
         self._record.learn_secrets(passed.environment)
         if self._day.environment != "staging":
             return passed
@@ -291,18 +316,22 @@ class Conductor:
         return Passed({**passed.environment, **consent.environment}, passed.variables)
 
     def _bounds(self, step: Step, passed: Passed) -> Bounds:
-        from chaosnetra.settings import Settings
-
-        settings = Settings.from_configuration({}, {**os.environ, **passed.environment})
+        settings = self._settings(passed)
         own = own_limit(read_document(step.experiment).data)
         limits = (step.maximum_seconds, own, settings.time_to_live_seconds)
         return Bounds(step.maximum_seconds, min(limit for limit in limits if limit is not None))
 
     def _time_scale(self) -> float:
+        try:
+            return self._settings(self._handed(self._record.state.changed)).time_scale
+        except (InvalidInput, Unreadable) as error:
+            raise Left(f"step {self._step.name!r} cannot be run: {error}") from None
+
+    @staticmethod
+    def _settings(passed: Passed) -> "Settings":
         from chaosnetra.settings import Settings
 
-        environment = {**os.environ, **self._passed().environment}
-        return Settings.from_configuration({}, environment).time_scale
+        return Settings.from_configuration({}, {**os.environ, **passed.environment})
 
     @property
     def _day(self) -> GameDay:
@@ -314,7 +343,8 @@ class Conductor:
 
     @property
     def _present(self) -> tuple[str, ...]:
-        return tuple(self._last(Kind.CHECKED).get("present") or ())
+        present = self._last(Kind.CHECKED).get("present") if self._attended else None
+        return tuple(present or ())
 
     @property
     def _people(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaosnetra.durations import Deadline
@@ -18,7 +18,7 @@ from chaosnetra.gameday.interface import (
     Style,
 )
 from chaosnetra.gameday.notes import said_by, take_note
-from chaosnetra.gameday.progress import Progress
+from chaosnetra.gameday.progress import ENDED, Progress
 from chaosnetra.gameday.record import Record
 from chaosnetra.gameday.running import StepRun
 from chaosnetra.gameday.signals import Signals
@@ -69,7 +69,9 @@ class Following:
     _events_began: float | None = None
 
     def to_its_end(self, run: StepRun) -> dict[str, Any]:
-        """Follow a run that has begun.
+        """Let a run begin, and follow it.
+
+        Whatever goes wrong from then on, the run ends and is undone before this returns or raises.
 
         Returns:
             Facts for the record: `exit_code`, `stopped` (why, or None), `undone` (lines),
@@ -82,15 +84,19 @@ class Following:
         """
         self._began = time.monotonic()
         try:
+            run.let_begin()
             while run.exit_code is None:
                 self._read(run)
-                self._wait()
+                self._wait(POLL_SECONDS)
                 self._see_to_the_end(run)
+            seconds = time.monotonic() - self._began
+            self._read(run)
+            # What came while it ended: commands that wait, keys, a criterion that ended the run.
+            self.progress = replace(self.progress, phase=ENDED, activity="")
+            self._wait(0.0)
         except BaseException:
             end_and_undo(run.identity, self.patience_seconds)
             raise
-        seconds = time.monotonic() - self._began
-        self._read(run)
         facts = {
             "exit_code": run.exit_code,
             "stopped": self._stopping,
@@ -160,12 +166,12 @@ class Following:
     def _stop(self, reason: str) -> None:
         self._stopping = self._stopping or reason
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float) -> None:
         if self._left is not None:
-            time.sleep(POLL_SECONDS)
+            time.sleep(seconds)
             return
         try:
-            self.interface.during(self._panel(), POLL_SECONDS, self)
+            self.interface.during(self._panel(), seconds, self)
         except Left as left:
             self._leave(left)
 

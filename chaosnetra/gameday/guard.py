@@ -1,13 +1,14 @@
 """Stands beside a game day: checks its abort criteria, and ends the run of a dead conductor.
 
 A process of its own, `python -m chaosnetra.gameday.guard FOLDER`, so that a probe that hangs holds
-up nobody. It prints one JSON object a line: `{"checked": true}` once all criteria have been
-checked for the first time, `{"crossed": REASON}` when one does not hold any more; then it has
-asked the run in progress to end itself, should the conductor hang.
+up nobody. It prints one JSON object a line: `{"checked": true}` after each round in which all
+criteria held, though not more often than every second, and `{"crossed": REASON}` when one does not
+hold any more; then it asks the run in progress to end itself, should the conductor hang.
 
-Its standard input is a pipe from the conductor. A line `end` on it says that the day is over. An
-end of file without that line says that the conductor is gone, however it went: the run in
-progress is asked to end, what is left is taken back, and the terminal is put in order again.
+Its standard input is a pipe from the conductor. The first line says what to check, with its
+secrets, which the record does not have. A line `end` says that the day is over. An end of file
+without that line says that the conductor is gone, however it went: the run in progress is asked to
+end, what is left is taken back, and the terminal is put in order again. Probes see neither pipe.
 """
 
 import contextlib
@@ -18,14 +19,15 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from chaosnetra.gameday.day import GameDay
-from chaosnetra.gameday.entries import plan_of, read_entries
+from chaosnetra.gameday.entries import read_entries
 from chaosnetra.gameday.stopping import end_and_undo, run_in_progress
 
 END = b"end"
+SAY_SECONDS = 1.0
 
 
 def main(arguments: list[str]) -> None:
@@ -33,9 +35,13 @@ def main(arguments: list[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)
     folder = Path(arguments[0])
-    day = plan_of(read_entries(folder), folder)
-    threading.Thread(target=_watch, args=(day, folder), daemon=True).start()
-    said = sys.stdin.buffer.read()
+    conductor = _taken(0, os.O_RDONLY, "rb")
+    answers = _taken(1, os.O_WRONLY, "wb")
+    first = conductor.readline()
+    if first.endswith(b"\n"):
+        watch = (_Watch(**json.loads(first)), folder, answers)
+        threading.Thread(target=_watch, args=watch, daemon=True).start()
+    said = conductor.read()
     if END not in said.split(b"\n"):
         for kept in arguments[1:]:
             _restore(kept)
@@ -45,55 +51,70 @@ def main(arguments: list[str]) -> None:
     _end_session()
 
 
-def _watch(day: GameDay, folder: Path) -> None:
+@dataclass(frozen=True)
+class _Watch:
+    """What to check: the day's conditions and parameters, and seconds between two rounds."""
+
+    conditions: list[Any]
+    frequency_seconds: float
+    parameters: dict[str, str]
+
+
+def _taken(number: int, flags: int, mode: str) -> IO[bytes]:
+    """A standard stream for the conductor alone; probes get nothing in its place."""
+    stream = os.fdopen(os.dup(number), mode)
+    nothing = os.open(os.devnull, flags)
+    os.dup2(nothing, number)
+    os.close(nothing)
+    return stream
+
+
+def _watch(watch: _Watch, folder: Path, answers: IO[bytes]) -> None:
     """Check the criteria until one is crossed."""
     try:
-        reason = _first_crossed(day)
-        if reason is None:
-            _say({"checked": True})
+        conditions = _conditions(watch)
+        reason = _crossed(conditions, watch)
+        said = -SAY_SECONDS
         while reason is None:
-            time.sleep(day.abort.frequency_seconds)
-            reason = _crossed(day)
+            if time.monotonic() - said >= SAY_SECONDS:
+                said = time.monotonic()
+                _say(answers, {"checked": True})
+            time.sleep(watch.frequency_seconds)
+            reason = _crossed(conditions, watch)
     except Exception as error:  # noqa: BLE001 - a day that is not watched must not go on
         reason = f"the criteria cannot be checked: {type(error).__name__}: {error}"
+    # Said first: the conductor must know why before the run has ended.
+    _say(answers, {"crossed": reason})
     with contextlib.suppress(Exception):
         run = run_in_progress(read_entries(folder), folder)
         if run is not None:
-            run.signal(signal.SIGTERM)
-    _say({"crossed": reason})
+            run.ask_to_end()
 
 
-_conditions: list[Any] = []
-
-
-def _first_crossed(day: GameDay) -> str | None:
-    if not day.abort.conditions:
-        return None
+def _conditions(watch: _Watch) -> list[Any]:
+    if not watch.conditions:
+        return []
     from chaosnetra.controls.abort import Condition
 
     # Probes of modules beside the experiments, as `chaos run` finds them.
     sys.path.insert(0, str(Path.cwd()))
-    os.environ.update(_variables(day))
-    _conditions.extend(Condition(condition) for condition in day.abort.conditions)
-    return _crossed(day)
+    os.environ.update(_variables(watch.parameters))
+    return [Condition(condition) for condition in watch.conditions]
 
 
-def _crossed(day: GameDay) -> str | None:
-    configuration: Mapping[str, Any] = dict(day.parameters)
-    for condition in _conditions:
-        reason: str | None = condition.crossed(configuration, {})
+def _crossed(conditions: list[Any], watch: _Watch) -> str | None:
+    for condition in conditions:
+        reason: str | None = condition.crossed(dict(watch.parameters), {})
         if reason is not None:
             return reason
     return None
 
 
-def _variables(day: GameDay) -> dict[str, str]:
+def _variables(parameters: Mapping[str, str]) -> dict[str, str]:
     """The day's parameters that are settings, for the probes that look at those."""
     from chaosnetra.settings import SETTINGS
 
-    return {
-        SETTINGS[key].variable: value for key, value in day.parameters.items() if key in SETTINGS
-    }
+    return {SETTINGS[key].variable: value for key, value in parameters.items() if key in SETTINGS}
 
 
 def _restore(kept: str) -> None:
@@ -110,10 +131,10 @@ def _restore(kept: str) -> None:
         os.write(file, b"\x1b[?25h\r\n")  # the cursor, should it be hidden
 
 
-def _say(data: Mapping[str, Any]) -> None:
+def _say(answers: IO[bytes], data: Mapping[str, Any]) -> None:
     with contextlib.suppress(OSError):
-        sys.stdout.write(json.dumps(data, default=str) + "\n")
-        sys.stdout.flush()
+        answers.write(json.dumps(data, default=str).encode() + b"\n")
+        answers.flush()
 
 
 def _end_session() -> None:

@@ -5,13 +5,17 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
+from chaosnetra.gameday.day import GameDay
 
 FIRST_CHECK_SECONDS = 60.0
 GOODBYE_SECONDS = 10.0
+# After the time between two rounds, until one in which a probe hangs is a reason to end the day.
+ROUND_SECONDS = 60.0
 
 
 class Guard:
@@ -19,13 +23,14 @@ class Guard:
 
     Args:
         folder: of the day.
+        day: the plan as it acts, with its secrets.
         terminal: see `chaosnetra.gameday.keys.kept_terminal`.
 
     Raises:
         PartUnavailable: it cannot be started.
     """
 
-    def __init__(self, folder: Path, terminal: str | None = None) -> None:
+    def __init__(self, folder: Path, day: GameDay, terminal: str | None = None) -> None:
         try:
             self._process = subprocess.Popen(
                 [
@@ -46,7 +51,15 @@ class Guard:
         os.set_blocking(self._process.stdout.fileno(), False)
         self._raw = b""
         self._checked = False
+        self._longest_seconds = day.abort.frequency_seconds + ROUND_SECONDS
+        self._heard = time.monotonic()
         self._crossed: str | None = None
+        watch = {
+            "conditions": list(day.abort.conditions),
+            "frequency_seconds": day.abort.frequency_seconds,
+            "parameters": dict(day.parameters),
+        }
+        self._tell(json.dumps(watch).encode() + b"\n")
 
     @property
     def crossed(self) -> str | None:
@@ -54,6 +67,9 @@ class Guard:
         self._read()
         if self._crossed is None and self._process.poll() is not None:
             self._crossed = "the guard that checks the abort criteria has ended"
+        silent_seconds = time.monotonic() - self._heard
+        if self._crossed is None and self._checked and silent_seconds > self._longest_seconds:
+            self._crossed = f"the abort criteria were not checked for {silent_seconds:.0f} s"
         return self._crossed
 
     @property
@@ -71,9 +87,7 @@ class Guard:
         stdin = self._process.stdin
         if stdin is None or stdin.closed:
             return
-        with contextlib.suppress(OSError):
-            stdin.write(b"end\n")
-            stdin.flush()
+        self._tell(b"end\n")
         with contextlib.suppress(OSError):
             stdin.close()
         try:
@@ -84,6 +98,13 @@ class Guard:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
+    def _tell(self, line: bytes) -> None:
+        stdin = self._process.stdin
+        if stdin is not None:
+            with contextlib.suppress(OSError):  # it has ended, which `crossed` says
+                stdin.write(line)
+                stdin.flush()
+
     def _read(self) -> None:
         stdout = self._process.stdout
         if stdout is None or stdout.closed:
@@ -93,9 +114,7 @@ class Guard:
                 self._raw += chunk
         *lines, self._raw = self._raw.split(b"\n")
         for line in lines:
-            with contextlib.suppress(ValueError):  # a probe may print what it likes
-                said = json.loads(line)
-                if isinstance(said, dict):
-                    self._checked = self._checked or said.get("checked") is True
-                    if isinstance(said.get("crossed"), str):
-                        self._crossed = said["crossed"]
+            said = json.loads(line)
+            self._heard = time.monotonic()
+            self._checked = self._checked or said.get("checked") is True
+            self._crossed = self._crossed or said.get("crossed")

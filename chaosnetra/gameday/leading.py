@@ -210,7 +210,7 @@ def _lead(
     guard: Guard | None = None
     interface: Interface | None = None
     try:
-        guard = Guard(record.folder, _terminal_to_restore(options))
+        guard = Guard(record.folder, record.day, _terminal_to_restore(options))
         interface = _interface(options, say)
         attended = not options.yes
         conductor = Conductor(record, interface, guard, signals, checks, attended=attended)

@@ -17,12 +17,16 @@ FOLDER = Path("gamedays")
 def new_folder(plan: Path, parent: Path) -> Path:
     """A name for a day that begins now; nothing is made."""
     begun = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    folder = parent / f"{plan.stem}-{begun}"
-    number = 1
-    while folder.exists():
+    return unused(parent / f"{plan.stem}-{begun}")
+
+
+def unused(folder: Path) -> Path:
+    """The name itself, or one like it that nothing has; nothing is made."""
+    found, number = folder, 1
+    while found.exists():
         number += 1
-        folder = parent / f"{plan.stem}-{begun}-{number}"
-    return folder
+        found = folder.with_name(f"{folder.name}-{number}")
+    return found
 
 
 class PlanLock:

@@ -9,6 +9,7 @@ from chaosnetra.text import one_line
 
 _RUN_NAME = re.compile(r"chaosnetra_\d{8}t\d{6}_[0-9a-f]{6}[_/]?")
 LONGEST_NAME = 60
+ENDED = "ended"
 
 
 @dataclass(frozen=True)
@@ -103,5 +104,5 @@ _CHANGES: Mapping[str, Any] = {
     "method.started": _phase("method"),
     "rollbacks.started": _phase("rollbacks"),
     "session.closing": _phase("undoing"),
-    "run.ended": _phase("ended"),
+    "run.ended": _phase(ENDED),
 }

@@ -98,7 +98,7 @@ class StepRun:
 
     def ask_to_end(self) -> None:
         """Ask it to undo everything and end; asking again does no harm."""
-        self.identity.signal(signal.SIGTERM)
+        self.identity.ask_to_end()
 
     def kill(self) -> None:
         """End it at once; its watchdog, or `stopping.undo`, takes back what it injected."""

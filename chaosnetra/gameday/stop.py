@@ -8,12 +8,19 @@ from pathlib import Path
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.gameday.entries import Entry, plan_of, read_entries, state_of
+from chaosnetra.gameday.guarded import GOODBYE_SECONDS
 from chaosnetra.gameday.record import InUse, Record
 from chaosnetra.gameday.states import Kind, Stage
-from chaosnetra.gameday.stopping import RunIdentity, end_and_undo, run_in_progress
+from chaosnetra.gameday.stopping import (
+    ASKED,
+    RunIdentity,
+    end_and_undo,
+    run_in_progress,
+    see_end_and_undo,
+)
 
-# A conductor that is well leaves as soon as its run has ended.
-CONDUCTOR_SECONDS = 5.0
+# A conductor that is well leaves as soon as its run has ended, and its guard.
+CONDUCTOR_SECONDS = GOODBYE_SECONDS + 5.0
 POLL_SECONDS = 0.05
 
 
@@ -41,10 +48,13 @@ def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS
     conductor = _conductor(entries, folder)
     # The run first: what it injected is what hurts. Its conductor is asked to leave at once, so
     # that it begins no other.
-    conductor.signal(signal.SIGTERM)
     run = run_in_progress(entries, folder)
+    asked = run is not None and run.ask_to_end()
+    conductor.signal(signal.SIGTERM)
+    if asked:
+        yield ASKED
     if run is not None:
-        yield from end_and_undo(run)
+        yield from see_end_and_undo(run)
     yield from _end_conductor(conductor, conductor_seconds)
     # One that began between the two looks.
     later = run_in_progress(read_entries(folder), folder)

@@ -24,6 +24,7 @@ RECOVERY_SECONDS = 75.0
 POLL_SECONDS = 0.05
 EVENTS = "journal.events.jsonl"
 JOURNAL = "journal.json"
+ASKED = "the run was asked to end"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,13 @@ class RunIdentity:
         if self.is_alive():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, number)
+
+    def ask_to_end(self) -> bool:
+        """Ask it to undo everything and end; again does no harm. Whether it was there to hear."""
+        there = self.is_alive()
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)  # one that was suspended cannot undo anything
+        return there
 
 
 def run_in_progress(entries: Iterable[Entry], day_folder: Path) -> RunIdentity | None:
@@ -73,15 +81,21 @@ def end_and_undo(
     Returns:
         What was done, each as a line; the last says so when something may be left.
     """
+    asked = [ASKED] if run.ask_to_end() else []
+    return asked + see_end_and_undo(run, patience_seconds, wait)
+
+
+def see_end_and_undo(
+    run: RunIdentity,
+    patience_seconds: float = PATIENCE_SECONDS,
+    wait: Callable[[float], None] = time.sleep,
+) -> list[str]:
+    """As `end_and_undo`, for a run that was asked already."""
     said = []
-    if run.is_alive():
-        run.signal(signal.SIGTERM)
-        run.signal(signal.SIGCONT)  # one that was suspended cannot undo anything
-        said.append("the run was asked to end")
-        if not _ended(run, patience_seconds, wait):
-            run.signal(signal.SIGKILL)
-            _ended(run, POLL_SECONDS * 100, wait)
-            said.append(f"it was killed, because it did not end within {patience_seconds:g} s")
+    if not _ended(run, patience_seconds, wait):
+        run.signal(signal.SIGKILL)
+        _ended(run, POLL_SECONDS * 100, wait)
+        said.append(f"it was killed, because it did not end within {patience_seconds:g} s")
     return said + undo(run.folder, wait)
 
 

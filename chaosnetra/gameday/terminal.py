@@ -51,6 +51,7 @@ class Terminal:
         self._view.say(text, style)
 
     def ask(self, question: Question, listener: Listener) -> str:
+        self._finish_typing(listener)
         self._view.say(question.text, Style.TITLE)
         while True:
             editor = LineEditor()
@@ -99,6 +100,17 @@ class Terminal:
                 self._show(panel)
             if time.monotonic() >= until:
                 return
+
+    def _finish_typing(self, listener: Listener) -> None:
+        """What is being typed when a run ends is not lost, and its Enter answers nothing else."""
+        while (typing := self._typing) is not None:
+            _, label, editor, _ = typing
+            self._view.show((), f"{label}: {editor.text}")
+            listener.tick()
+            characters, self._rest = self._rest or self._keys.read(TICK_SECONDS), ""
+            if characters:
+                self._rest = self._take(characters, listener)
+            self._view.clear()
 
     def _show(self, panel: Panel) -> None:
         lines = panel_lines(panel)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosnetra.errors import Unreadable
@@ -75,6 +75,8 @@ def test_what_is_not_allowed_is_not_written(record: Record) -> None:
     assert (record.folder / NAME).read_bytes() == before
 
 
+# Each write waits for the disk, which may be busy.
+@settings(deadline=None)
 @given(st.integers(0, 400), st.binary(max_size=30).filter(lambda raw: b"\n" not in raw))
 def test_a_torn_last_line_is_passed_over_and_mended(cut: int, rubbish: bytes) -> None:
     import tempfile

@@ -24,7 +24,7 @@ EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 SECONDS = 60
 
 HELPERS = """
-import pathlib, time
+import pathlib, signal, sys, time
 
 def is_there(file):
     return pathlib.Path(file).exists()
@@ -38,6 +38,20 @@ def touch(file):
 def remove(file):
     pathlib.Path(file).unlink(missing_ok=True)
 
+def deaf_wait_for(file):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return wait_for(file)
+
+def says_and_knows(file, password):
+    print("a line that has no end", end="", flush=True)
+    return sys.stdin.read() == "" and password == "s3cr3t" + "word"
+
+def hangs_from_the_second_time(file):
+    if pathlib.Path(file).exists():
+        time.sleep(60)
+    touch(file)
+    return True
+
 def wait_for(file):
     until = time.monotonic() + 60
     while not pathlib.Path(file).exists() and time.monotonic() < until:
@@ -46,12 +60,12 @@ def wait_for(file):
 """
 
 
-def provider(function: str, file: Path) -> dict[str, Any]:
+def provider(function: str, file: Path, **arguments: str) -> dict[str, Any]:
     return {
         "type": "python",
         "module": "gameday_helpers",
         "func": function,
-        "arguments": {"file": str(file)},
+        "arguments": {"file": str(file), **arguments},
     }
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from chaosnetra.faults import Undo
+from chaosnetra.gameday import guarded
+from chaosnetra.gameday.reading import read_gameday
 from chaosnetra.safety.ledger import Ledger
 from tests.integration.gameday.bed import EXPERIMENTS, Bed, finished, provider
 from tests.integration.helpers import wait_until
@@ -162,6 +164,46 @@ def test_an_abort_criterion_that_is_crossed_during_a_run_ends_the_day(bed: Bed) 
     assert "abort criterion: no trouble" in output
     assert not bed.fault.exists()
     assert bed.kinds()[-3:] == ["day.aborted", "run.ended", "day.closed"]
+
+
+def test_a_resumed_day_begins_nothing_before_its_criteria_were_checked(bed: Bed) -> None:
+    bed.plan({**bed.waiting_step(), "predict": []}, abort=criterion(bed))
+    code, output = bed.run(answers="present = Ada\n")
+    assert code == 6, output
+    (bed.folder / "trouble").touch()
+    code, output = bed.run("--resume", answers="waiting go = go\n")
+    assert code == 4, output
+    assert "abort criterion: no trouble" in output
+    assert "run.begun" not in bed.kinds()
+
+
+def test_a_criterion_has_its_secret_and_may_print_what_it_likes(bed: Bed) -> None:
+    knows = provider("says_and_knows", bed.folder / "none", password="s3cr3tword")
+    condition = {"name": "it knows", "provider": knows, "tolerance": True}
+    bed.plan(budgets(bed), abort={"frequency_seconds": 0.1, "conditions": [condition]})
+    code, output = bed.run("--yes")
+    assert code == 0, output
+    assert "abort criteria: 1 checked, none crossed" in output
+    assert "s3cr3tword" not in (bed.day / "record.jsonl").read_text()
+
+
+def test_a_criterion_that_hangs_is_a_reason_to_end_the_day(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs = provider("hangs_from_the_second_time", bed.folder / "once")
+    condition = {"name": "it answers", "provider": hangs, "tolerance": True}
+    bed.plan(budgets(bed), abort={"frequency_seconds": 0.1, "conditions": [condition]})
+    day, _ = read_gameday(bed.plan_path)
+    assert day is not None
+    monkeypatch.chdir(bed.folder)
+    monkeypatch.setattr(guarded, "ROUND_SECONDS", 0.5)
+    guard = guarded.Guard(bed.folder, day)
+    try:
+        wait_until(lambda: guard.has_checked, 30, "the first round")
+        wait_until(lambda: guard.crossed, 30, "a reason")
+        assert str(guard.crossed).startswith("the abort criteria were not checked for")
+    finally:
+        guard.end()
 
 
 def test_a_step_that_takes_too_long_is_stopped_and_undone(bed: Bed) -> None:

@@ -1,14 +1,15 @@
 """Conductors that are killed, hang, or have no disk left: nothing stays, nothing said is lost."""
 
-import os
+import json
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
 from chaosnetra.gameday.stopping import EVENTS, end_and_undo, run_in_progress
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.integration.gameday.bed import Bed, finished
+from tests.integration.gameday.bed import Bed, finished, provider
 from tests.integration.helpers import wait_until
 from tests.integration.test_full_disk import small_disk
 
@@ -23,6 +24,11 @@ def start(bed: Bed, client: ToxiproxyClient) -> "object":
     conductor = bed.start("--answers", str(bed.folder / "answers.txt"))
     wait_until(lambda: toxics(client) == 1, 60, "the toxic")
     return conductor
+
+
+def ignores(pid: int, number: int) -> bool:
+    (mask,) = re.findall(r"SigIgn:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 def toxics(client: ToxiproxyClient) -> int:
@@ -69,13 +75,22 @@ def test_a_hung_conductor_is_stopped_from_elsewhere(
 def test_a_run_that_hangs_is_killed_and_what_it_left_is_taken_back(
     real_bed: Bed, toxiproxy: ToxiproxyClient
 ) -> None:
+    plan = json.loads(real_bed.plan_path.read_text())
+    experiment = json.loads((real_bed.folder / plan["steps"][0]["experiment"]).read_text())
+    # It does not hear the signal that asks it to end.
+    wait = provider("deaf_wait_for", real_bed.release)
+    deaf = {"type": "probe", "name": "deaf", "provider": wait}
+    experiment["method"].append(deaf)
+    (real_bed.folder / "deaf.json").write_text(json.dumps(experiment))
+    plan["steps"][0]["experiment"] = "deaf.json"
+    real_bed.plan_path.write_text(json.dumps(plan))
     conductor = start(real_bed, toxiproxy)
     run = run_in_progress(real_bed.entries(), real_bed.day)
     assert run is not None
-    # One that does not hear the signal: it is blocked in every thread of it by stopping it.
-    os.kill(run.pid, signal.SIGSTOP)
-    said = end_and_undo(run, patience_seconds=0.0)
-    assert said[:2] == ["the run was asked to end", said[1]]
+    wait_until(lambda: '"deaf"' in (run.folder / EVENTS).read_text(), 60, "the deaf probe")
+    wait_until(lambda: ignores(run.pid, signal.SIGTERM), 10, "a run that does not hear")
+    said = end_and_undo(run, patience_seconds=0.5)
+    assert said[0] == "the run was asked to end"
     assert "it was killed" in said[1]
     output = finished(conductor)
     assert "Verdict: inconclusive: it left no journal" in output

@@ -57,12 +57,85 @@ def test_a_day_at_a_terminal(bed: Bed, seat_for_waiting: Seat) -> None:
     wrap_up(seat)
     assert seat.ended() == 0
     assert termios.tcgetattr(seat.slave) == seat.before
-    assert seat.raw.count(b"\x1b[?25l") == seat.raw.count(b"\x1b[?25h")
+    # What it wrote last may still be on its way here.
+    wait_until(lambda: seat.raw.count(b"\x1b[?25l") == seat.raw.count(b"\x1b[?25h"), 10, "a cursor")
     said = [entry.data["text"] for entry in bed.entries() if entry.kind.value == "noted"]
     assert said == ["it is slow", "we look at it"]
     plain = ESCAPES.sub(b"", seat.raw).decode()
     assert max(len(line) for line in re.split(r"[\r\n]+", plain)) <= 80
     assert COLOURS.search(seat.raw)
+
+
+def test_what_is_being_typed_when_a_run_ends_is_noted_and_answers_no_question(
+    bed: Bed, seat_for_waiting: Seat
+) -> None:
+    seat = seat_for_waiting
+    until_running(seat, bed)
+    seat.type("oBen: it is sl")
+    seat.expect("it is sl")
+    bed.release.touch()
+    seat.expect("Verdict: held")
+    seat.type("ow\rend we know enough\r")
+    seat.expect("observation of Ben: it is slow")
+    wrap_up(seat)
+    assert seat.ended() == 4
+    assert [entry.data["text"] for entry in bed.entries() if entry.kind.value == "noted"] == [
+        "it is slow"
+    ]
+
+
+def test_a_repetition_that_cannot_be_run_is_asked_for_again(bed: Bed, seats: list[Seat]) -> None:
+    step = bed.waiting_step()
+    bed.plan({**step, "predict": []})
+    bed.release.touch()
+    seats.append(seat := Seat(bed))
+    seat.answer("Who is present?", "Ada")
+    seat.answer("Read it out", "")
+    seat.answer("Go, or no-go", "go")
+    seat.answer("What next", "repeat time_scale=fast")
+    seat.expect("time_scale must be a number")
+    (bed.folder / step["experiment"]).write_text("{")
+    seat.type("repeat\r")
+    seat.expect("Expecting")
+    seat.type("\r")
+    wrap_up(seat)
+    assert seat.ended() == 0
+    assert "step.repeated" not in bed.kinds()
+
+
+def test_a_step_that_cannot_be_run_any_more_leaves_the_day(bed: Bed, seats: list[Seat]) -> None:
+    step = bed.waiting_step()
+    bed.plan({**step, "predict": []})
+    seats.append(seat := Seat(bed))
+    seat.answer("Who is present?", "Ada")
+    seat.answer("Read it out", "")
+    seat.expect("Go, or no-go")
+    (bed.folder / step["experiment"]).unlink()
+    seat.type("go\r")
+    seat.expect("The day was left: step 'waiting' cannot be run")
+    assert seat.ended() == 6
+    bed.waiting_step()
+    bed.release.touch()
+    code, output = bed.run("--yes", "--resume")
+    assert code == 0, output
+
+
+def test_a_folder_of_a_run_that_never_began_is_in_nobodys_way(
+    bed: Bed, seat_for_waiting: Seat
+) -> None:
+    seat = seat_for_waiting
+    seat.expect("Who is present?")
+    left = bed.day / "steps" / "01-waiting-1"
+    left.mkdir(parents=True)
+    seat.type("Ada\r")
+    seat.answer("Read it out", "")
+    seat.answer("Go, or no-go", "go")
+    seat.answer("does it hold?", "-")
+    bed.release.touch()
+    seat.answer("What next", "")
+    wrap_up(seat)
+    assert seat.ended() == 0
+    assert (bed.day / "steps" / "01-waiting-1-2" / "journal.json").exists()
 
 
 @pytest.mark.parametrize("seat_for_waiting", [{"NO_COLOR": "1"}], indirect=True)
