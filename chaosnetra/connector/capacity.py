@@ -108,6 +108,8 @@ class Capacity:
         self.advance(now)
         if model.instances != self.model.instances:
             self.instances = model.instances
+        # It has no scale-in of its own; but what a maximum does not allow is not kept.
+        self.instances = min(self.instances, model.maximum_instances)
         self.model = model
         if self.instances >= model.maximum_instances:
             self.scale_up_at = None
@@ -129,16 +131,16 @@ class Capacity:
         """Do what was due until now, in its order."""
         while (at := self.next_event_at()) is not None and at <= now:
             if at == self.scale_up_at:
-                self._scale_up(at)
+                self._scale_up(now)
             else:
                 self._settle(self._queue.popleft(), TicketState.EXPIRED)
 
-    def _scale_up(self, at: float) -> None:
+    def _scale_up(self, now: float) -> None:
         self.scale_up_at = None
         self.instances += 1
-        self._note(at, "scaled up", {"instances": self.instances, "slots": self.slots})
-        self._let_in(at)
-        self._look_at_pressure(at)
+        self._note(now, "scaled up", {"instances": self.instances, "slots": self.slots})
+        self._let_in(now)
+        self._look_at_pressure(now)
 
     def _look_at_pressure(self, now: float) -> None:
         if (

@@ -1,5 +1,6 @@
 """What a connector's limits do to the path, measured."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,10 @@ LIMIT_SECONDS = 10.0
 SILENCE_SECONDS = 0.5
 # Faster lines than this cannot be told from none within a reasonable transfer.
 MOST_MEASURED_MBPS = 400.0
+# Slower ones are not worth the transfer: that it takes so long is the effect.
+LEAST_MEASURED_MBPS = 0.1
 MEASURED_BYTES = 1 << 20
+STALLED_SECONDS = 3.0
 SHARE = 0.8
 
 
@@ -22,7 +26,8 @@ def effect_of(state: Mapping[str, Any], model: ConnectorModel, path: DatabasePat
 
     Filling it to see it overflow would itself make it scale up; so the gauges are read, and one
     connection shows that they tell the truth: it is answered when there is a slot, late under
-    pressure, and not at all when the connector is full.
+    pressure, and not at all when the connector is full. Where that one would make it scale up,
+    the gauges alone are read.
 
     Args:
         state: the emulator's state, after the change.
@@ -32,6 +37,14 @@ def effect_of(state: Mapping[str, Any], model: ConnectorModel, path: DatabasePat
     gauges = f"{state['in_use']} of {state['slots']} slots taken"
     if state["model"] != model.to_json():
         return Effect("slots", model.slots, state["slots"], False, detail="it has another model")
+    # It may have scaled up already, where it was changed in its life or is under pressure.
+    as_many = (
+        state["slots"] == state["instances"] * model.connections_per_instance
+        and model.instances <= state["instances"] <= model.maximum_instances
+    )
+    if _would_scale_up(state, model):
+        detail = f"{gauges}; not tried with a connection, which would begin a scale-up"
+        return Effect("slots", model.slots, state["slots"], as_many, detail=detail)
     free = state["slots"] - state["in_use"]
     pressed = state["in_use"] >= model.pressure_threshold * state["slots"]
     wait = model.pressure_delay_seconds.longest if pressed and free > 0 else 0.0
@@ -41,7 +54,7 @@ def effect_of(state: Mapping[str, Any], model: ConnectorModel, path: DatabasePat
         as_expected = answered == (free > 0) and timing.seconds >= SHARE * (
             model.pressure_delay_seconds.shortest if wait else 0.0
         )
-        slow = _throughput(model, path) if answered else None
+        slow = _throughput(model, state["instances"], path) if answered else None
     except DatabaseUnavailable as error:
         return Effect("slots", model.slots, state["slots"], False, detail=str(error))
     if slow is not None:
@@ -50,18 +63,29 @@ def effect_of(state: Mapping[str, Any], model: ConnectorModel, path: DatabasePat
         "slots",
         model.slots,
         state["slots"],
-        in_effect=as_expected and state["slots"] >= model.slots,
+        in_effect=as_expected and as_many,
         detail=f"{gauges}; a new connection was {timing.answer.value} "
         f"after {1000 * timing.seconds:.0f} ms",
     )
 
 
-def _throughput(model: ConnectorModel, path: DatabasePath) -> Effect | None:
+def _would_scale_up(state: Mapping[str, Any], model: ConnectorModel) -> bool:
+    """Whether one more connection is the one that makes a scale-up begin."""
+    in_use: int = state["in_use"]
+    instances: int = state["instances"]
+    pressure = model.pressure_threshold * state["slots"]
+    return in_use < pressure <= in_use + 1 and instances < model.maximum_instances
+
+
+def _throughput(model: ConnectorModel, instances: int, path: DatabasePath) -> Effect | None:
     """The line's rate, where it is slow enough to be measured."""
-    expected = model.throughput_mbps(model.instances)
+    expected = model.throughput_mbps(instances)
     if expected is None or expected > MOST_MEASURED_MBPS:
         return None
-    size = int(max(64 * 1024, min(MEASURED_BYTES, expected * BYTES_PER_MEGABIT)))
+    if expected < LEAST_MEASURED_MBPS:
+        return _stalled(expected, path)
+    # About one second's worth, so that the limit and not the hop is measured.
+    size = int(min(MEASURED_BYTES, expected * BYTES_PER_MEGABIT))
     limit = LIMIT_SECONDS + 3 * size / (expected * BYTES_PER_MEGABIT)
     observed = size / BYTES_PER_MEGABIT / path.transfer_seconds(size, "downstream", limit)
     return Effect(
@@ -70,4 +94,25 @@ def _throughput(model: ConnectorModel, path: DatabasePath) -> Effect | None:
         round(observed, 3),
         in_effect=observed <= expected / SHARE,
         detail=f"{size} bytes downstream",
+    )
+
+
+def _stalled(expected: float, path: DatabasePath) -> Effect:
+    """A line that is too slow for what any faster one would have carried in the time."""
+    size = int(STALLED_SECONDS / SHARE * LEAST_MEASURED_MBPS * BYTES_PER_MEGABIT)
+    began = time.monotonic()
+    observed: str | float
+    try:
+        seconds = path.transfer_seconds(size, "downstream", STALLED_SECONDS)
+        observed = round(size / BYTES_PER_MEGABIT / seconds, 3)
+    except DatabaseUnavailable:
+        if time.monotonic() - began < SHARE * STALLED_SECONDS:
+            raise  # lost for another reason
+        observed = "stalled"
+    return Effect(
+        "throughput_mbps",
+        round(expected, 3),
+        observed,
+        in_effect=observed == "stalled",
+        detail=f"{size} bytes downstream within {STALLED_SECONDS:g} s",
     )

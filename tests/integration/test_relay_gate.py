@@ -218,15 +218,15 @@ async def test_an_upstream_that_refuses() -> None:
 @on_each_loop
 async def test_dials_into_a_black_hole_run_side_by_side_and_end_in_time() -> None:
     with black_hole() as (address, _):
-        async with Stand(upstream=address, dial_timeout_seconds=1.5) as stand:
+        async with Stand(upstream=address, dial_timeout_seconds=4) as stand:
             started = time.monotonic()
             clients = [await stand.client() for _ in range(50)]
             await stand.settles(dialing=50)
             stand.relay.lead_to(stand.listening.getsockname())
             await stand.pair()  # at once, while the others still dial
-            assert time.monotonic() - started < 1.5
+            assert time.monotonic() - started < 4
             await stand.settles(open=1, dials_failed=50)
-            assert 1.5 <= time.monotonic() - started < 6
+            assert 4 <= time.monotonic() - started < 12
             for client in clients:
                 assert await client.rest() == (b"", FAREWELL)
             assert stand.gate.left == 50

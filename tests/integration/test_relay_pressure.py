@@ -24,6 +24,7 @@ from tests.integration.relaying import (
     many_descriptors,
     on_each_loop,
     run_on,
+    until,
 )
 
 BOTH = pytest.mark.parametrize("first", ["client", "server"])
@@ -98,8 +99,7 @@ async def test_an_end_that_does_not_read_holds_the_other_back_until_it_reads(fir
         handed_on = counters.downstream_bytes if first == "client" else counters.upstream_bytes
         assert 0 < handed_on <= taken
         received = await near.receive(taken)
-        await asyncio.sleep(0.1)
-        assert flood.sent_bytes > taken
+        await until(lambda: flood.sent_bytes > taken, lambda: "no more is taken")
         await flood.stop()
         far.say_farewell()
         rest, ending = await near.rest()
@@ -175,7 +175,9 @@ async def test_an_end_that_never_reads_does_not_keep_the_connection(
         if flow.received_bytes < 3 * len(PATTERN):
             # The rest is unread in the relay's kernel: its end is not seen before it is read.
             await near.receive(3 * len(PATTERN) - flow.received_bytes)
-            await asyncio.sleep(0.1)
+            await until(
+                lambda: flow.received_bytes == 3 * len(PATTERN), lambda: "the rest is not read"
+            )
         started = time.monotonic()
         if ends == RESET:
             far.reset()
@@ -278,9 +280,10 @@ def test_a_relay_without_descriptors_goes_on_when_there_are_some(loop: str) -> N
         try:
             port = int(await child.stdout.readline())
             clients = [await asyncio.open_connection(LOOPBACK, port) for _ in range(60)]
-            await asyncio.sleep(0.5)
-            counters = await told()
-            assert counters["accept_errors"] > 0
+            deadline = time.monotonic() + WAIT_SECONDS
+            while not (counters := await told())["accept_errors"]:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)
             assert counters["accepted"] < 60 or counters["dials_failed"] > 0
             for _, writer in clients:
                 writer.close()

@@ -102,21 +102,26 @@ def test_upstream_stall_and_black_hole_are_felt(proxied: ProxiedDatabase) -> Non
 
 
 def test_latency_is_measured_accurately(proxied: ProxiedDatabase) -> None:
-    assert abs(added_latency(proxied.path, 9)) < 20
-    held = proxied.injector.inject(fault_of(proxied, latency(50)))
-    assert held.effect is not None
-    assert held.effect.expected == 50
-    # The machine may be busy for a moment; the delay itself is never shorter.
+    assert abs(least_added_latency(proxied)) < 20
+    # The machine may be busy for a moment, which slows the direct path too, and so makes the
+    # difference too small as well as too large. A wrong measurement is wrong every time.
     for _ in range(3):
+        held = proxied.injector.inject(fault_of(proxied, latency(50)))
+        assert held.effect is not None
+        assert held.effect.expected == 50
+        seconds = proxied.injector.added_round_trip_seconds
         measured = added_latency(proxied.path, 9)
-        assert measured >= 48
-        if measured <= 60:
+        proxied.injector.undo(held.name)
+        assert proxied.injector.added_round_trip_seconds == 0
+        if 48 <= measured <= 60 and 0.048 <= seconds < 0.2:
             break
-    assert measured <= 60
-    assert 0.048 <= proxied.injector.added_round_trip_seconds < 0.2
-    proxied.injector.undo(held.name)
-    assert proxied.injector.added_round_trip_seconds == 0
-    assert added_latency(proxied.path, 9) < 20
+    assert 48 <= measured <= 60
+    assert 0.048 <= seconds < 0.2
+    assert abs(least_added_latency(proxied)) < 20
+
+
+def least_added_latency(proxied: ProxiedDatabase) -> float:
+    return min((added_latency(proxied.path, 9) for _ in range(3)), key=abs)
 
 
 def test_latencies_of_both_directions_add_up(proxied: ProxiedDatabase) -> None:
