@@ -19,6 +19,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import (
     ChaosnetraError,
     ConnectorUnavailable,
+    FaultError,
     InvalidInput,
     NotAllowed,
     UndoFailed,
@@ -457,7 +458,11 @@ def _notice_leftovers() -> None:
     """Say what earlier runs left behind, before this one adds anything."""
     from chaosnetra.safety.recovery import leftovers
 
-    found = leftovers()
+    try:
+        found = leftovers()
+    except FaultError as error:
+        logger.warning(str(error))
+        return
     if found:
         logger.warning(
             f"{len(found)} earlier run{'s' if len(found) > 1 else ''} left something behind; "

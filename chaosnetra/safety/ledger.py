@@ -12,6 +12,7 @@ run is gone, however it went, and two that would recover it do not meet.
 import fcntl
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -223,17 +224,27 @@ def read_ledger(path: Path) -> LedgerContents:
             is left as it is.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError("it is no file")  # a pipe would keep us waiting
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise FaultError(f"ledger {path} cannot be read: {error}") from None
+        raise FaultError(
+            f"ledger {path} cannot be read: {error}; make it a file that you can read"
+        ) from None
     whole, last = lines[:-1], lines[-1]
     try:
         records = [json.loads(line) for line in whole]
         if not records:
-            raise FaultError(f"ledger {path} is empty" if not last else f"ledger {path} is torn")
+            what = "torn" if last else "empty"
+            raise FaultError(
+                f"ledger {path} is {what}: its run ended before it had injected anything; delete it"
+            )
         return _contents(path, records)
     except _DAMAGE as error:
-        raise FaultError(f"ledger {path} is damaged: {type(error).__name__}: {error}") from None
+        raise FaultError(
+            f"ledger {path} is damaged: {type(error).__name__}: {error}; take back by hand what "
+            "it names, and delete it"
+        ) from None
 
 
 # What a record can raise that is not as we wrote it.
@@ -243,7 +254,10 @@ _DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErr
 def _contents(path: Path, records: list[dict[str, Any]]) -> LedgerContents:
     header = records[0]
     if header["version"] != VERSION:
-        raise FaultError(f"ledger {path} has version {header['version']}, this one reads {VERSION}")
+        raise FaultError(
+            f"ledger {path} has version {header['version']}, this one reads {VERSION}; recover it "
+            "with the version of chaosnetra that wrote it"
+        )
     events = header.get("events")
     contents = LedgerContents(
         path,
@@ -284,7 +298,8 @@ def mend_end(path: Path) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[int | None]:
     """The ledger's file, open for appending, with its lock; None while its run lives."""
-    file = os.open(path, os.O_WRONLY | os.O_APPEND)
+    # What is no file must not keep us waiting for whoever reads it.
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
