@@ -468,7 +468,7 @@ def test_without_a_watchdog_nothing_is_written_down_for_injection(
     def fails(path: Path) -> None:
         raise InjectionFailed("the watchdog cannot be started")
 
-    ledger = Ledger("run-1", tmp_path, opened=fails)
+    ledger = Ledger("run-1", tmp_path, guarded=fails)
     for name in "ab":
         with pytest.raises(InjectionFailed, match="watchdog"):
             ledger.add(undo(marks, name))
