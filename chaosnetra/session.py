@@ -19,6 +19,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import (
     ChaosnetraError,
     ConnectorUnavailable,
+    FaultError,
     InvalidInput,
     NotAllowed,
     UndoFailed,
@@ -61,11 +62,12 @@ class Session:
     def __init__(self, settings: Settings, run: Run) -> None:
         self.settings = settings
         self.run = run
+        self.pid = os.getpid()
         self.redactor = run.redactor
         self.events = run.events
         self.guard = Guard.for_settings(settings)
         self.guardian = Guardian(self.guard.seconds)
-        self.ledger = Ledger(run.id, opened=self.guardian.start)
+        self.ledger = Ledger(run.id, guarded=self.guardian.guard)
         self.injector = Injector(self.ledger, self.events.record, self.require_consent)
         # Of a run in staging: what it would do as it began, and the same once it is consented to.
         self.plan: ExperimentPlan | None = None
@@ -457,7 +459,11 @@ def _notice_leftovers() -> None:
     """Say what earlier runs left behind, before this one adds anything."""
     from chaosnetra.safety.recovery import leftovers
 
-    found = leftovers()
+    try:
+        found = leftovers()
+    except FaultError as error:
+        logger.warning(str(error))
+        return
     if found:
         logger.warning(
             f"{len(found)} earlier run{'s' if len(found) > 1 else ''} left something behind; "
@@ -505,6 +511,8 @@ def _signals_held() -> Iterator[None]:
 
 
 def _at_exit() -> None:
+    if _current is not None and _current.pid != os.getpid():
+        return  # a copy that somebody's probe forked: the run goes on
     try:
         end_session()
     except ChaosnetraError as error:

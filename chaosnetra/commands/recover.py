@@ -15,17 +15,22 @@ def recover(only_list: bool) -> None:
     from chaosnetra.safety.recovery import leftovers, recover_all
     from chaosnetra.text import one_line
 
+    try:
+        ledgers = leftovers()
+        results = [] if only_list else list(recover_all())
+    except FaultError as error:
+        click.echo(str(error))
+        raise SystemExit(1) from None
     if not only_list:
-        results = list(recover_all())
         for result in results:
             click.echo(result.line)
         if not results:
             click.echo("nothing is left")
-        if any(result.report is None for result in results):
+        if any(result.left for result in results):
             raise SystemExit(1)
         return
     lines = []
-    for path in leftovers():
+    for path in ledgers:
         try:
             contents = read_ledger(path)
         except FaultError as error:

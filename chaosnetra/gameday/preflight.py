@@ -146,7 +146,12 @@ def _leftovers() -> Iterator[Checked]:
     from chaosnetra.safety.recovery import leftovers
 
     found = False
-    for path in leftovers():
+    try:
+        ledgers = leftovers()
+    except FaultError as error:
+        yield Checked(False, str(error))
+        return
+    for path in ledgers:
         try:
             contents = read_ledger(path)
             what = [undo.description for undo in contents.open_entries.values()]

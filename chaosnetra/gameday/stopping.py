@@ -113,8 +113,8 @@ def undo(folder: Path, wait: Callable[[float], None] = time.sleep) -> list[str]:
     failed: list[str] = []
     while ledger.exists():
         results = list(recover(ledger))
-        done += [result.line for result in results if result.report is not None]
-        failed = [result.line for result in results if result.report is None]
+        done += [result.line for result in results if not result.left]
+        failed = [result.line for result in results if result.left]
         if deadline.passed:
             return [*done, *failed, "something may be left: `chaosnetra recover` says what"]
         wait(POLL_SECONDS * 4)

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
+from chaosnetra.processes.copies import release, withhold
 
 KEEPER = Path(__file__).with_name("keeper.py")
 
@@ -114,6 +115,7 @@ class KeptProcess:
             raise PartUnavailable(f"{self._name} could not be started: {error}") from error
         finally:
             os.close(status_write)
+        withhold(self._lifeline.fileno())
         started = self._next_record(Deadline.after(start_seconds))
         if started is None or started["event"] != "started" or started["error"]:
             self.stop()
@@ -127,8 +129,9 @@ class KeptProcess:
 
     def stop(self) -> None:
         """End the command and everything below it; returns when nothing is left."""
-        if self._keeper.stdin is not None:
-            self._keeper.stdin.close()
+        if not self._lifeline.closed:
+            release(self._lifeline.fileno())
+            self._lifeline.close()
         try:
             # The keeper kills after the grace; 10 s on top is for a machine under load.
             self._keeper.wait(timeout=self._grace_seconds + 10)
@@ -139,6 +142,12 @@ class KeptProcess:
             if self._status >= 0:
                 os.close(self._status)
                 self._status = -1
+
+    @property
+    def _lifeline(self) -> IO[bytes]:
+        """What the keeper reads: its end is ours."""
+        assert self._keeper.stdin is not None  # noqa: S101 - it is a pipe
+        return self._keeper.stdin
 
     def _next_record(self, deadline: Deadline) -> dict[str, Any] | None:
         raw = b""

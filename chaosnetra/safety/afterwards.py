@@ -26,7 +26,7 @@ def main() -> None:
     deadline = Deadline.after(TRIES_SECONDS)
     while ledger.exists():
         results = list(recover(ledger))
-        if deadline.passed or (results and all(result.report for result in results)):
+        if deadline.passed or (results and not any(result.left for result in results)):
             return
         time.sleep(PAUSE_SECONDS)
 

@@ -5,10 +5,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.durations import Deadline
 from chaosnetra.errors import InjectionFailed
+from chaosnetra.processes.copies import release, withhold
 
 PROGRAM = Path(__file__).with_name("watchdog.py")
 GOODBYE_SECONDS = 5.0
@@ -23,29 +26,56 @@ class Guardian:
 
     def __init__(self, time_to_live_seconds: float) -> None:
         self._seconds = time_to_live_seconds
+        self._deadline: Deadline | None = None
         self._urls: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
 
     def trust(self, address: DatabaseAddress) -> None:
         """Tell it the password of a database whose undos it may have to play."""
-        self._urls.append(address.url)
-        self._tell(address.url)
+        with self._lock:
+            self._urls.append(address.url)
+            self._tell(address.url)
 
-    def start(self, ledger: Path) -> None:
-        """Start it; from now on the ledger is played when this process ends.
+    def guard(self, ledger: Path) -> None:
+        """See to it that a watchdog plays the ledger when this process ends, or its time does.
+
+        One that somebody ended is replaced by another.
 
         Raises:
             InjectionFailed: it cannot be started; nothing may be injected unguarded.
         """
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                return
+            self._forget()
+            self._process = self._start(ledger)
+            for url in self._urls:
+                self._tell(url)
+
+    def let_go(self) -> None:
+        """Tell it that the run has ended: it is done, or plays what the run had to leave."""
+        with self._lock:
+            if (process := self._process) is None:
+                return
+            self._forget()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GOODBYE_SECONDS)
+            # One that still works on what is left goes on without us, and without a warning.
+            process.returncode = process.returncode or 0
+
+    def _start(self, ledger: Path) -> subprocess.Popen[bytes]:
+        if self._deadline is None:
+            self._deadline = Deadline.after(self._seconds)
         try:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [
                     sys.executable,
                     "-I",
                     "-S",
                     str(PROGRAM),
                     str(ledger),
-                    f"{self._seconds:g}",
+                    f"{self._deadline.remaining_seconds:g}",
                     str(os.getpid()),
                 ],
                 stdin=subprocess.PIPE,
@@ -58,25 +88,22 @@ class Guardian:
             raise InjectionFailed(
                 f"the watchdog cannot be started ({error}), so nothing is injected"
             ) from error
-        for url in self._urls:
-            self._tell(url)
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        withhold(process.stdin.fileno())
+        return process
 
-    def let_go(self) -> None:
-        """Tell it that the run has ended: it is done, or plays what the run had to leave."""
-        if self._process is None or self._process.stdin is None:
-            return
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(GOODBYE_SECONDS)
-        # One that still works on what is left goes on without us, and without a warning.
-        self._process.returncode = self._process.returncode or 0
-        self._process = None
+    def _forget(self) -> None:
+        """Close our end of its pipe, by which it knows of us."""
+        process, self._process = self._process, None
+        if process is not None and process.stdin is not None:
+            release(process.stdin.fileno())
+            with contextlib.suppress(OSError):
+                process.stdin.close()
 
     def _tell(self, url: str) -> None:
         if self._process is None or self._process.stdin is None:
             return
-        # A watchdog that was killed is missed when the run ends, not here.
+        # One that was killed is missed before the next undo is written down, not here.
         with contextlib.suppress(OSError):
             self._process.stdin.write(json.dumps(url).encode() + b"\n")
             self._process.stdin.flush()

@@ -6,12 +6,15 @@ before a fault, `{"done": 1, "result": …}` after its undo, and `{"part": addre
 "started": …}` for a server that the run itself started, with which its faults end.
 
 The run holds a lock on its file as long as it lives, so that a ledger without one tells that its
-run is gone, however it went, and two that would recover it do not meet.
+run is gone, however it went, and two that would recover it do not meet. The lock is the run's
+process's alone: a copy that is forked of it does not hold it, and writes nothing here.
 """
 
 import fcntl
 import json
 import os
+import stat
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +25,7 @@ from urllib.parse import urlsplit
 
 from chaosnetra.errors import FaultError, InjectionFailed
 from chaosnetra.faults import Undo
+from chaosnetra.processes.copies import release, withhold
 
 VERSION = 1
 SUFFIX = ".ledger.jsonl"
@@ -38,24 +42,27 @@ class Ledger:
     """One run's list of undos, while the run writes it.
 
     The file is made with the first entry. It is removed by `close` when everything in it is
-    done; a ledger that is still there names what a run left behind.
+    done; a ledger that is still there names what a run left behind. Threads may share it.
 
     Args:
         run_id: names the file.
         folder: where it goes; `runs_folder()` by default.
-        opened: called once, when the file is there and before the first fault is injected.
+        guarded: called with the file before anything is written down in it: sees to it that
+            somebody plays it when the run is gone, or raises.
     """
 
     def __init__(
         self,
         run_id: str,
         folder: Path | None = None,
-        opened: Callable[[Path], None] = lambda path: None,
+        guarded: Callable[[Path], None] = lambda path: None,
     ) -> None:
         self._run_id = run_id
         self._path = (folder or runs_folder()) / f"{run_id}{SUFFIX}"
-        self._opened = opened
+        self._guarded = guarded
+        self._lock = threading.RLock()
         self._file: int | None = None
+        self._pid = 0
         self._entries = 0
         self._open: set[int] = set()
         self._parts: dict[str, tuple[int, float]] = {}
@@ -74,11 +81,12 @@ class Ledger:
         Raises:
             InjectionFailed: it could not be written; the fault must not be injected.
         """
-        number = self._entries + 1
-        self._write({"entry": number, "at": time.time(), "undo": undo.to_json()})
-        self._entries = number
-        self._open.add(number)
-        return number
+        with self._lock:
+            number = self._entries + 1
+            self._write({"entry": number, "at": time.time(), "undo": undo.to_json()})
+            self._entries = number
+            self._open.add(number)
+            return number
 
     def add_part(self, address: str, pid: int) -> None:
         """Write down a server that this run started: what is injected into it ends with it.
@@ -87,33 +95,42 @@ class Ledger:
             InjectionFailed: it could not be written.
         """
         started = _started(pid)
-        self._write({"part": address, "pid": pid, "started": started})
-        self._parts[address] = (pid, started)
+        with self._lock:
+            self._write({"part": address, "pid": pid, "started": started})
+            self._parts[address] = (pid, started)
 
     def part_is_gone(self, undo: Undo) -> bool:
         """Whether the undo concerns a server that this run started and that has ended."""
-        return _part_is_gone(self._parts, undo)
+        with self._lock:
+            return _part_is_gone(self._parts, undo)
 
     def done(self, number: int, result: str) -> None:
         """Mark an entry as undone."""
-        if self._file is None:
-            raise OSError(f"{self._path} is closed")
-        append(self._file, {"done": number, "at": time.time(), "result": result})
-        self._open.discard(number)
+        with self._lock:
+            if self._file is None:
+                raise OSError(f"{self._path} is closed")
+            append(self._file, {"done": number, "at": time.time(), "result": result})
+            self._open.discard(number)
 
     def close(self) -> None:
         """Close the file, and remove it when nothing in it is left to undo."""
-        if self._file is None:
-            return
-        if not self._open:
-            self._path.unlink(missing_ok=True)
-        os.close(self._file)
-        self._file = None
+        with self._lock:
+            if self._file is None:
+                return
+            if not self._open and self._pid == os.getpid():
+                self._path.unlink(missing_ok=True)
+            release(self._file)
+            os.close(self._file)
+            self._file = None
 
     def _write(self, record: dict[str, Any]) -> None:
         try:
             if self._file is None:
                 self._file = self._create()
+            elif self._pid != os.getpid():
+                raise OSError("it is the ledger of the process that this one was forked from")
+            else:
+                self._guarded(self._path)
             append(self._file, record)
         except OSError as error:
             raise InjectionFailed(
@@ -121,18 +138,20 @@ class Ledger:
             ) from error
 
     def _create(self) -> int:
+        self._pid = os.getpid()
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Locked and begun under another name: under its own it is never seen without either.
         unfinished = self._path.with_suffix(".unfinished")
         linked = False
         file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        withhold(file)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             header = {
                 "version": VERSION,
                 "run": self._run_id,
-                "pid": os.getpid(),
-                "started": _started(os.getpid()),
+                "pid": self._pid,
+                "started": _started(self._pid),
                 "at": time.time(),
                 "events": str(self.events_path.resolve()) if self.events_path else None,
             }
@@ -146,8 +165,9 @@ class Ledger:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-            self._opened(self._path)
+            self._guarded(self._path)
         except BaseException:
+            release(file)
             os.close(file)
             unfinished.unlink(missing_ok=True)
             if linked:
@@ -223,17 +243,27 @@ def read_ledger(path: Path) -> LedgerContents:
             is left as it is.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError("it is no file")  # a pipe would keep us waiting
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise FaultError(f"ledger {path} cannot be read: {error}") from None
+        raise FaultError(
+            f"ledger {path} cannot be read: {error}; make it a file that you can read"
+        ) from None
     whole, last = lines[:-1], lines[-1]
     try:
         records = [json.loads(line) for line in whole]
         if not records:
-            raise FaultError(f"ledger {path} is empty" if not last else f"ledger {path} is torn")
+            what = "torn" if last else "empty"
+            raise FaultError(
+                f"ledger {path} is {what}: its run ended before it had injected anything; delete it"
+            )
         return _contents(path, records)
     except _DAMAGE as error:
-        raise FaultError(f"ledger {path} is damaged: {type(error).__name__}: {error}") from None
+        raise FaultError(
+            f"ledger {path} is damaged: {type(error).__name__}: {error}; take back by hand what "
+            "it names, and delete it"
+        ) from None
 
 
 # What a record can raise that is not as we wrote it.
@@ -243,7 +273,10 @@ _DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErr
 def _contents(path: Path, records: list[dict[str, Any]]) -> LedgerContents:
     header = records[0]
     if header["version"] != VERSION:
-        raise FaultError(f"ledger {path} has version {header['version']}, this one reads {VERSION}")
+        raise FaultError(
+            f"ledger {path} has version {header['version']}, this one reads {VERSION}; recover it "
+            "with the version of chaosnetra that wrote it"
+        )
     events = header.get("events")
     contents = LedgerContents(
         path,
@@ -284,7 +317,8 @@ def mend_end(path: Path) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[int | None]:
     """The ledger's file, open for appending, with its lock; None while its run lives."""
-    file = os.open(path, os.O_WRONLY | os.O_APPEND)
+    # What is no file must not keep us waiting for whoever reads it.
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

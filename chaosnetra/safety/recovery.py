@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,17 @@ from chaosnetra.text import one_line
 
 @dataclass(frozen=True)
 class Recovered:
-    """What became of one undo: a report, or why it failed."""
+    """What became of one undo: a report, or why it failed; both when it cannot be written down."""
 
     run: str
     undo: Undo | None
     report: UndoReport | None
     error: str | None
+
+    @property
+    def left(self) -> bool:
+        """Whether the ledger still holds it, so that it is to be played again."""
+        return self.error is not None
 
     @property
     def line(self) -> str:
@@ -40,19 +45,27 @@ class Recovered:
         if self.report is None:
             return one_line(f"run {self.run}: {what}: NOT DONE: {self.error}")
         more = f" ({self.report.detail})" if self.report.result is not UndoResult.DONE else ""
+        if self.error is not None:
+            more += f", but not written down: {self.error}; make room there, and recover again"
         return one_line(f"run {self.run}: {what}: {self.report.result.value}{more}")
 
 
 def leftovers(folder: Path | None = None) -> list[Path]:
-    """Ledgers whose runs are gone, those that another process is taking back included."""
+    """Ledgers whose runs are gone, those that another process is taking back included.
+
+    Raises:
+        FaultError: their folder cannot be looked into.
+    """
     found = []
     for path in _ledgers(folder):
         try:
             with locked(path) as file:
                 if file is not None or not _lives(path):
                     found.append(path)
-        except OSError:
+        except FileNotFoundError:
             continue  # its run, or another recovery, has just ended it
+        except OSError:
+            found.append(path)  # no ledger that can be read: whoever reads it says so
     return found
 
 
@@ -63,7 +76,8 @@ def recover(path: Path) -> Iterator[Recovered]:
 
     Yields:
         One result for each undo, as it is played; one that fails is played again as long as
-        others are done, and stays in the ledger then.
+        others are done, and stays in the ledger then. So does one that was done where the disk
+        takes no word of it; it stops no other.
     """
     run = path.name.removesuffix(SUFFIX)
     try:
@@ -87,7 +101,11 @@ def _lives(path: Path) -> bool:
 
 
 def recover_all(folder: Path | None = None) -> Iterator[Recovered]:
-    """`recover` for every run that is gone."""
+    """`recover` for every run that is gone.
+
+    Raises:
+        FaultError: the folder of the ledgers cannot be looked into.
+    """
     for path in (folder or runs_folder()).glob("*.unfinished"):
         # A run that was killed before its ledger had its first line; nothing was injected.
         with suppress(OSError), locked(path) as file:
@@ -106,6 +124,7 @@ def _recover_locked(path: Path, file: int) -> Iterator[Recovered]:
     contents = read_ledger(path)
     mend_end(path)
     todo = dict(reversed(contents.open_entries.items()))
+    all_written = True
     while todo:
         left = {}
         for number, undo in todo.items():
@@ -113,15 +132,28 @@ def _recover_locked(path: Path, file: int) -> Iterator[Recovered]:
             if result.report is None:
                 left[number] = result
                 continue
-            append(file, {"done": number, "at": time.time(), "result": result.report.result})
-            _tell(contents, result)
+            result = _write_down(file, number, result, result.report)
+            all_written &= not result.left
+            # What is played again is told when it is written down, and not at every try.
+            if not result.left:
+                _tell(contents, result)
             yield result
         if len(left) == len(todo):
             yield from left.values()
             return
         # What failed may have waited for something that is gone now.
         todo = {number: todo[number] for number in left}
-    path.unlink(missing_ok=True)
+    if all_written:
+        path.unlink(missing_ok=True)
+
+
+def _write_down(file: int, number: int, result: Recovered, report: UndoReport) -> Recovered:
+    """Mark an entry as done; that the disk is full must not keep the others from being played."""
+    try:
+        append(file, {"done": number, "at": time.time(), "result": report.result})
+    except OSError as error:
+        return replace(result, error=str(error))
+    return result
 
 
 def _play(contents: LedgerContents, undo: Undo) -> Recovered:
@@ -131,7 +163,8 @@ def _play(contents: LedgerContents, undo: Undo) -> Recovered:
         if contents.part_is_gone(undo):
             report = UndoReport(UndoResult.ALREADY_DONE, "it ended with its server")
             return Recovered(contents.run, undo, report, None)
-        text = str(error) if isinstance(error, ChaosnetraError) else f"{type(error)}: {error}"
+        ours = isinstance(error, ChaosnetraError)
+        text = str(error) if ours else f"{type(error).__name__}: {error}"
         return Recovered(contents.run, undo, None, text)
 
 
@@ -159,7 +192,13 @@ def _tell(contents: LedgerContents, result: Recovered) -> None:
 
 
 def _ledgers(folder: Path | None) -> list[Path]:
+    folder = folder or runs_folder()
     try:
-        return sorted((folder or runs_folder()).glob(f"*{SUFFIX}"))
-    except OSError:
-        return []
+        return sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIX))
+    except FileNotFoundError:
+        return []  # no run has needed it yet
+    except OSError as error:
+        raise FaultError(
+            f"the ledgers of earlier runs cannot be looked for ({error}); make {folder} a folder "
+            "of yours, or set XDG_STATE_HOME to the one that they were written to"
+        ) from None

@@ -1,9 +1,10 @@
 """Waits beside a run, and takes its faults back when the run is gone.
 
-A program of its own, run as `python -I -S watchdog.py LEDGER SECONDS RUN_PID` in its own session:
-it starts in milliseconds and needs nothing but the interpreter while it waits. It wakes when its
-standard input ends, which happens by itself when the run's process ends, however it ends; or
-when the run's time to live is over, and then ends the run first.
+A program of its own, run by the run's process as `python -I -S watchdog.py LEDGER SECONDS RUN_PID`
+in a session of its own: it starts in milliseconds and needs nothing but the interpreter while it
+waits. It wakes when its standard input ends, or the run's process does, however it ends: a copy
+that was forked of that process may hold the pipe open, and the process may let go of the pipe
+before it ends. And it wakes when the run's time to live is over, and then ends the run first.
 
 If the run left a ledger, the watchdog becomes `chaosnetra recover` for it; else it is done.
 """
@@ -21,23 +22,69 @@ PATIENCE_SECONDS = 20.0
 MODULE = "chaosnetra.safety.afterwards"
 
 
-def wait(until: float) -> tuple[list[str], bool]:
+def now() -> float:
+    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
+    # The monotonic clock of Linux does not, that of macOS does.
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+class RunProcess:
+    """The run's process, told from another one that gets its number later.
+
+    Only the end of standard input tells of its end where the system has no handle of a process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.handle: int | None = None
+        if hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):
+                self.handle = os.pidfd_open(pid)
+        # A parent that is still ours now had the number when the handle was made.
+        self.gone = os.getppid() != pid
+
+    def wait(self, seconds: float) -> bytes | None:
+        """What came on standard input within the time; None when the run is gone."""
+        watched = [0] if self.handle is None else [0, self.handle]
+        # Woken up now and then: a machine may sleep, and select counts no time then.
+        ready = select.select(watched, [], [], 0 if self.gone else min(seconds, 60))[0]
+        if 0 in ready and (chunk := os.read(0, 65536)):
+            return chunk  # what a run that is gone has said is heard too
+        self.gone = self.gone or bool(ready)
+        return None if self.gone else b""
+
+    def send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self.handle is None:
+                os.kill(self.pid, number)
+            else:
+                signal.pidfd_send_signal(self.handle, number)
+
+    def end(self) -> None:
+        """Ask it to end, wait until it has, then kill it."""
+        self.send(signal.SIGTERM)
+        until = now() + PATIENCE_SECONDS
+        while (left := until - now()) > 0:
+            if self.wait(left) is None:
+                return
+        self.send(signal.SIGKILL)
+
+
+def wait(run: RunProcess, seconds: float) -> tuple[list[str], bool]:
     """Read credentials until the run is gone or out of time.
 
     Returns:
         The URLs of databases that the run gave, with passwords, and whether its time was over.
     """
     raw = b""
-    while True:
-        remaining = until - time.monotonic()
-        if remaining <= 0:
-            return json_lines(raw), True
-        # Woken up now and then: a machine may sleep, and select counts no time then.
-        if select.select([0], [], [], min(remaining, 60))[0]:
-            chunk = os.read(0, 65536)
-            if not chunk:
-                return json_lines(raw), False
-            raw += chunk
+    until = now() + seconds
+    while (left := until - now()) > 0:
+        chunk = run.wait(left)
+        if chunk is None:
+            return json_lines(raw), False
+        raw += chunk
+    return json_lines(raw), True
 
 
 def json_lines(raw: bytes) -> list[str]:
@@ -50,25 +97,13 @@ def json_lines(raw: bytes) -> list[str]:
     return urls
 
 
-def end_run(pid: int) -> None:
-    """Ask the run to end, wait for the end of file that says it did, then kill it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        if select.select([0], [], [], 0.5)[0] and not os.read(0, 65536):
-            return
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
 def main(arguments: list[str]) -> None:
-    ledger, seconds, run_pid = arguments[0], float(arguments[1]), int(arguments[2])
+    ledger, seconds, run = arguments[0], float(arguments[1]), RunProcess(int(arguments[2]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    urls, out_of_time = wait(time.monotonic() + seconds)
+    urls, out_of_time = wait(run, seconds)
     if out_of_time:
-        end_run(run_pid)
+        run.end()
     if not os.path.exists(ledger):
         return
     # By way of a pipe: neither a command line nor a file shows a password.

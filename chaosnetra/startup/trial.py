@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
+from chaosnetra.processes.copies import release, withhold
 from chaosnetra.processes.forking import Files
 from chaosnetra.processes.keeper import AT_ONCE
 from chaosnetra.processes.listening import listens
@@ -91,7 +92,7 @@ class Trial:
                 stdin, self._lifeline = os.pipe()
                 theirs.callback(os.close, stdin)
                 ours.callback(self.let_go)
-                os.set_blocking(self._lifeline, False)
+                os.set_blocking(withhold(self._lifeline), False)
                 self.started_at = time.monotonic()
                 self._keeper = await self.starter.start(
                     self.plan,
@@ -120,6 +121,7 @@ class Trial:
         if self.interrupted():
             with contextlib.suppress(OSError):
                 os.write(lifeline, AT_ONCE)  # whoever stops a run does not wait for graces
+        release(lifeline)
         os.close(lifeline)
 
     async def decide(self) -> None:

@@ -224,12 +224,13 @@ def update_toxic(
         toxic = make_toxic(
             found.name, found.type, found.direction, toxicity, _scaled(session, attributes)
         )
+        path = session.path_of(proxy)  # no fault waits for the session while it is measured
         fault = ToxicUpdated(
             session.toxiproxy,
             proxy_name,
             toxic,
             session.next_number(),
-            lambda: effect_of(toxic, session.path_of(proxy)),
+            lambda: effect_of(toxic, path),
         )
         return _result(session.injector.inject(fault))
 
@@ -373,11 +374,12 @@ def _add(
         full_name = _full_name(session, name)
         toxic = make_toxic(full_name, type_, direction, toxicity, _scaled(session, values))
         proxy_name = session.proxy_name(proxy)
+        path = session.path_of(proxy)  # no fault waits for the session while it is measured
         fault = ToxicAdded(
             session.toxiproxy,
             proxy_name,
             toxic,
-            lambda: effect_of(toxic, session.path_of(proxy)),
+            lambda: effect_of(toxic, path),
         )
         injected = session.injector.inject(fault)
         if injected.effect is not None:
@@ -403,11 +405,13 @@ def _scaled(session: Session, values: dict[str, Any]) -> dict[str, Any]:
 
 def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> dict[str, Any]:
     with activity(configuration) as session:
+        proxy_name = session.proxy_name(proxy)
+        path = session.path_of(proxy)  # no fault waits for the session while it is measured
         fault = ProxySwitched(
             session.toxiproxy,
-            session.proxy_name(proxy),
+            proxy_name,
             enabled,
-            lambda: effect_of_switch(enabled, session.path_of(proxy)),
+            lambda: effect_of_switch(enabled, path),
         )
         return _result(session.injector.inject(fault))
 

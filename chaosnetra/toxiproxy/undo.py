@@ -4,20 +4,26 @@ Only what still is ours is touched, and `/reset` is never called: it would touch
 a server that others use too.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from chaosnetra.errors import ToxiproxyRefused, ToxiproxyWedged, UndoFailed
 from chaosnetra.faults import UndoReport, UndoResult
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import Toxic
 
+# How the names begin that hold a run's id.
+_OF_A_RUN = re.compile(r"chaosnetra_\d{8}t\d{6}_[0-9a-f]{6}(_|$)")
+
 
 def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
     """Remove a toxic that we added.
 
     On a wedged server deleting a toxic hangs, but deleting the proxy does not; so the proxy is
-    then deleted and made again as it was before the toxic.
+    then deleted and made again as it was before the toxic. As long as that goes on, a disabled
+    proxy beside it says so: whoever plays the undo after one that was broken off goes on with it.
 
     Args:
         arguments: `url`, `proxy`, `toxic` (as sent to the server), and `before`: the proxy's
@@ -25,7 +31,10 @@ def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
     """
     client = ToxiproxyClient(arguments["url"])
     proxy, ours = arguments["proxy"], Toxic.from_server(arguments["toxic"])
+    sign = f"{quote(ours.name, safe='')}_being_removed"
     try:
+        if client.proxy(sign) is not None:
+            return _make_proxy_again(client, proxy, sign, arguments["before"])
         found = client.proxy(proxy)
         held = None if found is None else found.toxic(ours.name)
         if held is None:
@@ -39,7 +48,7 @@ def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
         if not client.delete_toxic(proxy, ours.name):
             return UndoReport(UndoResult.ALREADY_DONE, f"toxic {ours.name} went meanwhile")
     except ToxiproxyWedged:
-        return _make_proxy_again(client, proxy, arguments["before"])
+        return _make_proxy_again(client, proxy, sign, arguments["before"])
     return UndoReport(UndoResult.DONE, f"removed toxic {ours.name} from {proxy}")
 
 
@@ -66,6 +75,9 @@ def restore_toxic(arguments: Mapping[str, Any]) -> UndoReport:
 def delete_proxy(arguments: Mapping[str, Any]) -> UndoReport:
     """Delete a proxy that we made.
 
+    On a wedged server it cannot be looked at, and deleting it is what clears the wedge: there the
+    name must be one that only a run of ours gives.
+
     Args:
         arguments: `url`, `name`, `upstream`.
     """
@@ -74,7 +86,11 @@ def delete_proxy(arguments: Mapping[str, Any]) -> UndoReport:
     try:
         found = client.proxy(name)
     except ToxiproxyWedged:
-        found = None  # deleting it is what clears the wedge; the name holds our run's id
+        if not _OF_A_RUN.match(name):
+            raise UndoFailed(
+                f"Toxiproxy at {client.url} is wedged, and proxy {name} may be another's by now: "
+                "restart the server, or delete the proxy if it is the run's"
+            ) from None
         if not client.delete_proxy(name):
             return UndoReport(UndoResult.ALREADY_DONE, f"no proxy {name}")
         return UndoReport(UndoResult.DONE, f"deleted proxy {name} of a wedged server")
@@ -107,8 +123,12 @@ def restore_proxy(arguments: Mapping[str, Any]) -> UndoReport:
     return UndoReport(UndoResult.DONE, f"{'enabled' if enabled else 'disabled'} proxy {name}")
 
 
-def _make_proxy_again(client: ToxiproxyClient, name: str, before: Mapping[str, Any]) -> UndoReport:
+def _make_proxy_again(
+    client: ToxiproxyClient, name: str, sign: str, before: Mapping[str, Any]
+) -> UndoReport:
     try:
+        if client.proxy(sign) is None:
+            client.create_proxy(sign, "127.0.0.1:0", before["upstream"], enabled=False)
         client.delete_proxy(name)
         # Made disabled, so that no connection comes through before its toxics are back.
         client.create_proxy(name, before["listen"], before["upstream"], enabled=False)
@@ -116,10 +136,12 @@ def _make_proxy_again(client: ToxiproxyClient, name: str, before: Mapping[str, A
             client.add_toxic(name, Toxic.from_server(toxic))
         client.update_proxy(name, enabled=before["enabled"])
         client.proxies()
+        client.delete_proxy(sign)
     except (ToxiproxyWedged, ToxiproxyRefused) as error:
         raise UndoFailed(
             f"Toxiproxy at {client.url} is wedged and proxy {name} could not be made again "
-            f"({error}); restart the server"
+            f"({error}); restart the server, and make it if it is yours: listen "
+            f"{before['listen']}, upstream {before['upstream']}"
         ) from error
     return UndoReport(
         UndoResult.DONE, f"the server was wedged: proxy {name} was deleted and made again"

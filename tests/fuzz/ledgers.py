@@ -62,5 +62,5 @@ def fuzz_ledgers(rng: random.Random, report: Report, saved: Path) -> None:
         report.seen["undo failed" if result.report is None else "undo answered"] += 1
     if listing(saved, (folder,)) != before:
         raise Failed("recovery wrote to a file that is no event file of its run")
-    if file.exists() and not any(result.report is None for result in results):
+    if file.exists() and not any(result.left for result in results):
         raise Failed("the ledger is still there, and nothing was said to have failed")

@@ -22,6 +22,7 @@ from chaosnetra.toxiproxy.toxics import make_toxic
 from tests.integration.helpers import ProxiedDatabase, query
 
 PROXY = "database"
+OF_A_RUN = "chaosnetra_20260101t000000_abcdef"
 LATENCY = make_toxic("ours", "latency", "downstream", 1, {"latency_ms": 50})
 THEIRS = make_toxic("theirs", "slow_close", "downstream", 1, {"delay_ms": 1})
 LARGE = "SELECT repeat('x', 150000000)"
@@ -106,19 +107,19 @@ def test_undo_of_a_proxy_on_a_wedged_server(proxied: ProxiedDatabase) -> None:
     held = proxied.injector.inject(
         ProxyCreated(
             proxied.client,
-            PROXY,
+            OF_A_RUN,
             proxied.path.proxied.network_address,
             proxied.path.direct.network_address,
         )
     )
-    proxied.client.add_toxic(PROXY, LATENCY)
+    proxied.client.add_toxic(OF_A_RUN, LATENCY)
 
     async def run() -> None:
         client = await unread(proxied)
         try:
             impatient = ToxiproxyClient(proxied.client.url, 1)
             with pytest.raises(ToxiproxyWedged):
-                await asyncio.to_thread(impatient.delete_toxic, PROXY, LATENCY.name)
+                await asyncio.to_thread(impatient.delete_toxic, OF_A_RUN, LATENCY.name)
             started = time.monotonic()
             report = await asyncio.to_thread(proxied.injector.undo, held.name)
             assert time.monotonic() - started < 20

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.faults import Undo
-from chaosnetra.safety.ledger import Ledger, runs_folder
+from chaosnetra.safety.ledger import Ledger, locked, read_ledger, runs_folder
 
 UNDO = Undo("test.take_back", "take it back", {"what": "x"})
 
@@ -143,3 +144,84 @@ def test_a_ledger_whose_first_write_fails_leaves_no_file_and_can_be_tried_again(
     assert not ledger.path.exists()
     assert ledger.add(Undo("kind", "description", {})) == 1
     assert len(ledger.path.read_text().splitlines()) == 2
+
+
+def test_threads_may_share_it(tmp_path: Path) -> None:
+    ledger = Ledger("run-1", tmp_path)
+    together = threading.Barrier(8)
+    given: list[int] = []
+
+    def inject() -> None:
+        together.wait(10)
+        for _ in range(20):
+            number = ledger.add(UNDO)
+            given.append(number)
+            ledger.done(number, "done")
+
+    threads = [threading.Thread(target=inject) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(given) == list(range(1, 161))
+    assert read_ledger(ledger.path).open_entries == {}
+    ledger.close()
+    assert not ledger.path.exists()
+
+
+def test_before_each_undo_somebody_is_asked_to_guard_it(tmp_path: Path) -> None:
+    guarded: list[int] = []
+    ledger = Ledger("run-1", tmp_path, guarded=lambda path: guarded.append(len(records(ledger))))
+    for _ in range(3):
+        ledger.add(UNDO)
+    assert guarded == [1, 2, 3]  # lines that are there: the header, and the undos before
+    ledger.close()
+
+
+def test_what_cannot_be_guarded_any_more_is_not_written_down(tmp_path: Path) -> None:
+    watched = [True, False]
+
+    def guard(path: Path) -> None:
+        if not watched.pop(0):
+            raise InjectionFailed("the watchdog cannot be started")
+
+    ledger = Ledger("run-1", tmp_path, guarded=guard)
+    ledger.add(UNDO)
+    with pytest.raises(InjectionFailed, match="watchdog"):
+        ledger.add(UNDO)
+    assert list(read_ledger(ledger.path).open_entries) == [1]
+    ledger.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_copy_of_the_process_neither_holds_nor_touches_it(tmp_path: Path) -> None:
+    """As the helper is that somebody's probe forks."""
+    ledger = Ledger("run-1", tmp_path)
+    ledger.done(ledger.add(UNDO), "done")
+    said, say = os.pipe()
+    asked, ask = os.pipe()
+    copy = os.fork()
+    if copy == 0:
+        os.close(ask)
+        try:
+            ledger.add(UNDO)
+        except InjectionFailed as error:
+            os.write(say, str(error).encode())
+        ledger.close()
+        os.write(say, b"\n")
+        os.read(asked, 1)
+        os._exit(0)
+    os.close(asked)
+    try:
+        assert b"forked" in os.read(said, 4096)
+        assert len(records(ledger)) == 3
+        file, ledger._file = ledger._file, None
+        assert file is not None
+        os.close(file)  # as the end of the process does
+        with locked(ledger.path) as free:
+            assert free is not None
+    finally:
+        os.close(ask)
+        os.waitpid(copy, 0)
+        os.close(said)
+        os.close(say)

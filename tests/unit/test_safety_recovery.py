@@ -391,8 +391,8 @@ def test_what_could_not_be_written_down_is_played_again(
     with monkeypatch.context() as full:
         full.setattr(os, "write", lambda file, raw: write(file, raw[: len(raw) // 2]))
         (one,) = recover(path)
-    assert one.report is None
-    assert "the disk is full" in str(one.error)
+    assert one.left
+    assert "undo a: done, but not written down: the disk is full" in one.line
     assert results(path) == ["done"]
     assert not path.exists()
 
@@ -468,7 +468,7 @@ def test_without_a_watchdog_nothing_is_written_down_for_injection(
     def fails(path: Path) -> None:
         raise InjectionFailed("the watchdog cannot be started")
 
-    ledger = Ledger("run-1", tmp_path, opened=fails)
+    ledger = Ledger("run-1", tmp_path, guarded=fails)
     for name in "ab":
         with pytest.raises(InjectionFailed, match="watchdog"):
             ledger.add(undo(marks, name))
@@ -732,3 +732,75 @@ def test_events_that_cannot_be_written_stop_no_undo(
     assert results(path) == ["done", "done"]
     assert played(marks) == ["b", "a"]
     assert sorted(one.name for one in tmp_path.iterdir()) == ["folder", "marks"]
+
+
+# What is in the way
+
+
+def test_on_a_full_disk_each_undo_is_played_all_the_same(
+    tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = tmp_path / "journal.events.jsonl"
+    events.write_text(json.dumps({"event": "run.started", "run": "run-1"}) + "\n")
+    path = left_by(tmp_path, *(undo(marks, name) for name in "abc"), events=events)
+    before = path.read_bytes()
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, raw: 0)
+        first = list(recover(path))
+    assert played(marks) == ["c", "b", "a"]
+    assert [one.report is not None and one.left for one in first] == [True] * 3
+    assert "undo c: done, but not written down: the disk is full" in first[0].line
+    assert path.read_bytes() == before
+    assert len(event_lines(events)) == 1
+    assert results(path) == ["done"] * 3
+    assert not path.exists()
+
+
+def test_what_fails_with_an_error_of_another_kind_names_it(tmp_path: Path) -> None:
+    (one,) = recover(left_by(tmp_path, Undo("toxiproxy.delete_proxy", "delete it", {})))
+    assert one.line.endswith("delete it: NOT DONE: KeyError: 'url'")
+
+
+def test_each_refusal_of_a_ledger_says_what_to_do(tmp_path: Path) -> None:
+    for records, advice in [
+        ([{**HEADER, "version": 2}], "with the version of chaosnetra that wrote it"),
+        ([HEADER, 1], "take back by hand what it names, and delete it"),
+    ]:
+        with pytest.raises(FaultError, match=advice):
+            read_ledger(written(tmp_path, *records))
+
+
+@pytest.mark.parametrize("options", [[], ["--list"]], ids=["recover", "list"])
+@pytest.mark.parametrize("thing", ["folder", "pipe"])
+def test_what_is_no_file_is_told_at_once(tmp_path: Path, options: list[str], thing: str) -> None:
+    runs = tmp_path / "state" / "chaosnetra" / "runs"
+    runs.mkdir(parents=True)
+    odd = runs / f"odd{SUFFIX}"
+    odd.mkdir() if thing == "folder" else os.mkfifo(odd)
+    code, said = recover_command(*options)
+    assert code == 1
+    assert "odd" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--list"]], ids=["recover", "list"])
+def test_a_state_folder_that_is_a_file_is_told(tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "chaosnetra").touch()
+    code, said = recover_command(*options)
+    assert code == 1
+    assert "XDG_STATE_HOME" in said
+    assert len(said.splitlines()) == 1
+
+
+def recover_command(*options: str) -> tuple[int, str]:
+    """Exit code and output of `chaosnetra recover`, which must not hang."""
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("chaosnetra")), "recover", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout
