@@ -153,7 +153,7 @@ def settled(connector: ConnectorClient, accepted: int) -> dict[str, Any]:
         counters = connector.state()["connections"]
         return bool(counters["accepted"] >= accepted and counters["dialing"] == 0)
 
-    wait_until(dealt_with, 10, f"{accepted} clients accepted")
+    wait_until(dealt_with, 20, f"{accepted} clients accepted")
     return connector.state()
 
 
@@ -163,7 +163,7 @@ def test_it_starts_open_and_passes_everything(connector: ConnectorClient) -> Non
         assert answers(made, 10) == ["hello"] * 200
         state = settled(connector, 200)
         assert (state["in_use"], state["queued"]) == (200, 0)
-    wait_until(lambda: connector.state()["in_use"] == 0, 5, "all slots free again")
+    wait_until(lambda: connector.state()["in_use"] == 0, 20, "all slots free again")
     assert connector.state()["connections"]["closed"] == 200
 
 
@@ -177,7 +177,7 @@ def test_full_with_a_queue_ten_of_sixty_wait_their_turn(
         assert gauges(connector) == (50, 50, 10)
         assert state["connections"]["queued"] == 10
         assert state["connections"]["open"] == 50
-        wait_until(lambda: upstream.clients == 50, 5, "fifty clients at the upstream")
+        wait_until(lambda: upstream.clients == 50, 20, "fifty clients at the upstream")
         said = answers(made, 1)
         assert sorted(said) == ["hello"] * 50 + ["silent"] * 10
         served = [client for client, answer in zip(made, said, strict=True) if answer == "hello"]
@@ -254,7 +254,7 @@ def test_who_waits_past_the_deadline_is_reset(connector: ConnectorClient) -> Non
         assert answers(clients.connect(2), 5) == ["hello"] * 2
         began = time.monotonic()
         assert answers(clients.connect(3), 5) == ["reset"] * 3
-        assert 0.45 <= time.monotonic() - began < 2
+        assert 0.45 <= time.monotonic() - began < 4.5
         assert connector.state()["connections"]["expired"] == 3
         assert gauges(connector) == (2, 2, 0)
 
@@ -265,12 +265,12 @@ def test_who_gives_up_waiting_is_forgotten(connector: ConnectorClient, how: str)
     with Clients(connector) as clients:
         assert answers(clients.connect(2), 5) == ["hello"] * 2
         waiting = clients.connect(3)
-        wait_until(lambda: gauges(connector) == (2, 2, 3), 5, "three waiting")
+        wait_until(lambda: gauges(connector) == (2, 2, 3), 20, "three waiting")
         for client in waiting:
             if how == "reset":
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             client.close()
-        wait_until(lambda: gauges(connector) == (2, 2, 0), 5, "nobody waiting")
+        wait_until(lambda: gauges(connector) == (2, 2, 0), 20, "nobody waiting")
         assert connector.state()["connections"]["abandoned"] == 3
 
 
@@ -280,21 +280,21 @@ def test_pressure_delays_new_connections_and_no_others(connector: ConnectorClien
             **FIFTY,
             "connections_per_instance": 5,
             "pressure_threshold": 0.7,
-            "pressure_delay_seconds": 1,
+            "pressure_delay_seconds": 4,
         }
     )
     with Clients(connector) as clients:
         early = clients.connect(7)
         began = time.monotonic()
         assert answers(early, 5) == ["hello"] * 7
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 3
         began = time.monotonic()
-        assert answers(clients.connect(3), 5) == ["hello"] * 3
-        assert time.monotonic() - began == pytest.approx(1, rel=0.1)
+        assert answers(clients.connect(3), 15) == ["hello"] * 3
+        assert time.monotonic() - began == pytest.approx(4, rel=0.1)
         early[0].sendall(b"still quick")
         began = time.monotonic()
         assert early[0].recv(100) == b"still quick"
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 3
 
 
 def test_connections_share_the_throughput_and_nothing_is_lost(connector: ConnectorClient) -> None:
@@ -339,8 +339,8 @@ def test_a_client_that_never_reads_holds_nobody_up(
         began = time.monotonic()
         connector.change({"instances": 1})
         connector.state()
-        assert answers(clients.connect(20), 5) == ["hello"] * 20
-        assert time.monotonic() - began < 3
+        assert answers(clients.connect(20), 10) == ["hello"] * 20
+        assert time.monotonic() - began < 15
 
 
 def test_an_upstream_that_refuses_closes_its_clients_only(connector: ConnectorClient) -> None:

@@ -84,7 +84,7 @@ def test_up_status_up_again_down_status_down_again() -> None:
 
     down = stand("down")
     assert down.returncode == 0, down.stderr
-    wait_until(lambda: not alive(everything), 2, "nothing of the stand is left")
+    wait_until(lambda: not alive(everything), 20, "nothing of the stand is left")
     assert not state_file().exists()
     assert stand("status").returncode == 1
 
@@ -107,7 +107,7 @@ def test_a_stand_with_the_embedded_toxiproxy(monkeypatch: pytest.MonkeyPatch) ->
     everything = family(kept["pid"])
     assert ToxiproxyClient(kept["toxiproxy_url"]).proxies() == {}
     assert stand("down").returncode == 0
-    wait_until(lambda: not alive(everything), 2, "nothing of the stand is left")
+    wait_until(lambda: not alive(everything), 20, "nothing of the stand is left")
 
 
 @pytest.mark.usefixtures("after")
@@ -125,10 +125,10 @@ def test_killed_holder_takes_everything_with_it() -> None:
     assert data.exists()
 
     os.kill(kept["pid"], signal.SIGKILL)
-    wait_until(lambda: not alive(everything), 5, "nothing of the stand is left")
-    wait_until(lambda: not data.exists(), 2, "the data is removed")
+    wait_until(lambda: not alive(everything), 20, "nothing of the stand is left")
+    wait_until(lambda: not data.exists(), 20, "the data is removed")
     # The holder is nobody's child any more: init collects it in its own time.
-    wait_until(lambda: stand("status").returncode == 1, 15, "status says that nothing is up")
+    wait_until(lambda: stand("status").returncode == 1, 20, "status says that nothing is up")
     assert "chaosnetra stand up" in stand("status").stderr
 
     # The file that the dead stand left is in nobody's way.
@@ -145,7 +145,7 @@ def test_a_part_that_dies_takes_the_stand_down() -> None:
         pid for pid in everything if psutil.Process(pid).name().startswith("toxiproxy-serv")
     )
     os.kill(server, signal.SIGKILL)
-    wait_until(lambda: not alive(everything), 5, "nothing of the stand is left")
+    wait_until(lambda: not alive(everything), 20, "nothing of the stand is left")
     assert not state_file().exists()
     assert stand("status").returncode == 1
 
@@ -208,7 +208,7 @@ def test_two_ups_at_once_make_one_stand() -> None:
     assert said[0] == said[1]
     holder = state()["pid"]
     assert stand("down").returncode == 0
-    wait_until(lambda: not alive([holder]), 10, "the stand is down")
+    wait_until(lambda: not alive([holder]), 20, "the stand is down")
 
 
 @pytest.mark.usefixtures("after")
