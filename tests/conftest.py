@@ -49,7 +49,7 @@ def nothing_left() -> Iterator[None]:
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     yield
     # A shared server's own helpers come and go; what is really left stays.
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 15
     while True:
         left = [child for child in _children() if child.pid not in before]
         if not left or time.monotonic() > deadline:

@@ -6,8 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -157,6 +157,16 @@ def kill_own(part: str, run: Run) -> bool:
     return False
 
 
+@contextmanager
+def held_still(run: Run) -> Iterator[None]:
+    """Stop the run meanwhile, so that the change of a toxic that is to meet us is still to come."""
+    run.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        run.process.send_signal(signal.SIGCONT)
+
+
 def wedge(run: Run, bed: Bed, stack: ExitStack) -> bool:
     """Connect through the run's proxy as a client that does not read.
 
@@ -168,14 +178,15 @@ def wedge(run: Run, bed: Bed, stack: ExitStack) -> bool:
 
     try:
         run.wait_for(proxies)
-        listen = next(iter(proxies()), None)
-        if listen is None or run.process.poll() is not None:
-            return False
-        # In a database of nobody's: one that has a client cannot be copied.
-        database = bed.servers.database.named("postgres")
-        client = UnreadingClient(database.at(*parse_network_address("listen", listen)))
-        stack.callback(client.release)
-        return client.wedge(bed.servers.admin)
+        with held_still(run):
+            listen = next(iter(proxies()), None)
+            if listen is None or run.process.poll() is not None:
+                return False
+            # In a database of nobody's: one that has a client cannot be copied.
+            database = bed.servers.database.named("postgres")
+            client = UnreadingClient(database.at(*parse_network_address("listen", listen)))
+            stack.callback(client.release)
+            return client.wedge(bed.servers.admin)
     except (OSError, ChaosnetraError):
         return False  # the proxy has gone with its run
 

@@ -3,26 +3,19 @@
 The long one is `python -m tests.campaign --kills 200`.
 """
 
-import sys
-
 import pytest
 
 from tests.campaign import EXPERIMENTS, Campaign, Counts, own_beds, run_folder
 from tests.crash.disturbances import OF_SERVERS, Kind
+from tests.integration.helpers import target_of
 
 LANES = 2
 COUNTS = Counts(kills=4, signals=2, servers=len(OF_SERVERS))
 # A service that starts with less work than the reference orchestrator, and as many round trips.
-TARGET = f"""{sys.executable} -c "
-import asyncio, asyncpg, os
-async def main():
-    opened = await asyncpg.connect(os.environ['DATABASE_URL'], timeout=10)
-    for _ in range(24): await opened.fetchval('SELECT 1')
-    await opened.close()
-asyncio.run(main())
-" """
+TARGET = target_of(24)
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+# Some twenty runs, one after the other in each lane.
+pytestmark = [pytest.mark.usefixtures("nothing_left"), pytest.mark.timeout(400)]
 
 
 def test_a_few_disturbances_leave_nothing() -> None:

@@ -46,7 +46,7 @@ def fuzz_output(rng: random.Random, report: Report, saved: Path) -> None:
     raw = b"\n".join(pieces)
     (saved / "output.bin").write_bytes(raw)
     output = Output(re.compile("ready"))
-    begun = time.monotonic()
+    begun = time.process_time()
     at = 0
     while at < len(raw):
         size = rng.choice((1, 7, 4096, 65_536)) if at < 2000 else 65_536
@@ -57,8 +57,10 @@ def fuzz_output(rng: random.Random, report: Report, saved: Path) -> None:
     error = output.error
     told = [output.lines, output.phase, output.phase_seconds]
     json.dumps(told, allow_nan=False)
-    if time.monotonic() - begun > 3:
-        raise Failed(f"reading {len(raw)} bytes took {time.monotonic() - begun:.1f} s")
+    # Of this process alone, however busy the machine is.
+    taken = time.process_time() - begun
+    if taken > 3:
+        raise Failed(f"reading {len(raw)} bytes took {taken:.1f} s")
     report.seen["output with an error" if error else "output without an error"] += 1
     if error is not None:
         for text in (error.text, *error.causes):

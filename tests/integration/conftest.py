@@ -29,7 +29,7 @@ def small(small_server: PostgresServer) -> DatabaseAddress:
     others = (
         "SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL AND pid <> pg_backend_pid()"
     )
-    wait_until(lambda: query(small_server.admin, others) == 0, 5, "nobody is connected")
+    wait_until(lambda: query(small_server.admin, others) == 0, 20, "nobody is connected")
     return small_server.database
 
 

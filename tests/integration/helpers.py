@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -26,6 +27,21 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
     while not condition():
         assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
         time.sleep(POLL_SECONDS)
+
+
+def target_of(round_trips: int) -> str:
+    """The command of a service that starts with so many round trips to its database, and no more.
+
+    It is no reference orchestrator: the time scale of its run is 1.
+    """
+    return f"""{sys.executable} -c "
+import asyncio, asyncpg, os
+async def main():
+    opened = await asyncpg.connect(os.environ['DATABASE_URL'], timeout=20)
+    for _ in range({round_trips}): await opened.fetchval('SELECT 1')
+    await opened.close()
+asyncio.run(main())
+" """
 
 
 def alive(pids: Iterable[int]) -> list[int]:

@@ -112,18 +112,20 @@ def test_what_cannot_be_shared_is_refused(tmp_path: Path, imports: str, why: str
 
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "seconds", "message"),
     [
-        ("import time; time.sleep(60)", "did not finish its imports in time"),
-        ("import os; os._exit(9)", "ended during its imports"),
+        ("import time; time.sleep(60)", 1.5, "did not finish its imports in time"),
+        ("import os; os._exit(9)", 30, "ended during its imports"),
     ],
 )
-def test_imports_that_do_not_end_are_told(tmp_path: Path, text: str, message: str) -> None:
+def test_imports_that_do_not_end_are_told(
+    tmp_path: Path, text: str, seconds: float, message: str
+) -> None:
     (tmp_path / "netra_bad.py").write_text(text)
     started = time.monotonic()
     with pytest.raises(PartUnavailable, match=message):
-        server_of("netra_bad", seconds=1.5, folder=tmp_path)
-    assert time.monotonic() - started < 10
+        server_of("netra_bad", seconds=seconds, folder=tmp_path)
+    assert time.monotonic() - started < 40
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -158,7 +160,7 @@ def test_its_death_ends_the_startups_and_is_told(tmp_path: Path, servers: list[F
 
     with pytest.raises(PartUnavailable):
         asyncio.run(run())
-    wait_until(lambda: not alive(below), 5, "the startups are ended")
+    wait_until(lambda: not alive(below), 20, "the startups are ended")
     with pytest.raises(PartUnavailable, match="startups are forked from"):
         launched(plan, Fork(servers[0]), 1)
     assert not servers[0].usable

@@ -76,8 +76,8 @@ def test_a_process_that_is_left_is_found(tmp_path: Path) -> None:
     """Else the check for them shows nothing."""
     child = subprocess.Popen(["sleep", "30"], env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
     try:
-        wait_until(lambda: processes_of(tmp_path), 5, "the child")
+        wait_until(lambda: processes_of(tmp_path), 20, "the child")
     finally:
         child.kill()
-        child.wait(timeout=5)
+        child.wait(timeout=20)
     assert processes_of(tmp_path) == []

@@ -82,7 +82,7 @@ def test_ignored_sigterm_ends_in_sigkill_after_the_grace() -> None:
     started = time.monotonic()
     _, exited, _ = records_of(*python(script), stop_after="up", grace=0.5)
     assert (exited["code"], exited["signal"], exited["asked"]) == (None, signal.SIGKILL, True)
-    assert 0.5 <= time.monotonic() - started < 5
+    assert 0.5 <= time.monotonic() - started < 15
 
 
 def test_command_gets_default_signals_and_no_standard_input() -> None:
@@ -122,7 +122,7 @@ def test_stop_ends_escaped_and_stubborn_descendants(tmp_path: Path) -> None:
     started = time.monotonic()
     kept.stop()
     assert alive(found) == []
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 15
 
 
 def test_stop_ends_a_shells_background_job() -> None:
@@ -130,7 +130,7 @@ def test_stop_ends_a_shells_background_job() -> None:
         ["sh", "-c", "sleep 100 & exec sleep 200"], output=subprocess.DEVNULL, grace_seconds=1
     )
     wait_until(
-        lambda: psutil.Process(kept.pid).name() == "sleep", 5, "the shell has become a sleep"
+        lambda: psutil.Process(kept.pid).name() == "sleep", 15, "the shell has become a sleep"
     )
     found = [kept.pid, *(child.pid for child in psutil.Process(kept.pid).children())]
     assert len(found) == 2
@@ -141,7 +141,7 @@ def test_stop_ends_a_shells_background_job() -> None:
 def test_exited_says_that_the_command_ended() -> None:
     kept = KeptProcess(["sh", "-c", "exit 3"], output=subprocess.DEVNULL)
     try:
-        wait_until(lambda: kept.exited, 5, "the command has ended")
+        wait_until(lambda: kept.exited, 15, "the command has ended")
     finally:
         kept.stop()
 
@@ -155,7 +155,7 @@ def test_output_environment_and_directory_reach_the_command(tmp_path: Path) -> N
             environment={"GIVEN": "value"},
             directory=tmp_path,
         )
-    wait_until(lambda: kept.exited, 5, "the command has ended")
+    wait_until(lambda: kept.exited, 15, "the command has ended")
     kept.stop()
     assert log.read_text().splitlines() == ["value", str(tmp_path), "wrong"]
 
@@ -214,8 +214,8 @@ def test_parent_killed_ends_everything_and_removes_folders(tmp_path: Path) -> No
             assert len(found) == 4
         finally:
             parent.kill()
-    wait_until(lambda: not alive(found), 2, "all descendants are gone")
-    wait_until(lambda: not folder.exists(), 1, "the folder is removed")
+    wait_until(lambda: not alive(found), 15, "all descendants are gone")
+    wait_until(lambda: not folder.exists(), 15, "the folder is removed")
 
 
 def test_keeper_killed_takes_the_command_with_it() -> None:
@@ -223,7 +223,7 @@ def test_keeper_killed_takes_the_command_with_it() -> None:
     keeper = psutil.Process(kept.pid).ppid()
     try:
         os.kill(keeper, signal.SIGKILL)
-        wait_until(lambda: not alive([kept.pid]), 2, "the command is gone")
+        wait_until(lambda: not alive([kept.pid]), 15, "the command is gone")
     finally:
         kept.stop()
 

@@ -31,7 +31,7 @@ DATABASE = DatabaseAddress("127.0.0.1", 1, "user", "the-password", "base")
 TCP = "tcp://127.0.0.1:{port}"
 HTTP = "http://127.0.0.1:{port}/ready"
 # On a busy machine an interpreter may need a second to start.
-ENOUGH = Limits(startup_seconds=10, kill_margin_seconds=1, readiness_seconds=2)
+ENOUGH = Limits(startup_seconds=30, kill_margin_seconds=1, readiness_seconds=5)
 
 
 def short(startup: float, margin: float = 0.2, readiness: float = 1) -> Limits:
@@ -129,7 +129,7 @@ def test_ready_and_then_ended(text: str, readiness: str) -> None:
     outcome = one(script(text), readiness)
     assert outcome.status is Status.READY
     assert outcome.error is None
-    assert 0 < outcome.seconds < 10
+    assert 0 < outcome.seconds < 30
     assert (outcome.ended_by, outcome.signal) == (EndedBy.LAUNCHER, signal.SIGTERM)
     assert outcome.processes_left == 0
 
@@ -139,7 +139,7 @@ def test_ready_by_exit() -> None:
     outcome = one(["sh", "-c", "sleep 0.3; exit 0"], "exit")
     assert (outcome.status, outcome.exit_code) == (Status.READY, 0)
     assert outcome.ended_by is EndedBy.ITSELF
-    assert 0.3 <= outcome.seconds < 3
+    assert 0.3 <= outcome.seconds < 20
 
 
 @nothing_left_behind
@@ -264,7 +264,7 @@ def test_never_ready_is_ended_by_the_launcher() -> None:
     outcome = one(["sleep", "100"], TCP, short(0.5))
     assert outcome.status is Status.TIMED_OUT
     assert (outcome.signal, outcome.ended_by) == (signal.SIGTERM, EndedBy.LAUNCHER)
-    assert 0.7 <= outcome.seconds < 2
+    assert 0.7 <= outcome.seconds < 20
     assert set(outcome.checks) == {"refused"}
     assert outcome.error is not None
     assert (outcome.error.budget, outcome.error.budget_seconds) == ("startup", 0.5)
@@ -305,7 +305,7 @@ def test_end_in_the_margin_is_a_failure_of_its_own() -> None:
 @nothing_left_behind
 def test_page_slower_than_the_check_is_told_from_not_ready() -> None:
     text = SERVE.replace("404), 0", "404), 5") + "serve()"
-    outcome = one(script(text), HTTP, short(2, readiness=0.2))
+    outcome = one(script(text), HTTP, short(8, readiness=0.2))
     assert outcome.status is Status.TIMED_OUT
     assert outcome.checks["timed_out"] >= 1
     assert "not_ready" not in outcome.checks
@@ -319,7 +319,7 @@ def test_port_that_somebody_else_answers_is_not_ready() -> None:
     plan = plan_of(["sleep", "100"], f"tcp://127.0.0.1:{port}")
 
     async def run() -> list[StartupOutcome]:
-        running = asyncio.create_task(launch(plan, [DATABASE], short(1)))
+        running = asyncio.create_task(launch(plan, [DATABASE], short(5)))
         await asyncio.sleep(0.3)  # the port was free at the start
         foreign = await asyncio.start_server(lambda reader, writer: writer.close(), LOOPBACK, port)
         async with foreign:
@@ -465,7 +465,7 @@ def test_uvicorn_is_ready_only_after_its_lifespan(tmp_path: Path) -> None:
 
 @nothing_left_behind
 def test_uvicorn_whose_startup_hangs_through_sigterm_is_killed(tmp_path: Path) -> None:
-    outcome = launched(uvicorn_plan(tmp_path, "await asyncio.sleep(100)"), short(2.5))[0]
+    outcome = launched(uvicorn_plan(tmp_path, "await asyncio.sleep(100)"), short(12))[0]
     assert (outcome.status, outcome.signal) == (Status.TIMED_OUT, signal.SIGKILL)
     assert outcome.ended_by is EndedBy.LAUNCHER
 
@@ -524,7 +524,7 @@ def test_interruption_ends_everything_promptly(tmp_path: Path) -> None:
 
     with pytest.raises(Interrupted):
         launched(plan, Limits(60, 60, 5), count=3, interrupted=interrupted)
-    assert time.monotonic() - interrupted_at[0] < 3
+    assert time.monotonic() - interrupted_at[0] < 20
     assert alive(written_pids(pids, 6)) == []
 
 
@@ -544,7 +544,7 @@ def test_cancelled_launch_leaves_nothing(tmp_path: Path) -> None:
             await running
 
     asyncio.run(run())
-    wait_until(lambda: not alive(written_pids(pids, 4)), 3, "everything is ended")
+    wait_until(lambda: not alive(written_pids(pids, 4)), 20, "everything is ended")
 
 
 def test_an_interrupted_launch_reports_no_startup_as_decided() -> None:

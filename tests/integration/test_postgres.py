@@ -159,10 +159,10 @@ def test_path_that_is_direct_adds_nothing(database: DatabaseAddress) -> None:
     assert abs(path.added_round_trip_seconds(5, 5)) < 0.02
     answers = path.first_answers(20, 5)
     assert [answer.answer for answer in answers] == [FirstAnswer.ANSWERED] * 20
-    assert 0 < path.transfer_seconds(100_000, "downstream", 5) < 2
-    assert 0 < path.transfer_seconds(100_000, "upstream", 5) < 2
-    assert path.close_seconds("downstream", 5) < 1
-    assert path.close_seconds("upstream", 5) < 1
+    assert 0 < path.transfer_seconds(100_000, "downstream", 5) < 4
+    assert 0 < path.transfer_seconds(100_000, "upstream", 5) < 4
+    assert path.close_seconds("downstream", 5) < 4
+    assert path.close_seconds("upstream", 5) < 4
 
 
 # What a run makes

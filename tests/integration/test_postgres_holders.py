@@ -164,9 +164,9 @@ def test_held_connections_take_the_path_that_is_asked_for(
     # They end with the proxy, and with them their process.
     proxied_small.client.update_proxy(proxied_small.proxy, enabled=False)
     wait_until(
-        lambda: sessions_called(small_server.admin, NAME) == 0, 5, "the proxy took them down"
+        lambda: sessions_called(small_server.admin, NAME) == 0, 20, "the proxy took them down"
     )
-    wait_until(lambda: processes() == [], 5, "their process has ended")
+    wait_until(lambda: processes() == [], 20, "their process has ended")
     assert not effect_of(injector.inject(held(path.direct, By.COUNT, 5, path.proxied))).in_effect
     assert injector.undo(fault.name) is not None
 
@@ -350,7 +350,7 @@ def test_sessions_end_with_their_process_and_the_undo_finds_none(
     fault = injector.inject(held(small, By.COUNT, 5))
     (pid,) = processes()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: sessions_called(small, NAME) == 0, 5, "they ended with their process")
+    wait_until(lambda: sessions_called(small, NAME) == 0, 20, "they ended with their process")
     assert not effect_of(injector.inject(held(small, By.COUNT, 5))).in_effect
     report = injector.undo(fault.name)
     assert report is not None
@@ -367,7 +367,7 @@ def test_sessions_that_the_process_left_behind_a_proxy_are_ended_at_the_server(
     proxied_small.client.add_toxic(proxied_small.proxy, toxic)
     (pid,) = processes()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: alive([pid]) == [], 5, "the process has ended")
+    wait_until(lambda: alive([pid]) == [], 20, "the process has ended")
     time.sleep(0.3)
     assert sessions_called(small_server.admin, NAME) == 5
     report = injector.undo(fault.name)
@@ -596,7 +596,7 @@ def test_a_run_that_is_killed_leaves_no_session(
         run.kill()
         run.wait(10)
     wait_until(
-        lambda: sessions_called(small_server.admin, "chaosnetra_%") == 0, 5, "no session is left"
+        lambda: sessions_called(small_server.admin, "chaosnetra_%") == 0, 20, "no session is left"
     )
     # Its watchdog takes the ledger away.
     runs = Path(os.environ["XDG_STATE_HOME"]) / "chaosnetra" / "runs"

@@ -55,5 +55,5 @@ def test_it_ends_by_itself_when_its_time_is_over(
 ) -> None:
     lease = LeaseTaken(postgres.database, "chaosnetra_one_lease", 0.3)
     injector.inject(lease)
-    wait_until(lambda: query(postgres.database, HELD) == 0, 10, "the server ends its session")
+    wait_until(lambda: query(postgres.database, HELD) == 0, 20, "the server ends its session")
     assert injector.undo(lease.name) is not None

@@ -59,7 +59,7 @@ def test_the_extra_checkouts_wait_for_others_and_succeed(
     waited = [attempt for attempt in attempts if (attempt.connect_seconds or 0) >= 1.0]
     assert len(waited) == 5  # until somebody gave a connection back
     assert all(attempt.work_seconds and attempt.work_seconds >= 1.0 for attempt in attempts)
-    wait_until(lambda: sessions_called(small_server.admin, NAME) == 0, 5, "no session is left")
+    wait_until(lambda: sessions_called(small_server.admin, NAME) == 0, 20, "no session is left")
 
 
 def test_work_on_a_slow_path_keeps_the_connection_from_others(
@@ -81,7 +81,7 @@ def test_never_more_connections_than_the_pool_may_have(
     small: DatabaseAddress, small_server: PostgresServer
 ) -> None:
     async def watch() -> list[int]:
-        running = asyncio.create_task(run_checkouts(small, plan(hold=2.0), NAME))
+        running = asyncio.create_task(run_checkouts(small, plan(timeout=30.0, hold=5.0), NAME))
         found = []
         while not running.done():
             found.append(await asyncio.to_thread(sessions_called, small_server.admin, NAME))
@@ -93,19 +93,19 @@ def test_never_more_connections_than_the_pool_may_have(
 
 
 def test_a_pool_that_is_held_too_long_times_out_in_the_pool(small: DatabaseAddress) -> None:
-    attempts = run(small, plan(timeout=0.8, hold=2.5))
+    attempts = run(small, plan(timeout=0.8, hold=8.0))
     late = of(attempts, Outcome.POOL_TIMEOUT)
     assert len(late) == 5
     assert len(of(attempts, Outcome.OK)) == 7
     for attempt in late:
         assert attempt.censored
         assert attempt.sqlstate is None
-        assert 0.8 <= attempt.seconds < 2.4
+        assert 0.8 <= attempt.seconds < 7
         assert "QueuePool limit of size 3 overflow 4 reached" in (attempt.error or "")
 
 
 def test_a_pool_larger_than_the_server_meets_53300(small: DatabaseAddress) -> None:
-    attempts = run(small, plan(20, 15, hold=2.0, extra=0))
+    attempts = run(small, plan(20, 15, timeout=20.0, hold=6.0, extra=0, connect=20.0))
     full = of(attempts, Outcome.REFUSED)
     assert len(full) == 8  # 35 connections for 27 slots
     assert {attempt.sqlstate for attempt in full} == {"53300"}
@@ -117,7 +117,7 @@ def test_a_hang_is_neither(proxied_small: ProxiedDatabase) -> None:
     proxied_small.client.add_toxic(proxied_small.proxy, toxic)
     started = time.monotonic()
     attempts = run(proxied_small.path.proxied, plan(timeout=3.0, connect=0.5, extra=0))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert len(of(attempts, Outcome.TIMED_OUT)) == 7
     assert all(attempt.censored and attempt.sqlstate is None for attempt in attempts)
 
@@ -128,7 +128,7 @@ def test_a_checkout_whose_connection_hangs_later_is_given_up() -> None:
         address = DatabaseAddress("127.0.0.1", listener.getsockname()[1], "u", "p", "d")
         started = time.monotonic()
         attempts = run(address, plan(timeout=0.3, connect=0.7, extra=3))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert len(of(attempts, Outcome.TIMED_OUT)) == 7
     assert len(of(attempts, Outcome.POOL_TIMEOUT)) == 3
 
@@ -148,8 +148,8 @@ def test_an_interrupted_run_ends_at_once(small: DatabaseAddress) -> None:
                 small, plan(hold=60), NAME, interrupted=lambda: time.monotonic() - begun > 1
             )
         )
-    assert time.monotonic() - begun < 10
-    wait_until(lambda: sessions_called(small, NAME) == 0, 5, "no session is left")
+    assert time.monotonic() - begun < 30
+    wait_until(lambda: sessions_called(small, NAME) == 0, 20, "no session is left")
 
 
 # The probe

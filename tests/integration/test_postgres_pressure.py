@@ -131,7 +131,7 @@ def test_backends_that_have_ended_are_no_effect(small: DatabaseAddress, injector
     injector.inject(pressed(small, 2))
     (pid,) = keeping()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: sessions_called(small, NAME) == 0, 10, "they ended with their process")
+    wait_until(lambda: sessions_called(small, NAME) == 0, 20, "they ended with their process")
     effect = effect_of(injector.inject(pressed(small, 2)))
     assert not effect.in_effect
     assert "has ended" in effect.detail
@@ -154,7 +154,7 @@ def test_a_backend_that_computes_notices_that_its_client_is_gone(
                 await running
 
     asyncio.run(leave())
-    wait_until(lambda: sessions_called(small_server.admin, NAME) == 0, 5, "it has ended")
+    wait_until(lambda: sessions_called(small_server.admin, NAME) == 0, 20, "it has ended")
 
 
 # What cannot be done
@@ -229,8 +229,8 @@ def test_the_actions_press_and_release_and_the_probe_sees_it(
     assert result["effect"]["in_effect"] is True, result
     assert result["parameters"]["work_mem_mb"] == 16
     started = time.monotonic()
-    sampled = backend_load(seconds=5, interval_ms=1000, configuration=configuration)
-    assert 0.5 <= time.monotonic() - started < 3  # at time scale 0.1
+    sampled = backend_load(seconds=20, interval_ms=1000, configuration=configuration)
+    assert 2 <= time.monotonic() - started < 15  # at time scale 0.1
     assert sampled["held"] is True
     assert sampled["active_max"] == BACKENDS
     assert sampled["cpu_cores"] > 0.3

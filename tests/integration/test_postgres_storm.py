@@ -68,11 +68,11 @@ def test_each_attempt_is_a_session_of_the_server(
     for attempt in attempts:
         assert attempt.connect_seconds is not None
         assert attempt.query_seconds is not None
-        assert 0 < attempt.connect_seconds < attempt.seconds < 5
+        assert 0 < attempt.connect_seconds < attempt.seconds < 10
         assert attempt.seconds == pytest.approx(attempt.connect_seconds + attempt.query_seconds)
         assert not attempt.censored
-    wait_until(lambda: sessions_called(small_server.admin, NAME) == 0, 5, "no session is left")
-    wait_until(lambda: counted() >= before + 20, 5, "the server counted them")
+    wait_until(lambda: sessions_called(small_server.admin, NAME) == 0, 20, "no session is left")
+    wait_until(lambda: counted() >= before + 20, 20, "the server counted them")
     assert counted() == before + 20
 
 
@@ -80,7 +80,7 @@ def test_connections_are_held_at_the_same_time(
     small: DatabaseAddress, small_server: PostgresServer
 ) -> None:
     async def watch() -> int:
-        running = asyncio.create_task(run_storm(small, replace(PLAN, hold_seconds=2.0), NAME))
+        running = asyncio.create_task(run_storm(small, replace(PLAN, hold_seconds=6.0), NAME))
         most = 0
         while not running.done():
             found = await asyncio.to_thread(sessions_called, small_server.admin, NAME)
@@ -96,13 +96,13 @@ def test_connections_are_held_at_the_same_time(
 
 
 def test_no_slots_left_is_refused_with_53300(small: DatabaseAddress) -> None:
-    attempts = run(small, replace(PLAN, count=40, hold_seconds=1.5))
+    attempts = run(small, replace(PLAN, count=40, hold_seconds=6.0))
     full = [attempt for attempt in attempts if attempt.outcome is Outcome.REFUSED]
     assert len(full) == 13  # 27 slots for 40 that hold theirs
     assert {attempt.sqlstate for attempt in full} == {"53300"}
     assert {attempt.error_class for attempt in full} == {"TooManyConnectionsError"}
     assert not any(attempt.censored for attempt in attempts)
-    assert max(attempt.seconds for attempt in full) < 5
+    assert max(attempt.seconds for attempt in full) < 6
 
 
 def test_a_black_hole_is_a_timeout_without_sqlstate_and_censored(
@@ -110,7 +110,7 @@ def test_a_black_hole_is_a_timeout_without_sqlstate_and_censored(
 ) -> None:
     started = time.monotonic()
     attempts = run(black_hole, replace(PLAN, slow_after_seconds=0.2, timeout_seconds=0.5))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert outcomes(attempts) == {Outcome.TIMED_OUT}
     assert {attempt.sqlstate for attempt in attempts} == {None}
     assert all(attempt.censored for attempt in attempts)
@@ -168,17 +168,17 @@ def test_attempts_begin_when_they_are_to_whatever_became_of_the_others(
     black_hole: DatabaseAddress,
 ) -> None:
     plan = replace(
-        PLAN, count=10, interval_seconds=0.1, slow_after_seconds=0.5, timeout_seconds=0.5
+        PLAN, count=10, interval_seconds=0.1, slow_after_seconds=2.0, timeout_seconds=2.0
     )
     started = time.monotonic()
     attempts = run(black_hole, plan)
     took = time.monotonic() - started
-    # The last begins after 0.9 s and waits 0.5 s; one after the other it would be 5 s.
-    assert 1.4 <= took < 3
+    # The last begins after 0.9 s and waits 2 s; one after the other it would be 20 s.
+    assert 2.9 <= took < 15
     assert [attempt.intended_seconds for attempt in attempts] == pytest.approx(
         [number / 10 for number in range(10)]
     )
-    assert max(attempt.lag_seconds for attempt in attempts) < 0.3
+    assert max(attempt.lag_seconds for attempt in attempts) < 1.5
 
 
 def test_a_client_that_is_held_up_does_not_hide_it(small: DatabaseAddress) -> None:
@@ -221,8 +221,8 @@ def test_an_interrupted_storm_ends_at_once_and_leaves_no_session(small: Database
                 interrupted=lambda: time.monotonic() - begun > 1,
             )
         )
-    assert time.monotonic() - begun < 5
-    wait_until(lambda: sessions_called(small, NAME) == 0, 5, "no session is left")
+    assert time.monotonic() - begun < 30
+    wait_until(lambda: sessions_called(small, NAME) == 0, 20, "no session is left")
 
 
 def test_too_few_files_are_no_fault_of_the_database(small: DatabaseAddress) -> None:

@@ -62,4 +62,4 @@ def test_without_an_answer_its_last_line_tells_why(text: str, told: str, tmp_pat
     assert "\n" not in str(caught.value)
     if (tmp_path / "pid").exists():
         (pid,) = written_pids(tmp_path / "pid", 1)
-        wait_until(lambda: alive([pid]) == [], 5, "the program has ended")
+        wait_until(lambda: alive([pid]) == [], 20, "the program has ended")

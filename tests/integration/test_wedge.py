@@ -136,7 +136,7 @@ def test_a_database_is_dropped_although_a_session_elsewhere_is_stuck(
     proxied: ProxiedDatabase, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No database of a server can be dropped while any of its sessions waits for its client."""
-    monkeypatch.setattr(objects, "DROP_SECONDS", 1.0)
+    monkeypatch.setattr(objects, "DROP_SECONDS", 5.0)
     name = "chaosnetra_test_of_a_wedge"
     proxied.injector.inject(
         ProxyCreated(
