@@ -31,7 +31,7 @@ def write(tmp_path: Path) -> Any:
 
 def ci(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*CI, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=100
+        [*CI, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=240
     )
 
 

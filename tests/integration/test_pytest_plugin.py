@@ -48,7 +48,7 @@ def test_each_outcome_is_told_apart(
         "-pno:randomly",
         folder,
         EXPERIMENTS / "timeout_budget.json",
-        timeout=100,
+        timeout=240,
     )
     result.assert_outcomes(passed=1, failed=1, errors=2)
     text = result.stdout.str()
@@ -96,9 +96,9 @@ def test_a_journal_of_an_earlier_run_is_not_taken_for_this_one(pytester: pytest.
 def test_one_that_takes_too_long_is_interrupted(pytester: pytest.Pytester) -> None:
     path = pytester.path / "slow.json"
     path.write_text(json.dumps(experiment("slow", "/", {**exists("/"), "pauses": {"before": 100}})))
-    result = pytester.runpytest_inprocess("--chaos-experiments", "--chaos-timeout=12", path)
+    result = pytester.runpytest_inprocess("--chaos-experiments", "--chaos-timeout=20", path)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*proves nothing*it took more than 12 s; *interrupted by SIGINT*"])
+    result.stdout.fnmatch_lines(["*proves nothing*it took more than 20 s; *interrupted by SIGINT*"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -130,7 +130,7 @@ def test_whoever_ends_pytest_ends_the_run_and_it_undoes_everything(
         process.kill()
         process.communicate(timeout=30)
     journal = _waited_for(tmp_path / "evidence", "journal.json")
-    wait_until(lambda: journal.read_text().endswith("}"), 60, "the journal is whole")
+    wait_until(lambda: _is_json(journal.read_text()), 60, "the journal is whole")
     section = json.loads(journal.read_text())["chaosnetra"]
     assert section["cause"] == "interrupted"
     assert section["undo_failures"] == []
@@ -139,6 +139,14 @@ def test_whoever_ends_pytest_ends_the_run_and_it_undoes_everything(
     if number is signal.SIGINT:
         assert process.returncode == pytest.ExitCode.INTERRUPTED
         assert "KeyboardInterrupt" in output
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _waited_for(folder: Path, name: str) -> Path:
