@@ -324,11 +324,15 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
         logger.info(f"Evidence: section chaosnetra of {journal_path()}; events: {run.events.path}")
         (logger.info if verdict.outcome is Outcome.HELD else logger.error)(f"Verdict: {line}")
     except Exception as error:
-        reason = f"the journal control failed: {type(error).__name__}: {error}"
+        reason = run.redactor.text(f"the journal control failed: {type(error).__name__}: {error}")
+        try:
+            _mask(journal, run)  # the core writes it all the same
+        except Exception:  # noqa: BLE001 - such as data too deep: better none of it
+            journal.clear()
+            journal["experiment"] = {"title": run.redactor.text(str(experiment.get("title")))}
         journal["status"] = "failed"
         journal["chaosnetra"] = {"verdict": "inconclusive", "reason": reason}
         logger.error(f"Verdict: inconclusive: {reason}")
-        _mask(journal, run)  # the core writes it all the same
         raise
     finally:
         end_run()

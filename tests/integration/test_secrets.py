@@ -193,6 +193,23 @@ def test_a_run_whose_end_fails_writes_no_secret(run_chaos: RunChaos) -> None:
     assert_not_written(run, "open-sesame-1")
 
 
+def test_a_run_with_data_too_deep_to_be_looked_through_writes_no_secret(
+    run_chaos: RunChaos,
+) -> None:
+    deep: Any = "open-sesame-1"
+    for _ in range(600):
+        deep = [deep]
+    made = experiment(
+        [activity("probe", "echo", text="x")],
+        configuration={"service_password": "open-sesame-1", "deep": deep},
+    )
+    run = run_chaos(made)
+    assert run.returncode == 1
+    assert "RecursionError" in run.section["reason"]
+    for text in (run.journal_text or "", run.output):
+        assert "open-sesame-1" not in text
+
+
 def test_a_traceback_that_python_itself_prints_is_masked(run_chaos: RunChaos) -> None:
     made = experiment(
         [activity("action", "die", text="${service_password}")],
