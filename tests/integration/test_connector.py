@@ -227,7 +227,7 @@ def test_full_without_accepting_ten_of_sixty_get_no_answer(connector: ConnectorC
 
 
 def test_a_scale_up_lets_the_queue_in_when_its_delay_is_over(connector: ConnectorClient) -> None:
-    delay = 5.0
+    delay = 2.0
     connector.change(
         {**FIFTY, "maximum_instances": 3, "pressure_threshold": 1, "scale_up_delay_seconds": delay}
     )
