@@ -29,7 +29,8 @@ class DatabaseAddress:
     def parse(cls, url: str, setting: str | None = None) -> "DatabaseAddress":
         """Read `postgresql://user:password@host:port/database?option=value`.
 
-        A driver suffix (`postgresql+asyncpg://`) is accepted and dropped.
+        A driver suffix (`postgresql+asyncpg://`) is accepted and dropped. A password may also be
+        an option; no other option may be a secret, for options are shown and kept.
 
         Raises:
             InvalidInput: not such a URL. The message never repeats the URL, which may hold a
@@ -57,14 +58,21 @@ class DatabaseAddress:
                 "(a Unix socket cannot be put behind a TCP proxy)",
                 setting,
             )
+        options = parse_qsl(parts.query, keep_blank_values=True)
+        if "sslpassword" in dict(options):
+            raise InvalidInput(
+                "the database URL must not hold sslpassword, for its options are shown: "
+                "name an sslkey that has no password",
+                setting,
+            )
         user = unquote(parts.username or "") or "postgres"
         return cls(
             host=parts.hostname,
             port=port or DEFAULT_PORT,
             user=user,
-            password=unquote(parts.password or ""),
+            password=unquote(parts.password or "") or dict(options).get("password", ""),
             database=unquote(parts.path.lstrip("/")) or user,
-            options=tuple(parse_qsl(parts.query, keep_blank_values=True)),
+            options=tuple(option for option in options if option[0] != "password"),
         )
 
     @property

@@ -4,22 +4,45 @@ Redaction goes by value: whatever a secret is called and wherever it turns up (a
 traceback, a URL, an error text of the server), the text itself is replaced.
 """
 
+import contextlib
+import json
 import logging
 import re
+import sys
+import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+from chaosnetra.text import encodable
 
 MASK = "***"
 # Replacing a very short value would riddle unrelated text, and tell where it stands.
 SHORTEST_SECRET = 4
 # A variable of the environment may be called a token and hold a plain word; masking that word
-# everywhere would spoil the journal.
+# everywhere would spoil the journal. So may a line of a longer secret be one.
 SHORTEST_IN_ENVIRONMENT = 8
+SHORTEST_LINE = 8
+# Numbers of fewer digits are ports, years and counts too.
+SHORTEST_NUMBER = 6
+# The word "pass" ends many others (bypass, compass), and begins some (pass rate, passed).
 _SECRET_KEY = re.compile(
-    r"passw|passphrase|(?:^|_)pwd|secret|token|api_?key|private_?key|credential|(?:^|_)dsn",
+    r"passw|passphrase|(?:^|[^a-z0-9])pass$|(?:db|pg|sql|smtp|mail|user|admin|root)pass$"
+    r"|(?:^|[_-])pwd|secret|token|api[_-]?key|private[_-]?key|access[_-]?key$|credential"
+    r"|(?:^|[_-])dsn|authorization$|cookie$",
     re.IGNORECASE,
 )
+# `{password}` in a template of ours, `${token}` in an experiment: what stands for a secret.
+_PLACEHOLDER = re.compile(r"\$?\{\w*\}")
+_URL = re.compile(r"(?<![a-z0-9+.-])[a-z0-9+.-]+:(?:[a-z]+:)?//[^\s\"'<>]+", re.IGNORECASE)
+_LIKE_A_PORT = re.compile(r"[0-9]*[/?#,]")
+# `host=… password=…`, as libpq takes it, or with semicolons, as others do.
+_PAIRED = re.compile(r"(?:^|[\s;])(?:host|server|user|dbname|database)\s*=", re.IGNORECASE)
+_PAIRED_PASSWORD = re.compile(
+    r"(?:^|[\s;])(?:ssl)?password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s';]+))", re.IGNORECASE
+)
+_SCHEME_AND_TOKEN = re.compile(r"(?:bearer|basic|token|apikey|digest)\s+(\S.*)", re.IGNORECASE)
 
 
 class Redactor:
@@ -27,10 +50,24 @@ class Redactor:
 
     def __init__(self) -> None:
         self._values: list[str] = []
+        self._numbers: set[str] = set()
 
     def add(self, secret: str) -> None:
-        """Learn a secret value; its URL-quoted form counts too. Short values are ignored."""
-        for value in {secret, quote(secret, safe="")}:
+        """Learn a secret value, and how it looks quoted or escaped. Short values are ignored.
+
+        Of one with several lines each counts too: output is read line by line.
+        """
+        if _PLACEHOLDER.fullmatch(secret):
+            return
+        lines = [line.strip() for line in secret.splitlines()]
+        if len(lines) > 1:
+            for line in lines:
+                if len(line) >= SHORTEST_LINE and not line.startswith("-----"):  # -----BEGIN …
+                    self._add(line)
+        self._add(secret)
+
+    def _add(self, secret: str) -> None:
+        for value in _forms(secret):
             if len(value) >= SHORTEST_SECRET and value not in self._values:
                 self._values.append(value)
 
@@ -38,7 +75,8 @@ class Redactor:
         """Learn the secrets in data: what stands under a telling key, and passwords in URLs.
 
         Args:
-            data: JSON-like data, for example a configuration.
+            data: JSON-like data, for example a configuration. Text in it that is JSON counts
+                as what it says.
             secret: whether all of it is secret, whatever its keys.
             shortest: shorter values are passed over.
         """
@@ -51,24 +89,62 @@ class Redactor:
             for item in data:
                 self.learn(item, secret=secret, shortest=shortest)
         elif isinstance(data, str):
-            if secret and len(data) >= shortest:
-                self.add(data)
-            if "://" in data and "@" in data:
-                self.add_password_of(data)
+            self._learn_text(data, secret, shortest)
+        elif secret and _is_number(data) and len(str(data)) >= SHORTEST_NUMBER:
+            self._numbers.add(str(data))
+
+    def _learn_text(self, text: str, secret: bool, shortest: int) -> None:
+        if text.lstrip().startswith(("{", "[")):
+            with contextlib.suppress(ValueError, RecursionError):
+                inside = json.loads(text)
+                # By its own keys: the key of a service account has its project in it too.
+                self.learn(inside, secret=secret and isinstance(inside, list), shortest=shortest)
+        if secret and len(text) >= shortest:
+            self.add(text)
+            header = _SCHEME_AND_TOKEN.fullmatch(text)
+            if header is not None and len(header[1]) >= shortest:
+                self.add(header[1])
+        if "://" in text:
+            for url in _URL.findall(text):
+                self.add_password_of(url)
+        if _PAIRED.search(text):
+            for quoted, plain in _PAIRED_PASSWORD.findall(text):
+                for password in (quoted, re.sub(r"\\(.)", r"\1", quoted), plain):
+                    self.add(password)
 
     def add_password_of(self, url: str) -> None:
-        """Learn the password in a URL, if it holds one; what is no URL is ignored."""
-        try:
-            password = urlsplit(url).password
-        except ValueError:
-            return
-        if password:
-            self.add(unquote(password))
+        """Learn the secrets in a URL, as typed and as meant; what is no URL is ignored."""
+        found = []
+        with contextlib.suppress(ValueError):
+            parts = urlsplit(url)
+            found.append(parts.password or "")
+            for option, value in (pair.partition("=")[::2] for pair in parts.query.split("&")):
+                if _SECRET_KEY.search(unquote(option)):
+                    found.append(value)
+        # One that was not quoted may hold what else ends this part of a URL.
+        authority = url.partition("://")[2].rpartition("@")[0]
+        user, _, password = authority.partition(":")
+        if "/" not in user and (url.startswith("postgres") or not _LIKE_A_PORT.match(password)):
+            found.append(password)
+        for secret in found:
+            self.add(secret)
+            self.add(unquote(secret))
 
     def text(self, text: str) -> str:
         """`text` with every known secret replaced."""
         spans = sorted(
-            (start, start + len(value)) for value in self._values for start in _starts(text, value)
+            [
+                *(
+                    (start, start + len(value))
+                    for value in self._values
+                    for start in _starts(text, value)
+                ),
+                *(
+                    found.span()
+                    for number in self._numbers
+                    for found in re.finditer(rf"(?<![\d.]){re.escape(number)}(?!\.?\d)", text)
+                ),
+            ]
         )
         if not spans:
             return text
@@ -81,13 +157,18 @@ class Redactor:
         return "".join([*masked, text[end_of_last:]])
 
     def data(self, data: Any) -> Any:
-        """A copy of JSON-like data with every string in it, keys included, redacted."""
+        """A copy of JSON-like data with every string in it, keys included, redacted.
+
+        So are numbers that are secrets as a whole.
+        """
         if isinstance(data, str):
             return self.text(data)
         if isinstance(data, dict):
             return {self.data(key): self.data(value) for key, value in data.items()}
         if isinstance(data, (list, tuple)):
             return [self.data(item) for item in data]
+        if self._numbers and _is_number(data) and str(data) in self._numbers:
+            return MASK
         return data
 
 
@@ -106,6 +187,36 @@ class LogFilter(logging.Filter):
                 logging.Formatter().formatException(record.exc_info)
             )
         return True
+
+
+def mask_tracebacks(redactor: Redactor) -> None:
+    """Have Python print what nobody catches in this process without the secrets in it."""
+
+    def show(*raised: Any) -> None:
+        text = "".join(traceback.format_exception(*raised))
+        print(redactor.text(text), end="", file=sys.stderr, flush=True)  # noqa: T201
+
+    def show_of_thread(raised: threading.ExceptHookArgs) -> None:
+        if raised.exc_type is not SystemExit:
+            show(raised.exc_type, raised.exc_value, raised.exc_traceback)
+
+    sys.excepthook = show
+    threading.excepthook = show_of_thread
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it is, percent-encoded in either case, and within a string of JSON or Python."""
+    # A variable of the environment may hold what is not UTF-8.
+    plain = encodable(secret)
+    quoted = {quote(plain), quote(plain, safe=""), quote_plus(plain)}
+    lower = {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), each) for each in quoted}
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return {secret, *quoted, *lower, *escaped, repr(secret)[1:-1]}
+
+
+def _is_number(data: Any) -> bool:
+    # Python refuses to print a number of thousands of digits.
+    return isinstance(data, int) and not isinstance(data, bool) and abs(data) < 10**100
 
 
 def _starts(text: str, value: str) -> Iterator[int]:

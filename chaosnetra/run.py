@@ -31,7 +31,6 @@ class Run:
         self.id = f"{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
         self.redactor = Redactor()
         self.events = EventLog(self.id, self.redactor)
-        self.log_filter = LogFilter(self.redactor)
         self.interrupted_by: str | None = None
         self.in_rollbacks = False
         self.unwinding = False
@@ -61,23 +60,28 @@ class Run:
 
 
 _current: Run | None = None
+_log_filter: LogFilter | None = None
 _lock = threading.Lock()
 
 
 def current_run() -> Run:
     """The run of this process, begun if there is none."""
-    global _current
+    global _current, _log_filter
     with _lock:
         if _current is None:
             _current = Run()
-            logging.getLogger(LOGGER).addFilter(_current.log_filter)
+            if _log_filter is not None:
+                logging.getLogger(LOGGER).removeFilter(_log_filter)
+            _log_filter = LogFilter(_current.redactor)
+            logging.getLogger(LOGGER).addFilter(_log_filter)
         return _current
 
 
 def end_run() -> None:
-    """Forget the run; the next one in this process gets its own. Its events stay open."""
+    """Forget the run; the next one in this process gets its own. Its events stay open.
+
+    Until then its secrets stay masked in the log: the core may still tell of its end.
+    """
     global _current
     with _lock:
-        if _current is not None:
-            logging.getLogger(LOGGER).removeFilter(_current.log_filter)
         _current = None

@@ -28,15 +28,22 @@ from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
 from chaosnetra.controls.mend import (
     forget_judged_values,
     hide_provider_secrets,
+    literals,
     mend_output,
     mend_tolerance,
 )
-from chaosnetra.controls.places import events_path, experiment_file, journal_path
+from chaosnetra.controls.places import (
+    events_path,
+    experiment_file,
+    in_command,
+    journal_path,
+)
 from chaosnetra.controls.writing import let_the_core_write_whole, written_whole
 from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import Outcome
+from chaosnetra.redaction import mask_tracebacks
 from chaosnetra.run import Run, current_run, end_run
 
 if TYPE_CHECKING:
@@ -121,6 +128,13 @@ def before_experiment_control(
     **options: Any,
 ) -> None:
     """Check the settings, open the event file, and listen for SIGTERM."""
+    run = current_run()
+    # First of all: what is refused below is written too.
+    run.redactor.learn(configuration or {})
+    run.redactor.learn(secrets or {}, secret=True)
+    run.redactor.learn(literals(context))
+    if in_command():
+        mask_tracebacks(run.redactor)
     try:
         if options:
             _check_options(options)
@@ -131,9 +145,6 @@ def before_experiment_control(
             from chaosnetra.session import current_session
 
             _run.session = current_session(configuration)
-        run = current_run()
-        run.redactor.learn(configuration or {})
-        run.redactor.learn(secrets or {}, secret=True)
         path = events_path()
         try:
             run.events.open(path)
@@ -304,25 +315,35 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
         if run.events.lost:
             _control_failed("events", OSError(run.events.lost))
         verdict = complete(journal, {**_facts(experiment, run, _run.session), **ending})
-        hide_provider_secrets(journal)
         forget_judged_values(journal)
         line = run.redactor.text(verdict.line)
-        written = strict(run.redactor.data(journal))
-        journal.clear()
-        journal.update(written)
+        _mask(journal, run)
         corrections = journal["chaosnetra"]["corrections"]
         _run.record("run.ended", {"verdict": line, "corrections": corrections})
         run.events.close()
         logger.info(f"Evidence: section chaosnetra of {journal_path()}; events: {run.events.path}")
         (logger.info if verdict.outcome is Outcome.HELD else logger.error)(f"Verdict: {line}")
     except Exception as error:
-        reason = f"the journal control failed: {type(error).__name__}: {error}"
+        reason = run.redactor.text(f"the journal control failed: {type(error).__name__}: {error}")
+        try:
+            _mask(journal, run)  # the core writes it all the same
+        except Exception:  # noqa: BLE001 - such as data too deep: better none of it
+            journal.clear()
+            journal["experiment"] = {"title": run.redactor.text(str(experiment.get("title")))}
         journal["status"] = "failed"
         journal["chaosnetra"] = {"verdict": "inconclusive", "reason": reason}
         logger.error(f"Verdict: inconclusive: {reason}")
         raise
     finally:
         end_run()
+
+
+def _mask(journal: dict[str, Any], run: Run) -> None:
+    """Take the secrets out of what is about to be written."""
+    hide_provider_secrets(journal)
+    written = strict(run.redactor.data(journal))
+    journal.clear()
+    journal.update(written)
 
 
 def _close_session() -> dict[str, list[str]]:

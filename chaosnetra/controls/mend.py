@@ -56,6 +56,36 @@ def hide_provider_secrets(journal: Mapping[str, Any]) -> None:
             provider["secrets"] = sorted(provider["secrets"])
 
 
+def literals(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """An experiment without what only names its secrets and settings: where secrets may be learned.
+
+    The core loads both before any control is called, and hands their values over.
+    """
+    loaded = ("configuration", "secrets")
+    defaults = {
+        name: {
+            key: value["default"]
+            for key, value in (experiment.get(name) or {}).items()
+            if isinstance(value, Mapping) and "default" in value
+        }
+        for name in loaded
+        if isinstance(experiment.get(name), Mapping)
+    }
+    others = {key: value for key, value in experiment.items() if key not in loaded}
+    return {**defaults, **_without_names(others)}
+
+
+def _without_names(part: Any) -> Any:
+    """`part` without the lists of the secrets that a provider asks for."""
+    if isinstance(part, Mapping):
+        return {
+            key: _without_names(value)
+            for key, value in part.items()
+            if not (key == "secrets" and isinstance(value, list))
+        }
+    return [_without_names(item) for item in part] if isinstance(part, list) else part
+
+
 def forget_judged_values(journal: Any) -> None:
     """Take out the copies of each result that the core leaves in the tolerance that judged it.
 

@@ -17,7 +17,7 @@ import chaosnetra
 from chaosnetra.errors import ChaosnetraError
 
 PACKAGE = str(Path(chaosnetra.__file__).parent)
-CALL_SECONDS = 5.0
+CALL_SECONDS = 20.0
 TRACEBACK = "Traceback (most recent call last):"
 
 

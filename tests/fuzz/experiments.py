@@ -29,7 +29,7 @@ from tests.fuzz.hostile import as_text, mutate
 from tests.fuzz.settings import hostile_environment
 
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vpc_latency.json"
-RUN_SECONDS = 30.0
+RUN_SECONDS = 60.0
 CLEAN_SECONDS = 30.0
 # Refused or failed by the core before anything reaches the package; counted apart.
 CORE = "traceback of the core alone"

@@ -182,7 +182,9 @@ def test_ready_ones_stay_up_until_all_are_decided(tmp_path: Path) -> None:
 def test_database_and_port_reach_the_target_and_our_own_settings_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CHAOSNETRA_DATABASE_URL", "postgresql://direct:secret@127.0.0.1/direct")
+    monkeypatch.setenv(
+        "CHAOSNETRA_DATABASE_URL", "postgresql://direct:pass-of-ours@127.0.0.1/direct"
+    )
     text = "import json, os, sys; json.dump(dict(os.environ), open('seen.json', 'w'))"
     (tmp_path / "target.py").write_text(text)
     settings = Settings.from_configuration(
@@ -196,7 +198,7 @@ def test_database_and_port_reach_the_target_and_our_own_settings_do_not(
     seen = json.loads((tmp_path / "seen.json").read_text())
     assert (seen["DATABASE_URL"], seen["DB_NAME"]) == (DATABASE.url, "base")
     assert int(seen["PORT"]) > 0
-    assert "secret" not in json.dumps(seen)
+    assert "pass-of-ours" not in json.dumps(seen)
 
 
 @nothing_left_behind

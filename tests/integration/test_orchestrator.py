@@ -115,11 +115,12 @@ async def started_and_checked(database: Database) -> None:
         await database.stop()
 
 
+@pytest.mark.timeout(200)
 def test_round_trips_are_as_the_workload_says(
     postgres: PostgresServer, toxiproxy: ToxiproxyClient, schema: str
 ) -> None:
     made = toxiproxy.create_proxy("slow", "127.0.0.1:0", postgres.database.network_address)
-    toxiproxy.add_toxic("slow", make_toxic("slow", "latency", "downstream", 1, {"latency_ms": 40}))
+    toxiproxy.add_toxic("slow", make_toxic("slow", "latency", "downstream", 1, {"latency_ms": 120}))
     address = postgres.database.at(*parse_network_address("listen", made.listen))
     expected = load_workload().round_trips
     # One budget bounds the second table check and the validation together.
@@ -129,13 +130,14 @@ def test_round_trips_are_as_the_workload_says(
         "schema_validation": expected["second_table_check"] + expected["schema_validation"],
         "health_check": expected["finalize"],
     }
-    # A busy machine only adds to what the round trips take: the shortest of a few tries counts.
+    # A busy machine only adds to what the round trips take, and little to such long ones: the
+    # shortest of a few tries counts.
     shortest: dict[str, float] = {}
     for _ in range(MOST_TRIES):
         budgets = TimedBudgets(time_scale=10)
         asyncio.run(started_and_checked(orchestrator_database(address, schema, budgets)))
         for budget in wanted:
-            took = budgets.took[budget] / 0.0405
+            took = budgets.took[budget] / 0.1205
             shortest[budget] = min(took, shortest.get(budget, took))
         if shortest == pytest.approx(wanted, rel=0.15):
             break
@@ -311,7 +313,7 @@ def test_silent_database_expires_a_named_budget(schema: str, postgres: PostgresS
     expected = PROFILE.budgets.seconds(failed["budget"])
     assert expected is not None
     assert failed["budget_seconds"] == pytest.approx(expected * 0.02)
-    assert failed["seconds"] == pytest.approx(expected * 0.02, abs=1)
+    assert failed["seconds"] == pytest.approx(expected * 0.02, abs=10)  # at scale 1: 25 and more
     assert failed["error_class"] == "BudgetExpired"
 
 

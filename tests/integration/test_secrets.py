@@ -15,6 +15,20 @@ def echo(text=None, secrets=None, configuration=None):
 
 def fail(text):
     raise RuntimeError(f"cannot use {text}")
+
+class Fatal(BaseException):
+    pass
+
+def die(text):
+    raise Fatal(f"cannot go on with {text}")
+
+def lose_the_session(text):
+    from chaosnetra.controls import journal
+
+    def close():
+        raise OSError(f"no session {text}")
+
+    journal._close_session = close
 """
 
 
@@ -133,3 +147,93 @@ def test_a_plain_word_in_a_variable_called_token_does_not_spoil_the_journal(
 ) -> None:
     run = run_chaos(experiment([activity("probe", "echo", text="enabled")]), TOKEN_MODE="enabled")
     assert run.journal["run"][0]["output"]["text"] == "enabled"
+
+
+def test_a_run_that_is_refused_writes_no_secret(run_chaos: RunChaos) -> None:
+    """Its settings are: the control learns them before it looks at them."""
+    header = {"Authorization": "Bearer tok-12345-abcde"}
+    service = {"type": "http", "url": "http://127.0.0.1:9", "headers": header}
+    ours = activity("action", "echo")
+    ours["provider"] = {
+        "type": "python",
+        "module": "chaosnetra.toxiproxy.actions",
+        "func": "add_latency",
+        "arguments": {"latency_ms": 10},
+    }
+    made = experiment(
+        [{"type": "probe", "name": "service", "provider": service}, ours],
+        configuration={
+            "database_url": "postgresql://anna:open%2dsesame@127.0.0.1:1/d",
+            "profile": "nope",
+            "spare_password": {"type": "env", "key": "NETRA_SPARE", "default": "in-reserve-1"},
+        },
+        secrets={"vault": {"token": {"type": "env", "key": "VAULT_TOKEN"}}},
+    )
+    run = run_chaos(made, VAULT_TOKEN="vault-12345", NETRA_SPARE="in-use-2222")
+    assert run.returncode == 1
+    assert run.section["cause"] == "settings refused"
+    known = ("open%2dsesame", "open-sesame", "tok-12345-abcde", "in-reserve-1", "in-use-2222")
+    written = [run.journal_text or "", run.output]
+    written += [path.read_text() for path in run.folder.glob("*.log")]
+    assert [text for text in known for one in written if text in one] == []
+    # What only names a secret is no secret.
+    assert run.journal["experiment"]["secrets"]["vault"]["token"]["key"] == "VAULT_TOKEN"
+    assert run.journal["experiment"]["configuration"]["profile"] == "nope"
+
+
+def test_a_run_whose_end_fails_writes_no_secret(run_chaos: RunChaos) -> None:
+    """The core writes the journal as it is then."""
+    made = experiment(
+        [activity("action", "lose_the_session", text="${service_password}")],
+        configuration={"service_password": "open-sesame-1"},
+    )
+    run = run_chaos(made)
+    assert run.returncode == 1
+    assert "no session ***" in run.section["reason"]
+    assert_not_written(run, "open-sesame-1")
+
+
+def test_a_run_with_data_too_deep_to_be_looked_through_writes_no_secret(
+    run_chaos: RunChaos,
+) -> None:
+    deep: Any = "open-sesame-1"
+    for _ in range(600):
+        deep = [deep]
+    made = experiment(
+        [activity("probe", "echo", text="x")],
+        configuration={"service_password": "open-sesame-1", "deep": deep},
+    )
+    run = run_chaos(made)
+    assert run.returncode == 1
+    assert "RecursionError" in run.section["reason"]
+    for text in (run.journal_text or "", run.output):
+        assert "open-sesame-1" not in text
+
+
+def test_a_traceback_that_python_itself_prints_is_masked(run_chaos: RunChaos) -> None:
+    made = experiment(
+        [activity("action", "die", text="${service_password}")],
+        configuration={"service_password": "open-sesame-1"},
+    )
+    run = run_chaos(made)
+    assert "Fatal: cannot go on with ***" in run.output
+    assert_not_written(run, "open-sesame-1")
+
+
+def test_what_a_target_is_given_and_prints_is_masked(run_chaos: RunChaos) -> None:
+    given = '{"API_TOKEN": "tok-12345-abcde", "MODE": "careful"}'
+    run = run_chaos(
+        experiment([activity("probe", "echo", text="tok-12345-abcde careful 482915")]),
+        CHAOSNETRA_TARGET_ENVIRONMENT=given,
+    )
+    assert_not_written(run, "tok-12345-abcde")
+    assert run.journal["run"][0]["output"]["text"] == "*** careful 482915"
+
+
+def test_a_secret_that_is_a_number_is_masked(run_chaos: RunChaos) -> None:
+    made = experiment(
+        [activity("probe", "echo", text="pin 482915")], secrets={"vault": {"pin": 482915}}
+    )
+    run = run_chaos(made)
+    assert_not_written(run, "482915")
+    assert run.journal["run"][0]["output"]["secrets"] == {"pin": "***"}

@@ -106,6 +106,22 @@ def test_people_never_see_the_password() -> None:
     assert "hunter22" not in str(address)
 
 
+def test_a_password_among_the_options_is_one_and_is_not_shown() -> None:
+    address = DatabaseAddress.parse("postgresql://anna@h/d?sslmode=require&password=hunter%2F22")
+    assert address.password == "hunter/22"
+    assert address.options == (("sslmode", "require"),)
+    assert address.shown == "postgresql://anna@h:5432/d?sslmode=require"
+    assert address.url == "postgresql://anna:hunter%2F22@h:5432/d?sslmode=require"
+    both = DatabaseAddress.parse("postgresql://anna:first-1@h/d?password=second-2")
+    assert (both.password, both.options) == ("first-1", ())  # as the driver has it
+
+
+def test_the_password_of_a_key_is_refused_and_not_shown() -> None:
+    with pytest.raises(InvalidInput, match="must not hold sslpassword") as caught:
+        DatabaseAddress.parse("postgresql://anna@h/d?sslkey=/k&sslpassword=hunter22")
+    assert "hunter22" not in str(caught.value)
+
+
 def test_the_shown_address_has_all_but_the_password() -> None:
     address = DatabaseAddress.parse("postgresql://anna:hunter22@h:6543/d?sslmode=require")
     assert address.shown == "postgresql://anna@h:6543/d?sslmode=require"

@@ -1,5 +1,8 @@
 """Secrets are masked wherever they turn up."""
 
+import base64
+import json
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -67,6 +70,124 @@ def test_what_holds_no_password_teaches_nothing(url: str) -> None:
     learned = Redactor()
     learned.add_password_of(url)
     assert learned.text(f"{url} anna") == f"{url} anna"
+
+
+def learned_from(data: Any, **options: Any) -> Redactor:
+    made = Redactor()
+    made.learn(data, **options)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("url", "passwords"),
+    [
+        ("postgresql://anna:p!ss%40w0rd@h/d", ["p!ss%40w0rd", "p!ss@w0rd", "p%21ss%40w0rd"]),
+        ("postgresql://anna:a%2fb%2fc@h/d", ["a%2fb%2fc", "a%2Fb%2Fc", "a/b/c"]),
+        ("postgresql://anna@h/d?password=hunter%2f22", ["hunter%2f22", "hunter/22"]),
+        ("postgresql://anna:hun/ter#22@h/d", ["hun/ter#22"]),
+        ("postgresql://anna:1234/x22@h/d", ["1234/x22"]),
+        ("amqp://:hunter22@h:5672/v", ["hunter22"]),
+        ("jdbc:postgresql://h/d?user=anna&password=hunter22", ["hunter22"]),
+        ("run --url=postgresql://anna:hunter22@h/d --more", ["hunter22"]),
+        ("postgresql://anna:first-1@h/d postgresql://otto:second-2@h/d", ["first-1", "second-2"]),
+        ("host=h user=anna password=hunter22 dbname=d", ["hunter22"]),
+        (r"host=h user=anna password = 'hun\'ter 22'", ["hun'ter 22", r"hun\'ter 22"]),
+        ("Server=h;User Id=anna;Password=hunter22;", ["hunter22"]),
+    ],
+)
+def test_passwords_in_addresses_are_learned_as_typed_and_as_meant(
+    url: str, passwords: list[str]
+) -> None:
+    redactor = learned_from({"address": url})
+    assert [redactor.text(password) for password in passwords] == [MASK] * len(passwords)
+    assert redactor.text("anna@h:5672/v/d") == "anna@h:5672/v/d"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "DB_PASS", "DBPASS", "dbPass", "smtp-pass", "PASS", "AUTHORIZATION", "Authorization",
+        "Proxy-Authorization", "COOKIE", "Set-Cookie", "X-API-Key", "API_KEY", "apikey",
+        "AWS_SECRET_ACCESS_KEY", "storage_access_key", "X-Auth-Token", "DB_PWD", "database-dsn",
+    ],
+)  # fmt: skip
+def test_telling_keys(key: str) -> None:
+    assert learned_from({key: "hunter22"}).text("hunter22") == MASK
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "BYPASS", "compass", "passed", "pass_rate", "passing", "test_passes", "passenger",
+        "authorization_url", "author", "cookie_name", "cookies_seen", "monkey", "key",
+        "access_key_id", "OLDPWD",
+    ],
+)  # fmt: skip
+def test_keys_that_only_sound_like_it(key: str) -> None:
+    assert learned_from({key: "enabled-22"}).text("enabled-22") == "enabled-22"
+
+
+def test_text_that_is_json_counts_as_what_it_says() -> None:
+    environment = {"CHAOSNETRA_TARGET_ENVIRONMENT": '{"API_TOKEN": "hunter22", "MODE": "careful"}'}
+    redactor = learned_from(environment, shortest=8)
+    assert redactor.text("hunter22 careful") == f"{MASK} careful"
+
+
+def test_a_key_of_a_service_account_masks_its_key_and_not_its_project() -> None:
+    account = {"project_id": "our-project", "private_key": "-----BEGIN\nabcdefgh12\n-----END"}
+    redactor = learned_from({"GOOGLE_CREDENTIALS": json.dumps(account)})
+    assert redactor.text("our-project abcdefgh12") == f"our-project {MASK}"
+    assert redactor.text(json.dumps(account)) == MASK
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"a": ' * 900 + "1" + "}" * 900, "[]"])
+def test_text_that_only_looks_like_json_is_text(text: str) -> None:
+    assert learned_from({"some_token": text}).text(f"say {text}").startswith("say ")
+
+
+def test_the_token_of_a_header_is_masked_alone_too() -> None:
+    redactor = learned_from({"headers": {"Authorization": "Bearer hunter22.abc"}})
+    assert redactor.text("Bearer hunter22.abc; hunter22.abc") == f"{MASK}; {MASK}"
+
+
+def test_what_only_stands_for_a_secret_is_left() -> None:
+    templates = {"PGPASSWORD": "{password}", "token": "${token}"}
+    url = "postgresql://{user}:{password_quoted}@{host}/d"
+    redactor = learned_from({"target_environment": templates, "url": url})
+    assert redactor.data(templates) == templates
+    assert redactor.text(url) == url
+
+
+def test_numbers_that_are_secrets_are_masked_and_no_others() -> None:
+    redactor = learned_from({"vault": {"pin": 482_915, "on": True, "port": 5432}}, secret=True)
+    assert redactor.data([482_915, 5432, True, 4_829_151]) == [MASK, 5432, True, 4_829_151]
+    assert redactor.text("pin 482915.") == f"pin {MASK}."
+    assert redactor.text("0.482915 14829150 5432") == "0.482915 14829150 5432"
+
+
+def test_the_lines_of_a_secret_are_masked_one_by_one() -> None:
+    key = "-----BEGIN KEY-----\n  MIIEvQIBADANBg\n  kqhkiG9w0BAQEF\n-----END KEY-----\n"
+    redactor = learned_from({"private_key": key})
+    assert redactor.text("read MIIEvQIBADANBg") == f"read {MASK}"
+    assert redactor.text("-----BEGIN KEY-----") == "-----BEGIN KEY-----"
+    assert "kqhkiG9w0BAQEF" not in redactor.text(json.dumps(key))
+
+
+@pytest.mark.parametrize("secret", ['hun"ter', "hun\\ter", "hünter", "hun'ter\"", "hun\tter"])
+def test_a_secret_within_a_string_of_json_or_python_is_masked(secret: str) -> None:
+    made = redactor(secret)
+    for text in (json.dumps([secret]), json.dumps([secret], ensure_ascii=False), repr([secret])):
+        assert made.text(text)[2:-2] == MASK
+
+
+def test_a_variable_that_is_not_utf_8_is_masked() -> None:
+    assert learned_from({"TOKEN": "hunter\udcff22"}).text("hunter\udcff22") == MASK
+
+
+def test_hostile_text_is_learned_in_no_time() -> None:
+    for text in ("://:" * 100_000, "a" * 400_000 + "://", "password='" * 50_000 + " host="):
+        learned_from({"x": text})
+    learned_from({"x": base64.b64encode(b"x" * 300_000).decode() + "://@"})
 
 
 def test_without_secrets_nothing_changes() -> None:
