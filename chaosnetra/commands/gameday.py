@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 UNREADABLE = 7
 REFUSED = 3
+RECORD_LOST = 5
 
 
 @click.group()
@@ -52,15 +53,16 @@ def gameday_run(
 
     from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
     from chaosnetra.gameday.leading import Options, check_answers, lead_day
-    from chaosnetra.gameday.rehearsal import stand_for_rehearsal
+    from chaosnetra.gameday.record import RecordLost
 
     options = Options(
         Path(file), Path(folder), yes, Path(answers) if answers else None, resume, new, rehearse
     )
     try:
         check_answers(options)
-        with stand_for_rehearsal(options.rehearsal, _say):
-            code = lead_day(options, _say)
+        code = lead_day(options, _say)
+    except RecordLost as error:
+        _fail(str(error), RECORD_LOST)
     except (InvalidInput, Unreadable) as error:
         _fail(str(error), UNREADABLE)
     except ChaosnetraError as error:

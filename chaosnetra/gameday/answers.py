@@ -85,11 +85,12 @@ class Scripted(Unattended):
                 raise Left(f"the file of answers has none for {question.key!r}: {question.text}")
             return question.default
         answer = waiting.popleft()
-        self.say(f"{question.text} [{question.key}] {answer}")
         try:
             question.check(answer)
         except InvalidInput as error:
             raise Left(f"the answer to {question.key!r} cannot be used: {error}") from None
+        # The check has learned what in it is secret.
+        self.say(f"{question.text} [{question.key}] {answer}")
         return answer
 
     def during(self, panel: Panel, seconds: float, listener: Listener) -> None:

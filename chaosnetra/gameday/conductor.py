@@ -5,9 +5,11 @@ goes on where it was.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chaosnetra.errors import ChaosnetraError, InvalidInput, PartUnavailable, Unreadable
 from chaosnetra.gameday import questions
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.02
 NOBODY = "unattended"
+Result = TypeVar("Result")
 
 
 class _Again(ChaosnetraError):
@@ -124,7 +127,10 @@ class Conductor:
         by, why = said_by(command.text or "no reason was given", self._people)
         if kind is Kind.ABORTED:
             self._abort(why, by)
-        self._record.write(kind, {"by": by, "reason": why})
+        data = {"by": by, "reason": why}
+        if kind is Kind.SKIPPED:
+            data["step"] = self._step.name
+        self._record.write(kind, data)
         raise _Again(kind)
 
     def _abort(self, reason: str, by: str) -> None:
@@ -218,7 +224,9 @@ class Conductor:
         place = str(folder.relative_to(self._record.folder))
         try:
             begun = {"pid": run.identity.pid, "started": run.identity.started, "folder": place}
-            shown = {**step.parameters, **state.changed}
+            values = {**step.parameters, **state.changed}
+            self._record.learn_secrets(values)
+            shown = {key: self._record.shown(value) for key, value in values.items()}
             self._record.write(Kind.RUN_BEGUN, {**begun, "step": step.name, "parameters": shown})
         except BaseException:
             run.give_up()
@@ -244,7 +252,7 @@ class Conductor:
             facts["last_lines"] = run.last_lines
         self._record.write(Kind.RUN_ENDED, {**facts, **result.to_json()})
         if following.skipped is not None and self._record.state.stage is Stage.REVIEWING:
-            self._record.write(Kind.SKIPPED, {"reason": following.skipped})
+            self._record.write(Kind.SKIPPED, {"step": step.name, "reason": following.skipped})
         self._show_verdict()
 
     def _review(self) -> None:
@@ -289,11 +297,29 @@ class Conductor:
 
     def _check_changes(self, text: str) -> None:
         try:
-            self._settings(self._handed({**self._record.state.changed, **changes(text)}))
+            changed = changes(text)
+            self._record.learn_secrets(changed)
+            self._settings(self._handed({**self._record.state.changed, **changed}))
         except InvalidInput:
             raise
         except ChaosnetraError as error:
             raise InvalidInput(str(error)) from None
+
+    def _meanwhile(self, work: Callable[[], Result]) -> Result:
+        """Wait for something that takes its time; what ends a question ends this wait too."""
+        done: Future[Result] = Future()
+
+        def carry_out() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                done.set_exception(error)
+
+        threading.Thread(target=carry_out, daemon=True).start()
+        while not done.done():
+            self.tick()
+            time.sleep(POLL_SECONDS)
+        return done.result()
 
     def _handed(self, changed: Mapping[str, str]) -> Passed:
         experiment = read_document(self._step.experiment).data
@@ -310,7 +336,7 @@ class Conductor:
         self._record.learn_secrets(passed.environment)
         if self._day.environment != "staging":
             return passed
-        consent = consent_to(step.experiment, passed.environment)
+        consent = self._meanwhile(lambda: consent_to(step.experiment, passed.environment))
         if not consent.given:
             raise Left(f"step {step.name!r} may not run: {consent.text}")
         return Passed({**passed.environment, **consent.environment}, passed.variables)

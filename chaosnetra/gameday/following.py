@@ -133,6 +133,10 @@ class Following:
         elif command.does is Does.PAUSE:
             paused = self.record.state.paused
             self.record.write(Kind.CONTINUED if paused else Kind.PAUSED, {"by": self._somebody})
+        elif command.does is Does.ABORT and self.record.state.ending is None:
+            # Also while the run is being stopped: then the day ends after it.
+            by, why = self._said(command)
+            self._abort(why, by)
         elif self._stopping is not None:
             raise InvalidInput(f"the run is being stopped already: {self._stopping}")
         elif command.does is Does.SKIP:
@@ -141,9 +145,6 @@ class Following:
             self.interface.say(take_note(self.record, note, self.people), Style.QUIET)
             self.skipped = f"{why} ({by})"
             self._stop(f"skipped by {by}: {why}")
-        else:
-            by, why = self._said(command)
-            self._abort(why, by)
 
     @property
     def _somebody(self) -> str:

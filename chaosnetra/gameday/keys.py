@@ -12,6 +12,7 @@ from chaosnetra.gameday.interface import Left
 from chaosnetra.gameday.lineedit import Decoder
 
 CHUNK = 65536
+_INPUT = 0  # where tcgetattr has the modes of what is typed
 _CHARACTERS = 6  # where tcgetattr has the control characters
 
 
@@ -27,6 +28,7 @@ class Keys:
         self._decoder = Decoder()
         self._former: Any = termios.tcgetattr(self._file)
         settings = termios.tcgetattr(self._file)
+        settings[_INPUT] &= ~termios.IXON  # Ctrl-S would stop the conductor in mid-run
         settings[3] &= ~(termios.ECHO | termios.ICANON)
         settings[_CHARACTERS][termios.VMIN] = 1
         settings[_CHARACTERS][termios.VTIME] = 0

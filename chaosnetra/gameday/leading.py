@@ -1,7 +1,7 @@
 """From a plan's file to a day that was led: the locks, the checks, the record, the people."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -18,6 +18,7 @@ from chaosnetra.gameday.places import PlanLock, latest_folder, new_folder
 from chaosnetra.gameday.preflight import preflight
 from chaosnetra.gameday.reading import parse_gameday, read_gameday
 from chaosnetra.gameday.record import Record, RecordLost
+from chaosnetra.gameday.rehearsal import stand_for_rehearsal
 from chaosnetra.gameday.signals import Signals
 from chaosnetra.gameday.states import Kind, Stage
 from chaosnetra.gameday.stopping import end_and_undo, run_in_progress
@@ -71,18 +72,49 @@ def lead_day(options: Options, say: Callable[[str, Style], None] = plain_say) ->
     Raises:
         ChaosnetraError: it does not begin; nothing was run.
     """
+    if options.plan.is_dir():
+        raise Unreadable(f"{options.plan}: it is a folder; name the file of a plan")
     if not options.resume and not options.plan.is_file():
         raise Unreadable(f"{options.plan}: there is no such file")
+    signals = Signals()
+    signals.listen()
+    try:
+        return _led(options, signals, say)
+    except KeyboardInterrupt:
+        _last_word(f"{signals.received} came before everything was checked; nothing was run", say)
+        return Exit.LEFT
+    finally:
+        signals.stop_listening()
+
+
+def _led(options: Options, signals: Signals, say: Callable[[str, Style], None]) -> Exit:
     lock = PlanLock(options.plan)
     try:
-        going_on = _folder_to_go_on_with(options)
-        if going_on is None:
-            record, checks = _begin(options, lock, say)
-        else:
-            record, checks = _go_on(options, going_on, say)
-        return _lead(options, record, checks, say)
+        folder = _folder_to_go_on_with(options)
+        former = [] if folder is None else read_entries(folder)
+        rehearsal = _is_rehearsal(options, former)
+        with stand_for_rehearsal(rehearsal, say, signals, former) as brought:
+            conductor = {**_conductor(), **brought}
+            if folder is None:
+                record, checks = _begin(options, lock, signals, conductor, say)
+            else:
+                record, checks = _go_on(options, folder, signals, conductor, say)
+            return _lead(options, record, checks, signals, say)
     finally:
         lock.close()
+
+
+def _is_rehearsal(options: Options, former: list[Entry]) -> bool:
+    """Whether the day acts on the local stand; one that goes on acts where it began."""
+    if not former:
+        return options.rehearsal
+    began = former[0].data.get("rehearsal") is True
+    if options.rehearsal and not began:
+        raise Refused(
+            f"{options.plan}: the day that has not ended is no rehearsal; leave out --rehearse, "
+            "or give --new for another day"
+        )
+    return began
 
 
 def _folder_to_go_on_with(options: Options) -> Path | None:
@@ -107,7 +139,11 @@ def _is_closed(folder: Path) -> bool:
 
 
 def _begin(
-    options: Options, lock: PlanLock, say: Callable[[str, Style], None]
+    options: Options,
+    lock: PlanLock,
+    signals: Signals,
+    conductor: Mapping[str, Any],
+    say: Callable[[str, Style], None],
 ) -> tuple[Record, list[dict[str, Any]]]:
     day, findings = read_gameday(options.plan)
     if day is None:
@@ -115,9 +151,10 @@ def _begin(
             say(finding.text, Style.BAD)
         raise InvalidInput(f"{options.plan}: it is no game day as it stands; nothing was run")
     acting = day.acting(rehearsal=options.rehearsal)
-    checks = _check(acting, read_document(options.plan), say)
+    with signals.interrupting():
+        checks = _check(acting, read_document(options.plan), say)
     folder = new_folder(options.plan, options.parent)
-    record = Record.opened(folder, acting, {"rehearsal": options.rehearsal, **_conductor()})
+    record = Record.opened(folder, acting, {"rehearsal": options.rehearsal, **conductor})
     try:
         lock.point_to(folder)
     except BaseException:
@@ -128,7 +165,11 @@ def _begin(
 
 
 def _go_on(
-    options: Options, folder: Path, say: Callable[[str, Style], None]
+    options: Options,
+    folder: Path,
+    signals: Signals,
+    conductor: Mapping[str, Any],
+    say: Callable[[str, Style], None],
 ) -> tuple[Record, list[dict[str, Any]]]:
     """Undo what the step that was left had done, and check everything again."""
     record = Record.reopened(folder)
@@ -137,7 +178,7 @@ def _go_on(
         run = run_in_progress(record.entries, folder)
         if run is not None:
             undone = end_and_undo(run)
-        record.write(Kind.RESUMED, _conductor())
+        record.write(Kind.RESUMED, conductor)
         if record.state.stage is Stage.RUNNING:
             why = "the conductor was gone before the run ended"
             record.write(Kind.RUN_LOST, {"why": why, "undone": undone})
@@ -148,7 +189,8 @@ def _go_on(
         checks: list[dict[str, Any]] = []
         if record.state.stage is not Stage.WRAPPING_UP:
             lines = Document(str(record.day.path), record.day.data, {})
-            checks = _check(record.day, lines, say)
+            with signals.interrupting():
+                checks = _check(record.day, lines, say)
     except BaseException:
         record.close()
         raise
@@ -167,6 +209,7 @@ def _take_plan(record: Record, options: Options, say: Callable[[str, Style], Non
         return
     day, _ = parse_gameday(document, options.plan, check_files=False)
     if day is not None:
+        record.learn_secrets(day.data)
         record.day = day.acting(rehearsal=record.entries[0].data.get("rehearsal") is True)
 
 
@@ -203,15 +246,14 @@ def _lead(
     options: Options,
     record: Record,
     checks: list[dict[str, Any]],
+    signals: Signals,
     say: Callable[[str, Style], None],
 ) -> Exit:
-    signals = Signals()
-    signals.listen()
     guard: Guard | None = None
     interface: Interface | None = None
     try:
         guard = Guard(record.folder, record.day, _terminal_to_restore(options))
-        interface = _interface(options, say)
+        interface = _interface(options, lambda text, style: say(record.shown(text), style))
         attended = not options.yes
         conductor = Conductor(record, interface, guard, signals, checks, attended=attended)
         conductor.lead()
@@ -237,7 +279,6 @@ def _lead(
             guard.end()
         _closed(interface)
         record.close()
-        signals.stop_listening()
     if isinstance(interface, Scripted) and interface.unused:
         say(f"answers that nobody asked for: {', '.join(interface.unused)}", Style.WARNING)
     return _ended(record, say)

@@ -1,6 +1,6 @@
 """What a step sets of its experiment: which environment variables, and which `--var`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,12 @@ from chaosnetra.gameday.day import GameDay, Step
 from chaosnetra.lint.document import Document, Place
 from chaosnetra.lint.findings import Finding
 from chaosnetra.lint.guess import nearest
-from chaosnetra.quantities import finite_or_none
+from chaosnetra.quantities import finite_or_none, number
 from chaosnetra.settings import SETTINGS
 
 RULE = "parameters"
+ENVIRONMENT = "environment"
+ACTS_ELSEWHERE = "environment is no parameter of a step; the day has one for all of them"
 ABORT_CONTROL = "chaosnetra.controls.abort"
 
 
@@ -37,7 +39,8 @@ def passed(experiment: Any, parameters: Mapping[str, str]) -> Passed:
     setting's own variable.
 
     Raises:
-        InvalidInput: it has no such parameter, or a value cannot be handed over.
+        InvalidInput: it has no such parameter, or a value cannot be handed over, or is no number
+            where the experiment has one.
     """
     configuration = _configuration(experiment)
     environment, variables = {}, {}
@@ -45,6 +48,7 @@ def passed(experiment: Any, parameters: Mapping[str, str]) -> Passed:
         if "\0" in value:
             raise InvalidInput(f"parameter {key}: a NUL character cannot be handed to a run")
         declared = configuration.get(key)
+        _check_number(key, value, declared)
         if key not in configuration:
             if key not in SETTINGS:
                 raise InvalidInput(unknown(key, experiment))
@@ -54,6 +58,16 @@ def passed(experiment: Any, parameters: Mapping[str, str]) -> Passed:
         else:
             variables[key] = value
     return Passed(environment, variables)
+
+
+def _check_number(key: str, value: str, declared: Any) -> None:
+    """That a value is a number where the experiment's own is, and as little negative."""
+    default = declared.get("default") if isinstance(declared, Mapping) else declared
+    try:
+        own = number(key, default)
+    except InvalidInput:
+        return
+    number(key, value, minimum=0 if own >= 0 else None)
 
 
 def unknown(key: str, experiment: Any) -> str:
@@ -71,28 +85,46 @@ def check_parameters(day: GameDay, step: Step, experiment: Any, lines: Document)
     """
     known = known_parameters(experiment)
     place: Place = ("steps", list(day.steps).index(step), "parameters")
-    return [
-        Finding(
-            lines.name,
-            lines.line((*place, key)),
-            RULE,
-            f"step {step.name!r}: {unknown(key, experiment)}",
-            f"change it here or in {step.experiment.name}",
-        )
-        for key in step.parameters
-        if key not in known
-    ]
+    found = []
+    for key in step.parameters:
+        if key == ENVIRONMENT:
+            wrong, remedy = ACTS_ELSEWHERE, "remove it"
+        elif key not in known:
+            wrong, remedy = unknown(key, experiment), f"change it here or in {step.experiment.name}"
+        else:
+            continue
+        text = f"step {step.name!r}: {wrong}"
+        found.append(Finding(lines.name, lines.line((*place, key)), RULE, text, remedy))
+    return found
+
+
+def check_shared(day: GameDay, experiments: Iterable[Any], lines: Document) -> list[Finding]:
+    """What the day sets for all steps that no experiment of it has, each with its line."""
+    known = list(dict.fromkeys(key for one in experiments for key in known_parameters(one)))
+    found = []
+    for key in day.parameters:
+        if key not in known:
+            guess = nearest(key, known)
+            meant = f"did you mean {guess}?" if guess else "remove it"
+            text = f"no step's experiment has a parameter {key!r}"
+            line = lines.line(("parameters", key))
+            found.append(Finding(lines.name, line, RULE, text, meant))
+    return found
 
 
 def for_experiment(experiment: Any, day: GameDay, step: Step, changed: Mapping[str, str]) -> Passed:
     """What a run of a step gets; of the day's parameters those that its experiment has.
 
     Raises:
-        InvalidInput: see `passed`.
+        InvalidInput: see `passed`; or a step would act elsewhere than its day, whose consent and
+            rehearsal are for all of it.
     """
     known = known_parameters(experiment)
     shared = {key: value for key, value in day.parameters.items() if key in known}
-    return passed(experiment, {**shared, **step.parameters, **changed})
+    own = {**step.parameters, **changed}
+    if ENVIRONMENT in own:
+        raise InvalidInput(ACTS_ELSEWHERE)
+    return passed(experiment, {**shared, **own})
 
 
 def own_limit(experiment: Any) -> float | None:

@@ -9,7 +9,7 @@ from typing import Any
 from chaosnetra.errors import ChaosnetraError, FaultError, InvalidInput, Unreadable
 from chaosnetra.gameday.consent import consent_to
 from chaosnetra.gameday.day import GameDay, Step
-from chaosnetra.gameday.parameters import check_parameters, for_experiment
+from chaosnetra.gameday.parameters import check_parameters, check_shared, for_experiment
 from chaosnetra.lint.check import lint_document
 from chaosnetra.lint.document import Document, read_document
 from chaosnetra.lint.findings import Severity
@@ -56,6 +56,10 @@ def preflight(day: GameDay, lines: Document) -> Iterator[Checked]:
                 continue
             yield from _lint(documents[name], modules)
         yield from _parameters(day, step, documents[name], lines)
+    if all(str(step.experiment) in documents for step in day.steps):
+        experiments = [document.data for document in documents.values()]
+        shared = check_shared(day, experiments, lines)
+        yield from (Checked(False, finding.text) for finding in shared)
     yield from _parts(day, documents)
     yield from _leftovers()
     if day.environment == "staging":

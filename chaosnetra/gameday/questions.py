@@ -33,11 +33,22 @@ def named(answer: str, people: Sequence[str]) -> tuple[str, ...]:
     Raises:
         InvalidInput: a name is empty.
     """
-    known = {person.lower(): person for person in people}
-    names = [name.strip() for name in answer.split(",")]
-    if not all(names):
-        raise InvalidInput("a name is empty; type names with one comma between them")
-    return tuple(dict.fromkeys(known.get(name.lower(), name) for name in names))
+    known = {_plain(person): person for person in people}
+    parts, found = answer.split(","), []
+    while parts:
+        # A name of the plan may hold commas itself; the longest counts.
+        ends = range(len(parts), 0, -1)
+        end = next((end for end in ends if _plain(",".join(parts[:end])) in known), 1)
+        name = ",".join(parts[:end]).strip()
+        if not name:
+            raise InvalidInput("a name is empty; type names with one comma between them")
+        found.append(known.get(_plain(name), name))
+        parts = parts[end:]
+    return tuple(dict.fromkeys(found))
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().split())
 
 
 def announced(step: Step) -> Question:

@@ -147,7 +147,8 @@ class Record:
         """
         said = self._redactor.data(dict(data or {}))
         opens = kind is Kind.OPENED and not self.entries
-        state = self.state if opens else self.state.after(kind, said)
+        # What a repetition changes may hold a secret, which its run needs.
+        state = self.state if opens else self.state.after(kind, dict(data or {}))
         entry = Entry(
             len(self.entries) + 1,
             kind,

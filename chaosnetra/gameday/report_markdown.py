@@ -8,7 +8,7 @@ from chaosnetra.gameday.happened import Attempt, Happened, Note
 from chaosnetra.gameday.panel import clock
 from chaosnetra.gameday.states import Kind
 from chaosnetra.gameday.stopping import JOURNAL
-from chaosnetra.gameday.verdicts import against, verdict_line
+from chaosnetra.gameday.verdicts import against, stopped_text, verdict_line
 from chaosnetra.text import markdown
 
 
@@ -78,11 +78,13 @@ def shown_parameters(attempt: Attempt) -> str:
 def left_out(day: Happened) -> Iterator[tuple[str, str]]:
     """Steps that were not run, and why."""
     run = {attempt.step for attempt in day.attempts}
+    decided = {}
     for decision in day.decisions:
         if decision.kind in (Kind.NO_GO, Kind.SKIPPED):
-            step, _, why = decision.text.partition(": ")
-            if step not in run:
-                yield step, why
+            step, _, decided[step] = decision.text.partition(": ")
+    for planned in day.day.steps:
+        if planned.name not in run:
+            yield planned.name, decided.get(planned.name, "not reached")
 
 
 def calibration_line(side: Calibration) -> str:
@@ -149,7 +151,8 @@ def timeline(day: Happened) -> list[tuple[float, str, str]]:
     for attempt in day.attempts:
         found.append((attempt.begin, "run", f"{attempt.step}: run {attempt.number} begins"))
         if attempt.end is not None:
-            found.append((attempt.end, "run", f"{attempt.step}: {attempt.verdict}"))
+            text = f"{attempt.step}: {attempt.verdict}{stopped_text(attempt.ended)}"
+            found.append((attempt.end, "run", text))
         for fault in attempt.faults:
             found.append((fault.begin, "fault", f"{fault.name} in place"))
             if fault.end is not None:

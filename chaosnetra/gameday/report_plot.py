@@ -26,6 +26,8 @@ ROW, NAMES, LANE = 16, 6, 24
 # Names of runs lie in so many rows, so that neighbours do not hide each other.
 NAME_ROWS = 3
 MOST_FAULT_LANES = 12
+# Numbers of notes: height of a row, how much of the width one takes, how many rows there may be.
+NUMBER, NUMBER_SHARE, NUMBER_ROWS = 11, 0.03, 6
 _BOXES = {"held": "ready", "violated": "failed"}
 
 
@@ -64,8 +66,9 @@ def timeline_plot(
         parts += _lane([fault for fault in faults if fault.name == name], name, across, y)
         y += LANE
     if notes:
-        parts += _said(notes, across, y)
-        y += LANE
+        lines = _number_rows(notes, across)
+        parts += _said(notes, lines, across, y)
+        y += LANE + NUMBER * max(lines)
     bottom = y
     description = (
         f"{len(attempts)} runs, {len(names)} kinds of faults and {len(notes)} notes from "
@@ -122,10 +125,25 @@ def _lane(faults: Sequence[Span], name: str, across: Scale, y: float) -> list[Ma
     return parts
 
 
-def _said(notes: Sequence[Numbered], across: Scale, y: float) -> list[Markup]:
-    parts = [text("-6", y + 15, "said", anchor="end", class_="quiet small")]
-    for numbered in notes:
+def _number_rows(notes: Sequence[Numbered], across: Scale) -> list[int]:
+    """For each note the row of its number, so that those of near notes do not overlap."""
+    rows = [0] * len(notes)
+    ends: list[float] = []
+    for index in sorted(range(len(notes)), key=lambda index: notes[index].note.at):
+        at = across.share(notes[index].note.at)
+        free = [row for row, end in enumerate(ends) if at - end >= NUMBER_SHARE]
+        row = free[0] if free else min(len(ends), NUMBER_ROWS - 1)
+        ends[row : row + 1] = [at]
+        rows[index] = row
+    return rows
+
+
+def _said(notes: Sequence[Numbered], rows: Sequence[int], across: Scale, y: float) -> list[Markup]:
+    marks = y + NUMBER * max(rows) + 11
+    parts = [text("-6", marks + 4, "said", anchor="end", class_="quiet small")]
+    for numbered, row in zip(notes, rows, strict=True):
         x = across.percent(numbered.note.at)
-        parts.append(mark("ready", x, y + 11))
-        parts.append(text(x, y + 2, str(numbered.number), anchor="middle", class_="small"))
+        above = marks - 9 - NUMBER * row
+        parts.append(mark("ready", x, marks))
+        parts.append(text(x, above, str(numbered.number), anchor="middle", class_="small"))
     return parts

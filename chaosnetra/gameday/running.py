@@ -6,20 +6,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.gameday.parameters import Passed
+from chaosnetra.gameday.progress import is_felt
 from chaosnetra.gameday.stopping import EVENTS, JOURNAL, RunIdentity
 from chaosnetra.processes.identity import started
+from chaosnetra.report.safe_text import visible
 
 OUTPUT = "output.log"
 LOG = "chaostoolkit.log"
 MOST_BYTES_AT_ONCE = 2**20
 GATE_SECONDS = 10.0
+MOST_TAIL = 4000
 
 
 # The run's program takes the place of a shell that waits for a line: so its number is in the record
@@ -109,11 +112,11 @@ class StepRun:
         """The end of what it printed, for a run that left no journal."""
         try:
             with (self.identity.folder / OUTPUT).open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 4000))
+                file.seek(max(0, file.seek(0, os.SEEK_END) - MOST_TAIL))
                 text = file.read().decode(errors="replace")
         except OSError:
             return []
-        return [line for line in text.splitlines() if line.strip()][-3:]
+        return [line for line in visible(text, MOST_TAIL).splitlines() if line.strip()][-3:]
 
 
 class EventTail:
@@ -146,7 +149,8 @@ class RunResult:
         verdict: held, violated or inconclusive.
         reason: of it.
         proofs: what its trials prove; see `chaosnetra.evidence.verdict.Proof`.
-        startup_seconds: median time under the fault until a startup was ready; None when none was.
+        startup_seconds: median time under the fault until a startup was ready; None when none was,
+            or no fault was felt.
     """
 
     verdict: str
@@ -182,10 +186,13 @@ def result_of(folder: Path) -> RunResult:
         judged, _ = judge(journal.data)
         verdict, reason = judged.outcome.value, judged.reason
         proofs = judged.to_json()["proofs"]
+    felt = any(
+        event["event"] == "fault.injected" and is_felt(event) for event in _events(folder / EVENTS)
+    )
     ready = sorted(
         startup.seconds
         for startup in startups(journal.data)
-        if startup.stage in UNDER_FAULT and startup.ready
+        if felt and startup.stage in UNDER_FAULT and startup.ready
     )
     listed = proofs if isinstance(proofs, list) else []
     return RunResult(
@@ -194,6 +201,12 @@ def result_of(folder: Path) -> RunResult:
         tuple(proof for proof in listed if isinstance(proof, dict)),
         ready[(len(ready) - 1) // 2] if ready else None,
     )
+
+
+def _events(path: Path) -> Iterator[dict[str, Any]]:
+    tail = EventTail(path)
+    while events := tail.read():
+        yield from events
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

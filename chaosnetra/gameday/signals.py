@@ -1,7 +1,8 @@
 """Signals that ask the conductor to leave: noted when they come, and asked for often."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -11,6 +12,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.received: str | None = None
+        self._interrupts = False
         self._former: dict[int, Callable[..., object] | int | None] = {}
 
     def listen(self) -> None:
@@ -26,5 +28,23 @@ class Signals:
             signal.signal(number, handler)
         self._former.clear()
 
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Inside, where nothing is injected that would have to be undone, a signal ends the work.
+
+        Raises:
+            KeyboardInterrupt: the first signal came inside, or had come before.
+        """
+        self._interrupts = True
+        try:
+            if self.received is not None:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._interrupts = False
+
     def _note(self, number: int, frame: object) -> None:  # noqa: ARG002 - a handler's signature
+        first = self.received is None
         self.received = self.received or signal.Signals(number).name
+        if first and self._interrupts:
+            raise KeyboardInterrupt

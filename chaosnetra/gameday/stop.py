@@ -10,6 +10,7 @@ from chaosnetra.errors import ChaosnetraError
 from chaosnetra.gameday.entries import Entry, plan_of, read_entries, state_of
 from chaosnetra.gameday.guarded import GOODBYE_SECONDS
 from chaosnetra.gameday.record import InUse, Record
+from chaosnetra.gameday.rehearsal import take_down_stand_of
 from chaosnetra.gameday.states import Kind, Stage
 from chaosnetra.gameday.stopping import (
     ASKED,
@@ -63,6 +64,8 @@ def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS
         undone = end_and_undo(later)
         yield from undone
     yield from _close(folder, by, undone)
+    if take_down_stand_of(read_entries(folder)):
+        yield "the stand that the rehearsal had brought was taken down"
 
 
 def _end_conductor(conductor: RunIdentity, seconds: float) -> Iterator[str]:
@@ -118,4 +121,4 @@ def _reopened(folder: Path) -> Record:
 
 def _conductor(entries: list[Entry], folder: Path) -> RunIdentity:
     led = [entry for entry in entries if entry.kind in (Kind.OPENED, Kind.RESUMED)][-1].data
-    return RunIdentity(int(led.get("pid") or 0), float(led.get("started") or 0), folder)
+    return RunIdentity.of(led, folder)

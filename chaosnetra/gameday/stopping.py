@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.gameday.entries import Entry
 from chaosnetra.gameday.states import Kind
 from chaosnetra.processes.identity import started
+from chaosnetra.quantities import finite_or_none
 from chaosnetra.safety.ledger import SUFFIX, runs_folder
 from chaosnetra.safety.recovery import recover
 
@@ -34,6 +35,14 @@ class RunIdentity:
     pid: int
     started: float
     folder: Path
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], folder: Path) -> "RunIdentity":
+        """The process that an entry names; one that is gone, where it names none."""
+        pid, began = data.get("pid"), finite_or_none(data.get("started"))
+        if type(pid) is not int or pid <= 0 or began is None:
+            return cls(0, 0.0, folder)
+        return cls(pid, began, folder)
 
     def is_alive(self) -> bool:
         """Whether the very process that was written down is still there."""
@@ -66,9 +75,7 @@ def run_in_progress(entries: Iterable[Entry], day_folder: Path) -> RunIdentity |
 
 def identity_of(data: Any, day_folder: Path) -> RunIdentity:
     """The run that an entry of the kind `run.begun` names."""
-    return RunIdentity(
-        int(data.get("pid") or 0), float(data.get("started") or 0), day_folder / str(data["folder"])
-    )
+    return RunIdentity.of(data, day_folder / str(data.get("folder")))
 
 
 def end_and_undo(

@@ -21,7 +21,7 @@ from chaosnetra.gameday.predictions import LONGEST_ANSWER, checked_answer
 from chaosnetra.gameday.view import View
 
 TICK_SECONDS = 0.1
-TYPED = "at any question: /observe … /decision … /pause /skip … /abort …"
+TYPED = "at any question: /observe /decision /follow-up /surprise /pause /skip /abort …"
 
 _KEYS: Mapping[str, tuple[Does, str]] = {
     "o": (Does.OBSERVE, "observation"),

@@ -33,7 +33,13 @@ def verdict_line(ended: Mapping[str, Any]) -> str:
         text = evidence.Verdict(outcome, cause, str(ended.get("reason")), proofs).line
     except (LookupError, TypeError, ValueError):
         pass  # somebody else's journal; its verdict says less
-    return one_line(text)
+    return one_line(text + stopped_text(ended))
+
+
+def stopped_text(ended: Mapping[str, Any]) -> str:
+    """Why a run was stopped before its end, to be put behind something; empty when it was not."""
+    why = ended.get("stopped")
+    return f"; it was stopped: {why}" if why else ""
 
 
 def outcome_of(ended: Mapping[str, Any]) -> Outcome:

@@ -98,11 +98,15 @@ def _start(folder: Path, cloud_run: bool) -> KeptStand:
             start_new_session=True,
         )
     deadline = Deadline.after(UP_SECONDS)
-    while not deadline.passed and process.poll() is None:
-        standing = find_kept_stand()
-        if standing is not None:
-            return standing
-        time.sleep(0.05)
+    try:
+        while not deadline.passed and process.poll() is None:
+            standing = find_kept_stand()
+            if standing is not None:
+                return standing
+            time.sleep(0.05)
+    except BaseException:
+        process.terminate()  # who asked for it does not wait any more
+        raise
     if process.poll() is None:
         process.terminate()
     lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]

@@ -108,6 +108,9 @@ def test_who_says_it() -> None:
     with pytest.raises(InvalidInput, match="Ben says nothing"):
         said_by("Ben: ", people)
     assert named("ben, Cleo", people) == ("Ben", "Cleo")
+    comma = ("Lovelace, Ada", "Ben")
+    assert named("Lovelace, Ada, Ben", comma) == comma
+    assert named("ben,lovelace,  ada", comma) == ("Ben", "Lovelace, Ada")
 
 
 def test_go_no_go_and_what_next() -> None:

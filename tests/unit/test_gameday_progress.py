@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,3 +127,20 @@ def test_somebody_elses_journal_is_judged(tmp_path: Path) -> None:
     result = result_of(tmp_path)
     assert result.verdict == "inconclusive"
     assert "interrupted" in result.reason
+
+
+@pytest.mark.parametrize(("event", "seconds"), [(EVENTS[3], None), (EVENTS[6], 3)])
+def test_a_startup_is_under_the_fault_where_one_was_felt(
+    tmp_path: Path, event: dict[str, Any], seconds: float | None
+) -> None:
+    output = {"held": True, "startups": [{"status": "ready", "seconds": 3}]}
+    probe = {"activity": {"name": "p"}, "output": output, "tolerance_met": True}
+    state = {"steady_state_met": True, "probes": [probe]}
+    journal = {
+        "experiment": {"title": "x", "steady-state-hypothesis": {"probes": [{"name": "p"}]}},
+        "status": "completed",
+        "steady_states": {"before": state, "after": state},
+    }
+    (tmp_path / "journal.json").write_text(json.dumps(journal))
+    (tmp_path / "journal.events.jsonl").write_text(f"{json.dumps(event)}\n")
+    assert result_of(tmp_path).startup_seconds == seconds

@@ -197,6 +197,23 @@ def test_an_unknown_parameter_is_named_with_those_that_there_are() -> None:
         passed(EXPERIMENT, {"latency_ms": "\0"})
 
 
+@pytest.mark.parametrize("value", ["abc", "-3", "nan", "inf", ""])
+@pytest.mark.parametrize("key", ["latency_ms", "fixed"])
+def test_a_value_that_is_no_number_where_the_experiment_has_one_is_named(
+    key: str, value: str
+) -> None:
+    with pytest.raises(InvalidInput, match=f"{key} must be"):
+        passed(EXPERIMENT, {key: value})
+    assert passed({"configuration": {key: "text"}}, {key: value}).variables == {key: value}
+
+
+def test_a_step_acts_where_its_day_acts(tmp_path: Path) -> None:
+    day, _ = read_gameday(written(tmp_path, plan()))
+    assert day is not None
+    with pytest.raises(InvalidInput, match="the day has one for all"):
+        for_experiment(EXPERIMENT, day, day.steps[0], {"environment": "staging"})
+
+
 def test_an_unknown_parameter_of_a_step_has_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, plan(steps=[step(parameters={"countt": 1})]))
     day, _ = read_gameday(path)

@@ -16,6 +16,7 @@ from chaosnetra.gameday.places import PlanLock, find_folder, latest_folder, new_
 from chaosnetra.gameday.reading import read_gameday
 from chaosnetra.gameday.record import Clock, InUse, Record, RecordLost
 from chaosnetra.gameday.states import Kind, NotAllowed, Stage
+from chaosnetra.gameday.stopping import RunIdentity
 from tests.unit.test_gameday_reading import plan, written
 
 
@@ -186,6 +187,21 @@ def test_secrets_do_not_get_into_the_record(
     assert "hunter2" not in raw
     assert "s3cr3tword" not in raw
     assert record.shown("s3cr3tword") == "***"
+
+
+def test_a_repetition_keeps_the_secret_that_the_record_has_not(record: Record) -> None:
+    url = "postgresql://me:s3cr3tword@db/x"
+    record.learn_secrets({"database_url": url})
+    for kind in (Kind.CHECKED, Kind.ANNOUNCED, Kind.GO, Kind.RUN_BEGUN, Kind.RUN_ENDED):
+        record.write(kind)
+    record.write(Kind.REPEATED, {"parameters": {"database_url": url}})
+    assert record.state.changed == {"database_url": url}
+    assert "s3cr3tword" not in (record.folder / NAME).read_text()
+
+
+def test_a_damaged_number_of_a_process_is_that_of_none(tmp_path: Path) -> None:
+    for damaged in ({"pid": "x", "started": 1}, {"pid": 1, "started": "soon"}, {"pid": -1}, {}):
+        assert not RunIdentity.of(damaged, tmp_path).is_alive()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, day: GameDay) -> None:

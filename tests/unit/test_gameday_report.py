@@ -1,15 +1,17 @@
 """The report of a day: complete, and deaf to what people type."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from chaosnetra.errors import Unreadable
 from chaosnetra.gameday.comparing import compare_days, days_text
-from chaosnetra.gameday.happened import read_day
+from chaosnetra.gameday.happened import Note, read_day
 from chaosnetra.gameday.reading import read_gameday
 from chaosnetra.gameday.record import Record
+from chaosnetra.gameday.report_plot import Numbered, timeline_plot
 from chaosnetra.gameday.states import Kind
 from chaosnetra.gameday.writing import write_reports
 from tests.unit.test_gameday_progress import EFFECT, TOXIC
@@ -95,6 +97,16 @@ def test_what_people_type_does_nothing_in_a_report(tmp_path: Path) -> None:
     assert rows
     assert all(row.replace("\\|", "").count("|") in (4, 6) for row in rows)
     assert len([line for line in text.splitlines() if line.startswith("- [ ] ")]) == 1
+
+
+def test_numbers_of_notes_that_are_near_lie_in_rows_of_their_own() -> None:
+    said = [Note("observation", "Ada", "x", at, "", "", {}) for at in (50.0, 10.0, 10.5, 11.0)]
+    notes = [Numbered(number, note) for number, note in enumerate(said, start=1)]
+    drawn = str(timeline_plot("t", [], notes, 0.0, 100.0))
+    found = re.findall(r'y="([-\d.]+)" text-anchor="middle" class="small">(\d)<', drawn)
+    row = {number: y for y, number in found}
+    assert len({row["2"], row["3"], row["4"]}) == 3
+    assert row["1"] == row["2"]
 
 
 def test_a_record_alone_makes_the_same_report_again(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from chaosnetra.faults import Undo
 from chaosnetra.gameday import guarded
 from chaosnetra.gameday.reading import read_gameday
 from chaosnetra.safety.ledger import Ledger
+from chaosnetra.stand.kept import find_kept_stand
 from tests.integration.gameday.bed import EXPERIMENTS, Bed, finished, provider
 from tests.integration.helpers import wait_until
 
@@ -99,6 +101,8 @@ def test_a_plan_that_does_not_go_on_after_a_violation_ends(bed: Bed) -> None:
         ({"parameters": {"latencyms": 5}}, 3, "no parameter 'latencyms'; did you mean latency_ms"),
         ({"experiment": "gone.json"}, 7, "there is no experiment 'gone.json'"),
         ({"parameters": {"time_scale": "fast"}}, 3, "time_scale must be a number"),
+        ({"parameters": {"latency_ms": "abc"}}, 3, "latency_ms must be a number, got 'abc'"),
+        ({"parameters": {"environment": "staging"}}, 3, "environment is no parameter of a step"),
     ],
 )
 def test_a_day_that_cannot_be_run_does_not_begin(
@@ -113,6 +117,78 @@ def test_a_day_that_cannot_be_run_does_not_begin(
     found, output = bed.call("check", str(bed.plan_path))
     assert found == 3
     assert said in output
+
+
+def test_what_the_day_sets_for_no_step_is_named(bed: Bed) -> None:
+    bed.plan(budgets(bed), parameters={"latencyms": 800})
+    code, output = bed.call("check", str(bed.plan_path))
+    assert code == 3
+    assert "no step's experiment has a parameter 'latencyms'; did you mean latency_ms?" in output
+
+
+def test_a_signal_during_the_checks_is_answered_at_once(bed: Bed) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        bed.environment["CHAOSNETRA_TOXIPROXY_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        bed.plan(budgets(bed))
+        conductor = bed.start("--yes")
+        asked, _ = silent.accept()
+        with asked:
+            conductor.send_signal(signal.SIGTERM)
+            output = finished(conductor)
+    assert conductor.returncode == 6, output
+    assert "SIGTERM came before everything was checked; nothing was run" in output
+    assert not bed.days.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(bed: Bed) -> None:
+    bed.plan(budgets(bed))
+    bed.days = bed.plan_path / "days"
+    code, output = bed.run("--yes")
+    assert code == 5, output
+    assert "Error: the record cannot be written to" in output
+
+
+def test_a_secret_of_a_repetition_reaches_its_run_and_nothing_else(bed: Bed) -> None:
+    bed.plan(budgets(bed))
+    url = "postgresql://me:s3cr3tword@127.0.0.1:1/none"
+    first = "budgets go = go\nbudgets predict Ada held = -\n"
+    code, output = bed.run(
+        answers=f"present = Ada\n{first}budgets next = repeat database_url={url}\n"
+        "budgets predict Ada held = -\n"
+    )
+    assert code == 0, output
+    assert "repeat database_url=postgresql://me:***@" in output
+    assert "s3cr3tword" not in output + (bed.day / "record.jsonl").read_text()
+
+
+def test_a_day_goes_on_where_it_acted(bed: Bed) -> None:
+    bed.plan(budgets(bed))
+    code, output = bed.run(answers="present = Ada\n")
+    assert code == 6, output
+    code, output = bed.run("--yes", "--resume", "--rehearse")
+    assert code == 3
+    assert "is no rehearsal; leave out --rehearse" in output
+    assert find_kept_stand() is None
+
+
+@pytest.mark.parametrize("way", ["resume", "stop"])
+def test_the_stand_of_a_rehearsal_goes_with_a_killed_day(bed: Bed, way: str) -> None:
+    bed.plan(bed.waiting_step())
+    conductor = bed.start("--yes", "--rehearse")
+    bed.wait_for_fault()
+    conductor.kill()
+    finished(conductor)
+    assert find_kept_stand() is not None
+    bed.release.touch()
+    if way == "resume":
+        code, output = bed.run("--yes", "--resume")
+        assert "rehearsal: local Cloud Run" in output
+    else:
+        code, output = bed.call("stop", str(bed.plan_path))
+        assert "the stand that the rehearsal had brought was taken down" in output
+    assert code == 0, output
+    assert find_kept_stand() is None
 
 
 def test_what_an_earlier_run_left_is_named_and_nothing_begins(bed: Bed) -> None:
@@ -210,7 +286,8 @@ def test_a_step_that_takes_too_long_is_stopped_and_undone(bed: Bed) -> None:
     bed.plan({**bed.waiting_step(), "maximum_seconds": 2.5})
     code, output = bed.run("--yes")
     assert code == 2, output
-    assert "the step's 2.5 s are over" in output
+    assert "it was stopped: the step's 2.5 s are over" in output
+    assert (bed.day / "report.md").read_text().count("stopped: the step's 2.5 s are over") == 2
     assert not bed.fault.exists()
 
 
@@ -267,6 +344,8 @@ def test_a_day_that_is_not_there_is_named(bed: Bed, command: str) -> None:
 def test_a_plan_that_is_not_there_leaves_no_trace(bed: Bed) -> None:
     code, output = bed.call("run", "none.json", "--yes")
     assert (code, output) == (7, "Error: none.json: there is no such file\n")
+    code, output = bed.call("run", ".", "--yes")
+    assert (code, output) == (7, "Error: .: it is a folder; name the file of a plan\n")
     code, output = bed.call("run", "none.json", "--yes", "--resume")
     assert code == 3
     assert "no day of this file is unfinished" in output

@@ -162,6 +162,40 @@ def test_a_skip_in_mid_run_at_a_dumb_terminal(bed: Bed, seat_for_waiting: Seat) 
     assert b"\x1b" not in seat.raw
 
 
+def test_a_day_is_aborted_although_its_run_is_being_stopped(
+    bed: Bed, seat_for_waiting: Seat
+) -> None:
+    seat = seat_for_waiting
+    until_running(seat, bed)
+    seat.type("stoo long\raBen: the pager rings\r")
+    seat.expect("The day is aborted by Ben: the pager rings")
+    wrap_up(seat)
+    assert seat.ended() == 4
+    (ended,) = [entry.data for entry in bed.entries() if entry.kind.value == "run.ended"]
+    assert ended["stopped"] == "skipped by Ada: too long"
+
+
+def test_steps_that_were_not_run_are_listed_each_with_its_reason(
+    bed: Bed, seats: list[Seat]
+) -> None:
+    bed.plan(*(bed.waiting_step(name) for name in ("one", "two", "three")))
+    seats.append(seat := Seat(bed))
+    seat.answer("Who is present?", "Ada")
+    seat.answer("Read it out", "")
+    seat.answer("Go, or no-go", "no-go not today")
+    seat.answer("Read it out", "/skip no time")
+    seat.answer("Read it out", "/abort enough")
+    wrap_up(seat)
+    assert seat.ended() == 4
+    report = (bed.day / "report.md").read_text()
+    for line in (
+        "| one | | | not run: no-go: not today (Ada) | |",
+        "| two | | | not run: skipped: no time (Ada) | |",
+        "| three | | | not run: not reached | |",
+    ):
+        assert line in report
+
+
 def test_answers_that_cannot_be_taken_are_asked_for_again(bed: Bed, seat_for_waiting: Seat) -> None:
     seat = seat_for_waiting
     seat.answer("Who is present?", "Ada,,")
@@ -201,7 +235,9 @@ def test_a_killed_conductors_terminal_is_put_in_order(bed: Bed, seat_for_waiting
     seat = seat_for_waiting
     until_running(seat, bed)
     seat.expect("o observe")
-    assert termios.tcgetattr(seat.slave) != seat.before
+    while_led = termios.tcgetattr(seat.slave)
+    assert while_led != seat.before
+    assert not while_led[0] & termios.IXON  # Ctrl-S would stop the conductor
     os.kill(seat.process.pid, signal.SIGKILL)
     seat.ended()
     wait_until(lambda: termios.tcgetattr(seat.slave) == seat.before, 20, "the terminal's settings")
