@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.crash.bed import Bed, own_beds
-from tests.crash.disturbances import OWN_LOST, PATH_LOST, Disturbance, Done, disturb
+from tests.crash.disturbances import OWN_LOST, PATH_LOST, Disturbance, Done, Kind, disturb
 from tests.crash.plan import Counts, Rehearsal, plan
 from tests.crash.report import Outcome, Report
 from tests.crash.run import RUN_SECONDS, Run, run_folder, until_clean
@@ -237,10 +237,14 @@ class Campaign:
                 path_lost_at=done.at if done.done and kind in PATH_LOST else None,
                 own_lost_at=done.at if done.done and kind in OWN_LOST else None,
             )
-        if kind.is_signal:
+        if kind is Kind.KILL:
             return
+        begun = any(event["event"] == "run.started" for event in run.events())
+        if kind.is_signal and not begun:
+            return  # it came before anybody listened
         if outcome.returncode != -signal.SIGKILL and outcome.verdict == "no verdict":
-            outcome.wrong.append("the run ended without a verdict")
+            what = "a verdict" if outcome.files.get("journal") else "a journal"
+            outcome.wrong.append(f"the run ended without {what}")
         if TRACEBACK in run.output.read_text(errors="replace"):
             outcome.wrong.append("a traceback")
 

@@ -15,13 +15,15 @@ Declare it after the journal control:
           "tolerance": 200}]}}}
 
 A condition is a probe that must go on holding: by its `tolerance`, or, without one, by the
-`held` of its result. A probe that raises does not hold. With `window` the last so many checks
-count, and at most `max_failure_rate` of them may fail: an error rate. `maximum_seconds` bounds
-the run's real time.
+`held` of its result. A probe that raises does not hold, nor does one that takes over 30 s. With
+`window` the last so many checks count, and at most `max_failure_rate` of so many may fail: an
+error rate; once more have, the others are not waited for. `maximum_seconds` bounds the run's real
+time.
 
-The conditions are checked once before the run begins, and from then on continuously in a
-thread. The thread never touches the experiment: it notes the reason and sends this process the
-signal that asks a run to end, so the undo is the same as for any other end.
+The conditions are checked once before the run begins, and from then on continuously, each in a
+thread of its own, so that one that hangs holds up no other. No thread ever touches the
+experiment: it notes the reason and sends this process the signal that asks a run to end, so the
+undo is the same as for any other end.
 """
 
 import logging
@@ -31,6 +33,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from chaoslib.activity import run_activity
@@ -48,7 +53,13 @@ logger = logging.getLogger("chaostoolkit")
 
 OPTIONS = ("conditions", "frequency_seconds", "maximum_seconds")
 CONDITION_KEYS = ("name", "provider", "tolerance", "window", "max_failure_rate")
-GOODBYE_SECONDS = 15.0
+PROVIDERS = ("python", "http", "process")
+# A check that takes longer has failed.
+CHECK_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_RUN_SECONDS = 30 * 86_400.0
+# How long the end of a run waits for the word of why it ends.
+TELL_SECONDS = 1.0
 
 
 class Condition:
@@ -64,19 +75,24 @@ class Condition:
                 f"it has {', '.join(CONDITION_KEYS)}"
             )
         self.name = str(data.get("name") or "abort condition")
+        kind = data["provider"].get("type")
+        if kind not in PROVIDERS:
+            raise InvalidInput(
+                f"{self.name}: unknown provider type {kind!r}; it is {', '.join(PROVIDERS)}"
+            )
         self._activity = {"type": "probe", "name": self.name, "provider": dict(data["provider"])}
         self._tolerance = data.get("tolerance")
         self._most = fraction("max_failure_rate", data.get("max_failure_rate", 0))
         self._failures: deque[str | None] = deque(
             maxlen=whole_number("window", data.get("window", 1), minimum=1, maximum=100_000)
         )
+        self._checking: Future[str | None] | None = None
 
     def crossed(self, configuration: Configuration, secrets: Secrets) -> str | None:
         """Check once more. Returns why the bound is crossed, None while it is not."""
-        self._failures.append(self._failure(configuration, secrets))
+        self._failures.append(self._failure_in_time(configuration, secrets))
         failed = [failure for failure in self._failures if failure is not None]
-        whole = len(self._failures) == self._failures.maxlen
-        if not whole or len(failed) <= self._most * len(self._failures):
+        if len(failed) <= self._most * (self._failures.maxlen or 1):
             return None
         if len(self._failures) == 1:
             return f"{self.name}: {failed[-1]}"
@@ -84,6 +100,23 @@ class Condition:
             f"{self.name}: {len(failed)} of the last {len(self._failures)} checks failed, "
             f"the last with: {failed[-1]}"
         )
+
+    def _failure_in_time(self, configuration: Configuration, secrets: Secrets) -> str | None:
+        """Why a check failed; one that hangs is waited for again, and not begun once more."""
+        if self._checking is None:
+            answer: Future[str | None] = Future()
+            self._checking = answer
+            threading.Thread(
+                target=lambda: answer.set_result(self._failure(configuration, secrets)),
+                name=self.name,
+                daemon=True,
+            ).start()
+        try:
+            failure = self._checking.result(CHECK_SECONDS)
+        except TimeoutError:
+            return f"no answer within {CHECK_SECONDS:g} s"
+        self._checking = None
+        return failure
 
     def _failure(self, configuration: Configuration, secrets: Secrets) -> str | None:
         try:
@@ -96,17 +129,19 @@ class Condition:
                 )
         except ActivityFailed as error:
             return " ".join(str(error).split())
-        except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
+        except BaseException as error:  # noqa: BLE001 - a probe can raise anything, or end itself
             return f"{type(error).__name__}: {error}"
         if fine:
             return None
         if isinstance(result, dict) and "observed" in result:
             return f"expected {result.get('expected')}, observed {result['observed']}"
+        if self._tolerance is None and not (isinstance(result, dict) and "held" in result):
+            return f"it needs a tolerance, because its result has no held: {result!r}"[:300]
         return f"tolerance {self._tolerance!r}, got {result!r}"[:300]
 
 
 class Watch:
-    """Checks all conditions until told to stop."""
+    """Checks all conditions, and the time, until told to stop."""
 
     def __init__(
         self,
@@ -127,14 +162,12 @@ class Watch:
         self._clock = clock
         self._began = clock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="abort conditions", daemon=True)
+        self._told = threading.Event()
+        self._told.set()
+        self._one_aborts = threading.Lock()
 
     def check(self) -> str | None:
-        """Check everything once: why the run must end, None while it may go on."""
-        if self._maximum_seconds is not None:
-            elapsed = self._clock() - self._began
-            if elapsed > self._maximum_seconds:
-                return f"it took over {self._maximum_seconds:g} s"
+        """Check every condition once: why the run must end, None while it may go on."""
         for condition in self._conditions:
             reason = condition.crossed(self._configuration, self._secrets)
             if reason is not None:
@@ -142,25 +175,46 @@ class Watch:
         return None
 
     def start(self) -> None:
-        self._thread.start()
+        """Go on checking, in threads that end with the process."""
+        for condition in self._conditions:
+            self._begin(partial(self._watch, condition), condition.name)
+        if self._maximum_seconds is not None:
+            self._begin(partial(self._watch_time, self._maximum_seconds), "maximum_seconds")
 
     def stop(self) -> None:
-        """Stop checking; a check in progress is waited for, for a while."""
+        """Stop checking. Of a check in progress nothing comes any more."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(GOODBYE_SECONDS)
+        self._told.wait(TELL_SECONDS)
 
-    def _watch(self) -> None:
+    def _begin(self, watch: Callable[[], None], name: str) -> None:
+        threading.Thread(target=watch, name=f"abort: {name}", daemon=True).start()
+
+    def _watch(self, condition: Condition) -> None:
         while not self._stop.wait(self._frequency_seconds):
-            reason = self.check()
+            reason = condition.crossed(self._configuration, self._secrets)
+            if reason is not None:
+                self._abort(reason)
+
+    def _watch_time(self, seconds: float) -> None:
+        if not self._stop.wait(max(0.0, self._began + seconds - self._clock())):
+            self._abort(f"it took over {seconds:g} s")
+
+    def _abort(self, reason: str) -> None:
+        """End the run first, and tell of it then: a full disk must not keep it from ending."""
+        with self._one_aborts:
             # Once the run undoes its work, parts go away, and checks of them fail.
-            if reason is None or self._stop.is_set() or self._run.finishing:
-                continue
-            logger.error(f"Abort condition crossed: {reason}")
-            self._run.events.record("abort.crossed", {"reason": reason})
+            if self._stop.is_set() or self._run.finishing:
+                return
+            self._told.clear()
+            self._stop.set()
+        try:
             self._run.interrupted_by = self._run.interrupted_by or f"abort condition: {reason}"
             os.kill(os.getpid(), signal.SIGTERM)
-            return
+            logger.error(f"Abort condition crossed: {reason}")
+            with suppress(OSError):  # whoever reads the events later is told that one is missing
+                self._run.events.record("abort.crossed", {"reason": reason})
+        finally:
+            self._told.set()
 
 
 _watch: Watch | None = None
@@ -232,8 +286,15 @@ def _make(
     return Watch(
         run,
         [Condition(condition) for condition in conditions],
-        number("frequency_seconds", options.get("frequency_seconds", 1), above=0),
-        None if maximum is None else number("maximum_seconds", maximum, above=0),
+        number(
+            "frequency_seconds",
+            options.get("frequency_seconds", 1),
+            above=0,
+            maximum=LONGEST_PAUSE_SECONDS,
+        ),
+        None
+        if maximum is None
+        else number("maximum_seconds", maximum, above=0, maximum=LONGEST_RUN_SECONDS),
         configuration,
         secrets,
     )

@@ -61,11 +61,16 @@ class Keeping:
 
     def expect_folders(self) -> None:
         """Write down how the folders of our own servers are removed, before there are any."""
+        from chaosnetra.stand.places import temporary_places
+
         if self._folders_entry is None:
             undo = Undo(
                 "stand.remove_folders",
                 "remove the temporary folders of the run",
-                {"label": self.run.id},
+                {
+                    "label": self.run.id,
+                    "places": [str(place.absolute()) for place in temporary_places()],
+                },
             )
             self._folders_entry = self.ledger.add(undo)
 

@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def temporary_folder(label: str = "") -> Path:
     prefix = folder_prefix(label)
     if os.geteuid() != 0:
         return Path(tempfile.mkdtemp(prefix=prefix))
-    place = next((place for place in _places() if passable(place)), _places()[0])
+    place = next((place for place in temporary_places() if passable(place)), tempfile.gettempdir())
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
     folder.chmod(0o711)
     return folder
@@ -59,14 +59,17 @@ def remove_folders(arguments: Mapping[str, Any]) -> UndoReport:
 
     Its keepers remove them too, but one that was killed before it had a keeper could not.
 
-    Args: `label`: the run's id.
+    Args:
+        arguments: `label`: the run's id; `places`: where it makes temporary folders, which need
+            not be where this process does.
     """
     label = str(arguments["label"])
     if not re.fullmatch(r"[0-9a-z-]{10,60}", label):
         raise UndoFailed(f"{label!r} is no run's id")
+    places = {*temporary_places(), *(Path(place) for place in arguments.get("places", ()))}
     deadline = Deadline.after(REMOVE_SECONDS)
     found = False
-    while folders := _folders(label):
+    while folders := _folders(label, places):
         found = True
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
@@ -78,14 +81,13 @@ def remove_folders(arguments: Mapping[str, Any]) -> UndoReport:
     return UndoReport(UndoResult.ALREADY_DONE, "no temporary folders")
 
 
-def _folders(label: str) -> list[Path]:
+def _folders(label: str, places: Iterable[Path]) -> list[Path]:
     prefix = folder_prefix(label)
-    return [
-        folder for place in set(_places()) for folder in place.glob(f"{prefix}*") if folder.is_dir()
-    ]
+    return [folder for place in places for folder in place.glob(f"{prefix}*") if folder.is_dir()]
 
 
-def _places() -> list[Path]:
+def temporary_places() -> list[Path]:
+    """Where this process makes temporary folders, the first that will do."""
     return [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108
 
 

@@ -24,13 +24,40 @@ def fuzz_ledgers(rng: random.Random, report: Report, saved: Path) -> None:
         "url": unreachable,
         "proxy": "p",
         "toxic": toxic,
-        "before": {"listen": "127.0.0.1:0", "upstream": "127.0.0.1:1", "enabled": True},
+        "before": {
+            "listen": "127.0.0.1:0",
+            "upstream": "127.0.0.1:1",
+            "enabled": True,
+            "toxics": [toxic],
+        },
         "ours": toxic,
         "name": "n",
         "enabled": True,
         "upstream": "127.0.0.1:1",
         "database": "postgresql://u@127.0.0.1:1/d",
         "schema": "s",
+        "application_name": "chaosnetra_fuzz",
+        "label": "20260101t000000-abcdef",
+        "places": [str(saved)],
+        "job": "projects/p/locations/l/jobs/j",
+        "mark": "m",
+        "uid": "u",
+        "etag": "e",
+        "generation": 1,
+        "revision": "r",
+        "traffic": {},
+        "write": "w",
+        "seconds": 0.1,
+        "call_seconds": 0.1,
+        "sent_at": 1.0,
+        "in_flight_seconds": 0.1,
+    }
+    scaling = {"mode": "AUTOMATIC", "minimum": 0, "maximum": 1, "manual": None}
+    model = {"instances": 2, "when_full": "queue"}
+    of_kind: dict[str, dict[str, Any]] = {
+        "cloudrun.restore_service": {"before": scaling, "ours": scaling},
+        "connector.restore_model": {"before": model, "ours": model},
+        "toxiproxy.restore_toxic": {"before": toxic},
     }
     folder = saved / "runs"
     folder.mkdir()
@@ -42,9 +69,12 @@ def fuzz_ledgers(rng: random.Random, report: Report, saved: Path) -> None:
     ]
     for number in range(1, 4):
         kind = rng.choice([*UNDO_PLAYERS, "test.unknown", ""])
-        chosen = rng.sample(sorted(arguments), rng.randint(0, len(arguments)))
+        # All of them half the time: what misses one gets no further than that.
+        few = rng.randint(0, len(arguments))
+        chosen = rng.sample(sorted(arguments), rng.choice([few, len(arguments)]))
         undo = {"kind": kind, "description": "take it back"}
-        undo["arguments"] = {key: arguments[key] for key in chosen}
+        given = arguments | of_kind.get(kind, {})
+        undo["arguments"] = {key: given[key] for key in chosen}
         records.append({"entry": number, "at": 1.0, "undo": undo})
     records.append({"done": 2, "at": 1.0, "result": "done"})
     if rng.random() < 0.8:

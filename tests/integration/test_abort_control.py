@@ -41,6 +41,24 @@ def some_fail(file, every):
     path.write_text(str(calls))
     return calls % every != 0
 
+def hang(file, calls):
+    # Answers so many calls, and no other.
+    path = pathlib.Path(file)
+    called = int(path.read_text()) + 1 if path.exists() else 1
+    path.write_text(str(called))
+    if called > calls:
+        time.sleep(60)
+    return True
+
+def end(file, calls):
+    # Ends its thread at a later call, as a script does that is called as a probe.
+    path = pathlib.Path(file)
+    called = int(path.read_text()) + 1 if path.exists() else 1
+    path.write_text(str(called))
+    if called > calls:
+        raise SystemExit(3)
+    return True
+
 def fail():
     raise RuntimeError("no route to the neighbour")
 """
@@ -157,7 +175,7 @@ def test_an_error_rate_over_its_bound_ends_the_run(run_chaos: RunChaos, tmp_path
         "max_failure_rate": 0.3,
     }
     run = run_chaos(experiment(tmp_path, 30, conditions=[condition], frequency_seconds=0.05))
-    assert_aborted(run, tmp_path, "4 of the last 8 checks failed")
+    assert_aborted(run, tmp_path, "3 of the last 6 checks failed")
 
 
 def test_a_condition_that_is_crossed_already_lets_nothing_begin(
@@ -179,6 +197,9 @@ def test_a_condition_that_is_crossed_already_lets_nothing_begin(
         ({"conditions": [{"name": "x"}]}, "provider"),
         ({"conditions": [{"provider": provider("fail"), "windows": 3}]}, "windows"),
         ({"conditions": [{"provider": provider("fail"), "window": 0}]}, "window"),
+        ({"conditions": [{"provider": {"type": "pyton"}}]}, "unknown provider type 'pyton'"),
+        ({"maximum_seconds": 5, "frequency_seconds": 61}, "frequency_seconds"),
+        ({"maximum_seconds": 1e300}, "maximum_seconds"),
         ({"conditions": [{"provider": provider("fail"), "max_failure_rate": 2}]}, "at most 1"),
     ],
     ids=lambda value: json.dumps(value)[:40] if isinstance(value, dict) else "",
@@ -237,3 +258,62 @@ def test_free_slots_of_the_database_can_be_a_condition(run_chaos: RunChaos, tmp_
     run = run_chaos(experiment(tmp_path, 0.5, conditions=[slots]))
     assert run.returncode == 1
     assert "expected at least 5000 free connection slots" in run.section["reason"]
+
+
+def condition_of(tmp_path: Path, function: str, **more: Any) -> dict[str, Any]:
+    """A condition whose probe answers the check before the run, and then does something else."""
+    called = str(tmp_path / f"{function}_calls")
+    return {
+        "name": f"it does not {function}",
+        "provider": provider(function, file=called, calls=1),
+        "tolerance": True,
+        **more,
+    }
+
+
+def test_a_check_that_hangs_keeps_no_other_bound_from_being_checked(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    hangs = condition_of(tmp_path, "hang")
+    started = time.monotonic()
+    run = run_chaos(
+        experiment(tmp_path, 50, conditions=[hangs], maximum_seconds=3, frequency_seconds=0.1)
+    )
+    assert_aborted(run, tmp_path, "over 3 s")
+    assert time.monotonic() - started < 40  # it is not waited for at the end either
+
+
+def test_a_check_that_hangs_does_not_hold_up_the_end(run_chaos: RunChaos, tmp_path: Path) -> None:
+    hangs = condition_of(tmp_path, "hang")
+    run = run_chaos(experiment(tmp_path, 1, conditions=[hangs], frequency_seconds=0.1))
+    assert run.returncode == 0, run.output
+    ended = {event["event"]: event["elapsed_seconds"] for event in run.events}
+    assert ended["run.ended"] < 14
+
+
+def test_a_check_that_ends_its_thread_has_failed(run_chaos: RunChaos, tmp_path: Path) -> None:
+    ends = condition_of(tmp_path, "end")
+    run = run_chaos(experiment(tmp_path, 30, conditions=[ends], frequency_seconds=0.1))
+    assert_aborted(run, tmp_path, "SystemExit: 3")
+
+
+def test_a_neighbour_that_is_down_ends_the_run_before_the_window_is_full(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    down = condition_of(tmp_path, "end", window=1000, max_failure_rate=0.003)
+    run = run_chaos(experiment(tmp_path, 30, conditions=[down], frequency_seconds=0.05))
+    assert_aborted(run, tmp_path, "4 of the last 5 checks failed")
+
+
+def test_time_is_checked_on_its_own(run_chaos: RunChaos, tmp_path: Path) -> None:
+    """However rarely the conditions are."""
+    run = run_chaos(experiment(tmp_path, 30, maximum_seconds=1, frequency_seconds=60))
+    assert_aborted(run, tmp_path, "over 1 s")
+
+
+def test_a_condition_that_says_nothing_of_holding_needs_a_tolerance(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    condition = {"name": "neighbour", "provider": provider("wait", seconds=0)}
+    run = run_chaos(experiment(tmp_path, 0, conditions=[condition]))
+    assert_aborted(run, tmp_path, "neighbour: it needs a tolerance")
