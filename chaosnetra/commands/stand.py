@@ -1,5 +1,6 @@
 """`chaosnetra stand …`: the parts that stay between runs."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -51,8 +52,9 @@ def stand_down() -> None:
 
     try:
         stopped = take_stand_down()
-        allow_list_path().unlink(missing_ok=True)
-    except ChaosnetraError as error:
+        with suppress(NotADirectoryError):  # there cannot be one
+            allow_list_path().unlink(missing_ok=True)
+    except (ChaosnetraError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo("the stand is down" if stopped else "no stand was up")
 

@@ -66,7 +66,8 @@ def bring_proxy(
 
     host = settings.toxiproxy_listen_host
     listen = f"[{host}]:0" if ":" in host else f"{host}:0"
-    injector.inject(ProxyCreated(toxiproxy, name, listen, upstream=database.network_address))
+    upstream, seed = database.network_address, str(settings.seed)
+    injector.inject(ProxyCreated(toxiproxy, name, listen, upstream, seed=seed))
     listens = existing_proxy(toxiproxy, name).listen
     return database.at(*parse_network_address("listen", listens))
 

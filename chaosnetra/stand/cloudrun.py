@@ -56,7 +56,8 @@ def start_cloud_run(project: str = PROJECT, region: str = REGION) -> CloudRunSer
     """
     import requests
 
-    command = ["-m", "chaosnetra.cloudrun.local", "--project", project, "--region", region]
+    # Without -P a module of the current directory could take the place of one of ours.
+    command = ["-P", "-m", "chaosnetra.cloudrun.local", "--project", project, "--region", region]
     url, process = start_program("the local Cloud Run endpoint", [sys.executable, *command])
     try:
         state = requests.get(f"{url}/state", timeout=5, proxies={"http": ""}).json()

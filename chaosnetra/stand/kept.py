@@ -4,6 +4,7 @@
 writes, readable by its user only, says where they are. Runs use a kept stand when there is one.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from chaosnetra.stand.toxiproxy import start_toxiproxy
 UP_SECONDS = 330.0  # the first time it may have to build Toxiproxy
 DOWN_SECONDS = 30.0
 CLOUD_RUN = "--cloud-run"
+CLOUD_RUN_NAMES = {"endpoint", "url", "project", "project_number", "region", "service", "job"}
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,30 @@ def find_kept_stand() -> KeptStand | None:
     try:
         data = json.loads(state_file().read_text(encoding="utf-8"))
         stand = KeptStand(**data)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
-    return stand if _same_process(stand) else None
+    return stand if _is_well_formed(stand) and _same_process(stand) else None
+
+
+def _is_well_formed(stand: KeptStand) -> bool:
+    """Whether every value is of its type: the file may be another program's, or damaged."""
+    texts = [
+        stand.database_url,
+        stand.admin_url,
+        stand.postgres_version,
+        stand.toxiproxy_url,
+        stand.toxiproxy_version,
+    ]
+    if stand.cloud_run is not None:
+        if not isinstance(stand.cloud_run, dict) or not set(stand.cloud_run) >= CLOUD_RUN_NAMES:
+            return False
+        texts += stand.cloud_run.values()
+    return (
+        type(stand.pid) is int
+        and stand.pid > 0
+        and all(type(value) in (int, float) for value in (stand.process_started, stand.since))
+        and all(isinstance(text, str) for text in texts)
+    )
 
 
 def keep_stand_up(*, cloud_run: bool = False) -> KeptStand:
@@ -76,9 +99,12 @@ def keep_stand_up(*, cloud_run: bool = False) -> KeptStand:
     from filelock import FileLock
 
     folder = state_folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with FileLock(folder / "stand.lock", timeout=UP_SECONDS):
-        standing = find_kept_stand() or _start(folder, cloud_run)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(folder / "stand.lock", timeout=UP_SECONDS):
+            standing = find_kept_stand() or _start(folder, cloud_run)
+    except OSError as error:  # a lock's timeout is one
+        raise _unusable(folder, error) from None
     if cloud_run and standing.cloud_run is None:
         raise PartUnavailable(
             "the stand is up without a Cloud Run endpoint; take it down first: "
@@ -91,7 +117,14 @@ def _start(folder: Path, cloud_run: bool) -> KeptStand:
     log = folder / "stand.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "chaosnetra.stand.kept", *([CLOUD_RUN] if cloud_run else [])],
+            # Without -P a module of the current directory could take the place of one of ours.
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "chaosnetra.stand.kept",
+                *([CLOUD_RUN] if cloud_run else []),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -121,7 +154,8 @@ def take_stand_down() -> bool:
     """
     stand = find_kept_stand()
     if stand is None:
-        state_file().unlink(missing_ok=True)
+        with contextlib.suppress(NotADirectoryError):  # there cannot be one
+            state_file().unlink(missing_ok=True)
         return False
     process = psutil.Process(stand.pid)
     process.terminate()
@@ -132,6 +166,13 @@ def take_stand_down() -> bool:
             f"the stand (process {stand.pid}) did not go down within {DOWN_SECONDS:g} s"
         ) from None
     return True
+
+
+def _unusable(folder: Path, error: OSError) -> PartUnavailable:
+    return PartUnavailable(
+        f"the folder of the stand's state, {folder}, cannot be used: {error}; "
+        "set XDG_STATE_HOME to another one"
+    )
 
 
 def _same_process(stand: KeptStand) -> bool:

@@ -121,14 +121,24 @@ def _start_real(label: str) -> ToxiproxyServer:
         try:
             if _ready(url, port, process):
                 return ToxiproxyServer(url, program_version(program), program, process)
+            # On another port it would not answer either.
+            raise PartUnavailable(
+                f"{program} did not serve on {LOOPBACK}:{port} within {START_SECONDS:g} s; "
+                "set CHAOSNETRA_TOXIPROXY_URL to a running server"
+            )
+        except PortTaken:
+            process.stop()
         except BaseException:
             process.stop()
             raise
-        process.stop()
     raise PartUnavailable(
-        f"{program} did not start on {PORT_TRIES} free ports of {LOOPBACK}; "
+        f"{program} found {PORT_TRIES} free ports of {LOOPBACK} taken by others; "
         "set CHAOSNETRA_TOXIPROXY_URL to a running server"
     )
+
+
+class PortTaken(Exception):
+    """Somebody else was quicker to listen on a port that was free."""
 
 
 def _serve(program: Path, port: int, folder: Path) -> KeptProcess:
@@ -190,6 +200,15 @@ def program_version(program: Path) -> str:
 
 
 def _install(go: Path, installed: Path) -> Path:
+    try:
+        return _installed_once(go, installed)
+    except OSError as error:  # a lock's timeout is one
+        raise PartUnavailable(
+            f"Toxiproxy cannot be built with {go} under {installed.parent}: {error}; {NO_SERVER}"
+        ) from None
+
+
+def _installed_once(go: Path, installed: Path) -> Path:
     from filelock import FileLock
 
     installed.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -254,14 +273,18 @@ def _module_line(program: Path) -> tuple[str, str] | None:
 
 
 def _ready(url: str, port: int, process: KeptProcess) -> bool:
-    """Whether our server answers; False as soon as somebody else has the port."""
+    """Whether our server answers in time.
+
+    Raises:
+        PortTaken: somebody else has the port.
+    """
     import requests
 
     deadline = Deadline.after(START_SECONDS)
     while not deadline.passed and not process.exited:
         if not listens(process.pid, port):
             if _accepts(port):
-                return False  # the server does not end by itself when it cannot listen
+                raise PortTaken  # the server does not end by itself when it cannot listen
             time.sleep(0.005)
             continue
         try:

@@ -24,9 +24,11 @@ from chaosnetra.toxiproxy.faults import (
     existing_toxic,
     toxic_fault_name,
 )
-from chaosnetra.toxiproxy.toxics import make_toxic
+from chaosnetra.toxiproxy.toxics import make_toxic, named_attributes
 
 logger = logging.getLogger("chaostoolkit")
+
+LONGEST_NAME = 100
 
 __all__ = [
     "add_bandwidth_limit",
@@ -199,17 +201,17 @@ def add_data_limit(
 def update_toxic(
     name: str,
     attributes: Attributes,
-    toxicity: float = 1.0,
+    toxicity: float | None = None,
     proxy: str = "database",
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Give a toxic that is in place other values; taken back at the end.
+    """Give a toxic that is in place other values; what is left out stays. Taken back at the end.
 
     Args:
         name: the toxic's name within the run, or on the server for somebody else's.
         attributes: by the names that the `add_` actions use, at time scale 1.
-        toxicity: share of the connections, 0 to 1.
+        toxicity: share of the connections, 0 to 1; None is as it is.
         proxy: `database`, or the name of a proxy on the server.
         configuration: the experiment's settings.
         secrets: not used.
@@ -218,11 +220,21 @@ def update_toxic(
         As `add_latency`.
     """
     with activity(configuration) as session:
+        # Checked before anything is brought up, so that a slip costs no time.
+        _checked_name("name", name)
+        _checked_name("proxy", proxy)
+        if not isinstance(attributes, dict):
+            raise InvalidInput(f"attributes must be an object, got {attributes!r:.200}")
+        given = _scaled(session, attributes)
         proxy_name = session.proxy_name(proxy)
         known = _held_toxic(session, proxy_name, name)
         found = existing_toxic(session.toxiproxy, proxy_name, known or name)
         toxic = make_toxic(
-            found.name, found.type, found.direction, toxicity, _scaled(session, attributes)
+            found.name,
+            found.type,
+            found.direction,
+            found.toxicity if toxicity is None else toxicity,
+            {**named_attributes(found), **given},
         )
         path = session.path_of(proxy)  # no fault waits for the session while it is measured
         fault = ToxicUpdated(
@@ -256,6 +268,7 @@ def remove_toxic(
         ActivityFailed: it may still be there.
     """
     with activity(configuration) as session:
+        _checked_name("proxy", proxy)
         held = _held_toxic(session, _known_proxy(session, proxy), name)
         report = (
             session.injector.undo(toxic_fault_name(_known_proxy(session, proxy), held))
@@ -289,12 +302,15 @@ def create_proxy(
     from chaosnetra.addresses import parse_network_address
 
     with activity(configuration) as session:
-        if not name:
-            raise InvalidInput("name must not be empty")
-        parse_network_address("upstream", upstream)
-        parse_network_address("listen", listen)
+        _checked_name("name", name)
+        for what, address in (("upstream", upstream), ("listen", listen)):
+            if not isinstance(address, str):
+                raise InvalidInput(f"{what} must be host:port, got {address!r:.200}")
+            parse_network_address(what, address)
+        # Its own numbers, and the same ones in each run of this seed.
+        seed = f"{session.settings.seed}/{name}"
         injected = session.injector.inject(
-            ProxyCreated(session.toxiproxy, name, listen, upstream, enabled)
+            ProxyCreated(session.toxiproxy, name, listen, upstream, enabled, seed)
         )
         proxy = session.toxiproxy.proxy(name)
         return {**_result(injected), "listen": proxy.listen if proxy else None}
@@ -316,6 +332,7 @@ def delete_proxy(
         `result` and `detail`.
     """
     with activity(configuration) as session:
+        _checked_name("name", name)
         report = session.injector.undo(f"proxy {name}")
         return _report(report, f"this run made no proxy {name}")
 
@@ -354,6 +371,7 @@ def enable_proxy(
         `result` and `detail`, or as `add_latency` for one that this run had not taken down.
     """
     with activity(configuration) as session:
+        _checked_name("proxy", proxy)
         report = session.injector.undo(f"proxy {_known_proxy(session, proxy)} down")
         if report is not None:
             return _report(report, "")
@@ -372,6 +390,7 @@ def _add(
     with activity(configuration) as session:
         # Checked before anything is brought up, so that a slip costs no time.
         full_name = _full_name(session, name)
+        _checked_name("proxy", proxy)
         toxic = make_toxic(full_name, type_, direction, toxicity, _scaled(session, values))
         proxy_name = session.proxy_name(proxy)
         path = session.path_of(proxy)  # no fault waits for the session while it is measured
@@ -392,19 +411,27 @@ def _add(
 
 def _scaled(session: Session, values: dict[str, Any]) -> dict[str, Any]:
     """Durations in the run's time; everything else as it is. Checked before scaling."""
-    scaled = {}
-    for name, value in values.items():
-        if name.endswith(("_ms", "_us")):
-            full = duration(name, value, setting=setting_hint(name))
-            # The server takes whole units; a delay that is asked for must not round to none.
-            scaled[name] = max(1, round(session.settings.scaled(full))) if full else 0
-        else:
-            scaled[name] = value
-    return scaled
+    full = {
+        name: duration(name, value, setting=setting_hint(name))
+        for name, value in values.items()
+        if name.endswith(("_ms", "_us"))
+    }
+    if "latency_ms" in full and full.get("jitter_ms", 0) > full["latency_ms"]:
+        raise InvalidInput(
+            f"jitter_ms must not be more than latency_ms, "
+            f"got {full['jitter_ms']:g} and {full['latency_ms']:g}"
+        )
+    # The server takes whole units; a delay that is asked for must not round to none.
+    scaled = {
+        name: max(1, round(session.settings.scaled(value))) if value else 0
+        for name, value in full.items()
+    }
+    return {**values, **scaled}
 
 
 def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> dict[str, Any]:
     with activity(configuration) as session:
+        _checked_name("proxy", proxy)
         proxy_name = session.proxy_name(proxy)
         path = session.path_of(proxy)  # no fault waits for the session while it is measured
         fault = ProxySwitched(
@@ -417,9 +444,23 @@ def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> dict[
 
 
 def _full_name(session: Session, name: str) -> str:
-    if not name or len(name) > 100 or not name.isprintable():
-        raise InvalidInput(f"name must be 1 to 100 printable characters, got {name!r}")
-    return f"{session.identifier}_{name}"
+    return f"{session.identifier}_{_checked_name('name', name)}"
+
+
+def _checked_name(what: str, value: Any) -> str:
+    """A name that the server's paths can hold: an experiment may hold anything."""
+    if (
+        not isinstance(value, str)
+        or not 1 <= len(value) <= LONGEST_NAME
+        or not value.isprintable()
+        or "/" in value
+        or value in (".", "..")
+    ):
+        raise InvalidInput(
+            f"{what} must be 1 to {LONGEST_NAME} printable characters without a slash, "
+            f"got {value!r:.200}"
+        )
+    return value
 
 
 def _known_proxy(session: Session, proxy: str) -> str:

@@ -95,10 +95,24 @@ class ToxiproxyClient:
         answer = self._call("get", _path(name), missing_is_none=True)
         return None if answer is None else self._read(lambda: Proxy.from_server(answer.json()))
 
-    def create_proxy(self, name: str, listen: str, upstream: str, *, enabled: bool = True) -> Proxy:
-        """Create a proxy; with port 0 the server chooses a free one. It is in the answer."""
+    def create_proxy(
+        self,
+        name: str,
+        listen: str,
+        upstream: str,
+        *,
+        enabled: bool = True,
+        seed: str | None = None,
+    ) -> Proxy:
+        """Create a proxy; with port 0 the server chooses a free one. It is in the answer.
+
+        `seed`: text that the random numbers of its toxics come from, for the embedded server;
+        the real one cannot repeat its numbers, and ignores it.
+        """
         _path(name)  # refuses a name that could never be deleted
         data = {"name": name, "listen": listen, "upstream": upstream, "enabled": enabled}
+        if seed is not None:
+            data["seed"] = seed
         answer = self._call("post", "/proxies", data)
         return self._read(lambda: Proxy.from_server(answer.json()))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.faults import Effect
 from chaosnetra.paths import DatabasePath, FirstAnswer
-from chaosnetra.toxiproxy.toxics import Toxic
+from chaosnetra.toxiproxy.toxics import BYTES_PER_KB, Toxic
 
 ROUND_TRIPS = 5
 ROUND_TRIPS_WITH_JITTER = 15
@@ -121,20 +121,23 @@ def _bandwidth(toxic: Toxic, path: DatabasePath) -> Effect:
     if rate == 0:
         return _first_answer(path, FirstAnswer.SILENT)
     # About one second's worth, so that the limit and not the hop is measured.
-    size = min(CHECKED_BYTES, max(rate * 1024, 16 * 1024))
-    limit = LIMIT_SECONDS + 3 * size / (rate * 1024)
+    size = min(CHECKED_BYTES, max(rate * BYTES_PER_KB, 16 * 1024))
+    limit = LIMIT_SECONDS + 3 * size / (rate * BYTES_PER_KB)
     seconds = path.transfer_seconds(size, toxic.direction, limit)
     direct = path.transfer_seconds(size, toxic.direction, LIMIT_SECONDS, direct=True)
-    observed = size / 1024 / seconds
+    observed = size / BYTES_PER_KB / seconds
     return Effect(
         "rate_kb_per_second",
         rate,
         round(observed, 1),
         # A limit that the path does not reach without it is not felt, however slow the machine.
         in_effect=(
-            observed <= rate / SHARE and seconds > 2 * direct and size / (rate * 1024) > direct
+            observed <= rate / SHARE
+            and seconds > 2 * direct
+            and size / (rate * BYTES_PER_KB) > direct
         ),
-        detail=f"{size} bytes {toxic.direction}; without the limit {size / 1024 / direct:.0f}",
+        detail=f"{size} bytes {toxic.direction}; "
+        f"without the limit {size / BYTES_PER_KB / direct:.0f}",
     )
 
 

@@ -14,13 +14,17 @@ Measure = Callable[[], Effect]
 
 @dataclass(frozen=True)
 class ProxyCreated:
-    """A proxy of our own. It changes nothing for the system, so it has no effect to measure."""
+    """A proxy of our own. It changes nothing for the system, so it has no effect to measure.
+
+    `seed`: text that the random numbers of its toxics come from, where the server can repeat them.
+    """
 
     client: ToxiproxyClient
     proxy: str
     listen: str
     upstream: str
     enabled: bool = True
+    seed: str | None = None
 
     @property
     def name(self) -> str:
@@ -51,7 +55,7 @@ class ProxyCreated:
 
     def inject(self) -> None:
         made = self.client.create_proxy(
-            self.proxy, self.listen, self.upstream, enabled=self.enabled
+            self.proxy, self.listen, self.upstream, enabled=self.enabled, seed=self.seed
         )
         if made.enabled != self.enabled or made.upstream != self.upstream:
             raise InjectionFailed(f"Toxiproxy made proxy {self.proxy} otherwise: {made}")

@@ -14,6 +14,8 @@ from chaosnetra.quantities import fraction, whole_number
 DIRECTIONS = ("downstream", "upstream")
 HOUR_MS = 3_600_000
 _LARGEST = 2**53
+# What a bandwidth's rate counts a second.
+BYTES_PER_KB = 1000
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ TOXIC_TYPES: dict[str, tuple[Attribute, ...]] = {
         Attribute("latency_ms", "latency", HOUR_MS),
         Attribute("jitter_ms", "jitter", HOUR_MS),
     ),
-    "bandwidth": (Attribute("rate_kb_per_second", "rate", _LARGEST // 1024),),
+    "bandwidth": (Attribute("rate_kb_per_second", "rate", _LARGEST // BYTES_PER_KB),),
     "slow_close": (Attribute("delay_ms", "delay", HOUR_MS),),
     "timeout": (Attribute("timeout_ms", "timeout", HOUR_MS),),
     "reset_peer": (Attribute("timeout_ms", "timeout", HOUR_MS),),
@@ -110,6 +112,15 @@ def make_toxic(
         toxicity=fraction("toxicity", toxicity),
         attributes=checked_attributes(type_, attributes),
     )
+
+
+def named_attributes(toxic: Toxic) -> dict[str, int]:
+    """A toxic's attributes by the names that `make_toxic` takes."""
+    return {
+        attribute.name: toxic.attributes[attribute.server_name]
+        for attribute in TOXIC_TYPES.get(toxic.type, ())
+        if attribute.server_name in toxic.attributes
+    }
 
 
 def checked_attributes(

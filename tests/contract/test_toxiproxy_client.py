@@ -83,6 +83,12 @@ def test_a_new_proxy_is_as_asked_and_found(client: ToxiproxyClient) -> None:
     assert accepts(made.listen)
 
 
+def test_a_seed_is_taken_by_both_and_told_by_neither(client: ToxiproxyClient) -> None:
+    made = client.create_proxy("one", LISTEN, UPSTREAM, seed="7")
+    assert client.proxies() == {"one": made}
+    assert made.upstream == UPSTREAM
+
+
 def test_a_proxy_made_disabled_takes_no_connection(client: ToxiproxyClient) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -5,8 +5,10 @@ import contextlib
 import http.client
 import json
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +22,7 @@ from chaosnetra.addresses import parse_network_address
 from chaosnetra.ports import free_port
 from chaosnetra.stand.toxiproxy import PORT_TRIES, ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from chaosnetra.toxiproxy.toxics import DIRECTIONS, TOXIC_TYPES
+from chaosnetra.toxiproxy.toxics import DIRECTIONS, TOXIC_TYPES, Toxic
 
 BOUNDED = settings(
     max_examples=250,
@@ -88,7 +90,7 @@ def nearly(**good: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 
 bodies = st.one_of(
-    nearly(name="a", listen="127.0.0.1:0", upstream="127.0.0.1:9", enabled=True),
+    nearly(name="a", listen="127.0.0.1:0", upstream="127.0.0.1:9", enabled=True, seed="7"),
     st.builds(
         dict,
         name=st.sampled_from(["t", "u"]) | json_values,
@@ -241,6 +243,61 @@ def test_it_listens_on_loopback_alone(embedded: ToxiproxyServer) -> None:
     for name in client.proxies():
         client.delete_proxy(name)
     assert listening == {"127.0.0.1", "127.0.0.3"}
+
+
+class Echo(socketserver.BaseRequestHandler):
+    """Sends the first word back."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            self.request.sendall(self.request.recv(100))
+
+
+def closed_by_a_toxic_of_half(client: ToxiproxyClient, name: str) -> list[bool]:
+    """Which of the connections of a proxy a toxic of half of them closes."""
+    made = client.proxy(name)
+    assert made is not None
+    client.add_toxic(name, Toxic("t", "limit_data", "downstream", 0.5, {"bytes": 0}))
+    found = []
+    for _ in range(20):
+        address = parse_network_address("listen", made.listen)
+        with socket.create_connection(address, timeout=CALL_SECONDS) as connection:
+            connection.sendall(b"word")
+            found.append(connection.recv(100) == b"")
+    return found
+
+
+def test_a_proxy_draws_by_its_own_seed_whatever_the_server_has_done(
+    embedded: ToxiproxyServer,
+) -> None:
+    client = ToxiproxyClient(embedded.url)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        upstream = f"127.0.0.1:{server.server_address[1]}"
+        drawn = []
+        try:
+            for name, seed in (("a", "7"), ("b", None), ("c", "7"), ("d", "8")):
+                client.create_proxy(name, "127.0.0.1:0", upstream, seed=seed)
+                drawn.append(closed_by_a_toxic_of_half(client, name))
+        finally:
+            for name in client.proxies():
+                client.delete_proxy(name)
+            server.shutdown()
+            thread.join()
+    first, other, again, another = drawn
+    assert first == again
+    assert first not in (other, another)
+    assert 0 < sum(first) < 20
+
+
+@pytest.mark.parametrize("options", [["--host", ""], ["--host="]])
+def test_no_host_is_not_every_interface(options: list[str]) -> None:
+    process = program(*options)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert b"--host must name an address" in said
 
 
 def test_it_listens_anywhere_when_it_is_told_to() -> None:

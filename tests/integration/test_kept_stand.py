@@ -16,7 +16,8 @@ import asyncpg
 import psutil
 import pytest
 
-from chaosnetra.stand.kept import state_file
+from chaosnetra.processes.identity import started
+from chaosnetra.stand.kept import find_kept_stand, state_file
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.integration.helpers import alive, wait_until
 
@@ -95,7 +96,12 @@ def test_up_status_up_again_down_status_down_again() -> None:
 
 
 @pytest.mark.usefixtures("after")
-def test_a_stand_with_the_embedded_toxiproxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stand_with_the_embedded_toxiproxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Modules of the current directory must not take the place of those that the stand needs.
+    (tmp_path / "psutil.py").write_text("raise RuntimeError('not this one')")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_SERVER", "nonsense")
     refused = stand("up")
     assert refused.returncode == 1
@@ -167,11 +173,69 @@ def test_up_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not state_file().exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"pid": 1}'])
+WHOLE: dict[str, Any] = {
+    "pid": 1,
+    "process_started": 1.0,
+    "database_url": "postgresql://u:p@127.0.0.1:1/d",
+    "admin_url": "postgresql://u:p@127.0.0.1:1/d",
+    "postgres_version": "16",
+    "toxiproxy_url": "http://127.0.0.1:1",
+    "toxiproxy_version": "2",
+    "since": 0,
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        "[]",
+        "{}",
+        '{"pid": 1}',
+        *(
+            json.dumps({**WHOLE, **wrong})
+            for wrong in (
+                {"pid": "abc"},
+                {"pid": 1.5},
+                {"pid": None},
+                {"pid": -1},
+                {"process_started": "now"},
+                {"database_url": 5},
+                {"cloud_run": "yes"},
+                {"cloud_run": {"endpoint": "x"}},
+            )
+        ),
+    ],
+)
 def test_damaged_state_file_is_no_stand(text: str) -> None:
     state_file().parent.mkdir(parents=True)
     state_file().write_text(text)
-    assert stand("status").returncode == 1
+    assert find_kept_stand() is None  # as every run asks
+    done = stand("status")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+
+
+def test_values_of_wrong_types_are_no_stand_even_of_a_process_that_is_there() -> None:
+    state_file().parent.mkdir(parents=True)
+    mine = {**WHOLE, "pid": os.getpid(), "process_started": started(os.getpid())}
+    state_file().write_text(json.dumps(mine))
+    assert find_kept_stand() is not None
+    for wrong in ({"database_url": 5}, {"since": "x"}, {"cloud_run": {"endpoint": "x"}}):
+        state_file().write_text(json.dumps({**mine, **wrong}))
+        assert find_kept_stand() is None
+
+
+def test_a_state_folder_that_cannot_be_made_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    for command, code in (("up", 1), ("status", 1), ("down", 0)):
+        done = stand(command)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    assert str(tmp_path / "file") in stand("up").stderr
 
 
 def test_a_process_id_used_again_is_no_stand() -> None:
@@ -179,14 +243,9 @@ def test_a_process_id_used_again_is_no_stand() -> None:
     state_file().write_text(
         json.dumps(
             {
+                **WHOLE,
                 "pid": os.getpid(),
                 "process_started": psutil.Process().create_time() - 100,
-                "database_url": "postgresql://u:p@127.0.0.1:1/d",
-                "admin_url": "postgresql://u:p@127.0.0.1:1/d",
-                "postgres_version": "16",
-                "toxiproxy_url": "http://127.0.0.1:1",
-                "toxiproxy_version": "2",
-                "since": 0,
             }
         )
     )

@@ -1,6 +1,7 @@
 """The stand's own PostgreSQL and Toxiproxy: real servers on loopback that leave nothing."""
 
 import asyncio
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.stand import places
+from chaosnetra.stand import places, toxiproxy
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import (
     PROGRAM,
@@ -66,9 +67,11 @@ def whole_folder(server: PostgresServer | ToxiproxyServer) -> Path:
 def listening(pids: list[int]) -> set[tuple[str, int]]:
     found = set()
     for pid in pids:
-        for link in psutil.Process(pid).net_connections(kind="all"):
-            if link.status == psutil.CONN_LISTEN or (link.family.name == "AF_UNIX" and link.laddr):
-                found.add(tuple(link.laddr) if link.laddr else ("", 0))
+        with contextlib.suppress(psutil.NoSuchProcess):  # a backend comes and goes
+            for link in psutil.Process(pid).net_connections(kind="all"):
+                unix = link.family.name == "AF_UNIX" and link.laddr
+                if link.status == psutil.CONN_LISTEN or unix:
+                    found.add(tuple(link.laddr) if link.laddr else ("", 0))
     return found
 
 
@@ -304,6 +307,46 @@ def test_without_a_real_server_the_embedded_one_takes_its_place_and_says_so(
     finally:
         server.stop()
     assert alive([server.process.pid]) == []
+
+
+@nothing_left_behind
+@pytest.mark.parametrize("what", ["a cache that is a file", "no folder for the cache", "no go"])
+def test_where_the_real_server_cannot_be_built_the_embedded_one_takes_its_place(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    go = tmp_path / "go"
+    # With a first line that names no program the system cannot execute it.
+    go.write_text("#!/no/such/shell\n" if what == "no go" else "#!/bin/sh\nexit 1\n")
+    go.chmod(0o755)
+    cache = tmp_path / "cache"
+    if what == "a cache that is a file":
+        cache.touch()
+    elif what == "no folder for the cache":
+        cache.symlink_to(tmp_path / "not" / "there")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
+    with pytest.raises(PartUnavailable, match=f"cannot be built with {go} under {cache}"):
+        start_toxiproxy(server="real")
+    server = start_toxiproxy(server="auto")
+    server.stop()
+    assert is_embedded(server.version)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith("The embedded Toxiproxy takes the real one's place: Toxiproxy cannot")
+
+
+@nothing_left_behind
+def test_a_server_that_hangs_is_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / PROGRAM
+    starts = tmp_path / "starts"
+    program.write_text(f"#!/bin/sh\necho once >> {starts}\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(toxiproxy, "START_SECONDS", 2.0)
+    with pytest.raises(PartUnavailable, match=r"did not serve on 127\.0\.0\.1:"):
+        start_toxiproxy(server="real")
+    assert starts.read_text() == "once\n"
 
 
 @nothing_left_behind

@@ -78,6 +78,15 @@ def test_names_that_no_call_could_name_are_refused() -> None:
             addressable(name)
 
 
+def test_a_seed_is_text_and_stays() -> None:
+    proxy = new_proxy({**PROXY, "seed": "7"}, anywhere=False)
+    assert proxy.seed == "7"
+    assert changed_proxy({"upstream": "localhost:1"}, proxy, anywhere=False).seed == "7"
+    for seed in (7, ["7"], "\ud800"):
+        with pytest.raises(InvalidInput, match="seed must be"):
+            new_proxy({**PROXY, "seed": seed}, anywhere=False)
+
+
 @given(JSON)
 def test_any_json_is_a_proxy_or_refused(data: Any) -> None:
     try:

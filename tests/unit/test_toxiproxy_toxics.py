@@ -1,12 +1,14 @@
 """Toxics and their bounds."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput
+from chaosnetra.paths import DatabasePath
+from chaosnetra.toxiproxy.effects import effect_of
 from chaosnetra.toxiproxy.toxics import (
     DIRECTIONS,
     HOUR_MS,
@@ -206,3 +208,20 @@ def test_names_of_the_other_kind_are_unknown() -> None:
         checked_attributes("latency", {"latency": 5})
     with pytest.raises(InvalidInput, match="has no latency_ms; it has latency, jitter"):
         checked_attributes("latency", {"latency_ms": 5}, server_names=True)
+
+
+class LineOf500KilobytesASecond:
+    """A path whose limit is exact, beside one without."""
+
+    def transfer_seconds(
+        self, size_bytes: int, direction: str, timeout_seconds: float, *, direct: bool = False
+    ) -> float:
+        assert direction == "downstream"
+        assert timeout_seconds > 0
+        return 0.001 if direct else size_bytes / 500_000
+
+
+def test_a_rate_is_measured_in_units_of_1000_bytes() -> None:
+    toxic = make_toxic("slow", "bandwidth", "downstream", 1, {"rate_kb_per_second": 500})
+    effect = effect_of(toxic, cast(DatabasePath, LineOf500KilobytesASecond()))
+    assert (effect.expected, effect.observed, effect.in_effect) == (500, 500.0, True)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 @click.option("--listen-anywhere", is_flag=True, help="let proxies listen outside of loopback")
 def main(host: str, port: int, seed: int, listen_anywhere: bool) -> None:
     """Serve Toxiproxy's control API, and its proxies."""
+    if not host:  # to the system it is every interface
+        raise click.ClickException(f"--host must name an address, as {LOOPBACK} does")
 
     def application() -> "Starlette":
         from chaosnetra.toxiproxy.embedded.application import ControlApi

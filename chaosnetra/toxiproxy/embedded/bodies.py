@@ -24,19 +24,25 @@ from chaosnetra.toxiproxy.toxics import DIRECTIONS, TOXIC_TYPES, Toxic, checked_
 LONGEST_NAME = 400
 # The server's own answers may be sent back to it: `toxics` and `Logger` are in them.
 PROXY_KEYS = ("name", "listen", "upstream", "enabled", "toxics", "Logger")
+# Ours alone: the real server ignores it, as every field that it does not know.
+NEW_PROXY_KEYS = (*PROXY_KEYS, "seed")
 TOXIC_KEYS = ("name", "type", "stream", "toxicity", "attributes")
 _WORDS = {str: "text", bool: "true or false", dict: "an object"}
 
 
 @dataclass(frozen=True)
 class ProxySpec:
-    """What a proxy should be; `listen` and `upstream` are checked addresses."""
+    """What a proxy should be; `listen` and `upstream` are checked addresses.
+
+    `seed`: text that the random numbers of its toxics come from; None is the server's own.
+    """
 
     name: str
     listen: Address
     upstream: Address
     upstream_text: str
     enabled: bool
+    seed: str | None = None
 
     @property
     def leads(self) -> tuple[str, str]:
@@ -56,7 +62,7 @@ def new_proxy(data: Any, *, anywhere: bool, place: str = "") -> ProxySpec:
         Refused: a field is missing.
         InvalidInput: a value cannot be used.
     """
-    fields = _object(data, PROXY_KEYS)
+    fields = _object(data, NEW_PROXY_KEYS)
     name = _take(fields, "name", str, "")
     listen = _take(fields, "listen", str, "")
     upstream = _take(fields, "upstream", str, "")
@@ -69,6 +75,7 @@ def new_proxy(data: Any, *, anywhere: bool, place: str = "") -> ProxySpec:
         upstream_address(upstream),
         upstream,
         _take(fields, "enabled", bool, True),
+        _seed(fields),
     )
 
 
@@ -84,6 +91,7 @@ def changed_proxy(data: Any, now: ProxySpec, *, anywhere: bool) -> ProxySpec:
         upstream_address(upstream),
         upstream,
         _take(fields, "enabled", bool, now.enabled),
+        now.seed,
     )
 
 
@@ -130,16 +138,27 @@ def changed_toxic(data: Any, now: Toxic) -> Toxic:
 
 def addressable(name: str) -> str:
     """A name that a call's path can hold."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise InvalidInput(f"name must be Unicode text, got {name!r:.100}") from None
+    _only_unicode("name", name)
     if "/" in name or name in (".", "..") or len(name) > LONGEST_NAME:
         raise InvalidInput(
             f"name must be 1 to {LONGEST_NAME} characters without a slash, and not . or .. "
             f"(no call could name it), got {name!r:.100}"
         )
     return name
+
+
+def _seed(fields: Mapping[str, Any]) -> str | None:
+    seed: str | None = _take(fields, "seed", str, None)
+    return None if seed is None else _only_unicode("seed", seed)
+
+
+def _only_unicode(key: str, text: str) -> str:
+    """JSON can hold halves of characters, which nothing can encode."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{key} must be Unicode text, got {text!r:.100}") from None
+    return text
 
 
 def _object(data: Any, known: tuple[str, ...]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ class Collection:
 
     Args:
         seed: of everything random. The same calls and connections in the same order draw the
-            same numbers, whatever the proxies and toxics are called.
+            same numbers, whatever the proxies and toxics are called. A proxy that was made with
+            a seed of its own draws by that one, whatever else the server has done.
     """
 
     def __init__(self, seed: int) -> None:
@@ -86,7 +87,8 @@ class Collection:
 
     def _make(self, spec: ProxySpec) -> EmbeddedProxy:
         self._proxies_ever += 1
-        proxy = EmbeddedProxy(spec, f"{self.seed}/{self._proxies_ever}")
+        own = f"{self.seed}/{self._proxies_ever}"
+        proxy = EmbeddedProxy(spec, own if spec.seed is None else spec.seed)
         if spec.enabled:
             proxy.enable()
         self._proxies[spec.name] = proxy

@@ -6,9 +6,8 @@ from random import Random
 from typing import NamedTuple
 
 from chaosnetra.toxiproxy.embedded.stages.toxic_stage import HoldingStage
+from chaosnetra.toxiproxy.toxics import BYTES_PER_KB
 
-# The server's rate is in units of 1,000 bytes a second.
-BYTES_PER_UNIT = 1000
 # A chunk that takes longer goes on in pieces of this time.
 PIECE_SECONDS = 0.1
 MOST_HELD_BYTES = 32 * 1024 * 1024
@@ -80,7 +79,7 @@ class Bandwidth(HoldingStage[Queued]):
 
     @property
     def _bytes_per_second(self) -> int:
-        return self.attributes["rate"] * BYTES_PER_UNIT
+        return self.attributes["rate"] * BYTES_PER_KB
 
     def _hold_enough(self) -> None:
         """So that a fast line never runs empty between two turns of the event loop."""
