@@ -136,6 +136,8 @@ def before_experiment_control(
         run.redactor.learn(secrets or {}, secret=True)
         path = events_path()
         try:
+            # The journal goes there too, and the core makes no folder for it.
+            path.parent.mkdir(parents=True, exist_ok=True)
             run.events.open(path)
         except OSError as error:
             raise InvalidInput(
