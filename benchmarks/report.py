@@ -2,10 +2,10 @@
 
     python benchmarks/report.py [--attempts 200000] [--connections 0] [--runs 3]
 
-Makes a journal as `chaos run` writes one (indented JSON, a fifth of the startups under the fault
-failed, with the chain of causes), runs the command as a process that writes all three formats, and
-prints its wall-clock seconds, its processor seconds and its peak resident memory. The same seed
-makes the same journal.
+Makes a journal as `chaos run` writes one (indented JSON, each startup with the steps that it told,
+a fifth of those under the fault failed, with the chain of causes), runs the command as a process
+that writes all three formats, and prints its wall-clock seconds, its processor seconds and its peak
+resident memory. The same seed makes the same journal.
 """
 
 import argparse
@@ -32,6 +32,31 @@ ERROR = (
     "CRITICAL STARTUP FAILURE: phase 3 (database): Database initialization timeout after 2.5s in "
     "staging environment"
 )
+
+
+# Step, budgets around it, round trips and statements: as the reference orchestrator tells them.
+STEPS = (
+    ("first_table_check", ["table_setup"], 24, 6),
+    ("second_table_check", ["schema_validation"], 15, 9),
+    ("schema_validation", ["schema_validation"], 77, 66),
+    ("finalize", ["critical_path", "health_check"], 22, 17),
+)
+
+
+def steps(rng: random.Random, failed: bool) -> list[dict[str, Any]]:
+    """All four; of a failed startup the first, cut short."""
+    return [
+        {
+            "step": name,
+            "budgets": budgets,
+            "round_trips": round_trips,
+            "statements": statements,
+            "answered": rng.randint(0, statements) if failed else statements,
+            "connected_seconds": round(rng.uniform(0.01, 0.3), 4),
+            "seconds": 1.0 if failed else round(rng.uniform(0.03, 0.5), 4),
+        }
+        for name, budgets, round_trips, statements in STEPS[: 1 if failed else None]
+    ]
 
 
 def startup(rng: random.Random, number: int, failure_share: float) -> dict[str, Any]:
@@ -66,6 +91,7 @@ def startup(rng: random.Random, number: int, failure_share: float) -> dict[str, 
         "phase": "database" if failed else "finalize",
         "phases_after_failure": [],
         "phase_seconds": phases,
+        "steps": steps(rng, failed),
         "exit_code": 3 if failed else None,
         "signal": None if failed else 15,
         "ended_by": "itself" if failed else "launcher",
@@ -156,7 +182,12 @@ def make_journal(attempts: int, connections: int) -> dict[str, Any]:
         "chaosnetra": {
             "version": 1,
             "recovery": launch(each, 0.0),
-            "profile": {"name": "issue-1263", "date": "2025-09-15", "budgets": BUDGETS},
+            "profile": {
+                "name": "issue-1263",
+                "date": "2025-09-15",
+                "budgets": BUDGETS,
+                "pool": {"size": 5, "max_overflow": 10, "timeout_seconds": 15.0},
+            },
             "time_scale": 0.1,
         },
     }

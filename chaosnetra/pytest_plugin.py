@@ -73,16 +73,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.suffix not in SUFFIXES or not _asked_for(file_path, parent.config):
         return None
-    from chaosnetra.errors import Unreadable
     from chaosnetra.runner.files import read_experiment
     from chaosnetra.testing.items import ExperimentFile, UnreadableFile
 
-    try:
-        experiment = read_experiment(file_path)
-    except Unreadable as error:
-        return UnreadableFile.from_parent(parent, path=file_path, why=str(error))
+    experiment = read_experiment(file_path)
     if experiment is None:
         return None
+    if experiment.broken is not None:
+        return UnreadableFile.from_parent(parent, path=file_path, why=experiment.broken)
     return ExperimentFile.from_parent(parent, path=file_path, experiment=experiment)
 
 

@@ -94,6 +94,9 @@ def _outcomes(
             name = f"{name}_again"
         names.add(name)
         say(f"=== {experiment.path}")
+        if experiment.broken is not None:
+            yield not_run(experiment, RunFiles(folder / name), f"broken: {experiment.broken}")
+            continue
         errors = _errors(experiment, modules, say) if lint else []
         if errors:
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

@@ -147,6 +147,8 @@ def before_experiment_control(
             _run.session = current_session(configuration)
         path = events_path()
         try:
+            # The journal goes there too, and the core makes no folder for it.
+            path.parent.mkdir(parents=True, exist_ok=True)
             run.events.open(path)
         except OSError as error:
             raise InvalidInput(

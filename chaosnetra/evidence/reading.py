@@ -4,8 +4,8 @@ What comes out has the shape that the core and this package give a journal, what
 parts that are missing or of another kind are empty, so nothing after this needs to check again.
 """
 
+import codecs
 import gc
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.errors import NotAJournal, Unreadable
+from chaosnetra.evidence.json_stream import BreaksOff, NoJson, read_json
+from chaosnetra.evidence.samples import STARTUP_KEYS
+from chaosnetra.evidence.steps import step_of
 
-MOST_BYTES = 512 * 2**20
-BLOCK_BYTES = 2**20
+MOST_BYTES = 2**30
+BLOCK_BYTES = 2**16
 MOST_FILES = 10_000
 # Facts of our section that are lists of texts.
 _TEXTS = ("control_failures", "undo_failures", "parts_lost", "corrections")
@@ -60,7 +63,7 @@ def read_journal(path: Path) -> Journal:
     """Read a journal.
 
     Args:
-        path: a file of at most 512 MiB.
+        path: a file of at most 1 GiB.
 
     Raises:
         Unreadable: there is no such file, it breaks off, or it is no JSON.
@@ -141,15 +144,15 @@ def normalized(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parsed(path: Path) -> Any:
-    text = _compact_text(path)
     enabled = gc.isenabled()
     gc.disable()  # nothing of a journal is garbage yet, and looking for some takes a third longer
     try:
-        return json.loads(text, object_hook=_lean)
-    except json.JSONDecodeError as error:
-        breaks_off = error.pos >= len(text) or error.msg.startswith("Unterminated string")
-        what = "it breaks off: the run could not write all of it" if breaks_off else "it is no JSON"
+        return read_json(_text_of(path), _lean)
+    except BreaksOff:
+        what = "it breaks off: the run could not write all of it"
         raise Unreadable(f"{path}: {what}") from None
+    except NoJson:
+        raise Unreadable(f"{path}: it is no JSON") from None
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"{path}: it is no JSON that can be read: {error}") from None
     finally:
@@ -157,36 +160,36 @@ def _parsed(path: Path) -> Any:
             gc.enable()
 
 
-def _compact_text(path: Path) -> str:
-    """The file without its indentation, which is half of a journal."""
-    parts: list[bytes] = []
+def _text_of(path: Path) -> Iterator[str]:
+    """The file's text, block by block."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
     try:
         if not path.is_file():
             raise Unreadable(f"{path}: there is no such file")
         with path.open("rb") as file:
             size = 0
-            while lines := file.readlines(BLOCK_BYTES):
-                size += sum(map(len, lines))
+            while block := file.read(BLOCK_BYTES):
+                size += len(block)
                 if size > MOST_BYTES:
                     raise Unreadable(f"{path}: it has more than {MOST_BYTES // 2**20} MiB")
-                parts.append(b" ".join(map(bytes.strip, lines)))
-    except (OSError, ValueError) as error:
-        raise Unreadable(f"{path}: {error}") from None
-    raw = b" ".join(parts)
-    parts.clear()
-    try:
-        return raw.decode().strip()
+                yield decoder.decode(block)
+            yield decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise Unreadable(f"{path}: it is not UTF-8, as a journal is") from None
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"{path}: {error}") from None
 
 
-def _lean(data: dict[str, Any]) -> dict[str, Any]:
+def _lean(data: dict[str, Any]) -> Any:
     """Keep one copy of what a journal repeats, since there may be very many startups in it."""
-    if "phase_seconds" in data:
-        for key in ("status", "phase", "ended_by"):
+    if "answered" in data and "statements" in data:
+        return step_of(data) or data
+    if "phase_seconds" in data and "boot_seconds" in data:
+        for key in ("status", "phase"):
             if type(data.get(key)) is str:
                 data[key] = sys.intern(data[key])
-    elif type(data.get("value")) is dict and "held" in data["value"]:
+        return {key: data[key] for key in STARTUP_KEYS if key in data}
+    if type(data.get("value")) is dict and "held" in data["value"]:
         # The core leaves each probe's whole result in the arguments of its tolerance.
         del data["value"]
     return data

@@ -7,7 +7,7 @@ for example a startup without a time, is left out.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chaosnetra.quantities import finite_or_none
 
@@ -17,6 +17,13 @@ STAGES = ("before", METHOD, "during", "after", "recovery")
 UNDER_FAULT = ("during", "after")
 ATTEMPT_LISTS = ("connections", "checkouts")
 READY = "ready"
+# What is looked at of a startup.
+STARTUP_KEYS = (
+    *("number", "status", "seconds", "boot_seconds"),
+    *("phase", "phase_seconds", "error", "steps"),
+)
+# Longer times than a week are no startup's, and would only overflow later.
+LONGEST_SECONDS = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,7 @@ class Trials:
     max_failure_rate: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Startup:
+class Startup(NamedTuple):
     """One startup; see `chaosnetra.startup.outcome.StartupOutcome`.
 
     Attributes:
@@ -71,10 +77,10 @@ class Startup:
         seconds: until it was ready, ended, or out of time.
         boot_seconds: of these, until its first phase began.
         phase: the phase it reached, or failed in.
-        phase_seconds: of each phase that ended, also of the one that it failed in.
+        phases: seconds by phase, as the journal has them; see `phase_seconds`.
         error: why it is not ready: `text`, `error_class`, `sqlstate`, `budget`,
             `budget_seconds`, as far as known.
-        data: all that the journal has of it.
+        steps: as it told them; see `chaosnetra.evidence.steps`.
     """
 
     stage: str
@@ -84,14 +90,23 @@ class Startup:
     seconds: float
     boot_seconds: float | None
     phase: str | None
-    phase_seconds: Mapping[str, float]
+    phases: Mapping[str, Any]
     error: Mapping[str, Any]
-    data: Mapping[str, Any]
+    steps: Sequence[Any]
 
     @property
     def ready(self) -> bool:
         """Whether it was, and with all that it was to bring."""
         return self.status == READY
+
+    @property
+    def phase_seconds(self) -> dict[str, float]:
+        """Of each phase that ended, also of the one that it failed in."""
+        return {
+            phase: seconds
+            for phase, value in self.phases.items()
+            if (seconds := _seconds(value)) is not None
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +179,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
     if seconds is None or not isinstance(status, str):
         return None
     phases = data.get("phase_seconds")
-    error = data.get("error")
+    error, steps = data.get("error"), data.get("steps")
     return Startup(
         check.stage,
         check.probe,
@@ -173,9 +188,9 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         seconds,
         _seconds(data.get("boot_seconds")),
         text_or_none(data.get("phase")),
-        _phases(phases) if isinstance(phases, dict) else {},
+        phases if isinstance(phases, dict) else {},
         error if isinstance(error, dict) else {},
-        data,
+        steps if isinstance(steps, list) else (),
     )
 
 
@@ -220,12 +235,6 @@ def _checks(stage: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
             )
 
 
-def _phases(data: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        phase: seconds for phase, value in data.items() if (seconds := _seconds(value)) is not None
-    }
-
-
 def objects(value: Any) -> Iterator[Mapping[str, Any]]:
     return (
         (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
@@ -245,3 +254,16 @@ def _number(value: Any) -> int:
 
 def text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def seconds_or_none(value: Any) -> float | None:
+    """A time that a startup can take; None for what is none."""
+    if type(value) is float and 0 <= value <= LONGEST_SECONDS:  # as nearly all of very many are
+        return value
+    number = finite_or_none(value)
+    return number if number is not None and 0 <= number <= LONGEST_SECONDS else None
+
+
+def count_or_none(value: Any) -> int | None:
+    """A count; None for what is none."""
+    return value if type(value) is int and 0 <= value <= 10**9 else None

@@ -131,7 +131,7 @@ class StartupCollector:
         self.phases: list[str] = []
         self.failures = Failures()
         self.limits: set[float] = set()
-        self._data: dict[str, list[tuple[Check, Mapping[str, Any]]]] = {}
+        self._data: dict[str, tuple[list[Check], list[Mapping[str, Any]]]] = {}
 
     def add(self, check: Check) -> None:
         listed = check.output.get("startups")
@@ -143,13 +143,14 @@ class StartupCollector:
         times = self.stages.get(check.stage)
         if times is None:
             times = StartupTimes()
-        kept = self._data.setdefault(check.stage, [])
+        of, kept = self._data.setdefault(check.stage, ([], []))
         for data in objects(listed):
             startup = startup_of(check, data)
             if startup is None or startup.seconds > MOST_SECONDS:
                 continue
             times.attempts += 1
-            kept.append((check, data))
+            of.append(check)
+            kept.append(data)
             self._add(times, startup)
         if times.attempts:
             self.stages[check.stage] = times
@@ -211,10 +212,10 @@ class StartupCollector:
 
         Ready ones come first. Each has its rank, from 1.
         """
-        kept = self._data[stage]
+        of, kept = self._data[stage]
         order = sorted(
             range(len(kept)),
-            key=lambda index: (kept[index][1]["status"] != "ready", kept[index][1]["seconds"]),
+            key=lambda index: (kept[index]["status"] != "ready", kept[index]["seconds"]),
         )
         count = min(ROWS, len(order))
         ranks = (
@@ -222,7 +223,7 @@ class StartupCollector:
             if count > 1
             else [0]
         )
-        found = [(rank + 1, startup_of(*kept[order[rank]])) for rank in ranks]
+        found = [(rank + 1, startup_of(of[order[rank]], kept[order[rank]])) for rank in ranks]
         return [(rank, startup) for rank, startup in found if startup is not None]
 
 

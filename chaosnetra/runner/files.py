@@ -11,9 +11,10 @@ from chaosnetra.lint.document import read_document
 
 SUFFIXES = (".json", ".yaml", ".yml")
 MOST_FILES = 10_000
-# A file that cannot be parsed is taken for a broken experiment when it holds this word; what the
-# core writes at the beginning of a journal says that it is none.
-_SIGN = "steady-state-hypothesis"
+_HYPOTHESIS = "steady-state-hypothesis"
+# A file that cannot be parsed is taken for a broken experiment when it holds one of its keys; what
+# the core writes at the beginning of a journal says that it is none.
+_SIGN = re.compile(rf"""{_HYPOTHESIS}|(?:^|[{{,])\s*["']?method["']?\s*:""", re.MULTILINE)
 _JOURNAL_SIGN = "chaoslib-version"
 
 
@@ -25,11 +26,13 @@ class Experiment:
         path: where it is.
         title: as it calls itself; empty when it does not.
         tags: its tags, those that are texts.
+        broken: why it cannot be parsed, and so not be run; None when it can.
     """
 
     path: Path
     title: str
     tags: tuple[str, ...]
+    broken: str | None = None
 
     @property
     def markers(self) -> tuple[str, ...]:
@@ -41,22 +44,18 @@ class Experiment:
 def read_experiment(path: Path) -> Experiment | None:
     """Read a file; None when it is something else than an experiment.
 
-    Journals, profiles, game days and all other JSON or YAML are something else.
-
-    Raises:
-        Unreadable: it looks like an experiment, and cannot be parsed.
+    Journals, profiles, game days and all other JSON or YAML are something else. One that looks
+    like an experiment and cannot be parsed is broken.
     """
     if path.suffix not in SUFFIXES:
         return None
     try:
         data = read_document(path).data
-    except Unreadable:
-        if _looks_like_an_experiment(path):
-            raise
-        return None
+    except Unreadable as error:
+        return Experiment(path, "", (), str(error)) if _looks_like_an_experiment(path) else None
     if not isinstance(data, dict) or isinstance(data.get("experiment"), dict):
         return None
-    if "method" not in data and _SIGN not in data:
+    if "method" not in data and _HYPOTHESIS not in data:
         return None
     title, tags = data.get("title"), data.get("tags")
     return Experiment(
@@ -75,7 +74,7 @@ def find_experiments(places: Iterable[Path]) -> list[Experiment]:
 
     Raises:
         InvalidInput: a file is no experiment, a folder holds none, or over 10,000 files.
-        Unreadable: there is no such file, or it cannot be parsed.
+        Unreadable: there is no such file, or nothing tells what it is.
     """
     found: dict[Path, Experiment] = {}
     for place in places:
@@ -89,7 +88,8 @@ def _named(path: Path) -> Experiment:
         raise Unreadable(f"{path}: there is no such file")
     experiment = read_experiment(path)
     if experiment is None:
-        raise InvalidInput(f"{path} is no experiment: it has neither method nor {_SIGN}")
+        read_document(path)  # one that cannot be read says why
+        raise InvalidInput(f"{path} is no experiment: it has neither method nor {_HYPOTHESIS}")
     return experiment
 
 
@@ -109,4 +109,4 @@ def _looks_like_an_experiment(path: Path) -> bool:
         text = path.read_text(encoding="utf-8", errors="replace")
     except (OSError, ValueError):
         return False
-    return _SIGN in text and _JOURNAL_SIGN not in text
+    return _SIGN.search(text) is not None and _JOURNAL_SIGN not in text

@@ -59,6 +59,8 @@ def test_a_broken_experiment_is_told_from_a_broken_system(tmp_path: Path, write:
     without_title = experiment("x")
     del without_title["title"]
     broken = write("broken.json", without_title)
+    torn = write("torn.json", {})
+    Path(torn).write_text('{"title": "torn",\n "method": [{"type": "probe",}]')
     misspelled = write(
         "misspelled.json", {**experiment("misspelled"), "steady-state-hypotesis": {}}
     )
@@ -69,10 +71,12 @@ def test_a_broken_experiment_is_told_from_a_broken_system(tmp_path: Path, write:
     assert outcomes(tmp_path / "first") == ["held"]
     assert verdicts(tmp_path / "first", "it holds") == set()
 
-    mixed = ci(tmp_path, held, broken, misspelled, "--output-folder", "mixed", "--no-lint")
+    mixed = ci(tmp_path, torn, held, broken, misspelled, "--output-folder", "mixed", "--no-lint")
     assert mixed.returncode == 2
-    assert outcomes(tmp_path / "mixed") == ["held", "broken", "held"]
+    assert outcomes(tmp_path / "mixed") == ["broken", "held", "broken", "held"]
     assert verdicts(tmp_path / "mixed", "broken") == {"error"}
+    assert verdicts(tmp_path / "mixed", "torn") == {"error"}
+    assert f"{torn}: broken: {torn}: line 2: not JSON" in mixed.stdout
 
     linted = ci(tmp_path, misspelled, held, "--output-folder", "linted")
     assert linted.returncode == 2
@@ -122,6 +126,7 @@ def test_a_baseline_that_cannot_be_read_is_no_first_run(tmp_path: Path, write: A
     [
         (["no.json"], "no.json: there is no such file"),
         (["profile.json"], "profile.json is no experiment"),
+        (["torn.yaml"], "torn.yaml: not YAML"),
         (["empty"], "empty holds no experiment"),
         (["it.json", "--output-folder", "used"], "used is there and not empty"),
     ],
@@ -131,6 +136,7 @@ def test_a_wrong_call_runs_nothing(
 ) -> None:
     write("it.json", experiment("it holds"))
     write("profile.json", {"name": "mine"})
+    (tmp_path / "torn.yaml").write_text("profile: [")
     (tmp_path / "empty").mkdir()
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").touch()
@@ -149,6 +155,23 @@ def test_hostile_texts_stay_texts(tmp_path: Path, write: Any) -> None:
     summary = (tmp_path / "out" / "summary.md").read_text()
     assert "<script" not in summary.replace("\\<script", "")
     assert list(ET.parse(tmp_path / "out" / "junit.xml").iter("testcase"))
+
+
+def test_a_journal_gets_the_folder_that_it_is_to_go_to(tmp_path: Path, write: Any) -> None:
+    path = write("it.json", experiment("it holds"))
+    chaos = str(Path(sys.executable).with_name("chaos"))
+    done = subprocess.run(
+        [chaos, "--no-version-check", "run", "--journal-path", "new/before/it.json", path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    journal = json.loads((tmp_path / "new" / "before" / "it.json").read_text())
+    assert journal["chaosnetra"]["verdict"] == "held"
 
 
 def test_an_interruption_keeps_what_there_is(tmp_path: Path, write: Any) -> None:

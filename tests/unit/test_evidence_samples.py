@@ -77,11 +77,11 @@ def test_startups_are_those_that_the_launcher_wrote() -> None:
         seconds=2.0,
         boot_seconds=0.25,
         phase="database",
-        phase_seconds={"init": 0.1, "database": 0.5},
+        phases={"init": 0.1, "database": 0.5},
         error=found[1].error,
-        data=found[1].data,
+        steps=(),
     )
-    assert found[1].data["number"] == 2
+    assert found[1].phase_seconds == {"init": 0.1, "database": 0.5}
     assert (found[1].error["sqlstate"], found[1].error["budget"]) == ("53300", "pool")
     assert found[0].error == {}
 
@@ -125,7 +125,7 @@ def test_the_time_to_be_ready_counts_those_that_never_were_as_cut_short() -> Non
 
 
 def startup(phase: str, status: str = "failed", **phases: float) -> Startup:
-    return Startup("after", "starts", 1, status, 5.0, 1.0, phase, phases, {}, {})
+    return Startup("after", "starts", 1, status, 5.0, 1.0, phase, phases, {}, ())
 
 
 def test_a_phase_that_failed_is_cut_short_where_it_failed() -> None:

@@ -112,7 +112,9 @@ def test_the_experiments_of_this_project_have_the_markers_of_the_strategy(
     pytester: pytest.Pytester, marker: str, names: list[str]
 ) -> None:
     result = pytester.runpytest_inprocess(
-        "--strict-markers", "--chaos-experiments", "--collect-only", "-q", "-m", marker, EXPERIMENTS
+        # The settings of this checkout, where the experiments lie, are not for a pytest in pytest.
+        *("-c", "tox.ini", "--strict-markers", "--chaos-experiments"),
+        *("--collect-only", "-q", "-m", marker, EXPERIMENTS),
     )
     assert [name for name in collected(result) if name in OF_THE_STRATEGY] == names
 

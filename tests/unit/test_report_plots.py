@@ -28,7 +28,7 @@ def startup(
     **phases: float,
 ) -> Startup:
     error = {"budget": budget} if budget else {}
-    return Startup("after", "starts", 1, status, seconds, boot, phase, phases, error, {})
+    return Startup("after", "starts", 1, status, seconds, boot, phase, phases, error, ())
 
 
 def plot_of(markup: str) -> ET.Element:
@@ -42,7 +42,7 @@ def plot_of(markup: str) -> ET.Element:
 def test_segments_cover_a_startup_without_a_gap(
     seconds: float, boot: float | None, phases: dict[str, float], status: str
 ) -> None:
-    found = segments(Startup("after", "p", 1, status, seconds, boot, "c", phases, {}, {}))
+    found = segments(Startup("after", "p", 1, status, seconds, boot, "c", phases, {}, ()))
     assert [one.start for one in found[1:]] == [one.end for one in found[:-1]]
     if seconds > 0:
         assert (found[0].start, found[-1].end) == (0.0, seconds)

@@ -53,11 +53,20 @@ def test_other_files_are_no_experiments(tmp_path: Path, data: Any) -> None:
 @pytest.mark.parametrize("name", ["it.json", "it.yaml"])
 def test_a_broken_one_is_an_error_and_other_broken_files_are_not(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    path.write_text('{"steady-state-hypothesis": [')
-    with pytest.raises(Unreadable, match=name):
-        read_experiment(path)
+    for text in (
+        '{"steady-state-hypothesis": [',
+        '{"title": "x",\n  "method": [{]',
+        "method:\n- [",
+    ):
+        path.write_text(text)
+        for found in (read_experiment(path), *find_experiments([path])):
+            assert found is not None
+            assert found.broken is not None
+            assert found.broken.startswith(f"{path}: ")
     path.write_text('{"profile": [')
     assert read_experiment(path) is None
+    with pytest.raises(Unreadable, match=name):
+        find_experiments([path])
 
 
 @given(st.lists(st.text()))

@@ -11,9 +11,9 @@ from typing import Any
 
 from chaosnetra.evidence.advice.advice import HEADROOM, MARGIN, Advice
 from chaosnetra.evidence.advice.needs import most_queued
-from chaosnetra.evidence.advice.runs import RanWith, Run, count_or_none, seconds_or_none, shown
+from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.samples import UNDER_FAULT, checks
+from chaosnetra.evidence.samples import UNDER_FAULT, checks, count_or_none, seconds_or_none
 from chaosnetra.evidence.timeline import connector, faults
 from chaosnetra.quantities import finite_or_none
 

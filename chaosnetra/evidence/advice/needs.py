@@ -6,23 +6,26 @@ to do (round trips or statements) times what each takes longer under the fault, 
 measured it; what it had done in its time; and else only that the time was not enough.
 """
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from chaosnetra.evidence.advice.runs import Run, seconds_or_none
-from chaosnetra.evidence.advice.steps import MOST_STEPS, Step, known_steps, steps_of
+from chaosnetra.evidence.advice.runs import Run
+from chaosnetra.evidence.advice.steps import MOST_STEPS, known_steps, steps_of
 from chaosnetra.evidence.samples import (
     UNDER_FAULT,
     Startup,
     attempts,
     checks,
     objects,
+    seconds_or_none,
     startups,
     text_or_none,
     trials,
 )
+from chaosnetra.evidence.steps import Step
 from chaosnetra.evidence.timeline import connector, faults
 from chaosnetra.quantities import finite_or_none
 
@@ -33,6 +36,12 @@ AROUND_A_CONNECTION = ("pool", "connection")
 LEAST_SHARE, MOST_SHARE = 0.5, 0.95
 # Ways of estimating one step that are told.
 MOST_WAYS = 3
+# Of very many startups.
+Times: TypeAlias = "array[float]"
+
+
+def _times() -> Times:
+    return array("d")
 
 
 @dataclass(frozen=True)
@@ -51,8 +60,8 @@ class Sample:
     """
 
     budgets: tuple[str, ...]
-    seconds: tuple[float, ...]
-    censored: tuple[float, ...]
+    seconds: Sequence[float]
+    censored: Sequence[float]
     share: float
     how: str
     where: str
@@ -127,11 +136,11 @@ class _Needs:
     normal: Mapping[str, float]
     added: "_Added"
     startups: int = 0
-    connected: list[float] = field(default_factory=list)
-    unconnected: list[float] = field(default_factory=list)
-    silent: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    cut: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    connected: Times = field(default_factory=_times)
+    unconnected: Times = field(default_factory=_times)
+    silent: dict[str, Times] = field(default_factory=lambda: defaultdict(_times))
+    seconds: dict[str, Times] = field(default_factory=lambda: defaultdict(_times))
+    cut: dict[str, Times] = field(default_factory=lambda: defaultdict(_times))
     how: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, startup: Startup) -> None:
@@ -166,7 +175,7 @@ class _Needs:
     def samples(self, probe: str, share: float) -> Iterator[Sample]:
         """What all of them need."""
         # A full connector is no matter of a budget.
-        waited = [] if most_queued(self.run) else self.unconnected
+        waited = () if most_queued(self.run) else self.unconnected
         how = f"{probe}: until {len(self.connected)} startups had their first connection"
         yield from _sample(self.run, AROUND_A_CONNECTION, self.connected, waited, share, how)
         for budget, cut in self.silent.items():
@@ -277,7 +286,7 @@ def _sample(
     how: str,
 ) -> Iterator[Sample]:
     kept = [
-        tuple(one for one in times if seconds_or_none(one) is not None)
+        array("d", (one for one in times if seconds_or_none(one) is not None))
         for times in (seconds, censored)
     ]
     if budgets and (kept[0] or kept[1]):

@@ -8,10 +8,10 @@ from typing import Any
 
 from chaosnetra.evidence.advice.advice import Advice
 from chaosnetra.evidence.advice.needs import PER_ROUND_TRIP
-from chaosnetra.evidence.advice.runs import RanWith, Run, seconds_or_none, shown
+from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
 from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.samples import startups, text_or_none
+from chaosnetra.evidence.samples import seconds_or_none, startups, text_or_none
 from chaosnetra.evidence.timeline import faults
 from chaosnetra.text import one_line
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.evidence.advice.advice import HEADROOM, MARGIN, MARGIN_OF_A_BOUND, Advice
-from chaosnetra.evidence.advice.runs import RanWith, Run, count_or_none, seconds_or_none, shown
+from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.quantiles import quantile
 from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.samples import UNDER_FAULT, checks, objects
+from chaosnetra.evidence.samples import UNDER_FAULT, checks, count_or_none, objects, seconds_or_none
 from chaosnetra.evidence.statistics import CONFIDENCE
 from chaosnetra.evidence.timeline import faults
 

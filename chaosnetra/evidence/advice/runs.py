@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.evidence.reading import Journal
-from chaosnetra.evidence.samples import text_or_none
+from chaosnetra.evidence.samples import seconds_or_none, text_or_none
 from chaosnetra.quantities import finite_or_none
 
-# Longer times than a week are no startup's, and would only overflow later.
-LONGEST_SECONDS = 7 * 86_400.0
 SUFFIX = "_seconds"
 # Stands in checks for the file that `chaosnetra recommend --write-profile NAME` writes.
 PLACE_OF_PROFILE = "./NAME.json"
@@ -111,17 +109,6 @@ def run_of(journal: Journal) -> tuple[Run | None, str | None]:
     )
     file = text_or_none(journal.section.get("experiment_file"))
     return Run(journal.title or "(no title)", file, scale, ran, journal.data), None
-
-
-def seconds_or_none(value: Any) -> float | None:
-    """A time that a startup can take; None for what is none."""
-    number = finite_or_none(value)
-    return number if number is not None and 0 <= number <= LONGEST_SECONDS else None
-
-
-def count_or_none(value: Any) -> int | None:
-    """A count; None for what is none."""
-    return value if type(value) is int and 0 <= value <= 10**9 else None
 
 
 def shown(seconds: float) -> str:

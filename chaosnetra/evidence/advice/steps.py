@@ -3,32 +3,16 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from statistics import median
+from typing import Any
 
-from chaosnetra.evidence.advice.runs import Run, count_or_none, seconds_or_none
-from chaosnetra.evidence.samples import UNDER_FAULT, Startup, objects, startups, text_or_none
+from chaosnetra.evidence.advice.runs import Run
+from chaosnetra.evidence.samples import UNDER_FAULT, Startup, startups
+from chaosnetra.evidence.steps import Step, step_of
 
 MOST_STEPS = 50
 # All startups of a probe have the same steps.
 MOST_LOOKED_AT = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step as a startup told it; real seconds."""
-
-    name: str
-    budgets: tuple[str, ...]
-    round_trips: int
-    statements: int
-    answered: int
-    connected: float | None
-    seconds: float | None
-
-    @property
-    def is_complete(self) -> bool:
-        return self.answered >= self.statements
 
 
 @dataclass(frozen=True)
@@ -74,21 +58,9 @@ def _keep(found: dict[str, Step], step: Step) -> None:
 
 def steps_of(startup: Startup) -> list[Step]:
     """The steps that a startup told, in order."""
-    found = []
-    for told in islice(objects(startup.data.get("steps")), MOST_STEPS):
-        name, budgets = text_or_none(told.get("step")), told.get("budgets")
-        counts = [count_or_none(told.get(key)) for key in ("round_trips", "statements", "answered")]
-        trips, statements, answered = counts
-        if name and isinstance(budgets, list) and statements is not None and answered is not None:
-            found.append(
-                Step(
-                    name,
-                    tuple(budget for budget in budgets if isinstance(budget, str)),
-                    trips or 0,
-                    statements,
-                    answered,
-                    seconds_or_none(told.get("connected_seconds")),
-                    seconds_or_none(told.get("seconds")),
-                )
-            )
-    return found
+    found = (one if isinstance(one, Step) else _step(one) for one in startup.steps[:MOST_STEPS])
+    return [step for step in found if step is not None]
+
+
+def _step(told: Any) -> Step | None:
+    return step_of(told) if isinstance(told, dict) else None
