@@ -41,7 +41,7 @@ from chaosnetra.postgres.probes import (
 from chaosnetra.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.actions import add_latency, create_proxy
-from tests.integration.helpers import sessions_called
+from tests.integration.helpers import sessions_called, wait_until
 from tests.integration.staging import consented, staging_settings
 from tests.integration.tls import Authority, TlsFront, server_context
 
@@ -196,16 +196,22 @@ def test_in_staging_only_a_share_of_the_free_slots_is_held(
     with pytest.raises(ActivityFailed, match="nothing is touched without consent"):
         hold_connections(amount=5, by="count", configuration=configuration)
     consented(configuration)
-    # One is the lease's.
+    # One is the lease's; a session of another may still be about to end.
+    wait_until(lambda: free(configuration) == 26, 10, "26 slots are free")
     with pytest.raises(ActivityFailed, match=r"more than 70% of the 26 free slots.*, 18: ask"):
         hold_connections(amount=amount, by=by, configuration=configuration)
     assert sessions_called(small, "%held") == 0
     assert end_session() == []
     consented(configuration)
+    wait_until(lambda: free(configuration) == 26, 10, "26 slots are free")
     held = hold_connections(amount=0.6, by="share", configuration=configuration)
     assert held["effect"]["in_effect"]
-    assert free_connection_slots(configuration=configuration)["free"] == 26 - 15
+    wait_until(lambda: free(configuration) == 26 - 15, 10, "15 slots are held")
     assert end_session() == []
+
+
+def free(configuration: dict[str, Any]) -> int:
+    return int(free_connection_slots(configuration=configuration)["free"])
 
 
 @dataclass

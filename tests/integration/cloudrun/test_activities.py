@@ -194,7 +194,7 @@ def test_an_interruption_in_the_middle_of_a_slow_change(endpoint: Endpoint, tmp_
     started = time.monotonic()
     process.send_signal(signal.SIGTERM)
     process.wait(90)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 60
     assert endpoint.state.scaling == BEFORE
     journal = json.loads((tmp_path / "journal.json").read_text())
     assert journal["chaosnetra"]["interrupted_by"] == "SIGTERM"

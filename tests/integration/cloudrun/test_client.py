@@ -69,8 +69,8 @@ def test_the_end_of_an_operation_is_seen_at_once_and_not_by_asking_all_the_time(
 ) -> None:
     stage = make_stage(operation_seconds=0.3)
     stage.create_service()
-    took = []
-    for minimum in (10, 11, 12):  # somebody else may use the machine meanwhile
+    took: list[float] = []
+    for minimum in range(10, 20):  # somebody else may use the machine meanwhile
         plan = stage.services.plan(SERVICE, WantedScaling(minimum=minimum))
         stage.calls.clear()
         started = time.monotonic()
@@ -78,6 +78,8 @@ def test_the_end_of_an_operation_is_seen_at_once_and_not_by_asking_all_the_time(
         took.append(time.monotonic() - started)
         asked = [call.method for call in stage.calls].count("GetOperation")
         assert asked <= 2 + took[-1] / 0.1
+        if took[-1] < 0.5:
+            break
     assert 0.3 <= min(took) < 0.5
 
 

@@ -399,7 +399,7 @@ def test_after_kill_9_the_watchdog_cancels_the_execution_and_drops_the_reports(
             [*chaos_command(), "run", str(path)], cwd=tmp_path, stdout=output, stderr=output
         )
     try:
-        tasks = written_pids(pids, 1, seconds=30)
+        tasks = written_pids(pids, 1, seconds=60)
     finally:
         running.kill()
         running.wait()
