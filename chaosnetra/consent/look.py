@@ -88,7 +88,7 @@ class _Looker:
         if tasks:
             self._job(tasks)
         self._cloud_sql_instance()
-        arithmetic = self._arithmetic(changes)
+        arithmetic = self._arithmetic(changes, tasks)
         return ExperimentPlan(
             title=str(experiment.get("title")),
             content=content_digest(experiment),
@@ -197,9 +197,14 @@ class _Looker:
             self.target["cloud_sql_instance"] = instance
             self._permitted(lambda: self.session.guard.check_cloud_sql_instance(instance))
 
-    def _arithmetic(self, changes: Sequence[InstanceChange]) -> Arithmetic | None:
+    def _arithmetic(self, changes: Sequence[InstanceChange], tasks: int) -> Arithmetic | None:
         address = database_of(self.session)
         if address is None:
+            if self.session.settings.in_staging and (changes or tasks):
+                self.refusals.append(
+                    "no database is named, so no lease would keep other runs away; set "
+                    + setting_hint("database_url")
+                )
             return None
         self.target["database"] = address.shown
         configured = self.session.settings.database is not None

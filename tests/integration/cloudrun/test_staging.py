@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from filelock import FileLock
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cli import netra
@@ -16,6 +17,7 @@ from chaosnetra.postgres.lease import LeaseTaken
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.session import end_session
+from chaosnetra.stand.places import state_folder
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import experiment, lasting, step
@@ -247,6 +249,39 @@ def test_a_lease_that_another_run_holds_is_respected(
     refused(done, "another run holds the lease on ")
     assert "chaosnetra_other_lease" in done.output
     assert staging.endpoint.message == before
+
+
+def test_whatever_keeps_the_lease_from_being_taken_ends_the_run(
+    staging: Staging, run_chaos: RunChaos
+) -> None:
+    """Also what no error of ours tells: here the file of the lock cannot be opened."""
+    in_the_way = state_folder() / "staging.lock"
+    in_the_way.mkdir(parents=True)
+    before = staging.endpoint.message
+    try:
+        refused(run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes"), "staging.lock")
+    finally:
+        in_the_way.rmdir()
+    assert staging.endpoint.message == before
+
+
+def test_without_a_database_nothing_is_scaled(staging: Staging, run_chaos: RunChaos) -> None:
+    staging.settings["database_url"] = ""
+    message = "no database is named, so no lease would keep other runs away; set database_url"
+    assert f"refused: {message}" in staging.plan().output
+    refused(run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes"), message)
+
+
+def test_one_run_of_a_user_acts_in_staging_also_where_no_database_is_named(
+    staging: Staging, run_chaos: RunChaos
+) -> None:
+    staging.settings["database_url"] = ""
+    staging.method = []
+    folder = state_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "staging.lock"):
+        done = run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes")
+    refused(done, "another run of this user acts in staging just now")
 
 
 def test_a_run_that_is_killed_leaves_neither_its_scaling_nor_its_lease(
