@@ -1,6 +1,7 @@
 """Waits beside a run, and takes its faults back when the run is gone.
 
-A program of its own, run as `python -I -S watchdog.py LEDGER SECONDS RUN_PID` in its own session:
+A program of its own, run as `python -I -S watchdog.py LEDGER SECONDS RUN_PID FOLDER` in its own
+session:
 it starts in milliseconds and needs nothing but the interpreter while it waits. It wakes when its
 standard input ends, which happens by itself when the run's process ends, however it ends; or
 when the run's time to live is over, and then ends the run first.
@@ -71,6 +72,9 @@ def main(arguments: list[str]) -> None:
         end_run(run_pid)
     if not os.path.exists(ledger):
         return
+    # Paths in the environment, as of credentials, may be relative to where the run was started.
+    with contextlib.suppress(OSError):
+        os.chdir(arguments[3])
     # By way of a pipe: neither a command line nor a file shows a password.
     read, write = os.pipe()
     os.write(write, json.dumps(urls).encode())
