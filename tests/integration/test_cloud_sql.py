@@ -130,6 +130,7 @@ def test_a_server_without_tls_is_refused_where_it_is_asked_for(
     ("mode", "root", "words"),
     [
         ("verify-full", "/no/such/file.pem", "must name a readable file of certificates"),
+        ("verify-full", "/tmp", "must name a readable file of certificates"),
         ("verify-full", __file__, "must name a readable file of certificates"),
         ("verify", "", "correct sslmode and sslrootcert"),
         ("verify-ca", "", "correct sslmode and sslrootcert"),
@@ -397,6 +398,20 @@ def test_without_credentials_the_connector_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     with pytest.raises(ActivityFailed, match="there are no Google credentials"):
+        connections_succeed(count=1, configuration=by_connector(tmp_path, postgres.database))
+
+
+@pytest.mark.parametrize("content", ["[]", '"x"', '{"type": "impersonated_service_account"}', ""])
+def test_what_is_no_file_of_credentials_is_told_in_one_line(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    path = tmp_path / "credentials"
+    if content:
+        path.write_text(content)
+    else:
+        path.mkdir()
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    with pytest.raises(ActivityFailed, match="GOOGLE_APPLICATION_CREDENTIALS"):
         connections_succeed(count=1, configuration=by_connector(tmp_path, postgres.database))
 
 

@@ -261,7 +261,19 @@ def test_without_credentials_it_says_how_to_get_some(no_credentials: pytest.Monk
         ServiceClient(connection).service(SERVICE)
 
 
-@pytest.mark.parametrize("content", [None, "no json", "{}", '{"type": "service_account"}'])
+UNREADABLE_CREDENTIALS = [
+    None,
+    "no json",
+    "{}",
+    "[]",
+    '"x"',
+    '{"type": "service_account"}',
+    '{"type": "impersonated_service_account"}',
+    '{"type": "external_account", "credential_source": "x"}',
+]
+
+
+@pytest.mark.parametrize("content", UNREADABLE_CREDENTIALS)
 def test_credentials_that_are_none(
     no_credentials: pytest.MonkeyPatch, tmp_path: Path, content: str | None
 ) -> None:
@@ -273,6 +285,14 @@ def test_credentials_that_are_none(
         find_credentials()
     assert "\n" not in str(raised.value)
     assert "GOOGLE_APPLICATION_CREDENTIALS" in str(raised.value)
+
+
+def test_a_folder_is_no_file_of_credentials(
+    no_credentials: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    no_credentials.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path))
+    with pytest.raises(CloudRunCredentials, match="what GOOGLE_APPLICATION_CREDENTIALS names"):
+        find_credentials()
 
 
 class TokenService(BaseHTTPRequestHandler):
