@@ -73,6 +73,17 @@ def test_without_a_rollback_the_end_of_the_run_restores(
     assert endpoint.state.scaling == BEFORE
 
 
+def test_a_probe_that_gets_no_answer_makes_the_run_inconclusive(
+    endpoint: Endpoint, run_chaos: RunChaos
+) -> None:
+    """The two probes of the steady state are asked before the method, and the first after it."""
+    endpoint.tell("rules", call="GetService", skip=2, refuse="UNAVAILABLE")
+    done = run_chaos(experiment(endpoint.configuration()))
+    assert done.returncode == 1, done.output
+    assert done.section["verdict"] == "inconclusive", done.section["reason"]
+    assert "Cloud Run could not be asked, so nothing was tried" in done.section["reason"]
+
+
 def test_drift_fails_the_run_and_is_left_alone(endpoint: Endpoint, run_chaos: RunChaos) -> None:
     endpoint.tell(
         "rules",

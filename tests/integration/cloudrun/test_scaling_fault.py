@@ -1,6 +1,7 @@
 """Scaling as a fault: whatever happens, the service ends as it was, or somebody is told."""
 
 import contextlib
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.faults import ServiceScaled
 from chaosnetra.cloudrun.scaling import WantedScaling
-from chaosnetra.errors import ChaosnetraError, CloudRunDrifted, InjectionFailed, UndoFailed
+from chaosnetra.errors import (
+    ChaosnetraError,
+    CloudRunDrifted,
+    CloudRunGone,
+    InjectionFailed,
+    UndoFailed,
+)
 from chaosnetra.faults import Effect, UndoReport, UndoResult, play
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
@@ -259,6 +266,17 @@ def test_whatever_goes_wrong_the_mode_comes_back_with_its_counts(
     assert day.report.result is UndoResult.DONE
 
 
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
+def test_one_reading_without_an_answer_does_not_cost_the_effect(
+    stage: Stage, ledger: Ledger, code: str
+) -> None:
+    stage.rule("GetService", skip=2, refuse=code)
+    day = game_day(stage, ledger)
+    assert stage.local.rules.left == 0
+    assert day.effect is not None
+    assert day.effect.in_effect
+
+
 THEIRS = {
     "a new revision": {"env": {"VERSION": "2"}},
     "another minimum": {"scaling": {"min_instance_count": 3}},
@@ -483,10 +501,34 @@ def test_instances_that_crash_while_the_operation_succeeds_leave_the_service_as_
     assert drifts(caplog) == []
 
 
-def test_a_local_endpoint_that_has_ended_is_not_waited_for(stage: Stage) -> None:
+def test_a_local_endpoint_that_has_ended_has_nothing_left_to_undo(stage: Stage) -> None:
     """Its process is gone, and will not come back as Google does: tried far less than 60 s."""
     undo = ServiceScaled(stage.services, SERVICE, TEN).prepare()
     assert undo.arguments["seconds"] == stage.services.operation_seconds
     stage.local.stop()
-    with pytest.raises(UndoFailed, match="nobody listens at"):
-        play(replace(undo, arguments={**undo.arguments, "seconds": 60}))
+    started = time.monotonic()
+    report = play(replace(undo, arguments={**undo.arguments, "seconds": 60}))
+    assert report.result is UndoResult.ALREADY_DONE
+    assert report.detail == "the local endpoint has ended, with all it held"
+    assert time.monotonic() - started < 50
+
+
+def test_one_that_is_refused_for_a_moment_only_is_undone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has come back: what it held is still there."""
+    before = stage.message
+    fault = ServiceScaled(stage.services, SERVICE, TEN)
+    undo = fault.prepare()
+    fault.inject()
+    read, asked = Connection.call, []
+
+    def refused_first(self: Connection, *arguments: Any, **named: Any) -> Any:
+        asked.append(arguments[1])
+        if len(asked) == 1:
+            raise CloudRunGone("nobody listens")
+        return read(self, *arguments, **named)
+
+    monkeypatch.setattr(Connection, "call", refused_first)
+    assert play(undo).result is UndoResult.DONE
+    assert lasting(stage.message) == lasting(before)
