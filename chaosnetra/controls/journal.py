@@ -179,7 +179,7 @@ def _ask_for_consent(
 
         with session.run.polled():
             ask_for_consent(session, context, configuration or {}, secrets)
-    except Exception as error:  # noqa: BLE001 - whatever it is, there is no consent
+    except Exception as error:  # whatever it is, there is no consent
         ours = isinstance(error, ChaosnetraError)
         text = str(error) if ours else f"{type(error).__name__}: {error}"
         _run.refused = one_line(session.redactor.text(text))
