@@ -1,6 +1,7 @@
 """Where a database is, and with what credentials."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from chaosnetra.errors import InvalidInput
@@ -8,6 +9,7 @@ from chaosnetra.errors import InvalidInput
 DEFAULT_PORT = 5432
 _SCHEMES = ("postgresql", "postgres")
 CLOUD_SQL_INSTANCE = "cloud_sql_instance"
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _UNREADABLE = (
     "the database URL cannot be read: the port must be a number, and special characters in user "
     "or password must be percent-encoded"
@@ -30,7 +32,8 @@ class DatabaseAddress:
         """Read `postgresql://user:password@host:port/database?option=value`.
 
         A driver suffix (`postgresql+asyncpg://`) is accepted and dropped. A password may also be
-        an option; no other option may be a secret, for options are shown and kept.
+        an option; no other option may be a secret, for options are shown and kept. Files that
+        options name are made absolute: an undo is played from wherever `recover` is called.
 
         Raises:
             InvalidInput: not such a URL. The message never repeats the URL, which may hold a
@@ -72,7 +75,7 @@ class DatabaseAddress:
             user=user,
             password=unquote(parts.password or "") or dict(options).get("password", ""),
             database=unquote(parts.path.lstrip("/")) or user,
-            options=tuple(option for option in options if option[0] != "password"),
+            options=tuple(_absolute(option) for option in options if option[0] != "password"),
         )
 
     @property
@@ -133,6 +136,16 @@ class DatabaseAddress:
     def _tail(self) -> str:
         query = f"?{urlencode(self.options)}" if self.options else ""
         return f"{self.network_address}/{quote(self.database, safe='')}{query}"
+
+
+def _absolute(option: tuple[str, str]) -> tuple[str, str]:
+    name, text = option
+    if name not in _FILES or not text:
+        return option
+    try:
+        return name, str(Path(text).absolute())
+    except OSError:  # the working directory was removed
+        return option
 
 
 def parse_network_address(name: str, text: str) -> tuple[str, int]:

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("chaostoolkit")
 
 MOST_STARTUPS = 1000
-MOST_TASKS = 10_000
 # A driver that gives up on a slow link opens one more connection to cancel its query: up to six
 # round trips for TLS and SCRAM, and two for the cancellation.
 ROUND_TRIPS_AFTER_A_LIMIT = 8
@@ -265,7 +264,8 @@ class JobLauncher:
     @classmethod
     def of(cls, session: Session, count: int) -> "JobLauncher":
         """See `launcher_for`; what the job is, is checked before anything is made."""
-        from chaosnetra.cloudrun.jobs import require_at_once, require_fit
+        from chaosnetra.cloudrun.jobs import MOST_TASKS, require_at_once, require_fit
+        from chaosnetra.cloudrun.waiting import poll
 
         settings = session.settings
         tasks = whole_number(
@@ -278,7 +278,13 @@ class JobLauncher:
                 "the orchestrator's image holds",
                 setting_hint("profile"),
             )
-        job = cloud_run.jobs.job(cloud_run.job)
+        job = poll(
+            lambda: cloud_run.jobs.job(cloud_run.job),
+            lambda job: True,
+            Deadline.after(READ_SECONDS),
+            f"job {cloud_run.job_id} is read",
+            cloud_run.interrupted,
+        )
         require_fit(job)
         require_at_once(job, tasks)
         _check(session, job, tasks)
@@ -309,7 +315,13 @@ class JobLauncher:
             session.guard.deadline.remaining_seconds,
         )
         begun = ExecutionBegun(
-            jobs, self.job, self.count, seconds, self._environment(order), session.next_number()
+            jobs,
+            self.job,
+            self.count,
+            seconds,
+            self._environment(order),
+            session.next_number(),
+            patience_seconds=asked_seconds / 2,
         )
         with (
             session.run.polled(),

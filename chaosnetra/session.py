@@ -20,6 +20,7 @@ from chaosnetra.errors import (
     ChaosnetraError,
     ConnectorUnavailable,
     FaultError,
+    InjectionFailed,
     InvalidInput,
     NotAllowed,
     UndoFailed,
@@ -72,6 +73,7 @@ class Session:
         # Of a run in staging: what it would do as it began, and the same once it is consented to.
         self.plan: ExperimentPlan | None = None
         self.consented: ExperimentPlan | None = None
+        self._lease: str | None = None
         self.calls: CallTally | None = None
         self.connector_history: dict[str, Any] | None = None
         # Of Cloud Monitoring, or why there is none; None where the settings ask for none.
@@ -261,7 +263,8 @@ class Session:
         """Refuse to touch anything in staging before it was consented to, or after the deadline.
 
         Raises:
-            NotAllowed: there is no consent, or the time of the experiment is over.
+            NotAllowed: there is no consent, the time of the experiment is over, or the lease is
+                lost.
         """
         if not self.settings.in_staging:
             return
@@ -271,9 +274,13 @@ class Session:
                 "chaosnetra.controls.journal asks for: declare it in the experiment"
             )
         self.guard.check_time()
+        self._check_lease()
 
-    def take_lease(self, address: DatabaseAddress) -> None:
+    def take_lease(self, address: DatabaseAddress | None) -> None:
         """Keep other runs away from a database, and from the service on this machine.
+
+        Args:
+            address: the database; None: only the runs of this user are kept away.
 
         Raises:
             NotAllowed: another run holds it.
@@ -293,9 +300,27 @@ class Session:
                 "another run of this user acts in staging just now; wait until it has ended"
             ) from None
         self._at_close.append(lock.release)
+        if address is None:
+            return
+        self.guard.check_time()
         self._keeping.trust(address)
         name = f"{self.identifier}_lease"
-        self.injector.inject(LeaseTaken(address, name, self.guard.deadline.remaining_seconds))
+        lease = LeaseTaken(address, name, self.guard.deadline.remaining_seconds)
+        self.injector.inject(lease, admitted=True)  # nothing is consented to before it is held
+        self._lease = name
+
+    def _check_lease(self) -> None:
+        from chaosnetra.postgres.sessions import staying
+
+        if self._lease is None:
+            return
+        try:
+            staying(self._lease)
+        except InjectionFailed:
+            raise NotAllowed(
+                f"the lease of this run ({self._lease}) was ended, so another run may act by now; "
+                "nothing more is begun: run the experiment again"
+            ) from None
 
     @property
     def report_schema(self) -> str:

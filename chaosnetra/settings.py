@@ -129,6 +129,12 @@ SETTINGS = {
             "connections while others start; at time scale 1",
         ),
         Setting(
+            "job_connections",
+            "auto",
+            "connections to the database that one startup of the job opens at most, which the plan "
+            "holds against the caps of the allow-list; auto: the profile's pool with its overflow",
+        ),
+        Setting(
             "monitoring",
             "off",
             "on: after a run in staging its evidence is read from Cloud Monitoring (the extra "
@@ -239,6 +245,7 @@ class Settings:
     monitoring_endpoint: str
     barrier_seconds: float | None
     job_hold_seconds: float
+    job_connections: int | None
     seed: int
     target: Target
     target_environment: Mapping[str, str] = field(repr=False)
@@ -303,6 +310,7 @@ class Settings:
                 read.raw("job_hold_seconds"),
                 setting=read.hint("job_hold_seconds"),
             ),
+            job_connections=_job_connections(read),
             seed=whole_number(
                 "seed",
                 read.raw("seed"),
@@ -576,6 +584,14 @@ def _barrier_seconds(read: _Reader) -> float | None:
         maximum=LONGEST_BARRIER_SECONDS,
         setting=read.hint("barrier_seconds"),
     )
+
+
+def _job_connections(read: _Reader) -> int | None:
+    """None: as many as the profile's pool."""
+    text = read.text("job_connections")
+    if text in ("", "auto"):
+        return None
+    return whole_number("job_connections", text, minimum=0, setting=read.hint("job_connections"))
 
 
 def _toxiproxy_server(read: _Reader) -> str:

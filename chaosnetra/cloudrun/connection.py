@@ -28,6 +28,8 @@ from chaosnetra.ports import is_refused
 GOOGLE = "run.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 CREDENTIALS_SECONDS = 10.0
+# What google.auth raises of a file that is no file of credentials.
+UNREADABLE_CREDENTIALS = (OSError, AttributeError, TypeError, ValueError, KeyError)
 CALL_SECONDS = 10.0
 # Of a local endpoint that has just come back; the library's first try again takes a second.
 RECONNECT_MS = 100
@@ -244,10 +246,10 @@ def find_credentials() -> Any:
             "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account or of workload "
             f"identity federation ({error})"
         ) from None
-    except google.auth.exceptions.GoogleAuthError as error:
+    except (google.auth.exceptions.GoogleAuthError, *UNREADABLE_CREDENTIALS) as error:
         raise CloudRunCredentials(
             f"the Google credentials cannot be used; log in again, or check what "
-            f"GOOGLE_APPLICATION_CREDENTIALS names ({error})"
+            f"GOOGLE_APPLICATION_CREDENTIALS names ({type(error).__name__}: {error})"
         ) from None
     return credentials
 

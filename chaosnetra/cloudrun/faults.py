@@ -11,11 +11,15 @@ from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.plan import ScalingPlan
 from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.undo import url_of, was_answered
+from chaosnetra.cloudrun.waiting import poll
+from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunError, CloudRunUnanswered, InjectionFailed
 from chaosnetra.faults import Effect, Undo
 
 # How long a write without an answer may still be carried out, in limits of one call.
 IN_FLIGHT_CALLS = 4
+# How long its effect is asked for where Cloud Run gives no answer, likewise.
+MEASURE_CALLS = 3
 
 
 @dataclass
@@ -95,7 +99,13 @@ class ServiceScaled:
             raise
 
     def measure(self) -> Effect:
-        state = self.client.service(self.service)
+        state = poll(
+            lambda: self.client.service(self.service),
+            lambda state: True,
+            Deadline.after(MEASURE_CALLS * self.client.connection.call_seconds),
+            f"{shown(self.service)} is read",
+            self.client.interrupted,
+        )
         asked = self.wanted.fields
         expected = {name: getattr(self.wanted, name) for name in asked}
         observed = {name: getattr(state.scaling, name) for name in asked}

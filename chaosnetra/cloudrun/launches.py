@@ -6,18 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.executions import JobState
 from chaosnetra.cloudrun.faults import IN_FLIGHT_CALLS
 from chaosnetra.cloudrun.jobs import JobClient, require_at_once, require_fit
 from chaosnetra.cloudrun.names import shown
-from chaosnetra.cloudrun.undo import LOCAL, PASSING, is_answered, url_of, was_answered
+from chaosnetra.cloudrun.undo import (
+    ENDED,
+    PASSING,
+    connection_of,
+    has_ended,
+    may_be_under_way,
+    url_of,
+    was_answered,
+)
 from chaosnetra.cloudrun.waiting import next_pause_seconds
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     ChaosnetraError,
     CloudRunError,
+    CloudRunGone,
     CloudRunNotFound,
+    CloudRunQuotaExceeded,
     CloudRunUnanswered,
     Interrupted,
     UndoFailed,
@@ -42,6 +51,8 @@ class ExecutionBegun:
         timeout_seconds: limit of one task.
         environment: variables of the tasks; they are not recorded.
         number: tells the executions of one run apart.
+        patience_seconds: how long it is asked for again while a quota is used up; nothing has
+            begun then.
         execution: its full name, once it has begun.
     """
 
@@ -51,6 +62,7 @@ class ExecutionBegun:
     timeout_seconds: float
     environment: Mapping[str, str]
     number: int
+    patience_seconds: float = 0.0
     execution: str = field(default="", init=False)
     _mark: str = field(default_factory=lambda: secrets.token_hex(8), init=False)
 
@@ -81,25 +93,36 @@ class ExecutionBegun:
                 "seconds": CANCEL_SECONDS,
                 "call_seconds": call_seconds,
                 "sent_at": time.time(),
-                "in_flight_seconds": IN_FLIGHT_CALLS * call_seconds,
+                "in_flight_seconds": self.patience_seconds + IN_FLIGHT_CALLS * call_seconds,
             },
         )
 
     def inject(self) -> None:
         try:
-            self.execution = self.client.run(
-                self.job,
-                tasks=self.tasks,
-                timeout_seconds=self.timeout_seconds,
-                environment=self.environment,
-                mark=self._mark,
-            )
+            self.execution = self._begin()
         except (CloudRunUnanswered, Interrupted):
             raise
         except ChaosnetraError:
             was_answered(self._mark)
             raise
         _begun[self._mark] = self.execution
+
+    def _begin(self) -> str:
+        started, deadline = time.monotonic(), Deadline.after(self.patience_seconds)
+        while True:
+            try:
+                return self.client.run(
+                    self.job,
+                    tasks=self.tasks,
+                    timeout_seconds=self.timeout_seconds,
+                    environment=self.environment,
+                    mark=self._mark,
+                )
+            except CloudRunQuotaExceeded:
+                if deadline.passed or self.client.interrupted():
+                    raise
+            pause = next_pause_seconds(time.monotonic() - started)
+            time.sleep(min(pause, deadline.remaining_seconds))
 
     def measure(self) -> None:
         return None
@@ -116,9 +139,7 @@ def cancel_execution(arguments: Mapping[str, Any]) -> UndoReport:
     Raises:
         UndoFailed: tasks of it may still run.
     """
-    url = str(arguments["url"])
-    endpoint = url.removeprefix(LOCAL) if url.startswith(LOCAL) else None
-    connection = Connection(endpoint, call_seconds=arguments["call_seconds"])
+    connection = connection_of(arguments)
     try:
         return _Canceller(JobClient(connection), arguments).cancel()
     finally:
@@ -142,13 +163,15 @@ class _Canceller:
                 name = _begun.get(self._mark) or self.client.marked(self._job, self._mark)
                 if name is not None:
                     return self._cancel(name)
-                if not self._may_be_under_way:
+                if not may_be_under_way(self.arguments, self._mark):
                     return UndoReport(
                         UndoResult.ALREADY_DONE, f"{shown(self._job)}: no execution was begun"
                     )
             except CloudRunNotFound as error:
                 return UndoReport(UndoResult.NOT_OURS, str(error))
-            except PASSING as error:
+            except (CloudRunGone, *PASSING) as error:
+                if isinstance(error, CloudRunGone) and has_ended(self.client.connection):
+                    return UndoReport(UndoResult.ALREADY_DONE, ENDED)
                 if self._deadline.passed:
                     raise self._left(error) from error
             except CloudRunError as error:
@@ -163,14 +186,6 @@ class _Canceller:
         return UndoReport(
             UndoResult.DONE, f"cancelled {shown(name)}: {state.cancelled} tasks of it had not ended"
         )
-
-    @property
-    def _may_be_under_way(self) -> bool:
-        """Whether the start may still be carried out: nothing shows it, and it is not too late."""
-        if is_answered(self._mark):
-            return False
-        age = time.time() - self.arguments["sent_at"]
-        return bool(0 <= age < self.arguments["in_flight_seconds"])
 
     def _left(self, error: CloudRunError) -> UndoFailed:
         return UndoFailed(f"tasks of {shown(self._job)} may still run: {error}")

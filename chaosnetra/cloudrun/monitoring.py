@@ -18,9 +18,9 @@ from chaosnetra.cloudrun.connection import (
 )
 from chaosnetra.cloudrun.failures import as_ours, status_of
 from chaosnetra.cloudrun.series import METRICS, Metric, Series, evidence, newest, series_of
-from chaosnetra.cloudrun.waiting import Interrupt, never
+from chaosnetra.cloudrun.waiting import Interrupt, never, pause
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import CloudRunUnanswered, PartUnavailable
+from chaosnetra.errors import CloudRunQuotaExceeded, CloudRunUnanswered, PartUnavailable
 
 GOOGLE = "monitoring.googleapis.com"
 EXTRA = "pip install 'chaostoolkit-netra[monitoring]'"
@@ -28,7 +28,6 @@ EXTRA = "pip install 'chaostoolkit-netra[monitoring]'"
 MARGIN_SECONDS = 600.0
 PAGE = 1000
 POLL_SECONDS = 10.0
-PAUSE_SECONDS = 0.1
 
 
 @dataclass
@@ -151,12 +150,12 @@ def collect(
     metrics = [metric for metric in METRICS if whose.get(metric.of)]
     while True:
         found: dict[str, Sequence[Series]] = {}
-        unread: CloudRunUnanswered | None = None
+        unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
         try:
             for metric in metrics:
                 since, until = began_at - MARGIN_SECONDS, max(time.time(), ended_at + 1)
                 found[metric.key] = monitoring.series(metric, whose[metric.of], since, until)
-        except CloudRunUnanswered as error:
+        except (CloudRunUnanswered, CloudRunQuotaExceeded) as error:
             unread = error
         last = newest(found)
         complete = unread is None and last is not None and last >= ended_at
@@ -164,10 +163,4 @@ def collect(
             if unread is not None:
                 raise unread
             return evidence(found, began_at, ended_at)
-        _sleep(min(POLL_SECONDS, deadline.remaining_seconds), interrupted)
-
-
-def _sleep(seconds: float, interrupted: Interrupt) -> None:
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0 and not interrupted():
-        time.sleep(min(left, PAUSE_SECONDS))
+        pause(min(POLL_SECONDS, deadline.remaining_seconds), interrupted)

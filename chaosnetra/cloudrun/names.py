@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from chaosnetra.errors import InvalidInput
+from chaosnetra.safety.guard import FULL_NAME
 from chaosnetra.settings import setting_hint
 
 # A project's id or its number. Sources: "Creating and managing projects"; domain-scoped ids
@@ -12,7 +13,6 @@ _PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|\d+")
 _REGION = re.compile(r"[a-z]+(?:-[a-z]+)*-?[a-z0-9]*\d")
 # "It must begin with letter, and cannot end with hyphen; must contain fewer than 50 characters."
 _ID = re.compile(r"[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?")
-_FULL = re.compile(r"projects/([^/]+)/locations/([^/]+)/(services|jobs)/([^/]+)")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Place:
 
 def shown(name: str) -> str:
     """A full name for people: `service orchestrator in project p, region r`."""
-    match = _FULL.match(name)
+    match = FULL_NAME.match(name)
     if match is None:
         return name
     project, region, kind, resource = match.groups()

@@ -18,9 +18,15 @@ from chaosnetra.cloudrun.instances import (
 )
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.summary import summarize
-from chaosnetra.cloudrun.waiting import next_pause_seconds
+from chaosnetra.cloudrun.waiting import next_pause_seconds, poll
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import CloudRunUnanswered, DatabaseUnavailable, Interrupted, InvalidInput
+from chaosnetra.errors import (
+    CloudRunRefused,
+    CloudRunUnanswered,
+    DatabaseUnavailable,
+    Interrupted,
+    InvalidInput,
+)
 from chaosnetra.postgres.sessions import sessions_by_name
 from chaosnetra.quantities import fraction, whole_number
 from chaosnetra.session import Session
@@ -36,6 +42,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger("chaostoolkit")
+
+READ_SECONDS = 30.0
 
 
 def service_state(configuration: Configuration = None, secrets: Secrets = None) -> Result:
@@ -108,8 +116,8 @@ def service_instances(
         `held`, `expected`, `observed`, `mode`, `at_least`, `at_most` (None: no limit).
     """
     with activity(configuration) as session:
-        low = whole_number("minimum", minimum, minimum=0, setting=setting_hint("minimum"))
-        high = whole_number("maximum", maximum, minimum=0, setting=setting_hint("maximum"))
+        low = whole_number("minimum", minimum, minimum=0)
+        high = whole_number("maximum", maximum, minimum=0)
         state = session.cloud_run.services.service(session.cloud_run.service)
         at_least, at_most = state.instance_bounds
         return {
@@ -181,14 +189,27 @@ def _wait_for_instances(session: Session, prefix: str) -> Look:
     cloud_run = session.cloud_run
     since = _scaled_at(session)
     while True:
-        state = cloud_run.services.service(cloud_run.service)
+        # Tried again, by a limit of its own once the startups' is over: it is no trial that failed.
+        state = poll(
+            lambda: cloud_run.services.service(cloud_run.service),
+            lambda state: True,
+            Deadline.after(max(READ_SECONDS, deadline.remaining_seconds)),
+            f"{shown(cloud_run.service)} is read",
+            cloud_run.interrupted,
+        )
+        wanted = state.instance_bounds[0]
+        if wanted == 0 and since is not None:
+            raise CloudRunRefused(
+                f"this run binds {shown(cloud_run.service)} to no instance, so no startup is to be "
+                "seen: scale it to 1 or more"
+            )
         sessions: dict[str, int] | None = None
         try:
             sessions = asyncio.run(sessions_by_name(session.administrator, prefix))
         except DatabaseUnavailable as error:
             if deadline.passed:
                 logger.warning(str(error))
-        look = Look(state.instance_bounds[0], sessions, _traces(session, since))
+        look = Look(wanted, sessions, _traces(session, since))
         if look.decided or deadline.passed:
             return look
         if session.run.interrupted_by is not None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import whole_number
-from chaosnetra.settings import setting_hint
 
 UNSPECIFIED, AUTOMATIC, MANUAL = "SCALING_MODE_UNSPECIFIED", "AUTOMATIC", "MANUAL"
 # No service of ours has more; what a project may use is for its quota and the guard to say.
@@ -230,6 +229,4 @@ def restoration(now: Scaling, ours: Scaling, before: Scaling) -> Restoration:
 def _count(name: str, value: Any, least: int) -> int | None:
     if value is None or value == "":
         return None
-    return whole_number(
-        name, value, minimum=least, maximum=MOST_INSTANCES, setting=setting_hint(name)
-    )
+    return whole_number(name, value, minimum=least, maximum=MOST_INSTANCES)

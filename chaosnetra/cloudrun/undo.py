@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chaosnetra.addresses import parse_network_address
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import GOOGLE, Connection
 from chaosnetra.cloudrun.names import shown
@@ -16,6 +17,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     CloudRunError,
     CloudRunEtagChanged,
+    CloudRunGone,
     CloudRunNotFound,
     CloudRunOperationFailed,
     CloudRunQuotaExceeded,
@@ -24,6 +26,7 @@ from chaosnetra.errors import (
     UndoFailed,
 )
 from chaosnetra.faults import UndoReport, UndoResult
+from chaosnetra.ports import is_refused
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -37,6 +40,8 @@ PASSING = (
 # One is enough, two where a switch of the mode sets counts; more do not take.
 MOST_WRITES = 5
 LOCAL = "grpc://"
+ENDED_SECONDS = 5.0
+ENDED = "the local endpoint has ended, with all it held"
 # Writes of this process that were answered: none of them comes later.
 _answered: set[str] = set()
 
@@ -46,14 +51,42 @@ def url_of(connection: Connection) -> str:
     return f"{LOCAL}{connection.endpoint}" if connection.endpoint else f"https://{GOOGLE}"
 
 
+def connection_of(arguments: Mapping[str, Any]) -> Connection:
+    """Whom an undo's data says: `url` and `call_seconds`."""
+    url = str(arguments["url"])
+    endpoint = url.removeprefix(LOCAL) if url.startswith(LOCAL) else None
+    return Connection(endpoint, call_seconds=arguments["call_seconds"])
+
+
+def has_ended(connection: Connection) -> bool:
+    """Whether a local endpoint has ended, and all it held with it: nothing is left to undo.
+
+    Longer than for a call it has to be refused, since one that is there again still holds it.
+    """
+    if connection.endpoint is None:
+        return False
+    return is_refused(*parse_network_address("endpoint", connection.endpoint), ENDED_SECONDS)
+
+
+def may_be_under_way(arguments: Mapping[str, Any], write: str) -> bool:
+    """Whether a write that nothing shows may still be carried out.
+
+    A run that was killed, or lost its connection, leaves behind a call that may be carried out
+    after the caller has given it up.
+
+    Args:
+        arguments: of the undo: `sent_at` and `in_flight_seconds`.
+        write: tells it from others; see `was_answered`.
+    """
+    if write in _answered:
+        return False
+    age = time.time() - arguments["sent_at"]
+    return bool(0 <= age < arguments["in_flight_seconds"])
+
+
 def was_answered(write: str) -> None:
     """Note that a write is not under way any more, so that its undo need not wait for it."""
     _answered.add(write)
-
-
-def is_answered(write: str) -> bool:
-    """Whether that was noted in this process."""
-    return write in _answered
 
 
 def restore_service(arguments: Mapping[str, Any]) -> UndoReport:
@@ -72,9 +105,7 @@ def restore_service(arguments: Mapping[str, Any]) -> UndoReport:
     Raises:
         UndoFailed: our values may still be there.
     """
-    url = str(arguments["url"])
-    endpoint = url.removeprefix(LOCAL) if url.startswith(LOCAL) else None
-    connection = Connection(endpoint, call_seconds=arguments["call_seconds"])
+    connection = connection_of(arguments)
     try:
         return _Restorer(ServiceClient(connection), arguments).restore()
     finally:
@@ -116,7 +147,9 @@ class _Restorer:
                     time.sleep(SHORTEST_SECONDS)
             except CloudRunNotFound:
                 return self._told(UndoResult.NOT_OURS, f"there is no {shown(self._name)} any more")
-            except PASSING as error:
+            except (CloudRunGone, *PASSING) as error:
+                if isinstance(error, CloudRunGone) and has_ended(self.client.connection):
+                    return UndoReport(UndoResult.ALREADY_DONE, ENDED)
                 if self._deadline.passed:
                     raise UndoFailed(self._left(error)) from error
                 pause = next_pause_seconds(time.monotonic() - started)
@@ -164,15 +197,9 @@ class _Restorer:
         self._ours = replace(self._ours, **changed)
 
     def _may_be_under_way(self, state: ServiceState) -> bool:
-        """Whether our write may still come: nothing shows it, and its time is not over.
-
-        A run that was killed, or lost its connection, leaves behind a call that may be carried
-        out after the caller has given it up.
-        """
-        if self.arguments["write"] in _answered or state.etag != self.arguments["etag"]:
-            return False
-        age = time.time() - self.arguments["sent_at"]
-        return bool(0 <= age < self.arguments["in_flight_seconds"])
+        """Whether our write may still come: nothing shows it, and its time is not over."""
+        unchanged = state.etag == self.arguments["etag"]
+        return unchanged and may_be_under_way(self.arguments, self.arguments["write"])
 
     def _notice_others(self, state: ServiceState, todo: Restoration) -> None:
         """Whether somebody else changed the service while it was ours."""

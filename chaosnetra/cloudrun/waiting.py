@@ -76,13 +76,13 @@ def poll(
                 raise unread
             waited = time.monotonic() - started
             raise CloudRunOperationFailed(f"{waited:.1f} s were not enough until {what}")
-        _sleep(
+        pause(
             min(next_pause_seconds(time.monotonic() - started), deadline.remaining_seconds),
             interrupted,
         )
 
 
-def _sleep(seconds: float, interrupted: Interrupt) -> None:
+def pause(seconds: float, interrupted: Interrupt) -> None:
     """Pause; an interruption is seen within the shortest pause."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not interrupted():

@@ -83,6 +83,11 @@ def restores_scaling(step: Step) -> bool:
     return step.place == (_CLOUD_RUN, "restore_service")
 
 
+def looks_at_instances(step: Step) -> bool:
+    """Whether a step judges the startups of the service's instances."""
+    return step.place == ("chaosnetra.cloudrun.probes", "instances_start")
+
+
 def is_for_own_machine(step: Step) -> bool:
     """Whether a step needs a part of the stand, or what only the stand's database may bear."""
     return step.module.startswith(_STANDS) or step.place in _OWN_DATABASE
@@ -97,18 +102,21 @@ class Connections:
     in_method: bool
 
 
-def connections_of(steps: Sequence[Step], pool: PoolSettings, free: int) -> list[Connections]:
+def connections_of(
+    steps: Sequence[Step], pool: PoolSettings, free: int, per_startup: int
+) -> list[Connections]:
     """What the steps open themselves; instances of the service are not among it.
 
     Args:
         steps: of the experiment.
         pool: the profile's.
         free: slots of the database that are free now.
+        per_startup: what each startup that they launch opens at most.
 
     Raises:
         InvalidInput: an argument is no number.
     """
-    found = ((step, _connections(step, pool, free)) for step in steps)
+    found = ((step, _connections(step, pool, free, per_startup)) for step in steps)
     return [Connections(step.name, count, step.in_method) for step, count in found if count]
 
 
@@ -123,14 +131,14 @@ def tasks_of(steps: Sequence[Step]) -> int:
     return max((count for step in steps for count in _tasks(step)), default=0)
 
 
-def _connections(step: Step, pool: PoolSettings, free: int) -> int:
+def _connections(step: Step, pool: PoolSettings, free: int, per_startup: int) -> int:
     if step.module not in (_ACTIONS, _PROBES, _STARTUPS):
         return 0
     most = pool.size + pool.max_overflow
     given = step.all_arguments()
     match step.function:
         case "hold_connections":
-            return _held(given, most, free)
+            return _held(step, given, most, free)
         case "press_database":
             return _whole(step, given, "backends")
         case "lock_catalog":
@@ -139,11 +147,11 @@ def _connections(step: Step, pool: PoolSettings, free: int) -> int:
             return _whole(step, given, "count")
         case "pool_checkouts_succeed":
             return most
-    return sum(_tasks(step))
+    return per_startup * sum(_tasks(step))
 
 
-def _held(given: Mapping[str, Any], most: int, free: int) -> int:
-    amount = number("amount", given["amount"], minimum=0)
+def _held(step: Step, given: Mapping[str, Any], most: int, free: int) -> int:
+    amount = number(f"{step.name}: amount", given["amount"], minimum=0)
     counts = {
         "count": amount,
         "instances": amount * most,
@@ -151,7 +159,7 @@ def _held(given: Mapping[str, Any], most: int, free: int) -> int:
         "share": math.floor(amount * free),
     }
     if given["by"] not in counts:
-        raise InvalidInput(f"by must be {', '.join(counts)}, got {given['by']!r}")
+        raise InvalidInput(f"{step.name}: by must be {', '.join(counts)}, got {given['by']!r}")
     return int(counts[given["by"]])
 
 

@@ -18,6 +18,7 @@ from chaosnetra.consent.demands import (
     Step,
     connections_of,
     is_for_own_machine,
+    looks_at_instances,
     restores_scaling,
     tasks_of,
     total_connections,
@@ -88,7 +89,7 @@ class _Looker:
         if tasks:
             self._job(tasks)
         self._cloud_sql_instance()
-        arithmetic = self._arithmetic(changes)
+        arithmetic = self._arithmetic(changes, tasks)
         return ExperimentPlan(
             title=str(experiment.get("title")),
             content=content_digest(experiment),
@@ -98,6 +99,12 @@ class _Looker:
             changes=changes,
             arithmetic=arithmetic,
             tasks=tasks,
+            told=self._told if tasks else {},
+            pool={
+                "size": settings.profile.pool.size,
+                "max_overflow": settings.profile.pool.max_overflow,
+                "per_startup": self._per_startup,
+            },
             seconds=self.session.guard.seconds,
             allowed=self.session.guard.allowed,
             warnings=self.warnings,
@@ -157,6 +164,11 @@ class _Looker:
                 InstanceChange(step.name, scaling, now.instance_bounds[0], scaling.instances)
             )
             now = replace(now, scaling=scaling.after)
+            if scaling.instances == 0 and any(looks_at_instances(one) for one in self.steps):
+                self.refusals.append(
+                    f"{step.name}: it binds the service to no instance, so that instances_start "
+                    "sees no startup; scale it to 1 or more"
+                )
         self._warn(state, changes)
         return changes
 
@@ -197,9 +209,14 @@ class _Looker:
             self.target["cloud_sql_instance"] = instance
             self._permitted(lambda: self.session.guard.check_cloud_sql_instance(instance))
 
-    def _arithmetic(self, changes: Sequence[InstanceChange]) -> Arithmetic | None:
+    def _arithmetic(self, changes: Sequence[InstanceChange], tasks: int) -> Arithmetic | None:
         address = database_of(self.session)
         if address is None:
+            if self.session.settings.in_staging and (changes or tasks):
+                self.refusals.append(
+                    "no database is named, so no lease would keep other runs away; set "
+                    + setting_hint("database_url")
+                )
             return None
         self.target["database"] = address.shown
         configured = self.session.settings.database is not None
@@ -213,7 +230,8 @@ class _Looker:
         pool = self.session.settings.profile.pool
         opened: list[Connections] = []
         try:
-            opened = connections_of(self.steps, pool, found.free if found else 0)
+            free = found.free if found else 0
+            opened = connections_of(self.steps, pool, free, self._per_startup)
         except InvalidInput as error:
             self.refusals.append(str(error))
         before = changes[0].before if changes else 0
@@ -224,6 +242,25 @@ class _Looker:
             free = found.free
             self._permitted(lambda: self.session.guard.check_connections(total, free))
         return Arithmetic(pool, before, after, opened, total, found)
+
+    @property
+    def _per_startup(self) -> int:
+        given, pool = self.session.settings.job_connections, self.session.settings.profile.pool
+        return pool.size + pool.max_overflow if given is None else given
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        """What decides what tasks do, beside the experiment's own arguments."""
+        settings = self.session.settings
+        return {
+            "profile": settings.profile.name,
+            "time_scale": settings.time_scale,
+            "startup_timeout_seconds": settings.startup_timeout_seconds,
+            "readiness": settings.readiness,
+            "readiness_timeout_seconds": settings.readiness_timeout_seconds,
+            "barrier_seconds": settings.barrier_seconds,
+            "job_hold_seconds": settings.job_hold_seconds,
+        }
 
     def _permitted(self, check: Callable[[], object]) -> bool:
         try:

@@ -88,6 +88,9 @@ class ExperimentPlan:
         changes: scalings of the service, in order.
         arithmetic: connections; None for an experiment without any.
         tasks: of one execution of the job, at most.
+        told: the settings that reach them; none without tasks.
+        pool: connections of an instance (`size`, `max_overflow`) and of one startup
+            (`per_startup`).
         seconds: how long all of it may take.
         allowed: the allow-list; None outside of staging.
         warnings: what its reader should know.
@@ -102,6 +105,8 @@ class ExperimentPlan:
     changes: Sequence[InstanceChange]
     arithmetic: Arithmetic | None
     tasks: int
+    told: Mapping[str, Any]
+    pool: Mapping[str, int]
     seconds: float
     allowed: AllowList | None
     warnings: Sequence[str] = field(default=())
@@ -126,8 +131,9 @@ class ExperimentPlan:
                 }
                 for change in self.changes
             ],
-            "connections": self.arithmetic.total if self.arithmetic else 0,
+            "pool": dict(self.pool),
             "tasks": self.tasks,
+            "told": dict(self.told),
             "seconds": self.seconds,
             "allowed": allowed,
         }
@@ -166,6 +172,7 @@ class ExperimentPlan:
             "changes": [change.to_json() for change in self.changes],
             "connections": self.arithmetic.to_json() if self.arithmetic else None,
             "tasks": self.tasks,
+            "tasks_are_told": dict(self.told),
             "seconds": self.seconds,
             "allow_list": self.allowed.to_json() if self.allowed else None,
             "warnings": list(self.warnings),
@@ -203,8 +210,11 @@ class ExperimentPlan:
         if self.tasks:
             lines.append(
                 f"tasks of the job: {self.tasks} at once, which report into a schema of the run's "
-                "own in the database"
+                f"own in the database; each opens up to {self.pool['per_startup']} connections "
+                "(job_connections)"
             )
+            told = ", ".join(f"{name} {_value(value)}" for name, value in self.told.items())
+            lines.append(f"tasks are told: {told}")
         lines.append(f"deadline: {self.seconds:g} s for the whole experiment")
         if self.allowed is not None:
             caps = ", ".join(f"{name} {value:g}" for name, value in vars(self.allowed.caps).items())

@@ -111,10 +111,8 @@ def ask_for_consent(
     session.plan = plan
     session.events.record("plan.made", plan.to_json())
     _require(plan, settings.consent)
+    session.take_lease(database_of(session))
     session.consented = plan
-    address = database_of(session)
-    if address is not None:
-        session.take_lease(address)
 
 
 def _require(plan: ExperimentPlan, consent: str) -> None:

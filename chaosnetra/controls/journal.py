@@ -12,6 +12,7 @@ The core swallows what goes wrong in a control and still exits with 0. So every 
 guarded: a failure of our own is logged, and the run is reported as failed.
 """
 
+import contextlib
 import functools
 import json
 import logging
@@ -45,6 +46,7 @@ from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import Outcome
 from chaosnetra.redaction import mask_tracebacks
 from chaosnetra.run import Run, current_run, end_run
+from chaosnetra.text import one_line
 
 if TYPE_CHECKING:
     from chaosnetra.session import Session
@@ -183,16 +185,20 @@ def _ask_for_consent(
     """End the run here unless what it would do in staging was consented to."""
     if context.get("dry") is not None:
         return
-    from chaosnetra.controls.consent import ask_for_consent
-
     if session.settings.is_rehearsal:
         logger.warning("A rehearsal of staging, against a local Cloud Run endpoint")
     try:
+        from chaosnetra.controls.consent import ask_for_consent
+
         with session.run.polled():
             ask_for_consent(session, context, configuration or {}, secrets)
-    except ChaosnetraError as error:
-        _run.refused = session.redactor.text(str(error))
-        _run.record("consent.refused", {"reason": _run.refused})
+    except Exception as error:  # whatever it is, there is no consent
+        ours = isinstance(error, ChaosnetraError)
+        text = str(error) if ours else f"{type(error).__name__}: {error}"
+        _run.refused = one_line(session.redactor.text(text))
+        logger.debug("consent", exc_info=True)
+        with contextlib.suppress(OSError):  # the events cannot be written: one more reason to end
+            _run.record("consent.refused", {"reason": _run.refused})
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
 
 

@@ -14,6 +14,8 @@ from chaosnetra.evidence.violations import (
     Violation,
     failure_text,
     find_violations,
+    is_unanswered,
+    not_met,
 )
 from chaosnetra.text import one_line
 
@@ -38,6 +40,7 @@ class Cause(StrEnum):
     NO_HYPOTHESIS = "no steady state was checked"
     INJECTION = "injection failed"
     NOT_MEASURED = "fault without a measured effect"
+    UNANSWERED = "Cloud Run could not be asked"
     TOO_FEW = "too few trials for the demanded confidence"
     ROLLBACK = "rollback failed"
     INTERRUPTED = "interrupted"
@@ -109,6 +112,8 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     proofs = proofs_of(journal)
     if reasons[0][0] in (Cause.HELD, Cause.VIOLATED):
         reasons = [*_too_few(proofs, violations), *reasons]
+    if reasons[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
+        reasons = [*_unanswered(journal, facts, violations), *reasons]
     cause, _ = reasons[0]
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
     return Verdict(outcome, cause, "; ".join(text for _, text in reasons), proofs), violations
@@ -224,6 +229,19 @@ def _too_few(proofs: tuple[Proof, ...], violations: list[Violation]) -> Iterator
     if by_rate_alone:
         for text in open_claims.values():
             yield Cause.TOO_FEW, f"too few trials for the demanded confidence: {text}"
+
+
+def _unanswered(
+    journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
+) -> Iterator[tuple[Cause, str]]:
+    """Probes that Cloud Run gave no answer, where nothing else is violated: they tried nothing."""
+    failed = not_met(journal.get("steady_states") or {}, facts.get("recovery"))
+    silent = [run for _, run in failed if is_unanswered(run)]
+    if silent and len(silent) == len(violations):
+        yield (
+            Cause.UNANSWERED,
+            f"Cloud Run could not be asked, so nothing was tried: {failure_text(silent[0])}",
+        )
 
 
 def _not_met(state: Mapping[str, Any] | None) -> bool:

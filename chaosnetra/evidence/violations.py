@@ -1,6 +1,7 @@
 """Statements of the steady state that did not hold, with their evidence, from a journal."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -10,6 +11,8 @@ from chaosnetra.quantities import finite_or_none
 LONGEST_OBSERVED = 300
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
 _ACTIVITY_FAILED = "chaoslib.exceptions.ActivityFailed: "
+# The core records what an activity's error came from.
+_CLOUD_RUN_ERROR = re.compile(r"^chaosnetra\.errors\.CloudRun\w+: ", re.MULTILINE)
 
 
 class Stage(StrEnum):
@@ -94,17 +97,28 @@ def find_violations(
             not hold is a violation during the method: so an experiment can look at each of
             several faults.
     """
+    found = [_violation(stage, run) for stage, run in not_met(steady_states, recovery)]
+    stated = [_violation(Stage.DURING, run) for run in method if says_not_held(run)]
+    return sorted(found + stated, key=lambda violation: list(Stage).index(violation.stage))
+
+
+def not_met(
+    steady_states: Mapping[str, Any], recovery: Mapping[str, Any] | None
+) -> Iterator[tuple[Stage, Mapping[str, Any]]]:
+    """The probes of the steady state whose tolerance was not met, by when; as `find_violations`."""
     checked: list[tuple[Stage, Any]] = [(Stage.BEFORE, steady_states.get("before"))]
     checked += [(Stage.DURING, state) for state in steady_states.get("during") or ()]
     checked += [(Stage.AFTER, steady_states.get("after")), (Stage.RECOVERY, recovery)]
-    found = [
-        _violation(stage, run)
-        for stage, state in checked
-        for run in _runs(state)
-        if run.get("tolerance_met") is False
-    ]
-    stated = [_violation(Stage.DURING, run) for run in method if says_not_held(run)]
-    return sorted(found + stated, key=lambda violation: list(Stage).index(violation.stage))
+    for stage, state in checked:
+        yield from ((stage, run) for run in _runs(state) if run.get("tolerance_met") is False)
+
+
+def is_unanswered(run: Mapping[str, Any]) -> bool:
+    """Whether a probe failed because Cloud Run could not be asked, so that nothing was tried."""
+    lines = run.get("exception")
+    if run.get("status") != "failed" or not isinstance(lines, list):
+        return False
+    return any(_CLOUD_RUN_ERROR.search(str(line)) for line in lines)
 
 
 def says_not_held(run: Any) -> bool:

@@ -45,6 +45,12 @@ async def connector_dialing(address: DatabaseAddress) -> AsyncIterator[Dial]:
             "there are no Google credentials for the Cloud SQL connector: run `gcloud auth "
             f"application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS ({error})"
         ) from error
+    except (OSError, AttributeError, TypeError, ValueError, KeyError) as error:
+        # What google.auth raises of a file that is no file of credentials.
+        raise CloudSqlUnavailable(
+            "the Google credentials cannot be used for the Cloud SQL connector: check what "
+            f"GOOGLE_APPLICATION_CREDENTIALS names ({type(error).__name__}: {error})"
+        ) from error
 
     async def dial(*, timeout: float | None, **options: Any) -> Any:  # noqa: ASYNC109 - asyncpg's name
         import asyncpg

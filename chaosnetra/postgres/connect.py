@@ -102,7 +102,8 @@ def _tls_advice(error: BaseException) -> str:
     configured = isinstance(error, asyncpg.ClientConfigurationError)
     if configured and ("sslmode" in text or "root certificate" in text):
         return f"correct sslmode and sslrootcert in {_SETTING}"
-    if isinstance(error, (ssl.SSLError, FileNotFoundError, PermissionError)):
+    unreadable = (ssl.SSLError, FileNotFoundError, PermissionError, IsADirectoryError)
+    if isinstance(error, unreadable):
         return f"sslrootcert in {_SETTING} must name a readable file of certificates"
     return ""
 

@@ -77,10 +77,15 @@ class LeaseTaken:
         holder = asyncio.run(_holder(self.address))
         if holder is not None:
             name, client, since = holder
+            # Of another role's session only one with pg_read_all_stats sees more than the name.
+            where = (
+                f"from {client or 'this machine'} since {since:%Y-%m-%d %H:%M:%S %Z}"
+                if since is not None
+                else "of another role"
+            )
             raise NotAllowed(
-                f"another run holds the lease on {self.address.shown}: {name or 'unknown'} from "
-                f"{client or 'this machine'} since {since:%Y-%m-%d %H:%M:%S %Z}; wait until it "
-                "ends, or end its session"
+                f"another run holds the lease on {self.address.shown}: {name or 'unknown'} "
+                f"{where}; wait until it ends, or end its session"
             )
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from chaosnetra.addresses import DatabaseAddress
     from chaosnetra.settings import Settings
 
-_FULL = re.compile(r"projects/([^/]+)/locations/([^/]+)/(services|jobs)/([^/]+)")
+# Full name of a service or a job: project, region, kind, id.
+FULL_NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/(services|jobs)/([^/]+)")
 
 
 class Labelled(Protocol):
@@ -90,7 +91,7 @@ class Guard:
         """
         if self.allowed is None:
             return
-        match = _FULL.fullmatch(full_name)
+        match = FULL_NAME.fullmatch(full_name)
         if match is None:
             raise NotAllowed(f"{full_name!r} is not the full name of a service or a job")
         kind = match[3].removesuffix("s")

@@ -77,6 +77,7 @@ class Guardian:
                     str(ledger),
                     f"{self._deadline.remaining_seconds:g}",
                     str(os.getpid()),
+                    _folder(),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -107,3 +108,11 @@ class Guardian:
         with contextlib.suppress(OSError):
             self._process.stdin.write(json.dumps(url).encode() + b"\n")
             self._process.stdin.flush()
+
+
+def _folder() -> str:
+    """What relative paths of the run's environment are relative to."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - it goes into a command line
+    except OSError:
+        return "/"  # removed

@@ -48,17 +48,22 @@ class Injector:
         """What each round trip to the database costs more, by the faults now in place."""
         return sum(fault.effect.added_round_trip_seconds for fault in self.active if fault.effect)
 
-    def inject(self, fault: Fault) -> Injected:
+    def inject(self, fault: Fault, *, admitted: bool = False) -> Injected:
         """Put a fault in place and measure it.
 
         A fault of the same name and parameters that is in place already is measured again.
+
+        Args:
+            fault: the fault.
+            admitted: whether the caller knows that it may be put in place; else it is asked.
 
         Raises:
             InjectionFailed: it is not in place; what had been done was taken back.
             NotAllowed: it may not be; nothing was touched.
         """
         with self._lock:
-            self._admit()
+            if not admitted:
+                self._admit()
             held = self._find(fault.name)
             if held is not None and held.parameters != fault.parameters:
                 raise InjectionFailed(

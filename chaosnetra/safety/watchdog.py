@@ -1,8 +1,8 @@
 """Waits beside a run, and takes its faults back when the run is gone.
 
-A program of its own, run by the run's process as `python -I -S watchdog.py LEDGER SECONDS RUN_PID`
-in a session of its own: it starts in milliseconds and needs nothing but the interpreter while it
-waits. It wakes when its standard input ends, or the run's process does, however it ends: a copy
+A program of its own, run by the run's process as `python -I -S watchdog.py LEDGER SECONDS RUN_PID
+FOLDER` in a session of its own: it starts in milliseconds and needs nothing but the interpreter
+while it waits. It wakes when its standard input ends, or the run's process does, however it ends: a copy
 that was forked of that process may hold the pipe open, and the process may let go of the pipe
 before it ends. And it wakes when the run's time to live is over, and then ends the run first.
 
@@ -106,6 +106,9 @@ def main(arguments: list[str]) -> None:
         run.end()
     if not os.path.exists(ledger):
         return
+    # Paths in the environment, as of credentials, may be relative to where the run was started.
+    with contextlib.suppress(OSError):
+        os.chdir(arguments[3])
     # By way of a pipe: neither a command line nor a file shows a password.
     read, write = os.pipe()
     os.write(write, json.dumps(urls).encode())

@@ -61,6 +61,7 @@ def saved(done: ChaosRun, path: Path) -> Path:
     return path
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.usefixtures("nothing_left")
 def test_journals_of_both_environments_are_comparable(
     run_chaos: RunChaos, rehearsal: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,7 @@
 """Database addresses."""
 
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,17 @@ def test_every_part_is_read() -> None:
     assert (address.host, address.port) == ("db.example", 6543)
     assert (address.user, address.password, address.database) == ("anna", "s@fe", "shop")
     assert address.options == (("sslmode", "require"),)
+
+
+def test_files_that_it_names_are_found_from_wherever_it_is_used_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    address = DatabaseAddress.parse("postgresql://h/d?sslrootcert=ca.pem&sslkey=/k.pem&sslcert=")
+    monkeypatch.chdir("/")
+    expected = (("sslrootcert", str(tmp_path / "ca.pem")), ("sslkey", "/k.pem"), ("sslcert", ""))
+    assert address.options == expected
+    assert DatabaseAddress.parse(address.shown).options == expected
 
 
 @pytest.mark.parametrize(

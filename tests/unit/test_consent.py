@@ -23,6 +23,7 @@ from chaosnetra.profiles import PoolSettings
 
 POOL = PoolSettings(size=12, max_overflow=18, timeout_seconds=90, recycle_seconds=1800)
 FREE = 100
+PER_STARTUP = 30
 
 
 def step(area: str, function: str, in_method: bool = True, **arguments: Any) -> Step:
@@ -43,7 +44,7 @@ def step(area: str, function: str, in_method: bool = True, **arguments: Any) -> 
         (step("postgres", "connections_succeed", in_method=False), 50),
         (step("postgres", "connections_succeed", in_method=False, count="60"), 60),
         (step("postgres", "pool_checkouts_succeed", in_method=False), 30),
-        (step("startup", "startups_succeed", in_method=False, count=9), 9),
+        (step("startup", "startups_succeed", in_method=False, count=9), 270),
         (step("postgres", "release_connections"), 0),
         (step("postgres", "free_connection_slots", in_method=False), 0),
         (step("startup", "budgets_suffice", in_method=False), 0),
@@ -52,7 +53,9 @@ def step(area: str, function: str, in_method: bool = True, **arguments: Any) -> 
     ],
 )
 def test_what_a_step_opens_itself(asked: Step, count: int) -> None:
-    assert [one.count for one in connections_of([asked], POOL, FREE)] == [count] * (count > 0)
+    assert [one.count for one in connections_of([asked], POOL, FREE, PER_STARTUP)] == [count] * (
+        count > 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,7 @@ def test_what_a_step_opens_itself(asked: Step, count: int) -> None:
 )
 def test_what_cannot_be_read_is_told(asked: Step, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        connections_of([asked], POOL, FREE)
+        connections_of([asked], POOL, FREE, PER_STARTUP)
 
 
 @given(st.lists(st.tuples(st.integers(1, 100), st.booleans())))

@@ -159,6 +159,21 @@ def test_a_change_that_is_not_felt_needs_no_effect() -> None:
     assert verdict(faults=[{"name": "proxy", "effect": None}]).outcome is Outcome.HELD
 
 
+def unanswered_probe() -> dict[str, Any]:
+    run = failed_probe("instances", "run.googleapis.com gave no answer to GetService")
+    origin = "chaosnetra.errors.CloudRunUnanswered: run.googleapis.com gave no answer\n"
+    return {**run, "exception": [run["exception"][0], origin, run["exception"][-1]]}
+
+
+@pytest.mark.parametrize("stage", ["after", "recovery"])
+def test_a_probe_that_cloud_run_gave_no_answer_tried_nothing(stage: str) -> None:
+    found = verdict(**{stage: state(probe(), unanswered_probe())})
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.UNANSWERED)
+    assert "nothing was tried: run.googleapis.com gave no answer to GetService" in found.reason
+    both = verdict(**{stage: state(probe(met=False, output=False), unanswered_probe())})
+    assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
+
+
 def test_a_probe_that_failed_itself_after_the_method_is_a_violation() -> None:
     assert verdict(after=state(failed_probe())).cause is Cause.VIOLATED
 

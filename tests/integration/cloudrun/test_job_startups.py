@@ -76,6 +76,7 @@ def settings(stage: Stage, postgres: PostgresServer, tmp_path: Path) -> Iterator
         "startup_timeout_seconds": "4",
         "job_hold_seconds": "0",
         "barrier_seconds": "1",
+        "job_connections": "2",  # the service of here opens none
     }
     assert end_session() == []
 
@@ -278,7 +279,7 @@ def test_settings_that_lead_nowhere(
 def test_a_job_that_may_not_be_run(
     job: Stage, settings: dict[str, Any], code: str, words: str
 ) -> None:
-    job.rule("RunJob", refuse=code)
+    job.rule("RunJob", refuse=code, times=100)
     with pytest.raises(ActivityFailed, match=words):
         started(2, settings)
     assert job.local.jobs.executions == []
@@ -320,10 +321,17 @@ def test_what_passes_does_not_cost_an_execution(
 ) -> None:
     for call in ("GetExecution", "ListTasks"):
         job.rule(call, refuse=code)
+    job.rule("GetJob", skip=1, refuse=code)  # the plan has read it before
     result = started(1, settings)
     assert result["ready"] == 1
     refused = [call.method for call in job.calls if call.status == code]
-    assert sorted(refused) == ["GetExecution", "ListTasks"]
+    assert sorted(refused) == ["GetExecution", "GetJob", "ListTasks"]
+
+
+def test_a_quota_that_passes_costs_no_execution(job: Stage, settings: dict[str, Any]) -> None:
+    job.rule("RunJob", refuse="RESOURCE_EXHAUSTED")
+    assert started(1, settings)["ready"] == 1
+    assert len(job.local.jobs.executions) == 1
 
 
 def begun(stage: Stage) -> tuple[ExecutionBegun, Undo]:
@@ -387,6 +395,16 @@ def test_an_undo_outlasts_what_passes(stage: Stage, code: str) -> None:
     assert play(undo).result is UndoResult.DONE
 
 
+def test_the_execution_of_a_local_endpoint_that_has_ended_needs_no_undo(stage: Stage) -> None:
+    stage.create_job("sleep", "60")
+    fault, undo = begun(stage)
+    fault.inject()
+    stage.local.stop()
+    report = play(undo)
+    assert report.result is UndoResult.ALREADY_DONE
+    assert report.detail == "the local endpoint has ended, with all it held"
+
+
 def test_after_kill_9_the_watchdog_cancels_the_execution_and_drops_the_reports(
     job: Stage, settings: dict[str, Any], postgres: PostgresServer, pids: Path, tmp_path: Path
 ) -> None:
@@ -399,7 +417,7 @@ def test_after_kill_9_the_watchdog_cancels_the_execution_and_drops_the_reports(
             [*chaos_command(), "run", str(path)], cwd=tmp_path, stdout=output, stderr=output
         )
     try:
-        tasks = written_pids(pids, 1, seconds=30)
+        tasks = written_pids(pids, 1, seconds=60)
     finally:
         running.kill()
         running.wait()

@@ -26,7 +26,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.stand.postgres import PostgresServer
 from tests.integration.cloudrun.conftest import JOB, MakeStage, Stage
-from tests.integration.helpers import alive, written_pids
+from tests.integration.helpers import alive, wait_until, written_pids
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 PYTHON = [sys.executable, "-S", "-c"]
@@ -169,7 +169,7 @@ time.sleep(60)
 """
     stage.create_job(*PYTHON, code)
     pids = tmp_path / "pids"
-    state, (task,) = finished(stage, timeout_seconds=1.0, environment={"PIDS": str(pids)})
+    state, (task,) = finished(stage, timeout_seconds=5.0, environment={"PIDS": str(pids)})
     assert state.failed == 1
     assert task.end is TaskEnd.SIGNALLED
     assert task.text == "The configured timeout was reached."
@@ -275,6 +275,7 @@ def test_the_operation_of_a_run_fails_with_its_tasks(stage: Stage) -> None:
 def test_watching_tells_how_it_goes_and_can_be_given_up(stage: Stage) -> None:
     stage.create_job("sleep", "30")
     execution = run(stage, 2)
+    wait_until(lambda: stage.jobs.execution(execution).running == 2, 20, "both tasks run")
     seen: list[ExecutionState] = []
     with pytest.raises(CloudRunOperationFailed, match="has ended"):
         stage.jobs.watch(execution, Deadline.after(0.5), seen.append)

@@ -12,12 +12,14 @@ import grpc
 import pytest
 from google.cloud import monitoring_v3
 
+from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun import monitoring as module
 from chaosnetra.cloudrun.connection import Call, audit
 from chaosnetra.cloudrun.monitoring import Monitoring, collect
 from chaosnetra.cloudrun.series import METRICS
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunPermissionDenied, CloudRunQuotaExceeded, PartUnavailable
+from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import RunChaos
 from tests.integration.cloudrun.conftest import PLACE, Stage, experiment, step
 from tests.integration.staging import staging_settings
@@ -177,6 +179,17 @@ def test_the_wait_can_be_given_up(server: Server, client: Monitoring) -> None:
     assert time.monotonic() - started < 30
 
 
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
+def test_what_passes_is_waited_for(
+    server: Server, client: Monitoring, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.05)
+    server.series = {type_of("instances"): [[(1320, 5)]]}
+    server.refuse = grpc.StatusCode[code]
+    threading.Timer(0.3, lambda: setattr(server, "refuse", None)).start()
+    assert collected(client, 20)["complete"]
+
+
 @pytest.mark.parametrize(
     ("code", "kind", "words"),
     [
@@ -203,9 +216,9 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
         Monitoring("staging-123", "127.0.0.1:1")
 
 
-def settings(stage: Stage, folder: Path, **more: str) -> dict[str, str]:
+def settings(stage: Stage, database: DatabaseAddress, folder: Path, **more: str) -> dict[str, str]:
     return {
-        **staging_settings(folder, service="orchestrator"),
+        **staging_settings(folder, database, service="orchestrator"),
         "cloud_run_endpoint": stage.local.endpoint,
         "project": PLACE.project,
         "region": PLACE.region,
@@ -216,14 +229,14 @@ def settings(stage: Stage, folder: Path, **more: str) -> dict[str, str]:
 
 
 def test_the_journal_has_the_evidence(
-    stage: Stage, server: Server, run_chaos: RunChaos, tmp_path: Path
+    stage: Stage, postgres: PostgresServer, server: Server, run_chaos: RunChaos, tmp_path: Path
 ) -> None:
     now = time.time()
     server.series = {type_of("connector_instances"): [[(now - 120, 2), (now + 600, 3)]]}
     endpoint = f"127.0.0.1:{server.port}"
     done = run_chaos(
         experiment(
-            settings(stage, tmp_path, monitoring_endpoint=endpoint),
+            settings(stage, postgres.database, tmp_path, monitoring_endpoint=endpoint),
             step("action", "scale_service", minimum=2),
         )
     )
@@ -237,19 +250,23 @@ def test_the_journal_has_the_evidence(
     assert "ListTimeSeries" in {event["method"] for event in recorded}
 
 
-def test_that_there_is_none_fails_no_run(stage: Stage, run_chaos: RunChaos, tmp_path: Path) -> None:
+def test_that_there_is_none_fails_no_run(
+    stage: Stage, postgres: PostgresServer, run_chaos: RunChaos, tmp_path: Path
+) -> None:
     scaled = step("action", "scale_service", minimum=2)
-    done = run_chaos(experiment(settings(stage, tmp_path), scaled))
+    done = run_chaos(experiment(settings(stage, postgres.database, tmp_path), scaled))
     assert done.returncode == 0, done.output
     assert done.section["verdict"] == "held"
     assert "a local Cloud Run endpoint has no Monitoring" in done.section["monitoring"]["error"]
 
 
 def test_an_instance_that_its_owner_does_not_allow_is_not_read(
-    stage: Stage, server: Server, run_chaos: RunChaos, tmp_path: Path
+    stage: Stage, postgres: PostgresServer, server: Server, run_chaos: RunChaos, tmp_path: Path
 ) -> None:
     more = {"cloud_sql_instance": "other:europe-west1:main"}
-    made = settings(stage, tmp_path, monitoring_endpoint=f"127.0.0.1:{server.port}", **more)
+    made = settings(
+        stage, postgres.database, tmp_path, monitoring_endpoint=f"127.0.0.1:{server.port}", **more
+    )
     done = run_chaos(experiment(made, step("action", "scale_service", minimum=2)))
     assert done.returncode == 1
     assert "Cloud SQL instance other:europe-west1:main is not in the allow-list" in done.output

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from filelock import FileLock
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cli import netra
@@ -16,11 +17,13 @@ from chaosnetra.postgres.lease import LeaseTaken
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.session import end_session
+from chaosnetra.stand.places import state_folder
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import experiment, lasting, step
 from tests.integration.cloudrun.endpoint import Endpoint
 from tests.integration.helpers import query, wait_until
+from tests.integration.tls import Authority, TlsFront, server_context
 
 
 class Staging:
@@ -146,6 +149,76 @@ def test_the_hash_rests_on_everything_that_is_consented_to(staging: Staging) -> 
     differs("another etag")
 
 
+def test_the_hash_of_tasks_rests_on_what_they_are_told_and_not_on_free_slots(
+    staging: Staging, postgres: PostgresServer
+) -> None:
+    """`hold_connections` by a share takes more or less of them with every look."""
+    hold = step("action", "hold_connections", amount=0.2)
+    hold["provider"]["module"] = "chaosnetra.postgres.actions"
+    hold["provider"]["arguments"]["by"] = "share"
+    startups = step("probe", "startups_succeed", count=1)
+    startups["provider"]["module"] = "chaosnetra.startup.probes"
+    staging.method = [startups, hold]
+    staging.endpoint.create_job()
+    first = staging.hash
+    taken = LeaseTaken(postgres.database, "chaosnetra_other_session", 60)
+    injector = Injector(Ledger("other", staging.folder), lambda event, data: None)
+    injector.inject(taken)
+    try:
+        assert staging.hash == first
+    finally:
+        injector.undo(taken.name)
+    seen = {first}
+    for name, value in {
+        "job_hold_seconds": "600",
+        "time_scale": "1",
+        "startup_timeout_seconds": "900",
+        "barrier_seconds": "5",
+        "readiness": "tcp://127.0.0.1:{port}",
+        "readiness_timeout_seconds": "7",
+        "job_connections": "12",
+        "profile": "issue-1263",
+    }.items():
+        staging.settings[name] = value
+        found = staging.hash
+        assert found not in seen, name
+        seen.add(found)
+
+
+@pytest.mark.parametrize(("each", "allowed"), [("auto", False), ("5", True)])
+def test_the_connections_of_tasks_count_by_their_pools(
+    staging: Staging, each: str, allowed: bool
+) -> None:
+    startups = step("probe", "startups_succeed", count=4)
+    startups["provider"]["module"] = "chaosnetra.startup.probes"
+    staging.method = [startups]
+    staging.endpoint.create_job()
+    staging.settings["job_connections"] = each
+    shown = staging.plan().output
+    assert ("120 connections are more than the cap of 100: ask for less" in shown) is not allowed
+    assert f"each opens up to {30 if each == 'auto' else 5} connections (job_connections)" in shown
+    assert f"connections in all: {120 if each == 'auto' else 20} at most" in shown
+
+
+def test_a_wrong_value_is_told_with_the_step_that_has_it(staging: Staging) -> None:
+    hold = step("action", "hold_connections", amount="many", by="count")
+    hold["provider"]["module"] = "chaosnetra.postgres.actions"
+    staging.method = [step("action", "scale_service", minimum="x"), hold]
+    refusals = [line for line in staging.plan().output.splitlines() if "refused" in line]
+    scaling, amount = refusals
+    assert scaling.startswith("refused: scale_service: minimum must be a whole number, got 'x'")
+    assert amount.startswith("refused: hold_connections: amount must be a number, got 'many'")
+    assert "set minimum" not in scaling, "no such setting"
+
+
+def test_a_scaling_to_nothing_is_refused_where_startups_are_judged(staging: Staging) -> None:
+    staging.method = [step("action", "scale_service", minimum=0)]
+    assert "\nallowed\n" in staging.plan().output
+    staging.method += [step("probe", "instances_start")]
+    told = "refused: scale_service: it binds the service to no instance"
+    assert told in staging.plan().output
+
+
 def test_a_run_with_the_plans_hash_scales_restores_exactly_and_tells_all_of_it(
     staging: Staging, run_chaos: RunChaos
 ) -> None:
@@ -249,6 +322,39 @@ def test_a_lease_that_another_run_holds_is_respected(
     assert staging.endpoint.message == before
 
 
+def test_whatever_keeps_the_lease_from_being_taken_ends_the_run(
+    staging: Staging, run_chaos: RunChaos
+) -> None:
+    """Also what no error of ours tells: here the file of the lock cannot be opened."""
+    in_the_way = state_folder() / "staging.lock"
+    in_the_way.mkdir(parents=True)
+    before = staging.endpoint.message
+    try:
+        refused(run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes"), "staging.lock")
+    finally:
+        in_the_way.rmdir()
+    assert staging.endpoint.message == before
+
+
+def test_without_a_database_nothing_is_scaled(staging: Staging, run_chaos: RunChaos) -> None:
+    staging.settings["database_url"] = ""
+    message = "no database is named, so no lease would keep other runs away; set database_url"
+    assert f"refused: {message}" in staging.plan().output
+    refused(run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes"), message)
+
+
+def test_one_run_of_a_user_acts_in_staging_also_where_no_database_is_named(
+    staging: Staging, run_chaos: RunChaos
+) -> None:
+    staging.settings["database_url"] = ""
+    staging.method = []
+    folder = state_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "staging.lock"):
+        done = run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes")
+    refused(done, "another run of this user acts in staging just now")
+
+
 def test_a_run_that_is_killed_leaves_neither_its_scaling_nor_its_lease(
     staging: Staging, tmp_path: Path
 ) -> None:
@@ -273,6 +379,45 @@ def test_a_run_that_is_killed_leaves_neither_its_scaling_nor_its_lease(
     wait_until(lambda: staging.endpoint.state.scaling.minimum == 1, 60, "its scaling is gone")
     wait_until(lambda: query(staging.database, held) == 0, 60, "its lease is gone")
     wait_until(lambda: lasting(staging.endpoint.message) == lasting(before), 10, "as it was")
+
+
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [
+        ("sslmode=verify-ca&sslrootcert=ca.pem", {}),
+        ("sslmode=verify-ca", {"PGSSLROOTCERT": "ca.pem"}),
+    ],
+    ids=["in the URL", "in the environment"],
+)
+def test_a_killed_run_is_taken_back_also_where_it_named_files_of_its_folder(
+    staging: Staging, tmp_path: Path, options: str, variables: dict[str, str]
+) -> None:
+    authority = Authority(tmp_path, "ca")
+    upstream = (staging.database.host, staging.database.port)
+    certificate = authority.server(tmp_path, "127.0.0.1")
+    staging.method[0]["pauses"] = {"after": 60}
+    runs = Path(os.environ["XDG_STATE_HOME"]) / "chaosnetra" / "runs"
+    with TlsFront(upstream, server_context(certificate)) as front:
+        staging.settings["database_url"] = (
+            f"{staging.database.at('127.0.0.1', front.port).url}?{options}"
+        )
+        path = tmp_path / "experiment.json"
+        path.write_text(json.dumps(staging.experiment))
+        with (tmp_path / "output").open("wb") as output:
+            process = subprocess.Popen(
+                [*chaos_command(), "run", path.name],
+                cwd=tmp_path,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **variables, "CHAOSNETRA_CONSENT": "yes"},
+            )
+        try:
+            wait_until(lambda: staging.endpoint.state.scaling.minimum == 3, 60, "it is scaled")
+        finally:
+            process.kill()
+            process.wait()
+        wait_until(lambda: list(runs.glob("*.ledger.jsonl")) == [], 50, "nothing is left to undo")
+    assert staging.endpoint.state.scaling.minimum == 1
 
 
 def test_staging_without_cloud_run_acts_on_the_database_it_may(
@@ -457,6 +602,7 @@ def test_a_job_whose_tasks_are_no_trials_is_refused(
 def test_a_job_and_its_tasks_are_in_the_plan(staging: Staging) -> None:
     staging.endpoint.create_job()
     staging.method = [STARTUPS]
+    staging.settings["job_connections"] = "5"
     shown = staging.plan()
     assert shown.exit_code == 0, shown.output
     assert "tasks of the job: 7 at once" in shown.output
