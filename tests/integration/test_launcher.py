@@ -305,7 +305,7 @@ def test_end_in_the_margin_is_a_failure_of_its_own() -> None:
 @nothing_left_behind
 def test_page_slower_than_the_check_is_told_from_not_ready() -> None:
     text = SERVE.replace("404), 0", "404), 5") + "serve()"
-    outcome = one(script(text), HTTP, short(2, readiness=0.2))
+    outcome = one(script(text), HTTP, short(5, readiness=0.2))
     assert outcome.status is Status.TIMED_OUT
     assert outcome.checks["timed_out"] >= 1
     assert "not_ready" not in outcome.checks
@@ -465,7 +465,7 @@ def test_uvicorn_is_ready_only_after_its_lifespan(tmp_path: Path) -> None:
 
 @nothing_left_behind
 def test_uvicorn_whose_startup_hangs_through_sigterm_is_killed(tmp_path: Path) -> None:
-    outcome = launched(uvicorn_plan(tmp_path, "await asyncio.sleep(100)"), short(2.5))[0]
+    outcome = launched(uvicorn_plan(tmp_path, "await asyncio.sleep(100)"), short(8))[0]
     assert (outcome.status, outcome.signal) == (Status.TIMED_OUT, signal.SIGKILL)
     assert outcome.ended_by is EndedBy.LAUNCHER
 
