@@ -132,6 +132,7 @@ def before_experiment_control(
 
             _run.session = current_session(configuration)
         run = current_run()
+        run.experiment = context
         run.redactor.learn(configuration or {})
         run.redactor.learn(secrets or {}, secret=True)
         path = events_path()
