@@ -291,6 +291,19 @@ def test_times_of_the_probe_are_scaled(configuration: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.parametrize(("profile", "seconds"), [("issue-1263", 1.5), ("issue-1278", 4.5)])
+def test_slow_is_what_exceeds_the_profiles_connection_budget_if_nothing_else(
+    configuration: dict[str, Any], profile: str, seconds: float
+) -> None:
+    result = connections_succeed(
+        count=1,
+        slow_after_ms="",  # type: ignore[arg-type]  # as an environment variable has it
+        timeout_ms=45_000,
+        configuration={**configuration, "profile": profile},
+    )
+    assert result["slow_after_seconds"] == pytest.approx(seconds)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
