@@ -69,6 +69,16 @@ def fraction(name: str, value: Any, *, setting: str | None = None) -> float:
     return number(name, value, minimum=0.0, maximum=1.0, setting=setting)
 
 
+def truth(name: str, value: Any, *, setting: str | None = None) -> bool:
+    """True or false, also as the text `true` or `false`."""
+    known = {"true": True, "false": False}
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or value.lower() not in known:
+        raise InvalidInput(f"{name} must be true or false, got {_shown(value)}", setting)
+    return known[value.lower()]
+
+
 def min_confidence(
     value: Any, max_failure_rate: float, *, setting: str | None = None
 ) -> float | None:

@@ -9,8 +9,9 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from chaosnetra.evidence.events import EventLog
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, LogFilter, Redactor
@@ -24,13 +25,15 @@ class Run:
 
     `interrupted_by` names the signal that asked it to end; `in_rollbacks` is true while rollbacks
     are played, `unwinding` from then on, `finishing` once it undoes everything and writes its
-    journal, which no signal may interrupt.
+    journal, which no signal may interrupt. `experiment` is what runs, as it is written, once the
+    journal control has been told.
     """
 
     def __init__(self) -> None:
         self.id = f"{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
         self.redactor = Redactor()
         self.events = EventLog(self.id, self.redactor)
+        self.experiment: Mapping[str, Any] | None = None
         self.interrupted_by: str | None = None
         self.in_rollbacks = False
         self.unwinding = False

@@ -21,6 +21,8 @@ from chaosnetra.profiles import Profile, load_profile
 from chaosnetra.quantities import duration, number, whole_number
 
 PREFIX = "CHAOSNETRA_"
+# How a message names an argument of an activity.
+ARGUMENT = "the argument `NAME`"
 REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
 LOCAL_TIME_SCALE = 0.1
 LONGEST_BARRIER_SECONDS = 1800
@@ -379,8 +381,24 @@ def profile_setting(environ: Mapping[str, str]) -> Profile:
 
 
 def setting_hint(key: str) -> str:
-    """How to change a setting or an experiment's own parameter, for error messages."""
-    return f"{key} in the experiment's configuration or {PREFIX}{key.upper()}"
+    """How to change a setting, or an argument of an activity, for error messages.
+
+    Which of an experiment's own settings feeds an argument is known at the edge only: see
+    `chaosnetra.arguments`.
+    """
+    if key in SETTINGS:
+        return key_hint(key, SETTINGS[key].variable)
+    return ARGUMENT.replace("NAME", key)
+
+
+def key_hint(key: str, variable: str | None) -> str:
+    """How to change what an experiment's configuration has under a key.
+
+    Args:
+        key: in `configuration`.
+        variable: the environment variable that replaces it; None: none does.
+    """
+    return f"{key} in the experiment's configuration" + (f" or {variable}" if variable else "")
 
 
 class _Reader:

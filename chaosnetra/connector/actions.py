@@ -13,6 +13,7 @@ from chaosnetra.connector.faults import ConnectorChanged
 from chaosnetra.connector.model import ConnectorModel, model_of_profile
 from chaosnetra.errors import InvalidInput
 from chaosnetra.session import Session
+from chaosnetra.settings import setting_hint
 
 __all__ = ["change_connector", "limit_connector", "restore_connector"]
 
@@ -47,7 +48,7 @@ def limit_connector(
     """
     with activity(configuration) as session:
         figures = session.settings.profile.infrastructure.get("vpc_connector", {})
-        model = model_of_profile(figures).changed(_given(limits))
+        model = model_of_profile(figures).changed(_given(limits), setting_hint)
         return _change(session, model.scaled(session.settings.time_scale))
 
 
@@ -61,7 +62,7 @@ def change_connector(
         given = _given(limits)
         now = session.connector.model()
         # Only what is given is scaled: the rest is as it really is already.
-        scaled = now.changed(given).scaled(session.settings.time_scale).to_json()
+        scaled = now.changed(given, setting_hint).scaled(session.settings.time_scale).to_json()
         return _change(session, now.changed({key: scaled[key] for key in given}))
 
 

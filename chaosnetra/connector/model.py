@@ -4,7 +4,7 @@ The figures are assumptions of the model, taken from what the platform of issue 
 its connector; the real one publishes none of them. Each can be replaced by a measured one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
@@ -92,8 +92,14 @@ class ConnectorModel:
             for value in (getattr(self, field.name),)
         }
 
-    def changed(self, changes: Mapping[str, Any]) -> "ConnectorModel":
+    def changed(
+        self, changes: Mapping[str, Any], hint: Callable[[str], str] | None = None
+    ) -> "ConnectorModel":
         """The model with some values replaced.
+
+        Args:
+            changes: values by key.
+            hint: how to change the value of a key, for the message.
 
         Raises:
             InvalidInput: a key is unknown, or a value out of bounds.
@@ -103,7 +109,7 @@ class ConnectorModel:
             raise InvalidInput(
                 f"a connector has no {', '.join(unknown)}; it has {', '.join(_PARSERS)}"
             )
-        parsed: dict[str, Any] = {key: _PARSERS[key](key, value) for key, value in changes.items()}
+        parsed = {key: _parsed(key, value, hint) for key, value in changes.items()}
         model = replace(self, **parsed)
         if model.maximum_instances < model.instances:
             raise InvalidInput(
@@ -164,6 +170,13 @@ def model_of_profile(figures: Mapping[str, Any]) -> ConnectorModel:
     )
 
 
+def _parsed(key: str, value: Any, hint: Callable[[str], str] | None) -> Any:
+    try:
+        return _PARSERS[key](key, value)
+    except InvalidInput as error:
+        raise InvalidInput(str(error), hint(key) if hint else None) from None
+
+
 def _count(name: str, value: Any) -> int:
     return whole_number(name, value, minimum=1, maximum=MOST_INSTANCES)
 
@@ -208,7 +221,7 @@ def _when_full(name: str, value: Any) -> WhenFull:
         raise InvalidInput(f"{name} must be one of {known}, got {value!r}") from None
 
 
-_PARSERS = {
+_PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "instances": _count,
     "maximum_instances": _count,
     "connections_per_instance": _connections,

@@ -131,6 +131,7 @@ def before_experiment_control(
 ) -> None:
     """Check the settings, open the event file, and listen for SIGTERM."""
     run = current_run()
+    run.experiment = context
     # First of all: what is refused below is written too.
     run.redactor.learn(configuration or {})
     run.redactor.learn(secrets or {}, secret=True)

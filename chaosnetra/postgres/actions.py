@@ -112,7 +112,8 @@ def press_database(
     All together may take 4,096 MB, and half of what is free where the server is on this machine.
 
     Args:
-        backends: sessions at work, 1 to 100.
+        backends: sessions at work, 1 to 100; `auto`: 4 for each core where the server is on this
+            machine, as many as slots and memory allow, and 8 elsewhere.
         work_mem_mb: memory that each sorts in, 1 to 1,024 MB.
         name: names it within the run: letters, digits, _, - and .
         configuration: the experiment's settings.
@@ -126,19 +127,23 @@ def press_database(
     """
     with activity(configuration) as session:
         session.require_local("press_database")
-        number = whole_number(
-            "backends",
-            backends,
-            minimum=1,
-            maximum=pressure.MOST_BACKENDS,
-            setting=setting_hint("backends"),
-        )
         memory = whole_number(
             "work_mem_mb",
             work_mem_mb,
             minimum=1,
             maximum=pressure.MOST_WORK_MEM_MB,
             setting=setting_hint("work_mem_mb"),
+        )
+        number = (
+            pressure.fitting_backends(session.database, memory)
+            if str(backends) == "auto"
+            else whole_number(
+                "backends",
+                backends,
+                minimum=1,
+                maximum=pressure.MOST_BACKENDS,
+                setting=setting_hint("backends"),
+            )
         )
         if number * memory > pressure.MOST_MEMORY_MB:
             raise InvalidInput(

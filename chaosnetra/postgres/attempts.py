@@ -225,7 +225,7 @@ def summarize(
         "held": rate <= max_failure_rate,
         "expected": f"at most {max_failure_rate:.0%} of {len(attempts)} {what} fail, time out "
         f"or take over {slow_after_seconds:g} s",
-        "observed": _observed(len(attempts), count),
+        "observed": _observed(len(attempts), count, rate, found["p95"]),
         "attempts": len(attempts),
         "failures": len(bad),
         **{outcome.value: count[outcome] for outcome in Outcome},
@@ -249,10 +249,15 @@ def summarize(
     }
 
 
-def _observed(attempts: int, count: Counter[Outcome]) -> str:
+def _observed(
+    attempts: int, count: Counter[Outcome], failure_rate: float, p95: Quantile | None
+) -> str:
     parts = [f"{count[Outcome.OK]} of {attempts} ok"]
     parts += [f"{count[outcome]} {words}" for outcome, words in _WORDS.items() if count[outcome]]
-    return ", ".join(parts)
+    text = f"{', '.join(parts)}: {failure_rate:.0%} not ok"
+    if p95 is None:
+        return text
+    return f"{text}, p95 {'' if p95.exact else 'at least '}{p95.seconds:.3g} s"
 
 
 def _listed(attempts: Sequence[Attempt]) -> list[Attempt]:

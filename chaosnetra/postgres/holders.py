@@ -21,6 +21,7 @@ from chaosnetra.postgres.sessions import (
 )
 from chaosnetra.postgres.staying import TOO_MANY_CONNECTIONS
 from chaosnetra.quantities import fraction, whole_number
+from chaosnetra.settings import setting_hint
 
 MOST_CONNECTIONS = 5000
 # Sessions that others have just closed still count for some milliseconds.
@@ -91,7 +92,7 @@ class Amount:
             raise InjectionFailed(
                 f"the server has only {found.free} of {found.max_connections} connection slots "
                 f"free ({found.reserved} reserved, {found.sessions} sessions), so connections "
-                f"cannot be held by {self.by} {self.value:g}"
+                f"cannot be held by {self.by} {self.value:g}; set {setting_hint('amount')}"
             )
         return int(wanted)
 

@@ -12,6 +12,7 @@ from chaosnetra.errors import InjectionFailed
 from chaosnetra.faults import Effect, Undo
 from chaosnetra.postgres.connect import connection
 from chaosnetra.postgres.sessions import LIMIT_SECONDS, open_sessions, prepare_undo
+from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
     import asyncpg
@@ -62,7 +63,8 @@ class CatalogLocked:
     def prepare(self) -> Undo:
         if not asyncio.run(self._may_lock()):
             raise InjectionFailed(
-                f"the role {self.administrator.user} may not lock {CATALOG}; only a superuser may"
+                f"the role {self.administrator.user} may not lock {CATALOG}, only a superuser may; "
+                f"set {setting_hint('database_url')} to one's"
             )
         return prepare_undo(self.administrator, self.application_name)
 

@@ -1,6 +1,7 @@
 """CPU and memory pressure inside PostgreSQL, by real queries in sessions of our own."""
 
 import asyncio
+import os
 import statistics
 import time
 from collections.abc import Mapping
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     import asyncpg
 
 MOST_BACKENDS = 100
+# Where the server is not on this machine, how many cores it has is not known.
+BACKENDS_ELSEWHERE = 8
+BACKENDS_A_CORE = 4
+# So many of the free slots are left to those who are to feel the pressure.
+SHARE_OF_FREE_SLOTS = 0.5
 MOST_WORK_MEM_MB = 1024
 MOST_MEMORY_MB = 4096
 # On the machine that we run on ourselves, at most so much of what is free.
@@ -119,7 +125,7 @@ class DatabasePressed:
 
     def _check_memory(self) -> None:
         """On this machine the pressure must not take what we, or others, need to live."""
-        free_mb = psutil.virtual_memory().available / (1 << 20)
+        free_mb = _free_mb()
         if self.backends * self.work_mem_mb > SHARE_OF_FREE_MEMORY * free_mb:
             raise InjectionFailed(
                 f"{self.backends} backends with {self.work_mem_mb} MB each are more than half "
@@ -135,6 +141,35 @@ class DatabasePressed:
                 times.append(await _timed(opened))
                 await watch.look()
             return statistics.median(times), watch.load
+
+
+def fitting_backends(address: DatabaseAddress, work_mem_mb: int) -> int:
+    """How many backends a server feels, as far as it has slots and this machine memory.
+
+    Args:
+        address: the database itself.
+        work_mem_mb: memory of each.
+
+    Raises:
+        DatabaseUnavailable: it cannot be asked.
+    """
+
+    async def look() -> tuple[int, bool]:
+        async with connection(address, LIMIT_SECONDS) as opened:
+            return (await read_slots(opened)).free, await is_local(opened)
+
+    free_slots, local = asyncio.run(look())
+    wanted, memory_mb = BACKENDS_ELSEWHERE, float(MOST_MEMORY_MB)
+    if local:
+        wanted = BACKENDS_A_CORE * (os.cpu_count() or 1)
+        memory_mb = min(memory_mb, SHARE_OF_FREE_MEMORY * _free_mb())
+    fitting = (MOST_BACKENDS, int(memory_mb / work_mem_mb), int(SHARE_OF_FREE_SLOTS * free_slots))
+    return max(1, min(wanted, *fitting))
+
+
+def _free_mb() -> float:
+    """Memory that is free on this machine."""
+    return float(psutil.virtual_memory().available) / (1 << 20)
 
 
 def work(work_mem_mb: int) -> str:

@@ -68,7 +68,7 @@ def connections_succeed(
         count: attempts, 1 to 1,000.
         max_failure_rate: share of them, 0 to 1, that may fail, time out or be slow.
         slow_after_ms: an answer to the first query later than this is slow; milliseconds at
-            time scale 1, at most `timeout_ms`.
+            time scale 1, at most `timeout_ms`; empty: the profile's connection budget.
         timeout_ms: when an attempt is given up; milliseconds at time scale 1.
         rate_per_second: attempts begun a second at time scale 1; 0: all at once.
         hold_ms: how long each keeps its connection; milliseconds at time scale 1.
@@ -231,7 +231,13 @@ def backend_load(
         `memory_mb`), `error` and `sqlstate`.
     """
     with activity(configuration) as session:
-        full = number("seconds", seconds, minimum=0, maximum=LONGEST_SECONDS)
+        full = number(
+            "seconds",
+            seconds,
+            minimum=0,
+            maximum=LONGEST_SECONDS,
+            setting=setting_hint("seconds"),
+        )
         length = session.settings.scaled(full)
         interval = max(SHORTEST_INTERVAL_SECONDS, _seconds(session, "interval_ms", interval_ms))
         if length / interval > MOST_SAMPLES:
@@ -506,13 +512,15 @@ def _transfer(session: Session, megabytes: float, direction: str, limit_seconds:
 def _plan(
     session: Session,
     attempts: int,
-    slow_after_ms: float,
+    slow_after_ms: Any,
     timeout_ms: float,
     rate_per_second: float,
     hold_ms: float,
 ) -> StormPlan:
     """The plan of a storm, in the run's time."""
     timeout = _seconds(session, "timeout_ms", timeout_ms)
+    if slow_after_ms in (None, ""):
+        slow_after_ms = 1000 * session.settings.profile.budgets.connection_seconds
     slow_after = _seconds(session, "slow_after_ms", slow_after_ms)
     if timeout <= 0:
         raise InvalidInput("timeout_ms must be more than 0", setting_hint("timeout_ms"))

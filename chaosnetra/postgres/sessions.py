@@ -176,7 +176,7 @@ async def read_count(opened: "asyncpg.Connection[Any]", name: str) -> int:
 async def sessions_by_name(address: DatabaseAddress, prefix: str) -> dict[str, int]:
     """How many sessions there are of each `application_name` that begins so.
 
-    Every role sees the names of all, pg_read_all_stats or not.
+    Every role sees the names of all sessions; what they do, only with pg_read_all_stats.
 
     Raises:
         DatabaseUnavailable: it cannot be asked.

@@ -2,9 +2,9 @@
 
 A program of its own, run by the run's process as `python -I -S watchdog.py LEDGER SECONDS RUN_PID
 FOLDER` in a session of its own: it starts in milliseconds and needs nothing but the interpreter
-while it waits. It wakes when its standard input ends, or the run's process does, however it ends: a copy
-that was forked of that process may hold the pipe open, and the process may let go of the pipe
-before it ends. And it wakes when the run's time to live is over, and then ends the run first.
+while it waits. It wakes when its standard input ends, or the run's process does, however it ends:
+a copy that was forked of that process may hold the pipe open, and the process may let go of the
+pipe before it ends. And it wakes when the run's time to live is over, and then ends the run first.
 
 If the run left a ledger, the watchdog becomes `chaosnetra recover` for it; else it is done.
 """

@@ -10,6 +10,7 @@ def judge_explanations(
     outcomes: Sequence[StartupOutcome],
     contrasts: Mapping[ExitReason, StartupOutcome],
     exit_code: int,
+    fatal_faults: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Judge what the startups of one launch said of their failures.
 
@@ -17,15 +18,16 @@ def judge_explanations(
         outcomes: at least one.
         contrasts: startups that were made to end for another reason, by that reason.
         exit_code: what a failed startup must end with.
+        fatal_faults: names of the faults in place that every startup must fail under.
 
     Returns:
         `held`, `expected`, `observed`; `attempts`, `ready`, `failed`, `timed_out`, `degraded`;
-        `failures`: how many left something unsaid; `exit_code`; `told_apart`: for each contrast
-        its `reason`, `exit_code`, `told`, `error`; `phase`, `budget`, `budget_seconds`,
-        `sqlstate`, `error`: of the first that left something unsaid; `startups`: each outcome
-        with its `unsaid`.
+        `failures`: how many left something unsaid; `exit_code`; `fatal_faults`; `told_apart`: for
+        each contrast its `reason`, `exit_code`, `told`, `error`; `phase`, `budget`,
+        `budget_seconds`, `sqlstate`, `error`: of the first that left something unsaid;
+        `startups`: each outcome with its `unsaid`.
     """
-    unsaid = [left_unsaid(outcome, exit_code) for outcome in outcomes]
+    unsaid = [left_unsaid(outcome, exit_code, fatal_faults) for outcome in outcomes]
     told_apart = [_contrast(reason, outcome) for reason, outcome in contrasts.items()]
     confused = [told["reason"] for told in told_apart if not told["told"]]
     lacking = [(outcome, lacks) for outcome, lacks in zip(outcomes, unsaid, strict=True) if lacks]
@@ -33,8 +35,9 @@ def judge_explanations(
         status.value: sum(outcome.status is status for outcome in outcomes) for status in Status
     }
     others = len(outcomes) - counts["ready"]
+    silent = sum(outcome.status is not Status.READY for outcome, _ in lacking)
     observed = [f"{counts['ready']} of {len(outcomes)} ready"]
-    observed += [f"{others - len(lacking)} of the {others} others said why"] if others else []
+    observed += [f"{others - silent} of the {others} others said why"] if others else []
     observed += [f"not told apart: {', '.join(confused)}"] if confused else []
     first, lacks = lacking[0] if lacking else (None, [])
     error = first.error if first else None
@@ -42,25 +45,31 @@ def judge_explanations(
         "held": not lacking and not confused,
         "expected": f"each startup that fails ends with exit code {exit_code}, serves nothing, and "
         "says phase, error and cause"
-        + (f"; exit code {exit_code} for other reasons is told apart" if contrasts else ""),
+        + (f"; exit code {exit_code} for other reasons is told apart" if contrasts else "")
+        + (f"; all fail under {', '.join(fatal_faults)}" if fatal_faults else ""),
         "observed": ", ".join(observed),
         "attempts": len(outcomes),
         **counts,
         "failures": len(lacking),
         "exit_code": exit_code,
+        "fatal_faults": list(fatal_faults),
         "told_apart": told_apart,
         "phase": first.phase if first else None,
         "budget": error.budget if error else None,
         "budget_seconds": error.budget_seconds if error else None,
         "sqlstate": error.sqlstate if error else None,
-        "error": f"{'; '.join(lacks)}: {error.text if error else 'nothing was printed'}"
-        if first
-        else None,
+        "error": _told(first, lacks) if first else None,
         "startups": [
             {**outcome.to_json(), "unsaid": lacks}
             for outcome, lacks in zip(outcomes, unsaid, strict=True)
         ],
     }
+
+
+def _told(outcome: StartupOutcome, lacks: Sequence[str]) -> str:
+    if outcome.status is Status.READY:
+        return "; ".join(lacks)
+    return f"{'; '.join(lacks)}: {outcome.error.text if outcome.error else 'nothing was printed'}"
 
 
 def _contrast(reason: ExitReason, outcome: StartupOutcome) -> dict[str, Any]:
@@ -73,15 +82,19 @@ def _contrast(reason: ExitReason, outcome: StartupOutcome) -> dict[str, Any]:
     }
 
 
-def left_unsaid(outcome: StartupOutcome, exit_code: int) -> list[str]:
+def left_unsaid(
+    outcome: StartupOutcome, exit_code: int, fatal_faults: Sequence[str] = ()
+) -> list[str]:
     """What a startup that is not ready owes whoever reads its end; empty when it said all.
 
     Args:
         outcome: of a startup.
         exit_code: what a failed startup must end with.
+        fatal_faults: faults in place that it must not be ready under.
     """
     if outcome.status is Status.READY:
-        return []
+        under = ", ".join(fatal_faults)
+        return [f"it is ready under {under}, where it must fail"] if fatal_faults else []
     error = outcome.error
     if outcome.status is Status.DEGRADED:
         return [f"it serves although phase {outcome.phase} failed"]

@@ -11,7 +11,7 @@ from chaosnetra.activity import Result, activity
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.launchers import launcher_for
 from chaosnetra.postgres.connect import describe
-from chaosnetra.quantities import duration, fraction, whole_number
+from chaosnetra.quantities import duration, fraction, truth, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
@@ -27,6 +27,7 @@ def startups_succeed(
     count: int = 5,
     max_failure_rate: float = 0.2,
     min_confidence: float = 0,
+    contained: bool = False,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
@@ -41,6 +42,8 @@ def startups_succeed(
         min_confidence: with which the trials of all checks under the fault have to prove that
             the rate is at most that, or that it is not; else the verdict is inconclusive, since
             they were too few. 0: not demanded; else below 1.
+        contained: whether it is a violation too, however few fail, that one that fails goes on
+            to a later phase, or ends by itself without its cause in its output.
         configuration: the experiment's settings.
         secrets: not used.
 
@@ -63,11 +66,12 @@ def startups_succeed(
         demanded = parse_min_confidence(
             min_confidence, rate, setting=setting_hint("min_confidence")
         )
+        must_be_contained = truth("contained", contained, setting=setting_hint("contained"))
         launcher = launcher_for(session, count)
         before = _tables(session)
         outcomes = launcher.launched()
         after = _tables(session)
-        result = summarize(outcomes, rate)
+        result = summarize(outcomes, rate, contained=must_be_contained)
         logger.info(f"Startups: {result['observed']}")
         return {
             **_redacted(session, result),
@@ -84,6 +88,7 @@ def startups_succeed(
 def failures_are_explained(
     count: int = 3,
     exit_code: int = 3,
+    fault_is_fatal: bool = False,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
@@ -92,7 +97,8 @@ def failures_are_explained(
     A startup that fails says so when it ends by itself with `exit_code`, because its startup
     failed and for no other reason; when it answered no request; and when its output has the
     phase, the error with its cause, and the name of the budget that ran out, if one did; and when
-    no later phase ran. One that serves although a phase failed does not.
+    no later phase ran. One that serves although a phase failed does not. Where nothing fails,
+    nothing is shown: `fault_is_fatal` demands failures.
 
     A `module:app` target is also started on a port that is taken, with the database reached
     directly, and with an import path that does not exist: uvicorn may end both with the same code.
@@ -100,6 +106,8 @@ def failures_are_explained(
     Args:
         count: startups at once, 1 to 1,000.
         exit_code: what a failed startup ends with, 1 to 255.
+        fault_is_fatal: whether every startup must fail while a fault is in place that was
+            measured: one that is ready all the same leaves something unsaid too.
         configuration: the experiment's settings.
         secrets: not used.
 
@@ -115,9 +123,11 @@ def failures_are_explained(
         code = whole_number(
             "exit_code", exit_code, minimum=1, maximum=255, setting=setting_hint("exit_code")
         )
+        is_fatal = truth("fault_is_fatal", fault_is_fatal, setting=setting_hint("fault_is_fatal"))
         launcher = launcher_for(session, count)
+        felt = [" ".join(fault.split()) for fault in session.felt_faults]
         outcomes = launcher.launched()
-        result = judge_explanations(outcomes, launcher.contrasts(), code)
+        result = judge_explanations(outcomes, launcher.contrasts(), code, felt if is_fatal else [])
         logger.info(f"Startups: {result['observed']}")
         return {**_redacted(session, result), **launcher.circumstances}
 
@@ -143,8 +153,9 @@ def budgets_suffice(
         `held`, `expected`, `observed`; `findings`: for each rule of `chaosnetra.startup.budgets`
         its `rule`, `budget`, `has_seconds`, `needs_seconds`, `holds`, `why`, `around`, at time
         scale 1;
-        `error`: the findings that do not hold, None when all do; `profile`; `demands`, and
-        `round_trips` (those of the reference orchestrator), which the needs come from.
+        `budget`, `budget_seconds`: of the first finding that does not hold, at time scale 1;
+        `error`: the findings that do not hold; all three None when all do; `profile`; `demands`,
+        and `round_trips` (those of the reference orchestrator), which the needs come from.
 
     Raises:
         ActivityFailed: a figure or the profile cannot be used.
@@ -171,6 +182,8 @@ def budgets_suffice(
             "held": not failing,
             "expected": "every budget of the profile suffices",
             "observed": f"{len(findings) - len(failing)} of {len(findings)} rules hold",
+            "budget": failing[0].budget if failing else None,
+            "budget_seconds": failing[0].has_seconds if failing else None,
             "error": "; ".join(finding.line for finding in failing) or None,
             "findings": [finding.to_json() for finding in findings],
             "profile": profile.name,

@@ -5,15 +5,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chaosnetra.startup.outcome import StartupOutcome, Status
+from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
 
 
-def summarize(outcomes: Sequence[StartupOutcome], max_failure_rate: float) -> dict[str, Any]:
+def summarize(
+    outcomes: Sequence[StartupOutcome], max_failure_rate: float, *, contained: bool = False
+) -> dict[str, Any]:
     """Judge and describe the startups of one launch.
 
     Args:
         outcomes: at least one.
         max_failure_rate: share of startups, 0 to 1, that may fail or time out.
+        contained: whether none that fails may go on to a later phase, or lose its cause.
 
     Returns:
         `held` (bool), `expected` and `observed` (text); `attempts`, `ready`, `failed`,
@@ -23,20 +26,28 @@ def summarize(outcomes: Sequence[StartupOutcome], max_failure_rate: float) -> di
         `phase_seconds_p50` by phase;
         `failed_phases`, `phases_after_failure`, `budgets_expired`, `exit_codes`, `exit_reasons`,
         `signals`, `ended_by`, `sqlstates`, `error_classes` (counts); `causes_kept`: how many
-        that failed kept the cause; `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`: of
-        the first startup that was not ready, None when all were; `startups`: each outcome.
+        that failed kept the cause; `uncontained`: how many went on or lost it (None where it is
+        not demanded); `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`: of the first
+        that was uncontained, else of the first that was not ready, None when all were;
+        `startups`: each outcome.
     """
     count = Counter(outcome.status for outcome in outcomes)
     bad = [outcome for outcome in outcomes if outcome.status is not Status.READY]
     rate = len(bad) / len(outcomes)
     seconds = sorted(outcome.seconds for outcome in outcomes if outcome.status is Status.READY)
     errors = [outcome.error for outcome in bad if outcome.error is not None]
-    first = bad[0] if bad else None
+    spread = [outcome for outcome in bad if contained and spread_of(outcome)]
+    first = next(iter(spread or bad), None)
     first_error = first.error if first else None
+    told = [spread_of(first)] if first and spread else []
+    told += [first_error.text] if first_error else []
+    observed = _observed(len(outcomes), count)
     return {
-        "held": rate <= max_failure_rate,
-        "expected": f"at most {max_failure_rate:.0%} of {len(outcomes)} startups fail or time out",
-        "observed": _observed(len(outcomes), count),
+        "held": rate <= max_failure_rate and not spread,
+        "expected": f"at most {max_failure_rate:.0%} of {len(outcomes)} startups fail or time out"
+        + (", and one that fails goes on to no later phase and keeps its cause" * contained),
+        "observed": observed
+        + (f", {len(spread)} of them went on or lost the cause" if spread else ""),
         "attempts": len(outcomes),
         "ready": count[Status.READY],
         "failed": count[Status.FAILED],
@@ -57,6 +68,7 @@ def summarize(outcomes: Sequence[StartupOutcome], max_failure_rate: float) -> di
             phase for outcome in bad for phase in outcome.phases_after_failure
         ),
         "causes_kept": sum(outcome.cause_kept is True for outcome in bad),
+        "uncontained": len(spread) if contained else None,
         "budgets_expired": _counts(error.budget for error in errors),
         "exit_codes": _counts(outcome.exit_code for outcome in bad),
         "exit_reasons": _counts(outcome.exit_reason for outcome in bad),
@@ -68,9 +80,26 @@ def summarize(outcomes: Sequence[StartupOutcome], max_failure_rate: float) -> di
         "budget": first_error.budget if first_error else None,
         "budget_seconds": first_error.budget_seconds if first_error else None,
         "sqlstate": first_error.sqlstate if first_error else None,
-        "error": first_error.text if first_error else None,
+        "error": ": ".join(told) or None,
         "startups": [outcome.to_json() for outcome in outcomes],
     }
+
+
+def spread_of(outcome: StartupOutcome) -> str:
+    """How a failure went beyond where it was: on to later phases, or without its cause; or empty.
+
+    One that the launcher ended, or the system by a signal, had no chance to say its cause.
+    """
+    by_itself = outcome.exit_reason in (ExitReason.STARTUP_FAILED, ExitReason.UNKNOWN)
+    found = []
+    if outcome.phases_after_failure:
+        found.append(f"went on to {', '.join(outcome.phases_after_failure)}")
+    if by_itself and outcome.signal is None and not outcome.cause_kept:
+        found.append("lost its cause")
+    if not found:
+        return ""
+    phase = f" in phase {outcome.phase}" if outcome.phase else ""
+    return f"startup {outcome.number} failed{phase} and {' and '.join(found)}"
 
 
 def _observed(attempts: int, count: Counter[Status]) -> str:

@@ -508,7 +508,7 @@ def test_ports_that_are_taken_each_time_are_given_up(
 
 def test_uvicorn_whose_startup_hangs_is_killed(method: Method) -> None:
     plan = uvicorn_plan(method, APP.format(startup="await asyncio.sleep(100)"))
-    (outcome,) = method.launched(plan, Limits(2.5, 0.2, 1))
+    (outcome,) = method.launched(plan, Limits(8, 0.2, 1))
     assert (outcome.status, outcome.signal) == (Status.TIMED_OUT, signal.SIGKILL)
     assert outcome.ended_by is EndedBy.LAUNCHER
 

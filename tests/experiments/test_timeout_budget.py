@@ -12,7 +12,7 @@ from tests.conftest import ChaosRun, RunChaos
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "timeout_budget.json"
 NOTHING_BROUGHT = {"stand", "faults"}
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = pytest.mark.usefixtures("nothing_left", "no_part_left")
 
 
 def findings_of(run: ChaosRun) -> dict[str, dict[str, Any]]:
@@ -49,6 +49,7 @@ def test_the_older_profile_deviates_and_names_the_budgets(
     section = run.section
     assert (section["verdict"], section["cause"]) == ("violated", "steady state violated")
     (violation,) = section["violations"]
+    assert (violation["budget"], violation["budget_seconds"]) == ("initialization", 25)
     assert "initialization has 25 s, needs 45 s" in violation["error"]
     assert "table_setup has 10 s, needs 20 s" in violation["error"]
     failing = [rule for rule, finding in findings_of(run).items() if not finding["holds"]]

@@ -6,9 +6,7 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,26 +22,6 @@ from tests.experiments.conftest import FailingRuns
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vpc_latency.json"
 
 pytestmark = pytest.mark.usefixtures("nothing_left", "no_part_left")
-
-
-@pytest.fixture
-def no_part_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No folder, process or ledger of a stand is left by the runs of this test."""
-    # Not under pytest's own folder: that is private, and as root PostgreSQL is another user.
-    temporary = Path(tempfile.mkdtemp(prefix="test-"))
-    temporary.chmod(0o755)
-    monkeypatch.setenv("TMPDIR", str(temporary))
-    yield
-    assert list(temporary.iterdir()) == []
-    temporary.rmdir()
-    left = [
-        process.info["cmdline"]
-        for process in psutil.process_iter(["cmdline"])
-        if any(str(temporary) in word for word in process.info["cmdline"] or ())
-    ]
-    assert left == []
-    ledgers = Path(os.environ["XDG_STATE_HOME"]) / "chaosnetra" / "runs"
-    assert not ledgers.exists() or list(ledgers.iterdir()) == []
 
 
 def test_the_remediated_profile_holds(run_chaos: RunChaos) -> None:

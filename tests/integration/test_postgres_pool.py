@@ -93,14 +93,14 @@ def test_never_more_connections_than_the_pool_may_have(
 
 
 def test_a_pool_that_is_held_too_long_times_out_in_the_pool(small: DatabaseAddress) -> None:
-    attempts = run(small, plan(timeout=0.8, hold=8.0))
+    attempts = run(small, plan(timeout=2.0, hold=8.0))
     late = of(attempts, Outcome.POOL_TIMEOUT)
     assert len(late) == 5
     assert len(of(attempts, Outcome.OK)) == 7
     for attempt in late:
         assert attempt.censored
         assert attempt.sqlstate is None
-        assert 0.8 <= attempt.seconds < 7
+        assert 2.0 <= attempt.seconds < 7
         assert "QueuePool limit of size 3 overflow 4 reached" in (attempt.error or "")
 
 
@@ -188,7 +188,9 @@ def test_checkouts_held_longer_than_the_pools_timeout_are_a_violation(
     given = {**configuration, "profile": str(profile)}
     result = pool_checkouts_succeed(extra=2, hold_ms=50_000, configuration=given)
     assert (result["held"], result["pool_timeout"], result["ok"]) == (False, 2, 3)
-    assert result["observed"] == "3 of 5 ok, 2 timed out in the pool"
+    assert result["observed"].startswith(
+        "3 of 5 ok, 2 timed out in the pool: 40% not ok, p95 at least "
+    )
     assert result["sqlstate"] is None
     assert "QueuePool" in result["error"]
 

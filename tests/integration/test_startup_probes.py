@@ -1,5 +1,6 @@
 """The probe of failures, against real startups of the reference orchestrator and of others."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,20 @@ def test_a_refused_database_is_swallowed_by_the_older_one(configuration: Configu
     assert (succeeded["held"], succeeded["degraded"]) == (False, 1)
 
 
+def test_a_startup_that_is_ready_under_a_fatal_fault_is_a_violation(
+    configuration: Configuration,
+) -> None:
+    configuration["target"] = "true"
+    assert explained(configuration, fault_is_fatal=True)["held"] is True
+    disable_proxy(configuration=configuration)
+    assert explained(configuration)["held"] is True
+    result = explained(configuration, fault_is_fatal="true")
+    assert (result["held"], result["ready"], result["failures"]) == (False, 2, 2)
+    assert re.fullmatch(r"it is ready under .*, where it must fail", result["error"])
+    with pytest.raises(ActivityFailed, match="fault_is_fatal must be true or false, got 'perhaps'"):
+        explained(configuration, fault_is_fatal="perhaps")
+
+
 def test_a_hang_is_explained_by_the_remedied_orchestrator(
     configuration: Configuration,
 ) -> None:
@@ -101,7 +116,7 @@ def test_a_target_that_does_not_import_is_a_wrong_setting(
 
 @pytest.mark.parametrize("code", [0, 256, 2.5, "many"])
 def test_an_exit_code_that_is_none_is_refused(configuration: Configuration, code: Any) -> None:
-    with pytest.raises(ActivityFailed, match="CHAOSNETRA_EXIT_CODE"):
+    with pytest.raises(ActivityFailed, match="the argument `exit_code`"):
         explained(configuration, exit_code=code)
 
 
@@ -116,5 +131,5 @@ def test_startups_tell_the_confidence_that_is_demanded(configuration: Configurat
 
 @pytest.mark.parametrize("count", [0, -1, 1001, "few"])
 def test_a_count_that_is_none_is_refused(configuration: Configuration, count: Any) -> None:
-    with pytest.raises(ActivityFailed, match="CHAOSNETRA_COUNT"):
+    with pytest.raises(ActivityFailed, match="the argument `count`"):
         failures_are_explained(count=count, configuration=configuration)

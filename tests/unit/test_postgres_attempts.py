@@ -156,6 +156,7 @@ def test_quantiles_are_nearest_ranks_of_those_who_were_answered() -> None:
     result = summary(made)
     assert result["answer_seconds_p50"] == 10
     assert result["answer_seconds_p95"] == 19
+    assert result["observed"].endswith(": 23% not ok, p95 19 s")
     assert result["answer_seconds_max"] == 20
     assert set(result["lower_bound"].values()) == {False}
 
@@ -167,6 +168,7 @@ def test_what_was_given_up_makes_quantiles_lower_bounds_and_no_latencies() -> No
     assert result["censored"] == 2
     assert result["answer_seconds_p50"] == 0.5
     assert (result["answer_seconds_p95"], result["answer_seconds_max"]) == (5.0, 5.0)
+    assert result["observed"].endswith(": 20% not ok, p95 at least 5 s")
     assert result["lower_bound"] == {"p50": False, "p95": True, "p99": True, "max": True}
 
 
@@ -250,7 +252,9 @@ def test_each_outcome_is_counted_and_all_but_ok_are_failures() -> None:
         "failed": 1,
     }
     assert result["failure_rate"] == 0.2
-    assert result["observed"] == "40 of 50 ok, 1 slow, 4 refused, 2 reset, 2 timed out, 1 failed"
+    assert result["observed"].startswith(
+        "40 of 50 ok, 1 slow, 4 refused, 2 reset, 2 timed out, 1 failed: 20% not ok, p95 "
+    )
     assert result["expected"] == ("at most 15% of 50 connections fail, time out or take over 2 s")
 
 

@@ -121,3 +121,12 @@ def test_a_contrast_that_is_not_told_apart_does_not_hold(contrast: ExitReason) -
     assert result["held"] is False
     assert result["observed"].endswith(f"not told apart: {contrast.value}")
     assert result["failures"] == 0
+
+
+def test_one_that_is_ready_under_a_fatal_fault_says_nothing_of_it() -> None:
+    result = judge_explanations([READY, GOOD], TOLD, 3, ["black-hole"])
+    assert (result["held"], result["failures"], result["ready"]) == (False, 1, 1)
+    assert result["error"] == "it is ready under black-hole, where it must fail"
+    assert result["observed"] == "1 of 2 ready, 1 of the 1 others said why"
+    assert judge_explanations([GOOD], TOLD, 3, ["black-hole"])["held"] is True
+    assert judge_explanations([READY], TOLD, 3)["held"] is True

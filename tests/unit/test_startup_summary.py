@@ -183,3 +183,39 @@ def test_quantiles_are_seconds_that_were_seen(seconds: list[float]) -> None:
         assert 100 * not_above >= percent * len(seconds) > 100 * below
     assert result["ready_seconds_max"] == ordered[-1]
     assert result["ready_seconds_p50"] == statistics.median_low(seconds)
+
+
+@pytest.mark.parametrize(
+    ("fields", "spread"),
+    [
+        ({}, None),
+        (
+            {"phases_after_failure": ("cache", "services")},
+            "startup 2 failed in phase database and went on to cache, services",
+        ),
+        ({"cause_kept": False}, "startup 2 failed in phase database and lost its cause"),
+        (
+            {"cause_kept": None, "exit_reason": ExitReason.UNKNOWN, "phase": None},
+            "startup 2 failed and lost its cause",
+        ),
+        ({"cause_kept": False, "exit_reason": ExitReason.UNKNOWN, "signal": 9}, None),
+        ({"cause_kept": None, "exit_reason": None, "ended_by": EndedBy.LAUNCHER}, None),
+    ],
+)
+def test_a_failure_that_goes_on_or_loses_its_cause_is_not_contained(
+    fields: dict[str, Any], spread: str | None
+) -> None:
+    """However few fail."""
+    stopped = {
+        "phase": "database",
+        "cause_kept": True,
+        "exit_reason": ExitReason.STARTUP_FAILED,
+        "error": StartupError("it broke"),
+    }
+    made = [outcome(1), outcome(2, Status.FAILED, **{**stopped, **fields})]
+    result = summarize(made, 0.5, contained=True)
+    assert result["held"] is (spread is None)
+    assert result["uncontained"] == (0 if spread is None else 1)
+    assert result["error"] == ("it broke" if spread is None else f"{spread}: it broke")
+    free = summarize(made, 0.5)
+    assert (free["held"], free["uncontained"], free["error"]) == (True, None, "it broke")
