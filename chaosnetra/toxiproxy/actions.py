@@ -201,7 +201,8 @@ def add_data_limit(
 def update_toxic(
     name: str,
     attributes: Attributes,
-    toxicity: float | None = None,
+    # `chaos discover` knows no `float | None`.
+    toxicity: float = None,  # type: ignore[assignment]  # noqa: RUF013
     proxy: str = "database",
     configuration: Configuration = None,
     secrets: Secrets = None,
@@ -229,11 +230,12 @@ def update_toxic(
         proxy_name = session.proxy_name(proxy)
         known = _held_toxic(session, proxy_name, name)
         found = existing_toxic(session.toxiproxy, proxy_name, known or name)
+        share: float | None = toxicity
         toxic = make_toxic(
             found.name,
             found.type,
             found.direction,
-            found.toxicity if toxicity is None else toxicity,
+            found.toxicity if share is None else share,
             {**named_attributes(found), **given},
         )
         path = session.path_of(proxy)  # no fault waits for the session while it is measured
