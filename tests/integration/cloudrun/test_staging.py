@@ -206,7 +206,7 @@ def test_a_wrong_value_is_told_with_the_step_that_has_it(staging: Staging) -> No
     staging.method = [step("action", "scale_service", minimum="x"), hold]
     refusals = [line for line in staging.plan().output.splitlines() if "refused" in line]
     scaling, amount = refusals
-    assert scaling.startswith("refused: scale_service: minimum must be a whole number, got 'x'")
+    assert scaling.startswith("refused: scale_service: minimum must be a number, got 'x'")
     assert amount.startswith("refused: hold_connections: amount must be a number, got 'many'")
     assert "set minimum" not in scaling, "no such setting"
 
