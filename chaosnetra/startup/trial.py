@@ -168,7 +168,7 @@ class Trial:
             status=status,
             seconds=round(self._end() - self.started_at, 4),
             boot_seconds=None if first_event is None else round(first_event - self.started_at, 4),
-            phase=output.degraded_phase if status is Status.DEGRADED else output.phase,
+            phase=self._phase(status),
             phases_after_failure=output.phases_after_failure,
             phase_seconds=output.phase_seconds,
             steps=output.steps,
@@ -187,6 +187,14 @@ class Trial:
             checks=dict(self.checks),
             processes_left=self.processes_left,
         )
+
+    def _phase(self, status: Status) -> str | None:
+        """Where it failed or lost something, whatever it did later; else how far it came."""
+        found = {
+            Status.DEGRADED: self.output.degraded_phase,
+            Status.FAILED: self.output.failed_phase,
+        }
+        return found.get(status) or self.output.phase
 
     def _status(self, ended_by_itself: bool) -> Status:
         if self.ready_at is not None:
