@@ -40,7 +40,7 @@ PASSING = (
 # One is enough, two where a switch of the mode sets counts; more do not take.
 MOST_WRITES = 5
 LOCAL = "grpc://"
-ENDED_SECONDS = 5.0
+ENDED_SECONDS = 0.5
 ENDED = "the local endpoint has ended, with all it held"
 # Writes of this process that were answered: none of them comes later.
 _answered: set[str] = set()
@@ -61,7 +61,8 @@ def connection_of(arguments: Mapping[str, Any]) -> Connection:
 def has_ended(connection: Connection) -> bool:
     """Whether a local endpoint has ended, and all it held with it: nothing is left to undo.
 
-    Longer than for a call it has to be refused, since one that is there again still holds it.
+    It has to be refused for a second in all: one that only cut its connections is back sooner, and
+    still holds it.
     """
     if connection.endpoint is None:
         return False
