@@ -162,7 +162,7 @@ def result_of(folder: Path) -> RunResult:
     """What the run in a folder showed; inconclusive when it left no journal."""
     from chaosnetra.errors import Unreadable
     from chaosnetra.evidence.reading import read_journal
-    from chaosnetra.evidence.samples import UNDER_FAULT, startups
+    from chaosnetra.evidence.samples import startups
 
     path = folder / JOURNAL
     try:
@@ -185,7 +185,7 @@ def result_of(folder: Path) -> RunResult:
     ready = sorted(
         startup.seconds
         for startup in startups(journal.data)
-        if startup.stage in UNDER_FAULT and startup.ready
+        if startup.under_fault and startup.ready
     )
     listed = proofs if isinstance(proofs, list) else []
     return RunResult(
