@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from chaosnetra.ci.gate import Validation
@@ -50,6 +51,7 @@ def validate(
         OSError: it cannot be written.
     """
     _prepare(folder)
+    say = _as_long_as_heard(say)
     outcomes: list[RunOutcome] = []
     interrupted = False
     try:
@@ -80,7 +82,22 @@ def _prepare(folder: Path) -> None:
     """What an earlier call left would be taken for this one's, here and as the next baseline."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(f"{folder} is there and not empty", "--output-folder to a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"{folder} cannot be made: {error.strerror}", "--output-folder to another folder"
+        ) from None
+
+
+def _as_long_as_heard(say: Say) -> Say:
+    """What is said to nobody any more, as to a closed pipe, ends no run."""
+
+    def said(line: str) -> None:
+        with suppress(OSError):
+            say(line)
+
+    return said
 
 
 def _outcomes(

@@ -49,25 +49,37 @@ def ci(
     inconclusive or broken, or the baseline cannot be read, or the call is wrong; 3 a regression
     against the baseline; 6 interrupted, with everything undone.
     """
+    import math
     from pathlib import Path
 
+    from chaosnetra.ci.endings import ended_as_by_ctrl_c
     from chaosnetra.ci.summary import table
     from chaosnetra.ci.validate import validate
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.runner.files import find_experiments
 
+    if not math.isfinite(timeout):
+        raise click.BadParameter("it must be a number of seconds", param_hint="--timeout")
+    for option, given in (("EXPERIMENT", experiments), ("--output-folder", (output_folder,))):
+        if "" in given:
+            raise click.BadParameter("it is empty", param_hint=option)
+    if baseline == "" or (baseline and Path(baseline).exists() and not Path(baseline).is_dir()):
+        raise click.BadParameter(f"{baseline!r} is no folder", param_hint="--baseline")
     try:
-        validation = validate(
-            find_experiments(map(Path, experiments)),
-            Path(output_folder),
-            baseline=Path(baseline) if baseline is not None else None,
-            limit_seconds=timeout,
-            lint=not no_lint,
-            say=click.echo,
-        )
+        with ended_as_by_ctrl_c():
+            validation = validate(
+                find_experiments(map(Path, experiments)),
+                Path(output_folder),
+                baseline=Path(baseline) if baseline is not None else None,
+                limit_seconds=timeout,
+                lint=not no_lint,
+                say=click.echo,
+            )
     except (ChaosnetraError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(USAGE) from None
-    click.echo("===")
-    click.echo(table(validation))
+    try:
+        click.echo(f"===\n{table(validation)}")
+    except OSError:
+        """Nobody reads any more; what was found is in the folder, and in the exit code."""
     raise SystemExit(validation.exit.value)

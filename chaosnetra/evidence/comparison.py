@@ -13,8 +13,7 @@ from typing import Any
 
 from chaosnetra.evidence.quantiles import Quantile, quantile
 from chaosnetra.evidence.ranks import LARGE, RankTest, adjusted, compare_times
-from chaosnetra.evidence.samples import UNDER_FAULT
-from chaosnetra.evidence.sides import Runs
+from chaosnetra.evidence.sides import FAULT, Runs
 from chaosnetra.evidence.statistics import CONFIDENCE, Difference, difference_of_rates
 from chaosnetra.evidence.verdict import Outcome
 
@@ -24,7 +23,7 @@ WITHOUT_FAULT, WITH_FAULT = "without the fault", "under the fault"
 # Which stages belong together when times are compared.
 WHEN = {
     WITHOUT_FAULT: ("before",),
-    WITH_FAULT: UNDER_FAULT,
+    WITH_FAULT: (FAULT,),
     "after the rollbacks": ("recovery",),
 }
 

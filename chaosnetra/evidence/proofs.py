@@ -1,8 +1,11 @@
 """What the trials under the fault prove, probe by probe, and whether they are enough."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.reading import normalized
+from chaosnetra.evidence.samples import checks, counted
 from chaosnetra.evidence.statistics import (
     CONFIDENCE,
     Interval,
@@ -14,7 +17,6 @@ from chaosnetra.evidence.statistics import (
 )
 from chaosnetra.quantities import finite_or_none
 
-MOST_ATTEMPTS = 10**9
 DIGITS = 4
 # No number of trials that anybody runs proves less.
 LEAST_RATE = 1e-9
@@ -53,7 +55,8 @@ class Proof(NamedTuple):
     def claim_is_proven(self) -> bool:
         """Whether the rate is proven to be at most what the probe allows."""
         most = self.max_failure_rate
-        return most is not None and self.failure_rate_bounds[1] <= most
+        bound = failure_rate_upper_bound(self.failures, self.trials, self.confidence)
+        return most is not None and bound <= most
 
     @property
     def too_few(self) -> str | None:
@@ -76,17 +79,17 @@ class Proof(NamedTuple):
 
 
 def proofs_of(journal: Mapping[str, Any]) -> tuple[Proof, ...]:
-    """What the trials under the fault prove: those of the checks after the baseline, by probe.
+    """What the trials under the fault prove, by probe; see `chaosnetra.evidence.samples.checks`.
 
     Args:
         journal: Chaos Toolkit's journal.
     """
-    counted: dict[str, _Count] = {}
-    for run in _runs_under_fault(journal):
-        found = _counted(run.get("output"))
-        name = str((run.get("activity") or {}).get("name"))
-        counted[name] = counted[name].plus(found) if name in counted else found
-    return tuple(_proof(name, count) for name, count in counted.items() if count.trials)
+    counts: dict[str, _Count] = {}
+    for check in checks(normalized(journal)):
+        if check.under_fault and "held" in check.output:
+            found = _count(check.output)
+            counts[check.probe] = counts.get(check.probe, _Count()).plus(found)
+    return tuple(_proof(name, count) for name, count in counts.items() if count.trials)
 
 
 class _Count(NamedTuple):
@@ -117,8 +120,8 @@ def _proof(probe: str, count: _Count) -> Proof:
         trials,
         failures,
         (
-            round(failure_rate_lower_bound(failures, trials, CONFIDENCE), DIGITS),
-            round(failure_rate_upper_bound(failures, trials, CONFIDENCE), DIGITS),
+            rounded_down(failure_rate_lower_bound(failures, trials, CONFIDENCE), DIGITS),
+            rounded_up(failure_rate_upper_bound(failures, trials, CONFIDENCE), DIGITS),
         ),
         CONFIDENCE,
         _ends(exact_interval(failures, trials)),
@@ -130,32 +133,47 @@ def _proof(probe: str, count: _Count) -> Proof:
 
 
 def _ends(interval: Interval) -> tuple[float, float]:
-    return round(interval.low, DIGITS), round(interval.high, DIGITS)
+    return rounded_down(interval.low, DIGITS), rounded_up(interval.high, DIGITS)
 
 
-def _runs_under_fault(journal: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    states = journal.get("steady_states") or {}
-    for stage in ("during", "after"):
-        found = states.get(stage)
-        for state in found if isinstance(found, list) else [found]:
-            if isinstance(state, dict):
-                yield from state.get("probes") or ()
-    yield from journal.get("run") or ()
+def rounded_up(value: float, digits: int) -> float:
+    """Not below `value`, so that an upper bound never says more than was proved."""
+    # What is beyond 9 more digits is the computer's, and not the bound's.
+    factor = 10.0**digits
+    return math.ceil(round(value * factor, 9)) / factor
 
 
-def _counted(output: Any) -> _Count:
-    """Attempts and failures of a probe's output; none for a probe that does not count so."""
-    if not isinstance(output, dict) or "held" not in output:
-        return _Count()
-    attempts, failures = output.get("attempts"), output.get("failures")
-    if type(attempts) is not int or type(failures) is not int:
-        return _Count()
-    if not 0 <= failures <= attempts <= MOST_ATTEMPTS:
-        return _Count()
+def rounded_down(value: float, digits: int) -> float:
+    """Not above `value`; see `rounded_up`."""
+    factor = 10.0**digits
+    return math.floor(round(value * factor, 9)) / factor
+
+
+def at_most(share: float) -> str:
+    """An upper bound as per cent: not below it."""
+    return f"at most {_percent(share, rounded_up)}"
+
+
+def at_least(share: float) -> str:
+    """A lower bound as per cent: not above it."""
+    return f"at least {_percent(share, rounded_down)}"
+
+
+def _percent(share: float, rounded: Callable[[float, int], float]) -> str:
+    """Whole per cents, with two digits near the ends, where they would hide the difference."""
+    percent = 100 * share
+    rest = min(percent, 100 - percent)
+    digits = 1 - math.floor(math.log10(rest)) if LEAST_RATE < rest < 1 else 0
+    return f"{rounded(percent, digits):.{digits}f}%"
+
+
+def _count(output: Mapping[str, Any]) -> _Count:
+    """What a probe's output counts and claims; nothing for a probe that does not count."""
+    trials, failures = counted(output)
     most = finite_or_none(output.get("max_failure_rate"))
     demanded = finite_or_none(output.get("min_confidence"))
     return _Count(
-        attempts,
+        trials,
         failures,
         most if most is not None and 0 <= most <= 1 else None,
         demanded if demanded is not None and 0 < demanded < 1 else None,

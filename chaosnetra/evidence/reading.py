@@ -164,6 +164,8 @@ def _text_of(path: Path) -> Iterator[str]:
     """The file's text, block by block."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     try:
+        if path.is_dir():
+            raise Unreadable(f"{path}: it is a folder; give a journal.json in it")
         if not path.is_file():
             raise Unreadable(f"{path}: there is no such file")
         with path.open("rb") as file:

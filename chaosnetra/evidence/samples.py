@@ -7,23 +7,25 @@ for example a startup without a time, is left out.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.timeline import in_place, moment
+from chaosnetra.evidence.values import objects, text_or_none
 from chaosnetra.quantities import finite_or_none
 
 METHOD = "method"
 STAGES = ("before", METHOD, "during", "after", "recovery")
-# When the fault is in place and the steady state is judged.
-UNDER_FAULT = ("during", "after")
+# When a fault may be in place. Where the journal says when it was, that decides.
+UNDER_FAULT = (METHOD, "during", "after")
 ATTEMPT_LISTS = ("connections", "checkouts")
 READY = "ready"
+MOST_ATTEMPTS = 10**9
 # What is looked at of a startup.
 STARTUP_KEYS = (
     *("number", "status", "seconds", "boot_seconds"),
     *("phase", "phase_seconds", "error", "steps"),
 )
-# Longer times than a week are no startup's, and would only overflow later.
-LONGEST_SECONDS = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Check:
         end: likewise.
         held: whether it was within tolerance; None where none was judged.
         output: what it returned, an object.
+        under_fault: whether a fault was in place meanwhile; see `checks`.
     """
 
     stage: str
@@ -45,6 +48,7 @@ class Check:
     end: str | None
     held: bool | None
     output: Mapping[str, Any]
+    under_fault: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Trials:
         attempts: how many, at least one.
         failures: of these, how many failed.
         max_failure_rate: that may fail, if the probe says.
+        under_fault: see `Check`.
     """
 
     stage: str
@@ -64,6 +69,7 @@ class Trials:
     attempts: int
     failures: int
     max_failure_rate: float | None
+    under_fault: bool
 
 
 class Startup(NamedTuple):
@@ -81,6 +87,7 @@ class Startup(NamedTuple):
         error: why it is not ready: `text`, `error_class`, `sqlstate`, `budget`,
             `budget_seconds`, as far as known.
         steps: as it told them; see `chaosnetra.evidence.steps`.
+        under_fault: see `Check`.
     """
 
     stage: str
@@ -93,6 +100,7 @@ class Startup(NamedTuple):
     phases: Mapping[str, Any]
     error: Mapping[str, Any]
     steps: Sequence[Any]
+    under_fault: bool = False
 
     @property
     def ready(self) -> bool:
@@ -124,6 +132,7 @@ class Attempt:
         censored: whether an answer would have taken longer.
         sqlstate: the database's error code.
         error: one line.
+        under_fault: see `Check`.
     """
 
     stage: str
@@ -136,10 +145,15 @@ class Attempt:
     censored: bool
     sqlstate: str | None
     error: str | None
+    under_fault: bool
 
 
 def checks(journal: Mapping[str, Any]) -> Iterator[Check]:
     """Every answer of a probe that is an object, stage by stage.
+
+    A check after the baseline and before the rollbacks is one under the fault; where the journal
+    says when faults were in place, it has to overlap with one: a check of the method may come
+    before any was injected, and one after the method when all are gone.
 
     Args:
         journal: `data` of a `chaosnetra.evidence.reading.Journal`.
@@ -148,19 +162,28 @@ def checks(journal: Mapping[str, Any]) -> Iterator[Check]:
     found = [("before", states["before"])]
     found += [("during", state) for state in states["during"]]
     found += [("after", states["after"]), ("recovery", journal["chaosnetra"]["recovery"])]
-    yield from _checks(METHOD, journal["run"])
+    spans = in_place(journal)
+    yield from _checks(METHOD, journal["run"], spans)
     for stage, state in found:
         if state is not None:
-            yield from _checks(stage, state["probes"])
+            yield from _checks(stage, state["probes"], spans)
 
 
 def trials(journal: Mapping[str, Any]) -> Iterator[Trials]:
     """What each check counted, of the probes that count."""
     for check in checks(journal):
-        attempts, failures = check.output.get("attempts"), check.output.get("failures")
-        if type(attempts) is int and type(failures) is int and 0 <= failures <= attempts > 0:
+        attempts, failures = counted(check.output)
+        if attempts:
             most = finite_or_none(check.output.get("max_failure_rate"))
-            yield Trials(check.stage, check.probe, attempts, failures, most)
+            yield Trials(check.stage, check.probe, attempts, failures, most, check.under_fault)
+
+
+def counted(output: Mapping[str, Any]) -> tuple[int, int]:
+    """Attempts and failures that an output counts; (0, 0) for one that does not count."""
+    attempts, failures = output.get("attempts"), output.get("failures")
+    if type(attempts) is not int or type(failures) is not int:
+        return 0, 0
+    return (attempts, failures) if 0 <= failures <= attempts <= MOST_ATTEMPTS else (0, 0)
 
 
 def startups(journal: Mapping[str, Any]) -> Iterator[Startup]:
@@ -191,6 +214,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         phases if isinstance(phases, dict) else {},
         error if isinstance(error, dict) else {},
         steps if isinstance(steps, list) else (),
+        check.under_fault,
     )
 
 
@@ -218,10 +242,15 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:
                     data.get("censored") is True,
                     text_or_none(data.get("sqlstate")),
                     text_or_none(data.get("error")),
+                    check.under_fault,
                 )
 
 
-def _checks(stage: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
+def _checks(
+    stage: str,
+    runs: Sequence[Mapping[str, Any]],
+    spans: Sequence[tuple[datetime, datetime | None]] | None,
+) -> Iterator[Check]:
     for run in runs:
         if isinstance(run["output"], dict):
             met = run.get("tolerance_met")
@@ -232,13 +261,18 @@ def _checks(stage: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
                 run["end"],
                 met if isinstance(met, bool) else None,
                 run["output"],
+                stage in UNDER_FAULT and _overlaps(run, spans),
             )
 
 
-def objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    return (
-        (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
-    )
+def _overlaps(
+    run: Mapping[str, Any], spans: Sequence[tuple[datetime, datetime | None]] | None
+) -> bool:
+    """Whether a fault was in place while something ran; so it is where nothing is known."""
+    start, end = moment(run["start"]), moment(run["end"])
+    if spans is None or start is None or end is None:
+        return True
+    return any(end > since and (until is None or start < until) for since, until in spans)
 
 
 def _seconds(value: Any) -> float | None:
@@ -250,20 +284,3 @@ def _seconds(value: Any) -> float | None:
 
 def _number(value: Any) -> int:
     return value if type(value) is int else 0
-
-
-def text_or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def seconds_or_none(value: Any) -> float | None:
-    """A time that a startup can take; None for what is none."""
-    if type(value) is float and 0 <= value <= LONGEST_SECONDS:  # as nearly all of very many are
-        return value
-    number = finite_or_none(value)
-    return number if number is not None and 0 <= number <= LONGEST_SECONDS else None
-
-
-def count_or_none(value: Any) -> int | None:
-    """A count; None for what is none."""
-    return value if type(value) is int and 0 <= value <= 10**9 else None

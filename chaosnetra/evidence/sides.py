@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.evidence.reading import Journal
-from chaosnetra.evidence.samples import UNDER_FAULT, startups, trials
+from chaosnetra.evidence.samples import startups, trials
 from chaosnetra.evidence.verdict import Outcome, judge
 from chaosnetra.quantities import finite_or_none
+
+FAULT = "fault"
 
 
 @dataclass
@@ -21,7 +23,7 @@ class Runs:
         time_scales: that they ran at.
         environments: where they acted.
         counts: failures and trials under the fault, by probe.
-        ready_seconds: of the startups that became ready, by stage.
+        ready_seconds: of the startups that became ready, by stage; `fault` for those under it.
         other_seconds: of those that did not.
     """
 
@@ -48,7 +50,7 @@ class Runs:
         if isinstance(environment, str) and environment not in self.environments:
             self.environments.append(environment)
         for counted in trials(journal.data):
-            if counted.stage in UNDER_FAULT:
+            if counted.under_fault:
                 failures, attempts = self.counts.get(counted.probe, (0, 0))
                 self.counts[counted.probe] = (
                     failures + counted.failures,
@@ -56,7 +58,8 @@ class Runs:
                 )
         for startup in startups(journal.data):
             seconds = self.ready_seconds if startup.ready else self.other_seconds
-            seconds.setdefault(startup.stage, []).append(startup.seconds)
+            when = FAULT if startup.under_fault else startup.stage
+            seconds.setdefault(when, []).append(startup.seconds)
 
     def ready(self, stages: Iterable[str]) -> list[float]:
         """Seconds of the startups in these stages that became ready."""

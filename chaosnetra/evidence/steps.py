@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from chaosnetra.evidence.samples import count_or_none, seconds_or_none, text_or_none
+from chaosnetra.evidence.values import count_or_none, seconds_or_none, text_or_none
 
 
 class Step(NamedTuple):

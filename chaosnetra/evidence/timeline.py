@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from chaosnetra.evidence.samples import objects, text_or_none
+from chaosnetra.evidence.values import objects, text_or_none
 from chaosnetra.quantities import finite_or_none
 
 
@@ -60,6 +61,29 @@ def faults(journal: Mapping[str, Any]) -> Iterator[FaultSpan]:
             text_or_none(fault.get("injected_at")) or _returned_at(journal, name),
             text_or_none(fault.get("undone_at")) or (rolled_back if undo else None),
         )
+
+
+def in_place(journal: Mapping[str, Any]) -> list[tuple[datetime, datetime | None]] | None:
+    """When faults that are to be felt were in place; the end is None for one that stayed.
+
+    Returns:
+        A span for each; None where there was no such fault, or the journal does not say when.
+    """
+    felt = [fault for fault in faults(journal) if fault.effect is not None]
+    spans = [(moment(fault.injected_at), moment(fault.undone_at)) for fault in felt]
+    known = [(start, end) for start, end in spans if start is not None]
+    return known if known and len(known) == len(spans) else None
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time of a journal; those that do not say so are UTC, as the core's older ones are."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def connector(journal: Mapping[str, Any]) -> ConnectorTimeline | None:

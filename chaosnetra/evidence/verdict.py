@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from chaosnetra.evidence.proofs import MOST_ATTEMPTS, Proof, proofs_of
+from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
 from chaosnetra.evidence.violations import (
     Stage,
     Violation,
@@ -19,7 +19,7 @@ from chaosnetra.evidence.violations import (
 )
 from chaosnetra.text import one_line
 
-__all__ = ["MOST_ATTEMPTS", "Cause", "Outcome", "Proof", "Verdict", "judge"]
+__all__ = ["Cause", "Outcome", "Proof", "Verdict", "judge"]
 
 
 class Outcome(StrEnum):
@@ -79,19 +79,26 @@ class Verdict(NamedTuple):
 
     def _said(self, proof: Proof) -> str:
         """What a proof says for this outcome; its probe is named where there are several."""
-        low, high = proof.failure_rate_bounds
-        bound = f"at most {high:.0%}" if self.outcome is Outcome.HELD else f"at least {low:.0%}"
         name = f"{proof.probe}: " if len(self.proofs) > 1 else ""
-        said = (
-            f"{name}{proof.failures} of {proof.trials} trials under the fault failed, which "
-            f"proves a failure rate of {bound} with {proof.confidence:.0%} confidence"
-        )
+        said = f"{name}{proof_text(proof, self.outcome)}"
         most, needed = proof.max_failure_rate, proof.clean_trials_needed
         if most is None or needed is None:
             return said
         if self.outcome is not Outcome.HELD or proof.claim_is_proven:
             return said
         return f"{said}; that it is at most {100 * most:.3g}% takes {needed} clean trials"
+
+
+def proof_text(proof: Proof, outcome: Outcome) -> str:
+    """What the trials of a probe prove, as a sentence: of a violated run how often it fails."""
+    low, high = proof.failure_rate_bounds
+    # Without a failure the lower bound says nothing.
+    says_least = outcome is Outcome.VIOLATED and proof.failures > 0
+    return (
+        f"{proof.failures:,} of {proof.trials:,} trials under the fault failed, which proves a "
+        f"failure rate of {at_least(low) if says_least else at_most(high)} with "
+        f"{proof.confidence:.0%} confidence"
+    )
 
 
 def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
@@ -138,8 +145,14 @@ def _reasons(
     ):
         found = True
         yield cause, text
-    if not found:
-        yield Cause.HELD, "the steady state held before and after the method, and recovered"
+    status, deviated = journal.get("status"), journal.get("deviated")
+    if not found and not any(facts.values()) and (deviated or status != "completed"):
+        # Somebody else's: nothing but the core's own word says that it did not go well.
+        how = "deviated" if deviated else f"has the status {status}"
+        yield Cause.CRASHED, f"by its journal the run {how}, and what was wrong is not in it"
+    elif not found:
+        recovered = ", and recovered" if facts.get("recovery") is not None else ""
+        yield Cause.HELD, f"the steady state held before and after the method{recovered}"
 
 
 def _invalid(
@@ -163,7 +176,8 @@ def _invalid(
         return
     before = states.get("before")
     if _not_met(before) and not _is_the_finding(before, journal):
-        yield Cause.BASELINE, f"baseline not met: {_first(violations, Stage.BEFORE)}"
+        first = _first(violations, Stage.BEFORE) or _NOT_MET.format(Stage.BEFORE.value)
+        yield Cause.BASELINE, f"baseline not met: {first}"
         return
     hypothesis = (journal.get("experiment") or {}).get("steady-state-hypothesis") or {}
     if not hypothesis.get("probes"):

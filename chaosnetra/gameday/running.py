@@ -166,7 +166,7 @@ def result_of(folder: Path) -> RunResult:
     """What the run in a folder showed; inconclusive when it left no journal."""
     from chaosnetra.errors import Unreadable
     from chaosnetra.evidence.reading import read_journal
-    from chaosnetra.evidence.samples import UNDER_FAULT, startups
+    from chaosnetra.evidence.samples import startups
 
     path = folder / JOURNAL
     try:
@@ -192,7 +192,11 @@ def result_of(folder: Path) -> RunResult:
     ready = sorted(
         startup.seconds
         for startup in startups(journal.data)
+<<<<<<< HEAD
         if felt and startup.stage in UNDER_FAULT and startup.ready
+=======
+        if startup.under_fault and startup.ready
+>>>>>>> fix-evidence
     )
     listed = proofs if isinstance(proofs, list) else []
     return RunResult(

@@ -4,15 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chaosnetra.evidence.samples import METHOD
+from chaosnetra.evidence.proofs import at_least, at_most
+from chaosnetra.evidence.samples import METHOD, counted
 from chaosnetra.evidence.statistics import (
     CONFIDENCE,
     Interval,
     clean_trials_needed,
+    failure_rate_lower_bound,
     failure_rate_upper_bound,
     wilson_interval,
 )
-from chaosnetra.evidence.verdict import MOST_ATTEMPTS
 from chaosnetra.evidence.violations import failure_text, says_not_held
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.safe_text import as_json
@@ -73,6 +74,13 @@ class Claim:
     def upper_bound(self) -> float | None:
         """What the trials prove: the failure rate is at most so much (Clopper-Pearson)."""
         return failure_rate_upper_bound(self.failures, self.trials) if self.trials else None
+
+    @property
+    def bound_text(self) -> str:
+        """What the trials prove: of those that all failed, how often that is at the least."""
+        if self.failures == self.trials:
+            return at_least(failure_rate_lower_bound(self.failures, self.trials))
+        return at_most(failure_rate_upper_bound(self.failures, self.trials))
 
     @property
     def is_proven(self) -> bool:
@@ -151,10 +159,7 @@ def _claim(stage: str, run: Mapping[str, Any], held: bool | None) -> Claim:
     output = run["output"]
     told: Mapping[str, Any] = output if isinstance(output, dict) else {}
     failed = failure_text(run) if run["status"] == "failed" else None
-    trials, failures = told.get("attempts"), told.get("failures")
-    counts = (
-        type(trials) is int and type(failures) is int and 0 <= failures <= trials <= MOST_ATTEMPTS
-    )
+    trials, failures = counted(told)
     limit = finite_or_none(told.get("max_failure_rate"))
     expected = told.get("expected")
     observed = told.get("observed")
@@ -174,8 +179,8 @@ def _claim(stage: str, run: Mapping[str, Any], held: bool | None) -> Claim:
         failed=failed,
         error=error if isinstance(error, str) and error else None,
         seconds=_duration(run),
-        trials=trials if counts else 0,  # type: ignore[arg-type]  # checked above
-        failures=failures if counts else 0,  # type: ignore[arg-type]
+        trials=trials,
+        failures=failures,
         limit=limit if limit is not None and 0 <= limit <= 1 else None,
         checks_not_held=int(held is False),
     )

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from chaosnetra.evidence.reading import Journal
-from chaosnetra.evidence.samples import ATTEMPT_LISTS, Startup, attempts, checks, objects
+from chaosnetra.evidence.samples import ATTEMPT_LISTS, Startup, attempts, checks
 from chaosnetra.evidence.timeline import ConnectorTimeline, FaultSpan, connector, faults
+from chaosnetra.evidence.values import objects
 from chaosnetra.evidence.verdict import Verdict, judge
 from chaosnetra.evidence.violations import Violation
 from chaosnetra.quantities import finite_or_none

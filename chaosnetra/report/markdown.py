@@ -77,7 +77,7 @@ def _run(facts: RunFacts) -> Iterator[str]:
     yield ""
     found = pooled(facts.claims)
     if found:
-        yield "| probe | when | expected | got | held | failed share, Wilson | proven at most |"
+        yield "| probe | when | expected | got | held | failed share, Wilson | proven |"
         yield "| --- | --- | --- | --- | --- | --- | --- |"
         yield from (_claim(claim) for claim in found[:MOST_CLAIMS])
         if len(found) > MOST_CLAIMS:
@@ -95,11 +95,11 @@ def _run(facts: RunFacts) -> Iterator[str]:
 
 def _claim(claim: Claim) -> str:
     held = {True: "✓", False: "✗ no", None: "not judged"}[claim.held]
-    interval, bound = claim.wilson, claim.upper_bound
+    interval = claim.wilson
     rate = proven = ""
-    if interval is not None and bound is not None:
+    if interval is not None:
         rate = f"{share_text(interval.low)} to {share_text(interval.high)}"
-        proven = f"{share_text(bound)} ({CONFIDENCE_TEXT})"
+        proven = f"{claim.bound_text} ({CONFIDENCE_TEXT})"
         needed = clean_trials_text(claim)
         if needed and not claim.is_proven and claim.held:
             proven += f"; clean trials needed: {needed}"

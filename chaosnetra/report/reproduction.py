@@ -14,6 +14,7 @@ RECORDED = {
     "CHAOSNETRA_ENVIRONMENT": "environment",
     "CHAOSNETRA_TIME_SCALE": "time_scale",
     "CHAOSNETRA_SEED": "seed",
+    "CHAOSNETRA_TARGET": "target",
 }
 MOST_VARIABLES = 60
 

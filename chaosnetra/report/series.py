@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from chaosnetra.evidence.quantiles import Quantile, quantile
-from chaosnetra.evidence.samples import Attempt, Check, Startup, objects, startup_of
+from chaosnetra.evidence.samples import Attempt, Check, Startup, startup_of
 from chaosnetra.evidence.startup_times import time_in_phase
+from chaosnetra.evidence.values import objects
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.safe_text import one_visible_line
 

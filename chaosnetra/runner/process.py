@@ -101,7 +101,8 @@ def _copy(stream: IO[bytes], output: IO[bytes], told: Callable[[str], None]) -> 
             with suppress(OSError, ValueError):  # a full disk; or closed, after the run has ended
                 output.write(line)
                 output.flush()
-            told(shown_line(line.decode(errors="replace")))
+            with suppress(OSError, ValueError):  # nobody reads any more
+                told(shown_line(line.decode(errors="replace")))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

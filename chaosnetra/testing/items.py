@@ -62,11 +62,17 @@ class ExperimentItem(pytest.Item):
     def setup(self) -> None:
         if self.config.getoption("setuponly", default=False):
             return
-        outcome = run_experiment(
-            self._experiment,
-            self._folder() / self._slug,
-            limit_seconds=limit_seconds(self.config),
-        )
+        folder = self._folder() / self._slug
+        try:
+            outcome = run_experiment(
+                self._experiment, folder, limit_seconds=limit_seconds(self.config)
+            )
+        except OSError as error:
+            pytest.fail(
+                f"{folder} cannot be written: {error.strerror}; give --chaos-output-folder another "
+                "folder",
+                pytrace=False,
+            )
         self._attach(outcome)
         if outcome.kind not in (Kind.HELD, Kind.VIOLATED):
             pytest.fail(outcome.text, pytrace=False)

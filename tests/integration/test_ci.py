@@ -129,6 +129,11 @@ def test_a_baseline_that_cannot_be_read_is_no_first_run(tmp_path: Path, write: A
         (["torn.yaml"], "torn.yaml: not YAML"),
         (["empty"], "empty holds no experiment"),
         (["it.json", "--output-folder", "used"], "used is there and not empty"),
+        (["it.json", "--output-folder", "it.json/out"], "it.json/out cannot be made"),
+        (["it.json", "--baseline", "it.json"], "Invalid value for --baseline"),
+        (["it.json", "--timeout", "nan"], "Invalid value for --timeout"),
+        (["it.json", "--timeout", "inf"], "Invalid value for --timeout"),
+        ([""], "Invalid value for EXPERIMENT"),
     ],
 )
 def test_a_wrong_call_runs_nothing(
@@ -142,7 +147,8 @@ def test_a_wrong_call_runs_nothing(
     (tmp_path / "used" / "file").touch()
     done = ci(tmp_path, "--output-folder", "out", *arguments)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"Error: {said}")
+    assert f"Error: {said}" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -174,7 +180,28 @@ def test_a_journal_gets_the_folder_that_it_is_to_go_to(tmp_path: Path, write: An
     assert journal["chaosnetra"]["verdict"] == "held"
 
 
-def test_an_interruption_keeps_what_there_is(tmp_path: Path, write: Any) -> None:
+def test_whoever_stops_reading_loses_no_evidence(tmp_path: Path, write: Any) -> None:
+    process = subprocess.Popen(
+        [*CI, write("it.json", experiment("it holds")), "--output-folder", "out"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(240) == 0, said
+    assert "Traceback" not in said
+    assert outcomes(tmp_path / "out") == ["held"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_keeps_what_there_is(
+    tmp_path: Path, write: Any, number: signal.Signals
+) -> None:
     first = write("first.json", experiment("it holds"))
     slow = write("slow.json", experiment("slow", "/", {**exists("/"), "pauses": {"before": 100}}))
     third = write("third.json", experiment("never run"))
@@ -189,8 +216,8 @@ def test_an_interruption_keeps_what_there_is(tmp_path: Path, write: Any) -> None
     try:
         log = tmp_path / "out" / "slow" / "output.log"
         wait_until(lambda: log.exists() and "Pausing before" in log.read_text(), 60, "the pause")
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate(timeout=30)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.evidence.proofs import proofs_of
+from chaosnetra.evidence.proofs import at_least, at_most, proofs_of
+from chaosnetra.evidence.reading import Journal, normalized
+from chaosnetra.evidence.sides import Runs
 from chaosnetra.evidence.verdict import Cause, Outcome, judge
 from chaosnetra.quantities import min_confidence
 from tests.unit.journals import BAD, GOOD, journal, startups, state
@@ -51,7 +54,7 @@ def test_intervals_are_scipys_and_the_claim_is_held_against_them(
 def test_the_line_says_how_many_clean_trials_the_claim_takes() -> None:
     few, _ = judge(run_under_fault(claiming(5, 5)))
     assert few.line.endswith(
-        "which proves a failure rate of at most 45% with 95% confidence; that it is at most 20% "
+        "which proves a failure rate of at most 46% with 95% confidence; that it is at most 20% "
         "takes 14 clean trials)"
     )
     enough, _ = judge(run_under_fault(claiming(14, 14)))
@@ -81,6 +84,50 @@ def test_a_demanded_confidence_takes_enough_trials(
         assert found.cause is Cause.TOO_FEW
         assert "14 clean trials" in found.reason
         assert all(violation.line in found.reason for violation in violations[:1])
+
+
+def test_a_bound_that_is_shown_is_never_better_than_what_was_proved() -> None:
+    (fourteen,) = proofs_of(run_under_fault(claiming(14, 14)))
+    (least,) = proofs_of(run_under_fault(claiming(0, 5)))
+    assert (fourteen.failure_rate_bounds[1], at_most(0.19264)) == (0.1927, "at most 20%")
+    assert (least.failure_rate_bounds[0], at_least(0.54928)) == (0.5492, "at least 54%")
+    assert (at_most(0.00123), at_least(0.99945)) == ("at most 0.13%", "at least 99.945%")
+    assert (at_most(1.0), at_most(0.2), at_least(0.0)) == (
+        "at most 100%",
+        "at most 20%",
+        "at least 0%",
+    )
+    # A bound of 19.264 % does not prove 19.26 %.
+    (short,) = proofs_of(run_under_fault(claiming(14, 14, 0.19263)))
+    assert not short.claim_is_proven
+
+
+def at(seconds: float) -> str:
+    return f"2026-01-01T00:00:{seconds:06.3f}+00:00"
+
+
+def placed(probe: dict[str, Any], name: str, start: float, end: float) -> dict[str, Any]:
+    activity = {**probe["activity"], "name": name}
+    return {**probe, "activity": activity, "start": at(start), "end": at(end)}
+
+
+def test_under_the_fault_means_while_a_fault_was_in_place() -> None:
+    """For the verdict, for `compare` and for `recommend` alike."""
+    effect = {"in_effect": True}
+    data = run_under_fault(
+        placed(claiming(3, 3), "after-all-are-gone", 30, 31),
+        method=(
+            placed(claiming(1, 1), "before-any", 5, 9),
+            placed(claiming(2, 4), "while-one-is-there", 11, 19),
+        ),
+        faults=[{"name": "f", "effect": effect, "injected_at": at(10), "undone_at": at(20)}],
+    )
+    assert [(one.probe, one.failures, one.trials) for one in proofs_of(data)] == [
+        ("while-one-is-there", 2, 4)
+    ]
+    runs = Runs()
+    runs.add(Journal(Path("journal.json"), normalized(data), 1))
+    assert runs.counts == {"while-one-is-there": (2, 4)}
 
 
 def test_trials_of_all_checks_under_the_fault_count_together() -> None:

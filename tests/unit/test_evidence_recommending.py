@@ -27,7 +27,7 @@ def test_round_trips_tell_what_a_budget_needs_that_cut_every_startup_off() -> No
     found = by_subject(measured.behind_latency())
     table_setup = found["table_setup_seconds"]
     assert (table_setup.current, table_setup.proposed) == ("10 s", "17 s")
-    assert "24 round trips of 50 ms more each" in table_setup.evidence[0]
+    assert "24 round trips of 500 ms more each" in table_setup.evidence[0]
     assert "67% confidence (14 give 95%)" in table_setup.evidence[0]
     assert table_setup.check.endswith("chaos run experiments/vpc_latency.json")
     # No startup came so far, but its round trips are known from those without the fault.

@@ -214,7 +214,7 @@ def test_trials_under_the_fault_are_counted_without_the_baseline() -> None:
         during=(state(startups(4, 4)),),
         after=state(startups(7, 10)),
     )
-    intervals = {"exact_interval": (0.0466, 0.508), "wilson_interval": (0.0757, 0.4759)}
+    intervals = {"exact_interval": (0.0465, 0.508), "wilson_interval": (0.0757, 0.4759)}
     assert found.proofs == (Proof("startups", 14, 3, (0.0611, 0.4657), 0.95, **intervals),)
 
 
@@ -233,7 +233,7 @@ def test_the_line_names_the_probes_where_there_are_several() -> None:
     found = verdict(after=state(startups(5, 5), startups(50, 50, name="connections")))
     assert found.line.endswith(
         "(startups: 0 of 5 trials under the fault failed, which proves a failure rate of at most "
-        "45% with 95% confidence; connections: 0 of 50 trials under the fault failed, which "
+        "46% with 95% confidence; connections: 0 of 50 trials under the fault failed, which "
         "proves a failure rate of at most 6% with 95% confidence)"
     )
 
@@ -270,17 +270,17 @@ def test_what_does_not_count_its_trials_soundly_counts_none(output: dict[str, An
 
 def test_the_line_of_a_held_run_says_what_it_proves_at_most() -> None:
     found = verdict(before=state(startups(5, 5)), after=state(startups(5, 5)))
-    assert found.proofs[0].failure_rate_bounds == (0.0, 0.4507)
+    assert found.proofs[0].failure_rate_bounds == (0.0, 0.4508)
     assert found.line.endswith(
-        "(0 of 5 trials under the fault failed, which proves a failure rate of at most 45% "
+        "(0 of 5 trials under the fault failed, which proves a failure rate of at most 46% "
         "with 95% confidence)"
     )
 
 
 def test_the_line_of_a_violated_run_says_what_it_proves_at_least() -> None:
     found = verdict(before=state(startups(5, 5)), after=state(startups(0, 5)))
-    assert found.proofs[0].failure_rate_bounds == (0.5493, 1.0)
-    assert "a failure rate of at least 55% with 95% confidence" in found.line
+    assert found.proofs[0].failure_rate_bounds == (0.5492, 1.0)
+    assert "a failure rate of at least 54% with 95% confidence" in found.line
 
 
 def test_the_line_of_an_inconclusive_run_claims_nothing() -> None:
@@ -297,9 +297,9 @@ def test_the_verdict_is_json() -> None:
             "probe": "startups",
             "trials": 5,
             "failures": 5,
-            "failure_rate_bounds": [0.5493, 1.0],
+            "failure_rate_bounds": [0.5492, 1.0],
             "confidence": 0.95,
-            "exact_interval": [0.4782, 1.0],
+            "exact_interval": [0.4781, 1.0],
             "wilson_interval": [0.5655, 1.0],
             "max_failure_rate": None,
             "clean_trials_needed": None,
@@ -421,3 +421,18 @@ def test_a_method_that_is_none_is_no_traceback(method: Any) -> None:
     given_["experiment"]["method"] = method
     found, _ = judge(given_)
     assert found.outcome is not Outcome.HELD
+
+
+@pytest.mark.parametrize(
+    "changes", [{"deviated": True}, {"status": "failed"}, {"status": "aborted"}]
+)
+def test_somebody_elses_journal_that_says_it_went_wrong_is_not_held(
+    changes: dict[str, Any],
+) -> None:
+    verdict, _ = judge(journal(**changes))
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.CRASHED)
+
+
+def test_only_a_recovery_that_was_checked_is_told() -> None:
+    assert judge(journal())[0].reason == "the steady state held before and after the method"
+    assert judge(journal(recovery=GOOD))[0].reason.endswith("the method, and recovered")

@@ -62,7 +62,7 @@ def test_bounds_and_the_trials_that_a_proof_takes_stand_beside_the_point_rule(
 ) -> None:
     data = journal(before=state(launch(*[0.5] * 5)), after=state(launch(*[0.5] * 20)))
     page, _, _ = reported(tmp_path, data)
-    assert "0 of 5 0% 0% to 43% at most 45% 20% 14; there were 5" in page.text
+    assert "0 of 5 0% 0% to 43% at most 46% 20% 14; there were 5" in page.text
     assert "0 of 20 0% 0% to 16% at most 14% 20% 14; proven by these 20" in page.text
 
 

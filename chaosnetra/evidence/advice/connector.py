@@ -13,8 +13,9 @@ from chaosnetra.evidence.advice.advice import HEADROOM, MARGIN, Advice
 from chaosnetra.evidence.advice.needs import most_queued
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.samples import UNDER_FAULT, checks, count_or_none, seconds_or_none
+from chaosnetra.evidence.samples import checks
 from chaosnetra.evidence.timeline import connector, faults
+from chaosnetra.evidence.values import count_or_none, seconds_or_none
 from chaosnetra.quantities import finite_or_none
 
 AREA = "connector"
@@ -201,7 +202,7 @@ def _throughput(run: Run, limits: Limits) -> _Demand | None:
     for check in checks(run.data):
         size = count_or_none(check.output.get("size_bytes"))
         limit = seconds_or_none(check.output.get("max_seconds"))
-        if size and limit and limit > 1e-6 and check.stage in UNDER_FAULT:
+        if size and limit and limit > 1e-6 and check.under_fault:
             wanted = max(wanted, size * 8 / 1e6 / limit)
     if not wanted:
         return None

@@ -14,19 +14,10 @@ from typing import Any, TypeAlias
 
 from chaosnetra.evidence.advice.runs import Run
 from chaosnetra.evidence.advice.steps import MOST_STEPS, known_steps, steps_of
-from chaosnetra.evidence.samples import (
-    UNDER_FAULT,
-    Startup,
-    attempts,
-    checks,
-    objects,
-    seconds_or_none,
-    startups,
-    text_or_none,
-    trials,
-)
+from chaosnetra.evidence.samples import Startup, attempts, checks, startups, trials
 from chaosnetra.evidence.steps import Step
 from chaosnetra.evidence.timeline import connector, faults
+from chaosnetra.evidence.values import objects, seconds_or_none, text_or_none
 from chaosnetra.quantities import finite_or_none
 
 # What an effect of this kind adds, it adds to every round trip; of any other kind, to statements.
@@ -95,7 +86,7 @@ def _of_connections(run: Run) -> Iterator[Sample]:
     demanded = _demanded_shares(run)
     found: dict[str, list[Any]] = defaultdict(list)
     for attempt in attempts(run.data):
-        if attempt.kind == "connections" and attempt.stage in UNDER_FAULT:
+        if attempt.kind == "connections" and attempt.under_fault:
             found[attempt.probe].append(attempt)
     queued = most_queued(run)
     for probe, tried in found.items():
@@ -117,7 +108,7 @@ def _of_startups(run: Run) -> Iterator[Sample]:
     known = known_steps(run)
     found: dict[str, _Needs] = {}
     for startup in startups(run.data):
-        if startup.stage in UNDER_FAULT and startup.probe in demanded:
+        if startup.under_fault and startup.probe in demanded:
             if startup.probe not in found:
                 forms = known.forms.get(startup.probe, {})
                 added = _added_seconds(run, startup.probe)
@@ -153,7 +144,7 @@ class _Needs:
             self._add_silent(startup)
         steps = {step.name: step for step in told}
         for name, form in self.forms.items():
-            need = _need(form, steps.get(name), self.normal.get(name), self.added)
+            need = _need(form, steps.get(name), self.normal.get(name), self.added, self.run)
             if need is not None:
                 found = self.cut if need.is_bound else self.seconds
                 found[name].append(self.run.full(need.seconds))
@@ -205,8 +196,13 @@ class _Need:
     how: str
 
 
-def _need(form: Step, step: Step | None, normal: float | None, added: _Added) -> _Need | None:
-    """What a startup needs for a step; None when nothing tells."""
+def _need(
+    form: Step, step: Step | None, normal: float | None, added: _Added, run: Run
+) -> _Need | None:
+    """What a startup needs for a step; None when nothing tells.
+
+    What it tells of added times is told at time scale 1, as all figures of advice are.
+    """
     if step is not None and step.seconds is None:
         return None
     if step is not None and step.is_complete and step.seconds is not None:
@@ -214,7 +210,8 @@ def _need(form: Step, step: Step | None, normal: float | None, added: _Added) ->
     spent = step.seconds if step is not None and step.seconds is not None else 0.0
     if added.to_round_trip and normal is not None:
         estimate = normal + form.round_trips * added.to_round_trip
-        how = f"{form.round_trips} round trips of {1000 * added.to_round_trip:.3g} ms more each"
+        more = f"{1000 * run.full(added.to_round_trip):.3g} ms more each"
+        how = f"{form.round_trips} round trips of {more}"
         return _Need(max(spent, estimate), False, f"estimated from {how}")
     if step is None:
         return None  # it never came so far, and its statements may not feel this fault
@@ -222,9 +219,8 @@ def _need(form: Step, step: Step | None, normal: float | None, added: _Added) ->
     if added.to_statement and step.connected is not None:
         # The one that it waited for counts as a whole: nobody knows how far it was.
         estimate = spent + left * added.to_statement + (normal or 0.0)
-        how = (
-            f"{left} statements still to be answered, {1000 * added.to_statement:.3g} ms more each"
-        )
+        more = f"{1000 * run.full(added.to_statement):.3g} ms more each"
+        how = f"{left} statements still to be answered, {more}"
         return _Need(estimate, False, f"estimated from {how}")
     if step.answered and step.connected is not None:
         estimate = spent + left * (spent - step.connected) / step.answered
@@ -237,7 +233,7 @@ def _added_seconds(run: Run, probe: str) -> _Added:
     """What the faults in place while a probe looked added, as measured."""
     added = 0.0
     for check in checks(run.data):
-        if check.probe == probe and check.stage in UNDER_FAULT:
+        if check.probe == probe and check.under_fault:
             added = max(added, (finite_or_none(check.output.get("added_round_trip_ms")) or 0.0))
     added /= 1000
     felt = [

@@ -9,9 +9,10 @@ from chaosnetra.evidence.advice.advice import HEADROOM, MARGIN, MARGIN_OF_A_BOUN
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.quantiles import quantile
 from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.samples import UNDER_FAULT, checks, count_or_none, objects, seconds_or_none
+from chaosnetra.evidence.samples import checks
 from chaosnetra.evidence.statistics import CONFIDENCE
 from chaosnetra.evidence.timeline import faults
+from chaosnetra.evidence.values import count_or_none, objects, seconds_or_none
 
 AREA = "pool"
 HELD = "connections held"
@@ -95,7 +96,7 @@ class PoolAdvisor:
                 Recommendation(
                     "cloud_sql",
                     "cloud_sql.max_connections",
-                    str(tight.free),
+                    f"{tight.free} slots free for the service",
                     f"more than {tight.others + tight.instances} free for the service, or fewer "
                     "instances",
                     "what others take leaves no connection for each instance",
@@ -142,7 +143,7 @@ def _slots(run: Run) -> _Slots | None:
     for check in checks(run.data):
         states = check.output.get("sqlstates")
         tried = count_or_none(check.output.get("attempts"))
-        if check.stage in UNDER_FAULT and isinstance(states, dict) and tried:
+        if check.under_fault and isinstance(states, dict) and tried:
             others = max(others, tried)
             refused = max(refused, count_or_none(states.get(NO_SLOT)) or 0)
     return _Slots(free, instances, held, others, refused, run.where, run.check)
@@ -151,7 +152,7 @@ def _slots(run: Run) -> _Slots | None:
 def _waits(run: Run) -> Iterator[_Wait]:
     """How long checkouts beyond the pool have to wait: until the work of those before is done."""
     for check in checks(run.data):
-        if check.stage not in UNDER_FAULT or "checkouts" not in check.output:
+        if not check.under_fault or "checkouts" not in check.output:
             continue
         pool = check.output.get("pool")
         done = _first_to_be_done(run, check.output, pool if isinstance(pool, dict) else {})

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from chaosnetra.evidence.advice.runs import Run
-from chaosnetra.evidence.samples import UNDER_FAULT, Startup, startups
+from chaosnetra.evidence.samples import Startup, startups
 from chaosnetra.evidence.steps import Step, step_of
 
 MOST_STEPS = 50
@@ -41,7 +41,7 @@ def known_steps(run: Run) -> KnownSteps:
                 _keep(normal, step)
                 if step.is_complete and step.seconds is not None:
                     times[step.name].append(step.seconds)
-        elif startup.stage in UNDER_FAULT and looked_at[startup.probe] < MOST_LOOKED_AT:
+        elif startup.under_fault and looked_at[startup.probe] < MOST_LOOKED_AT:
             looked_at[startup.probe] += 1
             for step in steps_of(startup):
                 _keep(forms[startup.probe], step)

@@ -82,9 +82,9 @@ def connector_plot(
     return Markup("").join([legend(entries), drawn])
 
 
-def thinned(samples: Samples) -> list[dict[str, float]]:
-    """At most 500 samples: neighbours are joined, the largest of each gauge is kept."""
-    each = -(-len(samples) // MOST_POINTS)
+def thinned(samples: Samples, most: int = MOST_POINTS) -> list[dict[str, float]]:
+    """At most so many samples: neighbours are joined, the largest of each gauge is kept."""
+    each = -(-len(samples) // most)
     if each <= 1:
         return [dict(sample) for sample in samples]
     found = []

@@ -10,7 +10,7 @@ from chaosnetra.report.facts import PlacedFault, RunFacts
 from chaosnetra.report.markup import element
 from chaosnetra.report.page import details, figure, met_mark, table
 from chaosnetra.report.plots.scales import number_text
-from chaosnetra.report.plots.timeline import connector_plot
+from chaosnetra.report.plots.timeline import connector_plot, thinned
 from chaosnetra.report.safe_text import as_json, one_visible_line
 from chaosnetra.report.sections import Part
 
@@ -100,7 +100,7 @@ def connector(facts: RunFacts) -> Iterator[Part]:
 
 
 def _gauges(timeline: ConnectorTimeline, offset: float) -> Markup:
-    samples = timeline.samples
+    samples = sorted(timeline.samples, key=lambda sample: sample["at_seconds"])
     each = -(-len(samples) // MOST_ROWS)
     shown = [name for name in GAUGES if any(name in sample for sample in samples)]
     rows = [
@@ -108,9 +108,9 @@ def _gauges(timeline: ConnectorTimeline, offset: float) -> Markup:
             _at(offset + sample["at_seconds"]),
             *(number_text(sample[name]) if name in sample else None for name in shown),
         )
-        for sample in samples[::each]
+        for sample in thinned(samples, MOST_ROWS)
     ]
-    caption = f"Every {each}th of {len(samples):,} samples." if each > 1 else None
+    caption = f"The most in each {each} of {len(samples):,} samples." if each > 1 else None
     return table(("at", *(name.replace("_", " ") for name in shown)), rows, caption)
 
 

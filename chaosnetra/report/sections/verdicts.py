@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from chaosnetra.evidence.verdict import Outcome
+from chaosnetra.evidence.verdict import proof_text as sentence
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.claims import CONFIDENCE_TEXT, STAGES, Claim, pooled
 from chaosnetra.report.facts import RunFacts
@@ -37,16 +37,7 @@ def verdict(facts: RunFacts) -> Markup:
 def proof_text(facts: RunFacts, index: int) -> str:
     """What the trials of a probe under the fault prove, as a sentence."""
     proof = facts.verdict.proofs[index]
-    low, high = proof.failure_rate_bounds
-    bound = (
-        f"at least {share_text(low)}"
-        if facts.verdict.outcome is Outcome.VIOLATED and proof.failures
-        else f"at most {share_text(high)}"
-    )
-    return (
-        f"{proof.probe}: {proof.failures:,} of {proof.trials:,} trials under the fault failed, "
-        f"which proves a failure rate of {bound} with {proof.confidence:.0%} confidence"
-    )
+    return f"{proof.probe}: {sentence(proof, facts.verdict.outcome)}"
 
 
 def hypothesis(facts: RunFacts) -> Markup | None:
@@ -106,15 +97,15 @@ def observed(claim: Claim) -> str:
 def _bounds(found: Sequence[Claim]) -> Markup:
     rows = []
     for claim in found:
-        interval, bound = claim.wilson, claim.upper_bound
-        assert interval is not None and bound is not None  # noqa: S101, PT018 - it has trials
+        interval = claim.wilson
+        assert interval is not None  # noqa: S101 - it has trials
         rows.append(
             (
                 f"{claim.probe}, {STAGES[claim.stage]}",
                 f"{claim.failures:,} of {claim.trials:,}",
                 share_text(claim.failures / claim.trials),
                 f"{share_text(interval.low)} to {share_text(interval.high)}",
-                f"at most {share_text(bound)}",
+                claim.bound_text,
                 share_text(claim.limit) if claim.limit is not None else None,
                 clean_trials_text(claim),
             )

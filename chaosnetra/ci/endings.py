@@ -1,0 +1,24 @@
+"""Ways in which a pipeline ends a step that takes too long."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def ended_as_by_ctrl_c() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP end what is inside as Ctrl-C does: undone, and with its evidence."""
+
+    def interrupt(*_: object) -> None:
+        for one in SIGNALS:
+            signal.signal(one, signal.SIG_IGN)  # once is enough
+        raise KeyboardInterrupt
+
+    former = {one: signal.signal(one, interrupt) for one in SIGNALS}
+    try:
+        yield
+    finally:
+        for one, handler in former.items():
+            signal.signal(one, handler)
