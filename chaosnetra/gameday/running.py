@@ -192,11 +192,7 @@ def result_of(folder: Path) -> RunResult:
     ready = sorted(
         startup.seconds
         for startup in startups(journal.data)
-<<<<<<< HEAD
-        if felt and startup.stage in UNDER_FAULT and startup.ready
-=======
-        if startup.under_fault and startup.ready
->>>>>>> fix-evidence
+        if felt and startup.under_fault and startup.ready
     )
     listed = proofs if isinstance(proofs, list) else []
     return RunResult(
