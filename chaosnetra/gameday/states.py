@@ -141,8 +141,9 @@ def replayed(steps: int, happened: Iterable[tuple[Kind, Mapping[str, Any]]]) -> 
 
 def _next_step(state: DayState) -> DayState:
     step = state.step + 1
-    stage = Stage.ANNOUNCING if step < state.steps else Stage.WRAPPING_UP
-    return DayState(state.steps, stage, step, paused=state.paused)
+    if step == state.steps:
+        return DayState(state.steps, Stage.WRAPPING_UP, step)  # where nothing is paused
+    return DayState(state.steps, Stage.ANNOUNCING, step, paused=state.paused)
 
 
 def _predicted(state: DayState, data: Mapping[str, Any]) -> DayState:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chaosnetra.gameday.states import DayState, Kind, NotAllowed, Stage, replayed
@@ -75,6 +75,7 @@ def test_nothing_is_wrapped_up_while_a_run_goes_on(day: tuple[int, list[Happened
 
 
 @given(days())
+@example((1, [(Kind.CHECKED, {}), (Kind.PAUSED, {}), (Kind.SKIPPED, {})]))
 def test_a_day_can_always_be_ended(day: tuple[int, list[Happened]]) -> None:
     steps, happened = day
     state = replayed(steps, happened)
