@@ -1,18 +1,9 @@
-"""How long startups and their phases took, with those that were cut short."""
+"""How long the phases of startups took, with those that were cut short."""
 
 from collections.abc import Sequence
 
 from chaosnetra.evidence.quantiles import Quantile, quantile
 from chaosnetra.evidence.samples import Startup
-
-
-def seconds_to_ready(found: Sequence[Startup], share: float) -> Quantile:
-    """A quantile of the time to be ready; startups that were not ready are censored."""
-    return quantile(
-        [startup.seconds for startup in found if startup.ready],
-        share,
-        [startup.seconds for startup in found if not startup.ready],
-    )
 
 
 def seconds_of_phase(found: Sequence[Startup], phase: str, share: float) -> Quantile:

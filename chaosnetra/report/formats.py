@@ -1,6 +1,6 @@
 """The formats of a report, by the ending of the file."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -45,15 +45,3 @@ def report_for(path: Path) -> Report:
             f"{path}: its ending names no format; give a file that ends in {', '.join(FORMATS)}"
         )
     return make()
-
-
-def render(
-    make: Callable[[], Report],
-    runs: Iterable[RunFacts],
-    recommendations: Sequence[Recommendation] = (),
-) -> str:
-    """A report on these runs."""
-    report = make()
-    for facts in runs:
-        report.add(facts)
-    return report.text(recommendations)

@@ -16,7 +16,9 @@ def test_a_violated_budget_is_the_text_of_the_failure(
 ) -> None:
     monkeypatch.setenv("HOME", HOME)  # the programs of the stand are kept there
     monkeypatch.setenv("CHAOSNETRA_PROFILE", "issue-1263")
-    result = pytester.runpytest_inprocess("--chaos-experiments", VPC_LATENCY)
+    # Not with the settings of this checkout, where the experiment lies.
+    pytester.makeini("[pytest]\n")
+    result = pytester.runpytest_inprocess("-c", "tox.ini", "--chaos-experiments", VPC_LATENCY)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [

@@ -93,7 +93,7 @@ def test_a_remediation_is_seen_in_rates_and_times() -> None:
     (rate,) = found.rates
     assert (rate.before, rate.after) == ((5, 5), (0, 5))
     assert rate.difference.value == -1
-    assert rate.difference.is_fall
+    assert rate.difference.interval.high < 0
     under = next(time for time in found.times if time.when == "under the fault")
     assert under.before.is_lower_bound
     assert under.after.value == 2.2

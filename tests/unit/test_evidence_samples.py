@@ -6,7 +6,7 @@ import pytest
 
 from chaosnetra.evidence.reading import normalized
 from chaosnetra.evidence.samples import Startup, attempts, checks, startups, trials
-from chaosnetra.evidence.startup_times import seconds_of_phase, seconds_to_ready
+from chaosnetra.evidence.startup_times import seconds_of_phase
 from chaosnetra.evidence.timeline import connector, faults
 from chaosnetra.postgres.attempts import Attempt as RealAttempt
 from chaosnetra.postgres.attempts import Outcome
@@ -116,13 +116,6 @@ def test_what_lacks_a_time_is_left_out() -> None:
     data = read(after=state(probe(output=output)))
     assert list(startups(data)) == []
     assert list(attempts(data)) == []
-
-
-def test_the_time_to_be_ready_counts_those_that_never_were_as_cut_short() -> None:
-    found = list(startups(read(after=state(launch(*[Status.READY] * 3, Status.TIMED_OUT)))))
-    assert seconds_to_ready(found, 0.5).value == 2.0
-    beyond = seconds_to_ready(found, 0.9)
-    assert (beyond.value, beyond.is_lower_bound, beyond.censored) == (4.0, True, 1)
 
 
 def startup(phase: str, status: str = "failed", **phases: float) -> Startup:

@@ -106,7 +106,6 @@ def test_the_difference_turns_round_with_its_sides(
     assert one.interval.low == pytest.approx(-other.interval.high, abs=1e-12)
     assert -1 <= one.interval.low <= one.value + 1e-12
     assert one.value - 1e-12 <= one.interval.high <= 1
-    assert not (one.is_rise and one.is_fall)
 
 
 def test_the_interval_of_the_difference_covers_it_as_often_as_it_says() -> None:
@@ -132,7 +131,6 @@ def test_without_trials_nothing_is_known() -> None:
     assert difference.value is None
     assert (difference.interval.low, difference.interval.high) == (-1.0, 1.0)
     assert not difference.is_rise
-    assert not difference.is_fall
 
 
 def test_one_trial_proves_little() -> None:

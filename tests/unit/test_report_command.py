@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from chaosnetra.evidence.reading import read_journal
 from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.report.facts import describe
-from chaosnetra.report.formats import FORMATS, render
+from chaosnetra.report.facts import RunFacts, describe
+from chaosnetra.report.formats import FORMATS
 from tests.fuzz.hostile import as_text, mutate
 from tests.unit.journals import BAD, GOOD, failed_probe, journal, probe, run_of, startups, state
 from tests.unit.reports import (
@@ -218,6 +218,13 @@ def test_quantiles_of_a_storm_that_is_listed_in_part_are_those_of_its_probe(tmp_
     assert "lists only some of the attempts" in page.text
 
 
+def render(ending: str, runs: list[RunFacts], advice: Recommendation) -> str:
+    report = FORMATS[ending]()
+    for facts in runs:
+        report.add(facts)
+    return report.text([advice])
+
+
 def test_recommendations_are_shown_with_what_they_rest_on(tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
     path.write_text(json.dumps(rich()))
@@ -226,13 +233,13 @@ def test_recommendations_are_shown_with_what_they_rest_on(tmp_path: Path) -> Non
         "budgets", "table_setup", "10 s", "30 s", f"it ran out {HOSTILE}",
         ("p95 1.4 s, after the method",), "chaos run x.json",
     )  # fmt: skip
-    page = Page(render(FORMATS[".html"], [facts], [advice]))
+    page = Page(render(".html", [facts], advice))
     assert page.text.index("What to change") < page.text.index("Startups by phase")
     assert "p95 1.4 s, after the method" in page.text
     assert "chaos run x.json" in page.text
-    text = render(FORMATS[".md"], [facts, facts], [advice])
+    text = render(".md", [facts, facts], advice)
     assert "- **table_setup: 30 s** (now 10 s): it ran out" in text
-    assert render(FORMATS[".xml"], [facts], [advice]).startswith("<?xml")
+    assert render(".xml", [facts], advice).startswith("<?xml")
 
 
 @settings(max_examples=40)

@@ -29,3 +29,7 @@ def test_common_words_stay_as_they_are(text: str) -> None:
 
 def test_html_and_links_become_text() -> None:
     assert markdown("<b>[x](y)</b>\n_z_") == r"\<b\>\[x\](y)\</b\> \_z\_"
+
+
+def test_nothing_turns_the_direction_of_a_line_around() -> None:
+    assert one_line("held\u202edleh\u2066x\u2069") == "held dleh x "

@@ -121,7 +121,10 @@ class ConnectorAdvisor:
             for name in ("table_setup", "connection")
             if (length := self.ran.budgets.get(name)) is not None and length < longest
         ]
-        reason = f"one more instance takes {shown(longest)}; with a margin of {MARGIN:.0%}"
+        reason = (
+            f"one more instance takes {shown(longest)}; with a margin of {MARGIN:.0%} that is "
+            f"{proposed} s"
+        )
         if bounds:
             reason += f". Nobody can wait for it within {' and '.join(bounds)}"
         count = len(self._delays)
