@@ -9,7 +9,7 @@ import pytest
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.integration.gameday.bed import EXPERIMENTS, Bed, Seat
-from tests.integration.test_full_disk import TARGET
+from tests.integration.helpers import target_of
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def real_bed(tmp_path: Path, postgres: PostgresServer, toxiproxy: ToxiproxyClien
         {
             "CHAOSNETRA_DATABASE_URL": postgres.database.url,
             "CHAOSNETRA_TOXIPROXY_URL": toxiproxy.url,
-            "CHAOSNETRA_TARGET": TARGET.replace("ROUND_TRIPS", "40"),
+            "CHAOSNETRA_TARGET": target_of(40),
         },
     )
     experiment = os.path.relpath(EXPERIMENTS / "vpc_latency.json", tmp_path)
