@@ -11,8 +11,10 @@ from typing import Any
 
 # The scanner is given at least so much text; what is shorter is read by it alone.
 WINDOW = 2**14
-# What a text that breaks off may end with: of a word, of a number, of a sign in a string.
-_TORN = re.compile(r"t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|\\?u?[0-9a-fA-F]{0,4}")
+# What a text that breaks off may end with: the beginning of a word (Python's are taken too), of
+# what follows a number's digits, or of a sign in a string.
+_WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
+_TORN = re.compile(r"\.|[eE][-+]?|\\?u?[0-9a-fA-F]{0,4}")
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -29,7 +31,8 @@ def read_json(pieces: Iterator[str], kept: Callable[[dict[str, Any]], Any]) -> A
 
     Args:
         pieces: its text, in order.
-        kept: called with each object, inner ones first; what it returns takes its place.
+        kept: called with each object, inner ones first; what it returns takes its place. Of one
+            that it returns as it is, the keys are shared with others.
 
     Raises:
         BreaksOff: the text ends too early.
@@ -112,11 +115,11 @@ class _Reader:
 
     def _kept(self, data: dict[str, Any]) -> Any:
         found = self._keep(data)
-        if type(found) is not dict:
+        if found is not data:
             return found
         # One copy of each key: the scanner knows only those of what it reads at once.
         known = self._keys.setdefault
-        return {known(key, key): value for key, value in found.items()}
+        return {known(key, key): value for key, value in data.items()}
 
     def _comma_or(self, end: str) -> str:
         """The sign after a comma, or the end of what is being read."""
@@ -152,7 +155,8 @@ class _Reader:
 
     def _wrong(self, error: json.JSONDecodeError) -> NoJson:
         rest = self._text[error.pos :]
-        if not rest or error.msg.startswith("Unterminated string") or _TORN.fullmatch(rest):
+        torn = _TORN.fullmatch(rest) or any(word.startswith(rest) for word in _WORDS)
+        if torn or error.msg.startswith("Unterminated string"):
             return BreaksOff()
         return NoJson(error.msg)
 

@@ -5,7 +5,7 @@ for example a startup without a time, is left out.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -186,10 +186,25 @@ def counted(output: Mapping[str, Any]) -> tuple[int, int]:
     return (attempts, failures) if 0 <= failures <= attempts <= MOST_ATTEMPTS else (0, 0)
 
 
-def startups(journal: Mapping[str, Any]) -> Iterator[Startup]:
-    """Each startup, stage by stage."""
+def startups(
+    journal: Mapping[str, Any], among: Callable[[Mapping[str, Any]], Any] | None = None
+) -> Iterator[Startup]:
+    """Each startup, stage by stage.
+
+    Args:
+        journal: see `checks`.
+        among: which are wanted, by what the journal has of each; there may be very many.
+    """
     for check in checks(journal):
-        for data in objects(check.output.get("startups")):
+        yield from startups_of(check, among)
+
+
+def startups_of(
+    check: Check, among: Callable[[Mapping[str, Any]], Any] | None = None
+) -> Iterator[Startup]:
+    """Each startup of one check; see `startups`."""
+    for data in objects(check.output.get("startups")):
+        if among is None or among(data):
             found = startup_of(check, data)
             if found is not None:
                 yield found

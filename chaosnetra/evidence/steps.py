@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from chaosnetra.evidence.values import count_or_none, seconds_or_none, text_or_none
+from chaosnetra.evidence.values import count_or_none, seconds_or_none
 
 
 class Step(NamedTuple):
@@ -26,15 +26,22 @@ class Step(NamedTuple):
 
 def step_of(told: Mapping[str, Any]) -> Step | None:
     """The step that an object tells; None when it lacks what makes it one."""
-    name, budgets = text_or_none(told.get("step")), told.get("budgets")
+    name, budgets = told.get("step"), told.get("budgets")
     statements = count_or_none(told.get("statements"))
     answered = count_or_none(told.get("answered"))
-    if name is None or not isinstance(budgets, list) or statements is None or answered is None:
+    if not name or type(name) is not str or type(budgets) is not list:
         return None
+    if statements is None or answered is None:
+        return None
+    # There may be very many steps with the same few names and budgets.
+    try:
+        shared_name, shared_budgets = _shared(name, *budgets)
+    except TypeError:  # one of them cannot be a key
+        texts = [budget for budget in budgets if type(budget) is str]
+        shared_name, shared_budgets = _shared(name, *texts)
     return Step(
-        # There may be very many steps with the same few names and budgets.
-        sys.intern(name),
-        _shared(tuple([budget for budget in budgets if isinstance(budget, str)])),
+        shared_name,
+        shared_budgets,
         count_or_none(told.get("round_trips")) or 0,
         statements,
         answered,
@@ -44,5 +51,5 @@ def step_of(told: Mapping[str, Any]) -> Step | None:
 
 
 @lru_cache(maxsize=1000)
-def _shared(budgets: tuple[str, ...]) -> tuple[str, ...]:
-    return budgets
+def _shared(name: str, *budgets: Any) -> tuple[str, tuple[str, ...]]:
+    return sys.intern(name), tuple(budget for budget in budgets if type(budget) is str)

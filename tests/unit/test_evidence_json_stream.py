@@ -59,6 +59,15 @@ def test_a_torn_document_breaks_off_and_is_never_taken_for_whole(data: st.DataOb
         read_json(pieces(text[:kept], 10_000), same)
 
 
+def test_wherever_a_small_document_is_torn_it_breaks_off() -> None:
+    words = [None, True, False, float("nan"), float("inf"), float("-inf")]
+    text = json.dumps({"a": [0, -1, 1.25, 1e-300, 1e300, -2e22, "é\\\n", *words], "": {}})
+    assert {"e-", "e+", "-I", "Na", "\\u"} <= {text[at : at + 2] for at in range(len(text))}
+    for kept in range(len(text)):
+        with pytest.raises(BreaksOff):
+            read_json(pieces(text[:kept], 1), same)
+
+
 @pytest.mark.parametrize(
     "wrong", ["}", "x", "] []", ',"a"', '{"a" 1}', "{1: 2}", "[1,]", '{"a":1,}']
 )

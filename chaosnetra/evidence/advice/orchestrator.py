@@ -90,11 +90,10 @@ def _swallowed(run: Run) -> Iterator[tuple[str, str]]:
     """Startups that served although a phase had failed, by probe and phase."""
     found: Counter[tuple[str, str]] = Counter()
     texts: dict[tuple[str, str], str] = {}
-    for startup in startups(run.data):
-        if startup.status == DEGRADED:
-            key = startup.probe, startup.phase or "unknown"
-            found[key] += 1
-            texts.setdefault(key, _quoted(startup.error))
+    for startup in startups(run.data, lambda data: data.get("status") == DEGRADED):
+        key = startup.probe, startup.phase or "unknown"
+        found[key] += 1
+        texts.setdefault(key, _quoted(startup.error))
     for (probe, phase), count in found.items():
         line = (
             f"{run.where}, {probe}: {count} startups serve although phase {phase} failed: "
@@ -107,7 +106,7 @@ def _hidden(run: Run) -> Iterator[tuple[str, str]]:
     """Messages that do not name the budget that ran out, by probe and budget."""
     found: Counter[tuple[str, str]] = Counter()
     texts: dict[tuple[str, str], str] = {}
-    for startup in startups(run.data):
+    for startup in startups(run.data, lambda data: data.get("error")):
         budget, text = text_or_none(startup.error.get("budget")), startup.error.get("text")
         # The limit of the launcher is none that a service could name.
         if budget and budget != "startup" and isinstance(text, str) and budget not in text:

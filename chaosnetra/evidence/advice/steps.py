@@ -3,11 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Any
 
 from chaosnetra.evidence.advice.runs import Run
-from chaosnetra.evidence.samples import Startup, startups
+from chaosnetra.evidence.samples import Startup, checks, startups_of
 from chaosnetra.evidence.steps import Step, step_of
 
 MOST_STEPS = 50
@@ -35,16 +36,19 @@ def known_steps(run: Run) -> KnownSteps:
     normal: dict[str, Step] = {}
     forms: dict[str, dict[str, Step]] = defaultdict(dict)
     looked_at: Counter[str] = Counter()
-    for startup in startups(run.data):
-        if startup.stage == "before":
-            for step in steps_of(startup):
-                _keep(normal, step)
-                if step.is_complete and step.seconds is not None:
-                    times[step.name].append(step.seconds)
-        elif startup.under_fault and looked_at[startup.probe] < MOST_LOOKED_AT:
-            looked_at[startup.probe] += 1
-            for step in steps_of(startup):
-                _keep(forms[startup.probe], step)
+    for check in checks(run.data):
+        if check.stage == "before":
+            for startup in startups_of(check):
+                for step in steps_of(startup):
+                    _keep(normal, step)
+                    if step.is_complete and step.seconds is not None:
+                        times[step.name].append(step.seconds)
+        elif check.under_fault:
+            left = MOST_LOOKED_AT - looked_at[check.probe]
+            for startup in islice(startups_of(check), left):
+                looked_at[check.probe] += 1
+                for step in steps_of(startup):
+                    _keep(forms[check.probe], step)
     return KnownSteps(
         {probe: {**normal, **forms[probe]} for probe in looked_at},
         {name: median(found) for name, found in times.items()},
