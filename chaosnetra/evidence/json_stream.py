@@ -16,6 +16,7 @@ WINDOW = 2**14
 _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 _TORN = re.compile(r"\.|[eE][-+]?|\\?u?[0-9a-fA-F]{0,4}")
 _SPACE = re.compile(r"[ \t\n\r]*")
+_COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*(?=[^\]} \t\n\r])")
 
 
 class NoJson(ValueError):
@@ -57,8 +58,9 @@ class _Reader:
         self._at = 0
         self._ended = False
 
-    def value(self) -> Any:
-        sign = self.next_sign()
+    def value(self, sign: str = "") -> Any:
+        """The value that comes next; `sign` is its first, where that is known."""
+        sign = sign or self.next_sign()
         while True:
             self._fill(WINDOW)
             try:
@@ -108,7 +110,7 @@ class _Reader:
         found: list[Any] = []
         sign = self.next_sign()
         while sign != "]":
-            found.append(self.value())
+            found.append(self.value(sign))
             sign = self._comma_or("]")
         self._at += 1
         return found
@@ -123,6 +125,10 @@ class _Reader:
 
     def _comma_or(self, end: str) -> str:
         """The sign after a comma, or the end of what is being read."""
+        # Nearly always there is one, and all of it in sight.
+        if (comma := _COMMA.match(self._text, self._at)) is not None:
+            self._at = comma.end()
+            return self._text[self._at]
         sign = self.next_sign()
         if sign == end:
             return sign

@@ -113,7 +113,7 @@ class Startup(NamedTuple):
         return {
             phase: seconds
             for phase, value in self.phases.items()
-            if (seconds := _seconds(value)) is not None
+            if (seconds := seconds_of(value)) is not None
         }
 
 
@@ -212,7 +212,7 @@ def startups_of(
 
 def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
     """One element of a check's `startups`; None when it lacks what makes it a startup."""
-    seconds = _seconds(data.get("seconds"))
+    seconds = seconds_of(data.get("seconds"))
     status = data.get("status")
     if seconds is None or not isinstance(status, str):
         return None
@@ -224,7 +224,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         _number(data.get("number")),
         status,
         seconds,
-        _seconds(data.get("boot_seconds")),
+        seconds_of(data.get("boot_seconds")),
         text_or_none(data.get("phase")),
         phases if isinstance(phases, dict) else {},
         error if isinstance(error, dict) else {},
@@ -242,7 +242,7 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:
     for check in checks(journal):
         for kind in ATTEMPT_LISTS:
             for data in objects(check.output.get(kind)):
-                seconds = _seconds(data.get("seconds"))
+                seconds = seconds_of(data.get("seconds"))
                 outcome = data.get("outcome")
                 if seconds is None or not isinstance(outcome, str):
                     continue
@@ -251,7 +251,7 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:
                     check.probe,
                     kind,
                     _number(data.get("number")),
-                    _seconds(data.get("intended_seconds")) or 0.0,
+                    seconds_of(data.get("intended_seconds")) or 0.0,
                     outcome,
                     seconds,
                     data.get("censored") is True,
@@ -290,7 +290,8 @@ def _overlaps(
     return any(end > since and (until is None or start < until) for since, until in spans)
 
 
-def _seconds(value: Any) -> float | None:
+def seconds_of(value: Any) -> float | None:
+    """A time in a startup: finite, and not negative; None for what is none."""
     if type(value) is float and 0 <= value < math.inf:  # as nearly all of very many are
         return value
     number = finite_or_none(value)

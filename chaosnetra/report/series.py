@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from chaosnetra.evidence.quantiles import Quantile, quantile
-from chaosnetra.evidence.samples import Attempt, Check, Startup, startup_of
+from chaosnetra.evidence.samples import Attempt, Check, Startup, seconds_of, startup_of
 from chaosnetra.evidence.startup_times import time_in_phase
 from chaosnetra.evidence.values import objects
 from chaosnetra.quantities import finite_or_none
@@ -166,7 +166,9 @@ class StartupCollector:
         if startup.boot_seconds is not None:
             times.boots.append(startup.boot_seconds)
         if startup.ready:  # as most are, of very many: each phase did its work
-            for name, seconds in startup.phase_seconds.items():
+            for name, value in startup.phases.items():
+                if (seconds := seconds_of(value)) is None:
+                    continue
                 found = times.phases.get(name) or self._phase(times, name)
                 if found is not None:
                     found[0].append(seconds)

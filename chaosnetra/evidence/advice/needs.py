@@ -10,7 +10,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from chaosnetra.evidence.advice.runs import Run
 from chaosnetra.evidence.advice.steps import MOST_STEPS, known_steps, steps_of
@@ -189,8 +189,7 @@ class _Added:
     to_statement: float
 
 
-@dataclass(frozen=True)
-class _Need:
+class _Need(NamedTuple):
     seconds: float
     is_bound: bool
     how: str
