@@ -5,6 +5,7 @@ not know SIGHUP, which would end the process on the spot.
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from chaosnetra.controls.places import in_command
 from chaosnetra.run import Run
 
 INSIST_SECONDS = 2.0
+LOOP_SECONDS = 0.5
 PATIENT_SIGNALS = 3
 NAMES = ("SIGTERM", "SIGINT", "SIGHUP")
 
@@ -42,9 +44,11 @@ def listen(run: Run) -> Callable[[], None]:
         name = signal.Signals(number).name
         again = run.interrupted_by is not None
         run.interrupted_by = run.interrupted_by or name
+        # An exception inside an event loop is lost in it, or tears it: a short one may end first.
+        in_loop = in_command() and not again and _runs_a_loop()
         if not run.unwinding:
-            _insist()
-        if run.only_notes_signals:
+            _insist(LOOP_SECONDS if in_loop else INSIST_SECONDS)
+        if run.only_notes_signals or (in_loop and not run.unwinding):
             return
         if (again or run.in_rollbacks) and next(patience, None) is not None:
             return
@@ -87,14 +91,20 @@ def hold_until_exit() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, held)
 
 
-def _insist() -> None:
+def _runs_a_loop() -> bool:
+    """Whether an event loop runs in this thread; nothing is imported to find out."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def _insist(first_seconds: float) -> None:
     """Ask again every while until the run unwinds.
 
     The core sleeps through the pause after an activity that was interrupted; only another
     exception ends that sleep.
     """
     if in_command():
-        signal.setitimer(signal.ITIMER_REAL, INSIST_SECONDS, INSIST_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, first_seconds, INSIST_SECONDS)
 
 
 def pass_on(run: Run) -> None:
