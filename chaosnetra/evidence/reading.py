@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.errors import NotAJournal, Unreadable
+from chaosnetra.evidence.dry import dry_of
 from chaosnetra.evidence.json_stream import BreaksOff, NoJson, read_json
 from chaosnetra.evidence.samples import STARTUP_KEYS
 from chaosnetra.evidence.steps import step_of
@@ -211,7 +212,7 @@ def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str
     section["recovery"] = _state(found.get("recovery"))
     for key in ("crashed", "refused", "interrupted_by"):
         section[key] = _text(found.get(key))
-    section["dry"] = _text(found.get("dry")) or _text(experiment.get("dry"))
+    section["dry"] = dry_of(found.get("dry")) or dry_of(experiment.get("dry"))
     interruption = _object(data.get("interruption"))
     section["interrupted_by"] = section["interrupted_by"] or _text(interruption.get("name"))
     if found and "cause" not in found and "reason" in found:
