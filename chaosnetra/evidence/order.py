@@ -134,17 +134,23 @@ def _sequences(journal: Mapping[str, Any]) -> Iterator[list[datetime]]:
     in_order = [journal["start"]]
     for run in before:
         in_order += [run["start"], run["end"]]
-    # Of activities in the background only the beginnings are in order.
-    in_order += [run["start"] for run in method]
+    for run in method:
+        in_order += _in_order(run)
     for run in after:
         in_order += [run["start"], run["end"]]
-    in_order += [run["start"] for run in rollbacks]
+    for run in rollbacks:
+        in_order += _in_order(run)
     in_order += [journal["end"]]
     yield _known(in_order)
     yield _known([run["start"] for run in during])
     yield _known([run["start"] for run in (*rollbacks, *recovery)])
     for fault in journal["chaosnetra"]["faults"]:
         yield _known([fault.get("injected_at"), fault.get("undone_at")])
+
+
+def _in_order(run: Mapping[str, Any]) -> list[Any]:
+    """Of an activity in the background only the beginning is in order."""
+    return [run["start"]] if run["activity"].get("background") else [run["start"], run["end"]]
 
 
 def _known(texts: Sequence[Any]) -> list[datetime]:

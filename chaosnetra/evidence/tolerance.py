@@ -7,7 +7,7 @@ the journal control, and in journals that were written without it, here.
 import json
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 # Of a pattern in somebody's journal: none that takes for ever.
@@ -65,7 +65,7 @@ def _within(tolerance: Any, value: Any) -> bool | None:
 
 def _object(tolerance: Mapping[str, Any], value: Any) -> bool | None:
     target = tolerance.get("target")
-    if target and isinstance(value, dict):
+    if target:
         value = value.get(target, value)
     match tolerance.get("type"):
         case "probe":
@@ -78,7 +78,11 @@ def _object(tolerance: Mapping[str, Any], value: Any) -> bool | None:
             return re.search(pattern, value) is not None
         case "range":
             low, high = tolerance["range"]
-            return Decimal(low) <= Decimal(value) <= Decimal(high)
+            try:
+                number = Decimal(value)
+            except InvalidOperation:  # text that is no number
+                return False
+            return Decimal(low) <= number <= Decimal(high)
         case "jsonpath":
             return _jsonpath(tolerance, value)
     return None

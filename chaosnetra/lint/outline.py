@@ -187,7 +187,7 @@ class Outline:
                 activity = Activity((*place, index), role, value)
                 yield activity
                 tolerance = mapping(value.get("tolerance"))
-                if role is Role.HYPOTHESIS and tolerance.get("type") == "probe":
+                if tolerance.get("type") == "probe":
                     yield Activity((*activity.place, "tolerance"), Role.TOLERANCE, tolerance)
 
     def _controls(self) -> Iterator[Control]:
