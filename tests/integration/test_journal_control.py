@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from chaosnetra.stand.postgres import PostgresServer
+from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.integration.helpers import wait_until
 
@@ -480,6 +482,43 @@ def test_a_clock_that_is_set_back_reorders_nothing(run_chaos: RunChaos) -> None:
     assert elapsed == sorted(elapsed)
     ended = [event for event in run.events if event["event"] == "activity.ended"]
     assert all(event["duration_seconds"] >= 0 for event in ended)
+
+
+def ours(kind: str, module: str, function: str, **arguments: Any) -> dict[str, Any]:
+    """An activity of this package."""
+    provider = {
+        "type": "python",
+        "module": f"chaosnetra.{module}",
+        "func": function,
+        "arguments": arguments,
+    }
+    return {"type": kind, "name": function, "provider": provider}
+
+
+def test_trials_under_a_fault_count_although_the_clock_is_set_back(
+    run_chaos: RunChaos, postgres: PostgresServer, toxiproxy_server: ToxiproxyServer
+) -> None:
+    connects = ours("probe", "postgres.probes", "connections_succeed", count=3, min_confidence=0.95)
+    connects["tolerance"] = {**ours("probe", "tolerances", "held"), "name": "held"}
+    run = run_chaos(
+        experiment(
+            [connects],
+            [
+                ours("action", "toxiproxy.actions", "add_latency", latency_ms="20", name="slow"),
+                action("set_clock", by=-3600),
+            ],
+            [ours("action", "toxiproxy.actions", "remove_toxic", name="slow")],
+        ),
+        CHAOSNETRA_DATABASE_URL=postgres.database.url,
+        CHAOSNETRA_TOXIPROXY_URL=toxiproxy_server.url,
+    )
+    assert_judged(run, "inconclusive", "too few trials for the demanded confidence")
+    assert [(each["probe"], each["trials"]) for each in run.section["proofs"]] == [
+        ("connections_succeed", 3)
+    ]
+    (slow,) = [fault for fault in run.section["faults"] if fault["effect"]]
+    assert slow["undone_at"] < slow["injected_at"]
+    assert 0 < slow["injected_seconds"] < slow["undone_seconds"] < 60
 
 
 def test_a_run_without_its_pauses_is_judged_as_any_other(
