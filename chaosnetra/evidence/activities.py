@@ -6,7 +6,7 @@ state, and does not look at what an experiment declared and what was carried out
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from chaosnetra.evidence.answers import LONGEST_TOLD, own_failure
 from chaosnetra.evidence.declared import not_in, without_end
@@ -39,18 +39,27 @@ def failed_actions(journal: Mapping[str, Any], part: str) -> Iterator[str]:
         if not _is_probe(run):
             where = f"{named(run)} in the {_PLACES[part]}"
             answer = own_failure(run)
-            if run.get("status") == "failed":
+            if _failed(run):
                 yield f"{where} failed: {failure_text(run)}"
             elif answer is not None:
                 yield f"{where} did not work: {answer}"
 
 
-def not_injected(journal: Mapping[str, Any]) -> tuple[str | None, bool]:
-    """Declared actions of the method that were not carried out, or not to their end.
+class NotInjected(NamedTuple):
+    """Declared actions of a method that were not carried out.
 
-    Returns:
-        What was not, as a line; and whether that is every action.
+    Attributes:
+        text: which, as a line.
+        is_invalid: whether that is every action, or one that was cut short, so that whatever was
+            seen says nothing of the method.
     """
+
+    text: str
+    is_invalid: bool
+
+
+def not_injected(journal: Mapping[str, Any]) -> NotInjected | None:
+    """The declared actions that were not carried out, or not to their end; None without any."""
     dry = dry_of_journal(journal)
     declared = (journal.get("experiment") or {}).get("method")
     missing = [
@@ -59,14 +68,16 @@ def not_injected(journal: Mapping[str, Any]) -> tuple[str | None, bool]:
         if carries_out(dry, one) and one.get("type") != "probe"
     ]
     cut_short = [one for one in without_end(journal.get(METHOD)) if one.get("type") != "probe"]
+    if not missing and not cut_short:
+        return None
+    acted = any(not _is_probe(run) for run in carried_out(journal, METHOD))
     parts = []
     if missing:
-        parts.append(f"declared and not carried out: {_listed(missing)}")
+        begin = "of the method" if acted else "nothing was injected: of the method"
+        parts.append(f"{begin} declared and not carried out: {_listed(missing)}")
     if cut_short:
-        parts.append(f"its end is not known: {_listed(cut_short)}")
-    acted = any(not _is_probe(run) for run in carried_out(journal, METHOD))
-    nothing = bool(missing) and not acted
-    return f"of the method {'; '.join(parts)}" if parts else None, nothing
+        parts.append(f"actions in the method whose end is not known: {_listed(cut_short)}")
+    return NotInjected("; ".join(parts), bool(cut_short) or not acted)
 
 
 def failed_observations(journal: Mapping[str, Any]) -> Iterator[str]:
@@ -76,7 +87,7 @@ def failed_observations(journal: Mapping[str, Any]) -> Iterator[str]:
             if not _is_probe(run):
                 continue
             where = f"{named(run)} in the {place}"
-            if run.get("status") == "failed":
+            if _failed(run):
                 yield f"{where} failed: {failure_text(run)}"
             elif _is_unjudged(run):
                 tolerance = json.dumps(run["activity"]["tolerance"], default=str)[:LONGEST_TOLD]
@@ -92,6 +103,11 @@ def named(run: Mapping[str, Any]) -> str:
     """An activity for people."""
     activity = run.get("activity") or {}
     return f"{activity.get('type')} {activity.get('name')!r}"
+
+
+def _failed(run: Mapping[str, Any]) -> bool:
+    """Whether the core calls an activity that ended anything else than a success."""
+    return run.get("status") not in ("succeeded", None)
 
 
 def _is_probe(run: Mapping[str, Any]) -> bool:

@@ -213,9 +213,9 @@ def _invalid(
             yield Cause.NO_HYPOTHESIS, "the steady state was not checked before the method"
     for text in failed_actions(journal, METHOD):
         yield Cause.INJECTION, text
-    missing, nothing = not_injected(journal)
-    if missing is not None and nothing:
-        yield Cause.INJECTION, f"nothing was injected: {missing}"
+    missing = not_injected(journal)
+    if missing is not None and missing.is_invalid:
+        yield Cause.INJECTION, missing.text
     for fault in facts.get("faults") or ():
         effect = fault.get("effect")
         if effect is not None and not effect.get("in_effect"):
@@ -234,11 +234,11 @@ def _findings(
     if checks_hypothesis(dry):
         yield from _steady_state_findings(journal, violations, interrupted or dry is not None)
     yield from _rollback_findings(journal, facts, violations)
-    missing, nothing = not_injected(journal)
+    missing = not_injected(journal)
     before = (journal.get("steady_states") or {}).get("before")
     skipped = interrupted or facts.get("refused") or _not_met(before)
-    if missing is not None and not nothing and not skipped:
-        yield Cause.INJECTION, missing
+    if missing is not None and not missing.is_invalid and not skipped:
+        yield Cause.INJECTION, missing.text
     for text in failed_observations(journal):
         yield Cause.OBSERVATION, text
 

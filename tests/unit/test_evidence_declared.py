@@ -125,12 +125,22 @@ def test_a_part_of_the_actions_is_not_the_method(after: dict[str, Any]) -> None:
     assert "declared and not carried out: 'inject'" in found.reason
 
 
-def test_an_action_whose_end_nobody_saw_is_none_that_worked() -> None:
+@pytest.mark.parametrize("after", [GOOD, BAD])
+def test_an_action_whose_end_nobody_saw_is_none_that_worked(after: dict[str, Any]) -> None:
     cut = run_of("inject")
     del cut["status"]
-    found, _ = judge(journal(method=(cut,)))
+    found, _ = judge(journal(method=(cut,), after=after))
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.INJECTION)
-    assert "its end is not known: 'inject'" in found.reason
+    assert found.reason.startswith("actions in the method whose end is not known: 'inject'")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause"), [("action", Cause.INJECTION), ("probe", Cause.OBSERVATION)]
+)
+def test_a_status_that_nobody_knows_is_no_success(kind: str, cause: Cause) -> None:
+    other = run_of("other", kind=kind, status="aborted")
+    found, _ = judge(journal(method=(INJECT, other)))
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, cause)
 
 
 class Enumeration:
