@@ -6,7 +6,7 @@ from typing import Any
 
 from chaoslib.run import RunEventHandler
 
-from chaosnetra.evidence.order import ENDED, STARTED
+from chaosnetra.evidence.values import ENDED, STARTED
 from chaosnetra.run import Run
 
 # By how much the core's own duration of a run differs from ours where no clock was set.

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from chaosnetra.evidence.values import ENDED, STARTED
 from chaosnetra.quantities import finite_or_none
 
-# Of activities: their names in a journal.
-STARTED, ENDED = "started_seconds", "ended_seconds"
 LONGEST_RUN_SECONDS = 1e8
 # Threads that begin activities at once may note them in another order.
 SLACK_SECONDS = 0.1

@@ -19,8 +19,6 @@ from chaosnetra.evidence.activities import (
 from chaosnetra.evidence.declared import unplayed_rollbacks
 from chaosnetra.evidence.dry import carries_out_actions, checks_hypothesis, dry_of_journal
 from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
-from chaosnetra.evidence.reading import normalized
-from chaosnetra.evidence.timeline import order_is_unknown
 from chaosnetra.evidence.violations import (
     Stage,
     Violation,
@@ -139,7 +137,7 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     if reasons[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
         reasons = [*_unanswered(journal, facts, violations), *reasons]
     cause, _ = reasons[0]
-    if facts.get("faults") and order_is_unknown(normalized(journal)):
+    if _order_is_unknown(journal, facts):
         reasons.append((cause, _NO_ORDER))
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
     return Verdict(outcome, cause, "; ".join(text for _, text in reasons), proofs), violations
@@ -155,6 +153,15 @@ _OUTCOMES = {
     Cause.VIOLATED: Outcome.VIOLATED,
     Cause.NOT_RECOVERED: Outcome.VIOLATED,
 }
+
+
+def _order_is_unknown(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    if not facts.get("faults"):
+        return False  # what reads series is not even loaded
+    from chaosnetra.evidence.reading import normalized
+    from chaosnetra.evidence.timeline import order_is_unknown
+
+    return order_is_unknown(normalized(journal))
 
 
 def _reasons(
