@@ -46,4 +46,4 @@ def mend_duration(journal: dict[str, Any], elapsed_seconds: float) -> None:
     if not isinstance(duration, (int, float)):
         return
     if abs(duration - elapsed_seconds) > MOST_DIFFERENCE_SECONDS:
-        journal["duration"] = elapsed_seconds
+        journal["duration"] = round(elapsed_seconds, 6)

@@ -69,6 +69,7 @@ class RunRecord:
     """What the control knows of the run in progress."""
 
     def __init__(self) -> None:
+        self.began = time.monotonic()
         self.run: Run | None = None
         self.session: Session | None = None
         self.failures: list[str] = []
@@ -298,7 +299,7 @@ def after_experiment_control(
 ) -> None:
     """Check the recovery, undo what is left, judge, and correct the status."""
     try:
-        mend_duration(state, current_run().events.elapsed_seconds())
+        mend_duration(state, time.monotonic() - _run.began)
         _check_recovery(context, state, configuration, secrets, options)
     except (InterruptExecution, KeyboardInterrupt, SystemExit):
         state["status"] = "interrupted"
