@@ -504,7 +504,7 @@ def test_trials_under_a_fault_count_although_the_clock_is_set_back(
         experiment(
             [connects],
             [
-                ours("action", "toxiproxy.actions", "add_latency", latency_ms="20", name="slow"),
+                ours("action", "toxiproxy.actions", "add_latency", latency_ms="400", name="slow"),
                 action("set_clock", by=-3600),
             ],
             [ours("action", "toxiproxy.actions", "remove_toxic", name="slow")],
