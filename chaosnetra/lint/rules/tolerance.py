@@ -91,7 +91,7 @@ def _judged(
     elif target and answer is Answer.STATUS:
         yield from _target(outline, place, kind, target)
     elif answer is Answer.UNKNOWN or target:
-        happens = f"a {kind} tolerance raises when the probe answers no {right.value}"
+        happens = f"a {kind} tolerance raises when the probe does not answer {right.value}"
         yield from _crashes(outline, place, happens, certain=False)
     elif answer is not right and not (kind == "range" and answer is Answer.TEXT):
         remedy = _FUNCTION
