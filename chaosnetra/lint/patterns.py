@@ -33,6 +33,8 @@ _ANCHORS = {
     "AT_END_STRING": _At.END,
 }
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+# These give nothing back, so they match nothing for sure only where nothing is left.
+_GREEDY = ("POSSESSIVE_REPEAT", "ATOMIC_GROUP")
 _OPPOSITES = ("SPACE", "DIGIT", "WORD")
 
 
@@ -41,6 +43,7 @@ def reach(pattern: str) -> Reach:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            re.compile(pattern)
             # The parser of the standard library itself; it has no public name.
             parsed = import_module("re._parser").parse(pattern)
     except (ImportError, re.error, RecursionError, OverflowError):
@@ -69,6 +72,8 @@ def _is_empty_at(sequence: Any, place: _At) -> bool:
 
 
 def _one_is_empty_at(code: str, argument: Any, place: _At) -> bool:
+    if code in _GREEDY and place is not _At.END:
+        return False
     if code in _REPEATS:
         least, _, repeated = argument
         return least == 0 or _is_empty_at(repeated, place)
