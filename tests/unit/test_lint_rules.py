@@ -521,6 +521,15 @@ TRAPS: list[Any] = [
     ),
     (
         "tolerance-always-met",
+        together(
+            put("configuration", "known", "default", value=".*"),
+            tolerance({**REGEX, "pattern": "${known}"}, python("answer")),
+        ),
+        "warning: the pattern '.*'",  # the environment can say something else
+        tolerance({**REGEX, "pattern": "${known}"}, python("answer")),
+    ),
+    (
+        "tolerance-always-met",
         tolerance({**REGEX, "pattern": "^.*$"}, python("answer")),
         "warning: the pattern '^.*$' matches every text of one line",
         tolerance({**REGEX, "pattern": "^.+$"}, python("answer")),

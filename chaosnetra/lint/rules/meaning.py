@@ -1,5 +1,6 @@
 """Tolerances that hold whatever is answered, or that mean something else than they seem to."""
 
+import os
 from collections.abc import Iterator
 from http import HTTPStatus
 from string import Template
@@ -16,6 +17,8 @@ _STATUSES = frozenset(int(status) for status in HTTPStatus)
 # The status of an answer that has arrived is none of 1xx.
 _FINAL_STATUSES = (200, 599)
 _EXIT_CODES = (0, 255)
+# Answers that a regex can judge as they are.
+_WITHOUT_TARGET = (Answer.TEXT, Answer.UNKNOWN)
 _JUDGING = "state what the answer must be"
 
 
@@ -41,9 +44,6 @@ def check(outline: Outline) -> Iterator[Finding]:
             yield from _range(outline, (*place, "range"), tolerance, probe)
 
 
-_WITHOUT_TARGET = (Answer.TEXT, Answer.UNKNOWN)
-
-
 def _probe(outline: Outline, tolerance: Activity) -> Iterator[Finding]:
     """The core asks only whether what a tolerance answers counts as true."""
     answer = answer_of(outline, tolerance)
@@ -60,38 +60,46 @@ def _probe(outline: Outline, tolerance: Activity) -> Iterator[Finding]:
 
 
 def _regex(outline: Outline, place: Place, tolerance: Any) -> Iterator[Finding]:
-    pattern = _substituted(outline, tolerance.get("pattern"))
+    pattern, is_fixed = _substituted(outline, tolerance.get("pattern"))
     found = reach(pattern) if pattern is not None else Reach.UNKNOWN
-    if found is Reach.EVERYTHING:
-        yield outline.finding(
-            place,
-            ALWAYS,
-            f"the pattern {pattern!r} matches every text, since it is searched for and may match "
-            "nothing at all: this tolerance holds for every value",
-            "write a pattern that the wrong text does not match",
-        )
-    elif found is Reach.LINES:
-        yield outline.finding(
-            place,
-            ALWAYS,
-            f"the pattern {pattern!r} matches every text of one line, also an empty one",
-            "write a pattern that the wrong text does not match",
-            Severity.WARNING,
-        )
+    if found is Reach.UNKNOWN:
+        return
+    what = (
+        "every text, since it is searched for and may match nothing at all"
+        if found is Reach.EVERYTHING
+        else "every text of one line, also an empty one"
+    )
+    yield outline.finding(
+        place,
+        ALWAYS,
+        f"the pattern {pattern!r} matches {what}: this tolerance holds for every such value",
+        "write a pattern that the wrong text does not match",
+        Severity.ERROR if found is Reach.EVERYTHING and is_fixed else Severity.WARNING,
+    )
 
 
-def _substituted(outline: Outline, pattern: Any) -> str | None:
-    """A pattern with what the configuration says in clear; None where it holds other variables."""
-    if not isinstance(pattern, str):
-        return None
-    configuration = mapping(outline.data.get("configuration"))
-    known = {key: value for key, value in configuration.items() if isinstance(value, str)}
-    if any(
-        match["braced"] is not None and match["braced"] not in known
-        for match in Template.pattern.finditer(pattern)
-    ):
-        return None
-    return Template(pattern).safe_substitute(known) if "${" in pattern else pattern
+def _substituted(outline: Outline, pattern: Any) -> tuple[str | None, bool]:
+    """A pattern with what the configuration says, and whether it is that everywhere.
+
+    None where it holds a variable of which nobody knows the value here.
+    """
+    if not isinstance(pattern, str) or "${" not in pattern:
+        return (pattern, True) if isinstance(pattern, str) else (None, True)
+    known: dict[str, str] = {}
+    is_fixed = True
+    for match in Template.pattern.finditer(pattern):
+        name = match["braced"]
+        if name is None:
+            continue
+        value = mapping(outline.data.get("configuration")).get(name)
+        variable = mapping(value)
+        if variable.get("type") == "env":
+            is_fixed = False
+            value = os.environ.get(text(variable.get("key")), variable.get("default"))
+        if not isinstance(value, str):
+            return None, is_fixed
+        known[name] = value
+    return Template(pattern).safe_substitute(known), is_fixed
 
 
 def _jsonpath(outline: Outline, place: Place, tolerance: Any, probe: Activity) -> Iterator[Finding]:
