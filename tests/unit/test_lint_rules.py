@@ -582,8 +582,14 @@ TRAPS: list[Any] = [
     (
         "tolerance-is-a-range",
         tolerance([200, 404]),
-        "warning: a list of two is a range for a number: all from 200 to 404",
+        "warning: for a number a list of two is a range: all from 200 to 404",
         tolerance([200, 404, 410]),
+    ),
+    (
+        "tolerance-is-a-range",
+        together(tolerance([200, 204], python("anything")), WITH_JOURNAL),
+        "those between as well",
+        together(tolerance([200, 400], python("anything")), WITH_JOURNAL),
     ),
     ("tolerance-refused", tolerance(0.5), "is no tolerance", tolerance(5)),
     ("tolerance-refused", tolerance({"type": "jsonpath", "path": "$.a"}), "jsonpath2", None),

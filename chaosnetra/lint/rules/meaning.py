@@ -175,12 +175,12 @@ def _two(
         yield from _set_of_statuses(outline, place, tolerance)
     elif answer in (Answer.NUMBER, Answer.UNKNOWN):
         yield from _every_status(outline, place, tolerance)
-        if answer is Answer.NUMBER and _are_statuses(tolerance):
+        if _are_statuses(tolerance):
             yield outline.finding(
                 place,
                 "tolerance-is-a-range",
-                f"a list of two is a range for a number: all from {low} to {high} are within "
-                "tolerance, if these are HTTP statuses then those between as well",
+                f"for a number a list of two is a range: all from {low} to {high} are within "
+                "tolerance, and if these are HTTP statuses then those between as well",
                 "write a tolerance function, if only these two are meant",
                 Severity.WARNING,
             )
