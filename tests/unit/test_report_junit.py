@@ -6,7 +6,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from chaosnetra.report.junit_xml import distinct
 from tests.unit.journals import BAD, GOOD, INJECT, failed_probe, journal, run_of, state
 from tests.unit.reports import launch, reported, rich
 
@@ -124,3 +127,46 @@ def test_a_probe_that_failed_itself_is_an_error(tmp_path: Path) -> None:
     case = suite.find("testcase[@name='starts after the method']/error")
     assert case is not None
     assert "no server" in case.get("message", "")
+
+
+def cases(root: ET.Element) -> list[tuple[str, str]]:
+    return [(case.get("classname", ""), case.get("name", "")) for case in root.iter("testcase")]
+
+
+def test_two_runs_of_one_experiment_are_told_apart(tmp_path: Path) -> None:
+    """Consumers keep one of two cases that are called alike: a failure would vanish."""
+    data = journal(after=state(launch(failed=5)), recovery=state(launch(0.5)))
+    _, _, root = reported(tmp_path, data, journal(recovery=GOOD), data)
+    assert [suite.get("name") for suite in root] == ["t", "t (2)", "t (3)"]
+    assert len(set(cases(root))) == len(cases(root))
+    again = tmp_path / "again"
+    again.mkdir()
+    assert cases(reported(again, data, journal(recovery=GOOD), data)[2]) == cases(root)
+
+
+def test_probes_of_one_name_are_told_apart_also_where_one_is_called_like_a_number(
+    tmp_path: Path,
+) -> None:
+    probes = [launch(0.5), launch(failed=5), launch(0.5)]
+    probes[1]["activity"]["name"] = probes[2]["activity"]["name"] = "starts"
+    named = launch(0.5)
+    named["activity"]["name"] = "p" * 2000
+    suite = suite_of(tmp_path, journal(after=state(*probes, named)))
+    found = [case for case in cases(suite) if "after the method" in case[1]]
+    assert [name for _, name in found][:3] == [
+        "starts after the method",
+        "starts after the method (2)",
+        "starts after the method (3)",
+    ]
+    assert len(set(found)) == 4
+    assert all(len(name) <= 300 for _, name in found)
+    assert outcome(suite, "starts after the method (2)") == ("failure", "violated")
+
+
+@given(st.lists(st.sampled_from(["a", "a (2)", "a (3)", "a (2) (2)", "b"]) | st.text()))
+def test_names_are_distinct_and_the_first_of_each_is_kept(names: list[str]) -> None:
+    found = distinct(names)
+    assert len(set(found)) == len(names)
+    for at, (name, new) in enumerate(zip(names, found, strict=True)):
+        assert (new == name) == (name not in names[:at])
+        assert new.startswith(name)

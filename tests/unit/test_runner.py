@@ -69,6 +69,17 @@ def test_a_broken_one_is_an_error_and_other_broken_files_are_not(tmp_path: Path,
         find_experiments([path])
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_one_that_the_toolkit_cannot_decode_is_broken_and_not_passed_over(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "it.json"
+    path.write_bytes('{"title": "ä", "method": []}'.encode(encoding))
+    (found,) = find_experiments([tmp_path])
+    assert found.broken is not None
+    assert "not UTF-8" in found.broken
+
+
 @given(st.lists(st.text()))
 def test_markers_are_words(tags: list[str]) -> None:
     for marker in Experiment(Path("it.json"), "", tuple(tags)).markers:
