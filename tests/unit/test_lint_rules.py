@@ -548,6 +548,20 @@ TRAPS: list[Any] = [
     ("tolerance-always-met", tolerance({**JSON_PATH, "path": "$"}), "every answer", None),
     (
         "tolerance-always-met",
+        together(
+            put(*METHOD, "provider", value=PROCESS),
+            put(*METHOD, "tolerance", value={**REGEX, "pattern": "x*", "target": "stderr"}),
+            WITH_JOURNAL,
+        ),
+        "the pattern 'x*' matches every text",
+        together(
+            put(*METHOD, "provider", value=PROCESS),
+            put(*METHOD, "tolerance", value={**REGEX, "target": "stderr"}),
+            WITH_JOURNAL,
+        ),
+    ),
+    (
+        "tolerance-always-met",
         tolerance({**JSON_PATH, "path": "$ . body"}, HTTP),
         "'$ . body'",
         None,
