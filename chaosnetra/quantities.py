@@ -10,6 +10,8 @@ from typing import Any
 from chaosnetra.errors import InvalidInput
 
 LONGEST_SHOWN = 100
+# Of a run: what a duration that an experiment writes is multiplied by at most.
+LARGEST_TIME_SCALE = 10
 
 
 def number(

@@ -16,6 +16,7 @@ import contextlib
 import functools
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -138,6 +139,7 @@ def before_experiment_control(
     run.redactor.learn(literals(context))
     if in_command():
         mask_tracebacks(run.redactor)
+    _name_unread_variables(context)
     try:
         if options:
             _check_options(options)
@@ -148,6 +150,7 @@ def before_experiment_control(
             from chaosnetra.session import current_session
 
             _run.session = current_session(configuration)
+            _check_arguments(_run.session, context, configuration, secrets)
         path = events_path()
         try:
             # The journal goes there too, and the core makes no folder for it.
@@ -178,6 +181,28 @@ def before_experiment_control(
     )
     if _run.session is not None and settings is not None and settings.in_staging:
         _ask_for_consent(_run.session, context, configuration, secrets)
+
+
+def _check_arguments(
+    session: "Session", experiment: Experiment, configuration: Configuration, secrets: Secrets
+) -> None:
+    """Refuse an argument that an activity would refuse later, once much has happened.
+
+    Raises:
+        InvalidInput: says which.
+    """
+    from chaosnetra.precheck import check_arguments
+
+    session.arguments_checked = ""
+    check_arguments(experiment, configuration, secrets)
+
+
+def _name_unread_variables(experiment: Experiment) -> None:
+    if any(name.startswith("CHAOSNETRA_") for name in os.environ):
+        from chaosnetra.unread import unread_variables
+
+        for line in unread_variables(os.environ, experiment):
+            logger.warning(line)
 
 
 def _ask_for_consent(
