@@ -380,6 +380,12 @@ def profile_setting(environ: Mapping[str, str]) -> Profile:
     return load_profile(read.text("profile"), read.hint("profile"))
 
 
+def raw_settings(configuration: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Each setting as it was given, by its key; unchecked."""
+    read = _Reader(configuration, environ)
+    return {key: read.raw(key) for key in SETTINGS}
+
+
 def setting_hint(key: str) -> str:
     """How to change a setting, or an argument of an activity, for error messages.
 

@@ -39,12 +39,14 @@ from chaosnetra.controls.places import (
     experiment_file,
     in_command,
     journal_path,
+    run_options,
 )
 from chaosnetra.controls.writing import let_the_core_write_whole, written_whole
 from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import Outcome
+from chaosnetra.recorded import recorded_configuration, recorded_settings
 from chaosnetra.redaction import mask_tracebacks
 from chaosnetra.run import Run, current_run, end_run
 from chaosnetra.text import one_line
@@ -69,6 +71,8 @@ class RunRecord:
         self.failures: list[str] = []
         self.refused: str | None = None
         self.recovery: dict[str, Any] | None = None
+        # How the run was started: see `chaosnetra.recorded`.
+        self.started_with: dict[str, Any] = {}
         self.event_registry: Any = None
         self.finished = False
         self.restore_signals: Callable[[], None] = lambda: None
@@ -140,6 +144,10 @@ def before_experiment_control(
     if in_command():
         mask_tracebacks(run.redactor)
     _name_unread_variables(context)
+    _run.started_with = {
+        "configuration": recorded_configuration(configuration),
+        "options": run_options(),
+    }
     try:
         if options:
             _check_options(options)
@@ -150,6 +158,9 @@ def before_experiment_control(
             from chaosnetra.session import current_session
 
             _run.session = current_session(configuration)
+            _run.started_with["settings"] = recorded_settings(
+                _run.session.settings, configuration, os.environ
+            )
             _check_arguments(_run.session, context, configuration, secrets)
         path = events_path()
         try:
@@ -427,6 +438,7 @@ def _facts(
         "run": run.id,
         "experiment_file": experiment_file(),
         "events_file": str(run.events.path) if run.events.path else None,
+        **_run.started_with,
     }
     if session is None:
         return facts
