@@ -1,4 +1,4 @@
-"""Checks the arguments of all our activities of an experiment before the first of them runs.
+"""Checks arguments and tolerances of all our activities of an experiment before the first runs.
 
 A wrong value is to cost no baseline, and to leave nothing behind. Values that are known only
 later (a `${name}` that no configuration has yet) are left to the activity itself.
@@ -12,12 +12,13 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, get_origin
 
 from chaoslib import substitute
 from chaoslib.exceptions import ActivityFailed
 
 from chaosnetra.errors import InvalidInput
+from chaosnetra.evidence.wrong_tolerances import without_target
 from chaosnetra.preview import previewing
 from chaosnetra.run import Run
 from chaosnetra.unread import unread_variables
@@ -43,7 +44,7 @@ def check_arguments(experiment: Mapping[str, Any], configuration: Any, secrets: 
     """
     refused: dict[str, str] = {}
     for activity in _activities(experiment):
-        text = _refusal(activity, configuration or {}, secrets or {})
+        text = _refusal(activity, configuration or {}, secrets or {}) or _wrong_tolerance(activity)
         if text is not None:
             refused.setdefault(text, f"{activity.get('type')} {activity.get('name')!r}")
     if not refused:
@@ -123,6 +124,17 @@ def _refusal(
         # A run will tell what this is.
         logger.debug(f"{provider['func']} could not check its arguments", exc_info=True)
     return None
+
+
+def _wrong_tolerance(activity: Mapping[str, Any]) -> str | None:
+    """Why no answer of a probe of ours can meet its tolerance: they are objects, or lists."""
+    provider = activity.get("provider")
+    if not isinstance(provider, Mapping) or "tolerance" not in activity:
+        return None
+    function = _function(provider)
+    answer = get_origin(getattr(function, "__annotations__", {}).get("return"))
+    why = without_target(activity["tolerance"], answer()) if answer in (dict, list) else None
+    return None if why is None else f"its tolerance is wrong: {why}"
 
 
 def _function(provider: Mapping[str, Any]) -> Callable[..., Any] | None:

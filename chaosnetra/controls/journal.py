@@ -29,6 +29,7 @@ from chaoslib.types import Configuration, Experiment, Secrets
 from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
 from chaosnetra.controls.mend import (
     forget_judged_values,
+    give_arguments,
     hide_provider_secrets,
     literals,
     mend_output,
@@ -151,6 +152,7 @@ def before_experiment_control(
     try:
         if options:
             _check_options(options)
+        give_arguments(context)
         if _run.event_registry is None or _run.finished:
             raise InvalidInput("the journal control must have a name: the core skips it else")
         if _uses_our_activities(context):

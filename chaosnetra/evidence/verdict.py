@@ -16,6 +16,7 @@ from chaosnetra.evidence.violations import (
     find_violations,
     is_unanswered,
     not_met,
+    wrong_in,
 )
 from chaosnetra.text import one_line
 
@@ -49,6 +50,7 @@ class Cause(StrEnum):
     REFUSED = "settings refused"
     DRY = "dry run"
     CONTROL = "journal control failed"
+    TOLERANCE = "a tolerance is wrong"
 
 
 class Verdict(NamedTuple):
@@ -173,6 +175,11 @@ def _invalid(
         return
     if facts.get("dry"):
         yield Cause.DRY, f"a dry run ({facts['dry']}) checks nothing"
+        return
+    wrong = wrong_in(states, facts.get("recovery"))
+    for probe, why in wrong.items():
+        yield Cause.TOLERANCE, f"the tolerance of {probe!r} is wrong, not the system: {why}"
+    if wrong:
         return
     before = states.get("before")
     if _not_met(before) and not _is_the_finding(before, journal):

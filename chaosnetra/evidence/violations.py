@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.wrong_tolerances import wrong_tolerances
 from chaosnetra.quantities import finite_or_none
 
 LONGEST_OBSERVED = 300
@@ -105,12 +106,32 @@ def find_violations(
 def not_met(
     steady_states: Mapping[str, Any], recovery: Mapping[str, Any] | None
 ) -> Iterator[tuple[Stage, Mapping[str, Any]]]:
-    """The probes of the steady state whose tolerance was not met, by when; as `find_violations`."""
+    """The probes of the steady state whose tolerance was not met, by when; as `find_violations`.
+
+    Those whose tolerance could not be met by any answer of its shape say nothing, and are left out.
+    """
+    wrong = wrong_in(steady_states, recovery)
+    for stage, run in _checked(steady_states, recovery):
+        name = str((run.get("activity") or {}).get("name"))
+        if run.get("tolerance_met") is False and name not in wrong:
+            yield stage, run
+
+
+def wrong_in(
+    steady_states: Mapping[str, Any], recovery: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """Tolerances of the steady state that are wrong; see `chaosnetra.evidence.wrong_tolerances`."""
+    return wrong_tolerances(run for _, run in _checked(steady_states, recovery))
+
+
+def _checked(
+    steady_states: Mapping[str, Any], recovery: Mapping[str, Any] | None
+) -> Iterator[tuple[Stage, Mapping[str, Any]]]:
     checked: list[tuple[Stage, Any]] = [(Stage.BEFORE, steady_states.get("before"))]
     checked += [(Stage.DURING, state) for state in steady_states.get("during") or ()]
     checked += [(Stage.AFTER, steady_states.get("after")), (Stage.RECOVERY, recovery)]
     for stage, state in checked:
-        yield from ((stage, run) for run in _runs(state) if run.get("tolerance_met") is False)
+        yield from ((stage, run) for run in _runs(state))
 
 
 def is_unanswered(run: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, get_origin
 
 from chaosnetra.lint.document import Place
 from chaosnetra.lint.findings import Finding, Severity
@@ -65,7 +65,7 @@ def check(outline: Outline) -> Iterator[Finding]:
                 f"{tolerance!r} is no tolerance, and `chaos validate` refuses it",
                 'write {"type": "range", "range": [low, high]}, or a tolerance function',
             )
-        elif isinstance(tolerance, (bool, str)) and answer is Answer.STATUS:
+        elif isinstance(tolerance, (bool, str)) and answer in (Answer.STATUS, Answer.OTHER):
             if isinstance(tolerance, str) and "${" in tolerance:
                 continue  # it may stand for a number
             yield outline.finding(
@@ -73,7 +73,9 @@ def check(outline: Outline) -> Iterator[Finding]:
                 "tolerance-never-met",
                 f"the probe answers {answer.value}, which is never equal to {tolerance!r}: the "
                 "baseline is not met, the method is skipped, and the run exits with 0",
-                "write the status as a number, or a regex or jsonpath with a target",
+                "write the status as a number, or a regex or jsonpath with a target"
+                if answer is Answer.STATUS
+                else _FUNCTION,
             )
 
 
@@ -183,6 +185,6 @@ def _answer(outline: Outline, activity: Activity) -> Answer:
         return Answer.UNKNOWN
     annotation = signature.return_annotation
     try:
-        return _ANNOTATED.get(annotation, Answer.UNKNOWN)
+        return _ANNOTATED.get(get_origin(annotation) or annotation, Answer.UNKNOWN)
     except TypeError:  # an annotation that has no hash
         return Answer.UNKNOWN
