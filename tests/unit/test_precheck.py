@@ -3,12 +3,14 @@
 import ast
 import importlib
 import inspect
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from chaoslib.configuration import load_configuration
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +22,7 @@ from chaosnetra.settings import SETTINGS
 from chaosnetra.unread import INTERNAL, unread_variables
 
 ROOT = Path(chaosnetra.__file__).parent
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 MODULES = sorted(
     f"chaosnetra.{path.parent.name}.{path.stem}"
     for pattern in ("*/actions.py", "*/probes.py")
@@ -284,3 +287,9 @@ def test_every_variable_that_this_package_names_is_known() -> None:
     }
     named = {text for text in texts if text.startswith("CHAOSNETRA_") and text.isidentifier()}
     assert named - {"CHAOSNETRA_"} - known == set()
+
+
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_experiment_of_ours_passes_with_its_defaults(path: Path) -> None:
+    experiment = json.loads(path.read_text())
+    check_arguments(experiment, load_configuration(experiment["configuration"], {}), {})
