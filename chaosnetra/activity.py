@@ -57,9 +57,9 @@ def _check_arguments(session: Session) -> None:
     if session.arguments_checked is None:
         from chaosnetra.precheck import check_running
 
-        session.arguments_checked = ""
         try:
-            check_running(current_run())
+            # An abort condition is asked outside of the experiment's activities: they come later.
+            session.arguments_checked = "" if check_running(current_run()) else None
         except InvalidInput as error:
             session.arguments_checked = str(error)
     if session.arguments_checked:

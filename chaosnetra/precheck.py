@@ -54,21 +54,26 @@ def check_arguments(experiment: Mapping[str, Any], configuration: Any, secrets: 
     raise InvalidInput("; ".join(told[:MOST_TOLD]) + more)
 
 
-def check_running(run: Run) -> None:
+def check_running(run: Run) -> bool:
     """Check the experiment that the Chaos Toolkit runs just now, which no control has told of.
 
     Args:
         run: is told of the experiment.
 
+    Returns:
+        Whether there is one that is known.
+
     Raises:
         InvalidInput: as `check_arguments`.
     """
     found = _running_experiment()
-    if found is not None:
-        run.experiment = run.experiment or found[0]
-        for line in unread_variables(os.environ, found[0]):
-            logger.warning(line)
-        check_arguments(*found)
+    if found is None:
+        return False
+    run.experiment = run.experiment or found[0]
+    for line in unread_variables(os.environ, found[0]):
+        logger.warning(line)
+    check_arguments(*found)
+    return True
 
 
 def _running_experiment() -> tuple[Mapping[str, Any], Any, Any] | None:

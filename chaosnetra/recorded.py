@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chaosnetra.redaction import MASK, holds_secret
+
 if TYPE_CHECKING:
     from chaosnetra.settings import Settings
 
@@ -15,14 +17,25 @@ LONGEST_VALUE = 4000
 NOT_RECORDED = frozenset({"consent"})
 
 
-def recorded_configuration(configuration: Mapping[str, Any] | None) -> dict[str, Any]:
+def recorded_configuration(
+    configuration: Mapping[str, Any] | None, declared: Any = None
+) -> dict[str, Any]:
     """The values of an experiment's configuration that a person could have typed.
 
     Args:
-        configuration: as the Chaos Toolkit loaded it. Its secrets are masked with the journal.
+        configuration: as the Chaos Toolkit loaded it.
+        declared: as it is written.
+
+    Returns:
+        Values by key; a secret one is masked, however short.
     """
     found = {}
     for key, value in (configuration or {}).items():
+        entry = declared.get(key) if isinstance(declared, Mapping) else None
+        variable = str(entry.get("key")) if isinstance(entry, Mapping) else ""
+        if holds_secret(key, value) or holds_secret(variable, value):
+            found[key] = MASK
+            continue
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
         try:
@@ -47,7 +60,8 @@ def recorded_settings(
         environ: likewise.
 
     Returns:
-        Values by key; `target_environment` is an object, everything else text.
+        Values by key; `target_environment` is an object, everything else text. A secret one is
+        masked, however short.
     """
     from chaosnetra.settings import SETTINGS, raw_settings
 
@@ -69,9 +83,15 @@ def recorded_settings(
         found["allow_list"] = str(Path(settings.allow_list).expanduser().absolute())
     if settings.target.python and "/" in settings.target.python:
         found["target_python"] = os.path.abspath(settings.target.python)  # noqa: PTH100 - no link
+    shown: dict[str, Any] = {
+        key: MASK if holds_secret(key, text) else text for key, text in found.items()
+    }
     if "target_environment" in found:
-        return {**found, "target_environment": dict(settings.target_environment)}
-    return found
+        shown["target_environment"] = {
+            name: MASK if holds_secret(name, text) else text
+            for name, text in settings.target_environment.items()
+        }
+    return shown
 
 
 def _text(value: Any) -> str:

@@ -146,7 +146,7 @@ def before_experiment_control(
         mask_tracebacks(run.redactor)
     _name_unread_variables(context)
     _run.started_with = {
-        "configuration": recorded_configuration(configuration),
+        "configuration": recorded_configuration(configuration, context.get("configuration")),
         "options": run_options(),
     }
     try:

@@ -140,7 +140,8 @@ def differences(
     for one in known:
         if one.kind is Kind.FAULTS and one != _FAULTS and _FAULTS in known:
             continue  # what was asked for says it better
-        if set(before[one]) != set(after[one]):
+        mixed = one.kind is Kind.TARGET and len(before[one]) > 1
+        if mixed or set(before[one]) != set(after[one]):
             refused = one_environment and one.kind is not None and one.kind not in allowed
             found.append(Difference(one, tuple(before[one]), tuple(after[one]), refused))
     return sorted(found, key=lambda difference: not difference.refused)

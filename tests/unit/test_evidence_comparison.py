@@ -458,3 +458,9 @@ def test_the_answer_that_a_tolerance_judged_is_no_difference() -> None:
         hypothesis = data["experiment"]["steady-state-hypothesis"]
         hypothesis["probes"] = [{"tolerance": {"type": "probe", "provider": provider}}]
     assert only(before, after).differences == []
+
+
+def test_several_targets_on_one_side_are_not_taken_together() -> None:
+    mixed = [run(FAST, target="a"), run(FAST, target="b")]
+    (found,) = compared(mixed, mixed).experiments
+    assert found.refused == ["not comparable: the target was a and b before and a and b after"]

@@ -50,7 +50,7 @@ def ran(
     loaded["of_a_probe"] = 7
     made = Settings.from_configuration(loaded, environ)
     data = journal(
-        configuration=recorded_configuration(loaded),
+        configuration=recorded_configuration(loaded, CONFIGURATION),
         settings=recorded_settings(made, loaded, environ),
         options={},
         profile={"name": made.profile.name, "source": made.profile.source},
@@ -179,6 +179,36 @@ def test_a_journal_of_an_earlier_version_names_what_it_does_not_hold() -> None:
         "CHAOSNETRA_LATENCY_MS",
         "CHAOSNETRA_COUNT",
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "declared", "value"),
+    [
+        ("password", "open", "abc"),
+        ("p", env("DB_PASS"), "abc"),
+        ("pin", env("SHOP_TOKEN"), 12),
+        ("where", env("SHOP_URL"), "postgresql://user:abc@h/d"),
+        ("where", env("SHOP_DSN"), "host=h password=abc"),
+        ("more", env("SHOP"), '{"api_key": "abc"}'),
+        ("more", {}, {"inside": {"secret": "x"}}),
+    ],
+    ids=repr,
+)
+def test_a_secret_is_not_recorded_however_short_it_is(key: str, declared: Any, value: Any) -> None:
+    assert recorded_configuration({key: value}, {key: declared}) == {key: "***"}
+    environ = {"CHAOSNETRA_TARGET_ENVIRONMENT": json.dumps({key: json.dumps(value)})}
+    if key == "password":
+        environ["CHAOSNETRA_DATABASE_URL"] = "postgresql://u:abc@h/d"
+        made = recorded_settings(Settings.from_configuration({}, environ), {}, environ)
+        assert made["target_environment"] == {"password": "***"}
+        assert made["database_url"] == "***"
+
+
+@pytest.mark.parametrize(
+    "value", ["500", 5, True, None, "postgresql://user@h/d", "http://h:8474", "{password}", [1]]
+)
+def test_what_is_no_secret_is_recorded(value: Any) -> None:
+    assert recorded_configuration({"some_value": value}) == {"some_value": value}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
