@@ -19,6 +19,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.precheck import check_arguments
 from chaosnetra.session import current_session
 from chaosnetra.settings import SETTINGS
+from chaosnetra.startup.probes import budgets_suffice
 from chaosnetra.unread import INTERNAL, unread_variables
 
 ROOT = Path(chaosnetra.__file__).parent
@@ -172,6 +173,24 @@ def test_what_is_known_only_later_is_left_to_the_activity() -> None:
 )
 def test_arguments_that_do_not_fit_are_told(wrong: dict[str, Any], message: str) -> None:
     assert message in str(refusal(wrong))
+
+
+def test_checking_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    local = {
+        "module": "chaosnetra.toxiproxy.actions",
+        "func": "delete_proxy",
+        "arguments": {"name": "x"},
+    }
+    arguments = {"local": local, "staging": {}}
+    with caplog.at_level("INFO", logger="chaostoolkit"):
+        assert refusal(activity("chaosnetra.pressure.actions", "apply_pressure", arguments)) is None
+    assert caplog.records == []
+
+
+def test_an_activity_outside_of_a_run_leaves_the_check_to_the_first_of_the_run() -> None:
+    """As a condition of the abort control is, which is asked before any of them."""
+    assert budgets_suffice()["findings"]
+    assert current_session().arguments_checked is None
 
 
 def test_what_is_not_ours_is_not_called() -> None:
