@@ -83,7 +83,7 @@ def test_a_toxic_survives_the_servers_form() -> None:
         ({"attributes": {"latency": 100}}, "a latency toxic has no latency; it has latency_ms"),
         ({"attributes": {"b": 1, "a": 2}}, "has no a, b;"),
         ({"attributes": {"latency_ms": -1}}, "latency_ms must be at least 0"),
-        ({"attributes": {"latency_ms": LONGEST_MS + 1}}, "latency_ms must be at most 3.6e"),
+        ({"attributes": {"latency_ms": LONGEST_MS + 1}}, "latency_ms must be at most 36000000"),
         ({"attributes": {"latency_ms": 1.5}}, "latency_ms must be a whole number"),
         ({"attributes": {"latency_ms": None}}, "latency_ms must be a number"),
         ({"attributes": {"latency_ms": True}}, "latency_ms must be a number"),
