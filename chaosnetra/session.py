@@ -93,6 +93,8 @@ class Session:
         self._fork_server: ForkServer | None = None
         self._numbers = 0
         self._closed = False
+        # Why the arguments of the experiment cannot be used; empty: they can; None: not checked.
+        self.arguments_checked: str | None = None
         self.redactor.learn(settings.profile.infrastructure_figures)
         if settings.database is not None:
             self.redactor.add(settings.database.password)
@@ -196,9 +198,18 @@ class Session:
         Raises:
             InvalidInput: no such path.
         """
+        self.check_path(path)
+        return self.proxied_database if path == "path" else self.database
+
+    @staticmethod
+    def check_path(path: str) -> None:
+        """Refuse a path that `database_by` does not know.
+
+        Raises:
+            InvalidInput: no such path.
+        """
         if path not in ("path", "direct"):
             raise InvalidInput(f"the path to the database must be path or direct, got {path!r}")
-        return self.proxied_database if path == "path" else self.database
 
     @property
     def connector(self) -> "ConnectorClient":
@@ -207,14 +218,24 @@ class Session:
         Raises:
             InvalidInput: the settings ask for none, or the run acts in staging.
         """
-        self.require_local("the connector emulator")
+        self.require_connector()
         with self._lock:
             _ = self.proxied_database
             if self._connector is None:
-                raise InvalidInput(
-                    "there is no connector in the path", f"{setting_hint('connector')} to emulator"
-                )
+                raise ConnectorUnavailable("there is no connector in the path")
             return self._connector
+
+    def require_connector(self) -> None:
+        """Refuse what needs the connector emulator where the settings ask for none.
+
+        Raises:
+            InvalidInput: they do, or the run acts in staging.
+        """
+        self.require_local("the connector emulator")
+        if self.settings.connector != "emulator":
+            raise InvalidInput(
+                "there is no connector in the path", f"{setting_hint('connector')} to emulator"
+            )
 
     @property
     def cloud_run(self) -> "CloudRun":

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.profiles import Profile, load_profile
-from chaosnetra.quantities import duration, number, whole_number
+from chaosnetra.quantities import LARGEST_TIME_SCALE, duration, number, whole_number
 
 PREFIX = "CHAOSNETRA_"
 # How a message names an argument of an activity.
@@ -380,6 +380,12 @@ def profile_setting(environ: Mapping[str, str]) -> Profile:
     return load_profile(read.text("profile"), read.hint("profile"))
 
 
+def raw_settings(configuration: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Each setting as it was given, by its key; unchecked."""
+    read = _Reader(configuration, environ)
+    return {key: read.raw(key) for key in SETTINGS}
+
+
 def setting_hint(key: str) -> str:
     """How to change a setting, or an argument of an activity, for error messages.
 
@@ -460,7 +466,7 @@ def _time_scale(read: _Reader, environment: str, target: Target) -> float:
     real = environment == "staging" and not _names_endpoint(read)
     if text in ("", "auto"):
         return LOCAL_TIME_SCALE if target.is_reference and not real else 1.0
-    scale = number("time_scale", text, above=0, maximum=10, setting=hint)
+    scale = number("time_scale", text, above=0, maximum=LARGEST_TIME_SCALE, setting=hint)
     if real and scale != 1:
         raise InvalidInput(
             f"time_scale must be 1 in staging, where nothing of the real parts is scaled, "

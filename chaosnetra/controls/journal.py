@@ -16,6 +16,7 @@ import contextlib
 import functools
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -30,6 +31,7 @@ from chaosnetra.controls.clock import Clock, mend_duration
 from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
 from chaosnetra.controls.mend import (
     forget_judged_values,
+    give_arguments,
     hide_provider_secrets,
     judge_tolerance,
     literals,
@@ -41,6 +43,7 @@ from chaosnetra.controls.places import (
     experiment_file,
     in_command,
     journal_path,
+    run_options,
 )
 from chaosnetra.controls.writing import let_the_core_write_whole, written_whole
 from chaosnetra.errors import ChaosnetraError, InvalidInput
@@ -50,6 +53,7 @@ from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.tolerance import has_tolerance
 from chaosnetra.evidence.verdict import Outcome
+from chaosnetra.recorded import recorded_configuration, recorded_settings
 from chaosnetra.redaction import mask_tracebacks
 from chaosnetra.run import Run, current_run, end_run
 from chaosnetra.text import one_line
@@ -75,6 +79,8 @@ class RunRecord:
         self.failures: list[str] = []
         self.refused: str | None = None
         self.recovery: dict[str, Any] | None = None
+        # How the run was started: see `chaosnetra.recorded`.
+        self.started_with: dict[str, Any] = {}
         self.event_registry: Any = None
         self.finished = False
         # The steady state may be checked in a thread beside the method.
@@ -148,9 +154,15 @@ def before_experiment_control(
     run.redactor.learn(literals(context))
     if in_command():
         mask_tracebacks(run.redactor)
+    _name_unread_variables(context)
+    _run.started_with = {
+        "configuration": recorded_configuration(configuration, context.get("configuration")),
+        "options": run_options(),
+    }
     try:
         if options:
             _check_options(options)
+        give_arguments(context)
         if _run.event_registry is None or _run.finished:
             raise InvalidInput("the journal control must have a name: the core skips it else")
         if _uses_our_activities(context):
@@ -158,6 +170,10 @@ def before_experiment_control(
             from chaosnetra.session import current_session
 
             _run.session = current_session(configuration)
+            _run.started_with["settings"] = recorded_settings(
+                _run.session.settings, configuration, os.environ
+            )
+            _check_arguments(_run.session, context, configuration, secrets)
         path = events_path()
         try:
             # The journal goes there too, and the core makes no folder for it.
@@ -188,6 +204,28 @@ def before_experiment_control(
     )
     if _run.session is not None and settings is not None and settings.in_staging:
         _ask_for_consent(_run.session, context, configuration, secrets)
+
+
+def _check_arguments(
+    session: "Session", experiment: Experiment, configuration: Configuration, secrets: Secrets
+) -> None:
+    """Refuse an argument that an activity would refuse later, once much has happened.
+
+    Raises:
+        InvalidInput: says which.
+    """
+    from chaosnetra.precheck import check_arguments
+
+    session.arguments_checked = ""
+    check_arguments(experiment, configuration, secrets)
+
+
+def _name_unread_variables(experiment: Experiment) -> None:
+    if any(name.startswith("CHAOSNETRA_") for name in os.environ):
+        from chaosnetra.unread import unread_variables
+
+        for line in unread_variables(os.environ, experiment):
+            logger.warning(line)
 
 
 def _ask_for_consent(
@@ -419,6 +457,7 @@ def _facts(
         "run": run.id,
         "experiment_file": experiment_file(),
         "events_file": str(run.events.path) if run.events.path else None,
+        **_run.started_with,
     }
     if session is None:
         return facts

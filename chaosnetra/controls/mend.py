@@ -6,7 +6,9 @@ from typing import Any
 
 from chaoslib.types import Configuration, Secrets
 
+from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.jsonsafe import json_safe
+from chaosnetra.evidence.wrong_tolerances import wrong_tolerance
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -58,9 +60,39 @@ def judge_tolerance(
 
 
 def _fail_tolerance(context: Mapping[str, Any], state: dict[str, Any], error: Exception) -> None:
-    text = f"tolerance of {context.get('name')!r} cannot judge its output: {error}"
+    why = wrong_tolerance(context["tolerance"], state["output"]) or error
+    text = f"tolerance of {context.get('name')!r} cannot judge its output: {why}"
     state.update(status="failed", exception=[text])
     logger.error(f"  => failed: {text}")
+
+
+def give_arguments(experiment: Mapping[str, Any]) -> None:
+    """Let tolerances that are probes have arguments: the core puts the answer in, and would end.
+
+    Raises:
+        InvalidInput: they have some that nothing can be put into.
+    """
+    hypothesis = experiment.get("steady-state-hypothesis")
+    probes = [
+        *((hypothesis or {}).get("probes") or ()),
+        *(experiment.get("method") or ()),
+        *(experiment.get("rollbacks") or ()),
+    ]
+    for probe in probes:
+        tolerance = probe.get("tolerance") if isinstance(probe, dict) else None
+        if not isinstance(tolerance, dict) or tolerance.get("type") != "probe":
+            continue
+        provider = tolerance.get("provider")
+        if not isinstance(provider, dict):
+            continue
+        if provider.get("arguments") is None:
+            provider["arguments"] = {}
+        elif not isinstance(provider["arguments"], dict):
+            raise InvalidInput(
+                f"the tolerance of {probe.get('name')!r} gets the answer as an argument, so its "
+                f"arguments must be an object, got {provider['arguments']!r:.100}",
+                "arguments of the tolerance's provider",
+            )
 
 
 def mend_tolerance(

@@ -1,8 +1,16 @@
-"""Where the journal and the events of a run go."""
+"""How `chaos run` was called: where journal and events go, and by which options."""
 
 from pathlib import Path
 
 DEFAULT_JOURNAL = "journal.json"
+# Of `chaos run`, those that change what is done; what they are without being given.
+OPTIONS = {
+    "rollback_strategy": None,
+    "hypothesis_strategy": None,
+    "hypothesis_frequency": 1.0,
+    "fail_fast": False,
+    "dry": None,
+}
 
 
 def journal_path() -> Path:
@@ -29,6 +37,22 @@ def experiment_file() -> str | None:
             return None if "://" in source else source
         context = context.parent
     return None
+
+
+def run_options() -> dict[str, str]:
+    """The options that the run was called with, by their names; empty text for a switch."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    while context is not None and "rollback_strategy" not in context.params:
+        context = context.parent
+    given = context.params if context is not None else {}
+    found = {key: given.get(key, default) for key, default in OPTIONS.items()}
+    return {
+        f"--{key.replace('_', '-')}": "" if value is True else str(getattr(value, "value", value))
+        for key, value in found.items()
+        if value != OPTIONS[key]
+    }
 
 
 def in_command() -> bool:

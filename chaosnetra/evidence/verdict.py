@@ -26,6 +26,7 @@ from chaosnetra.evidence.violations import (
     find_violations,
     is_unanswered,
     not_met,
+    wrong_in,
 )
 from chaosnetra.text import one_line
 
@@ -60,6 +61,7 @@ class Cause(StrEnum):
     REFUSED = "settings refused"
     DRY = "dry run"
     CONTROL = "journal control failed"
+    TOLERANCE = "a tolerance is wrong"
 
 
 class Verdict(NamedTuple):
@@ -206,6 +208,12 @@ def _invalid(
         yield Cause.PART_LOST, f"{part}, started for this run, ended before the run did"
     if _is_interrupted(journal, facts):
         yield Cause.INTERRUPTED, f"interrupted by {facts.get('interrupted_by') or 'its user'}"
+        return
+    others = (*carried_out(journal, METHOD), *carried_out(journal, ROLLBACKS))
+    wrong = wrong_in(states, facts.get("recovery"), others)
+    for probe, why in wrong.items():
+        yield Cause.TOLERANCE, f"the tolerance of {probe!r} is wrong, not the system: {why}"
+    if wrong:
         return
     before = states.get("before")
     if checks_hypothesis(dry_of_journal(journal)):

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from chaosnetra.evidence.tolerance import has_tolerance, tolerance_met
+from chaosnetra.evidence.wrong_tolerances import wrong_tolerances
 from chaosnetra.quantities import finite_or_none
 
 LONGEST_OBSERVED = 300
@@ -100,21 +101,60 @@ def find_violations(
             so an experiment can look at each of several faults.
         rollbacks: the journal's. Such a probe in them is a violation after the rollbacks.
     """
+    wrong = wrong_in(steady_states, recovery, (*method, *rollbacks))
     found = [_violation(stage, run) for stage, run in not_met(steady_states, recovery)]
     for stage, runs in ((Stage.DURING, method), (Stage.RECOVERY, rollbacks)):
-        found += [_violation(stage, run) for run in runs if is_outside(run)]
+        found += [
+            _violation(stage, run) for run in runs if is_outside(run) and _name(run) not in wrong
+        ]
     return sorted(found, key=lambda violation: list(Stage).index(violation.stage))
 
 
 def not_met(
     steady_states: Mapping[str, Any], recovery: Mapping[str, Any] | None
 ) -> Iterator[tuple[Stage, Mapping[str, Any]]]:
-    """The probes of the steady state whose tolerance was not met, by when; as `find_violations`."""
+    """The probes of the steady state whose tolerance was not met, by when; as `find_violations`.
+
+    Those whose tolerance could not be met by any answer of its shape say nothing, and are left out.
+    """
+    wrong = wrong_in(steady_states, recovery)
+    for stage, run in _checked(steady_states, recovery):
+        if run.get("tolerance_met") is False and _name(run) not in wrong:
+            yield stage, run
+
+
+def wrong_in(
+    steady_states: Mapping[str, Any],
+    recovery: Mapping[str, Any] | None,
+    others: Sequence[Any] = (),
+) -> dict[str, str]:
+    """Tolerances that are wrong; see `chaosnetra.evidence.wrong_tolerances`.
+
+    Args:
+        steady_states: see `find_violations`.
+        recovery: see `find_violations`.
+        others: activities of the method and the rollbacks; only the probes in them count.
+    """
+    probes = (run for run in others if isinstance(run, dict) and _type(run) == "probe")
+    return wrong_tolerances([*(run for _, run in _checked(steady_states, recovery)), *probes])
+
+
+def _name(run: Mapping[str, Any]) -> str:
+    return str((run.get("activity") or {}).get("name"))
+
+
+def _type(run: Mapping[str, Any]) -> Any:
+    return (run.get("activity") or {}).get("type")
+
+
+def _checked(
+    steady_states: Mapping[str, Any], recovery: Mapping[str, Any] | None
+) -> Iterator[tuple[Stage, Mapping[str, Any]]]:
     checked: list[tuple[Stage, Any]] = [(Stage.BEFORE, steady_states.get("before"))]
     checked += [(Stage.DURING, state) for state in steady_states.get("during") or ()]
     checked += [(Stage.AFTER, steady_states.get("after")), (Stage.RECOVERY, recovery)]
     for stage, state in checked:
-        yield from ((stage, run) for run in _runs(state) if run.get("tolerance_met") is False)
+        yield from ((stage, run) for run in _runs(state))
 
 
 def is_unanswered(run: Mapping[str, Any]) -> bool:

@@ -730,3 +730,42 @@ def test_secrets_are_in_neither_journal_nor_events(run_chaos: RunChaos) -> None:
     assert run.returncode == 0, run.output
     assert secret not in (run.journal_text or "")
     assert secret not in (run.folder / "journal.events.jsonl").read_text()
+
+
+def test_a_tolerance_function_needs_no_arguments(run_chaos: RunChaos) -> None:
+    """The core would end with a traceback; it puts the answer into them."""
+    provider = {"type": "python", "module": "chaosnetra.tolerances", "func": "held"}
+    tolerance = {"type": "probe", "name": "held", "provider": provider}
+    met, unmet = {"held": True}, {"held": False, "expected": "more", "observed": "less"}
+    run = run_chaos(experiment([probe("value", tolerance, of=met)], []))
+    assert run.returncode == 0, run.output
+    assert run.section["verdict"] == "held"
+    run = run_chaos(experiment([probe("value", tolerance, of=unmet)], []))
+    assert run.section["verdict"] == "violated"
+    assert "observed less" in run.section["reason"]
+    assert "Traceback" not in run.output
+
+
+def test_arguments_that_no_answer_can_be_put_into_are_told_in_one_line(
+    run_chaos: RunChaos,
+) -> None:
+    tolerance = {"type": "probe", "name": "t", "provider": {"type": "process", "path": "true"}}
+    tolerance["provider"]["arguments"] = "-x"  # type: ignore[index]
+    run = run_chaos(experiment([probe("value", tolerance, of=True)], []))
+    assert run.returncode == 1
+    assert run.section["cause"] == "settings refused"
+    assert "arguments must be an object, got '-x'" in run.section["reason"]
+    assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize("tolerance", [True, {"type": "regex", "pattern": "ok"}], ids=repr)
+def test_a_tolerance_that_cannot_judge_an_object_is_blamed_and_not_the_system(
+    tolerance: Any, run_chaos: RunChaos
+) -> None:
+    answer = {"held": True, "expected": "at most 20% fail", "observed": "4 of 4 ready"}
+    run = run_chaos(experiment([probe("value", tolerance, of=answer)], []))
+    assert run.returncode == 1
+    assert run.section["cause"] == "a tolerance is wrong"
+    assert "the tolerance of 'value' is wrong, not the system" in run.section["reason"]
+    assert run.section["violations"] == []
+    assert "Traceback" not in run.output

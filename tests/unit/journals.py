@@ -2,11 +2,26 @@
 
 from typing import Any
 
+HELD = {
+    "type": "probe",
+    "name": "held",
+    "provider": {
+        "type": "python",
+        "module": "chaosnetra.tolerances",
+        "func": "held",
+        "arguments": {},
+    },
+}
+
 
 def probe(name: str = "starts", *, met: bool = True, output: Any = True) -> dict[str, Any]:
     """A probe of the hypothesis that answered."""
     return {
-        "activity": {"type": "probe", "name": name, "tolerance": True},
+        "activity": {
+            "type": "probe",
+            "name": name,
+            "tolerance": HELD if isinstance(output, dict) else True,
+        },
         "output": output,
         "status": "succeeded",
         "start": "2026-01-01T00:00:00",

@@ -127,17 +127,11 @@ def _recommendation(one: Recommendation) -> Markup:
 def environment(facts: RunFacts) -> Markup:
     """Where and with what it ran, and how to run it again."""
     again = facts.reproduction
-    remark = (
-        "It also reads these variables, whose values the journal does not hold: "
-        f"{', '.join(again.variables)}."
-        if again.variables
-        else None
-    )
     return join(
         (
             facts_list(facts.environment),
             element("p", element("strong", "Run it again")),
             code_block("\n".join(again.commands)),
-            notes([remark] if remark else []),
+            notes([again.remark] if again.remark else []),
         )
     )
