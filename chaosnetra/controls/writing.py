@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from chaosnetra.controls.places import in_command, journal_path
-from chaosnetra.processes.identity import started
 
 CORE_MODULE = "chaostoolkit.commands.run"
 
@@ -56,8 +55,14 @@ def _remove_left(path: Path) -> None:
     with suppress(OSError):
         for entry in path.parent.iterdir():
             found = of_a_run.fullmatch(entry.name)
-            if found and not started(int(found[1])):
+            if found and not _runs(int(found[1])):
                 entry.unlink()
+
+
+def _runs(pid: int) -> bool:
+    from chaosnetra.processes.identity import started
+
+    return started(pid) != 0
 
 
 def let_the_core_write_whole() -> None:
