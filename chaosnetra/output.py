@@ -16,12 +16,16 @@ NOBODY_READS = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
+class OutputLost(OSError):
+    """A standard stream that somebody reads cannot be written."""
+
+
 class Unread:
     """A standard stream that drops what cannot be written, and is otherwise the stream itself.
 
     Args:
         stream: the stream.
-        forgiven: error numbers of writes that pass; others are raised.
+        forgiven: error numbers of writes that pass; others are raised as `OutputLost`.
     """
 
     def __init__(self, stream: TextIO, forgiven: frozenset[int]) -> None:
@@ -43,7 +47,7 @@ class Unread:
 
     def _forgive(self, error: OSError) -> None:
         if error.errno not in self._forgiven:
-            raise error
+            raise OutputLost(error.errno, error.strerror) from error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

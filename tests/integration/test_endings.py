@@ -217,6 +217,24 @@ def test_a_command_ends_with_its_own_code_when_nobody_reads(
     assert b"Traceback" not in (held.stderr or b"") + (unreadable.stderr or b"")
 
 
+def test_a_command_whose_output_is_lost_says_so_in_one_line(folder: Path) -> None:
+    write(folder, [])
+    assert run(folder).returncode == 0
+    program = str(Path(chaos_command()[0]).with_name("chaosnetra"))
+    with full_device() as descriptor:
+        done = subprocess.run(
+            [program, "verdict", "journal.json"],
+            cwd=folder,
+            stdout=descriptor,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+
+
 # A journal that cannot be written
 
 
