@@ -15,7 +15,7 @@ from chaoslib.exceptions import InterruptExecution
 
 _EXIT = "chaoslib.exit"
 # They raise, or call, for somebody else.
-_FOR_OTHERS = ("chaoslib.", "chaostoolkit.", "concurrent.", "threading", "chaosnetra.")
+_FOR_OTHERS = ("chaoslib.", "chaostoolkit.", "concurrent.", "threading", "chaosnetra.", "__main__")
 _senders: dict[int, str] = {}
 _watches = False
 
@@ -43,7 +43,7 @@ def raised_by(error: BaseException | None, experiment: Mapping[str, Any]) -> str
         frames.append(traceback.tb_frame)
         traceback = traceback.tb_next
     modules = (_module(frame) for frame in reversed(frames))
-    module = next((name for name in modules if not name.startswith(_FOR_OTHERS)), None)
+    module = next((name for name in modules if name and not name.startswith(_FOR_OTHERS)), None)
     if module is None:
         return None
     if isinstance(error, SystemExit):
@@ -69,9 +69,14 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
     while frame is not None and sender == _EXIT:
         frame = frame.f_back
         sender = _module(frame)
-    if not first.startswith("chaosnetra."):  # ours say themselves why, or send on what came
-        _senders[arguments[1]] = first if sender.startswith(_FOR_OTHERS) else sender
+    if first not in ("", "__main__") and not first.startswith("chaosnetra."):
+        # Ours say themselves why, or send on what came; the program is this process.
+        _senders[arguments[1]] = first if not sender or sender.startswith(_FOR_OTHERS) else sender
 
 
 def _module(frame: FrameType | None) -> str:
-    return str(frame.f_globals.get("__name__")) if frame is not None else _EXIT
+    """The module whose code a frame runs; empty without a frame."""
+    if frame is None:
+        return ""
+    spec = frame.f_globals.get("__spec__")  # has the name of one that runs as a program
+    return str(getattr(spec, "name", None) or frame.f_globals.get("__name__") or "")
