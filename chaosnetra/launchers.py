@@ -122,11 +122,7 @@ def _tally(session: Session, count: int, limits: Limits) -> Tally:
 
 
 def _record(session: Session, outcome: StartupOutcome) -> None:
-    try:
-        session.events.record("startup.decided", outcome.to_json())
-    except OSError as error:
-        # The startups go on; the control meets the same error next, and fails the run.
-        logger.error(f"a startup could not be recorded: {error}")
+    session.events.record_if_possible("startup.decided", outcome.to_json())
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ from chaoslib.run import RunEventHandler
 from chaoslib.types import Configuration, Experiment, Secrets
 
 from chaosnetra.controls.clock import Clock, mend_duration
+from chaosnetra.controls.interrupters import raised_by
 from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
+from chaosnetra.controls.logs import log_failures, watch_logs
 from chaosnetra.controls.mend import (
     forget_judged_values,
     give_arguments,
@@ -45,7 +47,12 @@ from chaosnetra.controls.places import (
     journal_path,
     run_options,
 )
-from chaosnetra.controls.writing import let_the_core_write_whole, written_whole
+from chaosnetra.controls.writing import (
+    check_writable,
+    let_the_core_write_whole,
+    told_of,
+    unwritable,
+)
 from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.declared import unplayed_rollbacks
 from chaosnetra.evidence.dry import carries_out, carries_out_actions, dry_of
@@ -78,6 +85,10 @@ class RunRecord:
         self.session: Session | None = None
         self.failures: list[str] = []
         self.refused: str | None = None
+        self.interrupter: str | None = None
+        # What is said once the journal is written.
+        self.verdict_line = ""
+        self.held = False
         self.recovery: dict[str, Any] | None = None
         # How the run was started: see `chaosnetra.recorded`.
         self.started_with: dict[str, Any] = {}
@@ -114,13 +125,22 @@ def guarded(hook: Hook) -> Hook:
 
 def _control_failed(hook: str, error: Exception) -> None:
     text = f"{hook}: {type(error).__name__}: {error}"
-    logger.error(f"the journal control failed, so this run proves nothing: {text}")
     logger.debug("journal control", exc_info=True)
+    said = text.removeprefix(hook)
+    if any(failure.endswith(said) for failure in _run.failures):
+        return  # such as a full disk, at every event
+    logger.error(f"the journal control failed, so this run proves nothing: {text}")
     _run.failures.append(text)
 
 
 class _Finish(RunEventHandler):  # type: ignore[misc]  # chaoslib ships no types
     """Sees the end of every run, also of one that the core's own exception ends."""
+
+    def interrupted(self, experiment: Experiment, journal: dict[str, Any]) -> None:  # noqa: ARG002
+        _run.interrupter = raised_by(sys.exc_info()[1], experiment)
+
+    def signal_exit(self) -> None:
+        _run.interrupter = raised_by(sys.exc_info()[1], current_run().experiment or {})
 
     def finish(self, journal: dict[str, Any]) -> None:
         if not _run.finished:
@@ -136,6 +156,8 @@ def configure_control(event_registry: Any = None, **options: Any) -> None:
     _run.event_registry = event_registry
     event_registry.register(_Finish())
     event_registry.register(Clock(lambda: _run.run))
+    if in_command():
+        watch_logs()
 
 
 @guarded
@@ -148,6 +170,7 @@ def before_experiment_control(
     """Check the settings, open the event file, and listen for SIGTERM."""
     run = current_run()
     run.experiment = context
+    _run.restore_signals = listen(run)
     # First of all: what is refused below is written too.
     run.redactor.learn(configuration or {})
     run.redactor.learn(secrets or {}, secret=True)
@@ -174,11 +197,16 @@ def before_experiment_control(
                 _run.session.settings, configuration, os.environ
             )
             _check_arguments(_run.session, context, configuration, secrets)
+        if in_command():
+            try:
+                check_writable(journal_path())  # the core finds out only when it has run
+            except OSError as error:
+                raise InvalidInput(unwritable(journal_path(), error)) from None
         path = events_path()
         try:
-            # The journal goes there too, and the core makes no folder for it.
-            path.parent.mkdir(parents=True, exist_ok=True)
-            run.events.open(path)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                run.events.open(path)
         except OSError as error:
             raise InvalidInput(
                 f"the events cannot be written to {path}: {error}", "--journal-path"
@@ -189,7 +217,6 @@ def before_experiment_control(
     _run.run = run
     if _run.session is not None:
         _run.session.ledger.events_path = run.events.path
-    _run.restore_signals = listen(run)
     settings = _run.session.settings if _run.session else None
     _run.record(
         "run.started",
@@ -367,12 +394,14 @@ def _collect_monitoring() -> None:
     run.interrupted_by = interrupted_by
 
 
-def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
+def _finish(
+    experiment: Mapping[str, Any], journal: dict[str, Any], *, written_by_the_core: bool = True
+) -> None:
     """Close the session and complete the journal; whatever fails here fails the run."""
     run = current_run()
     run.finishing = True
     hold_until_exit()
-    let_the_core_write_whole()
+    told_later = written_by_the_core and let_the_core_write_whole(_tell)
     _run.finished = True
     try:
         ending = _close_session()
@@ -385,8 +414,7 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
         corrections = journal["chaosnetra"]["corrections"]
         _run.record("run.ended", {"verdict": line, "corrections": corrections})
         run.events.close()
-        logger.info(f"Evidence: section chaosnetra of {journal_path()}; events: {run.events.path}")
-        (logger.info if verdict.outcome is Outcome.HELD else logger.error)(f"Verdict: {line}")
+        _run.verdict_line, _run.held = line, verdict.outcome is Outcome.HELD
     except Exception as error:
         reason = run.redactor.text(f"the journal control failed: {type(error).__name__}: {error}")
         try:
@@ -396,10 +424,30 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
             journal["experiment"] = {"title": run.redactor.text(str(experiment.get("title")))}
         journal["status"] = "failed"
         journal["chaosnetra"] = {"verdict": "inconclusive", "reason": reason}
-        logger.error(f"Verdict: inconclusive: {reason}")
+        _run.verdict_line, _run.held = f"inconclusive: {reason}", False
         raise
     finally:
         end_run()
+        if written_by_the_core and not told_later:
+            _tell(None)
+
+
+def _tell(error: OSError | None) -> None:
+    """Say what the run found, now that its journal is written: or that it cannot be.
+
+    Raises:
+        SystemExit: it cannot be.
+    """
+    for line in log_failures():
+        logger.warning(line)
+    if error is not None:
+        also = "" if _run.held or _run.refused else f"; {_run.verdict_line}"
+        logger.error(f"Verdict: inconclusive: {unwritable(journal_path(), error)}{also}")
+        raise SystemExit(1)
+    events = _run.run.events.path if _run.run else None
+    beside = f"; events: {events}" if events else ""
+    logger.info(f"Evidence: section chaosnetra of {journal_path()}{beside}")
+    (logger.info if _run.held else logger.error)(f"Verdict: {_run.verdict_line}")
 
 
 def _mask(journal: dict[str, Any], run: Run) -> None:
@@ -453,7 +501,7 @@ def _facts(
         "dry": getattr(dry, "value", dry),
         "refused": _run.refused,
         "control_failures": list(_run.failures),
-        "interrupted_by": run.interrupted_by,
+        "interrupted_by": run.interrupted_by or (None if _run.refused else _run.interrupter),
         "run": run.id,
         "experiment_file": experiment_file(),
         "events_file": str(run.events.path) if run.events.path else None,
@@ -574,11 +622,11 @@ def _finish_crashed(journal: dict[str, Any], error: BaseException | None) -> Non
 
 def _finish_and_write(journal: dict[str, Any]) -> None:
     """Finish a run whose journal the core will not write."""
-    _finish(journal.get("experiment") or {}, journal)
+    _finish(journal.get("experiment") or {}, journal, written_by_the_core=False)
     path = journal_path()
     from chaostoolkit import encoder
 
-    with written_whole(path) as file:
+    with told_of(path, _tell) as file:
         json.dump(journal, file, indent=2, ensure_ascii=False, default=encoder)
     logger.error(f"journal written to {path}")
 

@@ -1,5 +1,6 @@
 """How `chaos run` was called: where journal and events go, and by which options."""
 
+import os
 from pathlib import Path
 
 DEFAULT_JOURNAL = "journal.json"
@@ -62,7 +63,14 @@ def in_command() -> bool:
     return click.get_current_context(silent=True) is not None
 
 
-def events_path() -> Path:
-    """The event file, beside the journal: no experiment can say otherwise."""
+def events_path() -> Path | None:
+    """The event file, beside the journal: no experiment can say otherwise.
+
+    None where the journal goes to a device or a pipe: nothing is made beside those.
+    """
     journal = journal_path()
+    folder = Path(os.path.realpath(journal.parent))
+    of_the_system = folder == Path("/dev") or folder.is_relative_to("/proc")
+    if of_the_system or (journal.exists() and not journal.is_file()):
+        return None
     return journal.with_name(f"{journal.stem}.events.jsonl")

@@ -207,7 +207,7 @@ def _invalid(
     for part in facts.get("parts_lost") or ():
         yield Cause.PART_LOST, f"{part}, started for this run, ended before the run did"
     if _is_interrupted(journal, facts):
-        yield Cause.INTERRUPTED, f"interrupted by {facts.get('interrupted_by') or 'its user'}"
+        yield Cause.INTERRUPTED, interrupted_text(facts.get("interrupted_by"))
         return
     others = (*carried_out(journal, METHOD), *carried_out(journal, ROLLBACKS))
     wrong = wrong_in(states, facts.get("recovery"), others)
@@ -240,6 +240,11 @@ def _invalid(
                 f"{effect.get('expected')}, observed {effect.get('observed')} "
                 f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip(),
             )
+
+
+def interrupted_text(by: str | None) -> str:
+    """That a run was interrupted, and by whom as far as its journal tells."""
+    return f"interrupted by {by}" if by else "interrupted; by whom is not known"
 
 
 def _findings(

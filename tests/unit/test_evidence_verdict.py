@@ -126,7 +126,7 @@ def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
         ),
         ({"undo_failures": ["a toxic may be left"]}, Cause.ROLLBACK, "a toxic may be left"),
         ({"interrupted_by": "SIGTERM"}, Cause.INTERRUPTED, "interrupted by SIGTERM"),
-        ({"status": "interrupted"}, Cause.INTERRUPTED, "interrupted by its user"),
+        ({"status": "interrupted"}, Cause.INTERRUPTED, "interrupted; by whom is not known"),
         ({"dry": "actions"}, Cause.DRY, "a dry run (actions) checks nothing"),
         (
             {"hypothesis": False, "before": None, "after": None},
