@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.exposure import not_exposed
 from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
+from chaosnetra.evidence.start_state import baseline_advice, differing_states, tested_state
 from chaosnetra.evidence.violations import (
     Stage,
     Violation,
@@ -40,6 +42,8 @@ class Cause(StrEnum):
     NO_HYPOTHESIS = "no steady state was checked"
     INJECTION = "injection failed"
     NOT_MEASURED = "fault without a measured effect"
+    NOT_EXPOSED = "no startup used the path that the fault is on"
+    STATE = "startups met different states of the database"
     UNANSWERED = "Cloud Run could not be asked"
     TOO_FEW = "too few trials for the demanded confidence"
     ROLLBACK = "rollback failed"
@@ -117,13 +121,19 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     )
     reasons = list(_reasons(journal, facts, violations))
     proofs = proofs_of(journal)
+    other_state = differing_states(facts)
+    if other_state and reasons[0][0] is Cause.HELD:
+        reasons = [(Cause.STATE, other_state), *reasons]
     if reasons[0][0] in (Cause.HELD, Cause.VIOLATED):
         reasons = [*_too_few(proofs, violations), *reasons]
     if reasons[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
         reasons = [*_unanswered(journal, facts, violations), *reasons]
     cause, _ = reasons[0]
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
-    return Verdict(outcome, cause, "; ".join(text for _, text in reasons), proofs), violations
+    texts = [text for _, text in reasons]
+    if outcome is not Outcome.INCONCLUSIVE:
+        texts += filter(None, [tested_state(facts)])
+    return Verdict(outcome, cause, "; ".join(texts), proofs), violations
 
 
 _NOT_MET = "{} the method: the steady state was not met"
@@ -177,7 +187,8 @@ def _invalid(
     before = states.get("before")
     if _not_met(before) and not _is_the_finding(before, journal):
         first = _first(violations, Stage.BEFORE) or _NOT_MET.format(Stage.BEFORE.value)
-        yield Cause.BASELINE, f"baseline not met: {first}"
+        advice = baseline_advice(journal, facts)
+        yield Cause.BASELINE, f"baseline not met: {first}" + (f"; {advice}" if advice else "")
         return
     hypothesis = (journal.get("experiment") or {}).get("steady-state-hypothesis") or {}
     if not hypothesis.get("probes"):
@@ -195,6 +206,9 @@ def _invalid(
                 f"{effect.get('expected')}, observed {effect.get('observed')} "
                 f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip(),
             )
+    unused = not_exposed(facts)
+    if unused:
+        yield Cause.NOT_EXPOSED, unused
 
 
 def _findings(

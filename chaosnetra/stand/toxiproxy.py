@@ -144,7 +144,7 @@ class PortTaken(Exception):
 def _serve(program: Path, port: int, folder: Path) -> KeptProcess:
     try:
         return KeptProcess(
-            [str(program), "-host", LOOPBACK, "-port", str(port)],
+            [str(program), "-host", LOOPBACK, "-port", str(port), *_counting(program)],
             output=subprocess.DEVNULL,
             # Its own variables (LOG_LEVEL, PORT…) must not come from ours.
             environment={"PATH": os.environ.get("PATH", os.defpath)},
@@ -154,6 +154,25 @@ def _serve(program: Path, port: int, folder: Path) -> KeptProcess:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _counting(program: Path) -> list[str]:
+    """The flag by which the server counts what each proxy carries; servers before 2.5 have none."""
+    flag = "-proxy-metrics"
+    if program != installed_program() and flag not in _said(program, "-h"):
+        return []
+    return [flag]
+
+
+def _said(program: Path, flag: str) -> str:
+    """What the program prints for a flag; empty when it does not run."""
+    try:
+        answer = subprocess.run(
+            [str(program), flag], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout + answer.stderr
 
 
 def find_program() -> Path:
