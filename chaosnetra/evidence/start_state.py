@@ -26,7 +26,7 @@ _RACE = re.compile(
 _THERE = re.compile(r"\b(?:42P07|42P06|42710)\b|\brelation \S+ already exists\b")
 
 
-def tested_state(facts: Mapping[str, Any]) -> str | None:
+def state_tested(facts: Mapping[str, Any]) -> str | None:
     """Which state of the database was tested, as a clause; None where there is nothing to say."""
     state = facts.get("database_state")
     if not isinstance(state, dict) or state.get("own_tables"):

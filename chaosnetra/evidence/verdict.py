@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from chaosnetra.evidence.exposure import not_exposed
 from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
-from chaosnetra.evidence.start_state import baseline_advice, differing_states, tested_state
+from chaosnetra.evidence.start_state import baseline_advice, differing_states, state_tested
 from chaosnetra.evidence.violations import (
     Stage,
     Violation,
@@ -132,7 +132,9 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
     texts = [text for _, text in reasons]
     if outcome is not Outcome.INCONCLUSIVE:
-        texts += filter(None, [tested_state(facts)])
+        texts += filter(None, [state_tested(facts)])
+    if _not_met((journal.get("steady_states") or {}).get("before")):
+        texts += filter(None, [baseline_advice(journal, facts)])
     return Verdict(outcome, cause, "; ".join(texts), proofs), violations
 
 
@@ -187,8 +189,7 @@ def _invalid(
     before = states.get("before")
     if _not_met(before) and not _is_the_finding(before, journal):
         first = _first(violations, Stage.BEFORE) or _NOT_MET.format(Stage.BEFORE.value)
-        advice = baseline_advice(journal, facts)
-        yield Cause.BASELINE, f"baseline not met: {first}" + (f"; {advice}" if advice else "")
+        yield Cause.BASELINE, f"baseline not met: {first}"
         return
     hypothesis = (journal.get("experiment") or {}).get("steady-state-hypothesis") or {}
     if not hypothesis.get("probes"):

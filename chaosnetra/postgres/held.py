@@ -94,7 +94,11 @@ def hold_connection(address: DatabaseAddress, limit_seconds: float = 30.0) -> He
         DatabaseUnavailable: it cannot be opened.
     """
     held = HeldConnection(address, limit_seconds)
-    held.use(APPLICATION_NAME, _nothing)
+    try:
+        held.use(APPLICATION_NAME, _nothing)
+    except BaseException:
+        held.close()
+        raise
     _held[_key(address)] = held
     return held
 
