@@ -39,6 +39,7 @@ from chaosnetra.startup.tasks import Barrier, barrier_of, outcomes_of
 
 if TYPE_CHECKING:
     from chaosnetra.cloudrun.executions import JobState
+    from chaosnetra.parts.exposure import LaunchUse
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -139,6 +140,7 @@ class ProcessLauncher:
     plan: LaunchPlan
     starter: Starter
     limits: Limits
+    used: "list[LaunchUse]" = field(default_factory=list)
 
     @classmethod
     def of(cls, session: Session, count: int) -> "ProcessLauncher":
@@ -176,7 +178,7 @@ class ProcessLauncher:
         with (
             self.session.state.databases(self.count) as databases,
             self._folders(self.count) as folders,
-            self.session.exposure.observed(databases),
+            self.session.exposure.observed(databases) as used,
             self.session.run.polled(),
             shown(_tally(self.session, self.count, self.limits)) as ended_one,
         ):
@@ -186,6 +188,7 @@ class ProcessLauncher:
                 _record(self.session, outcome)
 
             outcomes = self._launch(self.plan, databases, folders=folders, progress=decided)
+        self.used.extend(used)
         _refuse_unloadable(outcomes, self.session.settings.target.import_path)
         return outcomes
 
@@ -206,11 +209,13 @@ class ProcessLauncher:
     @property
     def circumstances(self) -> dict[str, Any]:
         told = _circumstances(self.session, self.limits, self.plan.shown, self.starter.method)
-        last = self.session.exposure.launches[-1]
+        state = [
+            self.session.state.told(used.tables_before, used.tables_after) for used in self.used
+        ]
         return {
             **told,
             "import_seconds": self.starter.import_seconds,
-            "database_state": self.session.state.told(last.tables_before, last.tables_after),
+            "database_state": state[-1] if state else None,
         }
 
     def _folders(self, count: int) -> AbstractContextManager[list[Path | None]]:

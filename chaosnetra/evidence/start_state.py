@@ -74,10 +74,13 @@ def differing_states(facts: Mapping[str, Any]) -> str | None:
     other = next((tables for tables in under if tables not in (None, before)), None)
     if other is None or count_or_none(before) is None:
         return None
+    if before == 0:
+        cure = f"set {_SETTING} to auto (one start prepares an empty database first)"
+    else:
+        cure = f"run it again, now that its tables are made, or set {_SETTING} to fresh"
     return (
-        f"the startups under the fault met another state than those before it: the database had "
-        f"{_tables(before)}, then {_tables(other)}; set {_SETTING} to auto (one start prepares an "
-        "empty database first) or fresh (each startup gets a copy of its own)"
+        "the startups under the fault met another state than those before it: the database had "
+        f"{_tables(before)}, then {_tables(other)}; {cure}"
     )
 
 

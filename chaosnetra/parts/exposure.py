@@ -61,17 +61,21 @@ class Exposure:
         self.launches: list[LaunchUse] = []
 
     @contextmanager
-    def observed(self, databases: Sequence[DatabaseAddress]) -> Iterator[None]:
+    def observed(self, databases: Sequence[DatabaseAddress]) -> "Iterator[list[LaunchUse]]":
         """Count what one launch uses, once its startups have ended.
 
         Args:
             databases: the proxied address that each startup gets.
+
+        Yields:
+            What it used, at the end of the block.
         """
         session = self._session
         faults = tuple(session.felt_faults)
         before = self._read()
         path_before = None if faults else self._path()
-        yield
+        counted: list[LaunchUse] = []
+        yield counted
         faults = tuple(dict.fromkeys((*faults, *session.felt_faults)))
         after = self._read()
         sessions = path = None
@@ -79,7 +83,9 @@ class Exposure:
             names = {address.database for address in databases}
             sessions = self._sessions(before, after, names)
             path = self._path_used(path_before)
-        self.launches.append(
+            if path is None and path_before is not None:
+                sessions = None  # somebody is on the path who is in no figure
+        counted.append(
             LaunchUse(
                 len(databases),
                 faults,
@@ -89,6 +95,7 @@ class Exposure:
                 after.tables if after else None,
             )
         )
+        self.launches += counted
 
     def facts(self) -> dict[str, Any]:
         """For the journal: see `chaosnetra.evidence.exposure`."""

@@ -45,8 +45,9 @@ class StartState:
 
     @property
     def mode(self) -> str:
-        """The setting: `auto`, `shared` or `fresh`."""
-        return self._session.settings.database_state
+        """The setting: `auto`, `shared` or `fresh`; in staging nothing is prepared."""
+        settings = self._session.settings
+        return "shared" if settings.in_staging else settings.database_state
 
     def prepare(self, start: "Callable[[DatabaseAddress], StartupOutcome]") -> None:
         """Before the first launch let one start fill an empty database, where `auto` says so.
@@ -60,30 +61,34 @@ class StartState:
         Raises:
             Interrupted: the run was interrupted.
         """
-        session = self._session
-        with self._lock:
-            if self._looked or self.mode != "auto" or session.settings.target.is_reference:
+        with self._lock:  # launches in other threads wait until it is done
+            reference = self._session.settings.target.is_reference
+            if self._looked or reference or self.mode != "auto":
                 return
             self._looked = True
-        before = self.tables()
-        if before != 0:
-            return
+            if self.tables() == 0:
+                self._prepare(start)
+
+    def _prepare(self, start: "Callable[[DatabaseAddress], StartupOutcome]") -> None:
+        session = self._session
         logger.info("The database is empty: one start prepares it before the others")
         outcome = start(session.database)
+        error = session.redactor.text(outcome.error.text) if outcome.error else None
+        tables = self.tables()
         self._prepared = {
             "status": outcome.status.value,
             "seconds": round(outcome.seconds, 3),
-            "error": session.redactor.text(outcome.error.text) if outcome.error else None,
-            "tables_before": before,
-            "tables_after": self.tables(),
+            "error": error,
+            "tables_before": 0,
+            "tables_after": tables,
         }
         session.events.record("database_state.prepared", self._prepared)
         if outcome.status == "ready":
-            logger.info(f"The database has {self._prepared['tables_after']} tables now")
+            logger.info(f"The start was ready; the database has {tables} tables now")
         else:
             logger.warning(
-                f"the start that prepares the empty database was not ready "
-                f"({outcome.status.value}): {self._prepared['error'] or 'it says nothing'}"
+                "the start that prepares the empty database was not ready "
+                f"({outcome.status.value}): {error or 'it says nothing'}"
             )
 
     @contextmanager
