@@ -1,70 +1,73 @@
-"""JUnit XML of runs that left no journal: reports, made from journals, do not show them."""
+"""JUnit XML of a validation: a suite an experiment, whatever became of it.
 
-import re
+The report on the journals has what each probe stated; this adds the runs that left no journal, and
+what the validation says of each run as its case `verdict`. A suite is called as its experiment,
+with a journal or without; experiments that share a title have their files beside it.
+"""
+
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from chaosnetra.report.junit_xml import VERDICT, call, case, distinct, document, suite, told
+from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.runner.outcome import Kind, RunOutcome, last_lines
-
-# What XML 1.0 cannot hold.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_junit(path: Path, outcomes: Sequence[RunOutcome], reported: bool) -> None:
-    """Complete a JUnit file, or write it, so that every run is in it.
+    """Write a JUnit file in which every run is, or complete the report's.
 
     Args:
         path: the file; it is there when `reported`.
         outcomes: of all runs.
-        reported: whether the runs that left a journal are in it already.
+        reported: whether it is the report on the journals of these runs, in this order.
 
     Raises:
         OSError: it cannot be written.
         ParseError: what is there is not XML.
     """
-    missing = [one for one in outcomes if not reported or one.journal is None]
-    if reported and not missing:
-        return
-    suites = ET.Element("testsuites")
-    if reported:
-        found = ET.parse(path).getroot()  # noqa: S314 - our own report
-        suites.extend(found if found.tag == "testsuites" else [found])
-    suites.append(_suite(missing))
-    ET.ElementTree(suites).write(path, encoding="utf-8", xml_declaration=True)
+    found = ET.parse(path).getroot().iter("testsuite") if reported else iter(())  # noqa: S314 - ours
+    suites = [_suite(outcome, found) for outcome in outcomes]
+    for one, name, outcome in zip(suites, _names(outcomes), outcomes, strict=True):
+        call(one, name)
+        for each in one.findall("testcase"):
+            each.set("file", one_visible_line(outcome.experiment.path))
+    path.write_text(document(suites), encoding="utf-8")
 
 
-def _suite(outcomes: Sequence[RunOutcome]) -> ET.Element:
-    kinds = [outcome.kind for outcome in outcomes]
-    failures = kinds.count(Kind.VIOLATED)
-    suite = ET.Element(
-        "testsuite",
-        name="chaosnetra ci",
-        tests=str(len(kinds)),
-        failures=str(failures),
-        errors=str(len(kinds) - failures - kinds.count(Kind.HELD)),
-        time=f"{sum(outcome.seconds for outcome in outcomes):.3f}",
+def _names(outcomes: Sequence[RunOutcome]) -> list[str]:
+    """A name for each that does not depend on how the others ended."""
+    titles = [
+        one_visible_line(one.experiment.title or one.experiment.path.stem) for one in outcomes
+    ]
+    shared = {title for title, times in Counter(titles).items() if times > 1}
+    return distinct(
+        [
+            one_visible_line(f"{title} ({one.experiment.path})") if title in shared else title
+            for title, one in zip(titles, outcomes, strict=True)
+        ]
     )
-    suite.extend(map(_case, outcomes))
-    return suite
 
 
-def _case(outcome: RunOutcome) -> ET.Element:
-    experiment = outcome.experiment
-    case = ET.Element(
-        "testcase",
-        classname=_xml(str(experiment.path)),
-        name=_xml(experiment.title or experiment.path.stem),
-        time=f"{outcome.seconds:.3f}",
-    )
+def _suite(outcome: RunOutcome, reported: Iterator[ET.Element]) -> ET.Element:
+    """The report's suite of a run where there is one, with our verdict in it."""
+    verdict = _verdict(outcome)
+    found = next(reported, None) if outcome.journal is not None else None
+    if found is None:
+        return suite("", [verdict], seconds=outcome.seconds)
+    for at, one in enumerate(found):
+        if one.tag == "testcase" and one.get("name") == VERDICT:
+            found[at] = verdict
+    return found
+
+
+def _verdict(outcome: RunOutcome) -> ET.Element:
+    found = case(VERDICT, outcome.seconds)
     if outcome.kind is not Kind.HELD:
         kind = "failure" if outcome.kind is Kind.VIOLATED else "error"
-        element = ET.SubElement(case, kind, message=_xml(outcome.line), type=outcome.kind.value)
-        element.text = _xml(outcome.text)
-        said = "\n".join(last_lines(outcome.files.output))
-        ET.SubElement(case, "system-out").text = _xml(said)
-    return case
-
-
-def _xml(text: str) -> str:
-    return _NOT_XML.sub("�", text)
+        told(found, kind, outcome.kind.value, outcome.line, outcome.text)
+        ET.SubElement(found, "system-out").text = "\n".join(
+            map(one_visible_line, last_lines(outcome.files.output))
+        )
+    return found

@@ -1,6 +1,12 @@
 """`chaosnetra lint`: the silent traps of an experiment."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from chaosnetra.lint.document import Document
 
 FINDINGS = 1
 UNREADABLE = 2
@@ -19,28 +25,35 @@ UNREADABLE = 2
 def lint(experiments: tuple[str, ...], output: str) -> None:
     """Find what the Chaos Toolkit passes over in silence, in any experiment, JSON or YAML.
 
+    EXPERIMENT is a file, a folder whose experiments are taken as `ci` takes them, or a URL, which
+    is loaded as `chaos run` loads it, within 30 s.
+
     Each finding is a line `file:line: [rule] what happens; what to write instead`. Modules that
     an experiment names are imported in this process, as `chaos validate` does; one that cannot
     be imported here is a finding itself.
 
-    Exit codes: 0 clean, or warnings only; 1 findings; 2 a file that is no JSON or YAML.
+    Exit codes: 0 clean, or warnings only; 1 findings; 2 something cannot be read as JSON or
+    YAML, or is a folder without an experiment.
     """
     import json
-    from pathlib import Path
+    from itertools import chain
 
-    from chaosnetra.errors import Unreadable
-    from chaosnetra.lint.check import lint_file
+    from chaosnetra.lint.check import lint_document
     from chaosnetra.lint.findings import Finding, Severity
     from chaosnetra.lint.modules import Modules
 
+    if "" in experiments:
+        raise click.BadParameter("it is empty", param_hint="EXPERIMENT")
     modules = Modules()
     findings: list[Finding] = []
     unreadable: list[str] = []
-    for name in experiments:
-        try:
-            findings += lint_file(Path(name), modules)
-        except Unreadable as error:
-            unreadable.append(str(error))
+    seen: set[str] = set()
+    for document in chain.from_iterable(map(_documents, experiments)):
+        if isinstance(document, str):
+            unreadable.append(document)
+        elif document.name not in seen:
+            seen.add(document.name)
+            findings += lint_document(document, modules)
     if output == "json":
         said = {
             "findings": [finding.to_json() for finding in findings],
@@ -56,3 +69,24 @@ def lint(experiments: tuple[str, ...], output: str) -> None:
         raise SystemExit(UNREADABLE)
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise SystemExit(FINDINGS)
+
+
+def _documents(name: str) -> "Iterator[Document | str]":
+    """What a file, a folder or a URL stands for; a line for each thing that cannot be read."""
+    from pathlib import Path
+
+    from chaosnetra.errors import InvalidInput, Unreadable
+    from chaosnetra.lint.document import read_document
+    from chaosnetra.lint.download import download, is_url
+    from chaosnetra.runner.files import find_experiments
+
+    try:
+        if is_url(name):
+            yield download(name)
+        elif Path(name).is_dir():
+            for experiment in find_experiments([Path(name)]):
+                yield experiment.broken or read_document(experiment.path)
+        else:
+            yield read_document(Path(name))
+    except (InvalidInput, Unreadable) as error:
+        yield str(error)

@@ -17,6 +17,7 @@ import functools
 import json
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,12 @@ from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import RunEventHandler
 from chaoslib.types import Configuration, Experiment, Secrets
 
+from chaosnetra.controls.clock import Clock, mend_duration
 from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
 from chaosnetra.controls.mend import (
     forget_judged_values,
     hide_provider_secrets,
+    judge_tolerance,
     literals,
     mend_output,
     mend_tolerance,
@@ -41,8 +44,11 @@ from chaosnetra.controls.places import (
 )
 from chaosnetra.controls.writing import let_the_core_write_whole, written_whole
 from chaosnetra.errors import ChaosnetraError, InvalidInput
+from chaosnetra.evidence.declared import unplayed_rollbacks
+from chaosnetra.evidence.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.evidence.section import complete
+from chaosnetra.evidence.tolerance import has_tolerance
 from chaosnetra.evidence.verdict import Outcome
 from chaosnetra.redaction import mask_tracebacks
 from chaosnetra.run import Run, current_run, end_run
@@ -63,6 +69,7 @@ class RunRecord:
     """What the control knows of the run in progress."""
 
     def __init__(self) -> None:
+        self.began = time.monotonic()
         self.run: Run | None = None
         self.session: Session | None = None
         self.failures: list[str] = []
@@ -70,6 +77,8 @@ class RunRecord:
         self.recovery: dict[str, Any] | None = None
         self.event_registry: Any = None
         self.finished = False
+        # The steady state may be checked in a thread beside the method.
+        self.thread = threading.local()
         self.restore_signals: Callable[[], None] = lambda: None
 
     def record(self, event: str, data: dict[str, Any]) -> None:
@@ -120,6 +129,7 @@ def configure_control(event_registry: Any = None, **options: Any) -> None:
     _run = RunRecord()
     _run.event_registry = event_registry
     event_registry.register(_Finish())
+    event_registry.register(Clock(lambda: _run.run))
 
 
 @guarded
@@ -184,7 +194,7 @@ def _ask_for_consent(
     session: "Session", context: Experiment, configuration: Configuration, secrets: Secrets
 ) -> None:
     """End the run here unless what it would do in staging was consented to."""
-    if context.get("dry") is not None:
+    if not carries_out_actions(dry_of(context.get("dry")), context):
         return
     if session.settings.is_rehearsal:
         logger.warning("A rehearsal of staging, against a local Cloud Run endpoint")
@@ -205,16 +215,19 @@ def _ask_for_consent(
 
 @guarded
 def before_hypothesis_control(context: Any, **options: Any) -> None:
+    _run.thread.in_hypothesis = True
     _run.record("hypothesis.started", {"title": context.get("title")})
 
 
 @guarded
 def after_hypothesis_control(context: Any, state: Any = None, **options: Any) -> None:
+    _run.thread.in_hypothesis = False
     _run.record("hypothesis.ended", {"met": (state or {}).get("steady_state_met")})
 
 
 @guarded
 def before_method_control(context: Any, **options: Any) -> None:
+    _run.thread.in_hypothesis = False
     _run.record("method.started", {})
 
 
@@ -226,6 +239,7 @@ def after_method_control(context: Any, state: Any = None, **options: Any) -> Non
 @guarded
 def before_rollback_control(context: Any, **options: Any) -> None:
     run = current_run()
+    _run.thread.in_hypothesis = False  # an interruption may have left it
     run.in_rollbacks = run.unwinding = True
     _run.record("rollbacks.started", {})
 
@@ -255,9 +269,11 @@ def after_activity_control(
         mend_output(context, state)
         if _run.run is not None:
             state["output"] = _run.run.redactor.data(state["output"])
-        dry = (experiment or {}).get("dry")
-        if dry is None and "tolerance" in context and state["status"] == "succeeded":
-            mend_tolerance(context, state, configuration, secrets)
+        is_asked = carries_out(dry_of((experiment or {}).get("dry")), context)
+        if is_asked and has_tolerance(context) and state["status"] == "succeeded":
+            core_judges = getattr(_run.thread, "in_hypothesis", False)
+            judge = mend_tolerance if core_judges else judge_tolerance
+            judge(context, state, configuration, secrets)
         _run.record(
             "activity.ended",
             {
@@ -283,6 +299,7 @@ def after_experiment_control(
 ) -> None:
     """Check the recovery, undo what is left, judge, and correct the status."""
     try:
+        mend_duration(state, time.monotonic() - _run.began)
         _check_recovery(context, state, configuration, secrets, options)
     except (InterruptExecution, KeyboardInterrupt, SystemExit):
         state["status"] = "interrupted"
@@ -407,17 +424,7 @@ def _facts(
         return facts
     settings = session.settings
     facts |= {
-        "faults": [
-            {
-                "name": fault.name,
-                "parameters": dict(fault.parameters),
-                "effect": fault.effect.to_json() if fault.effect else None,
-                "undo": fault.report.result.value if fault.report else None,
-                "injected_at": fault.injected_at,
-                "undone_at": fault.undone_at,
-            }
-            for fault in session.injector.faults
-        ],
+        "faults": _faults(run, session),
         "stand": [part.to_json() for part in session.parts],
         "profile": {
             "name": settings.profile.name,
@@ -445,8 +452,31 @@ def _facts(
     if session.monitoring is not None:
         facts["monitoring"] = session.monitoring
     if session.connector_history is not None:
-        facts["connector"] = session.connector_history
+        history = dict(session.connector_history)
+        history["started_seconds"] = _seconds(run, history.pop("started_monotonic", None))
+        facts["connector"] = history
     return facts
+
+
+def _faults(run: Run, session: "Session") -> list[dict[str, Any]]:
+    return [
+        {
+            "name": fault.name,
+            "parameters": dict(fault.parameters),
+            "effect": fault.effect.to_json() if fault.effect else None,
+            "undo": fault.report.result.value if fault.report else None,
+            "injected_at": fault.injected_at,
+            "undone_at": fault.undone_at,
+            "injected_seconds": _seconds(run, fault.injected_monotonic),
+            "undone_seconds": _seconds(run, fault.undone_monotonic),
+        }
+        for fault in session.injector.faults
+    ]
+
+
+def _seconds(run: Run, monotonic: float | None) -> float | None:
+    """A reading of `time.monotonic()` as seconds since the run began."""
+    return None if monotonic is None else run.events.elapsed_seconds(monotonic)
 
 
 def _check_recovery(
@@ -466,12 +496,16 @@ def _check_recovery(
         or not before.get("steady_state_met")
         or journal["status"] in ("interrupted", "aborted")
         or run.interrupted_by is not None
-        or experiment.get("dry") is not None
+        or dry_of(experiment.get("dry")) is not None
     ):
         return
     if session is not None:
         for failure in session.injector.undo_all(only_felt=True):
             logger.error(str(failure))
+    unplayed = unplayed_rollbacks(journal, _faults(run, session) if session else None)
+    if unplayed.in_place:
+        logger.warning(f"No recovery to check: {unplayed.text}")
+        return
     from chaoslib.hypothesis import run_steady_state_hypothesis
 
     from chaosnetra.durations import Deadline

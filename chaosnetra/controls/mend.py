@@ -21,6 +21,48 @@ def mend_output(context: Mapping[str, Any], state: dict[str, Any]) -> None:
         logger.error(f"  => failed: {text}")
 
 
+def judge_tolerance(
+    context: Mapping[str, Any],
+    state: dict[str, Any],
+    configuration: Configuration,
+    secrets: Secrets,
+) -> None:
+    """Judge an activity outside the steady state by its tolerance, which the core passes over.
+
+    What comes out is `tolerance_met`, as in the steady state. A tolerance that cannot judge the
+    answer fails the activity.
+    """
+    from chaoslib import substitute
+    from chaoslib.activity import run_activity
+    from chaoslib.hypothesis import within_tolerance
+
+    tolerance, value = context["tolerance"], state["output"]
+    if isinstance(tolerance, str):
+        tolerance = substitute(tolerance, configuration, secrets)
+    try:
+        if isinstance(tolerance, dict) and tolerance.get("type") == "probe":
+            provider = tolerance.get("provider") or {}
+            arguments = {**(provider.get("arguments") or {}), "value": value}
+            judge = {**tolerance, "provider": {**provider, "arguments": arguments}}
+            met = bool(run_activity(judge, configuration, secrets))
+        else:
+            met = within_tolerance(tolerance, value, configuration=configuration, secrets=secrets)
+        if not isinstance(met, bool):
+            raise TypeError(f"{tolerance!r} is no tolerance")
+    except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
+        _fail_tolerance(context, state, error)
+        return
+    state["tolerance_met"] = met
+    if not met:
+        logger.warning(f"  => the answer of {context.get('name')!r} is outside its tolerance")
+
+
+def _fail_tolerance(context: Mapping[str, Any], state: dict[str, Any], error: Exception) -> None:
+    text = f"tolerance of {context.get('name')!r} cannot judge its output: {error}"
+    state.update(status="failed", exception=[text])
+    logger.error(f"  => failed: {text}")
+
+
 def mend_tolerance(
     context: Mapping[str, Any],
     state: dict[str, Any],
@@ -39,9 +81,7 @@ def mend_tolerance(
     try:
         within_tolerance(tolerance, state["output"], configuration=configuration, secrets=secrets)
     except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
-        text = f"tolerance of {context.get('name')!r} cannot judge its output: {error}"
-        state.update(status="failed", exception=[text])
-        logger.error(f"  => failed: {text}")
+        _fail_tolerance(context, state, error)
 
 
 def hide_provider_secrets(journal: Mapping[str, Any]) -> None:

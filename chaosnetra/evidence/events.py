@@ -43,6 +43,15 @@ class EventLog:
     def path(self) -> Path | None:
         return self._path
 
+    def elapsed_seconds(self, monotonic: float | None = None) -> float:
+        """Seconds since the log was made: what `elapsed_seconds` of an event counts.
+
+        Args:
+            monotonic: a reading of `time.monotonic()`; without it, until now.
+        """
+        now = time.monotonic() if monotonic is None else monotonic
+        return round(now - self._started, 6)
+
     def open(self, path: Path) -> None:
         """Write to `path` from now on, in place of what an earlier, ended run left there.
 
@@ -76,7 +85,7 @@ class EventLog:
         fixed = {
             "event": event,
             "at": utc_now(),
-            "elapsed_seconds": round(time.monotonic() - self._started, 4),
+            "elapsed_seconds": round(self.elapsed_seconds(), 4),
             "run": self._run_id,
         }
         raw = self._encoded(data or {}, fixed) + b"\n"

@@ -8,12 +8,15 @@ import codecs
 import gc
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from chaosnetra.encodings import possible, tell
 from chaosnetra.errors import NotAJournal, Unreadable
+from chaosnetra.evidence.dry import dry_of
 from chaosnetra.evidence.json_stream import BreaksOff, NoJson, read_json
 from chaosnetra.evidence.samples import STARTUP_KEYS
 from chaosnetra.evidence.steps import step_of
@@ -144,25 +147,52 @@ def normalized(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parsed(path: Path) -> Any:
+    """The journal, whatever it is encoded in; one that is no UTF-8 is begun again."""
+    *tried, last = possible(_beginning(path))
+    for encoding in tried:
+        with suppress(UnicodeDecodeError):
+            return _parsed_as(path, encoding)
+    return _parsed_as(path, last)
+
+
+def _parsed_as(path: Path, encoding: str) -> Any:
     enabled = gc.isenabled()
     gc.disable()  # nothing of a journal is garbage yet, and looking for some takes a third longer
     try:
-        return read_json(_text_of(path), _lean)
+        data = read_json(_text_of(path, encoding), _lean)
     except BreaksOff:
         what = "it breaks off: the run could not write all of it"
         raise Unreadable(f"{path}: {what}") from None
     except NoJson:
         raise Unreadable(f"{path}: it is no JSON") from None
+    except UnicodeDecodeError:
+        raise
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"{path}: it is no JSON that can be read: {error}") from None
     finally:
         if enabled:
             gc.enable()
+    tell(path, encoding)
+    return data
 
 
-def _text_of(path: Path) -> Iterator[str]:
-    """The file's text, block by block."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+def _beginning(path: Path) -> bytes:
+    return next(_blocks(path), b"")[:4]
+
+
+def _text_of(path: Path, encoding: str) -> Iterator[str]:
+    """The file's text, block by block.
+
+    Raises:
+        UnicodeDecodeError: it is not of that encoding.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for block in _blocks(path):
+        yield decoder.decode(block)
+    yield decoder.decode(b"", final=True)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
     try:
         if path.is_dir():
             raise Unreadable(f"{path}: it is a folder; give a journal.json in it")
@@ -174,10 +204,7 @@ def _text_of(path: Path) -> Iterator[str]:
                 size += len(block)
                 if size > MOST_BYTES:
                     raise Unreadable(f"{path}: it has more than {MOST_BYTES // 2**20} MiB")
-                yield decoder.decode(block)
-            yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        raise Unreadable(f"{path}: it is not UTF-8, as a journal is") from None
+                yield block
     except (OSError, ValueError) as error:
         raise Unreadable(f"{path}: {error}") from None
 
@@ -211,7 +238,7 @@ def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str
     section["recovery"] = _state(found.get("recovery"))
     for key in ("crashed", "refused", "interrupted_by"):
         section[key] = _text(found.get(key))
-    section["dry"] = _text(found.get("dry")) or _text(experiment.get("dry"))
+    section["dry"] = dry_of(found.get("dry")) or dry_of(experiment.get("dry"))
     interruption = _object(data.get("interruption"))
     section["interrupted_by"] = section["interrupted_by"] or _text(interruption.get("name"))
     if found and "cause" not in found and "reason" in found:

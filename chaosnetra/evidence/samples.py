@@ -7,10 +7,10 @@ for example a startup without a time, is left out.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from chaosnetra.evidence.timeline import in_place, moment
+from chaosnetra.evidence.order import Period, began, ended
+from chaosnetra.evidence.timeline import in_place
 from chaosnetra.evidence.values import objects, text_or_none
 from chaosnetra.quantities import finite_or_none
 
@@ -264,7 +264,7 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:
 def _checks(
     stage: str,
     runs: Sequence[Mapping[str, Any]],
-    spans: Sequence[tuple[datetime, datetime | None]] | None,
+    spans: Sequence[Period] | None,
 ) -> Iterator[Check]:
     for run in runs:
         if isinstance(run["output"], dict):
@@ -280,14 +280,10 @@ def _checks(
             )
 
 
-def _overlaps(
-    run: Mapping[str, Any], spans: Sequence[tuple[datetime, datetime | None]] | None
-) -> bool:
+def _overlaps(run: Mapping[str, Any], spans: Sequence[Period] | None) -> bool:
     """Whether a fault was in place while something ran; so it is where nothing is known."""
-    start, end = moment(run["start"]), moment(run["end"])
-    if spans is None or start is None or end is None:
-        return True
-    return any(end > since and (until is None or start < until) for since, until in spans)
+    ran = Period(began(run), ended(run))
+    return spans is None or any(ran.may_overlap(span) for span in spans)
 
 
 def seconds_of(value: Any) -> float | None:

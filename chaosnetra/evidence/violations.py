@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.tolerance import has_tolerance, tolerance_met
 from chaosnetra.quantities import finite_or_none
 
 LONGEST_OBSERVED = 300
@@ -87,19 +88,22 @@ def find_violations(
     steady_states: Mapping[str, Any],
     recovery: Mapping[str, Any] | None,
     method: Sequence[Any] = (),
+    rollbacks: Sequence[Any] = (),
 ) -> list[Violation]:
     """All violations in a journal.
 
     Args:
         steady_states: the journal's `steady_states`.
         recovery: result of the hypothesis after the rollbacks, if it was checked.
-        method: the journal's `run`. A probe in it that says of itself that what it states did
-            not hold is a violation during the method: so an experiment can look at each of
-            several faults.
+        method: the journal's `run`. A probe in it that answered outside its tolerance, or that
+            says of itself that what it states did not hold, is a violation during the method:
+            so an experiment can look at each of several faults.
+        rollbacks: the journal's. Such a probe in them is a violation after the rollbacks.
     """
     found = [_violation(stage, run) for stage, run in not_met(steady_states, recovery)]
-    stated = [_violation(Stage.DURING, run) for run in method if says_not_held(run)]
-    return sorted(found + stated, key=lambda violation: list(Stage).index(violation.stage))
+    for stage, runs in ((Stage.DURING, method), (Stage.RECOVERY, rollbacks)):
+        found += [_violation(stage, run) for run in runs if is_outside(run)]
+    return sorted(found, key=lambda violation: list(Stage).index(violation.stage))
 
 
 def not_met(
@@ -119,6 +123,20 @@ def is_unanswered(run: Mapping[str, Any]) -> bool:
     if run.get("status") != "failed" or not isinstance(lines, list):
         return False
     return any(_CLOUD_RUN_ERROR.search(str(line)) for line in lines)
+
+
+def is_outside(run: Any) -> bool:
+    """Whether an activity is a probe whose answer is outside what it or its tolerance states.
+
+    One that gave no answer observed nothing, so it is not.
+    """
+    if says_not_held(run):
+        return True
+    if not isinstance(run, dict) or run.get("status") == "failed":
+        return False
+    activity = run.get("activity") or {}
+    is_judged = activity.get("type") == "probe" and has_tolerance(activity)
+    return is_judged and tolerance_met(run) is False
 
 
 def says_not_held(run: Any) -> bool:

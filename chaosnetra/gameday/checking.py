@@ -28,7 +28,7 @@ def check_day(path: Path, *, rehearsal: bool) -> Iterator[Checked]:
         return
     acting = day.acting(rehearsal=rehearsal)
     yield Checked(True, f"{path}: {len(day.steps)} steps, {len(day.people)} people")
-    yield from preflight(acting, read_document(path))
+    yield from preflight(acting, read_document(path, any_encoding=True))
     yield _criteria(acting, rehearsal=rehearsal)
 
 

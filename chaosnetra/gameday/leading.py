@@ -152,7 +152,7 @@ def _begin(
         raise InvalidInput(f"{options.plan}: it is no game day as it stands; nothing was run")
     acting = day.acting(rehearsal=options.rehearsal)
     with signals.interrupting():
-        checks = _check(acting, read_document(options.plan), say)
+        checks = _check(acting, read_document(options.plan, any_encoding=True), say)
     folder = new_folder(options.plan, options.parent)
     record = Record.opened(folder, acting, {"rehearsal": options.rehearsal, **conductor})
     try:
@@ -200,7 +200,7 @@ def _go_on(
 def _take_plan(record: Record, options: Options, say: Callable[[str, Style], None]) -> None:
     """Take the plan from its file again, which has the secrets that the record has not."""
     try:
-        document = read_document(options.plan)
+        document = read_document(options.plan, any_encoding=True)
     except Unreadable as error:
         say(f"{error}; the day goes on as it began", Style.WARNING)
         return

@@ -52,7 +52,7 @@ def read_gameday(path: Path) -> tuple[GameDay | None, list[Finding]]:
     """
     if path.suffix != ".json":
         raise Unreadable(f"{path}: a game day is a .json file")
-    return parse_gameday(read_document(path), path)
+    return parse_gameday(read_document(path, any_encoding=True), path)
 
 
 def parse_gameday(

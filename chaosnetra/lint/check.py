@@ -12,7 +12,9 @@ from chaosnetra.lint.rules import (
     activities,
     controls,
     keys,
+    meaning,
     references,
+    refused,
     runtime,
     tolerance,
     undo,
@@ -30,8 +32,10 @@ RULES: tuple[Rule, ...] = (
     variables.check,
     activities.check,
     tolerance.check,
+    meaning.check,
     controls.check,
     undo.check,
+    refused.check,
 )
 
 
@@ -52,11 +56,13 @@ def lint_document(document: Document, modules: Modules | None = None) -> list[Fi
     """As `lint_file`, for what was read already."""
     outline = Outline(document, modules or Modules())
     found = list(islice(chain.from_iterable(rule(outline) for rule in RULES), MOST_FINDINGS + 1))
+    found += refused.check_refusal(outline, found)
     if len(found) > MOST_FINDINGS:
-        found[-1] = outline.finding(
+        too_many = outline.finding(
             (),
             "too-many",
             f"there are more than {MOST_FINDINGS:,} findings, and the rest was not looked for",
             "begin with these",
         )
+        found[MOST_FINDINGS:] = [too_many]
     return sorted(found, key=lambda finding: (finding.line, finding.rule))

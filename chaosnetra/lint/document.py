@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaosnetra.encodings import decoded
 from chaosnetra.errors import Unreadable
 
 # Where something is in a document: keys and indices from the root.
@@ -49,11 +50,13 @@ class Document:
         return 1
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, *, any_encoding: bool = False) -> Document:
     """Read an experiment.
 
     Args:
         path: a file that ends with .json, .yaml or .yml, as the Chaos Toolkit wants it.
+        any_encoding: whether it may be something else than UTF-8 without a mark, which is all
+            that the Chaos Toolkit takes.
 
     Raises:
         Unreadable: it cannot be read as JSON or YAML; says where it breaks off.
@@ -61,21 +64,26 @@ def read_document(path: Path) -> Document:
     suffix = path.suffix
     if suffix not in (".json", ".yaml", ".yml"):
         raise Unreadable(f"{path}: the Chaos Toolkit reads only .json, .yaml and .yml files")
-    text = _text(path)
-    if suffix == ".json":
+    text = _text(path, any_encoding)
+    return parsed(text, str(path), is_json=suffix == ".json")
+
+
+def parsed(text: str, name: str, *, is_json: bool) -> Document:
+    """As `read_document`, for what was read already."""
+    if is_json:
         from chaosnetra.lint.json_text import parse_json as parse
     else:
         from chaosnetra.lint.yaml_text import parse_yaml as parse
     try:
         data, lines, duplicates = parse(text)
     except RecursionError:
-        raise Unreadable(f"{path}: it is nested too deeply to be read") from None
+        raise Unreadable(f"{name}: it is nested too deeply to be read") from None
     except ValueError as error:
-        raise Unreadable(f"{path}: {error}") from None
-    return Document(str(path), data, lines, tuple(duplicates))
+        raise Unreadable(f"{name}: {error}") from None
+    return Document(name, data, lines, tuple(duplicates))
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, any_encoding: bool) -> str:
     try:
         if not path.is_file():
             raise Unreadable(f"{path}: there is no such file")
@@ -86,6 +94,6 @@ def _text(path: Path) -> str:
     if len(raw) > MOST_BYTES:
         raise Unreadable(f"{path}: it has more than {MOST_BYTES:,} bytes; that is no experiment")
     try:
-        return raw.decode()
+        return decoded(raw, path) if any_encoding else raw.decode()
     except UnicodeDecodeError as error:
         raise Unreadable(f"{path}: it is not UTF-8 (byte {error.start})") from None

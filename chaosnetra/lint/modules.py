@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Loaded:
-    """A module, or why there is none."""
+    """A module, or why there is none: what is wrong with it, as the end of a sentence."""
 
     module: ModuleType | None
     problem: str = ""
@@ -62,4 +62,7 @@ def _import(name: str) -> Loaded:
         with contextlib.redirect_stdout(sys.stderr):
             return Loaded(importlib.import_module(name))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a module can raise anything
-        return Loaded(None, f"{type(error).__name__}: {error}")
+        package = name.partition(".")[0]
+        missing = isinstance(error, ModuleNotFoundError) and error.name == package
+        happened = "is not installed here" if missing else "cannot be imported here"
+        return Loaded(None, f"{happened} ({type(error).__name__}: {error})")

@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from chaosnetra.encodings import decoded
 from chaosnetra.errors import InvalidInput, UnknownProfile
 from chaosnetra.quantities import duration, whole_number
 
@@ -160,7 +161,7 @@ def load_profile(name_or_path: str, setting: str | None = None) -> Profile:
     if name_or_path.endswith(".json") or "/" in name_or_path or "\\" in name_or_path:
         try:
             path = Path(name_or_path).expanduser()
-            text = path.read_text(encoding="utf-8")
+            text = decoded(path.read_bytes(), path)
             source = str(path.resolve())
         except (OSError, ValueError, RuntimeError) as error:
             raise InvalidInput(f"profile file {name_or_path!r}: {error}", setting) from None

@@ -21,7 +21,8 @@ CLOSING_SECONDS = 30.0
 class Route:
     """Where connections go, and what happens to them on the way.
 
-    `dial_timeout_seconds` bounds the wait for the upstream's answer to a new connection.
+    `dial_timeout_seconds` bounds the wait for the upstream's answer to a new connection;
+    `passes_resets` is whether a reset of one side resets the other, or closes it.
     """
 
     upstream_host: str
@@ -29,6 +30,7 @@ class Route:
     gate: Gate
     stages: StageFactory
     dial_timeout_seconds: float
+    passes_resets: bool
 
 
 class Connection:
@@ -134,7 +136,7 @@ class Connection:
             self._task.cancel()
         elif self.state is State.OPEN:
             if not side.closing and error is not None:
-                side.outgoing.feed_reset()
+                side.outgoing.feed_reset(passed_on=self._route.passes_resets)
             elif not side.closing:
                 self.close()
             side.incoming.drop()
@@ -170,6 +172,8 @@ class Connection:
         )
         far.close()
         back.feed_eof()
+        if self._client.gone or self._upstream.gone:
+            self._hurry()  # nobody is left whose farewell would end the rest
 
     def flow_ended(self) -> None:
         """When both directions have ended, so has the connection."""
@@ -205,6 +209,8 @@ class Connection:
             return
         self._over = True
         self._drop_flows()
+        self._counters.received_upstream_bytes += self.upward.received_bytes
+        self._counters.received_downstream_bytes += self.downward.received_bytes
         if self._closing is not None:
             self._closing.cancel()
         if self.state in LIVING:

@@ -35,6 +35,8 @@ class Counters:
         accept_errors: attempts to accept that failed, for example for want of descriptors.
         upstream_bytes: sent on to the upstream server.
         downstream_bytes: sent on to clients.
+        received_upstream_bytes: taken from clients whose connection has ended.
+        received_downstream_bytes: taken from the upstream server for such clients.
     """
 
     states: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
@@ -42,6 +44,8 @@ class Counters:
     accept_errors: int = 0
     upstream_bytes: int = 0
     downstream_bytes: int = 0
+    received_upstream_bytes: int = 0
+    received_downstream_bytes: int = 0
     # Seconds from accept to admission, and from there to the upstream's answer; the newest.
     _gate_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_TIMES))
     _dial_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_TIMES))

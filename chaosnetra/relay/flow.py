@@ -86,15 +86,26 @@ class Flow:
         else:
             self._first.feed_eof()
 
-    def feed_reset(self) -> None:
-        """The near socket was reset: so is the far one, after all that was read before."""
+    def feed_reset(self, *, passed_on: bool) -> None:
+        """The near socket was reset: so is the far one, after all that was read before.
+
+        Args:
+            passed_on: False: the far one is closed instead.
+        """
         if self._dropped:
             return
-        self._ends_with_reset = True
+        self._ends_with_reset = passed_on
+        self._ends_with_close = not passed_on
         if self.ended:
-            self._owner.reset_far(self)
+            self._end_far()
         else:
             self.feed_eof()
+
+    def _end_far(self) -> None:
+        if self._ends_with_reset:
+            self._owner.reset_far(self)
+        else:
+            self._owner.close_far(self)
 
     # The far side
 
@@ -201,10 +212,10 @@ class Flow:
             return
         self.ended = True
         if self._ends_with_reset:
-            self._owner.reset_far(self)
+            self._end_far()
             return
         if self._ends_with_close:
-            self._owner.close_far(self)
+            self._end_far()
         elif not self._far.is_closing():
             with contextlib.suppress(OSError):  # a reset is already there, and will be told
                 self._far.write_eof()

@@ -22,6 +22,8 @@ class Relay:
         gate: who may pass, and when.
         stages: what happens to the bytes of new connections.
         dial_timeout_seconds: limit of the upstream's answer to a new connection.
+        passes_resets: whether a reset of one side resets the other, as without a relay; else it
+            closes it.
     """
 
     def __init__(
@@ -31,12 +33,14 @@ class Relay:
         gate: Gate | None = None,
         stages: StageFactory = no_stages,
         dial_timeout_seconds: float = DIAL_TIMEOUT_SECONDS,
+        passes_resets: bool = True,
     ) -> None:
         self._route = Route(
             *upstream,
             gate=gate if gate is not None else OpenGate(),
             stages=stages,
             dial_timeout_seconds=dial_timeout_seconds,
+            passes_resets=passes_resets,
         )
         self.counters = Counters()
         self._connections: dict[Connection, None] = {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from chaosnetra.encodings import possible
 from chaosnetra.errors import InvalidInput, Unreadable
 from chaosnetra.lint.document import read_document
 
@@ -106,7 +107,8 @@ def _in_folder(folder: Path) -> Iterator[Experiment]:
 
 def _looks_like_an_experiment(path: Path) -> bool:
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        raw = path.read_bytes()
+        text = raw.decode(possible(raw[:4])[0], errors="replace")
     except (OSError, ValueError):
         return False
     return _SIGN.search(text) is not None and _JOURNAL_SIGN not in text

@@ -43,6 +43,8 @@ TOXIC_TYPES: dict[str, tuple[Attribute, ...]] = {
     ),
     "limit_data": (Attribute("limit_bytes", "bytes", _LARGEST),),
 }
+# What a server takes: it also has one that does nothing, which no experiment needs.
+SERVER_TOXIC_TYPES: dict[str, tuple[Attribute, ...]] = {**TOXIC_TYPES, "noop": ()}
 
 
 @dataclass(frozen=True)
@@ -123,37 +125,50 @@ def named_attributes(toxic: Toxic) -> dict[str, int]:
     }
 
 
-def checked_attributes(
-    type_: str, attributes: Mapping[str, Any], *, server_names: bool = False
-) -> dict[str, int]:
-    """Attributes by the server's names; see `make_toxic`.
+def server_attributes(type_: str, attributes: Mapping[str, Any]) -> dict[str, int]:
+    """Attributes as a server takes them: each within its bounds, but in any proportion.
 
-    `server_names`: `attributes` has the server's names too, and so have the messages.
+    Args:
+        type_: a key of `SERVER_TOXIC_TYPES`.
+        attributes: values by the server's names; those left out are 0.
+
+    Raises:
+        InvalidInput: one is unknown or out of bounds, or a slice would have no size.
     """
-    known = {attribute.server_name: attribute for attribute in TOXIC_TYPES[type_]}
-    names = {key: key if server_names else attribute.name for key, attribute in known.items()}
-    unknown = sorted(set(attributes) - set(names.values()))
-    if unknown:
-        raise InvalidInput(
-            f"a {type_} toxic has no {', '.join(unknown):.200}; it has {', '.join(names.values())}"
-        )
-    checked = {
-        key: whole_number(
-            names[key], attributes.get(names[key], 0), minimum=0, maximum=attribute.maximum
-        )
-        for key, attribute in known.items()
+    names = {
+        attribute.server_name: attribute.server_name for attribute in SERVER_TOXIC_TYPES[type_]
     }
+    return _bounded(type_, attributes, names)
+
+
+def checked_attributes(type_: str, attributes: Mapping[str, Any]) -> dict[str, int]:
+    """Attributes by the server's names, from those that `make_toxic` takes; see there."""
+    names = {attribute.server_name: attribute.name for attribute in TOXIC_TYPES[type_]}
+    checked = _bounded(type_, attributes, names)
     if type_ == "latency" and checked["jitter"] > checked["latency"]:
         # The server would draw negative delays, which it treats as none.
         raise InvalidInput(
             f"{names['jitter']} must not be more than {names['latency']}, "
             f"got {checked['jitter']} and {checked['latency']}"
         )
-    if type_ == "slicer":
-        if checked["average_size"] < 1:
-            raise InvalidInput(f"{names['average_size']} must be at least 1")
-        if checked["size_variation"] >= checked["average_size"]:
-            raise InvalidInput(
-                f"{names['size_variation']} must be less than {names['average_size']}"
-            )
+    if type_ == "slicer" and checked["size_variation"] >= checked["average_size"]:
+        raise InvalidInput(f"{names['size_variation']} must be less than {names['average_size']}")
+    return checked
+
+
+def _bounded(type_: str, attributes: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, int]:
+    """Values by the server's names; `names` says what each is called in `attributes`."""
+    known = {attribute.server_name: attribute for attribute in SERVER_TOXIC_TYPES[type_]}
+    unknown = sorted(set(attributes) - set(names.values()))
+    if unknown:
+        has = ", ".join(names.values()) or "none"
+        raise InvalidInput(f"a {type_} toxic has no {', '.join(unknown):.200}; it has {has}")
+    checked = {
+        key: whole_number(
+            names[key], attributes.get(names[key], 0), minimum=0, maximum=attribute.maximum
+        )
+        for key, attribute in known.items()
+    }
+    if type_ == "slicer" and checked["average_size"] < 1:
+        raise InvalidInput(f"{names['average_size']} must be at least 1")
     return checked

@@ -1,14 +1,22 @@
 """One server of each implementation for a module's tests."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from chaosnetra.stand.toxiproxy import ToxiproxyServer
+from chaosnetra.ports import free_port
+from chaosnetra.processes.listening import listens
+from chaosnetra.stand.toxiproxy import ToxiproxyServer, find_program
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.contract.implementations import DIFFERENCES, IMPLEMENTATIONS
+from tests.contract.implementations import DIFFERENCES, EMBEDDED, IMPLEMENTATIONS, REAL
 
 
 @dataclass(frozen=True)
@@ -16,12 +24,38 @@ class Served:
     """A running server of an implementation."""
 
     implementation: str
-    server: ToxiproxyServer
+    server: ToxiproxyServer | SimpleNamespace
     client: ToxiproxyClient
 
     def expected(self, difference: str) -> Any:
         """What this implementation does where they differ."""
         return DIFFERENCES[difference].of(self.implementation)
+
+
+@contextmanager
+def serving_metrics(implementation: str, folder: Path) -> Iterator[Served]:
+    """A server of that implementation, as a program of its own that serves `/metrics`."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    embedded = [sys.executable, "-m", "chaosnetra.toxiproxy.embedded", "--proxy-metrics"]
+    programs = {
+        REAL: lambda: [str(find_program()), "-host", "127.0.0.1", "-proxy-metrics", "-port"],
+        EMBEDDED: lambda: [*embedded, "--port"],
+    }
+    command = [*programs[implementation](), str(port)]
+    with (folder / "output").open("wb") as output:
+        program = subprocess.Popen(command, stdout=output, stderr=output)
+        try:
+            client = ToxiproxyClient(url)
+            deadline = time.monotonic() + 30
+            while not listens(program.pid, port):
+                assert program.poll() is None, (folder / "output").read_text("utf-8")
+                assert time.monotonic() < deadline, "it does not listen"
+                time.sleep(0.02)
+            yield Served(implementation, SimpleNamespace(url=url), client)
+        finally:
+            program.kill()
+            program.wait()
 
 
 @pytest.fixture(scope="module", params=list(IMPLEMENTATIONS))

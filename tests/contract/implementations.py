@@ -27,7 +27,7 @@ def with_attributes(type_: str, **attributes: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Difference:
-    """What each server does where they do not do the same.
+    """What each server does where they do not do the same; toxiproxy/README.md says why.
 
     `call` (method, path, body) is made on a server with the proxy `one` that has the toxic
     `slow`; the values are then the statuses.
@@ -46,7 +46,7 @@ SLOW = "/proxies/one/toxics/slow"
 OTHER = {**PROXY, "name": "two", "enabled": False}
 
 DIFFERENCES = {
-    # The embedded server refuses what the real one stores or ignores.
+    # The embedded server refuses what would be another fault than the one that was asked for.
     "an unknown attribute": Difference(
         200, 400, ("POST", TOXICS, with_attributes("latency", latency=1, lateny=2))
     ),
@@ -56,36 +56,26 @@ DIFFERENCES = {
     "a negative attribute": Difference(
         200, 400, ("POST", TOXICS, with_attributes("latency", latency=-1))
     ),
-    "jitter over the latency": Difference(
-        200, 400, ("POST", TOXICS, with_attributes("latency", latency=1, jitter=2))
-    ),
     "slices without a size": Difference(
         200, 400, ("POST", TOXICS, with_attributes("slicer", average_size=0))
     ),
-    "a latency of days": Difference(
+    "a delay of more than an hour": Difference(
         200, 400, ("POST", TOXICS, with_attributes("latency", latency=10**9))
     ),
     "a toxicity over 1": Difference(
         200, 400, ("POST", TOXICS, {**with_attributes("latency"), "toxicity": 7.5})
     ),
     "a negative toxicity": Difference(200, 400, ("PATCH", SLOW, {"toxicity": -0.5})),
-    "an unknown field of a toxic": Difference(
-        200, 400, ("POST", TOXICS, {**with_attributes("latency"), "toxcity": 0.5})
-    ),
-    "an unknown field of a proxy": Difference(201, 400, ("POST", "/proxies", {**OTHER, "on": 1})),
     "a toxic's name that no call can hold": Difference(
         200, 400, ("POST", TOXICS, {**with_attributes("latency"), "name": "a/b"})
     ),
     "a proxy's name that no call can hold": Difference(
         201, 400, ("POST", "/proxies", {**OTHER, "name": "a/b"})
     ),
-    "an update of a proxy's name": Difference(200, 400, ("PATCH", "/proxies/one", {"name": "x"})),
-    "an update of a toxic's type": Difference(200, 400, ("PATCH", SLOW, {"type": "slicer"})),
     "an upstream without a port": Difference(
         201, 400, ("POST", "/proxies", {**OTHER, "upstream": "127.0.0.1"})
     ),
-    "every interface": Difference(201, 400, ("POST", "/proxies", {**OTHER, "listen": ""})),
-    "every interface by number": Difference(
+    "an address that is not of loopback": Difference(
         201, 400, ("POST", "/proxies", {**OTHER, "listen": "0.0.0.0:0"})
     ),
     "another machine's address": Difference(
@@ -101,6 +91,7 @@ DIFFERENCES = {
     "a body of over a mebibyte": Difference(
         200, 400, ("PATCH", SLOW, '{"toxicity": 1}' + " " * (1 << 20))
     ),
+    "where a proxy without a host listens": Difference("[::]", "127.0.0.1"),
     # What only one of them has.
     "gauges": Difference(404, 200, ("GET", "/proxies/one/gauges", None)),
     "keys of a proxy": Difference(

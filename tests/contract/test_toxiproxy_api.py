@@ -3,17 +3,22 @@
 import http.client
 import json
 import socket
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from toxiproxy.api import APIConsumer
 
-from tests.contract.conftest import Served
+from chaosnetra.ports import free_port
+from tests.contract.conftest import Served, serving_metrics
 from tests.contract.implementations import (
     DIFFERENCES,
     EMBEDDED,
+    IMPLEMENTATIONS,
     LATENCY,
+    LISTEN,
     PROXY,
     SLOW,
     TOXICS,
@@ -201,6 +206,110 @@ def test_version(served: Served) -> None:
     assert set(answer.data) == served.expected("keys of the version")
 
 
+# What clients send that is not written as the documentation writes it
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"Name": "n", "LISTEN": LISTEN, "Upstream": UPSTREAM, "ENABLED": False}, {}),
+        ({"name": "n", "listen": LISTEN, "upstream": ":6379"}, {"upstream": ":6379"}),
+        ({"name": "n", "listen": LISTEN, "upstream": UPSTREAM, "on": [1]}, {}),
+        (
+            {"name": "n", "listen": "localhost:3310", "upstream": UPSTREAM, "enabled": False},
+            {"listen": "localhost:3310", "enabled": False},
+        ),
+        (
+            {"name": "n", "listen": ":3311", "upstream": UPSTREAM, "enabled": False},
+            {"listen": ":3311", "enabled": False},
+        ),
+        ({"name": "n", "upstream": UPSTREAM, "enabled": False}, {"listen": "", "enabled": False}),
+    ],
+)
+def test_proxies_as_clients_write_them(
+    served: Served, body: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    made = call(served, "POST", "/proxies", body)
+    assert (made.status, made.data["name"]) == (201, "n")
+    assert {key: made.data[key] for key in expected} == expected
+    assert call(served, "GET", "/proxies/n").data == made.data
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"Type": "latency", "Attributes": {"Latency": 7}}, {"latency": 7, "jitter": 0}),
+        ({"type": "latency", "attributes": {"jitter": 9}}, {"latency": 0, "jitter": 9}),
+        (
+            {"type": "slicer", "attributes": {"average_size": 4, "size_variation": 4}},
+            {"average_size": 4, "size_variation": 4, "delay": 0},
+        ),
+        ({"type": "noop", "attributes": {}}, {}),
+        ({"type": "noop"}, {}),
+        ({"type": "timeout", "direction": "up", "toxcity": 1}, {"timeout": 0}),
+    ],
+)
+def test_toxics_as_clients_write_them(
+    served: Served, body: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    call(served, "POST", "/proxies", PROXY)
+    made = call(served, "POST", TOXICS, body)
+    assert (made.status, made.data["attributes"]) == (200, expected)
+    assert made.data["stream"] == "downstream"
+    assert call(served, "DELETE", f"{TOXICS}/{made.data['name']}").status == 204
+
+
+def test_what_cannot_be_changed_stays_as_it_is(served: Served) -> None:
+    with_a_toxic(served)
+    before = call(served, "GET", "/proxies/one").data
+    assert call(served, "PATCH", "/proxies/one", {"name": "x"}).data == before
+    other = {"name": "x", "type": "slicer", "stream": "upstream", "direction": "up"}
+    assert call(served, "PATCH", SLOW, other).data == before["toxics"][0]
+    assert call(served, "GET", "/proxies").data == {"one": before}
+
+
+def test_an_address_without_a_host_is_this_machine(own_server: Served) -> None:
+    """The real server then listens on every interface, the embedded one on loopback alone."""
+    port = free_port()
+    for listen in ("", f":{port}"):
+        made = call(own_server, "POST", "/proxies", {**PROXY, "listen": listen})
+        host, _, chosen = made.data["listen"].rpartition(":")
+        assert host == own_server.expected("where a proxy without a host listens")
+        with socket.create_connection(("127.0.0.1", int(chosen)), 5):
+            pass
+        call(own_server, "DELETE", "/proxies/one")
+
+
+@pytest.mark.parametrize("implementation", list(IMPLEMENTATIONS))
+def test_what_proxies_moved_can_be_read_as_metrics(implementation: str, tmp_path: Path) -> None:
+    with (
+        serving_metrics(implementation, tmp_path) as served,
+        socket.create_server(("127.0.0.1", 0)) as upstream,
+    ):
+        address = f"127.0.0.1:{upstream.getsockname()[1]}"
+        made = call(served, "POST", "/proxies", {**PROXY, "upstream": address}).data
+        host, _, port = made["listen"].rpartition(":")
+        with socket.create_connection((host, int(port)), 5) as client:
+            far, _ = upstream.accept()
+            with far:
+                client.sendall(b"x" * 1234)
+                left = 1234
+                while left:
+                    left -= len(far.recv(left))
+                far.sendall(b"y" * 56)
+                assert client.recv(56)
+        labels = f'listener="{made["listen"]}",proxy="one",upstream="{address}"'
+        expected = {
+            f'toxiproxy_proxy_{what}_bytes_total{{direction="{direction}",{labels}}} {count}'
+            for what in ("received", "sent")
+            for direction, count in (("upstream", 1234), ("downstream", 56))
+        }
+        deadline = time.monotonic() + 10
+        while not expected <= set(call(served, "GET", "/metrics").body.decode().splitlines()):
+            assert time.monotonic() < deadline, call(served, "GET", "/metrics").body.decode()
+            time.sleep(0.02)
+
+
 # What does not
 
 
@@ -351,6 +460,14 @@ def test_answers_have_an_id_of_their_own(served: Served) -> None:
 
 
 # Where they differ by design
+
+
+def test_every_difference_is_documented() -> None:
+    page = Path(__file__).parents[2] / "toxiproxy" / "README.md"
+    rows = [
+        line.split("|")[1].strip() for line in page.read_text("utf-8").splitlines() if "|" in line
+    ]
+    assert [name for name in DIFFERENCES if name not in rows] == []
 
 
 @pytest.mark.parametrize("name", [name for name, row in DIFFERENCES.items() if row.call])

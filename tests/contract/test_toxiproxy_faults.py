@@ -7,6 +7,7 @@ asks this server for TLS in vain); while the fault is active and after it was re
 import asyncio
 import socket
 import statistics
+import struct
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -518,6 +519,53 @@ def test_a_half_closed_client(served: Served) -> None:
             client.shutdown(socket.SHUT_WR)
             answered = client.recv(100) == b"5 bytes"
     assert answered is served.expected("a half-closed client still gets its answer")
+
+
+def reset(connection: socket.socket) -> None:
+    """Close with a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_a_reset_reaches_the_other_side_as_the_end_of_the_stream(served: Served, who: str) -> None:
+    """Toxiproxy closes; so an application behind it never sees its peer's reset."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(LONG_SECONDS)
+        upstream = f"127.0.0.1:{listening.getsockname()[1]}"
+        served.client.create_proxy(NAME, "127.0.0.1:0", upstream)
+        with dial(served) as client, listening.accept()[0] as server:
+            near, far = (client, server) if who == "client" else (server, client)
+            far.settimeout(LONG_SECONDS)
+            near.sendall(b"last words")
+            assert far.recv(100) == b"last words"
+            reset(near)
+            assert far.recv(100) == b""
+
+
+@pytest.mark.parametrize(
+    ("size", "average", "variation", "pieces"),
+    [(2000, 100, 20, (22, 32)), (2000, 100, 0, (32, 32)), (65536, 1500, 0, (64, 64))],
+)
+def test_a_slicer_halves_what_it_cuts(
+    served: Served, size: int, average: int, variation: int, pieces: tuple[int, int]
+) -> None:
+    """So there are more pieces than the average size says."""
+    attributes = {"average_size": average, "size_variation": variation, "delay": 8000}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(LONG_SECONDS)
+        upstream = f"127.0.0.1:{listening.getsockname()[1]}"
+        served.client.create_proxy(NAME, "127.0.0.1:0", upstream)
+        served.client.add_toxic(NAME, Toxic("t", "slicer", "downstream", 1, attributes))
+        with dial(served) as client, listening.accept()[0] as server:
+            client.settimeout(LONG_SECONDS)
+            server.sendall(b"x" * size)
+            received: list[int] = []
+            while sum(received) < size:
+                received.append(len(client.recv(size)))
+    # A reader that is late sees two pieces as one.
+    low, high = pieces
+    assert 0.9 * low <= len(received) <= high
 
 
 def test_reset_peer_on_a_connection_that_was_there_before(served: Served) -> None:

@@ -47,7 +47,7 @@ harmless = st.one_of(
     ),
     st.tuples(
         st.just("slicer"),
-        st.sampled_from([(1, 0), (7, 3), (1000, 999)]).flatmap(
+        st.sampled_from([(1, 0), (7, 3), (1000, 999), (3, 400)]).flatmap(
             lambda sizes: st.fixed_dictionaries(
                 {
                     "average_size": st.just(sizes[0]),

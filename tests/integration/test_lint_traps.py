@@ -38,6 +38,9 @@ async def coroutine(value=None):
 
 def needs(secrets):
     return True
+
+def judge(value):
+    return bool(value)
 """
 CONTROL = """
 import pathlib
@@ -47,6 +50,11 @@ def before_experiment_control(context, level=1):
 """
 ALWAYS = {"rollbacks": {"strategy": "always"}}
 RANGE = {"type": "range", "range": [0, 1]}
+JUDGE = {
+    "type": "probe",
+    "name": "j",
+    "provider": {"type": "python", "module": "trap_helpers", "func": "judge", "arguments": {}},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -265,6 +273,9 @@ TRAPS: list[tuple[str, dict[str, Any], Seen]] = [
         met,
     ),
     ("tolerance-is-a-range", checked(probe("word", ["ok", "ready"])), met),
+    ("tolerance-always-met", checked(probe("word", {"type": "regex", "pattern": "ok|"})), met),
+    ("tolerance-always-met", checked(probe("word", {"type": "regex", "pattern": "(?!pen)"})), met),
+    ("tolerance-never-met", checked(process(["0", "1"])), baseline_missed),
     ("control-not-importable", with_control("trap_contrl"), passes),
     (
         "control-arguments",
@@ -333,6 +344,8 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("tolerance-refused", checked(probe("true", 0.5))),
     ("not-substituted", checked(probe("true", {"type": "range", "range": ["${low}", 1]}))),
     ("wrong-kind", experiment(method={})),
+    ("refused", checked(process({"type": "regex", "pattern": "("}))),
+    ("missing-argument", checked(probe("true", JUDGE))),
 ]
 
 

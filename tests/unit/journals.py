@@ -68,12 +68,15 @@ def run_of(
     return run
 
 
+INJECT = run_of("inject")
+
+
 def journal(
     *,
     before: dict[str, Any] | None = GOOD,
     after: dict[str, Any] | None = GOOD,
     during: tuple[dict[str, Any], ...] = (),
-    method: tuple[dict[str, Any], ...] = (),
+    method: tuple[dict[str, Any], ...] = (INJECT,),
     rollbacks: tuple[dict[str, Any], ...] = (),
     status: str = "completed",
     deviated: bool = False,
@@ -81,8 +84,11 @@ def journal(
     **facts: Any,
 ) -> dict[str, Any]:
     """A journal; without changes, of a run whose steady state held."""
-    inject = {"type": "action", "name": "inject"}
-    experiment: dict[str, Any] = {"title": "t", "method": [inject], "rollbacks": []}
+    experiment: dict[str, Any] = {
+        "title": "t",
+        "method": [dict(run["activity"]) for run in method] or [dict(INJECT["activity"])],
+        "rollbacks": [dict(run["activity"]) for run in rollbacks],
+    }
     if hypothesis:
         experiment["steady-state-hypothesis"] = {"title": "h", "probes": [{"name": "starts"}]}
     return {

@@ -18,8 +18,8 @@ ENTRY_POINTS = {
     "launchers",
     "pytest_plugin",
 }
-
-
+# Asks the Chaos Toolkit what it refuses, so that lint need not guess.
+ASKS_THE_TOOLKIT = {Path("lint/core.py")}
 # They use other clients of Google's, which are optional.
 GOOGLES_OTHERS = {Path("postgres/cloudsql.py")}
 
@@ -58,6 +58,7 @@ def test_only_entry_points_and_controls_know_the_chaos_toolkit() -> None:
         for path in sources()
         if path.stem not in ENTRY_POINTS | {"__init__", "jsonsafe"}
         and path.relative_to(ROOT).parts[0] != "controls"
+        and path.relative_to(ROOT) not in ASKS_THE_TOOLKIT
         for module in imported(path)
         if module.split(".")[0] in ("chaoslib", "chaostoolkit")
     ]

@@ -116,7 +116,7 @@ def journal(held: bool = True, **section: Any) -> Facts:
             "during": [],
             "after": {"steady_state_met": held, "probes": [probe]},
         },
-        "run": [],
+        "run": [{"activity": {"type": "action", "name": "slow"}, "status": "succeeded"}],
         "rollbacks": [],
         "chaosnetra": section,
     }

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from chaosnetra.cli import netra
 from chaosnetra.errors import NotAJournal, Unreadable
 from chaosnetra.evidence import reading
 from chaosnetra.evidence.reading import normalized, read_journal, read_journals
@@ -103,6 +105,54 @@ def test_a_method_of_another_kind_is_judged_too(file: Path, method: Any) -> None
     assert judge(read_journal(write(file, data)).data)[0].outcome is Outcome.VIOLATED
 
 
+# The signs of cp1252 that Latin-1 has not, among them, and one that neither has.
+@pytest.mark.parametrize(
+    ("encoding", "title", "said"),
+    [
+        ("utf-8", "Größe „50 %“ 🙂", None),
+        ("utf-8-sig", "Größe", None),
+        ("cp1252", "Größe „50 %“ €", "cp1252"),
+        ("latin-1", "Größe \x81", "latin-1"),
+        ("utf-16", "Größe 🙂", "utf-16"),
+        ("utf-32", "Größe 🙂", "utf-32"),
+    ],
+)
+def test_a_journal_is_read_whatever_the_platform_wrote_it_in(
+    file: Path, caplog: pytest.LogCaptureFixture, encoding: str, title: str, said: str | None
+) -> None:
+    data = journal(after=BAD, run=[run_of(f"a{number}") for number in range(2000)])
+    data["title"] = data["experiment"]["title"] = title  # in the middle, and at the end
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    file.write_bytes(text.encode(encoding))
+    read = read_journal(file)
+    assert read.title == title
+    assert judge(read.data) == judge(data)
+    told = [f"{file}: it is not UTF-8; read as {said}"] if said else []
+    assert caplog.messages == told
+
+
+def test_every_command_reads_a_journal_of_another_encoding(tmp_path: Path, file: Path) -> None:
+    data = journal(recovery=GOOD)
+    data["experiment"]["title"] = "Größe"
+    file.write_bytes(json.dumps(data, ensure_ascii=False).encode("cp1252"))
+    page = tmp_path / "page.md"
+    arguments = (["verdict", file], ["recommend", file], ["compare", file, file])
+    done = [CliRunner().invoke(netra, [*map(str, one)]).exit_code for one in arguments]
+    assert done == [0, 2, 0]  # without a profile nothing can be recommended
+    reported = CliRunner().invoke(netra, ["report", str(file), "-o", str(page)])
+    assert reported.exit_code == 0
+    assert "Größe" in page.read_text(encoding="utf-8")
+
+
+def test_a_journal_torn_within_a_character_breaks_off(file: Path) -> None:
+    data = journal()
+    data["end"] = "ä"
+    raw = json.dumps(data, ensure_ascii=False).encode()
+    file.write_bytes(raw[: raw.index("ä".encode()) + 1])
+    with pytest.raises(Unreadable, match="it breaks off"):
+        read_journal(file)
+
+
 @pytest.mark.parametrize("kept", [0.001, 0.3, 0.9, 0.999])
 def test_a_torn_journal_says_so(file: Path, kept: float) -> None:
     text = json.dumps(journal(run=[run_of("a")]), indent=2)
@@ -123,11 +173,13 @@ def test_an_empty_file_breaks_off(file: Path) -> None:
     [
         (b"not JSON", "it is no JSON"),
         (b'{"a": 1} {"b": 2}', "it is no JSON"),
-        (b'{"a": "\xff"}', "not UTF-8"),
+        (b'{"a": "\xff"}', "no journal"),
+        (b"\x81\xff", "it is no JSON"),
+        (b"\xff\xfe{\x00", "breaks off"),
         (b"1" * 5000, "no JSON that can be read"),
         (b"[" * 200_000 + b"]" * 200_000, "no JSON that can be read"),
     ],
-    ids=["text", "lines", "bytes", "digits", "depth"],
+    ids=["text", "lines", "bytes", "binary", "torn", "digits", "depth"],
 )
 def test_what_is_no_json_says_so(file: Path, content: bytes, message: str) -> None:
     file.write_bytes(content)

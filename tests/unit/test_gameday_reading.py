@@ -62,6 +62,17 @@ def test_the_days_that_are_shipped_can_be_read(name: str) -> None:
             assert check_parameters(day, one, document.data, document) == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_a_day_is_read_whatever_its_editor_wrote_it_in(tmp_path: Path, encoding: str) -> None:
+    path = written(tmp_path, plan(title="Größe 1 €"))
+    data = json.loads(path.read_text())
+    path.write_bytes(json.dumps(data, ensure_ascii=False).encode(encoding))
+    day, findings = read_gameday(path)
+    assert findings == []
+    assert day is not None
+    assert day.title == "Größe 1 €"
+
+
 def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 

@@ -1,14 +1,20 @@
 """`chaosnetra lint` as its users meet it."""
 
+import http.server
 import json
+import socket
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner, Result
 
 import chaosnetra
 from chaosnetra.cli import netra
+from chaosnetra.lint import download
 from tests.conftest import chaos_command
 
 EXPERIMENTS = sorted((Path(chaosnetra.__file__).parents[1] / "experiments").glob("*.json"))
@@ -89,6 +95,112 @@ def test_json_holds_what_the_lines_hold(file: Path) -> None:
     assert said["unreadable"] == [
         f"{file.with_suffix('.txt')}: the Chaos Toolkit reads only .json, .yaml and .yml files"
     ]
+
+
+def test_a_folder_is_taken_as_ci_takes_it(tmp_path: Path) -> None:
+    """Its experiments, also those in folders in it; journals and other data are none."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "trap.json").write_text(TRAP)
+    (tmp_path / "clean.json").write_text(CLEAN)
+    (tmp_path / "torn.json").write_text(CLEAN[:-1])
+    (tmp_path / "profile.json").write_text('{"name": "x"}')
+    done = lint(tmp_path, tmp_path / "inner" / "trap.json")
+    assert done.exit_code == 2
+    assert done.stdout.count("[") == done.stdout.count("inner/trap.json:2: [unknown-key]") == 1
+    assert done.stderr.startswith(f"{tmp_path / 'torn.json'}: line 1: not JSON")
+    (tmp_path / "torn.json").unlink()
+    assert lint(tmp_path).exit_code == 1
+
+
+def test_a_folder_without_an_experiment_is_told_as_that(tmp_path: Path) -> None:
+    done = lint(tmp_path)
+    assert (done.exit_code, done.stderr) == (2, f"{tmp_path} holds no experiment\n")
+    assert lint("").exit_code == 2
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Says what it is asked for, as the kind that it is asked for."""
+
+    answers: ClassVar[dict[str, tuple[int, str, bytes]]] = {
+        "/e.json": (200, "application/json", TRAP.encode()),
+        "/bom.json": (200, "application/json", b"\xef\xbb\xbf" + TRAP.encode()),
+        "/e.yaml": (200, "text/yaml; charset=utf-8", b"title: t\ndescription: d\nmethod: []\nx: 1"),
+        "/plain": (200, "text/plain", TRAP.encode()),
+        "/page": (200, "text/html", b"<html>"),
+        "/none": (404, "application/json", b"{}"),
+        "/torn": (200, "application/json", b"{"),
+        "/large": (200, "application/json", b" " * 1_000_001),
+    }
+
+    def do_GET(self) -> None:
+        status, kind, body = self.answers[self.path.partition("?")[0]]
+        if self.headers["Authorization"] not in (None, "bearer s3cret"):
+            status = 401
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "says"),
+    [
+        ("/e.json?token=s3cret", 1, "/e.json:2: [unknown-key] 'rolbacks'"),
+        ("/bom.json", 1, "/bom.json:2: [unknown-key] 'rolbacks'"),
+        ("/e.yaml", 1, "/e.yaml:4: [unknown-key] 'x'"),
+        ("/plain", 1, "/plain:2: [unknown-key] 'rolbacks'"),
+        ("/page", 2, "its content type is 'text/html'"),
+        ("/none", 2, "the server answered with 404"),
+        ("/torn", 2, "/torn: line 1: not JSON"),
+        ("/large", 2, "more than 1,000,000 bytes"),
+    ],
+)
+def test_a_url_is_taken_as_the_chaos_toolkit_takes_it(
+    url: str, path: str, code: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAOSTOOLKIT_LOADER_AUTH_BEARER_TOKEN", "s3cret")
+    done = lint(url + path)
+    assert done.exit_code == code
+    assert says in done.output
+    assert done.output.startswith(url)
+    assert "s3cret" not in done.output
+
+
+def test_a_url_that_does_not_answer_is_one_line_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(download, "READ_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections and says nothing
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        done = lint(f"http://me:s3cret@{address}/e.json")
+    assert done.exit_code == 2
+    assert done.stderr == f"http://{address}/e.json: it cannot be loaded (ReadTimeout)\n"
+
+
+def test_a_url_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setattr(download, "WHOLE_SECONDS", 0)
+    done = lint(f"{url}/e.json")
+    assert (done.exit_code, done.stderr) == (2, f"{url}/e.json: it was not there after 0 s\n")
+
+
+def test_what_is_no_url_is_a_line(tmp_path: Path) -> None:
+    for name in ("http://[::1/e.json", "http://", "ftp://127.0.0.1/e.json"):
+        done = lint(name)
+        assert done.exit_code == 2
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_both_command_lines_have_it(file: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chaoslib.experiment import ensure_experiment_is_valid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,12 @@ def needs(path, secrets):
 def judge(value, configuration=None):
     return bool(value)
 
+def details() -> "dict[str, int]":
+    return {"a": 1}
+
+def sees(value=None) -> dict:
+    return {"seen": value}
+
 def blind():
     return True
 
@@ -56,6 +63,16 @@ def before_experiment_control(context, level=1, **kwargs):
 def after_activity_control(context, state=None, level=1):
     pass
 """
+# Controls of another package: one is given the configuration, one names a variable, one looks on.
+SETTERS = {
+    "lint_setter": "def configure_control(configuration, experiment): ...",
+    "lint_writer": "def before_method_control(context): context['x'] = {'zz': 1}",
+    "lint_refuses": (
+        "def validate_control(control): raise ValueError('not today')\n"
+        "def before_method_control(context): ..."
+    ),
+    "lint_tracer": "def before_method_control(context, state=None): ...",
+}
 JOURNAL = {
     "name": "journal",
     "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
@@ -69,6 +86,9 @@ def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lint_async_control.py").write_text("async def after_method_control(context): ...")
     (tmp_path / "lint_broken.py").write_text("import sys\nprint('noise')\nsys.exit(3)")
     monkeypatch.syspath_prepend(str(tmp_path))
+    for name, source in SETTERS.items():
+        (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.setenv("PASSWORD", "p")
 
 
 def python(func: str = "anything", module: str = "lint_helpers", **arguments: Any) -> Any:
@@ -160,11 +180,19 @@ PROCESS = {"type": "process", "path": "true"}
 METHOD = ("method", 0)
 PROVIDER = ("method", 0, "provider")
 FUNC = (*PROVIDER, "func")
-JUDGE = {"type": "probe", "name": "j", "provider": python("judge")}
+JUDGE = {"type": "probe", "name": "j", "provider": python("judge", value=None)}
 REGEX = {"type": "regex", "pattern": "ok"}
 RANGE = {"type": "range", "range": [0, 1]}
+HTTP = {"type": "http", "url": "http://127.0.0.1"}
+JSON_PATH = {"type": "jsonpath"}
 WITH_JOURNAL = put("controls", value=[JOURNAL])
+UNKNOWN = put(*PROVIDER, "arguments", "path", value="${zz}")
 LATENCY = toxic("add_latency", latency_ms=1, name="slow")
+
+
+def statuses(low: int, high: int) -> dict[str, Any]:
+    return {"type": "range", "range": [low, high], "target": "status"}
+
 
 # rule, an experiment that has the trap, what the finding says, and one beside it without.
 TRAPS: list[Any] = [
@@ -194,13 +222,49 @@ TRAPS: list[Any] = [
     ),
     ("ignored-key", put(*METHOD, "dry", value="actions"), "out of every dry mode", None),
     ("ignored-key", put("dry", value="actions"), "`chaos run --dry", None),
-    ("ignored-key", put(*METHOD, "tolerance", value=True), "nothing is checked here", None),
+    (
+        "ignored-key",
+        put(*METHOD, "tolerance", value=True),
+        "nothing is checked here",
+        together(put(*METHOD, "tolerance", value=True), WITH_JOURNAL),
+    ),
+    (
+        "unknown-key",
+        together(put(*METHOD, "tolerance", value={**RANGE, "rnge": [0, 1]}), WITH_JOURNAL),
+        "'rnge' is no key of a range tolerance",
+        together(put(*METHOD, "tolerance", value=RANGE), WITH_JOURNAL),
+    ),
     (
         "ignored-key",
         put("secrets", "group", "password", "default", value="x"),
         "the variable must be set",
         put("secrets", "group", "password", value={"type": "vault", "path": "p", "key": "k"}),
     ),
+    (
+        "unset-variable",
+        put("configuration", "token", value={"type": "env", "key": "LINT_UNSET"}),
+        "warning: LINT_UNSET is not set here: `chaos validate` and `chaos run` refuse",
+        put("configuration", "token", value={"type": "env", "key": "PASSWORD"}),
+    ),
+    (
+        "unset-variable",
+        put("secrets", "group", "token", value={"type": "env", "key": "LINT_UNSET"}),
+        "set LINT_UNSET where the experiment is run",
+        None,
+    ),
+    (
+        "refused",
+        put(*METHOD, "provider", value={**PROCESS, "path": "no-such-program"}),
+        "`chaos validate` refuses the experiment: path 'no-such-program' cannot be found",
+        put(*METHOD, "provider", value={**PROCESS, "path": "sh"}),
+    ),
+    ("refused", tolerance({**REGEX, "pattern": "(", "target": "stdout"}, PROCESS), "invalid", None),
+    ("refused", put("title", value=""), "requires a title", None),
+    ("refused", put("tags", value=["a", 1]), "tags must be", put("tags", value=["a"])),
+    ("refused", tolerance({**RANGE, "range": [0]}), "two values", None),
+    ("refused", put(*METHOD, "name", value=""), "must have a name", None),
+    ("refused", put(*METHOD, "pauses", value={"after": "1s"}), "pause must be a number", None),
+    ("refused", control("lint_refuses"), "not today", None),
     ("missing-key", rename("title", to="_title"), "needs 'title'", None),
     ("missing-key", put("method", value=[{"type": "action", "name": "a"}]), "'provider'", None),
     ("wrong-kind", put("method", value={}), "must be a list", put("method", value=[])),
@@ -278,6 +342,26 @@ TRAPS: list[Any] = [
         "is passed on",
         tolerance({**REGEX, "pattern": "${known}", "target": "stdout"}, PROCESS),
     ),
+    (
+        "unknown-variable",
+        together(UNKNOWN, control("lint_setter")),
+        "warning: ${zz} is nothing that the core finds",
+        None,
+    ),
+    ("unknown-variable", together(UNKNOWN, control("lint_writer")), "'lint_writer' sets it", None),
+    ("unknown-variable", together(UNKNOWN, control("lint_absent")), "'lint_absent' sets it", None),
+    (
+        "unknown-variable",
+        together(UNKNOWN, control("lint_tracer")),
+        "[unknown-variable] ${zz} is nothing",  # and no warning
+        None,
+    ),
+    (
+        "unknown-secrets",
+        together(put(*PROVIDER, "secrets", value=["other"]), control("lint_setter")),
+        "warning: ",
+        None,
+    ),
     ("unknown-variable", put(*METHOD, "pauses", value={"after": "${zz}"}), "passed on", None),
     (
         "unknown-variable",
@@ -350,6 +434,12 @@ TRAPS: list[Any] = [
     ),
     ("missing-argument", put(*FUNC, value="needs"), "the activity fails; add 'secrets'", None),
     (
+        "missing-argument",
+        tolerance({**JUDGE, "provider": python("judge")}),
+        "needs the argument 'value', and `chaos validate` refuses",
+        tolerance(JUDGE),
+    ),
+    (
         "unknown-secrets",
         put(*PROVIDER, "secrets", value=["gruop"]),
         "write 'group'",
@@ -397,6 +487,135 @@ TRAPS: list[Any] = [
         '"arguments": {}',
         tolerance(JUDGE),
     ),
+    (
+        "tolerance-never-met",
+        together(tolerance(REGEX, PROCESS), WITH_JOURNAL),
+        'and the method is skipped; name what is to be judged: "target": "stdout"',
+        together(tolerance({**REGEX, "target": "stdout"}, PROCESS), WITH_JOURNAL),
+    ),
+    (
+        "tolerance-never-met",
+        together(tolerance({**REGEX, "target": "status"}, HTTP), WITH_JOURNAL),
+        "a regex cannot judge a number",
+        together(tolerance({**REGEX, "target": "body"}, HTTP), WITH_JOURNAL),
+    ),
+    (
+        "tolerance-never-met",
+        together(tolerance(REGEX, python("details")), WITH_JOURNAL),
+        "cannot judge an object",
+        together(tolerance({**REGEX, "target": "a"}, python("details")), WITH_JOURNAL),
+    ),
+    ("tolerance-never-met", tolerance(True, python("details")), "never equal to True", None),
+    ("tolerance-never-met", tolerance("1", python("number")), "'1'", None),
+    ("tolerance-never-met", tolerance(1, python("answer")), "1", None),
+    ("tolerance-never-met", tolerance(["200", "204"], HTTP), "the status is a number", None),
+    ("tolerance-never-met", tolerance([], python("number")), "an empty list", None),
+    ("tolerance-never-met", tolerance([5, 1]), "write [1, 5]", tolerance([404, 200], HTTP)),
+    ("tolerance-never-met", tolerance({**RANGE, "range": [1, 0]}), "from 1 to 0", None),
+    (
+        "tolerance-always-met",
+        tolerance({**REGEX, "pattern": "", "target": "stdout"}, PROCESS),
+        "the pattern '' matches every text",
+        tolerance({**REGEX, "pattern": "^(?!.*error)", "target": "stdout"}, PROCESS),
+    ),
+    (
+        "tolerance-always-met",
+        together(
+            put("configuration", "pattern", value="ok|"),
+            tolerance({**REGEX, "pattern": "${pattern}"}, python("answer")),
+        ),
+        "'ok|'",
+        together(
+            put("configuration", "pattern", value="ok|ready"),
+            tolerance({**REGEX, "pattern": "${pattern}"}, python("answer")),
+        ),
+    ),
+    (
+        "tolerance-always-met",
+        together(
+            put("configuration", "known", "default", value=".*"),
+            tolerance({**REGEX, "pattern": "${known}"}, python("answer")),
+        ),
+        "warning: the pattern '.*'",  # the environment can say something else
+        tolerance({**REGEX, "pattern": "${known}"}, python("answer")),
+    ),
+    (
+        "tolerance-always-met",
+        tolerance({**REGEX, "pattern": "^.*$"}, python("answer")),
+        "warning: the pattern '^.*$' matches every text of one line",
+        tolerance({**REGEX, "pattern": "^.+$"}, python("answer")),
+    ),
+    ("tolerance-always-met", tolerance({**JSON_PATH, "path": "$"}), "every answer", None),
+    (
+        "tolerance-always-met",
+        together(
+            put(*METHOD, "provider", value=PROCESS),
+            put(*METHOD, "tolerance", value={**REGEX, "pattern": "x*", "target": "stderr"}),
+            WITH_JOURNAL,
+        ),
+        "the pattern 'x*' matches every text",
+        together(
+            put(*METHOD, "provider", value=PROCESS),
+            put(*METHOD, "tolerance", value={**REGEX, "target": "stderr"}),
+            WITH_JOURNAL,
+        ),
+    ),
+    (
+        "tolerance-always-met",
+        tolerance({**JSON_PATH, "path": "$ . body"}, HTTP),
+        "'$ . body'",
+        None,
+    ),
+    ("tolerance-always-met", tolerance({**JSON_PATH, "path": "$['stdout']"}, PROCESS), "add", None),
+    (
+        "tolerance-always-met",
+        tolerance(statuses(200, 599), HTTP),
+        "every HTTP status is within [200, 599]",
+        tolerance(statuses(200, 499), HTTP),
+    ),
+    (
+        "tolerance-always-met",
+        tolerance(statuses(0, 255), PROCESS),
+        "warning: every exit code",
+        tolerance(statuses(0, 254), PROCESS),
+    ),
+    (
+        "tolerance-always-met",
+        tolerance([200, 599]),
+        "warning: every HTTP status",
+        tolerance([100, 500]),
+    ),
+    (
+        "tolerance-always-met",
+        tolerance({**JUDGE, "provider": python("sees")}),
+        "an object counts as true",
+        None,
+    ),
+    (
+        "tolerance-is-a-set",
+        tolerance([200, 599], HTTP),
+        '{"type": "range", "range": [200, 599], "target": "status"}',
+        tolerance([200, 404], HTTP),
+    ),
+    ("tolerance-is-a-set", tolerance([200, 299], HTTP), "only 200 and 299", None),
+    (
+        "tolerance-is-a-set",
+        tolerance([200, 300], HTTP),
+        "warning: ",
+        tolerance([200, 201, 299], HTTP),
+    ),
+    (
+        "tolerance-is-a-range",
+        tolerance([200, 404]),
+        "warning: for a number a list of two is a range: all from 200 to 404",
+        tolerance([200, 404, 410]),
+    ),
+    (
+        "tolerance-is-a-range",
+        together(tolerance([200, 204], python("anything")), WITH_JOURNAL),
+        "those between as well",
+        together(tolerance([200, 400], python("anything")), WITH_JOURNAL),
+    ),
     ("tolerance-refused", tolerance(0.5), "is no tolerance", tolerance(5)),
     ("tolerance-refused", tolerance({"type": "jsonpath", "path": "$.a"}), "jsonpath2", None),
     ("tolerance-never-met", tolerance(True, PROCESS), "exits with 0", tolerance(0, PROCESS)),
@@ -418,6 +637,18 @@ TRAPS: list[Any] = [
         control("chaosnetra.controls.jurnal"),
         "goes on without it and exits with 0; write 'chaosnetra.controls.journal'",
         control("chaosnetra.controls.journal", recovery_timeout_seconds=3),
+    ),
+    (
+        "control-not-importable",
+        control("chaostracing.controls.journal"),
+        "exits with 0; install what holds it, or correct its name",
+        None,
+    ),
+    (
+        "control-not-importable",
+        control("lint_helpers.control"),
+        "'lint_helpers.control' cannot be imported here",
+        None,
     ),
     ("control-without-hooks", control("lint_helpers"), "it does nothing", control("lint_control")),
     (
@@ -511,6 +742,59 @@ def test_the_trap_is_found(rule: str, trap: Change, says: str) -> None:
 )
 def test_what_stands_beside_the_trap_is_clean(beside: Change) -> None:
     assert found(beside) == []
+
+
+@pytest.mark.parametrize("pattern", ["", ".*", "x*", "ok|", "^", "$", "(?s).*", "(?!error)", "()"])
+def test_each_pattern_that_matches_everything_is_an_error(pattern: str) -> None:
+    (finding,) = found(tolerance({**REGEX, "pattern": pattern, "target": "stdout"}, PROCESS))
+    assert (finding.rule, finding.severity) == ("tolerance-always-met", Severity.ERROR)
+
+
+@pytest.mark.parametrize("place", [("method", 0), ("title",), ("tolerance",), ("controls",)])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_what_chaos_validate_refuses_is_told(place: tuple[Any, ...], data: st.DataObject) -> None:
+    """Whatever stands in one place of a valid experiment."""
+    experiment = copy.deepcopy(CLEAN)
+    value = data.draw(
+        st.none()
+        | st.sampled_from([True, 0, 0.5, "", "x", [], [1, 2], {}, {"ref": ""}, {"ref": "number"}])
+        | st.dictionaries(
+            st.sampled_from(["type", "name", "provider", "pauses", "background", "ref", "range"]),
+            st.sampled_from(
+                ["", "probe", "action", "range", PROCESS, HTTP, {}, [], 1, None, [1, 2]]
+            ),
+        )
+    )
+    change = tolerance(value) if place == ("tolerance",) else put(*place, value=value)
+    if place == ("controls",) and isinstance(value, dict):
+        change = put("controls", value=[value])
+    change(experiment)
+    told = [one for one in found(change) if one.severity is Severity.ERROR]
+    refused = "no"
+    try:
+        ensure_experiment_is_valid(experiment)
+    except Exception as error:  # noqa: BLE001 - the core does not always refuse in words
+        refused = str(error)
+    assert refused == "no" or any("`chaos validate`" in one.message for one in told), refused
+
+
+def test_validation_says_nothing_itself(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found(control("lint_absent"))
+    assert caplog.messages == []
+    assert capsys.readouterr().out == ""
+
+
+def test_a_package_that_is_missing_is_told_as_that_and_none_is_guessed() -> None:
+    (finding,) = found(control("chaostracing.controls.journal"))
+    assert "is not installed here (ModuleNotFoundError" in finding.message
+    assert "chaosnetra" not in finding.text
+    provider = python("startups_succeed", "chaosnetwork.startup.probes")
+    (finding,) = found(put(*PROVIDER, value=provider))
+    assert "is not installed here (ModuleNotFoundError" in finding.message
+    assert "write" not in finding.remedy
 
 
 def test_a_text_in_a_range_tolerance_is_no_crash() -> None:

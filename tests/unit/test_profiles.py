@@ -271,3 +271,11 @@ def test_json_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_one_is_refused(path: str) -> None:
     with pytest.raises(InvalidInput, match=r"profile file .*; set CHAOSNETRA_PROFILE"):
         load_profile(path, "CHAOSNETRA_PROFILE")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_a_profile_is_read_whatever_its_editor_wrote_it_in(tmp_path: Path, encoding: str) -> None:
+    path = Path(own(tmp_path, description="Größe 1 €"))
+    data = json.loads(path.read_text())
+    path.write_bytes(json.dumps(data, ensure_ascii=False).encode(encoding))
+    assert load_profile(str(path)).description == "Größe 1 €"

@@ -69,6 +69,17 @@ def test_a_broken_one_is_an_error_and_other_broken_files_are_not(tmp_path: Path,
         find_experiments([path])
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_one_that_the_toolkit_cannot_decode_is_broken_and_not_passed_over(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "it.json"
+    path.write_bytes('{"title": "ä", "method": []}'.encode(encoding))
+    (found,) = find_experiments([tmp_path])
+    assert found.broken is not None
+    assert "not UTF-8" in found.broken
+
+
 @given(st.lists(st.text()))
 def test_markers_are_words(tags: list[str]) -> None:
     for marker in Experiment(Path("it.json"), "", tuple(tags)).markers:
@@ -98,6 +109,15 @@ def journal(met: bool, **more: Any) -> dict[str, Any]:
     }
 
 
+def did(kind: str, output: Any) -> dict[str, Any]:
+    """A process of the method that the core calls a success; it should end with 0."""
+    provider = {"type": "process", "path": "it"}
+    activity = {"type": kind, "name": "it", "provider": provider}
+    if kind == "probe":
+        activity["tolerance"] = 0
+    return {"activity": activity, "output": output, "status": "succeeded"}
+
+
 @pytest.mark.parametrize(
     ("left", "returncode", "given_up", "kind", "line"),
     [
@@ -110,6 +130,28 @@ def journal(met: bool, **more: Any) -> dict[str, Any]:
             "it took more than 3 s",
             Kind.INCONCLUSIVE,
             "inconclusive: it took more than 3 s; held",
+        ),
+        # Of somebody who does not use the journal control: the core's exit code says nothing.
+        (
+            journal(met=True, run=[did("action", {"status": 2})]),
+            0,
+            None,
+            Kind.INCONCLUSIVE,
+            "inconclusive: action 'it' in the method did not work: its process ended with exit",
+        ),
+        (
+            journal(met=True, run=[did("probe", {"status": 2})]),
+            0,
+            None,
+            Kind.VIOLATED,
+            "violated: during the method, it: expected tolerance 0",
+        ),
+        (
+            journal(met=True, run=[{**did("probe", None), "status": "failed"}]),
+            0,
+            None,
+            Kind.INCONCLUSIVE,
+            "inconclusive: probe 'it' in the method failed",
         ),
         (
             journal(met=True, status="interrupted"),

@@ -16,6 +16,7 @@ from chaosnetra.toxiproxy.toxics import (
     Toxic,
     checked_attributes,
     make_toxic,
+    server_attributes,
 )
 
 
@@ -196,18 +197,26 @@ def test_both_kinds_of_names_are_checked_alike(data: st.DataObject) -> None:
     try:
         expected = checked_attributes(type_, ours)
     except InvalidInput:
-        with pytest.raises(InvalidInput) as caught:
-            checked_attributes(type_, servers, server_names=True)
-        assert not any(attribute.name in str(caught.value) for attribute in TOXIC_TYPES[type_])
+        # A server takes any proportion, but no value that is out of bounds.
+        outside = any(
+            not 0 <= servers[attribute.server_name] <= attribute.maximum
+            for attribute in TOXIC_TYPES[type_]
+        )
+        if outside or servers.get("average_size") == 0:
+            with pytest.raises(InvalidInput) as caught:
+                server_attributes(type_, servers)
+            assert not any(attribute.name in str(caught.value) for attribute in TOXIC_TYPES[type_])
+        else:
+            assert server_attributes(type_, servers) == servers
     else:
-        assert checked_attributes(type_, servers, server_names=True) == expected
+        assert server_attributes(type_, servers) == expected
 
 
 def test_names_of_the_other_kind_are_unknown() -> None:
     with pytest.raises(InvalidInput, match="has no latency; it has latency_ms, jitter_ms"):
         checked_attributes("latency", {"latency": 5})
     with pytest.raises(InvalidInput, match="has no latency_ms; it has latency, jitter"):
-        checked_attributes("latency", {"latency_ms": 5}, server_names=True)
+        server_attributes("latency", {"latency_ms": 5})
 
 
 class LineOf500KilobytesASecond:

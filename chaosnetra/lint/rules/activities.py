@@ -4,10 +4,11 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from chaosnetra.lint.findings import Finding
+from chaosnetra.lint.findings import Finding, Severity
 from chaosnetra.lint.guess import instead
 from chaosnetra.lint.modules import member
 from chaosnetra.lint.outline import OURS, Activity, Outline, Role, mapping
+from chaosnetra.lint.run_time import setter_of
 
 GIVEN_BY_THE_CORE = ("configuration", "secrets")
 
@@ -29,8 +30,8 @@ def _check(outline: Outline, activity: Activity) -> Iterator[Finding]:
         yield outline.finding(
             (*activity.provider_place, "module"),
             "module-not-importable",
-            f"the module {activity.module!r} cannot be imported here ({loaded.problem}), so "
-            "`chaos validate` fails, and its functions were not checked",
+            f"the module {activity.module!r} {loaded.problem}, so `chaos validate` fails, and its "
+            "functions were not checked",
             instead(
                 activity.module,
                 _our_modules() if activity.module.startswith(OURS) else (),
@@ -137,7 +138,8 @@ def _arguments(outline: Outline, activity: Activity) -> Iterator[Finding]:
             one.VAR_KEYWORD,
             one.VAR_POSITIONAL,
         )
-        if required and one.name not in (*given, *GIVEN_BY_THE_CORE):
+        # The core looks before it puts the probe's result in as 'value'.
+        if required and one.name not in (*activity.arguments, *GIVEN_BY_THE_CORE):
             yield outline.finding(
                 place,
                 "missing-argument",
@@ -163,9 +165,12 @@ def _secrets(outline: Outline, activity: Activity) -> Iterator[Finding]:
     known = [str(name) for name in mapping(outline.data.get("secrets"))]
     for index, group in enumerate(groups if isinstance(groups, list) else ()):
         if group not in known:
+            setter = setter_of(outline, str(group))
             yield outline.finding(
                 (*place, index),
                 "unknown-secrets",
-                f"there is no group of secrets {group!r}: it is left out without a word",
+                f"there is no group of secrets {group!r}: it is left out without a word"
+                + (f", unless the control {setter!r} sets it when it runs" if setter else ""),
                 instead(str(group), known, "declare it under the experiment's 'secrets'"),
+                Severity.WARNING if setter else Severity.ERROR,
             )

@@ -7,7 +7,7 @@ from typing import Any
 from chaosnetra.lint.findings import Finding
 from chaosnetra.lint.guess import instead
 from chaosnetra.lint.modules import member
-from chaosnetra.lint.outline import Control, Outline, Role, mapping
+from chaosnetra.lint.outline import OURS, Control, Outline, Role, mapping
 
 LEVELS = ("loading_experiment", "experiment", "hypothesis", "method", "rollback", "activity")
 HOOKS = tuple(f"{when}_{level}_control" for level in LEVELS for when in ("before", "after"))
@@ -55,9 +55,13 @@ def _check(outline: Outline, control: Control) -> Iterator[Finding]:
         yield outline.finding(
             place,
             "control-not-importable",
-            f"the control {control.module!r} cannot be imported here ({loaded.problem}): the run "
-            "goes on without it and exits with 0",
-            instead(control.module, OUR_CONTROLS, "install what holds it, or correct its name"),
+            f"the control {control.module!r} {loaded.problem}: the run goes on without it and "
+            "exits with 0",
+            instead(
+                control.module,
+                OUR_CONTROLS if control.module.startswith(OURS) else (),
+                "install what holds it, or correct its name",
+            ),
         )
         return
     hooks = {name: member(loaded.module, name) for name in (CONFIGURE, *HOOKS)}

@@ -1,59 +1,40 @@
-"""Tolerances that raise, that are never met, or that are always met.
+"""Tolerances that raise, or that are never met."""
 
-What a probe answers is known for process and http providers (an object with `status`), and for
-a python function as far as its annotation tells.
-"""
-
-import inspect
 from collections.abc import Iterator
-from decimal import Decimal
-from enum import StrEnum
 from importlib.util import find_spec
 from typing import Any
 
+from chaosnetra.lint.answers import Answer, answer_of
 from chaosnetra.lint.document import Place
 from chaosnetra.lint.findings import Finding, Severity
 from chaosnetra.lint.outline import Activity, Outline, Role, text
 
 _CRASH = "the run ends with a traceback, without a journal and without rollbacks"
+_FAILS = "the probe fails each time: the baseline is not met, and the method is skipped"
+_SKIPPED = "the baseline is not met, the method is skipped, and the run exits with 0"
 _FUNCTION = 'use a tolerance function: {"type": "probe", "name": …, "provider": …}'
-
-
-class Answer(StrEnum):
-    """What kind of value a tolerance has to judge."""
-
-    STATUS = "an object with 'status'"
-    NUMBER = "a number"
-    TEXT = "text"
-    OTHER = "neither a number nor text"
-    UNKNOWN = "anything"
-
-
-_ANNOTATED = {
-    int: Answer.NUMBER,
-    float: Answer.NUMBER,
-    bool: Answer.NUMBER,
-    Decimal: Answer.NUMBER,
-    str: Answer.TEXT,
-    dict: Answer.OTHER,
-    list: Answer.OTHER,
-    type(None): Answer.OTHER,
-    None: Answer.OTHER,
+# Numbers that an answer with a status, or a text, is never equal to, and the other way round.
+_NEVER_EQUAL = {
+    Answer.STATUS: (bool, str),
+    Answer.OBJECT: (bool, str),
+    Answer.NUMBER: (str,),
+    Answer.TEXT: (bool, int),
+    Answer.OTHER: (bool, int, str),
 }
 
 
 def check(outline: Outline) -> Iterator[Finding]:
-    """`tolerance-crashes`, `tolerance-never-met`, `tolerance-always-met`, `tolerance-refused`, …
+    """`tolerance-crashes`, `tolerance-never-met`, `tolerance-refused`.
 
-    Also `tolerance-is-a-range`. With the journal control a tolerance that raises fails its probe
-    and nothing worse, so crashes are told only where the control is not declared.
+    With the journal control a tolerance that raises fails its probe and nothing worse, so what
+    may crash is told only where the control is not declared, and what must is then never met.
     """
     for activity in outline.of(Role.HYPOTHESIS):
         if "tolerance" not in activity.data:
             continue
         place = (*activity.place, "tolerance")
         tolerance = activity.data["tolerance"]
-        answer = _answer(outline, activity)
+        answer = answer_of(outline, activity)
         if isinstance(tolerance, dict):
             yield from _object(outline, place, tolerance, answer)
         elif isinstance(tolerance, list):
@@ -65,15 +46,17 @@ def check(outline: Outline) -> Iterator[Finding]:
                 f"{tolerance!r} is no tolerance, and `chaos validate` refuses it",
                 'write {"type": "range", "range": [low, high]}, or a tolerance function',
             )
-        elif isinstance(tolerance, (bool, str)) and answer is Answer.STATUS:
+        elif isinstance(tolerance, _NEVER_EQUAL.get(answer, ())):
             if isinstance(tolerance, str) and "${" in tolerance:
                 continue  # it may stand for a number
             yield outline.finding(
                 place,
                 "tolerance-never-met",
-                f"the probe answers {answer.value}, which is never equal to {tolerance!r}: the "
-                "baseline is not met, the method is skipped, and the run exits with 0",
-                "write the status as a number, or a regex or jsonpath with a target",
+                f"the probe answers {answer.value}, which is never equal to {tolerance!r}: "
+                f"{_SKIPPED}",
+                "write the status as a number, or a regex or jsonpath with a target"
+                if answer.is_object
+                else "write what the probe answers, or a tolerance function",
             )
 
 
@@ -91,18 +74,31 @@ def _object(
             "pip install 'chaostoolkit-lib[jsonpath]'",
         )
     elif kind in ("range", "regex"):
-        right = Answer.NUMBER if kind == "range" else Answer.TEXT
-        target = tolerance.get("target")
-        if target and answer in (Answer.NUMBER, Answer.TEXT):
-            yield from _crashes(outline, place, f"{answer.value} has no {target!r}", certain=True)
-        elif target and answer is Answer.STATUS:
-            yield from _target(outline, place, kind, target)
-        elif answer is Answer.UNKNOWN or target:
-            happens = f"a {kind} tolerance raises when the probe answers no {right.value}"
-            yield from _crashes(outline, place, happens, certain=False)
-        elif answer is not right and not (kind == "range" and answer is Answer.TEXT):
-            happens = f"a {kind} tolerance cannot judge {answer.value}"
-            yield from _crashes(outline, place, happens, certain=True)
+        yield from _judged(outline, place, tolerance, answer)
+
+
+def _judged(
+    outline: Outline, place: Place, tolerance: dict[Any, Any], answer: Answer
+) -> Iterator[Finding]:
+    """A range or a regex, and whether it can judge such an answer."""
+    kind = text(tolerance.get("type"))
+    right = Answer.NUMBER if kind == "range" else Answer.TEXT
+    target = tolerance.get("target")
+    if kind == "range" and _is_reversed(tolerance.get("range")):
+        yield _reversed(outline, place, tolerance["range"])
+    elif target and answer in (Answer.NUMBER, Answer.TEXT):
+        yield from _crashes(outline, place, f"{answer.value} has no {target!r}", certain=True)
+    elif target and answer is Answer.STATUS:
+        yield from _target(outline, place, kind, target)
+    elif answer is Answer.UNKNOWN or target:
+        happens = f"a {kind} tolerance raises when the probe does not answer {right.value}"
+        yield from _crashes(outline, place, happens, certain=False)
+    elif answer is not right and not (kind == "range" and answer is Answer.TEXT):
+        remedy = _FUNCTION
+        if answer.is_object:
+            remedy = 'name what is to be judged: "target": "stdout", "body" or "status" for example'
+        happens = f"a {kind} tolerance cannot judge {answer.value}"
+        yield from _crashes(outline, place, happens, certain=True, remedy=remedy)
 
 
 def _target(outline: Outline, place: Place, kind: str, target: Any) -> Iterator[Finding]:
@@ -119,37 +115,39 @@ def _target(outline: Outline, place: Place, kind: str, target: Any) -> Iterator[
 
 
 def _probe(outline: Outline, tolerance: Activity) -> Iterator[Finding]:
-    if tolerance.provider_type == "python":
-        if not isinstance(tolerance.provider.get("arguments"), dict):
-            happens = "a tolerance function needs 'arguments', if only {}: the core puts 'value' in"
-            yield from _crashes(
-                outline, tolerance.provider_place, happens, certain=True, remedy='"arguments": {}'
-            )
-    elif tolerance.provider_type in ("process", "http"):
-        yield outline.finding(
-            tolerance.provider_place,
-            "tolerance-always-met",
-            f"the answer of a {tolerance.provider_type} provider is an object, which counts as "
-            "true whatever the status: this tolerance holds for every value",
-            "use a python function",
+    is_python = tolerance.provider_type == "python"
+    if is_python and not isinstance(tolerance.provider.get("arguments"), dict):
+        happens = "a tolerance function needs 'arguments', if only {}: the core puts 'value' in"
+        yield from _crashes(
+            outline, tolerance.provider_place, happens, certain=True, remedy='"arguments": {}'
         )
 
 
 def _list(
     outline: Outline, place: Place, tolerance: list[Any], answer: Answer
 ) -> Iterator[Finding]:
-    if answer is Answer.STATUS or len(tolerance) != 2:
-        return  # the core looks whether the value is in the list
-    if all(isinstance(bound, str) and "${" not in bound for bound in tolerance):
-        low, high = tolerance
+    if answer is Answer.STATUS:
+        # The core looks whether the status is in the list.
+        if all(isinstance(one, str) and "${" not in one for one in tolerance):
+            yield outline.finding(
+                place,
+                "tolerance-never-met",
+                f"the status is a number, and none of {tolerance!r} is one: {_SKIPPED}",
+                "write statuses as numbers",
+            )
+    elif not tolerance:
         yield outline.finding(
             place,
-            "tolerance-is-a-range",
-            f"a list of two is a range: every text from {low!r} to {high!r} is within tolerance",
-            f"write a regex (^({low}|{high})$), or a tolerance function",
+            "tolerance-never-met",
+            f"nothing is in an empty list: {_SKIPPED}",
+            "write what the probe may answer",
         )
+    elif len(tolerance) != 2 or answer is Answer.OBJECT:
+        return  # the core looks whether the value is in the list, or its status if it has one
+    elif _is_reversed(tolerance):
+        yield _reversed(outline, place, tolerance)
     elif any(isinstance(bound, str) for bound in tolerance):
-        return  # variables: their own rule tells
+        return  # texts are told elsewhere, and so are variables
     elif answer is Answer.UNKNOWN:
         happens = "a range raises when the probe answers nothing or text"
         yield from _crashes(outline, place, happens, certain=False)
@@ -157,32 +155,35 @@ def _list(
         yield from _crashes(outline, place, f"a range cannot judge {answer.value}", certain=True)
 
 
-def _crashes(
-    outline: Outline, place: Place, happens: str, *, certain: bool, remedy: str = _FUNCTION
-) -> Iterator[Finding]:
-    if outline.has_journal_control:
-        return
-    yield outline.finding(
+def _is_reversed(bounds: Any) -> bool:
+    if not isinstance(bounds, list) or len(bounds) != 2:
+        return False
+    low, high = bounds
+    numbers = isinstance(low, (int, float)) and isinstance(high, (int, float))
+    texts = isinstance(low, str) and isinstance(high, str) and "${" not in low + high
+    return bool((numbers or texts) and low > high)
+
+
+def _reversed(outline: Outline, place: Place, bounds: list[Any]) -> Finding:
+    low, high = bounds
+    return outline.finding(
         place,
-        "tolerance-crashes",
-        f"{happens}: {_CRASH}",
-        f"{remedy}; or declare the control chaosnetra.controls.journal, which mends it",
-        Severity.ERROR if certain else Severity.WARNING,
+        "tolerance-never-met",
+        f"nothing is within a range from {low!r} to {high!r}: {_SKIPPED}",
+        f"write [{high!r}, {low!r}], or a tolerance function if these two values are meant",
     )
 
 
-def _answer(outline: Outline, activity: Activity) -> Answer:
-    """What the probe of a hypothesis, or the one it refers to, answers."""
-    probe = outline.resolved(activity)
-    if probe is None:
-        return Answer.UNKNOWN
-    if probe.provider_type in ("process", "http"):
-        return Answer.STATUS
-    signature = outline.modules.signature(probe.module, probe.function) if probe.module else None
-    if signature is None or signature.return_annotation is inspect.Signature.empty:
-        return Answer.UNKNOWN
-    annotation = signature.return_annotation
-    try:
-        return _ANNOTATED.get(annotation, Answer.UNKNOWN)
-    except TypeError:  # an annotation that has no hash
-        return Answer.UNKNOWN
+def _crashes(
+    outline: Outline, place: Place, happens: str, *, certain: bool, remedy: str = _FUNCTION
+) -> Iterator[Finding]:
+    if not outline.has_journal_control:
+        yield outline.finding(
+            place,
+            "tolerance-crashes",
+            f"{happens}: {_CRASH}",
+            f"{remedy}; or declare the control chaosnetra.controls.journal, which mends it",
+            Severity.ERROR if certain else Severity.WARNING,
+        )
+    elif certain:
+        yield outline.finding(place, "tolerance-never-met", f"{happens}: {_FAILS}", remedy)

@@ -5,9 +5,10 @@ from string import Template
 from typing import Any
 
 from chaosnetra.lint.document import Place
-from chaosnetra.lint.findings import Finding
+from chaosnetra.lint.findings import Finding, Severity
 from chaosnetra.lint.guess import nearest
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping
+from chaosnetra.lint.run_time import setter_of
 
 # What the core substitutes in an activity, by type of provider.
 SUBSTITUTED = {
@@ -135,6 +136,7 @@ def _variables(place: Place, value: Any) -> Iterator[tuple[Place, str]]:
 def _unknown(outline: Outline, place: Place, name: str, known: Mapping[str, None]) -> Finding:
     guess = nearest(name, known)
     shown = f"${{{name}}}"
+    setter = setter_of(outline, name) if _can_be_substituted(name) else None
     if not _can_be_substituted(name):
         remedy = f"use letters, digits and underscores only, in {shown} and in the configuration"
     elif guess is not None:
@@ -144,9 +146,11 @@ def _unknown(outline: Outline, place: Place, name: str, known: Mapping[str, None
     return outline.finding(
         place,
         "unknown-variable",
-        f"{shown} is nothing that the core finds in the configuration or a group of secrets: the "
-        f"text {shown} itself is passed on",
+        f"{shown} is nothing that the core finds in the configuration or a group of secrets: "
+        + (f"unless the control {setter!r} sets it when it runs, " if setter else "")
+        + f"the text {shown} itself is passed on",
         remedy,
+        Severity.WARNING if setter else Severity.ERROR,
     )
 
 

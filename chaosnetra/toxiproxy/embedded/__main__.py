@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", default=0, help="of everything that is drawn: toxicity, jitter, slices")
 @click.option("--listen-anywhere", is_flag=True, help="let proxies listen outside of loopback")
-def main(host: str, port: int, seed: int, listen_anywhere: bool) -> None:
+@click.option("--proxy-metrics", is_flag=True, help="serve what proxies moved at /metrics")
+def main(host: str, port: int, seed: int, listen_anywhere: bool, proxy_metrics: bool) -> None:
     """Serve Toxiproxy's control API, and its proxies."""
     if not host:  # to the system it is every interface
         raise click.ClickException(f"--host must name an address, as {LOOPBACK} does")
@@ -33,7 +34,8 @@ def main(host: str, port: int, seed: int, listen_anywhere: bool) -> None:
         from chaosnetra.toxiproxy.embedded.application import ControlApi
         from chaosnetra.toxiproxy.embedded.collection import Collection
 
-        return ControlApi(Collection(seed), anywhere=listen_anywhere).application()
+        api = ControlApi(Collection(seed), anywhere=listen_anywhere, metrics=proxy_metrics)
+        return api.application()
 
     try:
         serve(application, host, port)

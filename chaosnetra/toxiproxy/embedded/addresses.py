@@ -12,13 +12,17 @@ def listen_address(text: str, *, anywhere: bool) -> Address:
     """The IP address and port that a proxy listens on; port 0 is any free one.
 
     Args:
-        text: `host:port`; the host is `localhost` or an IP address.
+        text: `host:port`; the host is `localhost` or an IP address. Without a host it is every
+            interface where `anywhere` allows it, else 127.0.0.1; without a port any free one.
         anywhere: whether it may be another address than one of loopback.
 
     Raises:
-        InvalidInput: it is not such an address; an empty host would be every interface.
+        InvalidInput: it is not such an address.
     """
-    host, port = parse_network_address("listen", text)
+    named = text or ":0"
+    if named.startswith(":"):
+        named = f"{'[::]' if anywhere else '127.0.0.1'}{named}"
+    host, port = parse_network_address("listen", named)
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
@@ -34,12 +38,14 @@ def listen_address(text: str, *, anywhere: bool) -> Address:
 
 
 def upstream_address(text: str) -> Address:
-    """The host and port that a proxy leads to.
+    """The host and port that a proxy leads to; without a host it is this machine.
 
     Raises:
         InvalidInput: it is not `host:port` with a port of 1 to 65535.
     """
-    host, port = parse_network_address("upstream", text)
+    host, port = parse_network_address(
+        "upstream", f"localhost{text}" if text.startswith(":") else text
+    )
     try:
         usable = host.isprintable() and " " not in host and bool(host.encode("idna"))
     except UnicodeError:

@@ -21,6 +21,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.relay.bodies import read_json
 from chaosnetra.toxiproxy.embedded import bodies
 from chaosnetra.toxiproxy.embedded.collection import Collection
+from chaosnetra.toxiproxy.embedded.metrics import CONTENT_TYPE, exposition
 from chaosnetra.toxiproxy.embedded.refusals import Refused, bad_body
 
 # What a client that asks for the version must be able to tell: which API, and that it is ours.
@@ -40,11 +41,13 @@ class ControlApi:
     Args:
         collection: what they act on.
         anywhere: whether proxies may listen on other addresses than those of loopback.
+        metrics: whether `/metrics` is served.
     """
 
-    def __init__(self, collection: Collection, *, anywhere: bool) -> None:
+    def __init__(self, collection: Collection, *, anywhere: bool, metrics: bool = False) -> None:
         self._proxies = collection
         self._anywhere = anywhere
+        self._metrics = metrics
         self._version = version()
 
     def application(self) -> Starlette:
@@ -73,6 +76,7 @@ class ControlApi:
                     PATCH=self.update_toxic,
                     DELETE=self.delete_toxic,
                 ),
+                *([_route("/metrics", GET=self.metrics)] if self._metrics else []),
             ],
             middleware=[Middleware(NoBrowsers)],
             exception_handlers={
@@ -130,6 +134,9 @@ class ControlApi:
     async def gauges(self, request: Request) -> Response:
         proxy = self._proxies.get(_name(request, "proxy"))
         return JSONResponse(proxy.relay.counters.to_json())
+
+    async def metrics(self, request: Request) -> Response:  # noqa: ARG002
+        return PlainTextResponse(exposition(self._proxies), media_type=CONTENT_TYPE)
 
     async def list_toxics(self, request: Request) -> Response:
         proxy = self._proxies.get(_name(request, "proxy"))

@@ -1,8 +1,9 @@
 """What the bodies of control calls say, checked.
 
-The real server takes nearly everything: it ignores keys that it does not know, and stores
-negative numbers, a toxicity of 7.5 and names that no call can address. All of that is refused
-here, in words that say what is wrong.
+They are read as the real server reads them: keys in any case, those that it does not know and
+those that cannot change ignored. It also stores attributes that no toxic has, negative numbers, a
+toxicity of 7.5 and names that no call can address. Those are refused here, in words that say what
+is wrong: such a fault would not be the one that was asked for.
 """
 
 from collections.abc import Mapping
@@ -18,15 +19,19 @@ from chaosnetra.toxiproxy.embedded.addresses import (
     upstream_address,
 )
 from chaosnetra.toxiproxy.embedded.refusals import Refused, missing_field
-from chaosnetra.toxiproxy.toxics import DIRECTIONS, TOXIC_TYPES, Toxic, checked_attributes
+from chaosnetra.toxiproxy.toxics import (
+    DIRECTIONS,
+    SERVER_TOXIC_TYPES,
+    Toxic,
+    server_attributes,
+)
 
 # A path with two such names, percent-encoded, is well within what the HTTP server reads.
 LONGEST_NAME = 400
-# The server's own answers may be sent back to it: `toxics` and `Logger` are in them.
-PROXY_KEYS = ("name", "listen", "upstream", "enabled", "toxics", "Logger")
-# Ours alone: the real server ignores it, as every field that it does not know.
-NEW_PROXY_KEYS = (*PROXY_KEYS, "seed")
+# `seed` is ours alone: the real server ignores it, as every field that it does not know.
+PROXY_KEYS = ("name", "listen", "upstream", "enabled", "seed")
 TOXIC_KEYS = ("name", "type", "stream", "toxicity", "attributes")
+CHANGING_TOXIC_KEYS = ("toxicity", "attributes")
 _WORDS = {str: "text", bool: "true or false", dict: "an object"}
 
 
@@ -34,11 +39,13 @@ _WORDS = {str: "text", bool: "true or false", dict: "an object"}
 class ProxySpec:
     """What a proxy should be; `listen` and `upstream` are checked addresses.
 
+    `listen_text`: what the address is shown as: as it was given until the proxy is enabled.
     `seed`: text that the random numbers of its toxics come from; None is the server's own.
     """
 
     name: str
     listen: Address
+    listen_text: str
     upstream: Address
     upstream_text: str
     enabled: bool
@@ -62,16 +69,17 @@ def new_proxy(data: Any, *, anywhere: bool, place: str = "") -> ProxySpec:
         Refused: a field is missing.
         InvalidInput: a value cannot be used.
     """
-    fields = _object(data, NEW_PROXY_KEYS)
+    fields = _object(data, PROXY_KEYS)
     name = _take(fields, "name", str, "")
     listen = _take(fields, "listen", str, "")
     upstream = _take(fields, "upstream", str, "")
-    for key, value in (("name", name), ("upstream", upstream), ("listen", listen)):
+    for key, value in (("name", name), ("upstream", upstream)):
         if not value:
             raise missing_field(f"{key}{place}")
     return ProxySpec(
         addressable(name),
         listen_address(listen, anywhere=anywhere),
+        listen,
         upstream_address(upstream),
         upstream,
         _take(fields, "enabled", bool, True),
@@ -80,14 +88,15 @@ def new_proxy(data: Any, *, anywhere: bool, place: str = "") -> ProxySpec:
 
 
 def changed_proxy(data: Any, now: ProxySpec, *, anywhere: bool) -> ProxySpec:
-    """What `now` becomes; what is left out stays. See `new_proxy`."""
+    """What `now` becomes; what is left out stays, and so does its name. See `new_proxy`."""
     fields = _object(data, PROXY_KEYS)
-    _fixed(fields, {"name": now.name})
+    _take(fields, "name", str, "")
     listen = _take(fields, "listen", str, None)
     upstream = _take(fields, "upstream", str, now.upstream_text)
     return ProxySpec(
         now.name,
         now.listen if listen is None else listen_address(listen, anywhere=anywhere),
+        now.listen_text if listen is None else listen,
         upstream_address(upstream),
         upstream,
         _take(fields, "enabled", bool, now.enabled),
@@ -112,8 +121,9 @@ def new_toxic(data: Any) -> Toxic:
     if direction not in DIRECTIONS:
         raise Refused(400, "stream was invalid, can be either upstream or downstream")
     type_ = _take(fields, "type", str, "")
-    if type_ not in TOXIC_TYPES:
-        raise Refused(400, f"invalid toxic type {type_!r:.100}; known are {', '.join(TOXIC_TYPES)}")
+    if type_ not in SERVER_TOXIC_TYPES:
+        known = ", ".join(SERVER_TOXIC_TYPES)
+        raise Refused(400, f"invalid toxic type {type_!r:.100}; known are {known}")
     return Toxic(
         name=addressable(_take(fields, "name", str, "") or f"{type_}_{direction}"),
         type=type_,
@@ -124,9 +134,8 @@ def new_toxic(data: Any) -> Toxic:
 
 
 def changed_toxic(data: Any, now: Toxic) -> Toxic:
-    """What `now` becomes; attributes that are left out stay. See `new_proxy`."""
-    fields = _object(data, TOXIC_KEYS)
-    _fixed(fields, {"name": now.name, "type": now.type, "stream": now.direction})
+    """What `now` becomes: other attributes, another toxicity. See `new_proxy`."""
+    fields = _object(data, CHANGING_TOXIC_KEYS)
     return Toxic(
         name=now.name,
         type=now.type,
@@ -162,17 +171,16 @@ def _only_unicode(key: str, text: str) -> str:
 
 
 def _object(data: Any, known: tuple[str, ...]) -> dict[str, Any]:
-    """The fields that are given; null is as left out."""
+    """The known fields that are given, in whatever case; null is as left out."""
     if not isinstance(data, dict):
         raise InvalidInput("it must be a JSON object")
-    _only(data, known, "a field")
-    return {key: value for key, value in data.items() if value is not None}
+    fields = _given(data)
+    return {key: fields[key] for key in known if key in fields}
 
 
-def _only(data: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
-    unknown = sorted(set(data) - set(known))
-    if unknown:
-        raise InvalidInput(f"{unknown[0]!r:.100} is not {what}; known are {', '.join(known)}")
+def _given(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not null, by keys without their case; of several the last counts."""
+    return {key.casefold(): value for key, value in data.items() if value is not None}
 
 
 def _take(fields: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:
@@ -180,12 +188,6 @@ def _take(fields: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:
     if value is not default and not isinstance(value, kind):
         raise InvalidInput(f"{key} must be {_WORDS[kind]}, got {value!r:.100}")
     return value
-
-
-def _fixed(fields: Mapping[str, Any], values: Mapping[str, str]) -> None:
-    for key, value in values.items():
-        if fields.get(key, value) != value:
-            raise InvalidInput(f"{key} cannot be changed; it is {value!r}")
 
 
 def _toxicity(fields: Mapping[str, Any], default: float) -> float:
@@ -196,9 +198,8 @@ def _toxicity(fields: Mapping[str, Any], default: float) -> float:
 
 
 def _attributes(type_: str, fields: Mapping[str, Any], before: Mapping[str, int]) -> dict[str, int]:
-    given = _take(fields, "attributes", dict, {})
-    merged = {**before, **{key: value for key, value in given.items() if value is not None}}
+    merged = {**before, **_given(_take(fields, "attributes", dict, {}))}
     for key, value in merged.items():
         if isinstance(value, (str, float)):
             raise InvalidInput(f"{key} must be a whole number, got {value!r:.100}")
-    return checked_attributes(type_, merged, server_names=True)
+    return server_attributes(type_, merged)

@@ -25,7 +25,8 @@ class EmbeddedProxy:
     def __init__(self, spec: ProxySpec, seed: str) -> None:
         self.spec = replace(spec, enabled=False)
         self._seed = seed
-        self.relay = Relay(spec.upstream, stages=self._stages)
+        # As the real server does: a peer's reset ends the other side's stream, and no more.
+        self.relay = Relay(spec.upstream, stages=self._stages, passes_resets=False)
         self._toxics: list[LiveToxic] = []
         self._toxics_ever = 0
 
@@ -40,7 +41,7 @@ class EmbeddedProxy:
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.spec.name,
-            "listen": shown(self.spec.listen),
+            "listen": self.spec.listen_text,
             "upstream": self.spec.upstream_text,
             "enabled": self.spec.enabled,
             "toxics": [toxic.to_server() for toxic in self.toxics],
@@ -59,7 +60,7 @@ class EmbeddedProxy:
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise Refused(500, f"listen tcp {shown(self.spec.listen)}: bind: {why}") from None
-        self.spec = replace(self.spec, listen=listen, enabled=True)
+        self.spec = replace(self.spec, listen=listen, listen_text=shown(listen), enabled=True)
 
     def disable(self) -> None:
         """Accept nobody, and end every connection at once."""

@@ -17,4 +17,5 @@ STAGES: dict[str, type[ToxicStage]] = {
     "reset_peer": ResetPeer,
     "slicer": Slicer,
     "limit_data": LimitData,
+    "noop": ToxicStage,
 }

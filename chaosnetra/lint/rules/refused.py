@@ -1,0 +1,66 @@
+"""What `chaos validate` refuses, and no other rule has told."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from chaosnetra.lint.core import refusal
+from chaosnetra.lint.document import Place
+from chaosnetra.lint.findings import Finding, Severity
+from chaosnetra.lint.outline import Outline, mapping, text
+
+VALIDATE = "`chaos validate`"
+
+
+def check(outline: Outline) -> Iterator[Finding]:
+    """`unset-variable`: the environment is not what the experiment needs, here at least."""
+    for key, value in mapping(outline.data.get("configuration")).items():
+        if "default" not in mapping(value):
+            yield from _unset(outline, ("configuration", key), value)
+    yield from _unset_secrets(outline, ("secrets",))
+
+
+def check_refusal(outline: Outline, found: Sequence[Finding]) -> Iterator[Finding]:
+    """`refused`: with the core's own words, unless a finding says already what it refuses."""
+    if any(VALIDATE in one.message and one.severity is Severity.ERROR for one in found):
+        return
+    said = refusal(outline.document.data)
+    if said is not None:
+        yield outline.finding(
+            _place(outline, said),
+            "refused",
+            f"{VALIDATE} refuses the experiment: {said}",
+            "correct this first: the core says only the first thing that it refuses",
+        )
+
+
+def _unset_secrets(outline: Outline, place: Place) -> Iterator[Finding]:
+    part = outline.data
+    for key in place:
+        part = mapping(part.get(key))
+    for key, value in part.items():
+        if mapping(value).get("type") == "env":
+            yield from _unset(outline, (*place, key), value)
+        elif len(place) == 1:
+            yield from _unset_secrets(outline, (*place, key))
+
+
+def _unset(outline: Outline, place: Place, value: object) -> Iterator[Finding]:
+    variable = mapping(value)
+    name = text(variable.get("key"))
+    if variable.get("type") == "env" and name and name not in os.environ:
+        yield outline.finding(
+            place,
+            "unset-variable",
+            f"{name} is not set here: {VALIDATE} and `chaos run` refuse the experiment where it "
+            "is not",
+            f"set {name} where the experiment is run"
+            + (", or give it a default" if place[0] == "configuration" else ""),
+            Severity.WARNING,
+        )
+
+
+def _place(outline: Outline, said: str) -> Place:
+    """The activity that the core names, where it names one."""
+    return next(
+        (one.place for one in outline.activities if one.name and f"'{one.name}'" in said), ()
+    )
