@@ -11,8 +11,9 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chaosnetra.addresses import DatabaseAddress
@@ -38,6 +39,7 @@ from chaosnetra.startup.tasks import Barrier, barrier_of, outcomes_of
 
 if TYPE_CHECKING:
     from chaosnetra.cloudrun.executions import JobState
+    from chaosnetra.parts.exposure import LaunchUse
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -134,6 +136,7 @@ class ProcessLauncher:
     plan: LaunchPlan
     starter: Starter
     limits: Limits
+    used: "list[LaunchUse]" = field(default_factory=list)
 
     @classmethod
     def of(cls, session: Session, count: int) -> "ProcessLauncher":
@@ -147,20 +150,31 @@ class ProcessLauncher:
         plan = make_plan(settings, os.environ, session.schema)
         limits = _limits(session, plan.readiness_timeout_seconds)
         starter = session.starter(plan)
+        launcher = cls(session, startups, plan, starter, limits)
+        session.state.prepare(launcher.one)
         logger.info(
             f"{startups} startups of {plan.shown}, profile {settings.profile.name}, "
             f"time scale {settings.time_scale:g}, limit {limits.startup_seconds:g} s"
         )
-        return cls(session, startups, plan, starter, limits)
+        return launcher
+
+    def one(self, database: DatabaseAddress) -> StartupOutcome:
+        """The outcome of one startup against a database, which is no trial."""
+        with self.session.run.polled(), self._folders(1) as folders:
+            (outcome,) = self._launch(self.plan, [database], folders=folders)
+        return outcome
 
     def launched(self) -> list[StartupOutcome]:
         """The outcomes of all startups.
 
         Raises:
             InvalidInput: the target does not import.
+            PartUnavailable: what the startups need could not be made; none was started.
         """
         with (
-            self.session.trial_databases(self.count) as databases,
+            self.session.state.databases(self.count) as databases,
+            self._folders(self.count) as folders,
+            self.session.exposure.observed(databases) as used,
             self.session.run.polled(),
             shown(_tally(self.session, self.count, self.limits)) as ended_one,
         ):
@@ -169,7 +183,8 @@ class ProcessLauncher:
                 ended_one(outcome.status)
                 _record(self.session, outcome)
 
-            outcomes = self._launch(self.plan, databases, progress=decided)
+            outcomes = self._launch(self.plan, databases, folders=folders, progress=decided)
+        self.used.extend(used)
         _refuse_unloadable(outcomes, self.session.settings.target.import_path)
         return outcomes
 
@@ -180,21 +195,34 @@ class ProcessLauncher:
             return {}
         elsewhere = [NO_SUCH_TARGET if word == path else word for word in self.plan.command]
         direct = [self.session.database]
-        (not_imported,) = self._launch(replace(self.plan, command=elsewhere), direct)
-        with _taken_port() as port:
-            (port_in_use,) = self._launch(self.plan, direct, ports=[port])
+        with self._folders(1) as folders:
+            broken = replace(self.plan, command=elsewhere)
+            (not_imported,) = self._launch(broken, direct, folders=folders)
+        with _taken_port() as port, self._folders(1) as folders:
+            (port_in_use,) = self._launch(self.plan, direct, folders=folders, ports=[port])
         return {ExitReason.NOT_IMPORTED: not_imported, ExitReason.PORT_IN_USE: port_in_use}
 
     @property
     def circumstances(self) -> dict[str, Any]:
         told = _circumstances(self.session, self.limits, self.plan.shown, self.starter.method)
-        return {**told, "import_seconds": self.starter.import_seconds}
+        state = [
+            self.session.state.told(used.tables_before, used.tables_after) for used in self.used
+        ]
+        return {
+            **told,
+            "import_seconds": self.starter.import_seconds,
+            "database_state": state[-1] if state else None,
+        }
+
+    def _folders(self, count: int) -> AbstractContextManager[list[Path | None]]:
+        return self.session.state.folders(count, wanted=self.plan.keeps_state)
 
     def _launch(
         self,
         plan: LaunchPlan,
         databases: Sequence[DatabaseAddress],
         *,
+        folders: Sequence[Path | None],
         ports: Sequence[int] | None = None,
         progress: Callable[[StartupOutcome], None] = lambda outcome: None,
     ) -> list[StartupOutcome]:
@@ -207,6 +235,7 @@ class ProcessLauncher:
                     self.limits,
                     starter=self.starter,
                     ports=ports,
+                    folders=folders,
                     progress=progress,
                     interrupted=lambda: run.interrupted_by is not None,
                 )
@@ -256,6 +285,8 @@ class JobLauncher:
     limits: Limits
     barrier: Barrier | None = field(default=None, init=False)
     execution: str = field(default="", init=False)
+    tables_before: int | None = field(default=None, init=False)
+    tables_after: int | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, session: Session, count: int) -> "JobLauncher":
@@ -304,6 +335,7 @@ class JobLauncher:
 
         session, jobs = self.session, self.session.cloud_run.jobs
         schema, asked_seconds = session.report_schema, self._barrier_seconds
+        self.tables_before = session.state.tables()
         asked_at = time.time()
         order = self._order(schema, asked_at + asked_seconds)
         seconds = min(
@@ -337,6 +369,7 @@ class JobLauncher:
             outcomes = outcomes_of(tasks, reports, self.limits.startup_seconds, self.count)
             for outcome in outcomes:
                 ended_one(outcome.status)
+        self.tables_after = session.state.tables()
         self.barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
         for outcome in outcomes:
             _record(session, outcome)
@@ -355,6 +388,7 @@ class JobLauncher:
         return {
             **_circumstances(self.session, self.limits, target, "job"),
             "launch": {"execution": self.execution, "barrier": barrier},
+            "database_state": self.session.state.told(self.tables_before, self.tables_after),
         }
 
     @property

@@ -23,6 +23,8 @@ from chaosnetra.quantities import LARGEST_TIME_SCALE, duration, number, whole_nu
 PREFIX = "CHAOSNETRA_"
 # How a message names an argument of an activity.
 ARGUMENT = "the argument `NAME`"
+# The placeholder of a folder that each start has to itself.
+STATE_FOLDER = "state_folder"
 REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
 LOCAL_TIME_SCALE = 0.1
 LONGEST_BARRIER_SECONDS = 1800
@@ -167,7 +169,8 @@ SETTINGS = {
             "target_environment",
             {"DATABASE_URL": "{url}"},
             "JSON object: environment variables for the target, with {url}, {host}, {port}, "
-            "{user}, {password}, {database}, {user_quoted}, {password_quoted}",
+            "{user}, {password}, {database}, {user_quoted}, {password_quoted}, "
+            "{state_folder}",
         ),
         Setting(
             "readiness",
@@ -197,8 +200,17 @@ SETTINGS = {
         ),
         Setting(
             "database_state",
-            "shared",
-            "shared: all startups use the database as it is; fresh: each gets its own copy of it",
+            "auto",
+            "shared: all startups use the database as it is; auto: the same, but an empty one is "
+            "first prepared by one start of the target, so that all startups meet its tables; "
+            "fresh: each gets a copy of it as it was at the start (of an empty one: a first "
+            "deployment each)",
+        ),
+        Setting(
+            "state_folder",
+            "",
+            "folder that the target keeps state in beside the database: each start gets a copy of "
+            "its own as {state_folder}, in target and target_environment; empty: an empty folder",
         ),
     )
 }
@@ -257,6 +269,7 @@ class Settings:
     startup_timeout_seconds: float
     time_to_live_seconds: float
     database_state: str
+    state_folder: Path | None
 
     @classmethod
     def from_configuration(
@@ -343,7 +356,8 @@ class Settings:
                 above=0,
                 setting=read.hint("time_to_live_seconds"),
             ),
-            database_state=read.choice("database_state", ("shared", "fresh")),
+            database_state=read.choice("database_state", ("auto", "shared", "fresh")),
+            state_folder=_state_folder(read, target),
         )
 
     @property
@@ -499,6 +513,7 @@ def _refuse_stand(read: _Reader) -> None:
             read.text("database_state") == "fresh",
             "no copy of the database is made",
         ),
+        ("state_folder", read.text("state_folder"), "the job's container has its own folders"),
     ):
         if asked:
             raise InvalidInput(
@@ -519,7 +534,7 @@ def _connector(read: _Reader, environment: str) -> str:
 def _target(read: _Reader) -> Target:
     text = read.text("target")
     directory_text = read.text("target_directory")
-    directory = _directory(read, directory_text) if directory_text else None
+    directory = _directory(read, directory_text, "target_directory") if directory_text else None
     python = read.text("target_python") or None
     if python and python.startswith("~"):  # a Path would turn ./python into python
         try:
@@ -541,17 +556,29 @@ def _target(read: _Reader) -> Target:
     return Target(import_path=None, command=command, directory=directory)
 
 
-def _directory(read: _Reader, text: str) -> Path:
+def _directory(read: _Reader, text: str, key: str) -> Path:
     try:
         directory = Path(text).expanduser()
         found = directory.is_dir()
     except (OSError, ValueError, RuntimeError):
         found = False
     if not found:
-        raise InvalidInput(
-            f"target_directory {text!r} is not a directory", read.hint("target_directory")
-        )
+        raise InvalidInput(f"{key} {text!r} is not a directory", read.hint(key))
     return directory
+
+
+def _state_folder(read: _Reader, target: Target) -> Path | None:
+    text = read.text("state_folder")
+    if not text:
+        return None
+    words = (*target.command, *_target_environment(read).values())
+    if not any(f"{{{STATE_FOLDER}}}" in word for word in words):
+        raise InvalidInput(
+            "state_folder is given, and nothing refers to it",
+            f"target_environment or target so that {{{STATE_FOLDER}}} is in it, by "
+            f"{read.hint('target_environment')}",
+        )
+    return _directory(read, text, "state_folder").absolute()
 
 
 def _toxiproxy_url(read: _Reader) -> str | None:
@@ -624,7 +651,7 @@ def _toxiproxy_server(read: _Reader) -> str:
 
 def _target_environment(read: _Reader) -> dict[str, str]:
     templates = read.mapping("target_environment")
-    known = DatabaseAddress("h", 1, "u", "p", "d").placeholders
+    known = {**DatabaseAddress("h", 1, "u", "p", "d").placeholders, STATE_FOLDER: ""}
     for name, template in templates.items():
         if not _can_be_variable(name, template):
             raise InvalidInput(

@@ -529,6 +529,9 @@ def _facts(
         "target": settings.target.shown,
         "seed": settings.seed,
     }
+    if session.exposure.launches:
+        facts["exposure"] = session.exposure.facts()
+        facts["database_state"] = session.state.facts(session.exposure.launches)
     if session.plan is not None:
         facts["plan"] = session.plan.to_json()
     if session.calls is not None:

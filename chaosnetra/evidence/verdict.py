@@ -18,7 +18,9 @@ from chaosnetra.evidence.activities import (
 )
 from chaosnetra.evidence.declared import unplayed_rollbacks
 from chaosnetra.evidence.dry import carries_out_actions, checks_hypothesis, dry_of_journal
+from chaosnetra.evidence.exposure import not_exposed
 from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
+from chaosnetra.evidence.start_state import baseline_advice, differing_states, state_tested
 from chaosnetra.evidence.violations import (
     Stage,
     Violation,
@@ -51,6 +53,8 @@ class Cause(StrEnum):
     NO_HYPOTHESIS = "no steady state was checked"
     INJECTION = "injection failed"
     NOT_MEASURED = "fault without a measured effect"
+    NOT_EXPOSED = "no startup used the path that the fault is on"
+    STATE = "startups met different states of the database"
     UNANSWERED = "Cloud Run could not be asked"
     TOO_FEW = "too few trials for the demanded confidence"
     OBSERVATION = "an observation failed"
@@ -134,6 +138,9 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     )
     reasons = list(_reasons(journal, facts, violations))
     proofs = proofs_of(journal)
+    other_state = differing_states(facts)
+    if other_state and reasons[0][0] is Cause.HELD:
+        reasons = [(Cause.STATE, other_state), *reasons]
     if reasons[0][0] in (Cause.HELD, Cause.VIOLATED):
         reasons = [*_too_few(proofs, violations), *reasons]
     if reasons[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
@@ -142,7 +149,12 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     if _order_is_unknown(journal, facts):
         reasons.append((cause, _NO_ORDER))
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
-    return Verdict(outcome, cause, "; ".join(text for _, text in reasons), proofs), violations
+    texts = [text for _, text in reasons]
+    if outcome is not Outcome.INCONCLUSIVE:
+        texts += filter(None, [state_tested(facts)])
+    if _not_met((journal.get("steady_states") or {}).get("before")):
+        texts += filter(None, [baseline_advice(journal, facts)])
+    return Verdict(outcome, cause, "; ".join(texts), proofs), violations
 
 
 _NO_ORDER = (
@@ -240,6 +252,9 @@ def _invalid(
                 f"{effect.get('expected')}, observed {effect.get('observed')} "
                 f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip(),
             )
+    unused = not_exposed(facts)
+    if unused:
+        yield Cause.NOT_EXPOSED, unused
 
 
 def interrupted_text(by: str | None) -> str:

@@ -8,6 +8,7 @@ holding its connections while the others start.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, PartUnavailable
@@ -40,6 +41,7 @@ async def launch(
     *,
     starter: Starter = SPAWN,
     ports: Sequence[int] | None = None,
+    folders: Sequence[Path | None] = (),
     progress: Progress = lambda outcome: None,
     hold: Callable[[], Awaitable[None]] = _no_longer,
     interrupted: Callable[[], bool] = lambda: False,
@@ -53,6 +55,7 @@ async def launch(
         starter: how the processes come to be.
         ports: the port that each startup gets; by default one that is free, and another when
             somebody takes it before the startup does: that says nothing about the target.
+        folders: that each startup keeps its state in, one each; empty: none needs one.
         progress: called with each outcome as it is decided.
         hold: awaited once all are decided, while those that are ready stay up.
         interrupted: asked often; once true, everything is ended at once.
@@ -76,7 +79,7 @@ async def launch(
     def trial(number: int, port: int) -> Trial:
         return Trial(
             number + 1,
-            plan,
+            plan.in_folder(folders[number]) if folders else plan,
             databases[number],
             port,
             limits,

@@ -3,14 +3,21 @@
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
-from chaosnetra.settings import PREFIX, Settings, Target, fill_template, setting_hint
+from chaosnetra.settings import (
+    PREFIX,
+    STATE_FOLDER,
+    Settings,
+    Target,
+    fill_template,
+    setting_hint,
+)
 from chaosnetra.startup.readiness import Readiness
 
 _HINT = setting_hint("target")
@@ -50,6 +57,28 @@ class LaunchPlan:
     readiness_timeout_seconds: float
     target_environment: Mapping[str, str]
     imports: Sequence[str] = ()
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether each start has to have a folder of its own."""
+        words = (*self.command, *self.target_environment.values())
+        return any(f"{{{STATE_FOLDER}}}" in word for word in words)
+
+    def in_folder(self, folder: Path | None) -> "LaunchPlan":
+        """The plan for the start that has this folder; None: it has none."""
+        if folder is None:
+            return self
+
+        def filled(word: str) -> str:
+            return word.replace(f"{{{STATE_FOLDER}}}", str(folder))
+
+        return replace(
+            self,
+            command=[filled(word) for word in self.command],
+            target_environment={
+                name: filled(template) for name, template in self.target_environment.items()
+            },
+        )
 
     def command_for(self, port: int) -> list[str]:
         return [word.replace("{port}", str(port)) for word in self.command]

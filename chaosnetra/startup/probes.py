@@ -1,6 +1,5 @@
 """Probes of startups, and of the budgets that bound them."""
 
-import asyncio
 import logging
 from dataclasses import asdict
 from typing import Any
@@ -8,9 +7,7 @@ from typing import Any
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.activity import Result, activity
-from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.launchers import launcher_for
-from chaosnetra.postgres.connect import describe
 from chaosnetra.quantities import duration, fraction, truth, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
 from chaosnetra.session import Session
@@ -53,8 +50,8 @@ def startups_succeed(
         startups and before them; or spawn and None: each startup's seconds hold its own; or job
         and None, and then `launch`: the execution, and how simultaneous its startups were),
         `startup_timeout_seconds` (scaled), `added_round_trip_ms` (by the faults in place),
-        `min_confidence`, `database_state` (how the startups shared the database, and its tables
-        before and after).
+        `min_confidence`, `database_state` (how the startups shared the database, whether one start
+        had prepared it, and its tables before and after).
 
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.
@@ -68,20 +65,13 @@ def startups_succeed(
         )
         must_be_contained = truth("contained", contained, setting=setting_hint("contained"))
         launcher = launcher_for(session, count)
-        before = _tables(session)
         outcomes = launcher.launched()
-        after = _tables(session)
         result = summarize(outcomes, rate, contained=must_be_contained)
         logger.info(f"Startups: {result['observed']}")
         return {
             **_redacted(session, result),
             **launcher.circumstances,
             "min_confidence": demanded,
-            "database_state": {
-                "mode": session.settings.database_state,
-                "tables_before": before,
-                "tables_after": after,
-            },
         }
 
 
@@ -195,11 +185,3 @@ def budgets_suffice(
 def _redacted(session: Session, result: dict[str, Any]) -> dict[str, Any]:
     data: dict[str, Any] = session.redactor.data(result)
     return data
-
-
-def _tables(session: Session) -> int | None:
-    """Tables in the database: a startup on an empty one is another experiment."""
-    try:
-        return asyncio.run(describe(session.database, 5)).tables
-    except DatabaseUnavailable:
-        return None

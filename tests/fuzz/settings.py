@@ -32,7 +32,7 @@ ENVIRONMENT: dict[str, list[str]] = {
         "[]",
         '{"A": 1}',
     ],
-    "database_state": ["fresh", "SHARED"],
+    "database_state": ["fresh", "SHARED", "auto"],
     "profile": ["issue-1263", "./none.json", "/etc/passwd.json", "/", "\\", "..", "/dev/null"],
     "target_directory": ["/", "/no/such", "~", "~nobody-here", "/etc/passwd"],
     "target_python": ["python3", "/no/such", "~", "true"],

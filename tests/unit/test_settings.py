@@ -34,7 +34,7 @@ def test_everything_has_a_default() -> None:
     assert made.target_environment == {"DATABASE_URL": "{url}"}
     assert made.readiness_timeout_seconds == 5
     assert made.startup_timeout_seconds == 240
-    assert made.database_state == "shared"
+    assert (made.database_state, made.state_folder) == ("auto", None)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_time_is_scaled_for_the_reference_and_not_for_ones_own(
         ("readiness_timeout_seconds", "soon", "readiness_timeout_seconds must be a number"),
         ("startup_timeout_seconds", -1, "startup_timeout_seconds must be at least 0"),
         ("startup_timeout_seconds", "inf", "startup_timeout_seconds must be a finite number"),
-        ("database_state", "new", "database_state must be shared or fresh, got 'new'"),
+        ("database_state", "new", "database_state must be auto or shared or fresh, got 'new'"),
     ],
 )
 def test_a_value_that_cannot_be_used_names_its_variable(key: str, value: Any, message: str) -> None:
