@@ -312,25 +312,24 @@ class Trial:
         text = f"{text} ended {self._how_it_ended} {after}"
         if self.exit.code == 0 and self.processes_left:
             # As a container does: it ends with its first process.
-            text += (
-                f", with {self.processes_left} processes of its own left: run it in the foreground"
-            )
+            text += f", and left {self.processes_left} running: run it in the foreground"
         return text
 
     def _lateness(self, told: Found | None) -> str:
         if self.ready_at is not None:
             return f"ready only after {self.ready_at - self.started_at:.2f} s"
-        if told is not None:
+        on_exit = self.plan.readiness.on_exit
+        if told is not None and (told.is_named or not on_exit):
             tries = told.times >= TIMES_OF_A_LOOP
             how = "it tries for ever" if tries else "it did not end by itself"
             times = f" {told.times} times" if tries else ""
             return f"not ready: {how}, and said{times}: {told.error.text}"
-        if self.plan.readiness.on_exit:
+        if on_exit:
             return "still running; a service that keeps running needs the setting readiness"
         if not self.plan.readiness.is_network:
             return "no line of its output matched readiness"
         met = ", ".join(f"{count} {kind}" for kind, count in self.checks.items()) or "none"
-        return f"not ready; readiness checks: {met}"
+        return f"not ready, and it named no cause; readiness checks: {met}"
 
     async def _check_until_ready(self) -> None:
         check = self.plan.readiness.check(self.port)
