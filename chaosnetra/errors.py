@@ -241,6 +241,8 @@ class MachineryFailed(ChaosnetraError):
 
     def __init__(self, error: BaseException) -> None:
         self.__cause__ = error
+        while isinstance(error, BaseExceptionGroup):  # what it holds says more
+            error = error.exceptions[0]
         number = error.errno if isinstance(error, OSError) else None
         files = "; raise the limit of open files (ulimit -n)" if number in _NO_FILE_FREE else ""
         super().__init__(f"chaosnetra itself failed: {type(error).__name__}: {error}{files}")
