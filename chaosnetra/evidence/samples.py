@@ -24,7 +24,7 @@ MOST_ATTEMPTS = 10**9
 # What is looked at of a startup.
 STARTUP_KEYS = (
     *("number", "status", "seconds", "boot_seconds"),
-    *("phase", "phase_seconds", "error", "steps"),
+    *("phase", "phase_seconds", "error", "steps", "exit_code"),
 )
 
 
@@ -220,7 +220,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         return None
     phases = data.get("phase_seconds")
     error, steps = data.get("error"), data.get("steps")
-    code = data.get("exit_code") if data.get("ended_by") == "itself" else None
+    code = data.get("exit_code") if data.get("ended_by", "itself") == "itself" else None
     return Startup(
         check.stage,
         check.probe,

@@ -18,7 +18,8 @@ from chaosnetra.startup.log_lines import Said, read
 from chaosnetra.startup.outcome import StartupError
 
 EVENT_START = '{"startup_phase":'
-LONGEST_LINE = 1 << 16
+# As long as an entry of Cloud Logging may be.
+LONGEST_LINE = 1 << 18
 LONGEST_KEPT_LINE = 4000
 KEPT_FIRST = 200
 KEPT_LAST = 400
