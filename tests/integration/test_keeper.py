@@ -294,6 +294,7 @@ def test_a_child_of_one_whose_first_thread_has_ended_is_found(tmp_path: Path) ->
     pids = tmp_path / "pids"
     script = (
         f"{ESCAPE}\nimport ctypes, threading\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "def live():\n"
         "    time.sleep(0.3)\n"
         f"    stubborn_child({str(pids)!r})\n"

@@ -136,6 +136,13 @@ def test_ready_and_then_ended(text: str, readiness: str) -> None:
 
 
 @nothing_left_behind
+def test_one_that_serves_when_its_first_thread_has_ended_is_ready() -> None:
+    text = SERVE + "import ctypes, threading\nthreading.Thread(target=serve).start()\n"
+    outcome = one(script(text + "ctypes.CDLL(None).pthread_exit(None)"), HTTP)
+    assert outcome.status is Status.READY
+
+
+@nothing_left_behind
 def test_ready_by_exit() -> None:
     outcome = one(["sh", "-c", "sleep 0.3; exit 0"], "exit")
     assert (outcome.status, outcome.exit_code) == (Status.READY, 0)
