@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Dict, List, cast  # noqa: UP035
 
-from chaoslib.exceptions import ActivityFailed
+from chaoslib.exceptions import ActivityFailed, ChaosException
 
 from chaosnetra.arguments import with_settings
-from chaosnetra.errors import ChaosnetraError, InvalidInput
+from chaosnetra.errors import ChaosnetraError, InvalidInput, MachineryFailed
 from chaosnetra.preview import Preview, is_previewing
 from chaosnetra.run import current_run
 from chaosnetra.session import Session, current_session
@@ -44,6 +44,12 @@ def activity(configuration: Any) -> Iterator[Session]:
             str(error), current_run().experiment, within.tb_frame if within else None
         )
         raise ActivityFailed(session.redactor.text(text) if session else text) from error
+    except ChaosException:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it says nothing of the system
+        failure = MachineryFailed(error)
+        text = str(failure)
+        raise ActivityFailed(session.redactor.text(text) if session else text) from failure
 
 
 def _check_arguments(session: Session) -> None:

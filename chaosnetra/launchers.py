@@ -31,7 +31,13 @@ from chaosnetra.quantities import whole_number
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.launcher import Limits, launch
-from chaosnetra.startup.orders import ORDER_VARIABLE, TaskOrder, TaskReport, select_statement
+from chaosnetra.startup.orders import (
+    NOT_UNDERSTOOD,
+    ORDER_VARIABLE,
+    TaskOrder,
+    TaskReport,
+    select_statement,
+)
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
 from chaosnetra.startup.plan import LaunchPlan, make_plan
 from chaosnetra.startup.starting import Starter
@@ -96,6 +102,7 @@ def _limits(session: Session, readiness_seconds: float) -> Limits:
         startup_seconds=settings.scaled(settings.startup_timeout_seconds),
         kill_margin_seconds=KILL_MARGIN_SECONDS + ROUND_TRIPS_AFTER_A_LIMIT * added_seconds,
         readiness_seconds=readiness_seconds + ROUND_TRIPS_OF_A_CHECK * added_seconds,
+        dwell_seconds=settings.real_dwell_seconds,
     )
 
 
@@ -108,6 +115,7 @@ def _circumstances(session: Session, limits: Limits, target: str, method: str) -
         "startup_method": method,
         "import_seconds": None,
         "startup_timeout_seconds": limits.startup_seconds,
+        "dwell_seconds": limits.dwell_seconds,
         "added_round_trip_ms": round(1000 * session.injector.added_round_trip_seconds, 2),
     }
 
@@ -411,6 +419,7 @@ class JobLauncher:
             hold_seconds=settings.scaled(settings.job_hold_seconds),
             report_seconds=REPORT_SECONDS + REPORT_SECONDS_A_TASK * self.count,
             schema=schema,
+            dwell_seconds=self.limits.dwell_seconds,
         )
 
     def _environment(self, order: TaskOrder) -> dict[str, str]:
@@ -455,7 +464,22 @@ class JobLauncher:
     def _refuse_silence(
         self, outcomes: Sequence[StartupOutcome], reports: Mapping[int, TaskReport]
     ) -> None:
-        """Where no task reported, and none tells why, the job does not run what it should."""
+        """Where a task could not do its part, or none reported and none tells why.
+
+        Then nothing is known of a startup, or the job does not run what it should.
+        """
+        broken = [
+            outcome.error.text
+            for outcome in outcomes
+            if outcome.exit_reason is ExitReason.NOT_REPORTED
+            and outcome.exit_code == NOT_UNDERSTOOD
+            and outcome.error
+        ]
+        if reports and broken:
+            raise PartUnavailable(
+                f"{len(broken)} tasks of {self.execution.rpartition('/')[2]} could not launch "
+                f"their startup ({broken[0]}): the task's log says why"
+            )
         silent = {ExitReason.NOT_REPORTED, ExitReason.NOT_STARTED, ExitReason.UNCLEAN}
         if reports or not {outcome.exit_reason for outcome in outcomes} <= silent:
             return

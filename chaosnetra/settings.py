@@ -29,6 +29,7 @@ REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
 LOCAL_TIME_SCALE = 0.1
 LONGEST_BARRIER_SECONDS = 1800
 LONGEST_WAIT_SECONDS = 900
+LONGEST_DWELL_SECONDS = 600
 _INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -193,6 +194,12 @@ SETTINGS = {
             "limit of one startup at time scale 1; empty: the profile's (Cloud Run: 240)",
         ),
         Setting(
+            "dwell_seconds",
+            2,
+            "how long a startup that is ready must stay so to count, 0 to 600; real seconds, times "
+            "the time scale with the reference orchestrator; 0: one answer is enough",
+        ),
+        Setting(
             "time_to_live_seconds",
             7200,
             "when a run must have ended, in real seconds; its watchdog then ends it and takes "
@@ -267,6 +274,7 @@ class Settings:
     startup_method: str
     readiness_timeout_seconds: float
     startup_timeout_seconds: float
+    dwell_seconds: float
     time_to_live_seconds: float
     database_state: str
     state_folder: Path | None
@@ -350,6 +358,13 @@ class Settings:
                 if timeout
                 else profile.startup_deadline_seconds
             ),
+            dwell_seconds=number(
+                "dwell_seconds",
+                read.raw("dwell_seconds"),
+                minimum=0,
+                maximum=LONGEST_DWELL_SECONDS,
+                setting=read.hint("dwell_seconds"),
+            ),
             time_to_live_seconds=number(
                 "time_to_live_seconds",
                 read.raw("time_to_live_seconds"),
@@ -369,6 +384,11 @@ class Settings:
     def is_rehearsal(self) -> bool:
         """Whether staging is played against a local Cloud Run endpoint."""
         return self.in_staging and bool(self.cloud_run_endpoint)
+
+    @property
+    def real_dwell_seconds(self) -> float:
+        """`dwell_seconds` as it is in this run: a service of one's own knows no time scale."""
+        return self.scaled(self.dwell_seconds) if self.target.is_reference else self.dwell_seconds
 
     def scaled(self, seconds: float) -> float:
         """A duration at time scale 1, as it is in this run."""

@@ -217,6 +217,8 @@ def _lean(data: dict[str, Any]) -> Any:
         for key in ("status", "phase"):
             if type(data.get(key)) is str:
                 data[key] = sys.intern(data[key])
+        if data.get("ended_by") != "itself":  # what a launcher made of it says nothing
+            data.pop("exit_code", None)
         return {key: data[key] for key in STARTUP_KEYS if key in data}
     if type(data.get("value")) is dict and "held" in data["value"]:
         # The core leaves each probe's whole result in the arguments of its tolerance.

@@ -24,7 +24,7 @@ MOST_ATTEMPTS = 10**9
 # What is looked at of a startup.
 STARTUP_KEYS = (
     *("number", "status", "seconds", "boot_seconds"),
-    *("phase", "phase_seconds", "error", "steps"),
+    *("phase", "phase_seconds", "error", "steps", "exit_code"),
 )
 
 
@@ -88,6 +88,7 @@ class Startup(NamedTuple):
             `budget_seconds`, as far as known.
         steps: as it told them; see `chaosnetra.evidence.steps`.
         under_fault: see `Check`.
+        exit_code: what it ended with by itself.
     """
 
     stage: str
@@ -101,6 +102,7 @@ class Startup(NamedTuple):
     error: Mapping[str, Any]
     steps: Sequence[Any]
     under_fault: bool = False
+    exit_code: int | None = None
 
     @property
     def ready(self) -> bool:
@@ -218,6 +220,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         return None
     phases = data.get("phase_seconds")
     error, steps = data.get("error"), data.get("steps")
+    code = data.get("exit_code") if data.get("ended_by", "itself") == "itself" else None
     return Startup(
         check.stage,
         check.probe,
@@ -230,6 +233,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         error if isinstance(error, dict) else {},
         steps if isinstance(steps, list) else (),
         check.under_fault,
+        code if type(code) is int else None,
     )
 
 

@@ -14,6 +14,7 @@ from chaosnetra.evidence.activities import (
     carried_out,
     failed_actions,
     failed_observations,
+    named,
     not_injected,
 )
 from chaosnetra.evidence.declared import unplayed_rollbacks
@@ -28,6 +29,7 @@ from chaosnetra.evidence.violations import (
     find_violations,
     is_unanswered,
     not_met,
+    unanswered_by,
     wrong_in,
 )
 from chaosnetra.text import one_line
@@ -55,7 +57,7 @@ class Cause(StrEnum):
     NOT_MEASURED = "fault without a measured effect"
     NOT_EXPOSED = "no startup used the path that the fault is on"
     STATE = "startups met different states of the database"
-    UNANSWERED = "Cloud Run could not be asked"
+    UNANSWERED = "a probe could not be asked"
     TOO_FEW = "too few trials for the demanded confidence"
     OBSERVATION = "an observation failed"
     ROLLBACK = "rollback failed"
@@ -342,14 +344,14 @@ def _too_few(proofs: tuple[Proof, ...], violations: list[Violation]) -> Iterator
 def _unanswered(
     journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
 ) -> Iterator[tuple[Cause, str]]:
-    """Probes that Cloud Run gave no answer, where nothing else is violated: they tried nothing."""
+    """Probes that something of our own kept from looking, where nothing else is violated."""
     failed = not_met(journal.get("steady_states") or {}, facts.get("recovery"))
     silent = [run for _, run in failed if is_unanswered(run)]
     if silent and len(silent) == len(violations):
-        yield (
-            Cause.UNANSWERED,
-            f"Cloud Run could not be asked, so nothing was tried: {failure_text(silent[0])}",
-        )
+        by_cloud_run = str(unanswered_by(silent[0])).startswith("CloudRun")
+        who = "Cloud Run" if by_cloud_run else named(silent[0])
+        text = f"{who} could not be asked, so nothing was tried: {failure_text(silent[0])}"
+        yield Cause.UNANSWERED, text
 
 
 def _not_met(state: Mapping[str, Any] | None) -> bool:

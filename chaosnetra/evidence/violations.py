@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chaosnetra import errors
 from chaosnetra.evidence.tolerance import has_tolerance, tolerance_met
 from chaosnetra.evidence.wrong_tolerances import wrong_tolerances
 from chaosnetra.quantities import finite_or_none
@@ -13,8 +14,8 @@ from chaosnetra.quantities import finite_or_none
 LONGEST_OBSERVED = 300
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
 _ACTIVITY_FAILED = "chaoslib.exceptions.ActivityFailed: "
-# The core records what an activity's error came from.
-_CLOUD_RUN_ERROR = re.compile(r"^chaosnetra\.errors\.CloudRun\w+: ", re.MULTILINE)
+# The core records what an activity's error came from, innermost first.
+_OUR_ERROR = re.compile(r"^chaosnetra\.errors\.(\w+): ", re.MULTILINE)
 
 
 class Stage(StrEnum):
@@ -48,6 +49,8 @@ class Violation(NamedTuple):
         sqlstate: the database's error code, if the probe tells.
         error: first error text.
         at: when the probe ended, UTC.
+        exit_code: what the startup that the error is of ended with by itself, if the probe tells.
+        signal: number of the signal that ended it.
     """
 
     stage: Stage
@@ -60,6 +63,8 @@ class Violation(NamedTuple):
     sqlstate: str | None
     error: str | None
     at: str | None
+    exit_code: int | None = None
+    signal: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return self._asdict()
@@ -70,6 +75,13 @@ class Violation(NamedTuple):
         return _WHEN[self.stage]
 
     @property
+    def ended(self) -> str | None:
+        """How the startup that the error is of ended by itself, for people."""
+        if self.exit_code is not None:
+            return f"exit code {self.exit_code}"
+        return None if self.signal is None else f"signal {self.signal}"
+
+    @property
     def line(self) -> str:
         """The violation for people."""
         where = f", in phase {self.phase}" if self.phase else ""
@@ -77,11 +89,12 @@ class Violation(NamedTuple):
         if self.budget:
             length = f" of {self.budget_seconds:g} s" if self.budget_seconds is not None else ""
             budget = f", budget {self.budget}{length} expired"
+        ended = f", {self.ended}" if self.ended else ""
         state = f", SQLSTATE {self.sqlstate}" if self.sqlstate else ""
         text = f": {self.error}" if self.error else ""
         return (
             f"{self.when}, {self.probe}: expected {self.expected}; "
-            f"observed {self.observed}{where}{budget}{state}{text}"
+            f"observed {self.observed}{where}{budget}{ended}{state}{text}"
         )
 
 
@@ -158,11 +171,21 @@ def _checked(
 
 
 def is_unanswered(run: Mapping[str, Any]) -> bool:
-    """Whether a probe failed because Cloud Run could not be asked, so that nothing was tried."""
+    """Whether a probe failed for a reason of this package's own, so that nothing was tried."""
+    return unanswered_by(run) is not None
+
+
+def unanswered_by(run: Mapping[str, Any]) -> str | None:
+    """Name of the error for which a probe could try nothing; None where it failed by what it saw.
+
+    See `ChaosnetraError.tried_nothing`.
+    """
     lines = run.get("exception")
     if run.get("status") != "failed" or not isinstance(lines, list):
-        return False
-    return any(_CLOUD_RUN_ERROR.search(str(line)) for line in lines)
+        return None
+    names = [name for line in lines for name in _OUR_ERROR.findall(str(line))]
+    known = getattr(errors, names[-1], None) if names else None
+    return names[-1] if getattr(known, "tried_nothing", False) else None
 
 
 def is_outside(run: Any) -> bool:
@@ -209,6 +232,8 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
         sqlstate=_text(told.get("sqlstate")),
         error=failure or _text(told.get("error")),
         at=run.get("end"),
+        exit_code=_whole(told.get("observed_exit_code")),
+        signal=_whole(told.get("observed_signal")),
     )
 
 
@@ -223,6 +248,10 @@ def failure_text(run: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int else None
 
 
 def _short(value: Any) -> str:

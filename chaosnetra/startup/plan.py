@@ -114,12 +114,13 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
     environment["CHAOSNETRA_TIME_SCALE"] = repr(settings.time_scale)
     if schema is not None:
         environment["CHAOSNETRA_SCHEMA"] = schema
+    readiness = Readiness.parse(settings.readiness)
     return LaunchPlan(
         shown=target.shown,
-        command=_uvicorn(target) if target.import_path else _command(target, environ),
+        command=_uvicorn(target, readiness) if target.import_path else _command(target, environ),
         environment=environment,
         directory=target.directory,
-        readiness=Readiness.parse(settings.readiness),
+        readiness=readiness,
         readiness_timeout_seconds=settings.readiness_timeout_seconds,
         target_environment=settings.target_environment,
         imports=_imports(settings),
@@ -132,7 +133,7 @@ def _imports(settings: Settings) -> tuple[str, ...]:
     return (*_UVICORN, settings.target.import_path.partition(":")[0])
 
 
-def _uvicorn(target: Target) -> list[str]:
+def _uvicorn(target: Target, readiness: Readiness) -> list[str]:
     module = (target.import_path or "").partition(":")[0]
     top = module.partition(".")[0]
     python = sys.executable
@@ -164,7 +165,8 @@ def _uvicorn(target: Target) -> list[str]:
         "--lifespan",
         "on",
         "--log-level",
-        "warning",
+        # Its lines on a startup are what a readiness by log waits for.
+        "warning" if readiness.log_pattern is None else "info",
     ]
 
 

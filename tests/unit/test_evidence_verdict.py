@@ -174,6 +174,18 @@ def test_a_probe_that_cloud_run_gave_no_answer_tried_nothing(stage: str) -> None
     assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
 
 
+@pytest.mark.parametrize("stage", ["after", "recovery"])
+def test_a_probe_whose_own_machinery_failed_proves_nothing(stage: str) -> None:
+    run = failed_probe("startups", "the keeper of a startup was killed")
+    origin = "chaosnetra.errors.PartUnavailable: the keeper of a startup was killed\n"
+    broken = {**run, "exception": [origin, run["exception"][-1]]}
+    found = verdict(**{stage: state(probe(), broken)})
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.UNANSWERED)
+    assert "nothing was tried: the keeper of a startup was killed" in found.reason
+    both = verdict(**{stage: state(probe(met=False, output=False), broken)})
+    assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
+
+
 def test_a_probe_that_failed_itself_after_the_method_is_a_violation() -> None:
     assert verdict(after=state(failed_probe())).cause is Cause.VIOLATED
 

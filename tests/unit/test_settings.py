@@ -431,3 +431,28 @@ def test_the_emulator_stands_where_the_real_connector_does_not() -> None:
 def test_staging_refuses_what_belongs_to_a_stand(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         settings(**{**STAGING, **changes})
+
+
+@pytest.mark.parametrize(
+    ("configuration", "seconds"),
+    [
+        ({}, 0.2),
+        ({"time_scale": "1"}, 2),
+        ({"dwell_seconds": "5"}, 0.5),
+        ({"dwell_seconds": 0}, 0),
+        # A service of one's own knows no time scale.
+        ({"target": "true", "time_scale": "0.1"}, 2),
+        ({"target": "true", "time_scale": "0.1", "dwell_seconds": "5"}, 5),
+    ],
+)
+def test_the_dwell_is_scaled_with_what_knows_the_scale(
+    configuration: dict[str, Any], seconds: float
+) -> None:
+    settings = Settings.from_configuration(configuration, {})
+    assert settings.real_dwell_seconds == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("wrong", ["-1", "601", "nan", "soon", "2s"])
+def test_a_dwell_out_of_bounds_is_refused(wrong: str) -> None:
+    with pytest.raises(InvalidInput, match="dwell_seconds"):
+        Settings.from_configuration({"dwell_seconds": wrong}, {})
