@@ -40,6 +40,7 @@ class Cause(StrEnum):
     NO_HYPOTHESIS = "no steady state was checked"
     INJECTION = "injection failed"
     NOT_MEASURED = "fault without a measured effect"
+    FAULT_GONE = "a fault was gone before its undo"
     UNANSWERED = "Cloud Run could not be asked"
     TOO_FEW = "too few trials for the demanded confidence"
     ROLLBACK = "rollback failed"
@@ -166,7 +167,10 @@ def _invalid(
         return
     if facts.get("crashed"):
         yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
-    for part in facts.get("parts_lost") or ():
+    losses = facts.get("part_losses")
+    for loss in losses or ():
+        yield Cause.PART_LOST, part_loss_text(loss)
+    for part in (facts.get("parts_lost") or ()) if losses is None else ():
         yield Cause.PART_LOST, f"{part}, started for this run, ended before the run did"
     if facts.get("interrupted_by") or journal.get("status") == "interrupted":
         yield Cause.INTERRUPTED, f"interrupted by {facts.get('interrupted_by') or 'its user'}"
@@ -195,6 +199,28 @@ def _invalid(
                 f"{effect.get('expected')}, observed {effect.get('observed')} "
                 f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip(),
             )
+        after = fault.get("effect_after")
+        if after is not None and not after.get("in_effect"):
+            yield Cause.FAULT_GONE, _gone_text(fault, after)
+
+
+def part_loss_text(loss: Mapping[str, Any]) -> str:
+    """A lost part of the test bed as a sentence: which one, when and how."""
+    return (
+        f"{loss.get('kind')} at {loss.get('address')} ({loss.get('source')}) was lost during the "
+        f"run: {loss.get('why')}; noticed at {loss.get('noticed_at')}, last seen well at "
+        f"{loss.get('last_well_at')}"
+    )
+
+
+def _gone_text(fault: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    seen = fault.get("last_in_effect_at")
+    when = f"it was last seen in effect at {seen}" if seen else "when it went is not known"
+    found = f"({after.get('quantity')}) {after.get('detail') or ''}".rstrip()
+    return (
+        f"{fault.get('name')} was not in effect any more before its undo: expected "
+        f"{after.get('expected')}, observed {after.get('observed')} {found}; {when}"
+    )
 
 
 def _findings(

@@ -16,6 +16,7 @@ from chaosnetra.postgres.connect import connection
 # needs no password. Source: PostgreSQL documentation, "Message Formats", SSLRequest.
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 CLOSE_POLL_SECONDS = 0.01
+ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,17 @@ class PostgresPath:
                 ):
                     await asyncio.sleep(CLOSE_POLL_SECONDS)
             return time.perf_counter() - started
+
+
+def answers(address: DatabaseAddress) -> str | None:
+    """Why a server does not answer its first byte; None: it does.
+
+    No session of it is used, so that it tells even of a server that is full.
+    """
+    timing = asyncio.run(_first_answer(address.host, address.port, ANSWER_SECONDS))
+    if timing.answer is FirstAnswer.ANSWERED:
+        return None
+    return f"a new connection to it was {timing.answer.value} after {timing.seconds:.1f} s"
 
 
 async def _round_trip(address: DatabaseAddress, samples: int, timeout_seconds: float) -> float:

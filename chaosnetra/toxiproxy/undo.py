@@ -27,7 +27,8 @@ def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
 
     Args:
         arguments: `url`, `proxy`, `toxic` (as sent to the server), and `before`: the proxy's
-            `listen`, `upstream`, `enabled` and `toxics` before ours was added.
+            `listen`, `upstream`, `enabled` and `toxics` before ours was added; `close_holder`: the
+            toxic that came with it, None or left out where there is none.
     """
     client = ToxiproxyClient(arguments["url"])
     proxy, ours = arguments["proxy"], Toxic.from_server(arguments["toxic"])
@@ -38,6 +39,7 @@ def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
         found = client.proxy(proxy)
         held = None if found is None else found.toxic(ours.name)
         if held is None:
+            _remove_close_holder(client, proxy, arguments)
             return UndoReport(UndoResult.ALREADY_DONE, f"no toxic {ours.name} on {proxy}")
         if (held.type, held.direction) != (ours.type, ours.direction):
             return UndoReport(
@@ -45,7 +47,9 @@ def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
                 f"{ours.name} on {proxy} is a {held.type} toxic {held.direction}, "
                 f"ours was {ours.type} {ours.direction}",
             )
-        if not client.delete_toxic(proxy, ours.name):
+        went = not client.delete_toxic(proxy, ours.name)
+        _remove_close_holder(client, proxy, arguments)
+        if went:
             return UndoReport(UndoResult.ALREADY_DONE, f"toxic {ours.name} went meanwhile")
     except ToxiproxyWedged:
         return _make_proxy_again(client, proxy, sign, arguments["before"])
@@ -60,6 +64,7 @@ def restore_toxic(arguments: Mapping[str, Any]) -> UndoReport:
     """
     client = ToxiproxyClient(arguments["url"])
     ours, before = (Toxic.from_server(arguments[key]) for key in ("ours", "before"))
+    _remove_close_holder(client, arguments["proxy"], arguments)
     found = client.proxy(arguments["proxy"])
     held = None if found is None else found.toxic(ours.name)
     if held is None:
@@ -121,6 +126,17 @@ def restore_proxy(arguments: Mapping[str, Any]) -> UndoReport:
     if client.update_proxy(name, enabled=enabled).enabled != enabled:
         raise UndoFailed(f"proxy {name} did not become {'enabled' if enabled else 'disabled'}")
     return UndoReport(UndoResult.DONE, f"{'enabled' if enabled else 'disabled'} proxy {name}")
+
+
+def _remove_close_holder(client: ToxiproxyClient, proxy: str, arguments: Mapping[str, Any]) -> None:
+    """Remove what held the server's end back, where it is still ours."""
+    if not arguments.get("close_holder"):
+        return
+    ours = Toxic.from_server(arguments["close_holder"])
+    found = client.proxy(proxy)
+    held = None if found is None else found.toxic(ours.name)
+    if held is not None and (held.type, held.direction) == (ours.type, ours.direction):
+        client.delete_toxic(proxy, ours.name)
 
 
 def _make_proxy_again(
