@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from chaosnetra.cloudrun.target import CloudRun
     from chaosnetra.connector.client import ConnectorClient
     from chaosnetra.consent.plan import ExperimentPlan
+    from chaosnetra.parts.foreign import ForeignProxy
     from chaosnetra.postgres.path import PostgresPath
     from chaosnetra.processes.forking import ForkServer
     from chaosnetra.startup.plan import LaunchPlan
     from chaosnetra.startup.starting import Starter
     from chaosnetra.toxiproxy.client import ToxiproxyClient
+    from chaosnetra.toxiproxy.effects import OnPath
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -359,9 +361,23 @@ class Session:
         _ = self.proxied_database
         return self.identifier
 
-    def path_of(self, proxy: str) -> "PostgresPath | None":
-        """The path that a proxy is on; None when it does not lead to the run's database."""
-        return self.path if self.proxy_name(proxy) == self.identifier else None
+    def effects_on(self, proxy: str) -> "OnPath | ForeignProxy":
+        """What measures the effect of a fault on a proxy that an experiment names."""
+        from chaosnetra.toxiproxy.effects import OnPath
+
+        name = self.proxy_name(proxy)
+        if name == self.identifier:
+            return OnPath(self.path)
+        from chaosnetra.parts.foreign import ForeignProxy
+
+        met = self._database.address if self._database is not None else self.settings.database
+        return ForeignProxy(
+            self.toxiproxy,
+            name,
+            met,
+            self.injector,
+            lambda: f"{self.identifier}_twin_{self.next_number()}",
+        )
 
     def starter(self, plan: "LaunchPlan") -> "Starter":
         """How the startups of the run's plan are started; what they are forked from is kept."""

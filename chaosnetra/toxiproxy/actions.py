@@ -15,7 +15,6 @@ from chaosnetra.faults import Injected, UndoReport
 from chaosnetra.quantities import duration
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
-from chaosnetra.toxiproxy.effects import effect_of, effect_of_switch
 from chaosnetra.toxiproxy.faults import (
     ProxyCreated,
     ProxySwitched,
@@ -238,13 +237,13 @@ def update_toxic(
             found.toxicity if share is None else share,
             {**named_attributes(found), **given},
         )
-        path = session.path_of(proxy)  # no fault waits for the session while it is measured
+        measured = session.effects_on(proxy)  # no fault waits for the session meanwhile
         fault = ToxicUpdated(
             session.toxiproxy,
             proxy_name,
             toxic,
             session.next_number(),
-            lambda: effect_of(toxic, path),
+            lambda: measured.effect_of(toxic),
         )
         return _result(session.injector.inject(fault))
 
@@ -395,12 +394,12 @@ def _add(
         _checked_name("proxy", proxy)
         toxic = make_toxic(full_name, type_, direction, toxicity, _scaled(session, values))
         proxy_name = session.proxy_name(proxy)
-        path = session.path_of(proxy)  # no fault waits for the session while it is measured
+        measured = session.effects_on(proxy)  # no fault waits for the session meanwhile
         fault = ToxicAdded(
             session.toxiproxy,
             proxy_name,
             toxic,
-            lambda: effect_of(toxic, path),
+            lambda: measured.effect_of(toxic),
         )
         injected = session.injector.inject(fault)
         if injected.effect is not None:
@@ -435,12 +434,12 @@ def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> dict[
     with activity(configuration) as session:
         _checked_name("proxy", proxy)
         proxy_name = session.proxy_name(proxy)
-        path = session.path_of(proxy)  # no fault waits for the session while it is measured
+        measured = session.effects_on(proxy)  # no fault waits for the session meanwhile
         fault = ProxySwitched(
             session.toxiproxy,
             proxy_name,
             enabled,
-            lambda: effect_of_switch(enabled, path),
+            lambda: measured.effect_of_switch(enabled),
         )
         return _result(session.injector.inject(fault))
 
