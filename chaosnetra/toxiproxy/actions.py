@@ -15,6 +15,7 @@ from chaosnetra.faults import Injected, UndoReport
 from chaosnetra.quantities import duration
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
+from chaosnetra.toxiproxy.blackhole import close_holder
 from chaosnetra.toxiproxy.faults import (
     ProxyCreated,
     ProxySwitched,
@@ -125,7 +126,9 @@ def add_timeout(
 ) -> Result:
     """Let no data pass, and close after a while; 0 never closes: a black hole.
 
-    See `add_latency`. Removing it closes every connection that it applied to.
+    See `add_latency`. Removing it closes every connection that it applied to. Of a black hole
+    the client does not learn either that the server ends the connection meanwhile, as PostgreSQL
+    does after `authentication_timeout`; with a toxicity below 1 it does, and the effect says so.
 
     Args:
         timeout_ms: milliseconds at time scale 1, 0 to 3,600,000.
@@ -244,6 +247,7 @@ def update_toxic(
             toxic,
             session.next_number(),
             lambda: measured.effect_of(toxic),
+            close_holder(toxic),
         )
         return _result(session.injector.inject(fault))
 
@@ -400,6 +404,7 @@ def _add(
             proxy_name,
             toxic,
             lambda: measured.effect_of(toxic),
+            close_holder(toxic),
         )
         injected = session.injector.inject(fault)
         if injected.effect is not None:

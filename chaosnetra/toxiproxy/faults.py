@@ -9,7 +9,7 @@ from typing import Any
 
 from chaosnetra.errors import InjectionFailed, InvalidInput
 from chaosnetra.faults import Effect, Undo
-from chaosnetra.toxiproxy.blackhole import close_holder, close_holder_name, with_ends_told
+from chaosnetra.toxiproxy.blackhole import close_holder_name, stops_data, with_ends_told
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import Toxic
 
@@ -143,12 +143,16 @@ class ProxySwitched:
 
 @dataclass(frozen=True)
 class ToxicAdded:
-    """A toxic on a proxy."""
+    """A toxic on a proxy.
+
+    `holder`: a toxic that comes and goes with it; see `chaosnetra.toxiproxy.blackhole`.
+    """
 
     client: ToxiproxyClient
     proxy: str
     toxic: Toxic
     measured: Measure = field(compare=False)
+    holder: Toxic | None = None
 
     @property
     def name(self) -> str:
@@ -165,8 +169,7 @@ class ToxicAdded:
 
     def prepare(self) -> Undo:
         before = existing_proxy(self.client, self.proxy)
-        holder = close_holder(self.toxic)
-        for toxic in (self.toxic, holder):
+        for toxic in (self.toxic, self.holder):
             if toxic is not None and before.toxic(toxic.name) is not None:
                 raise InjectionFailed(f"proxy {self.proxy} has a toxic {toxic.name} already")
         return Undo(
@@ -176,7 +179,7 @@ class ToxicAdded:
                 "url": self.client.url,
                 "proxy": self.proxy,
                 "toxic": self.toxic.to_server(),
-                "close_holder": holder.to_server() if holder else None,
+                "close_holder": self.holder.to_server() if self.holder else None,
                 "before": {
                     "listen": before.listen,
                     "upstream": before.upstream,
@@ -188,13 +191,13 @@ class ToxicAdded:
 
     def inject(self) -> None:
         # The holder comes first, so that the server's end is held back before it gets anywhere.
-        for toxic in (close_holder(self.toxic), self.toxic):
+        for toxic in (self.holder, self.toxic):
             if toxic is not None:
                 self.client.add_toxic(self.proxy, toxic)
                 _read_back(self.client, self.proxy, toxic)
 
     def measure(self) -> Effect:
-        return with_ends_told(self.toxic, self.measured(), close_holder(self.toxic) is not None)
+        return with_ends_told(self.toxic, self.measured(), self.holder is not None)
 
     @property
     def subject(self) -> str:
@@ -209,7 +212,7 @@ class ToxicAdded:
         return self.proxy
 
     def look(self) -> str | None:
-        return _look_at_toxics(self.client, self.proxy, self.toxic, close_holder(self.toxic))
+        return _look_at_toxics(self.client, self.proxy, self.toxic, self.holder)
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,7 @@ class ToxicUpdated:
     toxic: Toxic
     number: int
     measured: Measure = field(compare=False)
+    holder: Toxic | None = None
 
     @property
     def name(self) -> str:
@@ -238,8 +242,9 @@ class ToxicUpdated:
     def prepare(self) -> Undo:
         proxy = existing_proxy(self.client, self.proxy)
         before = existing_toxic(self.client, self.proxy, self.toxic.name)
-        holder = close_holder(self.toxic)
-        adds = holder is not None and proxy.toxic(holder.name) is None
+        there = proxy.toxic(close_holder_name(self.toxic))
+        adds = self.holder is not None and there is None
+        takes = there is not None and not stops_data(self.toxic)
         return Undo(
             "toxiproxy.restore_toxic",
             f"give toxic {self.toxic.name} of proxy {self.proxy} its former values back",
@@ -248,26 +253,28 @@ class ToxicUpdated:
                 "proxy": self.proxy,
                 "ours": self.toxic.to_server(),
                 "before": before.to_server(),
-                "close_holder": holder.to_server() if holder and adds else None,
+                "close_holder": self.holder.to_server() if self.holder and adds else None,
+                "taken_holder": there.to_server() if there and takes else None,
                 "unchanged": before.same_as(self.toxic),
             },
         )
 
     def inject(self) -> None:
-        holder = close_holder(self.toxic)
         name = close_holder_name(self.toxic)
-        if holder is None:
-            # What passes again may also end again.
-            self.client.delete_toxic(self.proxy, name)
-        elif existing_proxy(self.client, self.proxy).toxic(name) is None:
-            self.client.add_toxic(self.proxy, holder)
+        is_held = existing_proxy(self.client, self.proxy).toxic(name) is not None
+        if self.holder is not None and not is_held:
+            self.client.add_toxic(self.proxy, self.holder)
         self.client.update_toxic(
             self.proxy, self.toxic.name, self.toxic.attributes, self.toxic.toxicity
         )
         _read_back(self.client, self.proxy, self.toxic)
+        if is_held and not stops_data(self.toxic):
+            # What passes again may also end again. Only now: Toxiproxy 2.12 crashes when a rate
+            # of 0 is changed after the toxic before it was removed, with data waiting.
+            self.client.delete_toxic(self.proxy, name)
 
     def measure(self) -> Effect:
-        return with_ends_told(self.toxic, self.measured(), close_holder(self.toxic) is not None)
+        return with_ends_told(self.toxic, self.measured(), self.holder is not None)
 
     @property
     def subject(self) -> str:
@@ -282,7 +289,7 @@ class ToxicUpdated:
         return self.proxy
 
     def look(self) -> str | None:
-        return _look_at_toxics(self.client, self.proxy, self.toxic, close_holder(self.toxic))
+        return _look_at_toxics(self.client, self.proxy, self.toxic, self.holder)
 
 
 def toxic_fault_name(proxy: str, toxic: str) -> str:

@@ -60,7 +60,8 @@ def restore_toxic(arguments: Mapping[str, Any]) -> UndoReport:
     """Give an updated toxic its former values back.
 
     Args:
-        arguments: `url`, `proxy`, `ours` and `before`: the toxic as we set it and as it was.
+        arguments: `url`, `proxy`, `ours` and `before`: the toxic as we set it and as it was;
+            `close_holder` and `taken_holder`: a toxic that came, and one that went with that.
     """
     client = ToxiproxyClient(arguments["url"])
     ours, before = (Toxic.from_server(arguments[key]) for key in ("ours", "before"))
@@ -74,6 +75,10 @@ def restore_toxic(arguments: Mapping[str, Any]) -> UndoReport:
     if not held.same_as(ours):
         return UndoReport(UndoResult.NOT_OURS, f"toxic {ours.name} was changed by somebody else")
     client.update_toxic(arguments["proxy"], ours.name, before.attributes, before.toxicity)
+    if arguments.get("taken_holder"):
+        taken = Toxic.from_server(arguments["taken_holder"])
+        if found is not None and found.toxic(taken.name) is None:
+            client.add_toxic(arguments["proxy"], taken)
     return UndoReport(UndoResult.DONE, f"gave toxic {ours.name} its former values back")
 
 
