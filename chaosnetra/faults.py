@@ -166,6 +166,7 @@ class Injected:
             meanwhile; None where it was not measured again.
         last_in_effect_at: when it was last measured, or seen to be in place.
         ended_with: name of the fault whose undo ended this one too.
+        is_settled: whether nothing is tried under it any more, so that it may end by now.
         undo_was_tried: whether an undo of it failed, which may have done a part of it.
     """
 
@@ -182,6 +183,7 @@ class Injected:
     last_in_effect_at: str | None = None
     ended_with: str | None = None
     undo_was_tried: bool = False
+    is_settled: bool = False
 
     @property
     def active(self) -> bool:

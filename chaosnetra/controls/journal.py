@@ -226,6 +226,10 @@ def after_method_control(context: Any, state: Any = None, **options: Any) -> Non
 @guarded
 def before_rollback_control(context: Any, **options: Any) -> None:
     run = current_run()
+    rollbacks = (run.experiment or {}).get("rollbacks") or ()
+    if _run.session is not None and any(map(_is_foreign_action, rollbacks)):
+        # They may undo by their own means what is in place.
+        _run.session.injector.settle()
     run.in_rollbacks = run.unwinding = True
     _run.record("rollbacks.started", {})
 

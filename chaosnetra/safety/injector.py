@@ -162,6 +162,7 @@ class Injector:
             if isinstance(held.fault, Watched)
             and held.injected_at is not None
             and not held.is_gone
+            and not held.is_settled
             and not is_superseded(held, self.active)
         ]
 
@@ -187,6 +188,17 @@ class Injector:
                     self._remeasuring.found_gone(held, why)
             finally:
                 self._lock.release()
+
+    def settle(self) -> None:
+        """Measure everything in place again: nothing is tried under it any more.
+
+        For rollbacks in which others may undo it, by their own means.
+        """
+        with self._lock:
+            for held in reversed(self.active):
+                if not is_superseded(held, self.active):
+                    self._remeasuring.measure_again(held, self.active)
+                    held.is_settled = True
 
     def _current(self, of: str) -> list[Injected]:
         """The fault of that subject that is in effect; none, or one."""

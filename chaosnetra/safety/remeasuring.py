@@ -39,7 +39,7 @@ class Remeasuring:
             held: the fault, before its undo or the fault that replaces it.
             active: all faults in place, in the order in which they were injected.
         """
-        if self._hurried() or held.is_gone or held.undo_was_tried:
+        if self._hurried() or held.is_gone or held.is_settled or held.undo_was_tried:
             return
         after = remeasured(held, active)
         if after is None:
@@ -74,7 +74,9 @@ class Remeasuring:
 
         Not one that was tried before, and not of a change that had changed nothing.
         """
-        if report.result is UndoResult.DONE or report is ENDED_WITH_SERVER or held.is_gone:
+        if report.result is UndoResult.DONE or report is ENDED_WITH_SERVER:
+            return
+        if held.is_gone or held.is_settled:
             return
         was_in_effect = held.effect.in_effect if held.effect else isinstance(held.fault, Watched)
         unchanged = held.undo.arguments.get("unchanged")
