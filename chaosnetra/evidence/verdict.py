@@ -167,10 +167,10 @@ def _invalid(
         return
     if facts.get("crashed"):
         yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
-    losses = facts.get("part_losses")
-    for loss in losses or ():
-        yield Cause.PART_LOST, part_loss_text(loss)
-    for part in (facts.get("parts_lost") or ()) if losses is None else ():
+    losses = facts.get("part_losses") or ()
+    for loss in losses:
+        yield Cause.PART_LOST, _loss_text(loss)
+    for part in () if losses else facts.get("parts_lost") or ():
         yield Cause.PART_LOST, f"{part}, started for this run, ended before the run did"
     if facts.get("interrupted_by") or journal.get("status") == "interrupted":
         yield Cause.INTERRUPTED, f"interrupted by {facts.get('interrupted_by') or 'its user'}"
@@ -204,7 +204,7 @@ def _invalid(
             yield Cause.FAULT_GONE, _gone_text(fault, after)
 
 
-def part_loss_text(loss: Mapping[str, Any]) -> str:
+def _loss_text(loss: Mapping[str, Any]) -> str:
     """A lost part of the test bed as a sentence: which one, when and how."""
     return (
         f"{loss.get('kind')} at {loss.get('address')} ({loss.get('source')}) was lost during the "
