@@ -205,6 +205,10 @@ class UndoFailed(FaultError):
     """An undo could not be completed: something may still be injected."""
 
 
+class UndoDenied(UndoFailed):
+    """An undo that is not permitted: to try again is of no use before somebody permits it."""
+
+
 class Interrupted(ChaosnetraError):
     """A signal asked the run to end; work in progress was given up."""
 

@@ -7,12 +7,14 @@ those that use our activities.
 import logging
 import os
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from chaosnetra.durations import Deadline
 from chaosnetra.evidence.events import EventLog
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, LogFilter, Redactor
 
@@ -25,8 +27,9 @@ class Run:
 
     `interrupted_by` names the signal that asked it to end; `in_rollbacks` is true while rollbacks
     are played, `unwinding` from then on, `finishing` once it undoes everything and writes its
-    journal, which no signal may interrupt. `experiment` is what runs, as it is written, once the
-    journal control has been told.
+    journal, which no signal may interrupt. `over` is true once the core has done its part.
+    `experiment` is what runs, as it is written, once the journal control has been told. `signals`
+    counts those that came.
     """
 
     def __init__(self) -> None:
@@ -38,6 +41,9 @@ class Run:
         self.in_rollbacks = False
         self.unwinding = False
         self.finishing = False
+        self.over = False
+        self.signals = 0
+        self._ends_by: Deadline | None = None
         self._polled = 0
         # Targets and activities may print what they were given.
         # The shell's working directory is called like a password, and is none.
@@ -48,6 +54,26 @@ class Run:
     def only_notes_signals(self) -> bool:
         """Whether a signal must not raise an exception now: something asks for it, or all ends."""
         return self.finishing or self._polled > 0
+
+    @property
+    def hurried(self) -> bool:
+        """Whether who ends the run has asked twice: each undo is tried once more, and no longer."""
+        if self.finishing:
+            self.signals += _take_held_signals()
+        return self.signals > 1
+
+    def ends_by(self, seconds: float) -> Deadline:
+        """When a wait of an undo must be over: while the run ends, all of them share one deadline.
+
+        Args:
+            seconds: how long this one may take; of the first that waits, how long all may take.
+        """
+        own = Deadline.after(seconds)
+        if not (self.unwinding or self.over or self.finishing or self.interrupted_by):
+            return own
+        with _lock:
+            self._ends_by = self._ends_by or own
+            return min(own, self._ends_by, key=lambda deadline: deadline.at)
 
     @contextmanager
     def polled(self) -> Iterator[None]:
@@ -60,6 +86,19 @@ class Run:
             yield
         finally:
             self._polled -= 1
+
+
+def _take_held_signals() -> int:
+    """Signals that were held back from this thread meanwhile; each is told of once."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    ending = {getattr(signal, name) for name in names if hasattr(signal, name)}
+    if not hasattr(signal, "sigtimedwait"):
+        return 0
+    held = ending & signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    taken = 0
+    while held and signal.sigtimedwait(held, 0) is not None:
+        taken += 1
+    return taken
 
 
 _current: Run | None = None
@@ -78,6 +117,11 @@ def current_run() -> Run:
             _log_filter = LogFilter(_current.redactor)
             logging.getLogger(LOGGER).addFilter(_log_filter)
         return _current
+
+
+def existing_run() -> Run | None:
+    """The run of this process; None where there is none, as in `chaosnetra recover`."""
+    return _current
 
 
 def end_run() -> None:

@@ -43,6 +43,7 @@ def listen(run: Run) -> Callable[[], None]:
     def note(number: int, frame: Any) -> None:
         name = signal.Signals(number).name
         again = run.interrupted_by is not None
+        run.signals += 1
         run.interrupted_by = run.interrupted_by or name
         # An exception inside an event loop is lost in it, or tears it: a short one may end first.
         in_loop = in_command() and not again and _runs_a_loop()

@@ -62,8 +62,9 @@ def bring_cloud_run(keeping: Keeping, settings: Settings, needed: Needed) -> "Cl
 
 
 def record_calls(keeping: Keeping, tally: "CallTally") -> Callable[[], None]:
-    """Count every call to Cloud Run and write it down; returns what ends that."""
+    """Write down every call to Cloud Run, and what it said; returns what ends that."""
     from chaosnetra.cloudrun.connection import audit
+    from chaosnetra.cloudrun.history import watch
 
     def record(call: "Call") -> None:
         tally.add(call)
@@ -73,7 +74,13 @@ def record_calls(keeping: Keeping, tally: "CallTally") -> Callable[[], None]:
             # It was made all the same; the control meets the same error next, and fails the run.
             logger.error(f"a call to Cloud Run could not be recorded: {error}")
 
-    return audit(record)
+    ends = [audit(record), watch(tally.history.see)]
+
+    def end() -> None:
+        for one in ends:
+            one()
+
+    return end
 
 
 def read_monitoring(
