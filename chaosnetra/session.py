@@ -50,6 +50,10 @@ logger = logging.getLogger("chaostoolkit")
 
 # What an experiment calls the proxy to the run's database.
 DATABASE_PROXY = "database"
+NO_CONTROL = (
+    "in staging nothing is touched without consent, which the control "
+    "chaosnetra.controls.journal asks for: declare it in the experiment"
+)
 
 
 class Session:
@@ -269,10 +273,7 @@ class Session:
         if not self.settings.in_staging:
             return
         if self.consented is None:
-            raise NotAllowed(
-                "in staging nothing is touched without consent, which the control "
-                "chaosnetra.controls.journal asks for: declare it in the experiment"
-            )
+            raise NotAllowed(NO_CONTROL)
         self.guard.check_time()
         self._check_lease()
 

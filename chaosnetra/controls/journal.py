@@ -34,13 +34,19 @@ from chaosnetra.controls.mend import (
     mend_tolerance,
 )
 from chaosnetra.controls.places import (
+    EXIT_WITHOUT_ROLLBACKS,
     events_path,
     experiment_file,
     in_command,
     journal_path,
 )
 from chaosnetra.controls.writing import let_the_core_write_whole, written_whole
-from chaosnetra.errors import ChaosnetraError, InvalidInput
+from chaosnetra.errors import (
+    ChaosnetraError,
+    CloudRunQuotaExceeded,
+    CloudRunUnanswered,
+    InvalidInput,
+)
 from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.evidence.section import complete
 from chaosnetra.evidence.verdict import Outcome
@@ -53,8 +59,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chaostoolkit")
 
-# The core's own code for "leave now, and play no rollbacks": nothing was injected yet.
-EXIT_WITHOUT_ROLLBACKS = 30
 RECOVERY_POLL_SECONDS = 0.2
 OPTIONS = ("recovery_timeout_seconds",)
 
@@ -67,6 +71,7 @@ class RunRecord:
         self.session: Session | None = None
         self.failures: list[str] = []
         self.refused: str | None = None
+        self.unanswered: str | None = None
         self.recovery: dict[str, Any] | None = None
         self.event_registry: Any = None
         self.finished = False
@@ -196,10 +201,12 @@ def _ask_for_consent(
     except Exception as error:  # whatever it is, there is no consent
         ours = isinstance(error, ChaosnetraError)
         text = str(error) if ours else f"{type(error).__name__}: {error}"
-        _run.refused = one_line(session.redactor.text(text))
+        reason = one_line(session.redactor.text(text))
+        outage = isinstance(error, (CloudRunUnanswered, CloudRunQuotaExceeded))
+        _run.unanswered, _run.refused = (reason, None) if outage else (None, reason)
         logger.debug("consent", exc_info=True)
         with contextlib.suppress(OSError):  # the events cannot be written: one more reason to end
-            _run.record("consent.refused", {"reason": _run.refused})
+            _run.record("consent.unanswered" if outage else "consent.refused", {"reason": reason})
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
 
 
@@ -282,6 +289,7 @@ def after_experiment_control(
     **options: Any,
 ) -> None:
     """Check the recovery, undo what is left, judge, and correct the status."""
+    current_run().over = True
     try:
         _check_recovery(context, state, configuration, secrets, options)
     except (InterruptExecution, KeyboardInterrupt, SystemExit):
@@ -397,6 +405,7 @@ def _facts(
         "recovery": _run.recovery,
         "dry": getattr(dry, "value", dry),
         "refused": _run.refused,
+        "unanswered": _run.unanswered,
         "control_failures": list(_run.failures),
         "interrupted_by": run.interrupted_by,
         "run": run.id,

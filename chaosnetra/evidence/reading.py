@@ -209,7 +209,7 @@ def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str
         {**fault, "effect": _object(fault.get("effect")) or None} for fault in section["faults"]
     ]
     section["recovery"] = _state(found.get("recovery"))
-    for key in ("crashed", "refused", "interrupted_by"):
+    for key in ("crashed", "refused", "unanswered", "interrupted_by"):
         section[key] = _text(found.get(key))
     section["dry"] = _text(found.get("dry")) or _text(experiment.get("dry"))
     interruption = _object(data.get("interruption"))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.platform import contradictions, deployments
 from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
 from chaosnetra.evidence.violations import (
     Stage,
@@ -41,6 +42,8 @@ class Cause(StrEnum):
     INJECTION = "injection failed"
     NOT_MEASURED = "fault without a measured effect"
     UNANSWERED = "Cloud Run could not be asked"
+    DEPLOYED = "the service or the job was changed during the run"
+    CONTRADICTED = "Cloud Run contradicts the probes"
     TOO_FEW = "too few trials for the demanded confidence"
     ROLLBACK = "rollback failed"
     INTERRUPTED = "interrupted"
@@ -116,6 +119,9 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         journal.get("steady_states") or {}, facts.get("recovery"), journal.get("run") or ()
     )
     reasons = list(_reasons(journal, facts, violations))
+    contradicted = [(Cause.CONTRADICTED, text) for text in contradictions(journal, facts)]
+    held = reasons[0][0] is Cause.HELD
+    reasons = [*contradicted, *reasons] if held else [*reasons, *contradicted]
     proofs = proofs_of(journal)
     if reasons[0][0] in (Cause.HELD, Cause.VIOLATED):
         reasons = [*_too_few(proofs, violations), *reasons]
@@ -164,6 +170,14 @@ def _invalid(
     if facts.get("refused"):
         yield Cause.REFUSED, str(facts["refused"])
         return
+    if facts.get("unanswered"):
+        yield (
+            Cause.UNANSWERED,
+            f"Cloud Run could not be asked, so nothing was tried: {facts['unanswered']}",
+        )
+        return
+    for text in deployments(facts):
+        yield Cause.DEPLOYED, text
     if facts.get("crashed"):
         yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
     for part in facts.get("parts_lost") or ():
