@@ -153,6 +153,10 @@ class CloudRunCredentials(CloudRunError):
     """There are no credentials, or Google does not take them."""
 
 
+class CloudRunUnauthenticated(CloudRunCredentials):
+    """Google does not take the credentials that there are."""
+
+
 class CloudRunNotFound(CloudRunError):
     """There is no such project, region, service, job or execution."""
 

@@ -20,6 +20,8 @@ from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, LogFilter, Redactor
 
 # Chaos Toolkit's; everything in it, and in us, logs there.
 LOGGER = "chaostoolkit"
+# All that a run's end may wait for what is to be undone.
+ENDING_SECONDS = 300.0
 
 
 class Run:
@@ -66,13 +68,13 @@ class Run:
         """When a wait of an undo must be over: while the run ends, all of them share one deadline.
 
         Args:
-            seconds: how long this one may take; of the first that waits, how long all may take.
+            seconds: how long this one may take.
         """
         own = Deadline.after(seconds)
         if not (self.unwinding or self.over or self.finishing or self.interrupted_by):
             return own
         with _lock:
-            self._ends_by = self._ends_by or own
+            self._ends_by = self._ends_by or Deadline.after(ENDING_SECONDS)
             return min(own, self._ends_by, key=lambda deadline: deadline.at)
 
     @contextmanager

@@ -21,6 +21,7 @@ from chaosnetra.cloudrun.undoing import (
     has_ended,
     is_refused_write,
     may_be_under_way,
+    was_carried_out,
 )
 from chaosnetra.cloudrun.waiting import told
 from chaosnetra.errors import (
@@ -69,6 +70,16 @@ def restore_service(arguments: Mapping[str, Any]) -> UndoReport:
         connection.close()
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """A write that was asked for, on what was read, and whether it was accepted."""
+
+    state: ServiceState
+    write: Write
+    accepted: bool
+    at: float
+
+
 @dataclass
 class _Restorer:
     client: ServiceClient
@@ -83,8 +94,10 @@ class _Restorer:
         self._started = time.monotonic()
         self._writes = 0
         self._written = False
-        self._sent: tuple[ServiceState, Write, bool] | None = None
+        self._sent: _Sent | None = None
         self._last: ServiceState | None = None
+        # What this process was told to be carried out is ours, whoever the server says made it.
+        self._carried_out = was_carried_out(self.arguments["write"])
         self._meanwhile = ""
         self._why = "it is at rest"
 
@@ -146,11 +159,15 @@ class _Restorer:
             detail = f"another {shown(self._name)} has its name now"
             return self._told(UndoResult.NOT_OURS, detail)
         self._see_what_was_written(state)
-        if not self._writes and self._our_write.is_somebody_elses(state):
+        if not self._writes and not self._carried_out and self._our_write.is_somebody_elses(state):
             return self._not_written(state)
         todo = restoration(state.scaling, self._ours, self._before)
         self._notice_others(state, todo)
-        if todo.write is not None:
+        if todo.write is not None and self._is_to_come:
+            self._why = "the accepted write of it shows"
+            if self._patience.over:
+                raise UndoFailed(self._left(f"{self._why} no effect yet"))
+        elif todo.write is not None:
             self._why = "it is written"
             self._write(state, todo.write)
         elif self._may_be_under_way(state):
@@ -162,6 +179,14 @@ class _Restorer:
         else:
             return self._report(state, todo)
         return None
+
+    @property
+    def _is_to_come(self) -> bool:
+        """Whether a write was accepted that does not show: what was read may be older."""
+        sent = self._sent
+        if sent is None or not sent.accepted:
+            return False
+        return self._waited_seconds - sent.at < self.client.connection.call_seconds
 
     def _write(self, state: ServiceState, write: Write) -> None:
         try:
@@ -179,22 +204,23 @@ class _Restorer:
         try:
             self.client.send(self._name, state.etag, write)
         except CloudRunUnanswered:
-            self._sent = (state, write, False)  # perhaps; the next reading tells
+            # Perhaps it was carried out; the next reading tells.
+            self._sent = _Sent(state, write, False, self._waited_seconds)
             raise
-        self._sent = (state, write, True)
+        self._sent = _Sent(state, write, True, self._waited_seconds)
         self._writes += 1
 
     def _see_what_was_written(self, now: ServiceState) -> None:
         """After a write of ours: what changed along with it is ours too, and no drift."""
         if self._sent is None:
             return
-        state, write, certain = self._sent
-        self._written = self._written or certain or now.generation != state.generation
+        state, write, accepted = self._sent.state, self._sent.write, self._sent.accepted
+        self._written = self._written or accepted or now.generation != state.generation
         if now.generation == state.generation:
             return  # it does not show yet
         self._sent = None
         came = "mode" in write.fields and now.scaling.holds("mode", write.values)
-        if now.generation != state.generation + 1 or not (certain or came):
+        if now.generation != state.generation + 1 or not (accepted or came):
             return  # somebody else wrote, before it or after it
         changed = {
             name: getattr(now.scaling, name)

@@ -9,13 +9,13 @@ from chaosnetra.cloudrun.connection import GOOGLE, Connection
 from chaosnetra.cloudrun.waiting import next_pause_seconds, pause
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
-    CloudRunCredentials,
     CloudRunEtagChanged,
     CloudRunGone,
     CloudRunOperationFailed,
     CloudRunPermissionDenied,
     CloudRunQuotaExceeded,
     CloudRunUnanswered,
+    CloudRunUnauthenticated,
 )
 from chaosnetra.ports import is_refused
 from chaosnetra.run import existing_run
@@ -29,7 +29,7 @@ PASSING = (
     CloudRunUnanswered,
 )
 # What passes only when somebody permits it.
-DENIED = (CloudRunCredentials, CloudRunPermissionDenied)
+DENIED = (CloudRunPermissionDenied, CloudRunUnauthenticated)
 LOCAL = "grpc://"
 ENDED_SECONDS = 0.5
 ENDED = "the local endpoint has ended, with all it held"
@@ -113,6 +113,11 @@ def was_refused(write: str) -> None:
     """Note that a write was refused, so that nothing of it is there to be undone."""
     _refused.add(write)
     was_answered(write)
+
+
+def was_carried_out(write: str) -> bool:
+    """Whether this process knows that a write was accepted."""
+    return write in _answered and write not in _refused
 
 
 def is_refused_write(write: str) -> bool:

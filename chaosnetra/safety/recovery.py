@@ -142,7 +142,7 @@ def _recover_locked(path: Path, file: int) -> Iterator[Recovered]:
             if not result.left:
                 _tell(contents, result)
             yield result
-        if len(left) == len(todo) or all(result.denied for result in left.values()):
+        if left and (len(left) == len(todo) or all(one.denied for one in left.values())):
             yield from left.values()
             return
         # What failed may have waited for something that is gone now.
