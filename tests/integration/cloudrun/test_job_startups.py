@@ -15,7 +15,7 @@ from chaosnetra.cloudrun import launches
 from chaosnetra.cloudrun.executions import TaskEnd
 from chaosnetra.cloudrun.launches import ExecutionBegun, cancel_execution
 from chaosnetra.faults import Undo, UndoResult, play
-from chaosnetra.session import end_session
+from chaosnetra.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.probes import startups_succeed
 from tests.conftest import chaos_command
@@ -94,6 +94,14 @@ def startups(count: int) -> dict[str, Any]:
     return found
 
 
+def told_of_executions() -> dict[str, Any]:
+    """What the journal of the session's run would say of them."""
+    calls = current_session().calls
+    assert calls is not None
+    found: dict[str, Any] = calls.to_json()["executions"]
+    return found
+
+
 @pytest.fixture
 def pids(tmp_path: Path) -> Path:
     return tmp_path / "pids"
@@ -139,6 +147,8 @@ def test_each_task_is_a_startup_and_how_it_ended_is_told(
     assert barrier["skew_seconds"] >= 0
     tasks = list(job.jobs.tasks(result["launch"]["execution"]))
     assert [task.exit_code for task in tasks] == [0, 3, 137, 3, 124]
+    (counts,) = told_of_executions().values()
+    assert counts == {"tasks": 5, "succeeded": 1, "failed": 4, "cancelled": 0, "retried": 0}
     text = json.dumps(result)
     assert postgres.database.password not in text
     assert "no slot for postgresql://netra:***@" in text
@@ -147,6 +157,15 @@ def test_each_task_is_a_startup_and_how_it_ended_is_told(
     assert schemas(postgres) == 1
     assert end_session() == []
     assert schemas(postgres) == 0
+
+
+def test_what_cloud_run_counts_is_told_beside_the_reports(
+    job: Stage, settings: dict[str, Any]
+) -> None:
+    job.rule("RunJob", failed_tasks=1)
+    result = started(1, settings)
+    assert (result["held"], result["failures"]) == (True, 0)
+    assert told_of_executions()[result["launch"]["execution"]]["failed"] == 1
 
 
 def test_an_interrupted_run_cancels_its_execution(
