@@ -29,9 +29,9 @@ class Rule:
         stale_etag: the resource it answers with has an etag that is no longer current.
         operation_seconds: how long the operation that it starts takes.
         operation_error: the status code that this operation ends with.
-        conditions: of the service, once this operation has succeeded, until its next change: each
-            with `type`, `state`, `message`, and perhaps `severity`. Its readiness stays.
-        condition_seconds: how long after the operation's end they come.
+        later_conditions: of the service, once this operation has succeeded, until its next change:
+            each with `type`, `state`, `message`, and perhaps `severity`. Its readiness stays.
+        later_seconds: how long after the operation's end they come.
         unset_exit_code: tasks of the execution that it starts end without an exit code.
         failed_tasks: so many of them that succeeded are counted as failed by the execution.
         deploy_after: somebody else's change that follows at once.
@@ -48,8 +48,8 @@ class Rule:
     stale_etag: bool = False
     operation_seconds: float | None = None
     operation_error: str = ""
-    conditions: Sequence[Mapping[str, str]] = ()
-    condition_seconds: float = 0.0
+    later_conditions: Sequence[Mapping[str, str]] = ()
+    later_seconds: float = 0.0
     unset_exit_code: bool = False
     failed_tasks: int = 0
     deploy_after: Mapping[str, Any] | None = None
@@ -59,7 +59,7 @@ class Rule:
         whole_number("skip", self.skip, minimum=0)
         whole_number("times", self.times, minimum=1)
         whole_number("failed_tasks", self.failed_tasks, minimum=0)
-        for name in ("delay_seconds", "operation_seconds", "condition_seconds"):
+        for name in ("delay_seconds", "operation_seconds", "later_seconds"):
             seconds = getattr(self, name)
             if seconds is not None and duration(name, seconds) > MOST_SECONDS:
                 raise InvalidInput(f"{name} must be at most {MOST_SECONDS:g}, got {seconds!r}")
@@ -69,7 +69,7 @@ class Rule:
                 raise InvalidInput(f"{name} must be a gRPC status code, got {code!r}")
         if self.drop not in ("", "before", "after"):
             raise InvalidInput(f"drop must be before or after, got {self.drop!r}")
-        for condition in self.conditions:
+        for condition in self.later_conditions:
             check_condition(condition)
 
 

@@ -253,13 +253,13 @@ class Services:
         if error:
             return
         operation.response.Pack(service)
-        if rule.conditions:
+        if rule.later_conditions:
 
             def come(later: Any) -> None:  # noqa: ARG001 - as all operations
                 if service.generation == generation:
-                    _tell_conditions(service, rule.conditions)
+                    _tell_conditions(service, rule.later_conditions)
 
-            seconds = rule.condition_seconds
+            seconds = rule.later_seconds
             self._operations.start(self._place.parent, service, seconds, come)
 
 

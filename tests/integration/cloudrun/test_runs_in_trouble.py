@@ -68,7 +68,7 @@ def test_instances_that_crash_after_the_operation_are_no_held_run(
 ) -> None:
     """The service goes on to say that it is ready."""
     before = endpoint.message
-    scaling_rule(endpoint, conditions=[CRASHED])
+    scaling_rule(endpoint, later_conditions=[CRASHED])
     done = run_chaos(scale_out(endpoint))
     section = done.section
     assert (done.returncode, section["verdict"]) == (1, "violated"), done.output
@@ -89,7 +89,7 @@ def test_instances_that_crash_after_the_operation_are_no_held_run(
 def test_where_no_probe_looks_at_it_the_run_is_inconclusive(
     endpoint: Endpoint, run_chaos: RunChaos
 ) -> None:
-    scaling_rule(endpoint, conditions=[CRASHED], condition_seconds=0.2)
+    scaling_rule(endpoint, later_conditions=[CRASHED], later_seconds=0.2)
     made = scale_out(endpoint, PAUSE, step("probe", "service_instances", minimum=3))
     made["method"][1]["pauses"] = {"after": 0.5}
     made["steady-state-hypothesis"]["probes"] = [
@@ -105,7 +105,7 @@ def test_where_no_probe_looks_at_it_the_run_is_inconclusive(
 def test_a_condition_that_only_informs_fails_nothing_and_scaling_is_no_deployment(
     endpoint: Endpoint, run_chaos: RunChaos
 ) -> None:
-    scaling_rule(endpoint, conditions=[{**CRASHED, "severity": "INFO"}])
+    scaling_rule(endpoint, later_conditions=[{**CRASHED, "severity": "INFO"}])
     done = run_chaos(scale_out(endpoint))
     assert (done.returncode, done.section["verdict"]) == (0, "held"), done.output
     (revision,) = done.section["cloud_run"]["revisions"]
@@ -115,7 +115,7 @@ def test_a_condition_that_only_informs_fails_nothing_and_scaling_is_no_deploymen
 def test_a_service_with_a_failed_part_is_not_scaled(
     endpoint: Endpoint, run_chaos: RunChaos
 ) -> None:
-    endpoint.tell("rules", call="UpdateService", conditions=[CRASHED])
+    endpoint.tell("rules", call="UpdateService", later_conditions=[CRASHED])
     endpoint.client.scale(endpoint.client.plan(endpoint.service_name, WantedScaling(minimum=2)))
     before = endpoint.message
     made = scale_out(endpoint)
