@@ -12,7 +12,12 @@ from chaosnetra.cloudrun.scaling import PATHS, WantedScaling, Write
 from chaosnetra.cloudrun.state import ServiceState, service_state
 from chaosnetra.cloudrun.waiting import Interrupt, never, poll
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import CloudRunDrifted, CloudRunOperationFailed, CloudRunUnanswered
+from chaosnetra.errors import (
+    CloudRunDrifted,
+    CloudRunError,
+    CloudRunOperationFailed,
+    CloudRunUnanswered,
+)
 
 OPERATION_SECONDS = 300.0
 
@@ -208,8 +213,8 @@ class ServiceClient:
                 Deadline.after(self.connection.call_seconds),
                 "the write shows",  # not given up for an interruption: what is undone rests on it
             )
-        except CloudRunOperationFailed:
-            raise error from None
+        except CloudRunError:
+            raise error from None  # whatever it is, the write may have been carried out
         ours = OurWrite(plan.service.generation, plan.write.fields, plan.after, identity)
         held = all(state.scaling.holds(field, plan.after) for field in plan.write.fields)
         if not held or ours.is_somebody_elses(state):

@@ -19,6 +19,7 @@ from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.waiting import Interrupt, never, poll
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
+    CloudRunError,
     CloudRunOperationFailed,
     CloudRunReconciling,
     CloudRunRefused,
@@ -236,6 +237,8 @@ class JobClient:
             )
         except CloudRunOperationFailed:
             raise CloudRunUnanswered(f"{error}; no execution was begun") from error
+        except CloudRunError as unread:
+            raise CloudRunUnanswered(f"{error}; whether one was begun is not told") from unread
         assert found is not None  # noqa: S101 - poll waits for it
         return found
 

@@ -19,9 +19,10 @@ from chaosnetra.cloudrun.undoing import (
     Patience,
     connection_of,
     has_ended,
+    is_refused_write,
     may_be_under_way,
     url_of,
-    was_answered,
+    was_refused,
 )
 from chaosnetra.cloudrun.waiting import next_pause_seconds, told
 from chaosnetra.durations import Deadline
@@ -108,7 +109,7 @@ class ExecutionBegun:
         except (CloudRunGone, CloudRunUnanswered, Interrupted):
             raise
         except ChaosnetraError:
-            was_answered(self._mark)
+            was_refused(self._mark)
             raise
         _begun[self._mark] = self.execution
 
@@ -149,6 +150,9 @@ def cancel_execution(arguments: Mapping[str, Any]) -> UndoReport:
         UndoDenied: tasks of it may still run, because we may not cancel it.
         UndoFailed: tasks of it may still run.
     """
+    if is_refused_write(arguments["mark"]):
+        detail = f"{shown(str(arguments['job']))}: our execution was refused, so none was begun"
+        return UndoReport(UndoResult.ALREADY_DONE, detail)
     connection = connection_of(arguments)
     try:
         return _Canceller(JobClient(connection), arguments).cancel()
@@ -208,8 +212,8 @@ class _Canceller:
 
     def _left(self, why: object) -> str:
         command = cancel_command(self._name) if self._name else list_command(self._job)
-        how = "by hand with" if self._name else "look for it with"
+        how = "by hand with" if self._name else "find it with"
         return (
-            f"tasks of {shown(self._job)} may still run: {why}; cancel them with `{RECOVER}`, or "
+            f"our execution of {shown(self._job)} may still run: {why}; cancel it with `{RECOVER}`, or "
             f"{how} `{command}`"
         )

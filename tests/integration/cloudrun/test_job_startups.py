@@ -14,6 +14,7 @@ from chaoslib.exceptions import ActivityFailed
 from chaosnetra.cloudrun import launches
 from chaosnetra.cloudrun.executions import TaskEnd
 from chaosnetra.cloudrun.launches import ExecutionBegun, cancel_execution
+from chaosnetra.errors import CloudRunPermissionDenied, CloudRunUnanswered, UndoDenied
 from chaosnetra.faults import Undo, UndoResult, play
 from chaosnetra.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
@@ -302,6 +303,35 @@ def test_a_job_that_may_not_be_run(
     with pytest.raises(ActivityFailed, match=words):
         started(2, settings)
     assert job.local.jobs.executions == []
+
+
+def test_an_execution_that_was_refused_is_not_looked_for(stage: Stage) -> None:
+    """Not to list executions either is no reason to say that one may run."""
+    stage.create_job("true")
+    stage.rule("RunJob", refuse="PERMISSION_DENIED")
+    stage.rule("ListExecutions", refuse="PERMISSION_DENIED", times=1000)
+    begun = ExecutionBegun(stage.jobs, stage.jobs.job(JOB), 1, 5, {}, 1)
+    undo = begun.prepare()
+    with pytest.raises(CloudRunPermissionDenied):
+        begun.inject()
+    assert play(undo).result is UndoResult.ALREADY_DONE
+    assert "ListExecutions" not in stage.local.rules.calls
+
+
+def test_an_execution_whose_start_had_no_answer_may_run_where_none_may_be_listed(
+    stage: Stage,
+) -> None:
+    stage.create_job("true")
+    stage.rule("RunJob", lose_answer="UNAVAILABLE")
+    stage.rule("ListExecutions", refuse="PERMISSION_DENIED", times=2)
+    begun = ExecutionBegun(stage.jobs, stage.jobs.job(JOB), 1, 5, {}, 1)
+    undo = begun.prepare()
+    with pytest.raises(CloudRunUnanswered, match="whether one was begun is not told"):
+        begun.inject()
+    with pytest.raises(UndoDenied) as denied:
+        play(undo)
+    assert "cancel it with `chaosnetra recover`, or find it with `gcloud" in str(denied.value)
+    assert play(undo).result in (UndoResult.DONE, UndoResult.ALREADY_DONE)
 
 
 def test_a_job_that_does_not_run_our_program_is_no_weak_system(

@@ -88,6 +88,21 @@ def test_ours_is_undone_where_its_answer_was_lost(
     assert lasting(stage.message) == lasting(before)
 
 
+def test_ours_is_undone_where_its_answer_was_lost_and_the_service_may_not_be_read(
+    stage: Stage, client: ServiceClient, tmp_path: Path
+) -> None:
+    """That a reading is denied does not say that the write was."""
+    before = stage.message
+    stage.rule("UpdateService", skip=1, lose_answer="UNAVAILABLE")
+    stage.rule("GetService", skip=1, refuse="PERMISSION_DENIED")
+    injector = Injector(Ledger("run", tmp_path), lambda event, data: None)
+    with pytest.raises(InjectionFailed, match="gave no answer to UpdateService"):
+        injector.inject(ServiceScaled(client, SERVICE, TEN))
+    assert stage.local.rules.left == 0
+    assert lasting(stage.message) == lasting(before)
+    assert stage.writes == ["scaling.min_instance_count=10", "scaling.min_instance_count=1"]
+
+
 def played_elsewhere(client: ServiceClient, **earlier: Any) -> Undo:
     """The undo of a run that was killed after it had written the undo down."""
     undo = ServiceScaled(client, SERVICE, TEN).prepare()
