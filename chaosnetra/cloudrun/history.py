@@ -74,13 +74,16 @@ class History:
         self, kept: list[dict[str, Any]], name: str, more: dict[str, Any], what: dict[str, Any]
     ) -> None:
         former = next((one for one in reversed(kept) if one["resource"] == name), None)
+        now = utc_now()
         if former is not None and all(former[key] == value for key, value in what.items()):
-            return
-        if len(kept) < MOST_KEPT:
-            kept.append({"resource": name, "at": utc_now(), **more, **what})
+            former["until"] = now
+        elif len(kept) < MOST_KEPT:
+            kept.append({"resource": name, "at": now, "until": now, **more, **what})
 
     def to_json(self) -> dict[str, Any]:
-        """`revisions`, `conditions`: each that was seen, once; `executions`: counts by name."""
+        """`revisions`, `conditions`: each once, with when it was seen first (`at`) and last
+        (`until`); `executions`: counts of tasks by name.
+        """
         return {
             "revisions": list(self._revisions),
             "conditions": list(self._conditions),

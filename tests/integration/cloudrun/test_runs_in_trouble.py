@@ -162,6 +162,7 @@ def test_a_service_that_never_rests_is_restored_at_once_and_a_second_signal_ends
         process.kill()
         process.wait()
     assert done.section["interrupted_by"] == "SIGTERM"
+    assert "interrupted while it waited until" in str(done.journal["run"][0]["exception"])
     assert done.returncode == 1
     assert "was still being changed after" in done.output
     assert "may still have" not in done.output
