@@ -395,7 +395,7 @@ class Session:
         Returns:
             What could not be undone; its ledger stays on disk.
         """
-        with self._lock, _signals_held():
+        with self._lock, _signals_held(self.run):
             if self._closed:
                 return []
             self._closed = True
@@ -512,8 +512,8 @@ def end_session() -> list[UndoFailed]:
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
-    """Keep the signals that would end us until the work inside is done."""
+def _signals_held(run: Run) -> Iterator[None]:
+    """Keep the signals that would end us until the work inside is done; they are counted."""
     held = [
         getattr(signal, name)
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
@@ -524,8 +524,13 @@ def _signals_held() -> Iterator[None]:
         return
     former = {number: signal.getsignal(number) for number in held}
     arrived: list[int] = []
+
+    def hold(got: int, frame: Any) -> None:  # noqa: ARG001 - as all handlers
+        arrived.append(got)
+        run.signals += 1
+
     for number in held:
-        signal.signal(number, lambda got, frame: arrived.append(got))
+        signal.signal(number, hold)
     try:
         yield
     finally:

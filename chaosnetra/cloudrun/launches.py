@@ -214,6 +214,6 @@ class _Canceller:
         command = cancel_command(self._name) if self._name else list_command(self._job)
         how = "by hand with" if self._name else "find it with"
         return (
-            f"our execution of {shown(self._job)} may still run: {why}; cancel it with `{RECOVER}`, or "
-            f"{how} `{command}`"
+            f"our execution of {shown(self._job)} may still run: {why}; cancel it with "
+            f"`{RECOVER}`, or {how} `{command}`"
         )

@@ -476,8 +476,11 @@ def _check_recovery(
     ):
         return
     if session is not None:
-        for failure in session.injector.undo_all(only_felt=True):
-            logger.error(str(failure))
+        # An exception of a signal would tear an undo, which is only played again then.
+        with run.polled():
+            for failure in session.injector.undo_all(only_felt=True):
+                logger.error(str(failure))
+        pass_on(run)
     from chaoslib.hypothesis import run_steady_state_hypothesis
 
     from chaosnetra.durations import Deadline

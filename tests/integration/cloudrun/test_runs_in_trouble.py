@@ -169,6 +169,30 @@ def test_a_service_that_never_rests_is_restored_at_once_and_a_second_signal_ends
     assert ledgers() == []
 
 
+def test_a_second_signal_ends_the_wait_also_when_the_run_is_over(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """Nothing but the end of the run restores it, and the service never rests again."""
+    endpoint.tell("rules", call="UpdateService", skip=2, operation_seconds=NEVER, times=20)
+    made = scale_out(endpoint)
+    made["rollbacks"] = []
+    process = begun(made, tmp_path)
+    try:
+        wait_until(lambda: endpoint.state.scaling.minimum == 3, 40, "it is scaled")
+        wait_until(lambda: endpoint.state.scaling.minimum == 1, 40, "it is restored")
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        assert process.poll() is None, "it waits for the service to come to rest"
+        process.send_signal(signal.SIGTERM)
+        done = ended(process, tmp_path)
+    finally:
+        process.kill()
+        process.wait()
+    assert (done.returncode, done.section["interrupted_by"]) == (1, "SIGTERM")
+    assert "was still being changed after" in done.output
+    assert ledgers() == []
+
+
 def test_a_killed_run_of_a_service_that_never_rests_is_taken_back(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
