@@ -99,11 +99,11 @@ class _Restorer:
         # What this process was told to be carried out is ours, whoever the server says made it.
         self._carried_out = was_carried_out(self.arguments["write"])
         self._meanwhile = ""
-        self._why = "it is at rest"
+        self._why = "it is read first"
 
     def restore(self) -> UndoReport:
-        what = f"{shown(self._name)} has its former scaling back"
-        with told(lambda: f"{what}: {self._why}", logging.WARNING):
+        what = f"{shown(self._name)} is restored"
+        with told(lambda: f"{what} ({self._why})", logging.WARNING):
             while True:
                 report = self._try()
                 if report is not None:
@@ -168,14 +168,14 @@ class _Restorer:
             if self._patience.over:
                 raise UndoFailed(self._left(f"{self._why} no effect yet"))
         elif todo.write is not None:
-            self._why = "it is written"
+            self._why = "it is being written"
             self._write(state, todo.write)
         elif self._may_be_under_way(state):
             self._why = "our change of it may still be carried out"
             if self._patience.over:
                 raise UndoFailed(self._left(self._why))
         elif state.reconciling and not self._patience.over:
-            self._why = "it has it, and is still being changed"
+            self._why = "it has its former scaling, and is still being changed"
         else:
             return self._report(state, todo)
         return None

@@ -55,7 +55,7 @@ def told(what: Callable[[], str], level: int = logging.INFO) -> Iterator[None]:
     def tell() -> None:
         while not ended.wait(TOLD_SECONDS):
             waited = time.monotonic() - started
-            logger.log(level, f"Waiting for {waited:.0f} s now until {what()}")
+            logger.log(level, f"Still waiting, after {waited:.0f} s, until {what()}")
 
     thread = threading.Thread(target=tell, name="told", daemon=True)
     with signals_stay_here():

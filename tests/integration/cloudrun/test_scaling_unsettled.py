@@ -16,6 +16,7 @@ from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.faults import ServiceScaled
 from chaosnetra.cloudrun.scaling import WantedScaling
+from chaosnetra.cloudrun.state import ServiceState
 from chaosnetra.errors import UndoDenied, UndoFailed
 from chaosnetra.faults import Undo, UndoResult, play
 from chaosnetra.run import current_run, end_run
@@ -156,10 +157,10 @@ def test_no_wait_is_silent(
     stage.rule("GetService", delay_seconds=0.6)
     with caplog.at_level(logging.INFO):
         play(scaled)
-    told = [line for line in caplog.messages if line.startswith("Waiting for ")]
+    told = [line for line in caplog.messages if line.startswith("Still waiting, after ")]
     assert len(told) >= 5
-    assert any("has its former scaling back: it is at rest" in line for line in told)
-    assert any("and is still being changed" in line for line in told)
+    assert any("is restored (it is read first)" in line for line in told)
+    assert any("(it has its former scaling, and is still being changed)" in line for line in told)
 
 
 def test_a_write_that_may_still_come_is_looked_for_less_and_less_often(
@@ -183,3 +184,20 @@ def test_a_write_that_may_still_come_is_looked_for_less_and_less_often(
     assert sum(pauses) > 35
     assert len(pauses) < 60
     assert pauses[-1] > 1.5
+
+
+def test_an_accepted_write_that_does_not_show_at_once_is_not_sent_again(
+    stage: Stage, scaled: Undo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read may be a moment old."""
+    read, old = ServiceClient.service, []
+
+    def late(client: ServiceClient, name: str) -> ServiceState:
+        state = read(client, name)
+        old.append(state)
+        return old[0] if len(old) < 6 else state
+
+    monkeypatch.setattr(ServiceClient, "service", late)
+    assert play(scaled).result is UndoResult.DONE
+    assert len(old) >= 6
+    assert stage.writes.count("scaling.min_instance_count=1") == 1
