@@ -7,6 +7,7 @@ from typing import Any, Dict, List, cast  # noqa: UP035
 from chaoslib.exceptions import ActivityFailed, ChaosException
 
 from chaosnetra.arguments import with_settings
+from chaosnetra.controls.required import require_control
 from chaosnetra.errors import ChaosnetraError, InvalidInput, MachineryFailed
 from chaosnetra.preview import Preview, is_previewing
 from chaosnetra.run import current_run
@@ -32,6 +33,7 @@ def activity(configuration: Any) -> Iterator[Session]:
     """
     session: Session | None = None
     try:
+        require_control(configuration)
         session = current_session(configuration)
         if is_previewing():
             yield cast(Session, Preview(session))

@@ -176,6 +176,10 @@ class CloudRunCredentials(CloudRunError):
     """There are no credentials, or Google does not take them."""
 
 
+class CloudRunUnauthenticated(CloudRunCredentials):
+    """Google does not take the credentials that there are."""
+
+
 class CloudRunNotFound(CloudRunError):
     """There is no such project, region, service, job or execution."""
 
@@ -246,6 +250,10 @@ class MachineryFailed(ChaosnetraError):
         number = error.errno if isinstance(error, OSError) else None
         files = "; raise the limit of open files (ulimit -n)" if number in _NO_FILE_FREE else ""
         super().__init__(f"chaosnetra itself failed: {type(error).__name__}: {error}{files}")
+
+
+class UndoDenied(UndoFailed):
+    """An undo that is not permitted: to try again is of no use before somebody permits it."""
 
 
 class Interrupted(ChaosnetraError):

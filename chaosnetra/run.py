@@ -7,12 +7,14 @@ those that use our activities.
 import logging
 import os
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from chaosnetra.durations import Deadline
 from chaosnetra.evidence.events import EventLog
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, LogFilter, Redactor
 
@@ -20,6 +22,8 @@ from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, LogFilter, Redactor
 LOGGER = "chaostoolkit"
 # What an action has begun may show this much later.
 AFTERMATH_SECONDS = 1.0
+# All that a run's end may wait for what is to be undone.
+ENDING_SECONDS = 300.0
 
 
 class Run:
@@ -28,7 +32,8 @@ class Run:
     `interrupted_by` names the signal that asked it to end, `exit_code` is what the core is to leave
     it with then, where that was asked for; `in_rollbacks` is true while rollbacks are played,
     `unwinding` from then on, `finishing` once it undoes everything and writes its journal, which
-    no signal may interrupt. `experiment` is what runs, as it is written, once the journal control
+    no signal may interrupt. `over` is true once the core has done its part, and `signals` counts
+    those that came. `experiment` is what runs, as it is written, once the journal control
     has been told.
     """
 
@@ -42,6 +47,9 @@ class Run:
         self.in_rollbacks = False
         self.unwinding = False
         self.finishing = False
+        self.over = False
+        self.signals = 0
+        self._ends_by: Deadline | None = None
         self._polled = 0
         # Of other packages: monotonic time of each one's end; None while it goes on.
         self._foreign_actions: dict[str, float | None] = {}
@@ -70,6 +78,26 @@ class Run:
                 return name
         return None
 
+    @property
+    def hurried(self) -> bool:
+        """Whether who ends the run has asked twice: each undo is tried once more, and no longer."""
+        if self.finishing:
+            self.signals += _take_held_signals()
+        return self.signals > 1
+
+    def ends_by(self, seconds: float) -> Deadline:
+        """When a wait of an undo must be over: while the run ends, all of them share one deadline.
+
+        Args:
+            seconds: how long this one may take.
+        """
+        own = Deadline.after(seconds)
+        if not (self.unwinding or self.over or self.finishing or self.interrupted_by):
+            return own
+        with _lock:
+            self._ends_by = self._ends_by or Deadline.after(ENDING_SECONDS)
+            return min(own, self._ends_by, key=lambda deadline: deadline.at)
+
     @contextmanager
     def polled(self) -> Iterator[None]:
         """While inside, a signal is only noted: the code inside asks `interrupted_by` often.
@@ -81,6 +109,19 @@ class Run:
             yield
         finally:
             self._polled -= 1
+
+
+def _take_held_signals() -> int:
+    """Signals that were held back from this thread meanwhile; each is told of once."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    ending = {getattr(signal, name) for name in names if hasattr(signal, name)}
+    if not hasattr(signal, "sigtimedwait"):
+        return 0
+    held = ending & signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    taken = 0
+    while held and signal.sigtimedwait(held, 0) is not None:
+        taken += 1
+    return taken
 
 
 _current: Run | None = None
@@ -99,6 +140,11 @@ def current_run() -> Run:
             _log_filter = LogFilter(_current.redactor)
             logging.getLogger(LOGGER).addFilter(_log_filter)
         return _current
+
+
+def existing_run() -> Run | None:
+    """The run of this process; None where there is none, as in `chaosnetra recover`."""
+    return _current
 
 
 def end_run() -> None:

@@ -56,6 +56,10 @@ logger = logging.getLogger("chaostoolkit")
 
 # What an experiment calls the proxy to the run's database.
 DATABASE_PROXY = "database"
+NO_CONTROL = (
+    "in staging nothing is touched without consent, which the control "
+    "chaosnetra.controls.journal asks for: declare it in the experiment"
+)
 
 
 class Session:
@@ -312,10 +316,7 @@ class Session:
         if not self.settings.in_staging:
             return
         if self.consented is None:
-            raise NotAllowed(
-                "in staging nothing is touched without consent, which the control "
-                "chaosnetra.controls.journal asks for: declare it in the experiment"
-            )
+            raise NotAllowed(NO_CONTROL)
         self.guard.check_time()
         self._check_lease()
 
@@ -432,7 +433,7 @@ class Session:
         Returns:
             What could not be undone; its ledger stays on disk.
         """
-        with self._lock, _signals_held():
+        with self._lock, _signals_held(self.run):
             if self._closed:
                 return []
             self._closed = True
@@ -553,8 +554,8 @@ def end_session() -> list[UndoFailed]:
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
-    """Keep the signals that would end us until the work inside is done."""
+def _signals_held(run: Run) -> Iterator[None]:
+    """Keep the signals that would end us until the work inside is done; they are counted."""
     held = [
         getattr(signal, name)
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
@@ -565,8 +566,13 @@ def _signals_held() -> Iterator[None]:
         return
     former = {number: signal.getsignal(number) for number in held}
     arrived: list[int] = []
+
+    def hold(got: int, frame: Any) -> None:  # noqa: ARG001 - as all handlers
+        arrived.append(got)
+        run.signals += 1
+
     for number in held:
-        signal.signal(number, lambda got, frame: arrived.append(got))
+        signal.signal(number, hold)
     try:
         yield
     finally:

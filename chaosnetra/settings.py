@@ -241,6 +241,11 @@ class Target:
         return self.import_path or shlex.join(self.command)
 
 
+def names_staging(configuration: Mapping[str, Any] | None) -> bool:
+    """Whether the settings ask for staging, also where others of them cannot be used."""
+    return _Reader(configuration or {}, os.environ).text("environment") == "staging"
+
+
 @dataclass(frozen=True)
 class Settings:
     """The validated settings of one run; durations are in seconds at time scale 1."""

@@ -3,14 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
+from chaosnetra.cloudrun.authorship import OurWrite, identity_by
 from chaosnetra.cloudrun.connection import Connection
+from chaosnetra.cloudrun.history import tell
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.plan import ScalingPlan, plan_scaling
 from chaosnetra.cloudrun.scaling import PATHS, WantedScaling, Write
 from chaosnetra.cloudrun.state import ServiceState, service_state
 from chaosnetra.cloudrun.waiting import Interrupt, never, poll
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import CloudRunDrifted, CloudRunOperationFailed, CloudRunUnanswered
+from chaosnetra.errors import (
+    CloudRunDrifted,
+    CloudRunError,
+    CloudRunOperationFailed,
+    CloudRunUnanswered,
+)
 
 OPERATION_SECONDS = 300.0
 
@@ -36,35 +43,89 @@ class ServiceClient:
         from google.cloud import run_v2
 
         request = run_v2.GetServiceRequest(name=name)
-        return service_state(self.connection.call("Services", "GetService", request, name))
+        state = service_state(self.connection.call("Services", "GetService", request, name))
+        tell(state)
+        return state
 
     def plan(self, name: str, wanted: WantedScaling) -> ScalingPlan:
         """Read a service and plan a change of it: see `plan_scaling`. Changes nothing."""
         return plan_scaling(self.service(name), wanted)
 
-    def try_out(self, plan: ScalingPlan) -> None:
-        """Let the server check a plan. Changes nothing."""
-        self._update(plan.service.name, plan.service.etag, plan.write, validate_only=True)
+    def try_out(self, plan: ScalingPlan) -> str:
+        """Let the server check a plan. Changes nothing.
+
+        Returns:
+            Who we are to the server, as it would name its last modifier; empty: it does not tell.
+        """
+        from google.cloud import run_v2
+
+        name, etag = plan.service.name, plan.service.etag
+        answer = self._update(name, etag, plan.write, validate_only=True).operation
+        tried = run_v2.Service.pb()()
+        if not answer.response.Unpack(tried):
+            return ""
+        state = service_state(run_v2.Service.wrap(tried))
+        return identity_by(plan.service, state, self.connection.identity)
+
+    def send(self, name: str, etag: str, write: Write) -> str:
+        """Ask for a write.
+
+        Returns:
+            Name of its operation; empty: it is done.
+
+        Raises:
+            CloudRunUnanswered: it may have been carried out, or may be later.
+            CloudRunGone: likewise.
+            CloudRunError: it was refused, so nothing was written.
+        """
+        operation = self._update(name, etag, write, validate_only=False).operation
+        return "" if operation.done and not operation.HasField("error") else str(operation.name)
+
+    def ask(self, plan: ScalingPlan, identity: str = "") -> str:
+        """Ask for a plan, and find out whether it was taken where no answer comes.
+
+        Args:
+            plan: the plan.
+            identity: who we are to the server; see `try_out`.
+
+        Returns:
+            Name of its operation; empty: there is none to wait for.
+
+        Raises:
+            CloudRunUnanswered: no answer, and nothing that can be read shows the write so far.
+            CloudRunGone: likewise.
+            CloudRunError: it was refused, so nothing was written.
+        """
+        try:
+            return self.send(plan.service.name, plan.service.etag, plan.write)
+        except CloudRunUnanswered as error:
+            self._find_out(plan, identity, error)
+            return ""
 
     def scale(self, plan: ScalingPlan) -> ServiceState:
-        """Carry a plan out and wait until it serves.
+        """Carry a plan out and wait until it serves; raises as `ask` and `follow` do."""
+        return self.follow(plan, self.ask(plan))
+
+    def follow(self, plan: ScalingPlan, operation: str) -> ServiceState:
+        """Wait until a plan that was asked for serves.
+
+        Args:
+            plan: the plan.
+            operation: of the write; empty: there is none to wait for.
 
         Returns:
             The service afterwards.
 
         Raises:
-            CloudRunEtagChanged: somebody changed the service after the plan; nothing was written.
-            CloudRunUnanswered: no answer, and nothing that can be read shows the write so far.
-            CloudRunOperationFailed: it was written, and failed or did not serve in time.
-            CloudRunDrifted: it was written, and somebody else has changed it since.
-            Interrupted: given up while waiting; it was written.
+            CloudRunOperationFailed: it failed, or did not serve in time.
+            CloudRunDrifted: somebody else has changed it since.
+            CloudRunError: it was written, and cannot be read.
+            Interrupted: given up while waiting.
         """
         deadline = Deadline.after(self.operation_seconds)
         name = plan.service.name
-        try:
-            self.write(name, plan.service.etag, plan.write, deadline)
-        except CloudRunUnanswered as error:
-            self._find_out(plan, error)
+        if operation:
+            self._wait_for(operation, f"the change of {shown(name)}", deadline)
         state = self.wait_until_settled(name, deadline)
         lost = [field for field in plan.write.fields if not state.scaling.holds(field, plan.after)]
         if lost:
@@ -73,24 +134,6 @@ class ServiceClient:
                 + ", ".join(f"{PATHS[field]} is {getattr(state.scaling, field)}" for field in lost)
             )
         return state
-
-    def write(self, name: str, etag: str, write: Write, deadline: Deadline) -> None:
-        """Write, and wait for the operation. What the service is afterwards is to be read.
-
-        Raises:
-            CloudRunUnanswered: it may have been carried out, or may be later.
-            CloudRunError: as `scale`.
-        """
-        operation = self._update(name, etag, write, validate_only=False).operation
-        if not operation.done:
-            operation = self._ended(
-                operation.name, f"the change of {shown(name)} is done", deadline
-            )
-        if operation.HasField("error"):
-            raise CloudRunOperationFailed(
-                f"the change of {shown(name)} was accepted and then failed: "
-                f"{operation.error.message}"
-            )
 
     def wait_until_settled(self, name: str, deadline: Deadline) -> ServiceState:
         """Wait until a service serves what it is desired to.
@@ -141,19 +184,23 @@ class ServiceClient:
             writes=None if validate_only else write.shown,
         )
 
-    def _ended(self, operation: str, what: str, deadline: Deadline) -> Any:
+    def _wait_for(self, operation: str, what: str, deadline: Deadline) -> None:
         from google.longrunning.operations_pb2 import GetOperationRequest
 
         request = GetOperationRequest(name=operation)
-        return poll(
+        ended = poll(
             lambda: self.connection.call("Services", "GetOperation", request, operation),
             lambda read: bool(read.done),
             deadline,
-            what,
+            f"{what} is done",
             self.interrupted,
         )
+        if ended.HasField("error"):
+            raise CloudRunOperationFailed(
+                f"{what} was accepted and then failed: {ended.error.message}"
+            )
 
-    def _find_out(self, plan: ScalingPlan, error: CloudRunUnanswered) -> None:
+    def _find_out(self, plan: ScalingPlan, identity: str, error: CloudRunUnanswered) -> None:
         """After a write without an answer: whether it was carried out.
 
         Raises:
@@ -166,9 +213,11 @@ class ServiceClient:
                 Deadline.after(self.connection.call_seconds),
                 "the write shows",  # not given up for an interruption: what is undone rests on it
             )
-        except CloudRunOperationFailed:
-            raise error from None
-        if not all(state.scaling.holds(field, plan.after) for field in plan.write.fields):
+        except CloudRunError:
+            raise error from None  # whatever it is, the write may have been carried out
+        ours = OurWrite(plan.service.generation, plan.write.fields, plan.after, identity)
+        held = all(state.scaling.holds(field, plan.after) for field in plan.write.fields)
+        if not held or ours.is_somebody_elses(state):
             raise CloudRunUnanswered(
                 f"{error}; somebody else has changed it since, so it was not written"
             ) from error

@@ -31,6 +31,8 @@ CREDENTIALS_SECONDS = 10.0
 # What google.auth raises of a file that is no file of credentials.
 UNREADABLE_CREDENTIALS = (OSError, AttributeError, TypeError, ValueError, KeyError)
 CALL_SECONDS = 10.0
+# Whom `chaosnetra.cloudrun.local` names as the one who calls: it knows no credentials.
+LOCAL_CALLER = "caller@local-cloud-run.example"
 # Of a local endpoint that has just come back; the library's first try again takes a second.
 RECONNECT_MS = 100
 LARGEST_RECONNECT_MS = 2000
@@ -102,12 +104,18 @@ class Connection:
         self.endpoint = loopback(endpoint) if endpoint else None
         self.call_seconds = call_seconds
         self._channel: Any = None
+        self._identity = LOCAL_CALLER if endpoint else ""
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     @property
     def shown(self) -> str:
         return self.endpoint or GOOGLE
+
+    @property
+    def identity(self) -> str:
+        """Who we are by our credentials, once a call was made; empty: not known."""
+        return self._identity
 
     def call(
         self, client: str, method: str, request: Any, resource: str, *, writes: str | None = None
@@ -185,6 +193,7 @@ class Connection:
             from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
             credentials = find_credentials()
+            self._identity = str(getattr(credentials, "service_account_email", None) or "")
             with signals_stay_here():
                 return ServicesGrpcTransport.create_channel(
                     f"{GOOGLE}:443", credentials=credentials, options=options

@@ -10,6 +10,7 @@ from chaosnetra.errors import (
     CloudRunQuotaExceeded,
     CloudRunRefused,
     CloudRunUnanswered,
+    CloudRunUnauthenticated,
 )
 
 # What a service account needs for each call. Source: "Cloud Run IAM permissions".
@@ -47,7 +48,7 @@ def as_ours(error: Exception, call: str, resource: str, endpoint: str) -> CloudR
                 f"or check the project ({text})"
             )
         case "UNAUTHENTICATED":
-            return CloudRunCredentials(f"Google does not take these credentials: {text}")
+            return CloudRunUnauthenticated(f"Google does not take these credentials: {text}")
         case "ABORTED":
             return CloudRunEtagChanged(
                 f"{what} was changed by somebody else meanwhile; look at it and plan again ({text})"

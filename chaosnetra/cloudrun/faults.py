@@ -10,10 +10,15 @@ from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.plan import ScalingPlan
 from chaosnetra.cloudrun.scaling import WantedScaling
-from chaosnetra.cloudrun.undo import url_of, was_answered
+from chaosnetra.cloudrun.undoing import url_of, was_answered, was_refused
 from chaosnetra.cloudrun.waiting import poll
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import CloudRunError, CloudRunUnanswered, InjectionFailed
+from chaosnetra.errors import (
+    CloudRunError,
+    CloudRunGone,
+    CloudRunUnanswered,
+    InjectionFailed,
+)
 from chaosnetra.faults import Effect, Undo
 
 # How long a write without an answer may still be carried out, in limits of one call.
@@ -42,6 +47,7 @@ class ServiceScaled:
     wanted: WantedScaling
     check: Callable[[ScalingPlan], None] = lambda plan: None
     _plan: ScalingPlan | None = field(default=None, init=False)
+    _identity: str = field(default="", init=False)
     _write: str = field(default_factory=lambda: secrets.token_hex(8), init=False)
 
     @property
@@ -62,7 +68,7 @@ class ServiceScaled:
     def prepare(self) -> Undo:
         plan = self.client.plan(self.service, self.wanted)
         self.check(plan)
-        self.client.try_out(plan)
+        self._identity = self.client.try_out(plan)
         self._plan = plan
         before = plan.service
         call_seconds = self.client.connection.call_seconds
@@ -79,6 +85,8 @@ class ServiceScaled:
                 "traffic": dict(before.traffic),
                 "before": before.scaling.to_json(),
                 "ours": plan.after.to_json(),
+                "fields": list(plan.write.fields),
+                "identity": self._identity,
                 "seconds": self.client.operation_seconds,
                 "call_seconds": call_seconds,
                 "write": self._write,
@@ -88,15 +96,18 @@ class ServiceScaled:
         )
 
     def inject(self) -> None:
-        if self._plan is None:
+        plan = self._plan
+        if plan is None:
             raise InjectionFailed(f"{self.name} was not prepared")
         try:
-            self.client.scale(self._plan)
-        except CloudRunUnanswered:
+            operation = self.client.ask(plan, self._identity)
+        except (CloudRunGone, CloudRunUnanswered):
             raise
         except CloudRunError:
-            was_answered(self._write)
+            was_refused(self._write)
             raise
+        was_answered(self._write)
+        self.client.follow(plan, operation)
 
     def measure(self) -> Effect:
         state = poll(
@@ -107,6 +118,7 @@ class ServiceScaled:
             self.client.interrupted,
         )
         asked = self.wanted.fields
+        failing = f"; of its parts failed {state.failing}" if state.failing else ""
         expected = {name: getattr(self.wanted, name) for name in asked}
         observed = {name: getattr(state.scaling, name) for name in asked}
         return Effect(
@@ -117,7 +129,7 @@ class ServiceScaled:
             detail=(
                 f"as {shown(self.service)} says of itself: generation {state.observed_generation} "
                 f"of {state.generation} serves, {state.ready_state}; its instances show in Cloud "
-                "Monitoring only, minutes later"
+                f"Monitoring only, minutes later{failing}"
             ),
         )
 

@@ -14,10 +14,12 @@ from chaosnetra.cloudrun.executions import (
     job_state,
     task_state,
 )
+from chaosnetra.cloudrun.history import tell
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.waiting import Interrupt, never, poll
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
+    CloudRunError,
     CloudRunOperationFailed,
     CloudRunReconciling,
     CloudRunRefused,
@@ -57,7 +59,9 @@ class JobClient:
         from google.cloud import run_v2
 
         request = run_v2.GetJobRequest(name=name)
-        return job_state(self.connection.call("Jobs", "GetJob", request, name))
+        state = job_state(self.connection.call("Jobs", "GetJob", request, name))
+        tell(state)
+        return state
 
     def run(
         self,
@@ -124,7 +128,10 @@ class JobClient:
         from google.cloud import run_v2
 
         request = run_v2.GetExecutionRequest(name=name)
-        return execution_state(self.connection.call("Executions", "GetExecution", request, name))
+        answer = self.connection.call("Executions", "GetExecution", request, name)
+        state = execution_state(answer)
+        tell(state)
+        return state
 
     def watch(
         self,
@@ -176,13 +183,19 @@ class JobClient:
                 return
             request.page_token = page.next_page_token
 
-    def cancel(self, name: str, deadline: Deadline) -> ExecutionState:
+    def cancel(self, name: str, deadline: Deadline, given_up: Interrupt = never) -> ExecutionState:
         """Cancel an execution and wait until none of its tasks runs; one that has ended is left.
 
         An interruption of the run does not keep it from waiting.
 
+        Args:
+            name: its full name.
+            deadline: when to give up.
+            given_up: asked often while it waits; once true, it waits no longer.
+
         Raises:
             CloudRunOperationFailed: tasks still run at the deadline.
+            Interrupted: tasks still ran when it was given up.
         """
         accepted = False
 
@@ -194,7 +207,8 @@ class JobClient:
                 accepted = True
             return state
 
-        return poll(read, lambda state: state.done, deadline, f"{shown(name)} is cancelled")
+        what = f"{shown(name)} is cancelled"
+        return poll(read, lambda state: state.done, deadline, what, given_up)
 
     def _cancel(self, name: str) -> None:
         from google.cloud import run_v2
@@ -223,6 +237,8 @@ class JobClient:
             )
         except CloudRunOperationFailed:
             raise CloudRunUnanswered(f"{error}; no execution was begun") from error
+        except CloudRunError as unread:
+            raise CloudRunUnanswered(f"{error}; whether one was begun is not told") from unread
         assert found is not None  # noqa: S101 - poll waits for it
         return found
 

@@ -1,25 +1,30 @@
 """Executions of a job as something to be undone: what was begun is cancelled, however we end."""
 
+import logging
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaosnetra.cloudrun.by_hand import RECOVER, cancel_command, list_command
 from chaosnetra.cloudrun.executions import JobState
 from chaosnetra.cloudrun.faults import IN_FLIGHT_CALLS
 from chaosnetra.cloudrun.jobs import JobClient, require_at_once, require_fit
 from chaosnetra.cloudrun.names import shown
-from chaosnetra.cloudrun.undo import (
+from chaosnetra.cloudrun.undoing import (
+    DENIED,
     ENDED,
     PASSING,
+    Patience,
     connection_of,
     has_ended,
+    is_refused_write,
     may_be_under_way,
     url_of,
-    was_answered,
+    was_refused,
 )
-from chaosnetra.cloudrun.waiting import next_pause_seconds
+from chaosnetra.cloudrun.waiting import next_pause_seconds, told
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     ChaosnetraError,
@@ -29,6 +34,7 @@ from chaosnetra.errors import (
     CloudRunQuotaExceeded,
     CloudRunUnanswered,
     Interrupted,
+    UndoDenied,
     UndoFailed,
 )
 from chaosnetra.faults import Undo, UndoReport, UndoResult
@@ -100,15 +106,19 @@ class ExecutionBegun:
     def inject(self) -> None:
         try:
             self.execution = self._begin()
-        except (CloudRunUnanswered, Interrupted):
+        except (CloudRunGone, CloudRunUnanswered, Interrupted):
             raise
         except ChaosnetraError:
-            was_answered(self._mark)
+            was_refused(self._mark)
             raise
         _begun[self._mark] = self.execution
 
     def _begin(self) -> str:
-        started, deadline = time.monotonic(), Deadline.after(self.patience_seconds)
+        with told(lambda: f"a quota lets {shown(self.job.name)} begin"):
+            return self._begin_by(Deadline.after(self.patience_seconds))
+
+    def _begin_by(self, deadline: Deadline) -> str:
+        started = time.monotonic()
         while True:
             try:
                 return self.client.run(
@@ -137,8 +147,12 @@ def cancel_execution(arguments: Mapping[str, Any]) -> UndoReport:
             1970) and `in_flight_seconds` (how long after that it may still be carried out).
 
     Raises:
+        UndoDenied: tasks of it may still run, because we may not cancel it.
         UndoFailed: tasks of it may still run.
     """
+    if is_refused_write(arguments["mark"]):
+        detail = f"{shown(str(arguments['job']))}: our execution was refused, so none was begun"
+        return UndoReport(UndoResult.ALREADY_DONE, detail)
     connection = connection_of(arguments)
     try:
         return _Canceller(JobClient(connection), arguments).cancel()
@@ -154,38 +168,52 @@ class _Canceller:
     def __post_init__(self) -> None:
         self._job = str(self.arguments["job"])
         self._mark = str(self.arguments["mark"])
-        self._deadline = Deadline.after(self.arguments["seconds"])
+        self._patience = Patience(self.arguments["seconds"])
+        self._name = _begun.get(self._mark)
 
     def cancel(self) -> UndoReport:
         started = time.monotonic()
-        while True:
-            try:
-                name = _begun.get(self._mark) or self.client.marked(self._job, self._mark)
-                if name is not None:
-                    return self._cancel(name)
-                if not may_be_under_way(self.arguments, self._mark):
-                    return UndoReport(
-                        UndoResult.ALREADY_DONE, f"{shown(self._job)}: no execution was begun"
-                    )
-            except CloudRunNotFound as error:
-                return UndoReport(UndoResult.NOT_OURS, str(error))
-            except (CloudRunGone, *PASSING) as error:
-                if isinstance(error, CloudRunGone) and has_ended(self.client.connection):
-                    return UndoReport(UndoResult.ALREADY_DONE, ENDED)
-                if self._deadline.passed:
-                    raise self._left(error) from error
-            except CloudRunError as error:
-                raise self._left(error) from error
-            pause = next_pause_seconds(time.monotonic() - started)
-            time.sleep(min(pause, self._deadline.remaining_seconds))
+        with told(lambda: f"our execution of {shown(self._job)} is cancelled", logging.WARNING):
+            while True:
+                report = self._try()
+                if report is not None:
+                    return report
+                self._patience.pause(time.monotonic() - started)
+
+    def _try(self) -> UndoReport | None:
+        """None when it is to be tried again, after a pause."""
+        try:
+            self._name = self._name or self.client.marked(self._job, self._mark)
+            if self._name is not None:
+                return self._cancel(self._name)
+            if not may_be_under_way(self.arguments, self._mark):
+                detail = f"{shown(self._job)}: no execution was begun"
+                return UndoReport(UndoResult.ALREADY_DONE, detail)
+            if self._patience.over:
+                raise UndoFailed(self._left("the execution that was asked for may still begin"))
+        except CloudRunNotFound as error:
+            return UndoReport(UndoResult.NOT_OURS, str(error))
+        except (CloudRunError, Interrupted) as error:
+            if isinstance(error, CloudRunGone) and has_ended(self.client.connection):
+                return UndoReport(UndoResult.ALREADY_DONE, ENDED)
+            if isinstance(error, DENIED):
+                raise UndoDenied(self._left(error)) from error
+            if self._patience.over or not isinstance(error, PASSING):
+                raise UndoFailed(self._left(error)) from error
+        return None
 
     def _cancel(self, name: str) -> UndoReport:
         if self.client.execution(name).done:
             return UndoReport(UndoResult.ALREADY_DONE, f"{shown(name)} has ended")
-        state = self.client.cancel(name, self._deadline)
+        state = self.client.cancel(name, self._patience.deadline, self._patience.hurried)
         return UndoReport(
             UndoResult.DONE, f"cancelled {shown(name)}: {state.cancelled} tasks of it had not ended"
         )
 
-    def _left(self, error: CloudRunError) -> UndoFailed:
-        return UndoFailed(f"tasks of {shown(self._job)} may still run: {error}")
+    def _left(self, why: object) -> str:
+        command = cancel_command(self._name) if self._name else list_command(self._job)
+        how = "by hand with" if self._name else "find it with"
+        return (
+            f"our execution of {shown(self._job)} may still run: {why}; cancel it with "
+            f"`{RECOVER}`, or {how} `{command}`"
+        )

@@ -18,7 +18,7 @@ from chaosnetra.cloudrun.instances import (
 )
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.summary import summarize
-from chaosnetra.cloudrun.waiting import next_pause_seconds, poll
+from chaosnetra.cloudrun.waiting import next_pause_seconds, poll, told
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     CloudRunRefused,
@@ -47,7 +47,7 @@ READ_SECONDS = 30.0
 
 
 def service_state(configuration: Configuration = None, secrets: Secrets = None) -> Result:
-    """Read the service; it holds when the service serves what it is desired to.
+    """Read the service; it holds when the service serves what it is desired to, with all its parts.
 
     Args:
         configuration: the experiment's settings.
@@ -57,16 +57,19 @@ def service_state(configuration: Configuration = None, secrets: Secrets = None) 
         `held`, `expected`, `observed`; `name`, `uid`, `etag`, `generation`,
         `observed_generation`, `reconciling`, `ready`, `ready_state`, `ready_text`, `scaling`
         (`mode`, `minimum`, `maximum`, `manual`), `revision_scaling`, `concurrency`, `connector`,
-        `latest_created_revision`, `latest_ready_revision`, `traffic`, `labels`.
+        `latest_created_revision`, `latest_ready_revision`, `traffic`, `labels`, `conditions` (of
+        its parts: `kind`, `state`, `severity`, `text`). A condition that failed, as of instances
+        that crash after they were made, does not hold, although the service says that it is ready.
     """
     with activity(configuration) as session:
         state = session.cloud_run.services.service(session.cloud_run.service)
         return {
-            "held": state.settled,
-            "expected": "ready, and nothing being changed",
+            "held": state.settled and not state.failing,
+            "expected": "ready with all its parts, and nothing being changed",
             "observed": (
                 f"{state.ready_state}{', being changed' if state.reconciling else ''}, generation "
                 f"{state.observed_generation} of {state.generation} serves"
+                f"{f'; failed: {state.failing}' if state.failing else ''}"
             ),
             **state.to_json(),
         }
@@ -163,7 +166,7 @@ def instances_start(
         if not application_name:
             raise InvalidInput("application_name is empty", setting_hint("application_name"))
         started = time.monotonic()
-        with session.run.polled():
+        with session.run.polled(), told(lambda: "the instances have started"):
             look = _wait_for_instances(session, f"{application_name}:")
         seconds = time.monotonic() - started
         logger.info(f"Instances: {look.observed}")

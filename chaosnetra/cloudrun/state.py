@@ -1,14 +1,45 @@
 """What a service is at one moment, without the library's types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling import Scaling
 from chaosnetra.errors import CloudRunReconciling
 
-SUCCEEDED = "CONDITION_SUCCEEDED"
+SUCCEEDED, FAILED = "CONDITION_SUCCEEDED", "CONDITION_FAILED"
+# Of a condition that tells something and fails nothing.
+INFORMATION = "INFO"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the service says of a part of it: of its routes, its configurations, its instances.
+
+    Attributes:
+        kind: which condition it is.
+        state: name of its state.
+        severity: how its failure is to be taken, by the API: ERROR, WARNING or INFO.
+        text: what it says.
+    """
+
+    kind: str
+    state: str
+    severity: str
+    text: str
+
+    @property
+    def failed(self) -> bool:
+        return self.state == FAILED and self.severity != INFORMATION
+
+    @property
+    def shown(self) -> str:
+        """For people."""
+        return f"{self.kind}: {self.text or self.state}"
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -33,6 +64,8 @@ class ServiceState:
         latest_ready_revision: id of the newest that serves.
         traffic: percent by revision, `latest` for the newest.
         labels: its labels.
+        conditions: what it says of its parts, beside `Ready`.
+        modifier: who changed it last; empty where the server does not tell.
     """
 
     name: str
@@ -52,6 +85,23 @@ class ServiceState:
     latest_ready_revision: str
     traffic: tuple[tuple[str, int], ...]
     labels: Mapping[str, str]
+    conditions: tuple[Condition, ...] = ()
+    modifier: str = ""
+
+    @property
+    def failing(self) -> str:
+        """The conditions of its parts that failed, for people; empty when none did.
+
+        Its readiness alone does not tell: an operation succeeds, and then the instances crash.
+        """
+        return ", ".join(one.shown for one in self.conditions if one.failed)
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        """Ids of the revisions that traffic goes to."""
+        latest = self.latest_ready_revision
+        found = {latest if name == "latest" else name for name, percent in self.traffic if percent}
+        return tuple(sorted(found))
 
     @property
     def ready(self) -> bool:
@@ -89,6 +139,11 @@ class ServiceState:
                 f"generation {self.generation}, serving {self.observed_generation}); "
                 "repair it first"
             )
+        if self.failing:
+            raise CloudRunReconciling(
+                f"{shown(self.name)} is ready, but a part of it failed ({self.failing}); repair "
+                "it first"
+            )
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -112,6 +167,7 @@ class ServiceState:
             "latest_ready_revision": self.latest_ready_revision,
             "traffic": dict(self.traffic),
             "labels": dict(self.labels),
+            "conditions": [condition.to_json() for condition in self.conditions],
         }
 
 
@@ -144,6 +200,11 @@ def service_state(service: Any) -> ServiceState:
             for target in service.traffic_statuses
         ),
         labels=dict(service.labels),
+        conditions=tuple(
+            Condition(one.type_, one.state.name, one.severity.name, one.message)
+            for one in service.conditions
+        ),
+        modifier=service.last_modifier,
     )
 
 

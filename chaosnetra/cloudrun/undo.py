@@ -6,111 +6,78 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chaosnetra.addresses import parse_network_address
+from chaosnetra.cloudrun.authorship import OurWrite
+from chaosnetra.cloudrun.by_hand import RECOVER, restore_command
 from chaosnetra.cloudrun.client import ServiceClient
-from chaosnetra.cloudrun.connection import GOOGLE, Connection
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling import FIELDS, Drift, Restoration, Scaling, Write, restoration
 from chaosnetra.cloudrun.state import ServiceState
-from chaosnetra.cloudrun.waiting import SHORTEST_SECONDS, next_pause_seconds
-from chaosnetra.durations import Deadline
+from chaosnetra.cloudrun.undoing import (
+    DENIED,
+    ENDED,
+    PASSING,
+    Patience,
+    connection_of,
+    has_ended,
+    is_refused_write,
+    may_be_under_way,
+    was_carried_out,
+)
+from chaosnetra.cloudrun.waiting import told
 from chaosnetra.errors import (
     CloudRunError,
-    CloudRunEtagChanged,
     CloudRunGone,
     CloudRunNotFound,
-    CloudRunOperationFailed,
-    CloudRunQuotaExceeded,
     CloudRunRefused,
     CloudRunUnanswered,
+    UndoDenied,
     UndoFailed,
 )
 from chaosnetra.faults import UndoReport, UndoResult
-from chaosnetra.ports import is_refused
 
 logger = logging.getLogger("chaostoolkit")
 
-# What may pass by itself; everything else is for people.
-PASSING = (
-    CloudRunEtagChanged,
-    CloudRunOperationFailed,
-    CloudRunQuotaExceeded,
-    CloudRunUnanswered,
-)
 # One is enough, two where a switch of the mode sets counts; more do not take.
 MOST_WRITES = 5
-LOCAL = "grpc://"
-ENDED_SECONDS = 0.5
-ENDED = "the local endpoint has ended, with all it held"
-# Writes of this process that were answered: none of them comes later.
-_answered: set[str] = set()
-
-
-def url_of(connection: Connection) -> str:
-    """Whom a connection talks to, for an undo."""
-    return f"{LOCAL}{connection.endpoint}" if connection.endpoint else f"https://{GOOGLE}"
-
-
-def connection_of(arguments: Mapping[str, Any]) -> Connection:
-    """Whom an undo's data says: `url` and `call_seconds`."""
-    url = str(arguments["url"])
-    endpoint = url.removeprefix(LOCAL) if url.startswith(LOCAL) else None
-    return Connection(endpoint, call_seconds=arguments["call_seconds"])
-
-
-def has_ended(connection: Connection) -> bool:
-    """Whether a local endpoint has ended, and all it held with it: nothing is left to undo.
-
-    It has to be refused for a second in all: one that only cut its connections is back sooner, and
-    still holds it.
-    """
-    if connection.endpoint is None:
-        return False
-    return is_refused(*parse_network_address("endpoint", connection.endpoint), ENDED_SECONDS)
-
-
-def may_be_under_way(arguments: Mapping[str, Any], write: str) -> bool:
-    """Whether a write that nothing shows may still be carried out.
-
-    A run that was killed, or lost its connection, leaves behind a call that may be carried out
-    after the caller has given it up.
-
-    Args:
-        arguments: of the undo: `sent_at` and `in_flight_seconds`.
-        write: tells it from others; see `was_answered`.
-    """
-    if write in _answered:
-        return False
-    age = time.time() - arguments["sent_at"]
-    return bool(0 <= age < arguments["in_flight_seconds"])
-
-
-def was_answered(write: str) -> None:
-    """Note that a write is not under way any more, so that its undo need not wait for it."""
-    _answered.add(write)
 
 
 def restore_service(arguments: Mapping[str, Any]) -> UndoReport:
     """Give a service back the scaling fields that still hold our values.
 
     What somebody else has set since is left alone and told. A write rests on the etag of what
-    was just read; a conflict is read and judged again, never repeated blindly.
+    was just read; a conflict is read and judged again, never repeated blindly. It does not wait
+    for a service that is being changed: it writes at once, and waits afterwards.
 
     Args:
         arguments: `url` (of the endpoint), `name`; of the service before: `uid`, `etag`,
             `generation`, `revision`, `traffic`, `before` (scaling); `ours` (scaling as we set
             it); `seconds` (limit of it all), `call_seconds` (of one call); of our write: `write`
             (tells it from others), `sent_at` (at the earliest, seconds since 1970) and
-            `in_flight_seconds` (how long after that it may still be carried out).
+            `in_flight_seconds` (how long after that it may still be carried out), and perhaps
+            `fields` (what it set) and `identity` (who we are to the server).
 
     Raises:
+        UndoDenied: our values are still there, because we may not change them.
         UndoFailed: our values may still be there.
     """
+    if is_refused_write(arguments["write"]):
+        detail = f"{shown(str(arguments['name']))}: our change was refused, so nothing is ours"
+        return UndoReport(UndoResult.ALREADY_DONE, detail)
     connection = connection_of(arguments)
     try:
         return _Restorer(ServiceClient(connection), arguments).restore()
     finally:
         connection.close()
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A write that was asked for, on what was read, and whether it was accepted."""
+
+    state: ServiceState
+    write: Write
+    accepted: bool
+    at: float
 
 
 @dataclass
@@ -122,41 +89,104 @@ class _Restorer:
         self._name = str(self.arguments["name"])
         self._before = Scaling.from_json(self.arguments["before"])
         self._ours = Scaling.from_json(self.arguments["ours"])
-        self._deadline = Deadline.after(self.arguments["seconds"])
+        self._our_write = OurWrite.from_undo(self.arguments)
+        self._patience = Patience(self.arguments["seconds"])
+        self._started = time.monotonic()
         self._writes = 0
         self._written = False
-        self._sent: tuple[ServiceState, Write, bool] | None = None
+        self._sent: _Sent | None = None
+        self._last: ServiceState | None = None
+        # What this process was told to be carried out is ours, whoever the server says made it.
+        self._carried_out = was_carried_out(self.arguments["write"])
         self._meanwhile = ""
+        self._why = "it is read first"
 
     def restore(self) -> UndoReport:
-        started = time.monotonic()
-        while True:
-            try:
-                state = self.client.wait_until_still(self._name, self._deadline)
-                if state.uid != self.arguments["uid"]:
-                    return self._told(
-                        UndoResult.NOT_OURS, f"another {shown(self._name)} has its name now"
-                    )
-                self._see_what_was_written(state)
-                todo = restoration(state.scaling, self._ours, self._before)
-                self._notice_others(state, todo)
-                if todo.write is not None:
-                    self._write(state, todo.write)
-                elif not self._may_be_under_way(state):
-                    return self._report(state, todo)
-                else:
-                    time.sleep(SHORTEST_SECONDS)
-            except CloudRunNotFound:
-                return self._told(UndoResult.NOT_OURS, f"there is no {shown(self._name)} any more")
-            except (CloudRunGone, *PASSING) as error:
-                if isinstance(error, CloudRunGone) and has_ended(self.client.connection):
-                    return UndoReport(UndoResult.ALREADY_DONE, ENDED)
-                if self._deadline.passed:
-                    raise UndoFailed(self._left(error)) from error
-                pause = next_pause_seconds(time.monotonic() - started)
-                time.sleep(min(pause, self._deadline.remaining_seconds))
-            except CloudRunError as error:
+        what = f"{shown(self._name)} is restored"
+        with told(lambda: f"{what} ({self._why})", logging.WARNING):
+            while True:
+                report = self._try()
+                if report is not None:
+                    return report
+                self._patience.pause(self._waited_seconds)
+
+    @property
+    def _waited_seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _try(self) -> UndoReport | None:
+        """Read, and write what is ours; None when it is to be tried again, after a pause.
+
+        Raises:
+            UndoFailed: it is of no use to try again, or there is no time for it.
+        """
+        try:
+            written_before = self._writes
+            report = self._step()
+            # What a write came to is looked at without a pause.
+            return self._step() if report is None and self._writes > written_before else report
+        except CloudRunNotFound:
+            return self._told(UndoResult.NOT_OURS, f"there is no {shown(self._name)} any more")
+        except CloudRunError as error:
+            if isinstance(error, CloudRunGone) and has_ended(self.client.connection):
+                return UndoReport(UndoResult.ALREADY_DONE, ENDED)
+            self._why = str(error)
+            if isinstance(error, DENIED):
+                raise UndoDenied(self._left(error)) from error
+            if not self._patience.over and self._may_pass(error):
+                return None
+            report = self._as_read_last()
+            if report is None:
                 raise UndoFailed(self._left(error)) from error
+            return report
+
+    def _as_read_last(self) -> UndoReport | None:
+        """The report where the service said, when it was read last, that all is done."""
+        state = self._last
+        if state is None or self._may_be_under_way(state):
+            return None
+        todo = restoration(state.scaling, self._ours, self._before)
+        return self._report(state, todo) if todo.write is None else None
+
+    def _may_pass(self, error: CloudRunError) -> bool:
+        # What a service refuses while it is being changed it may take afterwards.
+        busy = self._last is not None and self._last.reconciling
+        return isinstance(error, PASSING) or (busy and isinstance(error, CloudRunRefused))
+
+    def _step(self) -> UndoReport | None:
+        self._last = state = self.client.service(self._name)
+        if state.uid != self.arguments["uid"]:
+            detail = f"another {shown(self._name)} has its name now"
+            return self._told(UndoResult.NOT_OURS, detail)
+        self._see_what_was_written(state)
+        if not self._writes and not self._carried_out and self._our_write.is_somebody_elses(state):
+            return self._not_written(state)
+        todo = restoration(state.scaling, self._ours, self._before)
+        self._notice_others(state, todo)
+        if todo.write is not None and self._is_to_come:
+            self._why = "the accepted write of it shows"
+            if self._patience.over:
+                raise UndoFailed(self._left(f"{self._why} no effect yet"))
+        elif todo.write is not None:
+            self._why = "it is being written"
+            self._write(state, todo.write)
+        elif self._may_be_under_way(state):
+            self._why = "our change of it may still be carried out"
+            if self._patience.over:
+                raise UndoFailed(self._left(self._why))
+        elif state.reconciling and not self._patience.over:
+            self._why = "it has its former scaling, and is still being changed"
+        else:
+            return self._report(state, todo)
+        return None
+
+    @property
+    def _is_to_come(self) -> bool:
+        """Whether a write was accepted that does not show: what was read may be older."""
+        sent = self._sent
+        if sent is None or not sent.accepted:
+            return False
+        return self._waited_seconds - sent.at < self.client.connection.call_seconds
 
     def _write(self, state: ServiceState, write: Write) -> None:
         try:
@@ -172,23 +202,25 @@ class _Restorer:
         if self._writes == MOST_WRITES:
             raise UndoFailed(self._left(f"{MOST_WRITES} writes did not change that"))
         try:
-            self.client.write(self._name, state.etag, write, self._deadline)
-        except (CloudRunOperationFailed, CloudRunUnanswered) as error:
-            self._sent = (state, write, False)  # perhaps; the next reading tells
-            self._writes += isinstance(error, CloudRunOperationFailed)
+            self.client.send(self._name, state.etag, write)
+        except CloudRunUnanswered:
+            # Perhaps it was carried out; the next reading tells.
+            self._sent = _Sent(state, write, False, self._waited_seconds)
             raise
-        self._sent = (state, write, True)
+        self._sent = _Sent(state, write, True, self._waited_seconds)
         self._writes += 1
 
     def _see_what_was_written(self, now: ServiceState) -> None:
         """After a write of ours: what changed along with it is ours too, and no drift."""
         if self._sent is None:
             return
-        state, write, certain = self._sent
+        state, write, accepted = self._sent.state, self._sent.write, self._sent.accepted
+        self._written = self._written or accepted or now.generation != state.generation
+        if now.generation == state.generation:
+            return  # it does not show yet
         self._sent = None
         came = "mode" in write.fields and now.scaling.holds("mode", write.values)
-        self._written = self._written or certain or now.etag != state.etag
-        if now.generation != state.generation + 1 or not (certain or came):
+        if now.generation != state.generation + 1 or not (accepted or came):
             return  # somebody else wrote, before it or after it
         changed = {
             name: getattr(now.scaling, name)
@@ -216,10 +248,23 @@ class _Restorer:
             f"revision {revision} before, {state.latest_created_revision} now)"
         )
 
+    def _not_written(self, state: ServiceState) -> UndoReport:
+        """Somebody else's change came first, so ours cannot have been carried out."""
+        by = f" by {state.modifier}" if state.modifier else ""
+        return self._told(
+            UndoResult.ALREADY_DONE,
+            f"{shown(self._name)}: nothing is ours; it was changed{by} instead "
+            f"({state.scaling.shown}), which is left alone",
+        )
+
     def _report(self, state: ServiceState, todo: Restoration) -> UndoReport:
         notes = [self._meanwhile] if self._meanwhile else []
-        if not state.settled:
+        if state.reconciling:
+            notes.append(f"it was still being changed after {self._waited_seconds:.0f} s")
+        elif not state.settled:
             notes.append(f"it is not ready: {state.ready_text or state.ready_state}")
+        if state.failing and not state.reconciling:
+            notes.append(f"parts of it failed: {state.failing}")
         done = "gave it its former scaling back" if self._written else "has its former scaling"
         if todo.drifts:
             notes = [f"left alone, because somebody else set it: {_shown(todo.drifts)}", *notes]
@@ -230,6 +275,8 @@ class _Restorer:
         result = UndoResult.DONE if self._written else UndoResult.ALREADY_DONE
         if any(not drift.untouched for drift in todo.drifts):
             result = UndoResult.NOT_OURS
+            command = restore_command(self._name, self._before)
+            detail = f"{detail}; its former scaling is set by `{command}`"
         return self._told(result, detail) if notes else UndoReport(result, detail)
 
     def _told(self, result: UndoResult, detail: str) -> UndoReport:
@@ -238,10 +285,20 @@ class _Restorer:
         return UndoReport(result, detail)
 
     def _left(self, why: object) -> str:
-        return (
-            f"{shown(self._name)} may still have our scaling ({self._ours.shown}; before: "
-            f"{self._before.shown}): {why}"
-        )
+        """What may be left, as it was read last, and the commands that take it back."""
+        state, what = self._last, shown(self._name)
+        ours = f"our scaling ({self._ours.shown}; before: {self._before.shown})"
+        if state is None:
+            text = f"{what} may still have {ours}, and could not be read"
+        elif restoration(state.scaling, self._ours, self._before).write is not None:
+            text = f"{what} still has {ours}"
+        else:
+            return (
+                f"{what} had its former scaling when it was read last, but {why}; `{RECOVER}` "
+                "looks again"
+            )
+        command = restore_command(self._name, self._before)
+        return f"{text}: {why}; take it back with `{RECOVER}`, or by hand with `{command}`"
 
 
 def _shown(drifts: tuple[Drift, ...]) -> str:

@@ -1,9 +1,13 @@
-"""Waits for what Cloud Run does in its own time: on our clock, with a deadline."""
+"""Waits for what Cloud Run does in its own time: on our clock, by a deadline, and told of."""
 
+import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from chaosnetra.cloudrun.connection import signals_stay_here
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     CloudRunOperationFailed,
@@ -12,9 +16,13 @@ from chaosnetra.errors import (
     Interrupted,
 )
 
+logger = logging.getLogger("chaostoolkit")
+
 SHORTEST_SECONDS = 0.1
 LONGEST_SECONDS = 2.0
 SHARE = 0.1
+# From one line about a wait to the next, and to the first.
+TOLD_SECONDS = 10.0
 
 Answer = TypeVar("Answer")
 Interrupt = Callable[[], bool]
@@ -31,6 +39,32 @@ def next_pause_seconds(waited_seconds: float) -> float:
     So an end is seen at most a tenth later than it came, or 0.1 s, and no quota is used up.
     """
     return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, SHARE * waited_seconds))
+
+
+@contextmanager
+def told(what: Callable[[], str], level: int = logging.INFO) -> Iterator[None]:
+    """Say every ten seconds what is waited for, also while a call has no answer yet.
+
+    Args:
+        what: answers what is waited for, from another thread.
+        level: of the log.
+    """
+    started = time.monotonic()
+    ended = threading.Event()
+
+    def tell() -> None:
+        while not ended.wait(TOLD_SECONDS):
+            waited = time.monotonic() - started
+            logger.log(level, f"Still waiting, after {waited:.0f} s, until {what()}")
+
+    thread = threading.Thread(target=tell, name="told", daemon=True)
+    with signals_stay_here():
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def poll(
@@ -59,6 +93,17 @@ def poll(
         CloudRunError: a read was refused.
         Interrupted: `interrupted` became true.
     """
+    with told(lambda: f"{what}, {deadline.remaining_seconds:.0f} s at most"):
+        return _poll(read, enough, deadline, what, interrupted)
+
+
+def _poll(
+    read: Callable[[], Answer],
+    enough: Callable[[Answer], bool],
+    deadline: Deadline,
+    what: str,
+    interrupted: Interrupt,
+) -> Answer:
     started = time.monotonic()
     while True:
         unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None

@@ -25,7 +25,14 @@ from chaosnetra.consent.demands import (
     wanted_scaling,
 )
 from chaosnetra.consent.plan import Arithmetic, ExperimentPlan, InstanceChange, digest
-from chaosnetra.errors import ChaosnetraError, DatabaseUnavailable, InvalidInput, NotAllowed
+from chaosnetra.errors import (
+    ChaosnetraError,
+    CloudRunQuotaExceeded,
+    CloudRunUnanswered,
+    DatabaseUnavailable,
+    InvalidInput,
+    NotAllowed,
+)
 from chaosnetra.postgres.connect import Slots, slots
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
@@ -154,6 +161,8 @@ class _Looker:
                 scaling = plan_scaling(now, wanted)
                 if not changes:
                     cloud_run.services.try_out(scaling)
+            except (CloudRunUnanswered, CloudRunQuotaExceeded):
+                raise  # an outage refuses nothing
             except ChaosnetraError as error:
                 self.refusals.append(f"{step.name}: {error}")
                 break

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chaosnetra.cloudrun.waiting import told
 from chaosnetra.consent.demands import Step
 from chaosnetra.consent.look import database_of, look
 from chaosnetra.consent.plan import ExperimentPlan
@@ -103,11 +104,9 @@ def ask_for_consent(
     settings = session.settings
     if not settings.in_staging:
         return
-    plan = look(
-        session,
-        experiment,
-        steps_of(experiment, configuration, secrets, settings.environment),
-    )
+    steps = steps_of(experiment, configuration, secrets, settings.environment)
+    with told(lambda: "it is known what the experiment would change"):
+        plan = look(session, experiment, steps)
     session.plan = plan
     session.events.record("plan.made", plan.to_json())
     _require(plan, settings.consent)

@@ -53,6 +53,7 @@ def listen(run: Run) -> Callable[[], None]:
 
     def note(number: int, frame: Any) -> None:
         again = run.interrupted_by is not None
+        run.signals += 1
         if not again:
             run.exit_code = EXIT_CODES.get(signal.Signals(number).name)
             run.interrupted_by = signalled_by(number, run.experiment or {})

@@ -41,6 +41,7 @@ from chaosnetra.controls.mend import (
     mend_tolerance,
 )
 from chaosnetra.controls.places import (
+    EXIT_WITHOUT_ROLLBACKS,
     events_path,
     experiment_file,
     in_command,
@@ -53,7 +54,12 @@ from chaosnetra.controls.writing import (
     told_of,
     unwritable,
 )
-from chaosnetra.errors import ChaosnetraError, InvalidInput
+from chaosnetra.errors import (
+    ChaosnetraError,
+    CloudRunQuotaExceeded,
+    CloudRunUnanswered,
+    InvalidInput,
+)
 from chaosnetra.evidence.declared import unplayed_rollbacks
 from chaosnetra.evidence.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.jsonsafe import strict
@@ -70,8 +76,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chaostoolkit")
 
-# The core's own code for "leave now, and play no rollbacks": nothing was injected yet.
-EXIT_WITHOUT_ROLLBACKS = 30
 RECOVERY_POLL_SECONDS = 0.2
 OPTIONS = ("recovery_timeout_seconds",)
 
@@ -89,6 +93,7 @@ class RunRecord:
         # What is said once the journal is written.
         self.verdict_line = ""
         self.held = False
+        self.unanswered: str | None = None
         self.recovery: dict[str, Any] | None = None
         # How the run was started: see `chaosnetra.recorded`.
         self.started_with: dict[str, Any] = {}
@@ -271,10 +276,12 @@ def _ask_for_consent(
     except Exception as error:  # whatever it is, there is no consent
         ours = isinstance(error, ChaosnetraError)
         text = str(error) if ours else f"{type(error).__name__}: {error}"
-        _run.refused = one_line(session.redactor.text(text))
+        reason = one_line(session.redactor.text(text))
+        outage = isinstance(error, (CloudRunUnanswered, CloudRunQuotaExceeded))
+        _run.unanswered, _run.refused = (reason, None) if outage else (None, reason)
         logger.debug("consent", exc_info=True)
         with contextlib.suppress(OSError):  # the events cannot be written: one more reason to end
-            _run.record("consent.refused", {"reason": _run.refused})
+            _run.record("consent.unanswered" if outage else "consent.refused", {"reason": reason})
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
 
 
@@ -371,6 +378,7 @@ def after_experiment_control(
     **options: Any,
 ) -> None:
     """Check the recovery, undo what is left, judge, and correct the status."""
+    current_run().over = True
     try:
         mend_duration(state, time.monotonic() - _run.began)
         _check_recovery(context, state, configuration, secrets, options)
@@ -514,6 +522,7 @@ def _facts(
         "recovery": _run.recovery,
         "dry": getattr(dry, "value", dry),
         "refused": _run.refused,
+        "unanswered": _run.unanswered,
         "control_failures": list(_run.failures),
         "interrupted_by": run.interrupted_by or (None if _run.refused else _run.interrupter),
         "run": run.id,
@@ -603,8 +612,11 @@ def _check_recovery(
     ):
         return
     if session is not None:
-        for failure in session.injector.undo_all(only_felt=True):
-            logger.error(str(failure))
+        # An exception of a signal would tear an undo, which is only played again then.
+        with run.polled():
+            for failure in session.injector.undo_all(only_felt=True):
+                logger.error(str(failure))
+        pass_on(run)
     unplayed = unplayed_rollbacks(journal, _faults(run, session) if session else None)
     if unplayed.in_place:
         logger.warning(f"No recovery to check: {unplayed.text}")

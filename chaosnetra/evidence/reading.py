@@ -239,7 +239,7 @@ def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str
         for fault in section["faults"]
     ]
     section["recovery"] = _state(found.get("recovery"))
-    for key in ("crashed", "refused", "interrupted_by"):
+    for key in ("crashed", "refused", "unanswered", "interrupted_by"):
         section[key] = _text(found.get(key))
     section["dry"] = dry_of(found.get("dry")) or dry_of(experiment.get("dry"))
     interruption = _object(data.get("interruption"))

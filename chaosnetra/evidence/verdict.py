@@ -20,6 +20,7 @@ from chaosnetra.evidence.activities import (
 from chaosnetra.evidence.declared import unplayed_rollbacks
 from chaosnetra.evidence.dry import carries_out_actions, checks_hypothesis, dry_of_journal
 from chaosnetra.evidence.exposure import not_exposed
+from chaosnetra.evidence.platform import contradictions, deployments
 from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
 from chaosnetra.evidence.start_state import baseline_advice, differing_states, state_tested
 from chaosnetra.evidence.violations import (
@@ -59,6 +60,8 @@ class Cause(StrEnum):
     STATE = "startups met different states of the database"
     UNANSWERED = "a probe could not be asked"
     FAULT_GONE = "a fault was gone before its undo"
+    DEPLOYED = "the service or the job was changed during the run"
+    CONTRADICTED = "Cloud Run contradicts the probes"
     TOO_FEW = "too few trials for the demanded confidence"
     OBSERVATION = "an observation failed"
     ROLLBACK = "rollback failed"
@@ -140,6 +143,9 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         carried_out(journal, ROLLBACKS),
     )
     reasons = list(_reasons(journal, facts, violations))
+    contradicted = [(Cause.CONTRADICTED, text) for text in contradictions(journal, facts)]
+    held = reasons[0][0] is Cause.HELD
+    reasons = [*contradicted, *reasons] if held else [*reasons, *contradicted]
     proofs = proofs_of(journal)
     other_state = differing_states(facts)
     if other_state and reasons[0][0] is Cause.HELD:
@@ -217,6 +223,14 @@ def _invalid(
     if facts.get("refused"):
         yield Cause.REFUSED, str(facts["refused"])
         return
+    if facts.get("unanswered"):
+        yield (
+            Cause.UNANSWERED,
+            f"Cloud Run could not be asked, so nothing was tried: {facts['unanswered']}",
+        )
+        return
+    for text in deployments(facts):
+        yield Cause.DEPLOYED, text
     if facts.get("crashed"):
         yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
     losses = facts.get("part_losses") or ()

@@ -62,14 +62,21 @@ def bring_cloud_run(keeping: Keeping, settings: Settings, needed: Needed) -> "Cl
 
 
 def record_calls(keeping: Keeping, tally: "CallTally") -> Callable[[], None]:
-    """Count every call to Cloud Run and write it down; returns what ends that."""
+    """Write down every call to Cloud Run, and what it said; returns what ends that."""
     from chaosnetra.cloudrun.connection import audit
+    from chaosnetra.cloudrun.history import watch
 
     def record(call: "Call") -> None:
         tally.add(call)
         keeping.run.events.record_if_possible("cloudrun.call", call.to_json())
 
-    return audit(record)
+    ends = [audit(record), watch(tally.history.see)]
+
+    def end() -> None:
+        for one in ends:
+            one()
+
+    return end
 
 
 def read_monitoring(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.errors import ChaosnetraError, FaultError
+from chaosnetra.errors import ChaosnetraError, FaultError, UndoDenied
 from chaosnetra.faults import Undo, UndoReport, UndoResult, play
 from chaosnetra.safety.ledger import (
     SUFFIX,
@@ -26,12 +26,16 @@ from chaosnetra.text import one_line
 
 @dataclass(frozen=True)
 class Recovered:
-    """What became of one undo: a report, or why it failed; both when it cannot be written down."""
+    """What became of one undo: a report, or why it failed; both when it cannot be written down.
+
+    `denied` tells that it may not be done, so that it is of no use to try again.
+    """
 
     run: str
     undo: Undo | None
     report: UndoReport | None
     error: str | None
+    denied: bool = False
 
     @property
     def left(self) -> bool:
@@ -138,7 +142,7 @@ def _recover_locked(path: Path, file: int) -> Iterator[Recovered]:
             if not result.left:
                 _tell(contents, result)
             yield result
-        if len(left) == len(todo):
+        if left and (len(left) == len(todo) or all(one.denied for one in left.values())):
             yield from left.values()
             return
         # What failed may have waited for something that is gone now.
@@ -165,7 +169,7 @@ def _play(contents: LedgerContents, undo: Undo) -> Recovered:
             return Recovered(contents.run, undo, report, None)
         ours = isinstance(error, ChaosnetraError)
         text = str(error) if ours else f"{type(error).__name__}: {error}"
-        return Recovered(contents.run, undo, None, text)
+        return Recovered(contents.run, undo, None, text, isinstance(error, UndoDenied))
 
 
 def _tell(contents: LedgerContents, result: Recovered) -> None:

@@ -45,15 +45,24 @@ class Execution:
         failed = self.message.failed_count
         return int(_Completion.EXECUTION_FAILED if failed else _Completion.EXECUTION_SUCCEEDED)
 
-    def start(self, lock: Any, completed: Callable[[], None], *, unset_exit_code: bool) -> None:
+    def start(
+        self,
+        lock: Any,
+        completed: Callable[[], None],
+        *,
+        unset_exit_code: bool,
+        miscounted: int = 0,
+    ) -> None:
         """Begin its tasks.
 
         Args:
             lock: taken for every change.
             completed: called when all have ended, with the lock held.
             unset_exit_code: tasks end without an exit code.
+            miscounted: so many tasks that succeeded are counted as failed.
         """
         self._lock = lock
+        self._miscounted = miscounted
         self._completed = completed
         self._unset_exit_code = unset_exit_code
         self._left = self.message.task_count
@@ -183,7 +192,9 @@ class Execution:
             message.cancelled_count += 1
             state, reason, text = _State.CONDITION_FAILED, _Reason.CANCELLED, "cancelled"
         elif succeeded:
-            message.succeeded_count += 1
+            miscounted = message.failed_count < self._miscounted
+            message.failed_count += miscounted
+            message.succeeded_count += not miscounted
             state, reason, text = _State.CONDITION_SUCCEEDED, None, ""
         else:
             message.failed_count += 1

@@ -122,7 +122,12 @@ class Jobs:
                 latest.completion_status = execution.completion_status
             self._operations.end(operation.name)
 
-        execution.start(self._lock, completed, unset_exit_code=rule.unset_exit_code)
+        execution.start(
+            self._lock,
+            completed,
+            unset_exit_code=rule.unset_exit_code,
+            miscounted=rule.failed_tasks,
+        )
         return operation
 
     def execution(self, name: str) -> Execution:

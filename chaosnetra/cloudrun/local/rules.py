@@ -1,11 +1,12 @@
 """How the endpoint is told to misbehave: rules, each for some calls of one method."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import grpc
+from google.cloud import run_v2
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import duration, whole_number
@@ -28,7 +29,11 @@ class Rule:
         stale_etag: the resource it answers with has an etag that is no longer current.
         operation_seconds: how long the operation that it starts takes.
         operation_error: the status code that this operation ends with.
+        later_conditions: of the service, once this operation has succeeded, until its next change:
+            each with `type`, `state`, `message`, and perhaps `severity`. Its readiness stays.
+        later_seconds: how long after the operation's end they come.
         unset_exit_code: tasks of the execution that it starts end without an exit code.
+        failed_tasks: so many of them that succeeded are counted as failed by the execution.
         deploy_after: somebody else's change that follows at once.
         lose_answer: the status code that it answers although it was carried out.
     """
@@ -43,14 +48,18 @@ class Rule:
     stale_etag: bool = False
     operation_seconds: float | None = None
     operation_error: str = ""
+    later_conditions: Sequence[Mapping[str, str]] = ()
+    later_seconds: float = 0.0
     unset_exit_code: bool = False
+    failed_tasks: int = 0
     deploy_after: Mapping[str, Any] | None = None
     lose_answer: str = ""
 
     def __post_init__(self) -> None:
         whole_number("skip", self.skip, minimum=0)
         whole_number("times", self.times, minimum=1)
-        for name in ("delay_seconds", "operation_seconds"):
+        whole_number("failed_tasks", self.failed_tasks, minimum=0)
+        for name in ("delay_seconds", "operation_seconds", "later_seconds"):
             seconds = getattr(self, name)
             if seconds is not None and duration(name, seconds) > MOST_SECONDS:
                 raise InvalidInput(f"{name} must be at most {MOST_SECONDS:g}, got {seconds!r}")
@@ -60,6 +69,26 @@ class Rule:
                 raise InvalidInput(f"{name} must be a gRPC status code, got {code!r}")
         if self.drop not in ("", "before", "after"):
             raise InvalidInput(f"drop must be before or after, got {self.drop!r}")
+        for condition in self.later_conditions:
+            check_condition(condition)
+
+
+def check_condition(condition: Any) -> None:
+    """Refuse what is no condition of the API.
+
+    Raises:
+        InvalidInput: a key or a value that no condition has.
+    """
+    known = {"type", "state", "message", "severity"}
+    if (
+        not isinstance(condition, Mapping)
+        or not {"type", "state"} <= set(condition) <= known
+        or condition["state"] not in run_v2.Condition.State.__members__
+        or condition.get("severity", "ERROR") not in run_v2.Condition.Severity.__members__
+    ):
+        raise InvalidInput(
+            f"a condition has a type, a state of the API's and a message, got {condition!r}"
+        )
 
 
 NO_RULE = Rule("")

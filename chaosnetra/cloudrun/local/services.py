@@ -7,12 +7,13 @@ scaling" of the Cloud Run documentation (what switching the scaling mode does to
 import secrets
 import string
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.cloud import run_v2
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from chaosnetra.cloudrun.connection import LOCAL_CALLER
 from chaosnetra.cloudrun.local.desired import check, fill_in, serve, set_variable, template_bytes
 from chaosnetra.cloudrun.local.messages import check_etag, mask, new_etag, set_condition
 from chaosnetra.cloudrun.local.operations import Operations
@@ -23,6 +24,9 @@ from chaosnetra.cloudrun.local.status import Refused
 Service = run_v2.Service.pb()
 _State = run_v2.Condition.State
 _Mode = run_v2.ServiceScaling.ScalingMode
+# Without credentials every caller of the API is the same one.
+CALLER = LOCAL_CALLER
+SOMEBODY_ELSE = "somebody-else@local-cloud-run.example"
 # What a client may set; an update without a mask sets all of it.
 INPUT_FIELDS = (
     "description",
@@ -86,6 +90,7 @@ class Services:
         service = Service()
         mask(INPUT_FIELDS).MergeMessage(request.service, service, True, True)
         service.name, service.uid = name, str(uuid.uuid4())
+        service.creator = service.last_modifier = CALLER
         service.create_time.GetCurrentTime()
         fill_in(service)
         check(service)
@@ -115,10 +120,11 @@ class Services:
         fill_in(wanted)
         check(wanted)
         self._check_revision(wanted)
+        if wanted == current and not request.validate_only:
+            return self._operations.finished(self._place.parent, current, current)
+        wanted.last_modifier = CALLER
         if request.validate_only:
             return self._operations.finished(self._place.parent, wanted, wanted)
-        if wanted == current:
-            return self._operations.finished(self._place.parent, current, current)
         new_template = wanted.template != current.template
         current.CopyFrom(wanted)
         return self._changed(current, rule, new_template)
@@ -130,7 +136,8 @@ class Services:
             changes: `service` (its id; the only one when there is but one), `env` (variables of
                 the container: a new revision), `scaling` (fields of it, as JSON), `labels`;
                 `seconds` that it takes (0: at once); `fails`: the revision does not become
-                ready, and says so. Without any change a variable of the container is changed.
+                ready, and says so; `by`: who changes it. Without any change a variable of the
+                container is changed.
         """
         service = self._to_deploy(changes.get("service"))
         self._deployed += 1
@@ -153,6 +160,7 @@ class Services:
                 setattr(wanted.scaling, name, value)
         wanted.labels.update(changes.get("labels") or {})
         self._switch_mode(service, wanted, paths)
+        wanted.last_modifier = changes.get("by", SOMEBODY_ELSE)
         new_template = wanted.template != service.template
         service.CopyFrom(wanted)
         rule = Rule(
@@ -223,12 +231,13 @@ class Services:
         new_etag(service)
 
         def finish(operation: Any) -> None:
-            self._reconciled(service, generation, rule.operation_error, operation)
+            self._reconciled(service, generation, rule, operation)
 
         seconds = self._seconds if rule.operation_seconds is None else rule.operation_seconds
         return self._operations.start(self._place.parent, service, seconds, finish)
 
-    def _reconciled(self, service: Any, generation: int, error: str, operation: Any) -> None:
+    def _reconciled(self, service: Any, generation: int, rule: Rule, operation: Any) -> None:
+        error = rule.operation_error
         if error:
             refused = Refused(error, f"Revision of {service.name} is not ready and cannot serve.")
             operation.error.code, operation.error.message = refused.number, refused.text
@@ -241,5 +250,24 @@ class Services:
             else:
                 serve(service)
             new_etag(service)
-        if not error:
-            operation.response.Pack(service)
+        if error:
+            return
+        operation.response.Pack(service)
+        if rule.later_conditions:
+
+            def come(later: Any) -> None:  # noqa: ARG001 - as all operations
+                if service.generation == generation:
+                    _tell_conditions(service, rule.later_conditions)
+
+            seconds = rule.later_seconds
+            self._operations.start(self._place.parent, service, seconds, come)
+
+
+def _tell_conditions(service: Any, conditions: Sequence[Mapping[str, str]]) -> None:
+    for told in conditions:
+        known = [one for one in service.conditions if one.type_ == told["type"]]
+        condition = known[0] if known else service.conditions.add()
+        state = _State[told["state"]]
+        set_condition(condition, told["type"], state, told.get("message", ""))
+        condition.severity = run_v2.Condition.Severity[told.get("severity", "ERROR")]
+    new_etag(service)

@@ -75,6 +75,14 @@ class Endpoint:
     def tell(self, path: str, **data: Any) -> None:
         requests.post(f"{self.server.url}/{path}", json=data, timeout=5).raise_for_status()
 
+    @property
+    def calls(self) -> dict[str, int]:
+        """How often each method was called so far, by anybody."""
+        answer = requests.get(f"{self.server.url}/state", timeout=5)
+        answer.raise_for_status()
+        found: dict[str, int] = answer.json()["calls"]
+        return found
+
     def configuration(self, **changes: Any) -> dict[str, Any]:
         return {
             "cloud_run_endpoint": self.server.endpoint,

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -195,18 +194,3 @@ def test_a_run_that_is_ended_leaves_the_service_as_it_was(
     wait_until(lambda: endpoint.state.scaling == BEFORE, 60, "the former scaling is back")
     runs = Path(os.environ["XDG_STATE_HOME"]) / "chaosnetra" / "runs"
     wait_until(lambda: list(runs.glob("*.ledger.jsonl")) == [], 20, "nothing is left to undo")
-
-
-def test_an_interruption_in_the_middle_of_a_slow_change(endpoint: Endpoint, tmp_path: Path) -> None:
-    """It is not waited for; the restoration waits until it is over, and then puts it back."""
-    endpoint.tell("rules", call="UpdateService", skip=1, operation_seconds=6)
-    process = started_run(endpoint, tmp_path)
-    assert endpoint.state.reconciling
-    started = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    process.wait(90)
-    assert time.monotonic() - started < 60
-    assert endpoint.state.scaling == BEFORE
-    journal = json.loads((tmp_path / "journal.json").read_text())
-    assert journal["chaosnetra"]["interrupted_by"] == "SIGTERM"
-    assert "interrupted while it waited until" in str(journal["run"][0]["exception"])

@@ -14,8 +14,9 @@ from chaoslib.exceptions import ActivityFailed
 from chaosnetra.cloudrun import launches
 from chaosnetra.cloudrun.executions import TaskEnd
 from chaosnetra.cloudrun.launches import ExecutionBegun, cancel_execution
+from chaosnetra.errors import CloudRunPermissionDenied, CloudRunUnanswered, UndoDenied
 from chaosnetra.faults import Undo, UndoResult, play
-from chaosnetra.session import end_session
+from chaosnetra.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.probes import startups_succeed
 from tests.conftest import chaos_command
@@ -98,6 +99,14 @@ def startups(count: int) -> dict[str, Any]:
     return found
 
 
+def told_of_executions() -> dict[str, Any]:
+    """What the journal of the session's run would say of them."""
+    calls = current_session().calls
+    assert calls is not None
+    found: dict[str, Any] = calls.to_json()["executions"]
+    return found
+
+
 @pytest.fixture
 def pids(tmp_path: Path) -> Path:
     return tmp_path / "pids"
@@ -145,6 +154,8 @@ def test_each_task_is_a_startup_and_how_it_ended_is_told(
     assert barrier["skew_seconds"] >= 0
     tasks = list(job.jobs.tasks(result["launch"]["execution"]))
     assert [task.exit_code for task in tasks] == [0, 3, 137, 3, 124, 7]
+    (counts,) = told_of_executions().values()
+    assert counts == {"tasks": 6, "succeeded": 1, "failed": 5, "cancelled": 0, "retried": 0}
     text = json.dumps(result)
     assert postgres.database.password not in text
     assert "no slot for postgresql://netra:***@" in text
@@ -153,6 +164,15 @@ def test_each_task_is_a_startup_and_how_it_ended_is_told(
     assert schemas(postgres) == 1
     assert end_session() == []
     assert schemas(postgres) == 0
+
+
+def test_what_cloud_run_counts_is_told_beside_the_reports(
+    job: Stage, settings: dict[str, Any]
+) -> None:
+    job.rule("RunJob", failed_tasks=1)
+    result = started(1, settings)
+    assert (result["held"], result["failures"]) == (True, 0)
+    assert told_of_executions()[result["launch"]["execution"]]["failed"] == 1
 
 
 def test_an_interrupted_run_cancels_its_execution(
@@ -290,6 +310,35 @@ def test_a_job_that_may_not_be_run(
     with pytest.raises(ActivityFailed, match=words):
         started(2, settings)
     assert job.local.jobs.executions == []
+
+
+def test_an_execution_that_was_refused_is_not_looked_for(stage: Stage) -> None:
+    """Not to list executions either is no reason to say that one may run."""
+    stage.create_job("true")
+    stage.rule("RunJob", refuse="PERMISSION_DENIED")
+    stage.rule("ListExecutions", refuse="PERMISSION_DENIED", times=1000)
+    begun = ExecutionBegun(stage.jobs, stage.jobs.job(JOB), 1, 5, {}, 1)
+    undo = begun.prepare()
+    with pytest.raises(CloudRunPermissionDenied):
+        begun.inject()
+    assert play(undo).result is UndoResult.ALREADY_DONE
+    assert "ListExecutions" not in stage.local.rules.calls
+
+
+def test_an_execution_whose_start_had_no_answer_may_run_where_none_may_be_listed(
+    stage: Stage,
+) -> None:
+    stage.create_job("true")
+    stage.rule("RunJob", lose_answer="UNAVAILABLE")
+    stage.rule("ListExecutions", refuse="PERMISSION_DENIED", times=2)
+    begun = ExecutionBegun(stage.jobs, stage.jobs.job(JOB), 1, 5, {}, 1)
+    undo = begun.prepare()
+    with pytest.raises(CloudRunUnanswered, match="whether one was begun is not told"):
+        begun.inject()
+    with pytest.raises(UndoDenied) as denied:
+        play(undo)
+    assert "cancel it with `chaosnetra recover`, or find it with `gcloud" in str(denied.value)
+    assert play(undo).result in (UndoResult.DONE, UndoResult.ALREADY_DONE)
 
 
 def test_a_job_that_does_not_run_our_program_is_no_weak_system(

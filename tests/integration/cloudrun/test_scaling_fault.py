@@ -388,7 +388,7 @@ def test_a_permission_that_was_taken_away_leaves_an_undo_for_recovery(
     day = game_day(stage, ledger)
     assert day.undo_error is not None
     text = str(day.undo_error)
-    assert "may still have our scaling (automatic, minimum 10, maximum not set" in text
+    assert "still has our scaling (automatic, minimum 10, maximum not set; before: a" in text
     assert "grant run.services.update" in text
     assert ledger.path.exists()
     from chaosnetra.safety.recovery import recover

@@ -268,6 +268,25 @@ def test_without_consent_nothing_is_touched(
     assert staging.endpoint.message == before
 
 
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [("GetService", "UNAVAILABLE"), ("UpdateService", "RESOURCE_EXHAUSTED")],
+    ids=["503", "429 at the dry run"],
+)
+def test_an_outage_before_the_consent_is_no_refusal(
+    staging: Staging, run_chaos: RunChaos, call: str, code: str
+) -> None:
+    before = staging.endpoint.message
+    staging.endpoint.tell("rules", call=call, refuse=code, times=2)
+    assert staging.plan().exit_code == 2
+    done = run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes")
+    refused(done, "Cloud Run could not be asked, so nothing was tried: ")
+    assert done.section["cause"] == "Cloud Run could not be asked"
+    assert done.section["refused"] is None
+    assert "consent.unanswered" in {event["event"] for event in done.events}
+    assert staging.endpoint.message == before
+
+
 def test_a_service_that_changed_makes_the_consent_stale(
     staging: Staging, run_chaos: RunChaos
 ) -> None:
@@ -299,16 +318,38 @@ def test_a_change_between_consent_and_action_is_seen(staging: Staging, run_chaos
     assert (scaling.minimum, scaling.maximum) == (1, 9)
 
 
-def test_without_the_journal_control_there_is_no_consent(
-    staging: Staging, run_chaos: RunChaos
+def in_background(made: dict[str, Any]) -> None:
+    del made["steady-state-hypothesis"]
+    made["method"][0]["background"], made["rollbacks"] = True, []
+
+
+def without_allow_list(made: dict[str, Any]) -> None:
+    del made["steady-state-hypothesis"]
+    made["configuration"]["allow_list"] = ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda made: None, id="by a probe"),
+        pytest.param(in_background, id="by an action in the background"),
+        pytest.param(without_allow_list, id="without an allow-list"),
+    ],
+)
+def test_without_the_journal_control_nothing_is_touched_and_the_run_fails(
+    staging: Staging, run_chaos: RunChaos, change: Callable[[dict[str, Any]], None]
 ) -> None:
     forgetful = staging.experiment
     forgetful["controls"] = []
     forgetful["configuration"]["consent"] = "yes"
-    before = staging.endpoint.message
+    change(forgetful)
+    calls, before = staging.endpoint.calls, staging.endpoint.message
     done = run_chaos(forgetful)
     assert "which the control chaosnetra.controls.journal asks for" in done.output
+    assert done.returncode == 1
     assert staging.endpoint.message == before
+    assert {**staging.endpoint.calls, "GetService": 0} == {**calls, "GetService": 0}
+    assert staging.endpoint.calls["GetService"] == calls["GetService"] + 2, "of this test alone"
 
 
 def test_a_lease_that_another_run_holds_is_respected(

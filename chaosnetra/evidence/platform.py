@@ -1,0 +1,112 @@
+"""What Cloud Run said of itself during a run, held against the run's own probes; from the journal.
+
+Rests on what the control put under `chaosnetra.cloud_run`: `revisions`, `conditions`,
+`executions`. A journal without them is judged as if Cloud Run had said nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def deployments(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Services and jobs that somebody else deployed meanwhile: trials may be of two versions."""
+    versions: dict[str, list[tuple[str, str]]] = {}
+    for entry in _entries(facts, "revisions"):
+        version, at = _version(entry), str(entry.get("at"))
+        found = versions.setdefault(str(entry.get("resource")), [])
+        if version and version not in [known for known, _ in found]:
+            found.append((version, at))
+    for resource, ((before, _), *later) in (
+        (name, seen) for name, seen in versions.items() if seen
+    ):
+        if later:
+            since = ", ".join(f"{version} (seen at {at})" for version, at in later)
+            yield (
+                f"{_shown(resource)} was deployed by somebody during the run: {before} before, "
+                f"then {since}; trials before and after may be of two versions"
+            )
+
+
+def contradictions(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
+    """What Cloud Run said of its service or its tasks that the probes do not tell."""
+    yield from _failed_parts(facts)
+    yield from _miscounted(journal, facts)
+
+
+def _failed_parts(facts: Mapping[str, Any]) -> Iterator[str]:
+    before: dict[str, str] = {}
+    told: set[tuple[str, str]] = set()
+    for entry in _entries(facts, "conditions"):
+        resource, failing = str(entry.get("resource")), str(entry.get("failing") or "")
+        if failing != before.setdefault(resource, failing) and failing:
+            told.add((resource, failing))
+    for resource, failing in sorted(told):
+        yield (
+            f"{_shown(resource)} said that parts of it failed, which they had not before: {failing}"
+        )
+
+
+def _miscounted(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
+    counts = _cloud_run(facts).get("executions")
+    if not isinstance(counts, Mapping):
+        return
+    for output in _outputs(journal, facts):
+        launch = output.get("launch")
+        name = launch.get("execution") if isinstance(launch, Mapping) else None
+        count = counts.get(name)
+        if not isinstance(count, Mapping):
+            continue
+        failed, reported = count.get("failed"), output.get("failures")
+        if isinstance(failed, int) and isinstance(reported, int) and failed > reported:
+            yield (
+                f"Cloud Run counts {failed} failed tasks of execution "
+                f"{str(name).rpartition('/')[2]}, and its startups report {reported} failures"
+            )
+
+
+def _version(entry: Mapping[str, Any]) -> str:
+    """What a trial was of, for people; empty where it is not known yet."""
+    if "image" in entry:
+        return f"generation {entry.get('job_generation')} with image {entry.get('image')}"
+    created, serving = entry.get("created_revision"), entry.get("serving_revisions")
+    if not created or not isinstance(serving, list) or not serving:
+        return ""
+    others = [str(one) for one in serving if one != created]
+    if not others:
+        return f"revision {created}"
+    return f"revision {created} created, {' and '.join(others)} serving"
+
+
+def _shown(resource: str) -> str:
+    """A full name, such as `projects/p/locations/r/services/orchestrator`, for people."""
+    place, _, name = resource.rpartition("/")
+    kind = place.rpartition("/")[2].removesuffix("s")
+    return f"{kind} {name}".strip()
+
+
+def _cloud_run(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = facts.get("cloud_run")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _entries(facts: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
+    found = _cloud_run(facts).get(key)
+    yield from (one for one in found if isinstance(one, Mapping)) if isinstance(found, list) else ()
+
+
+def _outputs(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The results of all probes and actions."""
+    states = journal.get("steady_states")
+    states = states if isinstance(states, Mapping) else {}
+    checks = [states.get("before"), *_list(states.get("during")), states.get("after")]
+    runs = [*_list(journal.get("run"))]
+    for state in (*checks, facts.get("recovery")):
+        runs += _list(state.get("probes")) if isinstance(state, Mapping) else []
+    for run in runs:
+        output = run.get("output") if isinstance(run, Mapping) else None
+        if isinstance(output, Mapping):
+            yield output
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
