@@ -7,10 +7,11 @@ import struct
 import time
 from dataclasses import dataclass
 
-from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.addresses import DatabaseAddress, Place
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.paths import FirstAnswer, FirstAnswerTiming
 from chaosnetra.postgres.connect import connection
+from chaosnetra.streams import open_stream
 
 # PostgreSQL answers an SSLRequest with one byte before it asks who we are: one round trip that
 # needs no password. Source: PostgreSQL documentation, "Message Formats", SSLRequest.
@@ -56,15 +57,12 @@ class PostgresPath:
     ) -> list[FirstAnswerTiming]:
         return list(
             await asyncio.gather(
-                *(
-                    _first_answer(self.proxied.host, self.proxied.port, timeout_seconds)
-                    for _ in range(connections)
-                )
+                *(_first_answer(self.proxied.place, timeout_seconds) for _ in range(connections))
             )
         )
 
     async def _close_downstream(self, timeout_seconds: float) -> float:
-        reader, writer = await _open(self.proxied.host, self.proxied.port, timeout_seconds)
+        reader, writer = await _open(self.proxied, timeout_seconds)
         try:
             async with asyncio.timeout(timeout_seconds):
                 writer.write(SSL_REQUEST)
@@ -120,21 +118,23 @@ async def _transfer(
 
 
 async def _open(
-    host: str, port: int, timeout_seconds: float
+    address: DatabaseAddress, timeout_seconds: float
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await asyncio.open_connection(host, port)
+            return await open_stream(address.place)
     except (TimeoutError, OSError) as error:
-        raise DatabaseUnavailable(f"cannot connect to {host}:{port}: {error}") from error
+        raise DatabaseUnavailable(
+            f"cannot connect to {address.network_address}: {error}"
+        ) from error
 
 
-async def _first_answer(host: str, port: int, timeout_seconds: float) -> FirstAnswerTiming:
+async def _first_answer(place: Place, timeout_seconds: float) -> FirstAnswerTiming:
     started = time.perf_counter()
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(timeout_seconds):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await open_stream(place)
             writer.write(SSL_REQUEST)
             answer = FirstAnswer.ANSWERED if await reader.read(1) else FirstAnswer.CLOSED
     except TimeoutError:
