@@ -129,7 +129,7 @@ def _pairs(query: str) -> list[tuple[str, str]]:
 
 
 def _decoded(text: str, *, plus: bool = False) -> str:
-    """Text without its percent-encoding; with `plus` a + is a space, as Python's drivers have it."""
+    """Text without its percent-encoding; `plus`: a + is a space, as drivers of Python have it."""
     try:
         return unquote(text.replace("+", " ") if plus else text, errors="strict")
     except UnicodeDecodeError:
