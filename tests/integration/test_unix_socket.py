@@ -23,14 +23,17 @@ from chaosnetra.parts.sockets import bring_tcp_end
 from chaosnetra.paths import FirstAnswer
 from chaosnetra.postgres.connect import connection, describe, unavailable
 from chaosnetra.relay import bridge
+from chaosnetra.relay.relay import Relay
 from chaosnetra.session import current_session, end_session
 from chaosnetra.stand.bridge import bridge_from_socket
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import startups_succeed
+from chaosnetra.streams import open_stream
 from chaosnetra.toxiproxy.actions import add_latency, disable_proxy
 from tests.conftest import chaos_command
 from tests.integration.helpers import wait_until
+from tests.integration.relaying import on_each_loop
 from tests.socket_postgres import PEER, socket_postgres
 
 Configuration = dict[str, Any]
@@ -330,3 +333,37 @@ def bridges(folder: Path) -> list[int]:
         and "keeper.py" not in " ".join(words)
         and any(word.startswith(str(folder)) for word in words)
     ]
+
+
+@on_each_loop
+async def test_a_relay_carries_both_directions_and_each_end_over_sockets(tmp_path: Path) -> None:
+    sent = {"up": bytes(range(251)) * 20_000, "down": bytes(range(241)) * 20_000}
+    received: dict[str, bytes] = {}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received["up"] = await reader.read()  # the end of one direction leaves the other open
+        writer.write(sent["down"])
+        await writer.drain()
+        writer.close()
+
+    upstream, listen = str(tmp_path / "upstream"), str(tmp_path / "listen")
+    relay = Relay(upstream)
+    relay.listen_on_socket(listen)
+    async with await asyncio.start_unix_server(serve, upstream):
+        reader, writer = await open_stream(listen)
+        writer.write(sent["up"])
+        writer.write_eof()
+        received["down"] = await reader.read()
+        writer.close()
+        await relay.closed()
+    assert received == sent
+    assert (relay.counters.upstream_bytes, relay.counters.downstream_bytes) == (
+        len(sent["up"]),
+        len(sent["down"]),
+    )
+    # Nobody listens any more: a client is let in and closed, as a proxy of the platform does.
+    reader, writer = await open_stream(listen)
+    assert await reader.read() == b""
+    writer.close()
+    await relay.closed()
+    relay.close()
