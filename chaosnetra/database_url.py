@@ -144,7 +144,12 @@ def _host_and_port(place: str) -> tuple[str, int | None]:
             raise Refused(_UNREADABLE)
         return _decoded(host), _port(rest[1:])
     host, _, port = place.partition(":")
-    return _decoded(host), _port(port)
+    folder = _decoded(host)
+    if folder.startswith("/") and not port.isdecimal() and port:
+        raise Refused(
+            "a : in the folder of a Unix socket must be written %3A in the place of the host"
+        )
+    return folder, _port(port)
 
 
 def _host_of_option(text: str, host: str, port: int | None) -> tuple[str, int | None]:

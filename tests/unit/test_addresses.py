@@ -60,6 +60,7 @@ def test_what_is_left_out_gets_postgresqls_defaults() -> None:
         ("postgresql:///d", r"\?host=/cloudsql/PROJECT:REGION:INSTANCE"),
         ("postgresql://anna@/d?host=run/postgresql", "relative path"),
         ("postgresql:///d?host=@abstract", "abstract Unix socket"),
+        ("postgresql://anna@%2Fcloudsql%2Fp:r:i/d", "must be written %3A"),
         ("postgresql://h%20x/d", "a host that cannot be one"),
         ("postgresql://h/d%FF", "not UTF-8"),
         ("postgresql://h/d%00", "%00"),
