@@ -3,6 +3,8 @@
 Every `chaos` command imports this module; the commands themselves are imported when called.
 """
 
+import logging
+
 import click
 
 from chaosnetra.commands.lazy import LazyGroup
@@ -20,10 +22,17 @@ COMMANDS = {
     "verdict": "chaosnetra.commands.verdict:verdict",
 }
 
+# Where a log cannot be written, as on a full disk, each line of it would cost a traceback, and hide
+# what a run says. The journal control tells of it in one line.
+logging.raiseExceptions = False
+
 
 @click.group(cls=LazyGroup, places=COMMANDS)
 def netra() -> None:
     """Chaos experiments on service startups."""
+    from chaosnetra.output import drop_what_nobody_reads
+
+    drop_what_nobody_reads("stdout", "stderr")
 
 
 def main() -> None:

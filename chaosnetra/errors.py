@@ -35,17 +35,30 @@ ChaosnetraError                  str() is one line that names what to change
 ├── FaultError
 │   ├── InjectionFailed          nothing was injected, or it was taken back
 │   └── UndoFailed               something may be left: says what
+├── MachineryFailed              something of this package itself failed: no file was free, a bug
 ├── Interrupted                  a signal ended the run
 └── StartupError                 carries phase, budget and SQLSTATE
     ├── BudgetExpired
     └── DeterministicStartupError
 """
 
+import errno
+from typing import ClassVar
+
 from chaosnetra.text import one_line
+
+_NO_FILE_FREE = (errno.EMFILE, errno.ENFILE)
+_NOTHING_FREE = (*_NO_FILE_FREE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN, errno.EADDRNOTAVAIL)
 
 
 class ChaosnetraError(Exception):
-    """Base of every error raised on purpose; `str()` is one readable line."""
+    """Base of every error raised on purpose; `str()` is one readable line.
+
+    `tried_nothing`: whether a probe that ends with it could not look at the system, so that it
+    proves nothing of it. A journal names the class, and with it this.
+    """
+
+    tried_nothing: ClassVar[bool] = False
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
@@ -71,13 +84,19 @@ class UnknownProfile(InvalidInput):
 class NotAllowed(ChaosnetraError):
     """The guard does not let it through: not in the allow-list, over a cap, without consent."""
 
+    tried_nothing = True
+
 
 class PartUnavailable(ChaosnetraError):
     """A part that the experiment needs cannot be had, started or reached."""
 
+    tried_nothing = True
+
 
 class DatabaseUnavailable(PartUnavailable):
     """The database cannot be used; `sqlstate` is its five-character code where it gave one."""
+
+    tried_nothing = False  # what the experiment is about may be what keeps it away
 
     def __init__(self, message: str, sqlstate: str | None = None) -> None:
         self.sqlstate = sqlstate
@@ -139,6 +158,8 @@ class NotAJournal(Unreadable):
 class ToxiproxyRefused(ChaosnetraError):
     """The server answered a call with an error; carries its HTTP status and text."""
 
+    tried_nothing = True
+
     def __init__(self, call: str, status: int, text: str) -> None:
         self.status = status
         self.text = text
@@ -147,6 +168,8 @@ class ToxiproxyRefused(ChaosnetraError):
 
 class CloudRunError(ChaosnetraError):
     """Cloud Run did not do what it was asked."""
+
+    tried_nothing = True
 
 
 class CloudRunCredentials(CloudRunError):
@@ -196,6 +219,8 @@ class CloudRunDrifted(CloudRunError):
 class FaultError(ChaosnetraError):
     """Something about injecting or undoing a fault failed."""
 
+    tried_nothing = True
+
 
 class InjectionFailed(FaultError):
     """The fault is not in place."""
@@ -205,8 +230,28 @@ class UndoFailed(FaultError):
     """An undo could not be completed: something may still be injected."""
 
 
+class MachineryFailed(ChaosnetraError):
+    """Something of this package itself failed, so that nothing is known of the system.
+
+    Args:
+        error: what was raised.
+    """
+
+    tried_nothing = True
+
+    def __init__(self, error: BaseException) -> None:
+        self.__cause__ = error
+        while isinstance(error, BaseExceptionGroup):  # what it holds says more
+            error = error.exceptions[0]
+        number = error.errno if isinstance(error, OSError) else None
+        files = "; raise the limit of open files (ulimit -n)" if number in _NO_FILE_FREE else ""
+        super().__init__(f"chaosnetra itself failed: {type(error).__name__}: {error}{files}")
+
+
 class Interrupted(ChaosnetraError):
     """A signal asked the run to end; work in progress was given up."""
+
+    tried_nothing = True
 
 
 class StartupError(ChaosnetraError):
@@ -245,3 +290,11 @@ class BudgetExpired(StartupError):
 
 class DeterministicStartupError(StartupError):
     """A startup phase failed; the phases after it do not run. The cause is its `__cause__`."""
+
+
+def is_our_own(error: OSError) -> bool:
+    """Whether a call failed because this machine had nothing left to make it with.
+
+    That says nothing of whoever was called.
+    """
+    return error.errno in _NOTHING_FREE

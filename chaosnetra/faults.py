@@ -125,7 +125,7 @@ class Injected:
     """A fault that was put in place, with what the ledger and the measurement say of it.
 
     `effect` stays None for a change that the system under experiment does not feel. Times are
-    UTC, ISO 8601.
+    UTC, ISO 8601; beside them is `time.monotonic()`, which no clock that is set can reorder.
     """
 
     name: str
@@ -136,6 +136,8 @@ class Injected:
     report: UndoReport | None = None
     injected_at: str | None = None
     undone_at: str | None = None
+    injected_monotonic: float | None = None
+    undone_monotonic: float | None = None
 
     @property
     def active(self) -> bool:

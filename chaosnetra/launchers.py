@@ -11,8 +11,9 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chaosnetra.addresses import DatabaseAddress
@@ -30,7 +31,13 @@ from chaosnetra.quantities import whole_number
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.launcher import Limits, launch
-from chaosnetra.startup.orders import ORDER_VARIABLE, TaskOrder, TaskReport, select_statement
+from chaosnetra.startup.orders import (
+    NOT_UNDERSTOOD,
+    ORDER_VARIABLE,
+    TaskOrder,
+    TaskReport,
+    select_statement,
+)
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
 from chaosnetra.startup.plan import LaunchPlan, make_plan
 from chaosnetra.startup.starting import Starter
@@ -38,6 +45,7 @@ from chaosnetra.startup.tasks import Barrier, barrier_of, outcomes_of
 
 if TYPE_CHECKING:
     from chaosnetra.cloudrun.executions import JobState
+    from chaosnetra.parts.exposure import LaunchUse
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -94,6 +102,7 @@ def _limits(session: Session, readiness_seconds: float) -> Limits:
         startup_seconds=settings.scaled(settings.startup_timeout_seconds),
         kill_margin_seconds=KILL_MARGIN_SECONDS + ROUND_TRIPS_AFTER_A_LIMIT * added_seconds,
         readiness_seconds=readiness_seconds + ROUND_TRIPS_OF_A_CHECK * added_seconds,
+        dwell_seconds=settings.real_dwell_seconds,
     )
 
 
@@ -106,6 +115,7 @@ def _circumstances(session: Session, limits: Limits, target: str, method: str) -
         "startup_method": method,
         "import_seconds": None,
         "startup_timeout_seconds": limits.startup_seconds,
+        "dwell_seconds": limits.dwell_seconds,
         "added_round_trip_ms": round(1000 * session.injector.added_round_trip_seconds, 2),
     }
 
@@ -122,11 +132,7 @@ def _tally(session: Session, count: int, limits: Limits) -> Tally:
 
 
 def _record(session: Session, outcome: StartupOutcome) -> None:
-    try:
-        session.events.record("startup.decided", outcome.to_json())
-    except OSError as error:
-        # The startups go on; the control meets the same error next, and fails the run.
-        logger.error(f"a startup could not be recorded: {error}")
+    session.events.record_if_possible("startup.decided", outcome.to_json())
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,7 @@ class ProcessLauncher:
     plan: LaunchPlan
     starter: Starter
     limits: Limits
+    used: "list[LaunchUse]" = field(default_factory=list)
 
     @classmethod
     def of(cls, session: Session, count: int) -> "ProcessLauncher":
@@ -151,20 +158,31 @@ class ProcessLauncher:
         plan = make_plan(settings, os.environ, session.schema)
         limits = _limits(session, plan.readiness_timeout_seconds)
         starter = session.starter(plan)
+        launcher = cls(session, startups, plan, starter, limits)
+        session.state.prepare(launcher.one)
         logger.info(
             f"{startups} startups of {plan.shown}, profile {settings.profile.name}, "
             f"time scale {settings.time_scale:g}, limit {limits.startup_seconds:g} s"
         )
-        return cls(session, startups, plan, starter, limits)
+        return launcher
+
+    def one(self, database: DatabaseAddress) -> StartupOutcome:
+        """The outcome of one startup against a database, which is no trial."""
+        with self.session.run.polled(), self._folders(1) as folders:
+            (outcome,) = self._launch(self.plan, [database], folders=folders)
+        return outcome
 
     def launched(self) -> list[StartupOutcome]:
         """The outcomes of all startups.
 
         Raises:
             InvalidInput: the target does not import.
+            PartUnavailable: what the startups need could not be made; none was started.
         """
         with (
-            self.session.trial_databases(self.count) as databases,
+            self.session.state.databases(self.count) as databases,
+            self._folders(self.count) as folders,
+            self.session.exposure.observed(databases) as used,
             self.session.run.polled(),
             shown(_tally(self.session, self.count, self.limits)) as ended_one,
         ):
@@ -173,7 +191,8 @@ class ProcessLauncher:
                 ended_one(outcome.status)
                 _record(self.session, outcome)
 
-            outcomes = self._launch(self.plan, databases, progress=decided)
+            outcomes = self._launch(self.plan, databases, folders=folders, progress=decided)
+        self.used.extend(used)
         _refuse_unloadable(outcomes, self.session.settings.target.import_path)
         return outcomes
 
@@ -184,21 +203,34 @@ class ProcessLauncher:
             return {}
         elsewhere = [NO_SUCH_TARGET if word == path else word for word in self.plan.command]
         direct = [self.session.database]
-        (not_imported,) = self._launch(replace(self.plan, command=elsewhere), direct)
-        with _taken_port() as port:
-            (port_in_use,) = self._launch(self.plan, direct, ports=[port])
+        with self._folders(1) as folders:
+            broken = replace(self.plan, command=elsewhere)
+            (not_imported,) = self._launch(broken, direct, folders=folders)
+        with _taken_port() as port, self._folders(1) as folders:
+            (port_in_use,) = self._launch(self.plan, direct, folders=folders, ports=[port])
         return {ExitReason.NOT_IMPORTED: not_imported, ExitReason.PORT_IN_USE: port_in_use}
 
     @property
     def circumstances(self) -> dict[str, Any]:
         told = _circumstances(self.session, self.limits, self.plan.shown, self.starter.method)
-        return {**told, "import_seconds": self.starter.import_seconds}
+        state = [
+            self.session.state.told(used.tables_before, used.tables_after) for used in self.used
+        ]
+        return {
+            **told,
+            "import_seconds": self.starter.import_seconds,
+            "database_state": state[-1] if state else None,
+        }
+
+    def _folders(self, count: int) -> AbstractContextManager[list[Path | None]]:
+        return self.session.state.folders(count, wanted=self.plan.keeps_state)
 
     def _launch(
         self,
         plan: LaunchPlan,
         databases: Sequence[DatabaseAddress],
         *,
+        folders: Sequence[Path | None],
         ports: Sequence[int] | None = None,
         progress: Callable[[StartupOutcome], None] = lambda outcome: None,
     ) -> list[StartupOutcome]:
@@ -211,6 +243,7 @@ class ProcessLauncher:
                     self.limits,
                     starter=self.starter,
                     ports=ports,
+                    folders=folders,
                     progress=progress,
                     interrupted=lambda: run.interrupted_by is not None,
                 )
@@ -260,6 +293,8 @@ class JobLauncher:
     limits: Limits
     barrier: Barrier | None = field(default=None, init=False)
     execution: str = field(default="", init=False)
+    tables_before: int | None = field(default=None, init=False)
+    tables_after: int | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, session: Session, count: int) -> "JobLauncher":
@@ -308,6 +343,7 @@ class JobLauncher:
 
         session, jobs = self.session, self.session.cloud_run.jobs
         schema, asked_seconds = session.report_schema, self._barrier_seconds
+        self.tables_before = session.state.tables()
         asked_at = time.time()
         order = self._order(schema, asked_at + asked_seconds)
         seconds = min(
@@ -341,6 +377,7 @@ class JobLauncher:
             outcomes = outcomes_of(tasks, reports, self.limits.startup_seconds, self.count)
             for outcome in outcomes:
                 ended_one(outcome.status)
+        self.tables_after = session.state.tables()
         self.barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
         for outcome in outcomes:
             _record(session, outcome)
@@ -359,6 +396,7 @@ class JobLauncher:
         return {
             **_circumstances(self.session, self.limits, target, "job"),
             "launch": {"execution": self.execution, "barrier": barrier},
+            "database_state": self.session.state.told(self.tables_before, self.tables_after),
         }
 
     @property
@@ -381,6 +419,7 @@ class JobLauncher:
             hold_seconds=settings.scaled(settings.job_hold_seconds),
             report_seconds=REPORT_SECONDS + REPORT_SECONDS_A_TASK * self.count,
             schema=schema,
+            dwell_seconds=self.limits.dwell_seconds,
         )
 
     def _environment(self, order: TaskOrder) -> dict[str, str]:
@@ -425,7 +464,22 @@ class JobLauncher:
     def _refuse_silence(
         self, outcomes: Sequence[StartupOutcome], reports: Mapping[int, TaskReport]
     ) -> None:
-        """Where no task reported, and none tells why, the job does not run what it should."""
+        """Where a task could not do its part, or none reported and none tells why.
+
+        Then nothing is known of a startup, or the job does not run what it should.
+        """
+        broken = [
+            outcome.error.text
+            for outcome in outcomes
+            if outcome.exit_reason is ExitReason.NOT_REPORTED
+            and outcome.exit_code == NOT_UNDERSTOOD
+            and outcome.error
+        ]
+        if reports and broken:
+            raise PartUnavailable(
+                f"{len(broken)} tasks of {self.execution.rpartition('/')[2]} could not launch "
+                f"their startup ({broken[0]}): the task's log says why"
+            )
         silent = {ExitReason.NOT_REPORTED, ExitReason.NOT_STARTED, ExitReason.UNCLEAN}
         if reports or not {outcome.exit_reason for outcome in outcomes} <= silent:
             return

@@ -10,6 +10,8 @@ from typing import Any
 from chaosnetra.errors import InvalidInput
 
 LONGEST_SHOWN = 100
+# Of a run: what a duration that an experiment writes is multiplied by at most.
+LARGEST_TIME_SCALE = 10
 
 
 def number(
@@ -41,11 +43,11 @@ def number(
     if not math.isfinite(result):
         raise InvalidInput(f"{name} must be a finite number, got {_shown(value)}", setting)
     if minimum is not None and result < minimum:
-        raise InvalidInput(f"{name} must be at least {minimum:g}, got {_shown(value)}", setting)
+        raise InvalidInput(f"{name} must be at least {minimum:.12g}, got {_shown(value)}", setting)
     if maximum is not None and result > maximum:
-        raise InvalidInput(f"{name} must be at most {maximum:g}, got {_shown(value)}", setting)
+        raise InvalidInput(f"{name} must be at most {maximum:.12g}, got {_shown(value)}", setting)
     if above is not None and result <= above:
-        raise InvalidInput(f"{name} must be more than {above:g}, got {_shown(value)}", setting)
+        raise InvalidInput(f"{name} must be more than {above:.12g}, got {_shown(value)}", setting)
     return result
 
 

@@ -172,6 +172,27 @@ class Redactor:
         return data
 
 
+class _Finder(Redactor):
+    """Tells only whether there is a secret, however short."""
+
+    found = False
+
+    def add(self, secret: str) -> None:
+        self.found = self.found or bool(secret and not _PLACEHOLDER.fullmatch(secret))
+
+
+def holds_secret(name: str, value: Any) -> bool:
+    """Whether a value is secret by its name, or has a password in it.
+
+    Unlike a `Redactor`, which has to know a value wherever it stands, this counts short ones too.
+    """
+    if _is_number(value) or isinstance(value, float):
+        value = str(value)
+    finder = _Finder()
+    finder.learn({name: value}, shortest=1)
+    return finder.found or bool(finder._numbers)
+
+
 class LogFilter(logging.Filter):
     """Masks secrets in log records, tracebacks included, before any handler sees them."""
 

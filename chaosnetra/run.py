@@ -23,10 +23,11 @@ LOGGER = "chaostoolkit"
 class Run:
     """One run: its id, its events, the secrets it must not show, and whether it was stopped.
 
-    `interrupted_by` names the signal that asked it to end; `in_rollbacks` is true while rollbacks
-    are played, `unwinding` from then on, `finishing` once it undoes everything and writes its
-    journal, which no signal may interrupt. `experiment` is what runs, as it is written, once the
-    journal control has been told.
+    `interrupted_by` names the signal that asked it to end, `exit_code` is what the core is to leave
+    it with then, where that was asked for; `in_rollbacks` is true while rollbacks are played,
+    `unwinding` from then on, `finishing` once it undoes everything and writes its journal, which
+    no signal may interrupt. `experiment` is what runs, as it is written, once the journal control
+    has been told.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class Run:
         self.events = EventLog(self.id, self.redactor)
         self.experiment: Mapping[str, Any] | None = None
         self.interrupted_by: str | None = None
+        self.exit_code: int | None = None
         self.in_rollbacks = False
         self.unwinding = False
         self.finishing = False

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
@@ -26,9 +27,11 @@ from chaosnetra.errors import (
     UndoFailed,
 )
 from chaosnetra.parts.database import Database, bring_database
+from chaosnetra.parts.exposure import Exposure
 from chaosnetra.parts.keeping import Keeping, Part
 from chaosnetra.parts.path import bring_connector, bring_proxy, bring_toxiproxy
 from chaosnetra.parts.sockets import bring_socket_end, bring_tcp_end
+from chaosnetra.parts.state import StartState
 from chaosnetra.run import Run, current_run, end_run
 from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.guardian import Guardian
@@ -91,10 +94,13 @@ class Session:
         self._for_target: DatabaseAddress | None = None
         self._schema: str | None = None
         self._report_schema: str | None = None
-        self._template: str | None = None
         self._fork_server: ForkServer | None = None
+        self.state = StartState(self)
+        self.exposure = Exposure(self)
         self._numbers = 0
         self._closed = False
+        # Why the arguments of the experiment cannot be used; empty: they can; None: not checked.
+        self.arguments_checked: str | None = None
         self.redactor.learn(settings.profile.infrastructure_figures)
         if settings.database is not None:
             self.redactor.add(settings.database.password)
@@ -214,9 +220,18 @@ class Session:
         Raises:
             InvalidInput: no such path.
         """
+        self.check_path(path)
+        return self.proxied_database if path == "path" else self.database
+
+    @staticmethod
+    def check_path(path: str) -> None:
+        """Refuse a path that `database_by` does not know.
+
+        Raises:
+            InvalidInput: no such path.
+        """
         if path not in ("path", "direct"):
             raise InvalidInput(f"the path to the database must be path or direct, got {path!r}")
-        return self.proxied_database if path == "path" else self.database
 
     @property
     def connector(self) -> "ConnectorClient":
@@ -225,14 +240,24 @@ class Session:
         Raises:
             InvalidInput: the settings ask for none, or the run acts in staging.
         """
-        self.require_local("the connector emulator")
+        self.require_connector()
         with self._lock:
             _ = self.proxied_database
             if self._connector is None:
-                raise InvalidInput(
-                    "there is no connector in the path", f"{setting_hint('connector')} to emulator"
-                )
+                raise ConnectorUnavailable("there is no connector in the path")
             return self._connector
+
+    def require_connector(self) -> None:
+        """Refuse what needs the connector emulator where the settings ask for none.
+
+        Raises:
+            InvalidInput: they do, or the run acts in staging.
+        """
+        self.require_local("the connector emulator")
+        if self.settings.connector != "emulator":
+            raise InvalidInput(
+                "there is no connector in the path", f"{setting_hint('connector')} to emulator"
+            )
 
     @property
     def cloud_run(self) -> "CloudRun":
@@ -379,32 +404,13 @@ class Session:
                 self._fork_server = fork_server(plan)
             return Fork(self._fork_server)
 
-    @contextmanager
-    def trial_databases(self, count: int) -> Iterator[list[DatabaseAddress]]:
-        """The proxied addresses for `count` startups, by the setting `database_state`."""
-        if self.settings.database_state == "shared":
-            yield [self.target_database] * count
-            return
-        from chaosnetra.postgres.objects import DatabaseCopied
+    def new_folder(self) -> Path:
+        """A new temporary folder of the run's, which is removed also when the run cannot do it."""
+        from chaosnetra.stand.places import temporary_folder
 
-        _ = self.schema
         with self._lock:
-            if self._template is None:
-                self._template = f"{self.identifier}_base"
-                self.injector.inject(
-                    DatabaseCopied(self.database, self._template, self.database.database)
-                )
-        copies = []
-        try:
-            for _number in range(count):
-                name = f"{self.identifier}_{self.next_number()}"
-                copies.append(
-                    self.injector.inject(DatabaseCopied(self.database, name, self._template))
-                )
-            yield [self.target_database.named(copy.parameters["database"]) for copy in copies]
-        finally:
-            for copy in copies:
-                self.injector.undo(copy.name)
+            self._keeping.expect_folders()
+        return temporary_folder(self.run.id)
 
     def close(self) -> list[UndoFailed]:
         """Undo everything, then stop the run's own parts. Signals wait until it is done.
@@ -420,6 +426,7 @@ class Session:
             for failure in failures:
                 logger.error(f"{failure}; what is left is written in {self.ledger.path}")
             self._keep_evidence()
+            self.state.close()
             for let_go in self._at_close:
                 let_go()
             if self._fork_server is not None:

@@ -18,15 +18,18 @@ from urllib.parse import urlsplit
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.profiles import Profile, load_profile
-from chaosnetra.quantities import duration, number, whole_number
+from chaosnetra.quantities import LARGEST_TIME_SCALE, duration, number, whole_number
 
 PREFIX = "CHAOSNETRA_"
 # How a message names an argument of an activity.
 ARGUMENT = "the argument `NAME`"
+# The placeholder of a folder that each start has to itself.
+STATE_FOLDER = "state_folder"
 REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
 LOCAL_TIME_SCALE = 0.1
 LONGEST_BARRIER_SECONDS = 1800
 LONGEST_WAIT_SECONDS = 900
+LONGEST_DWELL_SECONDS = 600
 _INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -167,7 +170,8 @@ SETTINGS = {
             "target_environment",
             {"DATABASE_URL": "{url}"},
             "JSON object: environment variables for the target, with {url}, {host}, {port}, "
-            "{user}, {password}, {database}, {host_quoted}, {user_quoted}, {password_quoted}",
+            "{user}, {password}, {database}, {host_quoted}, {user_quoted}, {password_quoted}, "
+            "{state_folder}",
         ),
         Setting(
             "readiness",
@@ -190,6 +194,12 @@ SETTINGS = {
             "limit of one startup at time scale 1; empty: the profile's (Cloud Run: 240)",
         ),
         Setting(
+            "dwell_seconds",
+            2,
+            "how long a startup that is ready must stay so to count, 0 to 600; real seconds, times "
+            "the time scale with the reference orchestrator; 0: one answer is enough",
+        ),
+        Setting(
             "time_to_live_seconds",
             7200,
             "when a run must have ended, in real seconds; its watchdog then ends it and takes "
@@ -197,8 +207,17 @@ SETTINGS = {
         ),
         Setting(
             "database_state",
-            "shared",
-            "shared: all startups use the database as it is; fresh: each gets its own copy of it",
+            "auto",
+            "shared: all startups use the database as it is; auto: the same, but an empty one is "
+            "first prepared by one start of the target, so that all startups meet its tables; "
+            "fresh: each gets a copy of it as it was at the start (of an empty one: a first "
+            "deployment each)",
+        ),
+        Setting(
+            "state_folder",
+            "",
+            "folder that the target keeps state in beside the database: each start gets a copy of "
+            "its own as {state_folder}, in target and target_environment; empty: an empty folder",
         ),
     )
 }
@@ -255,8 +274,10 @@ class Settings:
     startup_method: str
     readiness_timeout_seconds: float
     startup_timeout_seconds: float
+    dwell_seconds: float
     time_to_live_seconds: float
     database_state: str
+    state_folder: Path | None
 
     @classmethod
     def from_configuration(
@@ -337,13 +358,21 @@ class Settings:
                 if timeout
                 else profile.startup_deadline_seconds
             ),
+            dwell_seconds=number(
+                "dwell_seconds",
+                read.raw("dwell_seconds"),
+                minimum=0,
+                maximum=LONGEST_DWELL_SECONDS,
+                setting=read.hint("dwell_seconds"),
+            ),
             time_to_live_seconds=number(
                 "time_to_live_seconds",
                 read.raw("time_to_live_seconds"),
                 above=0,
                 setting=read.hint("time_to_live_seconds"),
             ),
-            database_state=read.choice("database_state", ("shared", "fresh")),
+            database_state=read.choice("database_state", ("auto", "shared", "fresh")),
+            state_folder=_state_folder(read, target),
         )
 
     @property
@@ -355,6 +384,11 @@ class Settings:
     def is_rehearsal(self) -> bool:
         """Whether staging is played against a local Cloud Run endpoint."""
         return self.in_staging and bool(self.cloud_run_endpoint)
+
+    @property
+    def real_dwell_seconds(self) -> float:
+        """`dwell_seconds` as it is in this run: a service of one's own knows no time scale."""
+        return self.scaled(self.dwell_seconds) if self.target.is_reference else self.dwell_seconds
 
     def scaled(self, seconds: float) -> float:
         """A duration at time scale 1, as it is in this run."""
@@ -378,6 +412,12 @@ def profile_setting(environ: Mapping[str, str]) -> Profile:
     """
     read = _Reader({}, environ)
     return load_profile(read.text("profile"), read.hint("profile"))
+
+
+def raw_settings(configuration: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Each setting as it was given, by its key; unchecked."""
+    read = _Reader(configuration, environ)
+    return {key: read.raw(key) for key in SETTINGS}
 
 
 def setting_hint(key: str) -> str:
@@ -460,7 +500,7 @@ def _time_scale(read: _Reader, environment: str, target: Target) -> float:
     real = environment == "staging" and not _names_endpoint(read)
     if text in ("", "auto"):
         return LOCAL_TIME_SCALE if target.is_reference and not real else 1.0
-    scale = number("time_scale", text, above=0, maximum=10, setting=hint)
+    scale = number("time_scale", text, above=0, maximum=LARGEST_TIME_SCALE, setting=hint)
     if real and scale != 1:
         raise InvalidInput(
             f"time_scale must be 1 in staging, where nothing of the real parts is scaled, "
@@ -493,6 +533,7 @@ def _refuse_stand(read: _Reader) -> None:
             read.text("database_state") == "fresh",
             "no copy of the database is made",
         ),
+        ("state_folder", read.text("state_folder"), "the job's container has its own folders"),
     ):
         if asked:
             raise InvalidInput(
@@ -513,7 +554,7 @@ def _connector(read: _Reader, environment: str) -> str:
 def _target(read: _Reader) -> Target:
     text = read.text("target")
     directory_text = read.text("target_directory")
-    directory = _directory(read, directory_text) if directory_text else None
+    directory = _directory(read, directory_text, "target_directory") if directory_text else None
     python = read.text("target_python") or None
     if python and python.startswith("~"):  # a Path would turn ./python into python
         try:
@@ -535,17 +576,29 @@ def _target(read: _Reader) -> Target:
     return Target(import_path=None, command=command, directory=directory)
 
 
-def _directory(read: _Reader, text: str) -> Path:
+def _directory(read: _Reader, text: str, key: str) -> Path:
     try:
         directory = Path(text).expanduser()
         found = directory.is_dir()
     except (OSError, ValueError, RuntimeError):
         found = False
     if not found:
-        raise InvalidInput(
-            f"target_directory {text!r} is not a directory", read.hint("target_directory")
-        )
+        raise InvalidInput(f"{key} {text!r} is not a directory", read.hint(key))
     return directory
+
+
+def _state_folder(read: _Reader, target: Target) -> Path | None:
+    text = read.text("state_folder")
+    if not text:
+        return None
+    words = (*target.command, *_target_environment(read).values())
+    if not any(f"{{{STATE_FOLDER}}}" in word for word in words):
+        raise InvalidInput(
+            "state_folder is given, and nothing refers to it",
+            f"target_environment or target so that {{{STATE_FOLDER}}} is in it, by "
+            f"{read.hint('target_environment')}",
+        )
+    return _directory(read, text, "state_folder").absolute()
 
 
 def _toxiproxy_url(read: _Reader) -> str | None:
@@ -618,7 +671,7 @@ def _toxiproxy_server(read: _Reader) -> str:
 
 def _target_environment(read: _Reader) -> dict[str, str]:
     templates = read.mapping("target_environment")
-    known = DatabaseAddress("h", 1, "u", "p", "d").placeholders
+    known = {**DatabaseAddress("h", 1, "u", "p", "d").placeholders, STATE_FOLDER: ""}
     for name, template in templates.items():
         if not _can_be_variable(name, template):
             raise InvalidInput(

@@ -27,6 +27,9 @@ def _rows(validation: Validation) -> Iterator[str]:
             yield from (
                 one_line(f"{'regression':<12} {one.title}: {text}") for text in one.regressions
             )
+            yield from (
+                one_line(f"{'not compared':<12} {one.title}: {text}") for text in one.refused
+            )
     yield f"baseline: {one_line(validation.baseline)}"
     if validation.reports_missing:
         yield f"no reports: {validation.reports_missing}"

@@ -18,7 +18,14 @@ UNREADABLE = 7
     show_default=True,
     help="Text that is Markdown too, or one JSON document.",
 )
-def compare(before: str, after: str, output: str) -> None:
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    type=click.Choice(["target", "faults", "count", "database_state"]),
+    help="Compare although this differs; can be given several times.",
+)
+def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> None:
     """Compare the runs BEFORE a change with those AFTER it.
 
     Each side is a journal, or a folder of journals; experiments are matched by their titles, and
@@ -29,13 +36,18 @@ def compare(before: str, after: str, output: str) -> None:
     corrected for the number of comparisons), largely (Cliff's delta 0.474) and by a quarter more
     than those without the fault are, which a slower machine explains.
 
-    Exit codes: 0 no regression; 1 a regression; 2 an experiment of BEFORE is missing or proves
-    nothing on one side; 7 a journal that cannot be read.
+    What differs in how the sides were run is said. Another target, other faults, another number of
+    trials at once or another state of the database make a comparison meaningless, and it is refused
+    unless --allow names it; between local and staging they are only said.
+
+    Exit codes: 0 no regression; 1 a regression; 2 an experiment of BEFORE is missing, proves
+    nothing on one side, or is not comparable; 7 a journal that cannot be read.
     """
     import json
     from pathlib import Path
 
     from chaosnetra.errors import Unreadable
+    from chaosnetra.evidence.circumstances import Kind
     from chaosnetra.evidence.comparison import compare as compare_sides
     from chaosnetra.evidence.comparison_text import comparison_text
     from chaosnetra.evidence.reading import read_journals
@@ -46,7 +58,7 @@ def compare(before: str, after: str, output: str) -> None:
     except Unreadable as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(UNREADABLE) from None
-    comparison = compare_sides(*sides)
+    comparison = compare_sides(sides[0], sides[1], frozenset(map(Kind, allowed)))
     if output == "json":
         click.echo(json.dumps(comparison.to_json(), indent=2))
     else:

@@ -7,6 +7,12 @@ from typing import Any
 import click
 
 
+class OutputUnwritable(click.ClickException):
+    """What a command found cannot be said. Its code tells neither that it is well nor that not."""
+
+    exit_code = 2
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in modules of their own.
 
@@ -17,6 +23,17 @@ class LazyGroup(click.Group):
     def __init__(self, *arguments: Any, places: Mapping[str, str], **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._places = places
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            from chaosnetra.output import OutputLost
+
+            if not isinstance(error, OutputLost):
+                raise
+            reason = f"the output cannot be written: {error.strerror}"
+            raise OutputUnwritable(reason) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(self._places)

@@ -41,8 +41,9 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
     run is to confirm it. Pools, connector and the orchestrator itself are looked at too. Each
     recommendation names the figures that it rests on and the command that checks it.
 
-    Exit codes: 0 done, also when nothing is to be changed; 2 nothing can be learned from these
-    journals, or the profile was not written; 7 a journal that cannot be read.
+    Exit codes: 0 done, also when nothing has to be changed, because every run held within budgets,
+    pools and connectors that it measured; 2 nothing can be recommended, and it is not known whether
+    something has to be changed, or the profile was not written; 7 a journal that cannot be read.
     """
     import json
     from itertools import chain
@@ -53,6 +54,7 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
     from chaosnetra.evidence.reading import read_journals
     from chaosnetra.evidence.recommendation_text import recommendation_text
     from chaosnetra.evidence.recommending import advise
+    from chaosnetra.text import markdown
 
     try:
         path = None if name is None else profile_path(name, Path(directory))
@@ -67,14 +69,18 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
     if output == "json":
         said = {
             "recommendations": [one.to_json() for one in found],
+            "runs": advising.runs,
+            "not_known": list(advising.not_known),
             "passed_over": list(advising.passed_over),
             "profile_file": str(path) if path else None,
         }
         click.echo(json.dumps(said, indent=2))
     elif found:
         click.echo(recommendation_text(found))
+        if advising.not_known:
+            click.echo(f"\nNot known: {markdown('; '.join(advising.not_known))}")
     else:
-        verb = "has to be changed" if advising.profiles else "can be recommended"
+        verb = "has to be changed" if advising.nothing_to_change else "can be recommended"
         click.echo(f"nothing {verb}, from these journals, because {advising.why_nothing}")
     if path is not None:
         try:
@@ -83,5 +89,5 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
             click.echo(f"Error: {error}", err=True)
             raise SystemExit(NOT_WRITTEN) from None
         click.echo(f"profile {path.stem} is written to {path}", err=True)
-    if not advising.profiles:
+    if not (found or advising.nothing_to_change):
         raise SystemExit(NOTHING_LEARNED)

@@ -10,7 +10,12 @@ from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.activity import Parameters, Result, activity
 from chaosnetra.connector.faults import ConnectorChanged
-from chaosnetra.connector.model import ConnectorModel, model_of_profile
+from chaosnetra.connector.model import (
+    HOUR_SECONDS,
+    OPEN_CONNECTOR,
+    ConnectorModel,
+    model_of_profile,
+)
 from chaosnetra.errors import InvalidInput
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
@@ -48,7 +53,7 @@ def limit_connector(
     """
     with activity(configuration) as session:
         figures = session.settings.profile.infrastructure.get("vpc_connector", {})
-        model = model_of_profile(figures).changed(_given(limits), setting_hint)
+        model = model_of_profile(figures).changed(_given(limits), setting_hint, HOUR_SECONDS)
         return _change(session, model.scaled(session.settings.time_scale))
 
 
@@ -60,6 +65,8 @@ def change_connector(
     """Change some of the connector's limits and leave the others. See `limit_connector`."""
     with activity(configuration) as session:
         given = _given(limits)
+        # Each value for itself, as it is written: what they are together only the connector knows.
+        OPEN_CONNECTOR.changed(_alone(given), setting_hint, HOUR_SECONDS)
         now = session.connector.model()
         # Only what is given is scaled: the rest is as it really is already.
         scaled = now.changed(given, setting_hint).scaled(session.settings.time_scale).to_json()
@@ -93,6 +100,11 @@ def _given(limits: Any) -> dict[str, Any]:
     if not isinstance(limits, dict):
         raise InvalidInput(f"limits must be an object, got {limits!r}")
     return {key: value for key, value in limits.items() if value not in (None, "")}
+
+
+def _alone(given: dict[str, Any]) -> dict[str, Any]:
+    """The values, without `maximum_instances` where only the connector knows its `instances`."""
+    return {"maximum_instances": given.get("instances", 1), **given}
 
 
 def _change(session: Session, model: ConnectorModel) -> dict[str, Any]:

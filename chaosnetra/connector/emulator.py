@@ -80,9 +80,16 @@ class Emulator:
         }
 
     def history(self) -> dict[str, Any]:
-        """Everything that happened: see `History.to_json`; `started_at` is UTC."""
+        """Everything that happened: see `History.to_json`.
+
+        `started_at` is UTC, and `started_monotonic` the same by `time.monotonic()`.
+        """
         self._sample()  # what was refused since the last one is counted nowhere else
-        return {"started_at": self._started_at, **self._history.to_json()}
+        return {
+            "started_at": self._started_at,
+            "started_monotonic": self._started,
+            **self._history.to_json(),
+        }
 
     # The gate of its relay
 

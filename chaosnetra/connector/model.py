@@ -10,11 +10,13 @@ from enum import StrEnum
 from typing import Any
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.quantities import fraction, number, whole_number
+from chaosnetra.quantities import LARGEST_TIME_SCALE, fraction, number, whole_number
 
 MOST_INSTANCES = 1000
 MOST_CONNECTIONS = 100_000
+# The longest time that an experiment may write, and that it may be at any time scale.
 HOUR_SECONDS = 3600.0
+LONGEST_SECONDS = HOUR_SECONDS * LARGEST_TIME_SCALE
 MOST_MBPS = 1_000_000.0
 LEAST_MBPS = 0.001
 
@@ -93,23 +95,28 @@ class ConnectorModel:
         }
 
     def changed(
-        self, changes: Mapping[str, Any], hint: Callable[[str], str] | None = None
+        self,
+        changes: Mapping[str, Any],
+        hint: Callable[[str], str] | None = None,
+        longest_seconds: float = LONGEST_SECONDS,
     ) -> "ConnectorModel":
         """The model with some values replaced.
 
         Args:
             changes: values by key.
             hint: how to change the value of a key, for the message.
+            longest_seconds: of a time; HOUR_SECONDS for one that an experiment writes.
 
         Raises:
             InvalidInput: a key is unknown, or a value out of bounds.
         """
-        unknown = sorted(set(changes) - set(_PARSERS))
+        known = [field.name for field in fields(self)]
+        unknown = sorted(set(changes) - set(known))
         if unknown:
             raise InvalidInput(
-                f"a connector has no {', '.join(unknown)}; it has {', '.join(_PARSERS)}"
+                f"a connector has no {', '.join(unknown)}; it has {', '.join(known)}"
             )
-        parsed = {key: _parsed(key, value, hint) for key, value in changes.items()}
+        parsed = {key: _parsed(key, value, hint, longest_seconds) for key, value in changes.items()}
         model = replace(self, **parsed)
         if model.maximum_instances < model.instances:
             raise InvalidInput(
@@ -170,8 +177,10 @@ def model_of_profile(figures: Mapping[str, Any]) -> ConnectorModel:
     )
 
 
-def _parsed(key: str, value: Any, hint: Callable[[str], str] | None) -> Any:
+def _parsed(key: str, value: Any, hint: Callable[[str], str] | None, longest_seconds: float) -> Any:
     try:
+        if key in _TIMES:
+            return _TIMES[key](key, value, longest_seconds)
         return _PARSERS[key](key, value)
     except InvalidInput as error:
         raise InvalidInput(str(error), hint(key) if hint else None) from None
@@ -189,17 +198,17 @@ def _share(name: str, value: Any) -> float:
     return fraction(name, value)
 
 
-def _seconds(name: str, value: Any) -> float:
-    return number(name, value, minimum=0, maximum=HOUR_SECONDS)
+def _seconds(name: str, value: Any, longest_seconds: float) -> float:
+    return number(name, value, minimum=0, maximum=longest_seconds)
 
 
-def _range(name: str, value: Any) -> Range:
+def _range(name: str, value: Any, longest_seconds: float) -> Range:
     if not isinstance(value, (list, tuple)):
-        seconds = _seconds(name, value)
+        seconds = _seconds(name, value, longest_seconds)
         return Range(seconds, seconds)
     if len(value) != 2:
         raise InvalidInput(f"{name} must be one number or [shortest, longest], got {value!r}")
-    shortest, longest = (_seconds(name, part) for part in value)
+    shortest, longest = (_seconds(name, part, longest_seconds) for part in value)
     if longest < shortest:
         raise InvalidInput(f"{name}: the longest must not be less than the shortest, got {value}")
     return Range(shortest, longest)
@@ -221,17 +230,19 @@ def _when_full(name: str, value: Any) -> WhenFull:
         raise InvalidInput(f"{name} must be one of {known}, got {value!r}") from None
 
 
+_TIMES: dict[str, Callable[[str, Any, float], Any]] = {
+    "scale_up_delay_seconds": _range,
+    "pressure_delay_seconds": _range,
+    "queue_timeout_seconds": _seconds,
+}
 _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "instances": _count,
     "maximum_instances": _count,
     "connections_per_instance": _connections,
     "pressure_threshold": _share,
-    "scale_up_delay_seconds": _range,
-    "pressure_delay_seconds": _range,
     "throughput_mbps_per_instance": _throughput,
     "background_mbps": _mbps,
     "when_full": _when_full,
-    "queue_timeout_seconds": _seconds,
 }
 
 # Holds nobody back: what a connector is before an experiment limits it.

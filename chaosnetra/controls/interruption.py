@@ -1,9 +1,14 @@
 """Signals that ask a run to end: noted when they come, and passed on where they would be lost.
 
 The core turns SIGTERM into an exception that, on its older line, an activity swallows; it does
-not know SIGHUP, which would end the process on the spot.
+not know SIGHUP, which would end the process on the spot. By SIGUSR1 and SIGUSR2 `chaoslib.exit`
+ends a run, for example for a safeguard.
+
+A handler runs in the middle of whatever this thread does: it notes and raises, and neither logs
+nor waits for anything.
 """
 
+import logging
 import signal
 import sys
 import threading
@@ -12,13 +17,18 @@ from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
 
+from chaosnetra.controls.interrupters import signalled_by, watch_senders
 from chaosnetra.controls.places import in_command
-from chaosnetra.run import Run
+from chaosnetra.run import LOGGER, Run
 
 INSIST_SECONDS = 2.0
 LOOP_SECONDS = 0.5
 PATIENT_SIGNALS = 3
-NAMES = ("SIGTERM", "SIGINT", "SIGHUP")
+# Those of `chaoslib.exit`: what the core leaves a run with, 30 without its rollbacks.
+EXIT_CODES = {"SIGUSR1": 20, "SIGUSR2": 30}
+NAMES = ("SIGTERM", "SIGINT", "SIGHUP", *EXIT_CODES)
+
+logger = logging.getLogger(LOGGER)
 
 
 def listen(run: Run) -> Callable[[], None]:
@@ -37,13 +47,15 @@ def listen(run: Run) -> Callable[[], None]:
         number: signal.getsignal(number)
         for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name))
     }
+    watch_senders()
 
     patience = iter(range(PATIENT_SIGNALS))
 
     def note(number: int, frame: Any) -> None:
-        name = signal.Signals(number).name
         again = run.interrupted_by is not None
-        run.interrupted_by = run.interrupted_by or name
+        if not again:
+            run.exit_code = EXIT_CODES.get(signal.Signals(number).name)
+            run.interrupted_by = signalled_by(number, run.experiment or {})
         # An exception inside an event loop is lost in it, or tears it: a short one may end first.
         in_loop = in_command() and not again and _runs_a_loop()
         if not run.unwinding:
@@ -54,15 +66,15 @@ def listen(run: Run) -> Callable[[], None]:
             return
         handler = former[number]
         if callable(handler):
-            handler(number, frame)
+            _quietly(handler, number, frame)
         else:
-            raise InterruptExecution(f"{name} signal received")
+            raise InterruptExecution(f"{signal.Signals(number).name} signal received")
 
     def insist(number: int, frame: Any) -> None:
         if run.unwinding or run.finishing:
             signal.setitimer(signal.ITIMER_REAL, 0)
         elif not run.only_notes_signals:
-            raise InterruptExecution(f"interrupted by {run.interrupted_by}")
+            raise _ending(run)
 
     if in_command():
         signal.signal(signal.SIGALRM, insist)
@@ -73,9 +85,19 @@ def listen(run: Run) -> Callable[[], None]:
                 signal.signal(number, handler)
 
     for number, handler in former.items():
-        if handler is not signal.SIG_IGN:  # as under nohup
+        ours_to_hear = callable(handler) or signal.Signals(number).name not in EXIT_CODES
+        if ours_to_hear and handler is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, note)
     return restore
+
+
+def _quietly(handler: Callable[[int, Any], Any], number: int, frame: Any) -> None:
+    """Call the core's handler, which would log: this thread may be in the middle of a line."""
+    logger.disabled = True  # looked at before any lock is taken
+    try:
+        handler(number, frame)
+    finally:
+        logger.disabled = False
 
 
 def hold_until_exit() -> None:
@@ -112,6 +134,15 @@ def pass_on(run: Run) -> None:
 
     Raises:
         InterruptExecution: the run was interrupted, and this is its main thread.
+        SystemExit: so it was, by `chaoslib.exit`.
     """
     if run.interrupted_by is not None and threading.current_thread() is threading.main_thread():
-        raise InterruptExecution(f"interrupted by {run.interrupted_by}")
+        raise _ending(run)
+
+
+def _ending(run: Run) -> BaseException:
+    """What ends the run, as whoever asks for it wants it to end."""
+    if run.exit_code is not None:
+        return SystemExit(run.exit_code)
+    interruption: BaseException = InterruptExecution(f"interrupted by {run.interrupted_by}")
+    return interruption

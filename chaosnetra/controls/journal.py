@@ -16,7 +16,9 @@ import contextlib
 import functools
 import json
 import logging
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,10 +27,15 @@ from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import RunEventHandler
 from chaoslib.types import Configuration, Experiment, Secrets
 
+from chaosnetra.controls.clock import Clock, mend_duration
+from chaosnetra.controls.interrupters import raised_by
 from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
+from chaosnetra.controls.logs import log_failures, watch_logs
 from chaosnetra.controls.mend import (
     forget_judged_values,
+    give_arguments,
     hide_provider_secrets,
+    judge_tolerance,
     literals,
     mend_output,
     mend_tolerance,
@@ -38,12 +45,22 @@ from chaosnetra.controls.places import (
     experiment_file,
     in_command,
     journal_path,
+    run_options,
 )
-from chaosnetra.controls.writing import let_the_core_write_whole, written_whole
+from chaosnetra.controls.writing import (
+    check_writable,
+    let_the_core_write_whole,
+    told_of,
+    unwritable,
+)
 from chaosnetra.errors import ChaosnetraError, InvalidInput
+from chaosnetra.evidence.declared import unplayed_rollbacks
+from chaosnetra.evidence.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.evidence.section import complete
+from chaosnetra.evidence.tolerance import has_tolerance
 from chaosnetra.evidence.verdict import Outcome
+from chaosnetra.recorded import recorded_configuration, recorded_settings
 from chaosnetra.redaction import mask_tracebacks
 from chaosnetra.run import Run, current_run, end_run
 from chaosnetra.text import one_line
@@ -63,13 +80,22 @@ class RunRecord:
     """What the control knows of the run in progress."""
 
     def __init__(self) -> None:
+        self.began = time.monotonic()
         self.run: Run | None = None
         self.session: Session | None = None
         self.failures: list[str] = []
         self.refused: str | None = None
+        self.interrupter: str | None = None
+        # What is said once the journal is written.
+        self.verdict_line = ""
+        self.held = False
         self.recovery: dict[str, Any] | None = None
+        # How the run was started: see `chaosnetra.recorded`.
+        self.started_with: dict[str, Any] = {}
         self.event_registry: Any = None
         self.finished = False
+        # The steady state may be checked in a thread beside the method.
+        self.thread = threading.local()
         self.restore_signals: Callable[[], None] = lambda: None
 
     def record(self, event: str, data: dict[str, Any]) -> None:
@@ -99,13 +125,22 @@ def guarded(hook: Hook) -> Hook:
 
 def _control_failed(hook: str, error: Exception) -> None:
     text = f"{hook}: {type(error).__name__}: {error}"
-    logger.error(f"the journal control failed, so this run proves nothing: {text}")
     logger.debug("journal control", exc_info=True)
+    said = text.removeprefix(hook)
+    if any(failure.endswith(said) for failure in _run.failures):
+        return  # such as a full disk, at every event
+    logger.error(f"the journal control failed, so this run proves nothing: {text}")
     _run.failures.append(text)
 
 
 class _Finish(RunEventHandler):  # type: ignore[misc]  # chaoslib ships no types
     """Sees the end of every run, also of one that the core's own exception ends."""
+
+    def interrupted(self, experiment: Experiment, journal: dict[str, Any]) -> None:  # noqa: ARG002
+        _run.interrupter = raised_by(sys.exc_info()[1], experiment)
+
+    def signal_exit(self) -> None:
+        _run.interrupter = raised_by(sys.exc_info()[1], current_run().experiment or {})
 
     def finish(self, journal: dict[str, Any]) -> None:
         if not _run.finished:
@@ -120,6 +155,9 @@ def configure_control(event_registry: Any = None, **options: Any) -> None:
     _run = RunRecord()
     _run.event_registry = event_registry
     event_registry.register(_Finish())
+    event_registry.register(Clock(lambda: _run.run))
+    if in_command():
+        watch_logs()
 
 
 @guarded
@@ -132,15 +170,22 @@ def before_experiment_control(
     """Check the settings, open the event file, and listen for SIGTERM."""
     run = current_run()
     run.experiment = context
+    _run.restore_signals = listen(run)
     # First of all: what is refused below is written too.
     run.redactor.learn(configuration or {})
     run.redactor.learn(secrets or {}, secret=True)
     run.redactor.learn(literals(context))
     if in_command():
         mask_tracebacks(run.redactor)
+    _name_unread_variables(context)
+    _run.started_with = {
+        "configuration": recorded_configuration(configuration, context.get("configuration")),
+        "options": run_options(),
+    }
     try:
         if options:
             _check_options(options)
+        give_arguments(context)
         if _run.event_registry is None or _run.finished:
             raise InvalidInput("the journal control must have a name: the core skips it else")
         if _uses_our_activities(context):
@@ -148,11 +193,20 @@ def before_experiment_control(
             from chaosnetra.session import current_session
 
             _run.session = current_session(configuration)
+            _run.started_with["settings"] = recorded_settings(
+                _run.session.settings, configuration, os.environ
+            )
+            _check_arguments(_run.session, context, configuration, secrets)
+        if in_command():
+            try:
+                check_writable(journal_path())  # the core finds out only when it has run
+            except OSError as error:
+                raise InvalidInput(unwritable(journal_path(), error)) from None
         path = events_path()
         try:
-            # The journal goes there too, and the core makes no folder for it.
-            path.parent.mkdir(parents=True, exist_ok=True)
-            run.events.open(path)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                run.events.open(path)
         except OSError as error:
             raise InvalidInput(
                 f"the events cannot be written to {path}: {error}", "--journal-path"
@@ -163,7 +217,6 @@ def before_experiment_control(
     _run.run = run
     if _run.session is not None:
         _run.session.ledger.events_path = run.events.path
-    _run.restore_signals = listen(run)
     settings = _run.session.settings if _run.session else None
     _run.record(
         "run.started",
@@ -180,11 +233,33 @@ def before_experiment_control(
         _ask_for_consent(_run.session, context, configuration, secrets)
 
 
+def _check_arguments(
+    session: "Session", experiment: Experiment, configuration: Configuration, secrets: Secrets
+) -> None:
+    """Refuse an argument that an activity would refuse later, once much has happened.
+
+    Raises:
+        InvalidInput: says which.
+    """
+    from chaosnetra.precheck import check_arguments
+
+    session.arguments_checked = ""
+    check_arguments(experiment, configuration, secrets)
+
+
+def _name_unread_variables(experiment: Experiment) -> None:
+    if any(name.startswith("CHAOSNETRA_") for name in os.environ):
+        from chaosnetra.unread import unread_variables
+
+        for line in unread_variables(os.environ, experiment):
+            logger.warning(line)
+
+
 def _ask_for_consent(
     session: "Session", context: Experiment, configuration: Configuration, secrets: Secrets
 ) -> None:
     """End the run here unless what it would do in staging was consented to."""
-    if context.get("dry") is not None:
+    if not carries_out_actions(dry_of(context.get("dry")), context):
         return
     if session.settings.is_rehearsal:
         logger.warning("A rehearsal of staging, against a local Cloud Run endpoint")
@@ -205,16 +280,19 @@ def _ask_for_consent(
 
 @guarded
 def before_hypothesis_control(context: Any, **options: Any) -> None:
+    _run.thread.in_hypothesis = True
     _run.record("hypothesis.started", {"title": context.get("title")})
 
 
 @guarded
 def after_hypothesis_control(context: Any, state: Any = None, **options: Any) -> None:
+    _run.thread.in_hypothesis = False
     _run.record("hypothesis.ended", {"met": (state or {}).get("steady_state_met")})
 
 
 @guarded
 def before_method_control(context: Any, **options: Any) -> None:
+    _run.thread.in_hypothesis = False
     _run.record("method.started", {})
 
 
@@ -226,6 +304,7 @@ def after_method_control(context: Any, state: Any = None, **options: Any) -> Non
 @guarded
 def before_rollback_control(context: Any, **options: Any) -> None:
     run = current_run()
+    _run.thread.in_hypothesis = False  # an interruption may have left it
     run.in_rollbacks = run.unwinding = True
     _run.record("rollbacks.started", {})
 
@@ -255,9 +334,11 @@ def after_activity_control(
         mend_output(context, state)
         if _run.run is not None:
             state["output"] = _run.run.redactor.data(state["output"])
-        dry = (experiment or {}).get("dry")
-        if dry is None and "tolerance" in context and state["status"] == "succeeded":
-            mend_tolerance(context, state, configuration, secrets)
+        is_asked = carries_out(dry_of((experiment or {}).get("dry")), context)
+        if is_asked and has_tolerance(context) and state["status"] == "succeeded":
+            core_judges = getattr(_run.thread, "in_hypothesis", False)
+            judge = mend_tolerance if core_judges else judge_tolerance
+            judge(context, state, configuration, secrets)
         _run.record(
             "activity.ended",
             {
@@ -283,6 +364,7 @@ def after_experiment_control(
 ) -> None:
     """Check the recovery, undo what is left, judge, and correct the status."""
     try:
+        mend_duration(state, time.monotonic() - _run.began)
         _check_recovery(context, state, configuration, secrets, options)
     except (InterruptExecution, KeyboardInterrupt, SystemExit):
         state["status"] = "interrupted"
@@ -312,12 +394,14 @@ def _collect_monitoring() -> None:
     run.interrupted_by = interrupted_by
 
 
-def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
+def _finish(
+    experiment: Mapping[str, Any], journal: dict[str, Any], *, written_by_the_core: bool = True
+) -> None:
     """Close the session and complete the journal; whatever fails here fails the run."""
     run = current_run()
     run.finishing = True
     hold_until_exit()
-    let_the_core_write_whole()
+    told_later = written_by_the_core and let_the_core_write_whole(_tell)
     _run.finished = True
     try:
         ending = _close_session()
@@ -330,8 +414,7 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
         corrections = journal["chaosnetra"]["corrections"]
         _run.record("run.ended", {"verdict": line, "corrections": corrections})
         run.events.close()
-        logger.info(f"Evidence: section chaosnetra of {journal_path()}; events: {run.events.path}")
-        (logger.info if verdict.outcome is Outcome.HELD else logger.error)(f"Verdict: {line}")
+        _run.verdict_line, _run.held = line, verdict.outcome is Outcome.HELD
     except Exception as error:
         reason = run.redactor.text(f"the journal control failed: {type(error).__name__}: {error}")
         try:
@@ -341,10 +424,30 @@ def _finish(experiment: Mapping[str, Any], journal: dict[str, Any]) -> None:
             journal["experiment"] = {"title": run.redactor.text(str(experiment.get("title")))}
         journal["status"] = "failed"
         journal["chaosnetra"] = {"verdict": "inconclusive", "reason": reason}
-        logger.error(f"Verdict: inconclusive: {reason}")
+        _run.verdict_line, _run.held = f"inconclusive: {reason}", False
         raise
     finally:
         end_run()
+        if written_by_the_core and not told_later:
+            _tell(None)
+
+
+def _tell(error: OSError | None) -> None:
+    """Say what the run found, now that its journal is written: or that it cannot be.
+
+    Raises:
+        SystemExit: it cannot be.
+    """
+    for line in log_failures():
+        logger.warning(line)
+    if error is not None:
+        also = "" if _run.held or _run.refused else f"; {_run.verdict_line}"
+        logger.error(f"Verdict: inconclusive: {unwritable(journal_path(), error)}{also}")
+        raise SystemExit(1)
+    events = _run.run.events.path if _run.run else None
+    beside = f"; events: {events}" if events else ""
+    logger.info(f"Evidence: section chaosnetra of {journal_path()}{beside}")
+    (logger.info if _run.held else logger.error)(f"Verdict: {_run.verdict_line}")
 
 
 def _mask(journal: dict[str, Any], run: Run) -> None:
@@ -398,26 +501,17 @@ def _facts(
         "dry": getattr(dry, "value", dry),
         "refused": _run.refused,
         "control_failures": list(_run.failures),
-        "interrupted_by": run.interrupted_by,
+        "interrupted_by": run.interrupted_by or (None if _run.refused else _run.interrupter),
         "run": run.id,
         "experiment_file": experiment_file(),
         "events_file": str(run.events.path) if run.events.path else None,
+        **_run.started_with,
     }
     if session is None:
         return facts
     settings = session.settings
     facts |= {
-        "faults": [
-            {
-                "name": fault.name,
-                "parameters": dict(fault.parameters),
-                "effect": fault.effect.to_json() if fault.effect else None,
-                "undo": fault.report.result.value if fault.report else None,
-                "injected_at": fault.injected_at,
-                "undone_at": fault.undone_at,
-            }
-            for fault in session.injector.faults
-        ],
+        "faults": _faults(run, session),
         "stand": [part.to_json() for part in session.parts],
         "profile": {
             "name": settings.profile.name,
@@ -435,6 +529,9 @@ def _facts(
         "target": settings.target.shown,
         "seed": settings.seed,
     }
+    if session.exposure.launches:
+        facts["exposure"] = session.exposure.facts()
+        facts["database_state"] = session.state.facts(session.exposure.launches)
     if session.plan is not None:
         facts["plan"] = session.plan.to_json()
     if session.calls is not None:
@@ -442,8 +539,31 @@ def _facts(
     if session.monitoring is not None:
         facts["monitoring"] = session.monitoring
     if session.connector_history is not None:
-        facts["connector"] = session.connector_history
+        history = dict(session.connector_history)
+        history["started_seconds"] = _seconds(run, history.pop("started_monotonic", None))
+        facts["connector"] = history
     return facts
+
+
+def _faults(run: Run, session: "Session") -> list[dict[str, Any]]:
+    return [
+        {
+            "name": fault.name,
+            "parameters": dict(fault.parameters),
+            "effect": fault.effect.to_json() if fault.effect else None,
+            "undo": fault.report.result.value if fault.report else None,
+            "injected_at": fault.injected_at,
+            "undone_at": fault.undone_at,
+            "injected_seconds": _seconds(run, fault.injected_monotonic),
+            "undone_seconds": _seconds(run, fault.undone_monotonic),
+        }
+        for fault in session.injector.faults
+    ]
+
+
+def _seconds(run: Run, monotonic: float | None) -> float | None:
+    """A reading of `time.monotonic()` as seconds since the run began."""
+    return None if monotonic is None else run.events.elapsed_seconds(monotonic)
 
 
 def _check_recovery(
@@ -463,12 +583,16 @@ def _check_recovery(
         or not before.get("steady_state_met")
         or journal["status"] in ("interrupted", "aborted")
         or run.interrupted_by is not None
-        or experiment.get("dry") is not None
+        or dry_of(experiment.get("dry")) is not None
     ):
         return
     if session is not None:
         for failure in session.injector.undo_all(only_felt=True):
             logger.error(str(failure))
+    unplayed = unplayed_rollbacks(journal, _faults(run, session) if session else None)
+    if unplayed.in_place:
+        logger.warning(f"No recovery to check: {unplayed.text}")
+        return
     from chaoslib.hypothesis import run_steady_state_hypothesis
 
     from chaosnetra.durations import Deadline
@@ -501,11 +625,11 @@ def _finish_crashed(journal: dict[str, Any], error: BaseException | None) -> Non
 
 def _finish_and_write(journal: dict[str, Any]) -> None:
     """Finish a run whose journal the core will not write."""
-    _finish(journal.get("experiment") or {}, journal)
+    _finish(journal.get("experiment") or {}, journal, written_by_the_core=False)
     path = journal_path()
     from chaostoolkit import encoder
 
-    with written_whole(path) as file:
+    with told_of(path, _tell) as file:
         json.dump(journal, file, indent=2, ensure_ascii=False, default=encoder)
     logger.error(f"journal written to {path}")
 

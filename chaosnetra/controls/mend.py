@@ -6,7 +6,9 @@ from typing import Any
 
 from chaoslib.types import Configuration, Secrets
 
+from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.jsonsafe import json_safe
+from chaosnetra.evidence.wrong_tolerances import wrong_tolerance
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -19,6 +21,78 @@ def mend_output(context: Mapping[str, Any], state: dict[str, Any]) -> None:
         text = f"output of {context.get('name')!r} is not JSON: {problem}"
         state.update(output=safe, status="failed", exception=[text])
         logger.error(f"  => failed: {text}")
+
+
+def judge_tolerance(
+    context: Mapping[str, Any],
+    state: dict[str, Any],
+    configuration: Configuration,
+    secrets: Secrets,
+) -> None:
+    """Judge an activity outside the steady state by its tolerance, which the core passes over.
+
+    What comes out is `tolerance_met`, as in the steady state. A tolerance that cannot judge the
+    answer fails the activity.
+    """
+    from chaoslib import substitute
+    from chaoslib.activity import run_activity
+    from chaoslib.hypothesis import within_tolerance
+
+    tolerance, value = context["tolerance"], state["output"]
+    if isinstance(tolerance, str):
+        tolerance = substitute(tolerance, configuration, secrets)
+    try:
+        if isinstance(tolerance, dict) and tolerance.get("type") == "probe":
+            provider = tolerance.get("provider") or {}
+            arguments = {**(provider.get("arguments") or {}), "value": value}
+            judge = {**tolerance, "provider": {**provider, "arguments": arguments}}
+            met = bool(run_activity(judge, configuration, secrets))
+        else:
+            met = within_tolerance(tolerance, value, configuration=configuration, secrets=secrets)
+        if not isinstance(met, bool):
+            raise TypeError(f"{tolerance!r} is no tolerance")
+    except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
+        _fail_tolerance(context, state, error)
+        return
+    state["tolerance_met"] = met
+    if not met:
+        logger.warning(f"  => the answer of {context.get('name')!r} is outside its tolerance")
+
+
+def _fail_tolerance(context: Mapping[str, Any], state: dict[str, Any], error: Exception) -> None:
+    why = wrong_tolerance(context["tolerance"], state["output"]) or error
+    text = f"tolerance of {context.get('name')!r} cannot judge its output: {why}"
+    state.update(status="failed", exception=[text])
+    logger.error(f"  => failed: {text}")
+
+
+def give_arguments(experiment: Mapping[str, Any]) -> None:
+    """Let tolerances that are probes have arguments: the core puts the answer in, and would end.
+
+    Raises:
+        InvalidInput: they have some that nothing can be put into.
+    """
+    hypothesis = experiment.get("steady-state-hypothesis")
+    probes = [
+        *((hypothesis or {}).get("probes") or ()),
+        *(experiment.get("method") or ()),
+        *(experiment.get("rollbacks") or ()),
+    ]
+    for probe in probes:
+        tolerance = probe.get("tolerance") if isinstance(probe, dict) else None
+        if not isinstance(tolerance, dict) or tolerance.get("type") != "probe":
+            continue
+        provider = tolerance.get("provider")
+        if not isinstance(provider, dict):
+            continue
+        if provider.get("arguments") is None:
+            provider["arguments"] = {}
+        elif not isinstance(provider["arguments"], dict):
+            raise InvalidInput(
+                f"the tolerance of {probe.get('name')!r} gets the answer as an argument, so its "
+                f"arguments must be an object, got {provider['arguments']!r:.100}",
+                "arguments of the tolerance's provider",
+            )
 
 
 def mend_tolerance(
@@ -39,9 +113,7 @@ def mend_tolerance(
     try:
         within_tolerance(tolerance, state["output"], configuration=configuration, secrets=secrets)
     except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
-        text = f"tolerance of {context.get('name')!r} cannot judge its output: {error}"
-        state.update(status="failed", exception=[text])
-        logger.error(f"  => failed: {text}")
+        _fail_tolerance(context, state, error)
 
 
 def hide_provider_secrets(journal: Mapping[str, Any]) -> None:

@@ -1,8 +1,17 @@
-"""Where the journal and the events of a run go."""
+"""How `chaos run` was called: where journal and events go, and by which options."""
 
+import os
 from pathlib import Path
 
 DEFAULT_JOURNAL = "journal.json"
+# Of `chaos run`, those that change what is done; what they are without being given.
+OPTIONS = {
+    "rollback_strategy": None,
+    "hypothesis_strategy": None,
+    "hypothesis_frequency": 1.0,
+    "fail_fast": False,
+    "dry": None,
+}
 
 
 def journal_path() -> Path:
@@ -31,6 +40,22 @@ def experiment_file() -> str | None:
     return None
 
 
+def run_options() -> dict[str, str]:
+    """The options that the run was called with, by their names; empty text for a switch."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    while context is not None and "rollback_strategy" not in context.params:
+        context = context.parent
+    given = context.params if context is not None else {}
+    found = {key: given.get(key, default) for key, default in OPTIONS.items()}
+    return {
+        f"--{key.replace('_', '-')}": "" if value is True else str(getattr(value, "value", value))
+        for key, value in found.items()
+        if value != OPTIONS[key]
+    }
+
+
 def in_command() -> bool:
     """Whether this is `chaos run`, which ends once its journal is written."""
     import click
@@ -38,7 +63,14 @@ def in_command() -> bool:
     return click.get_current_context(silent=True) is not None
 
 
-def events_path() -> Path:
-    """The event file, beside the journal: no experiment can say otherwise."""
+def events_path() -> Path | None:
+    """The event file, beside the journal: no experiment can say otherwise.
+
+    None where the journal goes to a device or a pipe: nothing is made beside those.
+    """
     journal = journal_path()
+    folder = Path(os.path.realpath(journal.parent))
+    of_the_system = folder == Path("/dev") or folder.is_relative_to("/proc")
+    if of_the_system or (journal.exists() and not journal.is_file()):
+        return None
     return journal.with_name(f"{journal.stem}.events.jsonl")

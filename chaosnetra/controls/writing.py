@@ -3,19 +3,27 @@
 The core writes it in place: a kill in that moment leaves half of it, over the one that was there.
 """
 
+import errno
 import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from chaosnetra.controls.places import in_command, journal_path
-from chaosnetra.processes.identity import started
 
 CORE_MODULE = "chaostoolkit.commands.run"
+CURES = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there",
+    errno.EFBIG: "raise the limit on the size of files (`ulimit -f`)",
+}
+
+# Called once a journal is written, with None, or with why it cannot be.
+Told = Callable[[OSError | None], None]
 
 
 @contextmanager
@@ -34,8 +42,7 @@ def written_whole(path: Path) -> Iterator[IO[str]]:
         return
     path = Path(os.path.realpath(path))
     _remove_left(path)
-    # Of this process alone: another run may be writing its journal to the same place.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = _partial(path)
     try:
         with partial.open("w", encoding="utf-8") as file:
             yield file
@@ -50,18 +57,79 @@ def written_whole(path: Path) -> Iterator[IO[str]]:
         raise
 
 
+def check_writable(path: Path) -> None:
+    """See whether a journal can be written to `path`, before there is one. Makes its folder.
+
+    Raises:
+        OSError: it cannot be.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if _is_special(path):
+        if not path.is_fifo():  # which waits for its reader
+            with path.open("wb", buffering=0) as device:
+                device.write(b"")
+        return
+    path = Path(os.path.realpath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial(path)
+    try:
+        partial.write_bytes(b"\n")
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def unwritable(path: Path, error: OSError) -> str:
+    """Why a journal cannot be written, and what to change."""
+    cure = None if _is_special(path) else CURES.get(error.errno or 0)
+    change = f"{cure}, or give another --journal-path" if cure else "give another --journal-path"
+    return f"the journal cannot be written to {path} ({error.strerror or error}): {change}"
+
+
+@contextmanager
+def told_of(path: Path, told: Told) -> Iterator[IO[str]]:
+    """As `written_whole`; whether that worked is told, and not raised."""
+    try:
+        with written_whole(path) as file:
+            yield file
+    except OSError as error:
+        told(error)
+    else:
+        told(None)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a device or a pipe, which is written to as it is."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _partial(path: Path) -> Path:
+    """What is renamed to `path`; of this process alone: another run may write to that place."""
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+
 def _remove_left(path: Path) -> None:
     """Remove what runs that were killed had written of this journal."""
     of_a_run = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)\.partial")
     with suppress(OSError):
         for entry in path.parent.iterdir():
             found = of_a_run.fullmatch(entry.name)
-            if found and not started(int(found[1])):
+            if found and not _runs(int(found[1])):
                 entry.unlink()
 
 
-def let_the_core_write_whole() -> None:
-    """Have `chaos run` write its journal by way of `written_whole`.
+def _runs(pid: int) -> bool:
+    from chaosnetra.processes.identity import started
+
+    return started(pid) != 0
+
+
+def let_the_core_write_whole(told: Told) -> bool:
+    """Have `chaos run` write its journal by way of `told_of`.
+
+    Returns:
+        Whether it will: this may be no `chaos run`.
 
     The core calls `open` by its name: one in its module comes before the built-in. Where a later
     core no longer does so, it writes as it always did.
@@ -70,12 +138,13 @@ def let_the_core_write_whole() -> None:
 
     core = sys.modules.get(CORE_MODULE)
     if core is None or not in_command():
-        return
+        return False
     journal = os.path.realpath(journal_path())
 
     def open_(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
         if mode == "w" and not named and os.path.realpath(file) == journal:
-            return written_whole(Path(file))
+            return told_of(Path(file), told)
         return open(file, mode, *arguments, **named)  # noqa: PTH123 - the caller's
 
     vars(core)["open"] = open_
+    return True

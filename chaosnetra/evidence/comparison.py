@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from chaosnetra.evidence.circumstances import Difference as Differing
+from chaosnetra.evidence.circumstances import Kind, differences
 from chaosnetra.evidence.quantiles import Quantile, quantile
 from chaosnetra.evidence.ranks import LARGE, RankTest, adjusted, compare_times
 from chaosnetra.evidence.sides import FAULT, Runs
@@ -122,10 +124,16 @@ class ExperimentChange:
     rates: Sequence[RateChange] = ()
     times: Sequence[TimeChange] = ()
     notes: Sequence[str] = ()
+    differences: Sequence[Differing] = ()
+
+    @property
+    def refused(self) -> list[str]:
+        """Why the sides are not about the same thing, each as a line."""
+        return [one.line for one in self.differences if one.refused]
 
     @property
     def change(self) -> Change:
-        if self.before is None or self.after is None:
+        if self.before is None or self.after is None or self.refused:
             return Change.UNPROVEN
         sides = self.before.outcome, self.after.outcome
         return {
@@ -173,6 +181,7 @@ class ExperimentChange:
             "rates": [rate.to_json() for rate in self.rates],
             "times": [time.to_json() for time in self.times],
             "notes": list(self.notes),
+            "differences": [difference.to_json() for difference in self.differences],
         }
 
 
@@ -201,16 +210,38 @@ class Comparison:
         }
 
 
-def compare(before: dict[str, Runs], after: dict[str, Runs]) -> Comparison:
-    """Compare two sides, as `chaosnetra.evidence.sides.gather` makes them."""
-    found = [_experiment(title, before.get(title), after.get(title)) for title in {*before, *after}]
+def compare(
+    before: dict[str, Runs], after: dict[str, Runs], allowed: frozenset[Kind] = frozenset()
+) -> Comparison:
+    """Compare two sides.
+
+    Args:
+        before: as `chaosnetra.evidence.sides.gather` makes it.
+        after: likewise.
+        allowed: what may differ between them; else it makes the comparison meaningless.
+    """
+    found = [
+        _experiment(title, before.get(title), after.get(title), allowed)
+        for title in {*before, *after}
+    ]
     return Comparison(_corrected(sorted(found, key=lambda experiment: experiment.title)))
 
 
-def _experiment(title: str, before: Runs | None, after: Runs | None) -> ExperimentChange:
+def _experiment(
+    title: str, before: Runs | None, after: Runs | None, allowed: frozenset[Kind]
+) -> ExperimentChange:
     if before is None or after is None:
         where = "after" if before is None else "before"
         return ExperimentChange(title, before, after, notes=(f"it was run only {where}",))
+    environments = _environments(before, after)
+    differing = differences(
+        before.circumstances,
+        after.circumstances,
+        one_environment=not environments,
+        allowed=allowed,
+    )
+    if any(one.refused for one in differing):
+        return ExperimentChange(title, before, after, differences=differing)
     rates = [
         RateChange(probe, before.counts[probe], count, _difference(before.counts[probe], count))
         for probe, count in after.counts.items()
@@ -220,7 +251,7 @@ def _experiment(title: str, before: Runs | None, after: Runs | None) -> Experime
         scales = f"{_listed(before.time_scales)} before and {_listed(after.time_scales)} after"
         note = f"startup times were not compared: the time scale was {scales}"
         return ExperimentChange(
-            title, before, after, rates, notes=(note, *_environments(before, after))
+            title, before, after, rates, notes=(note, *environments), differences=differing
         )
     times = [
         TimeChange(
@@ -232,7 +263,7 @@ def _experiment(title: str, before: Runs | None, after: Runs | None) -> Experime
         for when, stages in WHEN.items()
         if _times(before, stages) and _times(after, stages)
     ]
-    return ExperimentChange(title, before, after, rates, times, _environments(before, after))
+    return ExperimentChange(title, before, after, rates, times, environments, differing)
 
 
 def _environments(before: Runs, after: Runs) -> tuple[str, ...]:

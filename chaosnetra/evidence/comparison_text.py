@@ -33,6 +33,11 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield "**No regression**"
     else:
         yield "**Not all could be compared**"
+        yield from (
+            f"- {markdown(one.title)}: {_short(text)}"
+            for one in comparison.experiments
+            for text in one.refused
+        )
     for experiment in comparison.experiments:
         yield ""
         yield from _experiment(experiment)
@@ -48,6 +53,7 @@ def _experiment(experiment: ExperimentChange) -> Iterator[str]:
     yield from (_rate(rate) for rate in experiment.rates)
     yield from (_time(time) for time in experiment.times)
     yield from (f"- {markdown(note)}" for note in experiment.notes)
+    yield from (f"- {_short(difference.line)}" for difference in experiment.differences)
 
 
 def _side(side: Runs) -> str:

@@ -5,8 +5,11 @@ process, however it ends. A thread flushes lines to the disk as they come, sever
 the disk is slow, so that a run does not wait for it at every event.
 """
 
+import errno
 import json
+import logging
 import os
+import stat
 import threading
 import time
 from pathlib import Path
@@ -15,6 +18,8 @@ from typing import Any
 from chaosnetra.evidence.jsonsafe import strict
 from chaosnetra.redaction import Redactor
 from chaosnetra.text import utc_now
+
+logger = logging.getLogger("chaostoolkit")
 
 
 class EventLog:
@@ -37,11 +42,21 @@ class EventLog:
         self._failure: OSError | None = None
         # Why an event is missing from the file, if one is.
         self.lost: str | None = None
+        self._told = False
         self.count = 0
 
     @property
     def path(self) -> Path | None:
         return self._path
+
+    def elapsed_seconds(self, monotonic: float | None = None) -> float:
+        """Seconds since the log was made: what `elapsed_seconds` of an event counts.
+
+        Args:
+            monotonic: a reading of `time.monotonic()`; without it, until now.
+        """
+        now = time.monotonic() if monotonic is None else monotonic
+        return round(now - self._started, 6)
 
     def open(self, path: Path) -> None:
         """Write to `path` from now on, in place of what an earlier, ended run left there.
@@ -76,17 +91,36 @@ class EventLog:
         fixed = {
             "event": event,
             "at": utc_now(),
-            "elapsed_seconds": round(time.monotonic() - self._started, 4),
+            "elapsed_seconds": round(self.elapsed_seconds(), 4),
             "run": self._run_id,
         }
         raw = self._encoded(data or {}, fixed) + b"\n"
         with self._lock:
             whole = os.fstat(self._file).st_size
-            if os.write(self._file, raw) != len(raw):
+            try:
+                written = os.write(self._file, raw)
+            except OSError as error:
+                full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+                self.lost = f"{self._path}: {'the disk is full' if full else error.strerror}"
+                raise OSError(self.lost) from error
+            if written != len(raw):
                 os.ftruncate(self._file, whole)  # the next line must not continue a torn one
                 self.lost = f"{self._path}: the disk is full"
                 raise OSError(self.lost)
         self._unflushed.set()
+
+    def record_if_possible(self, event: str, data: dict[str, Any] | None = None) -> None:
+        """Append one event of which there may be very many, and which happened all the same.
+
+        That it cannot be written is logged once; the journal control meets the same error next,
+        and fails the run.
+        """
+        try:
+            self.record(event, data)
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                logger.error(f"{event} could not be recorded: {error}")
 
     def close(self) -> None:
         """Flush what was recorded and close the file. Doing it again is no error.
@@ -139,7 +173,12 @@ def _locked(path: Path) -> int | None:
     """Open for appending and lock; None while another process holds the lock."""
     import fcntl
 
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    # One that is a pipe must not keep us waiting for its reader.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
+    file = os.open(path, flags, 0o644)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError("it is no file")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
-from chaosnetra.evidence.reading import normalized
-from chaosnetra.evidence.samples import checks, counted
 from chaosnetra.evidence.statistics import (
     CONFIDENCE,
     Interval,
@@ -84,12 +83,26 @@ def proofs_of(journal: Mapping[str, Any]) -> tuple[Proof, ...]:
     Args:
         journal: Chaos Toolkit's journal.
     """
+    if not _counts_anything(journal):
+        return ()  # as in most experiments of others: what reads series is not even loaded
+    from chaosnetra.evidence.reading import normalized
+    from chaosnetra.evidence.samples import checks
+
     counts: dict[str, _Count] = {}
     for check in checks(normalized(journal)):
         if check.under_fault and "held" in check.output:
             found = _count(check.output)
             counts[check.probe] = counts.get(check.probe, _Count()).plus(found)
     return tuple(_proof(name, count) for name, count in counts.items() if count.trials)
+
+
+def _counts_anything(journal: Mapping[str, Any]) -> bool:
+    """Whether any activity that may have run under a fault counts its attempts."""
+    states = journal.get("steady_states") or {}
+    checked = [state or {} for state in (*(states.get("during") or ()), states.get("after"))]
+    runs = chain(journal.get("run") or (), *(state.get("probes") or () for state in checked))
+    outputs = (run.get("output") for run in runs if isinstance(run, dict))
+    return any(isinstance(output, dict) and "attempts" in output for output in outputs)
 
 
 class _Count(NamedTuple):
@@ -169,6 +182,8 @@ def _percent(share: float, rounded: Callable[[float, int], float]) -> str:
 
 def _count(output: Mapping[str, Any]) -> _Count:
     """What a probe's output counts and claims; nothing for a probe that does not count."""
+    from chaosnetra.evidence.samples import counted
+
     trials, failures = counted(output)
     most = finite_or_none(output.get("max_failure_rate"))
     demanded = finite_or_none(output.get("min_confidence"))

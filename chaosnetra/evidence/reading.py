@@ -16,6 +16,7 @@ from typing import Any
 
 from chaosnetra.encodings import possible, tell
 from chaosnetra.errors import NotAJournal, Unreadable
+from chaosnetra.evidence.dry import dry_of
 from chaosnetra.evidence.json_stream import BreaksOff, NoJson, read_json
 from chaosnetra.evidence.samples import STARTUP_KEYS
 from chaosnetra.evidence.steps import step_of
@@ -216,6 +217,8 @@ def _lean(data: dict[str, Any]) -> Any:
         for key in ("status", "phase"):
             if type(data.get(key)) is str:
                 data[key] = sys.intern(data[key])
+        if data.get("ended_by") != "itself":  # what a launcher made of it says nothing
+            data.pop("exit_code", None)
         return {key: data[key] for key in STARTUP_KEYS if key in data}
     if type(data.get("value")) is dict and "held" in data["value"]:
         # The core leaves each probe's whole result in the arguments of its tolerance.
@@ -237,7 +240,7 @@ def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str
     section["recovery"] = _state(found.get("recovery"))
     for key in ("crashed", "refused", "interrupted_by"):
         section[key] = _text(found.get(key))
-    section["dry"] = _text(found.get("dry")) or _text(experiment.get("dry"))
+    section["dry"] = dry_of(found.get("dry")) or dry_of(experiment.get("dry"))
     interruption = _object(data.get("interruption"))
     section["interrupted_by"] = section["interrupted_by"] or _text(interruption.get("name"))
     if found and "cause" not in found and "reason" in found:

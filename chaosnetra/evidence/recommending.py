@@ -12,14 +12,17 @@ from dataclasses import dataclass, replace
 from chaosnetra.evidence.advice.advice import Advice
 from chaosnetra.evidence.advice.budgets import BudgetAdvisor
 from chaosnetra.evidence.advice.connector import ConnectorAdvisor
+from chaosnetra.evidence.advice.learned import KEPT, Learned
 from chaosnetra.evidence.advice.orchestrator import OrchestratorAdvisor
 from chaosnetra.evidence.advice.pool import PoolAdvisor
 from chaosnetra.evidence.advice.runs import PLACE_OF_PROFILE, RanWith, Run, run_of
 from chaosnetra.evidence.reading import Journal
 from chaosnetra.evidence.recommendation import Recommendation
+from chaosnetra.evidence.samples import trials
 from chaosnetra.evidence.verdict import Outcome, judge
 
 MOST_SOURCES = 50
+_PROVES_NOTHING = "it proves nothing (see `chaosnetra verdict`)"
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,14 @@ class Advised:
     Attributes:
         ran: the profile.
         runs: how many there were.
+        learned: what is known of them.
         journals: names of their files, at most 50.
         advice: what to change, most certain areas first.
     """
 
     ran: RanWith
     runs: int
+    learned: Learned
     journals: tuple[str, ...]
     advice: tuple[Advice, ...]
 
@@ -46,10 +51,12 @@ class Advising:
     Attributes:
         profiles: advice by profile, in the order in which they came.
         passed_over: why other runs taught nothing, and how many.
+        inconclusive: how many of these prove nothing.
     """
 
     profiles: tuple[Advised, ...]
     passed_over: tuple[str, ...]
+    inconclusive: int = 0
 
     @property
     def recommendations(self) -> tuple[Recommendation, ...]:
@@ -77,13 +84,38 @@ class Advising:
         )
 
     @property
+    def learned(self) -> Learned:
+        """What is known of all runs that prove something."""
+        return Learned(sum((one.learned.counts for one in self.profiles), Counter()))
+
+    @property
+    def runs(self) -> dict[str, int]:
+        """How many runs there were, by verdict."""
+        return {
+            Outcome.HELD.value: self.learned.of(Outcome.HELD),
+            Outcome.VIOLATED.value: self.learned.of(Outcome.VIOLATED),
+            Outcome.INCONCLUSIVE.value: self.inconclusive,
+        }
+
+    @property
+    def not_known(self) -> tuple[str, ...]:
+        """What the runs leave open, a line for each kind of run."""
+        explained = bool(self.recommendations)
+        return (*self.learned.unknown(explained=explained), *self.passed_over)
+
+    @property
+    def nothing_to_change(self) -> bool:
+        """Whether every run held within budgets, pools and connectors that it measured."""
+        return not self.recommendations and self.learned.kept > 0 and not self.not_known
+
+    @property
     def why_nothing(self) -> str:
         """Why there is nothing to recommend."""
-        reasons = list(self.passed_over)
-        held = sum(advised.runs for advised in self.profiles)
-        if held:
-            plural = "run kept" if held == 1 else "runs kept"
-            reasons.insert(0, f"{held} {plural} within every budget, pool and connector measured")
+        reasons = list(self.not_known)
+        kept = self.learned.kept
+        if kept:
+            plural = "run" if kept == 1 else "runs"
+            reasons.insert(0, f"{kept} {plural} {KEPT}")
         return "; ".join(reasons) or "there are none"
 
 
@@ -108,15 +140,18 @@ def advise(journals: Iterable[Journal]) -> Advising:
         run, why = run_of(journal)
         if run is None:
             passed_over[str(why)] += 1
-        elif judge(journal.data)[0].outcome is Outcome.INCONCLUSIVE:
-            passed_over["it proves nothing (see `chaosnetra verdict`)"] += 1
+            continue
+        outcome = judge(journal.data)[0].outcome
+        if outcome is Outcome.INCONCLUSIVE:
+            passed_over[_PROVES_NOTHING] += 1
         else:
-            groups.setdefault(run.ran.key, _Group(run.ran)).add(run, journal.path.name)
+            groups.setdefault(run.ran.key, _Group(run.ran)).add(run, outcome, journal.path.name)
     return Advising(
         tuple(group.advised() for group in groups.values()),
         tuple(
             f"{count} run{'s' if count > 1 else ''}: {why}" for why, count in passed_over.items()
         ),
+        passed_over[_PROVES_NOTHING],
     )
 
 
@@ -127,6 +162,7 @@ class _Group:
         self._ran = ran
         self._journals: list[str] = []
         self._runs = 0
+        self._learned = Learned()
         self._advisors = (
             BudgetAdvisor(ran),
             PoolAdvisor(ran),
@@ -134,13 +170,14 @@ class _Group:
             OrchestratorAdvisor(ran),
         )
 
-    def add(self, run: Run, journal: str) -> None:
+    def add(self, run: Run, outcome: Outcome, journal: str) -> None:
         self._runs += 1
         if len(self._journals) < MOST_SOURCES and journal not in self._journals:
             self._journals.append(journal)
-        for advisor in self._advisors:
-            advisor.add(run)
+        measured = [advisor.add(run) for advisor in self._advisors]
+        tried = any(counted.under_fault for counted in trials(run.data))
+        self._learned.add(outcome, measured=any(measured), tried=tried)
 
     def advised(self) -> Advised:
         found = [advice for advisor in self._advisors for advice in advisor.advice()]
-        return Advised(self._ran, self._runs, tuple(self._journals), tuple(found))
+        return Advised(self._ran, self._runs, self._learned, tuple(self._journals), tuple(found))

@@ -7,10 +7,10 @@ for example a startup without a time, is left out.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from chaosnetra.evidence.timeline import in_place, moment
+from chaosnetra.evidence.order import Period, began, ended
+from chaosnetra.evidence.timeline import in_place
 from chaosnetra.evidence.values import objects, text_or_none
 from chaosnetra.quantities import finite_or_none
 
@@ -24,7 +24,7 @@ MOST_ATTEMPTS = 10**9
 # What is looked at of a startup.
 STARTUP_KEYS = (
     *("number", "status", "seconds", "boot_seconds"),
-    *("phase", "phase_seconds", "error", "steps"),
+    *("phase", "phase_seconds", "error", "steps", "exit_code"),
 )
 
 
@@ -88,6 +88,7 @@ class Startup(NamedTuple):
             `budget_seconds`, as far as known.
         steps: as it told them; see `chaosnetra.evidence.steps`.
         under_fault: see `Check`.
+        exit_code: what it ended with by itself.
     """
 
     stage: str
@@ -101,6 +102,7 @@ class Startup(NamedTuple):
     error: Mapping[str, Any]
     steps: Sequence[Any]
     under_fault: bool = False
+    exit_code: int | None = None
 
     @property
     def ready(self) -> bool:
@@ -218,6 +220,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         return None
     phases = data.get("phase_seconds")
     error, steps = data.get("error"), data.get("steps")
+    code = data.get("exit_code") if data.get("ended_by", "itself") == "itself" else None
     return Startup(
         check.stage,
         check.probe,
@@ -230,6 +233,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         error if isinstance(error, dict) else {},
         steps if isinstance(steps, list) else (),
         check.under_fault,
+        code if type(code) is int else None,
     )
 
 
@@ -264,7 +268,7 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:
 def _checks(
     stage: str,
     runs: Sequence[Mapping[str, Any]],
-    spans: Sequence[tuple[datetime, datetime | None]] | None,
+    spans: Sequence[Period] | None,
 ) -> Iterator[Check]:
     for run in runs:
         if isinstance(run["output"], dict):
@@ -280,14 +284,10 @@ def _checks(
             )
 
 
-def _overlaps(
-    run: Mapping[str, Any], spans: Sequence[tuple[datetime, datetime | None]] | None
-) -> bool:
+def _overlaps(run: Mapping[str, Any], spans: Sequence[Period] | None) -> bool:
     """Whether a fault was in place while something ran; so it is where nothing is known."""
-    start, end = moment(run["start"]), moment(run["end"])
-    if spans is None or start is None or end is None:
-        return True
-    return any(end > since and (until is None or start < until) for since, until in spans)
+    ran = Period(began(run), ended(run))
+    return spans is None or any(ran.may_overlap(span) for span in spans)
 
 
 def seconds_of(value: Any) -> float | None:

@@ -32,7 +32,7 @@ def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> Verdict:
         **facts,
     }
     journal["chaosnetra"] = section
-    corrections = [] if facts.get("dry") else _correct(journal, verdict)
+    corrections = [] if verdict.cause is Cause.DRY else _correct(journal, verdict)
     section["corrections"] = corrections
     return verdict
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaosnetra.evidence.circumstances import Circumstance, circumstances
 from chaosnetra.evidence.reading import Journal
 from chaosnetra.evidence.samples import startups, trials
 from chaosnetra.evidence.verdict import Outcome, judge
@@ -22,6 +23,7 @@ class Runs:
         profiles: names of the profiles they ran with.
         time_scales: that they ran at.
         environments: where they acted.
+        circumstances: what was run, and how; each with the values that it had.
         counts: failures and trials under the fault, by probe.
         ready_seconds: of the startups that became ready, by stage; `fault` for those under it.
         other_seconds: of those that did not.
@@ -32,6 +34,7 @@ class Runs:
     profiles: list[str] = field(default_factory=list)
     time_scales: list[float] = field(default_factory=list)
     environments: list[str] = field(default_factory=list)
+    circumstances: dict[Circumstance, list[str]] = field(default_factory=dict)
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
     ready_seconds: dict[str, list[float]] = field(default_factory=dict)
     other_seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -49,6 +52,10 @@ class Runs:
         environment = journal.section.get("environment")
         if isinstance(environment, str) and environment not in self.environments:
             self.environments.append(environment)
+        for circumstance, value in circumstances(journal):
+            values = self.circumstances.setdefault(circumstance, [])
+            if value not in values:
+                values.append(value)
         for counted in trials(journal.data):
             if counted.under_fault:
                 failures, attempts = self.counts.get(counted.probe, (0, 0))

@@ -6,9 +6,7 @@ people are shown the Wilson interval, which is closer to it on average. For time
 """
 
 import math
-from dataclasses import asdict, dataclass
-from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 CONFIDENCE = 0.95
 # Of so many trials the binomial distribution is summed here: the rarest outcome at a rate of one
@@ -16,8 +14,7 @@ CONFIDENCE = 0.95
 MOST_SUMMED = 1000
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """An interval of confidence.
 
     Attributes:
@@ -33,11 +30,10 @@ class Interval:
     method: str
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return self._asdict()
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """A rate after, less the rate before.
 
     Attributes:
@@ -49,7 +45,7 @@ class Difference:
     interval: Interval
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"value": self.value, "interval": self.interval.to_json()}
 
     @property
     def is_rise(self) -> bool:
@@ -139,6 +135,8 @@ def wilson_interval(failures: int, trials: int, confidence: float = CONFIDENCE) 
     """
     if not trials:
         return Interval(0.0, 1.0, confidence, "Wilson")
+    from statistics import NormalDist  # it loads fractions, which little else needs
+
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     rate = failures / trials
     middle = (rate + z * z / (2 * trials)) / (1 + z * z / trials)

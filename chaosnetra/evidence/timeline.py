@@ -2,9 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from chaosnetra.evidence.order import (
+    Moment,
+    Period,
+    began,
+    clock_was_set,
+    ended,
+    moment,
+    seconds_of_run,
+)
 from chaosnetra.evidence.values import objects, text_or_none
 from chaosnetra.quantities import finite_or_none
 
@@ -21,6 +29,9 @@ class FaultSpan:
         undo: how its undo ended; None when it was not undone.
         injected_at: UTC; None when the journal does not say.
         undone_at: UTC, of the rollbacks' beginning where the journal says no more.
+        injected_seconds: since the run's beginning, by a clock that cannot be set; None where
+            that was not noted.
+        undone_seconds: likewise.
     """
 
     name: str
@@ -29,6 +40,18 @@ class FaultSpan:
     undo: str | None
     injected_at: str | None
     undone_at: str | None
+    injected_seconds: float | None = None
+    undone_seconds: float | None = None
+
+    @property
+    def injected(self) -> Moment:
+        return Moment(self.injected_seconds, moment(self.injected_at))
+
+    @property
+    def undone(self) -> Moment | None:
+        """None for one that stayed."""
+        when = Moment(self.undone_seconds, moment(self.undone_at))
+        return when if when.is_known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,50 +63,70 @@ class ConnectorTimeline:
             `most_in_use`, `most_queued` and `refused`, those that the journal has.
         events: each with `at_seconds` and `event`.
         started_at: what the seconds count from, UTC; None when the journal does not say.
+        started_seconds: the same, since the run's beginning, by a clock that cannot be set.
     """
 
     samples: Sequence[Mapping[str, float]]
     events: Sequence[Mapping[str, Any]]
     started_at: str | None
+    started_seconds: float | None = None
+
+    @property
+    def started(self) -> Moment:
+        return Moment(self.started_seconds, moment(self.started_at))
 
 
 def faults(journal: Mapping[str, Any]) -> Iterator[FaultSpan]:
     """Each fault of the run, in the order in which they were injected."""
-    rolled_back = next((run["start"] for run in journal["rollbacks"] if run["start"]), None)
+    first = next((run for run in journal["rollbacks"] if run["start"]), None)
     for fault in journal["chaosnetra"]["faults"]:
         name, parameters = fault.get("name"), fault.get("parameters")
         undo = text_or_none(fault.get("undo"))
+        injected_at, injected_seconds = _noted(fault, "injected")
+        if injected_at is None and injected_seconds is None:
+            run = _injecting(journal, name)
+            if run is not None:
+                injected_at, injected_seconds = run["end"], ended(run).seconds
+        undone_at, undone_seconds = _noted(fault, "undone")
+        if undone_at is None and undone_seconds is None and undo and first is not None:
+            undone_at, undone_seconds = first["start"], began(first).seconds
         yield FaultSpan(
             str(name),
             parameters if isinstance(parameters, dict) else {},
             fault["effect"],
             undo,
-            text_or_none(fault.get("injected_at")) or _returned_at(journal, name),
-            text_or_none(fault.get("undone_at")) or (rolled_back if undo else None),
+            injected_at,
+            undone_at,
+            injected_seconds,
+            undone_seconds,
         )
 
 
-def in_place(journal: Mapping[str, Any]) -> list[tuple[datetime, datetime | None]] | None:
-    """When faults that are to be felt were in place; the end is None for one that stayed.
+def _noted(fault: Mapping[str, Any], what: str) -> tuple[str | None, float | None]:
+    """When it was injected or undone, by both clocks, as far as it was noted."""
+    return text_or_none(fault.get(f"{what}_at")), seconds_of_run(fault.get(f"{what}_seconds"))
+
+
+def in_place(journal: Mapping[str, Any]) -> list[Period] | None:
+    """When faults that are to be felt were in place.
 
     Returns:
-        A span for each; None where there was no such fault, or the journal does not say when.
+        A period for each; None where there was no such fault, or the journal does not say when:
+        also where only its wall clock does, and that was set during the run.
     """
     felt = [fault for fault in faults(journal) if fault.effect is not None]
-    spans = [(moment(fault.injected_at), moment(fault.undone_at)) for fault in felt]
-    known = [(start, end) for start, end in spans if start is not None]
-    return known if known and len(known) == len(spans) else None
+    if not felt or not all(fault.injected.is_known for fault in felt):
+        return None
+    by_wall_clock = any(fault.injected.seconds is None for fault in felt)
+    if by_wall_clock and clock_was_set(journal):
+        return None
+    return [Period(fault.injected, fault.undone) for fault in felt]
 
 
-def moment(text: str | None) -> datetime | None:
-    """A time of a journal; those that do not say so are UTC, as the core's older ones are."""
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+def order_is_unknown(journal: Mapping[str, Any]) -> bool:
+    """Whether faults have times, and it is not known all the same what ran under them."""
+    felt = [fault for fault in faults(journal) if fault.effect is not None]
+    return any(fault.injected.is_known for fault in felt) and in_place(journal) is None
 
 
 def connector(journal: Mapping[str, Any]) -> ConnectorTimeline | None:
@@ -107,12 +150,14 @@ def connector(journal: Mapping[str, Any]) -> ConnectorTimeline | None:
             if finite_or_none(event.get("at_seconds")) is not None
         ],
         text_or_none(found.get("started_at")),
+        seconds_of_run(found.get("started_seconds")),
     )
 
 
-def _returned_at(journal: Mapping[str, Any], name: Any) -> str | None:
-    """When the action that injected a fault had measured it."""
-    for run in journal["run"]:
+def _injecting(journal: Mapping[str, Any], name: Any) -> Mapping[str, Any] | None:
+    """The action that injected a fault: it ended when it had measured it."""
+    runs: list[Mapping[str, Any]] = journal["run"]
+    for run in runs:
         if isinstance(run["output"], dict) and run["output"].get("name") == name:
-            return text_or_none(run["end"])
+            return run
     return None

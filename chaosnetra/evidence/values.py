@@ -5,6 +5,8 @@ from typing import Any
 
 from chaosnetra.quantities import finite_or_none
 
+# When an activity began and ended: see `chaosnetra.evidence.order`.
+STARTED, ENDED = "started_seconds", "ended_seconds"
 # Longer times than a week are no startup's, and would only overflow later.
 LONGEST_SECONDS = 7 * 86_400.0
 

@@ -8,7 +8,20 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.activities import (
+    METHOD,
+    ROLLBACKS,
+    carried_out,
+    failed_actions,
+    failed_observations,
+    named,
+    not_injected,
+)
+from chaosnetra.evidence.declared import unplayed_rollbacks
+from chaosnetra.evidence.dry import carries_out_actions, checks_hypothesis, dry_of_journal
+from chaosnetra.evidence.exposure import not_exposed
 from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
+from chaosnetra.evidence.start_state import baseline_advice, differing_states, state_tested
 from chaosnetra.evidence.violations import (
     Stage,
     Violation,
@@ -16,6 +29,8 @@ from chaosnetra.evidence.violations import (
     find_violations,
     is_unanswered,
     not_met,
+    unanswered_by,
+    wrong_in,
 )
 from chaosnetra.text import one_line
 
@@ -40,8 +55,11 @@ class Cause(StrEnum):
     NO_HYPOTHESIS = "no steady state was checked"
     INJECTION = "injection failed"
     NOT_MEASURED = "fault without a measured effect"
-    UNANSWERED = "Cloud Run could not be asked"
+    NOT_EXPOSED = "no startup used the path that the fault is on"
+    STATE = "startups met different states of the database"
+    UNANSWERED = "a probe could not be asked"
     TOO_FEW = "too few trials for the demanded confidence"
+    OBSERVATION = "an observation failed"
     ROLLBACK = "rollback failed"
     INTERRUPTED = "interrupted"
     CRASHED = "run crashed"
@@ -49,6 +67,7 @@ class Cause(StrEnum):
     REFUSED = "settings refused"
     DRY = "dry run"
     CONTROL = "journal control failed"
+    TOLERANCE = "a tolerance is wrong"
 
 
 class Verdict(NamedTuple):
@@ -112,20 +131,38 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         The verdict, and the violations it rests on.
     """
     facts: Mapping[str, Any] = journal.get("chaosnetra") or {}
+    states = journal.get("steady_states") or {}
     violations = find_violations(
-        journal.get("steady_states") or {}, facts.get("recovery"), journal.get("run") or ()
+        states if checks_hypothesis(dry_of_journal(journal)) else {},
+        facts.get("recovery"),
+        carried_out(journal, METHOD),
+        carried_out(journal, ROLLBACKS),
     )
     reasons = list(_reasons(journal, facts, violations))
     proofs = proofs_of(journal)
+    other_state = differing_states(facts)
+    if other_state and reasons[0][0] is Cause.HELD:
+        reasons = [(Cause.STATE, other_state), *reasons]
     if reasons[0][0] in (Cause.HELD, Cause.VIOLATED):
         reasons = [*_too_few(proofs, violations), *reasons]
     if reasons[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
         reasons = [*_unanswered(journal, facts, violations), *reasons]
     cause, _ = reasons[0]
+    if _order_is_unknown(journal, facts):
+        reasons.append((cause, _NO_ORDER))
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
-    return Verdict(outcome, cause, "; ".join(text for _, text in reasons), proofs), violations
+    texts = [text for _, text in reasons]
+    if outcome is not Outcome.INCONCLUSIVE:
+        texts += filter(None, [state_tested(facts)])
+    if _not_met((journal.get("steady_states") or {}).get("before")):
+        texts += filter(None, [baseline_advice(journal, facts)])
+    return Verdict(outcome, cause, "; ".join(texts), proofs), violations
 
 
+_NO_ORDER = (
+    "the clock was set while the run went on, so every trial between the baseline and the "
+    "rollbacks counts as one under the fault"
+)
 _NOT_MET = "{} the method: the steady state was not met"
 _OUTCOMES = {
     Cause.HELD: Outcome.HELD,
@@ -134,25 +171,40 @@ _OUTCOMES = {
 }
 
 
+def _order_is_unknown(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    if not facts.get("faults"):
+        return False  # what reads series is not even loaded
+    from chaosnetra.evidence.reading import normalized
+    from chaosnetra.evidence.timeline import order_is_unknown
+
+    return order_is_unknown(normalized(journal))
+
+
 def _reasons(
     journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
 ) -> Iterator[tuple[Cause, str]]:
     """Reasons, weightiest first: what makes the experiment invalid, then what was found."""
-    found = False
-    for cause, text in (
-        *_invalid(journal, facts, violations),
-        *_findings(journal, facts, violations),
-    ):
-        found = True
-        yield cause, text
+    found = [*_invalid(journal, facts, violations), *_findings(journal, facts, violations)]
+    dry = dry_of_journal(journal)
+    if dry is not None and not facts.get("refused"):
+        # What was carried out and went wrong comes first; no dry run says more of the system.
+        beside = {Cause.NO_HYPOTHESIS, Cause.VIOLATED, Cause.NOT_RECOVERED}
+        yield from (one for one in found if one[0] not in beside)
+        yield Cause.DRY, f"a dry run ({dry}) checks nothing"
+        yield from (one for one in found if one[0] in beside)
+        return
+    yield from found
     status, deviated = journal.get("status"), journal.get("deviated")
     if not found and not any(facts.values()) and (deviated or status != "completed"):
         # Somebody else's: nothing but the core's own word says that it did not go well.
         how = "deviated" if deviated else f"has the status {status}"
         yield Cause.CRASHED, f"by its journal the run {how}, and what was wrong is not in it"
     elif not found:
-        recovered = ", and recovered" if facts.get("recovery") is not None else ""
+        unplayed = unplayed_rollbacks(journal, facts.get("faults"))
+        recovered = ", and recovered" if facts.get("recovery") is not None and not unplayed else ""
         yield Cause.HELD, f"the steady state held before and after the method{recovered}"
+        if unplayed:
+            yield Cause.HELD, unplayed.text
 
 
 def _invalid(
@@ -168,24 +220,31 @@ def _invalid(
         yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
     for part in facts.get("parts_lost") or ():
         yield Cause.PART_LOST, f"{part}, started for this run, ended before the run did"
-    if facts.get("interrupted_by") or journal.get("status") == "interrupted":
-        yield Cause.INTERRUPTED, f"interrupted by {facts.get('interrupted_by') or 'its user'}"
+    if _is_interrupted(journal, facts):
+        yield Cause.INTERRUPTED, interrupted_text(facts.get("interrupted_by"))
         return
-    if facts.get("dry"):
-        yield Cause.DRY, f"a dry run ({facts['dry']}) checks nothing"
+    others = (*carried_out(journal, METHOD), *carried_out(journal, ROLLBACKS))
+    wrong = wrong_in(states, facts.get("recovery"), others)
+    for probe, why in wrong.items():
+        yield Cause.TOLERANCE, f"the tolerance of {probe!r} is wrong, not the system: {why}"
+    if wrong:
         return
     before = states.get("before")
-    if _not_met(before) and not _is_the_finding(before, journal):
-        first = _first(violations, Stage.BEFORE) or _NOT_MET.format(Stage.BEFORE.value)
-        yield Cause.BASELINE, f"baseline not met: {first}"
-        return
-    hypothesis = (journal.get("experiment") or {}).get("steady-state-hypothesis") or {}
-    if not hypothesis.get("probes"):
-        yield Cause.NO_HYPOTHESIS, "the experiment has no steady-state-hypothesis with probes"
-    elif before is None:
-        yield Cause.NO_HYPOTHESIS, "the steady state was not checked before the method"
-    for run in _failed(journal.get("run")):
-        yield Cause.INJECTION, f"{_name(run)} in the method failed: {failure_text(run)}"
+    if checks_hypothesis(dry_of_journal(journal)):
+        if _not_met(before) and not _is_the_finding(before, journal):
+            first = _first(violations, Stage.BEFORE) or _NOT_MET.format(Stage.BEFORE.value)
+            yield Cause.BASELINE, f"baseline not met: {first}"
+            return
+        hypothesis = (journal.get("experiment") or {}).get("steady-state-hypothesis") or {}
+        if not hypothesis.get("probes"):
+            yield Cause.NO_HYPOTHESIS, "the experiment has no steady-state-hypothesis with probes"
+        elif before is None:
+            yield Cause.NO_HYPOTHESIS, "the steady state was not checked before the method"
+    for text in failed_actions(journal, METHOD):
+        yield Cause.INJECTION, text
+    missing = not_injected(journal)
+    if missing is not None and missing.is_invalid:
+        yield Cause.INJECTION, missing.text
     for fault in facts.get("faults") or ():
         effect = fault.get("effect")
         if effect is not None and not effect.get("in_effect"):
@@ -195,10 +254,34 @@ def _invalid(
                 f"{effect.get('expected')}, observed {effect.get('observed')} "
                 f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip(),
             )
+    unused = not_exposed(facts)
+    if unused:
+        yield Cause.NOT_EXPOSED, unused
+
+
+def interrupted_text(by: str | None) -> str:
+    """That a run was interrupted, and by whom as far as its journal tells."""
+    return f"interrupted by {by}" if by else "interrupted; by whom is not known"
 
 
 def _findings(
     journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
+) -> Iterator[tuple[Cause, str]]:
+    dry, interrupted = dry_of_journal(journal), _is_interrupted(journal, facts)
+    if checks_hypothesis(dry):
+        yield from _steady_state_findings(journal, violations, interrupted or dry is not None)
+    yield from _rollback_findings(journal, facts, violations)
+    missing = not_injected(journal)
+    before = (journal.get("steady_states") or {}).get("before")
+    skipped = interrupted or facts.get("refused") or _not_met(before)
+    if missing is not None and not missing.is_invalid and not skipped:
+        yield Cause.INJECTION, missing.text
+    for text in failed_observations(journal):
+        yield Cause.OBSERVATION, text
+
+
+def _steady_state_findings(
+    journal: Mapping[str, Any], violations: list[Violation], may_lack_the_end: bool
 ) -> Iterator[tuple[Cause, str]]:
     states = journal.get("steady_states") or {}
     before = states.get("before")
@@ -213,21 +296,34 @@ def _findings(
             yield Cause.VIOLATED, first
         elif any(not state.get("steady_state_met") for state in _states(states, stage)):
             yield Cause.VIOLATED, _NOT_MET.format(stage.value)
-    after_missing = states.get("after") is None and states.get("before") is not None
-    started = bool((states.get("before") or {}).get("steady_state_met"))
-    interrupted = facts.get("interrupted_by") or journal.get("status") == "interrupted"
-    if after_missing and started and not interrupted and not facts.get("dry"):
+    started = bool((before or {}).get("steady_state_met"))
+    if states.get("after") is None and started and not may_lack_the_end:
         yield Cause.NO_HYPOTHESIS, "the steady state was not checked after the method"
-    for run in _failed(journal.get("rollbacks")):
-        yield Cause.ROLLBACK, f"{_name(run)} in the rollbacks failed: {failure_text(run)}"
+
+
+def _rollback_findings(
+    journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
+) -> Iterator[tuple[Cause, str]]:
+    for text in failed_actions(journal, ROLLBACKS):
+        yield Cause.ROLLBACK, text
     for text in facts.get("undo_failures") or ():
         yield Cause.ROLLBACK, str(text)
+    unplayed = unplayed_rollbacks(journal, facts.get("faults"))
+    if unplayed.in_place and carries_out_actions(
+        dry_of_journal(journal), journal.get("experiment") or {}
+    ):
+        yield Cause.ROLLBACK, f"{unplayed.text}; what the method did may still be in place"
+    first = _first(violations, Stage.RECOVERY)
     recovery = facts.get("recovery")
-    if recovery is not None and not recovery.get("steady_state_met"):
+    if first or (recovery is not None and not recovery.get("steady_state_met")):
         yield (
             Cause.NOT_RECOVERED,
-            f"no recovery after the rollback: {_first(violations, Stage.RECOVERY)}",
+            f"no recovery after the rollback: {first}",
         )
+
+
+def _is_interrupted(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    return bool(facts.get("interrupted_by")) or journal.get("status") == "interrupted"
 
 
 def _too_few(proofs: tuple[Proof, ...], violations: list[Violation]) -> Iterator[tuple[Cause, str]]:
@@ -248,14 +344,14 @@ def _too_few(proofs: tuple[Proof, ...], violations: list[Violation]) -> Iterator
 def _unanswered(
     journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
 ) -> Iterator[tuple[Cause, str]]:
-    """Probes that Cloud Run gave no answer, where nothing else is violated: they tried nothing."""
+    """Probes that something of our own kept from looking, where nothing else is violated."""
     failed = not_met(journal.get("steady_states") or {}, facts.get("recovery"))
     silent = [run for _, run in failed if is_unanswered(run)]
     if silent and len(silent) == len(violations):
-        yield (
-            Cause.UNANSWERED,
-            f"Cloud Run could not be asked, so nothing was tried: {failure_text(silent[0])}",
-        )
+        by_cloud_run = str(unanswered_by(silent[0])).startswith("CloudRun")
+        who = "Cloud Run" if by_cloud_run else named(silent[0])
+        text = f"{who} could not be asked, so nothing was tried: {failure_text(silent[0])}"
+        yield Cause.UNANSWERED, text
 
 
 def _not_met(state: Mapping[str, Any] | None) -> bool:
@@ -274,7 +370,8 @@ def _is_the_finding(state: Mapping[str, Any] | None, journal: Mapping[str, Any])
         not isinstance(activity, dict) or activity.get("type") != "probe" for activity in activities
     )
     runs = [run for run in (state or {}).get("probes") or () if isinstance(run, dict)]
-    return bool(runs) and not injects and not list(_failed(runs))
+    failed = any(run.get("status") == "failed" for run in runs)
+    return bool(runs) and not injects and not failed
 
 
 def _states(steady_states: Mapping[str, Any], stage: Stage) -> list[Mapping[str, Any]]:
@@ -287,12 +384,3 @@ def _states(steady_states: Mapping[str, Any], stage: Stage) -> list[Mapping[str,
 def _first(violations: list[Violation], stage: Stage) -> str:
     """The stage's first violation as a line; empty when there is none."""
     return next((found.line for found in violations if found.stage is stage), "")
-
-
-def _failed(runs: Any) -> Iterator[Mapping[str, Any]]:
-    return (run for run in runs or () if isinstance(run, dict) and run.get("status") == "failed")
-
-
-def _name(run: Mapping[str, Any]) -> str:
-    activity = run.get("activity") or {}
-    return f"{activity.get('type')} {activity.get('name')!r}"

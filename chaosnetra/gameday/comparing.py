@@ -76,7 +76,7 @@ def compare_days(before: Any, after: Any) -> DaysCompared:
     for day, side in zip(days, sides, strict=True):
         if not side:
             raise Unreadable(f"{day.folder}: no run of this day left a journal to compare")
-    return DaysCompared(*days, compare(*sides))
+    return DaysCompared(*days, compare(sides[0], sides[1]))
 
 
 def days_text(compared: DaysCompared) -> str:

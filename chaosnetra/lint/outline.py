@@ -118,6 +118,14 @@ class Outline:
     def of(self, role: Role) -> list[Activity]:
         return [activity for activity in self.activities if activity.role is role]
 
+    @property
+    def judged(self) -> list[Activity]:
+        """Those that are judged by their tolerance: with the journal control also elsewhere."""
+        roles = [Role.HYPOTHESIS]
+        if self.has_journal_control:
+            roles += [Role.METHOD, Role.ROLLBACK]
+        return [activity for role in roles for activity in self.of(role)]
+
     def resolved(self, activity: Activity) -> Activity | None:
         """What a reference stands for, and any other activity itself; None when there is none."""
         return activity if activity.ref is None else self._named.get(activity.ref)
@@ -187,7 +195,7 @@ class Outline:
                 activity = Activity((*place, index), role, value)
                 yield activity
                 tolerance = mapping(value.get("tolerance"))
-                if role is Role.HYPOTHESIS and tolerance.get("type") == "probe":
+                if tolerance.get("type") == "probe":
                     yield Activity((*activity.place, "tolerance"), Role.TOLERANCE, tolerance)
 
     def _controls(self) -> Iterator[Control]:

@@ -106,16 +106,23 @@ ACTIVITY = Shape(
             "leave it out: a function with a parameter 'configuration' gets all of it",
         ),
         "tolerance": (
-            "is judged only in the steady-state-hypothesis, so nothing is checked here",
-            "move the probe into the hypothesis",
+            "is judged here only by chaosnetra.controls.journal, so nothing is checked here",
+            "declare that control, or move the probe into the hypothesis",
         ),
     },
 )
+# With the journal control: of an action the tolerance says which answers mean that it worked.
+JUDGED_ACTIVITY = Shape(
+    "an activity",
+    {**ACTIVITY.keys, "tolerance": ANY},
+    ACTIVITY.required,
+    {key: said for key, said in ACTIVITY.ignored.items() if key != "tolerance"},
+)
 PROBE_OF_HYPOTHESIS = Shape(
     "a probe of the hypothesis",
-    {**ACTIVITY.keys, "tolerance": ANY},
+    JUDGED_ACTIVITY.keys,
     (*ACTIVITY.required, "tolerance"),
-    {key: said for key, said in ACTIVITY.ignored.items() if key != "tolerance"},
+    JUDGED_ACTIVITY.ignored,
 )
 REFERENCE = Shape("a reference", {"ref": str, "name": str, "background": bool})
 REFERENCE_OF_HYPOTHESIS = Shape(

@@ -32,7 +32,7 @@ def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
         source, url = "kept stand", kept.toxiproxy_url
     else:
         keeping.expect_folders()
-        server = start_toxiproxy(keeping.run.id, wanted, settings.seed)
+        server = start_toxiproxy(keeping.run.id, wanted, settings.seed, counting=True)
         keeping.own("Toxiproxy", server.url.removeprefix("http://"), server.process)
         keeping.add(Part("Toxiproxy", "started for this run", server.url, server.version))
         return ToxiproxyClient(server.url)

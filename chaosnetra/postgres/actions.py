@@ -68,9 +68,10 @@ def hold_connections(
             by, amount = "count", instances * (pool.size + pool.max_overflow)
         wanted = holders.Amount.parse(by, amount, setting_hint("amount"))
         full_name = application_name(session.identifier, name)
+        reached = session.database_by(through)
         fault = holders.ConnectionsHeld(
             session.database,
-            session.database_by(through),
+            reached,
             full_name,
             wanted,
             instances,

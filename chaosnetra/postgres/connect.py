@@ -3,6 +3,7 @@
 import os
 import ssl
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,6 +44,20 @@ _CLASSES: dict[str, type[DatabaseUnavailable]] = {
     "57P03": DatabaseNotReady,
 }
 
+# Tables that are not the server's own; our schemas are among them.
+COUNT_TABLES = (
+    "SELECT count(*) FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%'"
+    " AND n.nspname <> 'information_schema'"
+)
+_opened: Counter[str] = Counter()
+
+
+def sessions_opened() -> dict[str, int]:
+    """How many sessions of each database `connection` has opened in this process."""
+    return dict(_opened)
+
 
 @asynccontextmanager
 async def connection(
@@ -64,6 +79,7 @@ async def connection(
             )
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise unavailable(address, error) from error
+        _opened[address.database] += 1
         try:
             yield opened
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -179,10 +195,7 @@ async def describe(address: DatabaseAddress, timeout_seconds: float) -> Database
         row = await opened.fetchrow(
             "SELECT current_setting('server_version') AS version,"
             " current_setting('max_connections')::int AS max_connections,"
-            " (SELECT count(*) FROM pg_catalog.pg_class c"
-            "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            "  WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%'"
-            "  AND n.nspname <> 'information_schema')::int AS tables"
+            f" ({COUNT_TABLES})::int AS tables"
         )
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         return DatabaseFacts(row["version"], row["max_connections"], row["tables"])

@@ -12,8 +12,9 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.faults import Undo, UndoReport, UndoResult
-from chaosnetra.postgres.connect import connection
+from chaosnetra.postgres.connect import APPLICATION_NAME, connection
 from chaosnetra.postgres.credentials import remember, with_password
+from chaosnetra.postgres.held import maintain
 
 LIMIT_SECONDS = 30.0
 # A session anywhere in the server that is stuck on a client that does not read makes a drop wait
@@ -47,7 +48,7 @@ class SchemaMade:
         return {"kind": "schema", "database": self.address.shown, "schema": self.schema}
 
     def prepare(self) -> Undo:
-        if asyncio.run(_exists(self.address, _SCHEMA_EXISTS, self.schema)):
+        if asyncio.run(_schema_exists(self.address, self.schema)):
             raise InjectionFailed(f"there is a schema {self.schema} already, not made by this run")
         remember(self.address)
         return Undo(
@@ -57,7 +58,7 @@ class SchemaMade:
         )
 
     def inject(self) -> None:
-        asyncio.run(_execute(self.address, self.schema, self.statements, transaction=True))
+        asyncio.run(_execute(self.address, self.schema, self.statements))
 
     def measure(self) -> None:
         return None
@@ -93,7 +94,7 @@ class DatabaseCopied:
         }
 
     def prepare(self) -> Undo:
-        if asyncio.run(_exists(self.address, _DATABASE_EXISTS, self.database)):
+        if maintain(self.address, APPLICATION_NAME, self._exists, LIMIT_SECONDS):
             raise InjectionFailed(
                 f"there is a database {self.database} already, not made by this run"
             )
@@ -108,11 +109,15 @@ class DatabaseCopied:
         template = f" TEMPLATE {_quoted(self.template)}" if self.template else ""
         statement = f"CREATE DATABASE {_quoted(self.database)}{template}"
         # Connected elsewhere: our own session would count as another user of the template.
-        elsewhere = self.address.named("postgres")
-        asyncio.run(_execute(elsewhere, self.database, [statement], transaction=False))
+        maintain(
+            self.address, self.database, lambda opened: opened.execute(statement), LIMIT_SECONDS
+        )
 
     def measure(self) -> None:
         return None
+
+    async def _exists(self, opened: Any) -> bool:
+        return bool(await opened.fetchval(_DATABASE_EXISTS, self.database))
 
 
 def drop_schema(arguments: Mapping[str, Any]) -> UndoReport:
@@ -125,8 +130,13 @@ def drop_database(arguments: Mapping[str, Any]) -> UndoReport:
 
     Args: `database` (shown address of another one on the server) and `name`.
     """
-    address = with_password(arguments["database"]).named("postgres")
-    return asyncio.run(_drop_database(address, arguments["name"]))
+    name = arguments["name"]
+    return maintain(
+        with_password(arguments["database"]),
+        APPLICATION_NAME,
+        lambda opened: _drop_database(opened, name),
+        LIMIT_SECONDS,
+    )
 
 
 async def _drop_schema(address: DatabaseAddress, schema: str) -> UndoReport:
@@ -138,14 +148,13 @@ async def _drop_schema(address: DatabaseAddress, schema: str) -> UndoReport:
     return UndoReport(UndoResult.DONE, f"dropped schema {schema}")
 
 
-async def _drop_database(address: DatabaseAddress, name: str) -> UndoReport:
-    async with connection(address, LIMIT_SECONDS) as opened:
-        await _end_making(opened, name)
-        if not await opened.fetchval(_DATABASE_EXISTS, name):
-            return UndoReport(UndoResult.ALREADY_DONE, f"no database {name}")
-        # A drop that was given up before may still be carried out, and come first.
-        statement = f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)"
-        await opened.execute(statement, timeout=DROP_SECONDS)
+async def _drop_database(opened: Any, name: str) -> UndoReport:
+    await _end_making(opened, name)
+    if not await opened.fetchval(_DATABASE_EXISTS, name):
+        return UndoReport(UndoResult.ALREADY_DONE, f"no database {name}")
+    # A drop that was given up before may still be carried out, and come first.
+    statement = f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)"
+    await opened.execute(statement, timeout=DROP_SECONDS)
     return UndoReport(UndoResult.DONE, f"dropped database {name}")
 
 
@@ -163,23 +172,19 @@ async def _end_making(opened: Any, name: str) -> None:
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _exists(address: DatabaseAddress, query: str, name: str) -> bool:
+async def _schema_exists(address: DatabaseAddress, schema: str) -> bool:
     async with connection(address, LIMIT_SECONDS) as opened:
-        return bool(await opened.fetchval(query, name))
+        return bool(await opened.fetchval(_SCHEMA_EXISTS, schema))
 
 
-async def _execute(
-    address: DatabaseAddress, name: str, statements: Sequence[str], *, transaction: bool
-) -> None:
+async def _execute(address: DatabaseAddress, name: str, statements: Sequence[str]) -> None:
     """Make the object of that name; the session bears the name too, so that it can be found."""
-    async with connection(address, LIMIT_SECONDS, application_name=name) as opened:
-        if not transaction:
-            for statement in statements:
-                await opened.execute(statement)
-            return
-        async with opened.transaction():
-            for statement in statements:
-                await opened.execute(statement)
+    async with (
+        connection(address, LIMIT_SECONDS, application_name=name) as opened,
+        opened.transaction(),
+    ):
+        for statement in statements:
+            await opened.execute(statement)
 
 
 def _quoted(identifier: str) -> str:

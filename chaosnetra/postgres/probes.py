@@ -18,7 +18,7 @@ from chaosnetra.postgres.sessions import application_name
 from chaosnetra.postgres.storm import StormPlan, run_storm
 from chaosnetra.progress.shown import shown
 from chaosnetra.progress.tally import Tally
-from chaosnetra.quantities import duration, fraction, number, whole_number
+from chaosnetra.quantities import fraction, number, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
@@ -239,12 +239,13 @@ def backend_load(
             setting=setting_hint("seconds"),
         )
         length = session.settings.scaled(full)
-        interval = max(SHORTEST_INTERVAL_SECONDS, _seconds(session, "interval_ms", interval_ms))
-        if length / interval > MOST_SAMPLES:
+        step = max(SHORTEST_INTERVAL_SECONDS, _full_seconds("interval_ms", interval_ms))
+        if full / step > MOST_SAMPLES:
             raise InvalidInput(
-                f"{length:g} s in steps of {interval:g} s are more than {MOST_SAMPLES} samples",
+                f"{full:g} s in steps of {step:g} s are more than {MOST_SAMPLES} samples",
                 setting_hint("interval_ms"),
             )
+        interval = max(SHORTEST_INTERVAL_SECONDS, session.settings.scaled(step))
         result: Result = {
             "held": False,
             "expected": "the load of the sessions can be sampled",
@@ -258,8 +259,9 @@ def backend_load(
             "sqlstate": None,
         }
         try:
+            database = session.database
             with shown(_tally(session, "Load", 0, length)):
-                load = asyncio.run(sample_load(session.database, length, interval))
+                load = asyncio.run(sample_load(database, length, interval))
         except DatabaseUnavailable as error:
             text = session.redactor.text(str(error))
             return {**result, "error": text, "sqlstate": error.sqlstate}
@@ -493,8 +495,9 @@ def _transfer(session: Session, megabytes: float, direction: str, limit_seconds:
         "sqlstate": None,
     }
     try:
+        path = session.path
         with shown(_tally(session, "Transfer", 0, limit_seconds)):
-            seconds = session.path.transfer_seconds(size, direction, limit_seconds)
+            seconds = path.transfer_seconds(size, direction, limit_seconds)
     except DatabaseUnavailable as error:
         text = session.redactor.text(str(error))
         return {**result, "error": text, "sqlstate": error.sqlstate}
@@ -538,7 +541,7 @@ def _plan(
         setting=setting_hint("rate_per_second"),
     )
     interval = session.settings.scaled(1 / rate) if rate else 0.0
-    if interval * attempts > LONGEST_SECONDS:
+    if rate and attempts / rate > LONGEST_SECONDS:
         raise InvalidInput(
             f"{attempts} attempts at {rate:g} a second take over {LONGEST_SECONDS:g} s",
             setting_hint("rate_per_second"),
@@ -552,14 +555,13 @@ def _tally(session: Session, what: str, total: int, limit_seconds: float) -> Tal
 
 def _seconds(session: Session, name: str, value: Any) -> float:
     """Milliseconds at time scale 1 as seconds of this run."""
-    milliseconds = duration(name, value, setting=setting_hint(name))
-    seconds = session.settings.scaled(milliseconds / 1000)
-    if seconds > LONGEST_SECONDS:
-        raise InvalidInput(
-            f"{name} must be at most {LONGEST_SECONDS:g} s, got {milliseconds:g} ms",
-            setting_hint(name),
-        )
-    return seconds
+    return session.settings.scaled(_full_seconds(name, value))
+
+
+def _full_seconds(name: str, value: Any) -> float:
+    """Milliseconds at time scale 1, bounded as they are written, as seconds."""
+    longest, hint = 1000 * LONGEST_SECONDS, setting_hint(name)
+    return number(name, value, minimum=0, maximum=longest, setting=hint) / 1000
 
 
 def _failure_rate(value: Any) -> float:

@@ -65,7 +65,7 @@ class StayingSessions:
 _open: dict[str, StayingSessions] = {}
 
 
-def application_name(identifier: str, name: str) -> str:
+def application_name(identifier: str, name: Any) -> str:
     """What the sessions of a run's fault are called.
 
     Args:
@@ -76,7 +76,7 @@ def application_name(identifier: str, name: str) -> str:
         InvalidInput: the server would not keep the name as it is.
     """
     full = f"{identifier}_{name}"
-    if not _NAME.fullmatch(name) or len(full) > LONGEST_NAME:
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(full) > LONGEST_NAME:
         raise InvalidInput(
             f"name must be 1 to {LONGEST_NAME - len(identifier) - 1} letters, digits, "
             f"_, - or ., got {name!r}"

@@ -12,6 +12,7 @@ from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.activity import Parameters, Result, activity
 from chaosnetra.pressure.choice import choose
+from chaosnetra.preview import is_previewing
 
 __all__ = ["apply_pressure", "relieve_pressure"]
 
@@ -72,7 +73,8 @@ def _act(
     with activity(configuration) as session:
         environment = session.settings.environment
         chosen = choose(environment, {"local": local, "staging": staging})
-        logger.info(f"In {environment}: {chosen.shown}")
+        if not is_previewing():
+            logger.info(f"In {environment}: {chosen.shown}")
     # Outside: the action goes through the same edge itself.
     result = chosen.function(**chosen.arguments, configuration=configuration, secrets=secrets)
     return {"environment": environment, "action": chosen.shown, **result}

@@ -48,7 +48,10 @@ def linux_call(*arguments: int) -> bool:
 
 
 def descendants(root: int) -> list[int]:
-    """All processes below `root`, from /proc; nearest first."""
+    """All processes below `root` that still run, from /proc; nearest first.
+
+    One whose first thread has ended runs on as long as another thread of it does.
+    """
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -56,10 +59,11 @@ def descendants(root: int) -> list[int]:
         try:
             with open("/proc/" + name + "/stat", "rb") as file:
                 # The command's name stands in parentheses and may hold anything.
-                state, parent = file.read().rpartition(b")")[2].split()[:2]
-        except OSError:
+                fields = file.read().rpartition(b")")[2].split()
+            state, parent, threads = fields[0], fields[1], int(fields[17])
+        except (OSError, IndexError):
             continue
-        if state != b"Z":
+        if state != b"Z" or threads > 1:
             children.setdefault(int(parent), []).append(int(name))
     found: list[int] = []
     queue = [root]
@@ -213,15 +217,14 @@ class Keeper:
                 self.reap()
             return 0
         left: set[int] = set()
+        # Until all are reaped: what was killed is there for as long as its threads and its memory
+        # take to go, and only then is its end known.
         while self.reap():
             found = descendants(os.getpid())
-            if not found:
-                break
             left.update(pid for pid in found if pid != self.child)
             for pid in found:
                 send(pid, signal.SIGKILL)
             time.sleep(POLL_SECONDS / 4)
-        self.reap()
         return len(left)
 
 

@@ -84,7 +84,10 @@ def _tree(root: int) -> Iterator[int]:
 def _holds(pid: int, sockets: set[str]) -> bool:
     """Whether a process has one of the sockets open."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        for file in Path(f"/proc/{pid}/fd").iterdir():
+        files = list(Path(f"/proc/{pid}/fd").iterdir())
+        if not files:  # its first thread has ended: another one has them
+            files = list(Path(f"/proc/{pid}/task").glob("*/fd/*"))
+        for file in files:
             with suppress(FileNotFoundError):
                 if str(file.readlink()) in sockets:
                     return True

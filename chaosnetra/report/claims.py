@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chaosnetra.evidence.activities import carried_out
 from chaosnetra.evidence.proofs import at_least, at_most
 from chaosnetra.evidence.samples import METHOD, counted
 from chaosnetra.evidence.statistics import (
@@ -14,7 +15,8 @@ from chaosnetra.evidence.statistics import (
     failure_rate_upper_bound,
     wilson_interval,
 )
-from chaosnetra.evidence.violations import failure_text, says_not_held
+from chaosnetra.evidence.tolerance import has_tolerance, tolerance_met
+from chaosnetra.evidence.violations import failure_text, is_outside
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.safe_text import as_json
 
@@ -103,20 +105,35 @@ def claims(journal: Mapping[str, Any]) -> Iterator[Claim]:
     """Each check of each probe, in the order in which they were made.
 
     Args:
-        journal: `data` of a `chaosnetra.evidence.reading.Journal`. Probes of the method count
-            where they say of themselves whether what they state held.
+        journal: `data` of a `chaosnetra.evidence.reading.Journal`. Probes of the method and the
+            rollbacks count where they have a tolerance, say of themselves whether what they
+            state held, or failed.
     """
     states = journal["steady_states"]
     yield from _of_state("before", states["before"])
-    for run in journal["run"]:
-        output = run["output"]
-        is_probe = run["activity"].get("type") == "probe"
-        if is_probe and isinstance(output, dict) and isinstance(output.get("held"), bool):
-            yield _claim(METHOD, run, held=not says_not_held(run) and output["held"])
+    yield from _of_activities(METHOD, carried_out(journal, "run"))
     for state in states["during"]:
         yield from _of_state("during", state)
     yield from _of_state("after", states["after"])
+    yield from _of_activities("recovery", carried_out(journal, "rollbacks"))
     yield from _of_state("recovery", journal["chaosnetra"]["recovery"])
+
+
+def _of_activities(stage: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[Claim]:
+    """Probes outside the steady state, as far as they state something or failed."""
+    for run in runs:
+        if run["activity"].get("type") != "probe":
+            continue
+        output = run["output"]
+        held = output.get("held") if isinstance(output, dict) else None
+        if is_outside(run):
+            yield _claim(stage, run, held=False)
+        elif isinstance(held, bool):
+            yield _claim(stage, run, held=held)
+        elif run["status"] == "failed":
+            yield _claim(stage, run, held=None)
+        elif has_tolerance(run["activity"]):
+            yield _claim(stage, run, held=tolerance_met(run))
 
 
 def pooled(found: Sequence[Claim]) -> list[Claim]:
@@ -169,7 +186,9 @@ def _claim(stage: str, run: Mapping[str, Any], held: bool | None) -> Claim:
         probe=str(run["activity"].get("name")),
         expected=expected
         if isinstance(expected, str) and expected
-        else f"tolerance {as_json(run['activity'].get('tolerance'))}",
+        else f"tolerance {as_json(run['activity']['tolerance'])}"
+        if has_tolerance(run["activity"])
+        else "an answer",
         observed="a failed probe"
         if failed
         else observed

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from chaosnetra.evidence.order import began, ended, since_start
 from chaosnetra.evidence.reading import Journal
 from chaosnetra.evidence.samples import ATTEMPT_LISTS, Startup, attempts, checks
 from chaosnetra.evidence.timeline import ConnectorTimeline, FaultSpan, connector, faults
@@ -139,7 +139,6 @@ def describe(journal: Journal) -> RunFacts:
         rules += _rules(check.output)
     for attempt in attempts(data):
         tried.add(attempt)
-    began = _moment(data["start"])
     timeline = connector(data)
     return RunFacts(
         path=str(journal.path),
@@ -156,13 +155,10 @@ def describe(journal: Journal) -> RunFacts:
         slow_after=tried.slow_after,
         failures=list(merged(startups.failures, tried.failures)),
         failures_left_out=startups.failures.others + tried.failures.others,
-        faults=[
-            PlacedFault(fault, _since(began, fault.injected_at), _since(began, fault.undone_at))
-            for fault in list(faults(data))[:MOST_FAULTS]
-        ],
+        faults=[_placed(data, fault) for fault in list(faults(data))[:MOST_FAULTS]],
         connector=timeline,
-        connector_start=_since(began, timeline.started_at) if timeline else None,
-        spans=list(_spans(data, began)),
+        connector_start=since_start(data, timeline.started) if timeline else None,
+        spans=list(_spans(data)),
         rules=rules[:MOST_RULES],
         time_scale=time_scale_of(journal.section),
         environment=list(_environment(journal)),
@@ -189,14 +185,22 @@ def _rules(output: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield finding
 
 
-def _spans(data: Mapping[str, Any], began: datetime | None) -> Iterator[Span]:
+def _placed(data: Mapping[str, Any], fault: FaultSpan) -> PlacedFault:
+    start = since_start(data, fault.injected)
+    end = since_start(data, fault.undone) if fault.undone is not None else None
+    if start is not None and end is not None and end < start:
+        end = None  # the clock was set meanwhile
+    return PlacedFault(fault, start, end)
+
+
+def _spans(data: Mapping[str, Any]) -> Iterator[Span]:
     states = data["steady_states"]
     found = [("before", states["before"]), *(("during", state) for state in states["during"])]
     found += [("after", states["after"]), ("recovery", data["chaosnetra"]["recovery"])]
     for stage, state in found:
         runs = state["probes"] if state is not None else ()
-        starts = [at for run in runs if (at := _since(began, run["start"])) is not None]
-        ends = [at for run in runs if (at := _since(began, run["end"])) is not None]
+        starts = [at for run in runs if (at := since_start(data, began(run))) is not None]
+        ends = [at for run in runs if (at := since_start(data, ended(run))) is not None]
         if starts and ends and max(ends) >= min(starts):
             yield Span(stage, min(starts), max(ends))
 
@@ -239,27 +243,6 @@ def _environment(journal: Journal) -> Iterator[tuple[str, str]]:
     ):
         if section[key]:
             yield name, one_visible_line("; ".join(section[key][:20]), 600)
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _since(began: datetime | None, text: str | None) -> float | None:
-    """Seconds from the run's beginning; None where one of both is unknown."""
-    at = _moment(text)
-    if began is None or at is None:
-        return None
-    if (began.tzinfo is None) != (at.tzinfo is None):
-        # Older lines of the core write UTC without saying so.
-        began, at = began.replace(tzinfo=None), at.replace(tzinfo=None)
-    seconds = finite_or_none((at - began).total_seconds())
-    return seconds if seconds is not None and abs(seconds) < 1e8 else None
 
 
 def _positive(value: Any) -> float | None:

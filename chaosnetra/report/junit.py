@@ -100,5 +100,6 @@ def _output(facts: RunFacts) -> str:
         *(one_visible_line(proof_text(facts, index)) for index in range(len(verdict.proofs[:20]))),
         *(one_visible_line(violation.line) for violation in facts.violations[:20]),
         *facts.reproduction.commands,
+        *([facts.reproduction.remark] if facts.reproduction.remark else []),
     ]
     return "\n".join(lines)

@@ -90,6 +90,9 @@ def _run(facts: RunFacts) -> Iterator[str]:
     yield ""
     yield code("\n".join(facts.reproduction.commands))
     yield ""
+    if facts.reproduction.remark:
+        yield markdown(facts.reproduction.remark)
+        yield ""
     yield "</details>"
 
 

@@ -1,22 +1,21 @@
 """How to run an experiment again, from its journal alone."""
 
+import json
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.evidence.reading import Journal
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.safe_text import one_visible_line
 
-# What the section records, by the setting's variable.
-RECORDED = {
-    "CHAOSNETRA_ENVIRONMENT": "environment",
-    "CHAOSNETRA_TIME_SCALE": "time_scale",
-    "CHAOSNETRA_SEED": "seed",
-    "CHAOSNETRA_TARGET": "target",
-}
+PREFIX = "CHAOSNETRA_"
+# Settings that the section holds by themselves, also that of a journal that holds no others.
+ALONE = ("environment", "time_scale", "seed", "target")
+MASK = "***"
 MOST_VARIABLES = 60
+LONGEST_VALUE = 4000
 
 
 @dataclass(frozen=True)
@@ -25,51 +24,179 @@ class Reproduction:
 
     Attributes:
         commands: lines for a POSIX shell: take the experiment out of the journal, run it.
-        variables: names of the other variables of the environment that it reads; what they were
-            the journal does not say.
+        variables: names of the other variables that it reads, and of what else has to be given;
+            what they were the journal does not say, or they are secret.
     """
 
     commands: tuple[str, ...]
     variables: tuple[str, ...]
 
+    @property
+    def remark(self) -> str | None:
+        """What the commands leave to be given; None when they are whole."""
+        if not self.variables:
+            return None
+        return (
+            "It also needs these, whose values the journal does not hold, or hides: "
+            f"{', '.join(self.variables)}."
+        )
+
+
+@dataclass
+class _Call:
+    """`chaos run` with what has to be given to it."""
+
+    given: dict[str, str] = field(default_factory=dict)
+    options: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def variable(self, name: str, text: str) -> None:
+        """Give a variable, if its text can stand on a line."""
+        if _can_be_shown(text) and name.isidentifier() and name.isascii():
+            self.given[name] = text
+        else:
+            self.missing.append(name)
+
+    def override(self, key: str, value: Any) -> None:
+        """Give a value of the configuration that no variable gives, as `--var` did."""
+        kinds = {bool: ":bool", int: ":int", float: ":float", str: ""}
+        text = value if isinstance(value, str) else json.dumps(value)
+        if _can_be_shown(f"{key}{text}"):
+            self.options += ["--var", f"{key}{kinds.get(type(value), ':json')}={text}"]
+        else:
+            self.missing.append(f"--var {key}")
+
+    @property
+    def line(self) -> str:
+        words = [f"{name}={shlex.quote(text)}" for name, text in self.given.items()]
+        return " ".join([*words, "chaos run", *map(shlex.quote, self.options), "experiment.json"])
+
 
 def reproduction(journal: Journal) -> Reproduction:
     """How to run a journal's experiment again with the settings that the journal records."""
-    section = journal.section
-    given = {}
+    declared = journal.data["experiment"].get("configuration")
+    entries = declared if isinstance(declared, dict) else {}
+    call = _Call()
+    settings = _settings(journal)
+    for key, text in settings.items():
+        variable = _variable_of(key, entries)
+        if variable is not None:
+            _give(call, variable, text)
+    _add_configuration(call, entries, settings, journal.section)
+    call.missing += _secret_variables(journal.data)
+    if settings.get("environment") == "staging":
+        call.missing.append(f"{PREFIX}CONSENT")  # it is to one plan, once
+    options = journal.section.get("options")
+    for name, value in options.items() if isinstance(options, dict) else ():
+        if _can_be_shown(f"{name}{value}") and str(name).startswith("--"):
+            call.options.append(f"{name}={value}" if value else str(name))
+    shown = [one_visible_line(name, 200) for name in dict.fromkeys(call.missing)]
+    others = [name for name in shown if name not in call.given]
+    return Reproduction((_take(journal), call.line), tuple(others[:MOST_VARIABLES]))
+
+
+def _take(journal: Journal) -> str:
+    path = str(journal.path)
+    if not path.isprintable():
+        path = one_visible_line(path, len(path) + 1)
+    return (
+        "python3 -c 'import json, sys; "
+        'json.dump(json.load(open(sys.argv[1]))["experiment"], open("experiment.json", "w"))\' '
+        f"{shlex.quote(path)}"
+    )
+
+
+def _settings(journal: Journal) -> dict[str, Any]:
+    """The settings that the journal records, by key."""
+    section, found = journal.section, {}
     profile = section.get("profile")
     source = profile.get("source") if isinstance(profile, dict) else None
-    if (isinstance(source, str) and source) or journal.profile:
-        given["CHAOSNETRA_PROFILE"] = source if isinstance(source, str) else str(journal.profile)
-    for variable, key in RECORDED.items():
+    if isinstance(source, str) and source:
+        found["profile"] = source
+    elif journal.profile:
+        found["profile"] = journal.profile
+    for key in ALONE:
         value = section.get(key)
         number = finite_or_none(value)
         if number is not None:
-            given[variable] = f"{number:g}" if number != int(number) else f"{int(number)}"
+            found[key] = f"{number:.12g}" if number != int(number) else f"{int(number)}"
         elif isinstance(value, str) and value:
-            given[variable] = value
-    settings = " ".join(
-        f"{variable}={shlex.quote(one_visible_line(value, 300))}"
-        for variable, value in given.items()
-    )
-    path = shlex.quote(one_visible_line(journal.path, 300))
-    take = (
-        "python3 -c 'import json, sys; "
-        'json.dump(json.load(open(sys.argv[1]))["experiment"], open("experiment.json", "w"))\' '
-        f"{path}"
-    )
-    run = f"{settings} chaos run experiment.json".strip()
-    return Reproduction((take, run), tuple(_variables(journal.data, given)))
+            found[key] = value
+    recorded = section.get("settings")
+    return found | {
+        str(key): value
+        for key, value in (recorded.items() if isinstance(recorded, dict) else ())
+        if isinstance(value, (str, dict))
+    }
 
 
-def _variables(data: Mapping[str, Any], given: Mapping[str, str]) -> list[str]:
-    configuration = data["experiment"].get("configuration")
-    if not isinstance(configuration, dict):
-        return []
-    names = [
-        str(value["key"])
-        for value in configuration.values()
-        if isinstance(value, dict) and value.get("type") == "env" and "key" in value
-    ]
-    others = [one_visible_line(name, 100) for name in names if name not in given]
-    return others[:MOST_VARIABLES]
+def _variable_of(key: str, entries: Mapping[str, Any]) -> str | None:
+    """The variable that gives a setting; None for one that the experiment has written out."""
+    if key not in entries:
+        return PREFIX + key.upper()
+    return _variable(entries[key])
+
+
+def _variable(entry: Any) -> str | None:
+    if isinstance(entry, dict) and entry.get("type") == "env" and "key" in entry:
+        return str(entry["key"])
+    return None
+
+
+def _give(call: _Call, variable: str, value: Any) -> None:
+    if isinstance(value, dict):
+        text = json.dumps(value)
+        secret = [str(name) for name, one in value.items() if MASK in f"{name}{one}"]
+        if secret:
+            plain = {str(name): one for name, one in value.items() if str(name) not in secret}
+            rest = f" beside {json.dumps(plain)}" if plain else ""
+            call.missing.append(f"{variable} (a JSON object with {', '.join(secret)}{rest})")
+            return
+        call.variable(variable, text)
+    else:
+        call.variable(variable, str(value))
+
+
+def _add_configuration(
+    call: _Call,
+    entries: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    section: Mapping[str, Any],
+) -> None:
+    """What the experiment's own parameters were, where they are not as it has them."""
+    loaded = section.get("configuration")
+    for key, entry in entries.items():
+        variable = _variable(entry)
+        if not isinstance(loaded, dict):
+            if variable is not None:
+                call.missing.append(variable)
+        elif key not in loaded:
+            call.missing += [] if variable is None else [variable]
+        elif variable is None:
+            is_dynamic = isinstance(entry, dict) and "type" in entry
+            if not is_dynamic and loaded[key] != entry:
+                call.override(str(key), loaded[key])
+        elif key not in settings and _text(loaded[key]) != _text(entry.get("default")):
+            call.variable(variable, _text(loaded[key]))
+
+
+def _secret_variables(data: Mapping[str, Any]) -> Iterator[str]:
+    """Variables that its secrets are read from."""
+    secrets = data["experiment"].get("secrets")
+    for group in secrets.values() if isinstance(secrets, dict) else ():
+        for entry in (group, *(group.values() if isinstance(group, dict) else ())):
+            variable = _variable(entry)
+            if variable is not None:
+                yield variable
+
+
+def _text(value: Any) -> str:
+    """As a variable gives it."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _can_be_shown(text: str) -> bool:
+    """Whether it is no secret, and can be typed on one line."""
+    return MASK not in text and text.isprintable() and len(text) <= LONGEST_VALUE

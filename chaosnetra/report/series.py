@@ -37,6 +37,7 @@ class Failure(NamedTuple):
     budget_seconds: float | None
     sqlstate: str | None
     text: str | None
+    exit_code: int | None = None
 
 
 @dataclass
@@ -206,6 +207,7 @@ class StartupCollector:
                 finite_or_none(error.get("budget_seconds")),
                 _text(error.get("sqlstate")),
                 _text(error.get("text")),
+                startup.exit_code,
             ),
             causes if isinstance(causes, list) else (),
         )

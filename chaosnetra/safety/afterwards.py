@@ -13,6 +13,8 @@ from chaosnetra.durations import Deadline
 from chaosnetra.safety.recovery import recover
 
 TRIES_SECONDS = 60.0
+# Where all is undone, and only the ledger cannot say so: a full disk, a limit on files.
+UNWRITTEN_SECONDS = 5.0
 PAUSE_SECONDS = 0.5
 
 
@@ -23,10 +25,12 @@ def main() -> None:
     for url in json.loads(sys.stdin.read() or "[]"):
         remember(DatabaseAddress.parse(url))
     ledger = Path(sys.argv[1])
-    deadline = Deadline.after(TRIES_SECONDS)
+    deadline, unwritten = Deadline.after(TRIES_SECONDS), Deadline.after(UNWRITTEN_SECONDS)
     while ledger.exists():
         results = list(recover(ledger))
         if deadline.passed or (results and not any(result.left for result in results)):
+            return
+        if results and all(result.report for result in results) and unwritten.passed:
             return
         time.sleep(PAUSE_SECONDS)
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -137,7 +138,7 @@ class Injector:
         self._faults.append(held)
         try:
             fault.inject()
-            held.injected_at = utc_now()
+            held.injected_at, held.injected_monotonic = utc_now(), time.monotonic()
         except BaseException as error:
             # It may have been applied all the same: a lost answer is not a refusal.
             self._take_back(held)
@@ -169,7 +170,7 @@ class Injector:
                 raise
             raise UndoFailed(f"{held.undo.description} failed: {error}") from error
         held.report = report
-        held.undone_at = utc_now()
+        held.undone_at, held.undone_monotonic = utc_now(), time.monotonic()
         try:
             self._ledger.done(held.entry, report.result)
         except OSError as error:

@@ -97,10 +97,20 @@ def json_lines(raw: bytes) -> list[str]:
     return urls
 
 
+def unlimit_files() -> None:
+    """Let the ledger grow, as far as this process may, where the run's files must not."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+
 def main(arguments: list[str]) -> None:
     ledger, seconds, run = arguments[0], float(arguments[1]), RunProcess(int(arguments[2]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    unlimit_files()
     urls, out_of_time = wait(run, seconds)
     if out_of_time:
         run.end()

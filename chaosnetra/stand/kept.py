@@ -190,7 +190,7 @@ def _hold(cloud_run: bool) -> None:
     try:
         postgres = start_postgres(max_connections=profile_setting(os.environ).max_connections)
         parts.append(postgres.stop)
-        toxiproxy = start_toxiproxy(server=server)
+        toxiproxy = start_toxiproxy(server=server, counting=True)
         parts.append(toxiproxy.stop)
         processes = [postgres.process, toxiproxy.process]
         endpoint = start_cloud_run() if cloud_run else None

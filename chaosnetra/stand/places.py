@@ -66,7 +66,7 @@ def remove_folders(arguments: Mapping[str, Any]) -> UndoReport:
     label = str(arguments["label"])
     if not re.fullmatch(r"[0-9a-z-]{10,60}", label):
         raise UndoFailed(f"{label!r} is no run's id")
-    places = {*temporary_places(), *(Path(place) for place in arguments.get("places", ()))}
+    places = {*_places_by_name(), *(Path(place) for place in arguments.get("places", ()))}
     deadline = Deadline.after(REMOVE_SECONDS)
     found = False
     while folders := _folders(label, places):
@@ -89,6 +89,12 @@ def _folders(label: str, places: Iterable[Path]) -> list[Path]:
 def temporary_places() -> list[Path]:
     """Where this process makes temporary folders, the first that will do."""
     return [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108
+
+
+def _places_by_name() -> list[Path]:
+    """The same, without trying them: `tempfile` writes a file, which a full disk does not take."""
+    named = [tempfile.tempdir, *map(os.environ.get, ("TMPDIR", "TEMP", "TMP"))]
+    return [Path(name) for name in (*named, "/tmp", "/var/tmp") if name]  # noqa: S108
 
 
 def passable(folder: Path) -> bool:

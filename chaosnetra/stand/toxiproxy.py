@@ -65,13 +65,16 @@ def suits(version: str, server: str) -> bool:
     return server == "auto" or is_embedded(version) == (server == "embedded")
 
 
-def start_toxiproxy(label: str = "", server: str = "real", seed: int = 0) -> ToxiproxyServer:
+def start_toxiproxy(
+    label: str = "", server: str = "real", seed: int = 0, *, counting: bool = False
+) -> ToxiproxyServer:
     """Serve Toxiproxy's control API on a free port of 127.0.0.1.
 
     Args:
         label: becomes part of the name of its folder.
         server: `real`; `embedded`; or `auto`, the real one where it can be had.
         seed: of what the embedded one draws.
+        counting: whether the real one counts what each proxy carries, as the embedded one does.
 
     Raises:
         PartUnavailable: there is no server and no way to build one, or it does not start.
@@ -79,7 +82,7 @@ def start_toxiproxy(label: str = "", server: str = "real", seed: int = 0) -> Tox
     if server == "embedded":
         return _start_embedded(seed)
     try:
-        return _start_real(label)
+        return _start_real(label, counting=counting)
     except PartUnavailable as error:
         if server == "real":
             raise
@@ -111,13 +114,14 @@ def _version_answered(url: str) -> str:
         raise PartUnavailable(f"the embedded Toxiproxy does not answer at {url}: {error}") from None
 
 
-def _start_real(label: str) -> ToxiproxyServer:
+def _start_real(label: str, *, counting: bool) -> ToxiproxyServer:
     program = find_program()
+    flags = _counting(program) if counting else []
     for _ in range(PORT_TRIES):
         folder = temporary_folder(label)  # its keeper removes it with the server
         port = free_port()
         url = f"http://{LOOPBACK}:{port}"
-        process = _serve(program, port, folder)
+        process = _serve(program, port, folder, flags)
         try:
             if _ready(url, port, process):
                 return ToxiproxyServer(url, program_version(program), program, process)
@@ -141,10 +145,10 @@ class PortTaken(Exception):
     """Somebody else was quicker to listen on a port that was free."""
 
 
-def _serve(program: Path, port: int, folder: Path) -> KeptProcess:
+def _serve(program: Path, port: int, folder: Path, flags: list[str]) -> KeptProcess:
     try:
         return KeptProcess(
-            [str(program), "-host", LOOPBACK, "-port", str(port)],
+            [str(program), "-host", LOOPBACK, "-port", str(port), *flags],
             output=subprocess.DEVNULL,
             # Its own variables (LOG_LEVEL, PORT…) must not come from ours.
             environment={"PATH": os.environ.get("PATH", os.defpath)},
@@ -154,6 +158,25 @@ def _serve(program: Path, port: int, folder: Path) -> KeptProcess:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _counting(program: Path) -> list[str]:
+    """The flag by which the server counts what each proxy carries; servers before 2.5 have none."""
+    flag = "-proxy-metrics"
+    if program != installed_program() and flag not in _said(program, "-h"):
+        return []
+    return [flag]
+
+
+def _said(program: Path, flag: str) -> str:
+    """What the program prints for a flag; empty when it does not run."""
+    try:
+        answer = subprocess.run(
+            [str(program), flag], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout + answer.stderr
 
 
 def find_program() -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
+from chaosnetra.startup.summary import NO_END
 
 
 def judge_explanations(
@@ -24,7 +25,8 @@ def judge_explanations(
         `held`, `expected`, `observed`; `attempts`, `ready`, `failed`, `timed_out`, `degraded`;
         `failures`: how many left something unsaid; `exit_code`; `fatal_faults`; `told_apart`: for
         each contrast its `reason`, `exit_code`, `told`, `error`; `phase`, `budget`,
-        `budget_seconds`, `sqlstate`, `error`: of the first that left something unsaid;
+        `budget_seconds`, `sqlstate`, `error`, `observed_exit_code`, `observed_signal`: of the
+        first that left something unsaid;
         `startups`: each outcome with its `unsaid`.
     """
     unsaid = [left_unsaid(outcome, exit_code, fatal_faults) for outcome in outcomes]
@@ -44,7 +46,7 @@ def judge_explanations(
     return {
         "held": not lacking and not confused,
         "expected": f"each startup that fails ends with exit code {exit_code}, serves nothing, and "
-        "says phase, error and cause"
+        "says its cause, and its phase where it has phases"
         + (f"; exit code {exit_code} for other reasons is told apart" if contrasts else "")
         + (f"; all fail under {', '.join(fatal_faults)}" if fatal_faults else ""),
         "observed": ", ".join(observed),
@@ -59,6 +61,7 @@ def judge_explanations(
         "budget_seconds": error.budget_seconds if error else None,
         "sqlstate": error.sqlstate if error else None,
         "error": _told(first, lacks) if first else None,
+        **(first.told_end if first else NO_END),
         "startups": [
             {**outcome.to_json(), "unsaid": lacks}
             for outcome, lacks in zip(outcomes, unsaid, strict=True)
@@ -82,10 +85,19 @@ def _contrast(reason: ExitReason, outcome: StartupOutcome) -> dict[str, Any]:
     }
 
 
+def _reasons(outcome: StartupOutcome) -> tuple[ExitReason, ...]:
+    """Why a failed startup may have ended: of a service without phases its cause tells that."""
+    if outcome.phase is None and outcome.cause_kept:
+        return ExitReason.STARTUP_FAILED, ExitReason.UNKNOWN
+    return (ExitReason.STARTUP_FAILED,)
+
+
 def left_unsaid(
     outcome: StartupOutcome, exit_code: int, fatal_faults: Sequence[str] = ()
 ) -> list[str]:
     """What a startup that is not ready owes whoever reads its end; empty when it said all.
+
+    Of a service that prints no phases its exit code and a cause that can be recognized are enough.
 
     Args:
         outcome: of a startup.
@@ -105,11 +117,13 @@ def left_unsaid(
         by_signal = outcome.signal is not None
         ended = f"by signal {outcome.signal}" if by_signal else f"with {outcome.exit_code}"
         found.append(f"it ended {ended}, not with {exit_code}")
-    elif outcome.exit_reason is not ExitReason.STARTUP_FAILED:
+    elif outcome.exit_reason not in _reasons(outcome):
         found.append(f"it ended with {exit_code} because of {outcome.exit_reason}")
     if outcome.answered:
         found.append("it answered requests")
-    if outcome.phase is None:
+    elif outcome.was_ready_seconds is not None:
+        found.append("it said that it was ready")
+    if outcome.phase is None and not outcome.cause_kept:
         found.append("no phase is named")
     if outcome.phases_after_failure:
         found.append(f"it went on to {', '.join(outcome.phases_after_failure)}")

@@ -1,13 +1,14 @@
 """Launches startups as real local processes, all at once, and reaps them whatever happens.
 
 Each process has a keeper (see `chaosnetra.processes.keeper`), a port and a deadline of its own.
-A startup that is ready stays up until all are decided, as instances of a service do: it goes on
-holding its connections while the others start.
+A startup that is ready must stay so for a dwell, and stays up until all are decided, as instances
+of a service do: it goes on holding its connections while the others start.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, PartUnavailable
@@ -40,6 +41,7 @@ async def launch(
     *,
     starter: Starter = SPAWN,
     ports: Sequence[int] | None = None,
+    folders: Sequence[Path | None] = (),
     progress: Progress = lambda outcome: None,
     hold: Callable[[], Awaitable[None]] = _no_longer,
     interrupted: Callable[[], bool] = lambda: False,
@@ -53,6 +55,7 @@ async def launch(
         starter: how the processes come to be.
         ports: the port that each startup gets; by default one that is free, and another when
             somebody takes it before the startup does: that says nothing about the target.
+        folders: that each startup keeps its state in, one each; empty: none needs one.
         progress: called with each outcome as it is decided.
         hold: awaited once all are decided, while those that are ready stay up.
         interrupted: asked often; once true, everything is ended at once.
@@ -63,6 +66,7 @@ async def launch(
     Raises:
         PartUnavailable: a fixed readiness port is in use already, or more than one startup
             would need it; or somebody killed what keeps a startup.
+        MachineryFailed: this machine has nothing left to start or to check one with.
         Interrupted: `interrupted` became true.
     """
     fixed = plan.readiness.fixed_port
@@ -76,7 +80,7 @@ async def launch(
     def trial(number: int, port: int) -> Trial:
         return Trial(
             number + 1,
-            plan,
+            plan.in_folder(folders[number]) if folders else plan,
             databases[number],
             port,
             limits,
@@ -93,10 +97,11 @@ async def launch(
 
     async def decide(number: int, *, again: bool) -> None:
         await trials[number].decide()
-        if interrupted() or trials[number].lost:
+        if interrupted() or trials[number].lost or trials[number].failure:
             return
         outcome = trials[number].outcome()
-        if again and outcome.exit_reason is ExitReason.PORT_IN_USE:
+        found_taken = outcome.exit_reason is ExitReason.PORT_IN_USE
+        if again and found_taken and outcome.was_ready_seconds is None:
             robbed.append(number)
         else:
             progress(outcome)
@@ -118,6 +123,9 @@ async def launch(
                 one.let_go()
     if interrupted():
         raise Interrupted("the run was interrupted during startups")
+    for one in trials.values():
+        if one.failure is not None:
+            raise one.failure
     if any(one.lost for one in trials.values()):
         raise PartUnavailable("the keeper of a startup was killed, so its end is not known")
     return [one.outcome() for one in trials.values()]

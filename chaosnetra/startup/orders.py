@@ -18,6 +18,8 @@ ORDER_VARIABLE = "CHAOSNETRA_TASK"
 # The line on a task's standard output that holds its report, as Cloud Logging keeps it.
 REPORT_KEY = "chaosnetra_startup"
 TABLE = "startup_reports"
+# What a task ends with that could not begin or watch its startup, for a reason of its own.
+NOT_UNDERSTOOD = 64
 LONGEST_SECONDS = 7 * 86_400.0
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -35,6 +37,7 @@ class TaskOrder:
         hold_seconds: how long after the barrier one that is ready stays up.
         report_seconds: how long it is tried to report.
         schema: PostgreSQL schema that takes the reports.
+        dwell_seconds: see `chaosnetra.startup.trial.Limits`.
     """
 
     barrier_at: float
@@ -45,6 +48,7 @@ class TaskOrder:
     hold_seconds: float
     report_seconds: float
     schema: str
+    dwell_seconds: float = 0.0
 
     @property
     def text(self) -> str:
@@ -55,6 +59,8 @@ class TaskOrder:
     def longest_seconds(self) -> float:
         """From the barrier until the task has ended, at most."""
         decided = self.startup_seconds + self.kill_margin_seconds
+        if self.dwell_seconds:
+            decided += 2 * self.dwell_seconds + self.readiness_seconds
         return max(decided, self.hold_seconds) + self.report_seconds
 
     @classmethod

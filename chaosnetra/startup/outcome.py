@@ -7,8 +7,8 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """ready in time; ready, but without what a phase failed to bring; failed by itself; or not
-    ready when its time was up."""
+    """ready in time, and stayed so; ready, but without what a phase failed to bring; failed by
+    itself, before it was ready or after; or not ready when its time was up."""
 
     READY = "ready"
     DEGRADED = "degraded"
@@ -17,7 +17,7 @@ class Status(StrEnum):
 
 
 class ExitReason(StrEnum):
-    """Why a process ended by itself before it was ready: one exit code stands for several.
+    """Why a process ended by itself: one exit code stands for several.
 
     The last six only a task of a job has: it was never begun; begun again, so that an earlier
     attempt had failed; ended by a signal, or without an exit code of its own; cancelled; or its
@@ -71,7 +71,9 @@ class StartupOutcome:
     Attributes:
         number: which of the startups of one launch, from 1.
         status: how it ended.
-        seconds: from the start of the process until it was ready, ended, or out of time.
+        seconds: from the start of the process until it was ready, ended, or out of time; of one
+            that did not stay ready, until it was seen not to be.
+        was_ready_seconds: when one that did not stay ready had been ready; else None.
         boot_seconds: of these, until its first phase began (interpreter and imports, where they
             are not forked); None when it prints no phase lines.
         phase: the phase it reached, or failed in, or lost something in.
@@ -93,6 +95,7 @@ class StartupOutcome:
     number: int
     status: Status
     seconds: float
+    was_ready_seconds: float | None = None
     boot_seconds: float | None = None
     phase: str | None = None
     phases_after_failure: tuple[str, ...] = ()
@@ -107,6 +110,15 @@ class StartupOutcome:
     answered: bool = False
     checks: Mapping[str, int] = field(default_factory=dict)
     processes_left: int = 0
+
+    @property
+    def told_end(self) -> dict[str, int | None]:
+        """How it ended by itself, as results have it: what the launcher did to it says nothing."""
+        by_itself = self.ended_by is EndedBy.ITSELF
+        return {
+            "observed_exit_code": self.exit_code if by_itself else None,
+            "observed_signal": self.signal if by_itself else None,
+        }
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,54 +1,31 @@
 """Reads what a target prints: bounded, whatever it prints, and however much.
 
 Phase lines (see `chaosnetra.orchestrator.phases`) are believed where they are there; else the
-cause is looked for as a person would: the first exception of a traceback, because the last one
-is often only the framework giving up, else the last line that looks like an error.
+cause is looked for in all other lines: see `chaosnetra.startup.causes`.
 """
 
 import json
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.startup import causes
+from chaosnetra.startup.log_lines import Said, read
 from chaosnetra.startup.outcome import StartupError
 
 EVENT_START = '{"startup_phase":'
-LONGEST_LINE = 1 << 16
+# As long as an entry of Cloud Logging may be.
+LONGEST_LINE = 1 << 18
 LONGEST_KEPT_LINE = 4000
 KEPT_FIRST = 200
 KEPT_LAST = 400
 MOST_EVENTS = 200
 MOST_STEPS = 50
-LONGEST_ERROR = 500
-
-_TRACEBACK = "Traceback (most recent call last):"
-_EXCEPTION = re.compile(
-    r"^(?:[A-Za-z_]\w*\.)*([A-Z]\w*(?:Error|Exception|Timeout|Expired|Exit|Interrupt|Group))"
-    r"(?:\s*[:(]\s*(.*))?$"
-)
-_ERROR_LINE = re.compile(r"\b(?:FATAL|CRITICAL|ERROR|[Ee]rror|[Ff]ailed|[Tt]imed? ?out)\b")
-# uvicorn's and gunicorn's words for "your startup failed": true of every failure, cause of none.
-_GIVING_UP = re.compile(r"Application startup failed|Worker failed to boot|^\S*\s*Exiting\b")
-# Says that something else went wrong.
-_NO_CAUSE = {"CancelledError", "ExceptionGroup", "BaseExceptionGroup"}
-# How a traceback of an exception group indents what it holds.
-_GROUP_INDENT = re.compile(r"^\s*(?:\| ?|\+ )")
-_LOG_PREFIX = re.compile(r"^(?:ERROR|CRITICAL|FATAL):\s+")
-_SQLSTATE = re.compile(r"(?:SQLSTATE|[Ss]ql_?[Ss]tate|\bcode)\W{1,4}(?=[0-9A-Z]*\d)([0-9A-Z]{5})\b")
-# For clients that print no code. Texts of the server, in its untranslated form.
-_SQLSTATE_TEXTS = (
-    ("too many clients already", "53300"),
-    ("remaining connection slots are reserved", "53300"),
-    ("password authentication failed", "28P01"),
-    ("the database system is starting up", "57P03"),
-    ("the database system is shutting down", "57P03"),
-    ("canceling statement due to statement timeout", "57014"),
-    ("terminating connection due to administrator command", "57P01"),
-)
+LONGEST_ERROR = causes.LONGEST_TEXT
 
 
 class Output:
@@ -64,8 +41,8 @@ class Output:
     ) -> None:
         self._pattern = matches
         self._clock = clock
-        self._first: list[str] = []
-        self._last: deque[str] = deque(maxlen=KEPT_LAST)
+        self._first: list[Said] = []
+        self._last: deque[Said] = deque(maxlen=KEPT_LAST)
         self._partial: dict[str, bytes] = {}
         self._events: list[dict[str, Any]] = []
         self.lines_seen = 0
@@ -87,7 +64,11 @@ class Output:
 
     @property
     def lines(self) -> list[str]:
-        """The first and the last lines printed, in order."""
+        """The first and the last lines printed, in order; of JSON, what it says."""
+        return [said.text for said in self._said]
+
+    @property
+    def _said(self) -> list[Said]:
         return [*self._first, *self._last]
 
     @property
@@ -142,26 +123,42 @@ class Output:
     @property
     def error(self) -> StartupError | None:
         """Why the startup failed, None when nothing that was printed tells."""
+        found = self.found
+        return found.error if found else None
+
+    @property
+    def found(self) -> causes.Found | None:
+        """That error, with how much of a cause it is."""
         for status in ("failed", "degraded"):
             event = next((event for event in self._events if event["status"] == status), None)
             if event is not None:
-                return _error_of_event(event)
-        return _error_in(self.lines)
+                return causes.Found(_error_of_event(event), is_named=True, is_error=True)
+        return causes.find(self._said)
+
+    @property
+    def lines_that_matter(self) -> tuple[str, ...]:
+        """Those that tell most of a startup that did not end."""
+        return causes.that_matter(self._said)
 
     def _first_phase(self, status: str) -> str | None:
         return next((event["phase"] for event in self._events if event["status"] == status), None)
 
     def _take(self, line: str) -> None:
         self.lines_seen += 1
-        if line.startswith(EVENT_START):
+        is_event = line.startswith(EVENT_START)
+        if is_event:
             self._take_event(line)
+        told = [Said(line)] if is_event else read(line)
         if self._pattern is not None and not self.matched:
-            self.matched = self._pattern.search(line) is not None
-        kept = line[:LONGEST_KEPT_LINE]
-        if len(self._first) < KEPT_FIRST:
-            self._first.append(kept)
-        else:
-            self._last.append(kept)
+            # As it was printed, and as it reads.
+            texts = (line, *(said.text for said in told))
+            self.matched = any(self._pattern.search(text) for text in texts)
+        for said in told:
+            kept = Said(said.text[:LONGEST_KEPT_LINE], said.entry_level)
+            if len(self._first) < KEPT_FIRST:
+                self._first.append(kept)
+            else:
+                self._last.append(kept)
 
     def _take_event(self, line: str) -> None:
         try:
@@ -188,8 +185,8 @@ def _known_step(step: Any) -> dict[str, Any] | None:
     counts = {key: step.get(key) for key in ("round_trips", "statements", "answered")}
     budgets = step.get("budgets")
     return {
-        "step": _one_line(step["step"]),
-        "budgets": [_one_line(str(name)) for name in budgets[:10]]
+        "step": causes.short(step["step"]),
+        "budgets": [causes.short(str(name)) for name in budgets[:10]]
         if isinstance(budgets, list)
         else [],
         **{key: value if type(value) is int else None for key, value in counts.items()},
@@ -203,76 +200,18 @@ def _error_of_event(event: Mapping[str, Any]) -> StartupError:
         value = event.get(key)
         return value if isinstance(value, str) else None
 
-    causes = event.get("cause")
+    chain = event.get("cause")
+    text = text_or_none("error") or f"phase {event['phase']} failed"
+    if "\n" in text:  # a traceback, as it is: what it says stands at its end
+        found = causes.find([said for line in text.split("\n") for said in read(line)])
+        text = found.error.text if found else text
     return StartupError(
-        text=_one_line(text_or_none("error") or f"phase {event['phase']} failed"),
+        text=causes.short(text),
         error_class=text_or_none("error_class"),
         sqlstate=text_or_none("sqlstate"),
-        causes=tuple(_one_line(str(cause)) for cause in causes[:10])
-        if isinstance(causes, list)
+        causes=tuple(causes.short(str(cause)) for cause in chain[:10])
+        if isinstance(chain, list)
         else (),
         budget=text_or_none("budget"),
         budget_seconds=finite_or_none(event.get("budget_seconds")),
     )
-
-
-def _error_in(lines: list[str]) -> StartupError | None:
-    found = list(_exceptions(lines))
-    if found:
-        # The chain is printed innermost first. A cancellation is how a timeout works inside, and
-        # says less than the TimeoutError that follows it.
-        name, text = next((one for one in found if one[0] not in _NO_CAUSE), found[0])
-        return StartupError(
-            text=_one_line(f"{name}: {text}" if text else name),
-            error_class=name,
-            sqlstate=_sqlstate(text) or _sqlstate_of_class(name) or _sqlstate("\n".join(lines)),
-            causes=tuple(
-                _one_line(f"{other}: {said}" if said else other) for other, said in reversed(found)
-            ),
-        )
-    for line in reversed(lines):
-        if _ERROR_LINE.search(line) and not _GIVING_UP.search(line):
-            text = _one_line(_LOG_PREFIX.sub("", line))
-            return StartupError(text=text, sqlstate=_sqlstate(line))
-    last = next(
-        (
-            line
-            for line in reversed(lines)
-            if any(map(str.isalnum, line)) and not _GIVING_UP.search(line)
-        ),
-        None,
-    )
-    return None if last is None else StartupError(text=_one_line(last))
-
-
-def _exceptions(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """Class and text of each exception that ends a traceback, in the order printed."""
-    inside = False
-    for printed in lines:
-        line = _GROUP_INDENT.sub("", printed)
-        if _TRACEBACK in line:
-            inside = True
-        elif inside and line and not line[0].isspace():
-            match = _EXCEPTION.match(line)
-            if match:
-                yield match[1], (match[2] or "").strip()
-                inside = False
-
-
-def _sqlstate(text: str) -> str | None:
-    match = _SQLSTATE.search(text)
-    if match:
-        return match[1]
-    return next((code for words, code in _SQLSTATE_TEXTS if words in text), None)
-
-
-def _sqlstate_of_class(name: str) -> str | None:
-    """asyncpg has a class for each SQLSTATE; a traceback names it without its code."""
-    import asyncpg
-
-    return getattr(getattr(asyncpg.exceptions, name, None), "sqlstate", None)
-
-
-def _one_line(text: str) -> str:
-    joined = " ".join(text.split())
-    return joined if len(joined) <= LONGEST_ERROR else f"{joined[: LONGEST_ERROR - 1]}…"

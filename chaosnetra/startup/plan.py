@@ -4,14 +4,21 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
-from chaosnetra.settings import PREFIX, Settings, Target, fill_template, setting_hint
+from chaosnetra.settings import (
+    PREFIX,
+    STATE_FOLDER,
+    Settings,
+    Target,
+    fill_template,
+    setting_hint,
+)
 from chaosnetra.startup.readiness import Readiness
 
 _HINT = setting_hint("target")
@@ -52,6 +59,28 @@ class LaunchPlan:
     target_environment: Mapping[str, str]
     imports: Sequence[str] = ()
 
+    @property
+    def keeps_state(self) -> bool:
+        """Whether each start has to have a folder of its own."""
+        words = (*self.command, *self.target_environment.values())
+        return any(f"{{{STATE_FOLDER}}}" in word for word in words)
+
+    def in_folder(self, folder: Path | None) -> "LaunchPlan":
+        """The plan for the start that has this folder; None: it has none."""
+        if folder is None:
+            return self
+
+        def filled(word: str) -> str:
+            return word.replace(f"{{{STATE_FOLDER}}}", str(folder))
+
+        return replace(
+            self,
+            command=[filled(word) for word in self.command],
+            target_environment={
+                name: filled(template) for name, template in self.target_environment.items()
+            },
+        )
+
     def command_for(self, port: int) -> list[str]:
         return [word.replace("{port}", str(port)) for word in self.command]
 
@@ -88,12 +117,13 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
     environment["CHAOSNETRA_TIME_SCALE"] = repr(settings.time_scale)
     if schema is not None:
         environment["CHAOSNETRA_SCHEMA"] = schema
+    readiness = Readiness.parse(settings.readiness)
     return LaunchPlan(
         shown=target.shown,
-        command=_uvicorn(target) if target.import_path else _command(target, environ),
+        command=_uvicorn(target, readiness) if target.import_path else _command(target, environ),
         environment=environment,
         directory=target.directory,
-        readiness=Readiness.parse(settings.readiness),
+        readiness=readiness,
         readiness_timeout_seconds=settings.readiness_timeout_seconds,
         target_environment=settings.target_environment,
         imports=_imports(settings),
@@ -120,7 +150,7 @@ def _imports(settings: Settings) -> tuple[str, ...]:
     return (*_UVICORN, settings.target.import_path.partition(":")[0])
 
 
-def _uvicorn(target: Target) -> list[str]:
+def _uvicorn(target: Target, readiness: Readiness) -> list[str]:
     module = (target.import_path or "").partition(":")[0]
     top = module.partition(".")[0]
     python = sys.executable
@@ -152,7 +182,8 @@ def _uvicorn(target: Target) -> list[str]:
         "--lifespan",
         "on",
         "--log-level",
-        "warning",
+        # Its lines on a startup are what a readiness by log waits for.
+        "warning" if readiness.log_pattern is None else "info",
     ]
 
 

@@ -1,6 +1,5 @@
 """Probes of startups, and of the budgets that bound them."""
 
-import asyncio
 import logging
 from dataclasses import asdict
 from typing import Any
@@ -8,9 +7,7 @@ from typing import Any
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.activity import Result, activity
-from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.launchers import launcher_for
-from chaosnetra.postgres.connect import describe
 from chaosnetra.quantities import duration, fraction, truth, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
 from chaosnetra.session import Session
@@ -33,8 +30,9 @@ def startups_succeed(
 ) -> Result:
     """Start the orchestrator `count` times at once and tell how each attempt ended.
 
-    A startup succeeds when it is ready within `startup_timeout_seconds` times the time scale, and
-    none of its phases had to be given up. In staging each is a task of the Cloud Run job.
+    A startup succeeds when it is ready within `startup_timeout_seconds` times the time scale and
+    stays so for the dwell, and none of its phases had to be given up. In staging each is a task of
+    the Cloud Run job.
 
     Args:
         count: startups at once, 1 to 1,000; in staging to 10,000.
@@ -52,9 +50,9 @@ def startups_succeed(
         `startup_method` and `import_seconds` (fork, and what the imports took, once for all
         startups and before them; or spawn and None: each startup's seconds hold its own; or job
         and None, and then `launch`: the execution, and how simultaneous its startups were),
-        `startup_timeout_seconds` (scaled), `added_round_trip_ms` (by the faults in place),
-        `min_confidence`, `database_state` (how the startups shared the database, and its tables
-        before and after).
+        `startup_timeout_seconds` (scaled), `dwell_seconds` (real), `added_round_trip_ms` (by the
+        faults in place), `min_confidence`, `database_state` (how the startups shared the database,
+        whether one start had prepared it, and its tables before and after).
 
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.
@@ -68,20 +66,13 @@ def startups_succeed(
         )
         must_be_contained = truth("contained", contained, setting=setting_hint("contained"))
         launcher = launcher_for(session, count)
-        before = _tables(session)
         outcomes = launcher.launched()
-        after = _tables(session)
         result = summarize(outcomes, rate, contained=must_be_contained)
         logger.info(f"Startups: {result['observed']}")
         return {
             **_redacted(session, result),
             **launcher.circumstances,
             "min_confidence": demanded,
-            "database_state": {
-                "mode": session.settings.database_state,
-                "tables_before": before,
-                "tables_after": after,
-            },
         }
 
 
@@ -96,9 +87,9 @@ def failures_are_explained(
 
     A startup that fails says so when it ends by itself with `exit_code`, because its startup
     failed and for no other reason; when it answered no request; and when its output has the
-    phase, the error with its cause, and the name of the budget that ran out, if one did; and when
-    no later phase ran. One that serves although a phase failed does not. Where nothing fails,
-    nothing is shown: `fault_is_fatal` demands failures.
+    error with its cause, the phase where it prints phases, and the name of the budget that ran
+    out, if one did; and when no later phase ran. One that serves although a phase failed does not.
+    Where nothing fails, nothing is shown: `fault_is_fatal` demands failures.
 
     A `module:app` target is also started on a port that is taken, with the database reached
     directly, and with an import path that does not exist: uvicorn may end both with the same code.
@@ -114,7 +105,7 @@ def failures_are_explained(
     Returns:
         See `chaosnetra.startup.explanations.judge_explanations`; and `target`, `profile`,
         `time_scale`, `startup_method`, `import_seconds`, `startup_timeout_seconds`,
-        `added_round_trip_ms`, as of `startups_succeed`.
+        `dwell_seconds`, `added_round_trip_ms`, as of `startups_succeed`.
 
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.
@@ -195,11 +186,3 @@ def budgets_suffice(
 def _redacted(session: Session, result: dict[str, Any]) -> dict[str, Any]:
     data: dict[str, Any] = session.redactor.data(result)
     return data
-
-
-def _tables(session: Session) -> int | None:
-    """Tables in the database: a startup on an empty one is another experiment."""
-    try:
-        return asyncio.run(describe(session.database, 5)).tables
-    except DatabaseUnavailable:
-        return None

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, MachineryFailed, is_our_own
 from chaosnetra.settings import setting_hint
 
 PORT = "{port}"
@@ -30,7 +30,11 @@ class NetworkCheck(Protocol):
     port: int
 
     async def run(self, timeout_seconds: float) -> Check:
-        """Check once."""
+        """Check once.
+
+        Raises:
+            MachineryFailed: this machine has nothing left to check with.
+        """
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class TcpCheck:
                 _, writer = await asyncio.open_connection(self.host, self.port)
         except TimeoutError:
             return Check.TIMED_OUT
-        except OSError:
+        except OSError as error:
+            _refuse_our_own(error)
             return Check.REFUSED
         writer.transport.abort()
         return Check.READY
@@ -74,13 +79,22 @@ class HttpCheck:
             return Check.TIMED_OUT
         except ConnectionRefusedError:
             return Check.REFUSED
-        except (OSError, ValueError):
+        except ValueError:
+            return Check.NOT_READY
+        except OSError as error:
+            _refuse_our_own(error)
             return Check.NOT_READY
         finally:
             if writer is not None:
                 writer.transport.abort()
         ready = len(words) > 1 and words[1].isdigit() and 200 <= int(words[1]) < 400
         return Check.READY if ready else Check.NOT_READY
+
+
+def _refuse_our_own(error: OSError) -> None:
+    """What this machine could not do says nothing of the target."""
+    if is_our_own(error):
+        raise MachineryFailed(error) from error
 
 
 @dataclass(frozen=True)

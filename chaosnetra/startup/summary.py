@@ -7,6 +7,8 @@ from typing import Any
 
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
 
+NO_END = {"observed_exit_code": None, "observed_signal": None}
+
 
 def summarize(
     outcomes: Sequence[StartupOutcome], max_failure_rate: float, *, contained: bool = False
@@ -21,13 +23,15 @@ def summarize(
     Returns:
         `held` (bool), `expected` and `observed` (text); `attempts`, `ready`, `failed`,
         `timed_out`, `degraded` (ready, but a phase had failed), `failures` (all that are not ready
-        with everything); `failure_rate`, `max_failure_rate`;
+        with everything); `failed_after_ready` (had been ready, and did not stay so);
+        `failure_rate`, `max_failure_rate`;
         `ready_seconds_p50`, `_p95`, `_max` (None when none was ready); `boot_seconds_p50`;
         `phase_seconds_p50` by phase;
         `failed_phases`, `phases_after_failure`, `budgets_expired`, `exit_codes`, `exit_reasons`,
         `signals`, `ended_by`, `sqlstates`, `error_classes` (counts); `causes_kept`: how many
         that failed kept the cause; `uncontained`: how many went on or lost it (None where it is
-        not demanded); `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`: of the first
+        not demanded); `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`,
+        `observed_exit_code`, `observed_signal` (where it ended by itself): of the first
         that was uncontained, else of the first that was not ready, None when all were;
         `startups`: each outcome.
     """
@@ -41,7 +45,8 @@ def summarize(
     first_error = first.error if first else None
     told = [spread_of(first)] if first and spread else []
     told += [first_error.text] if first_error else []
-    observed = _observed(len(outcomes), count)
+    lost = sum(outcome.was_ready_seconds is not None for outcome in bad)
+    observed = _observed(len(outcomes), count, lost)
     return {
         "held": rate <= max_failure_rate and not spread,
         "expected": f"at most {max_failure_rate:.0%} of {len(outcomes)} startups fail or time out"
@@ -54,6 +59,7 @@ def summarize(
         "timed_out": count[Status.TIMED_OUT],
         "degraded": count[Status.DEGRADED],
         "failures": len(bad),
+        "failed_after_ready": lost,
         "failure_rate": round(rate, 6),
         "max_failure_rate": max_failure_rate,
         "ready_seconds_p50": _quantile(seconds, 0.5),
@@ -81,6 +87,7 @@ def summarize(
         "budget_seconds": first_error.budget_seconds if first_error else None,
         "sqlstate": first_error.sqlstate if first_error else None,
         "error": ": ".join(told) or None,
+        **(first.told_end if first else NO_END),
         "startups": [outcome.to_json() for outcome in outcomes],
     }
 
@@ -102,10 +109,11 @@ def spread_of(outcome: StartupOutcome) -> str:
     return f"startup {outcome.number} failed{phase} and {' and '.join(found)}"
 
 
-def _observed(attempts: int, count: Counter[Status]) -> str:
+def _observed(attempts: int, count: Counter[Status], lost: int) -> str:
     parts = [f"{count[Status.READY]} of {attempts} ready"]
     if count[Status.FAILED]:
-        parts.append(f"{count[Status.FAILED]} failed")
+        after = f" ({lost} after it had been ready)" if lost else ""
+        parts.append(f"{count[Status.FAILED]} failed{after}")
     if count[Status.DEGRADED]:
         parts.append(f"{count[Status.DEGRADED]} ready without what a phase failed to bring")
     if count[Status.TIMED_OUT]:

@@ -8,7 +8,8 @@ startup has ended, and the same as one line of JSON on standard output, for the 
 
 `DATABASE_URL`, or `CHAOSNETRA_REPORT_DATABASE_URL` where that is another, says where the row
 goes. The exit code is 0 for a startup that was ready, its own where it failed, 124 where it was
-out of time, 143 where the task was cancelled, 64 where the task cannot be understood.
+out of time, 143 where the task was cancelled, 64 where the task cannot be understood or failed
+itself.
 
 Besides this package's own modules it needs psutil and asyncpg only.
 """
@@ -25,10 +26,11 @@ from dataclasses import dataclass
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import ChaosnetraError, Interrupted, InvalidInput
+from chaosnetra.errors import ChaosnetraError, Interrupted, InvalidInput, MachineryFailed
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
 from chaosnetra.startup.launcher import launch
 from chaosnetra.startup.orders import (
+    NOT_UNDERSTOOD,
     ORDER_VARIABLE,
     REPORT_KEY,
     TaskOrder,
@@ -46,7 +48,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 ONE_REPORT_SECONDS = 5.0
 # So many tasks begin to report in a second: thousands at once would be a storm of their own.
 REPORTS_PER_SECOND = 50
-OUT_OF_TIME, CANCELLED, NOT_UNDERSTOOD, FAILED = 124, 143, 64, 1
+OUT_OF_TIME, CANCELLED, FAILED = 124, 143, 1
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class Task:
         Raises:
             Interrupted: `interrupted` became true; nothing of it is left.
             PartUnavailable: it cannot be started.
+            MachineryFailed: this machine has nothing left to start or to check it with.
         """
         order, arrived_at, plan = self.order, time.time(), self.plan
         while (left := order.barrier_at - time.time()) > 0:
@@ -139,7 +142,12 @@ class Task:
         (outcome,) = await launch(
             plan,
             [self.database],
-            Limits(order.startup_seconds, order.kill_margin_seconds, order.readiness_seconds),
+            Limits(
+                order.startup_seconds,
+                order.kill_margin_seconds,
+                order.readiness_seconds,
+                order.dwell_seconds,
+            ),
             progress=decided.append,
             hold=stay_up,
             interrupted=interrupted,
@@ -213,6 +221,9 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return CANCELLED
     except ChaosnetraError as error:
         say(f"chaosnetra: {error}")
+        return NOT_UNDERSTOOD
+    except Exception as error:  # noqa: BLE001 - ours, and not the orchestrator's
+        say(f"chaosnetra: {MachineryFailed(error)}")
         return NOT_UNDERSTOOD
     data = redactor.data(report.to_json())
     say(json.dumps({REPORT_KEY: data}))

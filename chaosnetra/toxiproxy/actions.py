@@ -12,7 +12,7 @@ from chaoslib.types import Configuration, Secrets
 from chaosnetra.activity import Attributes, Result, activity
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Injected, UndoReport
-from chaosnetra.quantities import duration
+from chaosnetra.quantities import fraction, truth
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.toxiproxy.effects import effect_of, effect_of_switch
@@ -24,7 +24,7 @@ from chaosnetra.toxiproxy.faults import (
     existing_toxic,
     toxic_fault_name,
 )
-from chaosnetra.toxiproxy.toxics import make_toxic, named_attributes
+from chaosnetra.toxiproxy.toxics import make_toxic, named_attributes, scaled_attributes
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -226,11 +226,13 @@ def update_toxic(
         _checked_name("proxy", proxy)
         if not isinstance(attributes, dict):
             raise InvalidInput(f"attributes must be an object, got {attributes!r:.200}")
-        given = _scaled(session, attributes)
+        given = scaled_attributes(attributes, session.settings.time_scale, setting_hint)
+        share: float | None = toxicity
+        if share is not None:
+            share = fraction("toxicity", share)
         proxy_name = session.proxy_name(proxy)
         known = _held_toxic(session, proxy_name, name)
         found = existing_toxic(session.toxiproxy, proxy_name, known or name)
-        share: float | None = toxicity
         toxic = make_toxic(
             found.name,
             found.type,
@@ -309,10 +311,11 @@ def create_proxy(
             if not isinstance(address, str):
                 raise InvalidInput(f"{what} must be host:port, got {address!r:.200}")
             parse_network_address(what, address)
+        serves = truth("enabled", enabled)
         # Its own numbers, and the same ones in each run of this seed.
         seed = f"{session.settings.seed}/{name}"
         injected = session.injector.inject(
-            ProxyCreated(session.toxiproxy, name, listen, upstream, enabled, seed)
+            ProxyCreated(session.toxiproxy, name, listen, upstream, serves, seed)
         )
         proxy = session.toxiproxy.proxy(name)
         return {**_result(injected), "listen": proxy.listen if proxy else None}
@@ -393,7 +396,8 @@ def _add(
         # Checked before anything is brought up, so that a slip costs no time.
         full_name = _full_name(session, name)
         _checked_name("proxy", proxy)
-        toxic = make_toxic(full_name, type_, direction, toxicity, _scaled(session, values))
+        scaled = scaled_attributes(values, session.settings.time_scale, setting_hint)
+        toxic = make_toxic(full_name, type_, direction, toxicity, scaled)
         proxy_name = session.proxy_name(proxy)
         path = session.path_of(proxy)  # no fault waits for the session while it is measured
         fault = ToxicAdded(
@@ -409,26 +413,6 @@ def _add(
                 f"measured, {injected.effect.expected} expected"
             )
         return _result(injected)
-
-
-def _scaled(session: Session, values: dict[str, Any]) -> dict[str, Any]:
-    """Durations in the run's time; everything else as it is. Checked before scaling."""
-    full = {
-        name: duration(name, value, setting=setting_hint(name))
-        for name, value in values.items()
-        if name.endswith(("_ms", "_us"))
-    }
-    if "latency_ms" in full and full.get("jitter_ms", 0) > full["latency_ms"]:
-        raise InvalidInput(
-            f"jitter_ms must not be more than latency_ms, "
-            f"got {full['jitter_ms']:g} and {full['latency_ms']:g}"
-        )
-    # The server takes whole units; a delay that is asked for must not round to none.
-    scaled = {
-        name: max(1, round(session.settings.scaled(value))) if value else 0
-        for name, value in full.items()
-    }
-    return {**values, **scaled}
 
 
 def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> dict[str, Any]:

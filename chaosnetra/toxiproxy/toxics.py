@@ -4,15 +4,17 @@ The server checks nothing (a negative latency or a toxicity of 7.5 is stored), s
 checked here. Source: the server's own documentation of its toxics, and its source.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.quantities import fraction, whole_number
+from chaosnetra.quantities import LARGEST_TIME_SCALE, fraction, number, whole_number
 
 DIRECTIONS = ("downstream", "upstream")
+# The longest time that an experiment may write, and that a server may get at any time scale.
 HOUR_MS = 3_600_000
+LONGEST_MS = HOUR_MS * LARGEST_TIME_SCALE
 _LARGEST = 2**53
 # What a bandwidth's rate counts a second.
 BYTES_PER_KB = 1000
@@ -26,25 +28,32 @@ class Attribute:
     server_name: str
     maximum: int
 
+    @property
+    def is_time(self) -> bool:
+        """Whether it is scaled with the run."""
+        return self.name.endswith(("_ms", "_us"))
+
 
 TOXIC_TYPES: dict[str, tuple[Attribute, ...]] = {
     "latency": (
-        Attribute("latency_ms", "latency", HOUR_MS),
-        Attribute("jitter_ms", "jitter", HOUR_MS),
+        Attribute("latency_ms", "latency", LONGEST_MS),
+        Attribute("jitter_ms", "jitter", LONGEST_MS),
     ),
     "bandwidth": (Attribute("rate_kb_per_second", "rate", _LARGEST // BYTES_PER_KB),),
-    "slow_close": (Attribute("delay_ms", "delay", HOUR_MS),),
-    "timeout": (Attribute("timeout_ms", "timeout", HOUR_MS),),
-    "reset_peer": (Attribute("timeout_ms", "timeout", HOUR_MS),),
+    "slow_close": (Attribute("delay_ms", "delay", LONGEST_MS),),
+    "timeout": (Attribute("timeout_ms", "timeout", LONGEST_MS),),
+    "reset_peer": (Attribute("timeout_ms", "timeout", LONGEST_MS),),
     "slicer": (
         Attribute("average_size_bytes", "average_size", _LARGEST),
         Attribute("size_variation_bytes", "size_variation", _LARGEST),
-        Attribute("delay_us", "delay", HOUR_MS * 1000),
+        Attribute("delay_us", "delay", LONGEST_MS * 1000),
     ),
     "limit_data": (Attribute("limit_bytes", "bytes", _LARGEST),),
 }
 # What a server takes: it also has one that does nothing, which no experiment needs.
 SERVER_TOXIC_TYPES: dict[str, tuple[Attribute, ...]] = {**TOXIC_TYPES, "noop": ()}
+
+_TIMES = {one.name: one for kind in TOXIC_TYPES.values() for one in kind if one.is_time}
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,45 @@ def make_toxic(
         toxicity=fraction("toxicity", toxicity),
         attributes=checked_attributes(type_, attributes),
     )
+
+
+def scaled_attributes(
+    values: Mapping[str, Any], time_scale: float, hint: Callable[[str], str]
+) -> dict[str, Any]:
+    """Attributes as an experiment writes them, in the time of a run.
+
+    Args:
+        values: by the names of `TOXIC_TYPES`; times at time scale 1, 0 to one hour.
+        time_scale: of the run.
+        hint: how to change the value of a name, for the message.
+
+    Returns:
+        Times in the run's time, in whole units; everything else as it is, unchecked.
+
+    Raises:
+        InvalidInput: a time is none, or out of bounds; names the value as it is written.
+    """
+    written = {
+        name: number(
+            name,
+            value,
+            minimum=0,
+            maximum=_TIMES[name].maximum / LARGEST_TIME_SCALE,
+            setting=hint(name),
+        )
+        for name, value in values.items()
+        if name in _TIMES
+    }
+    if "latency_ms" in written and written.get("jitter_ms", 0) > written["latency_ms"]:
+        raise InvalidInput(
+            f"jitter_ms must not be more than latency_ms, "
+            f"got {written['jitter_ms']:g} and {written['latency_ms']:g}"
+        )
+    # The server takes whole units; a delay that is asked for must not round to none.
+    times = {
+        name: max(1, round(value * time_scale)) if value else 0 for name, value in written.items()
+    }
+    return {**values, **times}
 
 
 def named_attributes(toxic: Toxic) -> dict[str, int]:

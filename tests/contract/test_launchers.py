@@ -415,10 +415,11 @@ async def app(scope, receive, send):
 """
 
 
-def uvicorn_plan(method: Method, text: str) -> LaunchPlan:
+def uvicorn_plan(method: Method, text: str, **configuration: str) -> LaunchPlan:
     (method.folder / "netra_test_app.py").write_text(text)
     settings = Settings.from_configuration(
         {
+            **configuration,
             "target": "netra_test_app:app",
             "target_directory": str(method.folder),
             "startup_method": method.name,
@@ -433,6 +434,13 @@ def test_uvicorn_is_ready_after_its_lifespan(method: Method) -> None:
     assert [outcome.status for outcome in outcomes] == [Status.READY] * 3
     assert all(outcome.seconds > 0.5 for outcome in outcomes)
     assert all(outcome.processes_left == 0 for outcome in outcomes)
+
+
+@pytest.mark.parametrize("line", ["Application startup complete", "Uvicorn running on http://"])
+def test_what_uvicorn_says_of_a_startup_shows_that_it_is_ready(method: Method, line: str) -> None:
+    plan = uvicorn_plan(method, APP.format(startup="pass"), readiness=f"log:{line}")
+    (outcome,) = method.launched(plan)
+    assert (outcome.status, outcome.error) == (Status.READY, None)
 
 
 def test_uvicorn_whose_startup_fails_ends_with_3(method: Method) -> None:

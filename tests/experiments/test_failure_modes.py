@@ -151,7 +151,18 @@ def test_it_holds_with_the_remedied_settings(run_chaos: RunChaos, name: str) -> 
     assert all(fault["undo"] for fault in section["faults"])
 
 
-# Of the startups in a folder the sixth fails as it is told to: the first of those under the fault.
+# What a service does that asks the database whether it has TLS, and can do without it.
+ASKS = """
+import contextlib, os, socket
+from urllib.parse import urlsplit
+
+with contextlib.suppress(OSError):
+    url = urlsplit(os.environ["DATABASE_URL"])
+    with socket.create_connection((url.hostname, url.port), timeout=5) as asking:
+        asking.sendall(b"\\0\\0\\0\\x08\\x04\\xd2\\x16\\x2f")
+"""
+# One start prepares the database. Of those in a folder the next five are the baseline, and the one
+# after them fails as it is told to: the first of those under the fault.
 TARGET = """
 import json, os, sys
 
@@ -166,7 +177,7 @@ def say(phase, number, status, **more):
     told = {"phase": phase, "number": number, "status": status, **more}
     print(json.dumps({"startup_phase": told}), flush=True)
 
-if first(0) == 5:
+if first(0) == 6:
     say("database", 3, "started")
     say("database", 3, "failed", error="no table", cause=json.loads(sys.argv[1]))
     if sys.argv[2] == "go-on":
@@ -187,7 +198,7 @@ if first(0) == 5:
 def test_a_cascade_violates_however_few_startups_fail(
     run_chaos: RunChaos, tmp_path: Path, causes: str, then: str, spread: str | None
 ) -> None:
-    (tmp_path / "target.py").write_text(TARGET)
+    (tmp_path / "target.py").write_text(ASKS + TARGET)
     done = run_chaos(
         EXPERIMENTS / "smd_cascade.json",
         CHAOSNETRA_TARGET=shlex.join([sys.executable, str(tmp_path / "target.py"), causes, then]),
@@ -219,9 +230,14 @@ def test_a_cascade_violates_however_few_startups_fail(
     ],
 )
 def test_startups_that_a_lost_database_does_not_stop_are_a_violation(
-    run_chaos: RunChaos, name: str, probes: list[str]
+    run_chaos: RunChaos, tmp_path: Path, name: str, probes: list[str]
 ) -> None:
-    done = run_chaos(EXPERIMENTS / name, CHAOSNETRA_TARGET="true", CHAOSNETRA_TIME_SCALE="0.1")
+    (tmp_path / "target.py").write_text(ASKS)
+    done = run_chaos(
+        EXPERIMENTS / name,
+        CHAOSNETRA_TARGET=shlex.join([sys.executable, str(tmp_path / "target.py")]),
+        CHAOSNETRA_TIME_SCALE="0.1",
+    )
     assert (done.returncode, done.section["verdict"]) == (1, "violated"), done.output
     assert [one["probe"] for one in done.section["violations"]] == probes
     for one in done.section["violations"]:

@@ -32,13 +32,14 @@ ENVIRONMENT: dict[str, list[str]] = {
         "[]",
         '{"A": 1}',
     ],
-    "database_state": ["fresh", "SHARED"],
+    "database_state": ["fresh", "SHARED", "auto"],
     "profile": ["issue-1263", "./none.json", "/etc/passwd.json", "/", "\\", "..", "/dev/null"],
     "target_directory": ["/", "/no/such", "~", "~nobody-here", "/etc/passwd"],
     "target_python": ["python3", "/no/such", "~", "true"],
     "time_scale": ["0", "0.001", "10", "11", "-1", "auto", "AUTO"],
     "startup_timeout_seconds": ["0", "0.001", "-1", "1e9", "soon"],
     "readiness_timeout_seconds": ["0", "0.001", "-5", "5s"],
+    "dwell_seconds": ["0", "0.001", "600", "1e9", "-1", "2s"],
     "startup_method": ["fork", "spawn", "auto", "FORK", "", "thread"],
     "time_to_live_seconds": ["0", "1e12", "-1", "0.0001"],
     "toxiproxy_listen_host": ["", "localhost", "no such host", "256.1.1.1", "::1", "127.0.0.1:1"],
@@ -113,6 +114,7 @@ def fuzz_settings(rng: random.Random, report: Report, saved: Path) -> None:
         settings.startup_timeout_seconds,
         settings.time_to_live_seconds,
         settings.readiness_timeout_seconds,
+        settings.real_dwell_seconds,
     ):
         if not math.isfinite(seconds) or seconds < 0:
             raise Failed(f"a setting became {seconds}")

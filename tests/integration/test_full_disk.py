@@ -15,7 +15,7 @@ from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.conftest import RUN_SECONDS, chaos_command
 from tests.experiments.test_vpc_latency import EXPERIMENT
-from tests.fuzz import TRACEBACK, databases_left, package_frames, processes_of
+from tests.fuzz import TRACEBACK, databases_left, processes_of
 from tests.integration.helpers import target_of, wait_until
 
 pytestmark = [
@@ -180,7 +180,8 @@ def test_a_folder_that_fills_up_in_mid_run_leaves_nothing_injected(
 ) -> None:
     code, output = run_until_full(environment, toxiproxy)
     assert code == 1, output
-    assert package_frames(output) == []
+    assert TRACEBACK not in output
+    assert len([line for line in output.splitlines() if "the disk is full" in line]) <= 5, output
     assert "the disk is full" in output
     assert "Verdict: held" not in output
     assert_nothing_injected(home, postgres, toxiproxy)

@@ -7,12 +7,18 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chaosnetra.stand.postgres import PostgresServer
+from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.integration.helpers import wait_until
 
@@ -71,6 +77,23 @@ def wait(seconds, mark):
 async def coroutine():
     return True
 
+def no(value=None):
+    return False
+
+def set_clock(by):
+    """As if somebody set the wall clock: the core reads it through these."""
+    import datetime, chaoslib.activity, chaoslib.run, chaosnetra.text
+    now, real = time.time, datetime.datetime
+    time.time = lambda: now() + by
+
+    class Set(real):
+        @classmethod
+        def now(cls, tz=None):
+            return real.now(tz) + datetime.timedelta(seconds=by)
+
+    for module in (chaoslib.activity, chaoslib.run, chaosnetra.text):
+        module.datetime = Set
+
 def not_json():
     return object()
 
@@ -105,6 +128,12 @@ def call(kind: str, function: str, tolerance: Any = None, **arguments: Any) -> d
     if tolerance is not None:
         activity["tolerance"] = tolerance
     return activity
+
+
+def process(path: str, *arguments: str, kind: str = "action", **told: Any) -> dict[str, Any]:
+    """An activity that is a process: the core looks at no exit code."""
+    provider = {"type": "process", "path": path, "arguments": list(arguments)}
+    return {"type": kind, "name": path, "provider": provider, **told}
 
 
 def probe(function: str, tolerance: Any = True, **arguments: Any) -> dict[str, Any]:
@@ -285,7 +314,7 @@ def test_output_that_is_not_json_fails_the_probe_and_the_journal_is_whole(
     run_chaos: RunChaos, function: str
 ) -> None:
     run = run_chaos(experiment([probe("value", of=True)], [call("probe", function)]))
-    assert_judged(run, "inconclusive", "injection failed")
+    assert_judged(run, "inconclusive", "an observation failed")
     assert "is not JSON" in run.section["reason"]
 
 
@@ -345,6 +374,167 @@ def test_half_a_check_is_not_success(run_chaos: RunChaos, strategy: str) -> None
         strategy,
     )
     assert_judged(run, "inconclusive", "no steady state was checked")
+
+
+@pytest.mark.parametrize("part", ["method", "rollbacks"])
+def test_a_process_that_ends_with_an_error_is_no_success(run_chaos: RunChaos, part: str) -> None:
+    """With a tolerance an experiment says which answers mean that it worked."""
+    failing = process("ls", "/nowhere/hunter22", tolerance=2)
+    others = [action("value", of=1), failing]
+    well = [probe("value", of=True)]
+    run = run_chaos(experiment(well, others, [failing]))
+    assert_judged(run, "held", "steady state held", returncode=0)
+    assert [each["tolerance_met"] for each in run.journal["rollbacks"]] == [True]
+    del failing["tolerance"]
+    rest = [action("value", of=1)]
+    method, rollbacks = (others, rest) if part == "method" else (rest, others)
+    run = run_chaos(experiment(well, method, rollbacks), TARGET_TOKEN="hunter22")
+    cause = "injection failed" if part == "method" else "rollback failed"
+    assert_judged(run, "inconclusive", cause)
+    assert f"action 'ls' in the {part} did not work: its process ended" in run.section["reason"]
+    assert "with exit code 2: " in run.section["reason"]
+    assert "/nowhere/***" in run.section["reason"]
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """The URL of a server that answers everything with this status."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b"not now")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_a_request_that_is_answered_with_an_error_is_no_success(run_chaos: RunChaos) -> None:
+    with answering(503) as url:
+        asked = {"type": "action", "name": "ask", "provider": {"type": "http", "url": url}}
+        run = run_chaos(experiment([probe("value", of=True)], [asked]))
+    assert_judged(run, "inconclusive", "injection failed")
+    assert run.section["reason"].endswith("it was answered with status 503: not now")
+
+
+def test_rollbacks_that_are_not_played_are_no_recovery(run_chaos: RunChaos, tmp_path: Path) -> None:
+    flag = str(tmp_path / "flag")
+    run = run_chaos(
+        experiment(
+            [probe("value", of=True)], [action("touch", file=flag)], [action("remove", file=flag)]
+        ),
+        "--rollback-strategy=never",
+    )
+    assert_judged(run, "inconclusive", "rollback failed")
+    assert "declared rollbacks were not played: 'remove'" in run.section["reason"]
+    assert "recovered" not in run.section["reason"]
+    assert run.section["recovery"] is None
+    assert Path(flag).exists()
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_probe_of_the_method_outside_its_tolerance_is_a_violation(
+    run_chaos: RunChaos, background: bool
+) -> None:
+    """The core judges the steady state only; beside it a probe that fails is told."""
+    judge = {**call("probe", "value", of=0), "tolerance": 1, "background": background}
+    by_function = {**call("probe", "missing", file="nowhere"), "tolerance": call("probe", "no")}
+    method = [action("value", of=1), judge, by_function, call("probe", "fail", text="no route")]
+    run = run_chaos(experiment([probe("value", of=True)], method))
+    assert_judged(run, "violated", "steady state violated")
+    found = [(each["stage"], each["probe"]) for each in run.section["violations"]]
+    assert sorted(found) == [("during", "missing"), ("during", "value")]
+    assert "probe 'fail' in the method failed: " in run.section["reason"]
+    met = {each["activity"]["name"]: each.get("tolerance_met") for each in run.journal["run"][1:]}
+    assert met == {"value": False, "missing": False, "fail": None}
+    assert '"value": true' not in json.dumps(run.journal["run"])
+
+
+def test_a_probe_of_the_method_that_raises_is_a_failed_observation(run_chaos: RunChaos) -> None:
+    run = run_chaos(
+        experiment(
+            [probe("value", of=True)],
+            [action("value", of=1), {**call("probe", "value", of="x"), "tolerance": [1, 5]}],
+        )
+    )
+    assert_judged(run, "inconclusive", "an observation failed")
+    assert "tolerance of 'value' cannot judge its output" in run.section["reason"]
+
+
+def test_a_clock_that_is_set_back_reorders_nothing(run_chaos: RunChaos) -> None:
+    """Wall-clock times contradict themselves then; each activity has seconds that do not."""
+    well = [probe("value", of=True)]
+    run = run_chaos(experiment(well, [action("set_clock", by=-3600), action("value", of=1)]))
+    assert_judged(run, "held", "steady state held", returncode=0)
+    states = run.journal["steady_states"]
+    runs = [*states["before"]["probes"], *run.journal["run"], *states["after"]["probes"]]
+    assert [each["start"] for each in runs] != sorted(each["start"] for each in runs)
+    seconds = [each[key] for each in runs for key in ("started_seconds", "ended_seconds")]
+    assert seconds == sorted(seconds)
+    assert all(0 <= each["duration"] < 60 for each in [*runs, run.journal])
+    elapsed = [event["elapsed_seconds"] for event in run.events]
+    assert elapsed == sorted(elapsed)
+    ended = [event for event in run.events if event["event"] == "activity.ended"]
+    assert all(event["duration_seconds"] >= 0 for event in ended)
+
+
+def ours(kind: str, module: str, function: str, **arguments: Any) -> dict[str, Any]:
+    """An activity of this package."""
+    provider = {
+        "type": "python",
+        "module": f"chaosnetra.{module}",
+        "func": function,
+        "arguments": arguments,
+    }
+    return {"type": kind, "name": function, "provider": provider}
+
+
+def test_trials_under_a_fault_count_although_the_clock_is_set_back(
+    run_chaos: RunChaos, postgres: PostgresServer, toxiproxy_server: ToxiproxyServer
+) -> None:
+    connects = ours("probe", "postgres.probes", "connections_succeed", count=3, min_confidence=0.95)
+    connects["tolerance"] = {**ours("probe", "tolerances", "held"), "name": "held"}
+    run = run_chaos(
+        experiment(
+            [connects],
+            [
+                ours("action", "toxiproxy.actions", "add_latency", latency_ms="400", name="slow"),
+                action("set_clock", by=-3600),
+            ],
+            [ours("action", "toxiproxy.actions", "remove_toxic", name="slow")],
+        ),
+        CHAOSNETRA_DATABASE_URL=postgres.database.url,
+        CHAOSNETRA_TOXIPROXY_URL=toxiproxy_server.url,
+    )
+    assert_judged(run, "inconclusive", "too few trials for the demanded confidence")
+    assert [(each["probe"], each["trials"]) for each in run.section["proofs"]] == [
+        ("connections_succeed", 3)
+    ]
+    (slow,) = [fault for fault in run.section["faults"] if fault["effect"]]
+    assert slow["undone_at"] < slow["injected_at"]
+    assert 0 < slow["injected_seconds"] < slow["undone_seconds"] < 60
+
+
+def test_a_run_without_its_pauses_is_judged_as_any_other(
+    run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    fault = str(tmp_path / "fault")
+    method, back = [action("touch", file=fault)], [action("remove", file=fault)]
+    run = run_chaos(experiment([probe("missing", file=fault)], method, back), "--dry", "pause")
+    assert_judged(run, "violated", "steady state violated")
+
+
+def test_a_dry_run_that_carried_out_what_failed_is_not_success(run_chaos: RunChaos) -> None:
+    run = run_chaos(
+        experiment([probe("value", of=True)], [action("fail", text="x")]), "--dry", "probes"
+    )
+    assert_judged(run, "inconclusive", "injection failed")
 
 
 def test_a_dry_run_keeps_its_exit_code_and_claims_nothing(run_chaos: RunChaos) -> None:
@@ -452,6 +642,7 @@ def test_who_insists_ends_a_rollback_that_hangs(tmp_path: Path) -> None:
     assert process.wait(timeout=10) == 1
     section = json.loads((tmp_path / "journal.json").read_text())["chaosnetra"]
     assert section["verdict"] == "inconclusive"
+    assert "rollbacks were cut short: " in section["reason"]
 
 
 def test_events_that_cannot_be_written_end_the_run_before_it_begins(
@@ -539,3 +730,42 @@ def test_secrets_are_in_neither_journal_nor_events(run_chaos: RunChaos) -> None:
     assert run.returncode == 0, run.output
     assert secret not in (run.journal_text or "")
     assert secret not in (run.folder / "journal.events.jsonl").read_text()
+
+
+def test_a_tolerance_function_needs_no_arguments(run_chaos: RunChaos) -> None:
+    """The core would end with a traceback; it puts the answer into them."""
+    provider = {"type": "python", "module": "chaosnetra.tolerances", "func": "held"}
+    tolerance = {"type": "probe", "name": "held", "provider": provider}
+    met, unmet = {"held": True}, {"held": False, "expected": "more", "observed": "less"}
+    run = run_chaos(experiment([probe("value", tolerance, of=met)], []))
+    assert run.returncode == 0, run.output
+    assert run.section["verdict"] == "held"
+    run = run_chaos(experiment([probe("value", tolerance, of=unmet)], []))
+    assert run.section["verdict"] == "violated"
+    assert "observed less" in run.section["reason"]
+    assert "Traceback" not in run.output
+
+
+def test_arguments_that_no_answer_can_be_put_into_are_told_in_one_line(
+    run_chaos: RunChaos,
+) -> None:
+    tolerance = {"type": "probe", "name": "t", "provider": {"type": "process", "path": "true"}}
+    tolerance["provider"]["arguments"] = "-x"  # type: ignore[index]
+    run = run_chaos(experiment([probe("value", tolerance, of=True)], []))
+    assert run.returncode == 1
+    assert run.section["cause"] == "settings refused"
+    assert "arguments must be an object, got '-x'" in run.section["reason"]
+    assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize("tolerance", [True, {"type": "regex", "pattern": "ok"}], ids=repr)
+def test_a_tolerance_that_cannot_judge_an_object_is_blamed_and_not_the_system(
+    tolerance: Any, run_chaos: RunChaos
+) -> None:
+    answer = {"held": True, "expected": "at most 20% fail", "observed": "4 of 4 ready"}
+    run = run_chaos(experiment([probe("value", tolerance, of=answer)], []))
+    assert run.returncode == 1
+    assert run.section["cause"] == "a tolerance is wrong"
+    assert "the tolerance of 'value' is wrong, not the system" in run.section["reason"]
+    assert run.section["violations"] == []
+    assert "Traceback" not in run.output

@@ -254,3 +254,56 @@ def test_command_runs_as_the_given_user() -> None:
         assert groups.splitlines()[0].split() == []
     finally:
         kept.stop()
+
+
+HEAVY = """
+import signal, threading, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+ballast = bytearray(300_000_000)
+ballast[::4096] = b"x" * len(ballast[::4096])
+for _ in range(8):
+    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+print("up", flush=True)
+time.sleep(3600)
+"""
+
+
+def test_the_end_of_one_that_takes_a_while_to_die_is_reported() -> None:
+    for _ in range(3):
+        _, exited, gone = records_of(*python(HEAVY), stop_after="up", grace=0.1)
+        assert (exited["code"], exited["signal"], exited["asked"]) == (None, signal.SIGKILL, True)
+        assert gone["left"] == 0
+
+
+def test_one_whose_first_thread_has_ended_still_runs_and_is_ended() -> None:
+    script = (
+        "import ctypes, signal, threading, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "def live():\n"
+        "    time.sleep(0.3)\n"
+        "    print('up', flush=True)\n"
+        "    time.sleep(3600)\n"
+        "threading.Thread(target=live).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    _, exited, _ = records_of(*python(script), stop_after="up", grace=0.1)
+    assert (exited["signal"], exited["asked"]) == (signal.SIGKILL, True)
+
+
+def test_a_child_of_one_whose_first_thread_has_ended_is_found(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = (
+        f"{ESCAPE}\nimport ctypes, threading\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "def live():\n"
+        "    time.sleep(0.3)\n"
+        f"    stubborn_child({str(pids)!r})\n"
+        f"    await_pids({str(pids)!r}, 1)\n"
+        "    print('up', flush=True)\n"
+        "    time.sleep(3600)\n"
+        "threading.Thread(target=live).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    *_, gone = records_of(*python(script), stop_after="up", grace=0.1)
+    assert gone["left"] == 1
+    assert alive(written_pids(pids, 1)) == []

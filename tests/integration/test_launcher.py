@@ -8,13 +8,14 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import Interrupted, PartUnavailable
+from chaosnetra.errors import Interrupted, MachineryFailed, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.settings import Settings
 from chaosnetra.stand.postgres import PostgresServer
@@ -135,6 +136,13 @@ def test_ready_and_then_ended(text: str, readiness: str) -> None:
 
 
 @nothing_left_behind
+def test_one_that_serves_when_its_first_thread_has_ended_is_ready() -> None:
+    text = SERVE + "import ctypes, threading\nthreading.Thread(target=serve).start()\n"
+    outcome = one(script(text + "ctypes.CDLL(None).pthread_exit(None)"), HTTP)
+    assert outcome.status is Status.READY
+
+
+@nothing_left_behind
 def test_ready_by_exit() -> None:
     outcome = one(["sh", "-c", "sleep 0.3; exit 0"], "exit")
     assert (outcome.status, outcome.exit_code) == (Status.READY, 0)
@@ -210,6 +218,101 @@ def test_page_that_answers_503_first_becomes_ready() -> None:
     assert set(outcome.checks) <= {"refused", "not_ready"}
 
 
+# Ready, and then not any more
+
+DWELL = Limits(startup_seconds=30, kill_margin_seconds=1, readiness_seconds=2, dwell_seconds=0.8)
+LISTEN = """
+import os, socket, sys, time
+listening = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+"""
+
+
+@nothing_left_behind
+@pytest.mark.parametrize(
+    ("text", "readiness"),
+    [
+        (SERVE + "serve()", HTTP),
+        (SERVE + "serve()", TCP),
+        ("import time; print('ready', flush=True); time.sleep(60)", "log:ready"),
+        # As a worker that is replaced: it answers again before the second dwell is over.
+        (LISTEN + "time.sleep(0.6); listening.close(); time.sleep(0.5)\n" + SERVE + "serve()", TCP),
+    ],
+    ids=["http", "tcp", "log", "again"],
+)
+def test_one_that_stays_ready_is_ready_and_its_dwell_is_not_counted(
+    text: str, readiness: str
+) -> None:
+    began = time.monotonic()
+    outcome = one(script(text), readiness, DWELL)
+    assert (outcome.status, outcome.was_ready_seconds) == (Status.READY, None)
+    assert time.monotonic() - began > outcome.seconds + DWELL.dwell_seconds
+
+
+@nothing_left_behind
+def test_readiness_by_exit_needs_no_dwell() -> None:
+    began = time.monotonic()
+    limits = Limits(30, 1, 2, dwell_seconds=30)
+    assert one(["true"], "exit", limits).status is Status.READY
+    assert time.monotonic() - began < 20
+
+
+@nothing_left_behind
+@pytest.mark.parametrize(
+    ("end", "how", "code", "number"),
+    [
+        ("print('cannot reach database', flush=True); sys.exit(1)", "with exit code 1", 1, None),
+        ("sys.exit(0)", "with exit code 0", 0, None),
+        ("os.kill(os.getpid(), 9)", "by signal 9", None, 9),
+    ],
+)
+@pytest.mark.parametrize("readiness", [TCP, "log:listens"])
+def test_one_that_ends_after_it_was_ready_has_failed(
+    end: str, how: str, code: int | None, number: int | None, readiness: str
+) -> None:
+    text = f"{LISTEN}print('listens', flush=True); time.sleep(0.5); {end}"
+    outcome = one(script(text), readiness, DWELL)
+    assert outcome.status is Status.FAILED
+    assert (outcome.exit_code, outcome.signal) == (code, number)
+    assert outcome.ended_by is EndedBy.ITSELF
+    assert outcome.was_ready_seconds is not None
+    assert outcome.seconds > outcome.was_ready_seconds + 0.3
+    assert outcome.error is not None
+    ready = f"it was ready after {outcome.was_ready_seconds:.2f} s, and ended {how} 0."
+    assert outcome.error.text.startswith(ready)
+    assert "s later" in outcome.error.text
+
+
+@nothing_left_behind
+def test_one_that_stops_answering_after_it_was_ready_has_failed() -> None:
+    text = f"{LISTEN}time.sleep(0.4); listening.close(); time.sleep(60)"
+    outcome = one(script(text), TCP, DWELL)
+    assert (outcome.status, outcome.ended_by) == (Status.FAILED, EndedBy.LAUNCHER)
+    assert outcome.exit_reason is None
+    assert outcome.error is not None
+    assert "did not answer as ready any more" in outcome.error.text
+
+
+@nothing_left_behind
+def test_one_that_leaves_its_service_behind_is_told_to_stay() -> None:
+    command = script(
+        f"{SERVE}\nif os.fork() == 0:\n    os.setsid()\n    serve()\ntime.sleep(1)\nsys.exit(0)"
+    )
+    outcome = one(command, HTTP, replace(DWELL, dwell_seconds=3))
+    assert (outcome.status, outcome.exit_code, outcome.processes_left) == (Status.FAILED, 0, 1)
+    assert outcome.error is not None
+    assert "left 1 running: run it in the foreground" in outcome.error.text
+
+
+@nothing_left_behind
+def test_one_that_ends_while_others_still_start_is_not_ready(tmp_path: Path) -> None:
+    text = f"{LISTEN}\ntry: os.mkdir('first')\nexcept FileExistsError: time.sleep(60)\n"
+    text += "time.sleep(1.2); sys.exit(5)"
+    late = f"import os, time\nif os.path.exists('first'): time.sleep(2)\n{text}"
+    outcomes = launched(plan_of(script(late), TCP, directory=tmp_path), DWELL, count=2)
+    statuses = {outcome.exit_code: outcome.status for outcome in outcomes}
+    assert statuses[5] is Status.FAILED
+
+
 # Failed
 
 
@@ -262,6 +365,31 @@ def test_failure_among_others_is_told_apart(tmp_path: Path) -> None:
 
 
 @nothing_left_behind
+def test_one_that_tries_for_ever_is_told_as_that() -> None:
+    text = "import time\nfor n in range(999):\n"
+    text += (
+        "    print(f'try {n}: dial tcp 10.0.0.3:5432: connect: connection refused', flush=True)\n"
+    )
+    text += "    print('waiting', flush=True); time.sleep(0.05)"
+    outcome = one(script(text), TCP, short(1))
+    assert outcome.status is Status.TIMED_OUT
+    assert outcome.error is not None
+    assert "it tries for ever" in outcome.error.text
+    assert "connection refused" in outcome.error.text
+    assert outcome.error.causes[-1].endswith("connection refused")
+
+
+@nothing_left_behind
+def test_our_own_lack_of_files_is_not_the_targets_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_file(*arguments: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(asyncio, "open_connection", no_file)
+    with pytest.raises(MachineryFailed, match=r"Too many open files.*ulimit -n"):
+        one(script(SERVE + "serve()"), HTTP, short(20))
+
+
+@nothing_left_behind
 def test_never_ready_is_ended_by_the_launcher() -> None:
     outcome = one(["sleep", "100"], TCP, short(0.5))
     assert outcome.status is Status.TIMED_OUT
@@ -307,7 +435,7 @@ def test_end_in_the_margin_is_a_failure_of_its_own() -> None:
 @nothing_left_behind
 def test_page_slower_than_the_check_is_told_from_not_ready() -> None:
     text = SERVE.replace("404), 0", "404), 5") + "serve()"
-    outcome = one(script(text), HTTP, short(8, readiness=0.2))
+    outcome = one(script(text), HTTP, short(4, readiness=0.2))
     assert outcome.status is Status.TIMED_OUT
     assert outcome.checks["timed_out"] >= 1
     assert "not_ready" not in outcome.checks
@@ -321,7 +449,7 @@ def test_port_that_somebody_else_answers_is_not_ready() -> None:
     plan = plan_of(["sleep", "100"], f"tcp://127.0.0.1:{port}")
 
     async def run() -> list[StartupOutcome]:
-        running = asyncio.create_task(launch(plan, [DATABASE], short(5)))
+        running = asyncio.create_task(launch(plan, [DATABASE], short(2)))
         await asyncio.sleep(0.3)  # the port was free at the start
         foreign = await asyncio.start_server(lambda reader, writer: writer.close(), LOOPBACK, port)
         async with foreign:
@@ -463,13 +591,6 @@ def test_uvicorn_is_ready_only_after_its_lifespan(tmp_path: Path) -> None:
     assert outcome.status is Status.READY
     assert outcome.seconds > 0.5
     assert set(outcome.checks) == {"refused"}
-
-
-@nothing_left_behind
-def test_uvicorn_whose_startup_hangs_through_sigterm_is_killed(tmp_path: Path) -> None:
-    outcome = launched(uvicorn_plan(tmp_path, "await asyncio.sleep(100)"), short(12))[0]
-    assert (outcome.status, outcome.signal) == (Status.TIMED_OUT, signal.SIGKILL)
-    assert outcome.ended_by is EndedBy.LAUNCHER
 
 
 @nothing_left_behind

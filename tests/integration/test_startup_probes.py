@@ -1,16 +1,21 @@
 """The probe of failures, against real startups of the reference orchestrator and of others."""
 
+import os
 import re
+import sys
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import pytest
 from chaoslib.exceptions import ActivityFailed
 
+from chaosnetra.evidence.violations import unanswered_by
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import failures_are_explained, startups_succeed
 from chaosnetra.toxiproxy.actions import add_timeout, disable_proxy
+from tests.conftest import RunChaos
 
 Configuration = dict[str, Any]
 
@@ -133,3 +138,117 @@ def test_startups_tell_the_confidence_that_is_demanded(configuration: Configurat
 def test_a_count_that_is_none_is_refused(configuration: Configuration, count: Any) -> None:
     with pytest.raises(ActivityFailed, match="the argument `count`"):
         failures_are_explained(count=count, configuration=configuration)
+
+
+def test_a_service_that_prints_no_phases_explains_itself_by_its_cause(
+    configuration: Configuration,
+) -> None:
+    said = "2026/01/02 03:04:05 dial tcp 10.0.0.3:5432: connect: connection refused"
+    configuration["target"] = f"sh -c 'echo {said}; exit 1'"
+    disable_proxy(configuration=configuration)
+    result = explained(configuration, exit_code=1, fault_is_fatal=True)
+    assert (result["held"], result["failed"], result["failures"]) == (True, 2, 0)
+    assert result["startups"][0]["error"]["text"] == said
+
+
+EARLY = """
+import os, socket, time
+listening = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+time.sleep(1)
+raise SystemExit("cannot reach database")
+"""
+
+
+def test_a_service_that_ends_a_second_after_it_answered_is_not_ready(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    """By the default dwell, which a service of one's own gets at any time scale."""
+    (tmp_path / "early.py").write_text(EARLY)
+    configuration["target"] = f"{sys.executable} {tmp_path / 'early.py'}"
+    configuration["readiness"] = "tcp://127.0.0.1:{port}"
+    result = startups_succeed(count=2, configuration=configuration)
+    assert (result["held"], result["ready"], result["failed_after_ready"]) == (False, 0, 2)
+    assert (result["dwell_seconds"], result["observed_exit_code"]) == (2, 1)
+    assert re.search(
+        r"it was ready after \d+\.\d\d s, and ended with exit code 1 1\.\d\d s later: cannot reach",
+        result["error"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [("sh -c 'kill -9 $PPID; sleep 5'", "PartUnavailable"), ("true", "MachineryFailed")],
+)
+def test_what_fails_of_our_own_says_that_nothing_was_tried(
+    configuration: Configuration, target: str, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_pipe() -> None:
+        raise OSError(24, "Too many open files")
+
+    configuration["target"] = target
+    if error == "MachineryFailed":
+        startups_succeed(count=1, configuration=configuration)
+        monkeypatch.setattr("chaosnetra.startup.trial.os.pipe", no_pipe)
+    with pytest.raises(ActivityFailed) as caught:
+        startups_succeed(count=1, configuration=configuration)
+    # As the core records it.
+    exception = format_exception(type(caught.value), caught.value, None)
+    assert unanswered_by({"status": "failed", "exception": exception}) == error
+
+
+def test_a_killed_keeper_makes_the_run_inconclusive(
+    postgres: PostgresServer, toxiproxy_server: ToxiproxyServer, run_chaos: RunChaos, tmp_path: Path
+) -> None:
+    mark = tmp_path / "killing"
+    target = tmp_path / "target.sh"
+    target.write_text(f"test -e {mark} && kill -9 $PPID && sleep 5\nexit 0\n")
+    provider = {"type": "python", "module": "chaosnetra.startup.probes", "func": "startups_succeed"}
+    done = run_chaos(
+        {
+            "title": "the keeper of a startup is killed",
+            "description": "after the method",
+            "configuration": {
+                "database_url": postgres.database.url,
+                "toxiproxy_url": toxiproxy_server.url,
+                "target": f"sh {target}",
+            },
+            "controls": [
+                {
+                    "name": "journal",
+                    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
+                }
+            ],
+            "steady-state-hypothesis": {
+                "title": "startups succeed",
+                "probes": [
+                    {
+                        "type": "probe",
+                        "name": "startups",
+                        "tolerance": {
+                            "type": "probe",
+                            "name": "held",
+                            "provider": {
+                                "type": "python",
+                                "module": "chaosnetra.tolerances",
+                                "func": "held",
+                                "arguments": {},
+                            },
+                        },
+                        "provider": {**provider, "arguments": {"count": 1}},
+                    }
+                ],
+            },
+            "method": [
+                {
+                    "type": "action",
+                    "name": "begin",
+                    "provider": {"type": "process", "path": "touch", "arguments": str(mark)},
+                }
+            ],
+            "rollbacks": [],
+        },
+        PATH=os.environ["PATH"],
+    )
+    assert done.returncode == 1, done.output
+    assert done.section["verdict"] == "inconclusive", done.section["reason"]
+    assert "nothing was tried: the keeper of a startup was killed" in done.section["reason"]

@@ -142,6 +142,35 @@ time.sleep(100)
     wait_until(lambda: not left(folder), UNDONE_SECONDS, "the undo")
 
 
+@pytest.mark.parametrize("hard", [True, False])
+def test_a_watchdog_that_cannot_write_undoes_all_and_ends(
+    started: list[subprocess.Popen[bytes]], folder: Path, hard: bool
+) -> None:
+    """Its files may have no size at all. A limit that it may lift itself is none."""
+    before = "" if hard else "resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))\n"
+    after = "resource.prlimit(guardian._process.pid, resource.RLIMIT_FSIZE, (0, 0))\n"
+    run = start(
+        started,
+        folder,
+        f"""
+import resource
+{before}guardian._process.kill()
+guardian._process.wait()
+guardian.guard(ledger.path)
+{after if hard else ""}resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+tell(guardian._process.pid)
+time.sleep(100)
+""",
+    )
+    (watchdog,) = written_pids(folder / "pids", 1, 30)
+    run.kill()
+    run.wait(10)
+    wait_until(lambda: not list(folder.glob("chaosnetra-*")), UNDONE_SECONDS, "the undo")
+    wait_until(lambda: not alive([watchdog]), UNDONE_SECONDS, "the end of the watchdog")
+    # What the ledger could not be told is left to `recover`.
+    assert bool(left(folder)) == hard
+
+
 def test_a_run_out_of_time_is_ended_by_what_is_surely_it(
     started: list[subprocess.Popen[bytes]], folder: Path
 ) -> None:

@@ -2,11 +2,26 @@
 
 from typing import Any
 
+HELD = {
+    "type": "probe",
+    "name": "held",
+    "provider": {
+        "type": "python",
+        "module": "chaosnetra.tolerances",
+        "func": "held",
+        "arguments": {},
+    },
+}
+
 
 def probe(name: str = "starts", *, met: bool = True, output: Any = True) -> dict[str, Any]:
     """A probe of the hypothesis that answered."""
     return {
-        "activity": {"type": "probe", "name": name, "tolerance": True},
+        "activity": {
+            "type": "probe",
+            "name": name,
+            "tolerance": HELD if isinstance(output, dict) else True,
+        },
         "output": output,
         "status": "succeeded",
         "start": "2026-01-01T00:00:00",
@@ -68,12 +83,15 @@ def run_of(
     return run
 
 
+INJECT = run_of("inject")
+
+
 def journal(
     *,
     before: dict[str, Any] | None = GOOD,
     after: dict[str, Any] | None = GOOD,
     during: tuple[dict[str, Any], ...] = (),
-    method: tuple[dict[str, Any], ...] = (),
+    method: tuple[dict[str, Any], ...] = (INJECT,),
     rollbacks: tuple[dict[str, Any], ...] = (),
     status: str = "completed",
     deviated: bool = False,
@@ -81,8 +99,11 @@ def journal(
     **facts: Any,
 ) -> dict[str, Any]:
     """A journal; without changes, of a run whose steady state held."""
-    inject = {"type": "action", "name": "inject"}
-    experiment: dict[str, Any] = {"title": "t", "method": [inject], "rollbacks": []}
+    experiment: dict[str, Any] = {
+        "title": "t",
+        "method": [dict(run["activity"]) for run in method] or [dict(INJECT["activity"])],
+        "rollbacks": [dict(run["activity"]) for run in rollbacks],
+    }
     if hypothesis:
         experiment["steady-state-hypothesis"] = {"title": "h", "probes": [{"name": "starts"}]}
     return {

@@ -93,6 +93,7 @@ def launch(
             boot_seconds=0.1,
             phase=phases[-1],
             phase_seconds=shares,
+            exit_code=told.get("exit_code") if status is Status.FAILED else None,
             error=None if status is Status.READY else error,
         )
 

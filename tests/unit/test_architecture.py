@@ -12,6 +12,8 @@ ENTRY_POINTS = {
     "actions",
     "probes",
     "activity",
+    "precheck",
+    "preview",
     "tolerances",
     "cli",
     "session",

@@ -274,3 +274,193 @@ def test_json_says_the_same(held: Path, violated: Path) -> None:
     assert experiment["rates"][0]["before"] == {"failures": 5, "trials": 5}
     assert experiment["before"]["outcome"] == "violated"
     assert experiment["times"][1]["test"]["effect"] == "large"
+
+
+def add_latency(milliseconds: Any, **more: Any) -> dict[str, Any]:
+    arguments = {"latency_ms": milliseconds, **more}
+    provider = {
+        "type": "python",
+        "module": "chaosnetra.toxiproxy.actions",
+        "func": "add_latency",
+        "arguments": arguments,
+    }
+    return {"type": "action", "name": "inject", "provider": provider}
+
+
+def with_method(data: dict[str, Any], *method: dict[str, Any]) -> dict[str, Any]:
+    data["experiment"]["method"] = list(method)
+    return data
+
+
+def toxic(latency: int) -> dict[str, Any]:
+    parameters = {"kind": "toxic", "type": "latency", "attributes": {"latency": latency}}
+    return {"name": "t", "parameters": parameters, "effect": None}
+
+
+def in_state(data: dict[str, Any], mode: str) -> dict[str, Any]:
+    for check in (data["steady_states"]["before"], data["steady_states"]["after"]):
+        check["probes"][0]["output"]["database_state"] = {"mode": mode}
+    return data
+
+
+APPLY = {
+    "type": "action",
+    "name": "inject",
+    "provider": {
+        "type": "python",
+        "module": "chaosnetra.pressure.actions",
+        "func": "apply_pressure",
+        "arguments": {
+            "local": add_latency("${latency_ms}")["provider"],
+            "staging": {"module": "m", "func": "scale_service", "arguments": {}},
+        },
+    },
+}
+
+INCOMPARABLE = [
+    (
+        "target",
+        run(FAST, target="python a.py"),
+        run(FAST, target="python b.py"),
+        "not comparable: the target was python a.py before and python b.py after",
+    ),
+    (
+        "faults",
+        with_method(run(FAST), add_latency(500)),
+        with_method(run(FAST), add_latency(50)),
+        (
+            "not comparable: what was injected was add_latency(latency_ms 500) before and "
+            "add_latency(latency_ms 50) after"
+        ),
+    ),
+    (
+        "faults",
+        with_method(run(FAST, configuration={"latency_ms": "500"}, environment="local"), APPLY),
+        with_method(run(FAST, configuration={"latency_ms": "50"}, environment="local"), APPLY),
+        (
+            "not comparable: what was injected was add_latency(latency_ms 500) before and "
+            "add_latency(latency_ms 50) after"
+        ),
+    ),
+    (
+        "faults",
+        with_method(run(FAST, faults=[toxic(500)]), add_latency("${latency_ms}")),
+        with_method(run(FAST, faults=[toxic(50)]), add_latency("${latency_ms}")),
+        (
+            "not comparable: what Toxiproxy did at time scale 0.1 was "
+            'latency {"latency": 500} before and latency {"latency": 50} after'
+        ),
+    ),
+    (
+        "count",
+        run(FAST),
+        run(FAST * 2, attempts=10),
+        "not comparable: how many startups tried at once was 5 before and 10 and 5 after",
+    ),
+    (
+        "database_state",
+        in_state(run(FAST), "shared"),
+        in_state(run(FAST), "fresh"),
+        "not comparable: the database state was shared before and fresh after",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "before", "after", "line"), INCOMPARABLE)
+def test_what_makes_a_comparison_meaningless_is_refused_unless_it_is_allowed(
+    kind: str, before: dict[str, Any], after: dict[str, Any], line: str, tmp_path: Path
+) -> None:
+    found = only(before, after)
+    assert found.change is Change.UNPROVEN
+    assert found.refused[0] == line
+    assert [*found.rates, *found.times, *found.regressions] == []
+    for name, data in (("before", before), ("after", after)):
+        (tmp_path / name).write_text(json.dumps(data))
+    sides = [str(tmp_path / name) for name in ("before", "after")]
+    refused = CliRunner().invoke(netra, ["compare", *sides])
+    assert refused.exit_code == 2, refused.output
+    assert refused.output.startswith("**Not all could be compared**\n- t: not comparable: ")
+    allowed = CliRunner().invoke(netra, ["compare", *sides, "--allow", kind])
+    assert allowed.exit_code == 0, allowed.output
+    assert allowed.output.startswith("**No regression**")
+    assert line.removeprefix("not comparable: ")[:20] in allowed.output
+
+
+def test_a_worse_result_of_another_target_is_no_regression() -> None:
+    found = only(run(FAST, target="a"), run([], target="b"))
+    assert found.regressions == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (run(FAST, target="a"), run(FAST)),
+        (run(FAST), in_state(run(FAST), "fresh")),
+        (
+            with_method(run(FAST), add_latency("500", name="one")),
+            with_method(run(FAST), add_latency(500.0, name="another")),
+        ),
+        (
+            with_method(run(FAST), add_latency("${latency_ms}")),
+            with_method(run(FAST), add_latency(50)),
+        ),
+        (
+            with_method(run(FAST, configuration={"ms": "5"}), add_latency("${ms}")),
+            with_method(run(FAST, configuration={"ms": 5, "x": 1}), add_latency("${ms}")),
+        ),
+    ],
+    ids=["unknown target", "unknown state", "written otherwise", "not resolved", "same value"],
+)
+def test_what_is_the_same_or_not_known_is_compared(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    found = only(before, after)
+    assert found.refused == []
+    assert found.change is Change.STILL_HOLDS
+
+
+def test_local_and_staging_are_compared_and_what_differs_is_told() -> None:
+    local = with_method(
+        run(FAST, environment="local", configuration={"latency_ms": "50"}, target="a"), APPLY
+    )
+    staging = with_method(
+        run(FAST, environment="staging", configuration={"latency_ms": "50"}, target="b"), APPLY
+    )
+    found = only(local, staging)
+    assert found.change is Change.STILL_HOLDS
+    lines = [one.line for one in found.differences]
+    assert "the target was a before and b after" in lines
+    assert (
+        "what was injected was add_latency(latency_ms 50) before and scale_service() after" in lines
+    )
+
+
+def test_what_else_differs_is_told_beside_the_comparison() -> None:
+    profile = {"name": "p", "budgets": {"table_setup_seconds": 5}}
+    before = run(FAST, settings={"readiness": "exit"}, profile=profile)
+    other = {**profile, "budgets": {"table_setup_seconds": 25}}
+    after = run(FAST, settings={"connector": "emulator"}, profile=other)
+    after["experiment"]["steady-state-hypothesis"]["title"] = "another"
+    found = only(before, after)
+    assert found.change is Change.STILL_HOLDS
+    assert [one.line for one in found.differences] == [
+        "settings that are not by default: was readiness=exit before and connector=emulator after",
+        "the content of profile p differs",
+        "the steady state of the experiment differs",
+    ]
+    assert "- the content of profile p differs" in comparison_text(compared([before], [after]))
+
+
+def test_the_answer_that_a_tolerance_judged_is_no_difference() -> None:
+    before, after = run(FAST), run(FAST)
+    for value, data in ((1, before), (2, after)):
+        provider = {"func": "held", "arguments": {"value": value}}
+        hypothesis = data["experiment"]["steady-state-hypothesis"]
+        hypothesis["probes"] = [{"tolerance": {"type": "probe", "provider": provider}}]
+    assert only(before, after).differences == []
+
+
+def test_several_targets_on_one_side_are_not_taken_together() -> None:
+    mixed = [run(FAST, target="a"), run(FAST, target="b")]
+    (found,) = compared(mixed, mixed).experiments
+    assert found.refused == ["not comparable: the target was a and b before and a and b after"]

@@ -126,7 +126,7 @@ def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
         ),
         ({"undo_failures": ["a toxic may be left"]}, Cause.ROLLBACK, "a toxic may be left"),
         ({"interrupted_by": "SIGTERM"}, Cause.INTERRUPTED, "interrupted by SIGTERM"),
-        ({"status": "interrupted"}, Cause.INTERRUPTED, "interrupted by its user"),
+        ({"status": "interrupted"}, Cause.INTERRUPTED, "interrupted; by whom is not known"),
         ({"dry": "actions"}, Cause.DRY, "a dry run (actions) checks nothing"),
         (
             {"hypothesis": False, "before": None, "after": None},
@@ -171,6 +171,18 @@ def test_a_probe_that_cloud_run_gave_no_answer_tried_nothing(stage: str) -> None
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.UNANSWERED)
     assert "nothing was tried: run.googleapis.com gave no answer to GetService" in found.reason
     both = verdict(**{stage: state(probe(met=False, output=False), unanswered_probe())})
+    assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
+
+
+@pytest.mark.parametrize("stage", ["after", "recovery"])
+def test_a_probe_whose_own_machinery_failed_proves_nothing(stage: str) -> None:
+    run = failed_probe("startups", "the keeper of a startup was killed")
+    origin = "chaosnetra.errors.PartUnavailable: the keeper of a startup was killed\n"
+    broken = {**run, "exception": [origin, run["exception"][-1]]}
+    found = verdict(**{stage: state(probe(), broken)})
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.UNANSWERED)
+    assert "nothing was tried: the keeper of a startup was killed" in found.reason
+    both = verdict(**{stage: state(probe(met=False, output=False), broken)})
     assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
 
 

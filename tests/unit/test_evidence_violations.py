@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.violations import LONGEST_OBSERVED, Stage, failure_text, find_violations
+from chaosnetra.evidence.violations import (
+    LONGEST_OBSERVED,
+    Stage,
+    failure_text,
+    find_violations,
+    is_unanswered,
+    unanswered_by,
+)
 from tests.unit.journals import BAD, GOOD, failed_probe, probe, startups, state
 
 
@@ -51,12 +58,65 @@ def test_evidence_that_the_probe_tells_is_kept() -> None:
         "sqlstate": "53300",
         "error": "too many clients",
         "at": "2026-01-01T00:00:01",
+        "exit_code": None,
+        "signal": None,
     }
     assert found.line == (
         "after the method, startups: expected at most 0% fail; observed 2 of 5 ready, "
         "in phase database, budget table_setup of 1 s expired, SQLSTATE 53300: too many clients"
     )
     json.dumps(found.to_json())
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"observed_exit_code": 1, "observed_signal": None}, "ready, exit code 1: it broke"),
+        ({"observed_exit_code": 0}, "ready, exit code 0: it broke"),
+        ({"observed_signal": 11}, "ready, signal 11: it broke"),
+        ({"observed_exit_code": True, "observed_signal": "9"}, "ready: it broke"),
+        ({}, "ready: it broke"),
+    ],
+)
+def test_how_a_startup_ended_is_in_the_line(told: dict[str, Any], words: str) -> None:
+    run = startups(2, 5, error="it broke", **told)
+    (found,) = find_violations({"after": state(run)}, None)
+    assert found.line.endswith(words)
+
+
+def caused_by(*classes: str) -> dict[str, Any]:
+    """A failed probe, and the errors that led to it, innermost first."""
+    run = failed_probe("starts")
+    chain = [f"{name}: it broke\n" for name in classes]
+    return {**run, "exception": [*chain, run["exception"][-1]]}
+
+
+@pytest.mark.parametrize(
+    ("classes", "error"),
+    [
+        (["OSError", "chaosnetra.errors.MachineryFailed"], "MachineryFailed"),
+        (["chaosnetra.errors.PartUnavailable"], "PartUnavailable"),
+        (["chaosnetra.errors.ToxiproxyWedged"], "ToxiproxyWedged"),
+        (["chaosnetra.errors.CloudRunUnanswered"], "CloudRunUnanswered"),
+        (
+            ["chaosnetra.errors.DatabaseFull", "chaosnetra.errors.PartUnavailable"],
+            "PartUnavailable",
+        ),
+        (["chaosnetra.errors.PartUnavailable", "chaosnetra.errors.DatabaseFull"], None),
+        (["chaosnetra.errors.DatabaseUnavailable"], None),
+        (["chaosnetra.errors.InvalidInput"], None),
+        (["chaosnetra.errors.errno"], None),
+        (["somebody.errors.PartUnavailable"], None),
+        (["OSError"], None),
+        ([], None),
+    ],
+)
+def test_what_a_probe_failed_of_tells_whether_it_tried_anything(
+    classes: list[str], error: str | None
+) -> None:
+    run = caused_by(*classes)
+    assert unanswered_by(run) == error
+    assert is_unanswered(run) is (error is not None)
 
 
 def test_a_probe_of_others_is_described_by_its_tolerance_and_output() -> None:

@@ -222,7 +222,18 @@ TRAPS: list[Any] = [
     ),
     ("ignored-key", put(*METHOD, "dry", value="actions"), "out of every dry mode", None),
     ("ignored-key", put("dry", value="actions"), "`chaos run --dry", None),
-    ("ignored-key", put(*METHOD, "tolerance", value=True), "nothing is checked here", None),
+    (
+        "ignored-key",
+        put(*METHOD, "tolerance", value=True),
+        "nothing is checked here",
+        together(put(*METHOD, "tolerance", value=True), WITH_JOURNAL),
+    ),
+    (
+        "unknown-key",
+        together(put(*METHOD, "tolerance", value={**RANGE, "rnge": [0, 1]}), WITH_JOURNAL),
+        "'rnge' is no key of a range tolerance",
+        together(put(*METHOD, "tolerance", value=RANGE), WITH_JOURNAL),
+    ),
     (
         "ignored-key",
         put("secrets", "group", "password", "default", value="x"),
@@ -535,6 +546,20 @@ TRAPS: list[Any] = [
         tolerance({**REGEX, "pattern": "^.+$"}, python("answer")),
     ),
     ("tolerance-always-met", tolerance({**JSON_PATH, "path": "$"}), "every answer", None),
+    (
+        "tolerance-always-met",
+        together(
+            put(*METHOD, "provider", value=PROCESS),
+            put(*METHOD, "tolerance", value={**REGEX, "pattern": "x*", "target": "stderr"}),
+            WITH_JOURNAL,
+        ),
+        "the pattern 'x*' matches every text",
+        together(
+            put(*METHOD, "provider", value=PROCESS),
+            put(*METHOD, "tolerance", value={**REGEX, "target": "stderr"}),
+            WITH_JOURNAL,
+        ),
+    ),
     (
         "tolerance-always-met",
         tolerance({**JSON_PATH, "path": "$ . body"}, HTTP),

@@ -92,13 +92,96 @@ def test_runs_with_several_profiles_make_none(tmp_path: Path) -> None:
 
 
 def test_where_nothing_has_to_be_changed_no_profile_is_written(tmp_path: Path) -> None:
-    before = written(tmp_path / "before", measured.measured(after=measured.GOOD))
+    before = written(tmp_path / "before", held_and_measured())
     said = call(before)
     assert said.exit_code == 0
-    assert said.output.startswith("nothing has to be changed, from these journals, because 1 run ")
+    assert said.output == (
+        "nothing has to be changed, from these journals, because 1 run kept within every budget, "
+        "pool and connector measured\n"
+    )
     done = call(before, "--write-profile", "fixed", "--directory", tmp_path)
     assert done.exit_code == 2
     assert not (tmp_path / "fixed.json").exists()
+
+
+def held_and_measured() -> Any:
+    """Startups under a fault whose steps were far from their budgets."""
+    return measured.measured(after=measured.state(measured.checked(*measured.READY)))
+
+
+def foreign(ready: int, *, under_fault: bool = True) -> Any:
+    """Five startups of a service that tells no steps."""
+    found = [
+        measured.startup(n, **({} if n <= ready else {"error": {"text": "connection refused"}}))
+        for n in range(1, 6)
+    ]
+    seen = measured.state(measured.checked(*found))
+    if under_fault:
+        return measured.measured(after=seen)
+    data = measured.measured(before=seen, after=measured.GOOD)
+    data["steady_states"]["after"], data["run"] = None, []
+    data["chaosnetra"]["recovery"] = None
+    return data
+
+
+@pytest.mark.parametrize(
+    ("journals", "runs", "reasons"),
+    [
+        ([foreign(0)], (0, 1, 0), ["1 run was violated, and which budgets its service has is not"]),
+        ([foreign(5)], (1, 0, 0), ["1 run held, and which budgets its service has is not known"]),
+        ([foreign(5), foreign(5)], (2, 0, 0), ["2 runs held, and which budgets their service has"]),
+        (
+            [measured.measured(after=measured.GOOD)],
+            (1, 0, 0),
+            ["1 run held, and nothing was tried under a fault"],
+        ),
+        (
+            [held_and_measured(), foreign(0)],
+            (1, 1, 0),
+            ["1 run kept within every budget", "1 run was violated, and which budgets"],
+        ),
+        (
+            [
+                held_and_measured(),
+                measured.measured(after=measured.GOOD, control_failures=["it broke"]),
+            ],
+            (1, 0, 1),
+            ["1 run kept within every budget", "1 run: it proves nothing"],
+        ),
+    ],
+)
+def test_what_is_not_known_is_said_and_no_success(
+    journals: list[Any], runs: tuple[int, int, int], reasons: list[str], tmp_path: Path
+) -> None:
+    folder = written(tmp_path / "before", *journals)
+    said = call(folder)
+    assert said.exit_code == 2, said.output
+    assert said.output.startswith("nothing can be recommended, from these journals, because ")
+    for reason in reasons:
+        assert reason in said.output
+    told = json.loads(call(folder, "--format", "json").output)
+    assert tuple(told["runs"].values()) == runs
+    assert list(told["runs"]) == ["held", "violated", "inconclusive"]
+    assert told["not_known"]
+
+
+def test_what_other_runs_leave_open_is_said_beside_what_is_recommended(tmp_path: Path) -> None:
+    said = call(written(tmp_path / "before", *EVERY, foreign(0)))
+    assert said.exit_code == 0
+    assert said.output.rstrip().splitlines()[-1].startswith("Not known: 1 run was violated, and")
+    assert "explains it" not in said.output
+
+
+def test_a_violated_run_whose_budgets_sufficed_is_not_told_as_well(tmp_path: Path) -> None:
+    data = held_and_measured()
+    probe = data["steady_states"]["after"]["probes"][0]
+    probe["output"]["held"] = probe["tolerance_met"] = False
+    data["steady_states"]["after"]["steady_state_met"] = False
+    said = call(written(tmp_path / "before", data))
+    assert said.exit_code == 2
+    assert "1 run was violated, and no budget, pool or connector that was measured explains it" in (
+        said.output
+    )
 
 
 def test_a_journal_of_somebody_else_teaches_nothing(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
@@ -262,3 +263,13 @@ def test_no_mutated_journal_makes_a_traceback(seed: int) -> None:
 
 
 RICH = copy.deepcopy(rich())
+
+
+def test_the_exit_code_of_a_startup_is_in_every_report(tmp_path: Path) -> None:
+    page, markdown, junit = reported(
+        tmp_path, journal(after=state(launch(0.5, failed=3, exit_code=78)))
+    )
+    assert "of 1 s expired, exit code 78: table setup took too long" in page.text, "in the reason"
+    assert page.text.count("exit code 78") >= 3, "and in the violation and the failures"
+    assert "exit code 78" in markdown
+    assert "exit code 78" in ET.tostring(junit, encoding="unicode")

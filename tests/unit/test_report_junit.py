@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.report.junit_xml import distinct
-from tests.unit.journals import BAD, GOOD, failed_probe, journal, run_of, state
+from tests.unit.journals import BAD, GOOD, INJECT, failed_probe, journal, run_of, state
 from tests.unit.reports import launch, reported, rich
 
 NUMBERS = ("tests", "failures", "errors")
@@ -52,6 +52,38 @@ def test_it_has_the_shape_that_consumers_know(tmp_path: Path) -> None:
         assert int(root.get(key, "")) == sum(int(suite.get(key, "")) for suite in root)
 
 
+def look(output: Any, **told: Any) -> dict[str, Any]:
+    """A probe of the method with a tolerance."""
+    run = {**run_of("look", kind="probe"), "output": output, **told}
+    return {**run, "activity": {**run["activity"], "tolerance": True}}
+
+
+def acted(output: Any) -> dict[str, Any]:
+    """A process as an action that the core calls a success."""
+    run = run_of("inject")
+    run["activity"]["provider"] = {"type": "process", "path": "x"}
+    return {**run, "output": output}
+
+
+@pytest.mark.parametrize("stage", ["in the method", "after the rollbacks"])
+def test_a_probe_outside_the_steady_state_is_a_case_too(tmp_path: Path, stage: str) -> None:
+    part = "method" if stage == "in the method" else "rollbacks"
+    for met, run in ((True, look(True)), (False, look(False)), (None, look(1, status="failed"))):
+        runs = (INJECT, run) if part == "method" else (run,)
+        page, text, root = reported(tmp_path, journal(**{part: runs}))
+        suite = root.find("testsuite")
+        assert suite is not None
+        expected = {
+            True: ("passed", None),
+            False: ("failure", "violated"),
+            None: ("error", "probe failed"),
+        }[met]
+        assert outcome(suite, f"look {stage}") == expected
+        verdict = {True: "held", False: "violated", None: "inconclusive"}[met]
+        assert f"{verdict}**" in text
+        assert verdict in page.text
+
+
 def test_a_run_that_held_passes(tmp_path: Path) -> None:
     suite = suite_of(tmp_path, journal(method=(run_of("inject"),), recovery=GOOD))
     assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
@@ -75,6 +107,10 @@ def test_a_violated_claim_is_a_failure_with_its_reason(tmp_path: Path) -> None:
         ("injection failed", journal(method=(run_of("inject", status="failed"),), recovery=GOOD)),
         ("rollback failed", journal(rollbacks=(run_of("undo", status="failed"),), recovery=GOOD)),
         ("interrupted", journal(status="interrupted", after=None)),
+        ("an observation failed", journal(method=(INJECT, look(None, status="failed")))),
+        ("injection failed", journal(method=(acted({"status": 2, "stderr": "no"}),))),
+        ("rollback failed", journal(rollbacks=(acted({"status": 2, "stderr": "no"}),))),
+        ("dry run", journal(dry="activities")),
     ],
 )
 def test_a_run_that_proves_nothing_is_an_error(tmp_path: Path, cause: str, data: Any) -> None:

@@ -109,6 +109,15 @@ def journal(met: bool, **more: Any) -> dict[str, Any]:
     }
 
 
+def did(kind: str, output: Any) -> dict[str, Any]:
+    """A process of the method that the core calls a success; it should end with 0."""
+    provider = {"type": "process", "path": "it"}
+    activity = {"type": kind, "name": "it", "provider": provider}
+    if kind == "probe":
+        activity["tolerance"] = 0
+    return {"activity": activity, "output": output, "status": "succeeded"}
+
+
 @pytest.mark.parametrize(
     ("left", "returncode", "given_up", "kind", "line"),
     [
@@ -121,6 +130,28 @@ def journal(met: bool, **more: Any) -> dict[str, Any]:
             "it took more than 3 s",
             Kind.INCONCLUSIVE,
             "inconclusive: it took more than 3 s; held",
+        ),
+        # Of somebody who does not use the journal control: the core's exit code says nothing.
+        (
+            journal(met=True, run=[did("action", {"status": 2})]),
+            0,
+            None,
+            Kind.INCONCLUSIVE,
+            "inconclusive: action 'it' in the method did not work: its process ended with exit",
+        ),
+        (
+            journal(met=True, run=[did("probe", {"status": 2})]),
+            0,
+            None,
+            Kind.VIOLATED,
+            "violated: during the method, it: expected tolerance 0",
+        ),
+        (
+            journal(met=True, run=[{**did("probe", None), "status": "failed"}]),
+            0,
+            None,
+            Kind.INCONCLUSIVE,
+            "inconclusive: probe 'it' in the method failed",
         ),
         (
             journal(met=True, status="interrupted"),

@@ -34,7 +34,7 @@ def test_everything_has_a_default() -> None:
     assert made.target_environment == {"DATABASE_URL": "{url}"}
     assert made.readiness_timeout_seconds == 5
     assert made.startup_timeout_seconds == 240
-    assert made.database_state == "shared"
+    assert (made.database_state, made.state_folder) == ("auto", None)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_time_is_scaled_for_the_reference_and_not_for_ones_own(
         ("readiness_timeout_seconds", "soon", "readiness_timeout_seconds must be a number"),
         ("startup_timeout_seconds", -1, "startup_timeout_seconds must be at least 0"),
         ("startup_timeout_seconds", "inf", "startup_timeout_seconds must be a finite number"),
-        ("database_state", "new", "database_state must be shared or fresh, got 'new'"),
+        ("database_state", "new", "database_state must be auto or shared or fresh, got 'new'"),
     ],
 )
 def test_a_value_that_cannot_be_used_names_its_variable(key: str, value: Any, message: str) -> None:
@@ -431,3 +431,28 @@ def test_the_emulator_stands_where_the_real_connector_does_not() -> None:
 def test_staging_refuses_what_belongs_to_a_stand(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         settings(**{**STAGING, **changes})
+
+
+@pytest.mark.parametrize(
+    ("configuration", "seconds"),
+    [
+        ({}, 0.2),
+        ({"time_scale": "1"}, 2),
+        ({"dwell_seconds": "5"}, 0.5),
+        ({"dwell_seconds": 0}, 0),
+        # A service of one's own knows no time scale.
+        ({"target": "true", "time_scale": "0.1"}, 2),
+        ({"target": "true", "time_scale": "0.1", "dwell_seconds": "5"}, 5),
+    ],
+)
+def test_the_dwell_is_scaled_with_what_knows_the_scale(
+    configuration: dict[str, Any], seconds: float
+) -> None:
+    settings = Settings.from_configuration(configuration, {})
+    assert settings.real_dwell_seconds == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("wrong", ["-1", "601", "nan", "soon", "2s"])
+def test_a_dwell_out_of_bounds_is_refused(wrong: str) -> None:
+    with pytest.raises(InvalidInput, match="dwell_seconds"):
+        Settings.from_configuration({"dwell_seconds": wrong}, {})

@@ -47,7 +47,7 @@ def test_one_that_says_everything_leaves_nothing_unsaid() -> None:
         ({"exit_reason": ExitReason.PORT_IN_USE}, "it ended with 3 because of port_in_use"),
         ({"exit_reason": ExitReason.UNKNOWN}, "it ended with 3 because of unknown"),
         ({"answered": True}, "it answered requests"),
-        ({"phase": None}, "no phase is named"),
+        ({"was_ready_seconds": 1.0}, "it said that it was ready"),
         ({"phases_after_failure": ("cache", "services")}, "it went on to cache, services"),
         ({"cause_kept": False}, "the cause is lost"),
         ({"cause_kept": None, "error": None}, "the cause is lost"),
@@ -64,6 +64,31 @@ def test_one_that_says_everything_leaves_nothing_unsaid() -> None:
 )
 def test_what_is_left_unsaid_is_named(changes: dict[str, Any], unsaid: str) -> None:
     assert left_unsaid(replace(GOOD, **changes), 3) == [unsaid]
+
+
+def test_without_phases_the_exit_code_and_a_cause_are_enough() -> None:
+    refused = StartupError("dial tcp: connection refused", causes=("connection refused",))
+    plain = replace(
+        GOOD,
+        phase=None,
+        exit_code=1,
+        exit_reason=ExitReason.UNKNOWN,
+        error=refused,
+        cause_kept=True,
+    )
+    assert left_unsaid(plain, 1) == []
+    assert judge_explanations([plain], {}, 1, ["black-hole"])["held"] is True
+    lost = replace(plain, cause_kept=False)
+    assert left_unsaid(lost, 1) == [
+        "it ended with 1 because of unknown",
+        "no phase is named",
+        "the cause is lost",
+    ]
+    # A port that is in use is another reason, whatever is said beside it.
+    assert left_unsaid(replace(plain, exit_reason=ExitReason.PORT_IN_USE), 1) == [
+        "it ended with 1 because of port_in_use"
+    ]
+    assert left_unsaid(plain, 3) == ["it ended with 1, not with 3"]
 
 
 def test_all_that_is_missing_is_named() -> None:

@@ -40,6 +40,15 @@ def test_the_reference_orchestrator_runs_under_uvicorn_with_its_lifespan() -> No
     assert made.readiness.text == "http://127.0.0.1:{port}/ready"
 
 
+def test_a_readiness_by_log_sees_what_uvicorn_says_of_a_startup() -> None:
+    def level(readiness: str) -> str:
+        command = plan(readiness=readiness).command
+        return command[command.index("--log-level") + 1]
+
+    assert level("log:Application startup complete") == "info"
+    assert level("tcp://127.0.0.1:{port}") == "warning"
+
+
 def test_what_startups_are_forked_from_imports_uvicorn_and_the_target() -> None:
     made = plan(startup_method="fork")
     assert made.imports[0] == "uvicorn"

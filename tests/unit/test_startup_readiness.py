@@ -1,12 +1,14 @@
 """How a readiness setting is read."""
 
+import asyncio
+import errno
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, MachineryFailed
 from chaosnetra.startup.readiness import HttpCheck, Readiness, TcpCheck
 
 
@@ -101,3 +103,16 @@ def test_any_text_is_a_readiness_or_invalid_input(text: str) -> None:
         return
     if readiness.is_network:
         assert readiness.check(1).host
+
+
+@pytest.mark.parametrize("text", ["tcp://127.0.0.1:9", "http://127.0.0.1:9/ready"])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EADDRNOTAVAIL, errno.ENOMEM])
+def test_what_this_machine_lacks_says_nothing_of_the_target(
+    text: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*arguments: object) -> None:
+        raise OSError(number, "nothing left")
+
+    monkeypatch.setattr(asyncio, "open_connection", fails)
+    with pytest.raises(MachineryFailed, match="nothing left"):
+        asyncio.run(Readiness.parse(text).check(9).run(1))

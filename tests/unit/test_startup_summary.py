@@ -219,3 +219,27 @@ def test_a_failure_that_goes_on_or_loses_its_cause_is_not_contained(
     assert result["error"] == ("it broke" if spread is None else f"{spread}: it broke")
     free = summarize(made, 0.5)
     assert (free["held"], free["uncontained"], free["error"]) == (True, None, "it broke")
+
+
+def test_one_that_did_not_stay_ready_has_failed_and_is_told() -> None:
+    lost = outcome(2, Status.FAILED, was_ready_seconds=0.5, exit_code=1)
+    result = summarize([outcome(), lost], 0)
+    assert result["held"] is False
+    assert result["observed"] == "1 of 2 ready, 1 failed (1 after it had been ready)"
+    assert (result["failed"], result["failed_after_ready"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "number"),
+    [
+        ({"exit_code": 1}, 1, None),
+        ({"signal": 11}, None, 11),
+        ({"signal": 15, "ended_by": EndedBy.LAUNCHER}, None, None),
+    ],
+)
+def test_how_the_first_that_failed_ended_is_told(
+    fields: dict[str, Any], code: int | None, number: int | None
+) -> None:
+    result = summarize([outcome(), outcome(2, Status.FAILED, **fields)], 0)
+    assert (result["observed_exit_code"], result["observed_signal"]) == (code, number)
+    assert summarize([outcome()], 0)["observed_exit_code"] is None

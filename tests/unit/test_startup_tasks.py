@@ -188,6 +188,21 @@ def test_an_order_comes_back_as_it_was_and_holds_no_secret() -> None:
     assert ORDER.longest_seconds == 56.0
 
 
+def test_an_order_of_an_earlier_version_asks_for_no_dwell() -> None:
+    earlier = json.loads(replace(ORDER, dwell_seconds=2.0).text)
+    del earlier["dwell_seconds"]
+    assert TaskOrder.parse(json.dumps(earlier)).dwell_seconds == 0
+    waiting = replace(ORDER, dwell_seconds=2.0)
+    assert TaskOrder.parse(waiting.text) == waiting
+    assert waiting.longest_seconds == ORDER.longest_seconds + 9
+
+
+def test_a_report_of_an_earlier_version_was_not_ready_before() -> None:
+    earlier = FAILED.to_json()
+    del earlier["was_ready_seconds"]
+    assert StartupOutcome.from_json(earlier) == FAILED
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -12,6 +12,7 @@ from tests.unit.journals import BAD, GOOD, journal, run_of, startups, state
 
 RECOVERED = {"recovery": GOOD}
 INJECTED = (run_of("inject"),)
+LOOK_FAILED = run_of("look", kind="probe", status="failed")
 
 
 def judged(tmp_path: Path, text: str, *options: str) -> tuple[int, str]:
@@ -39,6 +40,9 @@ def judged(tmp_path: Path, text: str, *options: str) -> tuple[int, str]:
             journal(method=INJECTED, rollbacks=(run_of("undo", status="failed"),), **RECOVERED),
         ),
         (5, "violated: ", journal(method=INJECTED, recovery=BAD)),
+        (2, "inconclusive: probe 'look' in", journal(method=(*INJECTED, LOOK_FAILED))),
+        (1, "violated: after", journal(method=(*INJECTED, LOOK_FAILED), after=BAD)),
+        (2, "inconclusive: a dry run", journal(dry="activities")),
         (6, "inconclusive: ", journal(status="interrupted", interrupted_by="SIGTERM")),
     ],
 )

@@ -62,13 +62,16 @@ class BudgetAdvisor:
         self._ran = ran
         self._sources: list[_Source] = []
 
-    def add(self, run: Run) -> None:
-        """Take in a run; its journal is not kept."""
-        self._sources += [
+    def add(self, run: Run) -> bool:
+        """Take in a run, whose journal is not kept; tell whether it measured a budget."""
+        found = [
             _Source(sample, upper)
             for sample in samples_of(run)
             if (upper := upper_of(sample)) is not None
         ]
+        self._sources += found
+        bounding = {name for name, seconds in self._ran.budgets.items() if seconds is not None}
+        return any(bounding.intersection(source.sample.budgets) for source in found)
 
     def advice(self) -> Iterator[Advice]:
         """Budgets to raise, outermost first within each other; none is ever lowered."""

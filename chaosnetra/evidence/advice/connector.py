@@ -58,19 +58,21 @@ class ConnectorAdvisor:
     _demands: list[_Demand] = field(default_factory=list)
     _delays: list[tuple[float, bool, str, str]] = field(default_factory=list)
 
-    def add(self, run: Run) -> None:
-        """Take in a run; its journal is not kept."""
+    def add(self, run: Run) -> bool:
+        """Take in a run, whose journal is not kept; tell whether it measured the connector."""
         limits = limits_of(run)
         if limits is None:
-            return
-        self._demands += [
+            return False
+        demands = [
             demand
             for demand in (_slots(run, limits), _throughput(run, limits))
             if demand is not None
         ]
+        self._demands += demands
         self._delays += [
             (run.full(seconds), told, run.where, run.check) for seconds, told in _scale_ups(run)
         ]
+        return bool(demands)
 
     def advice(self) -> Iterator[Advice]:
         """The smallest number of instances, and the buffer for a scale-up."""

@@ -56,11 +56,12 @@ class PoolAdvisor:
     _slots: list[_Slots] = field(default_factory=list)
     _waits: list[_Wait] = field(default_factory=list)
 
-    def add(self, run: Run) -> None:
-        """Take in a run; its journal is not kept."""
-        slots = _slots(run)
+    def add(self, run: Run) -> bool:
+        """Take in a run, whose journal is not kept; tell whether it measured pools."""
+        slots, waits = _slots(run), list(_waits(run))
         self._slots += [slots] if slots is not None and slots.refused else []
-        self._waits += _waits(run)
+        self._waits += waits
+        return slots is not None or bool(waits)
 
     def advice(self) -> Iterator[Advice]:
         """Size and overflow that leave slots for others, and a timeout that outlasts the work."""

@@ -15,6 +15,7 @@ from chaosnetra.lint.schema import (
     CONTROL_PROVIDER,
     EXPERIMENT,
     HYPOTHESIS,
+    JUDGED_ACTIVITY,
     KIND_NAMES,
     MISSED,
     PAUSES,
@@ -76,8 +77,9 @@ def _parts(outline: Outline) -> Iterator[Part]:
     yield ("runtime",), runtime, RUNTIME
     for key in ("rollbacks", "hypothesis"):
         yield ("runtime", key), mapping(runtime.get(key)), STRATEGY
+    judged = outline.has_journal_control
     for activity in outline.activities:
-        yield from _parts_of_activity(activity)
+        yield from _parts_of_activity(activity, JUDGED_ACTIVITY if judged else ACTIVITY)
     for control in outline.controls:
         yield control.place, control.data, CONTROL
         if control.provider:
@@ -92,18 +94,19 @@ def _parts(outline: Outline) -> Iterator[Part]:
                 yield ("secrets", group, key), value, shape
 
 
-def _parts_of_activity(activity: Activity) -> Iterator[Part]:
+def _parts_of_activity(activity: Activity, elsewhere: Shape) -> Iterator[Part]:
+    """The parts of one; `elsewhere` is the shape of those outside the hypothesis."""
     in_hypothesis = activity.role is Role.HYPOTHESIS
     if activity.ref is not None:
         yield activity.place, activity.data, REFERENCE_OF_HYPOTHESIS if in_hypothesis else REFERENCE
         return
-    yield activity.place, activity.data, PROBE_OF_HYPOTHESIS if in_hypothesis else ACTIVITY
+    yield activity.place, activity.data, PROBE_OF_HYPOTHESIS if in_hypothesis else elsewhere
     yield (*activity.place, "pauses"), mapping(activity.data.get("pauses")), PAUSES
     if activity.provider_type in PROVIDERS:
         yield activity.provider_place, activity.provider, PROVIDERS[activity.provider_type]
     tolerance = mapping(activity.data.get("tolerance"))
     shape = TOLERANCES.get(text(tolerance.get("type")))
-    if in_hypothesis and shape is not None:
+    if shape is not None:
         yield (*activity.place, "tolerance"), tolerance, shape
 
 

@@ -24,7 +24,7 @@ _JUDGING = "state what the answer must be"
 
 def check(outline: Outline) -> Iterator[Finding]:
     """`tolerance-always-met`, `tolerance-is-a-range`, `tolerance-is-a-set`."""
-    for activity in outline.of(Role.HYPOTHESIS):
+    for activity in outline.judged:
         place = (*activity.place, "tolerance")
         tolerance = activity.data.get("tolerance")
         answer = answer_of(outline, activity)

@@ -48,6 +48,7 @@ def _violation(violation: Violation) -> Markup:
                 ("got", quoted(violation.observed)),
                 ("phase", violation.phase),
                 ("budget", budget),
+                ("ended", violation.ended),
                 ("SQLSTATE", violation.sqlstate),
                 ("error", _error(violation.error)),
                 ("at", violation.at if isinstance(violation.at, str) else None),
@@ -70,6 +71,7 @@ def _failures(facts: RunFacts) -> Markup:
                 f"phase {failure.phase}" if failure.phase else None,
                 f"budget {failure.budget}" if failure.budget else None,
                 f"SQLSTATE {failure.sqlstate}" if failure.sqlstate else None,
+                f"exit code {failure.exit_code}" if failure.exit_code is not None else None,
             )
             if part
         )
@@ -127,17 +129,11 @@ def _recommendation(one: Recommendation) -> Markup:
 def environment(facts: RunFacts) -> Markup:
     """Where and with what it ran, and how to run it again."""
     again = facts.reproduction
-    remark = (
-        "It also reads these variables, whose values the journal does not hold: "
-        f"{', '.join(again.variables)}."
-        if again.variables
-        else None
-    )
     return join(
         (
             facts_list(facts.environment),
             element("p", element("strong", "Run it again")),
             code_block("\n".join(again.commands)),
-            notes([remark] if remark else []),
+            notes([again.remark] if again.remark else []),
         )
     )

@@ -56,6 +56,9 @@ if index == 4:
     time.sleep(60)
 phase("completed", "database", seconds=0.2)
 server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+if index == 5:
+    time.sleep(0.5)
+    sys.exit(7)
 while True:
     server.accept()[0].close()
 """
@@ -75,6 +78,7 @@ def settings(stage: Stage, postgres: PostgresServer, tmp_path: Path) -> Iterator
         "time_scale": "1",
         "startup_timeout_seconds": "4",
         "job_hold_seconds": "0",
+        "dwell_seconds": "1",
         "barrier_seconds": "1",
         "job_connections": "2",  # the service of here opens none
     }
@@ -117,8 +121,8 @@ def schemas(postgres: PostgresServer) -> int:
 def test_each_task_is_a_startup_and_how_it_ended_is_told(
     job: Stage, settings: dict[str, Any], postgres: PostgresServer, pids: Path
 ) -> None:
-    result = started(5, settings)
-    ready, failed, killed, silent, late = result["startups"]
+    result = started(6, settings)
+    ready, failed, killed, silent, late, lost = result["startups"]
     assert ready["status"] == "ready", ready
     assert ready["phase_seconds"] == {"database": 0.2}
     assert (failed["status"], failed["exit_code"], failed["exit_reason"]) == (
@@ -131,19 +135,21 @@ def test_each_task_is_a_startup_and_how_it_ended_is_told(
     assert (killed["status"], killed["signal"], killed["phase"]) == ("failed", 9, "database")
     assert (silent["exit_code"], silent["exit_reason"]) == (3, "unknown"), "3 alone proves nothing"
     assert (late["status"], late["error"]["budget"]) == ("timed_out", "startup")
+    assert (lost["status"], lost["exit_code"]) == ("failed", 7)
+    assert lost["was_ready_seconds"] < lost["seconds"]
     assert not result["held"]
-    assert result["observed"] == "1 of 5 ready, 3 failed, 1 timed out"
+    assert result["observed"] == "1 of 6 ready, 4 failed (1 after it had been ready), 1 timed out"
     assert (result["startup_method"], result["import_seconds"]) == ("job", None)
     barrier = result["launch"]["barrier"]
-    assert barrier["reports"] == 5
+    assert barrier["reports"] == 6
     assert barrier["skew_seconds"] >= 0
     tasks = list(job.jobs.tasks(result["launch"]["execution"]))
-    assert [task.exit_code for task in tasks] == [0, 3, 137, 3, 124]
+    assert [task.exit_code for task in tasks] == [0, 3, 137, 3, 124, 7]
     text = json.dumps(result)
     assert postgres.database.password not in text
     assert "no slot for postgresql://netra:***@" in text
     assert postgres.database.password not in json.dumps([call.to_json() for call in job.calls])
-    assert alive(written_pids(pids, 5)) == []
+    assert alive(written_pids(pids, 6)) == []
     assert schemas(postgres) == 1
     assert end_session() == []
     assert schemas(postgres) == 0
@@ -183,7 +189,8 @@ def test_an_execution_that_outlasts_its_time_is_cancelled_and_judged(
     stage.create_job(*TASK, container={"env": env})
     monkeypatch.setattr("chaosnetra.launchers.REPORT_SECONDS", 1.0)
     monkeypatch.setattr("chaosnetra.launchers.LATE_SECONDS", -3.0)  # 5 s for all
-    result = started(5, {**settings, "cloud_run_endpoint": stage.local.endpoint})
+    endpoint = {"cloud_run_endpoint": stage.local.endpoint, "dwell_seconds": "0"}
+    result = started(5, {**settings, **endpoint})
     assert result["startups"][4]["exit_reason"] in ("cancelled", "not_started", "signalled")
     assert result["startups"][0]["status"] != "timed_out"
     assert not result["held"]

@@ -257,9 +257,14 @@ def test_yes_is_consent_within_the_allow_list_only(staging: Staging, run_chaos: 
     assert done.returncode == 0, done.output
 
 
-def test_without_consent_nothing_is_touched(staging: Staging, run_chaos: RunChaos) -> None:
+@pytest.mark.parametrize("options", [(), ("--dry", "probes")], ids=str)
+def test_without_consent_nothing_is_touched(
+    staging: Staging, run_chaos: RunChaos, options: tuple[str, ...]
+) -> None:
+    """Not by a dry run either, of which some kinds carry actions out."""
     before = staging.endpoint.message
-    refused(run_chaos(staging.experiment), "nothing is touched without consent: read `chaosnetra p")
+    done = run_chaos(staging.experiment, *options)
+    refused(done, "nothing is touched without consent: read `chaosnetra p")
     assert staging.endpoint.message == before
 
 

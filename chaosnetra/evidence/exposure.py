@@ -1,0 +1,83 @@
+"""Whether the startups used the path that a fault was on; from the journal's facts.
+
+`facts["exposure"]` holds, as the run counted it:
+
+    variables    names of the environment variables that carry the database's address
+    proxy        name of the run's proxy before its database
+    counted_by   where the figures come from
+    launches     one object each: `startups`; `faults` in place; `sessions` that they opened in
+                 their databases; `path`: what the proxy counted of them; None: not known
+
+Only launches without a fault tell: under one a startup may try and reach nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chaosnetra.evidence.values import count_or_none, objects
+
+# Faults of the database itself: whoever opens a session there is exposed to them.
+_AT_SERVER = ("connections held", "catalog locked", "database pressed")
+_ON_PATH = ("connector",)
+
+
+def not_exposed(facts: Mapping[str, Any]) -> str | None:
+    """Why no startup was exposed to a fault, as a sentence; None: one was, or may have been."""
+    exposure = facts.get("exposure")
+    if not isinstance(exposure, dict):
+        return None  # of a version that did not count
+    launches = [one for one in objects(exposure.get("launches")) if one.get("faults") == []]
+    if not launches:
+        return None
+    sessions = _sum(one.get("sessions") for one in launches)
+    path = _sum(one.get("path") for one in launches)
+    startups = _sum(one.get("startups") for one in launches)
+    for fault in objects(facts.get("faults")):
+        if fault.get("effect") is None or not startups:
+            continue
+        used = _used(fault, exposure.get("proxy"), sessions, path)
+        if used != 0:
+            continue
+        if sessions:
+            what = (
+                f"{sessions} sessions were opened in the database, and none of them on the path "
+                f"of {fault.get('name')}, so the target reaches it by another address"
+            )
+        else:
+            what = "no session was opened in the database"
+        return (
+            f"not one of {startups} startups without a fault used the path that the fault is on: "
+            f"{what}. The target was given {_given(exposure)}; name others, with {{url}}, {{host}} "
+            "and {port}, in target_environment in the experiment's configuration or "
+            "CHAOSNETRA_TARGET_ENVIRONMENT"
+        )
+    return None
+
+
+def _used(
+    fault: Mapping[str, Any], proxy: Any, sessions: int | None, path: int | None
+) -> int | None:
+    """By how much the startups used what the fault is on; None: not known."""
+    parameters = fault.get("parameters")
+    if not isinstance(parameters, dict):
+        return None
+    kind = parameters.get("kind")
+    # Who opens no session may still have tried, which the proxy sees.
+    if kind in _AT_SERVER:
+        return path or sessions
+    if kind in _ON_PATH or (proxy is not None and parameters.get("proxy") == proxy):
+        return sessions if path is None else path
+    return None
+
+
+def _given(exposure: Mapping[str, Any]) -> str:
+    names = exposure.get("variables")
+    listed = ", ".join(str(name) for name in names) if isinstance(names, list) else ""
+    return f"the address in {listed}" if listed else "the address in no variable"
+
+
+def _sum(values: Any) -> int | None:
+    """Their sum; None where one is not known and the others are 0, so that it may be any."""
+    counts = [count_or_none(value) for value in values]
+    total = sum(count for count in counts if count is not None)
+    return total if total or None not in counts else None

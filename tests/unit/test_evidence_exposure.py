@@ -1,0 +1,318 @@
+"""Whether startups used the path of a fault, and which state of the database they met."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.evidence.exposure import not_exposed
+from chaosnetra.evidence.start_state import baseline_advice, differing_states, state_tested
+from chaosnetra.evidence.verdict import Cause, Outcome, judge
+
+Facts = dict[str, Any]
+
+TOXIC = {"kind": "toxic", "proxy": "chaosnetra_1", "toxic": "slow"}
+OTHER_PROXY = {"kind": "toxic", "proxy": "payments", "toxic": "slow"}
+CONNECTOR = {"kind": "connector", "server": "http://127.0.0.1:1"}
+HELD = {"kind": "connections held", "database": "postgresql://u@h/d"}
+FOREIGN = {"kind": "cloud run scaling"}
+
+
+def fault(parameters: Facts, *, felt: bool = True) -> Facts:
+    effect = {"in_effect": True, "expected": 1, "observed": 1, "quantity": "ms"}
+    return {"name": "toxic slow", "parameters": parameters, "effect": effect if felt else None}
+
+
+def launch(sessions: int | None, path: int | None, faults: tuple[str, ...] = ()) -> Facts:
+    return {"startups": 5, "faults": list(faults), "sessions": sessions, "path": path}
+
+
+def facts(launches: list[Facts], *faults: Facts, **more: Any) -> Facts:
+    exposure = {"variables": ["DATABASE_URL", "PGHOST"], "proxy": "chaosnetra_1"}
+    return {"faults": list(faults), "exposure": {**exposure, "launches": launches}, **more}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sessions", "path", "exposed"),
+    [
+        (TOXIC, 0, 0, False),
+        (TOXIC, 0, None, False),
+        (TOXIC, None, 0, False),  # sessions of others cannot be told apart, the proxy is ours
+        (TOXIC, 4, 0, False),  # by an address of its own
+        (TOXIC, 4, None, True),
+        (TOXIC, 4, 900, True),
+        (TOXIC, 0, 900, True),  # it tried
+        (TOXIC, None, None, True),  # not known
+        (CONNECTOR, 0, 0, False),
+        (CONNECTOR, 5, 10, True),
+        (HELD, 0, 0, False),
+        (HELD, 0, None, False),
+        (HELD, 4, 0, True),  # the server's slots are short, whatever the path
+        (HELD, 0, 900, True),
+        (HELD, None, 0, True),
+        (OTHER_PROXY, 0, 0, True),
+        (FOREIGN, 0, 0, True),
+    ],
+)
+def test_only_what_is_certain_counts(
+    parameters: Facts, sessions: int | None, path: int | None, exposed: bool
+) -> None:
+    found = not_exposed(facts([launch(sessions, path)], fault(parameters)))
+    assert (found is None) == exposed, found
+
+
+def test_only_launches_without_a_fault_tell() -> None:
+    under = launch(None, None, ("toxic slow",))
+    assert not_exposed(facts([under], fault(TOXIC))) is None
+    assert not_exposed(facts([launch(0, 0), under], fault(TOXIC)))
+    # One that used it is enough, and one of which nothing is known may have.
+    assert not_exposed(facts([launch(0, 0), under, launch(3, 70)], fault(TOXIC))) is None
+    assert not_exposed(facts([launch(0, 0), launch(None, None)], fault(TOXIC))) is None
+
+
+def test_what_injects_nothing_has_no_path() -> None:
+    assert not_exposed(facts([launch(0, 0)])) is None
+    assert not_exposed(facts([launch(0, 0)], fault(TOXIC, felt=False))) is None
+    assert not_exposed(facts([], fault(TOXIC))) is None
+
+
+def test_each_fault_has_its_own_path() -> None:
+    found = not_exposed(facts([launch(4, 0)], fault(HELD), fault(TOXIC)))
+    assert found
+    assert "4 sessions were opened in the database, and none of them on the path" in found
+
+
+def test_it_is_told_with_what_the_target_was_given() -> None:
+    found = not_exposed(facts([launch(0, 0), launch(0, 0)], fault(TOXIC)))
+    assert found == (
+        "not one of 10 startups without a fault used the path that the fault is on: no session "
+        "was opened in the database. The target was given the address in DATABASE_URL, PGHOST; "
+        "name others, with {url}, {host} and {port}, in target_environment in the experiment's "
+        "configuration or CHAOSNETRA_TARGET_ENVIRONMENT"
+    )
+
+
+# The verdict
+
+
+def journal(held: bool = True, **section: Any) -> Facts:
+    probe = {
+        "activity": {"type": "probe", "name": "startups"},
+        "status": "succeeded",
+        "output": {"held": held, "expected": "all ready", "observed": "some"},
+        "tolerance_met": held,
+    }
+    met = {"steady_state_met": True, "probes": []}
+    return {
+        "status": "completed",
+        "deviated": not held,
+        "experiment": {
+            "steady-state-hypothesis": {"title": "t", "probes": [probe["activity"]]},
+            "method": [{"type": "action", "name": "slow"}],
+        },
+        "steady_states": {
+            "before": met,
+            "during": [],
+            "after": {"steady_state_met": held, "probes": [probe]},
+        },
+        "run": [{"activity": {"type": "action", "name": "slow"}, "status": "succeeded"}],
+        "rollbacks": [],
+        "chaosnetra": section,
+    }
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_what_was_not_exposed_is_neither_held_nor_violated(held: bool) -> None:
+    verdict, _ = judge(journal(held, **facts([launch(0, 0)], fault(TOXIC))))
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.NOT_EXPOSED)
+
+
+def test_a_journal_of_a_version_that_did_not_count_is_judged_as_before() -> None:
+    section = facts([launch(0, 0)], fault(TOXIC))
+    del section["exposure"]
+    assert judge(journal(**section))[0].outcome is Outcome.HELD
+
+
+# The state of the database
+
+
+def state(setting: str = "auto", *met: tuple[int | None, int | None, bool], **more: Any) -> Facts:
+    launches = [
+        {
+            "faults": ["toxic slow"] if under else [],
+            "tables_before": before,
+            "tables_after": after,
+        }
+        for before, after, under in met
+    ]
+    return {
+        "database_state": {
+            "setting": setting,
+            "own_tables": False,
+            "prepared": None,
+            "template_tables": None,
+            "launches": launches,
+            **more,
+        }
+    }
+
+
+PREPARED = {"status": "ready", "error": None, "tables_before": 0, "tables_after": 14}
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        (
+            state("auto", (14, 14, False), (14, 14, True), prepared=PREPARED),
+            "a later deployment was tested: one start before the baseline made the tables",
+        ),
+        (
+            state("auto", (3, 3, False), (3, 3, True)),
+            "a later deployment was tested: the database had 3 tables before",
+        ),
+        (
+            state("fresh", (0, 0, False), (0, 0, True), template_tables=0),
+            "a first deployment was tested: each startup met an empty database of its own",
+        ),
+        (
+            state("fresh", (1, 1, False), template_tables=1),
+            "a later deployment was tested: each startup met a copy of a database with 1 table",
+        ),
+        (state("shared", (0, 14, True)), "the first startups met an empty database"),
+        (state("auto", (0, 0, False), (0, 0, True)), None),
+        (state("auto", (None, None, False)), None),
+        (state("auto", (7, 7, False), own_tables=True), None),
+        (state("auto"), None),
+        ({}, None),
+    ],
+)
+def test_the_verdict_says_which_deployment_was_tested(section: Facts, said: str | None) -> None:
+    found = state_tested(section)
+    assert (found is None) if said is None else (found or "").startswith(said)
+    for held in (True, False):
+        verdict, _ = judge(journal(held, **section))
+        assert said is None or said in verdict.reason
+
+
+def test_startups_that_met_another_state_prove_nothing() -> None:
+    section = state("shared", (0, 14, False), (14, 14, True), (14, 14, False))
+    verdict, _ = judge(journal(**section))
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.STATE)
+    assert "the database had no table, then 14 tables; set database_state" in verdict.reason
+    # What fails with less to do is a finding all the same.
+    assert judge(journal(held=False, **section))[0].outcome is Outcome.VIOLATED
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        state("shared", (14, 14, False), (14, 14, True)),
+        state("shared", (14, 14, False), (None, None, True)),
+        state("shared", (None, None, False), (14, 14, True)),
+        state("shared", (0, 14, True), (14, 14, True)),
+        state("shared", (0, 14, False), (14, 14, False)),
+        state("fresh", (0, 0, False), (3, 3, True), template_tables=0),
+        {},
+    ],
+)
+def test_the_same_state_or_an_unknown_one_is_none_of_another_kind(section: Facts) -> None:
+    assert differing_states(section) is None
+
+
+def baseline(text: str, sqlstate: str | None = None) -> Facts:
+    startup = {"status": "failed", "error": {"text": text, "sqlstate": sqlstate}}
+    probe = {"status": "succeeded", "output": {"held": False, "startups": [startup]}}
+    return {"steady_states": {"before": {"steady_state_met": False, "probes": [probe]}}}
+
+
+RACE = (
+    'pq: duplicate key value violates unique constraint "pg_type_typname_nsp_index" '
+    "(SQLSTATE 23505)"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "sqlstate"),
+    [
+        (RACE, "23505"),
+        ('duplicate key value violates unique constraint "pg_class_relname_nsp_index"', None),
+        ('duplicate key value violates unique constraint "pg_extension_name_index"', None),
+        ("tuple concurrently updated", "XX000"),
+        ('relation "users" already exists', "42P07"),
+    ],
+)
+def test_first_starts_that_race_each_other_are_told_with_the_cure(
+    text: str, sqlstate: str | None
+) -> None:
+    section = state("shared", (0, 3, False))
+    advice = baseline_advice(baseline(text, sqlstate), section)
+    assert advice
+    assert advice.startswith("several first starts raced each other to make the same tables; set ")
+    assert "database_state" in advice
+    told = baseline(text, sqlstate) | {"chaosnetra": section}
+    assert advice in judge(told)[0].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "section"),
+    [
+        (
+            'duplicate key value violates unique constraint "users_pkey"',
+            state("shared", (0, 3, False)),
+        ),
+        (RACE, state("fresh", (0, 0, False), template_tables=0)),
+        (RACE, {}),
+        ("connection refused", state("auto", (14, 14, False), prepared=PREPARED)),
+    ],
+)
+def test_another_failure_of_the_baseline_gets_no_such_advice(text: str, section: Facts) -> None:
+    assert baseline_advice(baseline(text), section) is None
+
+
+def test_a_target_that_cannot_start_twice_is_told_so() -> None:
+    section = state("auto", (3, 3, False), prepared=PREPARED)
+    advice = baseline_advice(baseline('relation "users" already exists', "42P07"), section)
+    assert advice
+    assert "for a target that starts on an empty database only" in advice
+
+
+def test_a_first_start_that_failed_is_told_beside_the_baseline() -> None:
+    failed = {"status": "timed_out", "error": "no migration ended", "tables_before": 0}
+    section = state("auto", (0, 0, False), prepared=failed)
+    advice = baseline_advice(baseline("no migration ended"), section)
+    assert advice == (
+        "the one start that should prepare the empty database before it was not ready either "
+        "(timed_out): no migration ended"
+    )
+
+
+NAMES = (
+    *("launches", "faults", "sessions", "path", "startups", "variables", "proxy", "setting"),
+    *("prepared", "tables_before", "tables_after", "parameters", "effect", "kind", "error"),
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(NAMES),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(ANYTHING, ANYTHING, ANYTHING)
+def test_a_section_that_is_anything_is_read(exposure: Any, database: Any, faults: Any) -> None:
+    section = {"exposure": exposure, "database_state": database, "faults": faults}
+    for found in (
+        not_exposed(section),
+        state_tested(section),
+        differing_states(section),
+        baseline_advice({}, section),
+    ):
+        assert found is None or isinstance(found, str)
