@@ -14,6 +14,9 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.relay.relay import Relay
 from chaosnetra.relay.service import allow_many_descriptors, new_event_loop, say
 
+# Longer than the system tries: it is the client's own limit that a silent upstream must meet.
+DIAL_TIMEOUT_SECONDS = 600.0
+
 
 def main(arguments: Sequence[str]) -> int | str:
     """Serve until a signal ends it; returns what the program ends with."""
@@ -38,7 +41,7 @@ def _place(name: str, text: str) -> Place:
 
 
 async def _serve(listen: Place, upstream: Place) -> None:
-    relay = Relay(upstream)
+    relay = Relay(upstream, dial_timeout_seconds=DIAL_TIMEOUT_SECONDS)
     if isinstance(listen, str):
         relay.listen_on_socket(listen)
         shown = listen

@@ -21,6 +21,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseLoginRefused, DatabaseUnavailable, InvalidInput
 from chaosnetra.parts.sockets import bring_tcp_end
 from chaosnetra.paths import FirstAnswer
+from chaosnetra.postgres import credentials
 from chaosnetra.postgres.connect import connection, describe, unavailable
 from chaosnetra.relay import bridge
 from chaosnetra.relay.relay import Relay
@@ -179,6 +180,14 @@ def test_a_toxiproxy_of_another_machine_is_refused(configuration: Configuration)
         bring_tcp_end(session._keeping, session.database, "http://10.0.0.1:8474")
 
 
+def test_an_undo_finds_its_password_in_a_url_of_the_other_spelling(
+    server: DatabaseAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "_remembered", {})
+    monkeypatch.setenv("CHAOSNETRA_DATABASE_URL", replace(server, host_as_option=False).url)
+    assert credentials.with_password(server.shown) == server
+
+
 # What is wrong with a socket, in one line
 
 
@@ -276,7 +285,7 @@ def test_a_temporary_folder_of_a_long_path_is_passed_over(
 
 @pytest.mark.usefixtures("nothing_left")
 def test_a_run_that_is_killed_leaves_no_bridge_and_no_folder(
-    configuration: Configuration, tmp_path: Path
+    configuration: Configuration, server: DatabaseAddress, tmp_path: Path
 ) -> None:
     temporary = Path(tempfile.mkdtemp(prefix="test-"))
     configuration["target"] = "sleep 600"
@@ -315,17 +324,19 @@ def test_a_run_that_is_killed_leaves_no_bridge_and_no_folder(
     try:
         wait_until(lambda: len(bridges(temporary)) == 1, 60, "there is a socket for the target")
         (folder,) = temporary.iterdir()
+        assert len(bridges(Path(server.host))) == 1
     finally:
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
     wait_until(lambda: not folder.exists(), 20, "the folder of the socket is gone")
-    wait_until(lambda: not bridges(temporary), 20, "the bridge has ended")
+    both = (temporary, Path(server.host))
+    wait_until(lambda: not any(map(bridges, both)), 20, "the bridges have ended")
     wait_until(lambda: not list(temporary.iterdir()), 20, "nothing is left")
     temporary.rmdir()
 
 
 def bridges(folder: Path) -> list[int]:
-    """Bridges that listen in a folder."""
+    """Bridges that listen or lead to a socket in a folder."""
     return [
         process.pid
         for process in psutil.process_iter(["cmdline"])
