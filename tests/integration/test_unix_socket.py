@@ -82,6 +82,7 @@ def configuration(server: DatabaseAddress, toxiproxy_server: ToxiproxyServer) ->
         "database_url": server.url,
         "toxiproxy_url": toxiproxy_server.url,
         "time_scale": "0.05",
+        "database_state": "shared",
     }
 
 
