@@ -4,19 +4,21 @@ A fault is used in this order, by `chaosnetra.safety.injector`:
 
 1. `prepare()` looks at the live system and returns the `Undo`, which is written to disk;
 2. `inject()` changes the system;
-3. `measure()` shows that the system feels it;
+3. `measure()` shows that it is in effect, now and once more before its undo;
 4. `play(undo)` takes it back. It needs the undo's data and nothing else, so that another
    process can do it after a crash.
+
+In between, a fault that is `Watched` is looked at: what somebody else took away proves nothing.
 
 To add a fault: a class with these members in the area that it hurts, a player for its undo,
 and a row in `UNDO_PLAYERS`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from chaosnetra.errors import FaultError
 
@@ -95,6 +97,13 @@ class Effect:
     added_round_trip_seconds: float = 0.0
     detail: str = ""
 
+    @property
+    def stops_path(self) -> bool:
+        """Whether nothing comes through while it is in effect, so nothing is measured there."""
+        if self.quantity == "first_answer":
+            return bool(self.expected != "answered")
+        return bool(self.quantity == "connection" and self.expected == "lost")
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -120,12 +129,46 @@ class Fault(Protocol):
         """Show its effect; None for a change that the system does not feel, as a new proxy."""
 
 
+@runtime_checkable
+class Watched(Fault, Protocol):
+    """A fault that tells at next to no cost whether it is still as it was put in place."""
+
+    @property
+    def subject(self) -> str:
+        """What it changes; of several faults with one subject the last one is in effect."""
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        """Names of the faults whose undo ends this one too, as a proxy's its toxics."""
+
+    @property
+    def place(self) -> str:
+        """Proxy whose path it is measured on; empty where no proxy can hinder that."""
+
+    def look(self) -> str | None:
+        """What is not as it was put in place any more; None: everything is.
+
+        Raises:
+            ChaosnetraError: it cannot be seen.
+        """
+
+
 @dataclass
 class Injected:
-    """A fault that was put in place, with what the ledger and the measurement say of it.
+    """A fault that was put in place, with what the ledger and the measurements say of it.
 
-    `effect` stays None for a change that the system under experiment does not feel. Times are
-    UTC, ISO 8601; beside them is `time.monotonic()`, which no clock that is set can reorder.
+    Times are UTC, ISO 8601; beside them is `time.monotonic()`, which no clock that is set can
+    reorder.
+
+    Attributes:
+        effect: as measured when it was injected; None for a change that the system under
+            experiment does not feel.
+        effect_after: as measured before its undo; not in effect where it was found gone
+            meanwhile; None where it was not measured again.
+        last_in_effect_at: when it was last measured, or seen to be in place.
+        ended_with: name of the fault whose undo ended this one too.
+        is_settled: whether nothing is tried under it any more, so that it may end by now.
+        undo_was_tried: whether an undo of it failed, which may have done a part of it.
     """
 
     name: str
@@ -138,10 +181,21 @@ class Injected:
     undone_at: str | None = None
     injected_monotonic: float | None = None
     undone_monotonic: float | None = None
+    fault: Fault | None = field(default=None, repr=False, compare=False)
+    effect_after: Effect | None = None
+    last_in_effect_at: str | None = None
+    ended_with: str | None = None
+    undo_was_tried: bool = False
+    is_settled: bool = False
 
     @property
     def active(self) -> bool:
         return self.report is None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was found gone before its undo."""
+        return self.effect_after is not None and not self.effect_after.in_effect
 
 
 def play(undo: Undo) -> UndoReport:

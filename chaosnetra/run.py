@@ -18,6 +18,8 @@ from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, LogFilter, Redactor
 
 # Chaos Toolkit's; everything in it, and in us, logs there.
 LOGGER = "chaostoolkit"
+# What an action has begun may show this much later.
+AFTERMATH_SECONDS = 1.0
 
 
 class Run:
@@ -41,6 +43,8 @@ class Run:
         self.unwinding = False
         self.finishing = False
         self._polled = 0
+        # Of other packages: monotonic time of each one's end; None while it goes on.
+        self._foreign_actions: dict[str, float | None] = {}
         # Targets and activities may print what they were given.
         # The shell's working directory is called like a password, and is none.
         environment = {name: value for name, value in os.environ.items() if name != "PWD"}
@@ -50,6 +54,21 @@ class Run:
     def only_notes_signals(self) -> bool:
         """Whether a signal must not raise an exception now: something asks for it, or all ends."""
         return self.finishing or self._polled > 0
+
+    def foreign_action_began(self, name: str) -> None:
+        """An action begins that is not ours: what it does to the test bed is the experiment's."""
+        self._foreign_actions[name] = None
+
+    def foreign_action_ended(self, name: str) -> None:
+        if name in self._foreign_actions:
+            self._foreign_actions[name] = time.monotonic()
+
+    def foreign_action_since(self, moment: float) -> str | None:
+        """An action that is not ours and was in progress at a monotonic time, or later."""
+        for name, ended in list(self._foreign_actions.items()):
+            if ended is None or ended + AFTERMATH_SECONDS >= moment:
+                return name
+        return None
 
     @contextmanager
     def polled(self) -> Iterator[None]:

@@ -32,6 +32,7 @@ from chaosnetra.parts.keeping import Keeping, Part
 from chaosnetra.parts.path import bring_connector, bring_proxy, bring_toxiproxy
 from chaosnetra.parts.sockets import bring_socket_end, bring_tcp_end
 from chaosnetra.parts.state import StartState
+from chaosnetra.parts.watching import Watch
 from chaosnetra.run import Run, current_run, end_run
 from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.guardian import Guardian
@@ -44,11 +45,13 @@ if TYPE_CHECKING:
     from chaosnetra.cloudrun.target import CloudRun
     from chaosnetra.connector.client import ConnectorClient
     from chaosnetra.consent.plan import ExperimentPlan
+    from chaosnetra.parts.foreign import ForeignProxy
     from chaosnetra.postgres.path import PostgresPath
     from chaosnetra.processes.forking import ForkServer
     from chaosnetra.startup.plan import LaunchPlan
     from chaosnetra.startup.starting import Starter
     from chaosnetra.toxiproxy.client import ToxiproxyClient
+    from chaosnetra.toxiproxy.effects import OnPath
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -73,7 +76,20 @@ class Session:
         self.guard = Guard.for_settings(settings)
         self.guardian = Guardian(self.guard.seconds)
         self.ledger = Ledger(run.id, guarded=self.guardian.guard)
-        self.injector = Injector(self.ledger, self.events.record, self.require_consent)
+        self._keeping = Keeping(run, self.ledger, self.guardian)
+        self.injector = Injector(
+            self.ledger,
+            self.events.record,
+            self.require_consent,
+            hurried=lambda: run.interrupted_by is not None or bool(self._keeping.losses),
+            ended=self._keeping.has_ended,
+        )
+        self._watch = Watch(
+            self.injector,
+            lambda: list(self._keeping.watched),
+            self.events.record,
+            run.foreign_action_since,
+        )
         # Of a run in staging: what it would do as it began, and the same once it is consented to.
         self.plan: ExperimentPlan | None = None
         self.consented: ExperimentPlan | None = None
@@ -83,7 +99,6 @@ class Session:
         # Of Cloud Monitoring, or why there is none; None where the settings ask for none.
         self.monitoring: dict[str, Any] | None = None
         self._began_at = time.time()
-        self._keeping = Keeping(run, self.ledger, self.guardian)
         self._lock = threading.RLock()
         self._database: Database | None = None
         self._toxiproxy: ToxiproxyClient | None = None
@@ -142,6 +157,7 @@ class Session:
                 self._database = bring_database(
                     self._keeping, self.settings, self.guard, self.injector, self.identifier
                 )
+                self._watch.begin()
             return self._database
 
     @property
@@ -156,6 +172,7 @@ class Session:
         with self._lock:
             if self._toxiproxy is None:
                 self._toxiproxy = bring_toxiproxy(self._keeping, self.settings)
+                self._watch.begin()
             return self._toxiproxy
 
     @property
@@ -269,6 +286,7 @@ class Session:
         with self._lock:
             if self._cloud_run is None:
                 self._cloud_run = self._bring_cloud_run()
+                self._watch.begin()
             return self._cloud_run
 
     @property
@@ -386,9 +404,23 @@ class Session:
         _ = self.proxied_database
         return self.identifier
 
-    def path_of(self, proxy: str) -> "PostgresPath | None":
-        """The path that a proxy is on; None when it does not lead to the run's database."""
-        return self.path if self.proxy_name(proxy) == self.identifier else None
+    def effects_on(self, proxy: str) -> "OnPath | ForeignProxy":
+        """What measures the effect of a fault on a proxy that an experiment names."""
+        from chaosnetra.toxiproxy.effects import OnPath
+
+        name = self.proxy_name(proxy)
+        if name == self.identifier:
+            return OnPath(self.path)
+        from chaosnetra.parts.foreign import ForeignProxy
+
+        met = self._database.address if self._database is not None else self.settings.database
+        return ForeignProxy(
+            self.toxiproxy,
+            name,
+            met,
+            self.injector,
+            lambda: f"{self.identifier}_twin_{self.next_number()}",
+        )
 
     def starter(self, plan: "LaunchPlan") -> "Starter":
         """How the startups of the run's plan are started; what they are forked from is kept."""
@@ -422,7 +454,10 @@ class Session:
             if self._closed:
                 return []
             self._closed = True
+            self._watch.end()
             failures = self.injector.undo_all()
+            if self.run.interrupted_by is None:
+                self._watch.look_at_end()
             for failure in failures:
                 logger.error(f"{failure}; what is left is written in {self.ledger.path}")
             self._keep_evidence()
@@ -481,9 +516,9 @@ class Session:
                     "it does not scale in by itself"
                 )
 
-    def parts_lost(self) -> list[str]:
-        """Servers that were started for this run and ended before it: it proves nothing then."""
-        return self._keeping.lost()
+    def part_losses(self) -> list[dict[str, Any]]:
+        """Parts of the test bed that were lost during the run: it proves nothing then."""
+        return self._keeping.losses
 
 
 _current: Session | None = None

@@ -6,7 +6,8 @@
 Each run is a `chaos run` with a folder, a state folder and a temporary folder of its own. Most
 use a PostgreSQL and a Toxiproxy of the campaign's that outlive them, some the run's own stand.
 Besides `--kills` times kill -9, a quarter as many runs get another signal, and half as many see
-a server wedged, killed or restarted; the verdict `held` must then be true all the same.
+a server wedged, killed, frozen or restarted, or a fault taken away. A verdict must then be true
+all the same: neither held nor violated where what was done makes the trials worthless.
 The same seed makes the same plan. Exit code 1 when anything was left, damaged or untrue.
 """
 
@@ -26,7 +27,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.crash.bed import Bed, own_beds
-from tests.crash.disturbances import OWN_LOST, PATH_LOST, Disturbance, Done, Kind, disturb
+from tests.crash.disturbances import (
+    OWN_LOST,
+    PART_LOST,
+    PATH_LOST,
+    TAKES_FAULT,
+    Disturbance,
+    Done,
+    Kind,
+    disturb,
+)
 from tests.crash.plan import Counts, Rehearsal, plan
 from tests.crash.report import Outcome, Report
 from tests.crash.run import RUN_SECONDS, Run, run_folder, until_clean
@@ -142,8 +152,15 @@ class Campaign:
                 raise RuntimeError(f"{experiment} told no events: {run.output.read_text()}")
             toxics = run.toxic_boundaries()
             made = [check.startups for check in checks(run.events())]
+            of_sessions = ("connections ", "locks ", "pressure ")
+            in_effect = {
+                kind: run.in_effect_boundaries(
+                    *(of_sessions if kind is Kind.SESSIONS_ENDED else ("toxic ",))
+                )
+                for kind in TAKES_FAULT
+            }
         self._tell(f"{experiment.stem}, {variant}: {len(boundaries)} boundaries, {seconds:.1f} s")
-        return Rehearsal(boundaries, toxics, seconds, made)
+        return Rehearsal(boundaries, toxics, in_effect, seconds, made)
 
     def _play(self, bed: Bed, disturbance: Disturbance, rehearsal: Rehearsal) -> Outcome:
         with (
@@ -236,6 +253,8 @@ class Campaign:
                 rehearsal.checks,
                 path_lost_at=done.at if done.done and kind in PATH_LOST else None,
                 own_lost_at=done.at if done.done and kind in OWN_LOST else None,
+                part_lost=(PART_LOST[kind], done.at) if done.done and kind in PART_LOST else None,
+                fault_taken_at=done.at if done.done and kind in TAKES_FAULT else None,
             )
         if kind is Kind.KILL:
             return

@@ -31,14 +31,33 @@ class ConnectorChanged:
     def parameters(self) -> Mapping[str, Any]:
         return {"kind": "connector", "server": self.client.url, **self.model.to_json()}
 
+    @property
+    def subject(self) -> str:
+        return f"model of the connector {self.client.url}"
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def place(self) -> str:
+        return ""  # what lies behind it may answer late, which its measurement tells
+
+    def look(self) -> str | None:
+        if self.client.model() != self.model:
+            return "the connector was given another model by somebody else"
+        return None
+
     def prepare(self) -> Undo:
+        before = self.client.model()
         return Undo(
             "connector.restore_model",
             "give the connector its former model back",
             {
                 "url": self.client.url,
                 "ours": self.model.to_json(),
-                "before": self.client.model().to_json(),
+                "before": before.to_json(),
+                "unchanged": before == self.model,
             },
         )
 

@@ -305,6 +305,10 @@ def after_method_control(context: Any, state: Any = None, **options: Any) -> Non
 def before_rollback_control(context: Any, **options: Any) -> None:
     run = current_run()
     _run.thread.in_hypothesis = False  # an interruption may have left it
+    rollbacks = (run.experiment or {}).get("rollbacks") or ()
+    if _run.session is not None and any(map(_is_foreign_action, rollbacks)):
+        # They may undo by their own means what is in place.
+        _run.session.injector.settle()
     run.in_rollbacks = run.unwinding = True
     _run.record("rollbacks.started", {})
 
@@ -317,6 +321,8 @@ def after_rollback_control(context: Any, state: Any = None, **options: Any) -> N
 
 @guarded
 def before_activity_control(context: Any, **options: Any) -> None:
+    if _is_foreign_action(context):
+        current_run().foreign_action_began(str(context.get("name")))
     _run.record("activity.started", {"type": context.get("type"), "name": context.get("name")})
 
 
@@ -330,6 +336,8 @@ def after_activity_control(
     **options: Any,
 ) -> None:
     """Mend what the core could not write or judge, before it tries to."""
+    if _is_foreign_action(context):
+        current_run().foreign_action_ended(str(context.get("name")))
     if state is not None:
         mend_output(context, state)
         if _run.run is not None:
@@ -458,10 +466,10 @@ def _mask(journal: dict[str, Any], run: Run) -> None:
     journal.update(written)
 
 
-def _close_session() -> dict[str, list[str]]:
+def _close_session() -> dict[str, list[Any]]:
     """Undo everything and stop the parts; what could not be undone, and what had ended before."""
     if "chaosnetra.session" not in sys.modules:
-        return {"undo_failures": [], "parts_lost": []}  # no activity of ours ran
+        return {"undo_failures": [], "parts_lost": [], "part_losses": []}  # no activity of ours ran
     from chaosnetra.session import end_session, existing_session
 
     _run.session = _run.session or existing_session()
@@ -469,10 +477,12 @@ def _close_session() -> dict[str, list[str]]:
         _run.record("session.closing", {})
     except OSError as error:  # the undo must not wait for a disk
         _control_failed("session.closing", error)
-    parts_lost = _run.session.parts_lost() if _run.session else []
+    failures = [str(failure) for failure in end_session()]
+    losses = _run.session.part_losses() if _run.session else []
     return {
-        "undo_failures": [str(failure) for failure in end_session()],
-        "parts_lost": parts_lost,
+        "undo_failures": failures,
+        "parts_lost": [loss["kind"] for loss in losses],
+        "part_losses": losses,
     }
 
 
@@ -483,11 +493,15 @@ def _uses_our_activities(experiment: Mapping[str, Any]) -> bool:
         *(experiment.get("method") or ()),
         *(experiment.get("rollbacks") or ()),
     ]
-    return any(
-        str((activity.get("provider") or {}).get("module", "")).startswith("chaosnetra.")
-        for activity in activities
-        if isinstance(activity, dict)
-    )
+    return any(_is_ours(activity) for activity in activities if isinstance(activity, dict))
+
+
+def _is_ours(activity: Mapping[str, Any]) -> bool:
+    return str((activity.get("provider") or {}).get("module", "")).startswith("chaosnetra.")
+
+
+def _is_foreign_action(activity: Mapping[str, Any]) -> bool:
+    return activity.get("type") == "action" and not _is_ours(activity)
 
 
 def _facts(
@@ -551,6 +565,8 @@ def _faults(run: Run, session: "Session") -> list[dict[str, Any]]:
             "name": fault.name,
             "parameters": dict(fault.parameters),
             "effect": fault.effect.to_json() if fault.effect else None,
+            "effect_after": fault.effect_after.to_json() if fault.effect_after else None,
+            "last_in_effect_at": fault.last_in_effect_at,
             "undo": fault.report.result.value if fault.report else None,
             "injected_at": fault.injected_at,
             "undone_at": fault.undone_at,

@@ -26,7 +26,7 @@ BLOCK_BYTES = 2**16
 MOST_FILES = 10_000
 # Facts of our section that are lists of texts.
 _TEXTS = ("control_failures", "undo_failures", "parts_lost", "corrections")
-_OBJECTS = ("faults", "stand", "violations", "measurements")
+_OBJECTS = ("faults", "part_losses", "stand", "violations", "measurements")
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,8 @@ def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str
     for key in _OBJECTS:
         section[key] = list(_objects(found.get(key)))
     section["faults"] = [
-        {**fault, "effect": _object(fault.get("effect")) or None} for fault in section["faults"]
+        {**fault, **{key: _object(fault.get(key)) or None for key in ("effect", "effect_after")}}
+        for fault in section["faults"]
     ]
     section["recovery"] = _state(found.get("recovery"))
     for key in ("crashed", "refused", "interrupted_by"):

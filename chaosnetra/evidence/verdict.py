@@ -58,6 +58,7 @@ class Cause(StrEnum):
     NOT_EXPOSED = "no startup used the path that the fault is on"
     STATE = "startups met different states of the database"
     UNANSWERED = "a probe could not be asked"
+    FAULT_GONE = "a fault was gone before its undo"
     TOO_FEW = "too few trials for the demanded confidence"
     OBSERVATION = "an observation failed"
     ROLLBACK = "rollback failed"
@@ -218,7 +219,10 @@ def _invalid(
         return
     if facts.get("crashed"):
         yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
-    for part in facts.get("parts_lost") or ():
+    losses = facts.get("part_losses") or ()
+    for loss in losses:
+        yield Cause.PART_LOST, _loss_text(loss)
+    for part in () if losses else facts.get("parts_lost") or ():
         yield Cause.PART_LOST, f"{part}, started for this run, ended before the run did"
     if _is_interrupted(journal, facts):
         yield Cause.INTERRUPTED, interrupted_text(facts.get("interrupted_by"))
@@ -254,6 +258,9 @@ def _invalid(
                 f"{effect.get('expected')}, observed {effect.get('observed')} "
                 f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip(),
             )
+        after = fault.get("effect_after")
+        if after is not None and not after.get("in_effect"):
+            yield Cause.FAULT_GONE, _gone_text(fault, after)
     unused = not_exposed(facts)
     if unused:
         yield Cause.NOT_EXPOSED, unused
@@ -262,6 +269,25 @@ def _invalid(
 def interrupted_text(by: str | None) -> str:
     """That a run was interrupted, and by whom as far as its journal tells."""
     return f"interrupted by {by}" if by else "interrupted; by whom is not known"
+
+
+def _loss_text(loss: Mapping[str, Any]) -> str:
+    """A lost part of the test bed as a sentence: which one, when and how."""
+    return (
+        f"{loss.get('kind')} at {loss.get('address')} ({loss.get('source')}) was lost during the "
+        f"run: {loss.get('why')}; noticed at {loss.get('noticed_at')}, last seen well at "
+        f"{loss.get('last_well_at')}"
+    )
+
+
+def _gone_text(fault: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    seen = fault.get("last_in_effect_at")
+    when = f"it was last seen in effect at {seen}" if seen else "when it went is not known"
+    found = f"({after.get('quantity')}) {after.get('detail') or ''}".rstrip()
+    return (
+        f"{fault.get('name')} was not in effect any more before its undo: expected "
+        f"{after.get('expected')}, observed {after.get('observed')} {found}; {when}"
+    )
 
 
 def _findings(

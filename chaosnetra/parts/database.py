@@ -4,8 +4,9 @@ import asyncio
 from dataclasses import dataclass
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import DatabaseNotReady, DatabaseUnavailable, InvalidInput
 from chaosnetra.parts.keeping import Keeping, Part
+from chaosnetra.parts.watching import FAILED_LOOKS, of_process
 from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.injector import Injector
 from chaosnetra.settings import Settings, setting_hint
@@ -54,7 +55,40 @@ def bring_database(
         source, address, administrator = _of_stand(keeping, settings, injector, identifier)
     facts = asyncio.run(describe(address, CHECK_SECONDS))
     keeping.add(Part("PostgreSQL", source, address.shown, facts.version))
+    _watch(keeping, source, address, in_staging=settings.in_staging)
     return Database(address, administrator.named(address.database))
+
+
+def _watch(keeping: Keeping, source: str, address: DatabaseAddress, *, in_staging: bool) -> None:
+    """Watch the server: its process on this machine, else whether it answers; who it is, at last.
+
+    In staging it is not asked in between.
+    """
+    from chaosnetra.postgres.identity import identify
+    from chaosnetra.postgres.path import answers
+
+    first = asyncio.run(identify(address))
+    pid = keeping.process_at(address.network_address)
+
+    def look() -> str | None:
+        return None if in_staging else answers(address)
+
+    def look_at_end() -> str | None:
+        try:
+            return first.differs(asyncio.run(identify(address)))
+        except DatabaseUnavailable as error:
+            # Whoever is full or refuses us is there; one that starts or shuts down is not.
+            is_there = error.sqlstate is not None and not isinstance(error, DatabaseNotReady)
+            return None if is_there else f"it does not answer: {error}"
+
+    keeping.watch(
+        "PostgreSQL",
+        source,
+        address.network_address,
+        look if pid is None else of_process(pid),
+        look_at_end,
+        1 if pid is not None else FAILED_LOOKS,
+    )
 
 
 def _of_stand(

@@ -1,9 +1,12 @@
 """What stands between the system under experiment and its database, on one's own machine."""
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
+from chaosnetra.errors import ToxiproxyUnavailable
 from chaosnetra.parts.keeping import Keeping, Part
+from chaosnetra.parts.watching import FAILED_LOOKS, of_process
 from chaosnetra.safety.injector import Injector
 from chaosnetra.settings import Settings
 
@@ -40,6 +43,21 @@ def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
     client.proxies()  # answers only when the server is well
     version = kept.toxiproxy_version if kept is not None else client.version()
     keeping.add(Part("Toxiproxy", source, url, version))
+    address = urlsplit(url).netloc.rpartition("@")[2]
+    pid = keeping.process_at(address)
+
+    def look() -> str | None:
+        try:
+            client.proxies()
+        except ToxiproxyUnavailable as error:
+            return str(error)
+        return None
+
+    if pid is None:
+        keeping.watch("Toxiproxy", source, url, look, failed_looks=FAILED_LOOKS)
+    else:
+        keeping.forgets(address, pid)
+        keeping.watch("Toxiproxy", source, url, of_process(pid))
     return client
 
 

@@ -14,6 +14,7 @@ from chaosnetra.faults import Effect, Undo
 from chaosnetra.postgres.connect import Slots, connection, read_slots
 from chaosnetra.postgres.sessions import (
     LIMIT_SECONDS,
+    OfSessions,
     open_sessions,
     prepare_undo,
     read_count,
@@ -98,7 +99,7 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class ConnectionsHeld:
+class ConnectionsHeld(OfSessions):
     """Connections that are opened and held idle.
 
     Attributes:

@@ -11,7 +11,13 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.faults import Effect, Undo
 from chaosnetra.postgres.connect import connection
-from chaosnetra.postgres.sessions import LIMIT_SECONDS, open_sessions, prepare_undo
+from chaosnetra.postgres.sessions import (
+    LIMIT_SECONDS,
+    OfSessions,
+    open_sessions,
+    prepare_undo,
+    read_count,
+)
 from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
@@ -30,7 +36,7 @@ READS_CATALOG = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = 'n
 
 
 @dataclass(frozen=True)
-class CatalogLocked:
+class CatalogLocked(OfSessions):
     """Transactions that compute while they hold the catalog, one after the other.
 
     Whatever reads the catalog (a new connection, a check of tables) waits for two or three of
@@ -79,14 +85,15 @@ class CatalogLocked:
     def measure(self) -> Effect:
         """Time what reads the catalog, and what does not, under it."""
         expected = HOLDS_WAITED_FOR * self.hold_seconds
-        observed = asyncio.run(self._added_seconds())
+        observed, there = asyncio.run(self._added_seconds())
         return Effect(
             "added_catalog_read_ms",
             round(1000 * expected, 2),
             round(1000 * observed, 2),
-            in_effect=observed >= SHARE * expected,
+            in_effect=observed >= SHARE * expected and there == SESSIONS,
             added_round_trip_seconds=max(0.0, observed),
-            detail=f"median of {SAMPLES} reads of the catalog, less queries that read none",
+            detail=f"median of {SAMPLES} reads of the catalog, less queries that read none; "
+            f"{there} of {SESSIONS} sessions lock it in turn",
         )
 
     async def _may_lock(self) -> bool:
@@ -96,12 +103,14 @@ class CatalogLocked:
             )
             return allowed
 
-    async def _added_seconds(self) -> float:
+    async def _added_seconds(self) -> tuple[float, int]:
+        """What a read of the catalog takes longer, and how many sessions lock it."""
         limit = LIMIT_SECONDS + 10 * HOLDS_WAITED_FOR * self.hold_seconds
         async with connection(self.administrator, limit) as opened:
             reads = [await _timed(opened, READS_CATALOG) for _ in range(SAMPLES)]
             others = [await _timed(opened, "SELECT 1") for _ in range(SAMPLES)]
-            return statistics.median(reads) - statistics.median(others)
+            there = await read_count(opened, self.application_name)
+            return statistics.median(reads) - statistics.median(others), there
 
 
 def work(hold_seconds: float) -> str:

@@ -7,16 +7,15 @@ import struct
 import time
 from dataclasses import dataclass
 
-from chaosnetra.addresses import DatabaseAddress, Place
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.answers import SSL_REQUEST, first_answer
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.paths import FirstAnswer, FirstAnswerTiming
 from chaosnetra.postgres.connect import connection
 from chaosnetra.streams import open_stream
 
-# PostgreSQL answers an SSLRequest with one byte before it asks who we are: one round trip that
-# needs no password. Source: PostgreSQL documentation, "Message Formats", SSLRequest.
-SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 CLOSE_POLL_SECONDS = 0.01
+ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,10 @@ class PostgresPath:
     ) -> list[FirstAnswerTiming]:
         return list(
             await asyncio.gather(
-                *(_first_answer(self.proxied.place, timeout_seconds) for _ in range(connections))
+                *(
+                    first_answer(self.proxied.place, SSL_REQUEST, timeout_seconds)
+                    for _ in range(connections)
+                )
             )
         )
 
@@ -91,6 +93,17 @@ class PostgresPath:
                 ):
                     await asyncio.sleep(CLOSE_POLL_SECONDS)
             return time.perf_counter() - started
+
+
+def answers(address: DatabaseAddress) -> str | None:
+    """Why a server does not answer its first byte; None: it does.
+
+    No session of it is used, so that it tells even of a server that is full.
+    """
+    timing = asyncio.run(first_answer(address.place, SSL_REQUEST, ANSWER_SECONDS))
+    if timing.answer is FirstAnswer.ANSWERED:
+        return None
+    return f"a new connection to it was {timing.answer.value} after {timing.seconds:.1f} s"
 
 
 async def _round_trip(address: DatabaseAddress, samples: int, timeout_seconds: float) -> float:
@@ -127,23 +140,3 @@ async def _open(
         raise DatabaseUnavailable(
             f"cannot connect to {address.network_address}: {error}"
         ) from error
-
-
-async def _first_answer(place: Place, timeout_seconds: float) -> FirstAnswerTiming:
-    started = time.perf_counter()
-    writer: asyncio.StreamWriter | None = None
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            reader, writer = await open_stream(place)
-            writer.write(SSL_REQUEST)
-            answer = FirstAnswer.ANSWERED if await reader.read(1) else FirstAnswer.CLOSED
-    except TimeoutError:
-        answer = FirstAnswer.SILENT
-    except ConnectionRefusedError:
-        answer = FirstAnswer.REFUSED
-    except OSError:
-        answer = FirstAnswer.RESET
-    finally:
-        if writer is not None:
-            writer.transport.abort()
-    return FirstAnswerTiming(answer, time.perf_counter() - started)

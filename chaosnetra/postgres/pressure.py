@@ -15,7 +15,13 @@ from chaosnetra.errors import InjectionFailed
 from chaosnetra.faults import Effect, Undo
 from chaosnetra.postgres.connect import connection, read_slots
 from chaosnetra.postgres.load import Load, LoadWatch, is_local
-from chaosnetra.postgres.sessions import LIMIT_SECONDS, open_sessions, prepare_undo, staying
+from chaosnetra.postgres.sessions import (
+    LIMIT_SECONDS,
+    OfSessions,
+    open_sessions,
+    prepare_undo,
+    staying,
+)
 
 if TYPE_CHECKING:
     import asyncpg
@@ -48,7 +54,7 @@ LEAST_SLOWDOWN = 1.25
 
 
 @dataclass
-class DatabasePressed:
+class DatabasePressed(OfSessions):
     """Sessions that sort what fits into their work_mem, over and over.
 
     Attributes:

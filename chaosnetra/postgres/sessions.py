@@ -167,6 +167,33 @@ def staying(name: str) -> StayingSessions:
     return found
 
 
+class OfSessions:
+    """What faults that are sessions have in common: how it is seen that they are still there.
+
+    Only the end of all sessions shows at once; how many there are, a measurement tells.
+    """
+
+    application_name: str
+
+    @property
+    def subject(self) -> str:
+        return f"sessions {self.application_name}"
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def place(self) -> str:
+        return ""  # measured beside the path
+
+    def look(self) -> str | None:
+        found = _open.get(self.application_name)
+        if found is None or found.process.exited:
+            return f"the sessions {self.application_name} were ended, and so has their process"
+        return None
+
+
 async def read_count(opened: "asyncpg.Connection[Any]", name: str) -> int:
     """How many sessions of that name the server has."""
     found: int = await opened.fetchval(_COUNT, name)

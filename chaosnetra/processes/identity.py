@@ -24,3 +24,11 @@ def started(pid: int) -> float:
             return float(process.create_time())
     except (psutil.Error, ValueError, OverflowError, IndexError):
         return 0.0
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process was stopped by a signal, and does nothing until it is continued."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False

@@ -112,3 +112,22 @@ def _listens_by_psutil(root_pid: int, port: int) -> bool:
         ):
             return True
     return False
+
+
+def listener(port: int) -> int | None:
+    """The process that listens on a TCP port of this machine; None where that cannot be seen.
+
+    Of several that share a socket it is the one that started first.
+    """
+    from chaosnetra.processes.identity import started
+
+    try:
+        sockets = {f"socket:[{inode}]" for inode in _listening_sockets(port)}
+    except (OSError, AttributeError):  # no such way on this system
+        return None
+    found = []
+    for pid in psutil.pids() if sockets else ():
+        with suppress(OSError):  # another user's, or it has just ended
+            if _holds(pid, sockets):
+                found.append((started(pid), pid))
+    return min(found)[1] if found else None

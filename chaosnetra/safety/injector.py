@@ -1,14 +1,26 @@
-"""Injects faults in the only order that is safe: undo on disk, inject, measure; and undoes them."""
+"""Injects faults in the only order that is safe: undo on disk, inject, measure; and undoes them.
+
+Before its undo each is measured again: what was gone by then was not what the trials met.
+"""
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from chaosnetra.errors import ChaosnetraError, FaultError, InjectionFailed, UndoFailed
-from chaosnetra.faults import Effect, Fault, Injected, UndoReport, UndoResult, play
+from chaosnetra.faults import Fault, Injected, Undo, UndoReport, Watched, play
 from chaosnetra.safety.ledger import Ledger
+from chaosnetra.safety.remeasuring import (
+    ENDED_WITH_SERVER,
+    Remeasuring,
+    is_superseded,
+    measured,
+    subject,
+    within,
+)
 from chaosnetra.text import utc_now
 
 logger = logging.getLogger("chaostoolkit")
@@ -23,15 +35,27 @@ class Injector:
         ledger: where undos go before their faults.
         record: takes (event name, JSON data) of everything that happens.
         admit: asked before anything is put in place; raises when it may not be.
+        hurried: whether to undo without measuring again, as when the run was interrupted: its
+            trials prove nothing anyhow.
+        ended: whether what an undo would change has ended with its server.
     """
 
     def __init__(
-        self, ledger: Ledger, record: Record, admit: Callable[[], None] = lambda: None
+        self,
+        ledger: Ledger,
+        record: Record,
+        admit: Callable[[], None] = lambda: None,
+        hurried: Callable[[], bool] = lambda: False,
+        ended: Callable[[Undo], bool] = lambda undo: False,
     ) -> None:
         self._ledger = ledger
         self._record = record
         self._admit = admit
+        self._ended = ended
+        self._remeasuring = Remeasuring(self._note, hurried)
         self._faults: list[Injected] = []
+        # Odd while something is being changed: who looks meanwhile has seen a half of it.
+        self._changes = 0
         # Activities may run in background threads; one change at a time.
         self._lock = threading.RLock()
 
@@ -43,6 +67,11 @@ class Injector:
     @property
     def active(self) -> list[Injected]:
         return [fault for fault in self._faults if fault.active]
+
+    @property
+    def changes(self) -> int:
+        """Counts what is begun and what is done; odd while something is being changed."""
+        return self._changes
 
     @property
     def added_round_trip_seconds(self) -> float:
@@ -72,8 +101,14 @@ class Injector:
                     f"({dict(held.parameters)}); update it or remove it first"
                 )
             if held is None:
+                # What it replaces was in effect until now.
+                for replaced in self._current(subject(fault)):
+                    self._remeasuring.measure_again(replaced, self.active)
                 held = self._place(fault)
-            held.effect = self._measured(fault)
+            held.fault = fault
+            held.effect = measured(fault)
+            if held.effect is not None and held.effect.in_effect:
+                held.last_in_effect_at = utc_now()
             self._note(
                 "fault.injected",
                 {
@@ -120,6 +155,64 @@ class Injector:
                 failed = self._undo_each([held for held, _ in failed])
         return [error for _, error in failed]
 
+    def watched(self) -> list[Injected]:
+        """What is in place and can be looked at, each in the state that is to be seen."""
+        return [
+            held
+            for held in self.active
+            if isinstance(held.fault, Watched)
+            and held.injected_at is not None
+            and not held.is_gone
+            and not held.is_settled
+            and not is_superseded(held, self.active)
+        ]
+
+    def look(self, held: Injected) -> None:
+        """Look whether a fault of `watched` is still in place; what is gone is told and recorded.
+
+        Nothing is measured, and no change waits for it. What cannot be seen tells nothing.
+        """
+        changes, at = self._changes, utc_now()
+        if changes % 2 or not isinstance(held.fault, Watched):
+            return
+        try:
+            why = held.fault.look()
+        except ChaosnetraError:
+            return
+        if changes != self._changes or not held.active or held.is_gone:
+            return
+        if why is None:
+            held.last_in_effect_at = at
+        elif self._lock.acquire(blocking=False):
+            try:
+                if changes == self._changes:
+                    self._remeasuring.found_gone(held, why)
+            finally:
+                self._lock.release()
+
+    def settle(self) -> None:
+        """Measure everything in place again: nothing is tried under it any more.
+
+        For rollbacks in which others may undo it, by their own means.
+        """
+        with self._lock:
+            for held in reversed(self.active):
+                if not is_superseded(held, self.active):
+                    self._remeasuring.measure_again(held, self.active)
+                    held.is_settled = True
+
+    def _current(self, of: str) -> list[Injected]:
+        """The fault of that subject that is in effect; none, or one."""
+        return [held for held in self.watched() if subject(held.fault) == of][-1:]
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        self._changes += 1
+        try:
+            yield
+        finally:
+            self._changes += 1
+
     def _undo_each(self, wanted: list[Injected]) -> list[tuple[Injected, UndoFailed]]:
         """Undo in this order; what failed, and how."""
         failed = []
@@ -133,11 +226,12 @@ class Injector:
     def _place(self, fault: Fault) -> Injected:
         undo = fault.prepare()
         entry = self._ledger.add(undo)
-        held = Injected(fault.name, dict(fault.parameters), undo, entry)
+        held = Injected(fault.name, dict(fault.parameters), undo, entry, fault=fault)
         self._note("fault.undo_written", {"name": held.name, "undo": undo.to_json()})
         self._faults.append(held)
         try:
-            fault.inject()
+            with self._changing():
+                fault.inject()
             held.injected_at, held.injected_monotonic = utc_now(), time.monotonic()
         except BaseException as error:
             # It may have been applied all the same: a lost answer is not a refusal.
@@ -155,22 +249,29 @@ class Injector:
         else:
             self._faults.remove(held)
 
-    def _measured(self, fault: Fault) -> Effect | None:
-        try:
-            return fault.measure()
-        except ChaosnetraError as error:
-            return Effect("effect", "measured", "not measured", in_effect=False, detail=str(error))
-
     def _undo(self, held: Injected) -> UndoReport:
+        ending = [other for other in self.watched() if held.name in within(other.fault)]
+        in_effect = not is_superseded(held, self.active)
+        if held.injected_at is not None:
+            # While all of it is still in place, the last injected first.
+            for other in [*reversed(ending), held]:
+                if not is_superseded(other, self.active):
+                    self._remeasuring.measure_again(other, self.active)
         try:
-            report = self._play(held)
+            with self._changing():
+                report = self._play(held)
         except Exception as error:
+            held.undo_was_tried = True
             self._note("fault.undo_failed", {"name": held.name, "error": str(error)})
             if isinstance(error, UndoFailed):
                 raise
             raise UndoFailed(f"{held.undo.description} failed: {error}") from error
         held.report = report
         held.undone_at, held.undone_monotonic = utc_now(), time.monotonic()
+        for other in ending:
+            other.ended_with = held.name
+        if in_effect:
+            self._remeasuring.judge_undo(held, report)
         try:
             self._ledger.done(held.entry, report.result)
         except OSError as error:
@@ -183,11 +284,13 @@ class Injector:
         return report
 
     def _play(self, held: Injected) -> UndoReport:
+        if self._ended(held.undo):
+            return ENDED_WITH_SERVER
         try:
             return play(held.undo)
         except Exception:
             if self._ledger.part_is_gone(held.undo):
-                return UndoReport(UndoResult.ALREADY_DONE, "it ended with its server")
+                return ENDED_WITH_SERVER
             raise
 
     def _note(self, event: str, data: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from chaosnetra.faults import Injected, UndoReport
 from chaosnetra.quantities import fraction, truth
 from chaosnetra.session import Session
 from chaosnetra.settings import setting_hint
-from chaosnetra.toxiproxy.effects import effect_of, effect_of_switch
+from chaosnetra.toxiproxy.blackhole import close_holder
 from chaosnetra.toxiproxy.faults import (
     ProxyCreated,
     ProxySwitched,
@@ -126,7 +126,9 @@ def add_timeout(
 ) -> Result:
     """Let no data pass, and close after a while; 0 never closes: a black hole.
 
-    See `add_latency`. Removing it closes every connection that it applied to.
+    See `add_latency`. Removing it closes every connection that it applied to. Of a black hole
+    the client does not learn either that the server ends the connection meanwhile, as PostgreSQL
+    does after `authentication_timeout`; with a toxicity below 1 it does, and the effect says so.
 
     Args:
         timeout_ms: milliseconds at time scale 1, 0 to 3,600,000.
@@ -240,13 +242,14 @@ def update_toxic(
             found.toxicity if share is None else share,
             {**named_attributes(found), **given},
         )
-        path = session.path_of(proxy)  # no fault waits for the session while it is measured
+        measured = session.effects_on(proxy)  # no fault waits for the session meanwhile
         fault = ToxicUpdated(
             session.toxiproxy,
             proxy_name,
             toxic,
             session.next_number(),
-            lambda: effect_of(toxic, path),
+            lambda: measured.effect_of(toxic),
+            close_holder(toxic),
         )
         return _result(session.injector.inject(fault))
 
@@ -399,12 +402,13 @@ def _add(
         scaled = scaled_attributes(values, session.settings.time_scale, setting_hint)
         toxic = make_toxic(full_name, type_, direction, toxicity, scaled)
         proxy_name = session.proxy_name(proxy)
-        path = session.path_of(proxy)  # no fault waits for the session while it is measured
+        measured = session.effects_on(proxy)  # no fault waits for the session meanwhile
         fault = ToxicAdded(
             session.toxiproxy,
             proxy_name,
             toxic,
-            lambda: effect_of(toxic, path),
+            lambda: measured.effect_of(toxic),
+            close_holder(toxic),
         )
         injected = session.injector.inject(fault)
         if injected.effect is not None:
@@ -419,12 +423,12 @@ def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> dict[
     with activity(configuration) as session:
         _checked_name("proxy", proxy)
         proxy_name = session.proxy_name(proxy)
-        path = session.path_of(proxy)  # no fault waits for the session while it is measured
+        measured = session.effects_on(proxy)  # no fault waits for the session meanwhile
         fault = ProxySwitched(
             session.toxiproxy,
             proxy_name,
             enabled,
-            lambda: effect_of_switch(enabled, path),
+            lambda: measured.effect_of_switch(enabled),
         )
         return _result(session.injector.inject(fault))
 

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.faults import Effect
@@ -27,16 +27,14 @@ def effect_of(toxic: Toxic, path: DatabasePath | None) -> Effect:
 
     Args:
         toxic: the toxic, in place.
-        path: the path it is on; None when its proxy does not lead to the run's database.
+        path: the path it is on; None where there is none that can be measured.
 
     Returns:
         The effect; `in_effect` is False where it was not seen or cannot be measured, and
         `detail` says which.
     """
     if path is None:
-        return _unmeasured(
-            "effect", "the proxy does not lead to the run's database, so nothing can be measured"
-        )
+        return _unmeasured("effect", "there is no path through the proxy that could be measured")
     measure = _MEASUREMENTS[toxic.type]
     try:
         if toxic.toxicity < 1 and toxic.type != "latency":
@@ -49,10 +47,23 @@ def effect_of(toxic: Toxic, path: DatabasePath | None) -> Effect:
 def effect_of_switch(enabled: bool, path: DatabasePath | None) -> Effect:
     """Measure whether a proxy that was taken down refuses, or one put up answers."""
     if path is None:
-        return _unmeasured("first_answer", "the proxy does not lead to the run's database")
+        return _unmeasured("first_answer", "there is no path through the proxy")
     expected = FirstAnswer.ANSWERED if enabled else FirstAnswer.REFUSED
     observed = path.first_answers(1, LIMIT_SECONDS)[0].answer
     return Effect("first_answer", expected.value, observed.value, observed is expected)
+
+
+@dataclass(frozen=True)
+class OnPath:
+    """Measures what faults on a proxy do to the path through it."""
+
+    path: DatabasePath
+
+    def effect_of(self, toxic: Toxic) -> Effect:
+        return effect_of(toxic, self.path)
+
+    def effect_of_switch(self, enabled: bool) -> Effect:
+        return effect_of_switch(enabled, self.path)
 
 
 def added_latency(path: DatabasePath, samples: int = ROUND_TRIPS) -> float:

@@ -1,4 +1,7 @@
-"""Proxies and toxics as faults."""
+"""Proxies and toxics as faults.
+
+Each is looked at by one call of the control API: is it listed as we put it in place?
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,6 +9,7 @@ from typing import Any
 
 from chaosnetra.errors import InjectionFailed, InvalidInput
 from chaosnetra.faults import Effect, Undo
+from chaosnetra.toxiproxy.blackhole import close_holder_name, stops_data, with_ends_told
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import Toxic
 
@@ -28,7 +32,7 @@ class ProxyCreated:
 
     @property
     def name(self) -> str:
-        return f"proxy {self.proxy}"
+        return proxy_fault_name(self.proxy)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -63,6 +67,21 @@ class ProxyCreated:
     def measure(self) -> None:
         return None
 
+    @property
+    def subject(self) -> str:
+        return f"state of proxy {self.proxy}"
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def place(self) -> str:
+        return self.proxy
+
+    def look(self) -> str | None:
+        return _look_at_proxy(self.client, self.proxy, self.enabled, self.upstream)
+
 
 @dataclass(frozen=True)
 class ProxySwitched:
@@ -91,7 +110,12 @@ class ProxySwitched:
         return Undo(
             "toxiproxy.restore_proxy",
             f"{'enable' if before.enabled else 'disable'} proxy {self.proxy}",
-            {"url": self.client.url, "name": self.proxy, "enabled": before.enabled},
+            {
+                "url": self.client.url,
+                "name": self.proxy,
+                "enabled": before.enabled,
+                "unchanged": before.enabled == self.enabled,
+            },
         )
 
     def inject(self) -> None:
@@ -101,15 +125,34 @@ class ProxySwitched:
     def measure(self) -> Effect:
         return self.measured()
 
+    @property
+    def subject(self) -> str:
+        return f"state of proxy {self.proxy}"
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        return (proxy_fault_name(self.proxy),)
+
+    @property
+    def place(self) -> str:
+        return self.proxy
+
+    def look(self) -> str | None:
+        return _look_at_proxy(self.client, self.proxy, self.enabled)
+
 
 @dataclass(frozen=True)
 class ToxicAdded:
-    """A toxic on a proxy."""
+    """A toxic on a proxy.
+
+    `holder`: a toxic that comes and goes with it; see `chaosnetra.toxiproxy.blackhole`.
+    """
 
     client: ToxiproxyClient
     proxy: str
     toxic: Toxic
     measured: Measure = field(compare=False)
+    holder: Toxic | None = None
 
     @property
     def name(self) -> str:
@@ -126,8 +169,9 @@ class ToxicAdded:
 
     def prepare(self) -> Undo:
         before = existing_proxy(self.client, self.proxy)
-        if before.toxic(self.toxic.name) is not None:
-            raise InjectionFailed(f"proxy {self.proxy} has a toxic {self.toxic.name} already")
+        for toxic in (self.toxic, self.holder):
+            if toxic is not None and before.toxic(toxic.name) is not None:
+                raise InjectionFailed(f"proxy {self.proxy} has a toxic {toxic.name} already")
         return Undo(
             "toxiproxy.remove_toxic",
             f"remove toxic {self.toxic.name} from proxy {self.proxy}",
@@ -135,6 +179,7 @@ class ToxicAdded:
                 "url": self.client.url,
                 "proxy": self.proxy,
                 "toxic": self.toxic.to_server(),
+                "close_holder": self.holder.to_server() if self.holder else None,
                 "before": {
                     "listen": before.listen,
                     "upstream": before.upstream,
@@ -145,11 +190,29 @@ class ToxicAdded:
         )
 
     def inject(self) -> None:
-        self.client.add_toxic(self.proxy, self.toxic)
-        _read_back(self.client, self.proxy, self.toxic)
+        # The holder comes first, so that the server's end is held back before it gets anywhere.
+        for toxic in (self.holder, self.toxic):
+            if toxic is not None:
+                self.client.add_toxic(self.proxy, toxic)
+                _read_back(self.client, self.proxy, toxic)
 
     def measure(self) -> Effect:
-        return self.measured()
+        return with_ends_told(self.toxic, self.measured(), self.holder is not None)
+
+    @property
+    def subject(self) -> str:
+        return self.name
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        return (proxy_fault_name(self.proxy),)
+
+    @property
+    def place(self) -> str:
+        return self.proxy
+
+    def look(self) -> str | None:
+        return _look_at_toxics(self.client, self.proxy, self.toxic, self.holder)
 
 
 @dataclass(frozen=True)
@@ -161,6 +224,7 @@ class ToxicUpdated:
     toxic: Toxic
     number: int
     measured: Measure = field(compare=False)
+    holder: Toxic | None = None
 
     @property
     def name(self) -> str:
@@ -176,7 +240,11 @@ class ToxicUpdated:
         }
 
     def prepare(self) -> Undo:
+        proxy = existing_proxy(self.client, self.proxy)
         before = existing_toxic(self.client, self.proxy, self.toxic.name)
+        there = proxy.toxic(close_holder_name(self.toxic))
+        adds = self.holder is not None and there is None
+        takes = there is not None and not stops_data(self.toxic)
         return Undo(
             "toxiproxy.restore_toxic",
             f"give toxic {self.toxic.name} of proxy {self.proxy} its former values back",
@@ -185,22 +253,53 @@ class ToxicUpdated:
                 "proxy": self.proxy,
                 "ours": self.toxic.to_server(),
                 "before": before.to_server(),
+                "close_holder": self.holder.to_server() if self.holder and adds else None,
+                "taken_holder": there.to_server() if there and takes else None,
+                "unchanged": before.same_as(self.toxic),
             },
         )
 
     def inject(self) -> None:
+        name = close_holder_name(self.toxic)
+        is_held = existing_proxy(self.client, self.proxy).toxic(name) is not None
+        if self.holder is not None and not is_held:
+            self.client.add_toxic(self.proxy, self.holder)
         self.client.update_toxic(
             self.proxy, self.toxic.name, self.toxic.attributes, self.toxic.toxicity
         )
         _read_back(self.client, self.proxy, self.toxic)
+        if is_held and not stops_data(self.toxic):
+            # What passes again may also end again. Only now: Toxiproxy 2.12 crashes when a rate
+            # of 0 is changed after the toxic before it was removed, with data waiting.
+            self.client.delete_toxic(self.proxy, name)
 
     def measure(self) -> Effect:
-        return self.measured()
+        return with_ends_told(self.toxic, self.measured(), self.holder is not None)
+
+    @property
+    def subject(self) -> str:
+        return toxic_fault_name(self.proxy, self.toxic.name)
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        return (proxy_fault_name(self.proxy), self.subject)
+
+    @property
+    def place(self) -> str:
+        return self.proxy
+
+    def look(self) -> str | None:
+        return _look_at_toxics(self.client, self.proxy, self.toxic, self.holder)
 
 
 def toxic_fault_name(proxy: str, toxic: str) -> str:
     """What the injector calls a toxic."""
     return f"toxic {proxy}/{toxic}"
+
+
+def proxy_fault_name(proxy: str) -> str:
+    """What the injector calls a proxy of the run's."""
+    return f"proxy {proxy}"
 
 
 def existing_proxy(client: ToxiproxyClient, name: str) -> Proxy:
@@ -234,3 +333,33 @@ def _read_back(client: ToxiproxyClient, proxy: str, toxic: Toxic) -> None:
     stored = existing_toxic(client, proxy, toxic.name)
     if not stored.same_as(toxic):
         raise InjectionFailed(f"Toxiproxy stored {stored.to_server()}, not {toxic.to_server()}")
+
+
+def _look_at_proxy(
+    client: ToxiproxyClient, name: str, enabled: bool, upstream: str | None = None
+) -> str | None:
+    """What of a proxy is not as it was put in place."""
+    proxy = client.proxy(name)
+    if proxy is None:
+        return f"Toxiproxy at {client.url} has no proxy {name} any more"
+    if upstream is not None and proxy.upstream != upstream:
+        return f"proxy {name} leads to {proxy.upstream} by now"
+    if proxy.enabled != enabled:
+        return f"proxy {name} was {'enabled' if proxy.enabled else 'disabled'} by somebody else"
+    return None
+
+
+def _look_at_toxics(client: ToxiproxyClient, proxy: str, *toxics: Toxic | None) -> str | None:
+    """What of toxics is not as it was put in place."""
+    found = client.proxy(proxy)
+    if found is None:
+        return f"Toxiproxy at {client.url} has no proxy {proxy} any more"
+    for toxic in toxics:
+        if toxic is None:
+            continue
+        stored = found.toxic(toxic.name)
+        if stored is None:
+            return f"proxy {proxy} has no toxic {toxic.name} any more"
+        if not stored.same_as(toxic):
+            return f"toxic {toxic.name} of proxy {proxy} was changed to {stored.to_server()}"
+    return None

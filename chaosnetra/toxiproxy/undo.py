@@ -27,7 +27,8 @@ def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
 
     Args:
         arguments: `url`, `proxy`, `toxic` (as sent to the server), and `before`: the proxy's
-            `listen`, `upstream`, `enabled` and `toxics` before ours was added.
+            `listen`, `upstream`, `enabled` and `toxics` before ours was added; `close_holder`: the
+            toxic that came with it, None or left out where there is none.
     """
     client = ToxiproxyClient(arguments["url"])
     proxy, ours = arguments["proxy"], Toxic.from_server(arguments["toxic"])
@@ -38,6 +39,7 @@ def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
         found = client.proxy(proxy)
         held = None if found is None else found.toxic(ours.name)
         if held is None:
+            _remove_close_holder(client, proxy, arguments)
             return UndoReport(UndoResult.ALREADY_DONE, f"no toxic {ours.name} on {proxy}")
         if (held.type, held.direction) != (ours.type, ours.direction):
             return UndoReport(
@@ -45,7 +47,9 @@ def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
                 f"{ours.name} on {proxy} is a {held.type} toxic {held.direction}, "
                 f"ours was {ours.type} {ours.direction}",
             )
-        if not client.delete_toxic(proxy, ours.name):
+        went = not client.delete_toxic(proxy, ours.name)
+        _remove_close_holder(client, proxy, arguments)
+        if went:
             return UndoReport(UndoResult.ALREADY_DONE, f"toxic {ours.name} went meanwhile")
     except ToxiproxyWedged:
         return _make_proxy_again(client, proxy, sign, arguments["before"])
@@ -56,10 +60,12 @@ def restore_toxic(arguments: Mapping[str, Any]) -> UndoReport:
     """Give an updated toxic its former values back.
 
     Args:
-        arguments: `url`, `proxy`, `ours` and `before`: the toxic as we set it and as it was.
+        arguments: `url`, `proxy`, `ours` and `before`: the toxic as we set it and as it was;
+            `close_holder` and `taken_holder`: a toxic that came, and one that went with that.
     """
     client = ToxiproxyClient(arguments["url"])
     ours, before = (Toxic.from_server(arguments[key]) for key in ("ours", "before"))
+    _remove_close_holder(client, arguments["proxy"], arguments)
     found = client.proxy(arguments["proxy"])
     held = None if found is None else found.toxic(ours.name)
     if held is None:
@@ -69,6 +75,10 @@ def restore_toxic(arguments: Mapping[str, Any]) -> UndoReport:
     if not held.same_as(ours):
         return UndoReport(UndoResult.NOT_OURS, f"toxic {ours.name} was changed by somebody else")
     client.update_toxic(arguments["proxy"], ours.name, before.attributes, before.toxicity)
+    if arguments.get("taken_holder"):
+        taken = Toxic.from_server(arguments["taken_holder"])
+        if found is not None and found.toxic(taken.name) is None:
+            client.add_toxic(arguments["proxy"], taken)
     return UndoReport(UndoResult.DONE, f"gave toxic {ours.name} its former values back")
 
 
@@ -121,6 +131,17 @@ def restore_proxy(arguments: Mapping[str, Any]) -> UndoReport:
     if client.update_proxy(name, enabled=enabled).enabled != enabled:
         raise UndoFailed(f"proxy {name} did not become {'enabled' if enabled else 'disabled'}")
     return UndoReport(UndoResult.DONE, f"{'enabled' if enabled else 'disabled'} proxy {name}")
+
+
+def _remove_close_holder(client: ToxiproxyClient, proxy: str, arguments: Mapping[str, Any]) -> None:
+    """Remove what held the server's end back, where it is still ours."""
+    if not arguments.get("close_holder"):
+        return
+    ours = Toxic.from_server(arguments["close_holder"])
+    found = client.proxy(proxy)
+    held = None if found is None else found.toxic(ours.name)
+    if held is not None and (held.type, held.direction) == (ours.type, ours.direction):
+        client.delete_toxic(proxy, ours.name)
 
 
 def _make_proxy_again(

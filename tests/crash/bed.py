@@ -12,6 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+import asyncpg
+import requests
+
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.ports import LOOPBACK
@@ -72,6 +75,14 @@ class Restartable:
     def kill(self) -> None:
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.stop()
+
+    def freeze(self, seconds: float) -> None:
+        """Stop it by a signal for a while."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
 
     def start(self) -> None:
         """Start it again, unless it runs; returns when it answers."""
@@ -164,6 +175,30 @@ class Bed:
         self.toxiproxy.start()
         if self.client.proxy(NEIGHBOUR) is None and not self.client.proxies():
             self._neighbour = self._make_neighbour()
+
+    def reset(self) -> None:
+        """What somebody calls who takes the server for theirs alone: every toxic goes."""
+        answer = requests.post(f"{self.toxiproxy.url}/reset", timeout=5, proxies={"http": ""})
+        answer.raise_for_status()
+        self.client.delete_proxy(NEIGHBOUR)
+        self._neighbour = self._make_neighbour()
+
+    def end_sessions(self, mark: str) -> int:
+        """End the sessions that hold or press something for a run; how many they were."""
+
+        async def end() -> int:
+            opened = await asyncpg.connect(self.postgres.admin.url, timeout=10)
+            try:
+                ended: int = await opened.fetchval(
+                    "SELECT count(pg_terminate_backend(pid))::int FROM pg_stat_activity"
+                    " WHERE starts_with(application_name, $1 || '_')",
+                    mark,
+                )
+                return ended
+            finally:
+                await opened.close()
+
+        return asyncio.run(end())
 
     def neighbour_changed(self) -> bool:
         return self.client.proxy(NEIGHBOUR) != self._neighbour

@@ -21,6 +21,7 @@ from tests.crash.bed import Bed
 from tests.crash.run import MARK, Run, listening_ports
 
 WEDGE_SECONDS = 20.0
+LEAST_FROZEN_SECONDS = 1.0
 LOOK_SECONDS = 0.05
 # In a row: a backend also waits for its client for an instant when all is well.
 LOOKS = 6
@@ -40,6 +41,10 @@ class Kind(StrEnum):
     TOXIPROXY_RESTARTED = "Toxiproxy restarted"
     POSTGRES_RESTARTED = "PostgreSQL restarted"
     POSTGRES_CRASHED = "PostgreSQL crashed"
+    TOXIPROXY_FROZEN = "Toxiproxy frozen"
+    RESET = "Toxiproxy reset"
+    TOXIC_REMOVED = "toxic removed"
+    SESSIONS_ENDED = "sessions ended"
     OWN_TOXIPROXY_KILLED = "own Toxiproxy killed"
     OWN_POSTGRES_KILLED = "own PostgreSQL killed"
 
@@ -50,9 +55,17 @@ class Kind(StrEnum):
     def possible_in(self, variant: str) -> bool:
         """Whether runs of that variant use a server that this can be done to."""
         match self:
-            case Kind.WEDGED | Kind.POSTGRES_RESTARTED | Kind.POSTGRES_CRASHED:
+            case (
+                Kind.WEDGED | Kind.POSTGRES_RESTARTED | Kind.POSTGRES_CRASHED | Kind.SESSIONS_ENDED
+            ):
                 return variant.startswith("configured")
-            case Kind.TOXIPROXY_KILLED | Kind.TOXIPROXY_RESTARTED:
+            case (
+                Kind.TOXIPROXY_KILLED
+                | Kind.TOXIPROXY_RESTARTED
+                | Kind.TOXIPROXY_FROZEN
+                | Kind.RESET
+                | Kind.TOXIC_REMOVED
+            ):
                 return variant != "own stand"
             case Kind.OWN_TOXIPROXY_KILLED:
                 return variant == "own stand"
@@ -65,6 +78,18 @@ SIGNALS = (Kind.SIGTERM, Kind.SIGINT, Kind.SIGHUP)
 OF_SERVERS = tuple(kind for kind in Kind if not kind.is_signal)
 # After these nothing comes through the proxy that the run made.
 PATH_LOST = (Kind.TOXIPROXY_KILLED, Kind.TOXIPROXY_RESTARTED)
+# These take a fault away while its trials may still run.
+TAKES_FAULT = (Kind.RESET, Kind.TOXIC_REMOVED, Kind.SESSIONS_ENDED)
+# After these a part of the test bed is another one, or was away for a while.
+PART_LOST = {
+    Kind.TOXIPROXY_KILLED: "Toxiproxy",
+    Kind.TOXIPROXY_RESTARTED: "Toxiproxy",
+    Kind.TOXIPROXY_FROZEN: "Toxiproxy",
+    Kind.POSTGRES_RESTARTED: "PostgreSQL",
+    Kind.POSTGRES_CRASHED: "PostgreSQL",
+    Kind.OWN_TOXIPROXY_KILLED: "Toxiproxy",
+    Kind.OWN_POSTGRES_KILLED: "PostgreSQL",
+}
 OWN_LOST = (Kind.OWN_TOXIPROXY_KILLED, Kind.OWN_POSTGRES_KILLED)
 
 
@@ -121,7 +146,15 @@ def disturb(disturbance: Disturbance, run: Run, bed: Bed, stack: ExitStack) -> D
         return Done(kill_own(part, run), at)
     if run.process.poll() is not None:
         return Done(False, datetime.now(UTC))
+    if kind in TAKES_FAULT:
+        done = Done(take_fault_away(kind, run, bed), datetime.now(UTC))
+        kill_later(disturbance, run, stack)
+        return done
     kill_later(disturbance, run, stack)
+    if kind is Kind.TOXIPROXY_FROZEN:
+        at = datetime.now(UTC)
+        bed.toxiproxy.freeze(max(LEAST_FROZEN_SECONDS, disturbance.away_seconds))
+        return Done(True, at)
     at = datetime.now(UTC)
     take_away: Callable[[], None] = {
         Kind.TOXIPROXY_KILLED: bed.toxiproxy.kill,
@@ -134,6 +167,26 @@ def disturb(disturbance: Disturbance, run: Run, bed: Bed, stack: ExitStack) -> D
         time.sleep(disturbance.away_seconds)
         bed.bring_back()
     return Done(True, at)
+
+
+def take_fault_away(kind: Kind, run: Run, bed: Bed) -> bool:
+    """Take a fault of the run's away while the run stands still; False when it has none."""
+    with held_still(run):
+        if run.process.poll() is not None:
+            return False
+        if kind is Kind.SESSIONS_ENDED:
+            return bed.end_sessions(MARK) > 0
+        ours = [
+            (proxy.name, toxic.name)
+            for proxy in bed.client.proxies().values()
+            for toxic in proxy.toxics
+            if toxic.name.startswith(MARK)
+        ]
+        if ours and kind is Kind.RESET:
+            bed.reset()
+        elif ours:
+            bed.client.delete_toxic(*ours[-1])
+        return bool(ours)
 
 
 def kill_later(disturbance: Disturbance, run: Run, stack: ExitStack) -> None:

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.disturbances import OF_SERVERS, SIGNALS, Disturbance, Kind
+from tests.crash.disturbances import OF_SERVERS, SIGNALS, TAKES_FAULT, Disturbance, Kind
 
 
 @dataclass
@@ -14,12 +14,15 @@ class Rehearsal:
     Attributes:
         boundaries: names of the events after which runs are killed.
         toxics: numbers of those after which a toxic is still to be added, or taken away.
+        in_effect: for each kind that takes faults away the numbers of those after which a fault
+            is in effect that it can take.
         seconds: from its start to its end.
         checks: how startups ended in each check of the steady state.
     """
 
     boundaries: list[str]
     toxics: list[int]
+    in_effect: dict[Kind, list[int]]
     seconds: float
     checks: list[list[str]]
 
@@ -71,7 +74,10 @@ def plan(
         if not first and chance.random() < 0.4:
             kill_after_seconds = chance.uniform(0.0, 2.0)
         boundary, delay, fraction = None, 0.0, 0.0
-        if kind is Kind.WEDGED:
+        if kind in TAKES_FAULT:
+            boundary = chance.choice(rehearsals[case].in_effect[kind])
+            delay = chance.uniform(0.0, 0.3)
+        elif kind is Kind.WEDGED:
             boundary = chance.choice(rehearsals[case].toxics)
         elif first:
             last = under_the_fault(rehearsals[case])
@@ -95,6 +101,8 @@ def plan(
 
 def feels(kind: Kind, rehearsal: Rehearsal) -> bool:
     """Whether the run meets what is done: only a change of a toxic meets a wedge."""
+    if kind in TAKES_FAULT:
+        return bool(rehearsal.in_effect[kind])
     return kind is not Kind.WEDGED or bool(rehearsal.toxics)
 
 

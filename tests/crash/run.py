@@ -114,6 +114,16 @@ class Run:
             if one["event"] == "fault.injected" and one["name"].startswith(("proxy ", "toxic "))
         ]
 
+    def in_effect_boundaries(self, *prefixes: str) -> list[int]:
+        """Numbers of the boundaries after which a fault of such a name is in effect."""
+        return [
+            number
+            for number, one in enumerate(self._boundary_events())
+            if one["event"] == "fault.injected"
+            and one["effect"] is not None
+            and one["name"].startswith(prefixes)
+        ]
+
     def _boundary_events(self) -> list[dict[str, Any]]:
         return [one for one in self.events() if one["event"].startswith(BOUNDARIES)]
 

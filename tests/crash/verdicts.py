@@ -40,8 +40,10 @@ def contradictions(
     expected: list[list[str]],
     path_lost_at: datetime | None,
     own_lost_at: datetime | None,
+    part_lost: tuple[str, datetime] | None = None,
+    fault_taken_at: datetime | None = None,
 ) -> list[str]:
-    """Why the verdict `held` cannot be true, or the exit code another one's.
+    """Why the verdict cannot be true, or the exit code another one's.
 
     Args:
         section: the journal's section.
@@ -50,12 +52,19 @@ def contradictions(
         expected: how startups end in each check of a run that nobody disturbs.
         path_lost_at: when the server of the proxy went away that all startups need.
         own_lost_at: when a server was killed that was started for the run.
+        part_lost: a part of the test bed that was taken away, and when.
+        fault_taken_at: when a fault was taken away.
     """
     verdict = section.get("verdict")
     found = []
     ended_by_itself = returncode is not None and returncode >= 0
     if ended_by_itself and (returncode == 0) != (verdict == "held"):
         found.append(f"exit code {returncode} with verdict {verdict}")
+    if verdict in ("held", "violated"):
+        if part_lost is not None and _used_at(events, *part_lost):
+            found.append(f"{verdict}, and {part_lost[0]} was lost while it was used")
+        if fault_taken_at is not None and _undone_after(events, fault_taken_at):
+            found.append(f"{verdict}, and a fault was taken away before its undo")
     if verdict != "held":
         return found
     made = list(checks(events))
@@ -92,3 +101,27 @@ def contradictions(
         if event["name"] not in undone:
             found.append(f"held, and {event['name']} was not undone")
     return found
+
+
+def _used_at(events: list[dict[str, Any]], part: str, at: datetime) -> bool:
+    """Whether the run had such a part by then, and still had something to try with it."""
+    brought = any(
+        event["event"] == "stand.part"
+        and event["kind"] == part
+        and datetime.fromisoformat(event["at"]) < at
+        for event in events
+    )
+    return brought and any(check.ended > at for check in checks(events))
+
+
+def _undone_after(events: list[dict[str, Any]], at: datetime) -> bool:
+    """Whether a fault that was in effect at a time was still to be undone."""
+    in_effect: set[str] = set()
+    for event in events:
+        if datetime.fromisoformat(event["at"]) >= at:
+            break
+        if event["event"] == "fault.injected" and event["effect"] is not None:
+            in_effect.add(event["name"])
+        elif event["event"] == "fault.undone":
+            in_effect.discard(event["name"])
+    return bool(in_effect)

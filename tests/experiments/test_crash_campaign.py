@@ -10,7 +10,9 @@ from tests.crash.disturbances import OF_SERVERS, Kind
 from tests.integration.helpers import target_of
 
 LANES = 2
-COUNTS = Counts(kills=4, signals=2, servers=len(OF_SERVERS))
+# Of these the run has toxics, and holds no sessions.
+DISTURBANCES = set(OF_SERVERS) - {Kind.SESSIONS_ENDED}
+COUNTS = Counts(kills=2, signals=1, servers=len(DISTURBANCES))
 # A service that starts with less work than the reference orchestrator, and as many round trips.
 TARGET = target_of(24)
 
@@ -31,5 +33,5 @@ def test_a_few_disturbances_leave_nothing() -> None:
         )
     assert report.bad == [], report.text
     done = {outcome.disturbance.kind for outcome in report.outcomes if outcome.done}
-    assert done >= set(OF_SERVERS), report.text
+    assert done >= DISTURBANCES, report.text
     assert [each.felt for each in report.outcomes if each.disturbance.kind is Kind.WEDGED] == [True]

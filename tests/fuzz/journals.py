@@ -22,6 +22,7 @@ OUTSIDE = ("output", "exception", "activity", "experiment")
 
 def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
     ours = {"name": "f", "parameters": {}, "effect": {"in_effect": False, "detail": "d"}}
+    ours["effect_after"] = {"in_effect": False, "expected": 1, "observed": "gone", "detail": "d"}
     journal = journals.journal(
         before=rng.choice((journals.GOOD, journals.BAD, None)),
         after=rng.choice(

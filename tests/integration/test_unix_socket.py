@@ -175,6 +175,17 @@ def test_a_role_that_the_socket_lets_in_needs_no_password(
         assert tuple(asyncio.run(client(address))) == (PEER, None)
 
 
+def test_a_bridge_that_is_killed_is_a_lost_part(
+    configuration: Configuration, server: DatabaseAddress
+) -> None:
+    session = current_session(configuration)
+    assert session.target_database.is_socket
+    (pid,) = bridges(Path(server.host))
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: session.part_losses(), 20, "the loss is seen")
+    assert "Unix socket bridge" in str(session.part_losses())
+
+
 def test_a_toxiproxy_of_another_machine_is_refused(configuration: Configuration) -> None:
     session = current_session(configuration)
     with pytest.raises(InvalidInput, match=r"behind a Unix socket of this machine.*toxiproxy_url"):

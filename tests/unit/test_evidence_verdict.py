@@ -448,3 +448,61 @@ def test_somebody_elses_journal_that_says_it_went_wrong_is_not_held(
 def test_only_a_recovery_that_was_checked_is_told() -> None:
     assert judge(journal())[0].reason == "the steady state held before and after the method"
     assert judge(journal(recovery=GOOD))[0].reason.endswith("the method, and recovered")
+
+
+SEEN_AT = "2026-01-01T00:00:07.000+00:00"
+GONE = {
+    **FELT,
+    "effect_after": {
+        "quantity": "added_latency_ms",
+        "expected": 500,
+        "observed": "gone",
+        "in_effect": False,
+        "detail": "the proxy has no such toxic any more",
+    },
+    "last_in_effect_at": SEEN_AT,
+    "undo": "already done",
+}
+LOSS = {
+    "kind": "Toxiproxy",
+    "source": "configured",
+    "address": "http://127.0.0.1:8474",
+    "why": "its process 7 has ended",
+    "noticed_at": "2026-01-01T00:00:08.000+00:00",
+    "last_well_at": SEEN_AT,
+}
+
+
+@pytest.mark.parametrize("after", [GOOD, BAD])
+def test_a_fault_that_was_gone_before_its_undo_proves_nothing(after: dict[str, Any]) -> None:
+    found = verdict(after=after, faults=[GONE], recovery=GOOD)
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.FAULT_GONE)
+    assert "slow was not in effect any more before its undo" in found.reason
+    assert f"it was last seen in effect at {SEEN_AT}" in found.reason
+
+
+def test_a_fault_that_was_in_effect_until_its_undo_is_a_proof() -> None:
+    fault = {**GONE, "effect_after": {**GONE["effect_after"], "in_effect": True}}
+    assert verdict(faults=[fault], recovery=GOOD).outcome is Outcome.HELD
+
+
+def test_a_journal_without_a_second_measurement_is_judged_as_before() -> None:
+    old = {key: value for key, value in GONE.items() if key in ("name", "effect", "undo")}
+    assert verdict(faults=[old], recovery=GOOD).outcome is Outcome.HELD
+
+
+@pytest.mark.parametrize("after", [GOOD, BAD])
+def test_a_lost_part_proves_nothing_and_is_named(after: dict[str, Any]) -> None:
+    found = verdict(after=after, parts_lost=["Toxiproxy"], part_losses=[LOSS], recovery=BAD)
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.PART_LOST)
+    assert found.reason.startswith(
+        "Toxiproxy at http://127.0.0.1:8474 (configured) was lost during the run: its process 7 "
+        f"has ended; noticed at {LOSS['noticed_at']}, last seen well at {SEEN_AT}"
+    )
+    assert "proves a failure rate" not in found.line
+
+
+def test_a_part_that_an_older_journal_names_as_lost_is_still_lost() -> None:
+    found = verdict(parts_lost=["PostgreSQL"])
+    assert found.cause is Cause.PART_LOST
+    assert found.reason == "PostgreSQL, started for this run, ended before the run did"

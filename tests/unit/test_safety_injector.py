@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chaosnetra.errors import (
+    ChaosnetraError,
     DatabaseUnavailable,
     FaultError,
     InjectionFailed,
@@ -41,6 +42,11 @@ def take_back(arguments: Mapping[str, Any]) -> UndoReport:
             raise UndoFailed(f"{name} waits for {end}")
         end = UndoResult.DONE
     return UndoReport(end, f"{name} is gone")
+
+
+def undone() -> list[str]:
+    """Names of what undos were played of, in order."""
+    return [what.removeprefix("undo ") for what in happened if what.startswith("undo ")]
 
 
 FELT = Effect("latency_ms", 100, 101, in_effect=True, added_round_trip_seconds=0.1)
@@ -263,7 +269,7 @@ def test_everything_is_undone_last_first(injector: Injector, ledger: Ledger) -> 
     for name in ("first", "second", "third"):
         injector.inject(FakeFault(name))
     assert injector.undo_all() == []
-    assert happened[-3:] == ["undo third", "undo second", "undo first"]
+    assert undone() == ["third", "second", "first"]
     assert injector.active == []
     ledger.close()
     assert not ledger.path.exists()
@@ -279,7 +285,7 @@ def test_an_undo_that_fails_does_not_stop_the_others(
         injector.inject(FakeFault(name))
     undo_ends["second"] = error
     failures = injector.undo_all()
-    assert happened[-4:] == ["undo third", "undo second", "undo first", "undo second"]
+    assert undone() == ["third", "second", "first", "second"]
     assert [type(failure) for failure in failures] == [UndoFailed]
     assert str(error) in str(failures[0])
     assert [held.name for held in injector.active] == ["second"]
@@ -298,7 +304,7 @@ def test_an_undo_that_waits_for_another_is_tried_once_more(
         injector.inject(FakeFault(name))
     undo_ends["database"] = WaitsFor("proxy")
     assert injector.undo_all() == []
-    assert happened[-3:] == ["undo database", "undo proxy", "undo database"]
+    assert undone() == ["database", "proxy", "database"]
     assert injector.active == []
     assert events.names.count("fault.undone") == 2
 
@@ -309,9 +315,7 @@ def test_an_undo_that_breaks_in_any_way_does_not_stop_the_others(injector: Injec
     undo_ends["third"] = KeyError("no such key")
     undo_ends["second"] = ZeroDivisionError("by zero")
     failures = injector.undo_all()
-    assert happened[-5:] == [
-        f"undo {name}" for name in ("third", "second", "first", "third", "second")
-    ]
+    assert undone() == ["third", "second", "first", "third", "second"]
     assert [type(failure) for failure in failures] == [UndoFailed, UndoFailed]
     assert "remove third failed: 'no such key'" in str(failures[0])
     assert isinstance(failures[0].__cause__, KeyError)
@@ -332,7 +336,7 @@ def test_an_undo_that_cannot_be_written_down_does_not_stop_the_others(
     monkeypatch.setattr(ledger, "done", full)
     with caplog.at_level(logging.ERROR, "chaostoolkit"):
         assert injector.undo_all() == []
-    assert happened[-3:] == ["undo third", "undo second", "undo first"]
+    assert undone() == ["third", "second", "first"]
     assert injector.active == []
     assert "remove first: done, but not written down: the disk is full" in caplog.text
     ledger.close()
@@ -355,7 +359,7 @@ def test_an_undo_that_cannot_be_recorded_does_not_stop_the_others(
     undo_ends["second"] = KeyError("no such key")
     with caplog.at_level(logging.ERROR, "chaostoolkit"):
         failures = injector.undo_all()
-    assert happened[-4:] == ["undo third", "undo second", "undo first", "undo second"]
+    assert undone() == ["third", "second", "first", "second"]
     assert [type(failure) for failure in failures] == [UndoFailed]
     assert [held.name for held in injector.active] == ["second"]
     assert "fault.undone could not be recorded: the disk is full" in caplog.text
@@ -394,7 +398,7 @@ def test_only_what_is_felt_can_be_undone_first(injector: Injector) -> None:
     injector.undo_all(only_felt=True)
     assert [held.name for held in injector.active] == ["proxy"]
     injector.undo_all()
-    assert happened[-2:] == ["undo slow", "undo proxy"]
+    assert undone() == ["slow", "proxy"]
 
 
 def test_an_effect_that_cannot_be_measured_is_none(
@@ -442,3 +446,211 @@ def test_what_is_not_admitted_is_not_even_prepared(tmp_path: Path) -> None:
         injector.inject(FakeFault("a", prepare=AssertionError("it was looked at")))
     assert injector.faults == []
     assert not ledger.path.exists()
+
+
+class LookedAt(FakeFault):
+    """A fault that tells whether it is still in place."""
+
+    def __init__(self, name: str, *effects: Effect | None, **more: Any) -> None:
+        super().__init__(name, effects[0] if effects else FELT)
+        self._effects = list(effects) or [FELT]
+        self.gone: str | ChaosnetraError | None = None
+        self.subject = more.get("subject", name)
+        self.within = more.get("within", ())
+        self.place = more.get("place", "")
+
+    def measure(self) -> Effect | None:
+        happened.append(f"measure {self.name}")
+        return self._effects.pop(0) if len(self._effects) > 1 else self._effects[0]
+
+    def look(self) -> str | None:
+        if isinstance(self.gone, ChaosnetraError):
+            raise self.gone
+        return self.gone
+
+
+NOTHING = Effect("latency_ms", 100, 0.2, in_effect=False)
+SILENT = Effect("first_answer", "silent", "silent", in_effect=True)
+
+
+def after(injector: Injector, name: str) -> Effect | None:
+    return next(held for held in injector.faults if held.name == name).effect_after
+
+
+def test_a_fault_is_measured_again_before_its_undo(injector: Injector, events: Events) -> None:
+    injector.inject(FakeFault("slow"))
+    injector.undo("slow")
+    assert happened[-2:] == ["measure slow", "undo slow"]
+    assert after(injector, "slow") == FELT
+    assert injector.faults[0].last_in_effect_at is not None
+    assert events.names[-2:] == ["fault.measured_again", "fault.undone"]
+
+
+def test_what_is_not_in_effect_any_more_is_told_with_when_it_was(
+    injector: Injector, events: Events
+) -> None:
+    injector.inject(LookedAt("slow", FELT, NOTHING))
+    seen = injector.faults[0].last_in_effect_at
+    injector.undo("slow")
+    found = after(injector, "slow")
+    assert found is not None
+    assert (found.expected, found.observed, found.in_effect) == (100, 0.2, False)
+    told = dict(events.seen)["fault.gone"]
+    assert (told["name"], told["last_in_effect_at"]) == ("slow", seen)
+
+
+@pytest.mark.parametrize("gone", ["somebody removed it", ChaosnetraError("no answer")])
+def test_what_is_not_listed_any_more_is_not_measured(
+    injector: Injector, gone: str | ChaosnetraError
+) -> None:
+    fault = LookedAt("slow")
+    injector.inject(fault)
+    fault.gone = gone
+    injector.undo("slow")
+    assert happened.count("measure slow") == 1
+    found = after(injector, "slow")
+    assert found is not None
+    assert not found.in_effect
+    assert str(gone) in found.detail
+
+
+@pytest.mark.parametrize("result", [UndoResult.ALREADY_DONE, UndoResult.NOT_OURS])
+def test_an_undo_that_finds_nothing_to_undo_says_that_the_fault_was_gone(
+    injector: Injector, result: UndoResult
+) -> None:
+    injector.inject(FakeFault("slow"))
+    undo_ends["slow"] = result
+    injector.undo("slow")
+    found = after(injector, "slow")
+    assert found is not None
+    assert not found.in_effect
+    assert "slow is gone" in found.detail
+
+
+def test_an_undo_that_was_tried_before_may_find_nothing(injector: Injector) -> None:
+    injector.inject(FakeFault("slow"))
+    undo_ends["slow"] = UndoFailed("the answer was lost")
+    assert len(injector.undo_all()) == 1
+    undo_ends["slow"] = UndoResult.ALREADY_DONE
+    assert injector.undo_all() == []
+    assert after(injector, "slow") == FELT
+
+
+def test_nothing_is_measured_again_in_a_hurry(ledger: Ledger, events: Events) -> None:
+    hurried = Injector(ledger, events.record, hurried=lambda: True)
+    hurried.inject(FakeFault("slow"))
+    hurried.undo_all()
+    assert happened[-2:] == ["measure slow", "undo slow"]
+    assert happened.count("measure slow") == 1
+    assert after(hurried, "slow") is None
+
+
+def test_what_was_never_in_effect_is_not_measured_again(injector: Injector) -> None:
+    injector.inject(FakeFault("slow", NOTHING))
+    injector.inject(FakeFault("proxy", None))
+    injector.undo_all()
+    assert (happened.count("measure slow"), happened.count("measure proxy")) == (1, 1)
+
+
+def test_a_fault_that_is_replaced_is_measured_before_that(injector: Injector) -> None:
+    injector.inject(LookedAt("slow"))
+    injector.inject(LookedAt("slow update 1", subject="slow", within=("slow",)))
+    assert happened == [
+        *("prepare slow", "inject slow", "measure slow", "measure slow"),
+        *(f"{what} slow update 1" for what in ("prepare", "inject", "measure")),
+    ]
+    happened.clear()
+    # Its undo ends the update too, which is what is in effect now.
+    undo_ends["slow update 1"] = UndoResult.NOT_OURS
+    injector.undo("slow")
+    injector.undo_all()
+    assert happened == ["measure slow update 1", "undo slow", "undo slow update 1"]
+    assert after(injector, "slow update 1") == FELT
+
+
+def test_a_fault_counts_again_once_what_replaced_it_is_undone(injector: Injector) -> None:
+    injector.inject(LookedAt("slow"))
+    injector.inject(LookedAt("slow update 1", subject="slow", within=("slow",)))
+    happened.clear()
+    injector.undo_all()
+    assert happened == [
+        *("measure slow update 1", "undo slow update 1", "measure slow", "undo slow"),
+    ]
+
+
+def test_behind_a_fault_that_lets_nothing_through_nothing_is_measured(injector: Injector) -> None:
+    injector.inject(LookedAt("slow", place="database"))
+    injector.inject(LookedAt("hole", SILENT, place="database"))
+    injector.inject(LookedAt("elsewhere", FELT, place="other"))
+    happened.clear()
+    injector.undo("slow")
+    assert happened == ["undo slow"]
+    found = after(injector, "slow")
+    assert found is not None
+    assert (found.in_effect, found.observed) == (True, "not measured")
+    assert "measured no more under hole" in found.detail
+    injector.undo("elsewhere")
+    assert happened[1:] == ["measure elsewhere", "undo elsewhere"]
+
+
+def test_what_a_later_fault_hides_counts_as_its_server_lists_it(injector: Injector) -> None:
+    injector.inject(LookedAt("slow", FELT, NOTHING))
+    injector.inject(LookedAt("cut"))
+    injector.undo("slow")
+    found = after(injector, "slow")
+    assert found is not None
+    assert found.in_effect
+    assert "in place as its server lists it" in found.detail
+
+
+def test_one_look_at_a_busy_machine_is_not_believed(injector: Injector) -> None:
+    injector.inject(LookedAt("slow", FELT, NOTHING, FELT))
+    injector.undo("slow")
+    assert after(injector, "slow") == FELT
+
+
+def test_a_fault_that_comes_back_was_gone_all_the_same(injector: Injector, events: Events) -> None:
+    fault = LookedAt("slow")
+    injector.inject(fault)
+    [held] = injector.watched()
+    injector.look(held)
+    assert not held.is_gone
+    fault.gone = "somebody removed it"
+    injector.look(held)
+    fault.gone = None
+    injector.undo("slow")
+    found = after(injector, "slow")
+    assert found is not None
+    assert (found.in_effect, found.detail) == (False, "somebody removed it")
+    assert events.names.count("fault.gone") == 1
+    assert injector.watched() == []
+
+
+def test_a_look_that_cannot_be_taken_tells_nothing(injector: Injector) -> None:
+    fault = LookedAt("slow")
+    fault.gone = DatabaseUnavailable("no answer")
+    injector.inject(fault)
+    [held] = injector.watched()
+    injector.look(held)
+    assert not held.is_gone
+
+
+def test_what_is_seen_in_the_middle_of_an_undo_tells_nothing(injector: Injector) -> None:
+    fault = LookedAt("slow")
+    held = injector.inject(fault)
+    fault.gone = "it is just being removed"
+    with injector._changing():
+        injector.look(held)
+    assert not held.is_gone
+
+
+def test_what_others_roll_back_is_measured_before(injector: Injector) -> None:
+    fault = LookedAt("slow")
+    injector.inject(fault)
+    injector.settle()
+    fault.gone = "it was rolled back by other means"
+    assert injector.watched() == []
+    undo_ends["slow"] = UndoResult.ALREADY_DONE
+    injector.undo("slow")
+    assert happened.count("measure slow") == 2
+    assert after(injector, "slow") == FELT

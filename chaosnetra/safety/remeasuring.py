@@ -1,0 +1,183 @@
+"""Measures a fault again before its undo: was it in effect until then?
+
+What can be measured is measured; where another fault, injected after it, hinders that, it counts
+that the fault is in place as its server lists it.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from chaosnetra.errors import ChaosnetraError
+from chaosnetra.faults import Effect, Fault, Injected, UndoReport, UndoResult, Watched
+from chaosnetra.text import utc_now
+
+logger = logging.getLogger("chaostoolkit")
+
+ENDED_WITH_SERVER = UndoReport(UndoResult.ALREADY_DONE, "it ended with its server")
+
+
+class Remeasuring:
+    """Says of a run's faults whether they were in effect until their undo.
+
+    Args:
+        note: takes (event name, JSON data).
+        hurried: whether nothing is to be measured now.
+    """
+
+    def __init__(
+        self, note: Callable[[str, dict[str, Any]], None], hurried: Callable[[], bool]
+    ) -> None:
+        self._note = note
+        self._hurried = hurried
+
+    def measure_again(self, held: Injected, active: Sequence[Injected]) -> None:
+        """See whether a fault was in effect until now.
+
+        Args:
+            held: the fault, before its undo or the fault that replaces it.
+            active: all faults in place, in the order in which they were injected.
+        """
+        if self._hurried() or held.is_gone or held.is_settled or held.undo_was_tried:
+            return
+        after = remeasured(held, active)
+        if after is None:
+            return
+        if not after.in_effect:
+            self.found_gone(held, after.detail, after.observed)
+            return
+        held.last_in_effect_at = utc_now()
+        if held.effect is not None:
+            held.effect_after = after
+            self._note("fault.measured_again", {"name": held.name, "effect": after.to_json()})
+
+    def found_gone(self, held: Injected, why: str, observed: Any = "gone") -> None:
+        """Keep and tell that a fault is not in effect any more."""
+        held.effect_after = _gone(held, why, observed)
+        self._note(
+            "fault.gone",
+            {
+                "name": held.name,
+                "effect": held.effect_after.to_json(),
+                "last_in_effect_at": held.last_in_effect_at,
+            },
+        )
+        logger.warning(
+            f"{held.name} is not in effect any more: expected {held.effect_after.expected}, "
+            f"observed {observed} ({held.effect_after.quantity}) {why}; last seen in effect at "
+            f"{held.last_in_effect_at}"
+        )
+
+    def judge_undo(self, held: Injected, report: UndoReport) -> None:
+        """An undo that found nothing to undo says that somebody else took the fault away.
+
+        Not one that was tried before, and not of a change that had changed nothing.
+        """
+        if report.result is UndoResult.DONE or report is ENDED_WITH_SERVER:
+            return
+        if held.is_gone or held.is_settled:
+            return
+        was_in_effect = held.effect.in_effect if held.effect else isinstance(held.fault, Watched)
+        unchanged = held.undo.arguments.get("unchanged")
+        if was_in_effect and not (held.undo_was_tried or unchanged or self._hurried()):
+            self.found_gone(held, f"its undo found: {report.detail}")
+
+
+def subject(fault: Fault | None) -> str:
+    """What a fault changes; of several with one subject the last one is in effect."""
+    return fault.subject if isinstance(fault, Watched) else getattr(fault, "name", "")
+
+
+def within(fault: Fault | None) -> tuple[str, ...]:
+    """Names of the faults whose undo ends this one too."""
+    return fault.within if isinstance(fault, Watched) else ()
+
+
+def is_superseded(held: Injected, active: Sequence[Injected]) -> bool:
+    """Whether a later fault has taken its place, or another's undo has ended it."""
+    if held.ended_with is not None:
+        return True
+    later = active[active.index(held) + 1 :] if held in active else ()
+    return any(
+        other.ended_with is None
+        and other.injected_at is not None
+        and subject(other.fault) == subject(held.fault)
+        for other in later
+    )
+
+
+def measured(fault: Fault) -> Effect | None:
+    """The effect; one that could not be measured is told as that."""
+    try:
+        return fault.measure()
+    except ChaosnetraError as error:
+        return Effect("effect", "measured", "not measured", in_effect=False, detail=str(error))
+
+
+def remeasured(held: Injected, active: Sequence[Injected]) -> Effect | None:
+    """The effect before the undo.
+
+    Args:
+        held: the fault, to all knowledge in place.
+        active: all faults in place, in the order in which they were injected.
+
+    Returns:
+        The effect; None where nothing is to be said: a fault that was never in effect, or a
+        change that the system does not feel and that cannot be looked at.
+    """
+    fault, first = held.fault, held.effect
+    if fault is None or (first is not None and not first.in_effect):
+        return None
+    listed = isinstance(fault, Watched)
+    if isinstance(fault, Watched):
+        try:
+            why = fault.look()
+        except ChaosnetraError as error:
+            why = f"it cannot be seen any more: {error}"
+        if why is not None:
+            return _gone(held, why)
+    if first is None:
+        return _gone(held, "", "in place", in_effect=True) if listed else None
+    later = [other for other in active[active.index(held) + 1 :] if other.effect is not None]
+    blocking = [other for other in later if _blocks(other, fault)]
+    if blocking:
+        return _as_listed(replace(first, observed="not measured"), "", blocking)
+    after = measured(fault)
+    if after is not None and not after.in_effect and listed:
+        # A machine that is busy for an instant must not cost a run that is sound.
+        after = measured(fault)
+    if after is not None and not after.in_effect and listed and later:
+        return _as_listed(after, after.detail, later)
+    return after
+
+
+def _gone(held: Injected, why: str, observed: Any = "gone", *, in_effect: bool = False) -> Effect:
+    """The effect of a fault that was found gone."""
+    first = held.effect
+    return Effect(
+        first.quantity if first else "presence",
+        first.expected if first else "in place",
+        observed,
+        in_effect=in_effect,
+        detail=why,
+    )
+
+
+def _blocks(other: Injected, fault: Fault) -> bool:
+    """Whether nothing comes through the path that a fault is measured on."""
+    place = fault.place if isinstance(fault, Watched) else ""
+    return (
+        bool(place)
+        and isinstance(other.fault, Watched)
+        and other.fault.place == place
+        and other.effect is not None
+        and other.effect.in_effect
+        and other.effect.stops_path
+    )
+
+
+def _as_listed(effect: Effect, detail: str, others: Sequence[Injected]) -> Effect:
+    names = ", ".join(other.name for other in others)
+    said = f"in place as its server lists it; measured no more under {names}"
+    return replace(effect, in_effect=True, detail=f"{detail}; {said}" if detail else said)
