@@ -2,23 +2,35 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from chaosnetra.database_options import (
+    FILES,
+    Refused,
+    connect_timeout_seconds,
+    options_for_driver,
+    without_tls,
+)
+from chaosnetra.database_url import DEFAULT_PORT, read_url, socket_path
 from chaosnetra.errors import InvalidInput
 
-DEFAULT_PORT = 5432
-_SCHEMES = ("postgresql", "postgres")
+__all__ = ["DEFAULT_PORT", "DatabaseAddress", "Place", "parse_network_address"]
+
 CLOUD_SQL_INSTANCE = "cloud_sql_instance"
-_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
-_UNREADABLE = (
-    "the database URL cannot be read: the port must be a number, and special characters in user "
-    "or password must be percent-encoded"
-)
+# Host and port, or the path of a Unix socket.
+Place = tuple[str, int] | str
 
 
 @dataclass(frozen=True)
 class DatabaseAddress:
-    """A PostgreSQL address; its representation never shows the password."""
+    """A PostgreSQL address; its representation never shows the password.
+
+    Attributes:
+        host: name or IP address; with a / at its beginning the folder of a Unix socket, whose
+            name `port` is a part of.
+        host_as_option: whether its URL names such a folder by `?host=`, and not, percent-encoded,
+            in the place of the host.
+    """
 
     host: str
     port: int
@@ -26,56 +38,33 @@ class DatabaseAddress:
     password: str = field(repr=False)
     database: str
     options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    host_as_option: bool = field(default=True, repr=False, compare=False)
 
     @classmethod
     def parse(cls, url: str, setting: str | None = None) -> "DatabaseAddress":
         """Read `postgresql://user:password@host:port/database?option=value`.
 
-        A driver suffix (`postgresql+asyncpg://`) is accepted and dropped. A password may also be
-        an option; no other option may be a secret, for options are shown and kept. Files that
-        options name are made absolute: an undo is played from wherever `recover` is called.
+        A driver suffix (`postgresql+asyncpg://`) is accepted and dropped. Host, port, user,
+        password and database may also be options; no other option may be a secret, for options
+        are shown and kept. Files that options name are made absolute: an undo is played from
+        wherever `recover` is called.
 
         Raises:
-            InvalidInput: not such a URL. The message never repeats the URL, which may hold a
-                password.
+            InvalidInput: not such a URL, or it asks for what is not done here. The message never
+                repeats the URL, which may hold a password.
         """
         try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            # Its text may quote a part of the password.
-            raise InvalidInput(_UNREADABLE, setting) from None
-        if parts.fragment or "@" in parts.path + parts.query:
-            raise InvalidInput(_UNREADABLE, setting)  # a password with # / or ? in it
-        if port == 0:
-            raise InvalidInput("the database URL must not name port 0", setting)
-        if parts.scheme.split("+")[0] not in _SCHEMES:
-            raise InvalidInput(
-                "the database URL must begin with postgresql://, "
-                f"got {(parts.scheme or 'no scheme')!r}",
-                setting,
-            )
-        if not parts.hostname:
-            raise InvalidInput(
-                "the database URL must name a host "
-                "(a Unix socket cannot be put behind a TCP proxy)",
-                setting,
-            )
-        options = parse_qsl(parts.query, keep_blank_values=True)
-        if "sslpassword" in dict(options):
-            raise InvalidInput(
-                "the database URL must not hold sslpassword, for its options are shown: "
-                "name an sslkey that has no password",
-                setting,
-            )
-        user = unquote(parts.username or "") or "postgres"
+            read = read_url(url)
+        except Refused as error:
+            raise InvalidInput(str(error), setting) from None
         return cls(
-            host=parts.hostname,
-            port=port or DEFAULT_PORT,
-            user=user,
-            password=unquote(parts.password or "") or dict(options).get("password", ""),
-            database=unquote(parts.path.lstrip("/")) or user,
-            options=tuple(_absolute(option) for option in options if option[0] != "password"),
+            host=read.host,
+            port=read.port,
+            user=read.user,
+            password=read.password,
+            database=read.database,
+            options=tuple(_absolute(option) for option in read.options),
+            host_as_option=read.host_as_option,
         )
 
     @property
@@ -85,13 +74,39 @@ class DatabaseAddress:
         return f"postgresql://{quote(self.user, safe='')}{secret}@{self._tail}"
 
     @property
+    def driver_url(self) -> str:
+        """The same in the words of asyncpg, which sends those that it does not know to the server.
+
+        `connect_timeout_seconds` is not in it.
+        """
+        options = options_for_driver(self.options, on_socket=self.is_socket)
+        return replace(self, options=options).url
+
+    @property
+    def connect_timeout_seconds(self) -> float | None:
+        """How long opening a session may take by `connect_timeout`; None: it sets no limit."""
+        return connect_timeout_seconds(self.options)
+
+    @property
     def shown(self) -> str:
         """The address without its password, for people."""
         return f"postgresql://{quote(self.user, safe='')}@{self._tail}"
 
     @property
+    def is_socket(self) -> bool:
+        """Whether it is reached by a Unix socket."""
+        return self.host.startswith("/")
+
+    @property
+    def place(self) -> Place:
+        """What is connected to."""
+        return socket_path(self.host, self.port) if self.is_socket else (self.host, self.port)
+
+    @property
     def network_address(self) -> str:
-        """`host:port`, an IPv6 host in brackets."""
+        """`host:port`, an IPv6 host in brackets; the path of a Unix socket."""
+        if self.is_socket:
+            return socket_path(self.host, self.port)
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -107,8 +122,18 @@ class DatabaseAddress:
         return replace(self, options=(*others, *added))
 
     def at(self, host: str, port: int) -> "DatabaseAddress":
-        """The same database reached through another host and port."""
-        return replace(self.by_cloud_sql(""), host=host, port=port)
+        """The same database reached through another host and port.
+
+        What a Unix socket ends behind has no TLS, and libpq asks for none on a socket.
+        """
+        moved = replace(self.by_cloud_sql(""), host=host, port=port)
+        if self.is_socket:
+            return replace(moved, options=without_tls(moved.options))
+        return moved
+
+    def in_folder(self, folder: str) -> "DatabaseAddress":
+        """The same database reached through a Unix socket of the same name in another folder."""
+        return replace(self, host=folder)
 
     def named(self, database: str) -> "DatabaseAddress":
         """Another database of the same server."""
@@ -118,8 +143,8 @@ class DatabaseAddress:
     def placeholders(self) -> dict[str, str]:
         """What a target's environment template may refer to.
 
-        `url` is the whole URL; `user_quoted` and `password_quoted` are safe inside a URL that
-        a template builds itself.
+        `url` is the whole URL; `host_quoted`, `user_quoted` and `password_quoted` are safe inside
+        a URL that a template builds itself.
         """
         return {
             "url": self.url,
@@ -128,19 +153,31 @@ class DatabaseAddress:
             "user": self.user,
             "password": self.password,
             "database": self.database,
+            "host_quoted": self._host_quoted,
             "user_quoted": quote(self.user, safe=""),
             "password_quoted": quote(self.password, safe=""),
         }
 
     @property
+    def _host_quoted(self) -> str:
+        if ":" in self.host and not self.is_socket:
+            return f"[{quote(self.host, safe=':')}]"
+        return quote(self.host, safe="")
+
+    @property
     def _tail(self) -> str:
-        query = f"?{urlencode(self.options)}" if self.options else ""
-        return f"{self.network_address}/{quote(self.database, safe='')}{query}"
+        place, options = f"{self._host_quoted}:{self.port}", self.options
+        if self.is_socket and self.host_as_option:
+            place = ""
+            options = (("host", self.host), ("port", str(self.port)), *options)
+        # libpq takes a + as it is.
+        query = f"?{urlencode(options, safe='/:', quote_via=quote)}" if options else ""
+        return f"{place}/{quote(self.database, safe='')}{query}"
 
 
 def _absolute(option: tuple[str, str]) -> tuple[str, str]:
     name, text = option
-    if name not in _FILES or not text:
+    if name not in FILES or text in ("", "system"):
         return option
     try:
         return name, str(Path(text).absolute())

@@ -10,8 +10,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from chaosnetra.addresses import Place
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.paths import FirstAnswer, FirstAnswerTiming
+from chaosnetra.streams import open_stream
 
 # A connection that stays open so long was taken.
 OPEN_SECONDS = 0.3
@@ -46,15 +48,13 @@ HTTP = Service(
 CONNECTION = Service("TCP", b"")
 
 
-async def first_answer(
-    address: tuple[str, int], request: bytes, timeout_seconds: float
-) -> FirstAnswerTiming:
+async def first_answer(address: Place, request: bytes, timeout_seconds: float) -> FirstAnswerTiming:
     """Connect, send a request, and time the first byte of the answer."""
     started = time.perf_counter()
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(timeout_seconds):
-            reader, writer = await asyncio.open_connection(*address)
+            reader, writer = await open_stream(address)
             if request:
                 writer.write(request)
                 answer = FirstAnswer.ANSWERED if await reader.read(1) else FirstAnswer.CLOSED

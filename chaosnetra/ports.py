@@ -1,5 +1,6 @@
 """Ports of this machine."""
 
+import ipaddress
 import random
 import socket
 import time
@@ -58,6 +59,14 @@ def is_refused(host: str, port: int, seconds: float) -> bool:
         except OSError:
             return False  # not accepted in time, for example
         time.sleep(POLL_SECONDS)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is `localhost` or an IP address of loopback."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def free_port() -> int:

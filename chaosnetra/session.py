@@ -30,6 +30,7 @@ from chaosnetra.parts.database import Database, bring_database
 from chaosnetra.parts.exposure import Exposure
 from chaosnetra.parts.keeping import Keeping, Part
 from chaosnetra.parts.path import bring_connector, bring_proxy, bring_toxiproxy
+from chaosnetra.parts.sockets import bring_socket_end, bring_tcp_end
 from chaosnetra.parts.state import StartState
 from chaosnetra.parts.watching import Watch
 from chaosnetra.run import Run, current_run, end_run
@@ -109,6 +110,7 @@ class Session:
         self._cloud_run: CloudRun | None = None
         self._at_close: list[Callable[[], None]] = []
         self._proxied: DatabaseAddress | None = None
+        self._for_target: DatabaseAddress | None = None
         self._schema: str | None = None
         self._report_schema: str | None = None
         self._fork_server: ForkServer | None = None
@@ -188,8 +190,10 @@ class Session:
             return self.database
         with self._lock:
             if self._proxied is None:
+                toxiproxy = self.toxiproxy
+                upstream = bring_tcp_end(self._keeping, self.database, toxiproxy.url)
                 proxied = bring_proxy(
-                    self.toxiproxy, self.database, self.settings, self.injector, self.identifier
+                    toxiproxy, upstream, self.settings, self.injector, self.identifier
                 )
                 if self.settings.connector == "emulator":
                     self._connector, proxied = bring_connector(
@@ -197,6 +201,20 @@ class Session:
                     )
                 self._proxied = proxied
             return self._proxied
+
+    @property
+    def target_database(self) -> DatabaseAddress:
+        """The proxied database as a startup gets it: by a Unix socket where the database has one.
+
+        What measures the path goes by `proxied_database`, and without the bridge from the socket.
+        """
+        proxied = self.proxied_database
+        if self.settings.in_staging:
+            return proxied
+        with self._lock:
+            if self._for_target is None:
+                self._for_target = bring_socket_end(self._keeping, self.database, proxied)
+            return self._for_target
 
     def require_local(self, what: str) -> None:
         """Refuse in staging what is made for one's own machine.

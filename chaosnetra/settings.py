@@ -86,8 +86,8 @@ SETTINGS = {
         Setting(
             "cloud_sql_path",
             "address",
-            "how the database is opened: address, by host and port of database_url; connector, by "
-            "the Cloud SQL connector (the extra cloudsql)",
+            "how the database is opened: address, by host and port, or Unix socket, of "
+            "database_url; connector, by the Cloud SQL connector (the extra cloudsql)",
         ),
         Setting(
             "toxiproxy_url",
@@ -170,7 +170,7 @@ SETTINGS = {
             "target_environment",
             {"DATABASE_URL": "{url}"},
             "JSON object: environment variables for the target, with {url}, {host}, {port}, "
-            "{user}, {password}, {database}, {user_quoted}, {password_quoted}, "
+            "{user}, {password}, {database}, {host_quoted}, {user_quoted}, {password_quoted}, "
             "{state_folder}",
         ),
         Setting(

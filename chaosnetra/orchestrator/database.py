@@ -146,7 +146,9 @@ class Database:
     async def _connect(self) -> "asyncpg.Connection[Any]":
         async with self._budgets.within("connection", PHASE):
             # asyncpg's own limit of 60 s would hide which budget ran out.
-            return await asyncpg.connect(self._address.url, timeout=None)
+            return await asyncpg.connect(
+                self._address.driver_url, timeout=self._address.connect_timeout_seconds
+            )
 
     @asynccontextmanager
     async def _connection(self, phase: str) -> AsyncIterator[AsyncConnection]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from chaosnetra.addresses import DatabaseAddress, parse_network_address
+from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.answers import CONNECTION, HTTP, POSTGRESQL, AnswerPath, Service, speaks
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Effect
@@ -132,7 +132,9 @@ def _to_database(database: DatabaseAddress, listen: Address) -> DatabasePath:
 
 
 def _same(address: Address, database: DatabaseAddress) -> bool:
-    host, port = parse_network_address("database", database.network_address)
+    if database.is_socket:
+        return False
+    host, port = database.host, database.port
     if port != address[1]:
         return False
     return host == address[0] or bool(_resolved(host) & _resolved(address[0]))

@@ -100,7 +100,7 @@ class StartState:
         """
         session = self._session
         if self.mode != "fresh":
-            yield [session.proxied_database] * count
+            yield [session.target_database] * count
             return
         names: list[str] = []
         try:
@@ -111,8 +111,8 @@ class StartState:
                     f"nothing was started: no copy of the database could be made for each "
                     f"startup: {error}"
                 ) from error
-            proxied = session.proxied_database
-            yield [proxied.named(name) for name in names]
+            address = session.target_database
+            yield [address.named(name) for name in names]
         finally:
             self._drop(names)
 

@@ -105,7 +105,12 @@ def of_process(pid: int) -> Look:
 
 
 def local_listener(network_address: str) -> int | None:
-    """The process that serves an address of this machine; None where it is not to be seen."""
+    """The process that serves an address of this machine; None where it is not to be seen.
+
+    Nor is that of a Unix socket.
+    """
+    if network_address.startswith("/"):
+        return None
     host, port = parse_network_address("address", network_address)
     if host != "localhost" and not host.startswith("127.") and host != "::1":
         return None

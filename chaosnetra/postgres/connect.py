@@ -1,11 +1,13 @@
 """Connecting with a limit, and errors that say what to change."""
 
+import os
 import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
@@ -90,15 +92,69 @@ async def connection(
 def unavailable(address: DatabaseAddress, error: BaseException) -> DatabaseUnavailable:
     """The error as one line with advice: its class tells what it is, the SQLSTATE is kept."""
     sqlstate = getattr(error, "sqlstate", None)
-    advice = _tls_advice(error)
-    kind = DatabaseTlsFailed if advice else _CLASSES.get(sqlstate or "", DatabaseUnavailable)
-    advice = advice or _ADVICE.get(sqlstate or "", f"check {_SETTING}")
+    # On a socket there is no TLS; what is not found there is the socket.
+    tls = "" if address.is_socket else _tls_advice(error)
+    kind = DatabaseTlsFailed if tls else _CLASSES.get(sqlstate or "", DatabaseUnavailable)
+    advice = (
+        tls
+        or _socket_advice(address, error)
+        or _option_advice(error)
+        or _ADVICE.get(sqlstate or "", f"check {_SETTING}")
+    )
     text = " ".join(str(error).split()) or type(error).__name__
     return kind(
         f"cannot use the database {address.shown}: {text}"
         f"{f' (SQLSTATE {sqlstate})' if sqlstate else ''}; {advice}",
         sqlstate,
     )
+
+
+def _socket_advice(address: DatabaseAddress, error: BaseException) -> str:
+    """What to change where a Unix socket cannot be connected to; empty where that is not it."""
+    if not address.is_socket or not isinstance(error, OSError) or isinstance(error, TimeoutError):
+        return ""
+    folder, name = os.path.split(address.network_address)
+    if isinstance(error, FileNotFoundError):
+        others = _sockets(folder)
+        if others is None:
+            return f"there is no folder {folder}: check the host in {_SETTING}"
+        there = f" (but {', '.join(others)}: check the port)" if others else ""
+        return f"the folder {folder} has no socket {name}{there}: check host and port in {_SETTING}"
+    if isinstance(error, NotADirectoryError):
+        return f"{folder} is no folder: the host in {_SETTING} names the folder of the socket"
+    if isinstance(error, PermissionError):
+        return f"this user may not use the socket {name} in {folder}: check their permissions"
+    if isinstance(error, ConnectionRefusedError):
+        return f"nobody listens on the socket {name} in {folder}: start the server or the proxy"
+    return ""
+
+
+def _sockets(folder: str) -> list[str] | None:
+    """What in a folder is called as a server's socket is; None: there is no such folder."""
+    try:
+        found = [path.name for path in Path(folder).iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return []
+    return sorted(one for one in found if one.startswith(".s.PGSQL.") and one[9:].isdigit())
+
+
+def _option_advice(error: BaseException) -> str:
+    """What to change where the URL sets something that the server does not know."""
+    import asyncpg
+
+    unknown = (
+        asyncpg.UndefinedObjectError,
+        asyncpg.CantChangeRuntimeParamError,
+        asyncpg.InvalidParameterValueError,
+    )
+    if isinstance(error, unknown) and "parameter" in str(error):
+        return (
+            f"options of {_SETTING} that libpq does not have are sent to the server as settings: "
+            "correct or remove it; target_environment can add it to what the target gets"
+        )
+    return ""
 
 
 def _tls_advice(error: BaseException) -> str:

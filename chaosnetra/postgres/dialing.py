@@ -1,8 +1,7 @@
-"""How a session is opened: by host and port, or by the Cloud SQL connector."""
+"""How a session is opened: by host and port, by a Unix socket, or by the Cloud SQL connector."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
@@ -22,11 +21,23 @@ async def dialing(address: DatabaseAddress) -> AsyncIterator[Dial]:
         CloudSqlUnavailable: the connector cannot be had.
     """
     if not address.cloud_sql_instance:
-        import asyncpg
-
-        yield partial(asyncpg.connect, address.url)
+        yield _dial(address)
         return
     from chaosnetra.postgres.cloudsql import connector_dialing
 
     async with connector_dialing(address) as dial:
         yield dial
+
+
+def _dial(address: DatabaseAddress) -> Dial:
+    async def dial(*, timeout: float | None, **options: Any) -> Any:  # noqa: ASYNC109 - asyncpg's name
+        import asyncpg
+
+        limits = [
+            limit for limit in (timeout, address.connect_timeout_seconds) if limit is not None
+        ]
+        return await asyncpg.connect(
+            address.driver_url, timeout=min(limits, default=None), **options
+        )
+
+    return dial

@@ -12,6 +12,7 @@ from chaosnetra.answers import SSL_REQUEST, first_answer
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.paths import FirstAnswer, FirstAnswerTiming
 from chaosnetra.postgres.connect import connection
+from chaosnetra.streams import open_stream
 
 CLOSE_POLL_SECONDS = 0.01
 ANSWER_SECONDS = 5.0
@@ -56,14 +57,14 @@ class PostgresPath:
         return list(
             await asyncio.gather(
                 *(
-                    first_answer(_place(self.proxied), SSL_REQUEST, timeout_seconds)
+                    first_answer(self.proxied.place, SSL_REQUEST, timeout_seconds)
                     for _ in range(connections)
                 )
             )
         )
 
     async def _close_downstream(self, timeout_seconds: float) -> float:
-        reader, writer = await _open(self.proxied.host, self.proxied.port, timeout_seconds)
+        reader, writer = await _open(self.proxied, timeout_seconds)
         try:
             async with asyncio.timeout(timeout_seconds):
                 writer.write(SSL_REQUEST)
@@ -99,14 +100,10 @@ def answers(address: DatabaseAddress) -> str | None:
 
     No session of it is used, so that it tells even of a server that is full.
     """
-    timing = asyncio.run(first_answer(_place(address), SSL_REQUEST, ANSWER_SECONDS))
+    timing = asyncio.run(first_answer(address.place, SSL_REQUEST, ANSWER_SECONDS))
     if timing.answer is FirstAnswer.ANSWERED:
         return None
     return f"a new connection to it was {timing.answer.value} after {timing.seconds:.1f} s"
-
-
-def _place(address: DatabaseAddress) -> tuple[str, int]:
-    return address.host, address.port
 
 
 async def _round_trip(address: DatabaseAddress, samples: int, timeout_seconds: float) -> float:
@@ -134,10 +131,12 @@ async def _transfer(
 
 
 async def _open(
-    host: str, port: int, timeout_seconds: float
+    address: DatabaseAddress, timeout_seconds: float
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await asyncio.open_connection(host, port)
+            return await open_stream(address.place)
     except (TimeoutError, OSError) as error:
-        raise DatabaseUnavailable(f"cannot connect to {host}:{port}: {error}") from error
+        raise DatabaseUnavailable(
+            f"cannot connect to {address.network_address}: {error}"
+        ) from error

@@ -4,6 +4,7 @@ import json
 import os
 import select
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from chaosnetra.durations import Deadline
@@ -18,6 +19,7 @@ def start_program(
     command: Sequence[str],
     seconds: float,
     environment: Mapping[str, str] | None = None,
+    remove: Sequence[Path] = (),
 ) -> tuple[dict[str, Any], KeptProcess]:
     """Start a program and wait for its answer: the first line of its output that is a JSON object.
 
@@ -28,6 +30,7 @@ def start_program(
         command: program and arguments.
         seconds: how long the answer may take.
         environment: variables of the program; this process's by default.
+        remove: folders to remove when it has ended.
 
     Returns:
         The object, and the process, which ends when we do.
@@ -38,7 +41,7 @@ def start_program(
     reading, writing = os.pipe()
     try:
         try:
-            process = KeptProcess(command, output=writing, environment=environment)
+            process = KeptProcess(command, output=writing, environment=environment, remove=remove)
         finally:
             os.close(writing)
         try:

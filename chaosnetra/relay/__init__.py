@@ -1,1 +1,1 @@
-"""An asyncio TCP relay: accept, gate, dial, pump both ways, and close as the two ends do."""
+"""An asyncio relay, TCP or Unix sockets: accept, gate, dial, pump, and close as the two ends do."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
+from chaosnetra.addresses import Place
 from chaosnetra.relay.counters import LIVING, Counters, State
 from chaosnetra.relay.flow import Flow
 from chaosnetra.relay.gate import Gate, TurnedAway
@@ -21,12 +22,12 @@ CLOSING_SECONDS = 30.0
 class Route:
     """Where connections go, and what happens to them on the way.
 
-    `dial_timeout_seconds` bounds the wait for the upstream's answer to a new connection;
-    `passes_resets` is whether a reset of one side resets the other, or closes it.
+    `upstream` is host and port, or the path of a Unix socket; `dial_timeout_seconds` bounds the
+    wait for its answer to a new connection; `passes_resets` is whether a reset of one side resets
+    the other, or closes it.
     """
 
-    upstream_host: str
-    upstream_port: int
+    upstream: Place
     gate: Gate
     stages: StageFactory
     dial_timeout_seconds: float
@@ -86,11 +87,7 @@ class Connection:
             async with asyncio.timeout(self._route.dial_timeout_seconds):
                 await _make(
                     self._upstream,
-                    loop.create_connection(
-                        lambda: self._upstream,
-                        self._route.upstream_host,
-                        self._route.upstream_port,
-                    ),
+                    self._dial(),
                 )
         except OSError:  # a deadline's TimeoutError is one
             self._move(State.DIAL_FAILED)
@@ -102,6 +99,12 @@ class Connection:
             return
         self._counters.note_dial(time.monotonic() - admitted)
         self._open()
+
+    def _dial(self) -> Awaitable[object]:
+        loop, upstream = asyncio.get_running_loop(), self._route.upstream
+        if isinstance(upstream, str):
+            return loop.create_unix_connection(lambda: self._upstream, upstream)
+        return loop.create_connection(lambda: self._upstream, *upstream)
 
     def _brought(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         self._task = None

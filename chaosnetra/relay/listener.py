@@ -4,6 +4,8 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from chaosnetra.addresses import Place
+
 BACKLOG = 1024
 MOST_AT_ONCE = 64
 # Out of descriptors or memory: others will be given back.
@@ -41,19 +43,31 @@ class Listener:
             OSError: the address cannot be used.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = self._listen(family, (host, port)).getsockname()
+        return bound[0], bound[1]
+
+    def listen_on_socket(self, path: str) -> None:
+        """Begin to accept on a Unix socket.
+
+        Raises:
+            OSError: it cannot be used.
+        """
+        self._listen(socket.AF_UNIX, path)
+
+    def _listen(self, family: socket.AddressFamily, address: Place) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family != socket.AF_UNIX:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.setblocking(False)
-            listening.bind((host, port))
+            listening.bind(address)
             listening.listen(BACKLOG)
         except BaseException:
             listening.close()
             raise
         self._socket = listening
         self.look_again()
-        bound = listening.getsockname()
-        return bound[0], bound[1]
+        return listening
 
     @property
     def listening(self) -> bool:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 
+from chaosnetra.addresses import Place
 from chaosnetra.relay.connection import Connection, Route
 from chaosnetra.relay.counters import Counters
 from chaosnetra.relay.gate import Gate, OpenGate
@@ -18,7 +19,7 @@ class Relay:
     """Relays clients of one address to one upstream; lives on the event loop's thread.
 
     Args:
-        upstream: host and port that clients are passed on to.
+        upstream: host and port, or the Unix socket, that clients are passed on to.
         gate: who may pass, and when.
         stages: what happens to the bytes of new connections.
         dial_timeout_seconds: limit of the upstream's answer to a new connection.
@@ -28,7 +29,7 @@ class Relay:
 
     def __init__(
         self,
-        upstream: tuple[str, int],
+        upstream: Place,
         *,
         gate: Gate | None = None,
         stages: StageFactory = no_stages,
@@ -36,7 +37,7 @@ class Relay:
         passes_resets: bool = True,
     ) -> None:
         self._route = Route(
-            *upstream,
+            upstream=upstream,
             gate=gate if gate is not None else OpenGate(),
             stages=stages,
             dial_timeout_seconds=dial_timeout_seconds,
@@ -55,6 +56,14 @@ class Relay:
         """
         return self._listener.listen(host, port)
 
+    def listen_on_socket(self, path: str) -> None:
+        """Begin to accept on a Unix socket of that path, which must not be there yet.
+
+        Raises:
+            OSError: it cannot be used.
+        """
+        self._listener.listen_on_socket(path)
+
     @property
     def listening(self) -> bool:
         return self._listener.listening
@@ -64,10 +73,9 @@ class Relay:
         """Those that have not ended, oldest first."""
         return iter(list(self._connections))
 
-    def lead_to(self, upstream: tuple[str, int]) -> None:
+    def lead_to(self, upstream: Place) -> None:
         """Another upstream, for clients that come from now on."""
-        host, port = upstream
-        self._route = replace(self._route, upstream_host=host, upstream_port=port)
+        self._route = replace(self._route, upstream=upstream)
 
     def look_again(self) -> None:
         """The gate has more room, or less."""

@@ -29,17 +29,17 @@ def serve(make_application: Callable[[], "Starlette"], host: str = LOOPBACK, por
     Raises:
         OSError: the address cannot be used.
     """
-    _allow_many_descriptors()
+    allow_many_descriptors()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(128)
-        with asyncio.Runner(loop_factory=_event_loop()) as runner:
+        with asyncio.Runner(loop_factory=new_event_loop()) as runner:
             runner.run(_serve(make_application, listening))
 
 
-def _event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def new_event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop's where it exists: it halves what the hop costs."""
     try:
         import uvloop
@@ -48,7 +48,7 @@ def _event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _allow_many_descriptors() -> None:
+def allow_many_descriptors() -> None:
     """Each relayed connection takes two."""
     import resource
 
@@ -65,7 +65,7 @@ async def _serve(make_application: Callable[[], "Starlette"], listening: socket.
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             host, port = listening.getsockname()[:2]
-            _say({"url": f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"})
+            say({"url": f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"})
 
     config = uvicorn.Config(
         make_application(),
@@ -80,8 +80,8 @@ async def _serve(make_application: Callable[[], "Starlette"], listening: socket.
     await Announced(config).serve(sockets=[listening])
 
 
-def _say(line: dict[str, str]) -> None:
-    """Tell who started us; from then on there is nobody who reads."""
+def say(line: dict[str, str]) -> None:
+    """Tell whoever started us, in a line of JSON; from then on there is nobody who reads."""
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
     silence = os.open(os.devnull, os.O_WRONLY)

@@ -1,5 +1,6 @@
 """What exactly is started: command line, environment, readiness."""
 
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -106,9 +107,11 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
         schema: PostgreSQL schema with the reference orchestrator's tables.
 
     Raises:
-        InvalidInput: the program or the module does not exist.
+        InvalidInput: the program or the module does not exist, or a template of the environment
+            cannot carry the address.
     """
     target = settings.target
+    _refuse_socket_in_authority(settings)
     environment = {name: text for name, text in environ.items() if not name.startswith(PREFIX)}
     environment["CHAOSNETRA_PROFILE"] = settings.profile.source
     environment["CHAOSNETRA_TIME_SCALE"] = repr(settings.time_scale)
@@ -125,6 +128,20 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
         target_environment=settings.target_environment,
         imports=_imports(settings),
     )
+
+
+def _refuse_socket_in_authority(settings: Settings) -> None:
+    """Refuse a template that builds a URL in which the folder of a socket would be no host."""
+    database = settings.database
+    if database is None or not database.is_socket:
+        return
+    for name, template in settings.target_environment.items():
+        if re.search(r"://[^/?#]*\{host\}", template):
+            raise InvalidInput(
+                f"target_environment: {name} puts {{host}} into a URL, and the database is behind "
+                "a Unix socket: use {url}, or {host_quoted} in its place",
+                setting_hint("target_environment"),
+            )
 
 
 def _imports(settings: Settings) -> tuple[str, ...]:

@@ -169,8 +169,8 @@ class Task:
             try:
                 async with asyncio.timeout(ONE_REPORT_SECONDS):
                     connection = await asyncpg.connect(
-                        self.database.url,
-                        timeout=None,
+                        self.database.driver_url,
+                        timeout=self.database.connect_timeout_seconds,
                         server_settings={"application_name": "chaosnetra-report"},
                     )
                     try:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from chaosnetra.addresses import DEFAULT_PORT, DatabaseAddress, parse_network_address
 from chaosnetra.errors import InvalidInput
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+# PostgreSQL has no NUL in any text.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 NAMES = TEXT.filter(bool)
 HOSTS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]{2,5})?", fullmatch=True)
 PORTS = st.integers(1, 65535)
@@ -56,7 +57,18 @@ def test_what_is_left_out_gets_postgresqls_defaults() -> None:
         ("just-text", "got 'no scheme'"),
         ("", "got 'no scheme'"),
         ("postgresql:///d", "must name a host"),
-        ("postgresql:///d?host=/run/postgresql", "Unix socket"),
+        ("postgresql:///d", r"\?host=/cloudsql/PROJECT:REGION:INSTANCE"),
+        ("postgresql://anna@/d?host=run/postgresql", "relative path"),
+        ("postgresql:///d?host=@abstract", "abstract Unix socket"),
+        ("postgresql://anna@%2Fcloudsql%2Fp:r:i/d", "must be written %3A"),
+        ("postgresql://h%20x/d", "a host that cannot be one"),
+        ("postgresql://h/d%FF", "not UTF-8"),
+        ("postgresql://h/d%00", "%00"),
+        ("postgresql://h\n/d", "control character"),
+        ("postgresql://\udcffh/d", "control character"),
+        ("postgresql://h/d?sslmode", "NAME=VALUE"),
+        ("postgresql://h/d@e", "write it as %40"),
+        ("postgresql://h/d?schema=a@b", "write it as %40"),
         ("postgresql://h:port/d", "cannot be read"),
         ("postgresql://h:70000/d", "cannot be read"),
         ("postgresql://[::1/d", "cannot be read"),
@@ -172,6 +184,7 @@ def test_placeholders_hold_plain_and_quoted_parts() -> None:
         "user": "an na",
         "password": "p/w@1",
         "database": "d",
+        "host_quoted": "h",
         "user_quoted": "an%20na",
         "password_quoted": "p%2Fw%401",
     }
@@ -183,7 +196,7 @@ def test_placeholders_hold_plain_and_quoted_parts() -> None:
     user=NAMES,
     password=TEXT,
     database=NAMES,
-    options=st.lists(st.tuples(NAMES, TEXT), max_size=3).map(tuple),
+    options=st.lists(st.tuples(NAMES, TEXT), max_size=3, unique_by=lambda one: one[0]).map(tuple),
 )
 def test_an_address_survives_being_written_as_a_url(
     host: str,
@@ -204,7 +217,11 @@ def test_the_shown_form_reads_back_without_the_password(password: str, port: int
     assert DatabaseAddress.parse(address.shown) == DatabaseAddress("127.0.0.1", port, "u", "", "d")
 
 
-@given(st.text())
+@given(
+    st.text()
+    | st.text(st.characters())
+    | st.text("postgresql:/@?&=%,#[]0\udcff").map("postgresql://".__add__)
+)
 def test_any_text_parses_or_is_invalid_input(text: str) -> None:
     try:
         address = DatabaseAddress.parse(text)

@@ -120,6 +120,17 @@ def test_a_job_is_not_a_service(guard: MakeGuard) -> None:
         guard().check_job(service(kind="jobs"))
 
 
+def test_a_database_behind_a_socket_is_allowed_by_the_folder_of_its_socket(
+    guard: MakeGuard,
+) -> None:
+    folder = "/cloudsql/acme-staging:europe-west1:main"
+    name = DatabaseAddress.parse(DATABASE).database
+    address = DatabaseAddress.parse(f"postgresql:///{name}?host={folder}")
+    guard(database_host=folder).check_database(address)
+    with pytest.raises(NotAllowed, match=f"database host {folder} is not in the allow-list"):
+        guard().check_database(address)
+
+
 @pytest.mark.parametrize("key", ["service", "job", "database_host", "cloud_sql_instance"])
 def test_what_is_left_out_of_the_list_is_refused(guard: MakeGuard, key: str) -> None:
     made = guard(**{key: None})

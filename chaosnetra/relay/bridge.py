@@ -1,0 +1,56 @@
+"""`python -m chaosnetra.relay.bridge LISTEN UPSTREAM`: a relay that changes nothing.
+
+Each is `HOST:PORT` or the absolute path of a Unix socket, so that what dials TCP only reaches a
+socket, and what dials a socket reaches TCP. Port 0 of LISTEN is a free one. It prints
+`{"listen": LISTEN}` once it listens, and ends with SIGTERM.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from chaosnetra.addresses import Place, parse_network_address
+from chaosnetra.errors import InvalidInput
+from chaosnetra.relay.relay import Relay
+from chaosnetra.relay.service import allow_many_descriptors, new_event_loop, say
+
+# Longer than the system tries: it is the client's own limit that a silent upstream must meet.
+DIAL_TIMEOUT_SECONDS = 600.0
+
+
+def main(arguments: Sequence[str]) -> int | str:
+    """Serve until a signal ends it; returns what the program ends with."""
+    try:
+        listen, upstream = arguments
+        places = _place("LISTEN", listen), _place("UPSTREAM", upstream)
+    except ValueError:
+        return "usage: python -m chaosnetra.relay.bridge LISTEN UPSTREAM"
+    except InvalidInput as error:
+        return str(error)
+    allow_many_descriptors()
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop()) as runner:
+            runner.run(_serve(*places))
+    except OSError as error:
+        return f"{listen} cannot be listened on: {error}"
+    return 0
+
+
+def _place(name: str, text: str) -> Place:
+    return text if text.startswith("/") else parse_network_address(name, text)
+
+
+async def _serve(listen: Place, upstream: Place) -> None:
+    relay = Relay(upstream, dial_timeout_seconds=DIAL_TIMEOUT_SECONDS)
+    if isinstance(listen, str):
+        relay.listen_on_socket(listen)
+        shown = listen
+    else:
+        host, port = relay.listen(*listen)
+        shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    say({"listen": shown})
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
