@@ -38,12 +38,13 @@ def journal(history: History, failures: int = 0, held: bool = True) -> dict[str,
         "activity": {"type": "probe", "name": "startups"},
     }
     met = {"steady_state_met": held, "probes": [run]}
+    action = {"type": "action", "name": "scale"}
     return {
         "status": "completed",
         "deviated": not held,
-        "experiment": {"steady-state-hypothesis": {"probes": [{}]}, "method": [{"type": "action"}]},
+        "experiment": {"steady-state-hypothesis": {"probes": [{}]}, "method": [action]},
         "steady_states": {"before": {"steady_state_met": True, "probes": []}, "after": met},
-        "run": [],
+        "run": [{"activity": action, "status": "succeeded", "output": None}],
         "rollbacks": [],
         "chaosnetra": {"cloud_run": {"calls": {}, "writes": [], **history.to_json()}},
     }
