@@ -24,20 +24,25 @@ logger = logging.getLogger("chaostoolkit")
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the stand as the journal names it."""
+    """A part of the stand as the journal names it.
+
+    `note` is what it does to an application besides what it is there for; empty for nothing.
+    """
 
     kind: str
     source: str
     address: str
     version: str
+    note: str = ""
 
     def to_json(self) -> dict[str, str]:
-        return {
+        told = {
             "kind": self.kind,
             "source": self.source,
             "address": self.address,
             "version": self.version,
         }
+        return {**told, "note": self.note} if self.note else told
 
 
 @dataclass

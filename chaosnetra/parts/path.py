@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from chaosnetra.connector.client import ConnectorClient
     from chaosnetra.toxiproxy.client import ToxiproxyClient
 
+# True of the real server and of the embedded one: an application sees another failure than without.
+RESETS = (
+    "a reset by the server reaches the client as the end of the stream, and the other way round"
+)
+
 
 def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
     """A Toxiproxy server: configured, a kept stand's, or the run's own.
@@ -37,12 +42,12 @@ def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
         keeping.expect_folders()
         server = start_toxiproxy(keeping.run.id, wanted, settings.seed, counting=True)
         keeping.own("Toxiproxy", server.url.removeprefix("http://"), server.process)
-        keeping.add(Part("Toxiproxy", "started for this run", server.url, server.version))
+        keeping.add(Part("Toxiproxy", "started for this run", server.url, server.version, RESETS))
         return ToxiproxyClient(server.url)
     client = ToxiproxyClient(url)
     client.proxies()  # answers only when the server is well
     version = kept.toxiproxy_version if kept is not None else client.version()
-    keeping.add(Part("Toxiproxy", source, url, version))
+    keeping.add(Part("Toxiproxy", source, url, version, RESETS))
     address = urlsplit(url).netloc.rpartition("@")[2]
     pid = keeping.process_at(address)
 

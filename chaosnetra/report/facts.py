@@ -232,7 +232,7 @@ def _environment(journal: Journal) -> Iterator[tuple[str, str]]:
         listed = ", ".join(f"{key} {value}" for key, value in list(pool.items())[:20])
         yield "pool", one_visible_line(listed, 400)
     for part in section["stand"][:20]:
-        what = [part.get(key) for key in ("version", "address", "source")]
+        what = [part.get(key) for key in ("version", "address", "source", "note")]
         text = ", ".join(str(one) for one in what if isinstance(one, str))
         yield one_visible_line(part.get("kind"), 60), one_visible_line(text, 300)
     for name, key in (
