@@ -60,10 +60,19 @@ def judge_tolerance(
 
 
 def _fail_tolerance(context: Mapping[str, Any], state: dict[str, Any], error: Exception) -> None:
-    why = wrong_tolerance(context["tolerance"], state["output"]) or error
+    why = wrong_tolerance(context["tolerance"], state["output"]) or _told(context, error)
     text = f"tolerance of {context.get('name')!r} cannot judge its output: {why}"
     state.update(status="failed", exception=[text])
     logger.error(f"  => failed: {text}")
+
+
+def _told(context: Mapping[str, Any], error: Exception) -> Exception | str:
+    """What a tolerance raised, or what it lacks: the core does without what a JSON path takes."""
+    tolerance = context["tolerance"]
+    kind = tolerance.get("type") if isinstance(tolerance, dict) else None
+    if kind == "jsonpath" and isinstance(error, NameError):
+        return "a JSON path takes the package jsonpath2: pip install chaostoolkit-lib[jsonpath]"
+    return error
 
 
 def give_arguments(experiment: Mapping[str, Any]) -> None:
@@ -92,6 +101,21 @@ def give_arguments(experiment: Mapping[str, Any]) -> None:
                 f"the tolerance of {probe.get('name')!r} gets the answer as an argument, so its "
                 f"arguments must be an object, got {provider['arguments']!r:.100}",
                 "arguments of the tolerance's provider",
+            )
+
+
+def check_loaded(experiment: Mapping[str, Any], configuration: Configuration) -> None:
+    """Refuse a configuration that the core could not load: every use of it would be an empty text.
+
+    Raises:
+        InvalidInput: says whose probe failed.
+    """
+    declared = experiment.get("configuration")
+    for name, value in declared.items() if isinstance(declared, Mapping) else ():
+        is_asked = isinstance(value, Mapping) and value.get("type") == "probe"
+        if is_asked and name not in (configuration or {}):
+            raise InvalidInput(
+                f"configuration {name!r} has no value, because its probe failed: correct the probe"
             )
 
 
