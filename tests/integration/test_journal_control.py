@@ -759,6 +759,21 @@ def test_arguments_that_no_answer_can_be_put_into_are_told_in_one_line(
     assert "Traceback" not in run.output
 
 
+@pytest.mark.parametrize(
+    ("path", "verdict"), [("$.a", "held"), ("$.b", "violated"), ("$.a[0:1]", "inconclusive")]
+)
+def test_a_json_path_of_the_method_is_judged_without_its_package(
+    run_chaos: RunChaos, path: str, verdict: str
+) -> None:
+    tolerance = {"type": "jsonpath", "path": path, "expect": 1}
+    look = probe("value", tolerance, of={"a": 1, "b": 2})
+    run = run_chaos(experiment([probe("value", of=True)], [action("value", of=1), look]))
+    assert run.section["verdict"] == verdict, run.output
+    assert "JSONPath" not in run.output
+    if verdict == "inconclusive":
+        assert "pip install chaostoolkit-lib[jsonpath]" in run.section["reason"]
+
+
 @pytest.mark.parametrize("of", ["raises", "ends with an error"])
 def test_a_configuration_whose_probe_failed_ends_the_run(run_chaos: RunChaos, of: str) -> None:
     """The core goes on with an empty text in its place."""
