@@ -40,6 +40,7 @@ from chaosnetra.controls.mend import (
     literals,
     mend_output,
     mend_tolerance,
+    tell_why_unmet,
 )
 from chaosnetra.controls.places import (
     events_path,
@@ -287,8 +288,17 @@ def before_hypothesis_control(context: Any, **options: Any) -> None:
 
 
 @guarded
-def after_hypothesis_control(context: Any, state: Any = None, **options: Any) -> None:
+def after_hypothesis_control(
+    context: Any,
+    state: Any = None,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+    **options: Any,
+) -> None:
     _run.thread.in_hypothesis = False
+    if current_run().interrupted_by is None:
+        for checked in ((state or {}).get("probes") or ())[-1:]:  # the core stops at the first
+            tell_why_unmet(checked, configuration, secrets)
     _run.record("hypothesis.ended", {"met": (state or {}).get("steady_state_met")})
 
 

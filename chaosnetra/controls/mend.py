@@ -13,6 +13,9 @@ from chaosnetra.evidence.wrong_tolerances import wrong_tolerance
 
 logger = logging.getLogger("chaostoolkit")
 
+# They do not raise.
+OWN_TOLERANCES = "chaosnetra.tolerances"
+
 
 def mend_output(context: Mapping[str, Any], state: dict[str, Any]) -> None:
     """The core would write a truncated journal for output that is not JSON."""
@@ -36,18 +39,14 @@ def judge_tolerance(
     answer fails the activity.
     """
     from chaoslib import substitute
-    from chaoslib.activity import run_activity
 
     tolerance, value = context["tolerance"], state["output"]
     if isinstance(tolerance, str):
         tolerance = substitute(tolerance, configuration, secrets)
     met: bool | None
     try:
-        if isinstance(tolerance, dict) and tolerance.get("type") == "probe":
-            provider = tolerance.get("provider") or {}
-            arguments = {**(provider.get("arguments") or {}), "value": value}
-            judge = {**tolerance, "provider": {**provider, "arguments": arguments}}
-            met = bool(run_activity(judge, configuration, secrets))
+        if _is_function(tolerance):
+            met = _by_function(tolerance, value, configuration, secrets)
         else:
             met = _within(tolerance, value, configuration, secrets)
         if not isinstance(met, bool):
@@ -58,6 +57,37 @@ def judge_tolerance(
     state["tolerance_met"] = met
     if not met:
         logger.warning(f"  => the answer of {context.get('name')!r} is outside its tolerance")
+
+
+def tell_why_unmet(run: dict[str, Any], configuration: Configuration, secrets: Secrets) -> None:
+    """Fail a probe of the steady state whose tolerance function raised.
+
+    The core takes that for an answer outside it, and keeps no word of it: ask once more.
+    """
+    tolerance = run["activity"].get("tolerance")
+    if run.get("tolerance_met") is not False or run["status"] != "succeeded":
+        return
+    if not _is_function(tolerance) or tolerance["provider"].get("module") == OWN_TOLERANCES:
+        return
+    try:
+        _by_function(tolerance, run["output"], configuration, secrets)
+    except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
+        _fail_tolerance(run["activity"], run, error)
+
+
+def _is_function(tolerance: Any) -> bool:
+    return isinstance(tolerance, dict) and tolerance.get("type") == "probe"
+
+
+def _by_function(
+    tolerance: Mapping[str, Any], value: Any, configuration: Configuration, secrets: Secrets
+) -> bool:
+    from chaoslib.activity import run_activity
+
+    provider = tolerance.get("provider") or {}
+    arguments = {**(provider.get("arguments") or {}), "value": value}
+    judge = {**tolerance, "provider": {**provider, "arguments": arguments}}
+    return bool(run_activity(judge, configuration, secrets))
 
 
 def _within(
@@ -147,7 +177,7 @@ def mend_tolerance(
     from chaoslib.hypothesis import within_tolerance
 
     tolerance = context["tolerance"]
-    if isinstance(tolerance, dict) and tolerance.get("type") == "probe":
+    if _is_function(tolerance):
         return  # the core catches what these raise
     if isinstance(tolerance, str):
         tolerance = substitute(tolerance, configuration, secrets)

@@ -310,6 +310,15 @@ def test_a_tolerance_that_cannot_judge_keeps_journal_and_rollbacks(
     assert mark.exists()
 
 
+def test_a_tolerance_function_that_raises_is_told(run_chaos: RunChaos) -> None:
+    """The core takes it for an answer outside the tolerance."""
+    tolerance = call("probe", "fail", text="no")  # it takes no answer
+    run = run_chaos(experiment([probe("value", tolerance, of=5)], [action("value", of=1)]))
+    assert_judged(run, "inconclusive", "baseline not met")
+    told = "tolerance of 'value' cannot judge its output: TypeError: fail() got an unexpected"
+    assert told in run.section["reason"]
+
+
 @pytest.mark.parametrize("function", ["not_json", "coroutine", "not_a_number"])
 def test_output_that_is_not_json_fails_the_probe_and_the_journal_is_whole(
     run_chaos: RunChaos, function: str
