@@ -32,6 +32,7 @@ from chaosnetra.controls.interrupters import raised_by
 from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
 from chaosnetra.controls.logs import log_failures, watch_logs
 from chaosnetra.controls.mend import (
+    check_loaded,
     forget_judged_values,
     give_arguments,
     hide_provider_secrets,
@@ -39,6 +40,7 @@ from chaosnetra.controls.mend import (
     literals,
     mend_output,
     mend_tolerance,
+    tell_why_unmet,
 )
 from chaosnetra.controls.places import (
     EXIT_WITHOUT_ROLLBACKS,
@@ -191,6 +193,7 @@ def before_experiment_control(
         if options:
             _check_options(options)
         give_arguments(context)
+        check_loaded(context, configuration)
         if _run.event_registry is None or _run.finished:
             raise InvalidInput("the journal control must have a name: the core skips it else")
         if _uses_our_activities(context):
@@ -292,8 +295,17 @@ def before_hypothesis_control(context: Any, **options: Any) -> None:
 
 
 @guarded
-def after_hypothesis_control(context: Any, state: Any = None, **options: Any) -> None:
+def after_hypothesis_control(
+    context: Any,
+    state: Any = None,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+    **options: Any,
+) -> None:
     _run.thread.in_hypothesis = False
+    if current_run().interrupted_by is None:
+        for checked in ((state or {}).get("probes") or ())[-1:]:  # the core stops at the first
+            tell_why_unmet(checked, configuration, secrets)
     _run.record("hypothesis.ended", {"met": (state or {}).get("steady_state_met")})
 
 
@@ -423,8 +435,8 @@ def _finish(
         ending = _close_session()
         if run.events.lost:
             _control_failed("events", OSError(run.events.lost))
+        forget_judged_values(journal)  # first: the verdict tells tolerances as the journal has them
         verdict = complete(journal, {**_facts(experiment, run, _run.session), **ending})
-        forget_judged_values(journal)
         line = run.redactor.text(verdict.line)
         _mask(journal, run)
         corrections = journal["chaosnetra"]["corrections"]

@@ -8,9 +8,13 @@ from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.jsonsafe import json_safe
+from chaosnetra.evidence.tolerance import within
 from chaosnetra.evidence.wrong_tolerances import wrong_tolerance
 
 logger = logging.getLogger("chaostoolkit")
+
+# They do not raise.
+OWN_TOLERANCES = "chaosnetra.tolerances"
 
 
 def mend_output(context: Mapping[str, Any], state: dict[str, Any]) -> None:
@@ -35,20 +39,16 @@ def judge_tolerance(
     answer fails the activity.
     """
     from chaoslib import substitute
-    from chaoslib.activity import run_activity
-    from chaoslib.hypothesis import within_tolerance
 
     tolerance, value = context["tolerance"], state["output"]
     if isinstance(tolerance, str):
         tolerance = substitute(tolerance, configuration, secrets)
+    met: bool | None
     try:
-        if isinstance(tolerance, dict) and tolerance.get("type") == "probe":
-            provider = tolerance.get("provider") or {}
-            arguments = {**(provider.get("arguments") or {}), "value": value}
-            judge = {**tolerance, "provider": {**provider, "arguments": arguments}}
-            met = bool(run_activity(judge, configuration, secrets))
+        if _is_function(tolerance):
+            met = _by_function(tolerance, value, configuration, secrets)
         else:
-            met = within_tolerance(tolerance, value, configuration=configuration, secrets=secrets)
+            met = _within(tolerance, value, configuration, secrets)
         if not isinstance(met, bool):
             raise TypeError(f"{tolerance!r} is no tolerance")
     except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
@@ -59,11 +59,67 @@ def judge_tolerance(
         logger.warning(f"  => the answer of {context.get('name')!r} is outside its tolerance")
 
 
+def tell_why_unmet(run: dict[str, Any], configuration: Configuration, secrets: Secrets) -> None:
+    """Fail a probe of the steady state whose tolerance function raised.
+
+    The core takes that for an answer outside it, and keeps no word of it: ask once more.
+    """
+    tolerance = run["activity"].get("tolerance")
+    if run.get("tolerance_met") is not False or run["status"] != "succeeded":
+        return
+    if not _is_function(tolerance) or tolerance["provider"].get("module") == OWN_TOLERANCES:
+        return
+    try:
+        _by_function(tolerance, run["output"], configuration, secrets)
+    except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
+        _fail_tolerance(run["activity"], run, error)
+
+
+def _is_function(tolerance: Any) -> bool:
+    return isinstance(tolerance, dict) and tolerance.get("type") == "probe"
+
+
+def _by_function(
+    tolerance: Mapping[str, Any], value: Any, configuration: Configuration, secrets: Secrets
+) -> bool:
+    from chaoslib.activity import run_activity
+
+    provider = tolerance.get("provider") or {}
+    arguments = {**(provider.get("arguments") or {}), "value": value}
+    judge = {**tolerance, "provider": {**provider, "arguments": arguments}}
+    return bool(run_activity(judge, configuration, secrets))
+
+
+def _within(
+    tolerance: Any, value: Any, configuration: Configuration, secrets: Secrets
+) -> bool | None:
+    """As the core judges, also where it lacks the package that most JSON paths can do without."""
+    from chaoslib.hypothesis import within_tolerance
+
+    try:
+        met = within_tolerance(tolerance, value, configuration=configuration, secrets=secrets)
+    except NameError:
+        known = within(tolerance, value)
+        if known is None:
+            raise
+        return known
+    return bool(met) if met is not None else None
+
+
 def _fail_tolerance(context: Mapping[str, Any], state: dict[str, Any], error: Exception) -> None:
-    why = wrong_tolerance(context["tolerance"], state["output"]) or error
+    why = wrong_tolerance(context["tolerance"], state["output"]) or _told(context, error)
     text = f"tolerance of {context.get('name')!r} cannot judge its output: {why}"
     state.update(status="failed", exception=[text])
     logger.error(f"  => failed: {text}")
+
+
+def _told(context: Mapping[str, Any], error: Exception) -> Exception | str:
+    """What a tolerance raised, or what it lacks: the core does without what a JSON path takes."""
+    tolerance = context["tolerance"]
+    kind = tolerance.get("type") if isinstance(tolerance, dict) else None
+    if kind == "jsonpath" and isinstance(error, NameError):
+        return "a JSON path takes the package jsonpath2: pip install chaostoolkit-lib[jsonpath]"
+    return error
 
 
 def give_arguments(experiment: Mapping[str, Any]) -> None:
@@ -95,6 +151,21 @@ def give_arguments(experiment: Mapping[str, Any]) -> None:
             )
 
 
+def check_loaded(experiment: Mapping[str, Any], configuration: Configuration) -> None:
+    """Refuse a configuration that the core could not load: every use of it would be an empty text.
+
+    Raises:
+        InvalidInput: says whose probe failed.
+    """
+    declared = experiment.get("configuration")
+    for name, value in declared.items() if isinstance(declared, Mapping) else ():
+        is_asked = isinstance(value, Mapping) and value.get("type") == "probe"
+        if is_asked and name not in (configuration or {}):
+            raise InvalidInput(
+                f"configuration {name!r} has no value, because its probe failed: correct the probe"
+            )
+
+
 def mend_tolerance(
     context: Mapping[str, Any],
     state: dict[str, Any],
@@ -106,7 +177,7 @@ def mend_tolerance(
     from chaoslib.hypothesis import within_tolerance
 
     tolerance = context["tolerance"]
-    if isinstance(tolerance, dict) and tolerance.get("type") == "probe":
+    if _is_function(tolerance):
         return  # the core catches what these raise
     if isinstance(tolerance, str):
         tolerance = substitute(tolerance, configuration, secrets)

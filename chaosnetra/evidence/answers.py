@@ -10,8 +10,10 @@ from chaosnetra.text import one_line
 
 LONGEST_TOLD = 200
 FIRST_ERROR_STATUS = 400
-# The core's own word for it, in its journals.
-FAILED = "failed"
+# The core's own word for it in its journals, and those of Kubernetes and of HTTP APIs.
+FAILED = frozenset({"failed", "failure", "error"})
+# What says by `false` that an action did not work.
+WORKED = ("success", "succeeded", "ok")
 
 
 def own_failure(run: Mapping[str, Any]) -> str | None:
@@ -19,7 +21,8 @@ def own_failure(run: Mapping[str, Any]) -> str | None:
 
     Its tolerance decides, where it has one. Else these answers are failures: of a process an
     exit code other than 0, of an HTTP request a status of 400 or more, and of any other action
-    `false`, or an object whose `status` is "failed". No other answer is interpreted.
+    `false`, or an object whose `status` is "failed", "failure" or "error", or whose `success`,
+    `succeeded` or `ok` is `false`. No other answer is interpreted.
 
     Args:
         run: an activity of the method or the rollbacks, from a journal.
@@ -46,7 +49,8 @@ def own_failure(run: Mapping[str, Any]) -> str | None:
 
 def _told_failure(activity: Mapping[str, Any], output: Mapping[str, Any]) -> str | None:
     status = output.get("status")
-    if status == FAILED:
+    says_so = isinstance(status, str) and status.lower() in FAILED
+    if says_so or any(output.get(key) is False for key in WORKED):
         return f"it answered that it failed: {_told(output)}"
     if type(status) is not int:
         return None

@@ -43,11 +43,15 @@ class Unplayed(NamedTuple):
         missing: those that were not played, by name.
         cut_short: those that were not played to their end.
         in_place: whether something of the method may be in place for want of them.
+        acted: whether the method carried out any action.
+        undone: whether this package undid whatever it had injected.
     """
 
     missing: Sequence[str]
     cut_short: Sequence[str]
     in_place: bool
+    acted: bool
+    undone: bool
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.cut_short)
@@ -59,7 +63,9 @@ class Unplayed(NamedTuple):
             parts.append(f"declared rollbacks were not played: {', '.join(self.missing)}")
         if self.cut_short:
             parts.append(f"rollbacks were cut short: {', '.join(self.cut_short)}")
-        if not self.in_place:
+        if not self.acted:
+            parts.append("the method injected nothing")
+        elif self.undone and not self.in_place:
             parts.append("what the method injected was undone all the same")
         return "; ".join(parts)
 
@@ -91,6 +97,8 @@ def unplayed_rollbacks(journal: Mapping[str, Any], faults: Any) -> Unplayed:
         [repr(_name(activity)) for activity in missing],
         [repr(_name(activity)) for activity in cut],
         in_place=acted and any(activity.get("type") != "probe" for activity in left),
+        acted=acted,
+        undone=all_undone,
     )
 
 

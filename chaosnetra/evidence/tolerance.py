@@ -98,13 +98,17 @@ def _by_function(tolerance: Mapping[str, Any], value: Any) -> bool | None:
 
 
 def _jsonpath(tolerance: Mapping[str, Any], value: Any) -> bool | None:
-    try:
-        from jsonpath2.path import Path
-    except ImportError:
-        return None
+    from chaosnetra.evidence.jsonpath import values_at
+
     if isinstance(value, str):
         value = json.loads(value)
-    found = [match.current_value for match in Path.parse_str(tolerance["path"]).match(value)]
+    found = values_at(tolerance["path"], value)
+    if found is None:
+        try:
+            from jsonpath2.path import Path
+        except ImportError:
+            return None
+        found = [match.current_value for match in Path.parse_str(tolerance["path"]).match(value)]
     if "expect" in tolerance:
         expected = tolerance["expect"]
         return bool(found == (expected if isinstance(expected, list) else [expected]))

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from chaosnetra.evidence.verdict import judge
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command
@@ -307,6 +308,15 @@ def test_a_tolerance_that_cannot_judge_keeps_journal_and_rollbacks(
     assert_judged(run, "inconclusive", "baseline not met")
     assert "cannot judge" in run.section["reason"]
     assert mark.exists()
+
+
+def test_a_tolerance_function_that_raises_is_told(run_chaos: RunChaos) -> None:
+    """The core takes it for an answer outside the tolerance."""
+    tolerance = call("probe", "fail", text="no")  # it takes no answer
+    run = run_chaos(experiment([probe("value", tolerance, of=5)], [action("value", of=1)]))
+    assert_judged(run, "inconclusive", "baseline not met")
+    told = "tolerance of 'value' cannot judge its output: TypeError: fail() got an unexpected"
+    assert told in run.section["reason"]
 
 
 @pytest.mark.parametrize("function", ["not_json", "coroutine", "not_a_number"])
@@ -756,6 +766,45 @@ def test_arguments_that_no_answer_can_be_put_into_are_told_in_one_line(
     assert run.section["cause"] == "settings refused"
     assert "arguments must be an object, got '-x'" in run.section["reason"]
     assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("path", "verdict"), [("$.a", "held"), ("$.b", "violated"), ("$.a[0:1]", "inconclusive")]
+)
+def test_a_json_path_of_the_method_is_judged_without_its_package(
+    run_chaos: RunChaos, path: str, verdict: str
+) -> None:
+    tolerance = {"type": "jsonpath", "path": path, "expect": 1}
+    look = probe("value", tolerance, of={"a": 1, "b": 2})
+    run = run_chaos(experiment([probe("value", of=True)], [action("value", of=1), look]))
+    assert run.section["verdict"] == verdict, run.output
+    assert "JSONPath" not in run.output
+    if verdict == "inconclusive":
+        assert "pip install chaostoolkit-lib[jsonpath]" in run.section["reason"]
+
+
+@pytest.mark.parametrize("of", ["raises", "ends with an error"])
+def test_a_configuration_whose_probe_failed_ends_the_run(run_chaos: RunChaos, of: str) -> None:
+    """The core goes on with an empty text in its place."""
+    asked = call("probe", "fail", text="no") if of == "raises" else process("false", kind="probe")
+    made = {
+        **experiment([probe("value", of=True)], [action("value", of="${zone}")]),
+        "configuration": {"zone": asked},
+    }
+    run = run_chaos(made)
+    assert (run.returncode, run.section["cause"]) == (1, "settings refused")
+    assert "configuration 'zone' has no value, because its probe failed" in run.section["reason"]
+    assert run.journal["run"] == []
+    made["configuration"] = {"zone": call("probe", "value", of="west")}
+    assert run_chaos(made).returncode == 0
+
+
+def test_the_line_of_a_run_is_that_of_its_journal(run_chaos: RunChaos) -> None:
+    """The core puts the answer into a tolerance that is a function; neither tells it."""
+    run = run_chaos(experiment([probe("value", call("probe", "no"), of=5)], []))
+    assert run.section["verdict"] == "violated"
+    assert '"arguments": {}}}; observed 5' in run.section["reason"]
+    assert judge(run.journal)[0].reason == run.section["reason"]
 
 
 @pytest.mark.parametrize("tolerance", [True, {"type": "regex", "pattern": "ok"}], ids=repr)

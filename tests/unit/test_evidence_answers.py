@@ -34,6 +34,10 @@ FAILED = [
     ),
     (acted(False, "python"), "it answered false"),
     (acted({"status": "failed"}, "python"), 'it answered that it failed: {"status": "failed"}'),
+    (acted({"status": "Failure"}, "python"), 'it answered that it failed: {"status": "Failure"}'),
+    (acted({"status": "error"}, "python"), 'it answered that it failed: {"status": "error"}'),
+    (acted({"success": False}, "python"), 'it answered that it failed: {"success": false}'),
+    (acted({"ok": False}, "python"), 'it answered that it failed: {"ok": false}'),
     (
         acted(ended(0), tolerance=1),
         (
@@ -58,6 +62,12 @@ WORKED = [
     acted(0, "python"),
     acted({"status": 500}, "python"),
     acted({"status": "FAILED?"}, "python"),
+    acted(
+        {"status": "error"},
+        "python",
+        tolerance={"type": "regex", "pattern": "r", "target": "status"},
+    ),
+    acted({"success": None, "ok": True, "errors": []}, "python"),
     acted("false", "python"),
     acted(ended(2), tolerance=2),
     acted(ended(1), tolerance=[0, 1]),

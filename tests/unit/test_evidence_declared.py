@@ -85,7 +85,7 @@ def test_without_an_action_nothing_is_in_place() -> None:
     looked = run_of("look", kind="probe")
     found, _ = judge(without_rollbacks(0, method=(looked,)))
     assert found.outcome is Outcome.HELD
-    assert "'first', 'undo'" in found.reason
+    assert found.reason.endswith("'first', 'undo'; the method injected nothing")
     skipped, _ = judge(without_rollbacks(0, before=BAD, after=None, method=()))
     assert skipped.cause is Cause.BASELINE
     assert "rollbacks" not in skipped.reason
@@ -97,6 +97,16 @@ def test_a_reference_is_played_by_the_activity_that_it_names() -> None:
     assert judge(data)[0].outcome is Outcome.HELD
     del data["rollbacks"][1]
     assert judge(data)[0].cause is Cause.ROLLBACK
+
+
+def test_only_what_was_undone_is_said_to_be() -> None:
+    """A rollback that only looks leaves nothing in place, and undoes nothing."""
+    data = without_rollbacks(0)
+    for each in data["experiment"]["rollbacks"]:
+        each["type"] = "probe"
+    found, _ = judge(data)
+    assert found.outcome is Outcome.HELD
+    assert found.reason.endswith("declared rollbacks were not played: 'first', 'undo'")
 
 
 @pytest.mark.parametrize("section", [True, False])

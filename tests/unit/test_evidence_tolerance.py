@@ -35,6 +35,12 @@ OUTSIDE = [
     looked("9.5", {"type": "range", "range": [1, 9]}),
     looked({"held": False}, OURS),
     looked(None, OURS),
+    looked({"a": {"b": 3}}, {"type": "jsonpath", "path": "$.a.b", "expect": 4}),
+    looked(
+        {"body": '{"a": [1]}'},
+        {"type": "jsonpath", "path": "$.a[*]", "count": 2, "target": "body"},
+    ),
+    looked({"a": 1}, {"type": "jsonpath", "path": "$.b"}),
     # As the control judged it, whatever it looks like.
     looked(True, True, tolerance_met=False),
     looked(1, THEIRS, tolerance_met=False),
@@ -46,6 +52,8 @@ INSIDE = [
     looked({"status": 204}, [200, 204]),
     looked("ok", {"type": "regex", "pattern": "o|k"}),
     looked(4, {"type": "range", "range": [1, 9]}),
+    looked({"a": {"b": 3}}, {"type": "jsonpath", "path": "$.a.b", "expect": [3]}),
+    looked([{"n": "x"}, {"n": "y"}], {"type": "jsonpath", "path": "$..n", "expect": ["x", "y"]}),
     looked({"held": True}, OURS),
     looked(False, True, tolerance_met=True),
     looked(False, None),
@@ -58,6 +66,8 @@ UNKNOWN = [
     looked(5, {"type": "regex", "pattern": "5"}),
     looked("a" * 40, {"type": "regex", "pattern": "^(a+)+b$"}),
     looked("x", {"type": "regex"}),
+    looked({"a": 1}, {"type": "jsonpath", "path": "$.a["}),
+    looked("no JSON", {"type": "jsonpath", "path": "$.a"}),
     looked("x", {"type": "somebody's"}),
     looked(0.5, 0.5),
 ]
