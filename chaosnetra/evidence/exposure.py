@@ -48,7 +48,8 @@ def not_exposed(facts: Mapping[str, Any]) -> str | None:
         if sessions:
             what = (
                 f"{sessions} sessions were opened in the database, and none of them on the path "
-                f"of {fault.get('name')}, so the target reaches it by another address"
+                f"of {_short(fault.get('name'), exposure.get('proxy'))}, so the target reaches it "
+                "by another address, or they are sessions of others"
             )
         else:
             what = "no session was opened in the database" + _but_prepared(facts)
@@ -108,6 +109,11 @@ def _but_prepared(facts: Mapping[str, Any]) -> str:
     if not count_or_none(tables):
         return ""
     return f" but by the one start that prepared it. Where the target {_REMEMBERS}"
+
+
+def _short(name: Any, proxy: Any) -> str:
+    """A fault's name without the run's own, which its toxics and proxies begin with."""
+    return str(name).replace(f"{proxy}/", "").replace(f"{proxy}_", "")
 
 
 def _given(exposure: Mapping[str, Any]) -> str:

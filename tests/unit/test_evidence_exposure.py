@@ -106,7 +106,12 @@ def test_what_injects_nothing_has_no_path() -> None:
 def test_each_fault_has_its_own_path() -> None:
     found = not_exposed(facts([launch(4, 0)], fault(HELD), fault(TOXIC)))
     assert found
-    assert "4 sessions were opened in the database, and none of them on the path" in found
+    assert (
+        "4 sessions were opened in the database, and none of them on the path of toxic slow, so "
+        "the target reaches it by another address, or they are sessions of others"
+    ) in found
+    named = {**fault(TOXIC), "name": "toxic chaosnetra_1/chaosnetra_1_slow"}
+    assert not_exposed(facts([launch(4, 0)], fault(HELD), named)) == found
 
 
 def test_it_is_told_with_what_the_target_was_given() -> None:
