@@ -8,7 +8,8 @@
     launches     one object each: `startups`; `faults` in place; `sessions` that they opened in
                  their databases; `path`: what the proxy counted of them; None: not known
 
-Only launches without a fault tell: under one a startup may try and reach nothing.
+Under a fault a startup may try and reach nothing, so launches without one tell. Where a fault only
+slows the path, `path` is counted under it too, and has to be more than 0.
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,10 @@ from chaosnetra.evidence.values import count_or_none, objects
 # Faults of the database itself: whoever opens a session there is exposed to them.
 _AT_SERVER = ("connections held", "catalog locked", "database pressed")
 _ON_PATH = ("connector",)
+_REMEMBERS = (
+    "keeps outside the database that it has started once, let it keep that in {state_folder}, "
+    "which is new for each start"
+)
 
 
 def not_exposed(facts: Mapping[str, Any]) -> str | None:
@@ -37,14 +42,17 @@ def not_exposed(facts: Mapping[str, Any]) -> str | None:
             continue
         used = _used(fault, exposure.get("proxy"), sessions, path)
         if used != 0:
+            if _unused_under(exposure, fault):
+                return _only_before(exposure)
             continue
         if sessions:
             what = (
                 f"{sessions} sessions were opened in the database, and none of them on the path "
-                f"of {fault.get('name')}, so the target reaches it by another address"
+                f"of {_short(fault.get('name'), exposure.get('proxy'))}, so the target reaches it "
+                "by another address, or they are sessions of others"
             )
         else:
-            what = "no session was opened in the database"
+            what = "no session was opened in the database" + _but_prepared(facts)
         return (
             f"not one of {startups} startups without a fault used the path that the fault is on: "
             f"{what}. The target was given {_given(exposure)}; name others, with {{url}}, {{host}} "
@@ -68,6 +76,44 @@ def _used(
     if kind in _ON_PATH or (proxy is not None and parameters.get("proxy") == proxy):
         return sessions if path is None else path
     return None
+
+
+def _unused_under(exposure: Mapping[str, Any], fault: Mapping[str, Any]) -> bool:
+    """Whether all startups under faults that only slow the run's path left it unused."""
+    parameters = fault.get("parameters")
+    if not isinstance(parameters, dict) or parameters.get("proxy") != exposure.get("proxy"):
+        return False
+    under = _under_faults(exposure)
+    return bool(under) and all(count_or_none(one.get("path")) == 0 for one in under)
+
+
+def _only_before(exposure: Mapping[str, Any]) -> str:
+    under = _under_faults(exposure)
+    startups = _sum(one.get("startups") for one in under)
+    names = dict.fromkeys(str(name) for one in under for name in one["faults"])
+    return (
+        f"not one of {startups} startups under {', '.join(names)} used the path that the fault is "
+        f"on, as those without a fault did. Where the target {_REMEMBERS}"
+    )
+
+
+def _under_faults(exposure: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in objects(exposure.get("launches")) if one.get("faults")]
+
+
+def _but_prepared(facts: Mapping[str, Any]) -> str:
+    """That the one start before the baseline did use the database, where that is known."""
+    state = facts.get("database_state")
+    prepared = state.get("prepared") if isinstance(state, dict) else None
+    tables = prepared.get("tables_after") if isinstance(prepared, dict) else None
+    if not count_or_none(tables):
+        return ""
+    return f" but by the one start that prepared it. Where the target {_REMEMBERS}"
+
+
+def _short(name: Any, proxy: Any) -> str:
+    """A fault's name without the run's own, which its toxics and proxies begin with."""
+    return str(name).replace(f"{proxy}/", "").replace(f"{proxy}_", "")
 
 
 def _given(exposure: Mapping[str, Any]) -> str:

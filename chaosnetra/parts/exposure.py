@@ -22,6 +22,9 @@ READ_SECONDS = 5.0
 # A proxy counts a connection when it has seen its end, some time after the startup's own.
 SETTLE_SECONDS = 0.5
 SETTLE_POLL_SECONDS = 0.02
+# Placeholders of a template that tell a target where the database is.
+_ADDRESS = ("{url}", "{host}", "{port}")
+_CONNECTED = ("ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT1")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class LaunchUse:
         faults: that were in place.
         sessions: that they opened in their databases; None: not known.
         path: by how much the figure of the run's proxy grew at least, bytes or connections;
-            None: not known.
+            None: not known. Under faults only where all of them merely slow that path.
         tables_before: in the run's database; None: not known.
         tables_after: likewise.
     """
@@ -49,7 +52,7 @@ class LaunchUse:
 class Exposure:
     """Keeps what each launch of a run used.
 
-    Only a launch without a fault is counted: under one, a startup may try and reach nothing.
+    Sessions are counted without a fault only: under one, a startup may try and reach nothing.
 
     Args:
         session: the run's.
@@ -73,7 +76,7 @@ class Exposure:
         session = self._session
         faults = tuple(session.felt_faults)
         before = self._read()
-        path_before = None if faults else self._path()
+        path_before = self._path() if not faults else self._figure_under_faults()
         counted: list[LaunchUse] = []
         yield counted
         faults = tuple(dict.fromkeys((*faults, *session.felt_faults)))
@@ -85,6 +88,8 @@ class Exposure:
             path = self._path_used(path_before)
             if path is None and path_before is not None:
                 sessions = None  # somebody is on the path who is in no figure
+        elif path_before is not None and self._only_slowed():
+            path = self._path_used(path_before)
         counted.append(
             LaunchUse(
                 len(databases),
@@ -102,7 +107,7 @@ class Exposure:
         session = self._session
         local = not session.settings.in_staging
         return {
-            "variables": sorted(session.settings.target_environment) if local else None,
+            "variables": self._variables() if local else None,
             "proxy": session.identifier if local else None,
             "counted_by": {
                 "sessions": "pg_stat_database",
@@ -161,6 +166,25 @@ class Exposure:
         self._path_counts = figure is not None
         return figure
 
+    def _variables(self) -> list[str]:
+        """Names of the target's variables that carry the database's address."""
+        environment = self._session.settings.target_environment
+        return sorted(
+            name
+            for name, template in environment.items()
+            if any(placeholder in template for placeholder in _ADDRESS)
+        )
+
+    def _only_slowed(self) -> bool:
+        """Whether each fault in place lets connections on the run's path begin and end."""
+        felt = [fault for fault in self._session.injector.active if fault.effect is not None]
+        return all(_slows(fault.parameters, self._session.identifier) for fault in felt)
+
+    def _figure_under_faults(self) -> int | None:
+        if not self._path_counts or not self._only_slowed():
+            return None
+        return self._path()
+
     def _path_used(self, before: int | None) -> int | None:
         if before is None:
             return None
@@ -184,6 +208,15 @@ class Exposure:
             time.sleep(SETTLE_POLL_SECONDS)
 
 
+def _slows(parameters: Mapping[str, Any], proxy: str) -> bool:
+    """Whether a fault is a toxic on that proxy under which every connection still gets through."""
+    if parameters.get("kind") != "toxic" or parameters.get("proxy") != proxy:
+        return False
+    if parameters.get("type") == "bandwidth":
+        return bool(parameters.get("attributes", {}).get("rate"))
+    return parameters.get("type") in ("latency", "slicer")
+
+
 def _own_or_unknown(grown: Mapping[str, int], names: set[str]) -> int | None:
     own = sum(count for name, count in grown.items() if name in names)
     elsewhere = any(count for name, count in grown.items() if name not in names)
@@ -191,7 +224,10 @@ def _own_or_unknown(grown: Mapping[str, int], names: set[str]) -> int | None:
 
 
 def _is_connected(port: int) -> bool:
-    """Whether anything is connected to a port of this machine; also where that cannot be told."""
+    """Whether anything is connected to a port of this machine; also where that cannot be told.
+
+    A connection that one side alone has closed is one: a slow proxy has not read it to its end.
+    """
     import psutil
 
     try:
@@ -199,7 +235,6 @@ def _is_connected(port: int) -> bool:
     except (psutil.Error, OSError):
         return True
     return any(
-        one.status == psutil.CONN_ESTABLISHED
-        and any(end and end.port == port for end in (one.laddr, one.raddr))
+        one.status in _CONNECTED and any(end and end.port == port for end in (one.laddr, one.raddr))
         for one in found
     )

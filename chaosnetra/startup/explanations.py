@@ -129,7 +129,8 @@ def left_unsaid(
         found.append(f"it went on to {', '.join(outcome.phases_after_failure)}")
     if not outcome.cause_kept:
         found.append("the cause is lost")
-    if error is not None and error.budget is not None and error.budget not in error.text:
+    by_itself = outcome.ended_by is not EndedBy.LAUNCHER  # who was ended cannot name our limit
+    if by_itself and error and error.budget is not None and error.budget not in error.text:
         length = f" of {error.budget_seconds:g} s" if error.budget_seconds is not None else ""
         found.append(f"the {error.budget} budget{length} ran out, which its message does not name")
     return found

@@ -164,14 +164,19 @@ def _texts(entry: Mapping[str, Any], depth: int) -> Iterator[str]:
 def _named(entry: Mapping[str, Any]) -> Iterator[str]:
     """An error told by its class, its message and its code, in fields of their own."""
     name = _first_text(entry, _CLASSES)
-    if name is not None and re.fullmatch(r"[\w.$:]{1,200}", name):
-        said = _first_text(entry, ("error.message", "message", "msg", "value"))
+    said = _first_text(entry, ("error.message", "message", "msg", "value"))
+    told = None
+    if name is not None and said is not None and re.fullmatch(r"[\w.$:]{1,200}", name):
         looks_like_one = re.search(r"(?:Error|Exception|Timeout|Refused|error)$", name)
-        if looks_like_one and said is not None and not said.startswith(name):
-            yield f"{name}: {said}"
+        if looks_like_one and not said.startswith(name):
+            told = f"{name}: {said}"
     code = _first_text(entry, _CODES)
     if code is not None and re.fullmatch(r"[0-9A-Z]{5}", code) and any(map(str.isdigit, code)):
-        yield f"SQLSTATE {code}"
+        # Beside the message, since a code alone would be taken for all that is said.
+        message = told or said
+        told = f"{message} (SQLSTATE {code})" if message else f"SQLSTATE {code}"
+    if told is not None:
+        yield told
 
 
 def _first_text(entry: Mapping[str, Any], keys: Sequence[str]) -> str | None:

@@ -175,11 +175,38 @@ def test_a_service_with_an_address_of_its_own_is_not_on_the_path(
         assert "2 sessions were opened in the database, and none of them on the path" in told
 
 
+def test_a_service_that_only_its_first_start_connects_is_not_on_the_path_of_a_later_fault(
+    empty: DatabaseAddress, tmp_path: Path
+) -> None:
+    text = (
+        "import pathlib, sys\n"
+        "seeded = pathlib.Path(sys.argv.pop())\n"
+        "if seeded.exists(): sys.exit(0)\n" + MIGRATES + "seeded.touch()\n"
+    )
+    found = launched(
+        {
+            "database_url": empty.url,
+            "database_state": "shared",
+            "target": script(tmp_path, text, "DATABASE_URL", "0", str(tmp_path / "seeded")),
+            "target_environment": {"DATABASE_URL": "{url}", "NAME": "of-no-address"},
+        },
+        count=1,
+    )
+    before, under = found["exposure"]["launches"]
+    assert before["sessions"] == 1
+    assert before["path"]
+    assert under["path"] == 0
+    assert found["exposure"]["variables"] == ["DATABASE_URL"]
+    told = not_exposed(found)
+    assert told
+    assert "not one of 1 startups under toxic" in told
+
+
 def test_the_embedded_proxy_counts_too(empty: DatabaseAddress, migrating: str) -> None:
     found = launched(
         {"database_url": empty.url, "target": migrating, "toxiproxy_server": "embedded"}
     )
-    assert found["exposure"]["launches"][0]["path"] == 2
+    assert [one["path"] for one in found["exposure"]["launches"]] == [2, 2]
     assert not_exposed(found) is None
 
 

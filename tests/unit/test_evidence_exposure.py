@@ -71,6 +71,32 @@ def test_only_launches_without_a_fault_tell() -> None:
     assert not_exposed(facts([launch(0, 0), launch(None, None)], fault(TOXIC))) is None
 
 
+@pytest.mark.parametrize(
+    ("paths", "exposed"),
+    [((0,), False), ((0, 0), False), ((0, 70), True), ((0, None), True), ((70,), True)],
+)
+def test_a_path_that_is_slowed_has_to_be_used_under_the_fault_too(
+    paths: tuple[int | None, ...], exposed: bool
+) -> None:
+    under = [launch(None, path, ("toxic slow",)) for path in paths]
+    found = not_exposed(facts([launch(4, 900), *under], fault(TOXIC)))
+    assert (found is None) == exposed, found
+    if found:
+        assert f"not one of {5 * len(under)} startups under toxic slow used the path" in found
+        assert "in {state_folder}, which is new for each start" in found
+    # The slots of a server are short, and a proxy of others is slow, whatever this path is.
+    for parameters in (HELD, OTHER_PROXY):
+        assert not_exposed(facts([launch(4, 900), *under], fault(parameters))) is None
+
+
+def test_a_start_that_prepared_the_database_is_told_beside() -> None:
+    prepared = {"database_state": {"prepared": {"status": "ready", "tables_after": 3}}}
+    found = not_exposed(facts([launch(0, 0)], fault(TOXIC), **prepared))
+    assert found
+    assert "no session was opened in the database but by the one start that prepared it" in found
+    assert "{state_folder}" in found
+
+
 def test_what_injects_nothing_has_no_path() -> None:
     assert not_exposed(facts([launch(0, 0)])) is None
     assert not_exposed(facts([launch(0, 0)], fault(TOXIC, felt=False))) is None
@@ -80,7 +106,12 @@ def test_what_injects_nothing_has_no_path() -> None:
 def test_each_fault_has_its_own_path() -> None:
     found = not_exposed(facts([launch(4, 0)], fault(HELD), fault(TOXIC)))
     assert found
-    assert "4 sessions were opened in the database, and none of them on the path" in found
+    assert (
+        "4 sessions were opened in the database, and none of them on the path of toxic slow, so "
+        "the target reaches it by another address, or they are sessions of others"
+    ) in found
+    named = {**fault(TOXIC), "name": "toxic chaosnetra_1/chaosnetra_1_slow"}
+    assert not_exposed(facts([launch(4, 0)], fault(HELD), named)) == found
 
 
 def test_it_is_told_with_what_the_target_was_given() -> None:

@@ -210,6 +210,16 @@ def test_an_error_told_by_fields_of_its_own_is_read() -> None:
     assert told.is_named
 
 
+def test_a_code_in_a_field_of_its_own_does_not_hide_the_message() -> None:
+    message = "remaining connection slots are reserved"
+    error = {"code": "53300", "message": message}
+    stack = f"error: {message}\n    at Parser.parseErrorMessage (/srv/parser.js:1:2)"
+    entry = {"severity": "ERROR", "message": "startup failed", "error": error}
+    for line in (entry, {**entry, "stack_trace": stack}):
+        told = found(json.dumps(line)).error
+        assert (told.text, told.sqlstate) == (f"{message} (SQLSTATE 53300)", "53300")
+
+
 def test_a_message_that_is_a_long_traceback_is_told_by_its_end() -> None:
     frames = FRAME * 60
     text = "\n".join([TRACEBACK, *frames, "ConnectionRefusedError: [Errno 111] refused"])

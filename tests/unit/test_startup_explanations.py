@@ -66,6 +66,12 @@ def test_what_is_left_unsaid_is_named(changes: dict[str, Any], unsaid: str) -> N
     assert left_unsaid(replace(GOOD, **changes), 3) == [unsaid]
 
 
+def test_a_startup_that_was_ended_is_not_asked_to_name_the_limit_of_its_launcher() -> None:
+    error = replace(ERROR, text="not ready", budget="startup", budget_seconds=15)
+    ended = replace(GOOD, error=error, ended_by=EndedBy.LAUNCHER, exit_code=None, signal=15)
+    assert left_unsaid(ended, 3) == ["it did not end by itself"]
+
+
 def test_without_phases_the_exit_code_and_a_cause_are_enough() -> None:
     refused = StartupError("dial tcp: connection refused", causes=("connection refused",))
     plain = replace(
