@@ -88,7 +88,9 @@ CORE = (
     "tests/experiments/test_vpc_latency.py",
 )
 # What depends on the interpreter alone: `inspect`, frames, the parser of regular expressions, JSON
-# and how deep it may nest, `asyncio`, what an import loads; and one test of whole runs.
+# and how deep it may nest, `asyncio`, what an import loads; and whole runs that hold, that signals
+# end, whose probes are coroutines, and whose startups are forked.
+RUNS = "tests/integration/test_journal_control.py"
 INTERPRETER = (
     "tests/unit/test_abort.py",
     "tests/unit/test_architecture.py",
@@ -105,7 +107,13 @@ INTERPRETER = (
     "tests/unit/test_pytest_plugin.py",
     "tests/unit/test_startup_readiness.py",
     "tests/unit/test_virtual_time.py",
-    "tests/integration/test_journal_control.py",
+    "tests/integration/test_forking.py",
+    f"{RUNS}::test_a_steady_state_that_holds_exits_with_0",
+    f"{RUNS}::test_output_that_is_not_json_fails_the_probe_and_the_journal_is_whole",
+    f"{RUNS}::test_sigterm_inside_an_activity_ends_the_run",
+    f"{RUNS}::test_rollbacks_of_anybody_are_played_to_their_end",
+    f"{RUNS}::test_who_asks_twice_gets_the_rollbacks_of_anybody",
+    f"{RUNS}::test_a_failure_of_the_control_itself_fails_the_run",
 )
 
 
