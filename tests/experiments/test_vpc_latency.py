@@ -206,6 +206,7 @@ def own_application(run_chaos: RunChaos, folder: Path, latency_ms: int) -> Chaos
         CHAOSNETRA_TARGET_DIRECTORY=str(folder),
         CHAOSNETRA_TARGET_ENVIRONMENT=json.dumps(OWN_ENVIRONMENT),
         CHAOSNETRA_READINESS="http://127.0.0.1:{port}/healthz",
+        CHAOSNETRA_DWELL_SECONDS="0.2",
         CHAOSNETRA_LATENCY_MS=str(latency_ms),
         CHAOSNETRA_COUNT="2",
     )

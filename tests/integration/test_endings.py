@@ -329,7 +329,9 @@ def test_who_really_interrupted_is_told(
     write(folder, [activity("action", method)], controls=controls)
     done = run(folder)
     assert done.returncode == 1
-    assert verdict(folder) == ("inconclusive", f"interrupted by {who}")
+    left = "declared rollbacks were not played: 'touch'; what the method did may still be in place"
+    reason = f"interrupted by {who}" if rolled_back else f"interrupted by {who}; {left}"
+    assert verdict(folder) == ("inconclusive", reason)
     assert f"Verdict: inconclusive: interrupted by {who}" in done.stdout
     assert (folder / "rolled-back").exists() == rolled_back
 

@@ -190,8 +190,10 @@ class Jobs:
         return Execution(message, self._most_at_once)
 
     def stop(self) -> None:
-        """End every process, at once."""
-        for execution in self.executions:
-            execution.cancel(at_once=True)
-        for execution in self.executions:
+        """End every process, at once. The lock is not held."""
+        with self._lock:  # so that a task that is just beginning is stopped, or does not begin
+            executions = self.executions
+            for execution in executions:
+                execution.cancel(at_once=True)
+        for execution in executions:
             execution.join()

@@ -1,7 +1,9 @@
 """A local Cloud Run endpoint in this process, reached over real sockets."""
 
 import itertools
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -117,6 +119,16 @@ def lasting(service: Any) -> Any:
     for condition in copy.conditions:
         condition.ClearField("last_transition_time")
     return copy
+
+
+@contextmanager
+def nobody_listens(port: int) -> Iterator[None]:
+    """Nobody listens on a port of this machine, and no neighbour's endpoint can take it."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended
+        holder.bind(("127.0.0.1", port))
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        yield
 
 
 MakeStage = Callable[..., Stage]

@@ -10,6 +10,7 @@ from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.state import ServiceState
 from chaosnetra.durations import Deadline
 from chaosnetra.stand.cloudrun import CloudRunServer
+from tests.conftest import ChaosRun
 
 OPTED_IN = {"chaosnetra": "allowed"}
 
@@ -92,3 +93,14 @@ class Endpoint:
             "job": self.job_id,
             **changes,
         }
+
+
+def writes(done: ChaosRun) -> list[str]:
+    """What a run asked Cloud Run to change, by its journal."""
+    said = [call["writes"] for call in (done.section.get("cloud_run") or {"writes": []})["writes"]]
+    # A run whose settings or arguments are refused ends before there are events.
+    began = (done.folder / "journal.events.jsonl").exists()
+    events = [event["writes"] for event in done.events if event.get("writes")] if began else []
+    assert began or done.journal["run"] == []
+    assert said == events
+    return said

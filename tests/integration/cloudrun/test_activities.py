@@ -14,7 +14,7 @@ from chaosnetra.cloudrun.scaling import Scaling
 from chaosnetra.durations import Deadline
 from tests.conftest import RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import experiment, step
-from tests.integration.cloudrun.endpoint import Endpoint
+from tests.integration.cloudrun.endpoint import Endpoint, writes
 from tests.integration.helpers import wait_until
 
 BEFORE = Scaling("SCALING_MODE_UNSPECIFIED", 1, 0, None)
@@ -138,7 +138,7 @@ def test_what_cannot_be_done_is_told_in_one_line_and_nothing_is_touched(
     assert "Traceback" not in done.output
     assert done.section["verdict"] == "inconclusive"
     assert endpoint.state == before
-    assert not [event for event in done.events if event.get("writes")]
+    assert writes(done) == []
 
 
 def test_the_tasks_of_the_newest_execution(endpoint: Endpoint, run_chaos: RunChaos) -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tests.integration.cloudrun.conftest import (
     MakeStage,
     Stage,
     experiment,
+    nobody_listens,
     step,
 )
 from tests.integration.helpers import alive, query, wait_until, written_pids
@@ -455,8 +457,11 @@ def test_the_execution_of_a_local_endpoint_that_has_ended_needs_no_undo(stage: S
     stage.create_job("sleep", "60")
     fault, undo = begun(stage)
     fault.inject()
-    stage.local.stop()
-    report = play(undo)
+    stopped_at = time.monotonic()
+    stage.local.stop()  # while its tasks are just beginning
+    assert time.monotonic() - stopped_at < 30, "it waited for its tasks to end by themselves"
+    with nobody_listens(stage.local.port):
+        report = play(undo)
     assert report.result is UndoResult.ALREADY_DONE
     assert report.detail == "the local endpoint has ended, with all it held"
 

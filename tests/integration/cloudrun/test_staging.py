@@ -21,7 +21,7 @@ from chaosnetra.stand.places import state_folder
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import experiment, lasting, step
-from tests.integration.cloudrun.endpoint import Endpoint
+from tests.integration.cloudrun.endpoint import Endpoint, writes
 from tests.integration.helpers import query, wait_until
 from tests.integration.tls import Authority, TlsFront, server_context
 
@@ -83,16 +83,6 @@ class Staging:
 @pytest.fixture
 def staging(endpoint: Endpoint, postgres: PostgresServer, tmp_path: Path) -> Staging:
     return Staging(endpoint, postgres.database, tmp_path)
-
-
-def writes(done: ChaosRun) -> list[str]:
-    """What a run asked Cloud Run to change, by its journal."""
-    said = [call["writes"] for call in (done.section.get("cloud_run") or {"writes": []})["writes"]]
-    # A run whose settings are refused ends before there are events.
-    began = (done.folder / "journal.events.jsonl").exists()
-    events = [event["writes"] for event in done.events if event.get("writes")] if began else []
-    assert said == events
-    return said
 
 
 def refused(done: ChaosRun, message: str) -> None:
@@ -681,7 +671,7 @@ def test_what_is_made_for_ones_own_machine_is_refused_by_the_plan(
     for name in ("slow (add_latency)", "load (lock_catalog)"):
         assert f"refused: {name} is for one's own machine; in staging" in shown.output
     done = run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes")
-    refused(done, "slow (add_latency) is for one's own machine")
+    refused(done, "action 'slow': a proxy is for one's own machine; in staging the pressure is")
 
 
 def test_the_plan_asks_for_the_job_of_the_startups(staging: Staging) -> None:

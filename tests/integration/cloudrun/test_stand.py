@@ -93,6 +93,7 @@ def test_a_service_of_real_orchestrators_is_scaled_against_a_real_database(
         CHAOSNETRA_CONSENT="yes",
         CHAOSNETRA_OTHER_INSTANCES="1",
         CHAOSNETRA_SCALE_TO="2",
+        CHAOSNETRA_HOLD_MS="1000",
     )
     assert done.returncode == 0, done.output
     assert password not in done.output + str(done.journal_text)
