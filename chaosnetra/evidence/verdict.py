@@ -19,7 +19,7 @@ from chaosnetra.evidence.activities import (
 )
 from chaosnetra.evidence.declared import unplayed_rollbacks
 from chaosnetra.evidence.dry import carries_out_actions, checks_hypothesis, dry_of_journal
-from chaosnetra.evidence.exposure import not_exposed
+from chaosnetra.evidence.exposure import not_exposed, sessions_killed
 from chaosnetra.evidence.platform import contradictions, deployments
 from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
 from chaosnetra.evidence.start_state import baseline_advice, differing_states, state_tested
@@ -68,6 +68,7 @@ class Cause(StrEnum):
     INTERRUPTED = "interrupted"
     CRASHED = "run crashed"
     PART_LOST = "a part of the stand was lost"
+    SESSIONS_KILLED = "sessions of startups were ended by somebody else"
     REFUSED = "settings refused"
     DRY = "dry run"
     CONTROL = "journal control failed"
@@ -154,6 +155,9 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         reasons = [*_too_few(proofs, violations), *reasons]
     if reasons[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
         reasons = [*_unanswered(journal, facts, violations), *reasons]
+        killed = sessions_killed(facts)
+        if killed:
+            reasons = [(Cause.SESSIONS_KILLED, killed), *reasons]
     cause, _ = reasons[0]
     if _order_is_unknown(journal, facts):
         reasons.append((cause, _NO_ORDER))
@@ -250,6 +254,7 @@ def _invalid(
     before = states.get("before")
     if checks_hypothesis(dry_of_journal(journal)):
         if _not_met(before) and not _is_the_finding(before, journal):
+            yield from _gone_faults(facts)
             first = _first(violations, Stage.BEFORE) or _NOT_MET.format(Stage.BEFORE.value)
             yield Cause.BASELINE, f"baseline not met: {first}"
             return
@@ -272,9 +277,7 @@ def _invalid(
                 f"{effect.get('expected')}, observed {effect.get('observed')} "
                 f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip(),
             )
-        after = fault.get("effect_after")
-        if after is not None and not after.get("in_effect"):
-            yield Cause.FAULT_GONE, _gone_text(fault, after)
+        yield from _gone_faults({"faults": [fault]})
     unused = not_exposed(facts)
     if unused:
         yield Cause.NOT_EXPOSED, unused
@@ -292,6 +295,14 @@ def _loss_text(loss: Mapping[str, Any]) -> str:
         f"run: {loss.get('why')}; noticed at {loss.get('noticed_at')}, last seen well at "
         f"{loss.get('last_well_at')}"
     )
+
+
+def _gone_faults(facts: Mapping[str, Any]) -> Iterator[tuple[Cause, str]]:
+    """What the run had put in place and somebody else took away, also its own proxy."""
+    for fault in facts.get("faults") or ():
+        after = fault.get("effect_after")
+        if after is not None and not after.get("in_effect"):
+            yield Cause.FAULT_GONE, _gone_text(fault, after)
 
 
 def _gone_text(fault: Mapping[str, Any], after: Mapping[str, Any]) -> str:

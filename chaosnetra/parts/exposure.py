@@ -37,6 +37,8 @@ class LaunchUse:
         sessions: that they opened in their databases; None: not known.
         path: by how much the figure of the run's proxy grew at least, bytes or connections;
             None: not known. Under faults only where all of them merely slow that path.
+        killed: sessions in their databases that somebody else's command ended meanwhile; None:
+            not known, or they may have been ended by the experiment.
         tables_before: in the run's database; None: not known.
         tables_after: likewise.
     """
@@ -45,6 +47,7 @@ class LaunchUse:
     faults: tuple[str, ...]
     sessions: int | None
     path: int | None
+    killed: int | None
     tables_before: int | None
     tables_after: int | None
 
@@ -75,15 +78,20 @@ class Exposure:
         """
         session = self._session
         faults = tuple(session.felt_faults)
+        changes, began = session.injector.changes, time.monotonic()
         before = self._read()
         path_before = self._path() if not faults else self._figure_under_faults()
         counted: list[LaunchUse] = []
         yield counted
         faults = tuple(dict.fromkeys((*faults, *session.felt_faults)))
         after = self._read()
+        names = {address.database for address in databases}
+        killed = None
+        by_experiment = session.run.foreign_action_since(began)
+        if before and after and changes == session.injector.changes and not by_experiment:
+            killed = after.killed_since(before, names)
         sessions = path = None
         if not faults:
-            names = {address.database for address in databases}
             sessions = self._sessions(before, after, names)
             path = self._path_used(path_before)
             if path is None and path_before is not None:
@@ -96,6 +104,7 @@ class Exposure:
                 faults,
                 sessions,
                 path,
+                killed,
                 before.tables if before else None,
                 after.tables if after else None,
             )
@@ -119,6 +128,7 @@ class Exposure:
                     "faults": list(launch.faults),
                     "sessions": launch.sessions,
                     "path": launch.path,
+                    "killed": launch.killed,
                 }
                 for launch in self.launches
             ],

@@ -85,8 +85,9 @@ def restore_toxic(arguments: Mapping[str, Any]) -> UndoReport:
 def delete_proxy(arguments: Mapping[str, Any]) -> UndoReport:
     """Delete a proxy that we made.
 
-    On a wedged server it cannot be looked at, and deleting it is what clears the wedge: there the
-    name must be one that only a run of ours gives.
+    A name that only a run of ours gives is proof enough: also of a proxy that somebody else led
+    elsewhere, and on a wedged server, where it cannot be looked at and deleting it is what clears
+    the wedge.
 
     Args:
         arguments: `url`, `name`, `upstream`.
@@ -106,7 +107,7 @@ def delete_proxy(arguments: Mapping[str, Any]) -> UndoReport:
         return UndoReport(UndoResult.DONE, f"deleted proxy {name} of a wedged server")
     if found is None:
         return UndoReport(UndoResult.ALREADY_DONE, f"no proxy {name}")
-    if found.upstream != arguments["upstream"]:
+    if found.upstream != arguments["upstream"] and not _OF_A_RUN.match(name):
         return UndoReport(
             UndoResult.NOT_OURS,
             f"proxy {name} leads to {found.upstream}, ours to {arguments['upstream']}",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import asyncpg
 import psutil
 import pytest
 
@@ -116,6 +117,30 @@ def test_what_an_action_of_the_experiment_takes_down_is_not_lost(
     session.run.foreign_action_ended("restart-the-database")
     assert session.close() == []
     assert losses(session) == []
+
+
+@pytest.mark.parametrize(("action", "told"), [(None, 1), ("end-sessions", None)])
+def test_sessions_that_somebody_ends_during_a_launch_are_counted(
+    bed: Bed, session: Session, action: str | None, told: int | None
+) -> None:
+    """Those that an action of the experiment may have ended are not."""
+
+    async def lose_a_session() -> None:
+        lost = await asyncpg.connect(bed.postgres.database.url)
+        administrator = await asyncpg.connect(bed.postgres.admin.url)
+        try:
+            pid = await lost.fetchval("SELECT pg_backend_pid()")
+            # Waits until it has ended, and so is counted.
+            await administrator.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        finally:
+            lost.terminate()
+            await administrator.close()
+
+    if action:
+        session.run.foreign_action_began(action)
+    with session.exposure.observed([session.proxied_database]) as used:
+        asyncio.run(lose_a_session())
+    assert [launch.killed for launch in used] == [told]
 
 
 def test_the_identity_of_a_server_is_seen_by_every_role(postgres: PostgresServer) -> None:

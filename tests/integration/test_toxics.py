@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from chaosnetra.addresses import parse_network_address
 from chaosnetra.errors import InjectionFailed, InvalidInput
@@ -410,6 +411,19 @@ def test_a_proxy_under_our_name_that_leads_elsewhere_is_left_alone(
     proxied.client.create_proxy("made", "127.0.0.1:0", "127.0.0.1:10")
     assert play(held.undo).result is UndoResult.NOT_OURS
     assert proxied.client.proxy("made") is not None
+
+
+def test_a_runs_own_proxy_is_deleted_also_when_somebody_led_it_elsewhere(
+    proxied: ProxiedDatabase,
+) -> None:
+    name = "chaosnetra_20261129t120000_0a1b2c"
+    held = proxied.injector.inject(ProxyCreated(proxied.client, name, "127.0.0.1:0", "127.0.0.1:9"))
+    changed = requests.post(
+        f"{proxied.client.url}/proxies/{name}", json={"upstream": "127.0.0.1:10"}, timeout=5
+    )
+    assert changed.json()["upstream"] == "127.0.0.1:10"
+    assert play(held.undo).result is UndoResult.DONE
+    assert proxied.client.proxy(name) is None
 
 
 def test_a_proxy_that_cannot_listen_leaves_nothing(proxied: ProxiedDatabase) -> None:

@@ -27,6 +27,28 @@ def test_what_cannot_be_compared_is_not_known(
     assert counts(after).foreign_since(counts(before)) is None
 
 
+def killed(counted: dict[str, int] | None) -> Counts:
+    return Counts(0, None, {}, counted)
+
+
+def test_only_sessions_of_the_startups_databases_count_as_ended() -> None:
+    before = killed({"netra": 2, "postgres": 1})
+    after = killed({"netra": 5, "postgres": 9, "copy": 1})
+    assert after.killed_since(before, {"netra", "copy"}) == 4
+    assert after.killed_since(before, {"gone"}) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(None, {"netra": 1}), ({"netra": 1}, None), ({"netra": 9}, {"netra": 1})],
+    ids=["not counted before", "not counted after", "reset in between"],
+)
+def test_ended_sessions_that_cannot_be_compared_are_not_known(
+    before: dict[str, int] | None, after: dict[str, int] | None
+) -> None:
+    assert killed(after).killed_since(killed(before), {"netra"}) is None
+
+
 LINE = 'toxiproxy_proxy_{}_bytes_total{{direction="{}",listener="{}",proxy="{}",upstream="h:1"}} {}'
 METRICS = "\n".join(
     [

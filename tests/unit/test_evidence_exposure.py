@@ -165,6 +165,59 @@ def test_a_journal_of_a_version_that_did_not_count_is_judged_as_before() -> None
     assert judge(journal(**section))[0].outcome is Outcome.HELD
 
 
+def killing(*killed: int | None) -> Facts:
+    """What launches in turn, the baseline first, lost to somebody's command."""
+    return facts([{**launch(4, 70), "killed": one} for one in killed], fault(TOXIC))
+
+
+def test_failures_after_somebody_ended_sessions_are_no_violation() -> None:
+    verdict, violations = judge(journal(held=False, **killing(0, 6, None)))
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.SESSIONS_KILLED)
+    assert verdict.reason.startswith("6 sessions were ended by an administrator's command")
+    assert [one.probe for one in violations] == ["startups"]
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        killing(0, 0, 0),
+        killing(2, 6, 2),  # a service that ends sessions itself
+        killing(None, 6, 0),
+        killing(None, None),
+        facts([launch(4, 70), launch(None, None, ("toxic slow",))], fault(TOXIC)),
+        killing(),
+    ],
+    ids=["none", "its own", "baseline not known", "not known", "earlier version", "no launch"],
+)
+def test_without_sessions_that_somebody_ended_a_violation_is_one(section: Facts) -> None:
+    assert judge(journal(held=False, **section))[0].outcome is Outcome.VIOLATED
+
+
+def test_what_held_although_sessions_were_ended_has_held() -> None:
+    assert judge(journal(**killing(0, 6, 0)))[0].outcome is Outcome.HELD
+
+
+def test_a_baseline_that_failed_because_of_somebody_else_names_what_they_took() -> None:
+    gone = {
+        **fault({"kind": "proxy", "proxy": "chaosnetra_1"}, felt=False),
+        "name": "proxy chaosnetra_1",
+        "effect_after": {
+            "quantity": "presence",
+            "expected": "in place",
+            "observed": "gone",
+            "in_effect": False,
+            "detail": "proxy chaosnetra_1 was disabled by somebody else",
+        },
+        "last_in_effect_at": "2026-11-29T14:05:02.374+00:00",
+    }
+    made = journal(**facts([launch(0, 0)], gone))
+    made["steady_states"] = {"before": {"steady_state_met": False, "probes": []}}
+    verdict, _ = judge(made)
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.FAULT_GONE)
+    assert "was disabled by somebody else; it was last seen in effect at 2026" in verdict.reason
+    assert "baseline not met" in verdict.reason
+
+
 # The state of the database
 
 
