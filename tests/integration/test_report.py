@@ -50,12 +50,12 @@ def test_a_report_can_be_made_and_its_command_runs_the_experiment_again(
         "description": "d",
         "runtime": {"rollbacks": {"strategy": "always"}},
         "controls": [{"name": "journal", "provider": control}],
-        "configuration": {"count": {"type": "env", "key": "REPORT_COUNT", "default": "5"}},
+        "configuration": {"count": {"type": "env", "key": "REPORT_COUNT", "default": "4"}},
         "steady-state-hypothesis": {"title": "h", "probes": [{**probe, "tolerance": tolerance}]},
         "method": [activity("action", "inject")],
         "rollbacks": [activity("action", "undo")],
     }
-    run = run_chaos(experiment)
+    run = run_chaos(experiment, REPORT_COUNT="5")
     assert run.returncode == 1
     chaosnetra = Path(chaos_command()[0]).with_name("chaosnetra")
     names = ["r.html", "r.md", "r.xml"]
