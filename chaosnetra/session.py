@@ -185,7 +185,12 @@ class Session:
         with self._lock:
             if self._proxied is None:
                 proxied = bring_proxy(
-                    self.toxiproxy, self.database, self.settings, self.injector, self.identifier
+                    self._keeping,
+                    self.toxiproxy,
+                    self.database,
+                    self.settings,
+                    self.injector,
+                    self.identifier,
                 )
                 if self.settings.connector == "emulator":
                     self._connector, proxied = bring_connector(
