@@ -193,7 +193,12 @@ class Session:
                 toxiproxy = self.toxiproxy
                 upstream = bring_tcp_end(self._keeping, self.database, toxiproxy.url)
                 proxied = bring_proxy(
-                    toxiproxy, upstream, self.settings, self.injector, self.identifier
+                    self._keeping,
+                    toxiproxy,
+                    upstream,
+                    self.settings,
+                    self.injector,
+                    self.identifier,
                 )
                 if self.settings.connector == "emulator":
                     self._connector, proxied = bring_connector(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
-from chaosnetra.errors import ToxiproxyUnavailable
+from chaosnetra.errors import ChaosnetraError, ToxiproxyUnavailable
 from chaosnetra.parts.keeping import Keeping, Part
 from chaosnetra.parts.watching import FAILED_LOOKS, of_process
 from chaosnetra.safety.injector import Injector
@@ -67,20 +67,22 @@ def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
 
 
 def bring_proxy(
+    keeping: Keeping,
     toxiproxy: "ToxiproxyClient",
     database: DatabaseAddress,
     settings: Settings,
     injector: Injector,
     name: str,
 ) -> DatabaseAddress:
-    """The run's proxy before its database.
+    """The run's proxy before its database; watched for what others put on it.
 
     Args:
+        keeping: the run's.
         toxiproxy: the server that it is made on.
         database: where it leads.
         settings: the run's.
         injector: makes it.
-        name: of the proxy.
+        name: of the proxy; so begin those of the toxics that the run puts on it.
 
     Returns:
         The database through it.
@@ -92,7 +94,27 @@ def bring_proxy(
     upstream, seed = database.network_address, str(settings.seed)
     injector.inject(ProxyCreated(toxiproxy, name, listen, upstream, seed=seed))
     listens = existing_proxy(toxiproxy, name).listen
+    keeping.watch(
+        "path to the database",
+        "made for this run",
+        listens,
+        lambda: _foreign_toxics(toxiproxy, name),
+    )
     return database.at(*parse_network_address("listen", listens))
+
+
+def _foreign_toxics(toxiproxy: "ToxiproxyClient", name: str) -> str | None:
+    """What somebody else put on the run's proxy; what cannot be seen tells nothing."""
+    try:
+        proxy = toxiproxy.proxy(name)
+    except ChaosnetraError:
+        return None
+    toxics = proxy.toxics if proxy is not None else ()
+    foreign = [toxic for toxic in toxics if not toxic.name.startswith(f"{name}_")]
+    if not foreign:
+        return None
+    said = ", ".join(f"{toxic.name!r} ({toxic.type} {toxic.direction})" for toxic in foreign)
+    return f"somebody else put toxics on proxy {name}: {said}"
 
 
 def bring_connector(

@@ -17,6 +17,7 @@ from chaosnetra.parts.watching import WatchedPart, local_listener, of_process
 from chaosnetra.postgres.identity import identify
 from chaosnetra.session import Session, current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
+from chaosnetra.toxiproxy.toxics import Toxic
 from tests.crash.bed import Bed, own_beds
 from tests.integration.helpers import query, wait_until
 
@@ -115,6 +116,27 @@ def test_what_an_action_of_the_experiment_takes_down_is_not_lost(
     bed.postgres.stop()
     bed.postgres.start()
     session.run.foreign_action_ended("restart-the-database")
+    assert session.close() == []
+    assert losses(session) == []
+
+
+def put_toxic(session: Session, name: str) -> None:
+    toxic = Toxic(name, "latency", "downstream", 1.0, {"latency": 1, "jitter": 0})
+    session.toxiproxy.add_toxic(session.identifier, toxic)
+
+
+def test_a_toxic_that_somebody_else_puts_on_the_runs_proxy_is_told(session: Session) -> None:
+    put_toxic(session, "theirs")
+    wait_until(lambda: session.part_losses(), SECONDS, "the toxic is told")
+    [(kind, why)] = losses(session)
+    assert kind == "path to the database"
+    assert why.endswith(f"on proxy {session.identifier}: 'theirs' (latency downstream)")
+
+
+def test_toxics_of_the_experiment_are_its_own(session: Session) -> None:
+    put_toxic(session, f"{session.identifier}_slow")
+    session.run.foreign_action_began("slow-by-another-package")
+    put_toxic(session, "of_another_package")
     assert session.close() == []
     assert losses(session) == []
 
