@@ -25,7 +25,7 @@ class Cause(StrEnum):
     INTERRUPTED = "interrupted"
     CRASHED = "run crashed"
     PART_LOST = "a part of the stand was lost"
-    SESSIONS_KILLED = "sessions of startups were ended by somebody else"
+    SESSIONS_ENDED = "sessions were ended by somebody else"
     REFUSED = "settings refused"
     DRY = "dry run"
     CONTROL = "journal control failed"

@@ -63,26 +63,6 @@ def not_exposed(facts: Mapping[str, Any]) -> str | None:
     return None
 
 
-def sessions_killed(facts: Mapping[str, Any]) -> str | None:
-    """That somebody else ended sessions of startups, as a sentence; None: not to all knowledge.
-
-    A service that ends sessions itself does so in the baseline too, which is the first launch.
-    """
-    exposure = facts.get("exposure")
-    launches = objects(exposure.get("launches")) if isinstance(exposure, dict) else []
-    killed = [count_or_none(one.get("killed")) for one in launches]
-    if not killed or killed[0] != 0:
-        return None
-    count = sum(one or 0 for one in killed)
-    if not count:
-        return None
-    sessions = "1 session was" if count == 1 else f"{count} sessions were"
-    return (
-        f"{sessions} ended by an administrator's command while startups used the database, which "
-        "neither the experiment nor a fault of it did, so nobody knows what else they failed for"
-    )
-
-
 def _used(
     fault: Mapping[str, Any], proxy: Any, sessions: int | None, path: int | None
 ) -> int | None:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from chaosnetra.evidence.activities import METHOD, ROLLBACKS, carried_out
 from chaosnetra.evidence.causes import Cause
 from chaosnetra.evidence.dry import checks_hypothesis, dry_of_journal
-from chaosnetra.evidence.exposure import sessions_killed
 from chaosnetra.evidence.platform import contradictions
 from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
 from chaosnetra.evidence.reasons import not_met_in, reasons, too_few, unanswered
@@ -110,9 +109,11 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         found = [*too_few(proofs, violations), *found]
     if found[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
         found = [*unanswered(journal, facts, violations), *found]
-        killed = sessions_killed(facts)
-        if killed:
-            found = [(Cause.SESSIONS_KILLED, killed), *found]
+        from chaosnetra.evidence.ended_sessions import sessions_ended  # of violated runs alone
+
+        ended = sessions_ended(journal, facts)
+        if ended:
+            found = [(Cause.SESSIONS_ENDED, ended), *found]
     cause, _ = found[0]
     if _order_is_unknown(journal, facts):
         found.append((cause, _NO_ORDER))

@@ -172,7 +172,7 @@ def killing(*killed: int | None) -> Facts:
 
 def test_failures_after_somebody_ended_sessions_are_no_violation() -> None:
     verdict, violations = judge(journal(held=False, **killing(0, 6, None)))
-    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.SESSIONS_KILLED)
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.SESSIONS_ENDED)
     assert verdict.reason.startswith("6 sessions were ended by an administrator's command")
     assert [one.probe for one in violations] == ["startups"]
 
