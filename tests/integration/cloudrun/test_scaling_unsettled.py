@@ -222,6 +222,26 @@ def test_no_wait_is_silent(
     assert any("(it has its former scaling, and is still being changed)" in line for line in told)
 
 
+def test_short_waits_in_a_row_are_not_silent_together(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each call is answered before it would be told of."""
+    monkeypatch.setattr(waiting, "TOLD_SECONDS", 0.2)
+    with caplog.at_level(logging.INFO), waiting.told(lambda: "all is done"):
+        for number in range(6):
+            with waiting.told(lambda: f"call {number} is answered", logging.WARNING):  # noqa: B023
+                time.sleep(0.15)
+    told = [line for line in caplog.messages if line.startswith("Still waiting, after 0 s, until ")]
+    assert len(told) >= 3
+    assert any("is answered" in line for line in told)
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            with waiting.told(lambda: "it is done"):
+                time.sleep(0.05)
+    assert caplog.messages == [], "an earlier wait is told of no longer"
+
+
 def test_a_write_that_may_still_come_is_looked_for_less_and_less_often(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
