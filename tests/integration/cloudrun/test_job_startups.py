@@ -343,6 +343,19 @@ def test_an_execution_whose_start_had_no_answer_may_run_where_none_may_be_listed
     assert play(undo).result in (UndoResult.DONE, UndoResult.ALREADY_DONE)
 
 
+def test_an_execution_that_was_read_as_running_is_not_told_as_uncertain(stage: Stage) -> None:
+    stage.create_job("sleep", "60")
+    fault, undo = begun(stage)
+    fault.inject()
+    stage.rule("CancelExecution", refuse="PERMISSION_DENIED")
+    with pytest.raises(UndoDenied, match="still ran when it was read last: CancelExecution is not"):
+        play(undo)
+    stage.rule("GetExecution", refuse="PERMISSION_DENIED")
+    with pytest.raises(UndoDenied, match="may still run: GetExecution is not permitted"):
+        play(undo)
+    assert play(undo).result is UndoResult.DONE
+
+
 def test_a_job_that_does_not_run_our_program_is_no_weak_system(
     stage: Stage, settings: dict[str, Any]
 ) -> None:
