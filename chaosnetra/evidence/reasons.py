@@ -72,7 +72,7 @@ def _invalid(
         return
     if facts.get("unanswered"):
         yield (
-            Cause.UNANSWERED,
+            Cause.CLOUD_RUN_UNANSWERED,
             f"Cloud Run could not be asked, so nothing was tried: {facts['unanswered']}",
         )
         return
@@ -245,7 +245,7 @@ def unanswered(
         by_cloud_run = str(unanswered_by(silent[0])).startswith("CloudRun")
         who = "Cloud Run" if by_cloud_run else named(silent[0])
         text = f"{who} could not be asked, so nothing was tried: {failure_text(silent[0])}"
-        yield Cause.UNANSWERED, text
+        yield Cause.CLOUD_RUN_UNANSWERED if by_cloud_run else Cause.UNANSWERED, text
 
 
 def not_met_in(state: Mapping[str, Any] | None) -> bool:

@@ -168,7 +168,7 @@ def unanswered_probe() -> dict[str, Any]:
 @pytest.mark.parametrize("stage", ["after", "recovery"])
 def test_a_probe_that_cloud_run_gave_no_answer_tried_nothing(stage: str) -> None:
     found = verdict(**{stage: state(probe(), unanswered_probe())})
-    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.UNANSWERED)
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.CLOUD_RUN_UNANSWERED)
     assert "nothing was tried: run.googleapis.com gave no answer to GetService" in found.reason
     both = verdict(**{stage: state(probe(met=False, output=False), unanswered_probe())})
     assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
