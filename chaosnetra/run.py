@@ -125,6 +125,8 @@ def _take_held_signals() -> int:
 
 
 _current: Run | None = None
+# Whether what is to be undone without a run, by `chaosnetra recover`, is not to be waited for.
+_hurrying = False
 _log_filter: LogFilter | None = None
 _lock = threading.Lock()
 
@@ -145,6 +147,17 @@ def current_run() -> Run:
 def existing_run() -> Run | None:
     """The run of this process; None where there is none, as in `chaosnetra recover`."""
     return _current
+
+
+def hurry() -> None:
+    """From now on each undo of this process is tried once, and not waited for."""
+    global _hurrying
+    _hurrying = True
+
+
+def is_hurrying() -> bool:
+    """Whether `hurry` was called."""
+    return _hurrying
 
 
 def end_run() -> None:

@@ -572,8 +572,10 @@ def end_session() -> list[UndoFailed]:
     global _current
     with _current_lock:
         session, _current = _current, None
-    end_run()
-    return session.close() if session is not None else []
+    try:
+        return session.close() if session is not None else []
+    finally:
+        end_run()  # not sooner: undos ask the run how long they may wait
 
 
 @contextmanager

@@ -170,6 +170,7 @@ class _Canceller:
         self._mark = str(self.arguments["mark"])
         self._patience = Patience(self.arguments["seconds"])
         self._name = _begun.get(self._mark)
+        self._runs = False
 
     def cancel(self) -> UndoReport:
         started = time.monotonic()
@@ -203,8 +204,10 @@ class _Canceller:
         return None
 
     def _cancel(self, name: str) -> UndoReport:
+        self._runs = False
         if self.client.execution(name).done:
             return UndoReport(UndoResult.ALREADY_DONE, f"{shown(name)} has ended")
+        self._runs = True
         state = self.client.cancel(name, self._patience.deadline, self._patience.hurried)
         return UndoReport(
             UndoResult.DONE, f"cancelled {shown(name)}: {state.cancelled} tasks of it had not ended"
@@ -214,6 +217,7 @@ class _Canceller:
         command = cancel_command(self._name) if self._name else list_command(self._job)
         how = "by hand with" if self._name else "find it with"
         return (
-            f"our execution of {shown(self._job)} may still run: {why}; cancel it with "
+            f"our execution of {shown(self._job)} {'still ran' if self._runs else 'may still run'}"
+            f"{' when it was read last' if self._runs else ''}: {why}; cancel it with "
             f"`{RECOVER}`, or {how} `{command}`"
         )

@@ -17,7 +17,9 @@ from chaosnetra.cloudrun.instances import (
     read_instances,
 )
 from chaosnetra.cloudrun.names import shown
+from chaosnetra.cloudrun.state import ServiceState
 from chaosnetra.cloudrun.summary import summarize
+from chaosnetra.cloudrun.target import CloudRun
 from chaosnetra.cloudrun.waiting import next_pause_seconds, poll, told
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
@@ -44,6 +46,8 @@ __all__ = [
 logger = logging.getLogger("chaostoolkit")
 
 READ_SECONDS = 30.0
+# How long a state is asked for, where nothing else is waited for.
+LOOK_SECONDS = 5.0
 
 
 def service_state(configuration: Configuration = None, secrets: Secrets = None) -> Result:
@@ -62,7 +66,7 @@ def service_state(configuration: Configuration = None, secrets: Secrets = None) 
         that crash after they were made, does not hold, although the service says that it is ready.
     """
     with activity(configuration) as session:
-        state = session.cloud_run.services.service(session.cloud_run.service)
+        state = _read(session.cloud_run, LOOK_SECONDS)
         return {
             "held": state.settled and not state.failing,
             "expected": "ready with all its parts, and nothing being changed",
@@ -89,7 +93,7 @@ def ready_revision(
         `held`, `expected`, `observed`, `ready_revision`, `created_revision`, `traffic`.
     """
     with activity(configuration) as session:
-        state = session.cloud_run.services.service(session.cloud_run.service)
+        state = _read(session.cloud_run, LOOK_SECONDS)
         wanted = revision or state.latest_created_revision
         return {
             "held": state.latest_ready_revision == wanted != "",
@@ -121,7 +125,7 @@ def service_instances(
     with activity(configuration) as session:
         low = whole_number("minimum", minimum, minimum=0)
         high = whole_number("maximum", maximum, minimum=0)
-        state = session.cloud_run.services.service(session.cloud_run.service)
+        state = _read(session.cloud_run, LOOK_SECONDS)
         at_least, at_most = state.instance_bounds
         return {
             "held": at_least >= low and at_most is not None and at_most <= high,
@@ -185,6 +189,17 @@ def instances_start(
         return result
 
 
+def _read(cloud_run: CloudRun, seconds: float) -> ServiceState:
+    """The service, asked for again while no answer comes: one call lost is no finding."""
+    return poll(
+        lambda: cloud_run.services.service(cloud_run.service),
+        lambda state: True,
+        Deadline.after(seconds),
+        f"{shown(cloud_run.service)} is read",
+        cloud_run.interrupted,
+    )
+
+
 def _wait_for_instances(session: Session, prefix: str) -> Look:
     settings = session.settings
     limit = settings.scaled(settings.startup_timeout_seconds)
@@ -193,13 +208,7 @@ def _wait_for_instances(session: Session, prefix: str) -> Look:
     since = _scaled_at(session)
     while True:
         # Tried again, by a limit of its own once the startups' is over: it is no trial that failed.
-        state = poll(
-            lambda: cloud_run.services.service(cloud_run.service),
-            lambda state: True,
-            Deadline.after(max(READ_SECONDS, deadline.remaining_seconds)),
-            f"{shown(cloud_run.service)} is read",
-            cloud_run.interrupted,
-        )
+        state = _read(cloud_run, max(READ_SECONDS, deadline.remaining_seconds))
         wanted = state.instance_bounds[0]
         if wanted == 0 and since is not None:
             raise CloudRunRefused(

@@ -10,7 +10,15 @@ from chaosnetra.cloudrun.authorship import OurWrite
 from chaosnetra.cloudrun.by_hand import RECOVER, restore_command
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.names import shown
-from chaosnetra.cloudrun.scaling import FIELDS, Drift, Restoration, Scaling, Write, restoration
+from chaosnetra.cloudrun.scaling import (
+    FIELDS,
+    Drift,
+    Restoration,
+    Scaling,
+    Write,
+    outcome,
+    restoration,
+)
 from chaosnetra.cloudrun.state import ServiceState
 from chaosnetra.cloudrun.undoing import (
     DENIED,
@@ -131,13 +139,12 @@ class _Restorer:
             if isinstance(error, CloudRunGone) and has_ended(self.client.connection):
                 return UndoReport(UndoResult.ALREADY_DONE, ENDED)
             self._why = str(error)
-            if isinstance(error, DENIED):
-                raise UndoDenied(self._left(error)) from error
-            if not self._patience.over and self._may_pass(error):
+            denied = isinstance(error, DENIED)
+            if not denied and not self._patience.over and self._may_pass(error):
                 return None
             report = self._as_read_last()
             if report is None:
-                raise UndoFailed(self._left(error)) from error
+                raise (UndoDenied if denied else UndoFailed)(self._left(error)) from error
             return report
 
     def _as_read_last(self) -> UndoReport | None:
@@ -203,7 +210,7 @@ class _Restorer:
             raise UndoFailed(self._left(f"{MOST_WRITES} writes did not change that"))
         try:
             self.client.send(self._name, state.etag, write)
-        except CloudRunUnanswered:
+        except (CloudRunGone, CloudRunUnanswered):
             # Perhaps it was carried out; the next reading tells.
             self._sent = _Sent(state, write, False, self._waited_seconds)
             raise
@@ -288,16 +295,21 @@ class _Restorer:
         """What may be left, as it was read last, and the commands that take it back."""
         state, what = self._last, shown(self._name)
         ours = f"our scaling ({self._ours.shown}; before: {self._before.shown})"
+        write = None
         if state is None:
             text = f"{what} may still have {ours}, and could not be read"
-        elif restoration(state.scaling, self._ours, self._before).write is not None:
-            text = f"{what} still has {ours}"
         else:
-            return (
-                f"{what} had its former scaling when it was read last, but {why}; `{RECOVER}` "
-                "looks again"
-            )
-        command = restore_command(self._name, self._before)
+            write = restoration(state.scaling, self._ours, self._before).write
+            if write is None:
+                return (
+                    f"{what} had nothing of {ours} when it was read last, but {why}; `{RECOVER}` "
+                    "looks again"
+                )
+            # A write that has not been looked for since may have changed that.
+            text = f"{what} {'may still have' if self._sent else 'still has'} {ours}"
+        # What somebody else has set since is left as it is.
+        wanted = outcome(state.scaling, write) if state and write else self._before
+        command = restore_command(self._name, wanted)
         return f"{text}: {why}; take it back with `{RECOVER}`, or by hand with `{command}`"
 
 

@@ -18,7 +18,7 @@ from chaosnetra.errors import (
     CloudRunUnauthenticated,
 )
 from chaosnetra.ports import is_refused
-from chaosnetra.run import existing_run
+from chaosnetra.run import existing_run, is_hurrying
 
 # What may pass by itself; everything else is for people.
 PASSING = (
@@ -42,7 +42,8 @@ _refused: set[str] = set()
 class Patience:
     """How long an undo may go on trying; it is tried once in any case.
 
-    While a run ends, all its undos share one deadline, and a second signal ends their waits.
+    While a run ends, all its undos share one deadline, and a second signal ends their waits; the
+    first one does where `chaosnetra recover` plays them.
 
     Args:
         seconds: how long this one may take.
@@ -53,7 +54,7 @@ class Patience:
         self.deadline = self._run.ends_by(seconds) if self._run else Deadline.after(seconds)
 
     def hurried(self) -> bool:
-        return self._run is not None and self._run.hurried
+        return is_hurrying() or (self._run is not None and self._run.hurried)
 
     @property
     def over(self) -> bool:

@@ -3,8 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from chaosnetra.cloudrun.connection import signals_stay_here
@@ -41,21 +42,55 @@ def next_pause_seconds(waited_seconds: float) -> float:
     return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, SHARE * waited_seconds))
 
 
+@dataclass(frozen=True)
+class _Wait:
+    what: Callable[[], str]
+    level: int
+    began: float
+
+
+class _Waits(threading.local):
+    """What this thread waits for, the innermost last."""
+
+    def __init__(self) -> None:
+        self.all: list[_Wait] = []
+
+
+_waits = _Waits()
+
+
 @contextmanager
 def told(what: Callable[[], str], level: int = logging.INFO) -> Iterator[None]:
     """Say every ten seconds what is waited for, also while a call has no answer yet.
+
+    Waits inside one another are told of by one clock, each by its own words: short ones in a row
+    are not silent together.
 
     Args:
         what: answers what is waited for, from another thread.
         level: of the log.
     """
-    started = time.monotonic()
+    waits = _waits.all
+    waits.append(_Wait(what, level, time.monotonic()))
+    try:
+        if len(waits) > 1:
+            yield
+        else:
+            with _telling(waits):
+                yield
+    finally:
+        waits.pop()
+
+
+@contextmanager
+def _telling(waits: Sequence[_Wait]) -> Iterator[None]:
     ended = threading.Event()
 
     def tell() -> None:
         while not ended.wait(TOLD_SECONDS):
-            waited = time.monotonic() - started
-            logger.log(level, f"Still waiting, after {waited:.0f} s, until {what()}")
+            wait = waits[-1]
+            waited = time.monotonic() - wait.began
+            logger.log(wait.level, f"Still waiting, after {waited:.0f} s, until {wait.what()}")
 
     thread = threading.Thread(target=tell, name="told", daemon=True)
     with signals_stay_here():

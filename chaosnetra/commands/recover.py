@@ -1,6 +1,15 @@
 """`chaosnetra recover`: takes back what killed runs left."""
 
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
 import click
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @click.command()
@@ -8,7 +17,8 @@ import click
 def recover(only_list: bool) -> None:
     """Take back what runs left behind that were killed.
 
-    Runs that are in progress are left alone. Exit code 1 while anything remains.
+    Runs that are in progress are left alone. Exit code 1 while anything remains. A signal ends
+    the waiting: what is left is tried once; a second one ends it all.
     """
     from chaosnetra.errors import FaultError
     from chaosnetra.safety.ledger import read_ledger
@@ -17,13 +27,15 @@ def recover(only_list: bool) -> None:
 
     try:
         ledgers = leftovers()
-        results = [] if only_list else list(recover_all())
+        results = []
+        with _waiting_until_a_signal():
+            for result in () if only_list else recover_all():
+                click.echo(result.line)
+                results.append(result)
     except FaultError as error:
         click.echo(str(error))
         raise SystemExit(1) from None
     if not only_list:
-        for result in results:
-            click.echo(result.line)
         if not results:
             click.echo("nothing is left")
         if any(result.left for result in results):
@@ -43,3 +55,29 @@ def recover(only_list: bool) -> None:
     click.echo("\n".join(lines) or "nothing is left")
     if lines:
         raise SystemExit(1)
+
+
+@contextmanager
+def _waiting_until_a_signal() -> Iterator[None]:
+    """The first signal ends what undos wait for; a second one does what signals do."""
+    from chaosnetra.run import hurry
+
+    former: dict[int, Any] = {}
+
+    def restore() -> None:
+        while former:
+            signal.signal(*former.popitem())
+
+    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        restore()
+        hurry()
+        click.echo("what is left is tried once more; another signal ends this at once", sys.stderr)
+
+    for name in SIGNALS:
+        if hasattr(signal, name):
+            number = getattr(signal, name)
+            former[number] = signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        restore()

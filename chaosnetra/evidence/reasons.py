@@ -198,10 +198,13 @@ def _steady_state_findings(
 def _rollback_findings(
     journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
 ) -> Iterator[tuple[Cause, str]]:
-    for text in failed_actions(journal, ROLLBACKS):
+    failed = list(failed_actions(journal, ROLLBACKS))
+    for text in failed:
         yield Cause.ROLLBACK, text
     for text in facts.get("undo_failures") or ():
-        yield Cause.ROLLBACK, str(text)
+        # The end of the run tries again what a rollback failed at, and often fails alike.
+        if not any(str(text) in told for told in failed):
+            yield Cause.ROLLBACK, str(text)
     unplayed = unplayed_rollbacks(journal, facts.get("faults"))
     if unplayed.in_place and carries_out_actions(
         dry_of_journal(journal), journal.get("experiment") or {}
@@ -244,7 +247,9 @@ def unanswered(
     if silent and len(silent) == len(violations):
         by_cloud_run = str(unanswered_by(silent[0])).startswith("CloudRun")
         who = "Cloud Run" if by_cloud_run else named(silent[0])
-        text = f"{who} could not be asked, so nothing was tried: {failure_text(silent[0])}"
+        # Not that nothing was tried: the method may have been carried out by then.
+        text = f"{who} could not be asked, so the system was not looked at: "
+        text += failure_text(silent[0])
         yield Cause.CLOUD_RUN_UNANSWERED if by_cloud_run else Cause.UNANSWERED, text
 
 

@@ -169,7 +169,10 @@ def unanswered_probe() -> dict[str, Any]:
 def test_a_probe_that_cloud_run_gave_no_answer_tried_nothing(stage: str) -> None:
     found = verdict(**{stage: state(probe(), unanswered_probe())})
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.CLOUD_RUN_UNANSWERED)
-    assert "nothing was tried: run.googleapis.com gave no answer to GetService" in found.reason
+    assert (
+        "so the system was not looked at: run.googleapis.com gave no answer to GetService"
+        in found.reason
+    )
     both = verdict(**{stage: state(probe(met=False, output=False), unanswered_probe())})
     assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
 
@@ -181,7 +184,7 @@ def test_a_probe_whose_own_machinery_failed_proves_nothing(stage: str) -> None:
     broken = {**run, "exception": [origin, run["exception"][-1]]}
     found = verdict(**{stage: state(probe(), broken)})
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.UNANSWERED)
-    assert "nothing was tried: the keeper of a startup was killed" in found.reason
+    assert "so the system was not looked at: the keeper of a startup was killed" in found.reason
     both = verdict(**{stage: state(probe(met=False, output=False), broken)})
     assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
 

@@ -76,11 +76,23 @@ def test_a_probe_that_gets_no_answer_makes_the_run_inconclusive(
     endpoint: Endpoint, run_chaos: RunChaos
 ) -> None:
     """The two probes of the steady state are asked before the method, and the first after it."""
-    endpoint.tell("rules", call="GetService", skip=2, refuse="UNAVAILABLE")
+    endpoint.tell("rules", call="GetService", skip=2, refuse="UNAVAILABLE", times=1000)
     done = run_chaos(experiment(endpoint.configuration()))
     assert done.returncode == 1, done.output
     assert done.section["verdict"] == "inconclusive", done.section["reason"]
-    assert "Cloud Run could not be asked, so nothing was tried" in done.section["reason"]
+    assert "Cloud Run could not be asked, so the system was not looked" in done.section["reason"]
+    assert "nothing was tried" not in done.section["reason"]
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
+def test_a_probe_asks_again_where_one_call_gets_no_answer(
+    endpoint: Endpoint, run_chaos: RunChaos, code: str
+) -> None:
+    for skip in (0, 3):
+        endpoint.tell("rules", call="GetService", skip=skip, refuse=code)
+    done = run_chaos(experiment(endpoint.configuration()))
+    assert (done.returncode, done.section["verdict"]) == (0, "held"), done.output
+    assert done.section["cloud_run"]["calls"]["GetService"][code] == 2
 
 
 def test_drift_fails_the_run_and_is_left_alone(endpoint: Endpoint, run_chaos: RunChaos) -> None:

@@ -193,6 +193,32 @@ def test_a_second_signal_ends_the_wait_also_when_the_run_is_over(
     assert ledgers() == []
 
 
+def test_after_a_second_signal_the_end_of_the_run_waits_no_longer_either(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """The service cannot be read any more, so nothing tells what became of the scaling."""
+    scaling_rule(endpoint, operation_seconds=NEVER)
+    endpoint.tell("rules", call="GetService", skip=3, refuse="UNAVAILABLE", times=1000)
+    earlier = endpoint.calls.get("UpdateService", 0)
+    process = begun(scale_out(endpoint), tmp_path)
+    try:
+        wait_until(lambda: endpoint.calls.get("UpdateService", 0) == earlier + 2, 40, "it is asked")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        assert process.poll() is None, "it tries to read the service"
+        process.send_signal(signal.SIGTERM)
+        done = ended(process, tmp_path)
+    finally:
+        process.kill()
+        process.wait()
+    assert (done.returncode, done.section["interrupted_by"]) == (1, "SIGTERM")
+    assert "may still have our scaling" in done.output
+    assert "Still waiting" not in done.output
+    assert len(ledgers()) == 1
+    assert [event["event"] for event in done.events].count("fault.undo_failed") == 3
+
+
 def test_a_killed_run_of_a_service_that_never_rests_is_taken_back(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
@@ -243,6 +269,7 @@ def test_what_is_denied_is_left_with_the_commands_that_take_it_back(
     assert (
         f"take it back with `chaosnetra recover`, or by hand with `{command}`" in section["reason"]
     )
+    assert section["reason"].count(command) == 1, "told once, though it was tried again"
     denied = section["cloud_run"]["calls"]["UpdateService"]["PERMISSION_DENIED"]
     assert 1 <= denied <= 4
     assert ledgers() != []

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 import time
@@ -20,9 +21,10 @@ from chaosnetra.cloudrun.state import ServiceState
 from chaosnetra.errors import UndoDenied, UndoFailed
 from chaosnetra.faults import Undo, UndoResult, play
 from chaosnetra.run import current_run, end_run
-from chaosnetra.safety.ledger import Ledger
+from chaosnetra.safety.ledger import Ledger, runs_folder
 from chaosnetra.safety.recovery import recover
 from tests.integration.cloudrun.conftest import SERVICE, Stage
+from tests.integration.helpers import wait_until
 
 TEN = WantedScaling(minimum=10)
 NEVER = 3600
@@ -131,9 +133,12 @@ def test_what_is_denied_is_tried_once_by_the_watchdog_too(
     assert not path.exists()
 
 
-def test_what_the_service_said_last_is_not_called_uncertain(stage: Stage, scaled: Undo) -> None:
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "PERMISSION_DENIED", "UNAUTHENTICATED"])
+def test_what_the_service_said_last_is_not_called_uncertain(
+    stage: Stage, scaled: Undo, code: str
+) -> None:
     """It has its former scaling back, and cannot be read any more while it comes to rest."""
-    stage.rule("GetService", skip=2, refuse="UNAVAILABLE", times=1000)
+    stage.rule("GetService", skip=2, refuse=code, times=1000)
     report = play(scaled)
     assert report.result is UndoResult.DONE
     assert "gave it its former scaling back" in report.detail
@@ -146,6 +151,60 @@ def test_one_that_cannot_be_read_at_all_may_still_be_scaled(stage: Stage, scaled
     assert "may still have our scaling" in str(failed.value)
     assert "and could not be read" in str(failed.value)
     assert COMMAND in str(failed.value)
+
+
+@pytest.mark.parametrize("carried_out", [True, False], ids=["carried out", "not carried out"])
+def test_a_restore_without_an_answer_is_not_told_as_known(
+    stage: Stage, scaled: Undo, *, carried_out: bool
+) -> None:
+    """What was read before it says nothing about it."""
+    with stage.local.lock:
+        stage.local.rules.clear()
+    lost = {"lose_answer" if carried_out else "refuse": "UNAVAILABLE"}
+    stage.rule("UpdateService", operation_seconds=NEVER, **lost)
+    stage.rule("GetService", skip=1, refuse="UNAVAILABLE", times=1000)
+    with pytest.raises(UndoFailed) as failed:
+        play(scaled)
+    assert "may still have our scaling" in str(failed.value)
+    assert COMMAND in str(failed.value)
+
+
+def test_the_command_by_hand_leaves_what_somebody_else_has_set(stage: Stage, scaled: Undo) -> None:
+    with stage.local.lock:
+        stage.local.rules.clear()
+    stage.local.deploy({"service": "orchestrator", "scaling": {"max_instance_count": 20}})
+    stage.rule("UpdateService", refuse="PERMISSION_DENIED", times=1000)
+    with pytest.raises(UndoDenied) as denied:
+        play(scaled)
+    assert "still has our scaling" in str(denied.value)
+    assert "--scaling=auto --min=1 --max=20`" in str(denied.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_waiting_of_recover_and_it_tells_what_came_of_it(
+    stage: Stage, scaled: Undo, number: signal.Signals
+) -> None:
+    ledger = Ledger("20260101t000000-abcdef", runs_folder())
+    ledger.add(Undo(scaled.kind, scaled.description, {**scaled.arguments, "seconds": 300}))
+    ledger.close()
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("chaosnetra")), "recover"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        wait_until(lambda: stage.message.scaling.min_instance_count == 1, 30, "it is restored")
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=15)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, output
+    assert "what is left is tried once more; another signal ends this at once" in output
+    assert "it was still being changed after" in output
+    assert "Aborted" not in output
+    assert not ledger.path.exists()
 
 
 def test_no_wait_is_silent(
@@ -161,6 +220,26 @@ def test_no_wait_is_silent(
     assert len(told) >= 5
     assert any("is restored (it is read first)" in line for line in told)
     assert any("(it has its former scaling, and is still being changed)" in line for line in told)
+
+
+def test_short_waits_in_a_row_are_not_silent_together(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each call is answered before it would be told of."""
+    monkeypatch.setattr(waiting, "TOLD_SECONDS", 0.2)
+    with caplog.at_level(logging.INFO), waiting.told(lambda: "all is done"):
+        for number in range(6):
+            with waiting.told(lambda: f"call {number} is answered", logging.WARNING):  # noqa: B023
+                time.sleep(0.15)
+    told = [line for line in caplog.messages if line.startswith("Still waiting, after 0 s, until ")]
+    assert len(told) >= 3
+    assert any("is answered" in line for line in told)
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            with waiting.told(lambda: "it is done"):
+                time.sleep(0.05)
+    assert caplog.messages == [], "an earlier wait is told of no longer"
 
 
 def test_a_write_that_may_still_come_is_looked_for_less_and_less_often(
