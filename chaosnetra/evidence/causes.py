@@ -16,6 +16,7 @@ class Cause(StrEnum):
     NOT_EXPOSED = "no startup used the path that the fault is on"
     STATE = "startups met different states of the database"
     UNANSWERED = "a probe could not be asked"
+    CLOUD_RUN_UNANSWERED = "Cloud Run could not be asked"
     FAULT_GONE = "a fault was gone before its undo"
     DEPLOYED = "the service or the job was changed during the run"
     CONTRADICTED = "Cloud Run contradicts the probes"

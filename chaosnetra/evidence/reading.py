@@ -24,6 +24,7 @@ from chaosnetra.evidence.steps import step_of
 MOST_BYTES = 2**30
 BLOCK_BYTES = 2**16
 MOST_FILES = 10_000
+_BROKEN_OFF = "it breaks off: the run could not write all of it"
 # Facts of our section that are lists of texts.
 _TEXTS = ("control_failures", "undo_failures", "parts_lost", "corrections")
 _OBJECTS = ("faults", "part_losses", "stand", "violations", "measurements")
@@ -152,7 +153,11 @@ def _parsed(path: Path) -> Any:
     for encoding in tried:
         with suppress(UnicodeDecodeError):
             return _parsed_as(path, encoding)
-    return _parsed_as(path, last)
+    try:
+        return _parsed_as(path, last)
+    except UnicodeDecodeError as error:
+        what = _BROKEN_OFF if error.reason == "truncated data" else f"it is no text in {last}"
+        raise Unreadable(f"{path}: {what}") from None
 
 
 def _parsed_as(path: Path, encoding: str) -> Any:
@@ -161,8 +166,7 @@ def _parsed_as(path: Path, encoding: str) -> Any:
     try:
         data = read_json(_text_of(path, encoding), _lean)
     except BreaksOff:
-        what = "it breaks off: the run could not write all of it"
-        raise Unreadable(f"{path}: {what}") from None
+        raise Unreadable(f"{path}: {_BROKEN_OFF}") from None
     except NoJson:
         raise Unreadable(f"{path}: it is no JSON") from None
     except UnicodeDecodeError:

@@ -72,7 +72,7 @@ def _invalid(
         return
     if facts.get("unanswered"):
         yield (
-            Cause.UNANSWERED,
+            Cause.CLOUD_RUN_UNANSWERED,
             f"Cloud Run could not be asked, so nothing was tried: {facts['unanswered']}",
         )
         return
@@ -250,7 +250,7 @@ def unanswered(
         # Not that nothing was tried: the method may have been carried out by then.
         text = f"{who} could not be asked, so the system was not looked at: "
         text += failure_text(silent[0])
-        yield Cause.UNANSWERED, text
+        yield Cause.CLOUD_RUN_UNANSWERED if by_cloud_run else Cause.UNANSWERED, text
 
 
 def not_met_in(state: Mapping[str, Any] | None) -> bool:

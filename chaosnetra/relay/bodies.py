@@ -15,7 +15,7 @@ async def read_json(request: "Request") -> Any:
     """The body as JSON data.
 
     Raises:
-        InvalidInput: it is over 1 MiB, or no JSON; NaN and Infinity are none.
+        InvalidInput: it is over 1 MiB, or no JSON in UTF-8; NaN and Infinity are none.
     """
     body = b""
     async for chunk in request.stream():
@@ -23,7 +23,7 @@ async def read_json(request: "Request") -> Any:
         if len(body) > MOST_BYTES:
             raise InvalidInput(f"the body is over {MOST_BYTES} bytes")
     try:
-        return json.loads(body, parse_constant=_refuse)
+        return json.loads(body.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not valid JSON: {error}") from None
 

@@ -87,11 +87,24 @@ DIFFERENCES = {
     "no address at all": Difference(
         500, 400, ("POST", "/proxies", {**PROXY, "name": "two", "listen": "256.0.0.1:0"})
     ),
+    "a port by the name of its service": Difference(
+        201, 400, ("POST", "/proxies", {**OTHER, "upstream": "localhost:http"})
+    ),
+    "a port over 65535": Difference(
+        500, 400, ("POST", "/proxies", {**PROXY, "name": "two", "listen": "127.0.0.1:65536"})
+    ),
+    "an attribute beyond any use": Difference(
+        200, 400, ("POST", TOXICS, with_attributes("bandwidth", rate=1 << 62))
+    ),
+    "a stream in capitals": Difference("UPSTREAM", "upstream"),
+    "a path with an empty part": Difference(301, 404, ("GET", "/proxies//one", None)),
     "something behind the JSON": Difference(200, 400, ("PATCH", SLOW, '{"toxicity": 1} and so on')),
     "a body of over a mebibyte": Difference(
         200, 400, ("PATCH", SLOW, '{"toxicity": 1}' + " " * (1 << 20))
     ),
     "where a proxy without a host listens": Difference("[::]", "127.0.0.1"),
+    # A cut may lie outside of what is cut, which ends the real server.
+    "slices that vary by more than their size": Difference(False, True),
     # What only one of them has.
     "gauges": Difference(404, 200, ("GET", "/proxies/one/gauges", None)),
     "keys of a proxy": Difference(

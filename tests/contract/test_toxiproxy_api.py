@@ -259,6 +259,27 @@ def test_toxics_as_clients_write_them(
     assert call(served, "DELETE", f"{TOXICS}/{made.data['name']}").status == 204
 
 
+def test_a_stream_in_capitals_names_its_toxic(served: Served) -> None:
+    call(served, "POST", "/proxies", PROXY)
+    made = call(served, "POST", TOXICS, {"type": "timeout", "stream": "UPSTREAM"})
+    assert (made.status, made.data["name"]) == (200, "timeout_UPSTREAM")
+    assert made.data["stream"] == served.expected("a stream in capitals")
+    assert call(served, "DELETE", f"{TOXICS}/timeout_UPSTREAM").status == 204
+
+
+def test_a_body_of_null_says_nothing(served: Served) -> None:
+    with_a_toxic(served)
+    before = call(served, "GET", "/proxies/one").data
+    for path in ("/proxies/one", SLOW):
+        assert call(served, "POST", path, "null").status == 200
+    assert call(served, "GET", "/proxies/one").data == before
+    is_error(call(served, "POST", "/proxies", "null"), 400, "missing required field: name")
+    is_error(call(served, "POST", TOXICS, "null"), 400, "invalid toxic type")
+    assert call(served, "POST", "/populate", "null").data == {"proxies": None}
+    is_error(call(served, "POST", TOXICS, '\ufeff{"type": "noop"}'.encode()), 400, "bad request")
+    is_error(call(served, "POST", TOXICS, '{"type": "noop"}'.encode("utf-16")), 400, "bad request")
+
+
 def test_what_cannot_be_changed_stays_as_it_is(served: Served) -> None:
     with_a_toxic(served)
     before = call(served, "GET", "/proxies/one").data

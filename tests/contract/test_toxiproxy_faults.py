@@ -568,6 +568,27 @@ def test_a_slicer_halves_what_it_cuts(
     assert 0.9 * low <= len(received) <= high
 
 
+def test_slices_that_vary_by_more_than_their_size(own_server: Served) -> None:
+    attributes = {"average_size": 2, "size_variation": 1000, "delay": 0}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(LONG_SECONDS)
+        upstream = f"127.0.0.1:{listening.getsockname()[1]}"
+        own_server.client.create_proxy(NAME, "127.0.0.1:0", upstream)
+        own_server.client.add_toxic(NAME, Toxic("t", "slicer", "downstream", 1, attributes))
+        with dial(own_server) as client, listening.accept()[0] as server:
+            client.settimeout(LONG_SECONDS)
+            arrived = 0
+            for _ in range(20):  # each is cut at least once; it would have to be lucky each time
+                server.sendall(b"x" * 1100)
+                sent = arrived + 1100
+                while arrived < sent and (data := client.recv(sent)):
+                    arrived += len(data)
+                if arrived < sent:
+                    break
+    expected = own_server.expected("slices that vary by more than their size")
+    assert (arrived == 20 * 1100) is expected
+
+
 def test_reset_peer_on_a_connection_that_was_there_before(served: Served) -> None:
     with serving(echo) as upstream:
         served.client.create_proxy(NAME, "127.0.0.1:0", upstream)

@@ -305,10 +305,10 @@ def test_one_that_leaves_its_service_behind_is_told_to_stay() -> None:
 
 @nothing_left_behind
 def test_one_that_ends_while_others_still_start_is_not_ready(tmp_path: Path) -> None:
-    text = f"{LISTEN}\ntry: os.mkdir('first')\nexcept FileExistsError: time.sleep(60)\n"
-    text += "time.sleep(1.2); sys.exit(5)"
-    late = f"import os, time\nif os.path.exists('first'): time.sleep(2)\n{text}"
-    outcomes = launched(plan_of(script(late), TCP, directory=tmp_path), DWELL, count=2)
+    text = "import os, sys, time\ntry: os.mkdir('first'); is_first = True\n"
+    text += "except FileExistsError: is_first = False; time.sleep(2)\n"
+    text += f"{LISTEN}\nif is_first: time.sleep(1.2); sys.exit(5)\ntime.sleep(60)"
+    outcomes = launched(plan_of(script(text), TCP, directory=tmp_path), DWELL, count=2)
     statuses = {outcome.exit_code: outcome.status for outcome in outcomes}
     assert statuses[5] is Status.FAILED
 

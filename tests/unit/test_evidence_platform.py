@@ -132,7 +132,7 @@ def test_an_outage_before_consent_is_no_refusal() -> None:
     made = journal(History())
     made["chaosnetra"] = {"unanswered": "no answer to GetService"}
     verdict, _ = judge(made)
-    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.UNANSWERED)
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.CLOUD_RUN_UNANSWERED)
     assert verdict.reason == (
         "Cloud Run could not be asked, so nothing was tried: no answer to GetService"
     )

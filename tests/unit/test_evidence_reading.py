@@ -176,10 +176,12 @@ def test_an_empty_file_breaks_off(file: Path) -> None:
         (b'{"a": "\xff"}', "no journal"),
         (b"\x81\xff", "it is no JSON"),
         (b"\xff\xfe{\x00", "breaks off"),
+        (b"\xff\xfe{", "breaks off"),
+        (b"\xff\xfe\x00\xd8{\x00", "it is no text in utf-16"),
         (b"1" * 5000, "no JSON that can be read"),
         (b"[" * 200_000 + b"]" * 200_000, "no JSON that can be read"),
     ],
-    ids=["text", "lines", "bytes", "binary", "torn", "digits", "depth"],
+    ids=["text", "lines", "bytes", "binary", "torn", "torn sign", "no UTF-16", "digits", "depth"],
 )
 def test_what_is_no_json_says_so(file: Path, content: bytes, message: str) -> None:
     file.write_bytes(content)

@@ -168,7 +168,7 @@ def unanswered_probe() -> dict[str, Any]:
 @pytest.mark.parametrize("stage", ["after", "recovery"])
 def test_a_probe_that_cloud_run_gave_no_answer_tried_nothing(stage: str) -> None:
     found = verdict(**{stage: state(probe(), unanswered_probe())})
-    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.UNANSWERED)
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.CLOUD_RUN_UNANSWERED)
     assert (
         "so the system was not looked at: run.googleapis.com gave no answer to GetService"
         in found.reason

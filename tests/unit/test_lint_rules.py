@@ -99,6 +99,10 @@ def activity(provider: Any, kind: str = "action", name: str = "act", **more: Any
     return {"type": kind, "name": name, "provider": provider, **more}
 
 
+def shell(script: str) -> Any:
+    return {"type": "process", "path": "/bin/sh", "arguments": ["-c", script]}
+
+
 def toxic(func: str, **arguments: Any) -> Any:
     return activity(python(func, "chaosnetra.toxiproxy.actions", **arguments), name=func)
 
@@ -290,7 +294,7 @@ TRAPS: list[Any] = [
     (
         "rollbacks-not-always",
         rename("runtime", to="x-runtime"),
-        "not played when a probe raises",
+        "warning: with the strategy 'default' rollbacks are not played when a probe raises",
         together(
             rename("runtime", to="x-runtime"),
             put("rollbacks", value=[]),
@@ -299,8 +303,17 @@ TRAPS: list[Any] = [
     ),
     (
         "rollbacks-not-always",
+        together(
+            rename("runtime", to="x-runtime"),
+            put(*METHOD, value=toxic("restore_path", proxy="database")),
+        ),
+        "[rollbacks-not-always] with the strategy 'default'",  # and no warning
+        None,
+    ),
+    (
+        "rollbacks-not-always",
         put("runtime", "rollbacks", "strategy", value="never"),
-        "never played",
+        "[rollbacks-not-always] with the strategy 'never' rollbacks are never played",
         None,
     ),
     (
@@ -341,6 +354,30 @@ TRAPS: list[Any] = [
         tolerance({**REGEX, "pattern": "${zz}", "target": "stdout"}, PROCESS),
         "is passed on",
         tolerance({**REGEX, "pattern": "${known}", "target": "stdout"}, PROCESS),
+    ),
+    (
+        "unknown-variable",
+        put(*METHOD, "provider", value={"type": "process", "path": "ls", "arguments": "${HOME}"}),
+        "warning: ${HOME} is nothing that the core finds",
+        put(*METHOD, "provider", value={"type": "process", "path": "ls", "arguments": "${a:-.}"}),
+    ),
+    (
+        "unknown-variable",
+        put(*METHOD, "provider", value=shell("echo ${HOME}")),
+        "warning: ${HOME} is nothing that the core finds",
+        put(*METHOD, "provider", value=shell("echo ${known} $HOME ${#} ${1:-x} ${a%.*}")),
+    ),
+    (
+        "unknown-variable",
+        put(*METHOD, "provider", value=shell("echo ${knwon}")),
+        "[unknown-variable] ${knwon} is nothing",  # and no warning
+        None,
+    ),
+    (
+        "unknown-variable",
+        put(*METHOD, "provider", value={**shell("${HOME}"), "path": "ls"}),
+        "[unknown-variable] ${HOME} is nothing",  # there is no shell
+        None,
     ),
     (
         "unknown-variable",

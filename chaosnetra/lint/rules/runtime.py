@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from chaosnetra.lint.findings import Finding
+from chaosnetra.lint.findings import Finding, Severity
 from chaosnetra.lint.guess import instead
 from chaosnetra.lint.outline import Outline, mapping, text
 
@@ -20,7 +20,11 @@ _ALWAYS = '"runtime": {"rollbacks": {"strategy": "always"}}'
 
 
 def check(outline: Outline) -> Iterator[Finding]:
-    """`rollbacks-not-always`, `unknown-strategy`."""
+    """`rollbacks-not-always`, `unknown-strategy`.
+
+    An experiment of other packages that says nothing of its strategy is warned: this is how they
+    are written everywhere, and only its author knows whether something is left in place.
+    """
     runtime = mapping(outline.data.get("runtime"))
     strategy = text(mapping(runtime.get("rollbacks")).get("strategy")) or "default"
     place = ("runtime", "rollbacks", "strategy")
@@ -42,6 +46,9 @@ def check(outline: Outline) -> Iterator[Finding]:
             "rollbacks-not-always",
             f"with the strategy {strategy!r} rollbacks are {happens}: the fault stays in place",
             f"write {_ALWAYS}",
+            Severity.WARNING
+            if strategy == "default" and not outline.uses_our_activities
+            else Severity.ERROR,
         )
     strategy = text(mapping(runtime.get("hypothesis")).get("strategy")) or "default"
     if strategy not in HYPOTHESIS:

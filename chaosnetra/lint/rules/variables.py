@@ -1,13 +1,14 @@
 """Variables, `${name}`: unknown ones, and places where the core substitutes none."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from string import Template
 from typing import Any
 
 from chaosnetra.lint.document import Place
 from chaosnetra.lint.findings import Finding, Severity
 from chaosnetra.lint.guess import nearest
-from chaosnetra.lint.outline import Activity, Outline, Role, mapping
+from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.run_time import setter_of
 
 # What the core substitutes in an activity, by type of provider.
@@ -24,16 +25,27 @@ TAKEN_AS_IS = {
 }
 # Types of a variable that can stand for a number.
 NUMBERS = ("int", "integer", "float", "number", "json")
+# They know `${name}` too.
+SHELLS = ("sh", "ash", "bash", "dash", "ksh", "zsh")
 SUBSTITUTED_IN_TOLERANCE = {"regex": ("pattern",), "jsonpath": ("path", "expect")}
 
 
 def check(outline: Outline) -> Iterator[Finding]:
     """`unknown-variable`, `not-substituted`, `pause-is-text`."""
     known = _known(outline)
+    shells = [
+        (*activity.provider_place, "arguments")
+        for activity in outline.activities
+        if _is_read_by_a_shell(activity)
+    ]
     for place, value in _substituted(outline):
         for at, name in _variables(place, value):
-            if name not in known or not _can_be_substituted(name):
+            if name in known and _can_be_substituted(name):
+                continue
+            if place not in shells or name in known or nearest(name, known) is not None:
                 yield _unknown(outline, at, name, known)
+            elif _can_be_substituted(name):
+                yield _of_the_shell(outline, at, name)
     for place, value in _taken_as_is(outline):
         for at, name in _variables(place, value):
             yield _not_substituted(outline, at, name)
@@ -151,6 +163,26 @@ def _unknown(outline: Outline, place: Place, name: str, known: Mapping[str, None
         + f"the text {shown} itself is passed on",
         remedy,
         Severity.WARNING if setter else Severity.ERROR,
+    )
+
+
+def _is_read_by_a_shell(activity: Activity) -> bool:
+    """The core starts a process whose arguments are one text in a shell."""
+    provider = activity.provider
+    return activity.provider_type == "process" and (
+        isinstance(provider.get("arguments"), str)
+        or PurePath(text(provider.get("path"))).name in SHELLS
+    )
+
+
+def _of_the_shell(outline: Outline, place: Place, name: str) -> Finding:
+    return outline.finding(
+        place,
+        "unknown-variable",
+        f"${{{name}}} is nothing that the core finds in the configuration or a group of secrets: "
+        "the shell puts in what it has by that name, or nothing",
+        f"declare {name!r} in the configuration, unless a variable of the shell is meant",
+        Severity.WARNING,
     )
 
 

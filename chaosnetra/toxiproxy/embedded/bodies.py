@@ -106,18 +106,19 @@ def changed_proxy(data: Any, now: ProxySpec, *, anywhere: bool) -> ProxySpec:
 
 def population(data: Any, *, anywhere: bool) -> list[ProxySpec]:
     """The proxies of a configuration. See `new_proxy`."""
-    if not isinstance(data, list):
+    if not isinstance(data, list | None):
         raise InvalidInput("it must be a list of proxies")
     return [
         new_proxy(item, anywhere=anywhere, place=f" at proxy {number}")
-        for number, item in enumerate(data, start=1)
+        for number, item in enumerate(data or [], start=1)
     ]
 
 
 def new_toxic(data: Any) -> Toxic:
     """A toxic to add. See `new_proxy`."""
     fields = _object(data, TOXIC_KEYS)
-    direction = _take(fields, "stream", str, "downstream").lower()
+    stream = _take(fields, "stream", str, "") or "downstream"
+    direction = stream.lower()
     if direction not in DIRECTIONS:
         raise Refused(400, "stream was invalid, can be either upstream or downstream")
     type_ = _take(fields, "type", str, "")
@@ -125,7 +126,7 @@ def new_toxic(data: Any) -> Toxic:
         known = ", ".join(SERVER_TOXIC_TYPES)
         raise Refused(400, f"invalid toxic type {type_!r:.100}; known are {known}")
     return Toxic(
-        name=addressable(_take(fields, "name", str, "") or f"{type_}_{direction}"),
+        name=addressable(_take(fields, "name", str, "") or f"{type_}_{stream}"),
         type=type_,
         direction=direction,
         toxicity=_toxicity(fields, 1.0),
@@ -171,10 +172,10 @@ def _only_unicode(key: str, text: str) -> str:
 
 
 def _object(data: Any, known: tuple[str, ...]) -> dict[str, Any]:
-    """The known fields that are given, in whatever case; null is as left out."""
-    if not isinstance(data, dict):
+    """The known fields that are given, in whatever case; null is as left out, alone too."""
+    if not isinstance(data, dict | None):
         raise InvalidInput("it must be a JSON object")
-    fields = _given(data)
+    fields = _given(data or {})
     return {key: fields[key] for key in known if key in fields}
 
 
