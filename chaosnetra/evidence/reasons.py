@@ -144,18 +144,27 @@ def _gone_faults(facts: Mapping[str, Any]) -> Iterator[tuple[Cause, str]]:
     """What the run had put in place and somebody else took away, also its own proxy."""
     for fault in facts.get("faults") or ():
         after = fault.get("effect_after")
-        if after is not None and not after.get("in_effect"):
+        if after is None or after.get("in_effect"):
+            continue
+        if after.get("observed") == "not measured":
+            why = f"{after.get('detail')}; {_last_seen(fault)}"
+            again = f"{fault.get('name')} could not be measured once more before its undo"
+            yield Cause.NOT_MEASURED, f"{again}: {why}"
+        else:
             yield Cause.FAULT_GONE, _gone_text(fault, after)
 
 
 def _gone_text(fault: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    seen = fault.get("last_in_effect_at")
-    when = f"it was last seen in effect at {seen}" if seen else "when it went is not known"
     found = f"({after.get('quantity')}) {after.get('detail') or ''}".rstrip()
     return (
         f"{fault.get('name')} was not in effect any more before its undo: expected "
-        f"{after.get('expected')}, observed {after.get('observed')} {found}; {when}"
+        f"{after.get('expected')}, observed {after.get('observed')} {found}; {_last_seen(fault)}"
     )
+
+
+def _last_seen(fault: Mapping[str, Any]) -> str:
+    seen = fault.get("last_in_effect_at")
+    return f"it was last seen in effect at {seen}" if seen else "when it went is not known"
 
 
 def _findings(

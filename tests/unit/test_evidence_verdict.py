@@ -484,6 +484,13 @@ def test_a_fault_that_was_gone_before_its_undo_proves_nothing(after: dict[str, A
     assert f"it was last seen in effect at {SEEN_AT}" in found.reason
 
 
+def test_a_fault_that_could_not_be_measured_again_is_not_called_gone() -> None:
+    silent = {**GONE["effect_after"], "observed": "not measured", "detail": "nobody answers"}
+    found = verdict(after=GOOD, faults=[{**GONE, "effect_after": silent}], recovery=GOOD)
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.NOT_MEASURED)
+    assert "slow could not be measured once more before its undo: nobody answers" in found.reason
+
+
 def test_a_fault_that_was_in_effect_until_its_undo_is_a_proof() -> None:
     fault = {**GONE, "effect_after": {**GONE["effect_after"], "in_effect": True}}
     assert verdict(faults=[fault], recovery=GOOD).outcome is Outcome.HELD
