@@ -564,9 +564,9 @@ def _facts(
         "target": settings.target.shown,
         "seed": settings.seed,
     }
-    if session.exposure.launches:
-        facts["exposure"] = session.exposure.facts()
-        facts["database_state"] = session.state.facts(session.exposure.launches)
+    launches = session.exposure.launches  # none in staging, where a job's tasks are not counted
+    facts["exposure"] = session.exposure.facts() if launches else None
+    facts["database_state"] = session.state.facts(launches) if launches else None
     if session.plan is not None:
         facts["plan"] = session.plan.to_json()
     if session.calls is not None:
