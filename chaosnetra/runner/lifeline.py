@@ -11,6 +11,11 @@ import runpy
 import signal
 import sys
 import threading
+import time
+
+# Until then the main thread has heard a signal, unless it came just before a sleep began: the
+# interpreter hears such a one only when that sleep is over.
+HEARD_SECONDS = 1.0
 
 
 def main() -> None:
@@ -27,6 +32,17 @@ def _watch(descriptor: int) -> None:
     while os.read(descriptor, 64):
         """Nothing is ever said; only the end counts."""
     os.kill(os.getpid(), signal.SIGINT)
+    while _has_not_heard():
+        time.sleep(HEARD_SECONDS)
+        if _has_not_heard():
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def _has_not_heard() -> bool:
+    """Whether a run is in progress that has noted no signal yet."""
+    loaded = sys.modules.get("chaosnetra.run")
+    run = loaded.existing_run() if loaded is not None else None
+    return run is not None and not run.finishing and run.interrupted_by is None
 
 
 if __name__ == "__main__":

@@ -142,7 +142,8 @@ def test_an_update_is_measured_too(
     toxiproxy.create_proxy(THEIRS, "127.0.0.1:0", http_service)
     add_latency(20, name="t", proxy=THEIRS, configuration=configuration)
     updated = update_toxic("t", {"latency_ms": 90}, proxy=THEIRS, configuration=configuration)
-    assert updated["effect"]["observed"] >= 90
+    # The difference of two medians: the direct path's own time is taken off.
+    assert updated["effect"]["observed"] >= 80
     end_session()
 
 
