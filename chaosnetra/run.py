@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chaosnetra.durations import Deadline
 from chaosnetra.evidence.events import EventLog
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, LogFilter, Redactor
+
+if TYPE_CHECKING:
+    from chaosnetra.durations import Deadline
 
 # Chaos Toolkit's; everything in it, and in us, logs there.
 LOGGER = "chaostoolkit"
@@ -85,12 +87,14 @@ class Run:
             self.signals += _take_held_signals()
         return self.signals > 1
 
-    def ends_by(self, seconds: float) -> Deadline:
+    def ends_by(self, seconds: float) -> "Deadline":
         """When a wait of an undo must be over: while the run ends, all of them share one deadline.
 
         Args:
             seconds: how long this one may take.
         """
+        from chaosnetra.durations import Deadline
+
         own = Deadline.after(seconds)
         if not (self.unwinding or self.over or self.finishing or self.interrupted_by):
             return own

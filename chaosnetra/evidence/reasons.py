@@ -18,8 +18,6 @@ from chaosnetra.evidence.activities import (
 from chaosnetra.evidence.causes import Cause
 from chaosnetra.evidence.declared import unplayed_rollbacks
 from chaosnetra.evidence.dry import carries_out_actions, checks_hypothesis, dry_of_journal
-from chaosnetra.evidence.exposure import not_exposed
-from chaosnetra.evidence.platform import deployments
 from chaosnetra.evidence.proofs import Proof
 from chaosnetra.evidence.violations import (
     Stage,
@@ -76,8 +74,10 @@ def _invalid(
             f"Cloud Run could not be asked, so nothing was tried: {facts['unanswered']}",
         )
         return
-    for text in deployments(facts):
-        yield Cause.DEPLOYED, text
+    if facts.get("cloud_run"):
+        from chaosnetra.evidence.platform import deployments  # of runs that use it alone
+
+        yield from ((Cause.DEPLOYED, text) for text in deployments(facts))
     if facts.get("crashed"):
         yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
     losses = facts.get("part_losses") or ()
@@ -121,9 +121,12 @@ def _invalid(
                 f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip(),
             )
         yield from _gone_faults({"faults": [fault]})
-    unused = not_exposed(facts)
-    if unused:
-        yield Cause.NOT_EXPOSED, unused
+    if facts.get("exposure"):
+        from chaosnetra.evidence.exposure import not_exposed  # likewise
+
+        unused = not_exposed(facts)
+        if unused:
+            yield Cause.NOT_EXPOSED, unused
 
 
 def interrupted_text(by: str | None) -> str:

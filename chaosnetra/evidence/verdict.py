@@ -4,17 +4,15 @@ It can be computed again from any journal of this package, because it rests on n
 journal's own fields and the facts that the journal control put under `chaosnetra`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from chaosnetra.evidence.activities import METHOD, ROLLBACKS, carried_out
 from chaosnetra.evidence.causes import Cause
 from chaosnetra.evidence.dry import checks_hypothesis, dry_of_journal
-from chaosnetra.evidence.platform import contradictions
 from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
 from chaosnetra.evidence.reasons import not_met_in, reasons, too_few, unanswered
-from chaosnetra.evidence.start_state import baseline_advice, differing_states, state_tested
 from chaosnetra.evidence.violations import Violation, find_violations
 from chaosnetra.text import one_line
 
@@ -98,13 +96,12 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         carried_out(journal, ROLLBACKS),
     )
     found = list(reasons(journal, facts, violations))
-    contradicted = [(Cause.CONTRADICTED, text) for text in contradictions(journal, facts)]
+    contradicted = [(Cause.CONTRADICTED, text) for text in _contradictions(journal, facts)]
     held = found[0][0] is Cause.HELD
     found = [*contradicted, *found] if held else [*found, *contradicted]
     proofs = proofs_of(journal)
-    other_state = differing_states(facts)
-    if other_state and found[0][0] is Cause.HELD:
-        found = [(Cause.STATE, other_state), *found]
+    if found[0][0] is Cause.HELD:
+        found = [*_other_state(facts), *found]
     if found[0][0] in (Cause.HELD, Cause.VIOLATED):
         found = [*too_few(proofs, violations), *found]
     if found[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
@@ -118,11 +115,7 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     if _order_is_unknown(journal, facts):
         found.append((cause, _NO_ORDER))
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
-    texts = [text for _, text in found]
-    if outcome is not Outcome.INCONCLUSIVE:
-        texts += filter(None, [state_tested(facts)])
-    if not_met_in((journal.get("steady_states") or {}).get("before")):
-        texts += filter(None, [baseline_advice(journal, facts)])
+    texts = [*(text for _, text in found), *_state_said(journal, facts, outcome)]
     return Verdict(outcome, cause, "; ".join(texts), proofs), violations
 
 
@@ -135,6 +128,38 @@ _OUTCOMES = {
     Cause.VIOLATED: Outcome.VIOLATED,
     Cause.NOT_RECOVERED: Outcome.VIOLATED,
 }
+
+
+# What only some runs tell of is loaded for them alone: an empty run pays for every module.
+
+
+def _contradictions(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
+    if facts.get("cloud_run"):
+        from chaosnetra.evidence.platform import contradictions
+
+        yield from contradictions(journal, facts)
+
+
+def _other_state(facts: Mapping[str, Any]) -> Iterator[tuple[Cause, str]]:
+    if facts.get("database_state"):
+        from chaosnetra.evidence.start_state import differing_states
+
+        text = differing_states(facts)
+        if text:
+            yield Cause.STATE, text
+
+
+def _state_said(
+    journal: Mapping[str, Any], facts: Mapping[str, Any], outcome: Outcome
+) -> Iterator[str]:
+    """Which state of the database was tested, and what to do where the baseline met a wrong one."""
+    if facts.get("database_state"):
+        from chaosnetra.evidence.start_state import baseline_advice, state_tested
+
+        tested = state_tested(facts) if outcome is not Outcome.INCONCLUSIVE else None
+        wrong = not_met_in((journal.get("steady_states") or {}).get("before"))
+        advice = baseline_advice(journal, facts) if wrong else None
+        yield from filter(None, (tested, advice))
 
 
 def _order_is_unknown(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
