@@ -6,6 +6,7 @@ state, and does not look at what an experiment declared and what was carried out
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from chaosnetra.evidence.answers import LONGEST_TOLD, own_failure
@@ -116,3 +117,12 @@ def _is_probe(run: Mapping[str, Any]) -> bool:
 
 def _listed(activities: list[Mapping[str, Any]]) -> str:
     return ", ".join(repr(str(one.get("ref") or one.get("name"))) for one in activities)
+
+
+def counts_attempts(journal: Mapping[str, Any]) -> bool:
+    """Whether any activity that may have run under a fault counts its attempts."""
+    states = journal.get("steady_states") or {}
+    checked = [state or {} for state in (*(states.get("during") or ()), states.get("after"))]
+    runs = chain(journal.get("run") or (), *(state.get("probes") or () for state in checked))
+    outputs = (run.get("output") for run in runs if isinstance(run, dict))
+    return any(isinstance(output, dict) and "attempts" in output for output in outputs)

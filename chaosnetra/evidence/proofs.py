@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping
-from itertools import chain
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.activities import counts_attempts
 from chaosnetra.evidence.statistics import (
     CONFIDENCE,
     Interval,
@@ -83,7 +83,7 @@ def proofs_of(journal: Mapping[str, Any]) -> tuple[Proof, ...]:
     Args:
         journal: Chaos Toolkit's journal.
     """
-    if not _counts_anything(journal):
+    if not counts_attempts(journal):
         return ()  # as in most experiments of others: what reads series is not even loaded
     from chaosnetra.evidence.reading import normalized
     from chaosnetra.evidence.samples import checks
@@ -94,15 +94,6 @@ def proofs_of(journal: Mapping[str, Any]) -> tuple[Proof, ...]:
             found = _count(check.output)
             counts[check.probe] = counts.get(check.probe, _Count()).plus(found)
     return tuple(_proof(name, count) for name, count in counts.items() if count.trials)
-
-
-def _counts_anything(journal: Mapping[str, Any]) -> bool:
-    """Whether any activity that may have run under a fault counts its attempts."""
-    states = journal.get("steady_states") or {}
-    checked = [state or {} for state in (*(states.get("during") or ()), states.get("after"))]
-    runs = chain(journal.get("run") or (), *(state.get("probes") or () for state in checked))
-    outputs = (run.get("output") for run in runs if isinstance(run, dict))
-    return any(isinstance(output, dict) and "attempts" in output for output in outputs)
 
 
 class _Count(NamedTuple):

@@ -4,7 +4,7 @@ Each reason is a cause and a sentence; all come from the journal alone.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chaosnetra.evidence.activities import (
     METHOD,
@@ -18,7 +18,6 @@ from chaosnetra.evidence.activities import (
 from chaosnetra.evidence.causes import Cause
 from chaosnetra.evidence.declared import unplayed_rollbacks
 from chaosnetra.evidence.dry import carries_out_actions, checks_hypothesis, dry_of_journal
-from chaosnetra.evidence.proofs import Proof
 from chaosnetra.evidence.violations import (
     Stage,
     Violation,
@@ -28,6 +27,9 @@ from chaosnetra.evidence.violations import (
     unanswered_by,
     wrong_in,
 )
+
+if TYPE_CHECKING:
+    from chaosnetra.evidence.proofs import Proof
 
 _NOT_MET = "{} the method: the steady state was not met"
 
@@ -235,7 +237,9 @@ def _is_interrupted(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> boo
     return bool(facts.get("interrupted_by")) or journal.get("status") == "interrupted"
 
 
-def too_few(proofs: tuple[Proof, ...], violations: list[Violation]) -> Iterator[tuple[Cause, str]]:
+def too_few(
+    proofs: "tuple[Proof, ...]", violations: list[Violation]
+) -> Iterator[tuple[Cause, str]]:
     """Claims that the trials neither prove nor refute at the confidence that was demanded.
 
     What another statement of the steady state violated is violated all the same.

@@ -6,17 +6,19 @@ journal's own fields and the facts that the journal control put under `chaosnetr
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chaosnetra.evidence.activities import METHOD, ROLLBACKS, carried_out
+from chaosnetra.evidence.activities import METHOD, ROLLBACKS, carried_out, counts_attempts
 from chaosnetra.evidence.causes import Cause
 from chaosnetra.evidence.dry import checks_hypothesis, dry_of_journal
-from chaosnetra.evidence.proofs import Proof, at_least, at_most, proofs_of
 from chaosnetra.evidence.reasons import not_met_in, reasons, too_few, unanswered
 from chaosnetra.evidence.violations import Violation, find_violations
 from chaosnetra.text import one_line
 
-__all__ = ["Cause", "Outcome", "Proof", "Verdict", "judge"]
+if TYPE_CHECKING:
+    from chaosnetra.evidence.proofs import Proof
+
+__all__ = ["Cause", "Outcome", "Verdict", "judge"]
 
 
 class Outcome(StrEnum):
@@ -40,7 +42,7 @@ class Verdict(NamedTuple):
     outcome: Outcome
     cause: Cause
     reason: str
-    proofs: tuple[Proof, ...] = ()
+    proofs: "tuple[Proof, ...]" = ()
 
     def to_json(self) -> dict[str, Any]:
         return {**self._asdict(), "proofs": [proof._asdict() for proof in self.proofs]}
@@ -53,7 +55,7 @@ class Verdict(NamedTuple):
             return text
         return f"{text} ({'; '.join(self._said(proof) for proof in self.proofs)})"
 
-    def _said(self, proof: Proof) -> str:
+    def _said(self, proof: "Proof") -> str:
         """What a proof says for this outcome; its probe is named where there are several."""
         name = f"{proof.probe}: " if len(self.proofs) > 1 else ""
         said = f"{name}{proof_text(proof, self.outcome)}"
@@ -65,8 +67,10 @@ class Verdict(NamedTuple):
         return f"{said}; that it is at most {100 * most:.3g}% takes {needed} clean trials"
 
 
-def proof_text(proof: Proof, outcome: Outcome) -> str:
+def proof_text(proof: "Proof", outcome: Outcome) -> str:
     """What the trials of a probe prove, as a sentence: of a violated run how often it fails."""
+    from chaosnetra.evidence.proofs import at_least, at_most
+
     low, high = proof.failure_rate_bounds
     # Without a failure the lower bound says nothing.
     says_least = outcome is Outcome.VIOLATED and proof.failures > 0
@@ -99,7 +103,7 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     contradicted = [(Cause.CONTRADICTED, text) for text in _contradictions(journal, facts)]
     held = found[0][0] is Cause.HELD
     found = [*contradicted, *found] if held else [*found, *contradicted]
-    proofs = proofs_of(journal)
+    proofs = _proofs(journal)
     if found[0][0] is Cause.HELD:
         found = [*_other_state(facts), *found]
     if found[0][0] in (Cause.HELD, Cause.VIOLATED):
@@ -131,6 +135,14 @@ _OUTCOMES = {
 
 
 # What only some runs tell of is loaded for them alone: an empty run pays for every module.
+
+
+def _proofs(journal: Mapping[str, Any]) -> "tuple[Proof, ...]":
+    if not counts_attempts(journal):
+        return ()
+    from chaosnetra.evidence.proofs import proofs_of
+
+    return proofs_of(journal)
 
 
 def _contradictions(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:

@@ -14,12 +14,13 @@ from chaosnetra.text import one_line
 def verdict_line(ended: Mapping[str, Any]) -> str:
     """A verdict with what it rests on, from an entry of the kind `run.ended`."""
     from chaosnetra.evidence import verdict as evidence
+    from chaosnetra.evidence.proofs import Proof
 
     text = f"{ended.get('verdict')}: {ended.get('reason')}"
     try:
         outcome = evidence.Outcome(str(ended.get("verdict")))
         proofs = tuple(
-            evidence.Proof(
+            Proof(
                 str(proof["probe"]),
                 int(proof["trials"]),
                 int(proof["failures"]),
