@@ -27,22 +27,32 @@ SHORTEST_LINE = 8
 # Numbers of fewer digits are ports, years and counts too.
 SHORTEST_NUMBER = 6
 # The word "pass" ends many others (bypass, compass), and begins some (pass rate, passed).
-_SECRET_KEY = re.compile(
+_TELLING_KEY = (
     r"passw|passphrase|(?:^|[^a-z0-9])pass$|(?:db|pg|sql|smtp|mail|user|admin|root)pass$"
     r"|(?:^|[_-])pwd|secret|token|api[_-]?key|private[_-]?key|access[_-]?key$|credential"
-    r"|(?:^|[_-])dsn|authorization$|cookie$",
-    re.IGNORECASE,
+    r"|(?:^|[_-])dsn|authorization$|cookie$"
 )
+_TELLING_WORDS = (
+    "pass", "pwd", "secret", "token", "key", "credential", "dsn", "authorization", "cookie"
+)  # fmt: skip
 # `{password}` in a template of ours, `${token}` in an experiment: what stands for a secret.
-_PLACEHOLDER = re.compile(r"\$?\{\w*\}")
-_URL = re.compile(r"(?<![a-z0-9+.-])[a-z0-9+.-]+:(?:[a-z]+:)?//[^\s\"'<>]+", re.IGNORECASE)
-_LIKE_A_PORT = re.compile(r"[0-9]*[/?#,]")
+_PLACEHOLDER = r"\$?\{\w*\}"
+_URL = r"(?<![a-z0-9+.-])[a-z0-9+.-]+:(?:[a-z]+:)?//[^\s\"'<>]+"
+_LIKE_A_PORT = r"[0-9]*[/?#,]"
 # `host=… password=…`, as libpq takes it, or with semicolons, as others do.
-_PAIRED = re.compile(r"(?:^|[\s;])(?:host|server|user|dbname|database)\s*=", re.IGNORECASE)
-_PAIRED_PASSWORD = re.compile(
-    r"(?:^|[\s;])(?:ssl)?password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s';]+))", re.IGNORECASE
-)
-_SCHEME_AND_TOKEN = re.compile(r"(?:bearer|basic|token|apikey|digest)\s+(\S.*)", re.IGNORECASE)
+_PAIRED = r"(?:^|[\s;])(?:host|server|user|dbname|database)\s*="
+_VALUE_IN_PAIRS = r"(?:^|[\s;])(?:ssl)?password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s';]+))"
+_AFTER_SCHEME = r"(?:bearer|basic|token|apikey|digest)\s+(\S.*)"
+
+
+def _is_secret_key(key: str) -> bool:
+    """Whether what stands under a key is secret. Patterns are compiled when one is needed:
+    together they take longer than an empty run's journal.
+    """
+    folded = key.casefold()
+    if not any(word in folded for word in _TELLING_WORDS):
+        return False
+    return re.search(_TELLING_KEY, key, re.IGNORECASE) is not None
 
 
 class Redactor:
@@ -57,7 +67,7 @@ class Redactor:
 
         Of one with several lines each counts too: output is read line by line.
         """
-        if _PLACEHOLDER.fullmatch(secret):
+        if re.fullmatch(_PLACEHOLDER, secret):
             return
         lines = [line.strip() for line in secret.splitlines()]
         if len(lines) > 1:
@@ -82,9 +92,7 @@ class Redactor:
         """
         if isinstance(data, Mapping):
             for key, value in data.items():
-                self.learn(
-                    value, secret=secret or bool(_SECRET_KEY.search(str(key))), shortest=shortest
-                )
+                self.learn(value, secret=secret or _is_secret_key(str(key)), shortest=shortest)
         elif isinstance(data, (list, tuple)):
             for item in data:
                 self.learn(item, secret=secret, shortest=shortest)
@@ -101,14 +109,14 @@ class Redactor:
                 self.learn(inside, secret=secret and isinstance(inside, list), shortest=shortest)
         if secret and len(text) >= shortest:
             self.add(text)
-            header = _SCHEME_AND_TOKEN.fullmatch(text)
+            header = re.fullmatch(_AFTER_SCHEME, text, re.IGNORECASE)
             if header is not None and len(header[1]) >= shortest:
                 self.add(header[1])
         if "://" in text:
-            for url in _URL.findall(text):
+            for url in re.findall(_URL, text, re.IGNORECASE):
                 self.add_password_of(url)
-        if _PAIRED.search(text):
-            for quoted, plain in _PAIRED_PASSWORD.findall(text):
+        if "=" in text and re.search(_PAIRED, text, re.IGNORECASE):
+            for quoted, plain in re.findall(_VALUE_IN_PAIRS, text, re.IGNORECASE):
                 for password in (quoted, re.sub(r"\\(.)", r"\1", quoted), plain):
                     self.add(password)
 
@@ -119,12 +127,12 @@ class Redactor:
             parts = urlsplit(url)
             found.append(parts.password or "")
             for option, value in (pair.partition("=")[::2] for pair in parts.query.split("&")):
-                if _SECRET_KEY.search(unquote(option)):
+                if _is_secret_key(unquote(option)):
                     found.append(value)
         # One that was not quoted may hold what else ends this part of a URL.
         authority = url.partition("://")[2].rpartition("@")[0]
         user, _, password = authority.partition(":")
-        if "/" not in user and (url.startswith("postgres") or not _LIKE_A_PORT.match(password)):
+        if "/" not in user and (url.startswith("postgres") or not re.match(_LIKE_A_PORT, password)):
             found.append(password)
         for secret in found:
             self.add(secret)
@@ -178,7 +186,7 @@ class _Finder(Redactor):
     found = False
 
     def add(self, secret: str) -> None:
-        self.found = self.found or bool(secret and not _PLACEHOLDER.fullmatch(secret))
+        self.found = self.found or bool(secret and not re.fullmatch(_PLACEHOLDER, secret))
 
 
 def holds_secret(name: str, value: Any) -> bool:

@@ -6,7 +6,6 @@ those that use our activities.
 
 import logging
 import os
-import secrets
 import signal
 import threading
 import time
@@ -40,7 +39,7 @@ class Run:
     """
 
     def __init__(self) -> None:
-        self.id = f"{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+        self.id = f"{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
         self.redactor = Redactor()
         self.events = EventLog(self.id, self.redactor)
         self.experiment: Mapping[str, Any] | None = None

@@ -3,9 +3,9 @@
 import re
 from datetime import UTC, datetime
 
-_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)")
+_MARKDOWN = r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)"
 # Also those that turn the direction of writing around, in a terminal too.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+"
 
 
 def encodable(text: str) -> str:
@@ -19,7 +19,9 @@ def encodable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """`text` on one line: control characters, line ends among them, become spaces."""
-    return encodable(_CONTROL.sub(" ", text))
+    if text.isprintable():  # so it has none; nor has it what UTF-8 cannot hold
+        return text
+    return encodable(re.sub(_CONTROL, " ", text))
 
 
 def markdown(text: str) -> str:
@@ -28,7 +30,7 @@ def markdown(text: str) -> str:
     Line ends become spaces; what Markdown or HTML would read as a sign is escaped. A word such
     as `startups_succeed` stays as it is.
     """
-    return _MARKDOWN.sub(lambda sign: f"\\{sign.group()}", one_line(text))
+    return re.sub(_MARKDOWN, lambda sign: f"\\{sign.group()}", one_line(text))
 
 
 def utc_now() -> str:

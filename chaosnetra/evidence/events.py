@@ -1,8 +1,8 @@
 """Events of a run, written as they happen: one JSON object a line, flushed to disk.
 
 Each line is handed to the system before `record` returns, so it survives the end of this
-process, however it ends. A thread flushes lines to the disk as they come, several at once when
-the disk is slow, so that a run does not wait for it at every event.
+process, however it ends. A thread flushes lines to the disk within `FLUSH_SECONDS`, several at
+once, so that a run does not wait for the disk at every event.
 """
 
 import errno
@@ -21,6 +21,9 @@ from chaosnetra.text import utc_now
 
 logger = logging.getLogger("chaostoolkit")
 
+# How long a line may stay in the system's memory, which only a crash of the machine loses.
+FLUSH_SECONDS = 0.05
+
 
 class EventLog:
     """Appends events to a file; without one, they are counted and dropped.
@@ -38,7 +41,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._unflushed = threading.Event()
         self._flusher: threading.Thread | None = None
-        self._closing = False
+        self._closing = threading.Event()
         self._failure: OSError | None = None
         # Why an event is missing from the file, if one is.
         self.lost: str | None = None
@@ -130,7 +133,7 @@ class EventLog:
         """
         if self._flusher is None:
             return
-        self._closing = True
+        self._closing.set()
         self._unflushed.set()
         self._flusher.join()
         self._flusher = None
@@ -143,8 +146,9 @@ class EventLog:
             raise self._failure
 
     def _flush(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             self._unflushed.wait()
+            self._closing.wait(FLUSH_SECONDS)
             self._unflushed.clear()
             if self._file is not None:
                 self._flush_now(self._file)

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 
 from chaosnetra import errors
 from chaosnetra.evidence.tolerance import has_tolerance, tolerance_met
-from chaosnetra.evidence.wrong_tolerances import wrong_tolerances
 from chaosnetra.quantities import finite_or_none
 
 LONGEST_OBSERVED = 300
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
 _ACTIVITY_FAILED = "chaoslib.exceptions.ActivityFailed: "
 # The core records what an activity's error came from, innermost first.
-_OUR_ERROR = re.compile(r"^chaosnetra\.errors\.(\w+): ", re.MULTILINE)
+_OUR_ERROR = r"^chaosnetra\.errors\.(\w+): "
 
 
 class Stage(StrEnum):
@@ -149,7 +148,16 @@ def wrong_in(
         others: activities of the method and the rollbacks; only the probes in them count.
     """
     probes = (run for run in others if isinstance(run, dict) and _type(run) == "probe")
-    return wrong_tolerances([*(run for _, run in _checked(steady_states, recovery)), *probes])
+    runs = [*(run for _, run in _checked(steady_states, recovery)), *probes]
+    if not any(
+        "tolerance" in run["activity"] and not run.get("tolerance_met")
+        for run in runs
+        if isinstance(run.get("activity"), dict)
+    ):
+        return {}
+    from chaosnetra.evidence.wrong_tolerances import wrong_tolerances
+
+    return wrong_tolerances(runs)
 
 
 def _name(run: Mapping[str, Any]) -> str:
@@ -183,7 +191,7 @@ def unanswered_by(run: Mapping[str, Any]) -> str | None:
     lines = run.get("exception")
     if run.get("status") != "failed" or not isinstance(lines, list):
         return None
-    names = [name for line in lines for name in _OUR_ERROR.findall(str(line))]
+    names = [name for line in lines for name in re.findall(_OUR_ERROR, str(line), re.MULTILINE)]
     known = getattr(errors, names[-1], None) if names else None
     return names[-1] if getattr(known, "tried_nothing", False) else None
 
