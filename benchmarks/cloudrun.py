@@ -16,11 +16,11 @@ from google.cloud import run_v2
 
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection
+from chaosnetra.cloudrun.deploy import deploy_job, deploy_service
+from chaosnetra.cloudrun.emulator.places import Place
+from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.jobs import JobClient
-from chaosnetra.cloudrun.local.places import Place
-from chaosnetra.cloudrun.local.server import LocalCloudRun
 from chaosnetra.cloudrun.names import Place as Names
-from chaosnetra.cloudrun.rehearsal import deploy_job, deploy_service
 from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.durations import Deadline

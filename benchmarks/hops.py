@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chaosnetra.addresses import parse_network_address
 from chaosnetra.connector.client import ConnectorClient
-from chaosnetra.processes.kept import KeptProcess
+from chaosnetra.processes.supervised import KeptProcess
 from chaosnetra.stand.connector import start_connector
 from chaosnetra.stand.program import start_program
 from chaosnetra.stand.toxiproxy import start_toxiproxy

@@ -30,7 +30,7 @@ logging.raiseExceptions = False
 @click.group(cls=LazyGroup, places=COMMANDS)
 def netra() -> None:
     """Chaos experiments on service startups."""
-    from chaosnetra.output import drop_what_nobody_reads
+    from chaosnetra.standard_streams import drop_what_nobody_reads
 
     drop_what_nobody_reads("stdout", "stderr")
 

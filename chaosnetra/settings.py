@@ -429,7 +429,7 @@ def setting_hint(key: str) -> str:
     """How to change a setting, or an argument of an activity, for error messages.
 
     Which of an experiment's own settings feeds an argument is known at the edge only: see
-    `chaosnetra.arguments`.
+    `chaosnetra.running.arguments`.
     """
     if key in SETTINGS:
         return key_hint(key, SETTINGS[key].variable)

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from chaosnetra.session import end_session
+from chaosnetra.running.session import end_session
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient

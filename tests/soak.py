@@ -24,8 +24,8 @@ from typing import Any
 
 import psutil
 
-from chaosnetra.run import current_run
-from chaosnetra.session import current_session, end_session
+from chaosnetra.running.run import current_run
+from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 from chaosnetra.startup.probes import startups_succeed

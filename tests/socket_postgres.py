@@ -14,8 +14,8 @@ import asyncpg
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
-from chaosnetra.processes.keeper import THEN
-from chaosnetra.processes.kept import KeptProcess
+from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervisor import THEN
 from chaosnetra.stand.places import temporary_folder
 from chaosnetra.stand.postgres import SERVER_OPTIONS, _programs, _unprivileged_user
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from chaosnetra.evidence.comparison import Comparison
+from chaosnetra.evidence.compare.comparison import Comparison
 from chaosnetra.runner.outcome import Kind, RunOutcome
 
 

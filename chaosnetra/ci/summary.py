@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from chaosnetra.ci.gate import Validation
-from chaosnetra.evidence.comparison_text import comparison_text
+from chaosnetra.evidence.compare.comparison_text import comparison_text
 from chaosnetra.runner.outcome import Kind, RunOutcome
 from chaosnetra.text import markdown, one_line
 

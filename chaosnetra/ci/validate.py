@@ -9,12 +9,12 @@ from pathlib import Path
 from chaosnetra.ci.gate import Validation
 from chaosnetra.ci.junit import write_junit
 from chaosnetra.ci.summary import summary
+from chaosnetra.documents.findings import Severity
 from chaosnetra.errors import InvalidInput, Unreadable
-from chaosnetra.evidence.comparison import Comparison, compare
-from chaosnetra.evidence.reading import read_journal, read_journals
-from chaosnetra.evidence.sides import gather
+from chaosnetra.evidence.compare.comparison import Comparison, compare
+from chaosnetra.evidence.compare.experiment_runs import gather
+from chaosnetra.evidence.journal.reading import read_journal, read_journals
 from chaosnetra.lint.check import lint_file
-from chaosnetra.lint.findings import Severity
 from chaosnetra.lint.modules import Modules
 from chaosnetra.runner.files import Experiment
 from chaosnetra.runner.outcome import RunFiles, RunOutcome, not_run

@@ -8,7 +8,6 @@ import logging
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import Result, activity
 from chaosnetra.cloudrun.faults import ServiceScaled, scaling_fault_name
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.plan import ScalingPlan
@@ -16,7 +15,8 @@ from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.waiting import told
 from chaosnetra.errors import CloudRunDrifted
 from chaosnetra.faults import UndoResult
-from chaosnetra.session import Session
+from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.session import Session
 
 __all__ = ["restore_service", "scale_service"]
 

@@ -31,7 +31,7 @@ CREDENTIALS_SECONDS = 10.0
 # What google.auth raises of a file that is no file of credentials.
 UNREADABLE_CREDENTIALS = (OSError, AttributeError, TypeError, ValueError, KeyError)
 CALL_SECONDS = 10.0
-# Whom `chaosnetra.cloudrun.local` names as the one who calls: it knows no credentials.
+# Whom `chaosnetra.cloudrun.emulator` names as the one who calls: it knows no credentials.
 LOCAL_CALLER = "caller@local-cloud-run.example"
 # Of a local endpoint that has just come back; the library's first try again takes a second.
 RECONNECT_MS = 100

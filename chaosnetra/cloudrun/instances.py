@@ -18,7 +18,7 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance as a local endpoint lists it; see `chaosnetra.cloudrun.local.instances`."""
+    """An instance as a local endpoint lists it; see `chaosnetra.cloudrun.emulator.instances`."""
 
     began_at: float
     revision: str

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.safety.guard import FULL_NAME
+from chaosnetra.safety.allowed import FULL_NAME
 from chaosnetra.settings import setting_hint
 
 # A project's id or its number. Sources: "Creating and managing projects"; domain-scoped ids

@@ -6,7 +6,6 @@ import time
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import Result, activity
 from chaosnetra.cloudrun.faults import scaling_fault_name
 from chaosnetra.cloudrun.instances import (
     Instance,
@@ -31,7 +30,8 @@ from chaosnetra.errors import (
 )
 from chaosnetra.postgres.sessions import sessions_by_name
 from chaosnetra.quantities import fraction, whole_number
-from chaosnetra.session import Session
+from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.output import Output
 

@@ -20,7 +20,7 @@ class CloudRun:
         job_id: the job that may be run; empty when none is named.
         interrupted: asked often while something is waited for.
         control_url: control API of a local endpoint, where it is known; see
-            `chaosnetra.cloudrun.local.application`.
+            `chaosnetra.cloudrun.emulator.application`.
     """
 
     connection: Connection

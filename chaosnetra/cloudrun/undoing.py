@@ -18,7 +18,7 @@ from chaosnetra.errors import (
     CloudRunUnauthenticated,
 )
 from chaosnetra.ports import is_refused
-from chaosnetra.run import existing_run, is_hurrying
+from chaosnetra.running.run import existing_run, is_hurrying
 
 # What may pass by itself; everything else is for people.
 PASSING = (

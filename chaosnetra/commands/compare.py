@@ -47,11 +47,11 @@ def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> N
     from pathlib import Path
 
     from chaosnetra.errors import Unreadable
-    from chaosnetra.evidence.circumstances import Kind
-    from chaosnetra.evidence.comparison import compare as compare_sides
-    from chaosnetra.evidence.comparison_text import comparison_text
-    from chaosnetra.evidence.reading import read_journals
-    from chaosnetra.evidence.sides import gather
+    from chaosnetra.evidence.compare.circumstances import Kind
+    from chaosnetra.evidence.compare.comparison import compare as compare_sides
+    from chaosnetra.evidence.compare.comparison_text import comparison_text
+    from chaosnetra.evidence.compare.experiment_runs import gather
+    from chaosnetra.evidence.journal.reading import read_journals
 
     try:
         sides = [gather(read_journals(Path(side))) for side in (before, after)]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from chaosnetra.gameday.interface import Style
+    from chaosnetra.gameday.people.interface import Style
 
 UNREADABLE = 7
 REFUSED = 3
@@ -52,8 +52,8 @@ def gameday_run(
     from pathlib import Path
 
     from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
-    from chaosnetra.gameday.leading import Options, check_answers, lead_day
-    from chaosnetra.gameday.record import RecordLost
+    from chaosnetra.gameday.conduct.leading import Options, check_answers, lead_day
+    from chaosnetra.gameday.record.record import RecordLost
 
     options = Options(
         Path(file), Path(folder), yes, Path(answers) if answers else None, resume, new, rehearse
@@ -82,7 +82,7 @@ def gameday_check(file: str, rehearse: bool) -> None:
     from pathlib import Path
 
     from chaosnetra.errors import ChaosnetraError, Unreadable
-    from chaosnetra.gameday.checking import check_day
+    from chaosnetra.gameday.plan.checking import check_day
 
     try:
         results = list(check_day(Path(file), rehearsal=rehearse))
@@ -108,8 +108,8 @@ def gameday_stop(day: str) -> None:
     from pathlib import Path
 
     from chaosnetra.errors import ChaosnetraError, Unreadable
-    from chaosnetra.gameday.places import find_folder
-    from chaosnetra.gameday.stop import stop_day
+    from chaosnetra.gameday.conduct.stop import stop_day
+    from chaosnetra.gameday.record.places import find_folder
 
     left = False
     try:
@@ -132,8 +132,8 @@ def gameday_report(day: str) -> None:
     from pathlib import Path
 
     from chaosnetra.errors import ChaosnetraError
-    from chaosnetra.gameday.places import find_folder
-    from chaosnetra.gameday.writing import write_reports
+    from chaosnetra.gameday.record.places import find_folder
+    from chaosnetra.gameday.report.writing import write_reports
 
     try:
         for path in write_reports(find_folder(Path(day))):
@@ -165,8 +165,8 @@ def gameday_compare(before: str, after: str, output: str) -> None:
     from pathlib import Path
 
     from chaosnetra.errors import ChaosnetraError
-    from chaosnetra.gameday.comparing import compare_days, days_text
-    from chaosnetra.gameday.places import find_folder
+    from chaosnetra.gameday.record.places import find_folder
+    from chaosnetra.gameday.report.comparing import compare_days, days_text
 
     try:
         compared = compare_days(find_folder(Path(before)), find_folder(Path(after)))
@@ -186,7 +186,7 @@ def _say(text: str, style: "Style") -> None:
     import os
     import sys
 
-    from chaosnetra.gameday.view import LiveView, plain_say
+    from chaosnetra.gameday.people.view import LiveView, plain_say
 
     if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         LiveView().say(text, style)

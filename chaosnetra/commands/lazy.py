@@ -28,7 +28,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except OSError as error:
-            from chaosnetra.output import OutputLost
+            from chaosnetra.standard_streams import OutputLost
 
             if not isinstance(error, OutputLost):
                 raise

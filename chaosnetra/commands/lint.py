@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from chaosnetra.lint.document import Document
+    from chaosnetra.documents.document import Document
 
 FINDINGS = 1
 UNREADABLE = 2
@@ -38,8 +38,8 @@ def lint(experiments: tuple[str, ...], output: str) -> None:
     import json
     from itertools import chain
 
+    from chaosnetra.documents.findings import Finding, Severity
     from chaosnetra.lint.check import lint_document
-    from chaosnetra.lint.findings import Finding, Severity
     from chaosnetra.lint.modules import Modules
 
     if "" in experiments:
@@ -75,8 +75,8 @@ def _documents(name: str) -> "Iterator[Document | str]":
     """What a file, a folder or a URL stands for; a line for each thing that cannot be read."""
     from pathlib import Path
 
+    from chaosnetra.documents.document import read_document
     from chaosnetra.errors import InvalidInput, Unreadable
-    from chaosnetra.lint.document import read_document
     from chaosnetra.lint.download import download, is_url
     from chaosnetra.runner.files import find_experiments
 

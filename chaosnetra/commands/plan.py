@@ -30,10 +30,10 @@ def plan(experiment: str, output: str) -> None:
     import json
     from pathlib import Path
 
-    from chaosnetra.consent.look import look
+    from chaosnetra.consent.inspect import look
     from chaosnetra.controls.consent import load, steps_of
     from chaosnetra.errors import ChaosnetraError
-    from chaosnetra.session import current_session, end_session
+    from chaosnetra.running.session import current_session, end_session
 
     try:
         loaded, configuration = load(Path(experiment))

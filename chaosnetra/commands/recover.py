@@ -60,7 +60,7 @@ def recover(only_list: bool) -> None:
 @contextmanager
 def _waiting_until_a_signal() -> Iterator[None]:
     """The first signal ends what undos wait for; a second one does what signals do."""
-    from chaosnetra.run import hurry
+    from chaosnetra.running.run import hurry
 
     former: dict[int, Any] = {}
 

@@ -4,8 +4,8 @@ import os
 import sys
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.cloudrun.deploy import deploy_job, deploy_service
 from chaosnetra.cloudrun.names import Place
-from chaosnetra.cloudrun.rehearsal import deploy_job, deploy_service
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.orchestrator.workload import schema_statements
 from chaosnetra.postgres.objects import SchemaMade
@@ -13,7 +13,7 @@ from chaosnetra.rehearsal.allowing import write_allow_list
 from chaosnetra.rehearsal.service import WARM, named
 from chaosnetra.safety.allowlist import LABEL
 from chaosnetra.settings import LOCAL_TIME_SCALE, REFERENCE_TARGET, profile_setting
-from chaosnetra.stand.kept import KeptStand
+from chaosnetra.stand.persistent import KeptStand
 
 SCHEMA = "orchestrator"
 

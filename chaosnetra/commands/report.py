@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from chaosnetra.evidence.reading import Journal
-    from chaosnetra.evidence.recommendation import Recommendation
+    from chaosnetra.evidence.advice.recommendation import Recommendation
+    from chaosnetra.evidence.journal.reading import Journal
 
 UNREADABLE = 7
 
@@ -41,7 +41,7 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     from pathlib import Path
 
     from chaosnetra.errors import InvalidInput, Unreadable
-    from chaosnetra.evidence.reading import read_journals
+    from chaosnetra.evidence.journal.reading import read_journals
     from chaosnetra.report.facts import describe
     from chaosnetra.report.formats import report_for
 
@@ -77,6 +77,6 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
 
 def recommendations_for(journals: Iterable["Journal"]) -> tuple["Recommendation", ...]:
     """What to change, from these journals together; each can be read once only."""
-    from chaosnetra.evidence.recommending import recommend
+    from chaosnetra.evidence.advice.recommending import recommend
 
     return recommend(journals)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from chaosnetra.stand.kept import KeptStand
+    from chaosnetra.stand.persistent import KeptStand
 
 
 @click.group()
@@ -19,7 +19,7 @@ def stand() -> None:
 def stand_up(cloud_run: bool) -> None:
     """Start the parts; runs use them until `down`."""
     from chaosnetra.errors import ChaosnetraError
-    from chaosnetra.stand.kept import keep_stand_up
+    from chaosnetra.stand.persistent import keep_stand_up
 
     try:
         kept = keep_stand_up(cloud_run=cloud_run)
@@ -35,7 +35,7 @@ def stand_up(cloud_run: bool) -> None:
 @stand.command("status")
 def stand_status() -> None:
     """Say what is up; exit code 1 when nothing is."""
-    from chaosnetra.stand.kept import find_kept_stand
+    from chaosnetra.stand.persistent import find_kept_stand
 
     kept = find_kept_stand()
     if kept is None:
@@ -48,7 +48,7 @@ def stand_down() -> None:
     """Stop the parts and remove their data. Doing it again is no error."""
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.rehearsal.allowing import allow_list_path
-    from chaosnetra.stand.kept import take_stand_down
+    from chaosnetra.stand.persistent import take_stand_down
 
     try:
         stopped = take_stand_down()

@@ -29,8 +29,8 @@ def verdict(journal: str, output: str) -> None:
     from pathlib import Path
 
     from chaosnetra.errors import Unreadable
-    from chaosnetra.evidence.reading import read_journal
-    from chaosnetra.evidence.verdict import Cause, Outcome, judge
+    from chaosnetra.evidence.journal.reading import read_journal
+    from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 
     try:
         found = read_journal(Path(journal))
@@ -39,7 +39,7 @@ def verdict(journal: str, output: str) -> None:
         raise SystemExit(UNREADABLE) from None
     judged, violations = judge(found.data)
     if output == "json":
-        from chaosnetra.evidence.times import times_of
+        from chaosnetra.evidence.statistics.times import times_of
 
         said = {
             **judged.to_json(),

@@ -8,7 +8,6 @@ from typing import Any
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import Parameters, Result, activity
 from chaosnetra.connector.faults import ConnectorChanged
 from chaosnetra.connector.model import (
     HOUR_SECONDS,
@@ -17,7 +16,8 @@ from chaosnetra.connector.model import (
     model_of_profile,
 )
 from chaosnetra.errors import InvalidInput
-from chaosnetra.session import Session
+from chaosnetra.running.activity import Parameters, Result, activity
+from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
 __all__ = ["change_connector", "limit_connector", "restore_connector"]

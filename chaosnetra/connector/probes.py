@@ -2,8 +2,8 @@
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import Result, activity
 from chaosnetra.quantities import whole_number
+from chaosnetra.running.activity import Result, activity
 from chaosnetra.settings import setting_hint
 
 __all__ = ["connector_has_room", "connector_state"]

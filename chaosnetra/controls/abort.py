@@ -46,7 +46,7 @@ from chaoslib.types import Configuration, Experiment, Secrets
 from chaosnetra.controls.interruption import pass_on
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import fraction, number, whole_number
-from chaosnetra.run import Run, current_run
+from chaosnetra.running.run import Run, current_run
 from chaosnetra.tolerances import held
 
 logger = logging.getLogger("chaostoolkit")

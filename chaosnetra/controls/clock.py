@@ -6,8 +6,8 @@ from typing import Any
 
 from chaoslib.run import RunEventHandler
 
-from chaosnetra.evidence.values import ENDED, STARTED
-from chaosnetra.run import Run
+from chaosnetra.evidence.journal.values import ENDED, STARTED
+from chaosnetra.running.run import Run
 
 # By how much the core's own duration of a run differs from ours where no clock was set.
 MOST_DIFFERENCE_SECONDS = 1.0

@@ -6,10 +6,10 @@ from typing import Any
 
 from chaosnetra.cloudrun.waiting import told
 from chaosnetra.consent.demands import Step
-from chaosnetra.consent.look import database_of, look
+from chaosnetra.consent.inspect import database_of, look
 from chaosnetra.consent.plan import ExperimentPlan
 from chaosnetra.errors import NotAllowed, Unreadable
-from chaosnetra.session import Session
+from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
 ANY_PLAN = "yes"
@@ -76,7 +76,7 @@ def load(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     from chaoslib.configuration import load_configuration
     from chaoslib.exceptions import ChaosException
 
-    from chaosnetra.lint.document import read_document
+    from chaosnetra.documents.document import read_document
 
     experiment = read_document(path).data
     if not isinstance(experiment, dict):

@@ -17,9 +17,9 @@ from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
 
+from chaosnetra.controls.command_line import in_command
 from chaosnetra.controls.interrupters import signalled_by, watch_senders
-from chaosnetra.controls.places import in_command
-from chaosnetra.run import LOGGER, Run
+from chaosnetra.running.run import LOGGER, Run
 
 INSIST_SECONDS = 2.0
 LOOP_SECONDS = 0.5

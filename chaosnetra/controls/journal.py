@@ -28,6 +28,14 @@ from chaoslib.run import RunEventHandler
 from chaoslib.types import Configuration, Experiment, Secrets
 
 from chaosnetra.controls.clock import Clock, mend_duration
+from chaosnetra.controls.command_line import (
+    EXIT_WITHOUT_ROLLBACKS,
+    events_path,
+    experiment_file,
+    in_command,
+    journal_path,
+    run_options,
+)
 from chaosnetra.controls.interrupters import raised_by
 from chaosnetra.controls.interruption import hold_until_exit, listen, pass_on
 from chaosnetra.controls.logs import log_failures, watch_logs
@@ -42,14 +50,6 @@ from chaosnetra.controls.mend import (
     mend_tolerance,
     tell_why_unmet,
 )
-from chaosnetra.controls.places import (
-    EXIT_WITHOUT_ROLLBACKS,
-    events_path,
-    experiment_file,
-    in_command,
-    journal_path,
-    run_options,
-)
 from chaosnetra.controls.writing import (
     check_writable,
     let_the_core_write_whole,
@@ -62,19 +62,19 @@ from chaosnetra.errors import (
     CloudRunUnanswered,
     InvalidInput,
 )
-from chaosnetra.evidence.declared import unplayed_rollbacks
-from chaosnetra.evidence.dry import carries_out, carries_out_actions, dry_of
-from chaosnetra.evidence.jsonsafe import strict
-from chaosnetra.evidence.section import complete
-from chaosnetra.evidence.tolerance import has_tolerance
-from chaosnetra.evidence.verdict import Outcome
-from chaosnetra.recorded import recorded_configuration, recorded_settings
+from chaosnetra.evidence.journal.jsonsafe import strict
+from chaosnetra.evidence.journal.section import complete
+from chaosnetra.evidence.verdict.declared import unplayed_rollbacks
+from chaosnetra.evidence.verdict.dry import carries_out, carries_out_actions, dry_of
+from chaosnetra.evidence.verdict.tolerance import has_tolerance
+from chaosnetra.evidence.verdict.verdict import Outcome
 from chaosnetra.redaction import mask_tracebacks
-from chaosnetra.run import Run, current_run, end_run
+from chaosnetra.running.recorded import recorded_configuration, recorded_settings
+from chaosnetra.running.run import Run, current_run, end_run
 from chaosnetra.text import one_line
 
 if TYPE_CHECKING:
-    from chaosnetra.session import Session
+    from chaosnetra.running.session import Session
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -97,7 +97,7 @@ class RunRecord:
         self.held = False
         self.unanswered: str | None = None
         self.recovery: dict[str, Any] | None = None
-        # How the run was started: see `chaosnetra.recorded`.
+        # How the run was started: see `chaosnetra.running.recorded`.
         self.started_with: dict[str, Any] = {}
         self.event_registry: Any = None
         self.finished = False
@@ -198,7 +198,7 @@ def before_experiment_control(
             raise InvalidInput("the journal control must have a name: the core skips it else")
         if _uses_our_activities(context):
             # A wrong setting ends the run here, before anything has happened.
-            from chaosnetra.session import current_session
+            from chaosnetra.running.session import current_session
 
             _run.session = current_session(configuration)
             _run.started_with["settings"] = recorded_settings(
@@ -249,7 +249,7 @@ def _check_arguments(
     Raises:
         InvalidInput: says which.
     """
-    from chaosnetra.precheck import check_arguments
+    from chaosnetra.running.precheck import check_arguments
 
     session.arguments_checked = ""
     check_arguments(experiment, configuration, secrets)
@@ -257,7 +257,7 @@ def _check_arguments(
 
 def _name_unread_variables(experiment: Experiment) -> None:
     if any(name.startswith("CHAOSNETRA_") for name in os.environ):
-        from chaosnetra.unread import unread_variables
+        from chaosnetra.running.unread import unread_variables
 
         for line in unread_variables(os.environ, experiment):
             logger.warning(line)
@@ -488,9 +488,9 @@ def _mask(journal: dict[str, Any], run: Run) -> None:
 
 def _close_session() -> dict[str, list[Any]]:
     """Undo everything and stop the parts; what could not be undone, and what had ended before."""
-    if "chaosnetra.session" not in sys.modules:
+    if "chaosnetra.running.session" not in sys.modules:
         return {"undo_failures": [], "parts_lost": [], "part_losses": []}  # no activity of ours ran
-    from chaosnetra.session import end_session, existing_session
+    from chaosnetra.running.session import end_session, existing_session
 
     _run.session = _run.session or existing_session()
     try:

@@ -6,8 +6,8 @@ from functools import partial
 
 from chaoslib.exceptions import InterruptExecution
 
-from chaosnetra.output import NO_ROOM, NOBODY_READS, drop_what_nobody_reads
-from chaosnetra.run import LOGGER
+from chaosnetra.running.run import LOGGER
+from chaosnetra.standard_streams import NO_ROOM, NOBODY_READS, drop_what_nobody_reads
 
 _failures: dict[str, str] = {}
 

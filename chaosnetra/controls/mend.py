@@ -7,8 +7,8 @@ from typing import Any
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.evidence.jsonsafe import json_safe
-from chaosnetra.evidence.tolerance import within
+from chaosnetra.evidence.journal.jsonsafe import json_safe
+from chaosnetra.evidence.verdict.tolerance import within
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -106,7 +106,7 @@ def _within(
 
 
 def _fail_tolerance(context: Mapping[str, Any], state: dict[str, Any], error: Exception) -> None:
-    from chaosnetra.evidence.wrong_tolerances import wrong_tolerance
+    from chaosnetra.evidence.verdict.wrong_tolerances import wrong_tolerance
 
     why = wrong_tolerance(context["tolerance"], state["output"]) or _told(context, error)
     text = f"tolerance of {context.get('name')!r} cannot judge its output: {why}"

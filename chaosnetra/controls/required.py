@@ -8,10 +8,10 @@ from typing import Any
 
 from chaoslib.exit import exit_ungracefully
 
-from chaosnetra.controls.places import EXIT_WITHOUT_ROLLBACKS
+from chaosnetra.controls.command_line import EXIT_WITHOUT_ROLLBACKS
 from chaosnetra.errors import NotAllowed
-from chaosnetra.run import current_run
-from chaosnetra.session import NO_CONTROL, existing_session
+from chaosnetra.running.run import current_run
+from chaosnetra.running.session import NO_CONTROL, existing_session
 from chaosnetra.settings import names_staging
 
 logger = logging.getLogger("chaostoolkit")

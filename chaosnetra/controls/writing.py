@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from chaosnetra.controls.places import in_command, journal_path
+from chaosnetra.controls.command_line import in_command, journal_path
 
 CORE_MODULE = "chaostoolkit.commands.run"
 CURES = {

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from chaosnetra.lint.document import Document, read_document
-from chaosnetra.lint.findings import Finding
+from chaosnetra.documents.document import Document, read_document
+from chaosnetra.documents.findings import Finding
 from chaosnetra.lint.modules import Modules
 from chaosnetra.lint.outline import Outline
 from chaosnetra.lint.rules import (

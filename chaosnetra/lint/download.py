@@ -5,8 +5,8 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from chaosnetra.documents.document import MOST_BYTES, Document, parsed
 from chaosnetra.errors import Unreadable
-from chaosnetra.lint.document import MOST_BYTES, Document, parsed
 
 if TYPE_CHECKING:
     import requests

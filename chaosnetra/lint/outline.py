@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chaosnetra.lint.counterparts import BY_ENVIRONMENT, ENVIRONMENTS
-from chaosnetra.lint.document import Document, Place
-from chaosnetra.lint.findings import Finding, Severity
+from chaosnetra.documents.document import Document, Place
+from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.lint.modules import Modules
+from chaosnetra.lint.undo_actions import BY_ENVIRONMENT, ENVIRONMENTS
 
 JOURNAL_CONTROL = "chaosnetra.controls.journal"
 OURS = "chaosnetra."

@@ -8,13 +8,13 @@ import logging
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import Result, activity
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Fault
 from chaosnetra.postgres import holders, locks, pressure
 from chaosnetra.postgres.sessions import application_name
 from chaosnetra.quantities import number, whole_number
-from chaosnetra.session import Session
+from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
 logger = logging.getLogger("chaostoolkit")

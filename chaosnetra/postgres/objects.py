@@ -13,8 +13,8 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.faults import Undo, UndoReport, UndoResult
 from chaosnetra.postgres.connect import APPLICATION_NAME, connection
-from chaosnetra.postgres.credentials import remember, with_password
 from chaosnetra.postgres.held import maintain
+from chaosnetra.safety.credentials import remember, with_password
 
 LIMIT_SECONDS = 30.0
 # A session anywhere in the server that is stuck on a client that does not read makes a drop wait

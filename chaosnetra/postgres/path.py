@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.answers import SSL_REQUEST, first_answer
 from chaosnetra.errors import DatabaseUnavailable
+from chaosnetra.first_answers import SSL_REQUEST, first_answer
 from chaosnetra.paths import FirstAnswer, FirstAnswerTiming
 from chaosnetra.postgres.connect import connection
 from chaosnetra.streams import open_stream

@@ -8,7 +8,6 @@ from typing import Any
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import Result, activity
 from chaosnetra.errors import DatabaseUnavailable, InvalidInput
 from chaosnetra.postgres.attempts import summarize
 from chaosnetra.postgres.connect import connect_seconds, sessions_by_name, slots
@@ -20,7 +19,8 @@ from chaosnetra.progress.shown import shown
 from chaosnetra.progress.tally import Tally
 from chaosnetra.quantities import fraction, number, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
-from chaosnetra.session import Session
+from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
 __all__ = [

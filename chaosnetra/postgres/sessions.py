@@ -21,10 +21,10 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import DatabaseUnavailable, InjectionFailed, InvalidInput, UndoFailed
 from chaosnetra.faults import Undo, UndoReport, UndoResult
 from chaosnetra.postgres.connect import connection
-from chaosnetra.postgres.credentials import remember, with_password
 from chaosnetra.postgres.staying import TOO_MANY_CONNECTIONS, VARIABLE
-from chaosnetra.processes.kept import KeptProcess
 from chaosnetra.processes.program import start_program
+from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.safety.credentials import remember, with_password
 
 if TYPE_CHECKING:
     import asyncpg

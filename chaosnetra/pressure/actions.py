@@ -10,9 +10,9 @@ import logging
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import Parameters, Result, activity
 from chaosnetra.pressure.choice import choose
-from chaosnetra.preview import is_previewing
+from chaosnetra.running.activity import Parameters, Result, activity
+from chaosnetra.running.preview import is_previewing
 
 __all__ = ["apply_pressure", "relieve_pressure"]
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import chaosnetra
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.processes.kept import KeptProcess
+from chaosnetra.processes.supervised import KeptProcess
 
 # The interpreter may be another one, which does not have this package.
 BOOTSTRAP = """

@@ -1,7 +1,7 @@
 """A Python program that imports modules once, and then forks a copy of itself for each start.
 
 A program of its own, run under a keeper by `chaosnetra.processes.forking`, which talks to it over
-a socket. For each request it forks a keeper (see `chaosnetra.processes.keeper`), and that the
+a socket. For each request it forks a keeper (see `chaosnetra.processes.supervisor`), and that the
 copy which becomes the program asked for: its own process, session, environment, files and event
 loop. A request is four bytes with its length, which carry the four file descriptors of the
 keeper (standard input, output and error, status), and JSON:
@@ -28,7 +28,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.processes.keeper import Keeper, end_with_parent, report
+from chaosnetra.processes.supervisor import Keeper, end_with_parent, report
 
 HEADER_BYTES = 4
 FILES = 4

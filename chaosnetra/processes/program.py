@@ -9,7 +9,7 @@ from typing import Any
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.processes.kept import KeptProcess
+from chaosnetra.processes.supervised import KeptProcess
 
 MOST_BYTES = 65536
 

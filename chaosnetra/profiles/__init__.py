@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.encodings import decoded
+from chaosnetra.documents.encodings import decoded
 from chaosnetra.errors import InvalidInput, UnknownProfile
 from chaosnetra.quantities import duration, whole_number
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.cloudrun.deploy import deploy_service
 from chaosnetra.cloudrun.names import Place
-from chaosnetra.cloudrun.rehearsal import deploy_service
 from chaosnetra.safety.allowlist import LABEL
 from chaosnetra.settings import PREFIX, Settings
 from chaosnetra.startup.plan import make_plan

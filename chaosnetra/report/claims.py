@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chaosnetra.evidence.activities import carried_out
-from chaosnetra.evidence.proofs import at_least, at_most
-from chaosnetra.evidence.samples import METHOD, counted
-from chaosnetra.evidence.statistics import (
+from chaosnetra.evidence.journal.samples import METHOD, counted
+from chaosnetra.evidence.statistics.rates import (
     CONFIDENCE,
     Interval,
     clean_trials_needed,
@@ -15,8 +13,10 @@ from chaosnetra.evidence.statistics import (
     failure_rate_upper_bound,
     wilson_interval,
 )
-from chaosnetra.evidence.tolerance import has_tolerance, tolerance_met
-from chaosnetra.evidence.violations import failure_text, is_outside
+from chaosnetra.evidence.verdict.activities import carried_out
+from chaosnetra.evidence.verdict.bounds import at_least, at_most
+from chaosnetra.evidence.verdict.tolerance import has_tolerance, tolerance_met
+from chaosnetra.evidence.verdict.violations import failure_text, is_outside
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.safe_text import as_json
 
@@ -105,7 +105,7 @@ def claims(journal: Mapping[str, Any]) -> Iterator[Claim]:
     """Each check of each probe, in the order in which they were made.
 
     Args:
-        journal: `data` of a `chaosnetra.evidence.reading.Journal`. Probes of the method and the
+        journal: `data` of a `chaosnetra.evidence.journal.reading.Journal`. Probes of the method and the
             rollbacks count where they have a tolerance, say of themselves whether what they
             state held, or failed.
     """

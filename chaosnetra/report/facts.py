@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaosnetra.evidence.order import began, ended, since_start
-from chaosnetra.evidence.reading import Journal
-from chaosnetra.evidence.samples import ATTEMPT_LISTS, Startup, attempts, checks
-from chaosnetra.evidence.timeline import ConnectorTimeline, FaultSpan, connector, faults
-from chaosnetra.evidence.values import objects
-from chaosnetra.evidence.verdict import Verdict, judge
-from chaosnetra.evidence.violations import Violation
+from chaosnetra.evidence.journal.order import began, ended, since_start
+from chaosnetra.evidence.journal.reading import Journal
+from chaosnetra.evidence.journal.samples import ATTEMPT_LISTS, Startup, attempts, checks
+from chaosnetra.evidence.journal.timeline import ConnectorTimeline, FaultSpan, connector, faults
+from chaosnetra.evidence.journal.values import objects
+from chaosnetra.evidence.verdict.verdict import Verdict, judge
+from chaosnetra.evidence.verdict.violations import Violation
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.budgets import Budget, budgets_of, time_scale_of
 from chaosnetra.report.claims import Claim, claims
@@ -126,7 +126,7 @@ def describe(journal: Journal) -> RunFacts:
     """Read what a report needs; nothing of the result holds the journal.
 
     Args:
-        journal: as `chaosnetra.evidence.reading` reads it.
+        journal: as `chaosnetra.evidence.journal.reading` reads it.
     """
     data = journal.data
     verdict, violations = judge(data)

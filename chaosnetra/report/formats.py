@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.evidence.recommendation import Recommendation
+from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.html import HtmlReport
 from chaosnetra.report.junit import JunitReport

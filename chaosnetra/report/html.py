@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup
 
 from chaosnetra import __version__
-from chaosnetra.evidence.recommendation import Recommendation
+from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import document, facts_list, section, table, verdict_badge

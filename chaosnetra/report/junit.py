@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.verdict import Cause, Outcome
+from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from chaosnetra.report.claims import STAGES, Claim
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.junit_xml import (

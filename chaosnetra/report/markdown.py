@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from chaosnetra.evidence.recommendation import Recommendation
+from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.report.claims import CONFIDENCE_TEXT, STAGES, Claim, pooled
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.page import MARKS

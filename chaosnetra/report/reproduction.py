@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaosnetra.evidence.reading import Journal
+from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.safe_text import one_visible_line
 

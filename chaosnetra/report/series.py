@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from chaosnetra.evidence.quantiles import Quantile, quantile
-from chaosnetra.evidence.samples import Attempt, Check, Startup, seconds_of, startup_of
-from chaosnetra.evidence.startup_times import time_in_phase
-from chaosnetra.evidence.values import objects
+from chaosnetra.evidence.journal.samples import Attempt, Check, Startup, seconds_of, startup_of
+from chaosnetra.evidence.journal.values import objects
+from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
+from chaosnetra.evidence.statistics.startup_times import time_in_phase
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.safe_text import one_visible_line
 

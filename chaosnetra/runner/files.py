@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from chaosnetra.encodings import possible
+from chaosnetra.documents.document import read_document
+from chaosnetra.documents.encodings import possible
 from chaosnetra.errors import InvalidInput, Unreadable
-from chaosnetra.lint.document import read_document
 
 SUFFIXES = (".json", ".yaml", ".yml")
 MOST_FILES = 10_000

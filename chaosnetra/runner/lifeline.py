@@ -40,7 +40,7 @@ def _watch(descriptor: int) -> None:
 
 def _has_not_heard() -> bool:
     """Whether a run is in progress that has noted no signal yet."""
-    loaded = sys.modules.get("chaosnetra.run")
+    loaded = sys.modules.get("chaosnetra.running.run")
     run = loaded.existing_run() if loaded is not None else None
     return run is not None and not run.finishing and run.interrupted_by is None
 

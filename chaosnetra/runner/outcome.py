@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.errors import Unreadable
-from chaosnetra.evidence.reading import read_journal
-from chaosnetra.evidence.verdict import Outcome, judge
-from chaosnetra.evidence.violations import Violation
+from chaosnetra.evidence.journal.reading import read_journal
+from chaosnetra.evidence.verdict.verdict import Outcome, judge
+from chaosnetra.evidence.verdict.violations import Violation
 from chaosnetra.runner.files import Experiment
 from chaosnetra.text import one_line
 

@@ -22,7 +22,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 def main() -> None:
     from chaosnetra.addresses import DatabaseAddress
-    from chaosnetra.postgres.credentials import remember
+    from chaosnetra.safety.credentials import remember
 
     for url in json.loads(sys.stdin.read() or "[]"):
         remember(DatabaseAddress.parse(url))

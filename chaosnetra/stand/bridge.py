@@ -6,11 +6,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaosnetra.database_url import is_too_long, socket_path
+from chaosnetra.addresses.database_url import is_too_long, socket_path
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK
-from chaosnetra.processes.kept import KeptProcess
 from chaosnetra.processes.program import start_program
+from chaosnetra.processes.supervised import KeptProcess
 from chaosnetra.stand.places import folder_prefix, temporary_places
 
 START_SECONDS = 20.0

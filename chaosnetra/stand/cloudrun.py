@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.processes.kept import KeptProcess
+from chaosnetra.processes.supervised import KeptProcess
 from chaosnetra.stand.program import start_program
 
 PROJECT = "local-rehearsal"
@@ -57,7 +57,7 @@ def start_cloud_run(project: str = PROJECT, region: str = REGION) -> CloudRunSer
     import requests
 
     # Without -P a module of the current directory could take the place of one of ours.
-    command = ["-P", "-m", "chaosnetra.cloudrun.local", "--project", project, "--region", region]
+    command = ["-P", "-m", "chaosnetra.cloudrun.emulator", "--project", project, "--region", region]
     url, process = start_program("the local Cloud Run endpoint", [sys.executable, *command])
     try:
         state = requests.get(f"{url}/state", timeout=5, proxies={"http": ""}).json()

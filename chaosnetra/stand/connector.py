@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 
-from chaosnetra.processes.kept import KeptProcess
+from chaosnetra.processes.supervised import KeptProcess
 from chaosnetra.stand.program import start_program
 
 

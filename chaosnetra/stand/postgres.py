@@ -20,8 +20,8 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
-from chaosnetra.processes.keeper import THEN
-from chaosnetra.processes.kept import KeptProcess, User
+from chaosnetra.processes.supervised import KeptProcess, User
+from chaosnetra.processes.supervisor import THEN
 from chaosnetra.stand.places import (
     passable,
     shared_cache_folder,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.processes import program
-from chaosnetra.processes.kept import KeptProcess
+from chaosnetra.processes.supervised import KeptProcess
 
 START_SECONDS = 20.0
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
-from chaosnetra.processes.kept import KeptProcess
 from chaosnetra.processes.listening import listens
+from chaosnetra.processes.supervised import KeptProcess
 from chaosnetra.stand.places import cache_folder, temporary_folder
 from chaosnetra.stand.program import start_program
 

@@ -1,6 +1,6 @@
 """Launches startups as real local processes, all at once, and reaps them whatever happens.
 
-Each process has a keeper (see `chaosnetra.processes.keeper`), a port and a deadline of its own.
+Each process has a keeper (see `chaosnetra.processes.supervisor`), a port and a deadline of its own.
 A startup that is ready must stay so for a dwell, and stays up until all are decided, as instances
 of a service do: it goes on holding its connections while the others start.
 """
@@ -13,10 +13,10 @@ from pathlib import Path
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_ports
+from chaosnetra.startup.attempt import Limits, Trial
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.plan import LaunchPlan
 from chaosnetra.startup.starting import Spawn, Starter
-from chaosnetra.startup.trial import Limits, Trial
 
 __all__ = ["Limits", "launch"]
 

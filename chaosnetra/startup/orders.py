@@ -31,13 +31,13 @@ class TaskOrder:
     Attributes:
         barrier_at: when all startups begin, seconds since 1970 by the task's own clock.
         startup_seconds: limit of the startup.
-        kill_margin_seconds: see `chaosnetra.startup.trial.Limits`.
+        kill_margin_seconds: see `chaosnetra.startup.attempt.Limits`.
         readiness: how it shows that it is ready; see the setting.
         readiness_seconds: limit of one readiness check.
         hold_seconds: how long after the barrier one that is ready stays up.
         report_seconds: how long it is tried to report.
         schema: PostgreSQL schema that takes the reports.
-        dwell_seconds: see `chaosnetra.startup.trial.Limits`.
+        dwell_seconds: see `chaosnetra.startup.attempt.Limits`.
     """
 
     barrier_at: float

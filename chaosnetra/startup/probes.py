@@ -6,11 +6,11 @@ from typing import Any
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import Result, activity
-from chaosnetra.launchers import launcher_for
 from chaosnetra.quantities import duration, fraction, truth, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
-from chaosnetra.session import Session
+from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.launchers import launcher_for
+from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.explanations import judge_explanations
 from chaosnetra.startup.summary import summarize

@@ -11,7 +11,7 @@ from typing import Protocol
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput, PartUnavailable
 from chaosnetra.processes.forking import Files, ForkServer
-from chaosnetra.processes.kept import keeper_command
+from chaosnetra.processes.supervised import keeper_command
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.plan import LaunchPlan
 

@@ -28,6 +28,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, Interrupted, InvalidInput, MachineryFailed
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
+from chaosnetra.startup.attempt import Limits
 from chaosnetra.startup.launcher import launch
 from chaosnetra.startup.orders import (
     NOT_UNDERSTOOD,
@@ -40,7 +41,6 @@ from chaosnetra.startup.orders import (
 from chaosnetra.startup.outcome import StartupOutcome, Status
 from chaosnetra.startup.plan import LaunchPlan
 from chaosnetra.startup.readiness import Readiness
-from chaosnetra.startup.trial import Limits
 
 REPORT_DATABASE = "CHAOSNETRA_REPORT_DATABASE_URL"
 SHORTEST_PAUSE_SECONDS = 0.1

@@ -9,11 +9,11 @@ from typing import Any
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import Attributes, Result, activity
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Injected, UndoReport
 from chaosnetra.quantities import fraction, truth
-from chaosnetra.session import Session
+from chaosnetra.running.activity import Attributes, Result, activity
+from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.toxiproxy.blackhole import close_holder
 from chaosnetra.toxiproxy.faults import (

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from chaosnetra.answers import first_answer
 from chaosnetra.errors import DatabaseUnavailable
+from chaosnetra.first_answers import first_answer
 from chaosnetra.paths import FirstAnswerTiming
 
 ORDER = struct.Struct("!cQ")

@@ -4,9 +4,9 @@ from typing import Any
 
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.activity import Result, Results, activity
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.quantities import duration, whole_number
+from chaosnetra.running.activity import Result, Results, activity
 from chaosnetra.settings import setting_hint
 from chaosnetra.toxiproxy.effects import added_latency as measured_latency_ms
 from chaosnetra.toxiproxy.faults import existing_proxy

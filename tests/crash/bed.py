@@ -18,8 +18,8 @@ import requests
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.ports import LOOPBACK
-from chaosnetra.processes.keeper import THEN
-from chaosnetra.processes.kept import KeptProcess
+from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervisor import THEN
 from chaosnetra.stand.places import temporary_folder
 from chaosnetra.stand.postgres import (
     ADMIN,

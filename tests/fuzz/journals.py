@@ -7,9 +7,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from chaosnetra.errors import Unreadable
-from chaosnetra.evidence.reading import read_journal
-from chaosnetra.evidence.section import complete
-from chaosnetra.evidence.verdict import judge
+from chaosnetra.evidence.journal.reading import read_journal
+from chaosnetra.evidence.journal.section import complete
+from chaosnetra.evidence.verdict.verdict import judge
 from chaosnetra.report.facts import describe
 from chaosnetra.report.formats import FORMATS
 from tests.fuzz.checks import Failed, Report, one_line, where

@@ -6,7 +6,7 @@ from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.controls.consent import ask_for_consent
-from chaosnetra.session import Session, current_session
+from chaosnetra.running.session import Session, current_session
 
 NAMES = {"project": "staging-123", "project_number": "314159265358", "region": "europe-west1"}
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from chaoslib.exceptions import ActivityFailed
 
-from chaosnetra.run import current_run
+from chaosnetra.running.run import current_run
 from chaosnetra.settings import SETTINGS
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient

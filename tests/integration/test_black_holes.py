@@ -10,7 +10,7 @@ import pytest
 
 import chaosnetra.stand.postgres as stand
 from chaosnetra.addresses import parse_network_address
-from chaosnetra.session import current_session, end_session
+from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 from chaosnetra.toxiproxy.actions import (

@@ -39,7 +39,7 @@ from chaosnetra.postgres.probes import (
     free_connection_slots,
     sessions_by_application,
 )
-from chaosnetra.session import end_session
+from chaosnetra.running.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.actions import add_latency, create_proxy
 from tests.integration.helpers import sessions_called, wait_until

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 # A background thread asks the session for its schema while the toxic's effect is measured.
 PROGRAM = """
 import threading, time
-from chaosnetra.session import current_session, end_session
+from chaosnetra.running.session import current_session, end_session
 from chaosnetra.toxiproxy import actions, faults
 
 session = current_session({})

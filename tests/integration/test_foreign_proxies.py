@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.session import current_session, end_session
+from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.actions import (
     add_bandwidth_limit,

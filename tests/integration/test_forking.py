@@ -13,7 +13,7 @@ import pytest
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput, PartUnavailable
 from chaosnetra.processes.forking import ForkServer
-from chaosnetra.session import current_session
+from chaosnetra.running.session import current_session
 from chaosnetra.settings import Settings
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.verdict import judge
+from chaosnetra.evidence.verdict.verdict import judge
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command
@@ -685,7 +685,7 @@ def test_a_failure_of_the_control_itself_fails_the_run(run_chaos: RunChaos, tmp_
     breaker.write_text(
         "def close_events():\n"
         "    import os\n"
-        "    from chaosnetra.run import current_run\n"
+        "    from chaosnetra.running.run import current_run\n"
         "    os.close(current_run().events._file)\n"
     )
     step = action("value")

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.processes.kept import KeptProcess, keeper_command
+from chaosnetra.processes.supervised import KeptProcess, keeper_command
 from tests.integration.helpers import ESCAPE, alive, wait_until, written_pids
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -202,7 +202,7 @@ def test_parent_killed_ends_everything_and_removes_folders(tmp_path: Path) -> No
     parent_script = (
         "import subprocess, sys, time\n"
         "from pathlib import Path\n"
-        "from chaosnetra.processes.kept import KeptProcess\n"
+        "from chaosnetra.processes.supervised import KeptProcess\n"
         f"kept = KeptProcess([sys.executable, '-c', {command!r}], output=subprocess.DEVNULL,\n"
         f"    grace_seconds=0.5, remove=[Path({str(folder)!r})])\n"
         "time.sleep(200)"
@@ -243,7 +243,7 @@ def test_signals_of_the_terminal_do_not_end_the_keeper() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process as another user")
 def test_command_runs_as_the_given_user() -> None:
-    from chaosnetra.processes.kept import User
+    from chaosnetra.processes.supervised import User
 
     kept = KeptProcess(["/bin/sleep", "9"], output=subprocess.DEVNULL, user=User(65534, 65534))
     try:

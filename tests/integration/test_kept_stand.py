@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from chaosnetra.processes.identity import started
-from chaosnetra.stand.kept import find_kept_stand, state_file
+from chaosnetra.stand.persistent import find_kept_stand, state_file
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.integration.helpers import alive, wait_until
 

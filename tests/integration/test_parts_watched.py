@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from chaosnetra.errors import DatabaseUnavailable
-from chaosnetra.parts.watching import WatchedPart, local_listener, of_process
 from chaosnetra.postgres.identity import identify
-from chaosnetra.session import Session, current_session, end_session
+from chaosnetra.running.session import Session, current_session, end_session
+from chaosnetra.running.watching import WatchedPart, local_listener, of_process
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.toxics import Toxic
 from tests.crash.bed import Bed, own_beds

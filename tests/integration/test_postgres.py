@@ -19,10 +19,10 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseUnavailable, InjectionFailed, UndoFailed
 from chaosnetra.faults import Undo, UndoResult, play
 from chaosnetra.paths import FirstAnswer
-from chaosnetra.postgres import credentials
 from chaosnetra.postgres.connect import connection, describe
 from chaosnetra.postgres.objects import DatabaseCopied, SchemaMade
 from chaosnetra.postgres.path import PostgresPath
+from chaosnetra.safety import credentials
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.stand.postgres import PostgresServer

@@ -23,9 +23,9 @@ from chaosnetra.postgres import sessions
 from chaosnetra.postgres.actions import hold_connections, release_connections
 from chaosnetra.postgres.connect import connection, slots
 from chaosnetra.postgres.holders import Amount, By, ConnectionsHeld
+from chaosnetra.running.session import end_session
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.toxics import make_toxic
 from tests.conftest import ChaosRun, RunChaos, chaos_command

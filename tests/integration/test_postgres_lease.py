@@ -10,9 +10,9 @@ from chaosnetra.errors import NotAllowed
 from chaosnetra.faults import UndoResult, play
 from chaosnetra.postgres.actions import hold_connections
 from chaosnetra.postgres.lease import LeaseTaken
+from chaosnetra.running.session import end_session
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
 from tests.integration.helpers import query, wait_until
 from tests.integration.staging import consented, staging_settings

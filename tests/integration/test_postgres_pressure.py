@@ -35,9 +35,9 @@ from chaosnetra.postgres.pressure import (
     work,
 )
 from chaosnetra.postgres.probes import backend_load
+from chaosnetra.running.session import end_session
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
 from tests.integration.helpers import query, sessions_called, wait_until
 

@@ -18,7 +18,7 @@ from chaosnetra.postgres import storm
 from chaosnetra.postgres.attempts import Attempt, Outcome, summarize
 from chaosnetra.postgres.probes import connections_succeed
 from chaosnetra.postgres.storm import StormPlan, run_storm
-from chaosnetra.session import current_session
+from chaosnetra.running.session import current_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import make_toxic

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from chaoslib.exceptions import ActivityFailed
 
-from chaosnetra.evidence.violations import unanswered_by
+from chaosnetra.evidence.verdict.violations import unanswered_by
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import failures_are_explained, startups_succeed
@@ -188,7 +188,7 @@ def test_what_fails_of_our_own_says_that_nothing_was_tried(
     configuration["target"] = target
     if error == "MachineryFailed":
         startups_succeed(count=1, configuration=configuration)
-        monkeypatch.setattr("chaosnetra.startup.trial.os.pipe", no_pipe)
+        monkeypatch.setattr("chaosnetra.startup.attempt.os.pipe", no_pipe)
     with pytest.raises(ActivityFailed) as caught:
         startups_succeed(count=1, configuration=configuration)
     # As the core records it.

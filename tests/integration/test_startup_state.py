@@ -13,11 +13,11 @@ from chaoslib.exceptions import ActivityFailed
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.evidence.exposure import not_exposed
-from chaosnetra.evidence.start_state import baseline_advice, differing_states, state_tested
-from chaosnetra.evidence.verdict import judge
+from chaosnetra.evidence.verdict.exposure import not_exposed
+from chaosnetra.evidence.verdict.start_state import baseline_advice, differing_states, state_tested
+from chaosnetra.evidence.verdict.verdict import judge
 from chaosnetra.postgres.actions import hold_connections
-from chaosnetra.session import current_session, end_session
+from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import startups_succeed

@@ -19,13 +19,13 @@ from chaoslib.exceptions import ActivityFailed
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseLoginRefused, DatabaseUnavailable, InvalidInput
-from chaosnetra.parts.sockets import bring_tcp_end
 from chaosnetra.paths import FirstAnswer
-from chaosnetra.postgres import credentials
 from chaosnetra.postgres.connect import connection, describe, unavailable
 from chaosnetra.relay import bridge
 from chaosnetra.relay.relay import Relay
-from chaosnetra.session import current_session, end_session
+from chaosnetra.running.session import current_session, end_session
+from chaosnetra.running.sockets import bring_tcp_end
+from chaosnetra.safety import credentials
 from chaosnetra.stand.bridge import bridge_from_socket
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer

@@ -27,8 +27,8 @@ RUN = """
 import os, sys, time
 from pathlib import Path
 from chaosnetra.faults import Undo
-from chaosnetra.processes.kept import KeptProcess
-from chaosnetra.safety.guardian import Guardian
+from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.safety.watchdog_start import Guardian
 from chaosnetra.safety.ledger import Ledger
 
 LABEL = "20260101t000000-abcdef"
@@ -197,7 +197,7 @@ def test_a_copy_that_ends_does_not_end_the_run(folder: Path) -> None:
     """Nor does it take back what the run has injected."""
     program = """
 import os
-from chaosnetra.session import current_session
+from chaosnetra.running.session import current_session
 session = current_session({})
 session._at_close.append(lambda: print("closed", flush=True))
 copy = os.fork()

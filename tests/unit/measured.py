@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.evidence.reading import Journal, normalized
+from chaosnetra.evidence.journal.reading import Journal, normalized
 from chaosnetra.profiles import load_profile
 from tests.unit.journals import GOOD, journal, probe, run_of, startups, state
 

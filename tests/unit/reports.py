@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from click.testing import CliRunner, Result
 
 from chaosnetra.cli import netra
-from chaosnetra.evidence.section import complete
+from chaosnetra.evidence.journal.section import complete
 from chaosnetra.startup.outcome import StartupError, StartupOutcome, Status
 from chaosnetra.startup.summary import summarize
 from tests.unit.journals import journal, probe, run_of, state

@@ -10,7 +10,7 @@ import pytest
 
 from chaosnetra.controls import abort
 from chaosnetra.controls.abort import Condition, Watch
-from chaosnetra.run import Run
+from chaosnetra.running.run import Run
 
 hanging = threading.Event()
 

@@ -104,11 +104,11 @@ def imported_at_once(path: Path) -> set[str]:
 
 def test_only_cloudrun_knows_googles_client_and_imports_it_when_it_is_called() -> None:
     """Its import costs half a second and 60 MB; the local endpoint is a program of its own."""
-    google, local = ("google", "grpc", "proto"), "chaosnetra.cloudrun.local"
+    google, local = ("google", "grpc", "proto"), "chaosnetra.cloudrun.emulator"
     wrong = []
     for path in sources():
         place = path.relative_to(ROOT)
-        if place.parts[:2] == ("cloudrun", "local"):
+        if place.parts[:2] == ("cloudrun", "emulator"):
             continue
         knows = place.parts[0] == "cloudrun" or place in GOOGLES_OTHERS
         seen = imported_at_once(path) if knows else imported(path)

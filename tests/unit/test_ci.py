@@ -15,9 +15,9 @@ from chaosnetra.ci.gate import Exit, Validation
 from chaosnetra.ci.junit import write_junit
 from chaosnetra.ci.summary import summary, table
 from chaosnetra.cli import netra
-from chaosnetra.evidence.comparison import Comparison, ExperimentChange, compare
-from chaosnetra.evidence.sides import Runs
-from chaosnetra.evidence.verdict import Outcome
+from chaosnetra.evidence.compare.comparison import Comparison, ExperimentChange, compare
+from chaosnetra.evidence.compare.experiment_runs import Runs
+from chaosnetra.evidence.verdict.verdict import Outcome
 from chaosnetra.runner.files import Experiment
 from chaosnetra.runner.outcome import Kind, RunFiles, RunOutcome
 from tests.unit.journals import GOOD, journal

@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from chaosnetra.durations import Deadline
-from chaosnetra.evidence.events import EventLog
+from chaosnetra.evidence.journal.events import EventLog
 from chaosnetra.faults import UNDO_PLAYERS, Undo, UndoReport, UndoResult
 from chaosnetra.redaction import Redactor
-from chaosnetra.run import Run
+from chaosnetra.running.run import Run
 from chaosnetra.safety import ledger as ledger_module
 from chaosnetra.safety.ledger import Ledger, read_ledger
 from chaosnetra.safety.recovery import recover

@@ -15,7 +15,7 @@ from chaosnetra.consent.demands import (
     total_connections,
     wanted_scaling,
 )
-from chaosnetra.consent.look import content_digest
+from chaosnetra.consent.inspect import content_digest
 from chaosnetra.consent.plan import digest
 from chaosnetra.controls.consent import steps_of
 from chaosnetra.errors import InvalidInput

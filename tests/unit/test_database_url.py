@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.database_url import LONGEST_SOCKET_PATH_BYTES
+from chaosnetra.addresses.database_url import LONGEST_SOCKET_PATH_BYTES
 from chaosnetra.errors import InvalidInput
 from chaosnetra.redaction import Redactor
 

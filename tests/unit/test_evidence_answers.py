@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.answers import LONGEST_TOLD, own_failure
-from chaosnetra.evidence.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.verdict.answers import LONGEST_TOLD, own_failure
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from tests.unit.journals import BAD, journal
 
 

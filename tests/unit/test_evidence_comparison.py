@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chaosnetra.cli import netra
-from chaosnetra.evidence.comparison import Change, Comparison, ExperimentChange, compare
-from chaosnetra.evidence.comparison_text import comparison_text
-from chaosnetra.evidence.reading import Journal, normalized
-from chaosnetra.evidence.section import complete
-from chaosnetra.evidence.sides import gather
-from chaosnetra.evidence.verdict import Outcome
+from chaosnetra.evidence.compare.comparison import Change, Comparison, ExperimentChange, compare
+from chaosnetra.evidence.compare.comparison_text import comparison_text
+from chaosnetra.evidence.compare.experiment_runs import gather
+from chaosnetra.evidence.journal.reading import Journal, normalized
+from chaosnetra.evidence.journal.section import complete
+from chaosnetra.evidence.verdict.verdict import Outcome
 from tests.unit.journals import BAD, journal, state
 from tests.unit.journals import startups as startups_probe
 

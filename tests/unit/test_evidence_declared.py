@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.dry import carries_out, carries_out_actions, dry_of
-from chaosnetra.evidence.section import complete
-from chaosnetra.evidence.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.journal.section import complete
+from chaosnetra.evidence.verdict.dry import carries_out, carries_out_actions, dry_of
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from tests.unit.journals import BAD, GOOD, INJECT, failed_probe, journal, probe, run_of, state
 
 OURS = {"type": "python", "module": "chaosnetra.toxiproxy.actions", "func": "remove_toxic"}

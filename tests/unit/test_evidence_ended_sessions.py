@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 
 TOXIC = {"type": "python", "module": "chaosnetra.toxiproxy.actions", "func": "add_latency"}
 ENDED, FULL = "57P01", "53300"

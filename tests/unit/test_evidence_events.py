@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.events import EventLog
+from chaosnetra.evidence.journal.events import EventLog
 from chaosnetra.redaction import Redactor
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.exposure import not_exposed
-from chaosnetra.evidence.start_state import baseline_advice, differing_states, state_tested
-from chaosnetra.evidence.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.verdict.exposure import not_exposed
+from chaosnetra.evidence.verdict.start_state import baseline_advice, differing_states, state_tested
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 
 Facts = dict[str, Any]
 

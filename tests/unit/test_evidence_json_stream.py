@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.json_stream import WINDOW, BreaksOff, NoJson, read_json
+from chaosnetra.evidence.journal.json_stream import WINDOW, BreaksOff, NoJson, read_json
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

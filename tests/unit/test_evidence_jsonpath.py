@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.jsonpath import values_at
+from chaosnetra.evidence.verdict.jsonpath import values_at
 
 VALUE = {"a": {"b": 3, "c": [{"b": 4}, {"b": 5}]}, "items": [1, {"z": None}], "a b": 7, "t": "x"}
 

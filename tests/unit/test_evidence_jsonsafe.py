@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.jsonsafe import LONGEST_TEXT, json_safe
+from chaosnetra.evidence.journal.jsonsafe import LONGEST_TEXT, json_safe
 
 
 @pytest.mark.parametrize(

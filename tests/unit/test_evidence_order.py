@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.proofs import proofs_of
-from chaosnetra.evidence.reading import Journal, normalized
-from chaosnetra.evidence.verdict import Cause, Outcome, Verdict, judge
+from chaosnetra.evidence.journal.reading import Journal, normalized
+from chaosnetra.evidence.verdict.bounds import proofs_of
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, Verdict, judge
 from chaosnetra.report.facts import describe
 from tests.unit.journals import journal, run_of, startups, state
 

@@ -6,7 +6,7 @@ import pytest
 
 from chaosnetra.cloudrun.executions import ExecutionState, JobState
 from chaosnetra.cloudrun.history import History
-from chaosnetra.evidence.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from tests.unit.test_cloudrun_pure import service
 
 NAME = "projects/p/locations/r/services/orchestrator"

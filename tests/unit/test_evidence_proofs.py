@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.evidence.proofs import at_least, at_most, proofs_of
-from chaosnetra.evidence.reading import Journal, normalized
-from chaosnetra.evidence.sides import Runs
-from chaosnetra.evidence.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.compare.experiment_runs import Runs
+from chaosnetra.evidence.journal.reading import Journal, normalized
+from chaosnetra.evidence.verdict.bounds import at_least, at_most, proofs_of
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from chaosnetra.quantities import min_confidence
 from tests.unit.journals import BAD, GOOD, journal, startups, state
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from chaosnetra.evidence.quantiles import KAPLAN_MEIER, ORDER_STATISTICS, quantile
+from chaosnetra.evidence.statistics.quantiles import KAPLAN_MEIER, ORDER_STATISTICS, quantile
 
 TIMES = st.lists(st.floats(0, 1000), min_size=1, max_size=60)
 SHARES = st.sampled_from([0.05, 0.25, 0.5, 0.9, 0.95, 0.99])

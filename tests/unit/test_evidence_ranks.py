@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from chaosnetra.evidence.ranks import adjusted, compare_times
+from chaosnetra.evidence.statistics.ranks import adjusted, compare_times
 
 TIMES = st.lists(st.floats(0, 100) | st.just(math.inf), min_size=1, max_size=25)
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from chaosnetra.cli import netra
 from chaosnetra.errors import NotAJournal, Unreadable
-from chaosnetra.evidence import reading
-from chaosnetra.evidence.reading import normalized, read_journal, read_journals
-from chaosnetra.evidence.samples import attempts, checks, startups, trials
-from chaosnetra.evidence.section import complete
-from chaosnetra.evidence.timeline import connector, faults
-from chaosnetra.evidence.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.journal import reading
+from chaosnetra.evidence.journal.reading import normalized, read_journal, read_journals
+from chaosnetra.evidence.journal.samples import attempts, checks, startups, trials
+from chaosnetra.evidence.journal.section import complete
+from chaosnetra.evidence.journal.timeline import connector, faults
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from tests.unit.journals import BAD, GOOD, journal, probe, run_of, state
 from tests.unit.journals import startups as startups_probe
 

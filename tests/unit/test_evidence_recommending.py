@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.derived_profile import derived_profile
-from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.recommending import Advising, advise, recommend
+from chaosnetra.evidence.advice.derived_profile import derived_profile
+from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.evidence.advice.recommending import Advising, advise, recommend
 from tests.unit import measured
 from tests.unit.journals import GOOD, state
 from tests.unit.measured import READY, checked, expired, fault, read, startup, step

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.reading import normalized
-from chaosnetra.evidence.samples import Startup, attempts, checks, startups, trials
-from chaosnetra.evidence.startup_times import seconds_of_phase
-from chaosnetra.evidence.timeline import connector, faults
+from chaosnetra.evidence.journal.reading import normalized
+from chaosnetra.evidence.journal.samples import Startup, attempts, checks, startups, trials
+from chaosnetra.evidence.journal.timeline import connector, faults
+from chaosnetra.evidence.statistics.startup_times import seconds_of_phase
 from chaosnetra.postgres.attempts import Attempt as RealAttempt
 from chaosnetra.postgres.attempts import Outcome
 from chaosnetra.postgres.attempts import summarize as summarize_attempts

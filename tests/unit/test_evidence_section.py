@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.section import complete
-from chaosnetra.evidence.verdict import Outcome
+from chaosnetra.evidence.journal.section import complete
+from chaosnetra.evidence.verdict.verdict import Outcome
 from tests.unit.journals import BAD, GOOD, journal, probe, run_of, startups, state
 
 

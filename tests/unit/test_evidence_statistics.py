@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.special import betaincinv
 from scipy.stats import binom, binomtest
 
-from chaosnetra.evidence.statistics import (
+from chaosnetra.evidence.statistics.rates import (
     MOST_SUMMED,
     failure_rate_lower_bound,
     failure_rate_upper_bound,

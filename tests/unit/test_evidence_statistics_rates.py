@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from chaosnetra.evidence.statistics import (
+from chaosnetra.evidence.statistics.rates import (
     clean_trials_needed,
     difference_of_rates,
     exact_interval,

@@ -7,8 +7,8 @@ from chaoslib.hypothesis import within_tolerance
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.tolerance import within
-from chaosnetra.evidence.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.verdict.tolerance import within
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from tests.unit.journals import INJECT, journal, run_of
 
 OURS = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.proofs import Proof
-from chaosnetra.evidence.verdict import Cause, Outcome, Verdict, judge
+from chaosnetra.evidence.verdict.bounds import Proof
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, Verdict, judge
 from tests.unit.journals import BAD, GOOD, failed_probe, journal, probe, run_of, startups, state
 
 FELT = {"name": "slow", "effect": {"in_effect": True, "quantity": "ms"}}

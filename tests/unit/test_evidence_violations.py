@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.violations import (
+from chaosnetra.evidence.verdict.violations import (
     LONGEST_OBSERVED,
     Stage,
     failure_text,

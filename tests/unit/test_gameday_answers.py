@@ -8,13 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput, Unreadable
-from chaosnetra.gameday.answers import Scripted, Unattended, parse_answers, read_answers
-from chaosnetra.gameday.calibration import Outcome, calibration
-from chaosnetra.gameday.day import Step
-from chaosnetra.gameday.interface import Command, Does, Left, Question, Style, parsed_command
-from chaosnetra.gameday.lineedit import Decoder, LineEditor
-from chaosnetra.gameday.notes import said_by
-from chaosnetra.gameday.predictions import (
+from chaosnetra.gameday.people.answers import Scripted, Unattended, parse_answers, read_answers
+from chaosnetra.gameday.people.interface import Command, Does, Left, Question, Style, parsed_command
+from chaosnetra.gameday.people.lineedit import Decoder, LineEditor
+from chaosnetra.gameday.people.predictions import (
     LONGEST_ANSWER,
     Prediction,
     changes,
@@ -23,8 +20,11 @@ from chaosnetra.gameday.predictions import (
     held_probability,
     seconds_range,
 )
-from chaosnetra.gameday.questions import go_or_not, named, next_word, what_next
-from chaosnetra.gameday.verdicts import against, verdict_line
+from chaosnetra.gameday.people.questions import go_or_not, named, next_word, what_next
+from chaosnetra.gameday.plan.day import Step
+from chaosnetra.gameday.record.notes import said_by
+from chaosnetra.gameday.report.calibration import Outcome, calibration
+from chaosnetra.gameday.report.verdicts import against, verdict_line
 
 
 @pytest.mark.parametrize(

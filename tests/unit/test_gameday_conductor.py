@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from chaosnetra.gameday import conductor
-from chaosnetra.gameday.answers import Scripted
-from chaosnetra.gameday.conductor import Conductor
-from chaosnetra.gameday.consent import Consent
-from chaosnetra.gameday.interface import Left
-from chaosnetra.gameday.reading import read_gameday
-from chaosnetra.gameday.record import Record
-from chaosnetra.gameday.signals import Signals
-from chaosnetra.gameday.states import Kind
+from chaosnetra.gameday.conduct import conductor
+from chaosnetra.gameday.conduct.conductor import Conductor
+from chaosnetra.gameday.conduct.consent import Consent
+from chaosnetra.gameday.conduct.signals import Signals
+from chaosnetra.gameday.people.answers import Scripted
+from chaosnetra.gameday.people.interface import Left
+from chaosnetra.gameday.plan.reading import read_gameday
+from chaosnetra.gameday.record.record import Record
+from chaosnetra.gameday.record.states import Kind
 from tests.unit.test_gameday_answers import say
 from tests.unit.test_gameday_reading import plan, step, written
 

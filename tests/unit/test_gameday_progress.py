@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.gameday.interface import Panel
-from chaosnetra.gameday.panel import HELP, KEYS, clock, one_panel_line, panel_lines
-from chaosnetra.gameday.progress import Progress, fault_label
-from chaosnetra.gameday.running import EventTail, result_of
-from chaosnetra.gameday.terminal import TYPED
+from chaosnetra.gameday.conduct.progress import Progress, fault_label
+from chaosnetra.gameday.conduct.running import EventTail, result_of
+from chaosnetra.gameday.people.interface import Panel
+from chaosnetra.gameday.people.panel import HELP, KEYS, clock, one_panel_line, panel_lines
+from chaosnetra.gameday.people.terminal import TYPED
 
 RUN = "chaosnetra_20261125t212339_307f12"
 TOXIC = f"toxic {RUN}/{RUN}_vpc-latency"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaosnetra.documents.document import Document, read_document
 from chaosnetra.errors import InvalidInput, Unreadable
-from chaosnetra.gameday.day import Asked
-from chaosnetra.gameday.parameters import check_parameters, for_experiment, own_limit, passed
-from chaosnetra.gameday.reading import parse_gameday, read_gameday
-from chaosnetra.lint.document import Document, read_document
+from chaosnetra.gameday.plan.day import Asked
+from chaosnetra.gameday.plan.parameters import check_parameters, for_experiment, own_limit, passed
+from chaosnetra.gameday.plan.reading import parse_gameday, read_gameday
 
 ROOT = Path(__file__).parents[2] / "experiments"
 SHIPPED = ("vpc", "cloudsql", "staging")

@@ -9,14 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosnetra.errors import Unreadable
-from chaosnetra.gameday.day import GameDay
-from chaosnetra.gameday.entries import NAME, Entry, day_seconds, plan_of, read_entries, state_of
-from chaosnetra.gameday.happened import read_day
-from chaosnetra.gameday.places import PlanLock, find_folder, latest_folder, new_folder
-from chaosnetra.gameday.reading import read_gameday
-from chaosnetra.gameday.record import Clock, InUse, Record, RecordLost
-from chaosnetra.gameday.states import Kind, NotAllowed, Stage
-from chaosnetra.gameday.stopping import RunIdentity
+from chaosnetra.gameday.conduct.stopping import RunIdentity
+from chaosnetra.gameday.plan.day import GameDay
+from chaosnetra.gameday.plan.reading import read_gameday
+from chaosnetra.gameday.record.entries import (
+    NAME,
+    Entry,
+    day_seconds,
+    plan_of,
+    read_entries,
+    state_of,
+)
+from chaosnetra.gameday.record.places import PlanLock, find_folder, latest_folder, new_folder
+from chaosnetra.gameday.record.record import Clock, InUse, Record, RecordLost
+from chaosnetra.gameday.record.states import Kind, NotAllowed, Stage
+from chaosnetra.gameday.report.happened import read_day
 from tests.unit.test_gameday_reading import plan, written
 
 

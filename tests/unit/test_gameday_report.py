@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from chaosnetra.errors import Unreadable
-from chaosnetra.gameday.comparing import compare_days, days_text
-from chaosnetra.gameday.happened import Note, read_day
-from chaosnetra.gameday.reading import read_gameday
-from chaosnetra.gameday.record import Record
-from chaosnetra.gameday.report_plot import Numbered, timeline_plot
-from chaosnetra.gameday.states import Kind
-from chaosnetra.gameday.writing import write_reports
+from chaosnetra.gameday.plan.reading import read_gameday
+from chaosnetra.gameday.record.record import Record
+from chaosnetra.gameday.record.states import Kind
+from chaosnetra.gameday.report.comparing import compare_days, days_text
+from chaosnetra.gameday.report.happened import Note, read_day
+from chaosnetra.gameday.report.plot import Numbered, timeline_plot
+from chaosnetra.gameday.report.writing import write_reports
 from tests.unit.test_gameday_progress import EFFECT, TOXIC
 from tests.unit.test_gameday_reading import plan, step, written
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chaosnetra.gameday.states import DayState, Kind, NotAllowed, Stage, replayed
+from chaosnetra.gameday.record.states import DayState, Kind, NotAllowed, Stage, replayed
 
 Happened = tuple[Kind, Mapping[str, Any]]
 

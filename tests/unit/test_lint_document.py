@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaosnetra.documents.document import DEEPEST, MOST_BYTES, Document, Duplicate, read_document
+from chaosnetra.documents.json_text import parse_json
+from chaosnetra.documents.yaml_text import parse_yaml
 from chaosnetra.errors import Unreadable
-from chaosnetra.lint.document import DEEPEST, MOST_BYTES, Document, Duplicate, read_document
-from chaosnetra.lint.json_text import parse_json
-from chaosnetra.lint.yaml_text import parse_yaml
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats() | st.text()
 VALUES = st.recursive(

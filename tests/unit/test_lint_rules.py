@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosnetra import ACTION_MODULES
+from chaosnetra.documents.document import Document
+from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.documents.json_text import parse_json
 from chaosnetra.errors import Unreadable
 from chaosnetra.lint.check import lint_document, lint_file
-from chaosnetra.lint.counterparts import NEEDS_NONE, UNDONE_BY
-from chaosnetra.lint.document import Document
-from chaosnetra.lint.findings import Finding, Severity
-from chaosnetra.lint.json_text import parse_json
 from chaosnetra.lint.rules.keys import check as check_keys
 from chaosnetra.lint.schema import ACTIVITY, EXPERIMENT, PROVIDERS
+from chaosnetra.lint.undo_actions import NEEDS_NONE, UNDONE_BY
 
 HELPERS = """
 import functools

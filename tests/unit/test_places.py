@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from chaosnetra.faults import UndoResult, play
-from chaosnetra.parts.keeping import Keeping
-from chaosnetra.run import Run
-from chaosnetra.safety.guardian import Guardian
+from chaosnetra.running.resources import Keeping
+from chaosnetra.running.run import Run
 from chaosnetra.safety.ledger import Ledger, read_ledger
+from chaosnetra.safety.watchdog_start import Guardian
 from chaosnetra.stand.places import folder_prefix
 
 

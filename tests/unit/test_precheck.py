@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 import chaosnetra
 from chaosnetra.errors import InvalidInput
-from chaosnetra.precheck import check_arguments
-from chaosnetra.session import current_session
+from chaosnetra.running.precheck import check_arguments
+from chaosnetra.running.session import current_session
+from chaosnetra.running.unread import INTERNAL, unread_variables
 from chaosnetra.settings import SETTINGS
 from chaosnetra.startup.probes import budgets_suffice
-from chaosnetra.unread import INTERNAL, unread_variables
 
 ROOT = Path(chaosnetra.__file__).parent
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -130,7 +130,7 @@ def test_the_value_is_named_as_the_core_will_give_it_and_the_setting_behind_it()
         },
         "method": [latency(latency_ms="${latency_ms}")],
     }
-    chaosnetra.run.current_run().experiment = experiment
+    chaosnetra.running.run.current_run().experiment = experiment
     with pytest.raises(InvalidInput) as refused:
         check_arguments(experiment, {"latency_ms": "500ms"}, {})
     assert str(refused.value) == (
@@ -196,7 +196,7 @@ def test_an_activity_outside_of_a_run_leaves_the_check_to_the_first_of_the_run()
 def test_what_is_not_ours_is_not_called() -> None:
     others = [
         activity("os", "abort", {}),
-        activity("chaosnetra.session", "end_session", {}),
+        activity("chaosnetra.running.session", "end_session", {}),
         activity("chaosnetra.no_such.actions", "act", {}),
         activity("chaosnetra.toxiproxy.actions", "_add", {"no": 1}),
         {"type": "action", "name": "p", "provider": {"type": "process", "path": "false"}},

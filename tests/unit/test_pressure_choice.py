@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from chaoslib.exceptions import ActivityFailed
 
+from chaosnetra.documents.document import Document
+from chaosnetra.documents.findings import Finding
+from chaosnetra.documents.json_text import parse_json
 from chaosnetra.errors import InvalidInput
 from chaosnetra.lint.check import lint_document
-from chaosnetra.lint.document import Document
-from chaosnetra.lint.findings import Finding
-from chaosnetra.lint.json_text import parse_json
 from chaosnetra.pressure.actions import apply_pressure
 from chaosnetra.pressure.choice import choose
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.reading import read_journal
-from chaosnetra.evidence.recommendation import Recommendation
+from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.report.facts import RunFacts, describe
 from chaosnetra.report.formats import FORMATS
 from tests.fuzz.hostile import as_text, mutate

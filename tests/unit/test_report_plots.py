@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.samples import Startup
-from chaosnetra.evidence.timeline import ConnectorTimeline
+from chaosnetra.evidence.journal.samples import Startup
+from chaosnetra.evidence.journal.timeline import ConnectorTimeline
 from chaosnetra.report.budgets import Budget, budgets_of
 from chaosnetra.report.plots.distribution import distribution
 from chaosnetra.report.plots.timeline import connector_plot, thinned

@@ -15,11 +15,11 @@ from chaoslib.configuration import load_configuration
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.reading import Journal, normalized
+from chaosnetra.evidence.journal.reading import Journal, normalized
 from chaosnetra.profiles import _DATA
-from chaosnetra.recorded import recorded_configuration, recorded_settings
 from chaosnetra.redaction import Redactor
 from chaosnetra.report.reproduction import Reproduction, reproduction
+from chaosnetra.running.recorded import recorded_configuration, recorded_settings
 from chaosnetra.settings import Settings
 from tests.unit.journals import journal
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from chaosnetra.controls.interruption import listen
-from chaosnetra.run import Run
+from chaosnetra.running.run import Run
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_signals_are_not_taken_from_others(run: Run) -> None:
 def test_all_waits_of_an_ending_share_a_deadline(
     run: Run, ends: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chaosnetra.run.ENDING_SECONDS", 5)
+    monkeypatch.setattr("chaosnetra.running.run.ENDING_SECONDS", 5)
     assert run.ends_by(60).remaining_seconds > 50
     setattr(run, ends, "SIGTERM" if ends == "interrupted_by" else True)
     assert run.ends_by(60).at == run.ends_by(30).at

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput, NotAllowed
+from chaosnetra.safety.allowed import Guard
 from chaosnetra.safety.allowlist import looks_like_production
-from chaosnetra.safety.guard import Guard
 from chaosnetra.settings import Settings
 
 LIST: dict[str, Any] = {
@@ -295,8 +295,8 @@ def test_whatever_is_in_the_file_it_is_a_list_or_a_line(
 def test_the_watchdog_ends_a_run_at_the_guards_deadline(
     guard: MakeGuard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from chaosnetra import session
-    from chaosnetra.run import current_run, end_run
+    from chaosnetra.running import session
+    from chaosnetra.running.run import current_run, end_run
 
     guard(caps={"seconds": 77})
     given: list[float] = []

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.evidence.verdict import Cause, Outcome, judge
-from chaosnetra.evidence.violations import find_violations
-from chaosnetra.evidence.wrong_tolerances import HELD, without_target, wrong_tolerance
-from chaosnetra.precheck import check_arguments
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.verdict.violations import find_violations
+from chaosnetra.evidence.verdict.wrong_tolerances import HELD, without_target, wrong_tolerance
+from chaosnetra.running.precheck import check_arguments
 from tests.unit.journals import GOOD, journal, probe, state
 
 ANSWER = {"held": True, "expected": "at most 20% fail", "observed": "4 of 4 ready"}

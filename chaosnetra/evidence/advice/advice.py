@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaosnetra.evidence.recommendation import Recommendation
+from chaosnetra.evidence.advice.recommendation import Recommendation
 
 # Of a measured or estimated need; of a need of which only a lower bound is known.
 MARGIN = 0.25

@@ -11,10 +11,10 @@ from itertools import pairwise
 
 from chaosnetra.evidence.advice.advice import MARGIN, MARGIN_OF_A_BOUND, Advice
 from chaosnetra.evidence.advice.needs import Sample, samples_of
+from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import SUFFIX, RanWith, Run, shown
-from chaosnetra.evidence.quantiles import quantile
-from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.statistics import CONFIDENCE, clean_trials_needed
+from chaosnetra.evidence.statistics.quantiles import quantile
+from chaosnetra.evidence.statistics.rates import CONFIDENCE, clean_trials_needed
 
 AREA = "budgets"
 # Both tails of the interval together, so that its upper end alone has `CONFIDENCE`.

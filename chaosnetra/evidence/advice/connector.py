@@ -11,11 +11,11 @@ from typing import Any
 
 from chaosnetra.evidence.advice.advice import HEADROOM, MARGIN, Advice
 from chaosnetra.evidence.advice.needs import most_queued
+from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
-from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.samples import checks
-from chaosnetra.evidence.timeline import connector, faults
-from chaosnetra.evidence.values import count_or_none, seconds_or_none
+from chaosnetra.evidence.journal.samples import checks
+from chaosnetra.evidence.journal.timeline import connector, faults
+from chaosnetra.evidence.journal.values import count_or_none, seconds_or_none
 from chaosnetra.quantities import finite_or_none
 
 AREA = "connector"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chaosnetra.evidence.verdict import Outcome
+from chaosnetra.evidence.verdict.verdict import Outcome
 
 KEPT = "kept within every budget, pool and connector measured"
 _UNKNOWN = {

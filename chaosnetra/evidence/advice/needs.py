@@ -14,10 +14,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 from chaosnetra.evidence.advice.runs import Run
 from chaosnetra.evidence.advice.steps import MOST_STEPS, known_steps, steps_of
-from chaosnetra.evidence.samples import Startup, attempts, checks, startups, trials
-from chaosnetra.evidence.steps import Step
-from chaosnetra.evidence.timeline import connector, faults
-from chaosnetra.evidence.values import objects, seconds_or_none, text_or_none
+from chaosnetra.evidence.journal.samples import Startup, attempts, checks, startups, trials
+from chaosnetra.evidence.journal.steps import Step
+from chaosnetra.evidence.journal.timeline import connector, faults
+from chaosnetra.evidence.journal.values import objects, seconds_or_none, text_or_none
 from chaosnetra.quantities import finite_or_none
 
 # What an effect of this kind adds, it adds to every round trip; of any other kind, to statements.

@@ -8,12 +8,12 @@ from typing import Any
 
 from chaosnetra.evidence.advice.advice import Advice
 from chaosnetra.evidence.advice.needs import PER_ROUND_TRIP
+from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
-from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.samples import startups
-from chaosnetra.evidence.timeline import faults
-from chaosnetra.evidence.values import seconds_or_none, text_or_none
+from chaosnetra.evidence.journal.samples import startups
+from chaosnetra.evidence.journal.timeline import faults
+from chaosnetra.evidence.journal.values import seconds_or_none, text_or_none
 from chaosnetra.text import one_line
 
 AREA = "orchestrator"

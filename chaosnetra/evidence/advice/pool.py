@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.evidence.advice.advice import HEADROOM, MARGIN, MARGIN_OF_A_BOUND, Advice
+from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
-from chaosnetra.evidence.quantiles import quantile
-from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.samples import checks
-from chaosnetra.evidence.statistics import CONFIDENCE
-from chaosnetra.evidence.timeline import faults
-from chaosnetra.evidence.values import count_or_none, objects, seconds_or_none
+from chaosnetra.evidence.journal.samples import checks
+from chaosnetra.evidence.journal.timeline import faults
+from chaosnetra.evidence.journal.values import count_or_none, objects, seconds_or_none
+from chaosnetra.evidence.statistics.quantiles import quantile
+from chaosnetra.evidence.statistics.rates import CONFIDENCE
 
 AREA = "pool"
 HELD = "connections held"

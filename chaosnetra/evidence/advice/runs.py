@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chaosnetra.evidence.reading import Journal
-from chaosnetra.evidence.values import seconds_or_none, text_or_none
+from chaosnetra.evidence.journal.reading import Journal
+from chaosnetra.evidence.journal.values import seconds_or_none, text_or_none
 from chaosnetra.quantities import finite_or_none
 
 SUFFIX = "_seconds"

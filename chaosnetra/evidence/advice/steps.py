@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any
 
 from chaosnetra.evidence.advice.runs import Run
-from chaosnetra.evidence.samples import Startup, checks, startups_of
-from chaosnetra.evidence.steps import Step, step_of
+from chaosnetra.evidence.journal.samples import Startup, checks, startups_of
+from chaosnetra.evidence.journal.steps import Step, step_of
 
 MOST_STEPS = 50
 # All startups of a probe have the same steps.

@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from chaosnetra.lint.findings import Finding
-from chaosnetra.lint.guess import instead
+from chaosnetra.documents.findings import Finding
+from chaosnetra.documents.guess import instead
 from chaosnetra.lint.modules import member
 from chaosnetra.lint.outline import OURS, Control, Outline, Role, mapping
 

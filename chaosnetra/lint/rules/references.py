@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from chaosnetra.lint.findings import Finding
-from chaosnetra.lint.guess import instead
+from chaosnetra.documents.findings import Finding
+from chaosnetra.documents.guess import instead
 from chaosnetra.lint.outline import Outline, Role
 
 _HAPPENS = {

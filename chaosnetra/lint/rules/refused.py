@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterator, Sequence
 
+from chaosnetra.documents.document import Place
+from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.lint.core import refusal
-from chaosnetra.lint.document import Place
-from chaosnetra.lint.findings import Finding, Severity
 from chaosnetra.lint.outline import Outline, mapping, text
 
 VALIDATE = "`chaos validate`"

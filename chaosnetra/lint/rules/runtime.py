@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from chaosnetra.lint.findings import Finding, Severity
-from chaosnetra.lint.guess import instead
+from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.documents.guess import instead
 from chaosnetra.lint.outline import Outline, mapping, text
 
 ROLLBACKS = ("always", "default", "never", "deviated")

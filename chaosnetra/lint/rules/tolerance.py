@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from chaosnetra.lint.answers import Answer, answer_of
-from chaosnetra.lint.document import Place
-from chaosnetra.lint.findings import Finding, Severity
+from chaosnetra.documents.document import Place
+from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.lint.answer_kinds import Answer, answer_of
 from chaosnetra.lint.outline import Activity, Outline, Role, text
 
 _CRASH = "the run ends with a traceback, without a journal and without rollbacks"

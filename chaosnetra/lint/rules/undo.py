@@ -5,9 +5,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from chaosnetra.lint.counterparts import NAMING, UNDONE_BY
-from chaosnetra.lint.findings import Finding, Severity
+from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.lint.outline import OURS, Activity, Outline, Role
+from chaosnetra.lint.undo_actions import NAMING, UNDONE_BY
 
 
 def check(outline: Outline) -> Iterator[Finding]:

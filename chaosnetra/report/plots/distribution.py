@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from chaosnetra.evidence.quantiles import Quantile
+from chaosnetra.evidence.statistics.quantiles import Quantile
 from chaosnetra.report.claims import STAGES
 from chaosnetra.report.plots.frame import (
     AXIS_HEIGHT,

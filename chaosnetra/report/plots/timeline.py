@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from chaosnetra.evidence.timeline import ConnectorTimeline
+from chaosnetra.evidence.journal.timeline import ConnectorTimeline
 from chaosnetra.report.facts import PlacedFault, Span
 from chaosnetra.report.plots.frame import (
     AXIS_HEIGHT,

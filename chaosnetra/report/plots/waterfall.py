@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from chaosnetra.evidence.samples import Startup
+from chaosnetra.evidence.journal.samples import Startup
 from chaosnetra.report.budgets import Budget
 from chaosnetra.report.claims import STAGES
 from chaosnetra.report.plots.frame import (

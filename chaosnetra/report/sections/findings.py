@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from chaosnetra.evidence.recommendation import Recommendation
-from chaosnetra.evidence.violations import Violation
+from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.evidence.verdict.violations import Violation
 from chaosnetra.report.claims import STAGES
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from chaosnetra.evidence.timeline import ConnectorTimeline
+from chaosnetra.evidence.journal.timeline import ConnectorTimeline
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.facts import PlacedFault, RunFacts
 from chaosnetra.report.markup import element

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from chaosnetra.evidence.quantiles import Quantile
-from chaosnetra.evidence.samples import Startup
+from chaosnetra.evidence.journal.samples import Startup
+from chaosnetra.evidence.statistics.quantiles import Quantile
 from chaosnetra.report.budgets import Budget
 from chaosnetra.report.claims import STAGES
 from chaosnetra.report.facts import RunFacts

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from chaosnetra.evidence.verdict import proof_text as sentence
+from chaosnetra.evidence.verdict.verdict import proof_text as sentence
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.claims import CONFIDENCE_TEXT, STAGES, Claim, pooled
 from chaosnetra.report.facts import RunFacts

@@ -12,10 +12,10 @@ from google.cloud import run_v2
 
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Call, Connection, audit
+from chaosnetra.cloudrun.emulator.places import Place
+from chaosnetra.cloudrun.emulator.rules import Rule
+from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.jobs import JobClient
-from chaosnetra.cloudrun.local.places import Place
-from chaosnetra.cloudrun.local.rules import Rule
-from chaosnetra.cloudrun.local.server import LocalCloudRun
 from chaosnetra.durations import Deadline
 from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
 from tests.integration.cloudrun.endpoint import OPTED_IN, Endpoint

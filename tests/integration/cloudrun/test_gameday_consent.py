@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosnetra.gameday.consent import consent_to
+from chaosnetra.gameday.conduct.consent import consent_to
 from tests.integration.cloudrun.test_staging import Staging, staging
 
 __all__ = ["staging"]  # the fixture

@@ -8,7 +8,7 @@ from chaoslib.exceptions import ActivityFailed
 
 from chaosnetra.cloudrun.actions import scale_service
 from chaosnetra.cloudrun.probes import instances_start
-from chaosnetra.session import end_session
+from chaosnetra.running.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
 from tests.integration.cloudrun.conftest import PLACE, Stage
 

@@ -17,7 +17,7 @@ from chaosnetra.cloudrun.executions import TaskEnd
 from chaosnetra.cloudrun.launches import ExecutionBegun, cancel_execution
 from chaosnetra.errors import CloudRunPermissionDenied, CloudRunUnanswered, UndoDenied
 from chaosnetra.faults import Undo, UndoResult, play
-from chaosnetra.session import current_session, end_session
+from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.probes import startups_succeed
 from tests.conftest import chaos_command
@@ -209,8 +209,8 @@ def test_an_execution_that_outlasts_its_time_is_cancelled_and_judged(
     variables = {"DATABASE_URL": postgres.database.url, "PIDS": str(pids)}
     env = [{"name": name, "value": value} for name, value in variables.items()]
     stage.create_job(*TASK, container={"env": env})
-    monkeypatch.setattr("chaosnetra.launchers.REPORT_SECONDS", 1.0)
-    monkeypatch.setattr("chaosnetra.launchers.LATE_SECONDS", -3.0)  # 5 s for all
+    monkeypatch.setattr("chaosnetra.running.launchers.REPORT_SECONDS", 1.0)
+    monkeypatch.setattr("chaosnetra.running.launchers.LATE_SECONDS", -3.0)  # 5 s for all
     endpoint = {"cloud_run_endpoint": stage.local.endpoint, "dwell_seconds": "0"}
     result = started(5, {**settings, **endpoint})
     assert result["startups"][4]["exit_reason"] in ("cancelled", "not_started", "signalled")
@@ -374,7 +374,7 @@ def test_a_report_that_cannot_be_written_is_told_apart(
     variables = {"DATABASE_URL": postgres.database.url, "PIDS": str(pids)}
     env = [{"name": name, "value": value} for name, value in variables.items()]
     stage.create_job(sys.executable, "-c", choose, *TASK, container={"env": env})
-    import chaosnetra.launchers as module
+    import chaosnetra.running.launchers as module
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "REPORT_SECONDS", 1.0)

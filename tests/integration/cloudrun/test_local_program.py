@@ -121,7 +121,7 @@ def test_instances_and_tasks_end_with_the_program(tmp_path: Path) -> None:
 
 def test_arguments_that_cannot_be_used() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "chaosnetra.cloudrun.local", "--project", "X", "--region", "r"],
+        [sys.executable, "-m", "chaosnetra.cloudrun.emulator", "--project", "X", "--region", "r"],
         capture_output=True,
         text=True,
         timeout=60,

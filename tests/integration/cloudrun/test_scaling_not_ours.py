@@ -169,7 +169,7 @@ def test_a_server_that_does_not_tell_who_changes_it_is_no_proof(
     stage: Stage, client: ServiceClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its dry run answers with the modifier of before, who is not us."""
-    from chaosnetra.cloudrun.local import services
+    from chaosnetra.cloudrun.emulator import services
 
     with stage.local.lock:
         stage.local.services.get(SERVICE).last_modifier = "owner@example.com"

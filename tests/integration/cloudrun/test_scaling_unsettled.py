@@ -20,7 +20,7 @@ from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.state import ServiceState
 from chaosnetra.errors import UndoDenied, UndoFailed
 from chaosnetra.faults import Undo, UndoResult, play
-from chaosnetra.run import current_run, end_run
+from chaosnetra.running.run import current_run, end_run
 from chaosnetra.safety.ledger import Ledger, runs_folder
 from chaosnetra.safety.recovery import recover
 from tests.integration.cloudrun.conftest import SERVICE, Stage
@@ -89,7 +89,7 @@ def test_what_is_refused_for_good_is_told_with_the_commands_that_take_it_back(
 def test_all_undos_of_an_ending_share_one_deadline_and_a_second_signal_ends_it(
     stage: Stage, scaled: Undo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chaosnetra.run.ENDING_SECONDS", 2)
+    monkeypatch.setattr("chaosnetra.running.run.ENDING_SECONDS", 2)
     patient = Undo(scaled.kind, scaled.description, {**scaled.arguments, "seconds": 60})
     run = current_run()
     assert run.ends_by(60).remaining_seconds > 50, "it does not end yet"

@@ -14,9 +14,9 @@ from filelock import FileLock
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cli import netra
 from chaosnetra.postgres.lease import LeaseTaken
+from chaosnetra.running.session import end_session
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.session import end_session
 from chaosnetra.stand.places import state_folder
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command

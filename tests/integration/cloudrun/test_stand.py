@@ -14,7 +14,7 @@ import psutil
 import pytest
 import requests
 
-from chaosnetra.stand.kept import state_file
+from chaosnetra.stand.persistent import state_file
 from tests.conftest import RunChaos
 from tests.integration.helpers import alive, wait_until
 

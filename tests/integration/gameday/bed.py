@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.gameday.entries import Entry, read_entries
+from chaosnetra.gameday.record.entries import Entry, read_entries
 from tests.conftest import RUN_SECONDS
 from tests.integration.helpers import wait_until
 

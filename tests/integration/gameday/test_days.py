@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from chaosnetra.faults import Undo
-from chaosnetra.gameday import guarded
-from chaosnetra.gameday.reading import read_gameday
+from chaosnetra.gameday.conduct import monitored as guarded
+from chaosnetra.gameday.plan.reading import read_gameday
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.stand.kept import find_kept_stand
+from chaosnetra.stand.persistent import find_kept_stand
 from tests.integration.gameday.bed import EXPERIMENTS, Bed, finished, provider
 from tests.integration.helpers import wait_until
 

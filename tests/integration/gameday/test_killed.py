@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosnetra.gameday.stopping import EVENTS, end_and_undo, run_in_progress
+from chaosnetra.gameday.conduct.stopping import EVENTS, end_and_undo, run_in_progress
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.integration.gameday.bed import Bed, finished, provider
 from tests.integration.helpers import wait_until

@@ -1,0 +1,79 @@
+"""The control API: what an experimenter tells the endpoint, and what Monitoring would show.
+
+    GET    /state              endpoint, place, services, executions, calls so far
+    POST   /rules              misbehave so: see `Rule`
+    DELETE /rules              behave again
+    POST   /deploy             somebody else changes a service: see `Services.deploy`
+    GET    /instances?service=NAME   its instances with what they said: see `Instances.listed`
+    GET    /output?task=NAME   the last output of a task, as text
+
+Errors are `{"error": "one line"}`.
+"""
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from chaosnetra.cloudrun.emulator.rules import parse_rule
+from chaosnetra.cloudrun.emulator.server import LocalCloudRun
+from chaosnetra.cloudrun.emulator.status import Refused
+from chaosnetra.errors import InvalidInput
+from chaosnetra.relay.bodies import read_json
+
+
+def control_api(local: LocalCloudRun) -> Starlette:
+    """The API as an ASGI application."""
+
+    def state(request: Request) -> Response:  # noqa: ARG001 - Starlette gives it
+        return JSONResponse(local.state())
+
+    async def add_rule(request: Request) -> Response:
+        local.rules.add(parse_rule(await read_json(request)))
+        return JSONResponse({"rules": local.rules.left})
+
+    def clear_rules(request: Request) -> Response:  # noqa: ARG001
+        local.rules.clear()
+        return JSONResponse({"rules": 0})
+
+    async def deploy(request: Request) -> Response:
+        data: Any = await read_json(request)
+        if not isinstance(data, dict):
+            raise InvalidInput("a deployment must be a JSON object")
+        try:
+            local.deploy(data)
+        except (Refused, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InvalidInput(f"it cannot be deployed: {error}") from None
+        return JSONResponse(local.state())
+
+    def output(request: Request) -> Response:
+        task = request.query_params.get("task", "")
+        try:
+            raw = local.output(task)
+        except Refused as error:
+            raise InvalidInput(error.text) from None
+        return PlainTextResponse(raw.decode(errors="replace"))
+
+    def instances(request: Request) -> Response:
+        try:
+            found = local.listed_instances(request.query_params.get("service", ""))
+        except Refused as error:
+            raise InvalidInput(error.text) from None
+        return JSONResponse({"instances": found})
+
+    def refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        return JSONResponse({"error": str(error)}, status_code=400)
+
+    return Starlette(
+        routes=[
+            Route("/state", state),
+            Route("/rules", add_rule, methods=["POST"]),
+            Route("/rules", clear_rules, methods=["DELETE"]),
+            Route("/deploy", deploy, methods=["POST"]),
+            Route("/instances", instances),
+            Route("/output", output),
+        ],
+        exception_handlers={InvalidInput: refused},
+    )

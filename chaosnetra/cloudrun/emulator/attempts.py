@@ -1,0 +1,127 @@
+"""One attempt of a task: a real process with everything that it starts, until it ends."""
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaosnetra.processes.supervised import keeper_command
+from chaosnetra.processes.supervisor import AT_ONCE
+
+# How long a container may take after SIGTERM before it is killed. Source: Cloud Run's container
+# runtime contract.
+GRACE_SECONDS = 10.0
+KEPT_OUTPUT_BYTES = 16_384
+CHUNK_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class AttemptEnd:
+    """How it ended; `error` says why it never began."""
+
+    exit_code: int | None = None
+    signal: int | None = None
+    stopped: bool = False
+    timed_out: bool = False
+    error: str = ""
+
+
+class Attempt:
+    """A command as a container: when it ends, so does everything that it started.
+
+    Args:
+        command: program and arguments.
+        environment: its whole environment.
+        directory: where it runs; None: here.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        directory: Path | None = None,
+    ) -> None:
+        self.output = b""
+        self._stopped = False
+        self._status, status_write = os.pipe()
+        try:
+            self._keeper = subprocess.Popen(
+                keeper_command(command, status_fd=status_write, grace_seconds=GRACE_SECONDS),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                cwd=directory,
+                pass_fds=(status_write,),
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(self._status)
+            raise
+        finally:
+            os.close(status_write)
+
+    def wait(self, timeout_seconds: float | None) -> AttemptEnd:
+        """Until nothing of it is left; call once.
+
+        Args:
+            timeout_seconds: when it is stopped; None: never.
+        """
+        assert self._keeper.stdout is not None  # noqa: S101 - it is a pipe
+        until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        end = AttemptEnd(error="its keeper did not answer")
+        timed_out = False
+        raw = b""
+        watched = [self._status, self._keeper.stdout.fileno()]
+        try:
+            while watched:
+                left = None if until is None else max(0.0, until - time.monotonic())
+                ready = select.select(watched, [], [], left)[0]
+                if not ready:
+                    timed_out, until = True, None
+                    self.stop()
+                for descriptor in ready:
+                    chunk = os.read(descriptor, CHUNK_BYTES)
+                    if not chunk:
+                        watched.remove(descriptor)
+                    elif descriptor == self._status:
+                        raw += chunk
+                    else:
+                        self.output = (self.output + chunk)[-KEPT_OUTPUT_BYTES:]
+            for line in raw.splitlines():
+                record = json.loads(line)
+                if record["event"] == "started" and record["error"]:
+                    return AttemptEnd(error=record["error"])
+                if record["event"] == "exited":
+                    asked = record["asked"]
+                    end = AttemptEnd(
+                        record["code"], record["signal"], asked and not timed_out, timed_out
+                    )
+            return end
+        finally:
+            os.close(self._status)
+            self._keeper.stdout.close()
+            with contextlib.suppress(OSError):
+                if self._keeper.stdin is not None:
+                    self._keeper.stdin.close()
+            self._keeper.wait()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Ask it to end, and end it after the grace; from any thread, any number of times.
+
+        Args:
+            at_once: without the grace.
+        """
+        stdin = self._keeper.stdin
+        if stdin is None or self._stopped:
+            return  # a grace that has begun is not cut short
+        self._stopped = True
+        with contextlib.suppress(OSError, ValueError):  # it has just ended
+            if at_once:
+                stdin.write(AT_ONCE)
+            stdin.close()

@@ -1,0 +1,77 @@
+"""Long-running operations: they end when their time has come, or when somebody ends them."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.longrunning import operations_pb2
+
+from chaosnetra.cloudrun.emulator.status import Refused
+
+
+@dataclass
+class _Running:
+    operation: Any
+    due: float | None
+    finish: Callable[[], None]
+
+
+class Operations:
+    """All operations, by name. Not safe for threads: its owner holds a lock."""
+
+    def __init__(self) -> None:
+        self._finished: dict[str, Any] = {}
+        self._running: dict[str, _Running] = {}
+
+    def start(
+        self, parent: str, metadata: Any, seconds: float | None, finish: Callable[[Any], None]
+    ) -> Any:
+        """Begin one.
+
+        Args:
+            parent: `projects/…/locations/…`.
+            metadata: message that it shows while it runs.
+            seconds: when it ends; None: when `end` is called.
+            finish: called with the operation at its end, to set its result.
+        """
+        operation = operations_pb2.Operation(name=f"{parent}/operations/{secrets.token_hex(16)}")
+        operation.metadata.Pack(metadata)
+
+        def done() -> None:
+            finish(operation)
+            operation.done = True
+
+        due = None if seconds is None else time.monotonic() + seconds
+        self._running[operation.name] = _Running(operation, due, done)
+        return operation
+
+    def finished(self, parent: str, metadata: Any, response: Any) -> Any:
+        """One that is done at once, as the answer to a dry run."""
+        operation = self.start(parent, metadata, None, lambda op: op.response.Pack(response))
+        self.end(operation.name)
+        return operation
+
+    def advance(self) -> None:
+        """End those whose time has come, in the order in which they were due."""
+        now = time.monotonic()
+        due = [
+            (running.due, name)
+            for name, running in self._running.items()
+            if running.due is not None and running.due <= now
+        ]
+        for _, name in sorted(due):
+            self.end(name)
+
+    def end(self, name: str) -> None:
+        running = self._running.pop(name)
+        running.finish()
+        self._finished[name] = running.operation
+
+    def get(self, name: str) -> Any:
+        running = self._running.get(name)
+        operation = running.operation if running else self._finished.get(name)
+        if operation is None:
+            raise Refused("NOT_FOUND", f"Operation '{name}' does not exist.")
+        return operation

@@ -1,0 +1,47 @@
+"""The one project and region of an endpoint, and the names in it."""
+
+import re
+from dataclasses import dataclass
+
+from chaosnetra.cloudrun.emulator.status import Refused
+
+_NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)(?:/(.+))?")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A project and a region.
+
+    Attributes:
+        project: its id.
+        project_number: its number, which names it as well.
+        region: such as `europe-west1`.
+    """
+
+    project: str
+    project_number: str
+    region: str
+
+    @property
+    def parent(self) -> str:
+        return f"projects/{self.project}/locations/{self.region}"
+
+    def canonical(self, name: str) -> str:
+        """A name with the project's id in it, whichever of its two names was used.
+
+        Raises:
+            Refused: another project or region, or no such name.
+        """
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise Refused("INVALID_ARGUMENT", f"Invalid resource name: '{name}'.")
+        project, region, rest = match.groups()
+        if project not in (self.project, self.project_number):
+            # Google does not tell a stranger whether a project exists.
+            raise Refused(
+                "PERMISSION_DENIED",
+                f"Permission denied on resource '{name}' (or it may not exist).",
+            )
+        if region != self.region:
+            raise Refused("NOT_FOUND", f"Resource '{name}' was not found in '{region}'.")
+        return f"{self.parent}/{rest}" if rest else self.parent

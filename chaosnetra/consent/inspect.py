@@ -1,0 +1,280 @@
+"""Looks at what an experiment would act on, and plans it. Changes nothing."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.cloudrun.executions import JobState
+from chaosnetra.cloudrun.jobs import require_at_once, require_fit
+from chaosnetra.cloudrun.names import shown
+from chaosnetra.cloudrun.plan import plan_scaling
+from chaosnetra.cloudrun.state import ServiceState
+from chaosnetra.cloudrun.target import CloudRun
+from chaosnetra.consent.demands import (
+    Connections,
+    Step,
+    connections_of,
+    is_for_own_machine,
+    looks_at_instances,
+    restores_scaling,
+    tasks_of,
+    total_connections,
+    wanted_scaling,
+)
+from chaosnetra.consent.plan import Arithmetic, ExperimentPlan, InstanceChange, digest
+from chaosnetra.errors import (
+    ChaosnetraError,
+    CloudRunQuotaExceeded,
+    CloudRunUnanswered,
+    DatabaseUnavailable,
+    InvalidInput,
+    NotAllowed,
+)
+from chaosnetra.postgres.connect import Slots, slots
+from chaosnetra.running.session import Session
+from chaosnetra.settings import setting_hint
+
+DATABASE_SECONDS = 10.0
+# What the Chaos Toolkit or its command line change in an experiment before it is run.
+NOT_CONTENT = ("title", "dry", "runtime", "extensions")
+_SCALED = "chaosnetra.cloudrun."
+
+
+def content_digest(experiment: Mapping[str, Any]) -> str:
+    """Of what an experiment's file says."""
+    return digest({key: value for key, value in experiment.items() if key not in NOT_CONTENT})
+
+
+def look(session: Session, experiment: Mapping[str, Any], steps: Sequence[Step]) -> ExperimentPlan:
+    """Plan an experiment against what is there now.
+
+    Args:
+        session: of the run, or of the command that only plans.
+        experiment: as it was loaded.
+        steps: its activities of ours, variables replaced.
+
+    Returns:
+        The plan; what the guard refuses, and what cannot be done as it stands, is told in it.
+
+    Raises:
+        ChaosnetraError: something cannot be looked at: no credentials, no such service, …
+    """
+    return _Looker(session, steps).plan(experiment)
+
+
+def database_of(session: Session) -> DatabaseAddress | None:
+    """The database that a run of these settings meets, without making anything in it."""
+    if session.settings.database is not None:
+        return session.settings.database
+    from chaosnetra.stand.persistent import find_kept_stand
+
+    kept = find_kept_stand()
+    if kept is None or (session.settings.in_staging and kept.cloud_run is None):
+        return None
+    return DatabaseAddress.parse(kept.database_url)
+
+
+@dataclass
+class _Looker:
+    session: Session
+    steps: Sequence[Step]
+    target: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    def plan(self, experiment: Mapping[str, Any]) -> ExperimentPlan:
+        settings = self.session.settings
+        self._find_endpoint()
+        for step in self.steps:
+            if is_for_own_machine(step):
+                self._permitted(partial(self.session.require_local, step.shown))
+        tasks = tasks_of(self.steps) if settings.in_staging else 0
+        changes = self._changes() if self._scales else []
+        if tasks:
+            self._job(tasks)
+        self._cloud_sql_instance()
+        arithmetic = self._arithmetic(changes, tasks)
+        return ExperimentPlan(
+            title=str(experiment.get("title")),
+            content=content_digest(experiment),
+            environment=f"{settings.environment}{', rehearsed' if settings.is_rehearsal else ''}",
+            target=self.target,
+            steps=self.steps,
+            changes=changes,
+            arithmetic=arithmetic,
+            tasks=tasks,
+            told=self._told if tasks else {},
+            pool={
+                "size": settings.profile.pool.size,
+                "max_overflow": settings.profile.pool.max_overflow,
+                "per_startup": self._per_startup,
+            },
+            seconds=self.session.guard.seconds,
+            allowed=self.session.guard.allowed,
+            warnings=self.warnings,
+            refusals=self.refusals,
+        )
+
+    @property
+    def _scales(self) -> bool:
+        return any(step.module.startswith(_SCALED) for step in self.steps)
+
+    def _find_endpoint(self) -> None:
+        from chaosnetra.stand.persistent import find_kept_stand
+
+        settings = self.session.settings
+        if settings.in_staging or settings.cloud_run_endpoint or not self._scales:
+            return
+        kept = find_kept_stand()
+        if kept is None or kept.cloud_run is None:
+            raise InvalidInput(
+                "there is nothing to look at: a local run brings its own endpoint; "
+                "`chaosnetra stand up --cloud-run` keeps one",
+                f"{setting_hint('environment')} to staging",
+            )
+
+    def _changes(self) -> list[InstanceChange]:
+        cloud_run = self.session.cloud_run
+        guard = self.session.guard
+        self.target["endpoint"] = cloud_run.connection.shown
+        if not self._permitted(lambda: guard.check_name(cloud_run.service)):
+            return []  # it is not even read
+        state = cloud_run.services.service(cloud_run.service)
+        self.target["service"] = {"name": state.name, "uid": state.uid, "etag": state.etag}
+        if not self._permitted(lambda: guard.check_service(state)):
+            return []
+        return self._scalings(cloud_run, state)
+
+    def _scalings(self, cloud_run: CloudRun, state: ServiceState) -> list[InstanceChange]:
+        changes: list[InstanceChange] = []
+        now = state
+        for step in self.steps:
+            if restores_scaling(step):
+                now = state
+            try:
+                wanted = wanted_scaling(step)
+                if wanted is None:
+                    continue
+                scaling = plan_scaling(now, wanted)
+                if not changes:
+                    cloud_run.services.try_out(scaling)
+            except (CloudRunUnanswered, CloudRunQuotaExceeded):
+                raise  # an outage refuses nothing
+            except ChaosnetraError as error:
+                self.refusals.append(f"{step.name}: {error}")
+                break
+            asked = scaling.instances_asked
+            self._permitted(partial(self.session.guard.check_instances, asked))
+            self.warnings += scaling.warnings
+            changes.append(
+                InstanceChange(step.name, scaling, now.instance_bounds[0], scaling.instances)
+            )
+            now = replace(now, scaling=scaling.after)
+            if scaling.instances == 0 and any(looks_at_instances(one) for one in self.steps):
+                self.refusals.append(
+                    f"{step.name}: it binds the service to no instance, so that instances_start "
+                    "sees no startup; scale it to 1 or more"
+                )
+        self._warn(state, changes)
+        return changes
+
+    def _warn(self, state: ServiceState, changes: Sequence[InstanceChange]) -> None:
+        more = max((change.after for change in changes), default=0) - state.instance_bounds[0]
+        if more > 0:
+            self.warnings.append(
+                f"cost: {more} more instances are billed until they are restored, also while they "
+                f"serve nothing: up to {more * self.session.guard.seconds:g} instance-seconds"
+            )
+        if more > 0 and state.connector:
+            self.warnings.append(
+                f"connector: {state.connector} may grow under it, and does not shrink again by "
+                "itself nor by a rollback: note its instances before and after"
+            )
+        if not state.labels and self.session.guard.allowed is None:
+            self.warnings.append(f"{shown(state.name)} has no label: staging would refuse it")
+
+    def _job(self, tasks: int) -> None:
+        cloud_run, guard = self.session.cloud_run, self.session.guard
+        self.target["endpoint"] = cloud_run.connection.shown
+        if not self._permitted(lambda: guard.check_name(cloud_run.job)):
+            return  # it is not even read
+        job: JobState = cloud_run.jobs.job(cloud_run.job)
+        self.target["job"] = {"name": job.name, "uid": job.uid, "etag": job.etag}
+        for check in (
+            lambda: guard.check_job(job),
+            lambda: guard.check_tasks(tasks),
+            lambda: require_fit(job),
+            lambda: require_at_once(job, tasks),
+        ):
+            self._permitted(check)
+
+    def _cloud_sql_instance(self) -> None:
+        """The one that sessions are opened at, or that evidence is read of."""
+        instance = self.session.settings.cloud_sql_instance
+        if instance and self.session.settings.in_staging:
+            self.target["cloud_sql_instance"] = instance
+            self._permitted(lambda: self.session.guard.check_cloud_sql_instance(instance))
+
+    def _arithmetic(self, changes: Sequence[InstanceChange], tasks: int) -> Arithmetic | None:
+        address = database_of(self.session)
+        if address is None:
+            if self.session.settings.in_staging and (changes or tasks):
+                self.refusals.append(
+                    "no database is named, so no lease would keep other runs away; set "
+                    + setting_hint("database_url")
+                )
+            return None
+        self.target["database"] = address.shown
+        configured = self.session.settings.database is not None
+        if configured and not self._permitted(lambda: self.session.guard.check_database(address)):
+            return None  # it is not even asked
+        found: Slots | None = None
+        try:
+            found = asyncio.run(slots(address, DATABASE_SECONDS))
+        except DatabaseUnavailable as error:
+            self.refusals.append(str(error))
+        pool = self.session.settings.profile.pool
+        opened: list[Connections] = []
+        try:
+            free = found.free if found else 0
+            opened = connections_of(self.steps, pool, free, self._per_startup)
+        except InvalidInput as error:
+            self.refusals.append(str(error))
+        before = changes[0].before if changes else 0
+        after = max((change.after for change in changes), default=0)
+        new = max(0, after - before) * (pool.size + pool.max_overflow)
+        total = new + total_connections(opened)
+        if found is not None:
+            free = found.free
+            self._permitted(lambda: self.session.guard.check_connections(total, free))
+        return Arithmetic(pool, before, after, opened, total, found)
+
+    @property
+    def _per_startup(self) -> int:
+        given, pool = self.session.settings.job_connections, self.session.settings.profile.pool
+        return pool.size + pool.max_overflow if given is None else given
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        """What decides what tasks do, beside the experiment's own arguments."""
+        settings = self.session.settings
+        return {
+            "profile": settings.profile.name,
+            "time_scale": settings.time_scale,
+            "startup_timeout_seconds": settings.startup_timeout_seconds,
+            "readiness": settings.readiness,
+            "readiness_timeout_seconds": settings.readiness_timeout_seconds,
+            "barrier_seconds": settings.barrier_seconds,
+            "job_hold_seconds": settings.job_hold_seconds,
+        }
+
+    def _permitted(self, check: Callable[[], object]) -> bool:
+        try:
+            check()
+        except (NotAllowed, InvalidInput, ChaosnetraError) as error:
+            self.refusals.append(str(error))
+            return False
+        return True

@@ -1,0 +1,1 @@
+"""Two sets of runs, side by side."""

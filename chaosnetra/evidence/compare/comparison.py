@@ -1,0 +1,313 @@
+"""Two sets of runs compared, experiment by experiment: did a change help?
+
+Outcomes are judged anew from each journal, by the same rules for both sides. Every experiment
+and probe is one more chance to see a difference that is none, so what counts as a regression is
+corrected for their number (Bonferroni for rates, Holm for times).
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from chaosnetra.evidence.compare.circumstances import Difference as Differing
+from chaosnetra.evidence.compare.circumstances import Kind, differences
+from chaosnetra.evidence.compare.experiment_runs import FAULT, Runs
+from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
+from chaosnetra.evidence.statistics.ranks import LARGE, RankTest, adjusted, compare_times
+from chaosnetra.evidence.statistics.rates import CONFIDENCE, Difference, difference_of_rates
+from chaosnetra.evidence.verdict.verdict import Outcome
+
+# A slower startup is a regression when it is certain, large, and worth the name: so much longer.
+SLOWER_BY = 0.25
+WITHOUT_FAULT, WITH_FAULT = "without the fault", "under the fault"
+# Which stages belong together when times are compared.
+WHEN = {
+    WITHOUT_FAULT: ("before",),
+    WITH_FAULT: (FAULT,),
+    "after the rollbacks": ("recovery",),
+}
+
+
+class Change(StrEnum):
+    """What became of an experiment."""
+
+    FIXED = "previously failing, now holds"
+    BROKEN = "previously held, now fails"
+    STILL_HOLDS = "still holds"
+    STILL_FAILS = "still fails"
+    UNPROVEN = "cannot be compared"
+
+
+@dataclass(frozen=True)
+class RateChange:
+    """Failures of one probe's trials under the fault.
+
+    Attributes:
+        probe: its name.
+        before: failures and trials.
+        after: failures and trials.
+        difference: after less before, with its interval.
+        rise_proven: whether the rate went up, corrected for the number of comparisons.
+    """
+
+    probe: str
+    before: tuple[int, int]
+    after: tuple[int, int]
+    difference: Difference
+    rise_proven: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "probe": self.probe,
+            "before": dict(zip(("failures", "trials"), self.before, strict=True)),
+            "after": dict(zip(("failures", "trials"), self.after, strict=True)),
+            "difference": self.difference.to_json(),
+            "rise_proven": self.rise_proven,
+        }
+
+
+@dataclass(frozen=True)
+class TimeChange:
+    """Times until startups were ready.
+
+    Attributes:
+        when: without the fault, under the fault, or after the rollbacks.
+        before: their median, with its interval.
+        after: likewise.
+        test: ranks compared; a startup that was not ready is longer than any that was.
+        p_adjusted: its p value, corrected for the number of comparisons.
+    """
+
+    when: str
+    before: Quantile
+    after: Quantile
+    test: RankTest
+    p_adjusted: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "when": self.when,
+            "before": self.before.to_json(),
+            "after": self.after.to_json(),
+            "test": self.test.to_json(),
+            "p_adjusted": self.p_adjusted,
+            "ratio": self.ratio,
+        }
+
+    @property
+    def ratio(self) -> float | None:
+        """The median after over the median before; None when either is not known."""
+        before, after = self.before, self.after
+        if not before.value or after.value is None or before.is_lower_bound:
+            return None
+        return after.value / before.value
+
+    @property
+    def is_certainly_longer(self) -> bool:
+        """Whether times are longer beyond chance, and largely so."""
+        return (
+            self.p_adjusted is not None
+            and self.p_adjusted < 1 - CONFIDENCE
+            and (self.test.cliffs_delta or 0) >= LARGE
+        )
+
+
+@dataclass(frozen=True)
+class ExperimentChange:
+    """One experiment on both sides; a side is None when it was not run there."""
+
+    title: str
+    before: Runs | None
+    after: Runs | None
+    rates: Sequence[RateChange] = ()
+    times: Sequence[TimeChange] = ()
+    notes: Sequence[str] = ()
+    differences: Sequence[Differing] = ()
+
+    @property
+    def refused(self) -> list[str]:
+        """Why the sides are not about the same thing, each as a line."""
+        return [one.line for one in self.differences if one.refused]
+
+    @property
+    def change(self) -> Change:
+        if self.before is None or self.after is None or self.refused:
+            return Change.UNPROVEN
+        sides = self.before.outcome, self.after.outcome
+        return {
+            (Outcome.HELD, Outcome.HELD): Change.STILL_HOLDS,
+            (Outcome.HELD, Outcome.VIOLATED): Change.BROKEN,
+            (Outcome.VIOLATED, Outcome.HELD): Change.FIXED,
+            (Outcome.VIOLATED, Outcome.VIOLATED): Change.STILL_FAILS,
+        }.get(sides, Change.UNPROVEN)
+
+    @property
+    def regressions(self) -> list[str]:
+        """What became worse, each as a line."""
+        found = []
+        if self.change is Change.BROKEN and self.after is not None:
+            found.append(f"{self.change.value}: {self.after.reason}")
+        found += [
+            f"{rate.probe} fails more often under the fault"
+            for rate in self.rates
+            if rate.rise_proven
+        ]
+        if self._is_slower():
+            found.append("startups under the fault are slower, beyond what those without it are")
+        return found
+
+    def _is_slower(self) -> bool:
+        """Under the fault; what startups without it are slower by too is the machine's."""
+        times = {time.when: time for time in self.times}
+        without = times.get(WITHOUT_FAULT)
+        machine = max(1.0, without.ratio or 1.0) if without else 1.0
+        under = times.get(WITH_FAULT)
+        return (
+            under is not None
+            and under.is_certainly_longer
+            and under.ratio is not None
+            and under.ratio >= machine * (1 + SLOWER_BY)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "title": self.title,
+            "change": self.change,
+            "regressions": self.regressions,
+            "before": self.before.to_json() if self.before else None,
+            "after": self.after.to_json() if self.after else None,
+            "rates": [rate.to_json() for rate in self.rates],
+            "times": [time.to_json() for time in self.times],
+            "notes": list(self.notes),
+            "differences": [difference.to_json() for difference in self.differences],
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All experiments of both sides, in the order of their titles."""
+
+    experiments: Sequence[ExperimentChange]
+
+    @property
+    def regressed(self) -> bool:
+        return any(experiment.regressions for experiment in self.experiments)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every experiment of the side before could be compared."""
+        compared = [one for one in self.experiments if one.before is not None]
+        return bool(compared) and all(one.change is not Change.UNPROVEN for one in compared)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "regressed": self.regressed,
+            "complete": self.complete,
+            "confidence": CONFIDENCE,
+            "experiments": [experiment.to_json() for experiment in self.experiments],
+        }
+
+
+def compare(
+    before: dict[str, Runs], after: dict[str, Runs], allowed: frozenset[Kind] = frozenset()
+) -> Comparison:
+    """Compare two sides.
+
+    Args:
+        before: as `chaosnetra.evidence.compare.experiment_runs.gather` makes it.
+        after: likewise.
+        allowed: what may differ between them; else it makes the comparison meaningless.
+    """
+    found = [
+        _experiment(title, before.get(title), after.get(title), allowed)
+        for title in {*before, *after}
+    ]
+    return Comparison(_corrected(sorted(found, key=lambda experiment: experiment.title)))
+
+
+def _experiment(
+    title: str, before: Runs | None, after: Runs | None, allowed: frozenset[Kind]
+) -> ExperimentChange:
+    if before is None or after is None:
+        where = "after" if before is None else "before"
+        return ExperimentChange(title, before, after, notes=(f"it was run only {where}",))
+    environments = _environments(before, after)
+    differing = differences(
+        before.circumstances,
+        after.circumstances,
+        one_environment=not environments,
+        allowed=allowed,
+    )
+    if any(one.refused for one in differing):
+        return ExperimentChange(title, before, after, differences=differing)
+    rates = [
+        RateChange(probe, before.counts[probe], count, _difference(before.counts[probe], count))
+        for probe, count in after.counts.items()
+        if probe in before.counts
+    ]
+    if len({*before.time_scales, *after.time_scales}) > 1:
+        scales = f"{_listed(before.time_scales)} before and {_listed(after.time_scales)} after"
+        note = f"startup times were not compared: the time scale was {scales}"
+        return ExperimentChange(
+            title, before, after, rates, notes=(note, *environments), differences=differing
+        )
+    times = [
+        TimeChange(
+            when,
+            _median(before, stages),
+            _median(after, stages),
+            compare_times(_times(before, stages), _times(after, stages)),
+        )
+        for when, stages in WHEN.items()
+        if _times(before, stages) and _times(after, stages)
+    ]
+    return ExperimentChange(title, before, after, rates, times, environments, differing)
+
+
+def _environments(before: Runs, after: Runs) -> tuple[str, ...]:
+    """A note where the sides acted in different ones."""
+    if len({*before.environments, *after.environments}) < 2:
+        return ()
+    one, other = (", ".join(side.environments) or "unknown" for side in (before, after))
+    note = f"the environment was {one} before and {other} after: other machines, another pressure"
+    return (note,)
+
+
+def _corrected(experiments: Sequence[ExperimentChange]) -> list[ExperimentChange]:
+    """Take into account how many comparisons were made."""
+    count = sum(len(experiment.rates) for experiment in experiments)
+    p_values = iter(adjusted([time.test.p_value for one in experiments for time in one.times]))
+    corrected = []
+    for one in experiments:
+        rates = [
+            replace(
+                rate,
+                rise_proven=_difference(
+                    rate.before, rate.after, 1 - (1 - CONFIDENCE) / count
+                ).is_rise,
+            )
+            for rate in one.rates
+        ]
+        times = [replace(time, p_adjusted=next(p_values)) for time in one.times]
+        corrected.append(replace(one, rates=rates, times=times))
+    return corrected
+
+
+def _difference(
+    before: tuple[int, int], after: tuple[int, int], confidence: float = CONFIDENCE
+) -> Difference:
+    return difference_of_rates(*before, *after, confidence)
+
+
+def _median(runs: Runs, stages: Sequence[str]) -> Quantile:
+    return quantile(runs.ready(stages), 0.5, runs.not_ready(stages))
+
+
+def _times(runs: Runs, stages: Sequence[str]) -> list[float]:
+    return [*runs.ready(stages), *(math.inf for _ in runs.not_ready(stages))]
+
+
+def _listed(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values) or "unknown"

@@ -1,0 +1,118 @@
+"""A comparison for people: plain text that is Markdown too."""
+
+from collections.abc import Iterator
+
+from chaosnetra.evidence.compare.comparison import (
+    Comparison,
+    ExperimentChange,
+    RateChange,
+    TimeChange,
+)
+from chaosnetra.evidence.compare.experiment_runs import Runs
+from chaosnetra.evidence.statistics.quantiles import Quantile
+from chaosnetra.text import markdown
+
+LONGEST_REASON = 400
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """The comparison, what became worse first."""
+    return "\n".join(_lines(comparison))
+
+
+def _lines(comparison: Comparison) -> Iterator[str]:
+    regressions = [
+        (experiment, text)
+        for experiment in comparison.experiments
+        for text in experiment.regressions
+    ]
+    if regressions:
+        yield "**Regression**"
+        yield from (f"- {markdown(one.title)}: {_short(text)}" for one, text in regressions)
+    elif comparison.complete:
+        yield "**No regression**"
+    else:
+        yield "**Not all could be compared**"
+        yield from (
+            f"- {markdown(one.title)}: {_short(text)}"
+            for one in comparison.experiments
+            for text in one.refused
+        )
+    for experiment in comparison.experiments:
+        yield ""
+        yield from _experiment(experiment)
+
+
+def _experiment(experiment: ExperimentChange) -> Iterator[str]:
+    yield f"## {markdown(experiment.title)}"
+    yield f"{experiment.change.value}"
+    yield ""
+    for name, side in (("before", experiment.before), ("after", experiment.after)):
+        if side is not None:
+            yield f"- {name}: {_side(side)}"
+    yield from (_rate(rate) for rate in experiment.rates)
+    yield from (_time(time) for time in experiment.times)
+    yield from (f"- {markdown(note)}" for note in experiment.notes)
+    yield from (f"- {_short(difference.line)}" for difference in experiment.differences)
+
+
+def _side(side: Runs) -> str:
+    runs = len(side.outcomes)
+    profiles = f", profile {markdown(', '.join(side.profiles))}" if side.profiles else ""
+    return (
+        f"{side.outcome.value} ({runs} run{'s' if runs > 1 else ''}{profiles}): "
+        f"{_short(side.reason)}"
+    )
+
+
+def _rate(rate: RateChange) -> str:
+    text = (
+        f"- {markdown(rate.probe)}, failed under the fault: {_share(*rate.before)} before, "
+        f"{_share(*rate.after)} after"
+    )
+    if rate.difference.value is None:
+        return text
+    interval = rate.difference.interval
+    return (
+        f"{text}; difference {100 * rate.difference.value:+.0f} points, "
+        f"{interval.confidence:.0%} interval {100 * interval.low:+.0f} to "
+        f"{100 * interval.high:+.0f} ({interval.method})"
+    )
+
+
+def _share(failures: int, trials: int) -> str:
+    return f"{failures} of {trials} ({failures / trials:.0%})" if trials else "no trials"
+
+
+def _time(time: TimeChange) -> str:
+    text = (
+        f"- startups {time.when}: median {_median(time.before)} before, {_median(time.after)} after"
+    )
+    test = time.test
+    if test.p_value is None or test.cliffs_delta is None or time.p_adjusted is None:
+        return text
+    way = "slower" if test.cliffs_delta > 0 else "faster" if test.cliffs_delta < 0 else "the same"
+    if time.before.censored or time.after.censored:
+        way += ", what was never ready being the slowest"
+    return (
+        f"{text}; {way}: Mann-Whitney p {_p(test.p_value)}, "
+        f"{_p(time.p_adjusted)} corrected for all comparisons; Cliff's delta "
+        f"{test.cliffs_delta:+.2f} ({test.effect})"
+    )
+
+
+def _median(median: Quantile) -> str:
+    if median.value is None:
+        return "unknown"
+    least = "at least " if median.is_lower_bound else ""
+    cut = f", {median.censored} not ready" if median.censored else ""
+    return f"{least}{median.value:.3g} s (n = {median.observations}{cut})"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _short(text: str) -> str:
+    cut = text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
+    return markdown(cut)

@@ -1,0 +1,309 @@
+"""Journals from disk: any Chaos Toolkit journal, made safe to walk through.
+
+What comes out has the shape that the core and this package give a journal, whatever went in:
+parts that are missing or of another kind are empty, so nothing after this needs to check again.
+"""
+
+import codecs
+import gc
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from chaosnetra.documents.encodings import possible, tell
+from chaosnetra.errors import NotAJournal, Unreadable
+from chaosnetra.evidence.journal.json_stream import BreaksOff, NoJson, read_json
+from chaosnetra.evidence.journal.samples import STARTUP_KEYS
+from chaosnetra.evidence.journal.steps import step_of
+from chaosnetra.evidence.verdict.dry import dry_of
+
+MOST_BYTES = 2**30
+BLOCK_BYTES = 2**16
+MOST_FILES = 10_000
+_BROKEN_OFF = "it breaks off: the run could not write all of it"
+# Facts of our section that are lists of texts.
+_TEXTS = ("control_failures", "undo_failures", "parts_lost", "corrections")
+_OBJECTS = ("faults", "part_losses", "stand", "violations", "measurements")
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A journal that was read.
+
+    Attributes:
+        path: where it was read from.
+        data: the journal; see `normalized`.
+        version: of our section, None when it has none.
+    """
+
+    path: Path
+    data: Mapping[str, Any]
+    version: int | None
+
+    @property
+    def title(self) -> str:
+        """Title of the experiment; empty when it has none."""
+        title = self.data["experiment"].get("title")
+        return title if isinstance(title, str) else ""
+
+    @property
+    def section(self) -> Mapping[str, Any]:
+        """Our section; empty for a journal of somebody else's experiment."""
+        section: Mapping[str, Any] = self.data["chaosnetra"]
+        return section
+
+    @property
+    def profile(self) -> str | None:
+        """Name of the profile it ran with, if it says."""
+        name = _object(self.section.get("profile")).get("name")
+        return name if isinstance(name, str) else None
+
+
+def read_journal(path: Path) -> Journal:
+    """Read a journal.
+
+    Args:
+        path: a file of at most 1 GiB.
+
+    Raises:
+        Unreadable: there is no such file, it breaks off, or it is no JSON.
+        NotAJournal: it is JSON, and something else.
+    """
+    data = _parsed(path)
+    if not isinstance(data, dict):
+        raise NotAJournal(f"{path}: it is JSON, and no journal of the Chaos Toolkit")
+    if not isinstance(data.get("experiment"), dict):
+        is_experiment = "method" in data or "steady-state-hypothesis" in data
+        what = "an experiment" if is_experiment else "no journal of the Chaos Toolkit"
+        raise NotAJournal(f"{path}: it is {what}; give the journal.json that `chaos run` wrote")
+    section = data.get("chaosnetra")
+    version = section.get("version") if isinstance(section, dict) else None
+    return Journal(path, normalized(data), version if type(version) is int else None)
+
+
+def read_journals(path: Path) -> Iterator[Journal]:
+    """Read a journal, or every journal in a folder and the folders in it, one after the other.
+
+    Args:
+        path: a journal, or a folder with at most 10,000 .json files. Files in it that are JSON
+            and no journals are passed over.
+
+    Raises:
+        Unreadable: a journal cannot be read, or the folder holds none.
+    """
+    if not path.is_dir():
+        yield read_journal(path)
+        return
+    files = sorted(islice(path.rglob("*.json"), MOST_FILES + 1))
+    if len(files) > MOST_FILES:
+        raise Unreadable(f"{path}: it holds more than {MOST_FILES:,} .json files")
+    found = False
+    for file in files:
+        try:
+            journal = read_journal(file)
+        except NotAJournal:
+            continue
+        found = True
+        yield journal
+    if not found:
+        raise Unreadable(f"{path}: there is no journal in it")
+
+
+def normalized(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A journal with every part in its shape.
+
+    Args:
+        data: a journal; not changed.
+
+    Returns:
+        `experiment` (object, with a hypothesis and a method), `status` (text or None),
+        `deviated` (bool), `start` and `end` (text or None); `steady_states` with `before` and
+        `after` (a state or None) and `during` (states), a state being `steady_state_met` and
+        `probes`; `run` and `rollbacks`; each run with `activity` (object), `output`, `status`,
+        `exception` (texts), `tolerance_met`, `start`, `end`; and `chaosnetra`: our section, with
+        its lists as lists and `recovery` a state or None. Whatever else there was is kept.
+    """
+    states = _object(data.get("steady_states"))
+    experiment = _experiment(_object(data.get("experiment")))
+    return {
+        **data,
+        "experiment": experiment,
+        "status": _text(data.get("status")),
+        "deviated": data.get("deviated") is True,
+        "start": _text(data.get("start")),
+        "end": _text(data.get("end")),
+        "steady_states": {
+            "before": _state(states.get("before")),
+            "after": _state(states.get("after")),
+            "during": [_state(state) for state in _objects(states.get("during"))],
+        },
+        "run": [_run(run) for run in _objects(data.get("run"))],
+        "rollbacks": [_run(run) for run in _objects(data.get("rollbacks"))],
+        "chaosnetra": _section(data, experiment),
+    }
+
+
+def _parsed(path: Path) -> Any:
+    """The journal, whatever it is encoded in; one that is no UTF-8 is begun again."""
+    *tried, last = possible(_beginning(path))
+    for encoding in tried:
+        with suppress(UnicodeDecodeError):
+            return _parsed_as(path, encoding)
+    try:
+        return _parsed_as(path, last)
+    except UnicodeDecodeError as error:
+        what = _BROKEN_OFF if error.reason == "truncated data" else f"it is no text in {last}"
+        raise Unreadable(f"{path}: {what}") from None
+
+
+def _parsed_as(path: Path, encoding: str) -> Any:
+    enabled = gc.isenabled()
+    gc.disable()  # nothing of a journal is garbage yet, and looking for some takes a third longer
+    try:
+        data = read_json(_text_of(path, encoding), _lean)
+    except BreaksOff:
+        raise Unreadable(f"{path}: {_BROKEN_OFF}") from None
+    except NoJson:
+        raise Unreadable(f"{path}: it is no JSON") from None
+    except UnicodeDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"{path}: it is no JSON that can be read: {error}") from None
+    finally:
+        if enabled:
+            gc.enable()
+    tell(path, encoding)
+    return data
+
+
+def _beginning(path: Path) -> bytes:
+    return next(_blocks(path), b"")[:4]
+
+
+def _text_of(path: Path, encoding: str) -> Iterator[str]:
+    """The file's text, block by block.
+
+    Raises:
+        UnicodeDecodeError: it is not of that encoding.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for block in _blocks(path):
+        yield decoder.decode(block)
+    yield decoder.decode(b"", final=True)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    try:
+        if path.is_dir():
+            raise Unreadable(f"{path}: it is a folder; give a journal.json in it")
+        if not path.is_file():
+            raise Unreadable(f"{path}: there is no such file")
+        with path.open("rb") as file:
+            size = 0
+            while block := file.read(BLOCK_BYTES):
+                size += len(block)
+                if size > MOST_BYTES:
+                    raise Unreadable(f"{path}: it has more than {MOST_BYTES // 2**20} MiB")
+                yield block
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"{path}: {error}") from None
+
+
+def _lean(data: dict[str, Any]) -> Any:
+    """Keep one copy of what a journal repeats, since there may be very many startups in it."""
+    if "answered" in data and "statements" in data:
+        return step_of(data) or data
+    if "phase_seconds" in data and "boot_seconds" in data:
+        for key in ("status", "phase"):
+            if type(data.get(key)) is str:
+                data[key] = sys.intern(data[key])
+        if data.get("ended_by") != "itself":  # what a launcher made of it says nothing
+            data.pop("exit_code", None)
+        return {key: data[key] for key in STARTUP_KEYS if key in data}
+    if type(data.get("value")) is dict and "held" in data["value"]:
+        # The core leaves each probe's whole result in the arguments of its tolerance.
+        del data["value"]
+    return data
+
+
+def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str, Any]:
+    found = _object(data.get("chaosnetra"))
+    section: dict[str, Any] = dict(found)
+    for key in _TEXTS:
+        texts = found.get(key)
+        section[key] = [str(item) for item in texts] if isinstance(texts, list) else []
+    for key in _OBJECTS:
+        section[key] = list(_objects(found.get(key)))
+    section["faults"] = [
+        {**fault, **{key: _object(fault.get(key)) or None for key in ("effect", "effect_after")}}
+        for fault in section["faults"]
+    ]
+    section["recovery"] = _state(found.get("recovery"))
+    for key in ("crashed", "refused", "unanswered", "interrupted_by"):
+        section[key] = _text(found.get(key))
+    section["dry"] = dry_of(found.get("dry")) or dry_of(experiment.get("dry"))
+    interruption = _object(data.get("interruption"))
+    section["interrupted_by"] = section["interrupted_by"] or _text(interruption.get("name"))
+    if found and "cause" not in found and "reason" in found:
+        # All that the control could write when it failed itself.
+        section["control_failures"].append(str(found["reason"]))
+    return section
+
+
+def _experiment(value: Mapping[str, Any]) -> dict[str, Any]:
+    hypothesis = _object(value.get("steady-state-hypothesis"))
+    probes = _objects(hypothesis.get("probes"))
+    return {
+        **value,
+        "steady-state-hypothesis": {**hypothesis, "probes": probes},
+        "method": _objects(value.get("method")),
+    }
+
+
+def _state(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    return {
+        **value,
+        "steady_state_met": value.get("steady_state_met") is True,
+        "probes": [_run(run) for run in _objects(value.get("probes"))],
+    }
+
+
+def _run(value: Mapping[str, Any]) -> dict[str, Any]:
+    exception = value.get("exception")
+    lines = exception if isinstance(exception, list) else [exception] if exception else []
+    return {
+        **value,
+        "activity": _object(value.get("activity")),
+        "output": _output(value.get("output")),
+        "status": _text(value.get("status")),
+        "exception": [str(line) for line in lines],
+        "start": _text(value.get("start")),
+        "end": _text(value.get("end")),
+    }
+
+
+def _output(output: Any) -> Any:
+    """A result; older ones count what was ready and not what failed."""
+    if isinstance(output, dict) and "failures" not in output:
+        attempts, ready = output.get("attempts"), output.get("ready")
+        if type(attempts) is int and type(ready) is int:
+            return {**output, "failures": attempts - ready}
+    return output
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,302 @@
+"""The series in a journal: what its probes answered, counted and tried.
+
+Each reads what `chaosnetra.evidence.journal.reading` returned. An element that lacks what makes it one,
+for example a startup without a time, is left out.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from chaosnetra.evidence.journal.order import Period, began, ended
+from chaosnetra.evidence.journal.timeline import in_place
+from chaosnetra.evidence.journal.values import objects, text_or_none
+from chaosnetra.quantities import finite_or_none
+
+METHOD = "method"
+STAGES = ("before", METHOD, "during", "after", "recovery")
+# When a fault may be in place. Where the journal says when it was, that decides.
+UNDER_FAULT = (METHOD, "during", "after")
+ATTEMPT_LISTS = ("connections", "checkouts")
+READY = "ready"
+MOST_ATTEMPTS = 10**9
+# What is looked at of a startup.
+STARTUP_KEYS = (
+    *("number", "status", "seconds", "boot_seconds"),
+    *("phase", "phase_seconds", "error", "steps", "exit_code"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One answer of a probe.
+
+    Attributes:
+        stage: before, during or after the method, recovery (after the rollbacks), or method.
+        probe: its name in the experiment.
+        start: when, UTC; None when the journal does not say.
+        end: likewise.
+        held: whether it was within tolerance; None where none was judged.
+        output: what it returned, an object.
+        under_fault: whether a fault was in place meanwhile; see `checks`.
+    """
+
+    stage: str
+    probe: str
+    start: str | None
+    end: str | None
+    held: bool | None
+    output: Mapping[str, Any]
+    under_fault: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What one check counted.
+
+    Attributes:
+        stage: see `Check`.
+        probe: see `Check`.
+        attempts: how many, at least one.
+        failures: of these, how many failed.
+        max_failure_rate: that may fail, if the probe says.
+        under_fault: see `Check`.
+    """
+
+    stage: str
+    probe: str
+    attempts: int
+    failures: int
+    max_failure_rate: float | None
+    under_fault: bool
+
+
+class Startup(NamedTuple):
+    """One startup; see `chaosnetra.startup.outcome.StartupOutcome`.
+
+    Attributes:
+        stage: see `Check`.
+        probe: see `Check`.
+        number: of its launch, from 1.
+        status: ready, degraded, failed or timed_out.
+        seconds: until it was ready, ended, or out of time.
+        boot_seconds: of these, until its first phase began.
+        phase: the phase it reached, or failed in.
+        phases: seconds by phase, as the journal has them; see `phase_seconds`.
+        error: why it is not ready: `text`, `error_class`, `sqlstate`, `budget`,
+            `budget_seconds`, as far as known.
+        steps: as it told them; see `chaosnetra.evidence.journal.steps`.
+        under_fault: see `Check`.
+        exit_code: what it ended with by itself.
+    """
+
+    stage: str
+    probe: str
+    number: int
+    status: str
+    seconds: float
+    boot_seconds: float | None
+    phase: str | None
+    phases: Mapping[str, Any]
+    error: Mapping[str, Any]
+    steps: Sequence[Any]
+    under_fault: bool = False
+    exit_code: int | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it was, and with all that it was to bring."""
+        return self.status == READY
+
+    @property
+    def phase_seconds(self) -> dict[str, float]:
+        """Of each phase that ended, also of the one that it failed in."""
+        return {
+            phase: seconds
+            for phase, value in self.phases.items()
+            if (seconds := seconds_of(value)) is not None
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to use the database; see `chaosnetra.postgres.attempts.Attempt`.
+
+    Attributes:
+        stage: see `Check`.
+        probe: see `Check`.
+        kind: `connections` or `checkouts`.
+        number: which one, from 1.
+        at_seconds: when it was to begin, since the first was.
+        outcome: ok, slow, refused, reset, timed_out, pool_timeout or failed.
+        seconds: until it was answered, failed, or was given up.
+        censored: whether an answer would have taken longer.
+        sqlstate: the database's error code.
+        error: one line.
+        under_fault: see `Check`.
+    """
+
+    stage: str
+    probe: str
+    kind: str
+    number: int
+    at_seconds: float
+    outcome: str
+    seconds: float
+    censored: bool
+    sqlstate: str | None
+    error: str | None
+    under_fault: bool
+
+
+def checks(journal: Mapping[str, Any]) -> Iterator[Check]:
+    """Every answer of a probe that is an object, stage by stage.
+
+    A check after the baseline and before the rollbacks is one under the fault; where the journal
+    says when faults were in place, it has to overlap with one: a check of the method may come
+    before any was injected, and one after the method when all are gone.
+
+    Args:
+        journal: `data` of a `chaosnetra.evidence.journal.reading.Journal`.
+    """
+    states = journal["steady_states"]
+    found = [("before", states["before"])]
+    found += [("during", state) for state in states["during"]]
+    found += [("after", states["after"]), ("recovery", journal["chaosnetra"]["recovery"])]
+    spans = in_place(journal)
+    yield from _checks(METHOD, journal["run"], spans)
+    for stage, state in found:
+        if state is not None:
+            yield from _checks(stage, state["probes"], spans)
+
+
+def trials(journal: Mapping[str, Any]) -> Iterator[Trials]:
+    """What each check counted, of the probes that count."""
+    for check in checks(journal):
+        attempts, failures = counted(check.output)
+        if attempts:
+            most = finite_or_none(check.output.get("max_failure_rate"))
+            yield Trials(check.stage, check.probe, attempts, failures, most, check.under_fault)
+
+
+def counted(output: Mapping[str, Any]) -> tuple[int, int]:
+    """Attempts and failures that an output counts; (0, 0) for one that does not count."""
+    attempts, failures = output.get("attempts"), output.get("failures")
+    if type(attempts) is not int or type(failures) is not int:
+        return 0, 0
+    return (attempts, failures) if 0 <= failures <= attempts <= MOST_ATTEMPTS else (0, 0)
+
+
+def startups(
+    journal: Mapping[str, Any], among: Callable[[Mapping[str, Any]], Any] | None = None
+) -> Iterator[Startup]:
+    """Each startup, stage by stage.
+
+    Args:
+        journal: see `checks`.
+        among: which are wanted, by what the journal has of each; there may be very many.
+    """
+    for check in checks(journal):
+        yield from startups_of(check, among)
+
+
+def startups_of(
+    check: Check, among: Callable[[Mapping[str, Any]], Any] | None = None
+) -> Iterator[Startup]:
+    """Each startup of one check; see `startups`."""
+    for data in objects(check.output.get("startups")):
+        if among is None or among(data):
+            found = startup_of(check, data)
+            if found is not None:
+                yield found
+
+
+def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
+    """One element of a check's `startups`; None when it lacks what makes it a startup."""
+    seconds = seconds_of(data.get("seconds"))
+    status = data.get("status")
+    if seconds is None or not isinstance(status, str):
+        return None
+    phases = data.get("phase_seconds")
+    error, steps = data.get("error"), data.get("steps")
+    code = data.get("exit_code") if data.get("ended_by", "itself") == "itself" else None
+    return Startup(
+        check.stage,
+        check.probe,
+        _number(data.get("number")),
+        status,
+        seconds,
+        seconds_of(data.get("boot_seconds")),
+        text_or_none(data.get("phase")),
+        phases if isinstance(phases, dict) else {},
+        error if isinstance(error, dict) else {},
+        steps if isinstance(steps, list) else (),
+        check.under_fault,
+        code if type(code) is int else None,
+    )
+
+
+def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:
+    """Each attempt that is listed; of a large storm a journal lists only some, failed ones first.
+
+    So count with `trials`, and take quantiles from the check's own figures where it lists fewer
+    than it made.
+    """
+    for check in checks(journal):
+        for kind in ATTEMPT_LISTS:
+            for data in objects(check.output.get(kind)):
+                seconds = seconds_of(data.get("seconds"))
+                outcome = data.get("outcome")
+                if seconds is None or not isinstance(outcome, str):
+                    continue
+                yield Attempt(
+                    check.stage,
+                    check.probe,
+                    kind,
+                    _number(data.get("number")),
+                    seconds_of(data.get("intended_seconds")) or 0.0,
+                    outcome,
+                    seconds,
+                    data.get("censored") is True,
+                    text_or_none(data.get("sqlstate")),
+                    text_or_none(data.get("error")),
+                    check.under_fault,
+                )
+
+
+def _checks(
+    stage: str,
+    runs: Sequence[Mapping[str, Any]],
+    spans: Sequence[Period] | None,
+) -> Iterator[Check]:
+    for run in runs:
+        if isinstance(run["output"], dict):
+            met = run.get("tolerance_met")
+            yield Check(
+                stage,
+                str(run["activity"].get("name")),
+                run["start"],
+                run["end"],
+                met if isinstance(met, bool) else None,
+                run["output"],
+                stage in UNDER_FAULT and _overlaps(run, spans),
+            )
+
+
+def _overlaps(run: Mapping[str, Any], spans: Sequence[Period] | None) -> bool:
+    """Whether a fault was in place while something ran; so it is where nothing is known."""
+    ran = Period(began(run), ended(run))
+    return spans is None or any(ran.may_overlap(span) for span in spans)
+
+
+def seconds_of(value: Any) -> float | None:
+    """A time in a startup: finite, and not negative; None for what is none."""
+    if type(value) is float and 0 <= value < math.inf:  # as nearly all of very many are
+        return value
+    number = finite_or_none(value)
+    return number if number is not None and number >= 0 else None
+
+
+def _number(value: Any) -> int:
+    return value if type(value) is int else 0

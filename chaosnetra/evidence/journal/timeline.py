@@ -1,0 +1,163 @@
+"""What a journal tells over time: faults, and the connector."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chaosnetra.evidence.journal.order import (
+    Moment,
+    Period,
+    began,
+    clock_was_set,
+    ended,
+    moment,
+    seconds_of_run,
+)
+from chaosnetra.evidence.journal.values import objects, text_or_none
+from chaosnetra.quantities import finite_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpan:
+    """A fault and when it was in place.
+
+    Attributes:
+        name: within the run.
+        parameters: as injected.
+        effect: as measured: `quantity`, `expected`, `observed`, `in_effect`; None for a change
+            that the system does not feel.
+        undo: how its undo ended; None when it was not undone.
+        injected_at: UTC; None when the journal does not say.
+        undone_at: UTC, of the rollbacks' beginning where the journal says no more.
+        injected_seconds: since the run's beginning, by a clock that cannot be set; None where
+            that was not noted.
+        undone_seconds: likewise.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+    effect: Mapping[str, Any] | None
+    undo: str | None
+    injected_at: str | None
+    undone_at: str | None
+    injected_seconds: float | None = None
+    undone_seconds: float | None = None
+
+    @property
+    def injected(self) -> Moment:
+        return Moment(self.injected_seconds, moment(self.injected_at))
+
+    @property
+    def undone(self) -> Moment | None:
+        """None for one that stayed."""
+        when = Moment(self.undone_seconds, moment(self.undone_at))
+        return when if when.is_known else None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorTimeline:
+    """A connector over time; see `chaosnetra.connector.history.History.to_json`.
+
+    Attributes:
+        samples: each with `at_seconds` and, of `instances`, `slots`, `in_use`, `queued`,
+            `most_in_use`, `most_queued` and `refused`, those that the journal has.
+        events: each with `at_seconds` and `event`.
+        started_at: what the seconds count from, UTC; None when the journal does not say.
+        started_seconds: the same, since the run's beginning, by a clock that cannot be set.
+    """
+
+    samples: Sequence[Mapping[str, float]]
+    events: Sequence[Mapping[str, Any]]
+    started_at: str | None
+    started_seconds: float | None = None
+
+    @property
+    def started(self) -> Moment:
+        return Moment(self.started_seconds, moment(self.started_at))
+
+
+def faults(journal: Mapping[str, Any]) -> Iterator[FaultSpan]:
+    """Each fault of the run, in the order in which they were injected."""
+    first = next((run for run in journal["rollbacks"] if run["start"]), None)
+    for fault in journal["chaosnetra"]["faults"]:
+        name, parameters = fault.get("name"), fault.get("parameters")
+        undo = text_or_none(fault.get("undo"))
+        injected_at, injected_seconds = _noted(fault, "injected")
+        if injected_at is None and injected_seconds is None:
+            run = _injecting(journal, name)
+            if run is not None:
+                injected_at, injected_seconds = run["end"], ended(run).seconds
+        undone_at, undone_seconds = _noted(fault, "undone")
+        if undone_at is None and undone_seconds is None and undo and first is not None:
+            undone_at, undone_seconds = first["start"], began(first).seconds
+        yield FaultSpan(
+            str(name),
+            parameters if isinstance(parameters, dict) else {},
+            fault["effect"],
+            undo,
+            injected_at,
+            undone_at,
+            injected_seconds,
+            undone_seconds,
+        )
+
+
+def _noted(fault: Mapping[str, Any], what: str) -> tuple[str | None, float | None]:
+    """When it was injected or undone, by both clocks, as far as it was noted."""
+    return text_or_none(fault.get(f"{what}_at")), seconds_of_run(fault.get(f"{what}_seconds"))
+
+
+def in_place(journal: Mapping[str, Any]) -> list[Period] | None:
+    """When faults that are to be felt were in place.
+
+    Returns:
+        A period for each; None where there was no such fault, or the journal does not say when:
+        also where only its wall clock does, and that was set during the run.
+    """
+    felt = [fault for fault in faults(journal) if fault.effect is not None]
+    if not felt or not all(fault.injected.is_known for fault in felt):
+        return None
+    by_wall_clock = any(fault.injected.seconds is None for fault in felt)
+    if by_wall_clock and clock_was_set(journal):
+        return None
+    return [Period(fault.injected, fault.undone) for fault in felt]
+
+
+def order_is_unknown(journal: Mapping[str, Any]) -> bool:
+    """Whether faults have times, and it is not known all the same what ran under them."""
+    felt = [fault for fault in faults(journal) if fault.effect is not None]
+    return any(fault.injected.is_known for fault in felt) and in_place(journal) is None
+
+
+def connector(journal: Mapping[str, Any]) -> ConnectorTimeline | None:
+    """The connector's timeline; None when the run had no connector."""
+    found = journal["chaosnetra"].get("connector")
+    if not isinstance(found, dict):
+        return None
+    samples = [
+        {
+            key: number
+            for key, value in sample.items()
+            if (number := finite_or_none(value)) is not None
+        }
+        for sample in objects(found.get("samples"))
+    ]
+    return ConnectorTimeline(
+        [sample for sample in samples if "at_seconds" in sample],
+        [
+            event
+            for event in objects(found.get("events"))
+            if finite_or_none(event.get("at_seconds")) is not None
+        ],
+        text_or_none(found.get("started_at")),
+        seconds_of_run(found.get("started_seconds")),
+    )
+
+
+def _injecting(journal: Mapping[str, Any], name: Any) -> Mapping[str, Any] | None:
+    """The action that injected a fault: it ended when it had measured it."""
+    runs: list[Mapping[str, Any]] = journal["run"]
+    for run in runs:
+        if isinstance(run["output"], dict) and run["output"].get("name") == name:
+            return run
+    return None

@@ -1,0 +1,1 @@
+"""What numbers of attempts and times prove; pure arithmetic."""

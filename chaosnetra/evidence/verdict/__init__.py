@@ -1,0 +1,1 @@
+"""Held, violated or inconclusive: from a journal alone."""

@@ -1,0 +1,185 @@
+"""The verdict on a run: held, violated or inconclusive; from the journal alone.
+
+It can be computed again from any journal of this package, because it rests on nothing but the
+journal's own fields and the facts that the journal control put under `chaosnetra`.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chaosnetra.evidence.verdict.activities import METHOD, ROLLBACKS, carried_out, counts_attempts
+from chaosnetra.evidence.verdict.causes import Cause
+from chaosnetra.evidence.verdict.dry import checks_hypothesis, dry_of_journal
+from chaosnetra.evidence.verdict.reasons import not_met_in, reasons, too_few, unanswered
+from chaosnetra.evidence.verdict.violations import Violation, find_violations
+from chaosnetra.text import one_line
+
+if TYPE_CHECKING:
+    from chaosnetra.evidence.verdict.bounds import Proof
+
+__all__ = ["Cause", "Outcome", "Verdict", "judge"]
+
+
+class Outcome(StrEnum):
+    """What a run showed. An experiment that was not valid is inconclusive, whatever was seen."""
+
+    HELD = "held"
+    VIOLATED = "violated"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Verdict(NamedTuple):
+    """The verdict.
+
+    Attributes:
+        outcome: held, violated or inconclusive.
+        cause: the first reason.
+        reason: all reasons as one line.
+        proofs: what it rests on, one for each probe that counts trials.
+    """
+
+    outcome: Outcome
+    cause: Cause
+    reason: str
+    proofs: "tuple[Proof, ...]" = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self._asdict(), "proofs": [proof._asdict() for proof in self.proofs]}
+
+    @property
+    def line(self) -> str:
+        """The verdict for people, with what it rests on and what that proves."""
+        text = one_line(f"{self.outcome.value}: {self.reason}")
+        if self.outcome is Outcome.INCONCLUSIVE or not self.proofs:
+            return text
+        return f"{text} ({'; '.join(self._said(proof) for proof in self.proofs)})"
+
+    def _said(self, proof: "Proof") -> str:
+        """What a proof says for this outcome; its probe is named where there are several."""
+        name = f"{proof.probe}: " if len(self.proofs) > 1 else ""
+        said = f"{name}{proof_text(proof, self.outcome)}"
+        most, needed = proof.max_failure_rate, proof.clean_trials_needed
+        if most is None or needed is None:
+            return said
+        if self.outcome is not Outcome.HELD or proof.claim_is_proven:
+            return said
+        return f"{said}; that it is at most {100 * most:.3g}% takes {needed} clean trials"
+
+
+def proof_text(proof: "Proof", outcome: Outcome) -> str:
+    """What the trials of a probe prove, as a sentence: of a violated run how often it fails."""
+    from chaosnetra.evidence.verdict.bounds import at_least, at_most
+
+    low, high = proof.failure_rate_bounds
+    # Without a failure the lower bound says nothing.
+    says_least = outcome is Outcome.VIOLATED and proof.failures > 0
+    return (
+        f"{proof.failures:,} of {proof.trials:,} trials under the fault failed, which proves a "
+        f"failure rate of {at_least(low) if says_least else at_most(high)} with "
+        f"{proof.confidence:.0%} confidence"
+    )
+
+
+def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
+    """Judge a journal.
+
+    Args:
+        journal: Chaos Toolkit's journal; under `chaosnetra` the facts `recovery`, `faults`,
+            `interrupted_by`, `undo_failures`, `control_failures`, `crashed`, where there are any.
+
+    Returns:
+        The verdict, and the violations it rests on.
+    """
+    facts: Mapping[str, Any] = journal.get("chaosnetra") or {}
+    states = journal.get("steady_states") or {}
+    violations = find_violations(
+        states if checks_hypothesis(dry_of_journal(journal)) else {},
+        facts.get("recovery"),
+        carried_out(journal, METHOD),
+        carried_out(journal, ROLLBACKS),
+    )
+    found = list(reasons(journal, facts, violations))
+    contradicted = [(Cause.CONTRADICTED, text) for text in _contradictions(journal, facts)]
+    held = found[0][0] is Cause.HELD
+    found = [*contradicted, *found] if held else [*found, *contradicted]
+    proofs = _proofs(journal)
+    if found[0][0] is Cause.HELD:
+        found = [*_other_state(facts), *found]
+    if found[0][0] in (Cause.HELD, Cause.VIOLATED):
+        found = [*too_few(proofs, violations), *found]
+    if found[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
+        found = [*unanswered(journal, facts, violations), *found]
+        from chaosnetra.evidence.verdict.ended_sessions import (
+            sessions_ended,  # of violated runs alone
+        )
+
+        ended = sessions_ended(journal, facts)
+        if ended:
+            found = [(Cause.SESSIONS_ENDED, ended), *found]
+    cause, _ = found[0]
+    if _order_is_unknown(journal, facts):
+        found.append((cause, _NO_ORDER))
+    outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
+    texts = [*(text for _, text in found), *_state_said(journal, facts, outcome)]
+    return Verdict(outcome, cause, "; ".join(texts), proofs), violations
+
+
+_NO_ORDER = (
+    "the clock was set while the run went on, so every trial between the baseline and the "
+    "rollbacks counts as one under the fault"
+)
+_OUTCOMES = {
+    Cause.HELD: Outcome.HELD,
+    Cause.VIOLATED: Outcome.VIOLATED,
+    Cause.NOT_RECOVERED: Outcome.VIOLATED,
+}
+
+
+# What only some runs tell of is loaded for them alone: an empty run pays for every module.
+
+
+def _proofs(journal: Mapping[str, Any]) -> "tuple[Proof, ...]":
+    if not counts_attempts(journal):
+        return ()
+    from chaosnetra.evidence.verdict.bounds import proofs_of
+
+    return proofs_of(journal)
+
+
+def _contradictions(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
+    if facts.get("cloud_run"):
+        from chaosnetra.evidence.verdict.platform import contradictions
+
+        yield from contradictions(journal, facts)
+
+
+def _other_state(facts: Mapping[str, Any]) -> Iterator[tuple[Cause, str]]:
+    if facts.get("database_state"):
+        from chaosnetra.evidence.verdict.start_state import differing_states
+
+        text = differing_states(facts)
+        if text:
+            yield Cause.STATE, text
+
+
+def _state_said(
+    journal: Mapping[str, Any], facts: Mapping[str, Any], outcome: Outcome
+) -> Iterator[str]:
+    """Which state of the database was tested, and what to do where the baseline met a wrong one."""
+    if facts.get("database_state"):
+        from chaosnetra.evidence.verdict.start_state import baseline_advice, state_tested
+
+        tested = state_tested(facts) if outcome is not Outcome.INCONCLUSIVE else None
+        wrong = not_met_in((journal.get("steady_states") or {}).get("before"))
+        advice = baseline_advice(journal, facts) if wrong else None
+        yield from filter(None, (tested, advice))
+
+
+def _order_is_unknown(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    if not facts.get("faults"):
+        return False  # what reads series is not even loaded
+    from chaosnetra.evidence.journal.reading import normalized
+    from chaosnetra.evidence.journal.timeline import order_is_unknown
+
+    return order_is_unknown(normalized(journal))

@@ -1,0 +1,1 @@
+"""Leads through a game day, and ends its runs whatever happens."""

@@ -1,0 +1,389 @@
+"""Leads through a day: one handler a stage, until the day is closed.
+
+Whatever is answered is in the record before it is acknowledged, so a conductor that is killed
+goes on where it was.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chaosnetra.documents.document import read_document
+from chaosnetra.errors import ChaosnetraError, InvalidInput, PartUnavailable, Unreadable
+from chaosnetra.gameday.conduct.consent import consent_to
+from chaosnetra.gameday.conduct.following import Bounds, Following
+from chaosnetra.gameday.conduct.monitored import Guard
+from chaosnetra.gameday.conduct.running import StepRun, result_of
+from chaosnetra.gameday.conduct.signals import Signals
+from chaosnetra.gameday.people import questions
+from chaosnetra.gameday.people.interface import NOTES, Command, Does, Interface, Left, Style
+from chaosnetra.gameday.people.panel import clock
+from chaosnetra.gameday.people.predictions import ABSTAIN, changes, held_probability, seconds_range
+from chaosnetra.gameday.plan.day import Asked, GameDay, Step
+from chaosnetra.gameday.plan.parameters import Passed, for_experiment, own_limit
+from chaosnetra.gameday.record.notes import said_by, take_note
+from chaosnetra.gameday.record.places import unused
+from chaosnetra.gameday.record.record import Record
+from chaosnetra.gameday.record.states import Kind, Stage
+from chaosnetra.gameday.report.verdicts import comparison_lines, verdict_line
+
+if TYPE_CHECKING:
+    from chaosnetra.settings import Settings
+
+POLL_SECONDS = 0.02
+NOBODY = "unattended"
+Result = TypeVar("Result")
+
+
+class _Again(ChaosnetraError):
+    """Something has changed that the stage has to begin anew for."""
+
+
+class Conductor:
+    """Leads a day.
+
+    Args:
+        record: of the day; written here and nowhere else.
+        interface: the people.
+        guard: checks the abort criteria.
+        signals: that ask to leave.
+        checks: what was checked before, for the record.
+        attended: whether people are there who predict.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        interface: Interface,
+        guard: Guard,
+        signals: Signals,
+        checks: list[dict[str, Any]],
+        *,
+        attended: bool,
+    ) -> None:
+        self._record = record
+        self._interface = interface
+        self._guard = guard
+        self._signals = signals
+        self._checks = checks
+        self._attended = attended
+        self._watched = False
+
+    def lead(self) -> None:
+        """Lead until the day is closed.
+
+        Raises:
+            Left: nobody is there any more, or a signal came; nothing is left injected.
+            RecordLost: something could not be written; likewise.
+        """
+        stages: Mapping[Stage, Callable[[], None]] = {
+            Stage.CHECKING: self._check,
+            Stage.ANNOUNCING: self._announce,
+            Stage.DECIDING: self._decide,
+            Stage.PREDICTING: self._predict_and_run,
+            Stage.REVIEWING: self._review,
+            Stage.WRAPPING_UP: self._wrap_up,
+        }
+        while self._record.state.stage is not Stage.CLOSED:
+            try:
+                self._wait_for_first_check()
+                if self._record.state.paused:
+                    self._pause()
+                else:
+                    stages[self._record.state.stage]()
+            except _Again:
+                continue
+
+    def tick(self) -> None:
+        """Look for what ends a question.
+
+        Raises:
+            Left: a signal came.
+        """
+        if self._signals.received is not None:
+            raise Left(f"{self._signals.received} came")
+        if self._record.state.stage in (Stage.WRAPPING_UP, Stage.CLOSED):
+            return
+        crossed = self._guard.crossed
+        if crossed is not None:
+            self._abort(f"abort criterion: {crossed}", "abort criteria")
+
+    def command(self, command: Command) -> None:
+        """Somebody did something while a question was asked.
+
+        Raises:
+            InvalidInput: it cannot be done now.
+        """
+        if command.does in NOTES:
+            self._say(take_note(self._record, command, self._people), Style.QUIET)
+            return
+        wanted = {Does.PAUSE: Kind.PAUSED, Does.SKIP: Kind.SKIPPED, Does.ABORT: Kind.ABORTED}
+        kind = wanted[command.does]
+        if kind not in self._record.state.allowed:
+            raise InvalidInput(f"nothing can be done with /{command.does} now")
+        by, why = said_by(command.text or "no reason was given", self._people)
+        if kind is Kind.ABORTED:
+            self._abort(why, by)
+        data = {"by": by, "reason": why}
+        if kind is Kind.SKIPPED:
+            data["step"] = self._step.name
+        self._record.write(kind, data)
+        raise _Again(kind)
+
+    def _abort(self, reason: str, by: str) -> None:
+        self._record.write(Kind.ABORTED, {"reason": reason, "by": by})
+        self._say(f"The day is aborted by {by}: {reason}", Style.BAD)
+        raise _Again("aborted")
+
+    def _wait_for_first_check(self) -> None:
+        """Nothing is done before the abort criteria were checked once, on a resumed day too."""
+        if self._watched or self._record.state.stage is Stage.WRAPPING_UP:
+            return
+        first = self._guard.first_check()
+        while not self._guard.has_checked:
+            if first.passed:
+                self._abort("the abort criteria could not be checked in time", "abort criteria")
+            self.tick()
+            time.sleep(POLL_SECONDS)
+        self._watched = True
+        count = len(self._day.abort.conditions)
+        if count:
+            text = f"abort criteria: {count} checked, none crossed"
+            self._checks.append({"fine": True, "text": text})
+            self._say(f"ok  {text}", Style.QUIET)
+
+    def _check(self) -> None:
+        present: list[str] = []
+        if self._attended:
+            people = self._day.people
+            answer = self._interface.ask(questions.present(people), self)
+            present = list(questions.named(answer, people))
+        self._record.write(Kind.CHECKED, {"checks": self._checks, "present": present})
+        if present:
+            self._say(f"noted: {', '.join(present)} will predict", Style.QUIET)
+
+    def _announce(self) -> None:
+        state, step = self._record.state, self._step
+        self._say("")
+        self._say(f"Step {state.step + 1} of {state.steps}: {step.name}", Style.TITLE)
+        if step.announcement:
+            self._say(step.announcement)
+        for what in step.observe:
+            self._say(f"  look at: {what}")
+        for key, value in step.parameters.items():
+            self._say(f"  with {key}: {value}", Style.QUIET)
+        over = self._record.seconds - 60 * self._day.duration_minutes
+        if over > 0:
+            self._say(f"The planned time has been over for {clock(over)}.", Style.WARNING)
+        self._interface.ask(questions.announced(step), self)
+        self._record.write(Kind.ANNOUNCED, {"step": step.name})
+
+    def _decide(self) -> None:
+        step = self._step
+        answer = self._interface.ask(questions.go(step), self)
+        go, why = questions.go_or_not(answer)
+        by, why = said_by(why, self._people) if why else (self._somebody, why)
+        data = {"step": step.name, "by": by, "reason": why}
+        self._record.write(Kind.GO if go else Kind.NO_GO, data)
+        self._say(f"noted: {'go' if go else 'no-go'}{f': {why}' if why else ''}", Style.QUIET)
+
+    def _predict_and_run(self) -> None:
+        for person in self._present:
+            for asked in self._step.predict:
+                if f"{person}/{asked}" not in self._record.state.predicted:
+                    self._predict(person, asked)
+        self._run()
+
+    def _predict(self, person: str, asked: Asked) -> None:
+        question = questions.prediction(self._step, person, asked, self._time_scale())
+        answer = self._interface.ask(question, self)
+        data: dict[str, Any] = {"by": person, "asked": asked.value, "text": answer}
+        if asked is Asked.HELD:
+            data["held_probability"] = held_probability(answer)
+        else:
+            low_high = seconds_range(answer)
+            data["low_seconds"], data["high_seconds"] = low_high or (None, None)
+        self._record.write(Kind.PREDICTED, data)
+        self._say(f"noted: {person}: {answer}", Style.QUIET)
+
+    def _run(self) -> None:
+        state, step = self._record.state, self._step
+        number = state.step + 1
+        named = f"{number:02d}-{step.name}-{state.attempt}"
+        # One may be there of a conductor that was killed before it had written that a run begins.
+        folder = unused(self._record.folder / "steps" / named)
+        try:
+            passed = self._passed()
+            bounds = self._bounds(step, passed)
+            run = StepRun(step.experiment, folder, passed)
+        except (InvalidInput, Unreadable, PartUnavailable) as error:
+            raise Left(f"step {step.name!r} cannot be run: {error}") from None
+        place = str(folder.relative_to(self._record.folder))
+        try:
+            begun = {"pid": run.identity.pid, "started": run.identity.started, "folder": place}
+            values = {**step.parameters, **state.changed}
+            self._record.learn_secrets(values)
+            shown = {key: self._record.shown(value) for key, value in values.items()}
+            self._record.write(Kind.RUN_BEGUN, {**begun, "step": step.name, "parameters": shown})
+        except BaseException:
+            run.give_up()
+            raise
+        following = Following(
+            self._record,
+            self._interface,
+            self._guard,
+            self._signals,
+            self._people,
+            {
+                "step": step.name,
+                "number": number,
+                "steps": state.steps,
+                "observe": step.observe,
+                "parameters": shown,
+            },
+            bounds,
+        )
+        facts = following.to_its_end(run)
+        result = result_of(run.identity.folder)
+        if not (run.identity.folder / "journal.json").exists():
+            facts["last_lines"] = run.last_lines
+        self._record.write(Kind.RUN_ENDED, {**facts, **result.to_json()})
+        if following.skipped is not None and self._record.state.stage is Stage.REVIEWING:
+            self._record.write(Kind.SKIPPED, {"step": step.name, "reason": following.skipped})
+        self._show_verdict()
+
+    def _review(self) -> None:
+        step = self._step
+        ended = self._last(Kind.RUN_ENDED)
+        may_go_on = step.go_on_when_violated or ended.get("verdict") != "violated"
+        question = questions.what_next(step, self._check_changes, may_go_on=may_go_on)
+        word, rest = questions.next_word(self._interface.ask(question, self))
+        if word == "repeat":
+            self._record.write(Kind.REPEATED, {"step": step.name, "parameters": changes(rest)})
+            self._say(f"noted: once more, with {rest or 'the same parameters'}", Style.QUIET)
+        elif word == "end":
+            by, why = said_by(rest or f"step {step.name} was {ended.get('verdict')}", self._people)
+            self._abort(why, by)
+        else:
+            self._record.write(Kind.FINISHED, {"step": step.name})
+
+    def _wrap_up(self) -> None:
+        # A day that was refused before anybody came has nothing to be asked about.
+        if self._attended and self._last(Kind.CHECKED):
+            for does, question in questions.WRAP_UP:
+                while (answer := self._interface.ask(question, self)) not in ABSTAIN:
+                    note = Command(does, answer)
+                    self._say(take_note(self._record, note, self._people), Style.QUIET)
+        self._record.write(Kind.CLOSED, {})
+
+    def _pause(self) -> None:
+        self._say("The day is paused.", Style.WARNING)
+        self._interface.ask(questions.CONTINUE, self)
+        self._record.write(Kind.CONTINUED, {"by": self._somebody})
+
+    def _show_verdict(self) -> None:
+        ended = self._last(Kind.RUN_ENDED)
+        good = ended.get("verdict") == "held"
+        self._say(f"Verdict: {verdict_line(ended)}", Style.GOOD if good else Style.BAD)
+        for line in ended.get("undone") or ():
+            self._say(line, Style.WARNING)
+        for line in ended.get("last_lines") or ():
+            self._say(f"  {line}", Style.QUIET)
+        for line in comparison_lines(self._record.entries):
+            self._say(f"  {line}")
+
+    def _check_changes(self, text: str) -> None:
+        try:
+            changed = changes(text)
+            self._record.learn_secrets(changed)
+            self._settings(self._handed({**self._record.state.changed, **changed}))
+        except InvalidInput:
+            raise
+        except ChaosnetraError as error:
+            raise InvalidInput(str(error)) from None
+
+    def _meanwhile(self, work: Callable[[], Result]) -> Result:
+        """Wait for something that takes its time; what ends a question ends this wait too."""
+        done: Future[Result] = Future()
+
+        def carry_out() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                done.set_exception(error)
+
+        threading.Thread(target=carry_out, daemon=True).start()
+        while not done.done():
+            self.tick()
+            time.sleep(POLL_SECONDS)
+        return done.result()
+
+    def _handed(self, changed: Mapping[str, str]) -> Passed:
+        experiment = read_document(self._step.experiment).data
+        return for_experiment(experiment, self._day, self._step, changed)
+
+    def _passed(self) -> Passed:
+        """What the run gets; with the plan that was consented to, where one is needed.
+
+        Raises:
+            Left: nobody consented to it.
+        """
+        step = self._step
+        passed = self._handed(self._record.state.changed)
+        self._record.learn_secrets(passed.environment)
+        if self._day.environment != "staging":
+            return passed
+        consent = self._meanwhile(lambda: consent_to(step.experiment, passed.environment))
+        if not consent.given:
+            raise Left(f"step {step.name!r} may not run: {consent.text}")
+        return Passed({**passed.environment, **consent.environment}, passed.variables)
+
+    def _bounds(self, step: Step, passed: Passed) -> Bounds:
+        settings = self._settings(passed)
+        own = own_limit(read_document(step.experiment).data)
+        limits = (step.maximum_seconds, own, settings.time_to_live_seconds)
+        return Bounds(step.maximum_seconds, min(limit for limit in limits if limit is not None))
+
+    def _time_scale(self) -> float:
+        try:
+            return self._settings(self._handed(self._record.state.changed)).time_scale
+        except (InvalidInput, Unreadable) as error:
+            raise Left(f"step {self._step.name!r} cannot be run: {error}") from None
+
+    @staticmethod
+    def _settings(passed: Passed) -> "Settings":
+        from chaosnetra.settings import Settings
+
+        return Settings.from_configuration({}, {**os.environ, **passed.environment})
+
+    @property
+    def _day(self) -> GameDay:
+        return self._record.day
+
+    @property
+    def _step(self) -> Step:
+        return self._day.steps[self._record.state.step]
+
+    @property
+    def _present(self) -> tuple[str, ...]:
+        present = self._last(Kind.CHECKED).get("present") if self._attended else None
+        return tuple(present or ())
+
+    @property
+    def _people(self) -> tuple[str, ...]:
+        return self._day.people if self._attended else (NOBODY,)
+
+    @property
+    def _somebody(self) -> str:
+        """Who says what nobody is named for."""
+        return self._people[0] if self._attended else NOBODY
+
+    def _last(self, kind: Kind) -> Mapping[str, Any]:
+        found = (entry.data for entry in reversed(self._record.entries) if entry.kind is kind)
+        return next(found, {})
+
+    def _say(self, text: str, style: Style = Style.PLAIN) -> None:
+        self._interface.say(self._record.shown(text), style)

@@ -1,0 +1,211 @@
+"""Follows the run of a step to its end, whatever is said, asked or sent meanwhile."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import InvalidInput
+from chaosnetra.gameday.conduct.monitored import Guard
+from chaosnetra.gameday.conduct.progress import ENDED, Progress
+from chaosnetra.gameday.conduct.running import StepRun
+from chaosnetra.gameday.conduct.signals import Signals
+from chaosnetra.gameday.conduct.stopping import PATIENCE_SECONDS, end_and_undo, undo
+from chaosnetra.gameday.people.interface import (
+    NOTES,
+    Command,
+    Does,
+    Interface,
+    Left,
+    Panel,
+    Style,
+)
+from chaosnetra.gameday.record.notes import said_by, take_note
+from chaosnetra.gameday.record.record import Record
+from chaosnetra.gameday.record.states import Kind
+
+POLL_SECONDS = 0.03
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What bounds a run: seconds, and whether the conductor has to see to it."""
+
+    step_seconds: float | None
+    shown_seconds: float | None
+
+
+@dataclass
+class Following:
+    """One run, followed. Made for one call of `to_its_end`.
+
+    Attributes:
+        record: of the day.
+        interface: where it is shown.
+        guard: of the day.
+        signals: that ask the conductor to leave.
+        people: who may say something.
+        title: what the panel says of the step; its progress is filled in.
+        bounds: of the run.
+        patience_seconds: after which a run that was asked to end is killed.
+    """
+
+    record: Record
+    interface: Interface
+    guard: Guard
+    signals: Signals
+    people: tuple[str, ...]
+    title: Mapping[str, Any]
+    bounds: Bounds
+    patience_seconds: float = PATIENCE_SECONDS
+    progress: Progress = field(default_factory=Progress)
+    skipped: str | None = None
+    _stopping: str | None = None
+    _told: Deadline | None = None
+    _killed: bool = False
+    _left: Left | None = None
+    _began: float = 0.0
+    _events_began: float | None = None
+
+    def to_its_end(self, run: StepRun) -> dict[str, Any]:
+        """Let a run begin, and follow it.
+
+        Whatever goes wrong from then on, the run ends and is undone before this returns or raises.
+
+        Returns:
+            Facts for the record: `exit_code`, `stopped` (why, or None), `undone` (lines),
+            `events_began` (monotonic seconds that its events count from), `seconds`.
+
+        Raises:
+            Left: nobody is there any more, or a signal came; the run has ended by then, and
+                nothing of it is left.
+            RecordLost: likewise, and something that was said could not be written.
+        """
+        self._began = time.monotonic()
+        try:
+            run.let_begin()
+            while run.exit_code is None:
+                self._read(run)
+                self._wait(POLL_SECONDS)
+                self._see_to_the_end(run)
+            seconds = time.monotonic() - self._began
+            self._read(run)
+            # What came while it ended: commands that wait, keys, a criterion that ended the run.
+            self.progress = replace(self.progress, phase=ENDED, activity="")
+            self._wait(0.0)
+        except BaseException:
+            end_and_undo(run.identity, self.patience_seconds)
+            raise
+        facts = {
+            "exit_code": run.exit_code,
+            "stopped": self._stopping,
+            "undone": undo(run.identity.folder),
+            "events_began": self._events_began,
+            "seconds": round(seconds, 3),
+        }
+        if self._left is not None:
+            self.record.write(Kind.RUN_LOST, {**facts, "why": str(self._left)})
+            raise self._left
+        return facts
+
+    def tick(self) -> None:
+        """Look for what ends the run."""
+        if self.signals.received is not None and self._left is None:
+            self._leave(Left(f"{self.signals.received} came"))
+        if self._stopping is not None:
+            return
+        crossed = self.guard.crossed
+        step_seconds = self.bounds.step_seconds
+        if crossed is not None:
+            self._abort(f"abort criterion: {crossed}", "abort criteria")
+        elif step_seconds is not None and time.monotonic() - self._began > step_seconds:
+            self._stop(f"the step's {step_seconds:g} s are over")
+
+    def command(self, command: Command) -> None:
+        """Somebody did something.
+
+        Raises:
+            InvalidInput: it cannot be done.
+        """
+        if command.does in NOTES:
+            self.interface.say(take_note(self.record, command, self.people), Style.QUIET)
+        elif command.does is Does.PAUSE:
+            paused = self.record.state.paused
+            self.record.write(Kind.CONTINUED if paused else Kind.PAUSED, {"by": self._somebody})
+        elif command.does is Does.ABORT and self.record.state.ending is None:
+            # Also while the run is being stopped: then the day ends after it.
+            by, why = self._said(command)
+            self._abort(why, by)
+        elif self._stopping is not None:
+            raise InvalidInput(f"the run is being stopped already: {self._stopping}")
+        elif command.does is Does.SKIP:
+            by, why = self._said(command)
+            note = Command(Does.DECIDE, f"{by}: skip this step: {why}", command.typing_seconds)
+            self.interface.say(take_note(self.record, note, self.people), Style.QUIET)
+            self.skipped = f"{why} ({by})"
+            self._stop(f"skipped by {by}: {why}")
+
+    @property
+    def _somebody(self) -> str:
+        return self.people[0] if self.people else "nobody in particular"
+
+    def _said(self, command: Command) -> tuple[str, str]:
+        return said_by(command.text or "no reason was given", self.people)
+
+    def _abort(self, reason: str, by: str) -> None:
+        self.record.write(Kind.ABORTED, {"reason": reason, "by": by})
+        self._stop(f"day aborted by {by}: {reason}")
+        self.interface.say(
+            f"The day is aborted by {by}: {reason}. The run undoes everything and ends.", Style.BAD
+        )
+
+    def _leave(self, left: Left) -> None:
+        self._left = left
+        self._stop(str(left))
+
+    def _stop(self, reason: str) -> None:
+        self._stopping = self._stopping or reason
+
+    def _wait(self, seconds: float) -> None:
+        if self._left is not None:
+            time.sleep(seconds)
+            return
+        try:
+            self.interface.during(self._panel(), seconds, self)
+        except Left as left:
+            self._leave(left)
+
+    def _see_to_the_end(self, run: StepRun) -> None:
+        """Ask the run to end once it has to, and kill it when it does not."""
+        if self._stopping is None:
+            return
+        if self._told is None:
+            self._told = Deadline.after(self.patience_seconds)
+            run.ask_to_end()
+        elif self._told.passed and not self._killed:
+            self._killed = True
+            run.kill()
+
+    def _read(self, run: StepRun) -> None:
+        now = time.monotonic()
+        for event in run.new_events():
+            self.progress = self.progress.after(event)
+            elapsed = event.get("elapsed_seconds")
+            if isinstance(elapsed, (int, float)):
+                # What is read late makes it later than it was; never earlier.
+                began = now - elapsed
+                self._events_began = min(began, self._events_began or began)
+
+    def _panel(self) -> Panel:
+        running = time.monotonic() - self._began
+        shown = self.bounds.shown_seconds
+        return Panel(
+            **self.title,
+            attempt=self.record.state.attempt,
+            progress=self.progress,
+            running_seconds=running,
+            abort_in_seconds=None if shown is None else max(0.0, shown - running),
+            paused=self.record.state.paused,
+            stopping=f"stopping: {self._stopping}" if self._stopping else "",
+        )

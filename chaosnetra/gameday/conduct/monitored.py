@@ -1,0 +1,120 @@
+"""The conductor's end of the guard; see `chaosnetra.gameday.conduct.abort_monitor`."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import PartUnavailable
+from chaosnetra.gameday.plan.day import GameDay
+
+FIRST_CHECK_SECONDS = 60.0
+GOODBYE_SECONDS = 10.0
+# After the time between two rounds, until one in which a probe hangs is a reason to end the day.
+ROUND_SECONDS = 60.0
+
+
+class Guard:
+    """The guard of a day, as a process.
+
+    Args:
+        folder: of the day.
+        day: the plan as it acts, with its secrets.
+        terminal: see `chaosnetra.gameday.people.keys.kept_terminal`.
+
+    Raises:
+        PartUnavailable: it cannot be started.
+    """
+
+    def __init__(self, folder: Path, day: GameDay, terminal: str | None = None) -> None:
+        try:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "chaosnetra.gameday.conduct.abort_monitor",
+                    str(folder),
+                    *([terminal] if terminal else []),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise PartUnavailable(f"the guard of the day cannot be started: {error}") from None
+        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._raw = b""
+        self._checked = False
+        self._longest_seconds = day.abort.frequency_seconds + ROUND_SECONDS
+        self._heard = time.monotonic()
+        self._crossed: str | None = None
+        watch = {
+            "conditions": list(day.abort.conditions),
+            "frequency_seconds": day.abort.frequency_seconds,
+            "parameters": dict(day.parameters),
+        }
+        self._tell(json.dumps(watch).encode() + b"\n")
+
+    @property
+    def crossed(self) -> str | None:
+        """Why the day must end; None while it may go on. A guard that is gone is a reason."""
+        self._read()
+        if self._crossed is None and self._process.poll() is not None:
+            self._crossed = "the guard that checks the abort criteria has ended"
+        silent_seconds = time.monotonic() - self._heard
+        if self._crossed is None and self._checked and silent_seconds > self._longest_seconds:
+            self._crossed = f"the abort criteria were not checked for {silent_seconds:.0f} s"
+        return self._crossed
+
+    @property
+    def has_checked(self) -> bool:
+        """Whether all criteria have been checked once, and held."""
+        self._read()
+        return self._checked
+
+    def first_check(self) -> Deadline:
+        """By when it has to have checked everything once."""
+        return Deadline.after(FIRST_CHECK_SECONDS)
+
+    def end(self) -> None:
+        """Tell it that the day is over. Doing it again is no error."""
+        stdin = self._process.stdin
+        if stdin is None or stdin.closed:
+            return
+        self._tell(b"end\n")
+        with contextlib.suppress(OSError):
+            stdin.close()
+        try:
+            self._process.wait(GOODBYE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # a probe hangs; there is no run any more that it could guard
+            self._process.wait(GOODBYE_SECONDS)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _tell(self, line: bytes) -> None:
+        stdin = self._process.stdin
+        if stdin is not None:
+            with contextlib.suppress(OSError):  # it has ended, which `crossed` says
+                stdin.write(line)
+                stdin.flush()
+
+    def _read(self) -> None:
+        stdout = self._process.stdout
+        if stdout is None or stdout.closed:
+            return
+        with contextlib.suppress(OSError):
+            while chunk := stdout.read(65536):
+                self._raw += chunk
+        *lines, self._raw = self._raw.split(b"\n")
+        for line in lines:
+            said = json.loads(line)
+            self._heard = time.monotonic()
+            self._checked = self._checked or said.get("checked") is True
+            self._crossed = self._crossed or said.get("crossed")

@@ -1,0 +1,1 @@
+"""Questions, keys and lines: whoever sits at the terminal, or a file of answers."""

@@ -1,0 +1,153 @@
+"""How lines get onto a terminal: below what was said, a few that change; or none, if it is dumb."""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from chaosnetra.gameday.people.interface import Left, Style
+from chaosnetra.text import one_line
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+_STYLES = {
+    Style.PLAIN: "",
+    Style.TITLE: "bold",
+    Style.GOOD: "green",
+    Style.BAD: "bold red",
+    Style.WARNING: "yellow",
+    Style.QUIET: "dim",
+}
+
+
+class View(Protocol):
+    """Shows what is said, and what is going on."""
+
+    def say(self, text: str, style: Style) -> None:
+        """A line that stays, or several."""
+
+    def show(self, lines: Sequence[str], entry: str | None, *, brief: str = "") -> None:
+        """What changes: lines, and what is being typed.
+
+        `brief` is the same as one line, for a terminal that cannot show lines again.
+        """
+
+    def clear(self) -> None:
+        """Nothing is going on any more."""
+
+
+def plain_say(text: str, style: Style = Style.PLAIN) -> None:  # noqa: ARG001
+    """A line where there is no terminal.
+
+    Raises:
+        Left: nobody reads it.
+    """
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        raise Left(f"the output cannot be written: {error}") from None
+
+
+class DumbView:
+    """For a terminal that can only go on: what is typed is echoed, what changes is said again."""
+
+    def __init__(self) -> None:
+        self._entry = ""
+        self._brief = ""
+
+    def say(self, text: str, style: Style) -> None:  # noqa: ARG002 - it has none
+        self._end_entry()
+        plain_say(text)
+
+    def show(self, lines: Sequence[str], entry: str | None, *, brief: str = "") -> None:  # noqa: ARG002
+        if entry is None:
+            self._end_entry()
+            if brief and brief != self._brief:
+                self._brief = brief
+                plain_say(brief)
+            return
+        kept = 0
+        while kept < min(len(entry), len(self._entry)) and entry[kept] == self._entry[kept]:
+            kept += 1
+        self._write("\b \b" * (len(self._entry) - kept) + entry[kept:])
+        self._entry = entry
+
+    def clear(self) -> None:
+        self._end_entry()
+
+    def _end_entry(self) -> None:
+        if self._entry:
+            self._entry = ""
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except (OSError, ValueError) as error:
+            raise Left(f"the terminal is gone: {error}") from None
+
+
+class LiveView:
+    """For a terminal that can move its cursor, with colours where it has and wants them."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(highlight=False, markup=False, emoji=False)
+        self._live: Live | None = None
+        self._shown: tuple[object, ...] = ()
+
+    @property
+    def is_dumb(self) -> bool:
+        return self._console.is_dumb_terminal
+
+    def say(self, text: str, style: Style) -> None:
+        from rich.text import Text
+
+        try:
+            self._console.print(Text(text, style=_STYLES[style]), soft_wrap=False)
+        except OSError as error:
+            raise Left(f"the terminal is gone: {error}") from None
+
+    def show(self, lines: Sequence[str], entry: str | None, *, brief: str = "") -> None:  # noqa: ARG002
+        width = self._console.width
+        shown = (width, *lines, entry)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        from rich.console import Group
+        from rich.live import Live
+        from rich.text import Text
+
+        rows = [Text(one_line(line), no_wrap=True, overflow="ellipsis") for line in lines]
+        if entry is not None:
+            room = max(8, width - 2)
+            rows.append(Text(entry if len(entry) <= room else f"…{entry[1 - room :]}", "bold"))
+        try:
+            if self._live is None:
+                self._live = Live(
+                    console=self._console,
+                    auto_refresh=False,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                )
+                self._live.start()
+            self._live.update(Group(*rows), refresh=True)
+        except OSError as error:
+            raise Left(f"the terminal is gone: {error}") from None
+
+    def clear(self) -> None:
+        live, self._live, self._shown = self._live, None, ()
+        if live is not None:
+            with contextlib.suppress(OSError):  # it may be gone
+                live.stop()
+
+
+def terminal_view() -> View:
+    """The view that suits this terminal."""
+    live = LiveView()
+    return DumbView() if live.is_dumb else live

@@ -1,0 +1,1 @@
+"""What a game day came to, for people."""

@@ -1,0 +1,311 @@
+"""What happened on a day, put together from its record and the journals beside it.
+
+Times are seconds since the day began, by the clock that nobody sets: a clock on the wall that
+jumps changes no order and no length. Where the machine was started anew in between, the wall's
+clock bridges the gap.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from chaosnetra.gameday.conduct.progress import fault_label, is_felt
+from chaosnetra.gameday.conduct.running import EventTail
+from chaosnetra.gameday.conduct.stopping import EVENTS, JOURNAL
+from chaosnetra.gameday.people.predictions import Prediction
+from chaosnetra.gameday.plan.day import GameDay
+from chaosnetra.gameday.record.entries import (
+    Entry,
+    day_seconds,
+    plan_of,
+    read_entries,
+    wall_seconds,
+)
+from chaosnetra.gameday.record.states import Kind
+from chaosnetra.gameday.report.calibration import Calibration, Outcome, calibration
+from chaosnetra.gameday.report.verdicts import outcome_of, predictions_of
+from chaosnetra.quantities import finite_or_none
+
+
+@dataclass(frozen=True)
+class Span:
+    """A fault and when it was in place, seconds of the day; `end` None: not known."""
+
+    name: str
+    begin: float
+    end: float | None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that somebody said; `at` in seconds of the day, when they began to type."""
+
+    what: str
+    by: str
+    text: str
+    at: float
+    wall: str
+    step: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of a step.
+
+    Attributes:
+        step: its name.
+        number: of the attempt.
+        folder: of its journal, seen from the day's folder.
+        parameters: it ran with, those of the step.
+        begin: seconds of the day.
+        end: likewise; None when the record does not say.
+        ended: the entry of its end, with verdict and proofs; empty when it was lost.
+        lost: why it was lost; None when it was not.
+        predictions: what people had said of it.
+        faults: that it injected.
+        has_journal: whether it left one.
+    """
+
+    step: str
+    number: int
+    folder: str
+    parameters: Mapping[str, str]
+    begin: float
+    end: float | None
+    ended: Mapping[str, Any]
+    lost: str | None
+    predictions: Sequence[Prediction]
+    faults: Sequence[Span]
+    has_journal: bool
+
+    @property
+    def verdict(self) -> str:
+        """Held, violated, inconclusive; or lost."""
+        return str(self.ended.get("verdict")) if self.ended else "lost"
+
+    @property
+    def outcome(self) -> Outcome:
+        return outcome_of(self.ended)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A turn of the day: go, no-go, a pause, an abort; `at` in seconds of the day."""
+
+    kind: Kind
+    text: str
+    at: float
+    wall: str
+
+
+@dataclass(frozen=True)
+class Happened:
+    """A whole day; see the module."""
+
+    folder: Path
+    day: GameDay
+    began: str
+    ended: str | None
+    seconds: float
+    rehearsal: bool
+    present: Sequence[str]
+    checks: Sequence[Mapping[str, Any]]
+    attempts: Sequence[Attempt]
+    notes: Sequence[Note]
+    decisions: Sequence[Decision]
+    aborted: str | None
+    closed: bool
+    clock_jumps: Sequence[str] = field(default=())
+
+    def notes_of(self, what: str) -> list[Note]:
+        return [note for note in self.notes if note.what == what]
+
+    @property
+    def calibration(self) -> Calibration:
+        """Of all people together."""
+        return calibration(self._pairs())
+
+    def calibration_of(self, person: str) -> Calibration:
+        return calibration(pair for pair in self._pairs() if pair[0].by == person)
+
+    @property
+    def predictors(self) -> list[str]:
+        return list(dict.fromkeys(prediction.by for prediction, _ in self._pairs()))
+
+    def _pairs(self) -> list[tuple[Prediction, Outcome]]:
+        return [
+            (prediction, attempt.outcome)
+            for attempt in self.attempts
+            for prediction in attempt.predictions
+        ]
+
+
+def read_day(folder: Path) -> Happened:
+    """What happened on the day in a folder.
+
+    Raises:
+        Unreadable: it holds no day, or a damaged record.
+    """
+    entries = read_entries(folder)
+    day = plan_of(entries, folder)
+    seconds = day_seconds(entries)
+    opened, last = entries[0], entries[-1]
+    checked = next((entry.data for entry in entries if entry.kind is Kind.CHECKED), {})
+    aborted = next((entry.data for entry in entries if entry.kind is Kind.ABORTED), None)
+    closed = last.kind is Kind.CLOSED
+    return Happened(
+        folder=folder,
+        day=day,
+        began=opened.at,
+        ended=last.at if closed else None,
+        seconds=seconds[-1],
+        rehearsal=opened.data.get("rehearsal") is True,
+        present=[str(person) for person in _list(checked.get("present"))],
+        checks=[check for check in _list(checked.get("checks")) if isinstance(check, dict)],
+        attempts=list(_attempts(entries, seconds, folder)),
+        notes=list(_notes(entries, seconds, day)),
+        decisions=list(_decisions(entries, seconds)),
+        aborted=None if aborted is None else f"{aborted.get('reason')} ({aborted.get('by')})",
+        closed=closed,
+        clock_jumps=list(_clock_jumps(entries)),
+    )
+
+
+JUMP_SECONDS = 2.0
+
+
+def _clock_jumps(entries: Sequence[Entry]) -> Iterable[str]:
+    for before, entry in pairwise(entries):
+        if entry.boot != before.boot:
+            continue
+        passed = entry.monotonic_seconds - before.monotonic_seconds
+        jump = wall_seconds(before.at, entry.at) - passed
+        if abs(jump) > JUMP_SECONDS:
+            way = "forward" if jump > 0 else "back"
+            yield f"the clock on the wall was set {way} by {abs(jump):.0f} s before {entry.at}"
+
+
+def _attempts(
+    entries: Sequence[Entry], seconds: Sequence[float], folder: Path
+) -> Iterable[Attempt]:
+    said: list[Entry] = []
+    begun: tuple[Entry, float] | None = None
+    counted: dict[str, int] = {}
+    for entry, at in zip(entries, seconds, strict=True):
+        if entry.kind in (Kind.ANNOUNCED, Kind.REPEATED):
+            said = []
+        said.append(entry)
+        if entry.kind is Kind.RUN_BEGUN:
+            begun = entry, at
+        elif entry.kind in (Kind.RUN_ENDED, Kind.RUN_LOST) and begun is not None:
+            yield _attempt(begun, (entry, at), said, counted, folder)
+            begun = None
+    if begun is not None:
+        yield _attempt(begun, None, said, counted, folder)
+
+
+def _attempt(
+    begun: tuple[Entry, float],
+    over: tuple[Entry, float] | None,
+    said: Sequence[Entry],
+    counted: dict[str, int],
+    folder: Path,
+) -> Attempt:
+    data, at = begun[0].data, begun[1]
+    step, place = str(data.get("step")), str(data.get("folder"))
+    counted[step] = counted.get(step, 0) + 1
+    parameters = data.get("parameters")
+    ended: Mapping[str, Any] = {}
+    lost: str | None = "the record does not say how it ended"
+    began = None
+    if over is not None:
+        began = finite_or_none(over[0].data.get("events_began"))
+        ended = over[0].data if over[0].kind is Kind.RUN_ENDED else {}
+        lost = None if ended else str(over[0].data.get("why"))
+    # Where the conductor did not live to compare the clocks, events count from the run's begin.
+    offset = at if began is None else at + max(0.0, began - begun[0].monotonic_seconds)
+    return Attempt(
+        step=step,
+        number=counted[step],
+        folder=place,
+        parameters=parameters if isinstance(parameters, dict) else {},
+        begin=at,
+        end=None if over is None else over[1],
+        ended=ended,
+        lost=lost,
+        predictions=predictions_of(said),
+        faults=sorted(_faults(folder / place / EVENTS, offset), key=lambda span: span.begin),
+        has_journal=(folder / place / JOURNAL).is_file(),
+    )
+
+
+def _faults(path: Path, offset: float) -> Iterable[Span]:
+    """The felt faults of a run, from its events."""
+    open_since: dict[str, float] = {}
+    tail = EventTail(path)
+    while events := tail.read():
+        for event in events:
+            elapsed = finite_or_none(event.get("elapsed_seconds"))
+            name = fault_label(event.get("name"))
+            if event["event"] == "fault.injected" and is_felt(event) and elapsed is not None:
+                open_since.setdefault(name, offset + elapsed)
+            elif event["event"] == "fault.undone" and name in open_since and elapsed is not None:
+                yield Span(name, open_since.pop(name), offset + elapsed)
+    for name, begin in open_since.items():
+        yield Span(name, begin, None)
+
+
+def _notes(entries: Sequence[Entry], seconds: Sequence[float], day: GameDay) -> Iterable[Note]:
+    for entry, at in zip(entries, seconds, strict=True):
+        if entry.kind is Kind.NOTED:
+            number = entry.data.get("step")
+            known = isinstance(number, int) and 0 <= number < len(day.steps)
+            yield Note(
+                what=str(entry.data.get("what")),
+                by=str(entry.data.get("by")),
+                text=str(entry.data.get("text")),
+                at=max(0.0, at - (finite_or_none(entry.data.get("typing_seconds")) or 0.0)),
+                wall=entry.at,
+                step=day.steps[int(number or 0)].name if known else "",
+                data=entry.data,
+            )
+
+
+_TURNS: Mapping[Kind, str] = {
+    Kind.GO: "go",
+    Kind.NO_GO: "no-go",
+    Kind.REPEATED: "once more",
+    Kind.SKIPPED: "skipped",
+    Kind.PAUSED: "paused",
+    Kind.CONTINUED: "continued",
+    Kind.INTERRUPTED: "left",
+    Kind.RESUMED: "resumed",
+    Kind.RUN_LOST: "run lost",
+    Kind.ABORTED: "aborted",
+}
+
+
+def _decisions(entries: Sequence[Entry], seconds: Sequence[float]) -> Iterable[Decision]:
+    step = ""
+    for entry, at in zip(entries, seconds, strict=True):
+        step = str(entry.data.get("step") or step) if entry.kind is not Kind.NOTED else step
+        word = _TURNS.get(entry.kind)
+        if word is None:
+            continue
+        parameters = entry.data.get("parameters")
+        changed = " ".join(
+            f"{key}={value}"
+            for key, value in (parameters if isinstance(parameters, dict) else {}).items()
+        )
+        why = str(entry.data.get("reason") or entry.data.get("why") or changed)
+        by = f" ({entry.data['by']})" if entry.data.get("by") else ""
+        yield Decision(
+            entry.kind, f"{step}: {word}{f': {why}' if why else ''}{by}".lstrip(": "), at, entry.at
+        )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,149 @@
+"""A day, or one run of it, on one axis: runs, faults, and what people said meanwhile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from chaosnetra.gameday.people.panel import clock
+from chaosnetra.gameday.report.happened import Attempt, Note, Span
+from chaosnetra.report.plots.frame import (
+    AXIS_HEIGHT,
+    box,
+    box_swatch,
+    edge_label,
+    legend,
+    line,
+    mark,
+    mark_swatch,
+    plot,
+    text,
+    x_axis,
+)
+from chaosnetra.report.plots.scales import Scale
+
+ROW, NAMES, LANE = 16, 6, 24
+# Names of runs lie in so many rows, so that neighbours do not hide each other.
+NAME_ROWS = 3
+MOST_FAULT_LANES = 12
+# Numbers of notes: height of a row, how much of the width one takes, how many rows there may be.
+NUMBER, NUMBER_SHARE, NUMBER_ROWS = 11, 0.03, 6
+_BOXES = {"held": "ready", "violated": "failed"}
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A note with the number that it has in the table beneath."""
+
+    number: int
+    note: Note
+
+
+def timeline_plot(
+    title: str,
+    attempts: Sequence[Attempt],
+    notes: Sequence[Numbered],
+    begin: float,
+    end: float,
+) -> Markup:
+    """The plot, with what its signs mean above it.
+
+    Args:
+        title: of the plot.
+        attempts: runs to be shown.
+        notes: likewise.
+        begin: of the axis, seconds of the day.
+        end: likewise, after `begin`.
+    """
+    across = Scale(begin, max(end, begin + 1.0))
+    faults = [fault for attempt in attempts for fault in attempt.faults]
+    names = list(dict.fromkeys(fault.name for fault in faults))[:MOST_FAULT_LANES]
+    rows = min(NAME_ROWS, len(attempts))
+    top = float(rows * ROW + NAMES)
+    parts = [*_runs(attempts, across, top, rows)]
+    y = top + LANE
+    for name in names:
+        parts += _lane([fault for fault in faults if fault.name == name], name, across, y)
+        y += LANE
+    if notes:
+        lines = _number_rows(notes, across)
+        parts += _said(notes, lines, across, y)
+        y += LANE + NUMBER * max(lines)
+    bottom = y
+    description = (
+        f"{len(attempts)} runs, {len(names)} kinds of faults and {len(notes)} notes from "
+        f"{clock(begin)} to {clock(end)}"
+    )
+    drawn = plot(
+        title,
+        description,
+        bottom + AXIS_HEIGHT,
+        x_axis(across, top - NAMES, bottom, _shown),
+        *parts,
+    )
+    entries = [
+        (box_swatch("ready"), "run that held"),
+        (box_swatch("failed"), "violated"),
+        (box_swatch("cut"), "proves nothing"),
+        (box_swatch("fault"), "fault in place"),
+        (mark_swatch("ready"), "said, with its number below"),
+    ]
+    return Markup("").join([legend(entries), drawn])
+
+
+def _shown(seconds: float) -> str:
+    """A moment of the day; tenths of a second where they tell something."""
+    tenths = round(seconds % 1, 1)
+    return f"{clock(seconds)}{f'{tenths:.1f}'[1:] if 0 < tenths < 1 else ''}"
+
+
+def _runs(attempts: Sequence[Attempt], across: Scale, top: float, rows: int) -> list[Markup]:
+    parts = [text("-6", top + 15, "runs", anchor="end", class_="quiet small")]
+    for index, attempt in enumerate(attempts):
+        end = across.high if attempt.end is None else attempt.end
+        told = f"{attempt.step}, run {attempt.number}: {attempt.verdict}"
+        kind = _BOXES.get(attempt.verdict, "cut")
+        parts.append(box(across, attempt.begin, end, top + 3, LANE - 8, kind, told))
+        number = f" {attempt.number}" if attempt.number > 1 else ""
+        y = ROW * (1 + index % rows) - 4.0
+        parts.append(edge_label(across, attempt.begin, y, f"{attempt.step}{number}", "small"))
+        x = across.percent(attempt.begin)
+        parts.append(line(x, y + 2, x, top + 3, "grid"))
+    return parts
+
+
+def _lane(faults: Sequence[Span], name: str, across: Scale, y: float) -> list[Markup]:
+    parts = [text("-6", y + 15, "fault", anchor="end", class_="quiet small")]
+    for fault in faults:
+        end = across.high if fault.end is None else fault.end
+        parts.append(box(across, fault.begin, end, y + 3, LANE - 8, "fault", name))
+        for edge in (fault.begin, end):
+            x = across.percent(edge)
+            parts.append(line(x, y + 3, x, y + LANE - 5, "fault-edge"))
+    first = faults[0]
+    parts.append(edge_label(across, first.begin, y + 15, name, "small"))
+    return parts
+
+
+def _number_rows(notes: Sequence[Numbered], across: Scale) -> list[int]:
+    """For each note the row of its number, so that those of near notes do not overlap."""
+    rows = [0] * len(notes)
+    ends: list[float] = []
+    for index in sorted(range(len(notes)), key=lambda index: notes[index].note.at):
+        at = across.share(notes[index].note.at)
+        free = [row for row, end in enumerate(ends) if at - end >= NUMBER_SHARE]
+        row = free[0] if free else min(len(ends), NUMBER_ROWS - 1)
+        ends[row : row + 1] = [at]
+        rows[index] = row
+    return rows
+
+
+def _said(notes: Sequence[Numbered], rows: Sequence[int], across: Scale, y: float) -> list[Markup]:
+    marks = y + NUMBER * max(rows) + 11
+    parts = [text("-6", marks + 4, "said", anchor="end", class_="quiet small")]
+    for numbered, row in zip(notes, rows, strict=True):
+        x = across.percent(numbered.note.at)
+        above = marks - 9 - NUMBER * row
+        parts.append(mark("ready", x, marks))
+        parts.append(text(x, above, str(numbered.number), anchor="middle", class_="small"))
+    return parts

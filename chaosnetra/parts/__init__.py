@@ -1,1 +1,0 @@
-"""The parts of a run: brought when the first activity needs them, each where the settings say."""

@@ -1,0 +1,78 @@
+"""A database behind a Unix socket: the way to it through a proxy, which knows only TCP.
+
+target -> socket of the run's own -> bridge -> proxy -> bridge -> the database's socket
+"""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from chaosnetra.addresses import DatabaseAddress, parse_network_address
+from chaosnetra.errors import InvalidInput
+from chaosnetra.ports import is_loopback
+from chaosnetra.running.resources import Keeping, Part
+from chaosnetra.settings import setting_hint
+
+if TYPE_CHECKING:
+    from chaosnetra.stand.bridge import Bridge
+
+BRIDGE = "Unix socket bridge"
+
+
+def bring_tcp_end(
+    keeping: Keeping, database: DatabaseAddress, toxiproxy_url: str
+) -> DatabaseAddress:
+    """The database by an address that a proxy can lead to: itself, unless it is behind a socket.
+
+    Args:
+        keeping: the run's.
+        database: its address, directly.
+        toxiproxy_url: control URL of the server that has the proxy.
+
+    Raises:
+        InvalidInput: that server is on another machine, from where no socket of this one is
+            reached.
+        PartUnavailable: the bridge does not start.
+    """
+    if not database.is_socket:
+        return database
+    if not is_loopback(urlsplit(toxiproxy_url).hostname or ""):
+        raise InvalidInput(
+            f"the database is behind a Unix socket of this machine, which Toxiproxy at "
+            f"{toxiproxy_url} cannot reach: name a server of this machine by 127.0.0.1",
+            setting_hint("toxiproxy_url"),
+        )
+    from chaosnetra.stand.bridge import bridge_to_socket
+
+    bridge = bridge_to_socket(database.network_address)
+    _own(keeping, bridge, f"{bridge.listen} to {database.network_address}")
+    return database.at(*parse_network_address("listen", bridge.listen))
+
+
+def bring_socket_end(
+    keeping: Keeping, database: DatabaseAddress, proxied: DatabaseAddress
+) -> DatabaseAddress:
+    """The proxied database as a target gets it: by a socket where the database is behind one.
+
+    Args:
+        keeping: the run's.
+        database: its address, directly; how that is spelled is how the target's is.
+        proxied: the same through what stands in between, by TCP.
+
+    Raises:
+        PartUnavailable: the bridge does not start.
+    """
+    if not database.is_socket:
+        return proxied
+    from chaosnetra.stand.bridge import bridge_from_socket
+
+    keeping.expect_folders()
+    bridge = bridge_from_socket(proxied.network_address, database.port, keeping.run.id)
+    _own(keeping, bridge, f"{bridge.listen} to {proxied.network_address}")
+    return database.in_folder(bridge.listen.rpartition("/")[0])
+
+
+def _own(keeping: Keeping, bridge: "Bridge", shown: str) -> None:
+    from chaosnetra import __version__
+
+    keeping.own(BRIDGE, bridge.listen, bridge.process)
+    keeping.add(Part(BRIDGE, "started for this run", shown, __version__))

@@ -1,0 +1,242 @@
+"""A stand that is kept between runs: `chaosnetra stand up`, `status` and `down`.
+
+`up` starts a process of its own that holds the parts and outlives the command; the file it
+writes, readable by its user only, says where they are. Runs use a kept stand when there is one.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import ChaosnetraError, PartUnavailable
+from chaosnetra.processes.identity import started
+from chaosnetra.settings import profile_setting, toxiproxy_server_setting
+from chaosnetra.stand.cloudrun import start_cloud_run
+from chaosnetra.stand.places import state_folder
+from chaosnetra.stand.postgres import start_postgres
+from chaosnetra.stand.toxiproxy import start_toxiproxy
+
+UP_SECONDS = 330.0  # the first time it may have to build Toxiproxy
+DOWN_SECONDS = 30.0
+CLOUD_RUN = "--cloud-run"
+CLOUD_RUN_NAMES = {"endpoint", "url", "project", "project_number", "region", "service", "job"}
+
+
+@dataclass(frozen=True)
+class KeptStand:
+    """Where a kept stand's parts are. The URLs hold passwords.
+
+    `cloud_run` names a local Cloud Run endpoint and what is in it: `endpoint`, `url` (its control
+    API), `project`, `project_number`, `region`, `service`, `job`.
+    """
+
+    pid: int
+    process_started: float
+    database_url: str
+    admin_url: str
+    postgres_version: str
+    toxiproxy_url: str
+    toxiproxy_version: str
+    since: float
+    cloud_run: Mapping[str, str] | None = None
+
+
+def state_file() -> Path:
+    return state_folder() / "stand.json"
+
+
+def find_kept_stand() -> KeptStand | None:
+    """The stand that is up, or None. A file whose process is gone is not a stand."""
+    try:
+        data = json.loads(state_file().read_text(encoding="utf-8"))
+        stand = KeptStand(**data)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    return stand if _is_well_formed(stand) and _same_process(stand) else None
+
+
+def _is_well_formed(stand: KeptStand) -> bool:
+    """Whether every value is of its type: the file may be another program's, or damaged."""
+    texts = [
+        stand.database_url,
+        stand.admin_url,
+        stand.postgres_version,
+        stand.toxiproxy_url,
+        stand.toxiproxy_version,
+    ]
+    if stand.cloud_run is not None:
+        if not isinstance(stand.cloud_run, dict) or not set(stand.cloud_run) >= CLOUD_RUN_NAMES:
+            return False
+        texts += stand.cloud_run.values()
+    return (
+        type(stand.pid) is int
+        and stand.pid > 0
+        and all(type(value) in (int, float) for value in (stand.process_started, stand.since))
+        and all(isinstance(text, str) for text in texts)
+    )
+
+
+def keep_stand_up(*, cloud_run: bool = False) -> KeptStand:
+    """Start a stand that stays, or answer with the one that is up.
+
+    Args:
+        cloud_run: whether it has to have a local Cloud Run endpoint.
+
+    Raises:
+        PartUnavailable: it did not come up; says why.
+    """
+    from filelock import FileLock
+
+    folder = state_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(folder / "stand.lock", timeout=UP_SECONDS):
+            standing = find_kept_stand() or _start(folder, cloud_run)
+    except OSError as error:  # a lock's timeout is one
+        raise _unusable(folder, error) from None
+    if cloud_run and standing.cloud_run is None:
+        raise PartUnavailable(
+            "the stand is up without a Cloud Run endpoint; take it down first: "
+            "`chaosnetra stand down`"
+        )
+    return standing
+
+
+def _start(folder: Path, cloud_run: bool) -> KeptStand:
+    log = folder / "stand.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            # Without -P a module of the current directory could take the place of one of ours.
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "chaosnetra.stand.persistent",
+                *([CLOUD_RUN] if cloud_run else []),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = Deadline.after(UP_SECONDS)
+    try:
+        while not deadline.passed and process.poll() is None:
+            standing = find_kept_stand()
+            if standing is not None:
+                return standing
+            time.sleep(0.05)
+    except BaseException:
+        process.terminate()  # who asked for it does not wait any more
+        raise
+    if process.poll() is None:
+        process.terminate()
+    lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+    raise PartUnavailable(f"the stand did not come up: {lines[-1]}")
+
+
+def take_stand_down() -> bool:
+    """Stop the kept stand; False when none was up.
+
+    Raises:
+        PartUnavailable: it does not go down.
+    """
+    stand = find_kept_stand()
+    if stand is None:
+        with contextlib.suppress(NotADirectoryError):  # there cannot be one
+            state_file().unlink(missing_ok=True)
+        return False
+    process = psutil.Process(stand.pid)
+    process.terminate()
+    try:
+        process.wait(timeout=DOWN_SECONDS)
+    except psutil.TimeoutExpired:
+        raise PartUnavailable(
+            f"the stand (process {stand.pid}) did not go down within {DOWN_SECONDS:g} s"
+        ) from None
+    return True
+
+
+def _unusable(folder: Path, error: OSError) -> PartUnavailable:
+    return PartUnavailable(
+        f"the folder of the stand's state, {folder}, cannot be used: {error}; "
+        "set XDG_STATE_HOME to another one"
+    )
+
+
+def _same_process(stand: KeptStand) -> bool:
+    """Whether the process is the one that wrote the file: a number may be used again."""
+    return stand.process_started != 0 and started(stand.pid) == stand.process_started
+
+
+def _hold(cloud_run: bool) -> None:
+    """Bring the parts up, say where they are, and hold them until asked to stop."""
+    stops: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda got, frame: stops.append(got))
+    parts: list[Callable[[], None]] = []
+    server = toxiproxy_server_setting(os.environ)
+    try:
+        postgres = start_postgres(max_connections=profile_setting(os.environ).max_connections)
+        parts.append(postgres.stop)
+        toxiproxy = start_toxiproxy(server=server, counting=True)
+        parts.append(toxiproxy.stop)
+        processes = [postgres.process, toxiproxy.process]
+        endpoint = start_cloud_run() if cloud_run else None
+        if endpoint is not None:
+            parts.append(endpoint.stop)
+            processes.append(endpoint.process)
+        _write_state(
+            KeptStand(
+                pid=os.getpid(),
+                process_started=started(os.getpid()),
+                database_url=postgres.database.url,
+                admin_url=postgres.admin.url,
+                postgres_version=postgres.version,
+                toxiproxy_url=toxiproxy.url,
+                toxiproxy_version=toxiproxy.version,
+                since=time.time(),
+                cloud_run=endpoint.names if endpoint is not None else None,
+            )
+        )
+        # Without its file nobody could find the stand any more, nor take it down.
+        while not stops and _is_ours() and not any(process.exited for process in processes):
+            time.sleep(0.2)
+    finally:
+        if _is_ours():
+            state_file().unlink(missing_ok=True)
+        for stop in reversed(parts):
+            stop()
+
+
+def _is_ours() -> bool:
+    stand = find_kept_stand()
+    return stand is not None and stand.pid == os.getpid()
+
+
+def _write_state(stand: KeptStand) -> None:
+    unfinished = state_file().with_suffix(".unfinished")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        data: dict[str, Any] = asdict(stand)
+        json.dump(data, file)
+    unfinished.replace(state_file())
+
+
+if __name__ == "__main__":
+    try:
+        _hold(CLOUD_RUN in sys.argv[1:])
+    except ChaosnetraError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
