@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.campaign import Run, own_beds, run_folder, until_clean  # noqa: E402
+from tests.long.campaign import Run, own_beds, run_folder, until_clean  # noqa: E402
 
 DEADLINE_SECONDS = 60.0
 PAUSE_SECONDS = 60

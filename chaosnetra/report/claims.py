@@ -105,9 +105,9 @@ def claims(journal: Mapping[str, Any]) -> Iterator[Claim]:
     """Each check of each probe, in the order in which they were made.
 
     Args:
-        journal: `data` of a `chaosnetra.evidence.journal.reading.Journal`. Probes of the method and the
-            rollbacks count where they have a tolerance, say of themselves whether what they
-            state held, or failed.
+        journal: `data` of a `chaosnetra.evidence.journal.reading.Journal`. Probes of the method
+            and the rollbacks count where they have a tolerance, say of themselves whether what
+            they state held, or failed.
     """
     states = journal["steady_states"]
     yield from _of_state("before", states["before"])

@@ -16,7 +16,7 @@ from chaosnetra.ports import free_port
 from chaosnetra.processes.listening import listens
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, find_program
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.contract.implementations import DIFFERENCES, EMBEDDED, IMPLEMENTATIONS, REAL
+from tests.support.toxiproxy_servers import DIFFERENCES, EMBEDDED, IMPLEMENTATIONS, REAL
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Stat
 from chaosnetra.startup.plan import LaunchPlan, make_plan
 from chaosnetra.startup.readiness import Readiness
 from chaosnetra.startup.starting import Fork, Spawn, Starter, fork_server
-from tests.integration.helpers import ESCAPE, alive, wait_until, written_pids
+from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
+from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -366,7 +367,7 @@ def test_nothing_outlives_a_launcher_that_is_killed(method: Method, tmp_path: Pa
     text.write_text(f"{ESCAPE}\nescape({place})\nwrite_pid({place})\ntime.sleep(100)")
     with subprocess.Popen(
         [sys.executable, "-c", KILLED, method.name, str(tmp_path), str(text)],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     ) as launcher:
         found = written_pids(pids, 4, seconds=30)
         below = psutil.Process(launcher.pid).children(recursive=True)

@@ -13,7 +13,8 @@ from toxiproxy.api import APIConsumer
 
 from chaosnetra.ports import free_port
 from tests.contract.conftest import Served, serving_metrics
-from tests.contract.implementations import (
+from tests.support.repository import ROOT
+from tests.support.toxiproxy_servers import (
     DIFFERENCES,
     EMBEDDED,
     IMPLEMENTATIONS,
@@ -484,7 +485,7 @@ def test_answers_have_an_id_of_their_own(served: Served) -> None:
 
 
 def test_every_difference_is_documented() -> None:
-    page = Path(__file__).parents[2] / "toxiproxy" / "README.md"
+    page = ROOT / "toxiproxy" / "README.md"
     rows = [
         line.split("|")[1].strip() for line in page.read_text("utf-8").splitlines() if "|" in line
     ]

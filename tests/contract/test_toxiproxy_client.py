@@ -19,7 +19,7 @@ from chaosnetra.errors import (
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import TOXIC_TYPES, Toxic, make_toxic
-from tests.contract.implementations import IMPLEMENTATIONS, LISTEN, UPSTREAM
+from tests.support.toxiproxy_servers import IMPLEMENTATIONS, LISTEN, UPSTREAM
 
 
 @pytest.fixture(scope="module", params=list(IMPLEMENTATIONS))

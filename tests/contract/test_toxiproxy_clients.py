@@ -16,7 +16,7 @@ import pytest
 
 from chaosnetra.stand.toxiproxy import MODULE, VERSION
 from tests.contract.conftest import Served
-from tests.contract.implementations import LISTEN, UPSTREAM
+from tests.support.toxiproxy_servers import LISTEN, UPSTREAM
 
 INSTALL_SECONDS = 240
 CALL_SECONDS = 60

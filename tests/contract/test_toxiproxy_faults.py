@@ -24,7 +24,7 @@ from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import Toxic
 from tests.contract.conftest import Served
-from tests.integration.relaying import black_hole
+from tests.support.relaying import black_hole
 
 NAME = "database"
 # For what is to run into it; everything else has the long one.

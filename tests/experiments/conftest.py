@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from tests.conftest import ChaosRun
-from tests.remediation import EXPERIMENTS, OLD_PROFILE, run
+from tests.long.remediation import OLD_PROFILE, run
+from tests.support.repository import EXPERIMENTS
 
 FailingRuns = Callable[[str], ChaosRun]
 

@@ -1,13 +1,14 @@
 """Runs that are disturbed at activity boundaries and at random times leave nothing: the short form.
 
-The long one is `python -m tests.campaign --kills 200`.
+The long one is `python -m tests.long.campaign --kills 200`.
 """
 
 import pytest
 
-from tests.campaign import EXPERIMENTS, Campaign, Counts, own_beds, run_folder
-from tests.crash.disturbances import OF_SERVERS, Kind
-from tests.integration.helpers import target_of
+from tests.long.campaign import Campaign, Counts, own_beds, run_folder
+from tests.long.crash.disturbances import OF_SERVERS, Kind
+from tests.support.helpers import target_of
+from tests.support.repository import EXPERIMENTS
 
 LANES = 2
 # Of these the run has toxics, and holds no sessions.

@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.support.repository import EXPERIMENTS
 
-EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vpc_latency.json"
+EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
 PLACE = "The embedded Toxiproxy takes the real one's place"
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

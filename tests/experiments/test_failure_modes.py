@@ -13,9 +13,8 @@ import pytest
 
 from tests.conftest import RunChaos
 from tests.experiments.conftest import FailingRuns
-from tests.remediation import run
-
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+from tests.long.remediation import run
+from tests.support.repository import EXPERIMENTS
 
 Section = dict[str, Any]
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.repository import EXPERIMENTS
+
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 HOME = str(Path.home())
-VPC_LATENCY = Path(__file__).parents[2] / "experiments" / "vpc_latency.json"
+VPC_LATENCY = EXPERIMENTS / "vpc_latency.json"
 
 
 def test_a_violated_budget_is_the_text_of_the_failure(

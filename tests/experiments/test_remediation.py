@@ -1,6 +1,6 @@
 """From a failure to its remedy: what `recommend` says of failing runs makes them hold.
 
-One experiment for each kind of remedy; `python -m tests.remediation` takes all of them.
+One experiment for each kind of remedy; `python -m tests.long.remediation` takes all of them.
 """
 
 import shutil
@@ -10,7 +10,8 @@ import pytest
 
 from chaosnetra.profiles import load_profile
 from tests.experiments.conftest import FailingRuns
-from tests.remediation import EXPERIMENTS, compare, recommend, run
+from tests.long.remediation import compare, recommend, run
+from tests.support.repository import EXPERIMENTS
 
 # Budgets by rule and by round trips, connector, pools, and what the orchestrator says.
 NAMES = (

@@ -8,8 +8,9 @@ import pytest
 
 from chaosnetra import profiles
 from tests.conftest import ChaosRun, RunChaos
+from tests.support.repository import EXPERIMENTS
 
-EXPERIMENT = Path(__file__).parents[2] / "experiments" / "timeout_budget.json"
+EXPERIMENT = EXPERIMENTS / "timeout_budget.json"
 NOTHING_BROUGHT = {"stand", "faults"}
 
 pytestmark = pytest.mark.usefixtures("nothing_left", "no_part_left")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import ChaosRun, RunChaos
+from tests.support.repository import EXPERIMENTS
 
-EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vpc_latency.json"
+EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
 COMMAND = str(Path(sys.executable).with_name("chaosnetra"))
 STAGING = {
     "CHAOSNETRA_ENVIRONMENT": "staging",

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from chaosnetra.addresses import DatabaseAddress
 from tests.conftest import ChaosRun, RunChaos
-from tests.socket_postgres import socket_postgres
+from tests.support.repository import EXPERIMENTS
+from tests.support.socket_postgres import socket_postgres
 
-EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vpc_latency.json"
+EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
 PARTS = ["PostgreSQL", "Toxiproxy", "Unix socket bridge", "Unix socket bridge"]
 
 pytestmark = pytest.mark.usefixtures("nothing_left", "no_part_left")

@@ -18,8 +18,9 @@ from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.experiments.conftest import FailingRuns
+from tests.support.repository import EXPERIMENTS
 
-EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vpc_latency.json"
+EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
 
 pytestmark = pytest.mark.usefixtures("nothing_left", "no_part_left")
 

@@ -9,7 +9,7 @@ from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.integration.helpers import ProxiedDatabase, query, wait_until
+from tests.support.helpers import ProxiedDatabase, query, wait_until
 
 SMALL = 30
 RESERVED = 3

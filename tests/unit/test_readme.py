@@ -1,12 +1,11 @@
 """What the README says of settings and commands is what the code has."""
 
 import json
-from pathlib import Path
 
 from chaosnetra.profiles import known_profiles
 from chaosnetra.settings import SETTINGS
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
 """The series in a journal: what its probes answered, counted and tried.
 
-Each reads what `chaosnetra.evidence.journal.reading` returned. An element that lacks what makes it one,
-for example a startup without a time, is left out.
+Each reads what `chaosnetra.evidence.journal.reading` returned. An element that lacks what makes
+it one, for example a startup without a time, is left out.
 """
 
 import math

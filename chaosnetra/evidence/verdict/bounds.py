@@ -78,7 +78,7 @@ class Proof(NamedTuple):
 
 
 def proofs_of(journal: Mapping[str, Any]) -> tuple[Proof, ...]:
-    """What the trials under the fault prove, by probe; see `chaosnetra.evidence.journal.samples.checks`.
+    """What the trials under the fault prove, by probe; see `chaosnetra.evidence.journal.samples`.
 
     Args:
         journal: Chaos Toolkit's journal.

@@ -1,9 +1,10 @@
 """Stands beside a game day: checks its abort criteria, and ends the run of a dead conductor.
 
-A process of its own, `python -m chaosnetra.gameday.conduct.abort_monitor FOLDER`, so that a probe that hangs holds
-up nobody. It prints one JSON object a line: `{"checked": true}` after each round in which all
-criteria held, though not more often than every second, and `{"crossed": REASON}` when one does not
-hold any more; then it asks the run in progress to end itself, should the conductor hang.
+A process of its own, `python -m chaosnetra.gameday.conduct.abort_monitor FOLDER`, so that a probe
+that hangs holds up nobody. It prints one JSON object a line: `{"checked": true}` after each round
+in which all criteria held, though not more often than every second, and `{"crossed": REASON}` when
+one does not hold any more; then it asks the run in progress to end itself, should the conductor
+hang.
 
 Its standard input is a pipe from the conductor. The first line says what to check, with its
 secrets, which the record does not have. A line `end` says that the day is over. An end of file

@@ -1,4 +1,4 @@
-"""The entries of a day's record, as they lie in its file; see `chaosnetra.gameday.record.record`."""
+"""The entries of a day's record, as they lie in its file: see `gameday.record.record`."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -18,8 +18,8 @@ from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.jobs import JobClient
 from chaosnetra.durations import Deadline
 from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
-from tests.integration.cloudrun.endpoint import OPTED_IN, Endpoint
-from tests.integration.staging import NAMES
+from tests.support.cloud_run_endpoint import OPTED_IN, Endpoint
+from tests.support.staging import NAMES
 
 PLACE = Place(*NAMES.values())
 SERVICE = f"{PLACE.parent}/services/orchestrator"

@@ -14,8 +14,8 @@ from chaosnetra.cloudrun.scaling import Scaling
 from chaosnetra.durations import Deadline
 from tests.conftest import RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import experiment, step
-from tests.integration.cloudrun.endpoint import Endpoint, writes
-from tests.integration.helpers import wait_until
+from tests.support.cloud_run_endpoint import Endpoint, writes
+from tests.support.helpers import wait_until
 
 BEFORE = Scaling("SCALING_MODE_UNSPECIFIED", 1, 0, None)
 

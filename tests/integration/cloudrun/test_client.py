@@ -33,7 +33,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.ports import free_port
 from tests.integration.cloudrun.conftest import JOB, PLACE, SERVICE, MakeStage, Stage
-from tests.integration.cloudrun.endpoint import OPTED_IN
+from tests.support.cloud_run_endpoint import OPTED_IN
 
 TEN = WantedScaling(minimum=10)
 

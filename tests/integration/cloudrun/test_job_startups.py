@@ -31,8 +31,8 @@ from tests.integration.cloudrun.conftest import (
     nobody_listens,
     step,
 )
-from tests.integration.helpers import alive, query, wait_until, written_pids
-from tests.integration.staging import consented, staging_settings
+from tests.support.helpers import alive, query, wait_until, written_pids
+from tests.support.staging import consented, staging_settings
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

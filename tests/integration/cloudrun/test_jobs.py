@@ -26,7 +26,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.stand.postgres import PostgresServer
 from tests.integration.cloudrun.conftest import JOB, MakeStage, Stage
-from tests.integration.helpers import alive, wait_until, written_pids
+from tests.support.helpers import alive, wait_until, written_pids
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 PYTHON = [sys.executable, "-S", "-c"]

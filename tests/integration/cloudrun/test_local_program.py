@@ -17,7 +17,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunQuotaExceeded
 from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
 from tests.integration.cloudrun.conftest import SERVICE, MakeStage, Stage
-from tests.integration.helpers import alive, wait_until, written_pids
+from tests.support.helpers import alive, wait_until, written_pids
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 FOREVER = "import os, sys, time; open({path!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(600)"

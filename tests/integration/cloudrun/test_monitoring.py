@@ -22,7 +22,7 @@ from chaosnetra.errors import CloudRunPermissionDenied, CloudRunQuotaExceeded, P
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import RunChaos
 from tests.integration.cloudrun.conftest import PLACE, Stage, experiment, step
-from tests.integration.staging import staging_settings
+from tests.support.staging import staging_settings
 
 WHOSE = {
     "service": "orchestrator",

@@ -23,7 +23,7 @@ from chaosnetra.faults import Effect, UndoReport, UndoResult, play
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from tests.integration.cloudrun.conftest import SERVICE, MakeStage, Stage, lasting, nobody_listens
-from tests.integration.helpers import wait_until
+from tests.support.helpers import wait_until
 
 # Far more than a call takes, however busy the machine is; and less than what never answers takes.
 CALL_SECONDS = 3.0

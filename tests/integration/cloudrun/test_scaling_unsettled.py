@@ -24,7 +24,7 @@ from chaosnetra.running.run import current_run, end_run
 from chaosnetra.safety.ledger import Ledger, runs_folder
 from chaosnetra.safety.recovery import recover
 from tests.integration.cloudrun.conftest import SERVICE, Stage
-from tests.integration.helpers import wait_until
+from tests.support.helpers import wait_until
 
 TEN = WantedScaling(minimum=10)
 NEVER = 3600

@@ -21,9 +21,9 @@ from chaosnetra.stand.places import state_folder
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import experiment, lasting, step
-from tests.integration.cloudrun.endpoint import Endpoint, writes
-from tests.integration.helpers import query, wait_until
-from tests.integration.tls import Authority, TlsFront, server_context
+from tests.support.cloud_run_endpoint import Endpoint, writes
+from tests.support.helpers import query, wait_until
+from tests.support.tls import Authority, TlsFront, server_context
 
 
 class Staging:

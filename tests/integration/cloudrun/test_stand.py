@@ -16,12 +16,13 @@ import requests
 
 from chaosnetra.stand.persistent import state_file
 from tests.conftest import RunChaos
-from tests.integration.helpers import alive, wait_until
+from tests.support.helpers import alive, wait_until
+from tests.support.repository import EXPERIMENTS
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-EXPERIMENT = Path(__file__).parents[3] / "experiments" / "cloudrun_scale_out.json"
+EXPERIMENT = EXPERIMENTS / "cloudrun_scale_out.json"
 
 
 def stand(*words: str) -> subprocess.CompletedProcess[str]:

@@ -8,8 +8,9 @@ import pytest
 
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.integration.gameday.bed import EXPERIMENTS, Bed, Seat
-from tests.integration.helpers import target_of
+from tests.support.game_days import Bed, Seat
+from tests.support.helpers import target_of
+from tests.support.repository import EXPERIMENTS
 
 
 @pytest.fixture

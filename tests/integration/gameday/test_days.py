@@ -14,8 +14,9 @@ from chaosnetra.gameday.conduct import monitored as guarded
 from chaosnetra.gameday.plan.reading import read_gameday
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.stand.persistent import find_kept_stand
-from tests.integration.gameday.bed import EXPERIMENTS, Bed, finished, provider
-from tests.integration.helpers import wait_until
+from tests.support.game_days import Bed, finished, provider
+from tests.support.helpers import wait_until
+from tests.support.repository import EXPERIMENTS
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

@@ -9,9 +9,9 @@ import pytest
 
 from chaosnetra.gameday.conduct.stopping import EVENTS, end_and_undo, run_in_progress
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.integration.gameday.bed import Bed, finished, provider
-from tests.integration.helpers import wait_until
-from tests.integration.test_full_disk import small_disk
+from tests.integration.controls.test_full_disk import small_disk
+from tests.support.game_days import Bed, finished, provider
+from tests.support.helpers import wait_until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

@@ -7,8 +7,8 @@ import termios
 
 import pytest
 
-from tests.integration.gameday.bed import Bed, Seat
-from tests.integration.helpers import wait_until
+from tests.support.game_days import Bed, Seat
+from tests.support.helpers import wait_until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

@@ -1,0 +1,68 @@
+"""Hostile output of a target."""
+
+import json
+import random
+import re
+import time
+from pathlib import Path
+
+from chaosnetra.startup.output import LONGEST_ERROR, Output
+from tests.long.fuzz.checks import TRACEBACK, Failed, Report
+from tests.long.fuzz.hostile import RAW, hostile_text, mutate
+
+
+def fuzz_output(rng: random.Random, report: Report, saved: Path) -> None:
+    event = {"phase": "database", "status": "failed", "number": 3, "seconds": 0.2, "error": "e"}
+    event |= {"cause": ["a", "b"], "budget": "b", "budget_seconds": 1.0, "sqlstate": "08006"}
+    pieces = []
+    for _ in range(rng.randint(1, 30)):
+        made = json.dumps(mutate(rng, {"startup_phase": event}))
+        for mark, raw in RAW.items():
+            made = made.replace(f'"@RAW{mark}"', raw)
+        pieces.append(
+            rng.choice(
+                (
+                    made.encode(),
+                    json.dumps({"startup_phase": event}).encode()[: rng.randrange(90)],
+                    b'{"startup_phase":' + b"[" * rng.choice((10, 70_000)),
+                    TRACEBACK.encode(),
+                    b"  | " + TRACEBACK.encode(),
+                    b"asyncpg.exceptions.TooManyConnectionsError: sorry, too many clients already",
+                    b"a." * 5000 + b"Error: x",
+                    b"Error(" * 3000,
+                    b"code: " + b"1A" * 20_000,
+                    b"SQLSTATE" + b" " * 30_000,
+                    b"ERROR: " * rng.choice((1, 9000)),
+                    bytes(rng.randrange(256) for _ in range(200)),
+                    b"\0\x1b[2J\r\r",
+                    hostile_text(rng).encode(errors="surrogatepass"),
+                    b"x" * rng.choice((10, 70_000, 300_000)),
+                    b"KeyError",
+                    b"PostgresError: code 1",
+                    b"ExceptionGroup: " + b"+ " * 2000,
+                )
+            )
+        )
+    raw = b"\n".join(pieces)
+    (saved / "output.bin").write_bytes(raw)
+    output = Output(re.compile("ready"))
+    begun = time.process_time()
+    at = 0
+    while at < len(raw):
+        size = rng.choice((1, 7, 4096, 65_536)) if at < 2000 else 65_536
+        output.feed(rng.choice(("stdout", "stdout", "stderr")), raw[at : at + size])
+        at += size
+    output.feed("stdout", b"")
+    output.feed("stderr", b"")
+    error = output.error
+    told = [output.lines, output.phase, output.phase_seconds]
+    json.dumps(told, allow_nan=False)
+    # Of this process alone, however busy the machine is.
+    taken = time.process_time() - begun
+    if taken > 3:
+        raise Failed(f"reading {len(raw)} bytes took {taken:.1f} s")
+    report.seen["output with an error" if error else "output without an error"] += 1
+    if error is not None:
+        for text in (error.text, *error.causes):
+            if "\n" in text or len(text) > LONGEST_ERROR:
+                raise Failed(f"an error text that is not one short line: {text[:100]!r}")

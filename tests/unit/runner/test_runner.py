@@ -1,0 +1,235 @@
+"""Which files are experiments, and how a run is judged by what it left."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.errors import InvalidInput, Unreadable
+from chaosnetra.runner.files import Experiment, find_experiments, read_experiment
+from chaosnetra.runner.outcome import Kind, RunFiles, judge_run, last_lines
+from tests.support.experiment_files import EMPTY
+from tests.support.repository import EXPERIMENTS
+
+IT = Experiment(Path("it.json"), "it", ())
+
+
+def test_all_experiments_of_this_project_are_found() -> None:
+    files = {path.name for path in EXPERIMENTS.glob("*.json")}
+    assert {one.path.name for one in find_experiments([EXPERIMENTS])} >= files
+    assert all(one.title for one in find_experiments([EXPERIMENTS]))
+
+
+def test_a_file_that_is_meant_twice_is_run_once() -> None:
+    path = EXPERIMENTS / "timeout_budget.json"
+    assert len(find_experiments([path, path, EXPERIMENTS])) == len(find_experiments([EXPERIMENTS]))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"chaoslib-version": "1", "experiment": EMPTY, "run": [], "steady-state-hypothesis": {}},
+        {"name": "a profile"},
+        {"title": "a game day", "steps": []},
+        [EMPTY],
+        "method",
+        None,
+    ],
+)
+def test_other_files_are_no_experiments(tmp_path: Path, data: Any) -> None:
+    path = tmp_path / "it.json"
+    path.write_text(json.dumps(data))
+    assert read_experiment(path) is None
+    with pytest.raises(InvalidInput, match="is no experiment"):
+        find_experiments([path])
+
+
+@pytest.mark.parametrize("name", ["it.json", "it.yaml"])
+def test_a_broken_one_is_an_error_and_other_broken_files_are_not(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    for text in (
+        '{"steady-state-hypothesis": [',
+        '{"title": "x",\n  "method": [{]',
+        "method:\n- [",
+    ):
+        path.write_text(text)
+        for found in (read_experiment(path), *find_experiments([path])):
+            assert found is not None
+            assert found.broken is not None
+            assert found.broken.startswith(f"{path}: ")
+    path.write_text('{"profile": [')
+    assert read_experiment(path) is None
+    with pytest.raises(Unreadable, match=name):
+        find_experiments([path])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_one_that_the_toolkit_cannot_decode_is_broken_and_not_passed_over(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "it.json"
+    path.write_bytes('{"title": "ä", "method": []}'.encode(encoding))
+    (found,) = find_experiments([tmp_path])
+    assert found.broken is not None
+    assert "not UTF-8" in found.broken
+
+
+@given(st.lists(st.text()))
+def test_markers_are_words(tags: list[str]) -> None:
+    for marker in Experiment(Path("it.json"), "", tuple(tags)).markers:
+        assert marker
+        assert all(sign == "_" or sign.isalnum() for sign in marker)
+
+
+def test_markers_are_the_tags_of_the_strategy() -> None:
+    tags = ("cloud-sql", "Staging GCP", "issue-1278-reproduction", "cloud_sql", " e2e ", "--")
+    assert Experiment(Path("it.json"), "", tags).markers == (
+        "cloud_sql",
+        "staging_gcp",
+        "issue_1278_reproduction",
+        "e2e",
+    )
+
+
+def journal(met: bool, **more: Any) -> dict[str, Any]:
+    state = {"steady_state_met": met, "probes": []}
+    return {
+        "experiment": EMPTY,
+        "status": "completed",
+        "steady_states": {"before": {"steady_state_met": True}, "after": state, "during": []},
+        "run": [],
+        "rollbacks": [],
+        **more,
+    }
+
+
+def did(kind: str, output: Any) -> dict[str, Any]:
+    """A process of the method that the core calls a success; it should end with 0."""
+    provider = {"type": "process", "path": "it"}
+    activity = {"type": kind, "name": "it", "provider": provider}
+    if kind == "probe":
+        activity["tolerance"] = 0
+    return {"activity": activity, "output": output, "status": "succeeded"}
+
+
+@pytest.mark.parametrize(
+    ("left", "returncode", "given_up", "kind", "line"),
+    [
+        (journal(met=True), 0, None, Kind.HELD, "held: "),
+        (journal(met=False), 1, None, Kind.VIOLATED, "violated: after the method"),
+        (journal(met=True), 1, None, Kind.INCONCLUSIVE, "inconclusive: by its journal it held"),
+        (
+            journal(met=True),
+            0,
+            "it took more than 3 s",
+            Kind.INCONCLUSIVE,
+            "inconclusive: it took more than 3 s; held",
+        ),
+        # Of somebody who does not use the journal control: the core's exit code says nothing.
+        (
+            journal(met=True, run=[did("action", {"status": 2})]),
+            0,
+            None,
+            Kind.INCONCLUSIVE,
+            "inconclusive: action 'it' in the method did not work: its process ended with exit",
+        ),
+        (
+            journal(met=True, run=[did("probe", {"status": 2})]),
+            0,
+            None,
+            Kind.VIOLATED,
+            "violated: during the method, it: expected tolerance 0",
+        ),
+        (
+            journal(met=True, run=[{**did("probe", None), "status": "failed"}]),
+            0,
+            None,
+            Kind.INCONCLUSIVE,
+            "inconclusive: probe 'it' in the method failed",
+        ),
+        (
+            journal(met=True, status="interrupted"),
+            1,
+            None,
+            Kind.INCONCLUSIVE,
+            "inconclusive: interrupted",
+        ),
+    ],
+)
+def test_a_run_is_judged_by_its_journal(
+    tmp_path: Path,
+    left: dict[str, Any],
+    returncode: int,
+    given_up: str | None,
+    kind: Kind,
+    line: str,
+) -> None:
+    files = RunFiles(tmp_path)
+    files.journal.write_text(json.dumps(left))
+    found = judge_run(IT, files, returncode, 1.0, given_up)
+    assert found.kind is kind
+    assert found.line.startswith(line)
+    assert found.journal == files.journal
+    assert f"journal: {files.journal}" in found.text
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("\x1b[31m[2026-11-25 21:00:00 ERROR]\x1b[39m it is wrong\n[… INFO] more\n", "it is wrong"),
+        ("Traceback\nValueError: no\n", "ValueError: no"),
+        ("", "it said nothing"),
+    ],
+)
+def test_a_run_without_a_journal_is_broken(tmp_path: Path, output: str, expected: str) -> None:
+    files = RunFiles(tmp_path)
+    files.output.write_text(output)
+    found = judge_run(IT, files, 1, 1.0)
+    assert found.kind is Kind.BROKEN
+    assert found.line == (f"broken: chaos run ended with exit code 1 and no journal: {expected}")
+    assert found.journal is None
+
+
+def test_only_the_end_of_a_long_output_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "output.log"
+    path.write_bytes(b"\xff x\n" * 100_000 + b"\x1b[31mlast\x1b[0m\x07\n")
+    lines = last_lines(path, 3)
+    assert len(lines) == 3
+    assert lines[-1] == "last"
+
+
+def test_the_lifeline_ends_a_run_with_whoever_started_it(tmp_path: Path) -> None:
+    experiment = tmp_path / "it.json"
+    slow = {**EMPTY["method"][0], "pauses": {"before": 100}}
+    experiment.write_text(json.dumps({**EMPTY, "method": [slow]}))
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-P", "-m", "chaosnetra.runner.lifeline", str(reading)),
+            *("--no-version-check", "run", "it.json"),
+        ],
+        cwd=tmp_path,
+        pass_fds=(reading,),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(reading)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if "Pausing before" in line:
+                break
+        os.close(writing)
+        _, rest = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "Verdict: inconclusive: interrupted by SIGINT" in rest
