@@ -17,15 +17,15 @@ from google.cloud import run_v2
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.deploy import deploy_job, deploy_service
-from chaosnetra.cloudrun.emulator.places import Place
+from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.jobs import JobClient
-from chaosnetra.cloudrun.names import Place as Names
+from chaosnetra.cloudrun.names import Location as Names
 from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.durations import Deadline
 
-PLACE = Place("benchmark-1", "100000000001", "europe-west1")
+PLACE = EmulatedLocation("benchmark-1", "100000000001", "europe-west1")
 NAMES = Names.parse(PLACE.project, PLACE.region)
 OPERATION_SECONDS = 0.3
 

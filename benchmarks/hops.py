@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chaosnetra.addresses import parse_network_address
 from chaosnetra.connector.client import ConnectorClient
-from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.stand.connector import start_connector
 from chaosnetra.stand.program import start_program
 from chaosnetra.stand.toxiproxy import start_toxiproxy
@@ -39,7 +39,7 @@ def embedded_toxiproxy(upstream: str) -> Hop:
     )
 
 
-def proxied(url: str, process: KeptProcess, upstream: str) -> Hop:
+def proxied(url: str, process: SupervisedProcess, upstream: str) -> Hop:
     """A server that speaks Toxiproxy's API, with a proxy named `hop`."""
     client = ToxiproxyClient(url)
     listen = client.create_proxy("hop", "127.0.0.1:0", upstream).listen

@@ -3,10 +3,11 @@
     python benchmarks/startups.py [--pairs 5] [--startups 50]
 
 The target imports what the reference orchestrator does and starts nothing: what is left is the
-price of a process that is ready. Both go through the launcher, with keepers and readiness checks,
-and are stopped again. CPU seconds are those of this process and of everything below it. Each pair
-runs one after the other, in turn; the median of the ratios is what counts. The imports of the
-process that is forked from happen once a run; they are shown apart, and in a ratio of their own.
+price of a process that is ready. Both go through the launcher, with supervisors and readiness
+checks, and are stopped again. CPU seconds are those of this process and of everything below it.
+Each pair runs one after the other, in turn; the median of the ratios is what counts. The imports of
+the process that is forked from happen once a run; they are shown apart, and in a ratio of their
+own.
 """
 
 import argparse
@@ -22,9 +23,9 @@ from typing import NamedTuple
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.processes.forking import ForkServer
 from chaosnetra.settings import Settings
+from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import Status
-from chaosnetra.startup.plan import LaunchPlan, make_plan
 from chaosnetra.startup.starting import Fork, Spawn, fork_server
 
 TARGET = """

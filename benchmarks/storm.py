@@ -20,7 +20,7 @@ from importlib import resources
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.postgres.attempts import Outcome
+from chaosnetra.postgres.attempts import AttemptOutcome
 from chaosnetra.postgres.storm import StormPlan, run_storm
 from chaosnetra.stand.postgres import WHEEL, start_postgres
 
@@ -60,7 +60,7 @@ def storm_rate(address: DatabaseAddress, connections: int, rounds: int) -> float
         started = time.perf_counter()
         for _ in range(rounds):
             attempts = await run_storm(address, plan, "benchmark")
-            bad = [attempt for attempt in attempts if attempt.outcome is not Outcome.OK]
+            bad = [attempt for attempt in attempts if attempt.outcome is not AttemptOutcome.OK]
             if bad:
                 raise SystemExit(f"the storm failed: {bad[0]}")
         return connections * rounds / (time.perf_counter() - started)

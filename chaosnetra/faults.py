@@ -31,7 +31,7 @@ UNDO_PLAYERS = {
     "connector.restore_model": "chaosnetra.connector.undo:restore_model",
     "cloudrun.restore_service": "chaosnetra.cloudrun.undo:restore_service",
     "cloudrun.cancel_execution": "chaosnetra.cloudrun.launches:cancel_execution",
-    "stand.remove_folders": "chaosnetra.stand.places:remove_folders",
+    "stand.remove_folders": "chaosnetra.stand.folders:remove_folders",
     "postgres.drop_schema": "chaosnetra.postgres.objects:drop_schema",
     "postgres.drop_database": "chaosnetra.postgres.objects:drop_database",
     "postgres.end_sessions": "chaosnetra.postgres.sessions:end_sessions",

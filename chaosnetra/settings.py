@@ -114,13 +114,15 @@ SETTINGS = {
         Setting(
             "cloud_run_endpoint",
             "",
-            "host:port of a local Cloud Run endpoint; empty: the kept stand's "
+            "host:port of a local Cloud Run endpoint; empty: the persistent stand's "
             "(`chaosnetra stand up --cloud-run`)",
         ),
-        Setting("project", "", "Google Cloud project, id or number; empty: the kept stand's"),
-        Setting("region", "", "region of the Cloud Run service and job; empty: the kept stand's"),
-        Setting("service", "", "id of the Cloud Run service; empty: the kept stand's"),
-        Setting("job", "", "id of the Cloud Run job; empty: the kept stand's"),
+        Setting("project", "", "Google Cloud project, id or number; empty: the persistent stand's"),
+        Setting(
+            "region", "", "region of the Cloud Run service and job; empty: the persistent stand's"
+        ),
+        Setting("service", "", "id of the Cloud Run service; empty: the persistent stand's"),
+        Setting("job", "", "id of the Cloud Run job; empty: the persistent stand's"),
         Setting(
             "barrier_seconds",
             "auto",

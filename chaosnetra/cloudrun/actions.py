@@ -10,8 +10,8 @@ from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.cloudrun.faults import ServiceScaled, scaling_fault_name
 from chaosnetra.cloudrun.names import shown
-from chaosnetra.cloudrun.plan import ScalingPlan
 from chaosnetra.cloudrun.scaling import WantedScaling
+from chaosnetra.cloudrun.scaling_plan import ScalingPlan
 from chaosnetra.cloudrun.waiting import told
 from chaosnetra.errors import CloudRunDrifted
 from chaosnetra.faults import UndoResult

@@ -7,7 +7,7 @@ Sources: reference of `gcloud run services update` (--min, --max, --scaling) and
 import shlex
 
 from chaosnetra.cloudrun.scaling import Scaling
-from chaosnetra.safety.allowed import FULL_NAME
+from chaosnetra.safety.guard import FULL_NAME
 
 RECOVER = "chaosnetra recover"
 # How the command line says that a bound is not set.

@@ -7,8 +7,8 @@ from chaosnetra.cloudrun.authorship import OurWrite, identity_by
 from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.history import tell
 from chaosnetra.cloudrun.names import shown
-from chaosnetra.cloudrun.plan import ScalingPlan, plan_scaling
 from chaosnetra.cloudrun.scaling import PATHS, WantedScaling, Write
+from chaosnetra.cloudrun.scaling_plan import ScalingPlan, plan_scaling
 from chaosnetra.cloudrun.state import ServiceState, service_state
 from chaosnetra.cloudrun.waiting import Interrupt, never, poll
 from chaosnetra.durations import Deadline

@@ -6,7 +6,7 @@ from typing import Any
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection, loopback
 from chaosnetra.cloudrun.jobs import JobClient
-from chaosnetra.cloudrun.names import Place
+from chaosnetra.cloudrun.names import Location
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunNotFound
 
@@ -15,7 +15,7 @@ READY_SECONDS = 20.0
 
 def deploy_service(
     endpoint: str,
-    place: Place,
+    place: Location,
     service_id: str,
     command: Sequence[str],
     environment: Mapping[str, str],
@@ -55,7 +55,7 @@ def deploy_service(
 
 def deploy_job(
     endpoint: str,
-    place: Place,
+    place: Location,
     job_id: str,
     command: Sequence[str],
     environment: Mapping[str, str],

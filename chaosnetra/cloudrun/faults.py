@@ -8,8 +8,8 @@ from typing import Any
 
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.names import shown
-from chaosnetra.cloudrun.plan import ScalingPlan
 from chaosnetra.cloudrun.scaling import WantedScaling
+from chaosnetra.cloudrun.scaling_plan import ScalingPlan
 from chaosnetra.cloudrun.undoing import url_of, was_answered, was_refused
 from chaosnetra.cloudrun.waiting import poll
 from chaosnetra.durations import Deadline

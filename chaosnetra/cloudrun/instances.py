@@ -56,7 +56,7 @@ def read_instances(control_url: str, service: str) -> list[Instance]:
         ) from error
 
 
-class Stage(StrEnum):
+class InstanceStage(StrEnum):
     """How far a startup has come; `silent`: it runs, and tells nothing of its phases."""
 
     STARTING = "starting"
@@ -71,7 +71,7 @@ class Trace:
     """One instance's startup: its stage, the phase reached or failed in, and why it failed."""
 
     began_at: float
-    stage: Stage
+    stage: InstanceStage
     phase: str | None = None
     budget: str | None = None
     budget_seconds: float | None = None
@@ -80,7 +80,7 @@ class Trace:
 
     @property
     def bad(self) -> bool:
-        return self.stage in (Stage.FAILED, Stage.DEGRADED)
+        return self.stage in (InstanceStage.FAILED, InstanceStage.DEGRADED)
 
 
 Tell = Callable[[Instance], Trace]
@@ -102,7 +102,7 @@ def concerned(instances: Sequence[Instance], since: float | None) -> list[Instan
 
 
 @dataclass(frozen=True)
-class Look:
+class Inspection:
     """What was seen of a service's instances at one moment.
 
     Attributes:
@@ -133,9 +133,9 @@ class Look:
         """Whether a later look would see nothing else: all have started, or have failed to."""
         traces = self.traces or ()
         stages = {trace.stage for trace in traces}
-        if Stage.STARTING in stages:
+        if InstanceStage.STARTING in stages:
             return False
-        if self.bad and len(traces) >= self.wanted and Stage.SILENT not in stages:
+        if self.bad and len(traces) >= self.wanted and InstanceStage.SILENT not in stages:
             return True
         return self.sessions is not None and self.connected >= self.wanted
 
@@ -160,6 +160,6 @@ class Look:
             return "the database does not answer who is connected"
         text = f"{self.connected} of {self.wanted} hold {sum(self.sessions.values())} sessions"
         if self.bad:
-            failed = sum(trace.stage is Stage.FAILED for trace in self.bad)
+            failed = sum(trace.stage is InstanceStage.FAILED for trace in self.bad)
             text += f"; {failed} startups failed, {len(self.bad) - failed} go on degraded"
         return text

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.safety.allowed import FULL_NAME
+from chaosnetra.safety.guard import FULL_NAME
 from chaosnetra.settings import setting_hint
 
 # A project's id or its number. Sources: "Creating and managing projects"; domain-scoped ids
@@ -16,14 +16,14 @@ _ID = re.compile(r"[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A project (id or number) and a region."""
 
     project: str
     region: str
 
     @classmethod
-    def parse(cls, project: str, region: str) -> "Place":
+    def parse(cls, project: str, region: str) -> "Location":
         """Check both.
 
         Raises:
@@ -60,7 +60,7 @@ def shown(name: str) -> str:
     project, region, kind, resource = match.groups()
     more = name[match.end() :].removeprefix("/executions/")
     what = f"execution {more}" if more else f"{kind.removesuffix('s')} {resource}"
-    return f"{what} in {Place(project, region).shown}"
+    return f"{what} in {Location(project, region).shown}"
 
 
 def _check(key: str, value: str, pattern: re.Pattern[str], what: str) -> None:

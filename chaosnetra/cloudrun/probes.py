@@ -8,9 +8,9 @@ from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.cloudrun.faults import scaling_fault_name
 from chaosnetra.cloudrun.instances import (
+    Inspection,
     Instance,
-    Look,
-    Stage,
+    InstanceStage,
     Trace,
     concerned,
     read_instances,
@@ -200,7 +200,7 @@ def _read(cloud_run: CloudRun, seconds: float) -> ServiceState:
     )
 
 
-def _wait_for_instances(session: Session, prefix: str) -> Look:
+def _wait_for_instances(session: Session, prefix: str) -> Inspection:
     settings = session.settings
     limit = settings.scaled(settings.startup_timeout_seconds)
     deadline, started = Deadline.after(limit), time.monotonic()
@@ -221,7 +221,7 @@ def _wait_for_instances(session: Session, prefix: str) -> Look:
         except DatabaseUnavailable as error:
             if deadline.passed:
                 logger.warning(str(error))
-        look = Look(wanted, sessions, _traces(session, since))
+        look = Inspection(wanted, sessions, _traces(session, since))
         if look.decided or deadline.passed:
             return look
         if session.run.interrupted_by is not None:
@@ -257,14 +257,16 @@ def _trace(instance: Instance) -> Trace:
     bad = output.failed_phase or output.degraded_phase
     if instance.running and not bad:
         last = output.events[-1]["status"] if output.events else None
-        stages = {None: Stage.SILENT, "started": Stage.STARTING}
-        stage = stages.get(last, Stage.READY)
+        stages = {None: InstanceStage.SILENT, "started": InstanceStage.STARTING}
+        stage = stages.get(last, InstanceStage.READY)
         return Trace(instance.began_at, stage, output.phase)
     error = output.error
     ended = f"it ended with exit code {instance.exit_code}, signal {instance.signal}"
     return Trace(
         instance.began_at,
-        Stage.DEGRADED if instance.running and not output.failed_phase else Stage.FAILED,
+        InstanceStage.DEGRADED
+        if instance.running and not output.failed_phase
+        else InstanceStage.FAILED,
         bad or output.phase,
         error.budget if error else None,
         error.budget_seconds if error else None,

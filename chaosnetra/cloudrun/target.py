@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.jobs import JobClient
-from chaosnetra.cloudrun.names import Place
+from chaosnetra.cloudrun.names import Location
 from chaosnetra.cloudrun.waiting import Interrupt
 
 
@@ -24,7 +24,7 @@ class CloudRun:
     """
 
     connection: Connection
-    place: Place
+    place: Location
     service_id: str
     job_id: str
     interrupted: Interrupt

@@ -109,7 +109,7 @@ def gameday_stop(day: str) -> None:
 
     from chaosnetra.errors import ChaosnetraError, Unreadable
     from chaosnetra.gameday.conduct.stop import stop_day
-    from chaosnetra.gameday.record.places import find_folder
+    from chaosnetra.gameday.record.folders import find_folder
 
     left = False
     try:
@@ -132,7 +132,7 @@ def gameday_report(day: str) -> None:
     from pathlib import Path
 
     from chaosnetra.errors import ChaosnetraError
-    from chaosnetra.gameday.record.places import find_folder
+    from chaosnetra.gameday.record.folders import find_folder
     from chaosnetra.gameday.report.writing import write_reports
 
     try:
@@ -165,7 +165,7 @@ def gameday_compare(before: str, after: str, output: str) -> None:
     from pathlib import Path
 
     from chaosnetra.errors import ChaosnetraError
-    from chaosnetra.gameday.record.places import find_folder
+    from chaosnetra.gameday.record.folders import find_folder
     from chaosnetra.gameday.report.comparing import compare_days, days_text
 
     try:

@@ -1,11 +1,11 @@
-"""The reference orchestrator as a Cloud Run service and job of the kept stand."""
+"""The reference orchestrator as a Cloud Run service and job of the persistent stand."""
 
 import os
 import sys
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun.deploy import deploy_job, deploy_service
-from chaosnetra.cloudrun.names import Place
+from chaosnetra.cloudrun.names import Location
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.orchestrator.workload import schema_statements
 from chaosnetra.postgres.objects import SchemaMade
@@ -13,12 +13,12 @@ from chaosnetra.rehearsal.allowing import write_allow_list
 from chaosnetra.rehearsal.service import WARM, named
 from chaosnetra.safety.allowlist import LABEL
 from chaosnetra.settings import LOCAL_TIME_SCALE, REFERENCE_TARGET, profile_setting
-from chaosnetra.stand.persistent import KeptStand
+from chaosnetra.stand.persistent import PersistentStand
 
 SCHEMA = "orchestrator"
 
 
-def deploy_orchestrator(kept: KeptStand) -> None:
+def deploy_orchestrator(kept: PersistentStand) -> None:
     """Deploy it against the stand's PostgreSQL, with the environment's profile.
 
     The service has one instance; one that is there with another profile gets a new revision. The
@@ -37,7 +37,7 @@ def deploy_orchestrator(kept: KeptStand) -> None:
         pass  # made by an earlier `stand up`
     else:
         tables.inject()  # they go with the stand
-    endpoint, place = names["endpoint"], Place.parse(names["project"], names["region"])
+    endpoint, place = names["endpoint"], Location.parse(names["project"], names["region"])
     environment = _environment(database)
     deploy_service(endpoint, place, names["service"], _server("0"), {**environment, **WARM}, LABEL)
     task = [sys.executable, "-m", "chaosnetra.startup.task", "--", *_server("{port}")]

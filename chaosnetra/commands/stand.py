@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from chaosnetra.stand.persistent import KeptStand
+    from chaosnetra.stand.persistent import PersistentStand
 
 
 @click.group()
@@ -35,9 +35,9 @@ def stand_up(cloud_run: bool) -> None:
 @stand.command("status")
 def stand_status() -> None:
     """Say what is up; exit code 1 when nothing is."""
-    from chaosnetra.stand.persistent import find_kept_stand
+    from chaosnetra.stand.persistent import find_persistent_stand
 
-    kept = find_kept_stand()
+    kept = find_persistent_stand()
     if kept is None:
         raise click.ClickException("no stand is up; `chaosnetra stand up` starts one")
     click.echo(_described(kept))
@@ -59,7 +59,7 @@ def stand_down() -> None:
     click.echo("the stand is down" if stopped else "no stand was up")
 
 
-def _described(kept: "KeptStand") -> str:
+def _described(kept: "PersistentStand") -> str:
     from chaosnetra.addresses import DatabaseAddress
     from chaosnetra.rehearsal.allowing import allow_list_path
 

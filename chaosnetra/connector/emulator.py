@@ -11,7 +11,7 @@ from chaosnetra.connector.throughput import Paced, Pipe
 from chaosnetra.relay.counters import State
 from chaosnetra.relay.gate import TurnedAway
 from chaosnetra.relay.relay import Relay
-from chaosnetra.relay.stage import Stage
+from chaosnetra.relay.stage import StreamStage
 from chaosnetra.text import utc_now
 
 BYTES_PER_MEGABIT = 125_000
@@ -127,7 +127,7 @@ class Emulator:
         ticket.settled = tell
         await told
 
-    def _stages(self, downstream: bool) -> list[Stage]:  # noqa: ARG002 - both share one pipe
+    def _stages(self, downstream: bool) -> list[StreamStage]:  # noqa: ARG002 - both share one pipe
         return [Paced(self._pipe)]
 
     def _bytes_per_second(self) -> float | None:

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chaosnetra.relay.stage import Stage
+from chaosnetra.relay.stage import StreamStage
 
 # Shorter waits are not worth a timer: the next chunk makes up for them.
 SHORTEST_WAIT_SECONDS = 0.001
@@ -102,7 +102,7 @@ class Pipe:
         self._let_go(time.monotonic())
 
 
-class Paced(Stage):
+class Paced(StreamStage):
     """Holds chunks until they have passed the pipe."""
 
     def __init__(self, pipe: Pipe) -> None:

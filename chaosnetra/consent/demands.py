@@ -25,7 +25,7 @@ LOCKING_SESSIONS = 3
 
 
 @dataclass(frozen=True)
-class Step:
+class PlannedActivity:
     """One activity of ours, as it will be called.
 
     Attributes:
@@ -71,7 +71,7 @@ class Step:
         return asdict(self)
 
 
-def wanted_scaling(step: Step) -> WantedScaling | None:
+def wanted_scaling(step: PlannedActivity) -> WantedScaling | None:
     """The scaling that a step asks for; None when it scales nothing."""
     if step.place != (_CLOUD_RUN, "scale_service"):
         return None
@@ -79,16 +79,16 @@ def wanted_scaling(step: Step) -> WantedScaling | None:
     return WantedScaling.parse(given["minimum"], given["maximum"], given["manual"])
 
 
-def restores_scaling(step: Step) -> bool:
+def restores_scaling(step: PlannedActivity) -> bool:
     return step.place == (_CLOUD_RUN, "restore_service")
 
 
-def looks_at_instances(step: Step) -> bool:
+def looks_at_instances(step: PlannedActivity) -> bool:
     """Whether a step judges the startups of the service's instances."""
     return step.place == ("chaosnetra.cloudrun.probes", "instances_start")
 
 
-def is_for_own_machine(step: Step) -> bool:
+def is_for_own_machine(step: PlannedActivity) -> bool:
     """Whether a step needs a part of the stand, or what only the stand's database may bear."""
     return step.module.startswith(_STANDS) or step.place in _OWN_DATABASE
 
@@ -103,7 +103,7 @@ class Connections:
 
 
 def connections_of(
-    steps: Sequence[Step], pool: PoolSettings, free: int, per_startup: int
+    steps: Sequence[PlannedActivity], pool: PoolSettings, free: int, per_startup: int
 ) -> list[Connections]:
     """What the steps open themselves; instances of the service are not among it.
 
@@ -126,12 +126,12 @@ def total_connections(found: Sequence[Connections]) -> int:
     return held + max((one.count for one in found if not one.in_method), default=0)
 
 
-def tasks_of(steps: Sequence[Step]) -> int:
+def tasks_of(steps: Sequence[PlannedActivity]) -> int:
     """Most tasks that a step starts at once."""
     return max((count for step in steps for count in _tasks(step)), default=0)
 
 
-def _connections(step: Step, pool: PoolSettings, free: int, per_startup: int) -> int:
+def _connections(step: PlannedActivity, pool: PoolSettings, free: int, per_startup: int) -> int:
     if step.module not in (_ACTIONS, _PROBES, _STARTUPS):
         return 0
     most = pool.size + pool.max_overflow
@@ -150,7 +150,7 @@ def _connections(step: Step, pool: PoolSettings, free: int, per_startup: int) ->
     return per_startup * sum(_tasks(step))
 
 
-def _held(step: Step, given: Mapping[str, Any], most: int, free: int) -> int:
+def _held(step: PlannedActivity, given: Mapping[str, Any], most: int, free: int) -> int:
     amount = number(f"{step.name}: amount", given["amount"], minimum=0)
     counts = {
         "count": amount,
@@ -163,12 +163,12 @@ def _held(step: Step, given: Mapping[str, Any], most: int, free: int) -> int:
     return int(counts[given["by"]])
 
 
-def _tasks(step: Step) -> Iterator[int]:
+def _tasks(step: PlannedActivity) -> Iterator[int]:
     if step.module == _STARTUPS:
         given = step.all_arguments()
         if "count" in given:
             yield _whole(step, given, "count")
 
 
-def _whole(step: Step, given: Mapping[str, Any], name: str) -> int:
+def _whole(step: PlannedActivity, given: Mapping[str, Any], name: str) -> int:
     return math.ceil(number(f"{step.name}: {name}", given[name], minimum=0))

@@ -10,12 +10,12 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun.executions import JobState
 from chaosnetra.cloudrun.jobs import require_at_once, require_fit
 from chaosnetra.cloudrun.names import shown
-from chaosnetra.cloudrun.plan import plan_scaling
+from chaosnetra.cloudrun.scaling_plan import plan_scaling
 from chaosnetra.cloudrun.state import ServiceState
 from chaosnetra.cloudrun.target import CloudRun
 from chaosnetra.consent.demands import (
     Connections,
-    Step,
+    PlannedActivity,
     connections_of,
     is_for_own_machine,
     looks_at_instances,
@@ -48,7 +48,9 @@ def content_digest(experiment: Mapping[str, Any]) -> str:
     return digest({key: value for key, value in experiment.items() if key not in NOT_CONTENT})
 
 
-def look(session: Session, experiment: Mapping[str, Any], steps: Sequence[Step]) -> ExperimentPlan:
+def look(
+    session: Session, experiment: Mapping[str, Any], steps: Sequence[PlannedActivity]
+) -> ExperimentPlan:
     """Plan an experiment against what is there now.
 
     Args:
@@ -69,9 +71,9 @@ def database_of(session: Session) -> DatabaseAddress | None:
     """The database that a run of these settings meets, without making anything in it."""
     if session.settings.database is not None:
         return session.settings.database
-    from chaosnetra.stand.persistent import find_kept_stand
+    from chaosnetra.stand.persistent import find_persistent_stand
 
-    kept = find_kept_stand()
+    kept = find_persistent_stand()
     if kept is None or (session.settings.in_staging and kept.cloud_run is None):
         return None
     return DatabaseAddress.parse(kept.database_url)
@@ -80,7 +82,7 @@ def database_of(session: Session) -> DatabaseAddress | None:
 @dataclass
 class _Looker:
     session: Session
-    steps: Sequence[Step]
+    steps: Sequence[PlannedActivity]
     target: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
@@ -123,12 +125,12 @@ class _Looker:
         return any(step.module.startswith(_SCALED) for step in self.steps)
 
     def _find_endpoint(self) -> None:
-        from chaosnetra.stand.persistent import find_kept_stand
+        from chaosnetra.stand.persistent import find_persistent_stand
 
         settings = self.session.settings
         if settings.in_staging or settings.cloud_run_endpoint or not self._scales:
             return
-        kept = find_kept_stand()
+        kept = find_persistent_stand()
         if kept is None or kept.cloud_run is None:
             raise InvalidInput(
                 "there is nothing to look at: a local run brings its own endpoint; "

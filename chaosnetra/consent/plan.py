@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.cloudrun.names import shown
-from chaosnetra.cloudrun.plan import ScalingPlan
-from chaosnetra.consent.demands import Connections, Step
+from chaosnetra.cloudrun.scaling_plan import ScalingPlan
+from chaosnetra.consent.demands import Connections, PlannedActivity
 from chaosnetra.errors import NotAllowed
 from chaosnetra.postgres.connect import Slots
 from chaosnetra.profiles import PoolSettings
@@ -101,7 +101,7 @@ class ExperimentPlan:
     content: str
     environment: str
     target: Mapping[str, Any]
-    steps: Sequence[Step]
+    steps: Sequence[PlannedActivity]
     changes: Sequence[InstanceChange]
     arithmetic: Arithmetic | None
     tasks: int

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.cloudrun.waiting import told
-from chaosnetra.consent.demands import Step
+from chaosnetra.consent.demands import PlannedActivity
 from chaosnetra.consent.inspect import database_of, look
 from chaosnetra.consent.plan import ExperimentPlan
 from chaosnetra.errors import NotAllowed, Unreadable
@@ -22,7 +22,7 @@ def steps_of(
     configuration: Mapping[str, Any],
     secrets: Mapping[str, Any] | None = None,
     environment: str = "staging",
-) -> list[Step]:
+) -> list[PlannedActivity]:
     """The activities of ours in an experiment's steady state and method, variables replaced.
 
     Args:
@@ -55,7 +55,7 @@ def steps_of(
             if module.startswith("chaosnetra."):
                 arguments = replaced(meant.get("arguments") or {})
                 name, function = str(activity.get("name")), str(meant.get("func"))
-                found.append(Step(name, module, function, arguments, in_method))
+                found.append(PlannedActivity(name, module, function, arguments, in_method))
     return found
 
 

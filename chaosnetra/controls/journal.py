@@ -413,7 +413,7 @@ def _collect_monitoring() -> None:
     interrupted_by = run.interrupted_by
     try:
         with run.polled():
-            for failure in session.injector.undo_all(only_felt=True):
+            for failure in session.injector.undo_all(only_in_effect=True):
                 logger.error(str(failure))
             session.collect_monitoring(lambda: run.interrupted_by is not None)
     except Exception as error:  # noqa: BLE001 - the verdict must still come
@@ -626,7 +626,7 @@ def _check_recovery(
     if session is not None:
         # An exception of a signal would tear an undo, which is only played again then.
         with run.polled():
-            for failure in session.injector.undo_all(only_felt=True):
+            for failure in session.injector.undo_all(only_in_effect=True):
                 logger.error(str(failure))
         pass_on(run)
     unplayed = unplayed_rollbacks(journal, _faults(run, session) if session else None)

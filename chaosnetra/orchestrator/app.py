@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import BudgetExpired, StartupError
-from chaosnetra.orchestrator.budget import BudgetKeeper
+from chaosnetra.orchestrator.budget import RunningBudgets
 from chaosnetra.orchestrator.database import Database, named_for_instance
 from chaosnetra.orchestrator.parts import (
     BackgroundTasks,
@@ -72,7 +72,7 @@ class Orchestrator:
         self._time_scale = number(
             "time scale", os.environ.get("CHAOSNETRA_TIME_SCALE", "1"), above=0
         )
-        self._budgets = BudgetKeeper(self._profile.budgets, self._time_scale)
+        self._budgets = RunningBudgets(self._profile.budgets, self._time_scale)
 
     async def dependencies(self) -> None:
         """Derive keys, and check that a token we sign is one we accept."""

@@ -8,7 +8,7 @@ from chaosnetra.errors import BudgetExpired
 from chaosnetra.profiles import Budgets
 
 
-class BudgetKeeper:
+class RunningBudgets:
     """Enforces the budgets of a profile.
 
     Args:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import StartupError
-from chaosnetra.orchestrator.budget import BudgetKeeper
+from chaosnetra.orchestrator.budget import RunningBudgets
 from chaosnetra.orchestrator.steps import StepLog
 from chaosnetra.orchestrator.workload import Workload
 from chaosnetra.profiles import PoolSettings
@@ -79,7 +79,7 @@ class Database:
         address: DatabaseAddress,
         schema: str,
         pool: PoolSettings,
-        budgets: BudgetKeeper,
+        budgets: RunningBudgets,
         time_scale: float,
         workload: Workload,
         steps: StepLog,

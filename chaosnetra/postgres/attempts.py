@@ -27,7 +27,7 @@ _NOT_LET_IN = re.compile("53...|57P03")
 _LOST = re.compile("08...|57P0[12]")
 
 
-class Outcome(StrEnum):
+class AttemptOutcome(StrEnum):
     """How an attempt ended.
 
     ok: answered in time. slow: answered, but later than the threshold. refused: the far end said
@@ -46,12 +46,12 @@ class Outcome(StrEnum):
 
 
 _WORDS = {
-    Outcome.SLOW: "slow",
-    Outcome.REFUSED: "refused",
-    Outcome.RESET: "reset",
-    Outcome.TIMED_OUT: "timed out",
-    Outcome.POOL_TIMEOUT: "timed out in the pool",
-    Outcome.FAILED: "failed",
+    AttemptOutcome.SLOW: "slow",
+    AttemptOutcome.REFUSED: "refused",
+    AttemptOutcome.RESET: "reset",
+    AttemptOutcome.TIMED_OUT: "timed out",
+    AttemptOutcome.POOL_TIMEOUT: "timed out in the pool",
+    AttemptOutcome.FAILED: "failed",
 }
 
 
@@ -77,7 +77,7 @@ class Attempt:
     number: int
     intended_seconds: float
     lag_seconds: float
-    outcome: Outcome
+    outcome: AttemptOutcome
     seconds: float
     connect_seconds: float | None = None
     query_seconds: float | None = None
@@ -89,11 +89,11 @@ class Attempt:
     @property
     def censored(self) -> bool:
         """Whether `seconds` is a lower bound."""
-        return self.outcome in (Outcome.TIMED_OUT, Outcome.POOL_TIMEOUT)
+        return self.outcome in (AttemptOutcome.TIMED_OUT, AttemptOutcome.POOL_TIMEOUT)
 
     @property
     def answered(self) -> bool:
-        return self.outcome in (Outcome.OK, Outcome.SLOW)
+        return self.outcome in (AttemptOutcome.OK, AttemptOutcome.SLOW)
 
     def to_json(self) -> dict[str, Any]:
         rounded = {
@@ -107,7 +107,7 @@ class Attempt:
 class Failure:
     """What an exception says of an attempt."""
 
-    outcome: Outcome
+    outcome: AttemptOutcome
     sqlstate: str | None
     error_class: str
     error: str
@@ -126,7 +126,7 @@ def failure_of(error: BaseException, seconds: float) -> Failure:
     outcome = _outcome_of(found, sqlstate)
     if not text:  # as asyncio's TimeoutError
         text = type(found).__name__
-        if outcome is Outcome.TIMED_OUT:
+        if outcome is AttemptOutcome.TIMED_OUT:
             text = f"no answer within {seconds:.3g} s"
     # asyncpg's own errors have an SQLSTATE too; the server's also have a severity.
     said = sqlstate if getattr(found, "severity", None) else None
@@ -143,16 +143,16 @@ def _telling(error: BaseException) -> BaseException:
     return found
 
 
-def _outcome_of(error: BaseException, sqlstate: str | None) -> Outcome:
+def _outcome_of(error: BaseException, sqlstate: str | None) -> AttemptOutcome:
     if sqlstate is not None:
         if _NOT_LET_IN.fullmatch(sqlstate):
-            return Outcome.REFUSED
-        return Outcome.RESET if _LOST.fullmatch(sqlstate) else Outcome.FAILED
+            return AttemptOutcome.REFUSED
+        return AttemptOutcome.RESET if _LOST.fullmatch(sqlstate) else AttemptOutcome.FAILED
     if isinstance(error, TimeoutError):  # ours, or the kernel's ETIMEDOUT: nobody answered
-        return Outcome.TIMED_OUT
+        return AttemptOutcome.TIMED_OUT
     if isinstance(error, ConnectionRefusedError) or _refused_everywhere(error):
-        return Outcome.REFUSED
-    return Outcome.RESET if isinstance(error, ConnectionError) else Outcome.FAILED
+        return AttemptOutcome.REFUSED
+    return AttemptOutcome.RESET if isinstance(error, ConnectionError) else AttemptOutcome.FAILED
 
 
 def _refused_everywhere(error: BaseException) -> bool:
@@ -217,7 +217,7 @@ def summarize(
         attempts, at most 200, failed ones first to be kept.
     """
     count = Counter(attempt.outcome for attempt in attempts)
-    bad = [attempt for attempt in attempts if attempt.outcome is not Outcome.OK]
+    bad = [attempt for attempt in attempts if attempt.outcome is not AttemptOutcome.OK]
     rate = len(bad) / len(attempts)
     found = {name: quantile(attempts, share) for name, share in QUANTILES.items()}
     told = next((attempt for attempt in bad if attempt.error), None)
@@ -228,7 +228,7 @@ def summarize(
         "observed": _observed(len(attempts), count, rate, found["p95"]),
         "attempts": len(attempts),
         "failures": len(bad),
-        **{outcome.value: count[outcome] for outcome in Outcome},
+        **{outcome.value: count[outcome] for outcome in AttemptOutcome},
         "failure_rate": round(rate, 6),
         "max_failure_rate": max_failure_rate,
         "slow_after_seconds": slow_after_seconds,
@@ -250,9 +250,9 @@ def summarize(
 
 
 def _observed(
-    attempts: int, count: Counter[Outcome], failure_rate: float, p95: Quantile | None
+    attempts: int, count: Counter[AttemptOutcome], failure_rate: float, p95: Quantile | None
 ) -> str:
-    parts = [f"{count[Outcome.OK]} of {attempts} ok"]
+    parts = [f"{count[AttemptOutcome.OK]} of {attempts} ok"]
     parts += [f"{count[outcome]} {words}" for outcome, words in _WORDS.items() if count[outcome]]
     text = f"{', '.join(parts)}: {failure_rate:.0%} not ok"
     if p95 is None:
@@ -262,7 +262,7 @@ def _observed(
 
 def _listed(attempts: Sequence[Attempt]) -> list[Attempt]:
     """As many as a journal should hold; those that failed before the others."""
-    kept = sorted(attempts, key=lambda attempt: attempt.outcome is Outcome.OK)[:LISTED]
+    kept = sorted(attempts, key=lambda attempt: attempt.outcome is AttemptOutcome.OK)[:LISTED]
     return sorted(kept, key=lambda attempt: attempt.number)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.postgres.attempts import Attempt, Outcome, failure_of
+from chaosnetra.postgres.attempts import Attempt, AttemptOutcome, failure_of
 from chaosnetra.postgres.dialing import Dial, dialing
 from chaosnetra.postgres.storm import CLOSE_SECONDS, Progress, check_open_files, gather_attempts
 from chaosnetra.profiles import PoolSettings
@@ -160,7 +160,7 @@ async def _checkout(engine: "AsyncEngine", plan: PoolPlan, number: int, started:
     except Exception as error:  # noqa: BLE001 - whatever the pool raises is how it ended
         waited = min(clock() - started, plan.limit_seconds)
         failure = failure_of(error, waited)
-        outcome = Outcome.POOL_TIMEOUT if isinstance(error, PoolTimeout) else failure.outcome
+        outcome = AttemptOutcome.POOL_TIMEOUT if isinstance(error, PoolTimeout) else failure.outcome
         return Attempt(
             number,
             0.0,
@@ -179,7 +179,7 @@ async def _checkout(engine: "AsyncEngine", plan: PoolPlan, number: int, started:
         number,
         0.0,
         lag,
-        Outcome.SLOW if answered > plan.pool.timeout_seconds else Outcome.OK,
+        AttemptOutcome.SLOW if answered > plan.pool.timeout_seconds else AttemptOutcome.OK,
         answered,
         connected,
         answered - connected,

@@ -550,7 +550,7 @@ def _plan(
 
 
 def _tally(session: Session, what: str, total: int, limit_seconds: float) -> Tally:
-    return Tally(what, total, limit_seconds, faults=lambda: session.felt_faults)
+    return Tally(what, total, limit_seconds, faults=lambda: session.faults_in_effect)
 
 
 def _seconds(session: Session, name: str, value: Any) -> float:

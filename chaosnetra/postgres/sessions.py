@@ -23,7 +23,7 @@ from chaosnetra.faults import Undo, UndoReport, UndoResult
 from chaosnetra.postgres.connect import connection
 from chaosnetra.postgres.staying import TOO_MANY_CONNECTIONS, VARIABLE
 from chaosnetra.processes.program import start_program
-from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.safety.credentials import remember, with_password
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ _MAY_END = (
 class StayingSessions:
     """Sessions that this process has opened, and what was known when it did."""
 
-    process: KeptProcess
+    process: SupervisedProcess
     count: int
     facts: Mapping[str, Any] = field(default_factory=dict)
 

@@ -16,7 +16,7 @@ import psutil
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, InvalidInput
-from chaosnetra.postgres.attempts import Attempt, Outcome, failure_of
+from chaosnetra.postgres.attempts import Attempt, AttemptOutcome, failure_of
 from chaosnetra.postgres.dialing import Dial, dialing
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ async def _attempt(
         waited = min(clock() - intended, plan.timeout_seconds)
         failure = failure_of(error, waited)
         outcome = failure.outcome
-        if outcome is Outcome.FAILED and opened is not None and opened.is_closed():
-            outcome = Outcome.RESET  # asyncpg then says "connection is closed"
+        if outcome is AttemptOutcome.FAILED and opened is not None and opened.is_closed():
+            outcome = AttemptOutcome.RESET  # asyncpg then says "connection is closed"
         if opened is not None:
             opened.terminate()
         return Attempt(
@@ -179,7 +179,7 @@ async def _attempt(
         number,
         intended - started,
         lag,
-        Outcome.SLOW if slow else Outcome.OK,
+        AttemptOutcome.SLOW if slow else AttemptOutcome.OK,
         answered,
         connected,
         answered - connected,

@@ -1,6 +1,6 @@
 """File descriptors that are this process's alone: no copy that is forked of it holds them open.
 
-Keepers and the watchdog know by an end of file that this process has ended, and recovery by a
+Supervisors and the watchdog know by an end of file that this process has ended, and recovery by a
 lock: neither may outlive it in a helper that somebody's probe forked, as `multiprocessing` does.
 A program that is started is none of it: descriptors do not pass to programs by themselves.
 """

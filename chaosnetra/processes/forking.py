@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import chaosnetra
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervised import SupervisedProcess
 
 # The interpreter may be another one, which does not have this package.
 BOOTSTRAP = """
@@ -27,7 +27,7 @@ ANSWER_SECONDS = 30.0
 
 
 class Files(NamedTuple):
-    """File descriptors of a keeper: its standard streams, and where it reports to."""
+    """File descriptors of a supervisor: its standard streams, and where it reports to."""
 
     stdin: int
     stdout: int
@@ -67,7 +67,7 @@ class ForkServer:
         try:
             with theirs:
                 number = theirs.fileno()
-                self._process = KeptProcess(
+                self._process = SupervisedProcess(
                     [python, "-c", BOOTSTRAP, str(PACKAGES), str(number), *modules],
                     output=subprocess.DEVNULL,
                     environment=environment,
@@ -95,17 +95,17 @@ class ForkServer:
         files: Files,
         grace_seconds: float,
     ) -> int:
-        """Fork a copy, under a keeper of its own, that runs `python -m module` from here on.
+        """Fork a copy, under a supervisor of its own, that runs `python -m module` from here on.
 
         Args:
             module: what to run.
             arguments: its command line.
             environment: all of its environment variables.
-            files: what its keeper gets; the caller closes its own copies.
+            files: what its supervisor gets; the caller closes its own copies.
             grace_seconds: how long it may take to end before it is killed.
 
         Returns:
-            The keeper's process id.
+            The supervisor's process id.
 
         Raises:
             PartUnavailable: the process to fork from is gone, or hangs.

@@ -1,15 +1,15 @@
 """A Python program that imports modules once, and then forks a copy of itself for each start.
 
-A program of its own, run under a keeper by `chaosnetra.processes.forking`, which talks to it over
-a socket. For each request it forks a keeper (see `chaosnetra.processes.supervisor`), and that the
-copy which becomes the program asked for: its own process, session, environment, files and event
-loop. A request is four bytes with its length, which carry the four file descriptors of the
-keeper (standard input, output and error, status), and JSON:
+A program of its own, run under a supervisor by `chaosnetra.processes.forking`, which talks to it
+over a socket. For each request it forks a supervisor (see `chaosnetra.processes.supervisor`), and
+that the copy which becomes the program asked for: its own process, session, environment, files and
+event loop. A request is four bytes with its length, which carry the four file descriptors of the
+supervisor (standard input, output and error, status), and JSON:
 
     {"module": "uvicorn", "arguments": […], "environment": {…}, "grace_seconds": 3}
 
-The answer is one JSON line with the keeper's process id. Each copy reports as `python -m module`
-under a keeper does. What the imports print is lost.
+The answer is one JSON line with the supervisor's process id. Each copy reports as `python -m
+module` under a supervisor does. What the imports print is lost.
 """
 
 import atexit
@@ -28,11 +28,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.processes.supervisor import Keeper, end_with_parent, report
+from chaosnetra.processes.supervisor import Supervisor, end_with_parent, report
 
 HEADER_BYTES = 4
 FILES = 4
-# What each keeper would import.
+# What each supervisor would import.
 KEEPERS = ("ctypes",)
 
 
@@ -93,25 +93,25 @@ def serve(control: socket.socket) -> dict[str, Any] | None:
 
 
 def reap() -> None:
-    """Collect keepers that have ended; they report elsewhere."""
+    """Collect supervisors that have ended; they report elsewhere."""
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
 
 
 def keep(files: list[int], grace_seconds: float) -> None:
-    """Be the keeper of one start until all of it has ended; returns in the start itself only."""
+    """Supervise one start until all of it has ended; returns in the start itself only."""
     try:
         os.setsid()
         *streams, status = files
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
-        keeper = Keeper(status, signal.SIGTERM, grace_seconds)
-        if keeper.fork() != 0:
-            keeper.started()
-            keeper.wait()
-            report(status, event="gone", left=keeper.end())
+        supervisor = Supervisor(status, signal.SIGTERM, grace_seconds)
+        if supervisor.fork() != 0:
+            supervisor.started()
+            supervisor.wait()
+            report(status, event="gone", left=supervisor.end())
             os._exit(0)
         end_with_parent()
     except BaseException:  # noqa: BLE001 - a copy must not go on serving

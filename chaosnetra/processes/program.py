@@ -9,7 +9,7 @@ from typing import Any
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervised import SupervisedProcess
 
 MOST_BYTES = 65536
 
@@ -20,7 +20,7 @@ def start_program(
     seconds: float,
     environment: Mapping[str, str] | None = None,
     remove: Sequence[Path] = (),
-) -> tuple[dict[str, Any], KeptProcess]:
+) -> tuple[dict[str, Any], SupervisedProcess]:
     """Start a program and wait for its answer: the first line of its output that is a JSON object.
 
     Other lines before it are warnings, as of an interpreter or of a library.
@@ -41,7 +41,9 @@ def start_program(
     reading, writing = os.pipe()
     try:
         try:
-            process = KeptProcess(command, output=writing, environment=environment, remove=remove)
+            process = SupervisedProcess(
+                command, output=writing, environment=environment, remove=remove
+            )
         finally:
             os.close(writing)
         try:

@@ -1,4 +1,4 @@
-"""Starts a command under a keeper, for code that is not asynchronous."""
+"""Starts a command under a supervisor, for code that is not asynchronous."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.processes.copies import release, withhold
 
-KEEPER = Path(__file__).with_name("keeper.py")
+KEEPER = Path(__file__).with_name("supervisor.py")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class User:
     gid: int
 
 
-def keeper_command(
+def supervisor_command(
     command: Sequence[str],
     *,
     status_fd: int,
@@ -35,11 +35,11 @@ def keeper_command(
     user: User | None = None,
     remove: Sequence[Path] = (),
 ) -> list[str]:
-    """The command line that runs `command` under a keeper.
+    """The command line that runs `command` under a supervisor.
 
     Args:
         command: program and arguments.
-        status_fd: inherited file descriptor that the keeper reports to.
+        status_fd: inherited file descriptor that the supervisor reports to.
         stop_signal: what the command is sent when it is to end.
         grace_seconds: how long it may take before it is killed.
         user: whom to run it as; needs root.
@@ -61,18 +61,18 @@ def keeper_command(
 
 
 def _why_not(record: dict[str, Any] | None) -> str:
-    """What a keeper's first record says of a command that did not start."""
+    """What a supervisor's first record says of a command that did not start."""
     if record is None:
-        return "its keeper did not answer"
+        return "its supervisor did not answer"
     if record["event"] == "started":
         return str(record["error"])
     return f"what prepares it ended with {record.get('code') or record.get('signal')}"
 
 
-class KeptProcess:
+class SupervisedProcess:
     """A command that ends, with all its descendants, when this process does.
 
-    `command` may hold `keeper.THEN`: what stands before it runs first and must end with 0.
+    `command` may hold `supervisor.THEN`: what stands before it runs first and must end with 0.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class KeptProcess:
         self._name = Path(command[0]).name
         self._status, status_write = os.pipe()
         try:
-            self._keeper = subprocess.Popen(
-                keeper_command(
+            self._supervisor = subprocess.Popen(
+                supervisor_command(
                     command,
                     status_fd=status_write,
                     stop_signal=stop_signal,
@@ -133,11 +133,11 @@ class KeptProcess:
             release(self._lifeline.fileno())
             self._lifeline.close()
         try:
-            # The keeper kills after the grace; 10 s on top is for a machine under load.
-            self._keeper.wait(timeout=self._grace_seconds + 10)
+            # The supervisor kills after the grace; 10 s on top is for a machine under load.
+            self._supervisor.wait(timeout=self._grace_seconds + 10)
         except subprocess.TimeoutExpired:
-            self._keeper.kill()
-            self._keeper.wait()
+            self._supervisor.kill()
+            self._supervisor.wait()
         finally:
             if self._status >= 0:
                 os.close(self._status)
@@ -145,9 +145,9 @@ class KeptProcess:
 
     @property
     def _lifeline(self) -> IO[bytes]:
-        """What the keeper reads: its end is ours."""
-        assert self._keeper.stdin is not None  # noqa: S101 - it is a pipe
-        return self._keeper.stdin
+        """What the supervisor reads: its end is ours."""
+        assert self._supervisor.stdin is not None  # noqa: S101 - it is a pipe
+        return self._supervisor.stdin
 
     def _next_record(self, deadline: Deadline) -> dict[str, Any] | None:
         raw = b""

@@ -1,18 +1,18 @@
 """Stands between us and a process we start, and ends all of its descendants with it.
 
-A program of its own, run as `python -I -S keeper.py STATUS_FD OPTIONS -- COMMAND…`, so that it
-starts in a few milliseconds and needs nothing installed. One keeper holds one command:
+A program of its own, run as `python -I -S supervisor.py STATUS_FD OPTIONS -- COMMAND…`, so that it
+starts in a few milliseconds and needs nothing installed. One supervisor holds one command:
 
-- the command runs in a session of its own; its standard output and error are the keeper's;
+- the command runs in a session of its own; its standard output and error are the supervisor's;
 - when the command ends, or standard input ends, every process that descends from it is ended,
   those that forked twice or changed their session too. The end of file comes by itself when
   our process dies, however it dies. The letter k on standard input spares them no time;
 - with `THEN` between two commands the second runs when the first has ended with 0, under the same
-  keeper, so that nothing is ever without one;
+  supervisor, so that nothing is ever without one;
 - what happened goes to STATUS_FD as JSON lines: `started` (pid), `exited` (code or signal,
   and whether it had been asked to stop), `gone` (how many other processes were left to end).
 
-On Linux the keeper is the subreaper of its descendants, so none can leave it. Elsewhere only
+On Linux the supervisor is the subreaper of its descendants, so none can leave it. Elsewhere only
 the command's process group can be ended; `started` says so with `"complete": false`.
 """
 
@@ -27,7 +27,7 @@ import time
 POLL_SECONDS = 0.02
 AT_ONCE = b"k"
 THEN = "--then--"
-# What a keeper, or Python itself, has set: a child gets the system's own.
+# What a supervisor, or Python itself, has set: a child gets the system's own.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD)
 
 
@@ -75,7 +75,7 @@ def descendants(root: int) -> list[int]:
 
 
 def end_with_parent() -> None:
-    """If the keeper itself is killed, so is its child."""
+    """If the supervisor itself is killed, so is its child."""
     linux_call(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
 
 
@@ -89,7 +89,7 @@ def send_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
 
 
-class Keeper:
+class Supervisor:
     """Keeps one child and what descends from it.
 
     Args:
@@ -118,7 +118,7 @@ class Keeper:
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
 
     def fork(self) -> int:
-        """Like `os.fork`: the child is in a session of its own and has nothing of the keeper."""
+        """Like `os.fork`: the child is in a session of its own, with nothing of the supervisor."""
         self.complete = linux_call(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
         self.ended = False
         self.child = os.fork()
@@ -149,7 +149,7 @@ class Keeper:
             if self.child != 0:
                 raise
             os.write(failed_write, (str(error) or type(error).__name__).encode())
-            os._exit(127)  # this is a copy of the keeper
+            os._exit(127)  # this is a copy of the supervisor
         os.close(failed_write)
         failure = os.read(failed_read, 4096).decode(errors="replace")
         os.close(failed_read)
@@ -233,18 +233,18 @@ def main(arguments: list[str]) -> None:
     options, command = arguments[:split], arguments[split + 1 :]
     status, stop_signal, grace_seconds = int(options[0]), int(options[1]), float(options[2])
     user, remove = options[3], options[4:]
-    keeper = Keeper(status, stop_signal, grace_seconds)
-    while THEN in command and not keeper.asked and keeper.code in (None, 0):
+    supervisor = Supervisor(status, stop_signal, grace_seconds)
+    while THEN in command and not supervisor.asked and supervisor.code in (None, 0):
         split = command.index(THEN)
         first, command = command[:split], command[split + 1 :]
-        keeper.preparing = True
-        keeper.start(first, user)
-        keeper.wait()
-    if not keeper.preparing or (keeper.code == 0 and not keeper.asked):
-        keeper.preparing = False
-        keeper.start(command, user)
-        keeper.wait()
-    left = keeper.end()
+        supervisor.preparing = True
+        supervisor.start(first, user)
+        supervisor.wait()
+    if not supervisor.preparing or (supervisor.code == 0 and not supervisor.asked):
+        supervisor.preparing = False
+        supervisor.start(command, user)
+        supervisor.wait()
+    left = supervisor.end()
     if remove:
         import shutil
 

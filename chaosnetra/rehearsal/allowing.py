@@ -1,4 +1,4 @@
-"""The allow-list of a kept stand, so that a run in staging can be rehearsed against it."""
+"""The allow-list of a persistent stand, so that a run in staging can be rehearsed against it."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.safety.allowlist import VERSION
-from chaosnetra.stand.places import state_folder
+from chaosnetra.stand.folders import state_folder
 
 
 def allow_list_path() -> Path:
@@ -19,7 +19,7 @@ def write_allow_list(names: Mapping[str, str], database: DatabaseAddress) -> Non
     """Allow what the stand itself owns, with the caps by default.
 
     Args:
-        names: of its Cloud Run: see `KeptStand.cloud_run`.
+        names: of its Cloud Run: see `PersistentStand.cloud_run`.
         database: its database.
     """
     allowed = {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chaosnetra.cloudrun.connection import GOOGLE, Connection
-from chaosnetra.cloudrun.names import Place
+from chaosnetra.cloudrun.names import Location
 from chaosnetra.cloudrun.target import CloudRun
 from chaosnetra.cloudrun.waiting import Interrupt
 from chaosnetra.errors import InvalidInput
@@ -31,11 +31,11 @@ def reach_cloud_run(
     """Cloud Run by the settings. Nothing is called yet.
 
     In staging without an endpoint it is Google's. Else it is a local endpoint: the named one, the
-    kept stand's, or one that is started for this run.
+    persistent stand's, or one that is started for this run.
 
     Args:
         settings: the run's.
-        kept: names of the kept stand's Cloud Run, where there is one.
+        kept: names of the persistent stand's Cloud Run, where there is one.
         start_own: starts an endpoint with the target in it; its names.
         interrupted: asked often while something is waited for.
 
@@ -53,14 +53,14 @@ def reach_cloud_run(
             endpoint, source = settings.cloud_run_endpoint, "configured"
             names = kept if kept.get("endpoint") == endpoint else {}
         elif kept:
-            names, source = kept, "kept stand"
+            names, source = kept, "persistent stand"
         else:
             _refuse_names(settings)
             names, source = start_own(), "started for this run"
         connection = Connection(settings.cloud_run_endpoint or names["endpoint"])
     cloud_run = CloudRun(
         connection,
-        Place.parse(
+        Location.parse(
             settings.project or names.get("project", ""),
             settings.region or names.get("region", ""),
         ),

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun.deploy import deploy_service
-from chaosnetra.cloudrun.names import Place
+from chaosnetra.cloudrun.names import Location
 from chaosnetra.safety.allowlist import LABEL
 from chaosnetra.settings import PREFIX, Settings
-from chaosnetra.startup.plan import make_plan
+from chaosnetra.startup.launch_plan import make_plan
 
 # What the service's sessions are called at the database, before the id of their instance.
 APPLICATION_NAME = "orchestrator"
@@ -29,7 +29,7 @@ def deploy_target(
         settings: the run's.
         database: its address, directly.
         schema: PostgreSQL schema with the reference orchestrator's tables.
-        names: of the endpoint: see `KeptStand.cloud_run`.
+        names: of the endpoint: see `PersistentStand.cloud_run`.
 
     Raises:
         ChaosnetraError: the target is none, or the endpoint does not take it.
@@ -44,7 +44,7 @@ def deploy_target(
     }
     deploy_service(
         names["endpoint"],
-        Place.parse(names["project"], names["region"]),
+        Location.parse(names["project"], names["region"]),
         names["service"],
         plan.command_for(0),
         {**own, **WARM},

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from chaosnetra.relay.stage import Outlet, Stage
+from chaosnetra.relay.stage import Outlet, StreamStage
 
 # What may arrive before there is a far socket; more waits in the near socket's kernel buffer.
 MOST_EARLY_BYTES = 64 * 1024
@@ -41,7 +41,7 @@ class Flow:
     def __init__(self, owner: FlowOwner, count: Callable[[int], None]) -> None:
         self._owner = owner
         self._count = count
-        self._stages: list[Stage] = []
+        self._stages: list[StreamStage] = []
         self._first: Outlet = _Sink(self)
         self._sink: Outlet = self._first
         self._near: asyncio.Transport | None = None
@@ -109,7 +109,7 @@ class Flow:
 
     # The far side
 
-    def leads_to(self, far: asyncio.Transport | None, stages: Sequence[Stage]) -> None:
+    def leads_to(self, far: asyncio.Transport | None, stages: Sequence[StreamStage]) -> None:
         """There is a far socket now: what came early goes on its way."""
         self._far = far
         self._chain(list(stages))
@@ -128,14 +128,14 @@ class Flow:
     # The stages
 
     @property
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[StreamStage, ...]:
         return tuple(self._stages)
 
-    def add_stage(self, stage: Stage) -> None:
+    def add_stage(self, stage: StreamStage) -> None:
         """Put a stage at the far end; what others hold passes it when they let it go."""
         self._chain([*self._stages, stage])
 
-    def remove_stage(self, stage: Stage) -> None:
+    def remove_stage(self, stage: StreamStage) -> None:
         """Take a stage out; what it holds goes on at once, in order."""
         if stage not in self._stages or self._dropped:
             return
@@ -143,7 +143,7 @@ class Flow:
         self._chain([other for other in self._stages if other is not stage])
         self.balance()
 
-    def _chain(self, stages: list[Stage]) -> None:
+    def _chain(self, stages: list[StreamStage]) -> None:
         self._stages = stages
         outlet: Outlet = self._sink
         for stage in reversed(stages):
@@ -170,7 +170,7 @@ class Flow:
         else:
             self._near.resume_reading()
 
-    def close_connection(self, stage: Stage) -> None:
+    def close_connection(self, stage: StreamStage) -> None:
         if self._dropped or stage not in self._stages:
             return
         passed = self._stages.index(stage) + 1

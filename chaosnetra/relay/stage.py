@@ -20,7 +20,7 @@ class FlowControl(Protocol):
     def balance(self) -> None:
         """Look again at who holds how much; call it after `held_bytes` has shrunk."""
 
-    def close_connection(self, stage: "Stage") -> None:
+    def close_connection(self, stage: "StreamStage") -> None:
         """Close both sides, each behind what is still on its way to it.
 
         Nothing passes `stage` any more; what it and the stages before it hold is dropped.
@@ -30,7 +30,7 @@ class FlowControl(Protocol):
         """End the whole connection at once, with a reset to both sides."""
 
 
-class Stage:
+class StreamStage:
     """Hands on what it is fed, changed, later, or not at all.
 
     A stage lives on the event loop's thread and never blocks. It may hold bytes back; while it
@@ -70,9 +70,9 @@ class Stage:
 
 # Makes the stages of one direction of a new connection; `True` is downstream, from the upstream
 # server to the client.
-StageFactory = Callable[[bool], list[Stage]]
+StageFactory = Callable[[bool], list[StreamStage]]
 
 
-def no_stages(downstream: bool) -> list[Stage]:  # noqa: ARG001 - a StageFactory
+def no_stages(downstream: bool) -> list[StreamStage]:  # noqa: ARG001 - a StageFactory
     """Bytes pass as they are."""
     return []

@@ -8,7 +8,7 @@ from chaosnetra.evidence.journal.samples import METHOD, counted
 from chaosnetra.evidence.statistics.rates import (
     CONFIDENCE,
     Interval,
-    clean_trials_needed,
+    failure_free_trials_needed,
     failure_rate_lower_bound,
     failure_rate_upper_bound,
     wilson_interval,
@@ -31,14 +31,14 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Claim:
-    """One probe at one stage: expected against got.
+    """One probe at one stage: expected and observed.
 
     Attributes:
         stage: before, method, during, after or recovery.
         probe: its name.
         expected: what it states.
         observed: what was seen.
-        held: by the point rule, the probe's own; None where none was judged.
+        held: by the observed-rate rule, the probe's own; None where none was judged.
         failed: why the probe itself failed, if it did.
         error: what the probe says of the first failure.
         seconds: how long the check took, if the journal says.
@@ -91,11 +91,11 @@ class Claim:
         return bound is not None and self.limit is not None and bound <= self.limit
 
     @property
-    def clean_trials_needed(self) -> int | None:
+    def failure_free_trials_needed(self) -> int | None:
         """Trials without a failure that would prove the claim; None where no number does."""
         if self.limit is None or not 0 < self.limit < 1 or 1 - self.limit == 1:
             return None
-        return clean_trials_needed(self.limit)
+        return failure_free_trials_needed(self.limit)
 
 
 CONFIDENCE_TEXT = f"{CONFIDENCE:.0%}"

@@ -58,7 +58,7 @@ class PlacedFault:
         return one_visible_line(_RUN_PREFIX.sub("", self.fault.name), 120)
 
     @property
-    def is_felt(self) -> bool:
+    def is_in_effect(self) -> bool:
         """Whether it is to have an effect; others only prepare the run, such as a schema."""
         return self.fault.effect is not None
 

@@ -68,7 +68,7 @@ def _run(facts: RunFacts, number: int) -> Markup:
 
 
 def head(facts: RunFacts, level: int = 2) -> Markup:
-    """What is read first: verdict, and expected against got; `level` is that of headings."""
+    """What is read first: verdict, and expected and observed; `level` is that of headings."""
     started = one_visible_line(facts.start or "", 40)
     return join(
         (

@@ -10,7 +10,7 @@ from chaosnetra.report.page import MARKS
 from chaosnetra.report.plots.scales import seconds_text, share_text
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections.times import quantile_text
-from chaosnetra.report.sections.verdicts import clean_trials_text, observed
+from chaosnetra.report.sections.verdicts import failure_free_trials_text, observed
 from chaosnetra.text import markdown
 
 LONGEST_REASON = 600
@@ -103,9 +103,9 @@ def _claim(claim: Claim) -> str:
     if interval is not None:
         rate = f"{share_text(interval.low)} to {share_text(interval.high)}"
         proven = f"{claim.bound_text} ({CONFIDENCE_TEXT})"
-        needed = clean_trials_text(claim)
+        needed = failure_free_trials_text(claim)
         if needed and not claim.is_proven and claim.held:
-            proven += f"; clean trials needed: {needed}"
+            proven += f"; failure-free trials needed: {needed}"
     return (
         f"| {safe(claim.probe, 80)} | {STAGES[claim.stage]} | {safe(claim.expected)} | "
         f"{safe(observed(claim))} | {held} | {rate} | {proven} |"
@@ -113,7 +113,7 @@ def _claim(claim: Claim) -> str:
 
 
 def _facts(facts: RunFacts) -> Iterator[str]:
-    for placed in [placed for placed in facts.faults if placed.is_felt][:MOST_FAULTS]:
+    for placed in [placed for placed in facts.faults if placed.is_in_effect][:MOST_FAULTS]:
         effect = placed.fault.effect or {}
         measured = f"{effect.get('observed')}, expected {effect.get('expected')}"
         yield f"- fault {safe(placed.name)}: {safe(effect.get('quantity'), 60)} {safe(measured)}"

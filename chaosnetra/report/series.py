@@ -10,7 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from chaosnetra.evidence.journal.samples import Attempt, Check, Startup, seconds_of, startup_of
+from chaosnetra.evidence.journal.samples import (
+    Check,
+    RecordedAttempt,
+    Startup,
+    seconds_of,
+    startup_of,
+)
 from chaosnetra.evidence.journal.values import objects
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
 from chaosnetra.evidence.statistics.startup_times import time_in_phase
@@ -258,7 +264,7 @@ class AttemptCollector:
                 is_bound = isinstance(bounds, dict) and bounds.get(name) is True
                 times.told[name] = (value, is_bound)
 
-    def add(self, attempt: Attempt) -> None:
+    def add(self, attempt: RecordedAttempt) -> None:
         if attempt.seconds > MOST_SECONDS:
             return
         times = self._times(attempt.probe, attempt.kind, attempt.stage)

@@ -1,4 +1,4 @@
-"""The database of a run: configured, a kept stand's, or the run's own."""
+"""The database of a run: configured, a persistent stand's, or the run's own."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseNotReady, DatabaseUnavailable, InvalidInput
 from chaosnetra.running.resources import Keeping, Part
 from chaosnetra.running.watching import FAILED_LOOKS, of_process
-from chaosnetra.safety.allowed import Guard
+from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.injector import Injector
 from chaosnetra.settings import Settings, setting_hint
 
@@ -36,7 +36,7 @@ def bring_database(
         keeping: the run's.
         settings: the run's.
         guard: refuses one that may not be touched.
-        injector: makes a database of the run's own in a kept stand's server.
+        injector: makes a database of the run's own in a persistent stand's server.
         identifier: what that one is called.
 
     Raises:
@@ -94,9 +94,9 @@ def _watch(keeping: Keeping, source: str, address: DatabaseAddress, *, in_stagin
 def _of_stand(
     keeping: Keeping, settings: Settings, injector: Injector, identifier: str
 ) -> tuple[str, DatabaseAddress, DatabaseAddress]:
-    from chaosnetra.stand.persistent import find_kept_stand
+    from chaosnetra.stand.persistent import find_persistent_stand
 
-    kept = find_kept_stand()
+    kept = find_persistent_stand()
     if settings.in_staging and (kept is None or kept.cloud_run is None):
         raise InvalidInput(
             "no database is named, and in staging none is started; `chaosnetra stand up "
@@ -123,4 +123,4 @@ def _of_stand(
         injector.inject(DatabaseCopied(address, identifier, template=None))
         address = address.named(identifier)
     # In staging it is the one that the service and the job use.
-    return "kept stand", address, administrator
+    return "persistent stand", address, administrator

@@ -77,13 +77,13 @@ class Exposure:
             What it used, at the end of the block.
         """
         session = self._session
-        faults = tuple(session.felt_faults)
+        faults = tuple(session.faults_in_effect)
         changes, began = session.injector.changes, time.monotonic()
         before = self._read()
         path_before = self._path() if not faults else self._figure_under_faults()
         counted: list[LaunchUse] = []
         yield counted
-        faults = tuple(dict.fromkeys((*faults, *session.felt_faults)))
+        faults = tuple(dict.fromkeys((*faults, *session.faults_in_effect)))
         after = self._read()
         names = {address.database for address in databases}
         killed = None
@@ -187,8 +187,8 @@ class Exposure:
 
     def _only_slowed(self) -> bool:
         """Whether each fault in place lets connections on the run's path begin and end."""
-        felt = [fault for fault in self._session.injector.active if fault.effect is not None]
-        return all(_slows(fault.parameters, self._session.identifier) for fault in felt)
+        in_effect = [fault for fault in self._session.injector.active if fault.effect is not None]
+        return all(_slows(fault.parameters, self._session.identifier) for fault in in_effect)
 
     def _figure_under_faults(self) -> int | None:
         if not self._path_counts or not self._only_slowed():

@@ -30,6 +30,7 @@ from chaosnetra.progress.tally import Tally
 from chaosnetra.quantities import whole_number
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
+from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.orders import (
     NOT_UNDERSTOOD,
@@ -39,7 +40,6 @@ from chaosnetra.startup.orders import (
     select_statement,
 )
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
-from chaosnetra.startup.plan import LaunchPlan, make_plan
 from chaosnetra.startup.starting import Starter
 from chaosnetra.startup.tasks import Barrier, barrier_of, outcomes_of
 
@@ -127,7 +127,7 @@ def _tally(session: Session, count: int, limits: Limits) -> Tally:
         count,
         limits.startup_seconds,
         success=Status.READY,
-        faults=lambda: session.felt_faults,
+        faults=lambda: session.faults_in_effect,
     )
 
 
@@ -167,7 +167,7 @@ class ProcessLauncher:
         return launcher
 
     def one(self, database: DatabaseAddress) -> StartupOutcome:
-        """The outcome of one startup against a database, which is no trial."""
+        """The outcome of one startup against a database, which is no attempt."""
         with self.session.run.polled(), self._folders(1) as folders:
             (outcome,) = self._launch(self.plan, [database], folders=folders)
         return outcome

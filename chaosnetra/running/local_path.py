@@ -21,23 +21,23 @@ RESETS = (
 
 
 def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
-    """A Toxiproxy server: configured, a kept stand's, or the run's own.
+    """A Toxiproxy server: configured, a persistent stand's, or the run's own.
 
     Raises:
         PartUnavailable: there is none that can be used; says what to change.
     """
-    from chaosnetra.stand.persistent import find_kept_stand
+    from chaosnetra.stand.persistent import find_persistent_stand
     from chaosnetra.stand.toxiproxy import start_toxiproxy, suits
     from chaosnetra.toxiproxy.client import ToxiproxyClient
 
     wanted = settings.toxiproxy_server
-    kept = None if settings.toxiproxy_url else find_kept_stand()
+    kept = None if settings.toxiproxy_url else find_persistent_stand()
     if kept is not None and not suits(kept.toxiproxy_version, wanted):
         kept = None
     if settings.toxiproxy_url:
         source, url = "configured", settings.toxiproxy_url
     elif kept is not None:
-        source, url = "kept stand", kept.toxiproxy_url
+        source, url = "persistent stand", kept.toxiproxy_url
     else:
         keeping.expect_folders()
         server = start_toxiproxy(keeping.run.id, wanted, settings.seed, counting=True)

@@ -14,10 +14,10 @@ from chaosnetra.processes.identity import is_stopped, started
 from chaosnetra.running.run import Run
 from chaosnetra.running.watching import Look, WatchedPart, local_listener, of_process
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.safety.watchdog_start import Guardian
+from chaosnetra.safety.watchdog_process import WatchdogProcess
 
 if TYPE_CHECKING:
-    from chaosnetra.processes.supervised import KeptProcess
+    from chaosnetra.processes.supervised import SupervisedProcess
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -52,17 +52,17 @@ class Keeping:
     Attributes:
         run: the run in progress.
         ledger: where the servers of its own are written down.
-        guardian: who undoes what is in a database when the run cannot.
+        watchdog_process: who undoes what is in a database when the run cannot.
         parts: all that were brought, in order.
         watched: those that are looked at while the run uses them.
     """
 
     run: Run
     ledger: Ledger
-    guardian: Guardian
+    watchdog_process: WatchdogProcess
     parts: list[Part] = field(default_factory=list)
     watched: list[WatchedPart] = field(default_factory=list)
-    _servers: "list[KeptProcess]" = field(default_factory=list)
+    _servers: "list[SupervisedProcess]" = field(default_factory=list)
     # Servers that keep nothing and run on this machine: address to process and its start.
     _forgetful: dict[str, tuple[int, float]] = field(default_factory=dict)
     _folders_entry: int | None = None
@@ -75,7 +75,7 @@ class Keeping:
 
     def expect_folders(self) -> None:
         """Write down how the folders of our own servers are removed, before there are any."""
-        from chaosnetra.stand.places import temporary_places
+        from chaosnetra.stand.folders import temporary_places
 
         if self._folders_entry is None:
             undo = Undo(
@@ -88,7 +88,7 @@ class Keeping:
             )
             self._folders_entry = self.ledger.add(undo)
 
-    def own(self, kind: str, address: str, process: "KeptProcess") -> None:
+    def own(self, kind: str, address: str, process: "SupervisedProcess") -> None:
         """Take care of a server of the run's own."""
         self._servers.append(process)
         self.ledger.add_part(address, process.pid)
@@ -140,7 +140,7 @@ class Keeping:
 
         self.run.redactor.add(address.password)
         remember(address)
-        self.guardian.trust(address)
+        self.watchdog_process.trust(address)
 
     @property
     def losses(self) -> list[dict[str, Any]]:

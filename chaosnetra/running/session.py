@@ -34,10 +34,10 @@ from chaosnetra.running.resources import Keeping, Part
 from chaosnetra.running.run import Run, current_run, end_run
 from chaosnetra.running.sockets import bring_socket_end, bring_tcp_end
 from chaosnetra.running.watching import Watch
-from chaosnetra.safety.allowed import Guard
+from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.safety.watchdog_start import Guardian
+from chaosnetra.safety.watchdog_process import WatchdogProcess
 from chaosnetra.settings import Settings, setting_hint
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from chaosnetra.postgres.path import PostgresPath
     from chaosnetra.processes.forking import ForkServer
     from chaosnetra.running.foreign_proxies import ForeignProxy
-    from chaosnetra.startup.plan import LaunchPlan
+    from chaosnetra.startup.launch_plan import LaunchPlan
     from chaosnetra.startup.starting import Starter
     from chaosnetra.toxiproxy.client import ToxiproxyClient
     from chaosnetra.toxiproxy.effects import OnPath
@@ -78,9 +78,9 @@ class Session:
         self.redactor = run.redactor
         self.events = run.events
         self.guard = Guard.for_settings(settings)
-        self.guardian = Guardian(self.guard.seconds)
-        self.ledger = Ledger(run.id, guarded=self.guardian.guard)
-        self._keeping = Keeping(run, self.ledger, self.guardian)
+        self.watchdog_process = WatchdogProcess(self.guard.seconds)
+        self.ledger = Ledger(run.id, guarded=self.watchdog_process.guard)
+        self._keeping = Keeping(run, self.ledger, self.watchdog_process)
         self.injector = Injector(
             self.ledger,
             self.events.record,
@@ -142,7 +142,7 @@ class Session:
 
     @property
     def database(self) -> DatabaseAddress:
-        """The database, directly: configured, a kept stand's, or the run's own.
+        """The database, directly: configured, a persistent stand's, or the run's own.
 
         Raises:
             PartUnavailable: there is none that can be used; says what to change.
@@ -166,7 +166,7 @@ class Session:
 
     @property
     def toxiproxy(self) -> "ToxiproxyClient":
-        """The Toxiproxy server: configured, a kept stand's, or the run's own.
+        """The Toxiproxy server: configured, a persistent stand's, or the run's own.
 
         Raises:
             InvalidInput: the run acts in staging.
@@ -299,10 +299,10 @@ class Session:
             return self._cloud_run
 
     @property
-    def felt_faults(self) -> list[str]:
+    def faults_in_effect(self) -> list[str]:
         """Names of the faults in place that the system feels, without the run's own name."""
-        felt = [fault.name for fault in self.injector.active if fault.effect is not None]
-        return [re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name) for name in felt]
+        in_effect = [fault.name for fault in self.injector.active if fault.effect is not None]
+        return [re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name) for name in in_effect]
 
     @property
     def path(self) -> "PostgresPath":
@@ -355,7 +355,7 @@ class Session:
         from filelock import FileLock, Timeout
 
         from chaosnetra.postgres.lease import LeaseTaken
-        from chaosnetra.stand.places import state_folder
+        from chaosnetra.stand.folders import state_folder
 
         folder = state_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -444,7 +444,7 @@ class Session:
 
     def new_folder(self) -> Path:
         """A new temporary folder of the run's, which is removed also when the run cannot do it."""
-        from chaosnetra.stand.places import temporary_folder
+        from chaosnetra.stand.folders import temporary_folder
 
         with self._lock:
             self._keeping.expect_folders()
@@ -474,7 +474,7 @@ class Session:
                 self._fork_server.stop()
             self._keeping.stop()
             self.ledger.close()
-            self.guardian.let_go()
+            self.watchdog_process.let_go()
         return failures
 
     def _bring_cloud_run(self) -> "CloudRun":

@@ -9,7 +9,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import InvalidInput
 from chaosnetra.running.resources import Keeping, Part
-from chaosnetra.safety.allowed import Guard
+from chaosnetra.safety.guard import Guard
 from chaosnetra.settings import Settings, setting_hint
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def bring_cloud_run(keeping: Keeping, settings: Settings, needed: Needed) -> "Cl
     """
     from chaosnetra import __version__
     from chaosnetra.rehearsal.reach import reach_cloud_run
-    from chaosnetra.stand.persistent import find_kept_stand
+    from chaosnetra.stand.persistent import find_persistent_stand
 
     def start_own() -> Mapping[str, str]:
         """An endpoint of the run's own with the target in it, against the run's database."""
@@ -49,7 +49,7 @@ def bring_cloud_run(keeping: Keeping, settings: Settings, needed: Needed) -> "Cl
         deploy_target(settings, database, schema, server.names)
         return server.names
 
-    kept = find_kept_stand()
+    kept = find_persistent_stand()
     reached = reach_cloud_run(
         settings,
         kept.cloud_run if kept is not None else None,

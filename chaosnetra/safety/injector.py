@@ -135,18 +135,20 @@ class Injector:
             held = self._find(name)
             return None if held is None else self._undo(held)
 
-    def undo_all(self, *, only_felt: bool = False) -> list[UndoFailed]:
+    def undo_all(self, *, only_in_effect: bool = False) -> list[UndoFailed]:
         """Take back everything, last injected first; what fails does not stop the rest.
 
         What failed is tried once more when something else did not.
 
         Args:
-            only_felt: leave what the system under experiment does not feel, such as the run's
+            only_in_effect: leave what the system under experiment does not feel, such as the run's
                 proxy, in place.
         """
         with self._lock:
             wanted = [
-                held for held in reversed(self.active) if not only_felt or held.effect is not None
+                held
+                for held in reversed(self.active)
+                if not only_in_effect or held.effect is not None
             ]
             failed = self._undo_each(wanted)
             if 0 < len(failed) < len(wanted):

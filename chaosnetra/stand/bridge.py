@@ -10,8 +10,8 @@ from chaosnetra.addresses.database_url import is_too_long, socket_path
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK
 from chaosnetra.processes.program import start_program
-from chaosnetra.processes.supervised import KeptProcess
-from chaosnetra.stand.places import folder_prefix, temporary_places
+from chaosnetra.processes.supervised import SupervisedProcess
+from chaosnetra.stand.folders import folder_prefix, temporary_places
 
 START_SECONDS = 20.0
 
@@ -21,7 +21,7 @@ class Bridge:
     """A running bridge: where it listens, `host:port` or the path of a socket."""
 
     listen: str
-    process: KeptProcess
+    process: SupervisedProcess
 
     def stop(self) -> None:
         self.process.stop()

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.stand.program import start_program
 
 PROJECT = "local-rehearsal"
@@ -25,7 +25,7 @@ class CloudRunServer:
     project: str
     project_number: str
     region: str
-    process: KeptProcess
+    process: SupervisedProcess
 
     @property
     def names(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 
-from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.stand.program import start_program
 
 
@@ -12,7 +12,7 @@ class ConnectorServer:
     """A running emulator of this run."""
 
     url: str
-    process: KeptProcess
+    process: SupervisedProcess
 
     def stop(self) -> None:
         self.process.stop()

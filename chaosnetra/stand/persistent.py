@@ -1,7 +1,7 @@
 """A stand that is kept between runs: `chaosnetra stand up`, `status` and `down`.
 
-`up` starts a process of its own that holds the parts and outlives the command; the file it
-writes, readable by its user only, says where they are. Runs use a kept stand when there is one.
+`up` starts a process of its own that holds the parts and outlives the command; the file it writes,
+readable by its user only, says where they are. Runs use a persistent stand when there is one.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from chaosnetra.errors import ChaosnetraError, PartUnavailable
 from chaosnetra.processes.identity import started
 from chaosnetra.settings import profile_setting, toxiproxy_server_setting
 from chaosnetra.stand.cloudrun import start_cloud_run
-from chaosnetra.stand.places import state_folder
+from chaosnetra.stand.folders import state_folder
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 
@@ -34,8 +34,8 @@ CLOUD_RUN_NAMES = {"endpoint", "url", "project", "project_number", "region", "se
 
 
 @dataclass(frozen=True)
-class KeptStand:
-    """Where a kept stand's parts are. The URLs hold passwords.
+class PersistentStand:
+    """Where a persistent stand's parts are. The URLs hold passwords.
 
     `cloud_run` names a local Cloud Run endpoint and what is in it: `endpoint`, `url` (its control
     API), `project`, `project_number`, `region`, `service`, `job`.
@@ -56,17 +56,17 @@ def state_file() -> Path:
     return state_folder() / "stand.json"
 
 
-def find_kept_stand() -> KeptStand | None:
+def find_persistent_stand() -> PersistentStand | None:
     """The stand that is up, or None. A file whose process is gone is not a stand."""
     try:
         data = json.loads(state_file().read_text(encoding="utf-8"))
-        stand = KeptStand(**data)
+        stand = PersistentStand(**data)
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     return stand if _is_well_formed(stand) and _same_process(stand) else None
 
 
-def _is_well_formed(stand: KeptStand) -> bool:
+def _is_well_formed(stand: PersistentStand) -> bool:
     """Whether every value is of its type: the file may be another program's, or damaged."""
     texts = [
         stand.database_url,
@@ -87,7 +87,7 @@ def _is_well_formed(stand: KeptStand) -> bool:
     )
 
 
-def keep_stand_up(*, cloud_run: bool = False) -> KeptStand:
+def keep_stand_up(*, cloud_run: bool = False) -> PersistentStand:
     """Start a stand that stays, or answer with the one that is up.
 
     Args:
@@ -102,7 +102,7 @@ def keep_stand_up(*, cloud_run: bool = False) -> KeptStand:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(folder / "stand.lock", timeout=UP_SECONDS):
-            standing = find_kept_stand() or _start(folder, cloud_run)
+            standing = find_persistent_stand() or _start(folder, cloud_run)
     except OSError as error:  # a lock's timeout is one
         raise _unusable(folder, error) from None
     if cloud_run and standing.cloud_run is None:
@@ -113,7 +113,7 @@ def keep_stand_up(*, cloud_run: bool = False) -> KeptStand:
     return standing
 
 
-def _start(folder: Path, cloud_run: bool) -> KeptStand:
+def _start(folder: Path, cloud_run: bool) -> PersistentStand:
     log = folder / "stand.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -133,7 +133,7 @@ def _start(folder: Path, cloud_run: bool) -> KeptStand:
     deadline = Deadline.after(UP_SECONDS)
     try:
         while not deadline.passed and process.poll() is None:
-            standing = find_kept_stand()
+            standing = find_persistent_stand()
             if standing is not None:
                 return standing
             time.sleep(0.05)
@@ -147,12 +147,12 @@ def _start(folder: Path, cloud_run: bool) -> KeptStand:
 
 
 def take_stand_down() -> bool:
-    """Stop the kept stand; False when none was up.
+    """Stop the persistent stand; False when none was up.
 
     Raises:
         PartUnavailable: it does not go down.
     """
-    stand = find_kept_stand()
+    stand = find_persistent_stand()
     if stand is None:
         with contextlib.suppress(NotADirectoryError):  # there cannot be one
             state_file().unlink(missing_ok=True)
@@ -175,7 +175,7 @@ def _unusable(folder: Path, error: OSError) -> PartUnavailable:
     )
 
 
-def _same_process(stand: KeptStand) -> bool:
+def _same_process(stand: PersistentStand) -> bool:
     """Whether the process is the one that wrote the file: a number may be used again."""
     return stand.process_started != 0 and started(stand.pid) == stand.process_started
 
@@ -198,7 +198,7 @@ def _hold(cloud_run: bool) -> None:
             parts.append(endpoint.stop)
             processes.append(endpoint.process)
         _write_state(
-            KeptStand(
+            PersistentStand(
                 pid=os.getpid(),
                 process_started=started(os.getpid()),
                 database_url=postgres.database.url,
@@ -221,11 +221,11 @@ def _hold(cloud_run: bool) -> None:
 
 
 def _is_ours() -> bool:
-    stand = find_kept_stand()
+    stand = find_persistent_stand()
     return stand is not None and stand.pid == os.getpid()
 
 
-def _write_state(stand: KeptStand) -> None:
+def _write_state(stand: PersistentStand) -> None:
     unfinished = state_file().with_suffix(".unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

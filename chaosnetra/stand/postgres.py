@@ -20,9 +20,9 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
-from chaosnetra.processes.supervised import KeptProcess, User
+from chaosnetra.processes.supervised import SupervisedProcess, User
 from chaosnetra.processes.supervisor import THEN
-from chaosnetra.stand.places import (
+from chaosnetra.stand.folders import (
     passable,
     shared_cache_folder,
     temporary_folder,
@@ -45,7 +45,7 @@ class PostgresServer:
     database: DatabaseAddress
     admin: DatabaseAddress
     version: str
-    process: KeptProcess
+    process: SupervisedProcess
 
     def stop(self) -> None:
         """Stop the server and remove its data."""
@@ -78,10 +78,10 @@ def _try_to_start(
 ) -> PostgresServer | str:
     """A server on a port that was free just now, or why there is none: somebody took the port.
 
-    The keeper removes the folder with the server, so each try makes its own cluster.
+    The supervisor removes the folder with the server, so each try makes its own cluster.
     """
     folder = temporary_folder(label)
-    process: KeptProcess | None = None
+    process: SupervisedProcess | None = None
     with tempfile.TemporaryFile() as log:
         try:
             password = secrets.token_urlsafe(24)
@@ -192,11 +192,11 @@ def _serve(
     folder: Path,
     user: User | None,
     max_connections: int,
-) -> KeptProcess:
-    """Make a cluster and serve it, under one keeper: killed in between, nothing is left."""
+) -> SupervisedProcess:
+    """Make a cluster and serve it, under one supervisor: killed in between, nothing is left."""
     home = password_file.parent
     data = home / "data"
-    return KeptProcess(
+    return SupervisedProcess(
         [
             str(programs / "initdb"),
             "--no-sync",
@@ -231,7 +231,7 @@ def _serve(
     )
 
 
-async def _ready(admin: DatabaseAddress, process: KeptProcess) -> str | None:
+async def _ready(admin: DatabaseAddress, process: SupervisedProcess) -> str | None:
     """The server's version once it answers; None when it ended, as with a port in use."""
     import asyncpg
 

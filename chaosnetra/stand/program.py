@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.processes import program
-from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervised import SupervisedProcess
 
 START_SECONDS = 20.0
 
 
-def start_program(what: str, command: Sequence[str]) -> tuple[str, KeptProcess]:
+def start_program(what: str, command: Sequence[str]) -> tuple[str, SupervisedProcess]:
     """Start a program that prints `{"url": …}` when it answers.
 
     Args:

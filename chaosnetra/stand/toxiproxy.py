@@ -18,8 +18,8 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.processes.listening import listens
-from chaosnetra.processes.supervised import KeptProcess
-from chaosnetra.stand.places import cache_folder, temporary_folder
+from chaosnetra.processes.supervised import SupervisedProcess
+from chaosnetra.stand.folders import cache_folder, temporary_folder
 from chaosnetra.stand.program import start_program
 
 logger = logging.getLogger("chaostoolkit")
@@ -49,7 +49,7 @@ class ToxiproxyServer:
     url: str
     version: str
     program: Path
-    process: KeptProcess
+    process: SupervisedProcess
 
     def stop(self) -> None:
         self.process.stop()
@@ -118,7 +118,7 @@ def _start_real(label: str, *, counting: bool) -> ToxiproxyServer:
     program = find_program()
     flags = _counting(program) if counting else []
     for _ in range(PORT_TRIES):
-        folder = temporary_folder(label)  # its keeper removes it with the server
+        folder = temporary_folder(label)  # its supervisor removes it with the server
         port = free_port()
         url = f"http://{LOOPBACK}:{port}"
         process = _serve(program, port, folder, flags)
@@ -145,9 +145,9 @@ class PortTaken(Exception):
     """Somebody else was quicker to listen on a port that was free."""
 
 
-def _serve(program: Path, port: int, folder: Path, flags: list[str]) -> KeptProcess:
+def _serve(program: Path, port: int, folder: Path, flags: list[str]) -> SupervisedProcess:
     try:
-        return KeptProcess(
+        return SupervisedProcess(
             [str(program), "-host", LOOPBACK, "-port", str(port), *flags],
             output=subprocess.DEVNULL,
             # Its own variables (LOG_LEVEL, PORT…) must not come from ours.
@@ -295,7 +295,7 @@ def _module_line(program: Path) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
-def _ready(url: str, port: int, process: KeptProcess) -> bool:
+def _ready(url: str, port: int, process: SupervisedProcess) -> bool:
     """Whether our server answers in time.
 
     Raises:

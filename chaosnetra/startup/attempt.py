@@ -19,9 +19,9 @@ from chaosnetra.processes.listening import listens
 from chaosnetra.processes.supervisor import AT_ONCE
 from chaosnetra.startup.causes import Found
 from chaosnetra.startup.exits import exit_reason
-from chaosnetra.startup.outcome import EndedBy, StartupError, StartupOutcome, Status
+from chaosnetra.startup.launch_plan import LaunchPlan
+from chaosnetra.startup.outcome import EndedBy, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.output import Output
-from chaosnetra.startup.plan import LaunchPlan
 from chaosnetra.startup.readiness import Check, HttpCheck, TcpCheck
 from chaosnetra.startup.starting import Started, Starter
 
@@ -59,7 +59,7 @@ class _Exit:
 
 
 @dataclass
-class Trial:
+class StartupAttempt:
     """One startup on its way; what it has seen so far."""
 
     number: int
@@ -85,7 +85,7 @@ class Trial:
     def __post_init__(self) -> None:
         self.output = Output(self.plan.readiness.log_pattern)
         self._exited = asyncio.Event()
-        self._keeper: Started | None = None
+        self._supervisor: Started | None = None
         self._lifeline = -1
 
     @contextlib.asynccontextmanager
@@ -105,7 +105,7 @@ class Trial:
                 ours.callback(self.let_go)
                 os.set_blocking(withhold(self._lifeline), False)
                 self.started_at = time.monotonic()
-                self._keeper = await self.starter.start(
+                self._supervisor = await self.starter.start(
                     self.plan,
                     self.port,
                     self.database,
@@ -122,10 +122,10 @@ class Trial:
             finally:
                 self.let_go()
                 await asyncio.gather(*readers)
-                await self._keeper.wait()
+                await self._supervisor.wait()
 
     def let_go(self) -> None:
-        """Tell the keeper, by the end of its standard input, to end everything."""
+        """Tell the supervisor, by the end of its standard input, to end everything."""
         lifeline, self._lifeline = self._lifeline, -1
         if lifeline < 0:
             return
@@ -199,7 +199,7 @@ class Trial:
 
     @property
     def lost(self) -> bool:
-        """Whether its keeper went without a word: somebody killed it."""
+        """Whether its supervisor went without a word: somebody killed it."""
         return self._exited.is_set() and self.exit is None
 
     def outcome(self) -> StartupOutcome:
@@ -272,15 +272,15 @@ class Trial:
             return self.exit.at
         return self.decided_at or time.monotonic()
 
-    def _error(self, status: Status) -> StartupError:
+    def _error(self, status: Status) -> StartupFailure:
         if self.start_error:
-            return StartupError(text=f"the process could not be started: {self.start_error}")
+            return StartupFailure(text=f"the process could not be started: {self.start_error}")
         if status is Status.TIMED_OUT:
             limit = self.limits.startup_seconds
             told = self.output.found
             if told is not None and not told.is_error:
                 told = None
-            return StartupError(
+            return StartupFailure(
                 text=f"{self._lateness(told)} (limit {limit:g} s)",
                 error_class=told.error.error_class if told else None,
                 sqlstate=told.error.sqlstate if told else None,
@@ -291,8 +291,8 @@ class Trial:
         found = self.output.error
         if self._gone_at is not None:
             loss = self._loss(self._gone_at)
-            return replace(found, text=f"{loss}: {found.text}") if found else StartupError(loss)
-        return found or StartupError(text=f"it ended {self._how_it_ended} and printed nothing")
+            return replace(found, text=f"{loss}: {found.text}") if found else StartupFailure(loss)
+        return found or StartupFailure(text=f"it ended {self._how_it_ended} and printed nothing")
 
     @property
     def _how_it_ended(self) -> str:
@@ -357,8 +357,8 @@ class Trial:
 
     def _is_ours(self, port: int) -> bool:
         """Whether the answer came from this startup's own processes."""
-        assert self._keeper is not None  # noqa: S101 - it runs
-        return listens(self._keeper.pid, port)
+        assert self._supervisor is not None  # noqa: S101 - it runs
+        return listens(self._supervisor.pid, port)
 
     async def _read_output(self, name: str, pipe: IO[bytes]) -> None:
         async with _reading(pipe) as stream:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from chaosnetra.startup.exceptions import Chain, Raised, chains_in
 from chaosnetra.startup.log_lines import Level, Said
-from chaosnetra.startup.outcome import StartupError
+from chaosnetra.startup.outcome import StartupFailure
 from chaosnetra.startup.sqlstates import sqlstate_in, sqlstate_of_class
 
 LONGEST_TEXT = 500
@@ -147,7 +147,7 @@ class Found:
         times: how often the same was said in the lines looked at.
     """
 
-    error: StartupError
+    error: StartupFailure
     is_named: bool
     is_error: bool
     times: int = 1
@@ -240,7 +240,7 @@ def _cause_of(chain: Chain) -> Raised | None:
 def _of_chain(lines: Sequence[Said], chain: Chain, raised: Raised, *, is_named: bool) -> Found:
     below = range(chain.last_line + 1, min(len(lines), chain.last_line + FIELDS_BELOW))
     return Found(
-        StartupError(
+        StartupFailure(
             text=short(raised.line),
             error_class=raised.name,
             sqlstate=sqlstate_in(raised.line)
@@ -263,7 +263,7 @@ def _of_line(lines: Sequence[Said], number: int, chain: Chain | None) -> Found:
     raised = _cause_of(chain) if chain else None
     outer = tuple(short(one.line) for one in chain.outer_first[1 - MOST_CAUSES :]) if chain else ()
     return Found(
-        StartupError(
+        StartupFailure(
             text=text,
             error_class=match[1] if match else raised.name if raised else None,
             sqlstate=sqlstate_in(line)
@@ -287,12 +287,12 @@ def _last_line(lines: Sequence[Said]) -> Found | None:
     for said in spoken:
         if said.entry_level is Level.ERROR or _ERROR_LINE.search(said.text):
             text = short(_LOG_PREFIX.sub("", said.text))
-            error = StartupError(text=text, sqlstate=sqlstate_in(said.text))
+            error = StartupFailure(text=text, sqlstate=sqlstate_in(said.text))
             return Found(error, is_named=False, is_error=True, times=_times(lines, said.text))
     if not spoken:
         return None
     last = next((said for said in spoken if said.level is not Level.LOW), spoken[0])
-    return Found(StartupError(text=short(last.text)), is_named=False, is_error=False)
+    return Found(StartupFailure(text=short(last.text)), is_named=False, is_error=False)
 
 
 def _names_cause(said: Said) -> bool:

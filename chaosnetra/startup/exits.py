@@ -8,7 +8,7 @@ where it was 1 before. So exit code, phase and text are taken together.
 import re
 from collections.abc import Sequence
 
-from chaosnetra.startup.outcome import ExitReason, StartupError
+from chaosnetra.startup.outcome import ExitReason, StartupFailure
 
 # Words of uvicorn's, of the ASGI servers that run on it, and of the system.
 _STARTUP_FAILED = "Application startup failed"
@@ -18,7 +18,7 @@ _IMPORT_ERRORS = {"ModuleNotFoundError", "ImportError", "SyntaxError"}
 
 
 def exit_reason(
-    lines: Sequence[str], error: StartupError | None, failed_phase: str | None
+    lines: Sequence[str], error: StartupFailure | None, failed_phase: str | None
 ) -> ExitReason:
     """Why a process that failed by itself ended.
 

@@ -1,8 +1,8 @@
 """Launches startups as real local processes, all at once, and reaps them whatever happens.
 
-Each process has a keeper (see `chaosnetra.processes.supervisor`), a port and a deadline of its own.
-A startup that is ready must stay so for a dwell, and stays up until all are decided, as instances
-of a service do: it goes on holding its connections while the others start.
+Each process has a supervisor (see `chaosnetra.processes.supervisor`), a port and a deadline of its
+own. A startup that is ready must stay so for a dwell, and stays up until all are decided, as
+instances of a service do: it goes on holding its connections while the others start.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from pathlib import Path
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_ports
-from chaosnetra.startup.attempt import Limits, Trial
+from chaosnetra.startup.attempt import Limits, StartupAttempt
+from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
-from chaosnetra.startup.plan import LaunchPlan
 from chaosnetra.startup.starting import Spawn, Starter
 
 __all__ = ["Limits", "launch"]
@@ -77,8 +77,8 @@ async def launch(
     if ports is None:
         ports = free_ports(len(databases)) if fixed is None else [fixed]
 
-    def trial(number: int, port: int) -> Trial:
-        return Trial(
+    def attempt(number: int, port: int) -> StartupAttempt:
+        return StartupAttempt(
             number + 1,
             plan.in_folder(folders[number]) if folders else plan,
             databases[number],
@@ -91,15 +91,15 @@ async def launch(
         )
 
     numbers = range(len(databases))
-    trials = {number: trial(number, port) for number, port in zip(numbers, ports, strict=True)}
-    waiting = list(trials)
+    attempts = {number: attempt(number, port) for number, port in zip(numbers, ports, strict=True)}
+    waiting = list(attempts)
     robbed: list[int] = []
 
     async def decide(number: int, *, again: bool) -> None:
-        await trials[number].decide()
-        if interrupted() or trials[number].lost or trials[number].failure:
+        await attempts[number].decide()
+        if interrupted() or attempts[number].lost or attempts[number].failure:
             return
-        outcome = trials[number].outcome()
+        outcome = attempts[number].outcome()
         found_taken = outcome.exit_reason is ExitReason.PORT_IN_USE
         if again and found_taken and outcome.was_ready_seconds is None:
             robbed.append(number)
@@ -110,25 +110,25 @@ async def launch(
         try:
             for left in reversed(range(PORT_TRIES)):
                 for number in waiting:
-                    await stack.enter_async_context(trials[number].running())
+                    await stack.enter_async_context(attempts[number].running())
                 async with asyncio.TaskGroup() as group:
                     for number in waiting:
                         group.create_task(decide(number, again=ours and left > 0))
                 waiting, robbed[:] = list(robbed), []
                 for number, port in zip(waiting, free_ports(len(waiting)), strict=True):
-                    trials[number] = trial(number, port)
+                    attempts[number] = attempt(number, port)
             await hold()
         finally:
-            for one in trials.values():  # all at once; leaving the stack then waits for each
+            for one in attempts.values():  # all at once; leaving the stack then waits for each
                 one.let_go()
     if interrupted():
         raise Interrupted("the run was interrupted during startups")
-    for one in trials.values():
+    for one in attempts.values():
         if one.failure is not None:
             raise one.failure
-    if any(one.lost for one in trials.values()):
-        raise PartUnavailable("the keeper of a startup was killed, so its end is not known")
-    return [one.outcome() for one in trials.values()]
+    if any(one.lost for one in attempts.values()):
+        raise PartUnavailable("the supervisor of a startup was killed, so its end is not known")
+    return [one.outcome() for one in attempts.values()]
 
 
 def _check_fixed_port(plan: LaunchPlan, port: int, count: int) -> None:

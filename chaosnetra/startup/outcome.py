@@ -44,7 +44,7 @@ class EndedBy(StrEnum):
 
 
 @dataclass(frozen=True)
-class StartupError:
+class StartupFailure:
     """Why a startup failed, as far as its output tells.
 
     Attributes:
@@ -105,7 +105,7 @@ class StartupOutcome:
     signal: int | None = None
     ended_by: EndedBy = EndedBy.ITSELF
     exit_reason: ExitReason | None = None
-    error: StartupError | None = None
+    error: StartupFailure | None = None
     cause_kept: bool | None = None
     answered: bool = False
     checks: Mapping[str, int] = field(default_factory=dict)
@@ -147,6 +147,6 @@ class StartupOutcome:
                 "exit_reason": None if reason is None else ExitReason(reason),
                 "error": None
                 if error is None
-                else StartupError(**{**error, "causes": tuple(error["causes"])}),
+                else StartupFailure(**{**error, "causes": tuple(error["causes"])}),
             }
         )

@@ -15,7 +15,7 @@ from typing import Any
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.startup import causes
 from chaosnetra.startup.log_lines import Said, read
-from chaosnetra.startup.outcome import StartupError
+from chaosnetra.startup.outcome import StartupFailure
 
 EVENT_START = '{"startup_phase":'
 # As long as an entry of Cloud Logging may be.
@@ -33,7 +33,7 @@ class Output:
 
     Args:
         matches: pattern that is looked for in every line, for readiness by log.
-        clock: monotonic seconds; the keeper's status lines use the same one.
+        clock: monotonic seconds; the supervisor's status lines use the same one.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Output:
         return tuple(step for step in known if step is not None)
 
     @property
-    def error(self) -> StartupError | None:
+    def error(self) -> StartupFailure | None:
         """Why the startup failed, None when nothing that was printed tells."""
         found = self.found
         return found.error if found else None
@@ -195,7 +195,7 @@ def _known_step(step: Any) -> dict[str, Any] | None:
     }
 
 
-def _error_of_event(event: Mapping[str, Any]) -> StartupError:
+def _error_of_event(event: Mapping[str, Any]) -> StartupFailure:
     def text_or_none(key: str) -> str | None:
         value = event.get(key)
         return value if isinstance(value, str) else None
@@ -205,7 +205,7 @@ def _error_of_event(event: Mapping[str, Any]) -> StartupError:
     if "\n" in text:  # a traceback, as it is: what it says stands at its end
         found = causes.find([said for line in text.split("\n") for said in read(line)])
         text = found.error.text if found else text
-    return StartupError(
+    return StartupFailure(
         text=causes.short(text),
         error_class=text_or_none("error_class"),
         sqlstate=text_or_none("sqlstate"),

@@ -116,9 +116,11 @@ def failures_are_explained(
         )
         is_fatal = truth("fault_is_fatal", fault_is_fatal, setting=setting_hint("fault_is_fatal"))
         launcher = launcher_for(session, count)
-        felt = [" ".join(fault.split()) for fault in session.felt_faults]
+        in_effect = [" ".join(fault.split()) for fault in session.faults_in_effect]
         outcomes = launcher.launched()
-        result = judge_explanations(outcomes, launcher.contrasts(), code, felt if is_fatal else [])
+        result = judge_explanations(
+            outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
+        )
         logger.info(f"Startups: {result['observed']}")
         return {**_redacted(session, result), **launcher.circumstances}
 

@@ -1,6 +1,6 @@
 """How the process of a startup comes to be: as a new interpreter, or as a copy of one.
 
-Either way it is a process of its own with a keeper of its own, which reports the same.
+Either way it is a process of its own with a supervisor of its own, which reports the same.
 """
 
 import asyncio
@@ -11,23 +11,23 @@ from typing import Protocol
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput, PartUnavailable
 from chaosnetra.processes.forking import Files, ForkServer
-from chaosnetra.processes.supervised import keeper_command
+from chaosnetra.processes.supervised import supervisor_command
 from chaosnetra.settings import setting_hint
-from chaosnetra.startup.plan import LaunchPlan
+from chaosnetra.startup.launch_plan import LaunchPlan
 
 IMPORT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class Started:
-    """A keeper that runs: its process id, and how to wait until the system has it no more."""
+    """A supervisor that runs: its process id, and how to wait until the system has it no more."""
 
     pid: int
     wait: Callable[[], Awaitable[object]]
 
 
 class Starter(Protocol):
-    """Starts the process of one startup under a keeper.
+    """Starts the process of one startup under a supervisor.
 
     `method` is its name; `import_seconds` what was imported once for all startups took, None
     where each startup imports for itself.
@@ -47,7 +47,7 @@ class Starter(Protocol):
         files: Files,
         grace_seconds: float,
     ) -> Started:
-        """Start it; `files` are the keeper's, and closed by the caller."""
+        """Start it; `files` are the supervisor's, and closed by the caller."""
 
 
 class Spawn:
@@ -65,8 +65,8 @@ class Spawn:
         grace_seconds: float,
     ) -> Started:
         try:
-            keeper = await asyncio.create_subprocess_exec(
-                *keeper_command(
+            supervisor = await asyncio.create_subprocess_exec(
+                *supervisor_command(
                     plan.command_for(port), status_fd=files.status, grace_seconds=grace_seconds
                 ),
                 stdin=files.stdin,
@@ -79,7 +79,7 @@ class Spawn:
             )
         except OSError as error:
             raise PartUnavailable(f"{plan.shown} cannot be started: {error}") from error
-        return Started(keeper.pid, keeper.wait)
+        return Started(supervisor.pid, supervisor.wait)
 
 
 class Fork:
@@ -114,7 +114,7 @@ class Fork:
 
 
 async def _nothing() -> None:
-    """The process that forked the keeper collects it."""
+    """The process that forked the supervisor collects it."""
 
 
 def fork_server(plan: LaunchPlan) -> ForkServer:

@@ -29,6 +29,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, Interrupted, InvalidInput, MachineryFailed
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
 from chaosnetra.startup.attempt import Limits
+from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import launch
 from chaosnetra.startup.orders import (
     NOT_UNDERSTOOD,
@@ -39,7 +40,6 @@ from chaosnetra.startup.orders import (
     insert_statement,
 )
 from chaosnetra.startup.outcome import StartupOutcome, Status
-from chaosnetra.startup.plan import LaunchPlan
 from chaosnetra.startup.readiness import Readiness
 
 REPORT_DATABASE = "CHAOSNETRA_REPORT_DATABASE_URL"

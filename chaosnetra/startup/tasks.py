@@ -13,7 +13,7 @@ from chaosnetra.startup.orders import TaskReport
 from chaosnetra.startup.outcome import (
     EndedBy,
     ExitReason,
-    StartupError,
+    StartupFailure,
     StartupOutcome,
     Status,
 )
@@ -69,7 +69,7 @@ def outcome_of(task: Task, report: TaskReport | None, limit_seconds: float) -> S
         if out_of_time or reason in (ExitReason.CANCELLED, ExitReason.NOT_STARTED)
         else EndedBy.ITSELF,
         exit_reason=reason,
-        error=StartupError(
+        error=StartupFailure(
             text=text,
             budget="startup" if out_of_time else None,
             budget_seconds=limit_seconds if out_of_time else None,
@@ -84,7 +84,7 @@ def _retried(task: Task, outcome: StartupOutcome) -> StartupOutcome:
         status=Status.FAILED,
         exit_reason=ExitReason.RETRIED,
         error=outcome.error
-        or StartupError(f"an earlier attempt failed; it was tried again {task.retried} times"),
+        or StartupFailure(f"an earlier attempt failed; it was tried again {task.retried} times"),
     )
 
 

@@ -21,9 +21,9 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_ports
 from chaosnetra.settings import Settings
+from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
-from chaosnetra.startup.plan import LaunchPlan, make_plan
 from chaosnetra.startup.readiness import Readiness
 from chaosnetra.startup.starting import Fork, Spawn, Starter, fork_server
 from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
@@ -375,7 +375,9 @@ def test_nothing_outlives_a_launcher_that_is_killed(method: Method, tmp_path: Pa
     wait_until(lambda: not alive([*found, *(one.pid for one in below)]), 5, "everything is ended")
 
 
-def test_a_startup_whose_keeper_is_killed_proves_nothing(method: Method, tmp_path: Path) -> None:
+def test_a_startup_whose_supervisor_is_killed_proves_nothing(
+    method: Method, tmp_path: Path
+) -> None:
     pids = tmp_path / "pids"
     plan = method.plan(f"{ESCAPE}\nwrite_pid({str(pids)!r})\ntime.sleep(100)", TCP)
     starter = method.starter(plan)
@@ -386,10 +388,10 @@ def test_a_startup_whose_keeper_is_killed_proves_nothing(method: Method, tmp_pat
         psutil.Process(pid).parent().kill()
         await running
 
-    with pytest.raises(PartUnavailable, match="keeper of a startup was killed"):
+    with pytest.raises(PartUnavailable, match="supervisor of a startup was killed"):
         asyncio.run(run())
     # The system ends it, in its own time.
-    wait_until(lambda: not alive(written_pids(pids, 1)), 10, "it has ended with its keeper")
+    wait_until(lambda: not alive(written_pids(pids, 1)), 10, "it has ended with its supervisor")
 
 
 # Output

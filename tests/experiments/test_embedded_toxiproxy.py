@@ -77,7 +77,7 @@ def test_the_real_server_can_be_insisted_on(
     assert PLACE not in run.output
 
 
-def test_a_kept_stand_with_another_server_than_asked_for_lends_only_its_database(
+def test_a_persistent_stand_with_another_server_than_asked_for_lends_only_its_database(
     run_chaos: RunChaos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_SERVER", "embedded")
@@ -86,7 +86,7 @@ def test_a_kept_stand_with_another_server_than_asked_for_lends_only_its_database
     try:
         used = run_chaos(EXPERIMENT, CHAOSNETRA_COUNT="1", CHAOSNETRA_LATENCY_MS="100")
         assert used.returncode == 0, used.output
-        assert toxiproxy_part(used)["source"] == "kept stand"
+        assert toxiproxy_part(used)["source"] == "persistent stand"
         assert "embedded" in toxiproxy_part(used)["version"]
         own = run_chaos(
             EXPERIMENT,
@@ -98,7 +98,7 @@ def test_a_kept_stand_with_another_server_than_asked_for_lends_only_its_database
         assert toxiproxy_part(own)["source"] == "started for this run"
         assert "v2.12.0" in toxiproxy_part(own)["version"]
         sources = {part["kind"]: part["source"] for part in own.section["stand"]}
-        assert sources["PostgreSQL"] == "kept stand"
+        assert sources["PostgreSQL"] == "persistent stand"
     finally:
         subprocess.run([*command, "down"], check=True, capture_output=True, timeout=60)
 

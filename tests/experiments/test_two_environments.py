@@ -31,7 +31,7 @@ def chaosnetra(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def rehearsal() -> Iterator[dict[str, str]]:
-    """A kept stand with a local Cloud Run endpoint, as `stand up` tells of it."""
+    """A persistent stand with a local Cloud Run endpoint, as `stand up` tells of it."""
     up = chaosnetra("stand", "up", "--cloud-run")
     assert up.returncode == 0, up.stderr
     yield {
@@ -87,9 +87,9 @@ def test_journals_of_both_environments_are_comparable(
     assert staging["chaosnetra"]["environment"] == "staging"
     for journal in (local, staging):
         assert journal["chaosnetra"]["verdict"] == "held", journal["chaosnetra"]["reason"]
-        felt = [fault for fault in journal["chaosnetra"]["faults"] if fault["effect"]]
-        assert [fault["effect"]["in_effect"] for fault in felt] == [True]
-        assert [fault["undo"] for fault in felt] == ["done"]
+        in_effect = [fault for fault in journal["chaosnetra"]["faults"] if fault["effect"]]
+        assert [fault["effect"]["in_effect"] for fault in in_effect] == [True]
+        assert [fault["undo"] for fault in in_effect] == ["done"]
     assert set(staging["chaosnetra"]) - set(local["chaosnetra"]) == {"plan", "cloud_run"}
     assert set(local["chaosnetra"]) <= set(staging["chaosnetra"])
     assert staging["chaosnetra"]["plan"]["hash"] == plan["hash"]

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from chaosnetra.cli import netra
 from chaosnetra.evidence.journal.section import complete
-from chaosnetra.startup.outcome import StartupError, StartupOutcome, Status
+from chaosnetra.startup.outcome import StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.summary import summarize
 from tests.support.journals import journal, probe, run_of, state
 
@@ -80,7 +80,7 @@ def launch(
         shares = {phase: rest * (0.7 if phase == "database" else 0.05) for phase in phases}
         if status is Status.TIMED_OUT:
             del shares["database"]
-        error = StartupError(
+        error = StartupFailure(
             told.get("text", "table setup took too long"),
             causes=("Outer: no", "Inner: because"),
             budget=budget if status is Status.FAILED else None,

@@ -14,9 +14,9 @@ import asyncpg
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
-from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.processes.supervisor import THEN
-from chaosnetra.stand.places import temporary_folder
+from chaosnetra.stand.folders import temporary_folder
 from chaosnetra.stand.postgres import SERVER_OPTIONS, _programs, _unprivileged_user
 
 PORT = 5432
@@ -44,7 +44,7 @@ def socket_postgres(
             os.chown(path, user.uid, user.gid)
     programs, data = _programs(user), home / "data"
     with tempfile.TemporaryFile() as log:
-        process = KeptProcess(
+        process = SupervisedProcess(
             [
                 *(str(programs / "initdb"), "--no-sync", "--locale=C", "--encoding=UTF8"),
                 *("--username=postgres", f"--pwfile={home / 'password'}", f"--pgdata={data}"),

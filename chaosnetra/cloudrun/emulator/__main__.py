@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chaosnetra.cloudrun.names import Place as Names
+from chaosnetra.cloudrun.names import Location as Names
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.relay.service import LOOPBACK, serve
 
@@ -37,11 +37,11 @@ def main(
         Names.parse(project, region)
     except ChaosnetraError as error:
         raise click.ClickException(str(error)) from None
-    from chaosnetra.cloudrun.emulator.places import Place
+    from chaosnetra.cloudrun.emulator.location import EmulatedLocation
     from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 
     local = LocalCloudRun(
-        Place(project, project_number, region), operation_seconds=operation_seconds
+        EmulatedLocation(project, project_number, region), operation_seconds=operation_seconds
     )
 
     def application() -> "Starlette":

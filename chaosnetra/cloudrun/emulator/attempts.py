@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaosnetra.processes.supervised import keeper_command
+from chaosnetra.processes.supervised import supervisor_command
 from chaosnetra.processes.supervisor import AT_ONCE
 
 # How long a container may take after SIGTERM before it is killed. Source: Cloud Run's container
@@ -31,7 +31,7 @@ class AttemptEnd:
     error: str = ""
 
 
-class Attempt:
+class TaskAttempt:
     """A command as a container: when it ends, so does everything that it started.
 
     Args:
@@ -50,8 +50,8 @@ class Attempt:
         self._stopped = False
         self._status, status_write = os.pipe()
         try:
-            self._keeper = subprocess.Popen(
-                keeper_command(command, status_fd=status_write, grace_seconds=GRACE_SECONDS),
+            self._supervisor = subprocess.Popen(
+                supervisor_command(command, status_fd=status_write, grace_seconds=GRACE_SECONDS),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -72,12 +72,12 @@ class Attempt:
         Args:
             timeout_seconds: when it is stopped; None: never.
         """
-        assert self._keeper.stdout is not None  # noqa: S101 - it is a pipe
+        assert self._supervisor.stdout is not None  # noqa: S101 - it is a pipe
         until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        end = AttemptEnd(error="its keeper did not answer")
+        end = AttemptEnd(error="its supervisor did not answer")
         timed_out = False
         raw = b""
-        watched = [self._status, self._keeper.stdout.fileno()]
+        watched = [self._status, self._supervisor.stdout.fileno()]
         try:
             while watched:
                 left = None if until is None else max(0.0, until - time.monotonic())
@@ -105,11 +105,11 @@ class Attempt:
             return end
         finally:
             os.close(self._status)
-            self._keeper.stdout.close()
+            self._supervisor.stdout.close()
             with contextlib.suppress(OSError):
-                if self._keeper.stdin is not None:
-                    self._keeper.stdin.close()
-            self._keeper.wait()
+                if self._supervisor.stdin is not None:
+                    self._supervisor.stdin.close()
+            self._supervisor.wait()
 
     def stop(self, *, at_once: bool = False) -> None:
         """Ask it to end, and end it after the grace; from any thread, any number of times.
@@ -117,7 +117,7 @@ class Attempt:
         Args:
             at_once: without the grace.
         """
-        stdin = self._keeper.stdin
+        stdin = self._supervisor.stdin
         if stdin is None or self._stopped:
             return  # a grace that has begun is not cut short
         self._stopped = True

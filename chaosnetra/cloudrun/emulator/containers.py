@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.cloudrun.emulator.attempts import Attempt
+from chaosnetra.cloudrun.emulator.attempts import TaskAttempt
 
 # Of this machine's environment, what a program needs to run at all.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
 
 
-def begin(container: Any, variables: Mapping[str, str]) -> Attempt:
+def begin(container: Any, variables: Mapping[str, str]) -> TaskAttempt:
     """Start a container's command.
 
     Args:
@@ -25,7 +25,7 @@ def begin(container: Any, variables: Mapping[str, str]) -> Attempt:
         raise OSError("the local endpoint runs commands, not images: set command")
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     given = {variable.name: variable.value for variable in container.env}
-    return Attempt(
+    return TaskAttempt(
         [*container.command, *container.args],
         {**inherited, **given, **variables},
         Path(container.working_dir) if container.working_dir else None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from google.cloud import run_v2
 
-from chaosnetra.cloudrun.emulator.attempts import Attempt, AttemptEnd
+from chaosnetra.cloudrun.emulator.attempts import AttemptEnd, TaskAttempt
 from chaosnetra.cloudrun.emulator.containers import begin
 from chaosnetra.cloudrun.emulator.messages import new_etag, set_condition
 from chaosnetra.cloudrun.emulator.status import Refused
@@ -32,7 +32,7 @@ class Execution:
         self.tasks: list[Any] = []
         self.outputs: dict[str, bytes] = {}
         self._at_once = min(message.parallelism, most_at_once)
-        self._running: dict[int, Attempt] = {}
+        self._running: dict[int, TaskAttempt] = {}
         self._cancelled = False
         self._pool: ThreadPoolExecutor | None = None
         new_etag(message)
@@ -131,7 +131,7 @@ class Execution:
         with self._lock:
             self._end(task, end)
 
-    def _begin(self, task: Any, number: int) -> Attempt | AttemptEnd:
+    def _begin(self, task: Any, number: int) -> TaskAttempt | AttemptEnd:
         if number == 0:
             task.start_time.GetCurrentTime()
             self.message.running_count += 1
@@ -153,7 +153,7 @@ class Execution:
         self._running[task.index] = attempt
         return attempt
 
-    def _wait(self, task: Any, attempt: Attempt) -> AttemptEnd:
+    def _wait(self, task: Any, attempt: TaskAttempt) -> AttemptEnd:
         timeout = task.timeout.seconds + task.timeout.nanos / 1e9
         try:
             return attempt.wait(timeout)

@@ -13,7 +13,7 @@ from typing import Any
 
 from google.cloud import run_v2
 
-from chaosnetra.cloudrun.emulator.attempts import Attempt, AttemptEnd
+from chaosnetra.cloudrun.emulator.attempts import AttemptEnd, TaskAttempt
 from chaosnetra.cloudrun.emulator.containers import begin
 from chaosnetra.ports import free_port
 
@@ -26,7 +26,7 @@ _MANUAL = run_v2.ServiceScaling.ScalingMode.MANUAL
 
 @dataclass
 class _Instance:
-    attempt: Attempt
+    attempt: TaskAttempt
     revision: str
     began_at: float
     stopped: bool = False

@@ -13,9 +13,9 @@ from typing import Any
 from google.cloud import run_v2
 
 from chaosnetra.cloudrun.emulator.execution import Execution
+from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.messages import check_etag, mask, new_etag, set_condition
 from chaosnetra.cloudrun.emulator.operations import Operations
-from chaosnetra.cloudrun.emulator.places import Place
 from chaosnetra.cloudrun.emulator.rules import NO_RULE, Rule
 from chaosnetra.cloudrun.emulator.status import Refused
 
@@ -45,7 +45,9 @@ class Jobs:
         most_at_once: processes of one execution that this machine bears.
     """
 
-    def __init__(self, place: Place, operations: Operations, lock: Any, most_at_once: int) -> None:
+    def __init__(
+        self, place: EmulatedLocation, operations: Operations, lock: Any, most_at_once: int
+    ) -> None:
         self._place = place
         self._operations = operations
         self._lock = lock

@@ -8,8 +8,8 @@ from google.cloud import run_v2
 from google.longrunning import operations_pb2
 
 from chaosnetra.cloudrun.emulator.jobs import Jobs
+from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.operations import Operations
-from chaosnetra.cloudrun.emulator.places import Place
 from chaosnetra.cloudrun.emulator.rules import Rule
 from chaosnetra.cloudrun.emulator.services import Services
 from chaosnetra.cloudrun.emulator.status import Refused
@@ -23,7 +23,7 @@ Method = tuple[Any, Work]
 
 
 def methods(
-    place: Place, services: Services, jobs: Jobs, operations: Operations
+    place: EmulatedLocation, services: Services, jobs: Jobs, operations: Operations
 ) -> dict[str, dict[str, Method]]:
     """By gRPC service and method: the type of the request, and what makes the answer."""
     lists = _Lists(place, services, jobs)
@@ -70,7 +70,7 @@ def methods(
 class _Lists:
     """The methods that list things."""
 
-    def __init__(self, place: Place, services: Services, jobs: Jobs) -> None:
+    def __init__(self, place: EmulatedLocation, services: Services, jobs: Jobs) -> None:
         self._place = place
         self._services = services
         self._jobs = jobs

@@ -11,10 +11,10 @@ from google.cloud import run_v2
 
 from chaosnetra.cloudrun.emulator.instances import Instances
 from chaosnetra.cloudrun.emulator.jobs import Jobs
+from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.messages import new_etag
 from chaosnetra.cloudrun.emulator.methods import Method, Work, methods
 from chaosnetra.cloudrun.emulator.operations import Operations
-from chaosnetra.cloudrun.emulator.places import Place
 from chaosnetra.cloudrun.emulator.rules import Rule, Rules
 from chaosnetra.cloudrun.emulator.services import Services
 from chaosnetra.cloudrun.emulator.status import Refused
@@ -38,7 +38,7 @@ class LocalCloudRun:
 
     def __init__(
         self,
-        place: Place,
+        place: EmulatedLocation,
         *,
         operation_seconds: float = OPERATION_SECONDS,
         most_at_once: int = MOST_AT_ONCE,

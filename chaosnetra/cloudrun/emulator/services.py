@@ -15,9 +15,9 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from chaosnetra.cloudrun.connection import LOCAL_CALLER
 from chaosnetra.cloudrun.emulator.desired import check, fill_in, serve, set_variable, template_bytes
+from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.messages import check_etag, mask, new_etag, set_condition
 from chaosnetra.cloudrun.emulator.operations import Operations
-from chaosnetra.cloudrun.emulator.places import Place
 from chaosnetra.cloudrun.emulator.rules import NO_RULE, Rule
 from chaosnetra.cloudrun.emulator.status import Refused
 
@@ -61,7 +61,7 @@ class Services:
     """
 
     def __init__(
-        self, place: Place, operations: Operations, seconds: float, zero_is_unset: bool
+        self, place: EmulatedLocation, operations: Operations, seconds: float, zero_is_unset: bool
     ) -> None:
         self._place = place
         self._operations = operations

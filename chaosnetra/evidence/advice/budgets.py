@@ -14,7 +14,7 @@ from chaosnetra.evidence.advice.needs import Sample, samples_of
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import SUFFIX, RanWith, Run, shown
 from chaosnetra.evidence.statistics.quantiles import quantile
-from chaosnetra.evidence.statistics.rates import CONFIDENCE, clean_trials_needed
+from chaosnetra.evidence.statistics.rates import CONFIDENCE, failure_free_trials_needed
 
 AREA = "budgets"
 # Both tails of the interval together, so that its upper end alone has `CONFIDENCE`.
@@ -215,7 +215,7 @@ def upper_of(sample: Sample) -> Upper | None:
         return Upper(found.high, False, text)
     largest = max((*sample.seconds, *sample.censored))
     proven = 1 - sample.share**count
-    needed = clean_trials_needed(1 - sample.share)
+    needed = failure_free_trials_needed(1 - sample.share)
     text = (
         f"the longest of {count} is {shown(largest)}, which bounds the {sample.share:.0%} "
         f"quantile with {proven:.0%} confidence ({needed} give {CONFIDENCE:.0%})"

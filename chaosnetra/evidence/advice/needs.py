@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from chaosnetra.evidence.advice.runs import Run
 from chaosnetra.evidence.advice.steps import MOST_STEPS, known_steps, steps_of
 from chaosnetra.evidence.journal.samples import Startup, attempts, checks, startups, trials
-from chaosnetra.evidence.journal.steps import Step
+from chaosnetra.evidence.journal.steps import StartupStep
 from chaosnetra.evidence.journal.timeline import connector, faults
 from chaosnetra.evidence.journal.values import objects, seconds_or_none, text_or_none
 from chaosnetra.quantities import finite_or_none
@@ -123,7 +123,7 @@ class _Needs:
     """The needs of the startups of one probe under the fault; times at time scale 1."""
 
     run: Run
-    forms: Mapping[str, Step]
+    forms: Mapping[str, StartupStep]
     normal: Mapping[str, float]
     added: "_Added"
     startups: int = 0
@@ -150,7 +150,7 @@ class _Needs:
                 found[name].append(self.run.full(need.seconds))
                 self.how[name].add(need.how)
 
-    def _add_first_connection(self, first: Step) -> None:
+    def _add_first_connection(self, first: StartupStep) -> None:
         if first.connected is not None:
             self.connected.append(self.run.full(first.connected))
         elif first.seconds is not None:
@@ -196,7 +196,7 @@ class _Need(NamedTuple):
 
 
 def _need(
-    form: Step, step: Step | None, normal: float | None, added: _Added, run: Run
+    form: StartupStep, step: StartupStep | None, normal: float | None, added: _Added, run: Run
 ) -> _Need | None:
     """What a startup needs for a step; None when nothing tells.
 
@@ -235,17 +235,17 @@ def _added_seconds(run: Run, probe: str) -> _Added:
         if check.probe == probe and check.under_fault:
             added = max(added, (finite_or_none(check.output.get("added_round_trip_ms")) or 0.0))
     added /= 1000
-    felt = [
+    in_effect = [
         fault.effect
         for fault in faults(run.data)
         if fault.effect and (finite_or_none(fault.effect.get("added_round_trip_seconds")) or 0) > 0
     ]
-    if seconds_or_none(added) is None or not felt:
+    if seconds_or_none(added) is None or not in_effect:
         return _Added(0.0, 0.0)
-    if all(effect.get("quantity") == PER_ROUND_TRIP for effect in felt):
+    if all(effect.get("quantity") == PER_ROUND_TRIP for effect in in_effect):
         return _Added(added, 0.0)
     # A lock is felt more or less, as it happens; what it was made for is felt sooner or later.
-    meant = sum(map(_meant_seconds, felt))
+    meant = sum(map(_meant_seconds, in_effect))
     return _Added(0.0, max(added, meant) if seconds_or_none(meant) is not None else added)
 
 

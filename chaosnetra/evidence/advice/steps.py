@@ -9,7 +9,7 @@ from typing import Any
 
 from chaosnetra.evidence.advice.runs import Run
 from chaosnetra.evidence.journal.samples import Startup, checks, startups_of
-from chaosnetra.evidence.journal.steps import Step, step_of
+from chaosnetra.evidence.journal.steps import StartupStep, step_of
 
 MOST_STEPS = 50
 # All startups of a probe have the same steps.
@@ -26,15 +26,15 @@ class KnownSteps:
         seconds: what each step takes without the fault, a median; real seconds.
     """
 
-    forms: Mapping[str, Mapping[str, Step]]
+    forms: Mapping[str, Mapping[str, StartupStep]]
     seconds: Mapping[str, float]
 
 
 def known_steps(run: Run) -> KnownSteps:
     """Look at the startups without the fault, and at the first of each probe under it."""
     times: dict[str, list[float]] = defaultdict(list)
-    normal: dict[str, Step] = {}
-    forms: dict[str, dict[str, Step]] = defaultdict(dict)
+    normal: dict[str, StartupStep] = {}
+    forms: dict[str, dict[str, StartupStep]] = defaultdict(dict)
     looked_at: Counter[str] = Counter()
     for check in checks(run.data):
         if check.stage == "before":
@@ -55,16 +55,18 @@ def known_steps(run: Run) -> KnownSteps:
     )
 
 
-def _keep(found: dict[str, Step], step: Step) -> None:
+def _keep(found: dict[str, StartupStep], step: StartupStep) -> None:
     if step.name in found or len(found) < MOST_STEPS:
         found[step.name] = step
 
 
-def steps_of(startup: Startup) -> list[Step]:
+def steps_of(startup: Startup) -> list[StartupStep]:
     """The steps that a startup told, in order."""
-    found = (one if isinstance(one, Step) else _step(one) for one in startup.steps[:MOST_STEPS])
+    found = (
+        one if isinstance(one, StartupStep) else _step(one) for one in startup.steps[:MOST_STEPS]
+    )
     return [step for step in found if step is not None]
 
 
-def _step(told: Any) -> Step | None:
+def _step(told: Any) -> StartupStep | None:
     return step_of(told) if isinstance(told, dict) else None

@@ -120,7 +120,7 @@ class Startup(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class RecordedAttempt:
     """One attempt to use the database; see `chaosnetra.postgres.attempts.Attempt`.
 
     Attributes:
@@ -237,7 +237,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
     )
 
 
-def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:
+def attempts(journal: Mapping[str, Any]) -> Iterator[RecordedAttempt]:
     """Each attempt that is listed; of a large storm a journal lists only some, failed ones first.
 
     So count with `trials`, and take quantiles from the check's own figures where it lists fewer
@@ -250,7 +250,7 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[Attempt]:
                 outcome = data.get("outcome")
                 if seconds is None or not isinstance(outcome, str):
                     continue
-                yield Attempt(
+                yield RecordedAttempt(
                     check.stage,
                     check.probe,
                     kind,

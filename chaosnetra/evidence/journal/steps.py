@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from chaosnetra.evidence.journal.values import count_or_none, seconds_or_none
 
 
-class Step(NamedTuple):
+class StartupStep(NamedTuple):
     """A step as a startup told it; real seconds."""
 
     name: str
@@ -24,7 +24,7 @@ class Step(NamedTuple):
         return self.answered >= self.statements
 
 
-def step_of(told: Mapping[str, Any]) -> Step | None:
+def step_of(told: Mapping[str, Any]) -> StartupStep | None:
     """The step that an object tells; None when it lacks what makes it one."""
     name, budgets = told.get("step"), told.get("budgets")
     statements = count_or_none(told.get("statements"))
@@ -39,7 +39,7 @@ def step_of(told: Mapping[str, Any]) -> Step | None:
     except TypeError:  # one of them cannot be a key
         texts = [budget for budget in budgets if type(budget) is str]
         shared_name, shared_budgets = _shared(name, *texts)
-    return Step(
+    return StartupStep(
         shared_name,
         shared_budgets,
         count_or_none(told.get("round_trips")) or 0,

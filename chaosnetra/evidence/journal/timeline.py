@@ -114,19 +114,19 @@ def in_place(journal: Mapping[str, Any]) -> list[Period] | None:
         A period for each; None where there was no such fault, or the journal does not say when:
         also where only its wall clock does, and that was set during the run.
     """
-    felt = [fault for fault in faults(journal) if fault.effect is not None]
-    if not felt or not all(fault.injected.is_known for fault in felt):
+    in_effect = [fault for fault in faults(journal) if fault.effect is not None]
+    if not in_effect or not all(fault.injected.is_known for fault in in_effect):
         return None
-    by_wall_clock = any(fault.injected.seconds is None for fault in felt)
+    by_wall_clock = any(fault.injected.seconds is None for fault in in_effect)
     if by_wall_clock and clock_was_set(journal):
         return None
-    return [Period(fault.injected, fault.undone) for fault in felt]
+    return [Period(fault.injected, fault.undone) for fault in in_effect]
 
 
 def order_is_unknown(journal: Mapping[str, Any]) -> bool:
     """Whether faults have times, and it is not known all the same what ran under them."""
-    felt = [fault for fault in faults(journal) if fault.effect is not None]
-    return any(fault.injected.is_known for fault in felt) and in_place(journal) is None
+    in_effect = [fault for fault in faults(journal) if fault.effect is not None]
+    return any(fault.injected.is_known for fault in in_effect) and in_place(journal) is None
 
 
 def connector(journal: Mapping[str, Any]) -> ConnectorTimeline | None:

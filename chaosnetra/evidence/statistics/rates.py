@@ -151,7 +151,7 @@ def wilson_interval(failures: int, trials: int, confidence: float = CONFIDENCE) 
     )
 
 
-def clean_trials_needed(rate: float, confidence: float = CONFIDENCE) -> int:
+def failure_free_trials_needed(rate: float, confidence: float = CONFIDENCE) -> int:
     """How many trials, none of them failed, prove a failure rate of at most `rate`.
 
     Args:
@@ -161,7 +161,7 @@ def clean_trials_needed(rate: float, confidence: float = CONFIDENCE) -> int:
     Returns:
         The smallest number; 14, 19 and 29 for 20, 15 and 10 % with 95 % confidence.
     """
-    # The bound of n clean trials is 1 - (1 - confidence) ** (1 / n).
+    # The bound of n failure-free trials is 1 - (1 - confidence) ** (1 / n).
     needed = math.log1p(-confidence) / math.log1p(-rate)
     return max(1, math.ceil(needed - 1e-9))
 

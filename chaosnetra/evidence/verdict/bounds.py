@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from chaosnetra.evidence.statistics.rates import (
     CONFIDENCE,
     Interval,
-    clean_trials_needed,
     exact_interval,
+    failure_free_trials_needed,
     failure_rate_lower_bound,
     failure_rate_upper_bound,
     wilson_interval,
@@ -21,7 +21,7 @@ DIGITS = 4
 LEAST_RATE = 1e-9
 
 
-class Proof(NamedTuple):
+class ProvenBound(NamedTuple):
     """What the trials of one probe prove: startups and connections are not counted together.
 
     Attributes:
@@ -73,11 +73,11 @@ class Proof(NamedTuple):
         )
         if not LEAST_RATE <= most < 1:
             return f"{text}; no number of trials could"
-        needed = clean_trials_needed(most, demanded)
-        return f"{text}; {needed} clean trials would prove the former"
+        needed = failure_free_trials_needed(most, demanded)
+        return f"{text}; {needed} failure-free trials would prove the former"
 
 
-def proofs_of(journal: Mapping[str, Any]) -> tuple[Proof, ...]:
+def bounds_of(journal: Mapping[str, Any]) -> tuple[ProvenBound, ...]:
     """What the trials under the fault prove, by probe; see `chaosnetra.evidence.journal.samples`.
 
     Args:
@@ -117,9 +117,9 @@ def _of_both(choose: Any, one: float | None, other: float | None) -> float | Non
     return choose(given) if given else None
 
 
-def _proof(probe: str, count: _Count) -> Proof:
+def _proof(probe: str, count: _Count) -> ProvenBound:
     trials, failures, most = count.trials, count.failures, count.max_failure_rate
-    return Proof(
+    return ProvenBound(
         probe,
         trials,
         failures,
@@ -131,7 +131,7 @@ def _proof(probe: str, count: _Count) -> Proof:
         _ends(exact_interval(failures, trials)),
         _ends(wilson_interval(failures, trials)),
         most,
-        clean_trials_needed(most) if most is not None and LEAST_RATE <= most < 1 else None,
+        failure_free_trials_needed(most) if most is not None and LEAST_RATE <= most < 1 else None,
         count.min_confidence,
     )
 

@@ -29,7 +29,7 @@ from chaosnetra.evidence.verdict.violations import (
 )
 
 if TYPE_CHECKING:
-    from chaosnetra.evidence.verdict.bounds import Proof
+    from chaosnetra.evidence.verdict.bounds import ProvenBound
 
 _NOT_MET = "{} the method: the steady state was not met"
 
@@ -238,7 +238,7 @@ def _is_interrupted(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> boo
 
 
 def too_few(
-    proofs: "tuple[Proof, ...]", violations: list[Violation]
+    proofs: "tuple[ProvenBound, ...]", violations: list[Violation]
 ) -> Iterator[tuple[Cause, str]]:
     """Claims that the trials neither prove nor refute at the confidence that was demanded.
 

@@ -16,7 +16,7 @@ from chaosnetra.evidence.verdict.violations import Violation, find_violations
 from chaosnetra.text import one_line
 
 if TYPE_CHECKING:
-    from chaosnetra.evidence.verdict.bounds import Proof
+    from chaosnetra.evidence.verdict.bounds import ProvenBound
 
 __all__ = ["Cause", "Outcome", "Verdict", "judge"]
 
@@ -36,26 +36,26 @@ class Verdict(NamedTuple):
         outcome: held, violated or inconclusive.
         cause: the first reason.
         reason: all reasons as one line.
-        proofs: what it rests on, one for each probe that counts trials.
+        proofs: evidence, one for each probe that counts trials.
     """
 
     outcome: Outcome
     cause: Cause
     reason: str
-    proofs: "tuple[Proof, ...]" = ()
+    proofs: "tuple[ProvenBound, ...]" = ()
 
     def to_json(self) -> dict[str, Any]:
         return {**self._asdict(), "proofs": [proof._asdict() for proof in self.proofs]}
 
     @property
     def line(self) -> str:
-        """The verdict for people, with what it rests on and what that proves."""
+        """The verdict for people, with evidence and what that proves."""
         text = one_line(f"{self.outcome.value}: {self.reason}")
         if self.outcome is Outcome.INCONCLUSIVE or not self.proofs:
             return text
         return f"{text} ({'; '.join(self._said(proof) for proof in self.proofs)})"
 
-    def _said(self, proof: "Proof") -> str:
+    def _said(self, proof: "ProvenBound") -> str:
         """What a proof says for this outcome; its probe is named where there are several."""
         name = f"{proof.probe}: " if len(self.proofs) > 1 else ""
         said = f"{name}{proof_text(proof, self.outcome)}"
@@ -64,10 +64,10 @@ class Verdict(NamedTuple):
             return said
         if self.outcome is not Outcome.HELD or proof.claim_is_proven:
             return said
-        return f"{said}; that it is at most {100 * most:.3g}% takes {needed} clean trials"
+        return f"{said}; that it is at most {100 * most:.3g}% takes {needed} failure-free trials"
 
 
-def proof_text(proof: "Proof", outcome: Outcome) -> str:
+def proof_text(proof: "ProvenBound", outcome: Outcome) -> str:
     """What the trials of a probe prove, as a sentence: of a violated run how often it fails."""
     from chaosnetra.evidence.verdict.bounds import at_least, at_most
 
@@ -139,12 +139,12 @@ _OUTCOMES = {
 # What only some runs tell of is loaded for them alone: an empty run pays for every module.
 
 
-def _proofs(journal: Mapping[str, Any]) -> "tuple[Proof, ...]":
+def _proofs(journal: Mapping[str, Any]) -> "tuple[ProvenBound, ...]":
     if not counts_attempts(journal):
         return ()
-    from chaosnetra.evidence.verdict.bounds import proofs_of
+    from chaosnetra.evidence.verdict.bounds import bounds_of
 
-    return proofs_of(journal)
+    return bounds_of(journal)
 
 
 def _contradictions(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:

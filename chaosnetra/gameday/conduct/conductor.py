@@ -15,19 +15,19 @@ from chaosnetra.documents.document import read_document
 from chaosnetra.errors import ChaosnetraError, InvalidInput, PartUnavailable, Unreadable
 from chaosnetra.gameday.conduct.consent import consent_to
 from chaosnetra.gameday.conduct.following import Bounds, Following
-from chaosnetra.gameday.conduct.monitored import Guard
+from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.running import StepRun, result_of
 from chaosnetra.gameday.conduct.signals import Signals
 from chaosnetra.gameday.people import questions
 from chaosnetra.gameday.people.interface import NOTES, Command, Does, Interface, Left, Style
 from chaosnetra.gameday.people.panel import clock
 from chaosnetra.gameday.people.predictions import ABSTAIN, changes, held_probability, seconds_range
-from chaosnetra.gameday.plan.day import Asked, GameDay, Step
+from chaosnetra.gameday.plan.day import Asked, DayStep, GameDay
 from chaosnetra.gameday.plan.parameters import Passed, for_experiment, own_limit
+from chaosnetra.gameday.record.folders import unused
 from chaosnetra.gameday.record.notes import said_by, take_note
-from chaosnetra.gameday.record.places import unused
 from chaosnetra.gameday.record.record import Record
-from chaosnetra.gameday.record.states import Kind, Stage
+from chaosnetra.gameday.record.states import DayStage, Kind
 from chaosnetra.gameday.report.verdicts import comparison_lines, verdict_line
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Conductor:
     Args:
         record: of the day; written here and nowhere else.
         interface: the people.
-        guard: checks the abort criteria.
+        monitor: checks the abort criteria.
         signals: that ask to leave.
         checks: what was checked before, for the record.
         attended: whether people are there who predict.
@@ -58,7 +58,7 @@ class Conductor:
         self,
         record: Record,
         interface: Interface,
-        guard: Guard,
+        monitor: AbortMonitor,
         signals: Signals,
         checks: list[dict[str, Any]],
         *,
@@ -66,7 +66,7 @@ class Conductor:
     ) -> None:
         self._record = record
         self._interface = interface
-        self._guard = guard
+        self._monitor = monitor
         self._signals = signals
         self._checks = checks
         self._attended = attended
@@ -79,15 +79,15 @@ class Conductor:
             Left: nobody is there any more, or a signal came; nothing is left injected.
             RecordLost: something could not be written; likewise.
         """
-        stages: Mapping[Stage, Callable[[], None]] = {
-            Stage.CHECKING: self._check,
-            Stage.ANNOUNCING: self._announce,
-            Stage.DECIDING: self._decide,
-            Stage.PREDICTING: self._predict_and_run,
-            Stage.REVIEWING: self._review,
-            Stage.WRAPPING_UP: self._wrap_up,
+        stages: Mapping[DayStage, Callable[[], None]] = {
+            DayStage.CHECKING: self._check,
+            DayStage.ANNOUNCING: self._announce,
+            DayStage.DECIDING: self._decide,
+            DayStage.PREDICTING: self._predict_and_run,
+            DayStage.REVIEWING: self._review,
+            DayStage.WRAPPING_UP: self._wrap_up,
         }
-        while self._record.state.stage is not Stage.CLOSED:
+        while self._record.state.stage is not DayStage.CLOSED:
             try:
                 self._wait_for_first_check()
                 if self._record.state.paused:
@@ -105,9 +105,9 @@ class Conductor:
         """
         if self._signals.received is not None:
             raise Left(f"{self._signals.received} came")
-        if self._record.state.stage in (Stage.WRAPPING_UP, Stage.CLOSED):
+        if self._record.state.stage in (DayStage.WRAPPING_UP, DayStage.CLOSED):
             return
-        crossed = self._guard.crossed
+        crossed = self._monitor.crossed
         if crossed is not None:
             self._abort(f"abort criterion: {crossed}", "abort criteria")
 
@@ -140,10 +140,10 @@ class Conductor:
 
     def _wait_for_first_check(self) -> None:
         """Nothing is done before the abort criteria were checked once, on a resumed day too."""
-        if self._watched or self._record.state.stage is Stage.WRAPPING_UP:
+        if self._watched or self._record.state.stage is DayStage.WRAPPING_UP:
             return
-        first = self._guard.first_check()
-        while not self._guard.has_checked:
+        first = self._monitor.first_check()
+        while not self._monitor.has_checked:
             if first.passed:
                 self._abort("the abort criteria could not be checked in time", "abort criteria")
             self.tick()
@@ -234,7 +234,7 @@ class Conductor:
         following = Following(
             self._record,
             self._interface,
-            self._guard,
+            self._monitor,
             self._signals,
             self._people,
             {
@@ -251,7 +251,7 @@ class Conductor:
         if not (run.identity.folder / "journal.json").exists():
             facts["last_lines"] = run.last_lines
         self._record.write(Kind.RUN_ENDED, {**facts, **result.to_json()})
-        if following.skipped is not None and self._record.state.stage is Stage.REVIEWING:
+        if following.skipped is not None and self._record.state.stage is DayStage.REVIEWING:
             self._record.write(Kind.SKIPPED, {"step": step.name, "reason": following.skipped})
         self._show_verdict()
 
@@ -341,7 +341,7 @@ class Conductor:
             raise Left(f"step {step.name!r} may not run: {consent.text}")
         return Passed({**passed.environment, **consent.environment}, passed.variables)
 
-    def _bounds(self, step: Step, passed: Passed) -> Bounds:
+    def _bounds(self, step: DayStep, passed: Passed) -> Bounds:
         settings = self._settings(passed)
         own = own_limit(read_document(step.experiment).data)
         limits = (step.maximum_seconds, own, settings.time_to_live_seconds)
@@ -364,7 +364,7 @@ class Conductor:
         return self._record.day
 
     @property
-    def _step(self) -> Step:
+    def _step(self) -> DayStep:
         return self._day.steps[self._record.state.step]
 
     @property

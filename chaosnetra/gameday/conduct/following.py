@@ -7,7 +7,7 @@ from typing import Any
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import InvalidInput
-from chaosnetra.gameday.conduct.monitored import Guard
+from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.progress import ENDED, Progress
 from chaosnetra.gameday.conduct.running import StepRun
 from chaosnetra.gameday.conduct.signals import Signals
@@ -43,7 +43,7 @@ class Following:
     Attributes:
         record: of the day.
         interface: where it is shown.
-        guard: of the day.
+        monitor: of the day.
         signals: that ask the conductor to leave.
         people: who may say something.
         title: what the panel says of the step; its progress is filled in.
@@ -53,7 +53,7 @@ class Following:
 
     record: Record
     interface: Interface
-    guard: Guard
+    monitor: AbortMonitor
     signals: Signals
     people: tuple[str, ...]
     title: Mapping[str, Any]
@@ -115,7 +115,7 @@ class Following:
             self._leave(Left(f"{self.signals.received} came"))
         if self._stopping is not None:
             return
-        crossed = self.guard.crossed
+        crossed = self.monitor.crossed
         step_seconds = self.bounds.step_seconds
         if crossed is not None:
             self._abort(f"abort criterion: {crossed}", "abort criteria")

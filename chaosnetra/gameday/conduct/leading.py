@@ -10,7 +10,7 @@ from typing import Any
 from chaosnetra.documents.document import Document, read_document
 from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
 from chaosnetra.gameday.conduct.conductor import Conductor
-from chaosnetra.gameday.conduct.monitored import Guard
+from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.rehearsal import stand_for_rehearsal
 from chaosnetra.gameday.conduct.signals import Signals
 from chaosnetra.gameday.conduct.stopping import end_and_undo, run_in_progress
@@ -21,9 +21,9 @@ from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.plan.preflight import preflight
 from chaosnetra.gameday.plan.reading import parse_gameday, read_gameday
 from chaosnetra.gameday.record.entries import Entry, plan_of, read_entries, state_of
-from chaosnetra.gameday.record.places import PlanLock, latest_folder, new_folder
+from chaosnetra.gameday.record.folders import PlanLock, latest_folder, new_folder
 from chaosnetra.gameday.record.record import Record, RecordLost
-from chaosnetra.gameday.record.states import Kind, Stage
+from chaosnetra.gameday.record.states import DayStage, Kind
 
 
 class Exit(IntEnum):
@@ -135,7 +135,7 @@ def _folder_to_go_on_with(options: Options) -> Path | None:
 def _is_closed(folder: Path) -> bool:
     entries = read_entries(folder)
     day = plan_of(entries, folder)
-    return state_of(entries, len(day.steps), folder).stage is Stage.CLOSED
+    return state_of(entries, len(day.steps), folder).stage is DayStage.CLOSED
 
 
 def _begin(
@@ -179,7 +179,7 @@ def _go_on(
         if run is not None:
             undone = end_and_undo(run)
         record.write(Kind.RESUMED, conductor)
-        if record.state.stage is Stage.RUNNING:
+        if record.state.stage is DayStage.RUNNING:
             why = "the conductor was gone before the run ended"
             record.write(Kind.RUN_LOST, {"why": why, "undone": undone})
         for line in undone:
@@ -187,7 +187,7 @@ def _go_on(
         _take_plan(record, options, say)
         say(f"{record.day.title}: goes on in {folder}, {record.state.stage}", Style.TITLE)
         checks: list[dict[str, Any]] = []
-        if record.state.stage is not Stage.WRAPPING_UP:
+        if record.state.stage is not DayStage.WRAPPING_UP:
             lines = Document(str(record.day.path), record.day.data, {})
             with signals.interrupting():
                 checks = _check(record.day, lines, say)
@@ -216,7 +216,7 @@ def _take_plan(record: Record, options: Options, say: Callable[[str, Style], Non
 def _check(
     day: GameDay, lines: Document, say: Callable[[str, Style], None]
 ) -> list[dict[str, Any]]:
-    """Check everything that can be checked before the guard is there.
+    """Check everything that can be checked before the monitor is there.
 
     Raises:
         Refused: something is not fine; it was said.
@@ -249,13 +249,13 @@ def _lead(
     signals: Signals,
     say: Callable[[str, Style], None],
 ) -> Exit:
-    guard: Guard | None = None
+    monitor: AbortMonitor | None = None
     interface: Interface | None = None
     try:
-        guard = Guard(record.folder, record.day, _terminal_to_restore(options))
+        monitor = AbortMonitor(record.folder, record.day, _terminal_to_restore(options))
         interface = _interface(options, lambda text, style: say(record.shown(text), style))
         attended = not options.yes
-        conductor = Conductor(record, interface, guard, signals, checks, attended=attended)
+        conductor = Conductor(record, interface, monitor, signals, checks, attended=attended)
         conductor.lead()
     except Left as left:
         _leave(record, left)
@@ -275,8 +275,8 @@ def _lead(
         )
         return Exit.RECORD_LOST
     finally:
-        if guard is not None:
-            guard.end()
+        if monitor is not None:
+            monitor.end()
         _closed(interface)
         record.close()
     if isinstance(interface, Scripted) and interface.unused:

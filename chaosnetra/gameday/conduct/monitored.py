@@ -1,4 +1,4 @@
-"""The conductor's end of the guard; see `chaosnetra.gameday.conduct.abort_monitor`."""
+"""The conductor's end of the monitor; see `chaosnetra.gameday.conduct.abort_monitor`."""
 
 import contextlib
 import json
@@ -18,8 +18,8 @@ GOODBYE_SECONDS = 10.0
 ROUND_SECONDS = 60.0
 
 
-class Guard:
-    """The guard of a day, as a process.
+class AbortMonitor:
+    """The monitor of a day, as a process.
 
     Args:
         folder: of the day.
@@ -46,7 +46,9 @@ class Guard:
                 start_new_session=True,
             )
         except OSError as error:
-            raise PartUnavailable(f"the guard of the day cannot be started: {error}") from None
+            raise PartUnavailable(
+                f"the abort monitor of the day cannot be started: {error}"
+            ) from None
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         os.set_blocking(self._process.stdout.fileno(), False)
         self._raw = b""
@@ -63,10 +65,10 @@ class Guard:
 
     @property
     def crossed(self) -> str | None:
-        """Why the day must end; None while it may go on. A guard that is gone is a reason."""
+        """Why the day must end; None while it may go on. A monitor that is gone is a reason."""
         self._read()
         if self._crossed is None and self._process.poll() is not None:
-            self._crossed = "the guard that checks the abort criteria has ended"
+            self._crossed = "the monitor that checks the abort criteria has ended"
         silent_seconds = time.monotonic() - self._heard
         if self._crossed is None and self._checked and silent_seconds > self._longest_seconds:
             self._crossed = f"the abort criteria were not checked for {silent_seconds:.0f} s"
@@ -93,7 +95,7 @@ class Guard:
         try:
             self._process.wait(GOODBYE_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()  # a probe hangs; there is no run any more that it could guard
+            self._process.kill()  # a probe hangs; there is no run any more that it could monitor
             self._process.wait(GOODBYE_SECONDS)
         if self._process.stdout is not None:
             self._process.stdout.close()

@@ -45,7 +45,7 @@ def fault_label(name: Any) -> str:
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
 
 
-def is_felt(event: Mapping[str, Any]) -> bool:
+def is_in_effect(event: Mapping[str, Any]) -> bool:
     """Whether an injected fault is one that the system feels; a run's own schema is none."""
     return isinstance(event.get("effect"), dict)
 
@@ -79,7 +79,7 @@ def _startup(progress: Progress, event: Mapping[str, Any]) -> Progress:
 
 
 def _injected(progress: Progress, event: Mapping[str, Any]) -> Progress:
-    if not is_felt(event):
+    if not is_in_effect(event):
         return progress
     label = fault_label(event.get("name"))
     return replace(progress, faults=tuple(dict.fromkeys([*progress.faults, label])))

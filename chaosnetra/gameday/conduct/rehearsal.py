@@ -7,7 +7,12 @@ from typing import Any
 from chaosnetra.gameday.conduct.signals import Signals
 from chaosnetra.gameday.people.interface import Style
 from chaosnetra.gameday.record.entries import Entry
-from chaosnetra.stand.persistent import KeptStand, find_kept_stand, keep_stand_up, take_stand_down
+from chaosnetra.stand.persistent import (
+    PersistentStand,
+    find_persistent_stand,
+    keep_stand_up,
+    take_stand_down,
+)
 
 Say = Callable[[str, Style], None]
 # In the entries of who leads: the stand that the day brought, as its process and when it started.
@@ -38,7 +43,7 @@ def stand_for_rehearsal(
         return
     from chaosnetra.commands.rehearsal import deploy_orchestrator
 
-    standing = find_kept_stand()
+    standing = find_persistent_stand()
     own = standing is None or _brought(former, standing)
     try:
         with signals.interrupting():
@@ -58,13 +63,13 @@ def take_down_stand_of(entries: Iterable[Entry]) -> bool:
     Raises:
         PartUnavailable: it does not go down.
     """
-    standing = find_kept_stand()
+    standing = find_persistent_stand()
     return standing is not None and _brought(entries, standing) and take_stand_down()
 
 
-def _brought(entries: Iterable[Entry], stand: KeptStand) -> bool:
+def _brought(entries: Iterable[Entry], stand: PersistentStand) -> bool:
     return any(entry.data.get(STAND) == _identity(stand) for entry in entries)
 
 
-def _identity(stand: KeptStand) -> dict[str, Any]:
+def _identity(stand: PersistentStand) -> dict[str, Any]:
     return {"pid": stand.pid, "started": stand.process_started}

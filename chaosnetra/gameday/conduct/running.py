@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.gameday.conduct.progress import is_felt
+from chaosnetra.gameday.conduct.progress import is_in_effect
 from chaosnetra.gameday.conduct.stopping import EVENTS, JOURNAL, RunIdentity
 from chaosnetra.gameday.plan.parameters import Passed
 from chaosnetra.processes.identity import started
@@ -186,13 +186,14 @@ def result_of(folder: Path) -> RunResult:
         judged, _ = judge(journal.data)
         verdict, reason = judged.outcome.value, judged.reason
         proofs = judged.to_json()["proofs"]
-    felt = any(
-        event["event"] == "fault.injected" and is_felt(event) for event in _events(folder / EVENTS)
+    in_effect = any(
+        event["event"] == "fault.injected" and is_in_effect(event)
+        for event in _events(folder / EVENTS)
     )
     ready = sorted(
         startup.seconds
         for startup in startups(journal.data)
-        if felt and startup.under_fault and startup.ready
+        if in_effect and startup.under_fault and startup.ready
     )
     listed = proofs if isinstance(proofs, list) else []
     return RunResult(

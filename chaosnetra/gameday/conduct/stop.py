@@ -18,9 +18,9 @@ from chaosnetra.gameday.conduct.stopping import (
 )
 from chaosnetra.gameday.record.entries import Entry, plan_of, read_entries, state_of
 from chaosnetra.gameday.record.record import InUse, Record
-from chaosnetra.gameday.record.states import Kind, Stage
+from chaosnetra.gameday.record.states import DayStage, Kind
 
-# A conductor that is well leaves as soon as its run has ended, and its guard.
+# A conductor that is well leaves as soon as its run has ended, and its monitor.
 CONDUCTOR_SECONDS = GOODBYE_SECONDS + 5.0
 POLL_SECONDS = 0.05
 
@@ -43,7 +43,7 @@ def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS
     """
     entries = read_entries(folder)
     day = plan_of(entries, folder)
-    if state_of(entries, len(day.steps), folder).stage is Stage.CLOSED:
+    if state_of(entries, len(day.steps), folder).stage is DayStage.CLOSED:
         yield "the day had ended already"
         return
     conductor = _conductor(entries, folder)
@@ -88,10 +88,10 @@ def _end_conductor(conductor: RunIdentity, seconds: float) -> Iterator[str]:
 def _close(folder: Path, by: str, undone: list[str]) -> Iterator[str]:
     record = _reopened(folder)
     try:
-        if record.state.stage is not Stage.CLOSED:
+        if record.state.stage is not DayStage.CLOSED:
             if record.state.ending is None:
                 record.write(Kind.ABORTED, {"reason": "stopped from elsewhere", "by": by})
-            if record.state.stage is Stage.RUNNING:
+            if record.state.stage is DayStage.RUNNING:
                 why = "the day was stopped from elsewhere"
                 record.write(Kind.RUN_LOST, {"why": why, "undone": undone})
             record.write(Kind.CLOSED, {})

@@ -65,7 +65,7 @@ class Keys:
 
 
 def kept_terminal(stream: TextIO) -> str | None:
-    """A terminal's name and settings as text, for the guard; None for what is none."""
+    """A terminal's name and settings as text, for the monitor; None for what is none."""
     try:
         settings = termios.tcgetattr(stream.fileno())
         name = os.ttyname(stream.fileno())

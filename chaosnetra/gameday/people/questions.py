@@ -11,7 +11,7 @@ from chaosnetra.gameday.people.predictions import (
     held_probability,
     seconds_range,
 )
-from chaosnetra.gameday.plan.day import Asked, Step
+from chaosnetra.gameday.plan.day import Asked, DayStep
 
 _WORDS = ("go on", "repeat", "end")
 
@@ -51,7 +51,7 @@ def _plain(name: str) -> str:
     return " ".join(name.lower().split())
 
 
-def announced(step: Step) -> Question:
+def announced(step: DayStep) -> Question:
     """That people have heard what comes."""
     return Question(
         f"{step.name} announced",
@@ -61,7 +61,7 @@ def announced(step: Step) -> Question:
     )
 
 
-def go(step: Step) -> Question:
+def go(step: DayStep) -> Question:
     """Whether the step is to be run."""
     return Question(
         f"{step.name} go", "Go, or no-go and why?", go_or_not, default=None, unattended="go"
@@ -86,7 +86,7 @@ def go_or_not(answer: str) -> tuple[bool, str]:
     raise InvalidInput(f"{answer[:40]!r} is neither go nor no-go; type go, or no-go and why")
 
 
-def prediction(step: Step, person: str, asked: Asked, time_scale: float) -> Question:
+def prediction(step: DayStep, person: str, asked: Asked, time_scale: float) -> Question:
     """What a person says of the run that comes."""
     key = f"{step.name} predict {person} {asked.value}"
     if asked is Asked.HELD:
@@ -97,7 +97,9 @@ def prediction(step: Step, person: str, asked: Asked, time_scale: float) -> Ques
     return Question(key, text, seconds_range)
 
 
-def what_next(step: Step, check_changes: Callable[[str], object], *, may_go_on: bool) -> Question:
+def what_next(
+    step: DayStep, check_changes: Callable[[str], object], *, may_go_on: bool
+) -> Question:
     """What happens after a run."""
 
     def check(answer: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chaosnetra.documents.document import read_document
-from chaosnetra.gameday.conduct.monitored import Guard
+from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.plan.preflight import Checked, preflight
 from chaosnetra.gameday.plan.reading import read_gameday
@@ -37,11 +37,11 @@ def _criteria(day: GameDay, *, rehearsal: bool) -> Checked:
         return Checked(True, "the day has no abort criteria")
     with tempfile.TemporaryDirectory(prefix="chaosnetra-") as folder:
         record = Record.opened(Path(folder) / "check", day, {"rehearsal": rehearsal})
-        guard = Guard(record.folder, day)
+        monitor = AbortMonitor(record.folder, day)
         try:
-            reason = _first_check(guard)
+            reason = _first_check(monitor)
         finally:
-            guard.end()
+            monitor.end()
             record.close()
     count = len(day.abort.conditions)
     if reason is not None:
@@ -51,12 +51,12 @@ def _criteria(day: GameDay, *, rehearsal: bool) -> Checked:
     )
 
 
-def _first_check(guard: Guard) -> str | None:
-    first = guard.first_check()
-    while not guard.has_checked:
-        if guard.crossed is not None:
-            return guard.crossed
+def _first_check(monitor: AbortMonitor) -> str | None:
+    first = monitor.first_check()
+    while not monitor.has_checked:
+        if monitor.crossed is not None:
+            return monitor.crossed
         if first.passed:
             return "the criteria could not be checked in time"
         time.sleep(POLL_SECONDS)
-    return guard.crossed
+    return monitor.crossed

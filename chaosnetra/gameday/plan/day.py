@@ -36,7 +36,7 @@ class Abort:
 
 
 @dataclass(frozen=True)
-class Step:
+class DayStep:
     """One experiment of the day.
 
     Attributes:
@@ -82,7 +82,7 @@ class GameDay:
     roles: tuple[Role, ...]
     abort: Abort
     parameters: Mapping[str, str]
-    steps: tuple[Step, ...]
+    steps: tuple[DayStep, ...]
 
     @property
     def people(self) -> tuple[str, ...]:

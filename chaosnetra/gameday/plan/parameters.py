@@ -8,7 +8,7 @@ from chaosnetra.documents.document import Document, Place
 from chaosnetra.documents.findings import Finding
 from chaosnetra.documents.guess import nearest
 from chaosnetra.errors import InvalidInput
-from chaosnetra.gameday.plan.day import GameDay, Step
+from chaosnetra.gameday.plan.day import DayStep, GameDay
 from chaosnetra.quantities import finite_or_none, number
 from chaosnetra.settings import SETTINGS
 
@@ -78,7 +78,9 @@ def unknown(key: str, experiment: Any) -> str:
     return f"the experiment has no parameter {key!r}{meant} It has {', '.join(own)}"
 
 
-def check_parameters(day: GameDay, step: Step, experiment: Any, lines: Document) -> list[Finding]:
+def check_parameters(
+    day: GameDay, step: DayStep, experiment: Any, lines: Document
+) -> list[Finding]:
     """What a step sets that its experiment does not have, each with its line in the day's file.
 
     The day's own parameters are for the experiments that have them.
@@ -112,7 +114,9 @@ def check_shared(day: GameDay, experiments: Iterable[Any], lines: Document) -> l
     return found
 
 
-def for_experiment(experiment: Any, day: GameDay, step: Step, changed: Mapping[str, str]) -> Passed:
+def for_experiment(
+    experiment: Any, day: GameDay, step: DayStep, changed: Mapping[str, str]
+) -> Passed:
     """What a run of a step gets; of the day's parameters those that its experiment has.
 
     Raises:

@@ -10,7 +10,7 @@ from chaosnetra.documents.document import Document, read_document
 from chaosnetra.documents.findings import Severity
 from chaosnetra.errors import ChaosnetraError, FaultError, InvalidInput, Unreadable
 from chaosnetra.gameday.conduct.consent import consent_to
-from chaosnetra.gameday.plan.day import GameDay, Step
+from chaosnetra.gameday.plan.day import DayStep, GameDay
 from chaosnetra.gameday.plan.parameters import check_parameters, check_shared, for_experiment
 from chaosnetra.lint.check import lint_document
 from chaosnetra.lint.modules import Modules
@@ -42,7 +42,7 @@ def preflight(day: GameDay, lines: Document) -> Iterator[Checked]:
         lines: its file, for the places of what is wrong.
 
     Yields:
-        One result after the other, as they are found. Abort criteria are the guard's.
+        One result after the other, as they are found. Abort criteria are the monitor's.
     """
     documents: dict[str, Document] = {}
     modules = Modules()
@@ -77,7 +77,9 @@ def _lint(document: Document, modules: Modules) -> Iterator[Checked]:
         yield Checked(True, f"{document.name}: lint finds nothing")
 
 
-def _parameters(day: GameDay, step: Step, document: Document, lines: Document) -> Iterator[Checked]:
+def _parameters(
+    day: GameDay, step: DayStep, document: Document, lines: Document
+) -> Iterator[Checked]:
     findings = check_parameters(day, step, document.data, lines)
     yield from (Checked(False, finding.text) for finding in findings)
     if not findings:
@@ -110,14 +112,14 @@ def _parts(day: GameDay, documents: Mapping[str, Document]) -> Iterator[Checked]
         if settings.toxiproxy_url is not None and settings.toxiproxy_url not in asked:
             asked.add(settings.toxiproxy_url)
             yield _toxiproxy(settings.toxiproxy_url)
-    yield from _kept_stand()
+    yield from _persistent_stand()
 
 
-def _kept_stand() -> Iterator[Checked]:
+def _persistent_stand() -> Iterator[Checked]:
     from chaosnetra.addresses import DatabaseAddress
-    from chaosnetra.stand.persistent import find_kept_stand
+    from chaosnetra.stand.persistent import find_persistent_stand
 
-    kept = find_kept_stand()
+    kept = find_persistent_stand()
     if kept is None:
         yield Checked(True, "no stand is kept: each run brings the parts that no setting names")
         return
@@ -168,7 +170,7 @@ def _leftovers() -> Iterator[Checked]:
         yield Checked(True, "nothing is left from earlier runs")
 
 
-def _consent(day: GameDay, step: Step, experiment: Any) -> Checked:
+def _consent(day: GameDay, step: DayStep, experiment: Any) -> Checked:
     try:
         environment = for_experiment(experiment, day, step, {}).environment
     except InvalidInput as error:

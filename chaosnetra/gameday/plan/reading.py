@@ -11,7 +11,7 @@ from chaosnetra.documents.document import Document, Place, read_document
 from chaosnetra.documents.findings import Finding
 from chaosnetra.documents.guess import instead
 from chaosnetra.errors import InvalidInput, Unreadable
-from chaosnetra.gameday.plan.day import Abort, Asked, GameDay, Role, Step
+from chaosnetra.gameday.plan.day import Abort, Asked, DayStep, GameDay, Role
 from chaosnetra.quantities import number
 
 VERSION = 1
@@ -108,7 +108,7 @@ class _Reader:
             steps=tuple(steps),
         )
 
-    def _step(self, place: Place, raw: Any) -> Step:
+    def _step(self, place: Place, raw: Any) -> DayStep:
         data = self._object(place, raw, *_STEP_KEYS, what="a step")
         name = self._text((*place, "name"), data.get("name"), needed="name" in data)
         if name and not NAME.fullmatch(name):
@@ -121,7 +121,7 @@ class _Reader:
         go_on = data.get("go_on_when_violated", True)
         if not isinstance(go_on, bool):
             self._say((*place, "go_on_when_violated"), "it is neither true nor false", "write one")
-        return Step(
+        return DayStep(
             name=name,
             experiment=self._experiment(place, data),
             parameters=self._parameters((*place, "parameters"), data.get("parameters", {})),

@@ -20,7 +20,7 @@ from typing import Any
 from chaosnetra.errors import ChaosnetraError
 
 
-class Stage(StrEnum):
+class DayStage(StrEnum):
     """Where the day is."""
 
     CHECKING = "checking"
@@ -77,7 +77,7 @@ class DayState:
     """
 
     steps: int
-    stage: Stage = Stage.CHECKING
+    stage: DayStage = DayStage.CHECKING
     step: int = 0
     attempt: int = 1
     changed: Mapping[str, str] = field(default_factory=dict)
@@ -88,16 +88,16 @@ class DayState:
     @property
     def allowed(self) -> tuple[Kind, ...]:
         """What may happen next."""
-        if self.stage is Stage.CLOSED:
+        if self.stage is DayStage.CLOSED:
             return ()
         always = (Kind.NOTED, Kind.RESUMED, Kind.INTERRUPTED)
         own = _ALLOWED[self.stage]
-        if self.stage is not Stage.WRAPPING_UP and self.ending is None:
+        if self.stage is not DayStage.WRAPPING_UP and self.ending is None:
             own = (*own, Kind.ABORTED)
         if self.paused:
             own = tuple(kind for kind in own if kind in _WHILE_PAUSED)
             return (*own, Kind.CONTINUED, *always)
-        if self.stage is not Stage.WRAPPING_UP:
+        if self.stage is not DayStage.WRAPPING_UP:
             own = (*own, Kind.PAUSED)
         return (*own, *always)
 
@@ -114,14 +114,14 @@ class DayState:
         return self if change is None else change(self, data)
 
 
-_ALLOWED: Mapping[Stage, tuple[Kind, ...]] = {
-    Stage.CHECKING: (Kind.CHECKED,),
-    Stage.ANNOUNCING: (Kind.ANNOUNCED, Kind.SKIPPED),
-    Stage.DECIDING: (Kind.GO, Kind.NO_GO, Kind.SKIPPED),
-    Stage.PREDICTING: (Kind.PREDICTED, Kind.RUN_BEGUN, Kind.SKIPPED),
-    Stage.RUNNING: (Kind.RUN_ENDED, Kind.RUN_LOST),
-    Stage.REVIEWING: (Kind.REPEATED, Kind.FINISHED, Kind.SKIPPED),
-    Stage.WRAPPING_UP: (Kind.CLOSED,),
+_ALLOWED: Mapping[DayStage, tuple[Kind, ...]] = {
+    DayStage.CHECKING: (Kind.CHECKED,),
+    DayStage.ANNOUNCING: (Kind.ANNOUNCED, Kind.SKIPPED),
+    DayStage.DECIDING: (Kind.GO, Kind.NO_GO, Kind.SKIPPED),
+    DayStage.PREDICTING: (Kind.PREDICTED, Kind.RUN_BEGUN, Kind.SKIPPED),
+    DayStage.RUNNING: (Kind.RUN_ENDED, Kind.RUN_LOST),
+    DayStage.REVIEWING: (Kind.REPEATED, Kind.FINISHED, Kind.SKIPPED),
+    DayStage.WRAPPING_UP: (Kind.CLOSED,),
 }
 # A run that is under way ends when it ends, and a step or a day can always be given up.
 _WHILE_PAUSED = (Kind.RUN_ENDED, Kind.RUN_LOST, Kind.SKIPPED, Kind.ABORTED)
@@ -142,8 +142,8 @@ def replayed(steps: int, happened: Iterable[tuple[Kind, Mapping[str, Any]]]) -> 
 def _next_step(state: DayState) -> DayState:
     step = state.step + 1
     if step == state.steps:
-        return DayState(state.steps, Stage.WRAPPING_UP, step)  # where nothing is paused
-    return DayState(state.steps, Stage.ANNOUNCING, step, paused=state.paused)
+        return DayState(state.steps, DayStage.WRAPPING_UP, step)  # where nothing is paused
+    return DayState(state.steps, DayStage.ANNOUNCING, step, paused=state.paused)
 
 
 def _predicted(state: DayState, data: Mapping[str, Any]) -> DayState:
@@ -151,42 +151,42 @@ def _predicted(state: DayState, data: Mapping[str, Any]) -> DayState:
     return replace(state, predicted=tuple(dict.fromkeys([*state.predicted, answered])))
 
 
-def _ended(state: DayState, after: Stage) -> DayState:
+def _ended(state: DayState, after: DayStage) -> DayState:
     """A run is over; with it the day, if that was asked for meanwhile."""
     if state.ending is not None:
-        return replace(state, stage=Stage.WRAPPING_UP, paused=False)
+        return replace(state, stage=DayStage.WRAPPING_UP, paused=False)
     return replace(state, stage=after)
 
 
 def _lost(state: DayState, _: Mapping[str, Any]) -> DayState:
-    return _ended(replace(state, attempt=state.attempt + 1), Stage.DECIDING)
+    return _ended(replace(state, attempt=state.attempt + 1), DayStage.DECIDING)
 
 
 def _repeated(state: DayState, data: Mapping[str, Any]) -> DayState:
     changed = {**state.changed, **(data.get("parameters") or {})}
     return replace(
-        state, stage=Stage.PREDICTING, attempt=state.attempt + 1, changed=changed, predicted=()
+        state, stage=DayStage.PREDICTING, attempt=state.attempt + 1, changed=changed, predicted=()
     )
 
 
 def _aborted(state: DayState, data: Mapping[str, Any]) -> DayState:
     ending = str(data.get("reason") or "no reason was given")
-    if state.stage is Stage.RUNNING:
+    if state.stage is DayStage.RUNNING:
         return replace(state, ending=ending)
-    return replace(state, stage=Stage.WRAPPING_UP, paused=False, ending=ending)
+    return replace(state, stage=DayStage.WRAPPING_UP, paused=False, ending=ending)
 
 
 _Change = Callable[[DayState, Mapping[str, Any]], DayState]
 _CHANGES: Mapping[Kind, _Change] = {
     Kind.CHECKED: lambda state, _: replace(
-        state, stage=Stage.ANNOUNCING if state.steps else Stage.WRAPPING_UP
+        state, stage=DayStage.ANNOUNCING if state.steps else DayStage.WRAPPING_UP
     ),
-    Kind.ANNOUNCED: lambda state, _: replace(state, stage=Stage.DECIDING),
-    Kind.GO: lambda state, _: replace(state, stage=Stage.PREDICTING),
+    Kind.ANNOUNCED: lambda state, _: replace(state, stage=DayStage.DECIDING),
+    Kind.GO: lambda state, _: replace(state, stage=DayStage.PREDICTING),
     Kind.NO_GO: lambda state, _: _next_step(state),
     Kind.PREDICTED: _predicted,
-    Kind.RUN_BEGUN: lambda state, _: replace(state, stage=Stage.RUNNING),
-    Kind.RUN_ENDED: lambda state, _: _ended(state, Stage.REVIEWING),
+    Kind.RUN_BEGUN: lambda state, _: replace(state, stage=DayStage.RUNNING),
+    Kind.RUN_ENDED: lambda state, _: _ended(state, DayStage.REVIEWING),
     Kind.RUN_LOST: _lost,
     Kind.REPEATED: _repeated,
     Kind.SKIPPED: lambda state, _: _next_step(state),
@@ -194,5 +194,5 @@ _CHANGES: Mapping[Kind, _Change] = {
     Kind.PAUSED: lambda state, _: replace(state, paused=True),
     Kind.CONTINUED: lambda state, _: replace(state, paused=False),
     Kind.ABORTED: _aborted,
-    Kind.CLOSED: lambda state, _: replace(state, stage=Stage.CLOSED),
+    Kind.CLOSED: lambda state, _: replace(state, stage=DayStage.CLOSED),
 }

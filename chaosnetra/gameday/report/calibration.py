@@ -9,7 +9,7 @@ from chaosnetra.gameday.people.predictions import Prediction
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PredictionOutcome:
     """What a prediction is held against.
 
     Attributes:
@@ -57,7 +57,7 @@ class Calibration:
         return self.covered / self.ranges if self.ranges else None
 
 
-def calibration(pairs: Iterable[tuple[Prediction, Outcome]]) -> Calibration:
+def calibration(pairs: Iterable[tuple[Prediction, PredictionOutcome]]) -> Calibration:
     """How well predictions were calibrated, each with what happened."""
     found = list(pairs)
     judged = [

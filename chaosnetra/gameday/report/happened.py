@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.gameday.conduct.progress import fault_label, is_felt
+from chaosnetra.gameday.conduct.progress import fault_label, is_in_effect
 from chaosnetra.gameday.conduct.running import EventTail
 from chaosnetra.gameday.conduct.stopping import EVENTS, JOURNAL
 from chaosnetra.gameday.people.predictions import Prediction
@@ -24,7 +24,7 @@ from chaosnetra.gameday.record.entries import (
     wall_seconds,
 )
 from chaosnetra.gameday.record.states import Kind
-from chaosnetra.gameday.report.calibration import Calibration, Outcome, calibration
+from chaosnetra.gameday.report.calibration import Calibration, PredictionOutcome, calibration
 from chaosnetra.gameday.report.verdicts import outcome_of, predictions_of
 from chaosnetra.quantities import finite_or_none
 
@@ -52,7 +52,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class StepAttempt:
     """One run of a step.
 
     Attributes:
@@ -87,7 +87,7 @@ class Attempt:
         return str(self.ended.get("verdict")) if self.ended else "lost"
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> PredictionOutcome:
         return outcome_of(self.ended)
 
 
@@ -113,7 +113,7 @@ class Happened:
     rehearsal: bool
     present: Sequence[str]
     checks: Sequence[Mapping[str, Any]]
-    attempts: Sequence[Attempt]
+    attempts: Sequence[StepAttempt]
     notes: Sequence[Note]
     decisions: Sequence[Decision]
     aborted: str | None
@@ -135,7 +135,7 @@ class Happened:
     def predictors(self) -> list[str]:
         return list(dict.fromkeys(prediction.by for prediction, _ in self._pairs()))
 
-    def _pairs(self) -> list[tuple[Prediction, Outcome]]:
+    def _pairs(self) -> list[tuple[Prediction, PredictionOutcome]]:
         return [
             (prediction, attempt.outcome)
             for attempt in self.attempts
@@ -190,7 +190,7 @@ def _clock_jumps(entries: Sequence[Entry]) -> Iterable[str]:
 
 def _attempts(
     entries: Sequence[Entry], seconds: Sequence[float], folder: Path
-) -> Iterable[Attempt]:
+) -> Iterable[StepAttempt]:
     said: list[Entry] = []
     begun: tuple[Entry, float] | None = None
     counted: dict[str, int] = {}
@@ -213,7 +213,7 @@ def _attempt(
     said: Sequence[Entry],
     counted: dict[str, int],
     folder: Path,
-) -> Attempt:
+) -> StepAttempt:
     data, at = begun[0].data, begun[1]
     step, place = str(data.get("step")), str(data.get("folder"))
     counted[step] = counted.get(step, 0) + 1
@@ -227,7 +227,7 @@ def _attempt(
         lost = None if ended else str(over[0].data.get("why"))
     # Where the conductor did not live to compare the clocks, events count from the run's begin.
     offset = at if began is None else at + max(0.0, began - begun[0].monotonic_seconds)
-    return Attempt(
+    return StepAttempt(
         step=step,
         number=counted[step],
         folder=place,
@@ -250,7 +250,7 @@ def _faults(path: Path, offset: float) -> Iterable[Span]:
         for event in events:
             elapsed = finite_or_none(event.get("elapsed_seconds"))
             name = fault_label(event.get("name"))
-            if event["event"] == "fault.injected" and is_felt(event) and elapsed is not None:
+            if event["event"] == "fault.injected" and is_in_effect(event) and elapsed is not None:
                 open_since.setdefault(name, offset + elapsed)
             elif event["event"] == "fault.undone" and name in open_since and elapsed is not None:
                 yield Span(name, open_since.pop(name), offset + elapsed)

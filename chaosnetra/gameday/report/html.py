@@ -7,7 +7,7 @@ from markupsafe import Markup
 from chaosnetra import __version__
 from chaosnetra.gameday.people.panel import clock
 from chaosnetra.gameday.report.calibration import Calibration
-from chaosnetra.gameday.report.happened import Attempt, Happened
+from chaosnetra.gameday.report.happened import Happened, StepAttempt
 from chaosnetra.gameday.report.markdown import (
     calibration_line,
     decisions,
@@ -67,7 +67,7 @@ def _steps(day: Happened) -> Markup:
             ]
         )
     rows += [[step, "", "", verdict_badge("not run"), why, ""] for step, why in left_out(day)]
-    headers = ("step", "with", "startup under the fault", "verdict", "what it rests on", "journal")
+    headers = ("step", "with", "startup under the fault", "verdict", "evidence", "journal")
     return section("Steps", table(headers, rows) if rows else element("p", "No step was run."))
 
 
@@ -163,7 +163,7 @@ def _checks(day: Happened) -> Markup:
     )
 
 
-def _name(attempt: Attempt) -> str:
+def _name(attempt: StepAttempt) -> str:
     return f"{attempt.step} (attempt {attempt.number})" if attempt.number > 1 else attempt.step
 
 

@@ -7,7 +7,7 @@ from chaosnetra.gameday.conduct.stopping import JOURNAL
 from chaosnetra.gameday.people.panel import clock
 from chaosnetra.gameday.record.states import Kind
 from chaosnetra.gameday.report.calibration import Calibration
-from chaosnetra.gameday.report.happened import Attempt, Happened, Note
+from chaosnetra.gameday.report.happened import Happened, Note, StepAttempt
 from chaosnetra.gameday.report.verdicts import against, stopped_text, verdict_line
 from chaosnetra.text import markdown
 
@@ -59,19 +59,19 @@ def facts(day: Happened) -> Iterator[tuple[str, str]]:
         yield "clock", jump
 
 
-def journal_link(attempt: Attempt) -> str:
+def journal_link(attempt: StepAttempt) -> str:
     """Where the journal of a run is, seen from the report."""
     return quote(f"{attempt.folder}/{JOURNAL}")
 
 
-def verdict_text(attempt: Attempt) -> str:
+def verdict_text(attempt: StepAttempt) -> str:
     """A verdict with its bounds, or why there is none."""
     if not attempt.ended:
         return f"lost: {attempt.lost}"
     return verdict_line(attempt.ended)
 
 
-def shown_parameters(attempt: Attempt) -> str:
+def shown_parameters(attempt: StepAttempt) -> str:
     return " ".join(f"{key}={value}" for key, value in attempt.parameters.items())
 
 
@@ -122,7 +122,7 @@ def _steps(day: Happened) -> Iterator[str]:
         yield f"| {markdown(step)} | | | not run: {markdown(why)} | |"
 
 
-def startup_text(attempt: Attempt) -> str:
+def startup_text(attempt: StepAttempt) -> str:
     """The median time of its startups under the fault."""
     seconds = attempt.outcome.startup_seconds
     return "" if seconds is None else f"{seconds:.3g} s"

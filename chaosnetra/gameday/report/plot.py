@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from chaosnetra.gameday.people.panel import clock
-from chaosnetra.gameday.report.happened import Attempt, Note, Span
+from chaosnetra.gameday.report.happened import Note, Span, StepAttempt
 from chaosnetra.report.plots.frame import (
     AXIS_HEIGHT,
     box,
@@ -41,7 +41,7 @@ class Numbered:
 
 def timeline_plot(
     title: str,
-    attempts: Sequence[Attempt],
+    attempts: Sequence[StepAttempt],
     notes: Sequence[Numbered],
     begin: float,
     end: float,
@@ -97,7 +97,7 @@ def _shown(seconds: float) -> str:
     return f"{clock(seconds)}{f'{tenths:.1f}'[1:] if 0 < tenths < 1 else ''}"
 
 
-def _runs(attempts: Sequence[Attempt], across: Scale, top: float, rows: int) -> list[Markup]:
+def _runs(attempts: Sequence[StepAttempt], across: Scale, top: float, rows: int) -> list[Markup]:
     parts = [text("-6", top + 15, "runs", anchor="end", class_="quiet small")]
     for index, attempt in enumerate(attempts):
         end = across.high if attempt.end is None else attempt.end

@@ -6,21 +6,21 @@ from typing import Any
 from chaosnetra.gameday.people.predictions import Prediction
 from chaosnetra.gameday.record.entries import Entry
 from chaosnetra.gameday.record.states import Kind
-from chaosnetra.gameday.report.calibration import Outcome, covers
+from chaosnetra.gameday.report.calibration import PredictionOutcome, covers
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.text import one_line
 
 
 def verdict_line(ended: Mapping[str, Any]) -> str:
-    """A verdict with what it rests on, from an entry of the kind `run.ended`."""
+    """A verdict with evidence, from an entry of the kind `run.ended`."""
     from chaosnetra.evidence.verdict import verdict as evidence
-    from chaosnetra.evidence.verdict.bounds import Proof
+    from chaosnetra.evidence.verdict.bounds import ProvenBound
 
     text = f"{ended.get('verdict')}: {ended.get('reason')}"
     try:
         outcome = evidence.Outcome(str(ended.get("verdict")))
         proofs = tuple(
-            Proof(
+            ProvenBound(
                 str(proof["probe"]),
                 int(proof["trials"]),
                 int(proof["failures"]),
@@ -43,10 +43,10 @@ def stopped_text(ended: Mapping[str, Any]) -> str:
     return f"; it was stopped: {why}" if why else ""
 
 
-def outcome_of(ended: Mapping[str, Any]) -> Outcome:
+def outcome_of(ended: Mapping[str, Any]) -> PredictionOutcome:
     """What predictions are held against."""
     held = {"held": True, "violated": False}.get(str(ended.get("verdict")))
-    return Outcome(held, finite_or_none(ended.get("startup_seconds")))
+    return PredictionOutcome(held, finite_or_none(ended.get("startup_seconds")))
 
 
 def predictions_of(entries: Iterable[Entry]) -> list[Prediction]:
@@ -77,7 +77,7 @@ def comparison_lines(entries: list[Entry]) -> Iterator[str]:
         yield against(prediction, outcome)
 
 
-def against(prediction: Prediction, outcome: Outcome) -> str:
+def against(prediction: Prediction, outcome: PredictionOutcome) -> str:
     """One prediction and what happened, as a line."""
     parts = []
     if prediction.held_probability is not None:

@@ -192,7 +192,7 @@ def _checks(spans: Sequence[Span], across: Scale) -> Markup:
 def _faults(faults: Sequence[PlacedFault], across: Scale, top: float, bottom: float) -> Markup:
     parts = []
     for placed in faults:
-        if placed.start is None or not placed.is_felt:
+        if placed.start is None or not placed.is_in_effect:
             continue
         end = across.high if placed.end is None else placed.end
         parts.append(

@@ -20,10 +20,10 @@ GAUGES = ("instances", "slots", "in_use", "most_in_use", "queued", "most_queued"
 
 def faults(facts: RunFacts) -> Part:
     """What was injected, and whether its effect was measured."""
-    return "Faults", _felt(facts.faults), _parameters(facts.faults), _prepared(facts.faults)
+    return "Faults", _in_effect(facts.faults), _parameters(facts.faults), _prepared(facts.faults)
 
 
-def _felt(found: Sequence[PlacedFault]) -> Markup:
+def _in_effect(found: Sequence[PlacedFault]) -> Markup:
     rows = []
     for placed in found:
         effect = placed.fault.effect
@@ -55,7 +55,7 @@ def _prepared(found: Sequence[PlacedFault]) -> Markup | None:
     rows = [
         (placed.name, one_visible_line(placed.fault.undo or "not undone", 40))
         for placed in found
-        if not placed.is_felt
+        if not placed.is_in_effect
     ]
     return details("Prepared for the run", table(("what", "undo"), rows)) if rows else None
 
@@ -64,7 +64,7 @@ def _parameters(found: Sequence[PlacedFault]) -> Markup | None:
     rows = [
         (placed.name, element("code", as_json(dict(placed.fault.parameters), 2_000)))
         for placed in found
-        if placed.is_felt and placed.fault.parameters
+        if placed.is_in_effect and placed.fault.parameters
     ]
     if not rows:
         return None

@@ -1,4 +1,4 @@
-"""Verdict and reason, and what was expected against what was got."""
+"""Verdict and reason, and expected and observed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -78,7 +78,7 @@ def _expected(found: Sequence[Claim]) -> Markup:
         )
         for claim in found
     ]
-    return table(("probe", "when", "expected", "got", "point rule"), rows)
+    return table(("probe", "when", "expected", "observed", "observed-rate rule"), rows)
 
 
 def _checks(claim: Claim) -> str | None:
@@ -107,7 +107,7 @@ def _bounds(found: Sequence[Claim]) -> Markup:
                 f"{share_text(interval.low)} to {share_text(interval.high)}",
                 claim.bound_text,
                 share_text(claim.limit) if claim.limit is not None else None,
-                clean_trials_text(claim),
+                failure_free_trials_text(claim),
             )
         )
     whole = table(
@@ -121,17 +121,17 @@ def _bounds(found: Sequence[Claim]) -> Markup:
             "trials without a failure that would prove the claim",
         ),
         rows,
-        "The point rule decides; the intervals say how sure so few trials can be.",
+        "The observed-rate rule decides; the intervals say how sure so few trials can be.",
     )
     return details("Numbers: rates, their intervals, and the trials that a proof takes", whole,
                    open_=len(rows) <= 6)  # fmt: skip
 
 
-def clean_trials_text(claim: Claim) -> str | None:
+def failure_free_trials_text(claim: Claim) -> str | None:
     """How many trials the claim needs, against how many there were."""
     if claim.limit is None:
         return None
-    needed = claim.clean_trials_needed
+    needed = claim.failure_free_trials_needed
     if claim.limit >= 1:
         return "none: it allows all to fail"
     if needed is None:

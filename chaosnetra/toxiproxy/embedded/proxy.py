@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from chaosnetra.relay.relay import Relay
-from chaosnetra.relay.stage import Stage
+from chaosnetra.relay.stage import StreamStage
 from chaosnetra.toxiproxy.embedded.addresses import shown
 from chaosnetra.toxiproxy.embedded.bodies import ProxySpec
 from chaosnetra.toxiproxy.embedded.live_toxic import LiveToxic
@@ -127,6 +127,6 @@ class EmbeddedProxy:
                 return live
         raise no_toxic()
 
-    def _stages(self, downstream: bool) -> list[Stage]:
+    def _stages(self, downstream: bool) -> list[StreamStage]:
         direction = "downstream" if downstream else "upstream"
         return [live.new_stage() for live in self._toxics if live.toxic.direction == direction]

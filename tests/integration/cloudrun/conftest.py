@@ -12,7 +12,7 @@ from google.cloud import run_v2
 
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Call, Connection, audit
-from chaosnetra.cloudrun.emulator.places import Place
+from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.rules import Rule
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.jobs import JobClient
@@ -21,7 +21,7 @@ from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
 from tests.support.cloud_run_endpoint import OPTED_IN, Endpoint
 from tests.support.staging import NAMES
 
-PLACE = Place(*NAMES.values())
+PLACE = EmulatedLocation(*NAMES.values())
 SERVICE = f"{PLACE.parent}/services/orchestrator"
 JOB = f"{PLACE.parent}/jobs/startups"
 CALL_SECONDS = 1.5

@@ -17,7 +17,7 @@ from chaosnetra.postgres.lease import LeaseTaken
 from chaosnetra.running.session import end_session
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.stand.places import state_folder
+from chaosnetra.stand.folders import state_folder
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import experiment, lasting, step

@@ -118,7 +118,7 @@ def test_a_remediation_is_told_from_a_regression(run_chaos: RunChaos, control: b
 def test_a_run_whose_trials_are_too_few_for_its_demand_proves_nothing(
     run_chaos: RunChaos, failing: int, demanded: float | None, verdict: str
 ) -> None:
-    """Ten clean trials prove at most 20 % with 89 % confidence, and three failures nothing."""
+    """Ten failure-free trials prove at most 20 % with 89 % confidence, three failures nothing."""
     done = run_chaos(experiment(failing, control=True, demanded=demanded))
     assert done.section["verdict"] == verdict, done.output
     assert done.returncode == (0 if verdict == "held" else 1)

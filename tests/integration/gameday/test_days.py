@@ -13,7 +13,7 @@ from chaosnetra.faults import Undo
 from chaosnetra.gameday.conduct import monitored as guarded
 from chaosnetra.gameday.plan.reading import read_gameday
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.stand.persistent import find_kept_stand
+from chaosnetra.stand.persistent import find_persistent_stand
 from tests.support.game_days import Bed, finished, provider
 from tests.support.helpers import wait_until
 from tests.support.repository import EXPERIMENTS
@@ -170,7 +170,7 @@ def test_a_day_goes_on_where_it_acted(bed: Bed) -> None:
     code, output = bed.run("--yes", "--resume", "--rehearse")
     assert code == 3
     assert "is no rehearsal; leave out --rehearse" in output
-    assert find_kept_stand() is None
+    assert find_persistent_stand() is None
 
 
 @pytest.mark.parametrize("way", ["resume", "stop"])
@@ -180,7 +180,7 @@ def test_the_stand_of_a_rehearsal_goes_with_a_killed_day(bed: Bed, way: str) -> 
     bed.wait_for_fault()
     conductor.kill()
     finished(conductor)
-    assert find_kept_stand() is not None
+    assert find_persistent_stand() is not None
     bed.release.touch()
     if way == "resume":
         code, output = bed.run("--yes", "--resume")
@@ -189,7 +189,7 @@ def test_the_stand_of_a_rehearsal_goes_with_a_killed_day(bed: Bed, way: str) -> 
         code, output = bed.call("stop", str(bed.plan_path))
         assert "the stand that the rehearsal had brought was taken down" in output
     assert code == 0, output
-    assert find_kept_stand() is None
+    assert find_persistent_stand() is None
 
 
 def test_what_an_earlier_run_left_is_named_and_nothing_begins(bed: Bed) -> None:
@@ -274,7 +274,7 @@ def test_a_criterion_that_hangs_is_a_reason_to_end_the_day(
     assert day is not None
     monkeypatch.chdir(bed.folder)
     monkeypatch.setattr(guarded, "ROUND_SECONDS", 0.5)
-    guard = guarded.Guard(bed.folder, day)
+    guard = guarded.AbortMonitor(bed.folder, day)
     try:
         wait_until(lambda: guard.has_checked, 30, "the first round")
         wait_until(lambda: guard.crossed, 30, "a reason")

@@ -20,7 +20,7 @@ import requests
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.errors import BudgetExpired, StartupError
-from chaosnetra.orchestrator.budget import BudgetKeeper
+from chaosnetra.orchestrator.budget import RunningBudgets
 from chaosnetra.orchestrator.database import Database
 from chaosnetra.orchestrator.steps import StepLog
 from chaosnetra.orchestrator.workload import load_workload, schema_statements
@@ -88,7 +88,7 @@ class RoundTrips:
         await asyncio.gather(carry("client", client, ask), carry("server", server, answer))
 
 
-class CountedBudgets(BudgetKeeper):
+class CountedBudgets(RunningBudgets):
     """Notes how many round trips each budgeted step made."""
 
     def __init__(self, trips: RoundTrips) -> None:
@@ -104,11 +104,13 @@ class CountedBudgets(BudgetKeeper):
         self.made[budget] = self._trips.count - before
 
 
-def unscaled() -> BudgetKeeper:
-    return BudgetKeeper(PROFILE.budgets, 1)
+def unscaled() -> RunningBudgets:
+    return RunningBudgets(PROFILE.budgets, 1)
 
 
-def orchestrator_database(address: DatabaseAddress, schema: str, budgets: BudgetKeeper) -> Database:
+def orchestrator_database(
+    address: DatabaseAddress, schema: str, budgets: RunningBudgets
+) -> Database:
     return Database(address, schema, PROFILE.pool, budgets, 1, load_workload(), StepLog())
 
 
@@ -182,7 +184,7 @@ def test_a_slow_database_expires_the_budget_that_bounds_it(
     made = toxiproxy.create_proxy("slow", "127.0.0.1:0", postgres.database.network_address)
     toxiproxy.add_toxic("slow", make_toxic("slow", "latency", "downstream", 1, {"latency_ms": 200}))
     address = postgres.database.at(*parse_network_address("listen", made.listen))
-    budgets = BudgetKeeper(PROFILE.budgets, 0.02)
+    budgets = RunningBudgets(PROFILE.budgets, 0.02)
     with pytest.raises(BudgetExpired) as caught:
         asyncio.run(started_and_checked(orchestrator_database(address, schema, budgets)))
     assert caught.value.phase == "database"

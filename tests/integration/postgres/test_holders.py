@@ -72,7 +72,7 @@ def effect_of(fault: Injected) -> Effect:
 
 
 def processes() -> list[int]:
-    """Those that keep sessions of this test, keepers not counted."""
+    """Those that keep sessions of this test, supervisors not counted."""
     return [
         process.pid
         for process in psutil.process_iter(["cmdline"])

@@ -11,7 +11,7 @@ from chaoslib.exceptions import ActivityFailed
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted
-from chaosnetra.postgres.attempts import Attempt, Outcome
+from chaosnetra.postgres.attempts import Attempt, AttemptOutcome
 from chaosnetra.postgres.pool import PoolPlan, run_checkouts
 from chaosnetra.postgres.probes import pool_checkouts_succeed
 from chaosnetra.profiles import PoolSettings, load_profile
@@ -46,7 +46,7 @@ def run(address: DatabaseAddress, given: PoolPlan) -> list[Attempt]:
     return asyncio.run(run_checkouts(address, given, NAME))
 
 
-def of(attempts: list[Attempt], outcome: Outcome) -> list[Attempt]:
+def of(attempts: list[Attempt], outcome: AttemptOutcome) -> list[Attempt]:
     return [attempt for attempt in attempts if attempt.outcome is outcome]
 
 
@@ -55,7 +55,7 @@ def test_the_extra_checkouts_wait_for_others_and_succeed(
 ) -> None:
     attempts = run(small, plan(hold=1.0))
     assert len(attempts) == 3 + 4 + 5
-    assert len(of(attempts, Outcome.OK)) == 12
+    assert len(of(attempts, AttemptOutcome.OK)) == 12
     waited = [attempt for attempt in attempts if (attempt.connect_seconds or 0) >= 1.0]
     assert len(waited) == 5  # until somebody gave a connection back
     assert all(attempt.work_seconds and attempt.work_seconds >= 1.0 for attempt in attempts)
@@ -73,7 +73,7 @@ def test_work_on_a_slow_path_keeps_the_connection_from_others(
         run(path, plan(1, 0, 10.0, extra=1, queries=10, hold=0.0, connect=10.0)),
         key=lambda attempt: attempt.seconds,
     )
-    assert (first.outcome, second.outcome) == (Outcome.OK, Outcome.OK)
+    assert (first.outcome, second.outcome) == (AttemptOutcome.OK, AttemptOutcome.OK)
     assert second.seconds - first.seconds >= 0.5
 
 
@@ -94,9 +94,9 @@ def test_never_more_connections_than_the_pool_may_have(
 
 def test_a_pool_that_is_held_too_long_times_out_in_the_pool(small: DatabaseAddress) -> None:
     attempts = run(small, plan(timeout=2.0, hold=8.0))
-    late = of(attempts, Outcome.POOL_TIMEOUT)
+    late = of(attempts, AttemptOutcome.POOL_TIMEOUT)
     assert len(late) == 5
-    assert len(of(attempts, Outcome.OK)) == 7
+    assert len(of(attempts, AttemptOutcome.OK)) == 7
     for attempt in late:
         assert attempt.censored
         assert attempt.sqlstate is None
@@ -106,10 +106,10 @@ def test_a_pool_that_is_held_too_long_times_out_in_the_pool(small: DatabaseAddre
 
 def test_a_pool_larger_than_the_server_meets_53300(small: DatabaseAddress) -> None:
     attempts = run(small, plan(20, 15, timeout=20.0, hold=6.0, extra=0, connect=20.0))
-    full = of(attempts, Outcome.REFUSED)
+    full = of(attempts, AttemptOutcome.REFUSED)
     assert len(full) == 8  # 35 connections for 27 slots
     assert {attempt.sqlstate for attempt in full} == {"53300"}
-    assert len(of(attempts, Outcome.OK)) == 27
+    assert len(of(attempts, AttemptOutcome.OK)) == 27
 
 
 def test_a_hang_is_neither(proxied_small: ProxiedDatabase) -> None:
@@ -118,7 +118,7 @@ def test_a_hang_is_neither(proxied_small: ProxiedDatabase) -> None:
     started = time.monotonic()
     attempts = run(proxied_small.path.proxied, plan(timeout=3.0, connect=0.5, extra=0))
     assert time.monotonic() - started < 30
-    assert len(of(attempts, Outcome.TIMED_OUT)) == 7
+    assert len(of(attempts, AttemptOutcome.TIMED_OUT)) == 7
     assert all(attempt.censored and attempt.sqlstate is None for attempt in attempts)
 
 
@@ -129,15 +129,15 @@ def test_a_checkout_whose_connection_hangs_later_is_given_up() -> None:
         started = time.monotonic()
         attempts = run(address, plan(timeout=0.3, connect=0.7, extra=3))
     assert time.monotonic() - started < 20
-    assert len(of(attempts, Outcome.TIMED_OUT)) == 7
-    assert len(of(attempts, Outcome.POOL_TIMEOUT)) == 3
+    assert len(of(attempts, AttemptOutcome.TIMED_OUT)) == 7
+    assert len(of(attempts, AttemptOutcome.POOL_TIMEOUT)) == 3
 
 
 def test_an_answer_after_the_pools_time_is_slow(proxied_small: ProxiedDatabase) -> None:
     toxic = make_toxic("slow", "latency", "downstream", 1, {"latency_ms": 100})
     proxied_small.client.add_toxic(proxied_small.proxy, toxic)
     attempts = run(proxied_small.path.proxied, plan(2, 0, timeout=0.4, connect=5.0, extra=0))
-    assert len(of(attempts, Outcome.SLOW)) == 2
+    assert len(of(attempts, AttemptOutcome.SLOW)) == 2
 
 
 def test_an_interrupted_run_ends_at_once(small: DatabaseAddress) -> None:

@@ -15,7 +15,7 @@ from chaoslib.exceptions import ActivityFailed
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, InvalidInput
 from chaosnetra.postgres import storm
-from chaosnetra.postgres.attempts import Attempt, Outcome, summarize
+from chaosnetra.postgres.attempts import Attempt, AttemptOutcome, summarize
 from chaosnetra.postgres.probes import connections_succeed
 from chaosnetra.postgres.storm import StormPlan, run_storm
 from chaosnetra.running.session import current_session
@@ -34,7 +34,7 @@ def run(address: DatabaseAddress, plan: StormPlan = PLAN) -> list[Attempt]:
     return asyncio.run(run_storm(address, plan, NAME))
 
 
-def outcomes(attempts: list[Attempt]) -> set[Outcome]:
+def outcomes(attempts: list[Attempt]) -> set[AttemptOutcome]:
     return {attempt.outcome for attempt in attempts}
 
 
@@ -63,7 +63,7 @@ def test_each_attempt_is_a_session_of_the_server(
 
     before = counted()
     attempts = run(small)
-    assert outcomes(attempts) == {Outcome.OK}
+    assert outcomes(attempts) == {AttemptOutcome.OK}
     assert [attempt.number for attempt in attempts] == list(range(1, 21))
     for attempt in attempts:
         assert attempt.connect_seconds is not None
@@ -86,7 +86,7 @@ def test_connections_are_held_at_the_same_time(
             found = await asyncio.to_thread(sessions_called, small_server.admin, NAME)
             most = max(most, found)
             await asyncio.sleep(0.05)
-        assert outcomes(await running) == {Outcome.OK}
+        assert outcomes(await running) == {AttemptOutcome.OK}
         return most
 
     assert asyncio.run(watch()) == 20
@@ -97,7 +97,7 @@ def test_connections_are_held_at_the_same_time(
 
 def test_no_slots_left_is_refused_with_53300(small: DatabaseAddress) -> None:
     attempts = run(small, replace(PLAN, count=40, hold_seconds=6.0))
-    full = [attempt for attempt in attempts if attempt.outcome is Outcome.REFUSED]
+    full = [attempt for attempt in attempts if attempt.outcome is AttemptOutcome.REFUSED]
     assert len(full) == 13  # 27 slots for 40 that hold theirs
     assert {attempt.sqlstate for attempt in full} == {"53300"}
     assert {attempt.error_class for attempt in full} == {"TooManyConnectionsError"}
@@ -111,7 +111,7 @@ def test_a_black_hole_is_a_timeout_without_sqlstate_and_censored(
     started = time.monotonic()
     attempts = run(black_hole, replace(PLAN, slow_after_seconds=0.2, timeout_seconds=0.5))
     assert time.monotonic() - started < 20
-    assert outcomes(attempts) == {Outcome.TIMED_OUT}
+    assert outcomes(attempts) == {AttemptOutcome.TIMED_OUT}
     assert {attempt.sqlstate for attempt in attempts} == {None}
     assert all(attempt.censored for attempt in attempts)
     assert {attempt.seconds for attempt in attempts} == {0.5}
@@ -127,12 +127,12 @@ def test_a_server_that_stalls_after_the_connection_is_a_timeout_of_the_query(
     proxied_small.client.add_toxic(proxied_small.proxy, toxic)
     plan = replace(PLAN, count=1, slow_after_seconds=0.5)
     (slow,) = run(proxied_small.path.proxied, plan)
-    assert slow.outcome is Outcome.SLOW
+    assert slow.outcome is AttemptOutcome.SLOW
     assert slow.connect_seconds is not None
     (cut,) = run(
         proxied_small.path.proxied, replace(plan, timeout_seconds=slow.connect_seconds + 0.3)
     )
-    assert (cut.outcome, cut.censored) == (Outcome.TIMED_OUT, True)
+    assert (cut.outcome, cut.censored) == (AttemptOutcome.TIMED_OUT, True)
     assert cut.connect_seconds is not None
     assert cut.query_seconds is None
 
@@ -141,7 +141,7 @@ def test_a_reset_connection(proxied_small: ProxiedDatabase) -> None:
     toxic = make_toxic("reset", "reset_peer", "downstream", 1, {"timeout_ms": 0})
     proxied_small.client.add_toxic(proxied_small.proxy, toxic)
     attempts = run(proxied_small.path.proxied, replace(PLAN, count=5))
-    assert outcomes(attempts) == {Outcome.RESET}
+    assert outcomes(attempts) == {AttemptOutcome.RESET}
 
 
 def test_a_port_that_nobody_listens_on_is_refused_without_sqlstate(
@@ -150,13 +150,13 @@ def test_a_port_that_nobody_listens_on_is_refused_without_sqlstate(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         attempts = run(small.at("127.0.0.1", free.getsockname()[1]), replace(PLAN, count=5))
-    assert outcomes(attempts) == {Outcome.REFUSED}
+    assert outcomes(attempts) == {AttemptOutcome.REFUSED}
     assert {attempt.sqlstate for attempt in attempts} == {None}
 
 
 def test_a_wrong_password_failed_and_says_so(small: DatabaseAddress) -> None:
     attempts = run(replace(small, password="certainly-wrong"), replace(PLAN, count=3))
-    assert outcomes(attempts) == {Outcome.FAILED}
+    assert outcomes(attempts) == {AttemptOutcome.FAILED}
     assert {attempt.sqlstate for attempt in attempts} == {"28P01"}
     assert "certainly-wrong" not in str(attempts)
 
@@ -214,7 +214,7 @@ def test_slow_counts_from_the_intended_start(small: DatabaseAddress) -> None:
         return await run_storm(small, plan, NAME)
 
     attempts = asyncio.run(stuck())
-    assert attempts[1].outcome is Outcome.SLOW
+    assert attempts[1].outcome is AttemptOutcome.SLOW
 
 
 # Ends

@@ -17,9 +17,9 @@ from chaosnetra.running.session import current_session
 from chaosnetra.settings import Settings
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
+from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import StartupOutcome, Status
-from chaosnetra.startup.plan import LaunchPlan, make_plan
 from chaosnetra.startup.starting import Fork, Starter, fork_server
 from tests.support.helpers import alive, wait_until
 
@@ -152,7 +152,7 @@ def test_its_death_ends_the_startups_and_is_told(tmp_path: Path, servers: list[F
         running = asyncio.create_task(
             launch(plan, [DATABASE] * 2, limits, starter=Fork(servers[0]))
         )
-        while len(below) < 4:  # two keepers, two startups
+        while len(below) < 4:  # two supervisors, two startups
             await asyncio.sleep(0.02)
             below[:] = [child.pid for child in server.children(recursive=True)]
         server.kill()

@@ -1,4 +1,4 @@
-"""The keeper ends a command with everything that descends from it."""
+"""The supervisor ends a command with everything that descends from it."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.processes.supervised import KeptProcess, keeper_command
+from chaosnetra.processes.supervised import SupervisedProcess, supervisor_command
 from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -22,29 +22,29 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 
 
 def records_of(*command: str, stop_after: str | None = None, grace: float = 1) -> list[dict]:
-    """Everything the keeper reports; asked to stop once the command printed `stop_after`."""
+    """Everything the supervisor reports; asked to stop once the command printed `stop_after`."""
     status_read, status_write = os.pipe()
     with (
         os.fdopen(status_read, "rb") as status,
         subprocess.Popen(
-            keeper_command(command, status_fd=status_write, grace_seconds=grace),
+            supervisor_command(command, status_fd=status_write, grace_seconds=grace),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=(status_write,),
             start_new_session=True,
-        ) as keeper,
+        ) as supervisor,
     ):
         os.close(status_write)
-        assert keeper.stdout is not None
-        assert keeper.stdin is not None
+        assert supervisor.stdout is not None
+        assert supervisor.stdin is not None
         if stop_after is not None:
-            assert keeper.stdout.readline().decode().strip() == stop_after
-            keeper.stdin.close()
+            assert supervisor.stdout.readline().decode().strip() == stop_after
+            supervisor.stdin.close()
         assert select.select([status], [], [], 20)[0]
         raw = status.read()
-        keeper.stdout.read()
-        assert keeper.wait(timeout=20) == 0
+        supervisor.stdout.read()
+        assert supervisor.wait(timeout=20) == 0
     return [json.loads(line) for line in raw.splitlines()]
 
 
@@ -114,7 +114,7 @@ def test_stop_ends_escaped_and_stubborn_descendants(tmp_path: Path) -> None:
     place = repr(str(pids))
     script = f"{ESCAPE}\nescape({place})\nstubborn_child({place})\nwrite_pid({place})\n"
     script += "time.sleep(200)"
-    kept = KeptProcess(python(script), output=subprocess.DEVNULL, grace_seconds=1)
+    kept = SupervisedProcess(python(script), output=subprocess.DEVNULL, grace_seconds=1)
     found = written_pids(pids, 3)
     assert sorted(alive(found)) == sorted(found)
     assert kept.pid in found
@@ -126,7 +126,7 @@ def test_stop_ends_escaped_and_stubborn_descendants(tmp_path: Path) -> None:
 
 
 def test_stop_ends_a_shells_background_job() -> None:
-    kept = KeptProcess(
+    kept = SupervisedProcess(
         ["sh", "-c", "sleep 100 & exec sleep 200"], output=subprocess.DEVNULL, grace_seconds=1
     )
     wait_until(
@@ -139,7 +139,7 @@ def test_stop_ends_a_shells_background_job() -> None:
 
 
 def test_exited_says_that_the_command_ended() -> None:
-    kept = KeptProcess(["sh", "-c", "exit 3"], output=subprocess.DEVNULL)
+    kept = SupervisedProcess(["sh", "-c", "exit 3"], output=subprocess.DEVNULL)
     try:
         wait_until(lambda: kept.exited, 15, "the command has ended")
     finally:
@@ -149,7 +149,7 @@ def test_exited_says_that_the_command_ended() -> None:
 def test_output_environment_and_directory_reach_the_command(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with log.open("wb") as output:
-        kept = KeptProcess(
+        kept = SupervisedProcess(
             ["/bin/sh", "-c", "echo $GIVEN; pwd; echo wrong >&2"],
             output=output,
             environment={"GIVEN": "value"},
@@ -165,7 +165,7 @@ def test_missing_program_is_one_line(program: str, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     with pytest.raises(PartUnavailable) as caught:
-        KeptProcess([program], output=subprocess.DEVNULL, remove=[folder])
+        SupervisedProcess([program], output=subprocess.DEVNULL, remove=[folder])
     text = str(caught.value)
     assert "could not be started" in text
     assert "No such file" in text
@@ -177,7 +177,7 @@ def test_program_without_permission_is_one_line(tmp_path: Path) -> None:
     program = tmp_path / "plain.txt"
     program.write_text("no program")
     with pytest.raises(PartUnavailable, match="Permission denied"):
-        KeptProcess([str(program)], output=subprocess.DEVNULL)
+        SupervisedProcess([str(program)], output=subprocess.DEVNULL)
 
 
 def test_remove_happens_after_everything_has_ended(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_remove_happens_after_everything_has_ended(tmp_path: Path) -> None:
     (folder / "below" / "file").write_text("text")
     beside = tmp_path / "beside"
     beside.mkdir()
-    kept = KeptProcess(["sleep", "100"], output=subprocess.DEVNULL, remove=[folder])
+    kept = SupervisedProcess(["sleep", "100"], output=subprocess.DEVNULL, remove=[folder])
     assert folder.exists()
     kept.stop()
     assert not folder.exists()
@@ -202,8 +202,8 @@ def test_parent_killed_ends_everything_and_removes_folders(tmp_path: Path) -> No
     parent_script = (
         "import subprocess, sys, time\n"
         "from pathlib import Path\n"
-        "from chaosnetra.processes.supervised import KeptProcess\n"
-        f"kept = KeptProcess([sys.executable, '-c', {command!r}], output=subprocess.DEVNULL,\n"
+        "from chaosnetra.processes.supervised import SupervisedProcess as Supervised\n"
+        f"kept = Supervised([sys.executable, '-c', {command!r}], output=subprocess.DEVNULL,\n"
         f"    grace_seconds=0.5, remove=[Path({str(folder)!r})])\n"
         "time.sleep(200)"
     )
@@ -218,24 +218,24 @@ def test_parent_killed_ends_everything_and_removes_folders(tmp_path: Path) -> No
     wait_until(lambda: not folder.exists(), 15, "the folder is removed")
 
 
-def test_keeper_killed_takes_the_command_with_it() -> None:
-    kept = KeptProcess(["sleep", "100"], output=subprocess.DEVNULL)
-    keeper = psutil.Process(kept.pid).ppid()
+def test_supervisor_killed_takes_the_command_with_it() -> None:
+    kept = SupervisedProcess(["sleep", "100"], output=subprocess.DEVNULL)
+    supervisor = psutil.Process(kept.pid).ppid()
     try:
-        os.kill(keeper, signal.SIGKILL)
+        os.kill(supervisor, signal.SIGKILL)
         wait_until(lambda: not alive([kept.pid]), 15, "the command is gone")
     finally:
         kept.stop()
 
 
-def test_signals_of_the_terminal_do_not_end_the_keeper() -> None:
-    kept = KeptProcess(["sleep", "100"], output=subprocess.DEVNULL)
-    keeper = psutil.Process(kept.pid).ppid()
+def test_signals_of_the_terminal_do_not_end_the_supervisor() -> None:
+    kept = SupervisedProcess(["sleep", "100"], output=subprocess.DEVNULL)
+    supervisor = psutil.Process(kept.pid).ppid()
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            os.kill(keeper, number)
+            os.kill(supervisor, number)
         time.sleep(0.2)
-        assert alive([keeper, kept.pid]) == [keeper, kept.pid]
+        assert alive([supervisor, kept.pid]) == [supervisor, kept.pid]
         assert not kept.exited
     finally:
         kept.stop()
@@ -245,7 +245,9 @@ def test_signals_of_the_terminal_do_not_end_the_keeper() -> None:
 def test_command_runs_as_the_given_user() -> None:
     from chaosnetra.processes.supervised import User
 
-    kept = KeptProcess(["/bin/sleep", "9"], output=subprocess.DEVNULL, user=User(65534, 65534))
+    kept = SupervisedProcess(
+        ["/bin/sleep", "9"], output=subprocess.DEVNULL, user=User(65534, 65534)
+    )
     try:
         process = psutil.Process(kept.pid)
         assert set(process.uids()) == {65534}

@@ -353,7 +353,7 @@ def bridges(folder: Path) -> list[int]:
         process.pid
         for process in psutil.process_iter(["cmdline"])
         if "chaosnetra.relay.bridge" in (words := process.info["cmdline"] or [])
-        and "keeper.py" not in " ".join(words)
+        and "supervisor.py" not in " ".join(words)
         and any(word.startswith(str(folder)) for word in words)
     ]
 

@@ -195,7 +195,7 @@ def test_startups_that_are_in_progress_end_with_their_run(start: Start) -> None:
     run.reach("activity.ended")
     time.sleep(1.0)
     run.kill()
-    # A startup that is told to end has time to do so before its keeper kills it.
+    # A startup that is told to end has time to do so before its supervisor kills it.
     run.assert_recovered_by_itself()
 
 
@@ -234,7 +234,7 @@ async def kill_in_the_copy(start: Start, servers: Servers) -> None:
 
 @pytest.mark.parametrize("delay_seconds", [0.0, 0.3])
 def test_a_run_that_is_killed_while_its_stand_is_made_leaves_nothing(delay_seconds: float) -> None:
-    """There is no server yet, and so no keeper of one; but a folder, and a program in it."""
+    """There is no server yet, and so no supervisor of one; but a folder, and a program in it."""
     with run_folder() as folder:
         run = Run(folder / "run", EXPERIMENT, {})
         try:

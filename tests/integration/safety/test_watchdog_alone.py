@@ -23,23 +23,23 @@ WATCHDOG = "safety/watchdog.py"
 HELPER_SECONDS = 60
 UNDONE_SECONDS = 20.0
 
-# Its fault is a folder that bears its id, and its server a program under a keeper.
+# Its fault is a folder that bears its id, and its server a program under a supervisor.
 RUN = """
 import os, sys, time
 from pathlib import Path
 from chaosnetra.faults import Undo
-from chaosnetra.processes.supervised import KeptProcess
-from chaosnetra.safety.watchdog_start import Guardian
+from chaosnetra.processes.supervised import SupervisedProcess
+from chaosnetra.safety.watchdog_process import WatchdogProcess
 from chaosnetra.safety.ledger import Ledger
 
 LABEL = "20260101t000000-abcdef"
 UNDO = Undo("stand.remove_folders", "remove the folders", {"label": LABEL})
-guardian = Guardian(float(sys.argv[2]))
-ledger = Ledger(LABEL, guarded=guardian.guard)
+watchdog_process = WatchdogProcess(float(sys.argv[2]))
+ledger = Ledger(LABEL, guarded=watchdog_process.guard)
 ledger.add(UNDO)
 fault = Path(sys.argv[1]) / f"chaosnetra-{LABEL}-fault"
 fault.mkdir()
-kept = KeptProcess(["sleep", "100"], output=os.open(os.devnull, os.O_WRONLY))
+kept = SupervisedProcess(["sleep", "100"], output=os.open(os.devnull, os.O_WRONLY))
 
 def tell(*pids):
     with open(Path(sys.argv[1]) / "pids", "a") as file:
@@ -109,7 +109,7 @@ def test_a_copy_that_keeps_the_pipe_open_does_not_hide_the_end_of_the_run(
         started,
         folder,
         f"""
-pipe = guardian._process.stdin.fileno()
+pipe = watchdog_process._process.stdin.fileno()
 holder = __import__("subprocess").Popen(["sleep", "{HELPER_SECONDS}"], pass_fds=(pipe,))
 tell(holder.pid)
 time.sleep(100)
@@ -130,10 +130,10 @@ def test_a_watchdog_that_was_ended_is_replaced_before_the_next_undo(
         started,
         folder,
         """
-guardian._process.kill()
-guardian._process.wait()
+watchdog_process._process.kill()
+watchdog_process._process.wait()
 ledger.add(UNDO)
-tell(guardian._process.pid)
+tell(watchdog_process._process.pid)
 time.sleep(100)
 """,
     )
@@ -149,17 +149,17 @@ def test_a_watchdog_that_cannot_write_undoes_all_and_ends(
 ) -> None:
     """Its files may have no size at all. A limit that it may lift itself is none."""
     before = "" if hard else "resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))\n"
-    after = "resource.prlimit(guardian._process.pid, resource.RLIMIT_FSIZE, (0, 0))\n"
+    after = "resource.prlimit(watchdog_process._process.pid, resource.RLIMIT_FSIZE, (0, 0))\n"
     run = start(
         started,
         folder,
         f"""
 import resource
-{before}guardian._process.kill()
-guardian._process.wait()
-guardian.guard(ledger.path)
+{before}watchdog_process._process.kill()
+watchdog_process._process.wait()
+watchdog_process.guard(ledger.path)
 {after if hard else ""}resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
-tell(guardian._process.pid)
+tell(watchdog_process._process.pid)
 time.sleep(100)
 """,
     )

@@ -15,7 +15,7 @@ import pytest
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.stand import places, toxiproxy
+from chaosnetra.stand import folders, toxiproxy
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import (
     PROGRAM,
@@ -58,9 +58,9 @@ def data_folder(server: PostgresServer) -> Path:
 
 
 def whole_folder(server: PostgresServer | ToxiproxyServer) -> Path:
-    """The temporary folder of the server's files, as its keeper was told to remove it."""
-    keeper = psutil.Process(psutil.Process(server.process.pid).ppid())
-    words = [Path(word) for word in keeper.cmdline()]
+    """The temporary folder of the server's files, as its supervisor was told to remove it."""
+    supervisor = psutil.Process(psutil.Process(server.process.pid).ppid())
+    words = [Path(word) for word in supervisor.cmdline()]
     return next(word for word in words if word.name.startswith("chaosnetra-"))
 
 
@@ -263,7 +263,7 @@ def test_installed_program_is_used_without_go_or_path(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    cached = places.cache_folder() / f"{PROGRAM}-2.12.0"
+    cached = folders.cache_folder() / f"{PROGRAM}-2.12.0"
     assert tmp_path in cached.parents
     cached.parent.mkdir(parents=True)
     cached.symlink_to(own_toxiproxy.program)
@@ -390,7 +390,7 @@ def test_failed_build_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
     with pytest.raises(PartUnavailable, match="no network today"):
         find_program()
-    left = [path.name for path in (places.cache_folder()).iterdir() if path.suffix != ".lock"]
+    left = [path.name for path in (folders.cache_folder()).iterdir() if path.suffix != ".lock"]
     assert left == []
 
 
@@ -409,5 +409,5 @@ def test_built_program_with_another_checksum_is_not_used(
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
     with pytest.raises(PartUnavailable, match=r"not v2\.12\.0 with checksum"):
         find_program()
-    left = [path.name for path in (places.cache_folder()).iterdir() if path.suffix != ".lock"]
+    left = [path.name for path in (folders.cache_folder()).iterdir() if path.suffix != ".lock"]
     assert left == []

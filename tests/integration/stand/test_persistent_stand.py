@@ -17,13 +17,13 @@ import psutil
 import pytest
 
 from chaosnetra.processes.identity import started
-from chaosnetra.stand.persistent import find_kept_stand, state_file
+from chaosnetra.stand.persistent import find_persistent_stand, state_file
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.support.helpers import alive, wait_until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
-# A part that does not go when it is asked to is killed by its keeper after 10 s.
+# A part that does not go when it is asked to is killed by its supervisor after 10 s.
 GONE_SECONDS = 20.0
 
 
@@ -212,7 +212,7 @@ WHOLE: dict[str, Any] = {
 def test_damaged_state_file_is_no_stand(text: str) -> None:
     state_file().parent.mkdir(parents=True)
     state_file().write_text(text)
-    assert find_kept_stand() is None  # as every run asks
+    assert find_persistent_stand() is None  # as every run asks
     done = stand("status")
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
 
@@ -221,10 +221,10 @@ def test_values_of_wrong_types_are_no_stand_even_of_a_process_that_is_there() ->
     state_file().parent.mkdir(parents=True)
     mine = {**WHOLE, "pid": os.getpid(), "process_started": started(os.getpid())}
     state_file().write_text(json.dumps(mine))
-    assert find_kept_stand() is not None
+    assert find_persistent_stand() is not None
     for wrong in ({"database_url": 5}, {"since": "x"}, {"cloud_run": {"endpoint": "x"}}):
         state_file().write_text(json.dumps({**mine, **wrong}))
-        assert find_kept_stand() is None
+        assert find_persistent_stand() is None
 
 
 def test_a_state_folder_that_cannot_be_made_is_told_in_a_line(

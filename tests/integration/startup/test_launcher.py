@@ -20,9 +20,9 @@ from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.settings import Settings
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
+from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import EndedBy, StartupOutcome, Status
-from chaosnetra.startup.plan import LaunchPlan, make_plan
 from chaosnetra.startup.readiness import Readiness
 from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
 

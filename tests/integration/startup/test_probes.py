@@ -196,7 +196,7 @@ def test_what_fails_of_our_own_says_that_nothing_was_tried(
     assert unanswered_by({"status": "failed", "exception": exception}) == error
 
 
-def test_a_killed_keeper_makes_the_run_inconclusive(
+def test_a_killed_supervisor_makes_the_run_inconclusive(
     postgres: PostgresServer, toxiproxy_server: ToxiproxyServer, run_chaos: RunChaos, tmp_path: Path
 ) -> None:
     mark = tmp_path / "killing"
@@ -205,7 +205,7 @@ def test_a_killed_keeper_makes_the_run_inconclusive(
     provider = {"type": "python", "module": "chaosnetra.startup.probes", "func": "startups_succeed"}
     done = run_chaos(
         {
-            "title": "the keeper of a startup is killed",
+            "title": "the supervisor of a startup is killed",
             "description": "after the method",
             "configuration": {
                 "database_url": postgres.database.url,
@@ -252,4 +252,4 @@ def test_a_killed_keeper_makes_the_run_inconclusive(
     assert done.returncode == 1, done.output
     assert done.section["verdict"] == "inconclusive", done.section["reason"]
     reason = done.section["reason"]
-    assert "so the system was not looked at: the keeper of a startup was killed" in reason
+    assert "so the system was not looked at: the supervisor of a startup was killed" in reason

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from chaosnetra.stand.places import cache_folder
+from chaosnetra.stand.folders import cache_folder
 from tests.support.repository import ROOT
 
 WORKFLOW = ROOT / ".github" / "workflows" / "steady-state.yml"

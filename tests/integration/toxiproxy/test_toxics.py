@@ -140,9 +140,9 @@ def test_a_share_of_the_connections_is_slow(proxied: ProxiedDatabase) -> None:
     assert held.effect.quantity == "slow_connections"
     # One measurement misses with a chance of 1 in 1,000.
     effects = [held.effect, *(effect_of(toxic, proxied.path) for _ in range(2))]
-    felt = [effect for effect in effects if effect.in_effect]
-    assert felt
-    assert all(effect.added_round_trip_seconds >= 0.32 for effect in felt)
+    in_effect = [effect for effect in effects if effect.in_effect]
+    assert in_effect
+    assert all(effect.added_round_trip_seconds >= 0.32 for effect in in_effect)
     slow = sum(int(effect.observed.split()[0]) for effect in effects)
     total = sum(int(effect.observed.split()[2]) for effect in effects)
     assert 0 < slow < total
@@ -438,7 +438,7 @@ def test_a_proxy_that_cannot_listen_leaves_nothing(proxied: ProxiedDatabase) -> 
 def test_undo_all_can_leave_what_is_not_felt(proxied: ProxiedDatabase) -> None:
     proxied.injector.inject(ProxyCreated(proxied.client, "made", "127.0.0.1:0", "127.0.0.1:9"))
     proxied.injector.inject(fault_of(proxied, latency(10)))
-    assert proxied.injector.undo_all(only_felt=True) == []
+    assert proxied.injector.undo_all(only_in_effect=True) == []
     assert current(proxied).toxics == ()
     assert proxied.client.proxy("made") is not None
     assert proxied.injector.undo_all() == []

@@ -18,9 +18,9 @@ import requests
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.ports import LOOPBACK
-from chaosnetra.processes.supervised import KeptProcess
+from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.processes.supervisor import THEN
-from chaosnetra.stand.places import temporary_folder
+from chaosnetra.stand.folders import temporary_folder
 from chaosnetra.stand.postgres import (
     ADMIN,
     SERVER_OPTIONS,
@@ -93,8 +93,8 @@ class Restartable:
     def wait(self) -> None:
         raise NotImplementedError
 
-    def _serve(self, command: list[str]) -> KeptProcess:
-        return KeptProcess(command, output=subprocess.DEVNULL, **self._options)  # type: ignore[arg-type]
+    def _serve(self, command: list[str]) -> SupervisedProcess:
+        return SupervisedProcess(command, output=subprocess.DEVNULL, **self._options)  # type: ignore[arg-type]
 
 
 class RestartableToxiproxy(Restartable):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.stand.places import cache_folder
+from chaosnetra.stand.folders import cache_folder
 from tests.long.fuzz.checks import (
     CALL_SECONDS,
     TRACEBACK,

@@ -2,14 +2,14 @@
 
 import pytest
 
-from chaosnetra.cloudrun.instances import Instance, Look, Stage, Trace, concerned
+from chaosnetra.cloudrun.instances import Inspection, Instance, InstanceStage, Trace, concerned
 
 
 def instance(began_at: float, *, running: bool = True, asked: bool = False) -> Instance:
     return Instance(began_at, "r1", running, asked, None if running else 3, None, "")
 
 
-def traces(*stages: Stage) -> list[Trace]:
+def traces(*stages: InstanceStage) -> list[Trace]:
     return [Trace(float(number), stage) for number, stage in enumerate(stages)]
 
 
@@ -25,7 +25,12 @@ def test_those_count_that_run_and_those_that_ended_by_themselves_since_the_scali
     assert concerned(every, 10) == [running, crashed]
 
 
-READY, BAD, SILENT, STARTING = Stage.READY, Stage.DEGRADED, Stage.SILENT, Stage.STARTING
+READY, BAD, SILENT, STARTING = (
+    InstanceStage.READY,
+    InstanceStage.DEGRADED,
+    InstanceStage.SILENT,
+    InstanceStage.STARTING,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,20 +47,20 @@ READY, BAD, SILENT, STARTING = Stage.READY, Stage.DEGRADED, Stage.SILENT, Stage.
         (0, [BAD], False, 2),
         (1, [BAD, SILENT], False, 1),
         (2, [SILENT, SILENT], True, 0),
-        (1, [READY, BAD, Stage.FAILED, Stage.FAILED], True, 2),
+        (1, [READY, BAD, InstanceStage.FAILED, InstanceStage.FAILED], True, 2),
     ],
 )
 def test_when_nothing_more_will_be_seen(
-    connected: int | None, stages: list[Stage] | None, decided: bool, failures: int
+    connected: int | None, stages: list[InstanceStage] | None, decided: bool, failures: int
 ) -> None:
     sessions = None if connected is None else {f"o:{n}": 12 for n in range(connected)}
-    look = Look(2, sessions, None if stages is None else traces(*stages))
+    look = Inspection(2, sessions, None if stages is None else traces(*stages))
     assert (look.decided, look.failures) == (decided, failures)
 
 
 def test_what_is_told_is_the_first_that_failed() -> None:
-    failed = Trace(2, Stage.FAILED, "database", "pool", 5.0, "53300", "too many")
-    look = Look(3, {"o:1": 12, "o:2": 3}, [*traces(READY), failed, Trace(3, BAD)])
+    failed = Trace(2, InstanceStage.FAILED, "database", "pool", 5.0, "53300", "too many")
+    look = Inspection(3, {"o:1": 12, "o:2": 3}, [*traces(READY), failed, Trace(3, BAD)])
     said = look.to_json()
     assert (said["attempts"], said["failures"], said["connected"], said["sessions"]) == (
         3,

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from chaosnetra.cloudrun.executions import JobState, TaskEnd, job_state, task_state
 from chaosnetra.cloudrun.failures import as_ours
 from chaosnetra.cloudrun.jobs import require_fit
-from chaosnetra.cloudrun.names import Place, shown
-from chaosnetra.cloudrun.plan import plan_scaling
+from chaosnetra.cloudrun.names import Location, shown
 from chaosnetra.cloudrun.scaling import WantedScaling
+from chaosnetra.cloudrun.scaling_plan import plan_scaling
 from chaosnetra.cloudrun.state import ServiceState, service_state
 from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.cloudrun.waiting import next_pause_seconds, poll
@@ -34,7 +34,7 @@ NAME = "projects/staging-123/locations/europe-west1/services/orchestrator"
 
 @pytest.mark.parametrize("project", ["staging-123", "314159265358", "example.com:staging-1"])
 def test_names_are_made_of_checked_parts(project: str) -> None:
-    place = Place.parse(project, "europe-west1")
+    place = Location.parse(project, "europe-west1")
     assert place.service("a") == f"projects/{project}/locations/europe-west1/services/a"
     assert place.job("a-1") == f"projects/{project}/locations/europe-west1/jobs/a-1"
 
@@ -51,13 +51,13 @@ def test_names_are_made_of_checked_parts(project: str) -> None:
 )
 def test_places_that_are_none(project: str, region: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        Place.parse(project, region)
+        Location.parse(project, region)
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a" * 50, "a/b", "a b"])
 def test_ids_that_are_none(name: str) -> None:
     with pytest.raises(InvalidInput, match="service"):
-        Place("staging-123", "europe-west1").service(name)
+        Location("staging-123", "europe-west1").service(name)
 
 
 def test_names_are_shown_to_people() -> None:

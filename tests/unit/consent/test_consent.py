@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.consent.demands import (
     Connections,
-    Step,
+    PlannedActivity,
     connections_of,
     tasks_of,
     total_connections,
@@ -26,9 +26,9 @@ FREE = 100
 PER_STARTUP = 30
 
 
-def step(area: str, function: str, in_method: bool = True, **arguments: Any) -> Step:
+def step(area: str, function: str, in_method: bool = True, **arguments: Any) -> PlannedActivity:
     kind = "actions" if in_method else "probes"
-    return Step("step", f"chaosnetra.{area}.{kind}", function, arguments, in_method)
+    return PlannedActivity("step", f"chaosnetra.{area}.{kind}", function, arguments, in_method)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def step(area: str, function: str, in_method: bool = True, **arguments: Any) -> 
         (step("cloudrun", "scale_service", minimum=4), 0),
     ],
 )
-def test_what_a_step_opens_itself(asked: Step, count: int) -> None:
+def test_what_a_step_opens_itself(asked: PlannedActivity, count: int) -> None:
     assert [one.count for one in connections_of([asked], POOL, FREE, PER_STARTUP)] == [count] * (
         count > 0
     )
@@ -67,7 +67,7 @@ def test_what_a_step_opens_itself(asked: Step, count: int) -> None:
         (step("postgres", "no_such_function"), "has no attribute 'no_such_function'"),
     ],
 )
-def test_what_cannot_be_read_is_told(asked: Step, message: str) -> None:
+def test_what_cannot_be_read_is_told(asked: PlannedActivity, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         connections_of([asked], POOL, FREE, PER_STARTUP)
 

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.compare.experiment_runs import Runs
 from chaosnetra.evidence.journal.reading import Journal, normalized
-from chaosnetra.evidence.verdict.bounds import at_least, at_most, proofs_of
+from chaosnetra.evidence.verdict.bounds import at_least, at_most, bounds_of
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from chaosnetra.quantities import min_confidence
 from tests.support.journals import BAD, GOOD, journal, startups, state
@@ -39,7 +39,7 @@ def test_intervals_are_scipys_and_the_claim_is_held_against_them(
     trials: int, data: st.DataObject, most: float
 ) -> None:
     failures = data.draw(st.integers(0, trials))
-    (proof,) = proofs_of(run_under_fault(claiming(trials - failures, trials, most)))
+    (proof,) = bounds_of(run_under_fault(claiming(trials - failures, trials, most)))
     test = binomtest(failures, trials)
     for ours, method in ((proof.exact_interval, "exact"), (proof.wilson_interval, "wilson")):
         expected = test.proportion_ci(0.95, method)
@@ -55,7 +55,7 @@ def test_the_line_says_how_many_clean_trials_the_claim_takes() -> None:
     few, _ = judge(run_under_fault(claiming(5, 5)))
     assert few.line.endswith(
         "which proves a failure rate of at most 46% with 95% confidence; that it is at most 20% "
-        "takes 14 clean trials)"
+        "takes 14 failure-free trials)"
     )
     enough, _ = judge(run_under_fault(claiming(14, 14)))
     assert "takes" not in enough.line
@@ -82,13 +82,13 @@ def test_a_demanded_confidence_takes_enough_trials(
     assert by_rule.outcome is (Outcome.VIOLATED if violations else Outcome.HELD)
     if outcome is Outcome.INCONCLUSIVE:
         assert found.cause is Cause.TOO_FEW
-        assert "14 clean trials" in found.reason
+        assert "14 failure-free trials" in found.reason
         assert all(violation.line in found.reason for violation in violations[:1])
 
 
 def test_a_bound_that_is_shown_is_never_better_than_what_was_proved() -> None:
-    (fourteen,) = proofs_of(run_under_fault(claiming(14, 14)))
-    (least,) = proofs_of(run_under_fault(claiming(0, 5)))
+    (fourteen,) = bounds_of(run_under_fault(claiming(14, 14)))
+    (least,) = bounds_of(run_under_fault(claiming(0, 5)))
     assert (fourteen.failure_rate_bounds[1], at_most(0.19264)) == (0.1927, "at most 20%")
     assert (least.failure_rate_bounds[0], at_least(0.54928)) == (0.5492, "at least 54%")
     assert (at_most(0.00123), at_least(0.99945)) == ("at most 0.13%", "at least 99.945%")
@@ -98,7 +98,7 @@ def test_a_bound_that_is_shown_is_never_better_than_what_was_proved() -> None:
         "at least 0%",
     )
     # A bound of 19.264 % does not prove 19.26 %.
-    (short,) = proofs_of(run_under_fault(claiming(14, 14, 0.19263)))
+    (short,) = bounds_of(run_under_fault(claiming(14, 14, 0.19263)))
     assert not short.claim_is_proven
 
 
@@ -122,7 +122,7 @@ def test_under_the_fault_means_while_a_fault_was_in_place() -> None:
         ),
         faults=[{"name": "f", "effect": effect, "injected_at": at(10), "undone_at": at(20)}],
     )
-    assert [(one.probe, one.failures, one.trials) for one in proofs_of(data)] == [
+    assert [(one.probe, one.failures, one.trials) for one in bounds_of(data)] == [
         ("while-one-is-there", 2, 4)
     ]
     runs = Runs()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.evidence.journal.reading import Journal, normalized
-from chaosnetra.evidence.verdict.bounds import proofs_of
+from chaosnetra.evidence.verdict.bounds import bounds_of
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome, Verdict, judge
 from chaosnetra.report.facts import describe
 from tests.support.journals import journal, run_of, startups, state
@@ -120,7 +120,7 @@ def test_in_a_journal_with_wall_clock_times_alone_a_step_hides_no_trial(
     step: tuple[float, float],
 ) -> None:
     data = run_with(Clocks([step], noted=False))
-    assert {"in-method", "after"} <= {proof.probe for proof in proofs_of(data)}
+    assert {"in-method", "after"} <= {proof.probe for proof in bounds_of(data)}
     facts = describe(Journal(Path("j"), normalized(data), 1))
     times = [at for fault in facts.faults for at in (fault.start, fault.end) if at is not None]
     times += [at for span in facts.spans for at in (span.start, span.end)]
@@ -152,4 +152,4 @@ def test_of_seconds_that_are_none_the_wall_clock_is_taken() -> None:
         broken["chaosnetra"]["faults"][0] |= {"injected_seconds": value, "undone_seconds": value}
         for run in broken["run"]:
             run["started_seconds"] = run["ended_seconds"] = value
-        assert [proof.probe for proof in proofs_of(broken)] == ["in-method", "after"]
+        assert [proof.probe for proof in bounds_of(broken)] == ["in-method", "after"]

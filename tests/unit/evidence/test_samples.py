@@ -9,9 +9,9 @@ from chaosnetra.evidence.journal.samples import Startup, attempts, checks, start
 from chaosnetra.evidence.journal.timeline import connector, faults
 from chaosnetra.evidence.statistics.startup_times import seconds_of_phase
 from chaosnetra.postgres.attempts import Attempt as RealAttempt
-from chaosnetra.postgres.attempts import Outcome
+from chaosnetra.postgres.attempts import AttemptOutcome
 from chaosnetra.postgres.attempts import summarize as summarize_attempts
-from chaosnetra.startup.outcome import StartupError, StartupOutcome, Status
+from chaosnetra.startup.outcome import StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.summary import summarize
 from tests.support.journals import GOOD, journal, probe, run_of, state
 
@@ -28,7 +28,7 @@ def launch(*statuses: Status) -> dict[str, Any]:
             phase_seconds={"init": 0.1, "database": 0.5},
             error=None
             if status is Status.READY
-            else StartupError("no slots", sqlstate="53300", budget="pool", budget_seconds=2.0),
+            else StartupFailure("no slots", sqlstate="53300", budget="pool", budget_seconds=2.0),
         )
         for number, status in enumerate(statuses, 1)
     ]
@@ -37,9 +37,9 @@ def launch(*statuses: Status) -> dict[str, Any]:
 
 def storm() -> dict[str, Any]:
     made = [
-        RealAttempt(1, 0.0, 0.0, Outcome.OK, 0.1),
-        RealAttempt(2, 0.5, 0.0, Outcome.TIMED_OUT, 3.0, error="no answer within 3 s"),
-        RealAttempt(3, 1.0, 0.0, Outcome.REFUSED, 0.2, sqlstate="53300"),
+        RealAttempt(1, 0.0, 0.0, AttemptOutcome.OK, 0.1),
+        RealAttempt(2, 0.5, 0.0, AttemptOutcome.TIMED_OUT, 3.0, error="no answer within 3 s"),
+        RealAttempt(3, 1.0, 0.0, AttemptOutcome.REFUSED, 0.2, sqlstate="53300"),
     ]
     return probe("connects", output=summarize_attempts(made, "connections", 0.15, 1.0))
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from chaosnetra.evidence.statistics.rates import (
-    clean_trials_needed,
     difference_of_rates,
     exact_interval,
+    failure_free_trials_needed,
     failure_rate_upper_bound,
     wilson_interval,
 )
@@ -60,14 +60,14 @@ def test_the_exact_interval_covers_every_rate_at_least_so_often(
 
 @pytest.mark.parametrize(("rate", "needed"), [(0.20, 14), (0.15, 19), (0.10, 29), (0.05, 59)])
 def test_clean_trials_of_the_rule_of_thumb(rate: float, needed: int) -> None:
-    assert clean_trials_needed(rate) == needed
+    assert failure_free_trials_needed(rate) == needed
 
 
 @given(rate=st.floats(0.001, 0.999), confidence=CONFIDENCE)
 def test_so_many_clean_trials_prove_the_claim_and_one_fewer_does_not(
     rate: float, confidence: float
 ) -> None:
-    needed = clean_trials_needed(rate, confidence)
+    needed = failure_free_trials_needed(rate, confidence)
     assert failure_rate_upper_bound(0, needed, confidence) <= rate * (1 + 1e-6)
     if needed > 1:
         assert failure_rate_upper_bound(0, needed - 1, confidence) > rate * (1 - 1e-6)

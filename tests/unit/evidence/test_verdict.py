@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.verdict.bounds import Proof
+from chaosnetra.evidence.verdict.bounds import ProvenBound
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome, Verdict, judge
 from tests.support.journals import BAD, GOOD, failed_probe, journal, probe, run_of, startups, state
 
@@ -180,12 +180,12 @@ def test_a_probe_that_cloud_run_gave_no_answer_tried_nothing(stage: str) -> None
 
 @pytest.mark.parametrize("stage", ["after", "recovery"])
 def test_a_probe_whose_own_machinery_failed_proves_nothing(stage: str) -> None:
-    run = failed_probe("startups", "the keeper of a startup was killed")
-    origin = "chaosnetra.errors.PartUnavailable: the keeper of a startup was killed\n"
+    run = failed_probe("startups", "the supervisor of a startup was killed")
+    origin = "chaosnetra.errors.PartUnavailable: the supervisor of a startup was killed\n"
     broken = {**run, "exception": [origin, run["exception"][-1]]}
     found = verdict(**{stage: state(probe(), broken)})
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.UNANSWERED)
-    assert "so the system was not looked at: the keeper of a startup was killed" in found.reason
+    assert "so the system was not looked at: the supervisor of a startup was killed" in found.reason
     both = verdict(**{stage: state(probe(met=False, output=False), broken)})
     assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
 
@@ -231,7 +231,7 @@ def test_trials_under_the_fault_are_counted_without_the_baseline() -> None:
         after=state(startups(7, 10)),
     )
     intervals = {"exact_interval": (0.0465, 0.508), "wilson_interval": (0.0757, 0.4759)}
-    assert found.proofs == (Proof("startups", 14, 3, (0.0611, 0.4657), 0.95, **intervals),)
+    assert found.proofs == (ProvenBound("startups", 14, 3, (0.0611, 0.4657), 0.95, **intervals),)
 
 
 def test_trials_of_different_probes_prove_each_their_own() -> None:

@@ -21,9 +21,9 @@ from chaosnetra.gameday.people.predictions import (
     seconds_range,
 )
 from chaosnetra.gameday.people.questions import go_or_not, named, next_word, what_next
-from chaosnetra.gameday.plan.day import Step
+from chaosnetra.gameday.plan.day import DayStep
 from chaosnetra.gameday.record.notes import said_by
-from chaosnetra.gameday.report.calibration import Outcome, calibration
+from chaosnetra.gameday.report.calibration import PredictionOutcome, calibration
 from chaosnetra.gameday.report.verdicts import against, verdict_line
 
 
@@ -122,7 +122,7 @@ def test_go_no_go_and_what_next() -> None:
     assert next_word("repeat latency_ms=800") == ("repeat", "latency_ms=800")
     with pytest.raises(InvalidInput, match="none of"):
         next_word("repeatedly")
-    question = what_next(Step("one", Path()), changes, may_go_on=False)
+    question = what_next(DayStep("one", Path()), changes, may_go_on=False)
     assert question.default is None
     with pytest.raises(InvalidInput, match="does not go on"):
         question.check("go on")
@@ -236,10 +236,10 @@ def test_more_than_a_person_types_is_counted_and_not_kept() -> None:
 def test_how_well_predictions_were_calibrated() -> None:
     found = calibration(
         [
-            (Prediction("Ada", 0.9, 3, 6), Outcome(True, 5)),
-            (Prediction("Ben", 0.2, 10, 10), Outcome(True, 5)),
-            (Prediction("Ada", 0.5), Outcome(None, None)),
-            (Prediction("Ben", None, 1, 2), Outcome(False, 4)),
+            (Prediction("Ada", 0.9, 3, 6), PredictionOutcome(True, 5)),
+            (Prediction("Ben", 0.2, 10, 10), PredictionOutcome(True, 5)),
+            (Prediction("Ada", 0.5), PredictionOutcome(None, None)),
+            (Prediction("Ben", None, 1, 2), PredictionOutcome(False, 4)),
         ]
     )
     assert found.judged == 2
@@ -254,12 +254,12 @@ def test_how_well_predictions_were_calibrated() -> None:
 predictions = st.builds(
     Prediction, st.just("Ada"), st.none() | st.floats(0, 1), st.floats(0, 9), st.floats(9, 20)
 )
-outcomes = st.builds(Outcome, st.none() | st.booleans(), st.none() | st.floats(0, 20))
+outcomes = st.builds(PredictionOutcome, st.none() | st.booleans(), st.none() | st.floats(0, 20))
 
 
 @given(st.lists(st.tuples(predictions, outcomes)))
 def test_a_score_is_between_perfect_and_certainly_wrong(
-    pairs: list[tuple[Prediction, Outcome]],
+    pairs: list[tuple[Prediction, PredictionOutcome]],
 ) -> None:
     found = calibration(pairs)
     assert found.brier is None or 0 <= found.brier <= 1
@@ -282,5 +282,8 @@ def test_verdicts_and_predictions_as_lines() -> None:
     assert "at most 45%" in line
     assert verdict_line({"verdict": "odd", "reason": "a\nb", "proofs": [1]}) == "odd: a b"
     said = Prediction("Ada", 0.9, 3, 6)
-    assert against(said, Outcome(True, 5)) == "Ada: holds 90%: it held; startup 3-6 s: 5 s, inside"
-    assert against(Prediction("Ben"), Outcome(None, None)) == "Ben: no opinion"
+    assert (
+        against(said, PredictionOutcome(True, 5))
+        == "Ada: holds 90%: it held; startup 3-6 s: 5 s, inside"
+    )
+    assert against(Prediction("Ben"), PredictionOutcome(None, None)) == "Ben: no opinion"

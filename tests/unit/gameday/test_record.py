@@ -20,9 +20,9 @@ from chaosnetra.gameday.record.entries import (
     read_entries,
     state_of,
 )
-from chaosnetra.gameday.record.places import PlanLock, find_folder, latest_folder, new_folder
+from chaosnetra.gameday.record.folders import PlanLock, find_folder, latest_folder, new_folder
 from chaosnetra.gameday.record.record import Clock, InUse, Record, RecordLost
-from chaosnetra.gameday.record.states import Kind, NotAllowed, Stage
+from chaosnetra.gameday.record.states import DayStage, Kind, NotAllowed
 from chaosnetra.gameday.report.happened import read_day
 from tests.unit.gameday.test_reading import plan, written
 
@@ -100,7 +100,7 @@ def test_a_torn_last_line_is_passed_over_and_mended(cut: int, rubbish: bytes) ->
         second = whole.split(b"\n")[1]
         (record.folder / NAME).write_bytes(whole + second[:cut] + rubbish)
         again = Record.reopened(record.folder)
-        assert again.state.stage is Stage.ANNOUNCING
+        assert again.state.stage is DayStage.ANNOUNCING
         again.write(Kind.ANNOUNCED, {})
         again.close()
         assert [entry.number for entry in read_entries(record.folder)] == [1, 2, 3]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chaosnetra.gameday.record.states import DayState, Kind, NotAllowed, Stage, replayed
+from chaosnetra.gameday.record.states import DayStage, DayState, Kind, NotAllowed, replayed
 
 Happened = tuple[Kind, Mapping[str, Any]]
 
@@ -71,7 +71,7 @@ def test_nothing_is_wrapped_up_while_a_run_goes_on(day: tuple[int, list[Happened
         running = kind is Kind.RUN_BEGUN or (
             running and kind not in (Kind.RUN_ENDED, Kind.RUN_LOST)
         )
-        assert running is (state.stage is Stage.RUNNING)
+        assert running is (state.stage is DayStage.RUNNING)
 
 
 @given(days())
@@ -82,7 +82,7 @@ def test_a_day_can_always_be_ended(day: tuple[int, list[Happened]]) -> None:
     for kind in (Kind.ABORTED, Kind.RUN_LOST, Kind.CLOSED):
         if kind in state.allowed:
             state = state.after(kind, {"reason": "enough"})
-    assert state.stage is Stage.CLOSED
+    assert state.stage is DayStage.CLOSED
     assert state.allowed == ()
 
 
@@ -118,18 +118,18 @@ def test_a_lost_run_keeps_what_people_said_and_asks_for_a_go_again() -> None:
         (Kind.RUN_BEGUN, {}),
     ]
     state = replayed(2, [*begun, (Kind.RUN_LOST, {})])
-    assert (state.stage, state.step, state.attempt) == (Stage.DECIDING, 0, 2)
+    assert (state.stage, state.step, state.attempt) == (DayStage.DECIDING, 0, 2)
     assert state.predicted == ("Ada/held",)
 
 
 def test_a_repetition_asks_for_new_predictions_and_keeps_what_was_changed() -> None:
-    state = DayState(1, Stage.REVIEWING, predicted=("Ada/held",))
+    state = DayState(1, DayStage.REVIEWING, predicted=("Ada/held",))
     state = state.after(Kind.REPEATED, {"parameters": {"latency_ms": "800"}})
-    assert (state.stage, state.attempt, state.predicted) == (Stage.PREDICTING, 2, ())
+    assert (state.stage, state.attempt, state.predicted) == (DayStage.PREDICTING, 2, ())
     assert state.changed == {"latency_ms": "800"}
 
 
 def test_an_abort_during_a_run_waits_for_its_end() -> None:
-    state = DayState(2, Stage.RUNNING).after(Kind.ABORTED, {"reason": "pager"})
-    assert (state.stage, state.ending) == (Stage.RUNNING, "pager")
-    assert state.after(Kind.RUN_ENDED, {}).stage is Stage.WRAPPING_UP
+    state = DayState(2, DayStage.RUNNING).after(Kind.ABORTED, {"reason": "pager"})
+    assert (state.stage, state.ending) == (DayStage.RUNNING, "pager")
+    assert state.after(Kind.RUN_ENDED, {}).stage is DayStage.WRAPPING_UP

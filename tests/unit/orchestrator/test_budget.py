@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosnetra.errors import BudgetExpired
-from chaosnetra.orchestrator.budget import BudgetKeeper
+from chaosnetra.orchestrator.budget import RunningBudgets
 from chaosnetra.profiles import Budgets, known_profiles, load_profile
 from tests.support.virtual_time import run_virtually
 
@@ -35,14 +35,16 @@ def timed(work: Callable[[], Awaitable[None]]) -> tuple[float, Exception | None]
     return result
 
 
-def nested(keeper: BudgetKeeper, names: list[str], seconds: float) -> Callable[[], Awaitable[None]]:
+def nested(
+    supervisor: RunningBudgets, names: list[str], seconds: float
+) -> Callable[[], Awaitable[None]]:
     """Sleeps inside budgets, the first outermost."""
 
     async def work(left: tuple[str, ...] = tuple(names)) -> None:
         if not left:
             await asyncio.sleep(seconds)
             return
-        async with keeper.within(left[0], f"phase of {left[0]}"):
+        async with supervisor.within(left[0], f"phase of {left[0]}"):
             await work(left[1:])
 
     return work
@@ -53,7 +55,7 @@ def nested(keeper: BudgetKeeper, names: list[str], seconds: float) -> Callable[[
 def test_each_budget_of_each_profile_ends_its_step_in_time(profile: str, name: str) -> None:
     budgets = load_profile(profile).budgets
     limit = budgets.seconds(name)
-    took, error = timed(nested(BudgetKeeper(budgets, 1), [name], 1000))
+    took, error = timed(nested(RunningBudgets(budgets, 1), [name], 1000))
     if limit is None:
         assert (took, error) == (pytest.approx(1000), None)
         return
@@ -68,7 +70,7 @@ def test_each_budget_of_each_profile_ends_its_step_in_time(profile: str, name: s
 @pytest.mark.parametrize("profile", known_profiles())
 def test_work_within_its_budget_is_left_alone(profile: str) -> None:
     budgets = load_profile(profile).budgets
-    work = nested(BudgetKeeper(budgets, 1), ["initialization"], 7.9)
+    work = nested(RunningBudgets(budgets, 1), ["initialization"], 7.9)
     assert timed(work) == (pytest.approx(7.9), None)
 
 
@@ -87,7 +89,7 @@ def test_work_within_its_budget_is_left_alone(profile: str) -> None:
 def test_in_nested_budgets_the_shortest_is_named(
     budgets: Budgets, names: list[str], expired: str
 ) -> None:
-    took, error = timed(nested(BudgetKeeper(budgets, 1), names, 1000))
+    took, error = timed(nested(RunningBudgets(budgets, 1), names, 1000))
     assert isinstance(error, BudgetExpired)
     assert error.budget == expired
     assert error.phase == f"phase of {expired}"
@@ -95,12 +97,12 @@ def test_in_nested_budgets_the_shortest_is_named(
 
 
 def test_what_an_outer_budget_has_spent_counts() -> None:
-    keeper = BudgetKeeper(ISSUE_1263, 1)
+    supervisor = RunningBudgets(ISSUE_1263, 1)
 
     async def work() -> None:
-        async with keeper.within("initialization", "database"):
+        async with supervisor.within("initialization", "database"):
             await asyncio.sleep(18)
-            async with keeper.within("table_setup", "database"):
+            async with supervisor.within("table_setup", "database"):
                 await asyncio.sleep(9)
 
     took, error = timed(work)
@@ -109,22 +111,22 @@ def test_what_an_outer_budget_has_spent_counts() -> None:
 
 
 def test_budgets_in_a_row_do_not_share_their_time() -> None:
-    keeper = BudgetKeeper(ISSUE_1263, 1)
+    supervisor = RunningBudgets(ISSUE_1263, 1)
 
     async def work() -> None:
         for _ in range(3):
-            async with keeper.within("table_setup", "database"):
+            async with supervisor.within("table_setup", "database"):
                 await asyncio.sleep(9)
 
     assert timed(work) == (pytest.approx(27), None)
 
 
 def test_a_timeout_from_elsewhere_passes_through() -> None:
-    keeper = BudgetKeeper(ISSUE_1263, 1)
+    supervisor = RunningBudgets(ISSUE_1263, 1)
     elsewhere = TimeoutError("the driver gave up")
 
     async def work() -> None:
-        async with keeper.within("table_setup", "database"):
+        async with supervisor.within("table_setup", "database"):
             await asyncio.sleep(1)
             raise elsewhere
 
@@ -132,10 +134,10 @@ def test_a_timeout_from_elsewhere_passes_through() -> None:
 
 
 def test_an_inner_timeout_of_asyncio_is_not_taken_for_the_budget() -> None:
-    keeper = BudgetKeeper(ISSUE_1263, 1)
+    supervisor = RunningBudgets(ISSUE_1263, 1)
 
     async def work() -> None:
-        async with keeper.within("table_setup", "database"), asyncio.timeout(3):
+        async with supervisor.within("table_setup", "database"), asyncio.timeout(3):
             await asyncio.sleep(1000)
 
     took, error = timed(work)
@@ -145,21 +147,21 @@ def test_an_inner_timeout_of_asyncio_is_not_taken_for_the_budget() -> None:
 
 @pytest.mark.parametrize("error", [KeyError("x"), ConnectionRefusedError(), ValueError()])
 def test_errors_inside_pass_through(error: Exception) -> None:
-    keeper = BudgetKeeper(ISSUE_1263, 1)
+    supervisor = RunningBudgets(ISSUE_1263, 1)
 
     async def work() -> None:
-        async with keeper.within("table_setup", "database"):
+        async with supervisor.within("table_setup", "database"):
             raise error
 
     assert timed(work)[1] is error
 
 
 def test_a_cancellation_from_outside_is_no_expired_budget() -> None:
-    keeper = BudgetKeeper(ISSUE_1263, 1)
+    supervisor = RunningBudgets(ISSUE_1263, 1)
 
     async def main() -> asyncio.Task[None]:
         async def work() -> None:
-            async with keeper.within("table_setup", "database"):
+            async with supervisor.within("table_setup", "database"):
                 await asyncio.sleep(1000)
 
         task = asyncio.create_task(work())
@@ -173,10 +175,10 @@ def test_a_cancellation_from_outside_is_no_expired_budget() -> None:
 
 @pytest.mark.parametrize("scale", [0.1, 0.5, 1, 3])
 def test_the_time_scale_multiplies_every_budget(scale: float) -> None:
-    keeper = BudgetKeeper(ISSUE_1278, scale)
-    assert keeper.seconds("initialization") == pytest.approx(90 * scale)
-    assert keeper.seconds("schema_validation") is None
-    took, error = timed(nested(keeper, ["table_setup"], 1000))
+    supervisor = RunningBudgets(ISSUE_1278, scale)
+    assert supervisor.seconds("initialization") == pytest.approx(90 * scale)
+    assert supervisor.seconds("schema_validation") is None
+    took, error = timed(nested(supervisor, ["table_setup"], 1000))
     assert isinstance(error, BudgetExpired)
     assert took == error.budget_seconds == pytest.approx(30 * scale)
 
@@ -196,7 +198,7 @@ def test_whatever_the_nesting_the_first_to_run_out_is_named(
         health_check_seconds=1,
         **{f"{name}_seconds": limit for name, limit in limits.items()},
     )
-    took, error = timed(nested(BudgetKeeper(budgets, 1), order, seconds + 0.5))
+    took, error = timed(nested(RunningBudgets(budgets, 1), order, seconds + 0.5))
     shortest = min(limits, key=lambda name: limits[name])
     if seconds + 0.5 < limits[shortest]:
         assert (took, error) == (pytest.approx(seconds + 0.5), None)

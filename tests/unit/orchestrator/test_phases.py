@@ -13,7 +13,7 @@ from chaosnetra.errors import (
     DeterministicStartupError,
     StartupError,
 )
-from chaosnetra.orchestrator.budget import BudgetKeeper
+from chaosnetra.orchestrator.budget import RunningBudgets
 from chaosnetra.orchestrator.phases import Phase, PhaseDegraded, StartupSequence, emit, sqlstate_of
 from chaosnetra.profiles import load_profile
 from chaosnetra.startup.output import Output
@@ -273,10 +273,10 @@ def test_a_cancellation_is_no_failure_of_a_phase() -> None:
 
 def test_an_expired_budget_fails_its_phase_on_time() -> None:
     state = SimpleNamespace()
-    keeper = BudgetKeeper(load_profile("issue-1263").budgets, 1)
+    supervisor = RunningBudgets(load_profile("issue-1263").budgets, 1)
 
     async def database() -> None:
-        async with keeper.within("table_setup", "database"):
+        async with supervisor.within("table_setup", "database"):
             await asyncio.sleep(60)
 
     async def main() -> None:

@@ -14,22 +14,22 @@ from hypothesis import strategies as st
 from chaosnetra.postgres.attempts import (
     LISTED,
     Attempt,
-    Outcome,
+    AttemptOutcome,
     failure_of,
     quantile,
     summarize,
 )
 
-BAD = [outcome for outcome in Outcome if outcome is not Outcome.OK]
+BAD = [outcome for outcome in AttemptOutcome if outcome is not AttemptOutcome.OK]
 
 
-def attempt(number: int = 1, outcome: Outcome = Outcome.OK, **fields: Any) -> Attempt:
+def attempt(number: int = 1, outcome: AttemptOutcome = AttemptOutcome.OK, **fields: Any) -> Attempt:
     values = {"intended_seconds": 0.0, "lag_seconds": 0.0, "seconds": 1.0, **fields}
     return Attempt(number=number, outcome=outcome, **values)
 
 
 def attempts(**counts: int) -> list[Attempt]:
-    outcomes = [Outcome(name) for name, times in counts.items() for _ in range(times)]
+    outcomes = [AttemptOutcome(name) for name, times in counts.items() for _ in range(times)]
     return [attempt(number, outcome) for number, outcome in enumerate(outcomes, start=1)]
 
 
@@ -51,20 +51,22 @@ def from_server(sqlstate: str, message: str = "no") -> BaseException:
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (TimeoutError(), Outcome.TIMED_OUT),
-        (OSError(errno.ETIMEDOUT, "timed out"), Outcome.TIMED_OUT),
-        (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), Outcome.REFUSED),
-        (ConnectionResetError(errno.ECONNRESET, "reset"), Outcome.RESET),
-        (BrokenPipeError(errno.EPIPE, "broken pipe"), Outcome.RESET),
-        (ConnectionError("unexpected connection_lost() call"), Outcome.RESET),
-        (asyncpg.ConnectionDoesNotExistError("closed in the middle"), Outcome.RESET),
-        (OSError(errno.EHOSTUNREACH, "no route"), Outcome.FAILED),
-        (asyncpg.InterfaceError("a mistake"), Outcome.FAILED),
-        (ValueError("what the driver should not raise"), Outcome.FAILED),
+        (TimeoutError(), AttemptOutcome.TIMED_OUT),
+        (OSError(errno.ETIMEDOUT, "timed out"), AttemptOutcome.TIMED_OUT),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), AttemptOutcome.REFUSED),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), AttemptOutcome.RESET),
+        (BrokenPipeError(errno.EPIPE, "broken pipe"), AttemptOutcome.RESET),
+        (ConnectionError("unexpected connection_lost() call"), AttemptOutcome.RESET),
+        (asyncpg.ConnectionDoesNotExistError("closed in the middle"), AttemptOutcome.RESET),
+        (OSError(errno.EHOSTUNREACH, "no route"), AttemptOutcome.FAILED),
+        (asyncpg.InterfaceError("a mistake"), AttemptOutcome.FAILED),
+        (ValueError("what the driver should not raise"), AttemptOutcome.FAILED),
     ],
     ids=lambda value: repr(value) if isinstance(value, BaseException) else None,
 )
-def test_what_the_driver_raises_is_told_apart(error: BaseException, outcome: Outcome) -> None:
+def test_what_the_driver_raises_is_told_apart(
+    error: BaseException, outcome: AttemptOutcome
+) -> None:
     failure = failure_of(error, 1.0)
     assert (failure.outcome, failure.sqlstate) == (outcome, None)
     assert failure.error_class == type(error).__name__
@@ -74,19 +76,19 @@ def test_what_the_driver_raises_is_told_apart(error: BaseException, outcome: Out
 @pytest.mark.parametrize(
     ("sqlstate", "outcome"),
     [
-        ("53300", Outcome.REFUSED),
-        ("53200", Outcome.REFUSED),
-        ("57P03", Outcome.REFUSED),
-        ("57P01", Outcome.RESET),
-        ("57P02", Outcome.RESET),
-        ("08006", Outcome.RESET),
-        ("28P01", Outcome.FAILED),
-        ("3D000", Outcome.FAILED),
-        ("57014", Outcome.FAILED),
+        ("53300", AttemptOutcome.REFUSED),
+        ("53200", AttemptOutcome.REFUSED),
+        ("57P03", AttemptOutcome.REFUSED),
+        ("57P01", AttemptOutcome.RESET),
+        ("57P02", AttemptOutcome.RESET),
+        ("08006", AttemptOutcome.RESET),
+        ("28P01", AttemptOutcome.FAILED),
+        ("3D000", AttemptOutcome.FAILED),
+        ("57014", AttemptOutcome.FAILED),
     ],
 )
 def test_what_the_server_says_is_told_apart_and_keeps_its_sqlstate(
-    sqlstate: str, outcome: Outcome
+    sqlstate: str, outcome: AttemptOutcome
 ) -> None:
     failure = failure_of(from_server(sqlstate, "the server's words"), 1.0)
     assert (failure.outcome, failure.sqlstate) == (outcome, sqlstate)
@@ -101,19 +103,19 @@ def test_an_error_that_was_wrapped_is_looked_into() -> None:
             raise RuntimeError("around it") from cause
     except RuntimeError as wrapped:
         failure = failure_of(wrapped, 1.0)
-    assert (failure.outcome, failure.sqlstate) == (Outcome.REFUSED, "53300")
+    assert (failure.outcome, failure.sqlstate) == (AttemptOutcome.REFUSED, "53300")
     assert (failure.error_class, failure.error) == ("TooManyConnectionsError", "around it")
 
 
 @pytest.mark.parametrize(
     ("numbers", "outcome"),
     [
-        ((errno.ECONNREFUSED, errno.ECONNREFUSED), Outcome.REFUSED),
-        ((errno.ECONNREFUSED, errno.EHOSTUNREACH), Outcome.FAILED),
+        ((errno.ECONNREFUSED, errno.ECONNREFUSED), AttemptOutcome.REFUSED),
+        ((errno.ECONNREFUSED, errno.EHOSTUNREACH), AttemptOutcome.FAILED),
     ],
 )
 def test_a_host_with_several_addresses_refuses_when_each_does(
-    monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, int], outcome: Outcome
+    monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, int], outcome: AttemptOutcome
 ) -> None:
     """The error that asyncio makes of what it met at each address."""
     where = [(2, 1, 6, "", ("127.0.0.1", 1)), (2, 1, 6, "", ("127.0.0.2", 1))]
@@ -163,7 +165,7 @@ def test_quantiles_are_nearest_ranks_of_those_who_were_answered() -> None:
 
 def test_what_was_given_up_makes_quantiles_lower_bounds_and_no_latencies() -> None:
     made = [attempt(number, seconds=number / 10) for number in range(1, 9)]
-    made += [attempt(number, Outcome.TIMED_OUT, seconds=5.0) for number in (9, 10)]
+    made += [attempt(number, AttemptOutcome.TIMED_OUT, seconds=5.0) for number in (9, 10)]
     result = summary(made)
     assert result["censored"] == 2
     assert result["answer_seconds_p50"] == 0.5
@@ -193,7 +195,7 @@ def test_a_quantile_never_claims_more_than_is_true(
     made = [
         attempt(number, seconds=true)
         if true <= limit
-        else attempt(number, Outcome.TIMED_OUT, seconds=limit)
+        else attempt(number, AttemptOutcome.TIMED_OUT, seconds=limit)
         for number, (true, limit) in enumerate(waits, start=1)
     ]
     found = quantile(made, share)
@@ -225,7 +227,7 @@ def test_a_later_limit_never_lowers_a_quantile(limit: float, times: list[float])
         return [
             attempt(number, seconds=time)
             if time <= seconds
-            else attempt(number, Outcome.TIMED_OUT, seconds=seconds)
+            else attempt(number, AttemptOutcome.TIMED_OUT, seconds=seconds)
             for number, time in enumerate(times, start=1)
         ]
 
@@ -242,7 +244,7 @@ def test_a_later_limit_never_lowers_a_quantile(limit: float, times: list[float])
 def test_each_outcome_is_counted_and_all_but_ok_are_failures() -> None:
     result = summary(attempts(ok=40, slow=1, refused=4, reset=2, timed_out=2, failed=1))
     assert (result["attempts"], result["failures"]) == (50, 10)
-    assert {outcome.value: result[outcome.value] for outcome in Outcome} == {
+    assert {outcome.value: result[outcome.value] for outcome in AttemptOutcome} == {
         "ok": 40,
         "slow": 1,
         "refused": 4,
@@ -262,7 +264,9 @@ def test_each_outcome_is_counted_and_all_but_ok_are_failures() -> None:
     st.sampled_from(BAD),
     st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
 )
-def test_a_rate_that_is_exactly_met_is_held(outcome: Outcome, counts: tuple[int, int]) -> None:
+def test_a_rate_that_is_exactly_met_is_held(
+    outcome: AttemptOutcome, counts: tuple[int, int]
+) -> None:
     bad, total = counts
     made = attempts(ok=total - bad, **{outcome.value: bad})
     assert summary(made, bad / total)["held"] is True
@@ -273,10 +277,10 @@ def test_a_rate_that_is_exactly_met_is_held(outcome: Outcome, counts: tuple[int,
 def test_the_first_failure_gives_the_evidence() -> None:
     made = [
         attempt(1),
-        attempt(2, Outcome.SLOW, seconds=3.0),
-        attempt(3, Outcome.REFUSED, sqlstate="53300", error_class="TooMany", error="full"),
-        attempt(4, Outcome.REFUSED, sqlstate="53300", error_class="TooMany", error="full"),
-        attempt(5, Outcome.TIMED_OUT, error_class="TimeoutError", error="no answer"),
+        attempt(2, AttemptOutcome.SLOW, seconds=3.0),
+        attempt(3, AttemptOutcome.REFUSED, sqlstate="53300", error_class="TooMany", error="full"),
+        attempt(4, AttemptOutcome.REFUSED, sqlstate="53300", error_class="TooMany", error="full"),
+        attempt(5, AttemptOutcome.TIMED_OUT, error_class="TimeoutError", error="no answer"),
     ]
     result = summary(made)
     assert (result["sqlstate"], result["error"]) == ("53300", "full")
@@ -288,8 +292,8 @@ def test_medians_are_of_those_that_got_so_far() -> None:
     made = [
         attempt(1, connect_seconds=0.1, query_seconds=0.01, lag_seconds=0.002),
         attempt(2, connect_seconds=0.3, query_seconds=0.03, lag_seconds=0.004),
-        attempt(3, Outcome.TIMED_OUT, connect_seconds=0.5),
-        attempt(4, Outcome.REFUSED),
+        attempt(3, AttemptOutcome.TIMED_OUT, connect_seconds=0.5),
+        attempt(4, AttemptOutcome.REFUSED),
     ]
     result = summary(made)
     assert result["connect_seconds_p50"] == 0.3
@@ -306,7 +310,7 @@ def test_the_list_is_bounded_and_keeps_what_failed() -> None:
 
 
 def test_each_listed_attempt_says_whether_it_is_censored() -> None:
-    listed = summary([attempt(1), attempt(2, Outcome.TIMED_OUT)])["connections"]
+    listed = summary([attempt(1), attempt(2, AttemptOutcome.TIMED_OUT)])["connections"]
     assert [one["censored"] for one in listed] == [False, True]
 
 
@@ -315,7 +319,7 @@ def test_each_listed_attempt_says_whether_it_is_censored() -> None:
         st.builds(
             attempt,
             st.integers(1, 500),
-            st.sampled_from(Outcome),
+            st.sampled_from(AttemptOutcome),
             seconds=st.floats(0, 1e4),
             connect_seconds=st.none() | st.floats(0, 1e4),
             query_seconds=st.none() | st.floats(0, 1e4),
@@ -329,7 +333,9 @@ def test_each_listed_attempt_says_whether_it_is_censored() -> None:
 )
 def test_any_storm_is_summed_up_without_contradiction(made: list[Attempt], rate: float) -> None:
     result = json.loads(json.dumps(summary(made, rate)))
-    assert sum(result[outcome.value] for outcome in Outcome) == result["attempts"] == len(made)
+    assert (
+        sum(result[outcome.value] for outcome in AttemptOutcome) == result["attempts"] == len(made)
+    )
     assert result["failures"] == len(made) - result["ok"]
     assert result["held"] is (result["failures"] / len(made) <= rate)
     times = [result[f"answer_seconds_{name}"] for name in ("p50", "p95", "p99", "max")]

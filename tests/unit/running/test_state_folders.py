@@ -9,7 +9,7 @@ import pytest
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.settings import Settings
-from chaosnetra.startup.plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
 
 ADDRESS = DatabaseAddress("127.0.0.1", 5432, "netra", "secret", "netra")
 

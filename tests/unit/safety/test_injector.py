@@ -395,7 +395,7 @@ def test_a_leftover_that_is_not_ours_counts_as_undone(injector: Injector, ledger
 def test_only_what_is_felt_can_be_undone_first(injector: Injector) -> None:
     injector.inject(FakeFault("proxy", None))
     injector.inject(FakeFault("slow"))
-    injector.undo_all(only_felt=True)
+    injector.undo_all(only_in_effect=True)
     assert [held.name for held in injector.active] == ["proxy"]
     injector.undo_all()
     assert undone() == ["slow", "proxy"]

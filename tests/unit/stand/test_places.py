@@ -9,8 +9,8 @@ from chaosnetra.faults import UndoResult, play
 from chaosnetra.running.resources import Keeping
 from chaosnetra.running.run import Run
 from chaosnetra.safety.ledger import Ledger, read_ledger
-from chaosnetra.safety.watchdog_start import Guardian
-from chaosnetra.stand.places import folder_prefix
+from chaosnetra.safety.watchdog_process import WatchdogProcess
+from chaosnetra.stand.folders import folder_prefix
 
 
 def test_they_are_found_where_the_recoverer_makes_none(
@@ -23,7 +23,7 @@ def test_they_are_found_where_the_recoverer_makes_none(
     monkeypatch.setattr(tempfile, "tempdir", str(place))
     run = Run()
     ledger = Ledger(run.id, tmp_path / "runs")
-    Keeping(run, ledger, Guardian(60)).expect_folders()
+    Keeping(run, ledger, WatchdogProcess(60)).expect_folders()
     (undo,) = read_ledger(ledger.path).open_entries.values()
     (place / f"{folder_prefix(run.id)}stand" / "data").mkdir(parents=True)
     (place / f"{folder_prefix('20260101t000000-abcdef')}stand").mkdir()

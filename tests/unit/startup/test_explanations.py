@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from chaosnetra.startup.explanations import judge_explanations, left_unsaid
-from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupError, StartupOutcome, Status
+from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 
-ERROR = StartupError(
+ERROR = StartupFailure(
     "CRITICAL STARTUP FAILURE: phase 3 (database): the table_setup budget of 10 s ran out",
     error_class="BudgetExpired",
     causes=("BudgetExpired: ran out", "TimeoutError:"),
@@ -73,7 +73,7 @@ def test_a_startup_that_was_ended_is_not_asked_to_name_the_limit_of_its_launcher
 
 
 def test_without_phases_the_exit_code_and_a_cause_are_enough() -> None:
-    refused = StartupError("dial tcp: connection refused", causes=("connection refused",))
+    refused = StartupFailure("dial tcp: connection refused", causes=("connection refused",))
     plain = replace(
         GOOD,
         phase=None,

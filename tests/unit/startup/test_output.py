@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.startup.outcome import StartupError
+from chaosnetra.startup.outcome import StartupFailure
 from chaosnetra.startup.output import (
     KEPT_FIRST,
     KEPT_LAST,
@@ -37,7 +37,7 @@ def event(**fields: Any) -> str:
     return json.dumps({"startup_phase": fields})
 
 
-def error(*lines: str) -> StartupError:
+def error(*lines: str) -> StartupFailure:
     found = output(*lines).error
     assert found is not None
     return found
@@ -102,7 +102,7 @@ def test_a_failed_phase_tells_the_cause() -> None:
         ),
         *traceback("KeyError: 'something printed later'"),
     )
-    assert found == StartupError(
+    assert found == StartupFailure(
         text="CRITICAL STARTUP FAILURE: phase 3 (database): ran out",
         error_class="BudgetExpired",
         sqlstate=None,
@@ -167,7 +167,7 @@ def test_a_failed_phase_with_odd_fields_is_read_as_far_as_it_goes() -> None:
             sqlstate=53300,
         )
     )
-    assert found == StartupError(text="phase database failed")
+    assert found == StartupFailure(text="phase database failed")
 
 
 @pytest.mark.parametrize(
@@ -209,14 +209,14 @@ def test_lengths_that_are_no_usable_number_are_left_out(seconds: str) -> None:
         f'"budget": "pool", "budget_seconds": {seconds}}}}}',
     )
     assert made.phase_seconds == {"a": 0.5}
-    assert made.error == StartupError(text="phase c failed", budget="pool", budget_seconds=None)
+    assert made.error == StartupFailure(text="phase c failed", budget="pool", budget_seconds=None)
 
 
 def test_a_long_phase_line_is_read_whole() -> None:
     line = event(status="failed", phase="database", extra="x" * 20_000, error="too slow")
     made = output(line)
     assert made.phase == "database"
-    assert made.error == StartupError(text="too slow")
+    assert made.error == StartupFailure(text="too slow")
     assert made.lines == [line[:LONGEST_KEPT_LINE]]
 
 
@@ -224,7 +224,7 @@ def test_a_failure_behind_all_phase_lines_that_are_kept_is_the_cause() -> None:
     others = [event(status="started", phase=f"p{number}") for number in range(200)]
     made = output(*others, event(status="failed", phase="last", error="too slow"))
     assert made.phase == "last"
-    assert made.error == StartupError(text="too slow")
+    assert made.error == StartupFailure(text="too slow")
     assert len(made.events) == 200
 
 

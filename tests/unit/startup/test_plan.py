@@ -10,7 +10,7 @@ import pytest
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.settings import REFERENCE_TARGET, Settings
-from chaosnetra.startup.plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
 
 DATABASE = DatabaseAddress("127.0.0.1", 7000, "anna", "p/w", "shop")
 

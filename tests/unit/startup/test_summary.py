@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chaosnetra.startup.outcome import (
     EndedBy,
     ExitReason,
-    StartupError,
+    StartupFailure,
     StartupOutcome,
     Status,
 )
@@ -87,8 +87,8 @@ def test_boot_and_phases_are_medians_of_those_that_tell() -> None:
 
 
 def test_failures_are_counted_by_what_they_tell() -> None:
-    slow = StartupError("too slow", "BudgetExpired", None, (), "table_setup", 1.0)
-    full = StartupError("full", "TooManyConnectionsError", "53300")
+    slow = StartupFailure("too slow", "BudgetExpired", None, (), "table_setup", 1.0)
+    full = StartupFailure("full", "TooManyConnectionsError", "53300")
     made = [
         outcome(1, phase="services", exit_code=None),
         outcome(2, Status.FAILED, phase="database", exit_code=3, error=full),
@@ -130,11 +130,11 @@ def test_what_came_of_a_failure_is_counted() -> None:
 
 
 def test_the_first_that_was_not_ready_gives_the_evidence() -> None:
-    first = StartupError("too slow", "BudgetExpired", "57014", (), "table_setup", 1.0)
+    first = StartupFailure("too slow", "BudgetExpired", "57014", (), "table_setup", 1.0)
     made = [
         outcome(1),
         outcome(2, Status.FAILED, phase="database", error=first),
-        outcome(3, Status.FAILED, phase="cache", error=StartupError("other", sqlstate="53300")),
+        outcome(3, Status.FAILED, phase="cache", error=StartupFailure("other", sqlstate="53300")),
     ]
     result = summarize(made, 0)
     assert (result["phase"], result["budget"], result["budget_seconds"]) == (
@@ -154,7 +154,7 @@ def test_when_all_are_ready_there_is_no_evidence_of_failure() -> None:
 
 
 def test_each_startup_is_listed_as_json() -> None:
-    failure = StartupError("x", causes=("a", "b"))
+    failure = StartupFailure("x", causes=("a", "b"))
     made = [outcome(1), outcome(2, Status.FAILED, error=failure, checks={"refused": 3})]
     listed = json.loads(json.dumps(summarize(made, 0)["startups"]))
     assert [one["status"] for one in listed] == ["ready", "failed"]
@@ -210,7 +210,7 @@ def test_a_failure_that_goes_on_or_loses_its_cause_is_not_contained(
         "phase": "database",
         "cause_kept": True,
         "exit_reason": ExitReason.STARTUP_FAILED,
-        "error": StartupError("it broke"),
+        "error": StartupFailure("it broke"),
     }
     made = [outcome(1), outcome(2, Status.FAILED, **{**stopped, **fields})]
     result = summarize(made, 0.5, contained=True)

@@ -15,7 +15,7 @@ from chaosnetra.startup.orders import TaskOrder, TaskReport, insert_statement
 from chaosnetra.startup.outcome import (
     EndedBy,
     ExitReason,
-    StartupError,
+    StartupFailure,
     StartupOutcome,
     Status,
 )
@@ -31,7 +31,7 @@ FAILED = StartupOutcome(
     phase="database",
     exit_code=3,
     exit_reason=ExitReason.STARTUP_FAILED,
-    error=StartupError("no slot", "TooManyConnectionsError", "53300", ("a", "b"), "pool", 4.5),
+    error=StartupFailure("no slot", "TooManyConnectionsError", "53300", ("a", "b"), "pool", 4.5),
     cause_kept=True,
 )
 ORDER = TaskOrder(10.0, 24.0, 2.0, "tcp://127.0.0.1:{port}", 5.0, 3.0, 30.0, "chaosnetra_1_reports")
@@ -151,7 +151,7 @@ outcomes = st.builds(
     ended_by=st.sampled_from(EndedBy),
     exit_reason=st.none() | st.sampled_from(ExitReason),
     error=st.none()
-    | st.builds(StartupError, st.text(), causes=st.lists(st.text(), max_size=2).map(tuple)),
+    | st.builds(StartupFailure, st.text(), causes=st.lists(st.text(), max_size=2).map(tuple)),
     checks=st.dictionaries(st.text(), st.integers(0, 9), max_size=2),
 )
 

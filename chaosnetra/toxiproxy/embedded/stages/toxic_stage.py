@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Generic, TypeVar
 
-from chaosnetra.relay.stage import Stage
+from chaosnetra.relay.stage import StreamStage
 from chaosnetra.toxiproxy.embedded.stages.alarm import Alarm
 
 Chunk = TypeVar("Chunk")
@@ -15,7 +15,7 @@ Chunk = TypeVar("Chunk")
 CHUNK_COST_BYTES = 128
 
 
-class ToxicStage(Stage):
+class ToxicStage(StreamStage):
     """A stage that a toxic can turn on, change and turn off in mid-stream.
 
     Args:

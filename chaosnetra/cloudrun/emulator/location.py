@@ -9,7 +9,7 @@ _NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)(?:/(.+))?")
 
 
 @dataclass(frozen=True)
-class Place:
+class EmulatedLocation:
     """A project and a region.
 
     Attributes:

@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).with_name("watchdog.py")
 GOODBYE_SECONDS = 5.0
 
 
-class Guardian:
+class WatchdogProcess:
     """The watchdog of this process's run.
 
     Args:

@@ -104,7 +104,7 @@ def find_folder(what: Path) -> Path:
 
 
 def _lock_path(plan: Path) -> Path:
-    from chaosnetra.stand.places import state_folder
+    from chaosnetra.stand.folders import state_folder
 
     whole = str(plan.resolve()).encode("utf-8", errors="surrogateescape")
     name = f"{plan.stem[:60]}-{hashlib.sha256(whole).hexdigest()[:16]}.json"

@@ -57,7 +57,7 @@ def folder_prefix(label: str) -> str:
 def remove_folders(arguments: Mapping[str, Any]) -> UndoReport:
     """Remove the temporary folders of a run that is gone; an undo.
 
-    Its keepers remove them too, but one that was killed before it had a keeper could not.
+    Its supervisors remove them too, but one that was killed before it had a supervisor could not.
 
     Args:
         arguments: `label`: the run's id; `places`: where it makes temporary folders, which need

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput, NotAllowed
-from chaosnetra.safety.allowed import Guard
 from chaosnetra.safety.allowlist import looks_like_production
+from chaosnetra.safety.guard import Guard
 from chaosnetra.settings import Settings
 
 LIST: dict[str, Any] = {
@@ -301,12 +301,12 @@ def test_the_watchdog_ends_a_run_at_the_guards_deadline(
     guard(caps={"seconds": 77})
     given: list[float] = []
 
-    class Recorder(session.Guardian):
+    class Recorder(session.WatchdogProcess):
         def __init__(self, time_to_live_seconds: float) -> None:
             given.append(time_to_live_seconds)
             super().__init__(time_to_live_seconds)
 
-    monkeypatch.setattr(session, "Guardian", Recorder)
+    monkeypatch.setattr(session, "WatchdogProcess", Recorder)
     session.Session(settings(allow_list=str(tmp_path / "allow.json")), current_run()).close()
     end_run()
     assert given == [77]
