@@ -96,6 +96,14 @@ def gameday_check(file: str, rehearse: bool) -> None:
         raise SystemExit(REFUSED)
 
 
+@gameday.command("schema")
+def gameday_schema() -> None:
+    """Print the JSON schema of a game day's file, for editors."""
+    from chaosnetra.gameday.plan.day import day_schema
+
+    click.echo(day_schema())
+
+
 @gameday.command("stop")
 @click.argument("day", metavar="FILE|FOLDER", type=click.Path())
 def gameday_stop(day: str) -> None:

@@ -122,7 +122,7 @@ def test_go_no_go_and_what_next() -> None:
     assert next_word("repeat latency_ms=800") == ("repeat", "latency_ms=800")
     with pytest.raises(InvalidInput, match="none of"):
         next_word("repeatedly")
-    question = what_next(DayStep("one", Path()), changes, may_go_on=False)
+    question = what_next(DayStep.model_construct(name="one"), changes, may_go_on=False)
     assert question.default is None
     with pytest.raises(InvalidInput, match="does not go on"):
         question.check("go on")
