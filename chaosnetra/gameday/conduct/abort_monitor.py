@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from chaosnetra.gameday.conduct.stopping import end_and_undo, run_in_progress
-from chaosnetra.gameday.record.entries import read_entries
+from chaosnetra.gameday.record.entries import read_entries, run_in_progress
+from chaosnetra.runner.ending import end_and_undo
 
 END = b"end"
 SAY_SECONDS = 1.0

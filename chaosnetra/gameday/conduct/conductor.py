@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chaosnetra.documents.document import read_document
@@ -16,7 +17,7 @@ from chaosnetra.errors import ChaosnetraError, InvalidInput, PartUnavailable, Un
 from chaosnetra.gameday.conduct.consent import consent_to
 from chaosnetra.gameday.conduct.following import Bounds, Following
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
-from chaosnetra.gameday.conduct.running import StepRun, result_of
+from chaosnetra.gameday.conduct.results import result_of
 from chaosnetra.gameday.conduct.signals import Signals
 from chaosnetra.gameday.people import questions
 from chaosnetra.gameday.people.interface import NOTES, Command, Does, Interface, Left, Style
@@ -29,12 +30,16 @@ from chaosnetra.gameday.record.notes import said_by, take_note
 from chaosnetra.gameday.record.record import Record
 from chaosnetra.gameday.record.states import DayStage, Kind
 from chaosnetra.gameday.report.verdicts import comparison_lines, verdict_line
+from chaosnetra.runner.child import ChildRun
+from chaosnetra.runner.files import RunFiles
+from chaosnetra.runner.outcome import last_lines
 
 if TYPE_CHECKING:
     from chaosnetra.settings import Settings
 
 POLL_SECONDS = 0.02
 NOBODY = "unattended"
+MOST_SAID = 4000
 Result = TypeVar("Result")
 
 
@@ -218,7 +223,7 @@ class Conductor:
         try:
             passed = self._passed()
             bounds = self._bounds(step, passed)
-            run = StepRun(step.experiment, folder, passed)
+            run = _child(step.experiment, folder, passed)
         except (InvalidInput, Unreadable, PartUnavailable) as error:
             raise Left(f"step {step.name!r} cannot be run: {error}") from None
         place = str(folder.relative_to(self._record.folder))
@@ -248,8 +253,10 @@ class Conductor:
         )
         facts = following.to_its_end(run)
         result = result_of(run.identity.folder)
-        if not (run.identity.folder / "journal.json").exists():
-            facts["last_lines"] = run.last_lines
+        files = RunFiles(run.identity.folder)
+        if not files.journal.exists():
+            said = [line[:MOST_SAID] for line in last_lines(files.output) if line]
+            facts["last_lines"] = said[-3:]
         self._record.write(Kind.RUN_ENDED, {**facts, **result.to_json()})
         if following.skipped is not None and self._record.state.stage is DayStage.REVIEWING:
             self._record.write(Kind.SKIPPED, {"step": step.name, "reason": following.skipped})
@@ -387,3 +394,25 @@ class Conductor:
 
     def _say(self, text: str, style: Style = Style.PLAIN) -> None:
         self._interface.say(self._record.shown(text), style)
+
+
+def _child(experiment: Path, folder: Path, passed: Passed) -> ChildRun:
+    """The run of a step in a new folder; it has not begun.
+
+    Raises:
+        PartUnavailable: it cannot be started.
+    """
+    files = RunFiles(folder)
+    try:
+        folder.mkdir(parents=True)
+        with files.output.open("wb") as output:
+            return ChildRun(
+                experiment,
+                files,
+                output,
+                variables=passed.variables,
+                environment=passed.environment,
+                modules_here=True,
+            )
+    except (OSError, ValueError) as error:
+        raise PartUnavailable(f"the run cannot be started: {error}") from None

@@ -1,5 +1,6 @@
 """Follows the run of a step to its end, whatever is said, asked or sent meanwhile."""
 
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,9 +10,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import InvalidInput
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.progress import ENDED, Progress
-from chaosnetra.gameday.conduct.running import StepRun
 from chaosnetra.gameday.conduct.signals import Signals
-from chaosnetra.gameday.conduct.stopping import PATIENCE_SECONDS, end_and_undo, undo
 from chaosnetra.gameday.people.interface import (
     NOTES,
     Command,
@@ -21,9 +20,13 @@ from chaosnetra.gameday.people.interface import (
     Panel,
     Style,
 )
+from chaosnetra.gameday.record.events import EventTail
 from chaosnetra.gameday.record.notes import said_by, take_note
 from chaosnetra.gameday.record.record import Record
 from chaosnetra.gameday.record.states import Kind
+from chaosnetra.runner.child import ChildRun
+from chaosnetra.runner.ending import PATIENCE_SECONDS, end_and_undo, undo
+from chaosnetra.runner.files import RunFiles
 
 POLL_SECONDS = 0.03
 
@@ -68,7 +71,7 @@ class Following:
     _began: float = 0.0
     _events_began: float | None = None
 
-    def to_its_end(self, run: StepRun) -> dict[str, Any]:
+    def to_its_end(self, run: ChildRun) -> dict[str, Any]:
         """Let a run begin, and follow it.
 
         Whatever goes wrong from then on, the run ends and is undone before this returns or raises.
@@ -83,14 +86,15 @@ class Following:
             RecordLost: likewise, and something that was said could not be written.
         """
         self._began = time.monotonic()
+        events = EventTail(RunFiles(run.identity.folder).events)
         try:
-            run.let_begin()
+            run.let_begin(watched=False)  # the abort monitor sees to a run without a conductor
             while run.exit_code is None:
-                self._read(run)
+                self._read(events)
                 self._wait(POLL_SECONDS)
                 self._see_to_the_end(run)
             seconds = time.monotonic() - self._began
-            self._read(run)
+            self._read(events)
             # What came while it ended: commands that wait, keys, a criterion that ended the run.
             self.progress = replace(self.progress, phase=ENDED, activity="")
             self._wait(0.0)
@@ -176,20 +180,20 @@ class Following:
         except Left as left:
             self._leave(left)
 
-    def _see_to_the_end(self, run: StepRun) -> None:
+    def _see_to_the_end(self, run: ChildRun) -> None:
         """Ask the run to end once it has to, and kill it when it does not."""
         if self._stopping is None:
             return
         if self._told is None:
             self._told = Deadline.after(self.patience_seconds)
-            run.ask_to_end()
+            run.identity.ask_to_end()
         elif self._told.passed and not self._killed:
             self._killed = True
-            run.kill()
+            run.identity.signal(signal.SIGKILL)  # its watchdog undoes what it injected
 
-    def _read(self, run: StepRun) -> None:
+    def _read(self, events: EventTail) -> None:
         now = time.monotonic()
-        for event in run.new_events():
+        for event in events.read():
             self.progress = self.progress.after(event)
             elapsed = event.get("elapsed_seconds")
             if isinstance(elapsed, (int, float)):

@@ -13,17 +13,23 @@ from chaosnetra.gameday.conduct.conductor import Conductor
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.rehearsal import stand_for_rehearsal
 from chaosnetra.gameday.conduct.signals import Signals
-from chaosnetra.gameday.conduct.stopping import end_and_undo, run_in_progress
 from chaosnetra.gameday.people.answers import Scripted, Unattended, read_answers
 from chaosnetra.gameday.people.interface import Interface, Left, Style
 from chaosnetra.gameday.people.view import plain_say
 from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.plan.preflight import preflight
 from chaosnetra.gameday.plan.reading import parse_gameday, read_gameday
-from chaosnetra.gameday.record.entries import Entry, plan_of, read_entries, state_of
+from chaosnetra.gameday.record.entries import (
+    Entry,
+    plan_of,
+    read_entries,
+    run_in_progress,
+    state_of,
+)
 from chaosnetra.gameday.record.folders import PlanLock, latest_folder, new_folder
 from chaosnetra.gameday.record.record import Record, RecordLost
 from chaosnetra.gameday.record.states import DayStage, Kind
+from chaosnetra.runner.ending import end_and_undo
 
 
 class Exit(IntEnum):
@@ -340,12 +346,12 @@ def _interface(options: Options, say: Callable[[str, Style], None]) -> Interface
         return Scripted(read_answers(options.answers), say)
     import sys
 
-    from chaosnetra.gameday.people.keys import Keys
+    from chaosnetra.gameday.people.keys import Keyboard
     from chaosnetra.gameday.people.terminal import Terminal
     from chaosnetra.gameday.people.view import terminal_view
 
     view = terminal_view()
-    return Terminal(Keys(sys.stdin), view)
+    return Terminal(Keyboard(sys.stdin), view)
 
 
 def _terminal_to_restore(options: Options) -> str | None:

@@ -9,16 +9,16 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.gameday.conduct.monitored import GOODBYE_SECONDS
 from chaosnetra.gameday.conduct.rehearsal import take_down_stand_of
-from chaosnetra.gameday.conduct.stopping import (
-    ASKED,
-    RunIdentity,
-    end_and_undo,
+from chaosnetra.gameday.record.entries import (
+    Entry,
+    plan_of,
+    read_entries,
     run_in_progress,
-    see_end_and_undo,
+    state_of,
 )
-from chaosnetra.gameday.record.entries import Entry, plan_of, read_entries, state_of
 from chaosnetra.gameday.record.record import InUse, Record
 from chaosnetra.gameday.record.states import DayStage, Kind
+from chaosnetra.runner.ending import ASKED, RunIdentity, end_and_undo, see_end_and_undo
 
 # A conductor that is well leaves as soon as its run has ended, and its monitor.
 CONDUCTOR_SECONDS = GOODBYE_SECONDS + 5.0

@@ -74,6 +74,7 @@ class Question:
         check: raises InvalidInput for an answer that cannot be used.
         default: what an empty answer means; None when one is needed.
         unattended: the answer when nobody is there.
+        ends_the_day: whether an answer does; a terminal asks once more then.
     """
 
     key: str
@@ -81,6 +82,7 @@ class Question:
     check: Callable[[str], object] = lambda answer: answer
     default: str | None = None
     unattended: str = ""
+    ends_the_day: Callable[[str], bool] = lambda answer: False
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,7 @@ def what_next(
         check,
         default=default,
         unattended=default or "end the plan does not go on after a violation",
+        ends_the_day=lambda answer: next_word(answer)[0] == "end",
     )
 
 

@@ -3,6 +3,8 @@
 import contextlib
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
 from chaosnetra.gameday.people.interface import Left, Style
@@ -21,13 +23,30 @@ _STYLES = {
 }
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What is being typed: a label, the text, and how much of the text is before the cursor."""
+
+    label: str
+    text: str
+    cursor: int
+
+    @property
+    def line(self) -> str:
+        return self.label + self.text
+
+    @property
+    def column(self) -> int:
+        return len(self.label) + self.cursor
+
+
 class View(Protocol):
     """Shows what is said, and what is going on."""
 
     def say(self, text: str, style: Style) -> None:
         """A line that stays, or several."""
 
-    def show(self, lines: Sequence[str], entry: str | None, *, brief: str = "") -> None:
+    def show(self, lines: Sequence[str], entry: Entry | None, *, brief: str = "") -> None:
         """What changes: lines, and what is being typed.
 
         `brief` is the same as one line, for a terminal that cannot show lines again.
@@ -55,31 +74,34 @@ class DumbView:
 
     def __init__(self) -> None:
         self._entry = ""
+        self._column = 0
         self._brief = ""
 
     def say(self, text: str, style: Style) -> None:  # noqa: ARG002 - it has none
         self._end_entry()
         plain_say(text)
 
-    def show(self, lines: Sequence[str], entry: str | None, *, brief: str = "") -> None:  # noqa: ARG002
+    def show(self, lines: Sequence[str], entry: Entry | None, *, brief: str = "") -> None:  # noqa: ARG002
         if entry is None:
             self._end_entry()
             if brief and brief != self._brief:
                 self._brief = brief
                 plain_say(brief)
             return
-        kept = 0
-        while kept < min(len(entry), len(self._entry)) and entry[kept] == self._entry[kept]:
-            kept += 1
-        self._write("\b \b" * (len(self._entry) - kept) + entry[kept:])
-        self._entry = entry
+        line = entry.line
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(line, self._entry, strict=False))
+        kept = sum(1 for _ in same)
+        to_the_end = self._entry[self._column :]
+        erased = "\b \b" * (len(self._entry) - kept)
+        self._write(to_the_end + erased + line[kept:] + "\b" * (len(line) - entry.column))
+        self._entry, self._column = line, entry.column
 
     def clear(self) -> None:
         self._end_entry()
 
     def _end_entry(self) -> None:
         if self._entry:
-            self._entry = ""
+            self._entry, self._column = "", 0
             self._write("\n")
 
     def _write(self, text: str) -> None:
@@ -112,7 +134,7 @@ class LiveView:
         except OSError as error:
             raise Left(f"the terminal is gone: {error}") from None
 
-    def show(self, lines: Sequence[str], entry: str | None, *, brief: str = "") -> None:  # noqa: ARG002
+    def show(self, lines: Sequence[str], entry: Entry | None, *, brief: str = "") -> None:  # noqa: ARG002
         width = self._console.width
         shown = (width, *lines, entry)
         if shown == self._shown:
@@ -125,7 +147,12 @@ class LiveView:
         rows = [Text(one_line(line), no_wrap=True, overflow="ellipsis") for line in lines]
         if entry is not None:
             room = max(8, width - 2)
-            rows.append(Text(entry if len(entry) <= room else f"…{entry[1 - room :]}", "bold"))
+            line, column = f"{entry.line} ", entry.column
+            first = max(0, column - room + 1)  # so far to the left that the cursor can be seen
+            row = Text(f"…{line[first + 1 :]}" if first else line, "bold", no_wrap=True)
+            row.truncate(room + 1, overflow="ellipsis")
+            row.stylize("reverse", column - first, column - first + 1)
+            rows.append(row)
         try:
             if self._live is None:
                 self._live = Live(

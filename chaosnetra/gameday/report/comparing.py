@@ -9,10 +9,10 @@ from chaosnetra.evidence.compare.comparison import Change, Comparison, Experimen
 from chaosnetra.evidence.compare.comparison_text import comparison_text
 from chaosnetra.evidence.compare.experiment_runs import Runs
 from chaosnetra.evidence.journal.reading import read_journal
-from chaosnetra.gameday.conduct.stopping import JOURNAL
 from chaosnetra.gameday.people.panel import clock
 from chaosnetra.gameday.report.calibration import Calibration
 from chaosnetra.gameday.report.happened import Happened, read_day
+from chaosnetra.runner.files import RunFiles
 from chaosnetra.text import markdown
 
 
@@ -109,7 +109,7 @@ def _side(day: Happened) -> dict[str, Runs]:
     found: dict[str, Runs] = {}
     for attempt in day.attempts:
         try:
-            journal = read_journal(day.folder / attempt.folder / JOURNAL)
+            journal = read_journal(RunFiles(day.folder / attempt.folder).journal)
         except Unreadable:
             continue  # the run was lost
         shown = " ".join(f"{key}={value}" for key, value in attempt.parameters.items())

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.gameday.conduct.progress import fault_label, is_in_effect
-from chaosnetra.gameday.conduct.running import EventTail
-from chaosnetra.gameday.conduct.stopping import EVENTS, JOURNAL
 from chaosnetra.gameday.people.predictions import Prediction
 from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.record.entries import (
@@ -23,10 +21,12 @@ from chaosnetra.gameday.record.entries import (
     read_entries,
     wall_seconds,
 )
+from chaosnetra.gameday.record.events import events_of
 from chaosnetra.gameday.record.states import Kind
 from chaosnetra.gameday.report.calibration import Calibration, PredictionOutcome, calibration
 from chaosnetra.gameday.report.verdicts import outcome_of, predictions_of
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.runner.files import RunFiles
 
 
 @dataclass(frozen=True)
@@ -227,6 +227,7 @@ def _attempt(
         lost = None if ended else str(over[0].data.get("why"))
     # Where the conductor did not live to compare the clocks, events count from the run's begin.
     offset = at if began is None else at + max(0.0, began - begun[0].monotonic_seconds)
+    files = RunFiles(folder / place)
     return StepAttempt(
         step=step,
         number=counted[step],
@@ -237,23 +238,21 @@ def _attempt(
         ended=ended,
         lost=lost,
         predictions=predictions_of(said),
-        faults=sorted(_faults(folder / place / EVENTS, offset), key=lambda span: span.begin),
-        has_journal=(folder / place / JOURNAL).is_file(),
+        faults=sorted(_faults(files.events, offset), key=lambda span: span.begin),
+        has_journal=files.journal.is_file(),
     )
 
 
 def _faults(path: Path, offset: float) -> Iterable[Span]:
-    """The felt faults of a run, from its events."""
+    """The faults of a run that were in effect, from its events."""
     open_since: dict[str, float] = {}
-    tail = EventTail(path)
-    while events := tail.read():
-        for event in events:
-            elapsed = finite_or_none(event.get("elapsed_seconds"))
-            name = fault_label(event.get("name"))
-            if event["event"] == "fault.injected" and is_in_effect(event) and elapsed is not None:
-                open_since.setdefault(name, offset + elapsed)
-            elif event["event"] == "fault.undone" and name in open_since and elapsed is not None:
-                yield Span(name, open_since.pop(name), offset + elapsed)
+    for event in events_of(path):
+        elapsed = finite_or_none(event.get("elapsed_seconds"))
+        name = fault_label(event.get("name"))
+        if event["event"] == "fault.injected" and is_in_effect(event) and elapsed is not None:
+            open_since.setdefault(name, offset + elapsed)
+        elif event["event"] == "fault.undone" and name in open_since and elapsed is not None:
+            yield Span(name, open_since.pop(name), offset + elapsed)
     for name, begin in open_since.items():
         yield Span(name, begin, None)
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from chaosnetra.gameday.conduct.stopping import JOURNAL
 from chaosnetra.gameday.people.panel import clock
 from chaosnetra.gameday.record.states import Kind
 from chaosnetra.gameday.report.calibration import Calibration
 from chaosnetra.gameday.report.happened import Happened, Note, StepAttempt
 from chaosnetra.gameday.report.verdicts import against, stopped_text, verdict_line
+from chaosnetra.runner.files import RunFiles
 from chaosnetra.text import markdown
 
 
@@ -61,7 +61,7 @@ def facts(day: Happened) -> Iterator[tuple[str, str]]:
 
 def journal_link(attempt: StepAttempt) -> str:
     """Where the journal of a run is, seen from the report."""
-    return quote(f"{attempt.folder}/{JOURNAL}")
+    return quote(f"{attempt.folder}/{RunFiles.JOURNAL}")
 
 
 def verdict_text(attempt: StepAttempt) -> str:
