@@ -11,6 +11,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.progress import ENDED, Progress
 from chaosnetra.gameday.conduct.signals import Signals
+from chaosnetra.gameday.conduct.step_run import Bounds
 from chaosnetra.gameday.people.interface import (
     NOTES,
     Command,
@@ -31,14 +32,6 @@ from chaosnetra.runner.files import RunFiles
 POLL_SECONDS = 0.03
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """What bounds a run: seconds, and whether the conductor has to see to it."""
-
-    step_seconds: float | None
-    shown_seconds: float | None
-
-
 @dataclass
 class Following:
     """One run, followed. Made for one call of `to_its_end`.
@@ -49,7 +42,7 @@ class Following:
         monitor: of the day.
         signals: that ask the conductor to leave.
         people: who may say something.
-        title: what the panel says of the step; its progress is filled in.
+        parameters: of the run, as they are shown.
         bounds: of the run.
         patience_seconds: after which a run that was asked to end is killed.
     """
@@ -59,7 +52,7 @@ class Following:
     monitor: AbortMonitor
     signals: Signals
     people: tuple[str, ...]
-    title: Mapping[str, Any]
+    parameters: Mapping[str, str]
     bounds: Bounds
     patience_seconds: float = PATIENCE_SECONDS
     progress: Progress = field(default_factory=Progress)
@@ -204,12 +197,17 @@ class Following:
     def _panel(self) -> Panel:
         running = time.monotonic() - self._began
         shown = self.bounds.shown_seconds
+        state, step = self.record.state, self.record.step
         return Panel(
-            **self.title,
-            attempt=self.record.state.attempt,
+            step=step.name,
+            number=state.step + 1,
+            steps=state.steps,
+            observe=step.observe,
+            parameters=self.parameters,
+            attempt=state.attempt,
             progress=self.progress,
             running_seconds=running,
             abort_in_seconds=None if shown is None else max(0.0, shown - running),
-            paused=self.record.state.paused,
+            paused=state.paused,
             stopping=f"stopping: {self._stopping}" if self._stopping else "",
         )

@@ -1,7 +1,7 @@
 """What the run of a step showed, from what it left."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from chaosnetra.evidence.verdict.verdict import judge
 from chaosnetra.gameday.conduct.progress import is_in_effect
 from chaosnetra.gameday.record.events import events_of
 from chaosnetra.runner.files import RunFiles
+from chaosnetra.runner.outcome import last_lines
+
+LONGEST_LINE = 4000
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,17 @@ class RunResult:
         proofs: what its attempts prove; see `chaosnetra.evidence.verdict.bounds`.
         startup_seconds: median time under the fault until a startup was ready; None when none was,
             or no fault was in effect.
+        last_lines: that a run without a journal said.
     """
 
     verdict: str
     reason: str
     proofs: tuple[Mapping[str, Any], ...] = ()
     startup_seconds: float | None = None
+    last_lines: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "proofs": list(self.proofs)}
+        return {**asdict(self), "proofs": list(self.proofs), "last_lines": list(self.last_lines)}
 
 
 def result_of(folder: Path) -> RunResult:
@@ -43,7 +48,9 @@ def result_of(folder: Path) -> RunResult:
     except Unreadable as error:
         # The file is named from the day's folder, which may be moved.
         why = str(error).replace(f"{folder}/", f"{folder.name}/")
-        return RunResult("inconclusive", f"it left no journal: {why}")
+        said = () if files.journal.exists() else last_lines(files.output)
+        lines = tuple(line[:LONGEST_LINE] for line in said if line)[-3:]
+        return RunResult("inconclusive", f"it left no journal: {why}", last_lines=lines)
     section = journal.section
     verdict: Any = section.get("verdict")
     reason: Any = section.get("reason")

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import select
-import sys
 import termios
 import time
 from typing import Any, TextIO
@@ -121,8 +120,3 @@ def kept_terminal(stream: TextIO) -> str | None:
         for sign in settings[_CHARACTERS]
     ]
     return json.dumps([name, settings])
-
-
-def has_terminal() -> bool:
-    """Whether somebody can type here and see what is said."""
-    return sys.stdin.isatty() and sys.stdout.isatty()

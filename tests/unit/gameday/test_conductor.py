@@ -1,8 +1,7 @@
 """The conductor without processes: what it asks, and what ends its waits."""
 
-import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -41,10 +40,12 @@ def test_a_plan_of_staging_is_made_once_and_a_signal_ends_the_wait_for_it(
     signals = Signals()
     made = []
 
-    def never(experiment: Path, environment: Mapping[str, str]) -> Consent:
+    def never(
+        experiment: Path, environment: Mapping[str, str], tick: Callable[[], None]
+    ) -> Consent:
         made.append(experiment)
         signals.received = "SIGTERM"
-        threading.Event().wait(60)
+        tick()
         return Consent(True, "too late")
 
     monkeypatch.setattr(conductor, "consent_to", never)
