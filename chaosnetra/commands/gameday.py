@@ -59,10 +59,11 @@ def gameday_run(
     cannot be written; 6 left before its end; 7 FILE cannot be read.
     """
     with _errors(REFUSED, RecordLost=RECORD_LOST, InvalidInput=UNREADABLE, Unreadable=UNREADABLE):
-        from chaosnetra.gameday.conduct.leading import Options, check_answers, lead_day
+        from chaosnetra.gameday.conduct.leading import lead_day
+        from chaosnetra.gameday.conduct.options import Options
 
         options = Options(file, folder, yes, answers, resume, new, rehearse)
-        check_answers(options)
+        options.check_answers()
         code = lead_day(options, _say)
     raise SystemExit(int(code))
 

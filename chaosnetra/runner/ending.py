@@ -71,27 +71,29 @@ class RunIdentity:
 
 
 def end_and_undo(
-    run: RunIdentity, patience_seconds: float = PATIENCE_SECONDS, wait: Wait = time.sleep
+    run: RunIdentity,
+    patience_seconds: float = PATIENCE_SECONDS,
+    wait: Wait = time.sleep,
+    *,
+    asked: bool = False,
 ) -> list[str]:
     """Ask a run to end, kill it when it does not, and undo what it left.
+
+    Args:
+        run: to be ended.
+        patience_seconds: until it is killed.
+        wait: for so many seconds.
+        asked: whether it was asked already.
 
     Returns:
         What was done, each as a line; the last says so when something may be left.
     """
-    asked = [ASKED] if run.ask_to_end() else []
-    return asked + see_end_and_undo(run, patience_seconds, wait)
-
-
-def see_end_and_undo(
-    run: RunIdentity, patience_seconds: float = PATIENCE_SECONDS, wait: Wait = time.sleep
-) -> list[str]:
-    """As `end_and_undo`, for a run that was asked already."""
-    killed = []
+    done = [ASKED] if not asked and run.ask_to_end() else []
     if not run.has_ended(patience_seconds, wait):
         run.signal(signal.SIGKILL)
         run.has_ended(POLL_SECONDS * 100, wait)
-        killed = [f"it was killed, because it did not end within {patience_seconds:g} s"]
-    return killed + undo(run.folder, wait)
+        done.append(f"it was killed, because it did not end within {patience_seconds:g} s")
+    return done + undo(run.folder, wait)
 
 
 def undo(folder: Path, wait: Wait = time.sleep) -> list[str]:

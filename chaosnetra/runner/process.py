@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from chaosnetra.runner.child import ChildRun
-from chaosnetra.runner.ending import see_end_and_undo
+from chaosnetra.runner.ending import end_and_undo
 from chaosnetra.runner.files import Experiment, RunFiles
 from chaosnetra.runner.outcome import RunOutcome, judge_run, shown_line
 
@@ -81,7 +81,7 @@ def _end(run: ChildRun) -> None:
         return
     with _deaf_to_interrupts():
         run.identity.ask_to_end(signal.SIGINT)
-        see_end_and_undo(run.identity, UNDO_SECONDS)
+        end_and_undo(run.identity, UNDO_SECONDS, asked=True)
         run.process.wait()
 
 

@@ -4,13 +4,11 @@ Whatever is answered is in the record before it is acknowledged, so a conductor 
 goes on where it was.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.errors import ChaosnetraError, InvalidInput, PartUnavailable, Unreadable
-from chaosnetra.gameday.conduct.consent import consent_to
 from chaosnetra.gameday.conduct.following import Following
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.results import result_of
@@ -18,6 +16,7 @@ from chaosnetra.gameday.conduct.signals import Signals
 from chaosnetra.gameday.conduct.step_run import (
     bounds_of,
     checked_changes,
+    consented_parameters,
     parameters_of,
     run_in,
     settings_of,
@@ -27,14 +26,12 @@ from chaosnetra.gameday.people.interface import NOTES, Command, Does, Interface,
 from chaosnetra.gameday.people.panel import clock
 from chaosnetra.gameday.people.predictions import ABSTAIN, changes, held_probability, seconds_range
 from chaosnetra.gameday.plan.day import Asked, GameDay
-from chaosnetra.gameday.plan.parameters import Passed
 from chaosnetra.gameday.record.folders import unused
 from chaosnetra.gameday.record.notes import said_by, take_note
 from chaosnetra.gameday.record.record import Record
 from chaosnetra.gameday.record.states import DayStage, Kind
 from chaosnetra.gameday.report.verdicts import comparison_lines, verdict_line
 
-POLL_SECONDS = 0.02
 NOBODY = "unattended"
 
 
@@ -133,12 +130,9 @@ class Conductor:
         """Nothing is done before the abort criteria were checked once, on a resumed day too."""
         if self._watched or self._record.state.stage is DayStage.WRAPPING_UP:
             return
-        first = self._monitor.first_check()
-        while not self._monitor.has_checked:
-            if first.passed:
-                self._abort("the abort criteria could not be checked in time", "abort criteria")
-            self.tick()
-            time.sleep(POLL_SECONDS)
+        if not self._monitor.has_checked(self.tick):
+            self._abort("the abort criteria could not be checked in time", "abort criteria")
+        self.tick()
         self._watched = True
         count = len(self._day.abort.conditions)
         if count:
@@ -176,7 +170,7 @@ class Conductor:
         step = self._record.step
         answer = self._interface.ask(questions.go(step), self)
         go, why = questions.go_or_not(answer)
-        by, why = said_by(why, self._people) if why else (self._somebody, why)
+        by, why = said_by(why, self._people) if why else (self._people[0], why)
         data = {"step": step.name, "by": by, "reason": why}
         self._record.write(Kind.GO if go else Kind.NO_GO, data)
         self._say(f"noted: {'go' if go else 'no-go'}{f': {why}' if why else ''}", Style.QUIET)
@@ -211,7 +205,7 @@ class Conductor:
         # One may be there of a conductor that was killed before it had written that a run begins.
         folder = unused(self._record.folder / "steps" / named)
         try:
-            passed = self._passed()
+            passed = consented_parameters(self._record, self.tick)
             bounds = bounds_of(step, passed)
             run = run_in(folder, step, passed)
         except (InvalidInput, Unreadable, PartUnavailable) as error:
@@ -266,7 +260,7 @@ class Conductor:
     def _pause(self) -> None:
         self._say("The day is paused.", Style.WARNING)
         self._interface.ask(questions.CONTINUE, self)
-        self._record.write(Kind.CONTINUED, {"by": self._somebody})
+        self._record.write(Kind.CONTINUED, {"by": self._people[0]})
 
     def _show_verdict(self) -> None:
         ended = self._record.last(Kind.RUN_ENDED)
@@ -279,22 +273,6 @@ class Conductor:
         for line in comparison_lines(self._record.entries):
             self._say(f"  {line}")
 
-    def _passed(self) -> Passed:
-        """What the run gets; with the plan that was consented to, where one is needed.
-
-        Raises:
-            Left: nobody consented to it.
-        """
-        step = self._record.step
-        passed = parameters_of(self._day, step, self._record.state.changed)
-        self._record.learn_secrets(passed.environment)
-        if self._day.environment != "staging":
-            return passed
-        consent = consent_to(step.experiment, passed.environment, self.tick)
-        if not consent.given:
-            raise Left(f"step {step.name!r} may not run: {consent.text}")
-        return Passed({**passed.environment, **consent.environment}, passed.variables)
-
     @property
     def _day(self) -> GameDay:
         return self._record.day
@@ -306,12 +284,8 @@ class Conductor:
 
     @property
     def _people(self) -> tuple[str, ...]:
+        """Who may say something; the first says what nobody is named for."""
         return self._day.people if self.attended else (NOBODY,)
-
-    @property
-    def _somebody(self) -> str:
-        """Who says what nobody is named for."""
-        return self._people[0] if self.attended else NOBODY
 
     def _say(self, text: str, style: Style = Style.PLAIN) -> None:
         self._interface.say(self._record.shown(text), style)

@@ -7,13 +7,13 @@ The conductor asks here before the first step, for every step of a day whose env
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chaosnetra.durations import Deadline
+from chaosnetra.runner.reports import PROGRAM
 from chaosnetra.settings import SETTINGS
 from chaosnetra.text import one_line
 
@@ -81,10 +81,9 @@ def _plan(
         ValueError: no plan; says why.
         OSError: it cannot be started.
     """
-    program = [sys.executable, "-P", "-c", "from chaosnetra.cli import main; main()"]
     deadline = Deadline.after(PLAN_SECONDS)
     with subprocess.Popen(
-        [*program, "plan", str(experiment), "--format", "json"],
+        [*PROGRAM, "plan", str(experiment), "--format", "json"],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

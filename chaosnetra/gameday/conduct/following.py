@@ -108,7 +108,7 @@ class Following:
 
     def tick(self) -> None:
         """Look for what ends the run."""
-        if self.signals.received is not None and self._left is None:
+        if self.signals.received is not None:
             self._leave(Left(f"{self.signals.received} came"))
         if self._stopping is not None:
             return
@@ -129,7 +129,7 @@ class Following:
             self.interface.say(take_note(self.record, command, self.people), Style.QUIET)
         elif command.does is Does.PAUSE:
             paused = self.record.state.paused
-            self.record.write(Kind.CONTINUED if paused else Kind.PAUSED, {"by": self._somebody})
+            self.record.write(Kind.CONTINUED if paused else Kind.PAUSED, {"by": self.people[0]})
         elif command.does is Does.ABORT and self.record.state.ending is None:
             # Also while the run is being stopped: then the day ends after it.
             by, why = self._said(command)
@@ -143,10 +143,6 @@ class Following:
             self.skipped = f"{why} ({by})"
             self._stop(f"skipped by {by}: {why}")
 
-    @property
-    def _somebody(self) -> str:
-        return self.people[0] if self.people else "nobody in particular"
-
     def _said(self, command: Command) -> tuple[str, str]:
         return said_by(command.text or "no reason was given", self.people)
 
@@ -158,7 +154,7 @@ class Following:
         )
 
     def _leave(self, left: Left) -> None:
-        self._left = left
+        self._left = self._left or left
         self._stop(str(left))
 
     def _stop(self, reason: str) -> None:

@@ -2,8 +2,7 @@
 
 import contextlib
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,52 +12,23 @@ from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
 from chaosnetra.gameday.conduct.conductor import Conductor
 from chaosnetra.gameday.conduct.exits import Exit, exit_code
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
+from chaosnetra.gameday.conduct.options import Options
 from chaosnetra.gameday.conduct.rehearsal import stand_for_rehearsal
 from chaosnetra.gameday.conduct.signals import Signals
-from chaosnetra.gameday.people.answers import Scripted, Unattended, read_answers
+from chaosnetra.gameday.people.answers import Say, Scripted
 from chaosnetra.gameday.people.interface import Interface, Left, Style
 from chaosnetra.gameday.people.view import plain_say
 from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.plan.preflight import preflight
 from chaosnetra.gameday.plan.reading import parse_gameday, read_gameday
-from chaosnetra.gameday.record.entries import (
-    Entry,
-    plan_of,
-    read_entries,
-    run_in_progress,
-    state_of,
-)
+from chaosnetra.gameday.record.entries import Entry, is_closed, read_entries, run_in_progress
 from chaosnetra.gameday.record.folders import PlanLock, latest_folder, new_folder
 from chaosnetra.gameday.record.record import Record, RecordLost
 from chaosnetra.gameday.record.states import DayStage, Kind
 from chaosnetra.processes.identity import started
 from chaosnetra.runner.ending import end_and_undo
 
-Say = Callable[[str, Style], None]
 Checks = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a day is to be led.
-
-    Attributes:
-        plan: its file.
-        parent: folder in which days are kept.
-        yes: nobody is there; everything is answered as the plan expects.
-        answers: a file of answers; see `chaosnetra.gameday.people.answers`.
-        resume: go on with the last day of this file, which has not ended.
-        new: begin another one all the same.
-        rehearsal: on the local stand.
-    """
-
-    plan: Path
-    parent: Path
-    yes: bool = False
-    answers: Path | None = None
-    resume: bool = False
-    new: bool = False
-    rehearsal: bool = False
 
 
 class Refused(ChaosnetraError):
@@ -123,7 +93,7 @@ class _Leading:
     def _folder_to_go_on_with(self) -> Path | None:
         plan = self.options.plan
         folder = latest_folder(plan)
-        unfinished = folder is not None and not _is_closed(folder)
+        unfinished = folder is not None and not is_closed(folder)
         if self.options.resume:
             if folder is None or not unfinished:
                 raise Refused(f"{plan}: no day of this file is unfinished; leave out --resume")
@@ -223,8 +193,10 @@ class _Leading:
         monitor: AbortMonitor | None = None
         interface: Interface | None = None
         try:
-            monitor = AbortMonitor(record.folder, record.day, self._terminal_to_restore())
-            interface = self._interface(record)
+            monitor = AbortMonitor(record.folder, record.day, self.options.terminal_to_restore())
+            interface = self.options.interface(
+                lambda text, style: self.say(record.shown(text), style)
+            )
             attended = not self.options.yes
             Conductor(record, interface, monitor, self.signals, checks, attended=attended).lead()
         except Left as left:
@@ -263,45 +235,6 @@ class _Leading:
             self.say(f"the report cannot be written: {error}", Style.BAD)
             self.say(f"make it later: chaosnetra gameday report {folder}", Style.PLAIN)
 
-    def _interface(self, record: Record) -> Interface:
-        def say(text: str, style: Style) -> None:
-            self.say(record.shown(text), style)
-
-        if self.options.yes:
-            return Unattended(say)
-        if self.options.answers is not None:
-            return Scripted(read_answers(self.options.answers), say)
-        from chaosnetra.gameday.people.keys import Keyboard
-        from chaosnetra.gameday.people.terminal import Terminal
-        from chaosnetra.gameday.people.view import terminal_view
-
-        view = terminal_view()
-        return Terminal(Keyboard(sys.stdin), view)
-
-    def _terminal_to_restore(self) -> str | None:
-        if self.options.yes or self.options.answers is not None:
-            return None
-        from chaosnetra.gameday.people.keys import kept_terminal
-
-        return kept_terminal(sys.stdin)
-
-
-def check_answers(options: Options) -> None:
-    """That somebody or something can answer.
-
-    Raises:
-        InvalidInput: nobody can.
-        Unreadable: the file of answers cannot be read.
-    """
-    if options.yes and options.answers is not None:
-        raise InvalidInput("--yes and --answers cannot both answer; leave one of them out")
-    if options.answers is not None:
-        read_answers(options.answers)
-    elif not options.yes and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise InvalidInput(
-            "there is no terminal to answer at; give --answers FILE, or --yes for a rehearsal"
-        )
-
 
 @contextlib.contextmanager
 def _closed_on_error(record: Record) -> Iterator[None]:
@@ -310,12 +243,6 @@ def _closed_on_error(record: Record) -> Iterator[None]:
     except BaseException:
         record.close()
         raise
-
-
-def _is_closed(folder: Path) -> bool:
-    entries = read_entries(folder)
-    day = plan_of(entries, folder)
-    return state_of(entries, len(day.steps), folder).stage is DayStage.CLOSED
 
 
 def _close(interface: Interface | None) -> None:

@@ -1,16 +1,19 @@
 """What the run of a step is given: its parameters, its bounds, and its process."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaosnetra.documents.document import read_document
 from chaosnetra.errors import ChaosnetraError, InvalidInput, PartUnavailable
+from chaosnetra.gameday.conduct.consent import consent_to
+from chaosnetra.gameday.people.interface import Left
 from chaosnetra.gameday.people.predictions import changes
 from chaosnetra.gameday.plan.day import DayStep, GameDay
 from chaosnetra.gameday.plan.parameters import Passed, for_experiment, own_limit
+from chaosnetra.gameday.record.record import Record
 from chaosnetra.runner.child import ChildRun
 from chaosnetra.runner.files import RunFiles
 
@@ -39,6 +42,27 @@ def parameters_of(day: GameDay, step: DayStep, changed: Mapping[str, str]) -> Pa
         InvalidInput: see `for_experiment`.
     """
     return for_experiment(read_document(step.experiment).data, day, step, changed)
+
+
+def consented_parameters(record: Record, tick: Callable[[], None]) -> Passed:
+    """As `parameters_of`, for the step that a day is at; with the consent that it needs.
+
+    Args:
+        record: of the day.
+        tick: called often while a plan is made; what it raises ends that.
+
+    Raises:
+        Left: nobody consented to its plan.
+    """
+    day, step = record.day, record.step
+    passed = parameters_of(day, step, record.state.changed)
+    record.learn_secrets(passed.environment)
+    if day.environment != "staging":
+        return passed
+    consent = consent_to(step.experiment, passed.environment, tick)
+    if not consent.given:
+        raise Left(f"step {step.name!r} may not run: {consent.text}")
+    return Passed({**passed.environment, **consent.environment}, passed.variables)
 
 
 def settings_of(passed: Passed) -> "Settings":

@@ -9,16 +9,10 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.gameday.conduct.monitored import GOODBYE_SECONDS
 from chaosnetra.gameday.conduct.rehearsal import take_down_stand_of
-from chaosnetra.gameday.record.entries import (
-    Entry,
-    plan_of,
-    read_entries,
-    run_in_progress,
-    state_of,
-)
+from chaosnetra.gameday.record.entries import Entry, is_closed, read_entries, run_in_progress
 from chaosnetra.gameday.record.record import InUse, Record
 from chaosnetra.gameday.record.states import DayStage, Kind
-from chaosnetra.runner.ending import ASKED, RunIdentity, end_and_undo, see_end_and_undo
+from chaosnetra.runner.ending import ASKED, RunIdentity, end_and_undo
 
 # A conductor that is well leaves as soon as its run has ended, and its monitor.
 CONDUCTOR_SECONDS = GOODBYE_SECONDS + 5.0
@@ -41,11 +35,10 @@ def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS
         ChaosnetraError: it cannot be written down that the day has ended; nothing is left
             injected all the same.
     """
-    entries = read_entries(folder)
-    day = plan_of(entries, folder)
-    if state_of(entries, len(day.steps), folder).stage is DayStage.CLOSED:
+    if is_closed(folder):
         yield "the day had ended already"
         return
+    entries = read_entries(folder)
     conductor = _conductor(entries, folder)
     # The run first: what it injected is what hurts. Its conductor is asked to leave at once, so
     # that it begins no other.
@@ -55,7 +48,7 @@ def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS
     if asked:
         yield ASKED
     if run is not None:
-        yield from see_end_and_undo(run)
+        yield from end_and_undo(run, asked=True)
     yield from _end_conductor(conductor, conductor_seconds)
     # One that began between the two looks.
     later = run_in_progress(read_entries(folder), folder)
@@ -72,16 +65,11 @@ def _end_conductor(conductor: RunIdentity, seconds: float) -> Iterator[str]:
     if not conductor.is_alive():
         yield "its conductor was gone, or has left"
         return
-    deadline = Deadline.after(seconds)
-    while conductor.is_alive() and not deadline.passed:
-        time.sleep(POLL_SECONDS)
-    if not conductor.is_alive():
+    if conductor.has_ended(seconds):
         yield "its conductor has left"
         return
     conductor.signal(signal.SIGKILL)
-    deadline = Deadline.after(seconds)
-    while conductor.is_alive() and not deadline.passed:
-        time.sleep(POLL_SECONDS)
+    conductor.has_ended(seconds)
     yield f"its conductor was killed, because it did not leave within {seconds:g} s"
 
 

@@ -37,15 +37,7 @@ class Does(StrEnum):
 
 
 # As they are typed in front of a question.
-COMMANDS: Mapping[str, Does] = {
-    "observe": Does.OBSERVE,
-    "decision": Does.DECIDE,
-    "follow-up": Does.FOLLOW_UP,
-    "surprise": Does.SURPRISE,
-    "pause": Does.PAUSE,
-    "skip": Does.SKIP,
-    "abort": Does.ABORT,
-}
+COMMANDS = {"observe" if does is Does.OBSERVE else does.value: does for does in Does}
 NOTES = (Does.OBSERVE, Does.DECIDE, Does.FOLLOW_UP, Does.SURPRISE)
 
 

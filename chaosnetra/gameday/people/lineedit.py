@@ -8,6 +8,7 @@ from prompt_toolkit.keys import Keys
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.gameday.people.predictions import LONGEST_ANSWER, checked_answer
+from chaosnetra.gameday.people.view import Entry
 
 ENTER = (Keys.ControlM, Keys.ControlJ)
 
@@ -72,10 +73,9 @@ class LineEditor:
     def text(self) -> str:
         return self._buffer.text
 
-    @property
-    def cursor(self) -> int:
-        """How many characters are before it."""
-        return self._buffer.cursor_position
+    def entry(self, label: str) -> Entry:
+        """The line as it is shown."""
+        return Entry(label, self.text, self._buffer.cursor_position)
 
     def feed(self, pressed: Sequence[KeyPress]) -> tuple[str | None, Sequence[KeyPress]]:
         """Take keys.

@@ -21,7 +21,7 @@ from chaosnetra.gameday.people.interface import (
 from chaosnetra.gameday.people.keys import Keyboard
 from chaosnetra.gameday.people.lineedit import LineEditor
 from chaosnetra.gameday.people.panel import HELP, KEYS, one_panel_line, panel_lines
-from chaosnetra.gameday.people.view import Entry, View
+from chaosnetra.gameday.people.view import View
 
 TICK_SECONDS = 0.1
 TYPED = "at any question: /observe /decision /follow-up /surprise /pause /skip /abort …"
@@ -47,10 +47,6 @@ class _Typing:
     editor: LineEditor
     began: float
     abort: Command | None = None
-
-    @property
-    def entry(self) -> Entry:
-        return _entry(f"{self.label}: ", self.editor)
 
 
 class Terminal:
@@ -99,7 +95,7 @@ class Terminal:
     def _typed(self, label: str, editor: LineEditor, listener: Listener) -> str:
         """One line, while the listener is told that time goes by."""
         while True:
-            self._view.show((), _entry(label, editor))
+            self._view.show((), editor.entry(label))
             listener.tick()
             try:
                 line, self._rest = editor.feed(self._rest or self._keyboard.read(TICK_SECONDS))
@@ -137,7 +133,7 @@ class Terminal:
     def _finish_typing(self, listener: Listener) -> None:
         """What is being typed when a run ends is not lost, and its Enter answers nothing else."""
         while (typing := self._typing) is not None:
-            self._view.show((), typing.entry)
+            self._view.show((), typing.editor.entry(f"{typing.label}: "))
             listener.tick()
             pressed, self._rest = self._rest or self._keyboard.read(TICK_SECONDS), ()
             if pressed:
@@ -150,7 +146,7 @@ class Terminal:
         if self._typing is None:
             self._view.show([*lines, KEYS], None, brief=one_panel_line(panel))
         else:
-            self._view.show(lines, self._typing.entry)
+            self._view.show(lines, self._typing.editor.entry(f"{self._typing.label}: "))
 
     def _take(self, pressed: Sequence[KeyPress], listener: Listener) -> Sequence[KeyPress]:
         """Take keys; returns those that come after a finished line."""
@@ -221,7 +217,3 @@ class Terminal:
             self._view.clear()
         finally:
             self._keyboard.restore()
-
-
-def _entry(label: str, editor: LineEditor) -> Entry:
-    return Entry(label, editor.text, editor.cursor)

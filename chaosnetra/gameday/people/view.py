@@ -13,6 +13,7 @@ from chaosnetra.text import one_line
 if TYPE_CHECKING:
     from rich.live import Live
 
+GONE = "the terminal is gone"
 _STYLES = {
     Style.PLAIN: "",
     Style.TITLE: "bold",
@@ -62,11 +63,15 @@ def plain_say(text: str, style: Style = Style.PLAIN) -> None:  # noqa: ARG001
     Raises:
         Left: nobody reads it.
     """
+    _write(f"{text}\n", "the output cannot be written")
+
+
+def _write(text: str, otherwise: str) -> None:
     try:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
     except (OSError, ValueError) as error:
-        raise Left(f"the output cannot be written: {error}") from None
+        raise Left(f"{otherwise}: {error}") from None
 
 
 class DumbView:
@@ -93,7 +98,7 @@ class DumbView:
         kept = sum(1 for _ in same)
         to_the_end = self._entry[self._column :]
         erased = "\b \b" * (len(self._entry) - kept)
-        self._write(to_the_end + erased + line[kept:] + "\b" * (len(line) - entry.column))
+        _write(to_the_end + erased + line[kept:] + "\b" * (len(line) - entry.column), GONE)
         self._entry, self._column = line, entry.column
 
     def clear(self) -> None:
@@ -102,14 +107,7 @@ class DumbView:
     def _end_entry(self) -> None:
         if self._entry:
             self._entry, self._column = "", 0
-            self._write("\n")
-
-    def _write(self, text: str) -> None:
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except (OSError, ValueError) as error:
-            raise Left(f"the terminal is gone: {error}") from None
+            _write("\n", GONE)
 
 
 class LiveView:
@@ -132,7 +130,7 @@ class LiveView:
         try:
             self._console.print(Text(text, style=_STYLES[style]), soft_wrap=False)
         except OSError as error:
-            raise Left(f"the terminal is gone: {error}") from None
+            raise Left(f"{GONE}: {error}") from None
 
     def show(self, lines: Sequence[str], entry: Entry | None, *, brief: str = "") -> None:  # noqa: ARG002
         width = self._console.width
@@ -165,7 +163,7 @@ class LiveView:
                 self._live.start()
             self._live.update(Group(*rows), refresh=True)
         except OSError as error:
-            raise Left(f"the terminal is gone: {error}") from None
+            raise Left(f"{GONE}: {error}") from None
 
     def clear(self) -> None:
         live, self._live, self._shown = self._live, None, ()

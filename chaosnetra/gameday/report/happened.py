@@ -46,7 +46,6 @@ class Note:
     by: str
     text: str
     at: float
-    wall: str
     step: str
     data: Mapping[str, Any]
 
@@ -98,7 +97,6 @@ class Decision:
     kind: Kind
     text: str
     at: float
-    wall: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,6 @@ class Happened:
     folder: Path
     day: GameDay
     began: str
-    ended: str | None
     seconds: float
     rehearsal: bool
     present: Sequence[str]
@@ -152,15 +149,13 @@ def read_day(folder: Path) -> Happened:
     entries = read_entries(folder)
     day = plan_of(entries, folder)
     seconds = day_seconds(entries)
-    opened, last = entries[0], entries[-1]
+    opened = entries[0]
     checked = next((entry.data for entry in entries if entry.kind is Kind.CHECKED), {})
     aborted = next((entry.data for entry in entries if entry.kind is Kind.ABORTED), None)
-    closed = last.kind is Kind.CLOSED
     return Happened(
         folder=folder,
         day=day,
         began=opened.at,
-        ended=last.at if closed else None,
         seconds=seconds[-1],
         rehearsal=opened.data.get("rehearsal") is True,
         present=[str(person) for person in _list(checked.get("present"))],
@@ -169,7 +164,7 @@ def read_day(folder: Path) -> Happened:
         notes=list(_notes(entries, seconds, day)),
         decisions=list(_decisions(entries, seconds)),
         aborted=None if aborted is None else f"{aborted.get('reason')} ({aborted.get('by')})",
-        closed=closed,
+        closed=entries[-1].kind is Kind.CLOSED,
         clock_jumps=list(_clock_jumps(entries)),
     )
 
@@ -267,7 +262,6 @@ def _notes(entries: Sequence[Entry], seconds: Sequence[float], day: GameDay) -> 
                 by=str(entry.data.get("by")),
                 text=str(entry.data.get("text")),
                 at=max(0.0, at - (finite_or_none(entry.data.get("typing_seconds")) or 0.0)),
-                wall=entry.at,
                 step=day.steps[int(number or 0)].name if known else "",
                 data=entry.data,
             )
@@ -302,7 +296,7 @@ def _decisions(entries: Sequence[Entry], seconds: Sequence[float]) -> Iterable[D
         why = str(entry.data.get("reason") or entry.data.get("why") or changed)
         by = f" ({entry.data['by']})" if entry.data.get("by") else ""
         yield Decision(
-            entry.kind, f"{step}: {word}{f': {why}' if why else ''}{by}".lstrip(": "), at, entry.at
+            entry.kind, f"{step}: {word}{f': {why}' if why else ''}{by}".lstrip(": "), at
         )
 
 

@@ -1,6 +1,7 @@
 """What people type: predictions, notes, answers in files, lines in a terminal; how good it was."""
 
 from collections import deque
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -315,9 +316,8 @@ def test_a_score_is_between_perfect_and_certainly_wrong(
     found = calibration(pairs)
     assert found.brier is None or 0 <= found.brier <= 1
     assert found.covered <= found.ranges <= found.times <= len(pairs)
-    assert Prediction.from_json(Prediction("Ada", 0.5, 1, 2).to_json()) == Prediction(
-        "Ada", 0.5, 1, 2
-    )
+    said = Prediction("Ada", 0.5, 1, 2)
+    assert Prediction.from_json(asdict(said)) == said
 
 
 def test_verdicts_and_predictions_as_lines() -> None:

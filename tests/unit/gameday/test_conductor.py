@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosnetra.gameday.conduct import conductor
+from chaosnetra.gameday.conduct import step_run
 from chaosnetra.gameday.conduct.conductor import Conductor
 from chaosnetra.gameday.conduct.consent import Consent
 from chaosnetra.gameday.conduct.signals import Signals
@@ -20,13 +20,12 @@ from tests.unit.gameday.test_reading import plan, step, written
 
 
 class Watched:
-    """A guard whose criteria hold."""
+    """An abort monitor whose criteria hold."""
 
     crossed = None
-    has_checked = True
 
-    def first_check(self) -> None:
-        pass
+    def has_checked(self, tick: Callable[[], None]) -> bool:
+        return True
 
 
 def test_a_plan_of_staging_is_made_once_and_a_signal_ends_the_wait_for_it(
@@ -48,7 +47,7 @@ def test_a_plan_of_staging_is_made_once_and_a_signal_ends_the_wait_for_it(
         tick()
         return Consent(True, "too late")
 
-    monkeypatch.setattr(conductor, "consent_to", never)
+    monkeypatch.setattr(step_run, "consent_to", never)
     record = Record.opened(tmp_path / "day", day.acting(rehearsal=False), {})
     said = {
         "present": deque(["Ada"]),
