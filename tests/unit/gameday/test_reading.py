@@ -137,6 +137,10 @@ WRONG: list[tuple[str, dict[str, Any], str, bool]] = [
         True,
     ),
     ("long", plan(purpose="x" * 5000), "at most 4,000", True),
+    ("half a character", plan(purpose="\ud800"), "half a character", False),
+    ("not finite", plan(duration_minutes=float("inf")), "a finite number", True),
+    ("too many", plan(steps=[step(name=f"s{n}") for n in range(51)]), "more than 50 steps", True),
+    ("a key of a role", plan(roles=[{"role": "r", "person": "P", "who": 1}]), "no 'who'", True),
 ]
 
 
@@ -153,6 +157,7 @@ def test_what_is_wrong_is_one_line_with_its_place(
     for finding in findings:
         assert "\n" not in finding.text
         assert finding.text.startswith(f"{path}:{finding.line}: ")
+    assert not any("is empty" in one.text for one in findings) or "empty" in named
     valid = jsonschema.Draft202012Validator(SCHEMA).is_valid(data)
     assert valid is not in_schema
 
