@@ -21,7 +21,7 @@ from chaosnetra.gameday.people.interface import (
 from chaosnetra.gameday.people.keys import Keyboard
 from chaosnetra.gameday.people.lineedit import LineEditor
 from chaosnetra.gameday.people.panel import HELP, KEYS, one_panel_line, panel_lines
-from chaosnetra.gameday.people.view import View
+from chaosnetra.gameday.people.view import DumbView
 
 TICK_SECONDS = 0.1
 TYPED = "at any question: /observe /decision /follow-up /surprise /pause /skip /abort …"
@@ -57,7 +57,7 @@ class Terminal:
         view: what is shown.
     """
 
-    def __init__(self, keyboard: Keyboard, view: View) -> None:
+    def __init__(self, keyboard: Keyboard, view: DumbView) -> None:
         self._keyboard = keyboard
         self._view = view
         self._typing: _Typing | None = None

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from chaosnetra.gameday.people.interface import Left, Style
 from chaosnetra.text import one_line
@@ -41,22 +41,6 @@ class Entry:
         return len(self.label) + self.cursor
 
 
-class View(Protocol):
-    """Shows what is said, and what is going on."""
-
-    def say(self, text: str, style: Style) -> None:
-        """A line that stays, or several."""
-
-    def show(self, lines: Sequence[str], entry: Entry | None, *, brief: str = "") -> None:
-        """What changes: lines, and what is being typed.
-
-        `brief` is the same as one line, for a terminal that cannot show lines again.
-        """
-
-    def clear(self) -> None:
-        """Nothing is going on any more."""
-
-
 def plain_say(text: str, style: Style = Style.PLAIN) -> None:  # noqa: ARG001
     """A line where there is no terminal.
 
@@ -75,7 +59,10 @@ def _write(text: str, otherwise: str) -> None:
 
 
 class DumbView:
-    """For a terminal that can only go on: what is typed is echoed, what changes is said again."""
+    """Shows what is said, and what is going on, on a terminal that can only go on.
+
+    What is typed is echoed there, and what changes is said again.
+    """
 
     def __init__(self) -> None:
         self._entry = ""
@@ -83,10 +70,12 @@ class DumbView:
         self._brief = ""
 
     def say(self, text: str, style: Style) -> None:  # noqa: ARG002 - it has none
+        """A line that stays, or several."""
         self._end_entry()
         plain_say(text)
 
     def show(self, lines: Sequence[str], entry: Entry | None, *, brief: str = "") -> None:  # noqa: ARG002
+        """What changes: lines, and what is being typed; `brief` is all of it as one line."""
         if entry is None:
             self._end_entry()
             if brief and brief != self._brief:
@@ -102,6 +91,7 @@ class DumbView:
         self._entry, self._column = line, entry.column
 
     def clear(self) -> None:
+        """Nothing is going on any more."""
         self._end_entry()
 
     def _end_entry(self) -> None:
@@ -110,10 +100,11 @@ class DumbView:
             _write("\n", GONE)
 
 
-class LiveView:
-    """For a terminal that can move its cursor, with colours where it has and wants them."""
+class LiveView(DumbView):
+    """The same on a terminal that can move its cursor, with colours where it has and wants them."""
 
     def __init__(self) -> None:
+        super().__init__()
         from rich.console import Console
 
         self._console = Console(highlight=False, markup=False, emoji=False)
@@ -172,7 +163,7 @@ class LiveView:
                 live.stop()
 
 
-def terminal_view() -> View:
+def terminal_view() -> DumbView:
     """The view that suits this terminal."""
     live = LiveView()
     return DumbView() if live.is_dumb else live

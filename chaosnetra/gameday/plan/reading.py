@@ -90,7 +90,10 @@ def parse_gameday(
             # A list is too short for pydantic also where what it holds is wrong.
             if one["type"] != "too_short" or not one["input"]
         ]
-    findings = [_finding(document, *one) for one in told]
+    findings = [
+        Finding(document.name, document.line(place), RULE, f"{_shown(place)}{message}", remedy)
+        for place, message, remedy in told
+    ]
     findings.sort(key=lambda finding: finding.line)
     return (None if findings else day), findings
 
@@ -134,15 +137,9 @@ def _told(error: Mapping[str, Any]) -> tuple[Place, str, str]:
     return (place[:-1] if error["type"] == "missing" else place), message, remedy
 
 
-def _finding(document: Document, place: Place, message: str, remedy: str) -> Finding:
-    where = _shown(place)
-    text = f"{where}: {message}" if where else message
-    return Finding(document.name, document.line(place), RULE, text, remedy)
-
-
 def _shown(place: Place) -> str:
-    """A place as people write it: steps[2].parameters.count, the first step being 1."""
+    """A place as people write it, `steps[2].parameters.count: `, the first step being 1."""
     text = ""
     for part in place:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text
+    return f"{text}: " if text else ""
