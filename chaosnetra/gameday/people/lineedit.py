@@ -13,44 +13,35 @@ from chaosnetra.gameday.people.view import Entry
 ENTER = (Keys.ControlM, Keys.ControlJ)
 
 
-def _to(place: Callable[[Buffer], int]) -> Callable[[Buffer], object]:
-    """Move the cursor so far, as a document of the buffer says."""
-    return lambda buffer: setattr(buffer, "cursor_position", buffer.cursor_position + place(buffer))
-
-
-def _to_begin(buffer: Buffer) -> int:
-    return -buffer.cursor_position
-
-
-def _to_end(buffer: Buffer) -> int:
-    return buffer.document.get_end_of_line_position()
-
-
 def _word_left(buffer: Buffer) -> int:
-    return buffer.document.find_start_of_previous_word(WORD=True) or _to_begin(buffer)
+    """How far the cursor is from the begin of its word, or of the one before."""
+    found = buffer.document.find_start_of_previous_word(WORD=True)
+    return buffer.cursor_position if found is None else -found
 
 
 def _word_right(buffer: Buffer) -> int:
-    return buffer.document.find_next_word_ending(WORD=True) or _to_end(buffer)
+    found = buffer.document.find_next_word_ending(WORD=True)
+    return len(buffer.text) if found is None else found
 
 
+# What goes beyond the line is cut.
 _EDITS: Mapping[str, Callable[[Buffer], object]] = {
     Keys.Left: lambda buffer: buffer.cursor_left(),
     Keys.ControlB: lambda buffer: buffer.cursor_left(),
     Keys.Right: lambda buffer: buffer.cursor_right(),
     Keys.ControlF: lambda buffer: buffer.cursor_right(),
-    Keys.ControlLeft: _to(_word_left),
-    Keys.ControlRight: _to(_word_right),
-    Keys.Home: _to(_to_begin),
-    Keys.ControlA: _to(_to_begin),
-    Keys.End: _to(_to_end),
-    Keys.ControlE: _to(_to_end),
+    Keys.ControlLeft: lambda buffer: buffer.cursor_left(_word_left(buffer)),
+    Keys.ControlRight: lambda buffer: buffer.cursor_right(_word_right(buffer)),
+    Keys.Home: lambda buffer: buffer.cursor_left(len(buffer.text)),
+    Keys.ControlA: lambda buffer: buffer.cursor_left(len(buffer.text)),
+    Keys.End: lambda buffer: buffer.cursor_right(len(buffer.text)),
+    Keys.ControlE: lambda buffer: buffer.cursor_right(len(buffer.text)),
     Keys.Backspace: lambda buffer: buffer.delete_before_cursor(),
     Keys.Delete: lambda buffer: buffer.delete(),
     Keys.ControlD: lambda buffer: buffer.delete(),
-    Keys.ControlK: lambda buffer: buffer.delete(_to_end(buffer)),
+    Keys.ControlK: lambda buffer: buffer.delete(len(buffer.text)),
     Keys.ControlU: lambda buffer: buffer.delete_before_cursor(buffer.cursor_position),
-    Keys.ControlW: lambda buffer: buffer.delete_before_cursor(-_word_left(buffer)),
+    Keys.ControlW: lambda buffer: buffer.delete_before_cursor(_word_left(buffer)),
 }
 _EARLIER = {Keys.Up: -1, Keys.ControlP: -1, Keys.Down: 1, Keys.ControlN: 1}
 
