@@ -27,7 +27,6 @@ class ChildRun:
         output: where what it says goes; a file, or `subprocess.PIPE`.
         variables: of its configuration, in place of those in its file (`--var`).
         environment: what it has besides this process's.
-        modules_here: whether modules in this process's directory can be imported.
 
     Raises:
         OSError: it cannot be started; so does a ValueError.
@@ -41,7 +40,6 @@ class ChildRun:
         *,
         variables: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
-        modules_here: bool = False,
     ) -> None:
         options = [
             word for key, value in (variables or {}).items() for word in ("--var", f"{key}={value}")
@@ -51,7 +49,7 @@ class ChildRun:
             self.process = subprocess.Popen(
                 [
                     sys.executable,
-                    *([] if modules_here else ["-P"]),  # so does the `chaos` command
+                    "-P",  # as the `chaos` command, which does not import from the directory
                     "-m",
                     "chaosnetra.runner.lifeline",
                     str(reading),

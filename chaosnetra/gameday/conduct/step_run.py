@@ -117,7 +117,6 @@ def run_in(folder: Path, step: DayStep, passed: Passed) -> ChildRun:
                 output,
                 variables=passed.variables,
                 environment=passed.environment,
-                modules_here=True,
             )
     except (OSError, ValueError) as error:
         raise PartUnavailable(f"the run cannot be started: {error}") from None
