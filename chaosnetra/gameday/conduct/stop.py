@@ -9,7 +9,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.gameday.conduct.monitored import GOODBYE_SECONDS
 from chaosnetra.gameday.conduct.rehearsal import take_down_stand_of
-from chaosnetra.gameday.record.entries import Entry, is_closed, read_entries, run_in_progress
+from chaosnetra.gameday.record.entries import is_closed, read_entries, run_in_progress
 from chaosnetra.gameday.record.record import InUse, Record
 from chaosnetra.gameday.record.states import DayStage, Kind
 from chaosnetra.runner.ending import ASKED, RunIdentity, end_and_undo
@@ -39,7 +39,8 @@ def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS
         yield "the day had ended already"
         return
     entries = read_entries(folder)
-    conductor = _conductor(entries, folder)
+    led = [entry for entry in entries if entry.kind in (Kind.OPENED, Kind.RESUMED)][-1]
+    conductor = RunIdentity.of(led.data, folder)
     # The run first: what it injected is what hurts. Its conductor is asked to leave at once, so
     # that it begins no other.
     run = run_in_progress(entries, folder)
@@ -105,8 +106,3 @@ def _reopened(folder: Path) -> Record:
             if deadline.passed:
                 raise
             time.sleep(POLL_SECONDS)
-
-
-def _conductor(entries: list[Entry], folder: Path) -> RunIdentity:
-    led = [entry for entry in entries if entry.kind in (Kind.OPENED, Kind.RESUMED)][-1].data
-    return RunIdentity.of(led, folder)

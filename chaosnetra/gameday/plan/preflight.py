@@ -152,7 +152,7 @@ def _leftovers() -> Iterator[Checked]:
     from chaosnetra.safety.ledger import read_ledger
     from chaosnetra.safety.recovery import leftovers
 
-    found = False
+    left: list[str] = []
     try:
         ledgers = leftovers()
     except FaultError as error:
@@ -160,14 +160,12 @@ def _leftovers() -> Iterator[Checked]:
         return
     for path in ledgers:
         try:
-            contents = read_ledger(path)
-            what = [undo.description for undo in contents.open_entries.values()]
+            left += [undo.description for undo in read_ledger(path).open_entries.values()]
         except FaultError as error:
-            what = [str(error)]
-        for text in what:
-            found = True
-            yield Checked(False, f"an earlier run left: {text}; `chaosnetra recover` undoes it")
-    if not found:
+            left.append(str(error))
+    for text in left:
+        yield Checked(False, f"an earlier run left: {text}; `chaosnetra recover` undoes it")
+    if not left:
         yield Checked(True, "nothing is left from earlier runs")
 
 
