@@ -17,14 +17,11 @@ from urllib.parse import urlsplit
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
+from chaosnetra.hints import ARGUMENT, key_hint, variable_of
 from chaosnetra.profiles import Profile, load_profile
 from chaosnetra.quantities import LARGEST_TIME_SCALE, duration, number, whole_number
+from chaosnetra.templates import STATE_FOLDER, fill_template
 
-PREFIX = "CHAOSNETRA_"
-# How a message names an argument of an activity.
-ARGUMENT = "the argument `NAME`"
-# The placeholder of a folder that each start has to itself.
-STATE_FOLDER = "state_folder"
 REFERENCE_TARGET = "chaosnetra.orchestrator.app:app"
 LOCAL_TIME_SCALE = 0.1
 LONGEST_BARRIER_SECONDS = 1800
@@ -45,7 +42,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable that gives it."""
-        return PREFIX + self.key.upper()
+        return variable_of(self.key)
 
 
 SETTINGS = {
@@ -438,16 +435,6 @@ def setting_hint(key: str) -> str:
     return ARGUMENT.replace("NAME", key)
 
 
-def key_hint(key: str, variable: str | None) -> str:
-    """How to change what an experiment's configuration has under a key.
-
-    Args:
-        key: in `configuration`.
-        variable: the environment variable that replaces it; None: none does.
-    """
-    return f"{key} in the experiment's configuration" + (f" or {variable}" if variable else "")
-
-
 class _Reader:
     """Looks a setting up in the configuration, the environment and the defaults."""
 
@@ -720,22 +707,3 @@ def _startup_method(read: _Reader, target: Target) -> str:
             read.hint("startup_method"),
         )
     return method
-
-
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-
-
-def fill_template(
-    name: str, template: str, values: Mapping[str, str], setting: str | None = None
-) -> str:
-    """Replace each `{word}` of a template by its value; other braces stay as they are.
-
-    Raises:
-        InvalidInput: a placeholder that is not known.
-    """
-    unknown = sorted(set(_PLACEHOLDER.findall(template)) - set(values))
-    if unknown:
-        raise InvalidInput(
-            f"{name} refers to {', '.join(unknown)}; known are {', '.join(sorted(values))}", setting
-        )
-    return _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)

@@ -8,7 +8,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from chaosnetra.errors import InvalidInput, MachineryFailed, is_our_own
-from chaosnetra.settings import setting_hint
+from chaosnetra.hints import key_hint, variable_of
 
 PORT = "{port}"
 
@@ -160,4 +160,4 @@ class Readiness:
         )
 
 
-_HINT = setting_hint("readiness")
+_HINT = key_hint("readiness", variable_of("readiness"))

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput, PartUnavailable
+from chaosnetra.hints import key_hint, variable_of
 from chaosnetra.processes.forking import Files, ForkServer
 from chaosnetra.processes.supervised import supervisor_command
-from chaosnetra.settings import setting_hint
 from chaosnetra.startup.launch_plan import LaunchPlan
 
 IMPORT_SECONDS = 120.0
@@ -124,7 +124,7 @@ def fork_server(plan: LaunchPlan) -> ForkServer:
         PartUnavailable: it cannot be started, or its imports do not end.
         InvalidInput: a copy of it would not be well.
     """
-    instead = f"{setting_hint('startup_method')} to spawn"
+    instead = f"{key_hint('startup_method', variable_of('startup_method'))} to spawn"
     try:
         server = ForkServer(
             plan.command[0],

@@ -21,11 +21,12 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_ports
 from chaosnetra.settings import Settings
-from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
 from chaosnetra.startup.readiness import Readiness
 from chaosnetra.startup.starting import Fork, Spawn, Starter, fork_server
+from chaosnetra.startup.target_plan import make_plan
 from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
 from tests.support.repository import ROOT
 

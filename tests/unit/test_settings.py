@@ -13,9 +13,9 @@ from chaosnetra.settings import (
     REFERENCE_TARGET,
     SETTINGS,
     Settings,
-    fill_template,
     setting_hint,
 )
+from chaosnetra.templates import fill_template
 
 
 def settings(environ: dict[str, str] | None = None, **configuration: Any) -> Settings:

@@ -20,10 +20,11 @@ from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.settings import Settings
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
-from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import EndedBy, StartupOutcome, Status
 from chaosnetra.startup.readiness import Readiness
+from chaosnetra.startup.target_plan import make_plan
 from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
 
 nothing_left_behind = pytest.mark.usefixtures("nothing_left")
