@@ -170,7 +170,7 @@ class Task:
                 async with asyncio.timeout(ONE_REPORT_SECONDS):
                     connection = await asyncpg.connect(
                         self.database.driver_url,
-                        timeout=self.database.connect_timeout_seconds,
+                        timeout=self.database.connect_timeout_seconds or ONE_REPORT_SECONDS,
                         server_settings={"application_name": "chaosnetra-report"},
                     )
                     try:
