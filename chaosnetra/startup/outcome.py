@@ -111,15 +111,6 @@ class StartupOutcome:
     checks: Mapping[str, int] = field(default_factory=dict)
     processes_left: int = 0
 
-    @property
-    def told_end(self) -> dict[str, int | None]:
-        """How it ended by itself, as results have it: what the launcher did to it says nothing."""
-        by_itself = self.ended_by is EndedBy.ITSELF
-        return {
-            "observed_exit_code": self.exit_code if by_itself else None,
-            "observed_signal": self.signal if by_itself else None,
-        }
-
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
