@@ -13,7 +13,7 @@ def judge_explanations(
     exit_code: int,
     fatal_faults: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Judge what the startups of one launch said of their failures.
+    """Judge how the startups of one launch explain their failures.
 
     Args:
         outcomes: at least one.
@@ -88,7 +88,7 @@ def _reasons(outcome: StartupOutcome) -> tuple[ExitReason, ...]:
 def left_unsaid(
     outcome: StartupOutcome, exit_code: int, fatal_faults: Sequence[str] = ()
 ) -> list[str]:
-    """What a startup that is not ready owes whoever reads its end; empty when it said all.
+    """What a startup that is not ready owes whoever reads its end; empty when it left nothing out.
 
     Of a service that prints no phases its exit code and a cause that can be recognized are enough.
 

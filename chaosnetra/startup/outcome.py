@@ -80,7 +80,7 @@ class StartupOutcome:
         phases_after_failure: phases that began after one had failed; none, where a failure
             stops the startup.
         phase_seconds: seconds of each phase that ended.
-        steps: of those phases, as far as they were told; see `chaosnetra.orchestrator.steps`.
+        steps: of those phases, as far as its lines have them; see `chaosnetra.orchestrator.steps`.
         exit_code: of the process, None when a signal ended it or it was not seen to end.
         signal: number of the signal that ended it.
         ended_by: itself, or the launcher after it was ready or out of time.

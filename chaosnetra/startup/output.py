@@ -1,7 +1,7 @@
 """Reads what a target prints: bounded, whatever it prints, and however much.
 
 Phase lines (see `chaosnetra.orchestrator.phases`) are believed where they are there; else the
-cause is looked for in all other lines: see `chaosnetra.startup.causes`.
+cause is searched in all other lines: see `chaosnetra.startup.causes`.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.startup import causes
-from chaosnetra.startup.log_lines import Said, read
+from chaosnetra.startup.log_lines import LogLine, read
 from chaosnetra.startup.outcome import StartupFailure
 
 EVENT_START = '{"startup_phase":'
@@ -32,7 +32,7 @@ class Output:
     """What one target has printed so far.
 
     Args:
-        matches: pattern that is looked for in every line, for readiness by log.
+        matches: pattern that is searched in every line, for readiness by log.
         clock: monotonic seconds; the supervisor's status lines use the same one.
     """
 
@@ -41,8 +41,8 @@ class Output:
     ) -> None:
         self._pattern = matches
         self._clock = clock
-        self._first: list[Said] = []
-        self._last: deque[Said] = deque(maxlen=KEPT_LAST)
+        self._first: list[LogLine] = []
+        self._last: deque[LogLine] = deque(maxlen=KEPT_LAST)
         self._partial: dict[str, bytes] = {}
         self._events: list[dict[str, Any]] = []
         self.lines_seen = 0
@@ -65,10 +65,10 @@ class Output:
     @property
     def lines(self) -> list[str]:
         """The first and the last lines printed, in order; of JSON, what it says."""
-        return [said.text for said in self._said]
+        return [logged.text for logged in self._logged]
 
     @property
-    def _said(self) -> list[Said]:
+    def _logged(self) -> list[LogLine]:
         return [*self._first, *self._last]
 
     @property
@@ -114,9 +114,9 @@ class Output:
 
     @property
     def steps(self) -> tuple[Mapping[str, Any], ...]:
-        """What the phases that ended said of their steps; see `chaosnetra.orchestrator.steps`."""
-        told = (event.get("steps") for event in self._events if event["status"] != "started")
-        found = (step for steps in told if isinstance(steps, list) for step in steps)
+        """Of the phases that ended; see `chaosnetra.orchestrator.steps`."""
+        given = (event.get("steps") for event in self._events if event["status"] != "started")
+        found = (step for steps in given if isinstance(steps, list) for step in steps)
         known = (_known_step(step) for step in islice(found, MOST_STEPS))
         return tuple(step for step in known if step is not None)
 
@@ -133,12 +133,12 @@ class Output:
             event = next((event for event in self._events if event["status"] == status), None)
             if event is not None:
                 return causes.Found(_error_of_event(event), is_named=True, is_error=True)
-        return causes.find(self._said)
+        return causes.find(self._logged)
 
     @property
     def lines_that_matter(self) -> tuple[str, ...]:
         """Those that tell most of a startup that did not end."""
-        return causes.that_matter(self._said)
+        return causes.that_matter(self._logged)
 
     def _first_phase(self, status: str) -> str | None:
         return next((event["phase"] for event in self._events if event["status"] == status), None)
@@ -148,13 +148,13 @@ class Output:
         is_event = line.startswith(EVENT_START)
         if is_event:
             self._take_event(line)
-        told = [Said(line)] if is_event else read(line)
+        read_as = [LogLine(line)] if is_event else read(line)
         if self._pattern is not None and not self.matched:
             # As it was printed, and as it reads.
-            texts = (line, *(said.text for said in told))
+            texts = (line, *(logged.text for logged in read_as))
             self.matched = any(self._pattern.search(text) for text in texts)
-        for said in told:
-            kept = Said(said.text[:LONGEST_KEPT_LINE], said.entry_level)
+        for logged in read_as:
+            kept = LogLine(logged.text[:LONGEST_KEPT_LINE], logged.entry_level)
             if len(self._first) < KEPT_FIRST:
                 self._first.append(kept)
             else:
@@ -203,7 +203,7 @@ def _error_of_event(event: Mapping[str, Any]) -> StartupFailure:
     chain = event.get("cause")
     text = text_or_none("error") or f"phase {event['phase']} failed"
     if "\n" in text:  # a traceback, as it is: what it says stands at its end
-        found = causes.find([said for line in text.split("\n") for said in read(line)])
+        found = causes.find([logged for line in text.split("\n") for logged in read(line)])
         text = found.error.text if found else text
     return StartupFailure(
         text=causes.short(text),

@@ -90,22 +90,22 @@ def _retried(task: Task, outcome: StartupOutcome) -> StartupOutcome:
 
 def _without_report(task: Task) -> tuple[ExitReason | None, str]:
     """Why a task without a report is no ready startup; no reason: it ran out of time."""
-    said = f": {task.text}" if task.text else ""
+    details = f": {task.text}" if task.text else ""
     if task.started_at is None:
-        return ExitReason.NOT_STARTED, f"the platform never started the task{said}"
+        return ExitReason.NOT_STARTED, f"the platform never started the task{details}"
     if task.retried:
         return ExitReason.RETRIED, f"an earlier attempt failed; tried again {task.retried} times"
     if task.end == RUNNING:
         return None, "the task still ran when its time was up, and had reported nothing"
     if task.end == CANCELLED:
-        return ExitReason.CANCELLED, f"the task was cancelled before it had reported{said}"
+        return ExitReason.CANCELLED, f"the task was cancelled before it had reported{details}"
     if task.end == SIGNALLED:
-        return ExitReason.SIGNALLED, f"signal {task.signal} ended the task{said}"
+        return ExitReason.SIGNALLED, f"signal {task.signal} ended the task{details}"
     if task.end == UNCLEAN:
-        return ExitReason.UNCLEAN, f"the task ended without an exit code{said}"
+        return ExitReason.UNCLEAN, f"the task ended without an exit code{details}"
     return (
         ExitReason.NOT_REPORTED,
-        f"the task ended with exit code {task.exit_code}, and its report did not arrive{said}",
+        f"the task ended with exit code {task.exit_code}, and its report did not arrive{details}",
     )
 
 
