@@ -1,9 +1,8 @@
-"""The launcher with real targets: whatever a service does at startup is seen, and ended."""
+"""The launcher with real targets, beside what both ways to start one have in common."""
 
 import asyncio
 import json
 import os
-import signal
 import socket
 import sys
 import time
@@ -14,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, MachineryFailed, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.settings import Settings
@@ -25,13 +23,11 @@ from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import EndedBy, StartupOutcome, Status
 from chaosnetra.startup.readiness import Readiness
 from chaosnetra.startup.target_plan import make_plan
-from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
+from tests.support.helpers import alive, written_pids
+from tests.support.targets import DATABASE, HTTP, SERVE, TCP
 
 nothing_left_behind = pytest.mark.usefixtures("nothing_left")
 
-DATABASE = DatabaseAddress("127.0.0.1", 1, "user", "the-password", "base")
-TCP = "tcp://127.0.0.1:{port}"
-HTTP = "http://127.0.0.1:{port}/ready"
 # On a busy machine an interpreter may need a second to start.
 ENOUGH = Limits(startup_seconds=30, kill_margin_seconds=1, readiness_seconds=5)
 
@@ -44,32 +40,6 @@ def short(startup: float, margin: float = 0.2, readiness: float = 1) -> Limits:
 def little_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that ignore a signal are not waited for as long."""
     monkeypatch.setattr("chaosnetra.startup.launcher.GRACE_SECONDS", 0.5)
-
-
-SERVE = """
-import http.server, os, sys, time
-
-asked = 0
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        global asked
-        asked += 1
-        status, seconds = answer(asked, self.path)
-        time.sleep(seconds)
-        self.send_response(status)
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-def answer(number, path):
-    return (200 if path == "/ready" else 404), 0
-
-def serve():
-    address = ("127.0.0.1", int(os.environ["PORT"]))
-    http.server.ThreadingHTTPServer(address, Handler).serve_forever()
-"""
 
 
 def script(text: str) -> list[str]:
@@ -114,41 +84,10 @@ def one(command: list[str], readiness: str, limits: Limits = ENOUGH) -> StartupO
 
 
 @nothing_left_behind
-@pytest.mark.parametrize(
-    ("text", "readiness"),
-    [
-        (SERVE + "serve()", HTTP),
-        (SERVE + "serve()", TCP),
-        ("import time; print('now ready to go', flush=True); time.sleep(60)", "log:ready to go$"),
-        (
-            "import sys, time; print('INFO ready', file=sys.stderr, flush=True); time.sleep(60)",
-            "log:INFO +ready",
-        ),
-    ],
-    ids=["http", "tcp", "log", "log on stderr"],
-)
-def test_ready_and_then_ended(text: str, readiness: str) -> None:
-    outcome = one(script(text), readiness)
-    assert outcome.status is Status.READY
-    assert outcome.error is None
-    assert 0 < outcome.seconds < 30
-    assert (outcome.ended_by, outcome.signal) == (EndedBy.LAUNCHER, signal.SIGTERM)
-    assert outcome.processes_left == 0
-
-
-@nothing_left_behind
 def test_one_that_serves_when_its_first_thread_has_ended_is_ready() -> None:
     text = SERVE + "import ctypes, threading\nthreading.Thread(target=serve).start()\n"
     outcome = one(script(text + "ctypes.CDLL(None).pthread_exit(None)"), HTTP)
     assert outcome.status is Status.READY
-
-
-@nothing_left_behind
-def test_ready_by_exit() -> None:
-    outcome = one(["sh", "-c", "sleep 0.3; exit 0"], "exit")
-    assert (outcome.status, outcome.exit_code) == (Status.READY, 0)
-    assert outcome.ended_by is EndedBy.ITSELF
-    assert 0.3 <= outcome.seconds < 20
 
 
 @nothing_left_behind
@@ -337,13 +276,6 @@ def test_clean_exit_of_a_service_that_was_never_ready_is_a_failure() -> None:
 
 
 @nothing_left_behind
-def test_killed_by_a_signal() -> None:
-    outcome = one(["sh", "-c", "kill -9 $$"], TCP)
-    assert (outcome.status, outcome.exit_code) == (Status.FAILED, None)
-    assert (outcome.signal, outcome.ended_by) == (signal.SIGKILL, EndedBy.ITSELF)
-
-
-@nothing_left_behind
 def test_missing_program_fails_with_its_reason() -> None:
     outcome = one(["/nowhere/no-such-program"], TCP)
     assert outcome.status is Status.FAILED
@@ -388,18 +320,6 @@ def test_our_own_lack_of_files_is_not_the_targets_failure(monkeypatch: pytest.Mo
     monkeypatch.setattr(asyncio, "open_connection", no_file)
     with pytest.raises(MachineryFailed, match=r"Too many open files.*ulimit -n"):
         one(script(SERVE + "serve()"), HTTP, short(20))
-
-
-@nothing_left_behind
-def test_never_ready_is_ended_by_the_launcher() -> None:
-    outcome = one(["sleep", "100"], TCP, short(0.5))
-    assert outcome.status is Status.TIMED_OUT
-    assert (outcome.signal, outcome.ended_by) == (signal.SIGTERM, EndedBy.LAUNCHER)
-    assert 0.7 <= outcome.seconds < 20
-    assert set(outcome.checks) == {"refused"}
-    assert outcome.error is not None
-    assert (outcome.error.budget, outcome.error.budget_seconds) == ("startup", 0.5)
-    assert "refused" in outcome.error.text
 
 
 @nothing_left_behind
@@ -465,14 +385,6 @@ def test_port_that_somebody_else_answers_is_not_ready() -> None:
 
 
 @nothing_left_behind
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_flood_of_output_does_not_stop_a_startup(stream: str) -> None:
-    text = SERVE + f"for n in range(200_000): sys.{stream}.write('line %d of many\\n' % n)\n"
-    outcome = one(script(text + f"sys.{stream}.flush()\nserve()"), HTTP, short(30))
-    assert outcome.status is Status.READY
-
-
-@nothing_left_behind
 def test_cause_after_a_flood_of_output_is_found() -> None:
     text = "for n in range(200_000): print('line', n)\nraise SystemExit('FATAL: it broke')"
     outcome = one(script(text), TCP, short(30))
@@ -490,16 +402,6 @@ def test_invalid_utf8_and_an_endless_line_do_no_harm() -> None:
     assert outcome.status is Status.FAILED
     assert outcome.error is not None
     assert "ERROR: br\ufffdken" in outcome.error.text
-
-
-@nothing_left_behind
-def test_traceback_of_the_target_is_the_cause() -> None:
-    text = "try:\n    open('/nowhere')\n"
-    text += "except OSError as e:\n    raise RuntimeError('giving up') from e"
-    error = one(script(text), TCP).error
-    assert error is not None
-    assert error.error_class == "FileNotFoundError"
-    assert error.causes[0] == "RuntimeError: giving up"
 
 
 def test_password_in_an_error_text_is_masked(
@@ -527,79 +429,11 @@ def test_password_in_an_error_text_is_masked(
 
 
 @nothing_left_behind
-def test_escaped_helper_and_stubborn_grandchild_are_ended_and_counted(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    place = repr(str(pids))
-    text = f"{SERVE}{ESCAPE}\nescape({place})\nstubborn_child({place})\nwrite_pid({place})\n"
-    text += f"await_pids({place}, 3)\nserve()"
-    outcome = one(script(text), HTTP)
-    assert outcome.status is Status.READY
-    assert outcome.processes_left == 2
-    assert alive(written_pids(pids, 3)) == []
-
-
-@nothing_left_behind
-def test_helper_of_a_target_that_failed_is_ended_and_counted(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    text = f"{ESCAPE}\nescape({str(pids)!r})\n"
-    text += f"await_pids({str(pids)!r}, 1)\nraise SystemExit(3)"
-    outcome = one(script(text), TCP)
-    assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
-    assert outcome.processes_left == 1
-    assert alive(written_pids(pids, 1)) == []
-
-
-@nothing_left_behind
 def test_background_job_of_a_shell_is_ended(tmp_path: Path) -> None:
     command = "echo $$ > pids; sleep 100 & echo $! >> pids; echo up; exec sleep 200"
     plan = plan_of(["sh", "-c", command], "log:up", directory=tmp_path)
     assert launched(plan)[0].status is Status.READY
     assert alive(written_pids(tmp_path / "pids", 2)) == []
-
-
-@nothing_left_behind
-def test_target_that_ignores_sigterm_is_killed() -> None:
-    text = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-    outcome = one(script(text + "print('up', flush=True); time.sleep(100)"), "log:up")
-    assert (outcome.status, outcome.signal) == (Status.READY, signal.SIGKILL)
-    assert outcome.ended_by is EndedBy.LAUNCHER
-
-
-APP = """
-import asyncio
-
-async def app(scope, receive, send):
-    assert scope["type"] == "lifespan"
-    await receive()
-    {startup}
-    await send({{"type": "lifespan.startup.complete"}})
-    await receive()
-    await send({{"type": "lifespan.shutdown.complete"}})
-"""
-
-
-def uvicorn_plan(folder: Path, startup: str) -> LaunchPlan:
-    (folder / "netra_test_app.py").write_text(APP.format(startup=startup))
-    settings = Settings.from_configuration(
-        {"target": "netra_test_app:app", "target_directory": str(folder)}
-    )
-    return make_plan(settings, os.environ, None)
-
-
-@nothing_left_behind
-def test_uvicorn_is_ready_only_after_its_lifespan(tmp_path: Path) -> None:
-    outcome = launched(uvicorn_plan(tmp_path, "await asyncio.sleep(0.5)"))[0]
-    assert outcome.status is Status.READY
-    assert outcome.seconds > 0.5
-    assert set(outcome.checks) == {"refused"}
-
-
-@nothing_left_behind
-def test_uvicorn_whose_startup_fails_ends_with_3(tmp_path: Path) -> None:
-    outcome = launched(uvicorn_plan(tmp_path, "raise OSError('no such luck')"))[0]
-    assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
-    assert outcome.error is not None
-    assert outcome.error.text == "OSError: no such luck"
 
 
 # Refused and interrupted
@@ -633,44 +467,6 @@ def test_fixed_port_that_is_free_is_used() -> None:
     assert outcome.status is Status.READY
 
 
-@nothing_left_behind
-def test_interruption_ends_everything_promptly(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    place = repr(str(pids))
-    text = f"{ESCAPE}\nescape({place})\nwrite_pid({place})\ntime.sleep(100)"
-    plan = plan_of(script(text), TCP)
-    interrupted_at: list[float] = []
-
-    def interrupted() -> bool:
-        if not interrupted_at and pids.exists() and pids.read_text().count("\n") == 6:
-            interrupted_at.append(time.monotonic())
-        return bool(interrupted_at)
-
-    with pytest.raises(Interrupted):
-        launched(plan, Limits(60, 60, 5), count=3, interrupted=interrupted)
-    assert time.monotonic() - interrupted_at[0] < 20
-    assert alive(written_pids(pids, 6)) == []
-
-
-@nothing_left_behind
-def test_cancelled_launch_leaves_nothing(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    place = repr(str(pids))
-    text = f"{ESCAPE}\nescape({place})\nwrite_pid({place})\ntime.sleep(100)"
-
-    async def run() -> None:
-        running = asyncio.create_task(
-            launch(plan_of(script(text), TCP), [DATABASE] * 2, Limits(60, 60, 5))
-        )
-        await asyncio.to_thread(written_pids, pids, 4)
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-
-    asyncio.run(run())
-    wait_until(lambda: not alive(written_pids(pids, 4)), 20, "everything is ended")
-
-
 def test_an_interrupted_launch_reports_no_startup_as_decided() -> None:
     told: list[StartupOutcome] = []
     plan = plan_of(["sleep", "60"], "exit")
@@ -686,9 +482,3 @@ def test_an_interrupted_launch_reports_no_startup_as_decided() -> None:
             )
         )
     assert told == []
-
-
-def test_a_working_directory_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
-    plan = plan_of(["sleep", "1"], "exit", directory=tmp_path / "gone")
-    with pytest.raises(PartUnavailable, match="cannot be started"):
-        launched(plan)
