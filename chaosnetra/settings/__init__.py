@@ -66,13 +66,11 @@ class Settings:
         "",
         "path of the JSON file that names what may be touched in staging; see "
         "`chaosnetra/safety/allowlist.py`",
-        parsers.text,
     )
     consent: str = setting(
         "",
         "in staging, the hash that `chaosnetra plan EXPERIMENT` printed; yes: whatever the "
         "plan, within the allow-list (for CI)",
-        parsers.text,
     )
     time_scale: float = setting(
         "auto",
@@ -121,18 +119,13 @@ class Settings:
         "",
         "host:port of a local Cloud Run endpoint; empty: the persistent stand's "
         "(`chaosnetra stand up --cloud-run`)",
-        parsers.text,
     )
-    project: str = setting(
-        "", "Google Cloud project, id or number; empty: the persistent stand's", parsers.text
-    )
+    project: str = setting("", "Google Cloud project, id or number; empty: the persistent stand's")
     region: str = setting(
-        "", "region of the Cloud Run service and job; empty: the persistent stand's", parsers.text
+        "", "region of the Cloud Run service and job; empty: the persistent stand's"
     )
-    service: str = setting(
-        "", "id of the Cloud Run service; empty: the persistent stand's", parsers.text
-    )
-    job: str = setting("", "id of the Cloud Run job; empty: the persistent stand's", parsers.text)
+    service: str = setting("", "id of the Cloud Run service; empty: the persistent stand's")
+    job: str = setting("", "id of the Cloud Run job; empty: the persistent stand's")
     barrier_seconds: float | None = setting(
         "auto",
         "how long after an execution of the job was asked for its startups begin, all at once; "
@@ -167,7 +160,6 @@ class Settings:
         "",
         "host:port of a local Monitoring endpoint; empty: Google's, for a run on Google's "
         "Cloud Run",
-        parsers.text,
     )
     seed: int = setting(
         0,
@@ -178,7 +170,6 @@ class Settings:
         "",
         "orchestrator to start: module:app (run under uvicorn) or a command line; "
         "empty: the reference orchestrator",
-        parsers.text,
     )
     target_directory: Path | None = setting(
         "",
@@ -201,7 +192,6 @@ class Settings:
         "how a target shows that it is ready: an http:// URL, tcp://host:port, log:REGEX "
         "or exit ({port} is the port it was given); empty: tcp for module:app, exit for a "
         "command",
-        parsers.text,
     )
     startup_method: str = setting(
         "auto",

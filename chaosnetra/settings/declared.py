@@ -5,6 +5,7 @@ from dataclasses import Field, dataclass, field
 from typing import Any
 
 from chaosnetra.hints import key_hint, variable_of
+from chaosnetra.settings.parsers import text
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class Setting:
         return self.parse(self.key, self.raw(configuration, environ), setting=self.hint)
 
 
-def setting(default: Any, meaning: str, parse: Callable[..., Any], *, is_shown: bool = True) -> Any:
+def setting(
+    default: Any, meaning: str, parse: Callable[..., Any] = text, *, is_shown: bool = True
+) -> Any:
     """A field of `Settings` whose name is the setting's key; not in its repr where not shown."""
     metadata = {"default": default, "meaning": meaning, "parse": parse}
     return field(repr=is_shown, metadata=metadata)

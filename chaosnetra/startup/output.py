@@ -45,7 +45,6 @@ class Output:
         self._last: deque[LogLine] = deque(maxlen=KEPT_LAST)
         self._partial: dict[str, bytes] = {}
         self._events: list[dict[str, Any]] = []
-        self.lines_seen = 0
         self.matched = False
         self.first_event_at: float | None = None
 
@@ -144,7 +143,6 @@ class Output:
         return next((event["phase"] for event in self._events if event["status"] == status), None)
 
     def _take(self, line: str) -> None:
-        self.lines_seen += 1
         is_event = line.startswith(EVENT_START)
         if is_event:
             self._take_event(line)

@@ -33,11 +33,8 @@ class Starter(Protocol):
     where each startup imports for itself.
     """
 
-    @property
-    def method(self) -> str: ...
-
-    @property
-    def import_seconds(self) -> float | None: ...
+    method: str
+    import_seconds: float | None
 
     async def start(
         self,
@@ -54,7 +51,7 @@ class Spawn:
     """A new process that runs the plan's command."""
 
     method = "spawn"
-    import_seconds = None
+    import_seconds: float | None = None
 
     async def start(
         self,
@@ -89,10 +86,7 @@ class Fork:
 
     def __init__(self, server: ForkServer) -> None:
         self._server = server
-
-    @property
-    def import_seconds(self) -> float | None:
-        return self._server.import_seconds
+        self.import_seconds: float | None = server.import_seconds
 
     async def start(
         self,
