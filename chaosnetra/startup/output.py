@@ -44,7 +44,7 @@ class Output:
         self._first: list[LogLine] = []
         self._last: deque[LogLine] = deque(maxlen=KEPT_LAST)
         self._partial: dict[str, bytes] = {}
-        self._events: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []  # of phases, in order
         self.matched = False
         self.first_event_at: float | None = None
 
@@ -71,31 +71,20 @@ class Output:
         return [*self._first, *self._last]
 
     @property
-    def events(self) -> list[dict[str, Any]]:
-        """Phase events, in order."""
-        return list(self._events)
-
-    @property
     def phase(self) -> str | None:
         """The phase reached."""
-        return self._events[-1]["phase"] if self._events else None
+        return self.events[-1]["phase"] if self.events else None
 
-    @property
-    def failed_phase(self) -> str | None:
-        """The first phase that failed and ended the startup by that."""
-        return self._first_phase("failed")
-
-    @property
-    def degraded_phase(self) -> str | None:
-        """The first phase that failed, and the startup went on."""
-        return self._first_phase("degraded")
+    def first_phase(self, status: str) -> str | None:
+        """The first phase that ended so: `failed` ends the startup, `degraded` does not."""
+        return next((event["phase"] for event in self.events if event["status"] == status), None)
 
     @property
     def phases_after_failure(self) -> tuple[str, ...]:
         """Phases that began after the one that failed, in order."""
         began: dict[str, None] = {}
         failed: str | None = None
-        for event in self._events:
+        for event in self.events:
             if failed is not None and event["phase"] != failed:
                 began[event["phase"]] = None
             elif event["status"] == "failed":
@@ -106,7 +95,7 @@ class Output:
     def phase_seconds(self) -> dict[str, float]:
         ended = {
             event["phase"]: finite_or_none(event.get("seconds"))
-            for event in self._events
+            for event in self.events
             if event["status"] in ("completed", "failed", "degraded")
         }
         return {phase: seconds for phase, seconds in ended.items() if seconds is not None}
@@ -114,7 +103,7 @@ class Output:
     @property
     def steps(self) -> tuple[Mapping[str, Any], ...]:
         """Of the phases that ended; see `chaosnetra.orchestrator.steps`."""
-        given = (event.get("steps") for event in self._events if event["status"] != "started")
+        given = (event.get("steps") for event in self.events if event["status"] != "started")
         found = (step for steps in given if isinstance(steps, list) for step in steps)
         known = (_known_step(step) for step in islice(found, MOST_STEPS))
         return tuple(step for step in known if step is not None)
@@ -129,7 +118,7 @@ class Output:
     def found(self) -> causes.Found | None:
         """That error, with how much of a cause it is."""
         for status in ("failed", "degraded"):
-            event = next((event for event in self._events if event["status"] == status), None)
+            event = next((event for event in self.events if event["status"] == status), None)
             if event is not None:
                 return causes.Found(_error_of_event(event), is_named=True, is_error=True)
         return causes.find(self._logged)
@@ -138,9 +127,6 @@ class Output:
     def lines_that_matter(self) -> tuple[str, ...]:
         """Those that tell most of a startup that did not end."""
         return causes.that_matter(self._logged)
-
-    def _first_phase(self, status: str) -> str | None:
-        return next((event["phase"] for event in self._events if event["status"] == status), None)
 
     def _take(self, line: str) -> None:
         is_event = line.startswith(EVENT_START)
@@ -169,11 +155,11 @@ class Output:
             return
         if self.first_event_at is None:
             self.first_event_at = self._clock()
-        if len(self._events) >= MOST_EVENTS:
+        if len(self.events) >= MOST_EVENTS:
             if event["status"] != "failed":
                 return
-            self._events.pop()
-        self._events.append(event)
+            self.events.pop()
+        self.events.append(event)
 
 
 def _known_step(step: Any) -> dict[str, Any] | None:
