@@ -27,8 +27,8 @@ from chaosnetra.startup.readiness import Readiness
 from chaosnetra.startup.starting import Fork, Spawn, Starter, fork_server
 from chaosnetra.startup.target_plan import make_plan
 from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
+from tests.support.launches import DATABASE, HTTP, SERVE, TCP
 from tests.support.repository import ROOT
-from tests.support.targets import DATABASE, HTTP, SERVE, TCP
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
