@@ -7,16 +7,7 @@ import pytest
 
 from chaosnetra.orchestrator.steps import Progress, StepLog
 from chaosnetra.startup.output import Output
-
-
-class Clock:
-    """Seconds that pass when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.virtual_time import Clock
 
 
 @pytest.fixture
