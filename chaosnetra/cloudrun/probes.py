@@ -254,7 +254,7 @@ def _trace(instance: Instance) -> Trace:
     output = Output()
     output.feed("stdout", instance.output.encode())
     output.feed("stdout", b"")
-    bad = output.first_phase("failed") or output.first_phase("degraded")
+    bad = output.failed_phase or output.degraded_phase
     if instance.running and not bad:
         last = output.events[-1]["status"] if output.events else None
         stages = {None: InstanceStage.SILENT, "started": InstanceStage.STARTING}
@@ -265,7 +265,7 @@ def _trace(instance: Instance) -> Trace:
     return Trace(
         instance.began_at,
         InstanceStage.DEGRADED
-        if instance.running and not output.first_phase("failed")
+        if instance.running and not output.failed_phase
         else InstanceStage.FAILED,
         bad or output.phase,
         error.budget if error else None,

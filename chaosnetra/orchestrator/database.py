@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import asyncpg
 from sqlalchemy import Row, TextClause, text
@@ -147,9 +147,11 @@ class Database:
 
     async def _connect(self) -> "asyncpg.Connection[Any]":
         async with self._budgets.within("connection", PHASE):
-            # asyncpg's own limit of 60 s would hide which budget ran out: None sets none.
-            limit = cast(float, self._address.connect_timeout_seconds)
-            return await asyncpg.connect(self._address.driver_url, timeout=limit)
+            # asyncpg's own limit of 60 s would hide which budget ran out.
+            return await asyncpg.connect(
+                self._address.driver_url,
+                timeout=self._address.connect_timeout_seconds,  # type: ignore[arg-type]  # None: no limit
+            )
 
     @asynccontextmanager
     async def _connection(self, phase: str) -> AsyncIterator[AsyncConnection]:

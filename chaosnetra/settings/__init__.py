@@ -34,9 +34,10 @@ __all__ = [
     "Settings",
     "Target",
     "names_staging",
-    "one_setting",
+    "profile_setting",
     "raw_settings",
     "setting_hint",
+    "toxiproxy_server_setting",
 ]
 
 
@@ -289,13 +290,19 @@ def names_staging(configuration: Mapping[str, Any] | None) -> bool:
     return isinstance(given, str) and given.strip() == "staging"
 
 
-def one_setting(key: str, environ: Mapping[str, str]) -> Any:
-    """One setting alone, for a stand that belongs to no run.
+def toxiproxy_server_setting(environ: Mapping[str, str]) -> str:
+    """The setting `toxiproxy_server` alone, for a stand that belongs to no run.
 
     Raises:
-        InvalidInput: it cannot be used.
+        InvalidInput: it is not one of its values.
     """
-    return SETTINGS[key].read({}, environ)
+    return str(SETTINGS["toxiproxy_server"].read({}, environ))
+
+
+def profile_setting(environ: Mapping[str, str]) -> Profile:
+    """The profile alone; see `toxiproxy_server_setting`."""
+    profile: Profile = SETTINGS["profile"].read({}, environ)
+    return profile
 
 
 def raw_settings(configuration: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

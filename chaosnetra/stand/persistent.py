@@ -21,7 +21,7 @@ import psutil
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, PartUnavailable
 from chaosnetra.processes.identity import started
-from chaosnetra.settings import one_setting
+from chaosnetra.settings import profile_setting, toxiproxy_server_setting
 from chaosnetra.stand.cloudrun import start_cloud_run
 from chaosnetra.stand.folders import state_folder
 from chaosnetra.stand.postgres import start_postgres
@@ -186,11 +186,9 @@ def _hold(cloud_run: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda got, frame: stops.append(got))
     parts: list[Callable[[], None]] = []
-    server = one_setting("toxiproxy_server", os.environ)
+    server = toxiproxy_server_setting(os.environ)
     try:
-        postgres = start_postgres(
-            max_connections=one_setting("profile", os.environ).max_connections
-        )
+        postgres = start_postgres(max_connections=profile_setting(os.environ).max_connections)
         parts.append(postgres.stop)
         toxiproxy = start_toxiproxy(server=server, counting=True)
         parts.append(toxiproxy.stop)

@@ -93,7 +93,7 @@ class Observed:
             return Status.FAILED if self._own_exit else Status.TIMED_OUT
         if not self.is_in_time:
             return Status.TIMED_OUT
-        return Status.READY if self.output.first_phase("degraded") is None else Status.DEGRADED
+        return Status.READY if self.output.degraded_phase is None else Status.DEGRADED
 
     def outcome(self, number: int) -> StartupOutcome:
         """What is known of it now; `number` is which of the startups of its launch."""
@@ -102,8 +102,8 @@ class Observed:
         error = None if status is Status.READY else self._error(status)
         # Where it failed or lost something, whatever it did later; else how far it came.
         phase = {
-            Status.DEGRADED: output.first_phase("degraded"),
-            Status.FAILED: output.first_phase("failed"),
+            Status.DEGRADED: output.degraded_phase,
+            Status.FAILED: output.failed_phase,
         }
         own = self._own_exit
         ends = (self._gone_at, self.ready_at, own.at if own else None, self.decided_at or None)
@@ -124,7 +124,7 @@ class Observed:
             exit_code=self.exit.code if self.exit else None,
             signal=self.exit.signal if self.exit else None,
             ended_by=EndedBy.ITSELF if own else EndedBy.LAUNCHER,
-            exit_reason=exit_reason(output.lines, error, output.first_phase("failed"))
+            exit_reason=exit_reason(output.lines, error, output.failed_phase)
             if failed and own
             else None,
             error=error,

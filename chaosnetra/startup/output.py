@@ -75,8 +75,17 @@ class Output:
         """The phase reached."""
         return self.events[-1]["phase"] if self.events else None
 
-    def first_phase(self, status: str) -> str | None:
-        """The first phase that ended so: `failed` ends the startup, `degraded` does not."""
+    @property
+    def failed_phase(self) -> str | None:
+        """The first phase that failed and ended the startup by that."""
+        return self._first_phase("failed")
+
+    @property
+    def degraded_phase(self) -> str | None:
+        """The first phase that failed, and the startup went on."""
+        return self._first_phase("degraded")
+
+    def _first_phase(self, status: str) -> str | None:
         return next((event["phase"] for event in self.events if event["status"] == status), None)
 
     @property

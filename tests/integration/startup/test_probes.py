@@ -16,8 +16,6 @@ from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import failures_are_explained, startups_succeed
 from chaosnetra.toxiproxy.actions import add_timeout, disable_proxy
 from tests.conftest import RunChaos
-from tests.support.experiment_files import experiment
-from tests.support.journals import HELD
 
 Configuration = dict[str, Any]
 
@@ -204,30 +202,53 @@ def test_a_killed_supervisor_makes_the_run_inconclusive(
     mark = tmp_path / "killing"
     target = tmp_path / "target.sh"
     target.write_text(f"test -e {mark} && kill -9 $PPID && sleep 5\nexit 0\n")
-    begin = {
-        "type": "action",
-        "name": "begin",
-        "provider": {"type": "process", "path": "touch", "arguments": str(mark)},
-    }
-    startups = {
-        "type": "probe",
-        "name": "startups",
-        "tolerance": HELD,
-        "provider": {
-            "type": "python",
-            "module": "chaosnetra.startup.probes",
-            "func": "startups_succeed",
-            "arguments": {"count": 1},
+    provider = {"type": "python", "module": "chaosnetra.startup.probes", "func": "startups_succeed"}
+    done = run_chaos(
+        {
+            "title": "the supervisor of a startup is killed",
+            "description": "after the method",
+            "configuration": {
+                "database_url": postgres.database.url,
+                "toxiproxy_url": toxiproxy_server.url,
+                "target": f"sh {target}",
+            },
+            "controls": [
+                {
+                    "name": "journal",
+                    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
+                }
+            ],
+            "steady-state-hypothesis": {
+                "title": "startups succeed",
+                "probes": [
+                    {
+                        "type": "probe",
+                        "name": "startups",
+                        "tolerance": {
+                            "type": "probe",
+                            "name": "held",
+                            "provider": {
+                                "type": "python",
+                                "module": "chaosnetra.tolerances",
+                                "func": "held",
+                                "arguments": {},
+                            },
+                        },
+                        "provider": {**provider, "arguments": {"count": 1}},
+                    }
+                ],
+            },
+            "method": [
+                {
+                    "type": "action",
+                    "name": "begin",
+                    "provider": {"type": "process", "path": "touch", "arguments": str(mark)},
+                }
+            ],
+            "rollbacks": [],
         },
-    }
-    killing = experiment("the supervisor of a startup is killed", "/", begin)
-    killing["steady-state-hypothesis"]["probes"] = [startups]
-    killing["configuration"] = {
-        "database_url": postgres.database.url,
-        "toxiproxy_url": toxiproxy_server.url,
-        "target": f"sh {target}",
-    }
-    done = run_chaos(killing, PATH=os.environ["PATH"])
+        PATH=os.environ["PATH"],
+    )
     assert done.returncode == 1, done.output
     assert done.section["verdict"] == "inconclusive", done.section["reason"]
     reason = done.section["reason"]

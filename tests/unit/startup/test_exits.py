@@ -15,7 +15,7 @@ FAILED_PHASE = '{"startup_phase": {"status": "failed", "phase": "database", "err
 def reason(*lines: str) -> ExitReason:
     output = Output()
     output.feed("stderr", "".join(f"{line}\n" for line in lines).encode())
-    return exit_reason(output.lines, output.error, output.first_phase("failed"))
+    return exit_reason(output.lines, output.error, output.failed_phase)
 
 
 @pytest.mark.parametrize(

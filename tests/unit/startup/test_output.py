@@ -119,7 +119,7 @@ def test_a_degraded_phase_is_told_and_its_error_too() -> None:
         event(status="started", phase="cache"),
         event(status="completed", phase="cache", seconds=0.1),
     )
-    assert (made.first_phase("degraded"), made.first_phase("failed"), made.phase) == (
+    assert (made.degraded_phase, made.failed_phase, made.phase) == (
         "database",
         None,
         "cache",
@@ -147,7 +147,7 @@ def test_phases_after_a_failure_are_named_once_and_in_order() -> None:
         event(status="completed", phase="cache"),
         event(status="started", phase="services"),
     )
-    assert (made.first_phase("failed"), made.phases_after_failure) == (
+    assert (made.failed_phase, made.phases_after_failure) == (
         "database",
         ("cache", "services"),
     )
