@@ -22,7 +22,7 @@ from chaosnetra.startup.observed import Exit, Limits, Observed
 from chaosnetra.startup.outcome import StartupOutcome
 from chaosnetra.startup.output import Output
 from chaosnetra.startup.readiness import Check, HttpCheck, TcpCheck
-from chaosnetra.startup.starting import Started, Starter
+from chaosnetra.startup.starting import Start, Started, Starter
 
 CHUNK_BYTES = 1 << 16
 # How late an interruption may be noticed.
@@ -68,13 +68,9 @@ class StartupAttempt:
                 ours.callback(self.let_go)
                 os.set_blocking(withhold(self._lifeline), False)
                 self.seen.started_at = time.monotonic()
-                self._supervisor = await self.starter.start(
-                    self.plan,
-                    self.port,
-                    self.database,
-                    Files(stdin, out, err, report),
-                    self.grace_seconds,
-                )
+                files = Files(stdin, out, err, report)
+                start = Start(self.plan, self.port, self.database, files, self.grace_seconds)
+                self._supervisor = await self.starter.start(start)
             readers = [
                 asyncio.create_task(self._read_output("stdout", stdout)),
                 asyncio.create_task(self._read_output("stderr", stderr)),

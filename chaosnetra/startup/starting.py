@@ -26,6 +26,25 @@ class Started:
     wait: Callable[[], Awaitable[object]]
 
 
+@dataclass(frozen=True)
+class Start:
+    """What one start gets; `files` are the supervisor's, and closed by the caller."""
+
+    plan: LaunchPlan
+    port: int
+    database: DatabaseAddress
+    files: Files
+    grace_seconds: float
+
+    @property
+    def command(self) -> list[str]:
+        return self.plan.command_for(self.port)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.plan.environment_for(self.port, self.database)
+
+
 class Starter(Protocol):
     """Starts the process of one startup under a supervisor.
 
@@ -36,15 +55,8 @@ class Starter(Protocol):
     method: str
     import_seconds: float | None
 
-    async def start(
-        self,
-        plan: LaunchPlan,
-        port: int,
-        database: DatabaseAddress,
-        files: Files,
-        grace_seconds: float,
-    ) -> Started:
-        """Start it; `files` are the supervisor's, and closed by the caller."""
+    async def start(self, start: Start) -> Started:
+        """Start it."""
 
 
 class Spawn:
@@ -53,29 +65,23 @@ class Spawn:
     method = "spawn"
     import_seconds: float | None = None
 
-    async def start(
-        self,
-        plan: LaunchPlan,
-        port: int,
-        database: DatabaseAddress,
-        files: Files,
-        grace_seconds: float,
-    ) -> Started:
+    async def start(self, start: Start) -> Started:
+        files = start.files
         try:
             supervisor = await asyncio.create_subprocess_exec(
                 *supervisor_command(
-                    plan.command_for(port), status_fd=files.status, grace_seconds=grace_seconds
+                    start.command, status_fd=files.status, grace_seconds=start.grace_seconds
                 ),
                 stdin=files.stdin,
                 stdout=files.stdout,
                 stderr=files.stderr,
-                env=plan.environment_for(port, database),
-                cwd=plan.directory,
+                env=start.environment,
+                cwd=start.plan.directory,
                 pass_fds=(files.status,),
                 start_new_session=True,
             )
         except OSError as error:
-            raise PartUnavailable(f"{plan.shown} cannot be started: {error}") from error
+            raise PartUnavailable(f"{start.plan.shown} cannot be started: {error}") from error
         return Started(supervisor.pid, supervisor.wait)
 
 
@@ -88,21 +94,14 @@ class Fork:
         self._server = server
         self.import_seconds: float | None = server.import_seconds
 
-    async def start(
-        self,
-        plan: LaunchPlan,
-        port: int,
-        database: DatabaseAddress,
-        files: Files,
-        grace_seconds: float,
-    ) -> Started:
-        _python, _m, module, *arguments = plan.command_for(port)
+    async def start(self, start: Start) -> Started:
+        _python, _m, module, *arguments = start.command
         pid = await self._server.start(
             module,
             arguments,
-            environment=plan.environment_for(port, database),
-            files=files,
-            grace_seconds=grace_seconds,
+            environment=start.environment,
+            files=start.files,
+            grace_seconds=start.grace_seconds,
         )
         return Started(pid, _nothing)
 
