@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaosnetra.startup.exceptions import Chain, Raised, chains_in
-from chaosnetra.startup.log_lines import Level, LogLine
+from chaosnetra.startup.log_lines import Level, LogLine, words
 from chaosnetra.startup.outcome import StartupFailure
 from chaosnetra.startup.sqlstates import sqlstate_in, sqlstate_of_class
 
@@ -24,13 +24,8 @@ MOST_THAT_MATTER = 5
 FIELDS_BELOW = 30
 LONGEST_LOOKED_AT = 4000
 
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(re.split(r"\s*[|\n]\s*", text.strip()))
-
-
 # What was not to be had, in lower case; between bars.
-_NAMED = _words(
+_NAMED = words(
     """
     connection refused | econnrefused | connectionrefused | [errno | (os error
     connection reset | econnreset | connectionreset | broken pipe
@@ -50,7 +45,7 @@ _NAMED = _words(
     """
 )
 # Words that a harmless line about settings may have too, so that its level counts.
-_LATE = _words(
+_LATE = words(
     """
     timed out | timeout expired | timeout exceeded | timeouterror | timeoutexception
     connecttimeout | connectiontimeout | pooltimeout | deadline exceeded | i/o timeout
@@ -60,7 +55,7 @@ _LATE = _words(
 _SAYS_LENGTH = re.compile(r"timeout\W{0,3}(?:is |of |to )?\d", re.IGNORECASE)
 _NOT_THERE = re.compile(r'\b(?:database|role|relation|schema) "[^"]{1,200}" does not exist')
 # Mistakes of a program: whoever ends with one ended because of it.
-_MISTAKES = _words(
+_MISTAKES = words(
     """
     AssertionError | AttributeError | FileNotFoundError | ImportError | IndexError | KeyError
     ModuleNotFoundError | NameError | NotImplementedError | SyntaxError | TypeError

@@ -15,20 +15,21 @@ MOST_LINES = 200
 # Of these, from the beginning; the others from the end, where a long traceback says what it is.
 FIRST_LINES = 40
 DEEPEST = 4
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A table of words: between bars and ends of lines."""
+    return tuple(re.split(r"\s*[|\n]\s*", text.strip()))
+
+
 # Where a logging library puts what it says, in the order that a person would read it.
 _MESSAGES = ("message", "msg", "textPayload", "text", "log", "event", "@m", "@mt", "body")
 _NESTED = ("jsonPayload", "json_payload", "payload", "fields", "record")
-_STACKS = (
-    "stack_trace",
-    "stacktrace",
-    "stackTrace",
-    "stack",
-    "traceback",
-    "exc_info",
-    "exc_text",
-    "exception",
-    "error.stack_trace",
-    "@x",
+_STACKS = words(
+    """
+    stack_trace | stacktrace | stackTrace | stack | traceback | exc_info | exc_text | exception
+    error.stack_trace | @x
+    """
 )
 _ERRORS = ("error", "err", "cause", "exception", "error.message", "reason")
 _CLASSES = ("type", "class", "name", "exc_type", "error.type", "error_class")
