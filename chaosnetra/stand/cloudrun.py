@@ -1,11 +1,10 @@
 """A local Cloud Run endpoint of our own."""
 
-import sys
 from dataclasses import dataclass
 
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.processes.supervised import SupervisedProcess
-from chaosnetra.stand.program import start_program
+from chaosnetra.processes.program import start_server
+from chaosnetra.stand.part import Part, stopped_on_error
 
 PROJECT = "local-rehearsal"
 REGION = "europe-west1"
@@ -14,7 +13,7 @@ JOB = "startups"
 
 
 @dataclass(frozen=True)
-class CloudRunServer:
+class CloudRunServer(Part):
     """A running endpoint, with nothing deployed; see `chaosnetra.commands.rehearsal`.
 
     `endpoint` is where it serves gRPC, `url` its control API.
@@ -25,7 +24,6 @@ class CloudRunServer:
     project: str
     project_number: str
     region: str
-    process: SupervisedProcess
 
     @property
     def names(self) -> dict[str, str]:
@@ -40,9 +38,6 @@ class CloudRunServer:
             "job": JOB,
         }
 
-    def stop(self) -> None:
-        self.process.stop()
-
 
 def start_cloud_run(project: str = PROJECT, region: str = REGION) -> CloudRunServer:
     """Start an endpoint; the processes that it runs end with it.
@@ -56,16 +51,17 @@ def start_cloud_run(project: str = PROJECT, region: str = REGION) -> CloudRunSer
     """
     import requests
 
-    # Without -P a module of the current directory could take the place of one of ours.
-    command = ["-P", "-m", "chaosnetra.cloudrun.emulator", "--project", project, "--region", region]
-    url, process = start_program("the local Cloud Run endpoint", [sys.executable, *command])
-    try:
-        state = requests.get(f"{url}/state", timeout=5, proxies={"http": ""}).json()
-        number = state["project_number"]
-        return CloudRunServer(url, state["endpoint"], project, number, region, process)
-    except (requests.RequestException, ValueError, KeyError) as error:
-        process.stop()
-        raise PartUnavailable(f"the local Cloud Run endpoint does not answer: {error}") from None
-    except BaseException:
-        process.stop()
-        raise
+    url, process = start_server(
+        "the local Cloud Run endpoint",
+        "chaosnetra.cloudrun.emulator",
+        *("--project", project, "--region", region),
+    )
+    with stopped_on_error(process):
+        try:
+            state = requests.get(f"{url}/state", timeout=5, proxies={"http": ""}).json()
+            endpoint, number = state["endpoint"], state["project_number"]
+        except (requests.RequestException, ValueError, KeyError) as error:
+            raise PartUnavailable(
+                f"the local Cloud Run endpoint does not answer: {error}"
+            ) from None
+    return CloudRunServer(process, url, endpoint, project, number, region)
