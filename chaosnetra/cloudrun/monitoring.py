@@ -18,7 +18,7 @@ from chaosnetra.cloudrun.connection import (
 )
 from chaosnetra.cloudrun.failures import as_ours, status_of
 from chaosnetra.cloudrun.series import METRICS, Metric, Series, evidence, newest, series_of
-from chaosnetra.cloudrun.waiting import Interrupt, never, pause, told
+from chaosnetra.cloudrun.waiting import Interrupt, never, pause, waiting_until
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunQuotaExceeded, CloudRunUnanswered, PartUnavailable
 
@@ -148,7 +148,7 @@ def collect(
         CloudRunError: the last reading was refused, or gave no answer.
     """
     what = "the samples reach the end of the run"
-    with told(lambda: f"{what}, {deadline.remaining_seconds:.0f} s at most"):
+    with waiting_until(lambda: f"{what}, {deadline.remaining_seconds:.0f} s at most"):
         return _collect(monitoring, whose, began_at, ended_at, deadline, interrupted)
 
 

@@ -19,7 +19,7 @@ from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.state import ServiceState
 from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.cloudrun.target import CloudRun
-from chaosnetra.cloudrun.waiting import next_pause_seconds, poll, told
+from chaosnetra.cloudrun.waiting import next_pause_seconds, poll, waiting_until
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     CloudRunRefused,
@@ -170,7 +170,7 @@ def instances_start(
         if not application_name:
             raise InvalidInput("application_name is empty", setting_hint("application_name"))
         started = time.monotonic()
-        with session.run.polled(), told(lambda: "the instances have started"):
+        with session.run.polled(), waiting_until(lambda: "the instances have started"):
             look = _wait_for_instances(session, f"{application_name}:")
         seconds = time.monotonic() - started
         logger.info(f"Instances: {look.observed}")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.cloudrun.waiting import told
+from chaosnetra.cloudrun.waiting import waiting_until
 from chaosnetra.consent.demands import PlannedActivity
 from chaosnetra.consent.inspect import database_of, look
 from chaosnetra.consent.plan import ExperimentPlan
@@ -105,7 +105,7 @@ def ask_for_consent(
     if not settings.in_staging:
         return
     steps = steps_of(experiment, configuration, secrets, settings.environment)
-    with told(lambda: "it is known what the experiment would change"):
+    with waiting_until(lambda: "it is known what the experiment would change"):
         plan = look(session, experiment, steps)
     session.plan = plan
     session.events.record("plan.made", plan.to_json())
