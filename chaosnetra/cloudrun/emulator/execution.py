@@ -9,7 +9,7 @@ from google.cloud import run_v2
 
 from chaosnetra.cloudrun.emulator.attempts import AttemptEnd, TaskAttempt
 from chaosnetra.cloudrun.emulator.containers import begin
-from chaosnetra.cloudrun.emulator.messages import new_etag, set_condition
+from chaosnetra.cloudrun.emulator.resources import new_etag, set_condition
 from chaosnetra.cloudrun.emulator.status import Refused
 
 Task = run_v2.Task.pb()

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.cloudrun.emulator.services import SOMEBODY_ELSE
+from chaosnetra.cloudrun.emulator.controls import SOMEBODY_ELSE
 from chaosnetra.cloudrun.scaling import WantedScaling
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import HELD, experiment, lasting, step
