@@ -33,7 +33,7 @@ ChaosnetraError                  str() is one line that names what to change
 │   ├── CloudRunOperationFailed  accepted, and then it failed, or was not done in time
 │   └── CloudRunDrifted          it holds values that are neither ours nor its former ones
 ├── FaultError
-│   ├── InjectionFailed          nothing was injected, or it was taken back
+│   ├── InjectionFailed          nothing was injected, or it was undone
 │   └── UndoFailed               something may be left: says what
 ├── MachineryFailed              something of this package itself failed: no file was free, a bug
 ├── Interrupted                  a signal ended the run

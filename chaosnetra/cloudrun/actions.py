@@ -1,7 +1,7 @@
 """Actions on Cloud Run: the scaling of the service that the settings name.
 
 Every change is planned from what the service is, checked by the server without being carried out,
-written down, and taken back by `restore_service` or at the end of the run.
+written down, and rolled back by `restore_service` or at the end of the run.
 """
 
 import logging

@@ -59,5 +59,5 @@ def identity_by(before: ServiceState, tried: ServiceState, known: str) -> str:
         known: who we are by our credentials; empty: not known.
     """
     # A server that does not fill it in answers with the modifier of before.
-    told = tried.modifier
-    return told if told and (told != before.modifier or told == known) else ""
+    named = tried.modifier
+    return named if named and (named != before.modifier or named == known) else ""

@@ -8,14 +8,15 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from chaosnetra.addresses import parse_network_address
 from chaosnetra.cloudrun.failures import as_ours, status_of
 from chaosnetra.cloudrun.names import shown
+from chaosnetra.cloudrun.watchers import Watchers
 from chaosnetra.errors import (
     CloudRunCredentials,
     CloudRunError,
@@ -59,33 +60,12 @@ class Call:
     writes: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "method": self.method,
-            "resource": self.resource,
-            "status": self.status,
-            "seconds": round(self.seconds, 4),
-            "writes": self.writes,
-        }
+        return {**asdict(self), "seconds": round(self.seconds, 4)}
 
 
-OnCall = Callable[[Call], None]
-_auditors: list[OnCall] = []
-
-
-def audit(on_call: OnCall) -> Callable[[], None]:
-    """Be told of every call of every connection of this process, those of undos included.
-
-    Returns:
-        A function that ends it.
-    """
-    _auditors.append(on_call)
-    return lambda: _auditors.remove(on_call)
-
-
-def tell(call: Call) -> None:
-    """Tell whoever audits of a call."""
-    for auditor in tuple(_auditors):
-        auditor(call)
+_auditors: Watchers[Call] = Watchers()
+# Be told of every call of every connection of this process, and tell of one.
+audit, tell = _auditors.add, _auditors.tell
 
 
 class Connection:
@@ -153,12 +133,12 @@ class Connection:
             tell(Call(method, resource, status, time.monotonic() - started, writes))
 
     def _as_ours(self, error: Exception, method: str, resource: str) -> CloudRunError:
-        told = as_ours(error, method, resource, self.shown)
-        if self.endpoint is None or not isinstance(told, CloudRunUnanswered):
-            return told
+        ours = as_ours(error, method, resource, self.shown)
+        if self.endpoint is None or not isinstance(ours, CloudRunUnanswered):
+            return ours
         host, port = parse_network_address("endpoint", self.endpoint)
         if not is_refused(host, port, GONE_SECONDS):
-            return told
+            return ours
         return CloudRunGone(
             f"nobody listens at {self.endpoint}, so {method} on {shown(resource)} has no answer: "
             "start the local Cloud Run endpoint, or check cloud_run_endpoint"

@@ -61,18 +61,12 @@ def deploy_job(
     environment: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> None:
-    """Deploy a job that is fit for trials; one that is there already is left as it is.
+    """Deploy a job whose tasks can be startups; one that is there already is left as it is.
 
     Args:
-        endpoint: `host:port` of a local endpoint, never Google's.
-        place: its project and region.
         job_id: id of the job.
-        command: what a task runs.
-        environment: its variables.
-        labels: of the job.
 
-    Raises:
-        CloudRunError: it could not be deployed.
+    The others, and what it raises, are as for `deploy_service`; the command is what a task runs.
     """
     from google.cloud import run_v2
 

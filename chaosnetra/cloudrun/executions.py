@@ -5,24 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chaosnetra.cloudrun.state import SUCCEEDED
+from chaosnetra.cloudrun.state import SUCCEEDED, ResourceState, resource_state
 
 
 @dataclass(frozen=True)
-class JobState:
+class JobState(ResourceState):
     """A job as it was read.
 
     `container` is the name of its only one, empty when it has none; `latest_execution` the full
     name of its newest execution, empty before there is one.
     """
 
-    name: str
-    uid: str
-    etag: str
-    generation: int
-    reconciling: bool
-    ready_state: str
-    ready_text: str
     task_count: int
     parallelism: int
     max_retries: int
@@ -47,13 +40,7 @@ def job_state(job: Any) -> JobState:
     task = execution.template
     container = task.containers[0] if task.containers else None
     return JobState(
-        name=job.name,
-        uid=job.uid,
-        etag=job.etag,
-        generation=job.generation,
-        reconciling=job.reconciling,
-        ready_state=job.terminal_condition.state.name,
-        ready_text=job.terminal_condition.message,
+        **resource_state(job),
         task_count=execution.task_count,
         parallelism=execution.parallelism,
         max_retries=task.max_retries if "max_retries" in task else DEFAULT_RETRIES,

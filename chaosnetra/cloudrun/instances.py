@@ -5,7 +5,7 @@ Logging. What they all do is connect to the database, so their sessions there te
 have started; a local endpoint says besides what each printed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -83,9 +83,6 @@ class Trace:
         return self.stage in (InstanceStage.FAILED, InstanceStage.DEGRADED)
 
 
-Tell = Callable[[Instance], Trace]
-
-
 def concerned(instances: Sequence[Instance], since: float | None) -> list[Instance]:
     """Those whose startups count: all that run, and those that ended by themselves since then.
 
@@ -130,7 +127,7 @@ class Inspection:
 
     @property
     def decided(self) -> bool:
-        """Whether a later look would see nothing else: all have started, or have failed to."""
+        """Whether a later inspection would see nothing else: all have started, or failed to."""
         traces = self.traces or ()
         stages = {trace.stage for trace in traces}
         if InstanceStage.STARTING in stages:

@@ -76,7 +76,7 @@ class JobClient:
         """Begin an execution of the version of a job that was read.
 
         Args:
-            job: the job; it must be fit for trials: see `require_fit`.
+            job: the job; it must be fit for startups: see `require_fit`.
             tasks: how many, 1 to 10,000.
             timeout_seconds: limit of one task, up to 7 days.
             environment: variables that are added to the container's or replace them.
@@ -261,7 +261,7 @@ class JobClient:
 
 
 def require_fit(job: JobState) -> None:
-    """Refuse a job whose executions would not be trials.
+    """Refuse a job whose tasks would not be one startup each.
 
     Raises:
         InvalidInput: it tries failed tasks again, or runs them one after another.

@@ -147,33 +147,22 @@ def collect(
     Raises:
         CloudRunError: the last reading was refused, or gave no answer.
     """
+    metrics = [metric for metric in METRICS if whose.get(metric.of)]
     what = "the samples reach the end of the run"
     with waiting_until(lambda: f"{what}, {deadline.remaining_seconds:.0f} s at most"):
-        return _collect(monitoring, whose, began_at, ended_at, deadline, interrupted)
-
-
-def _collect(
-    monitoring: Monitoring,
-    whose: Mapping[str, str],
-    began_at: float,
-    ended_at: float,
-    deadline: Deadline,
-    interrupted: Interrupt,
-) -> dict[str, Any]:
-    metrics = [metric for metric in METRICS if whose.get(metric.of)]
-    while True:
-        found: dict[str, Sequence[Series]] = {}
-        unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
-        try:
-            for metric in metrics:
-                since, until = began_at - MARGIN_SECONDS, max(time.time(), ended_at + 1)
-                found[metric.key] = monitoring.series(metric, whose[metric.of], since, until)
-        except (CloudRunUnanswered, CloudRunQuotaExceeded) as error:
-            unread = error
-        last = newest(found)
-        complete = unread is None and last is not None and last >= ended_at
-        if complete or deadline.passed or interrupted() or not metrics:
-            if unread is not None:
-                raise unread
-            return evidence(found, began_at, ended_at)
-        pause(min(POLL_SECONDS, deadline.remaining_seconds), interrupted)
+        while True:
+            found: dict[str, Sequence[Series]] = {}
+            unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
+            try:
+                for metric in metrics:
+                    since, until = began_at - MARGIN_SECONDS, max(time.time(), ended_at + 1)
+                    found[metric.key] = monitoring.series(metric, whose[metric.of], since, until)
+            except (CloudRunUnanswered, CloudRunQuotaExceeded) as error:
+                unread = error
+            last = newest(found)
+            complete = unread is None and last is not None and last >= ended_at
+            if complete or deadline.passed or interrupted() or not metrics:
+                if unread is not None:
+                    raise unread
+                return evidence(found, began_at, ended_at)
+            pause(min(POLL_SECONDS, deadline.remaining_seconds), interrupted)

@@ -47,7 +47,7 @@ logger = logging.getLogger("chaostoolkit")
 
 READ_SECONDS = 30.0
 # How long a state is asked for, where nothing else is waited for.
-LOOK_SECONDS = 5.0
+INSPECT_SECONDS = 5.0
 
 
 def service_state(configuration: Configuration = None, secrets: Secrets = None) -> Result:
@@ -66,7 +66,7 @@ def service_state(configuration: Configuration = None, secrets: Secrets = None) 
         that crash after they were made, does not hold, although the service says that it is ready.
     """
     with activity(configuration) as session:
-        state = _read(session.cloud_run, LOOK_SECONDS)
+        state = _read(session.cloud_run, INSPECT_SECONDS)
         return {
             "held": state.settled and not state.failing,
             "expected": "ready with all its parts, and nothing being changed",
@@ -93,7 +93,7 @@ def ready_revision(
         `held`, `expected`, `observed`, `ready_revision`, `created_revision`, `traffic`.
     """
     with activity(configuration) as session:
-        state = _read(session.cloud_run, LOOK_SECONDS)
+        state = _read(session.cloud_run, INSPECT_SECONDS)
         wanted = revision or state.latest_created_revision
         return {
             "held": state.latest_ready_revision == wanted != "",
@@ -125,7 +125,7 @@ def service_instances(
     with activity(configuration) as session:
         low = whole_number("minimum", minimum, minimum=0)
         high = whole_number("maximum", maximum, minimum=0)
-        state = _read(session.cloud_run, LOOK_SECONDS)
+        state = _read(session.cloud_run, INSPECT_SECONDS)
         at_least, at_most = state.instance_bounds
         return {
             "held": at_least >= low and at_most is not None and at_most <= high,
@@ -145,9 +145,9 @@ def instances_start(
 ) -> Result:
     """Wait until the instances that the service is bound to have are connected to the database.
 
-    Looked at is who is connected, because a port that is bound early passes for a startup. A local
-    endpoint tells besides what each instance printed: one that ended by itself since the service
-    was scaled, or goes on without a phase of its startup, has failed.
+    What counts is who is connected, because a port that is bound early passes for a startup. A
+    local endpoint tells besides what each instance printed: one that ended by itself since the
+    service was scaled, or goes on without a phase of its startup, has failed.
 
     Args:
         max_failure_rate: share of the instances that may not be connected in time, 0 to 1.
@@ -171,18 +171,18 @@ def instances_start(
             raise InvalidInput("application_name is empty", setting_hint("application_name"))
         started = time.monotonic()
         with session.run.polled(), waiting_until(lambda: "the instances have started"):
-            look = _wait_for_instances(session, f"{application_name}:")
+            seen = _wait_for_instances(session, f"{application_name}:")
         seconds = time.monotonic() - started
-        logger.info(f"Instances: {look.observed}")
+        logger.info(f"Instances: {seen.observed}")
         result: Result = session.redactor.data(
             {
-                "held": look.failures <= rate * look.wanted,
+                "held": seen.failures <= rate * seen.wanted,
                 "expected": (
-                    f"at most {rate:.0%} of {look.wanted} instances are not connected to the "
+                    f"at most {rate:.0%} of {seen.wanted} instances are not connected to the "
                     "database in time"
                 ),
-                "observed": look.observed,
-                **look.to_json(),
+                "observed": seen.observed,
+                **seen.to_json(),
                 "seconds": round(seconds, 3),
             }
         )
@@ -207,7 +207,7 @@ def _wait_for_instances(session: Session, prefix: str) -> Inspection:
     cloud_run = session.cloud_run
     since = _scaled_at(session)
     while True:
-        # Tried again, by a limit of its own once the startups' is over: it is no trial that failed.
+        # Tried again, by a limit of its own once the startups' is over: no startup failed by it.
         state = _read(cloud_run, max(READ_SECONDS, deadline.remaining_seconds))
         wanted = state.instance_bounds[0]
         if wanted == 0 and since is not None:
@@ -221,9 +221,9 @@ def _wait_for_instances(session: Session, prefix: str) -> Inspection:
         except DatabaseUnavailable as error:
             if deadline.passed:
                 logger.warning(str(error))
-        look = Inspection(wanted, sessions, _traces(session, since))
-        if look.decided or deadline.passed:
-            return look
+        seen = Inspection(wanted, sessions, _traces(session, since))
+        if seen.decided or deadline.passed:
+            return seen
         if session.run.interrupted_by is not None:
             raise Interrupted("the run was interrupted while its instances started")
         pause = next_pause_seconds(time.monotonic() - started)

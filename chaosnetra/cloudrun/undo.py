@@ -261,7 +261,7 @@ class _Restoring(Undoing):
         # What somebody else has set since is left as it is.
         wanted = outcome(state.scaling, write) if state and write else self._before
         command = restore_command(self._name, wanted)
-        return f"{text}: {why}; take it back with `{RECOVER}`, or by hand with `{command}`"
+        return f"{text}: {why}; undo it with `{RECOVER}`, or by hand with `{command}`"
 
 
 def _shown(drifts: tuple[Drift, ...]) -> str:

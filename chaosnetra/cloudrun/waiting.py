@@ -128,38 +128,25 @@ def poll(
         CloudRunError: a read was refused.
         Interrupted: `interrupted` became true.
     """
-    with waiting_until(lambda: f"{what}, {deadline.remaining_seconds:.0f} s at most"):
-        return _poll(read, enough, deadline, what, interrupted)
-
-
-def _poll(
-    read: Callable[[], Answer],
-    enough: Callable[[Answer], bool],
-    deadline: Deadline,
-    what: str,
-    interrupted: Interrupt,
-) -> Answer:
     started = time.monotonic()
-    while True:
-        unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
-        try:
-            answer = read()
-        except (CloudRunUnanswered, CloudRunQuotaExceeded) as error:
-            unread = error
-        else:
-            if enough(answer):
-                return answer
-        if interrupted():
-            raise Interrupted(f"the run was interrupted while it waited until {what}")
-        if deadline.passed:
-            if unread is not None:
-                raise unread
+    with waiting_until(lambda: f"{what}, {deadline.remaining_seconds:.0f} s at most"):
+        while True:
+            unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
+            try:
+                answer = read()
+            except (CloudRunUnanswered, CloudRunQuotaExceeded) as error:
+                unread = error
+            else:
+                if enough(answer):
+                    return answer
+            if interrupted():
+                raise Interrupted(f"the run was interrupted while it waited until {what}")
             waited = time.monotonic() - started
-            raise CloudRunOperationFailed(f"{waited:.1f} s were not enough until {what}")
-        pause(
-            min(next_pause_seconds(time.monotonic() - started), deadline.remaining_seconds),
-            interrupted,
-        )
+            if deadline.passed:
+                if unread is not None:
+                    raise unread
+                raise CloudRunOperationFailed(f"{waited:.1f} s were not enough until {what}")
+            pause(min(next_pause_seconds(waited), deadline.remaining_seconds), interrupted)
 
 
 def pause(seconds: float, interrupted: Interrupt) -> None:

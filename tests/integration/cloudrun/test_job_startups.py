@@ -70,7 +70,7 @@ TASK = [sys.executable, "-m", "chaosnetra.startup.task", "--", sys.executable, "
 
 @pytest.fixture
 def settings(stage: Stage, postgres: PostgresServer, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """Settings of a rehearsal; whatever it injected is taken back at the end."""
+    """Settings of a rehearsal; whatever it injected is undone at the end."""
     yield {
         **staging_settings(tmp_path, postgres.database, job="startups"),
         "cloud_run_endpoint": stage.local.endpoint,

@@ -439,7 +439,7 @@ def test_a_write_of_a_dead_run_that_comes_late_is_taken_back_too(stage: Stage) -
     stage.rule("UpdateService", delay_seconds=0.5)
 
     def inject() -> None:
-        with contextlib.suppress(CloudRunDrifted):  # it may find its write taken back already
+        with contextlib.suppress(CloudRunDrifted):  # it may find its write undone already
             fault.inject()
 
     late = threading.Thread(target=inject)

@@ -82,7 +82,7 @@ def test_what_is_refused_for_good_is_told_with_the_commands_that_take_it_back(
         play(scaled)
     text = str(failed.value)
     assert "still has our scaling (automatic, minimum 10, maximum not set; before: " in text
-    assert f"take it back with `chaosnetra recover`, or by hand with `{COMMAND}`" in text
+    assert f"undo it with `chaosnetra recover`, or by hand with `{COMMAND}`" in text
 
 
 def test_all_undos_of_an_ending_share_one_deadline_and_a_second_signal_ends_it(
