@@ -8,7 +8,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -105,7 +105,7 @@ class Connection:
         Args:
             client: `Services`, `Jobs`, `Executions` or `Tasks`; operations are read by `Services`.
             method: its name as the API has it, such as `GetService`.
-            request: its request message.
+            request: its request, as a mapping of the fields of its message, or that message.
             resource: full name of what it is about.
             writes: what it asks to change.
 
@@ -185,6 +185,22 @@ class Connection:
             return grpc.insecure_channel(
                 self.endpoint, options=[*options, ("grpc.enable_http_proxy", 0)]
             )
+
+
+def pages(fetch: Callable[[Mapping[str, Any]], Any], request: Mapping[str, Any]) -> Iterator[Any]:
+    """The pages of a list as plain messages, which are read faster than the library's.
+
+    Args:
+        fetch: asks for a page, and answers with the library's pager.
+        request: for the first.
+    """
+    while True:
+        answer = next(fetch(request).pages)
+        page = type(answer).pb(answer)
+        yield page
+        if not page.next_page_token:
+            return
+        request = {**request, "page_token": page.next_page_token}
 
 
 def loopback(endpoint: str, key: str = "cloud_run_endpoint") -> str:

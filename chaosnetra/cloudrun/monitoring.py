@@ -13,6 +13,7 @@ from chaosnetra.cloudrun.connection import (
     Call,
     find_credentials,
     loopback,
+    pages,
     signals_stay_here,
     tell,
 )
@@ -91,33 +92,34 @@ class Monitoring:
         """
         from google.api_core.exceptions import GoogleAPIError
         from google.auth.exceptions import GoogleAuthError
-        from google.cloud import monitoring_v3
 
-        request = monitoring_v3.ListTimeSeriesRequest(
-            name=f"projects/{self.project}",
-            filter=f'metric.type = "{metric.type}" AND resource.labels.{metric.label} = "{whose}"',
-            interval={"start_time": {"seconds": int(since)}, "end_time": {"seconds": int(until)}},
-            view=monitoring_v3.ListTimeSeriesRequest.TimeSeriesView.FULL,
-            page_size=PAGE,
-        )
-        found: list[Series] = []
-        while True:
+        name = f"projects/{self.project}"
+
+        def listed(request: Mapping[str, Any]) -> Any:
             started, status = time.monotonic(), "OK"
             try:
-                pager = self._client.list_time_series(
+                return self._client.list_time_series(
                     request=request, retry=None, timeout=self.call_seconds
                 )
             except (GoogleAPIError, GoogleAuthError) as error:
                 status = status_of(error)[0] or type(error).__name__
-                raise as_ours(error, "ListTimeSeries", request.name, self.shown) from error
+                raise as_ours(error, "ListTimeSeries", name, self.shown) from error
             finally:
-                seconds = time.monotonic() - started
-                tell(Call("ListTimeSeries", request.name, status, seconds))
-            page = monitoring_v3.ListTimeSeriesResponse.pb(next(pager.pages))
-            found += [series_of(message) for message in page.time_series]
-            if not page.next_page_token:
-                return found
-            request.page_token = page.next_page_token
+                tell(Call("ListTimeSeries", name, status, time.monotonic() - started))
+
+        first = {
+            "name": name,
+            "filter": (
+                f'metric.type = "{metric.type}" AND resource.labels.{metric.label} = "{whose}"'
+            ),
+            "interval": {
+                "start_time": {"seconds": int(since)},
+                "end_time": {"seconds": int(until)},
+            },
+            "view": "FULL",
+            "page_size": PAGE,
+        }
+        return [series_of(message) for page in pages(listed, first) for message in page.time_series]
 
     def close(self) -> None:
         self._channel.close()
