@@ -83,7 +83,7 @@ def _parts(outline: Outline) -> Iterator[Part]:
     for control in outline.controls:
         yield control.place, control.data, CONTROL
         if control.provider:
-            yield (*control.place, "provider"), control.provider, CONTROL_PROVIDER
+            yield control.provider_place, control.provider, CONTROL_PROVIDER
     for key, value in mapping(outline.data.get("configuration")).items():
         if mapping(value).get("type") == "env":
             yield ("configuration", key), value, VARIABLE

@@ -35,7 +35,7 @@ def check(outline: Outline) -> Iterator[Finding]:
         tolerance = mapping(tolerance)
         kind = text(tolerance.get("type"))
         if kind == "probe":
-            yield from _probe(outline, Activity(place, Role.TOLERANCE, tolerance))
+            yield from _probe(outline, Activity(place, tolerance, Role.TOLERANCE))
         elif kind == "regex" and (tolerance.get("target") or answer in _WITHOUT_TARGET):
             yield from _regex(outline, (*place, "pattern"), tolerance)
         elif kind == "jsonpath":

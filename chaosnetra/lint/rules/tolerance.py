@@ -65,7 +65,7 @@ def _object(
 ) -> Iterator[Finding]:
     kind = text(tolerance.get("type"))
     if kind == "probe":
-        yield from _probe(outline, Activity(place, Role.TOLERANCE, tolerance))
+        yield from _probe(outline, Activity(place, tolerance, Role.TOLERANCE))
     elif kind == "jsonpath" and find_spec("jsonpath2") is None:
         yield outline.finding(
             place,

@@ -96,7 +96,7 @@ def _substituted(outline: Outline) -> Iterator[tuple[Place, Any]]:
             for key in keys or ():
                 yield (*place, key), tolerance.get(key)
     for control in outline.controls:
-        yield (*control.place, "provider", "arguments"), control.provider.get("arguments")
+        yield (*control.provider_place, "arguments"), control.provider.get("arguments")
 
 
 def _taken_as_is(outline: Outline) -> Iterator[tuple[Place, Any]]:
