@@ -56,7 +56,7 @@ _NOTHING_FREE = (*_NO_FILE_FREE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN, errn
 class ChaosnetraError(Exception):
     """Base of every error raised on purpose; `str()` is one readable line.
 
-    `tried_nothing`: whether a probe that ends with it could not look at the system, so that it
+    `tried_nothing`: whether a probe that ends with it could not inspect the system, so that it
     proves nothing of it. A journal names the class, and with it this.
     """
 

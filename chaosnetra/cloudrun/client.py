@@ -5,7 +5,7 @@ from typing import Any
 
 from chaosnetra.cloudrun.authorship import OurWrite, identity_by
 from chaosnetra.cloudrun.connection import Connection
-from chaosnetra.cloudrun.history import tell
+from chaosnetra.cloudrun.history import notify
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling import PATHS, WantedScaling, Write
 from chaosnetra.cloudrun.scaling_plan import ScalingPlan, plan_scaling
@@ -31,7 +31,7 @@ class ServiceClient:
         operation_seconds: how long a change may take until it serves.
         interrupted: asked often while it waits for a change.
 
-    Every call raises a `CloudRunError` whose class tells what became of it.
+    Every call raises a `CloudRunError` whose class says what became of it.
     """
 
     connection: Connection
@@ -42,7 +42,7 @@ class ServiceClient:
         """Read a service by its full name."""
         answer = self.connection.call("Services", "GetService", {"name": name}, name)
         state = service_state(answer)
-        tell(state)
+        notify(state)
         return state
 
     def plan(self, name: str, wanted: WantedScaling) -> ScalingPlan:
@@ -53,7 +53,7 @@ class ServiceClient:
         """Let the server check a plan. Changes nothing.
 
         Returns:
-            Who we are to the server, as it would name its last modifier; empty: it does not tell.
+            Who we are to the server, as it would name its last modifier; empty: it does not say.
         """
         from google.cloud import run_v2
 

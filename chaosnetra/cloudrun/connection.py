@@ -1,4 +1,4 @@
-"""The connection to Cloud Run: credentials, one channel, and every call bounded and told of.
+"""The connection to Cloud Run: credentials, one channel, and every call bounded and reported.
 
 Nothing is retried here, and nothing by the client library.
 """
@@ -64,8 +64,8 @@ class Call:
 
 
 _auditors: Watchers[Call] = Watchers()
-# Be told of every call of every connection of this process, and tell of one.
-audit, tell = _auditors.add, _auditors.tell
+# To be notified of every call of every connection of this process, and to notify of one.
+audit, notify = _auditors.add, _auditors.notify
 
 
 class Connection:
@@ -130,7 +130,7 @@ class Connection:
             status = type(error).__name__  # interrupted: it may have been carried out
             raise
         finally:
-            tell(Call(method, resource, status, time.monotonic() - started, writes))
+            notify(Call(method, resource, status, time.monotonic() - started, writes))
 
     def _as_ours(self, error: Exception, method: str, resource: str) -> CloudRunError:
         ours = as_ours(error, method, resource, self.shown)

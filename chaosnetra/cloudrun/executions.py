@@ -115,8 +115,8 @@ class TaskState:
 
     Attributes:
         index: which of its execution's, from 0.
-        end: how it ended; an exit code alone does not tell, because 0 is also what an unset one
-            looks like.
+        end: how it ended; an exit code alone does not say, because 0 is also what an unset one
+            is read as.
         exit_code: None where there was none.
         signal: what ended it, None for none.
         status: name of the status code of its last attempt.

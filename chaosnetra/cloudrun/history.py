@@ -1,6 +1,6 @@
 """What a run has read of its service, its job and its executions: for its journal, by the time.
 
-Each reading is told to whoever watches; what is the same as before is written once.
+Whoever watches is notified of each reading; what is the same as before is written once.
 """
 
 from typing import Any
@@ -12,8 +12,8 @@ from chaosnetra.text import utc_now
 
 Seen = ServiceState | JobState | ExecutionState
 _watchers: Watchers[Seen] = Watchers()
-# Be told of everything that this process reads, and tell of a reading.
-watch, tell = _watchers.add, _watchers.tell
+# To be notified of everything that this process reads, and to notify of a reading.
+watch, notify = _watchers.add, _watchers.notify
 # Somebody who deploys without end must not fill the memory.
 MOST_KEPT = 200
 

@@ -1,7 +1,7 @@
 """The instances of a service, and what came of their startups.
 
-Cloud Run tells neither: how many run shows in Monitoring, minutes later, and what they said in
-Logging. What they all do is connect to the database, so their sessions there tell which of them
+Cloud Run says neither: how many run shows in Monitoring, minutes later, and what they printed in
+Logging. What they all do is connect to the database, so their sessions there show which of them
 have started; a local endpoint says besides what each printed.
 """
 
@@ -37,7 +37,7 @@ def read_instances(control_url: str, service: str) -> list[Instance]:
         service: full name.
 
     Raises:
-        CloudRunUnanswered: it does not tell.
+        CloudRunUnanswered: it does not answer.
     """
     import requests
 
@@ -52,12 +52,12 @@ def read_instances(control_url: str, service: str) -> list[Instance]:
         return [Instance(**one) for one in answer.json()["instances"]]
     except (requests.RequestException, ValueError, KeyError, TypeError) as error:
         raise CloudRunUnanswered(
-            f"{control_url} does not tell the instances of {service}: {error}"
+            f"{control_url} does not list the instances of {service}: {error}"
         ) from error
 
 
 class InstanceStage(StrEnum):
-    """How far a startup has come; `silent`: it runs, and tells nothing of its phases."""
+    """How far a startup has come; `silent`: it runs, and says nothing of its phases."""
 
     STARTING = "starting"
     SILENT = "silent"
@@ -105,7 +105,7 @@ class Inspection:
     Attributes:
         wanted: instances that it is bound to have at least.
         sessions: sessions at the database by instance; None when it could not be asked.
-        traces: of the instances that count; None where nothing tells.
+        traces: of the instances that count; None where nothing lists them.
     """
 
     wanted: int

@@ -16,7 +16,7 @@ from chaosnetra.cloudrun.executions import (
     job_state,
     task_state,
 )
-from chaosnetra.cloudrun.history import tell
+from chaosnetra.cloudrun.history import notify
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.waiting import Interrupt, never, poll
 from chaosnetra.durations import Deadline
@@ -50,7 +50,7 @@ class JobClient:
         connection: where they are.
         interrupted: asked often while it waits for an execution.
 
-    Every call raises a `CloudRunError` whose class tells what became of it.
+    Every call raises a `CloudRunError` whose class says what became of it.
     """
 
     connection: Connection
@@ -59,7 +59,7 @@ class JobClient:
     def job(self, name: str) -> JobState:
         """Read a job by its full name."""
         state = job_state(self.connection.call("Jobs", "GetJob", {"name": name}, name))
-        tell(state)
+        notify(state)
         return state
 
     def run(
@@ -80,7 +80,7 @@ class JobClient:
             timeout_seconds: limit of one task, up to 7 days.
             environment: variables that are added to the container's or replace them.
             arguments: what replaces the container's arguments; None leaves them.
-            mark: tells it from other executions, see `marked`; empty: one is made up.
+            mark: distinguishes it from other executions, see `marked`; empty: one is made up.
 
         Returns:
             Full name of the execution.
@@ -118,7 +118,7 @@ class JobClient:
         """Read an execution by its full name."""
         answer = self.connection.call("Executions", "GetExecution", {"name": name}, name)
         state = execution_state(answer)
-        tell(state)
+        notify(state)
         return state
 
     def watch(
@@ -132,7 +132,7 @@ class JobClient:
         Args:
             name: its full name.
             deadline: when to give up; the execution goes on then, see `cancel`.
-            progress: told of every reading.
+            progress: called with every reading.
 
         Raises:
             CloudRunOperationFailed: the deadline came first.
@@ -220,7 +220,7 @@ class JobClient:
         except CloudRunOperationFailed:
             raise CloudRunUnanswered(f"{error}; no execution was begun") from error
         except CloudRunError as unread:
-            raise CloudRunUnanswered(f"{error}; whether one was begun is not told") from unread
+            raise CloudRunUnanswered(f"{error}; whether one was begun is not known") from unread
         assert found is not None  # noqa: S101 - poll waits for it
         return found
 

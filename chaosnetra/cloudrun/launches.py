@@ -18,7 +18,7 @@ from chaosnetra.errors import CloudRunQuotaExceeded, UndoFailed
 from chaosnetra.faults import Undo, UndoReport, UndoResult
 
 CANCEL_SECONDS = 60.0
-# By mark: executions that this process has begun. Another process looks for the mark.
+# By mark: executions that this process has begun. Another process searches for the mark.
 _begun: dict[str, str] = {}
 
 
@@ -34,7 +34,7 @@ class ExecutionBegun:
         tasks: how many.
         timeout_seconds: limit of one task.
         environment: variables of the tasks; they are not recorded.
-        number: tells the executions of one run apart.
+        number: distinguishes the executions of one run.
         patience_seconds: how long it is asked for again while a quota is used up; nothing has
             begun then.
         execution: its full name, once it has begun.

@@ -13,9 +13,9 @@ from chaosnetra.cloudrun.connection import (
     Call,
     find_credentials,
     loopback,
+    notify,
     pages,
     signals_stay_here,
-    tell,
 )
 from chaosnetra.cloudrun.failures import as_ours, status_of
 from chaosnetra.cloudrun.series import METRICS, Metric, Series, evidence, newest, series_of
@@ -105,7 +105,7 @@ class Monitoring:
                 status = status_of(error)[0] or type(error).__name__
                 raise as_ours(error, "ListTimeSeries", name, self.shown) from error
             finally:
-                tell(Call("ListTimeSeries", name, status, time.monotonic() - started))
+                notify(Call("ListTimeSeries", name, status, time.monotonic() - started))
 
         first = {
             "name": name,

@@ -82,7 +82,7 @@ def service_state(configuration: Configuration = None, secrets: Secrets = None) 
 def ready_revision(
     revision: str = "", configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:
-    """Tell whether the newest revision serves.
+    """Say whether the newest revision serves.
 
     Args:
         revision: the one that it must be; empty: whichever is newest.
@@ -111,7 +111,7 @@ def service_instances(
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Tell how many instances the service is bound to have; how many run, only Monitoring tells.
+    """Say how many instances the service is bound to have; how many run, only Monitoring shows.
 
     Args:
         minimum: what its lower bound must be at least.
@@ -146,7 +146,7 @@ def instances_start(
     """Wait until the instances that the service is bound to have are connected to the database.
 
     What counts is who is connected, because a port that is bound early passes for a startup. A
-    local endpoint tells besides what each instance printed: one that ended by itself since the
+    local endpoint says besides what each instance printed: one that ended by itself since the
     service was scaled, or goes on without a phase of its startup, has failed.
 
     Args:
@@ -281,7 +281,7 @@ def execution_tasks(
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Tell how the tasks of an execution of the job ended.
+    """Say how the tasks of an execution of the job ended.
 
     Args:
         execution: its id; empty: the job's newest.

@@ -17,7 +17,7 @@ from chaosnetra.cloudrun.state import ServiceState
 
 @dataclass(frozen=True)
 class Row:
-    """One field: `written` tells what the update mask names from what changes along with it."""
+    """One field; `written` is false where it only changes along with what the update mask names."""
 
     path: str
     before: Any

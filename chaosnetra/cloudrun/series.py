@@ -26,7 +26,7 @@ class Metric:
 
     @property
     def label(self) -> str:
-        """Resource label that tells whose it is."""
+        """Resource label that says whose it is."""
         return "database_id" if self.of == "database" else f"{self.of}_name"
 
 

@@ -48,7 +48,7 @@ class ResourceState:
 
     Attributes:
         name: full name, as the server writes it.
-        uid: tells it from another one that got its name later.
+        uid: distinguishes it from another one that got its name later.
         etag: of this version; a write that rests on it is refused when there is a newer one.
         generation: counts changes of the desired state.
         reconciling: whether it is being brought into the desired state.
@@ -91,7 +91,7 @@ class ServiceState(ResourceState):
         traffic: percent by revision, `latest` for the newest.
         labels: its labels.
         conditions: what it says of its parts, beside `Ready`.
-        modifier: who changed it last; empty where the server does not tell.
+        modifier: who changed it last; empty where the server does not say.
     """
 
     observed_generation: int
@@ -111,7 +111,7 @@ class ServiceState(ResourceState):
     def failing(self) -> str:
         """The conditions of its parts that failed, for people; empty when none did.
 
-        Its readiness alone does not tell: an operation succeeds, and then the instances crash.
+        Its readiness alone does not say it: an operation succeeds, and then the instances crash.
         """
         return ", ".join(one.shown for one in self.conditions if one.failed)
 

@@ -47,7 +47,7 @@ def restore_service(arguments: Mapping[str, Any]) -> UndoReport:
     Args:
         arguments: see `undo_data`; and `name`; of the service before: `uid`, `etag`,
             `generation`, `revision`, `traffic`, `before` (scaling); `ours` (scaling as we set
-            it); of our write: `write` (tells it from others), and perhaps `fields` (what it set)
+            it); of our write: `write` (its mark), and perhaps `fields` (what it set)
             and `identity` (who we are to the server).
 
     Raises:
@@ -254,9 +254,9 @@ class _Restoring(Undoing):
             if write is None:
                 return (
                     f"{what} had nothing of {ours} when it was read last, but {why}; `{RECOVER}` "
-                    "looks again"
+                    "reads it again"
                 )
-            # A write that has not been looked for since may have changed that.
+            # A write whose outcome has not been read since may have changed that.
             text = f"{what} {'may still have' if self._sent else 'still has'} {ours}"
         # What somebody else has set since is left as it is.
         wanted = outcome(state.scaling, write) if state and write else self._before

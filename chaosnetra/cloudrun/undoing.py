@@ -117,7 +117,7 @@ def may_be_under_way(arguments: Mapping[str, Any], write: str) -> bool:
 
     Args:
         arguments: of the undo: `sent_at` and `in_flight_seconds`.
-        write: tells it from others; see `was_answered`.
+        write: its mark; see `was_answered`.
     """
     if write in _answered:
         return False
@@ -168,7 +168,7 @@ class Undoing(ABC):
 
         Args:
             arguments: of the undo.
-            write: tells the write from others.
+            write: its mark, which no other has.
             refused: what to say where this process knows that it was refused.
 
         Raises:

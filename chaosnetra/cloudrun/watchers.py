@@ -17,6 +17,6 @@ class Watchers(Generic[Seen]):
         self._all.append(watcher)
         return lambda: self._all.remove(watcher)
 
-    def tell(self, seen: Seen) -> None:
+    def notify(self, seen: Seen) -> None:
         for watcher in tuple(self._all):
             watcher(seen)

@@ -1,4 +1,4 @@
-"""The parts of an experiment that rules look at, whatever shape the file has."""
+"""The parts of an experiment that rules read, whatever shape the file has."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -44,7 +44,7 @@ def start_program(
         The object, and the process, which ends when this one does.
 
     Raises:
-        PartUnavailable: it ended, or said no such line in time; names the last that it said.
+        PartUnavailable: it ended, or printed no such line in time; names the last that it printed.
     """
     reading, writing = os.pipe()
     try:

@@ -1,10 +1,10 @@
-"""The control API: what an experimenter tells the endpoint, and what Monitoring would show.
+"""The control API: how an experimenter directs the endpoint, and what Monitoring would show.
 
     GET    /state              endpoint, place, services, executions, calls so far
     POST   /rules              misbehave so: see `Rule`
     DELETE /rules              behave again
     POST   /deploy             somebody else changes a service: see `Deployment`
-    GET    /instances?service=NAME   its instances with what they said: see `Instances.listed`
+    GET    /instances?service=NAME   its instances with what they printed: see `Instances.listed`
     GET    /output?task=NAME   the last output of a task, as text
 
 Errors are `{"error": "one line"}`.

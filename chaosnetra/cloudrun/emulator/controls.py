@@ -1,4 +1,4 @@
-"""What an experimenter can tell the endpoint: bodies of its control API, checked."""
+"""How an experimenter directs the endpoint: bodies of its control API, checked."""
 
 from typing import Annotated, Any, Literal, Self
 

@@ -102,7 +102,7 @@ class Jobs(Resources):
         job.latest_created_execution.completion_status = _Completion.EXECUTION_RUNNING
         new_etag(job)
         # The operation lasts as long as the execution, and fails with it.
-        operation = self.operations.start(execution.message, None, execution.tell)
+        operation = self.operations.start(execution.message, None, execution.set_result)
 
         def completed() -> None:
             if job.latest_created_execution.name == name:

@@ -26,7 +26,7 @@ class EmulatedLocation(Location):
             raise Refused("INVALID_ARGUMENT", f"Invalid resource name: '{name}'.")
         project, region, rest = match.groups()
         if project not in (self.project, self.project_number):
-            # Google does not tell a stranger whether a project exists.
+            # Google does not let a stranger know whether a project exists.
             raise Refused(
                 "PERMISSION_DENIED",
                 f"Permission denied on resource '{name}' (or it may not exist).",

@@ -197,7 +197,7 @@ class LocalCloudRun:
         if rule.drop == "before":
             self._cut(context)
         if rule.refuse:
-            raise Refused(rule.refuse, "told to refuse this call")
+            raise Refused(rule.refuse, "refused, as a rule asks")
         with self.lock:
             self.operations.advance()
             message = work(request, rule)
@@ -210,7 +210,7 @@ class LocalCloudRun:
         if rule.drop == "after":
             self._cut(context)
         if rule.lose_answer:
-            raise Refused(rule.lose_answer, "told to answer this call so")
+            raise Refused(rule.lose_answer, "answered so, as a rule asks")
         return raw
 
     def _cut(self, context: Any) -> None:
