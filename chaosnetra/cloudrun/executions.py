@@ -74,9 +74,19 @@ class ExecutionState:
     log_uri: str
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Of its tasks: all (`tasks`), and those that ended in each way or were retried."""
+        counted = {name: getattr(self, name) for name in COUNTED if name != "running"}
+        return {"tasks": self.task_count, **counted}
+
+    @property
     def decided(self) -> int:
         """Tasks that have ended."""
         return self.succeeded + self.failed + self.cancelled
+
+
+# What an execution counts of its tasks.
+COUNTED = ("running", "succeeded", "failed", "cancelled", "retried")
 
 
 def execution_state(execution: Any) -> ExecutionState:
@@ -87,11 +97,7 @@ def execution_state(execution: Any) -> ExecutionState:
         etag=execution.etag,
         done=bool(execution.completion_time),
         task_count=execution.task_count,
-        running=execution.running_count,
-        succeeded=execution.succeeded_count,
-        failed=execution.failed_count,
-        cancelled=execution.cancelled_count,
-        retried=execution.retried_count,
+        **{name: getattr(execution, f"{name}_count") for name in COUNTED},
         state=completed.state.name if completed else "",
         text=completed.message if completed else "",
         log_uri=execution.log_uri,

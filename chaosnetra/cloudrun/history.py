@@ -45,13 +45,7 @@ class History:
                 job_version = {"job_generation": seen.generation, "image": seen.image}
                 self._note(self._revisions, seen.name, {}, job_version)
             case ExecutionState():
-                self._executions[seen.name] = {
-                    "tasks": seen.task_count,
-                    "succeeded": seen.succeeded,
-                    "failed": seen.failed,
-                    "cancelled": seen.cancelled,
-                    "retried": seen.retried,
-                }
+                self._executions[seen.name] = seen.counts
 
     def _note(
         self, kept: list[dict[str, Any]], name: str, more: dict[str, Any], what: dict[str, Any]

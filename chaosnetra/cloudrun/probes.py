@@ -260,19 +260,15 @@ def _trace(instance: Instance) -> Trace:
         stages = {None: InstanceStage.SILENT, "started": InstanceStage.STARTING}
         stage = stages.get(last, InstanceStage.READY)
         return Trace(instance.began_at, stage, output.phase)
-    error = output.error
-    ended = f"it ended with exit code {instance.exit_code}, signal {instance.signal}"
-    return Trace(
-        instance.began_at,
-        InstanceStage.DEGRADED
-        if instance.running and not output.failed_phase
-        else InstanceStage.FAILED,
-        bad or output.phase,
-        error.budget if error else None,
-        error.budget_seconds if error else None,
-        error.sqlstate if error else None,
-        error.text if error else ended,
-    )
+    stage = InstanceStage.FAILED
+    if instance.running and not output.failed_phase:
+        stage = InstanceStage.DEGRADED
+    phase, error = bad or output.phase, output.error
+    if error is None:
+        ended = f"it ended with exit code {instance.exit_code}, signal {instance.signal}"
+        return Trace(instance.began_at, stage, phase, error=ended)
+    details = (error.budget, error.budget_seconds, error.sqlstate, error.text)
+    return Trace(instance.began_at, stage, phase, *details)
 
 
 def execution_tasks(

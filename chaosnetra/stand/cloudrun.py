@@ -10,6 +10,7 @@ PROJECT = "local-rehearsal"
 REGION = "europe-west1"
 SERVICE = "orchestrator"
 JOB = "startups"
+CLOUD_RUN_NAMES = ("endpoint", "url", "project", "project_number", "region", "service", "job")
 
 
 @dataclass(frozen=True)
@@ -24,19 +25,13 @@ class CloudRunServer(Part):
     project: str
     project_number: str
     region: str
+    service: str = SERVICE
+    job: str = JOB
 
     @property
     def names(self) -> dict[str, str]:
         """Where it is and what is in it, for those who use it."""
-        return {
-            "endpoint": self.endpoint,
-            "url": self.url,
-            "project": self.project,
-            "project_number": self.project_number,
-            "region": self.region,
-            "service": SERVICE,
-            "job": JOB,
-        }
+        return {name: str(getattr(self, name)) for name in CLOUD_RUN_NAMES}
 
 
 def start_cloud_run(project: str = PROJECT, region: str = REGION) -> CloudRunServer:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import psutil
@@ -21,7 +21,7 @@ from chaosnetra.errors import ChaosnetraError, PartUnavailable
 from chaosnetra.processes.identity import started
 from chaosnetra.processes.program import module_command
 from chaosnetra.settings import profile_setting, toxiproxy_server_setting
-from chaosnetra.stand.cloudrun import start_cloud_run
+from chaosnetra.stand.cloudrun import CLOUD_RUN_NAMES, start_cloud_run
 from chaosnetra.stand.folders import state_folder
 from chaosnetra.stand.part import Part, last_line, wait_for_answer, write_private
 from chaosnetra.stand.postgres import start_postgres
@@ -30,7 +30,6 @@ from chaosnetra.stand.toxiproxy import start_toxiproxy
 UP_SECONDS = 330.0  # the first time it may have to build Toxiproxy
 DOWN_SECONDS = 30.0
 CLOUD_RUN = "--cloud-run"
-CLOUD_RUN_NAMES = {"endpoint", "url", "project", "project_number", "region", "service", "job"}
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,9 @@ def find_persistent_stand() -> PersistentStand | None:
 
 def _is_well_formed(stand: PersistentStand) -> bool:
     """Whether every value is of its type: the file may be another program's, or damaged."""
-    texts = [
-        stand.database_url,
-        stand.admin_url,
-        stand.postgres_version,
-        stand.toxiproxy_url,
-        stand.toxiproxy_version,
-    ]
+    texts = [getattr(stand, field.name) for field in fields(stand) if field.type is str]
     if stand.cloud_run is not None:
-        if not isinstance(stand.cloud_run, dict) or not set(stand.cloud_run) >= CLOUD_RUN_NAMES:
+        if not isinstance(stand.cloud_run, dict) or not set(stand.cloud_run) >= {*CLOUD_RUN_NAMES}:
             return False
         texts += stand.cloud_run.values()
     return (

@@ -30,6 +30,11 @@ ADMIN = "postgres"
 START_SECONDS = 30.0
 PORT_TRIES = 5
 MAX_CONNECTIONS = 100
+AUTH = "scram-sha-256"
+INITDB_OPTIONS = (
+    *("--no-sync", "--locale=C", "--encoding=UTF8", f"--username={ADMIN}"),
+    *(f"--auth-host={AUTH}", f"--auth-local={AUTH}"),
+)
 # It serves one run and is thrown away with it: losing it in a power cut costs nothing.
 SERVER_OPTIONS = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "log_min_messages=fatal")
 
@@ -186,31 +191,16 @@ def _serve(
     """Make a cluster and serve it, under one supervisor: killed in between, nothing is left."""
     home = password_file.parent
     data = home / "data"
+    initdb = [
+        str(programs / "initdb"),
+        *INITDB_OPTIONS,
+        f"--pwfile={password_file}",
+        f"--pgdata={data}",
+    ]
+    address = ["-h", LOOPBACK, "-p", str(port), "-k", ""]
+    options = ["-c", f"max_connections={max_connections}", *SERVER_OPTIONS]
     return SupervisedProcess(
-        [
-            str(programs / "initdb"),
-            "--no-sync",
-            "--locale=C",
-            "--encoding=UTF8",
-            f"--username={ADMIN}",
-            "--auth-host=scram-sha-256",
-            "--auth-local=scram-sha-256",
-            f"--pwfile={password_file}",
-            f"--pgdata={data}",
-            THEN,
-            str(programs / "postgres"),
-            "-D",
-            str(data),
-            "-h",
-            LOOPBACK,
-            "-p",
-            str(port),
-            "-k",
-            "",
-            "-c",
-            f"max_connections={max_connections}",
-            *SERVER_OPTIONS,
-        ],
+        [*initdb, THEN, str(programs / "postgres"), "-D", str(data), *address, *options],
         output=log,
         directory=home,
         stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown

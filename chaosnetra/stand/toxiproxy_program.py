@@ -42,7 +42,12 @@ def find_program() -> Path:
     go = shutil.which("go")
     if go is None:
         raise PartUnavailable(NO_SERVER)
-    return _install(Path(go), installed)
+    try:
+        return _install(Path(go), installed)
+    except OSError as error:  # a lock's timeout is one
+        raise PartUnavailable(
+            f"Toxiproxy cannot be built with {go} under {installed.parent}: {error}; {NO_SERVER}"
+        ) from None
 
 
 def installed_program() -> Path:
@@ -74,15 +79,6 @@ def program_version(program: Path) -> str:
 
 
 def _install(go: Path, installed: Path) -> Path:
-    try:
-        return _installed_once(go, installed)
-    except OSError as error:  # a lock's timeout is one
-        raise PartUnavailable(
-            f"Toxiproxy cannot be built with {go} under {installed.parent}: {error}; {NO_SERVER}"
-        ) from None
-
-
-def _installed_once(go: Path, installed: Path) -> Path:
     from filelock import FileLock
 
     installed.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from chaosnetra.cloudrun.emulator.status import Refused
 from chaosnetra.ports import LOOPBACK
 
 THREADS = 32
+COUNTED = ("running", "succeeded", "failed", "cancelled")
 OPERATION_SECONDS = 0.05
 MOST_AT_ONCE = 100
 CUT_SECONDS = 5.0
@@ -152,10 +153,7 @@ class LocalCloudRun:
                 "executions": {
                     execution.message.name: {
                         "tasks": execution.message.task_count,
-                        "running": execution.message.running_count,
-                        "succeeded": execution.message.succeeded_count,
-                        "failed": execution.message.failed_count,
-                        "cancelled": execution.message.cancelled_count,
+                        **{name: getattr(execution.message, f"{name}_count") for name in COUNTED},
                     }
                     for execution in self.jobs.executions
                 },
