@@ -69,9 +69,12 @@ def deploy_job(
     """Deploy a job whose tasks can be startups; one that is there already is left as it is.
 
     Args:
+        endpoint, place, environment, labels: as for `deploy_service`.
         job_id: id of the job.
+        command: what a task runs.
 
-    The others, and what it raises, are as for `deploy_service`; the command is what a task runs.
+    Raises:
+        CloudRunError: it could not be deployed.
     """
     connection, name = Connection(loopback(endpoint)), place.job(job_id)
     task = {"containers": [_container(job_id, command, environment)], "max_retries": 0}

@@ -118,7 +118,21 @@ def _why_not(record: dict[str, Any] | None) -> str:
 class SupervisedProcess:
     """A command that ends, with all its descendants, when this process does.
 
-    `command` may hold `supervisor.THEN`: what stands before it runs first and must end with 0.
+    Args:
+        command: program and arguments; it may hold `supervisor.THEN`: what stands before that runs
+            first and must end with 0.
+        output: standard output and error of it.
+        environment: its variables; this process's by default.
+        directory: where it runs; None: here.
+        stop_signal: what it is sent when it is to end.
+        grace_seconds: how long it may take then before it is killed.
+        user: whom to run it as; needs root.
+        remove: folders to remove when everything has ended.
+        pass_fds: file descriptors that it inherits.
+        start_seconds: how long it may take to start, what stands before `THEN` included.
+
+    Raises:
+        PartUnavailable: it cannot be started; says why.
     """
 
     def __init__(
