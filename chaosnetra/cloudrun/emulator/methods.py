@@ -24,50 +24,35 @@ Method = tuple[Any, Work]
 
 def methods(services: Services, jobs: Jobs, operations: Operations) -> dict[str, dict[str, Method]]:
     """By gRPC service and method: the type of the request, and what makes the answer."""
+    works: dict[str, dict[str, Work]] = {
+        "Services": {
+            "GetService": lambda request, rule: services.get(request.name),
+            "ListServices": _listing("Services", services.listed),
+            "CreateService": services.create,
+            "UpdateService": services.update,
+        },
+        "Jobs": {
+            "GetJob": lambda request, rule: jobs.get(request.name),
+            "ListJobs": _listing("Jobs", jobs.listed),
+            "CreateJob": jobs.create,
+            "RunJob": jobs.run,
+        },
+        "Executions": {
+            "GetExecution": lambda request, rule: jobs.execution(request.name).message,
+            "ListExecutions": _listing("Executions", jobs.executions_of),
+            "CancelExecution": lambda request, rule: jobs.cancel(request),
+        },
+        "Tasks": {
+            "GetTask": lambda request, rule: _task(jobs, request.name),
+            "ListTasks": _listing("Tasks", lambda name: jobs.execution(name).tasks),
+        },
+    }
     return {
-        f"{_V2}.Services": {
-            "GetService": (
-                run_v2.GetServiceRequest,
-                lambda request, rule: services.get(request.name),
-            ),
-            "ListServices": (
-                run_v2.ListServicesRequest,
-                _listing(run_v2.ListServicesResponse, "services", services.listed),
-            ),
-            "CreateService": (run_v2.CreateServiceRequest, services.create),
-            "UpdateService": (run_v2.UpdateServiceRequest, services.update),
-        },
-        f"{_V2}.Jobs": {
-            "GetJob": (run_v2.GetJobRequest, lambda request, rule: jobs.get(request.name)),
-            "ListJobs": (
-                run_v2.ListJobsRequest,
-                _listing(run_v2.ListJobsResponse, "jobs", jobs.listed),
-            ),
-            "CreateJob": (run_v2.CreateJobRequest, jobs.create),
-            "RunJob": (run_v2.RunJobRequest, jobs.run),
-        },
-        f"{_V2}.Executions": {
-            "GetExecution": (
-                run_v2.GetExecutionRequest,
-                lambda request, rule: jobs.execution(request.name).message,
-            ),
-            "ListExecutions": (
-                run_v2.ListExecutionsRequest,
-                _listing(run_v2.ListExecutionsResponse, "executions", jobs.executions_of),
-            ),
-            "CancelExecution": (
-                run_v2.CancelExecutionRequest,
-                lambda request, rule: jobs.cancel(request),
-            ),
-        },
-        f"{_V2}.Tasks": {
-            "GetTask": (run_v2.GetTaskRequest, lambda request, rule: _task(jobs, request.name)),
-            "ListTasks": (
-                run_v2.ListTasksRequest,
-                _listing(
-                    run_v2.ListTasksResponse, "tasks", lambda name: jobs.execution(name).tasks
-                ),
-            ),
+        **{
+            f"{_V2}.{service}": {
+                name: (getattr(run_v2, f"{name}Request"), work) for name, work in found.items()
+            }
+            for service, found in works.items()
         },
         "google.longrunning.Operations": {
             "GetOperation": (
@@ -78,13 +63,14 @@ def methods(services: Services, jobs: Jobs, operations: Operations) -> dict[str,
     }
 
 
-def _listing(answer: Any, field: str, find: Callable[[str], Iterable[Any]]) -> Work:
+def _listing(kind: str, find: Callable[[str], Iterable[Any]]) -> Work:
     """The work of a method that lists what is in a parent, page by page."""
+    answer = getattr(run_v2, f"List{kind}Response").pb()
 
     def work(request: Any, rule: Rule) -> Any:  # noqa: ARG001 - as all calls
-        message = answer.pb()()
-        found = find(request.parent)
-        message.next_page_token = _page(request, found, getattr(message, field))
+        message = answer()
+        into = getattr(message, kind.lower())
+        message.next_page_token = _page(request, find(request.parent), into)
         return message
 
     return work
