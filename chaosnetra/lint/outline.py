@@ -86,6 +86,14 @@ class Activity(Provided):
         return self.place if self.environment else super().provider_place
 
     @property
+    def tolerance(self) -> Any:
+        return self.data.get("tolerance")
+
+    @property
+    def tolerance_place(self) -> Place:
+        return (*self.place, "tolerance")
+
+    @property
     def function(self) -> str:
         return text(self.provider.get("func")) if self.provider_type == "python" else ""
 
@@ -103,6 +111,8 @@ class Outline:
         self.modules = modules
         self.data = mapping(document.data)
         self.hypothesis = mapping(self.data.get("steady-state-hypothesis"))
+        self.configuration = mapping(self.data.get("configuration"))
+        self.secrets = mapping(self.data.get("secrets"))
         self.activities = list(self._activities())
         self.controls = list(self._controls())
         self._named = {
@@ -179,7 +189,7 @@ class Outline:
         )
 
     def _activities(self) -> Iterator[Activity]:
-        for key, value in mapping(self.data.get("configuration")).items():
+        for key, value in self.configuration.items():
             if isinstance(value, dict) and value.get("type") == "probe":
                 yield Activity(("configuration", key), value, Role.CONFIGURATION)
         groups = (
@@ -191,9 +201,9 @@ class Outline:
             for index, value in objects(values):
                 activity = Activity((*place, index), value, role)
                 yield activity
-                tolerance = mapping(value.get("tolerance"))
+                tolerance = mapping(activity.tolerance)
                 if tolerance.get("type") == "probe":
-                    yield Activity((*activity.place, "tolerance"), tolerance, Role.TOLERANCE)
+                    yield Activity(activity.tolerance_place, tolerance, Role.TOLERANCE)
 
     def _controls(self) -> Iterator[Provided]:
         holders: list[tuple[Place, Mapping[Any, Any]]] = [

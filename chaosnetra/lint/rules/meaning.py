@@ -25,8 +25,8 @@ _JUDGING = "state what the answer must be"
 def check(outline: Outline) -> Iterator[Finding]:
     """`tolerance-always-met`, `tolerance-is-a-range`, `tolerance-is-a-set`."""
     for activity in outline.judged:
-        place = (*activity.place, "tolerance")
-        tolerance = activity.data.get("tolerance")
+        place = activity.tolerance_place
+        tolerance = activity.tolerance
         answer = answer_of(outline, activity)
         probe = outline.resolved(activity) or activity
         if isinstance(tolerance, list) and len(tolerance) == 2:
@@ -91,7 +91,7 @@ def _substituted(outline: Outline, pattern: Any) -> tuple[str | None, bool]:
         name = match["braced"]
         if name is None:
             continue
-        value = mapping(outline.data.get("configuration")).get(name)
+        value = outline.configuration.get(name)
         variable = mapping(value)
         if variable.get("type") == "env":
             is_fixed = False

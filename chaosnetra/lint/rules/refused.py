@@ -13,7 +13,7 @@ VALIDATE = "`chaos validate`"
 
 def check(outline: Outline) -> Iterator[Finding]:
     """`unset-variable`: the environment is not what the experiment needs, here at least."""
-    for key, value in mapping(outline.data.get("configuration")).items():
+    for key, value in outline.configuration.items():
         if "default" not in mapping(value):
             yield from _unset(outline, ("configuration", key), value)
     yield from _unset_secrets(outline, ("secrets",))

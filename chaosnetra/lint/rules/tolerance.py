@@ -32,7 +32,7 @@ def check(outline: Outline) -> Iterator[Finding]:
     for activity in outline.of(Role.HYPOTHESIS):
         if "tolerance" not in activity.data:
             continue
-        place = (*activity.place, "tolerance")
+        place = activity.tolerance_place
         tolerance = activity.data["tolerance"]
         answer = answer_of(outline, activity)
         if isinstance(tolerance, dict):
