@@ -25,7 +25,7 @@ from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.durations import Deadline
 
-PLACE = EmulatedLocation("benchmark-1", "100000000001", "europe-west1")
+PLACE = EmulatedLocation("benchmark-1", "europe-west1", "100000000001")
 NAMES = Names.parse(PLACE.project, PLACE.region)
 OPERATION_SECONDS = 0.3
 

@@ -86,9 +86,7 @@ def _try_to_start(
             with stopped_on_error(process):
                 password_file.unlink()
                 admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
-                version = wait_for_answer(
-                    lambda: asyncio.run(_version(admin)), lambda: process.exited, START_SECONDS
-                )
+                version = _ready(admin, process)
                 if version is not None:
                     database = asyncio.run(_create_database(admin))
                     return PostgresServer(process, database, admin, version)
@@ -208,6 +206,13 @@ def _serve(
         user=user,
         remove=[folder],
         start_seconds=START_SECONDS,
+    )
+
+
+def _ready(admin: DatabaseAddress, process: SupervisedProcess) -> str | None:
+    """The server's version once it answers; None when it ended, as with a port in use."""
+    return wait_for_answer(
+        lambda: asyncio.run(_version(admin)), lambda: process.exited, START_SECONDS
     )
 
 

@@ -151,7 +151,7 @@ class RestartablePostgres(Restartable):
         self.database = asyncio.run(_create_database(self.admin))
 
     def wait(self) -> None:
-        if asyncio.run(_ready(self.admin, self._process)) is None:
+        if _ready(self.admin, self._process) is None:
             raise RuntimeError("PostgreSQL does not answer")
 
     def remove(self) -> None:
