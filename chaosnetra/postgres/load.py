@@ -119,9 +119,8 @@ class LoadWatch:
     async def look(self) -> None:
         """Take a sample."""
         rows = await self._opened.fetch(_SESSIONS, self._name)
-        cores, memory = (
-            self._processes([row["pid"] for row in rows]) if self._local else (None,) * 2
-        )
+        pids = [row["pid"] for row in rows]
+        cores, memory = self._processes(pids) if self._local else (None, None)
         self._samples.append(
             LoadSample(
                 time.monotonic() - self._began,
@@ -156,7 +155,7 @@ async def is_local(opened: "asyncpg.Connection[Any]") -> bool:
     A backend's title holds the port of its client, which tells it from another process that
     has the same number here and not in a container.
     """
-    pid, port = await opened.fetchrow("SELECT pg_backend_pid(), inet_client_port()")
+    [(pid, port)] = await opened.fetch("SELECT pg_backend_pid(), inet_client_port()")
     try:
         process = psutil.Process(pid)
         title = " ".join(process.cmdline())
