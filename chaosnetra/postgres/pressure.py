@@ -123,11 +123,11 @@ class DatabasePressed(SessionFault):
     async def _under_pressure(self) -> tuple[float, Load]:
         async with connection(self.address, LIMIT_SECONDS) as opened:
             watch = LoadWatch(opened, await is_local(opened), self.application_name)
-            await watch.look()
+            await watch.sample()
             times = []
             for _ in range(SAMPLES):
                 times.append(await query_seconds(opened, FIXED_QUERY))
-                await watch.look()
+                await watch.sample()
             return statistics.median(times), watch.load
 
 
