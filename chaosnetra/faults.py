@@ -15,7 +15,7 @@ and a row in `UNDO_PLAYERS`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
@@ -96,6 +96,10 @@ class Effect:
     in_effect: bool
     added_round_trip_seconds: float = 0.0
     detail: str = ""
+
+    def with_detail(self, more: str) -> "Effect":
+        """The effect with one more thing to say of it."""
+        return replace(self, detail=f"{self.detail}; {more}" if self.detail else more)
 
     @property
     def stops_path(self) -> bool:

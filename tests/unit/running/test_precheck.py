@@ -251,10 +251,9 @@ def test_bounds_hold_for_what_is_written_at_every_time_scale(
 def test_a_time_within_its_bounds_is_within_those_of_the_server_at_every_scale(
     scale: float, latency_ms: float
 ) -> None:
-    from chaosnetra.toxiproxy.toxics import make_toxic, scaled_attributes
+    from chaosnetra.toxiproxy.toxics import make_toxic
 
-    scaled = scaled_attributes({"latency_ms": latency_ms}, scale, str)
-    toxic = make_toxic("t", "latency", "downstream", 1, scaled)
+    toxic = make_toxic("t", "latency", "downstream", 1, {"latency_ms": latency_ms}, scale)
     assert toxic.attributes["latency"] == pytest.approx(latency_ms * scale, abs=1)
     assert (toxic.attributes["latency"] == 0) == (latency_ms == 0)
 
