@@ -10,7 +10,7 @@ from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseUnavailable
-from chaosnetra.first_answers import SSL_REQUEST, first_answer
+from chaosnetra.first_answers import SSL_REQUEST, first_answers
 from chaosnetra.paths import FirstAnswer, FirstAnswerTiming
 from chaosnetra.postgres.connect import connection
 from chaosnetra.streams import open_stream
@@ -35,7 +35,7 @@ class PostgresPath:
         return asyncio.run(self._added(samples, timeout_seconds))
 
     def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
-        return asyncio.run(self._first_answers(connections, timeout_seconds))
+        return first_answers(self.proxied.place, SSL_REQUEST, connections, timeout_seconds)
 
     def transfer_seconds(
         self, size_bytes: int, direction: str, timeout_seconds: float, *, direct: bool = False
@@ -51,18 +51,6 @@ class PostgresPath:
         direct = await _round_trip(self.direct, samples, timeout_seconds)
         proxied = await _round_trip(self.proxied, samples, timeout_seconds)
         return proxied - direct
-
-    async def _first_answers(
-        self, connections: int, timeout_seconds: float
-    ) -> list[FirstAnswerTiming]:
-        return list(
-            await asyncio.gather(
-                *(
-                    first_answer(self.proxied.place, SSL_REQUEST, timeout_seconds)
-                    for _ in range(connections)
-                )
-            )
-        )
 
     async def _close_downstream(self, timeout_seconds: float) -> float:
         reader, writer = await _open(self.proxied, timeout_seconds)
@@ -103,7 +91,7 @@ def answers(address: DatabaseAddress) -> str | None:
 
     No session of it is used, so that it tells even of a server that is full.
     """
-    timing = asyncio.run(first_answer(address.place, SSL_REQUEST, ANSWER_SECONDS))
+    [timing] = first_answers(address.place, SSL_REQUEST, 1, ANSWER_SECONDS)
     if timing.answer is FirstAnswer.ANSWERED:
         return None
     return f"a new connection to it was {timing.answer.value} after {timing.seconds:.1f} s"

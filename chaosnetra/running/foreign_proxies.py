@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.addresses import DatabaseAddress, shown_address
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Effect
 from chaosnetra.first_answers import CONNECTION, HTTP, POSTGRESQL, AnswerPath, Service, speaks
@@ -81,8 +81,7 @@ class ForeignProxy:
         echo = EchoPath(self._own_host())
         twin = self.twin_name()
         try:
-            host, port = echo.direct
-            upstream = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            upstream = shown_address(*echo.direct)
             listen = f"{proxy.listen.rpartition(':')[0]}:0"
             self.injector.inject(ProxyCreated(self.client, twin, listen, upstream), admitted=True)
             try:

@@ -74,8 +74,8 @@ def add_latency(
     Raises:
         ActivityFailed: it is not in place; says what to change.
     """
-    values = {"latency_ms": latency_ms, "jitter_ms": jitter_ms}
-    return _add(configuration, "latency", name, proxy, direction, toxicity, values)
+    on = name, proxy, direction, toxicity
+    return _add(configuration, "latency", *on, latency_ms=latency_ms, jitter_ms=jitter_ms)
 
 
 def add_bandwidth_limit(
@@ -92,8 +92,8 @@ def add_bandwidth_limit(
     Args:
         rate_kb_per_second: rate in kilobytes (1,000 bytes) a second.
     """
-    values = {"rate_kb_per_second": rate_kb_per_second}
-    return _add(configuration, "bandwidth", name, proxy, direction, toxicity, values)
+    on = name, proxy, direction, toxicity
+    return _add(configuration, "bandwidth", *on, rate_kb_per_second=rate_kb_per_second)
 
 
 def add_slow_close(
@@ -110,8 +110,7 @@ def add_slow_close(
     Args:
         delay_ms: delay in milliseconds at time scale 1, 0 to 3,600,000.
     """
-    values = {"delay_ms": delay_ms}
-    return _add(configuration, "slow_close", name, proxy, direction, toxicity, values)
+    return _add(configuration, "slow_close", name, proxy, direction, toxicity, delay_ms=delay_ms)
 
 
 def add_timeout(
@@ -132,8 +131,7 @@ def add_timeout(
     Args:
         timeout_ms: milliseconds at time scale 1, 0 to 3,600,000.
     """
-    values = {"timeout_ms": timeout_ms}
-    return _add(configuration, "timeout", name, proxy, direction, toxicity, values)
+    return _add(configuration, "timeout", name, proxy, direction, toxicity, timeout_ms=timeout_ms)
 
 
 def add_reset_peer(
@@ -150,8 +148,9 @@ def add_reset_peer(
     Args:
         timeout_ms: milliseconds before the reset at time scale 1, 0 to 3,600,000.
     """
-    values = {"timeout_ms": timeout_ms}
-    return _add(configuration, "reset_peer", name, proxy, direction, toxicity, values)
+    return _add(
+        configuration, "reset_peer", name, proxy, direction, toxicity, timeout_ms=timeout_ms
+    )
 
 
 def add_slicer(
@@ -173,12 +172,12 @@ def add_slicer(
         delay_us: microseconds between two pieces at time scale 1. Without it the effect cannot
             be measured, and the verdict is inconclusive.
     """
-    values = {
-        "average_size_bytes": average_size_bytes,
-        "size_variation_bytes": size_variation_bytes,
-        "delay_us": delay_us,
-    }
-    return _add(configuration, "slicer", name, proxy, direction, toxicity, values)
+    return _add(
+        *(configuration, "slicer", name, proxy, direction, toxicity),
+        average_size_bytes=average_size_bytes,
+        size_variation_bytes=size_variation_bytes,
+        delay_us=delay_us,
+    )
 
 
 def add_data_limit(
@@ -195,8 +194,9 @@ def add_data_limit(
     Args:
         limit_bytes: bytes, not scaled.
     """
-    values = {"limit_bytes": limit_bytes}
-    return _add(configuration, "limit_data", name, proxy, direction, toxicity, values)
+    return _add(
+        configuration, "limit_data", name, proxy, direction, toxicity, limit_bytes=limit_bytes
+    )
 
 
 def update_toxic(
@@ -376,8 +376,8 @@ def _add(
     proxy: str,
     direction: str,
     toxicity: float,
-    values: dict[str, Any],
-) -> dict[str, Any]:
+    **values: Any,
+) -> Result:
     with activity(configuration) as session:
         # Checked before anything is brought up, so that a slip costs no time.
         full_name = _full_name(session, name)
@@ -397,7 +397,7 @@ def _add(
         return injected.to_result()
 
 
-def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> dict[str, Any]:
+def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> Result:
     with activity(configuration) as session:
         _checked_name("proxy", proxy)
         proxy_name = session.proxy_name(proxy)

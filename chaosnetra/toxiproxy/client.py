@@ -180,14 +180,11 @@ class ToxiproxyClient:
             arguments["json"] = data
         try:
             response: requests.Response = getattr(self._consumer, method)(path, **arguments)
-        except NotFound as error:
-            if missing_is_none:
+        except (NotFound, ProxyExists, InvalidToxic) as error:
+            if missing_is_none and isinstance(error, NotFound):
                 return None
-            raise ToxiproxyRefused(call, 404, _text(error)) from None
-        except ProxyExists as error:
-            raise ToxiproxyRefused(call, 409, _text(error)) from None
-        except InvalidToxic as error:
-            raise ToxiproxyRefused(call, 400, _text(error)) from None
+            status = {NotFound: 404, ProxyExists: 409}.get(type(error), 400)
+            raise ToxiproxyRefused(call, status, _text(error)) from None
         except requests.Timeout:
             raise ToxiproxyWedged(
                 f"Toxiproxy at {self.url} did not answer {call} within "

@@ -10,8 +10,6 @@
 Errors are `{"error": "one line"}`.
 """
 
-from typing import Any
-
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -21,7 +19,7 @@ from chaosnetra.cloudrun.emulator.rules import parse_rule
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.emulator.status import Refused
 from chaosnetra.errors import InvalidInput
-from chaosnetra.relay.bodies import read_json
+from chaosnetra.relay.bodies import read_json, read_object, refused
 
 
 def control_api(local: LocalCloudRun) -> Starlette:
@@ -39,9 +37,7 @@ def control_api(local: LocalCloudRun) -> Starlette:
         return JSONResponse({"rules": 0})
 
     async def deploy(request: Request) -> Response:
-        data: Any = await read_json(request)
-        if not isinstance(data, dict):
-            raise InvalidInput("a deployment must be a JSON object")
+        data = await read_object(request, "a deployment")
         try:
             local.deploy(data)
         except (Refused, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -62,9 +58,6 @@ def control_api(local: LocalCloudRun) -> Starlette:
         except Refused as error:
             raise InvalidInput(error.text) from None
         return JSONResponse({"instances": found})
-
-    def refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        return JSONResponse({"error": str(error)}, status_code=400)
 
     return Starlette(
         routes=[

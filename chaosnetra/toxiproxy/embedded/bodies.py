@@ -10,14 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chaosnetra.addresses import shown_address
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import fraction
-from chaosnetra.toxiproxy.embedded.addresses import (
-    Address,
-    listen_address,
-    shown,
-    upstream_address,
-)
+from chaosnetra.toxiproxy.embedded.addresses import Address, listen_address, upstream_address
 from chaosnetra.toxiproxy.embedded.refusals import Refused, missing_field
 from chaosnetra.toxiproxy.toxics import (
     DIRECTIONS,
@@ -55,7 +51,7 @@ class ProxySpec:
     @property
     def leads(self) -> tuple[str, str]:
         """What a proxy cannot change without closing its connections."""
-        return shown(self.listen), self.upstream_text
+        return shown_address(*self.listen), self.upstream_text
 
 
 def new_proxy(data: Any, *, anywhere: bool, place: str = "") -> ProxySpec:
