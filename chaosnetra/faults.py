@@ -2,7 +2,7 @@
 
 A fault is used in this order, by `chaosnetra.safety.injector`:
 
-1. `prepare()` looks at the live system and returns the `Undo`, which is written to disk;
+1. `prepare()` inspects the live system and returns the `Undo`, which is written to disk;
 2. `inject()` changes the system;
 3. `measure()` shows that it is in effect, now and once more before its undo;
 4. `play(undo)` undoes it. It needs the undo's data and nothing else, so that another
@@ -135,7 +135,7 @@ class Fault(Protocol):
 
 @runtime_checkable
 class Watched(Fault, Protocol):
-    """A fault that tells at next to no cost whether it is still as it was put in place."""
+    """A fault of which it can be inspected at next to no cost whether it is as it was put in place."""
 
     @property
     def subject(self) -> str:
@@ -149,7 +149,7 @@ class Watched(Fault, Protocol):
     def place(self) -> str:
         """Proxy whose path it is measured on; empty where no proxy can hinder that."""
 
-    def look(self) -> str | None:
+    def inspect(self) -> str | None:
         """What is not as it was put in place any more; None: everything is.
 
         Raises:

@@ -74,14 +74,14 @@ def change_connector(
 
 
 def restore_connector(configuration: Configuration = None, secrets: Secrets = None) -> Result:
-    """Take back every change of the connector, newest first.
+    """Undo every change of the connector, newest first.
 
     Args:
         configuration: the experiment's settings.
         secrets: not used.
 
     Returns:
-        `restored`: how many changes were taken back.
+        `restored`: how many changes were undone.
 
     Raises:
         ActivityFailed: something may be left.

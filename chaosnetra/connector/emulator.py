@@ -118,14 +118,14 @@ class Emulator:
         self._look_again()
 
     async def _settled(self, ticket: Ticket) -> None:
-        told = asyncio.get_running_loop().create_future()
+        settled = asyncio.get_running_loop().create_future()
 
-        def tell() -> None:
-            if not told.done():
-                told.set_result(None)
+        def settle() -> None:
+            if not settled.done():
+                settled.set_result(None)
 
-        ticket.settled = tell
-        await told
+        ticket.settled = settle
+        await settled
 
     def _stages(self, downstream: bool) -> list[StreamStage]:  # noqa: ARG002 - both share one pipe
         return [Paced(self._pipe)]

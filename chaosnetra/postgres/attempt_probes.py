@@ -32,7 +32,7 @@ def connections_succeed(
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Open connections and ask a first query on each; tell how each attempt ended.
+    """Open connections and ask a first query on each; report how each attempt ended.
 
     Each begins when it is to begin, whatever became of the others, and its time counts from
     then. One that is not answered within `timeout_ms` is given up and counts as censored: its
@@ -90,7 +90,7 @@ def pool_checkouts_succeed(
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Take more connections out of a SQLAlchemy pool than it has; tell how each checkout ended.
+    """Take more connections out of a SQLAlchemy pool than it has; report how each checkout ended.
 
     The pool has the profile's settings, and its connections the profile's connection budget. All
     checkouts begin at once and hold their connection for a while, so that the extra ones wait

@@ -105,7 +105,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Failure:
-    """What an exception says of an attempt, by the names of `Attempt`."""
+    """What an exception means for an attempt, by the names of `Attempt`."""
 
     outcome: AttemptOutcome
     sqlstate: str | None
@@ -114,7 +114,7 @@ class Failure:
 
 
 def failure_of(error: BaseException, seconds: float) -> Failure:
-    """Tell what an attempt's exception means; a wrapped one is looked into.
+    """Tell what an attempt's exception means; the cause of a wrapped one counts.
 
     Args:
         error: what ended the attempt.
@@ -129,8 +129,8 @@ def failure_of(error: BaseException, seconds: float) -> Failure:
         if outcome is AttemptOutcome.TIMED_OUT:
             text = f"no answer within {seconds:.3g} s"
     # asyncpg's own errors have an SQLSTATE too; the server's also have a severity.
-    said = sqlstate if getattr(found, "severity", None) else None
-    return Failure(outcome, said, type(found).__name__, text)
+    of_server = sqlstate if getattr(found, "severity", None) else None
+    return Failure(outcome, of_server, type(found).__name__, text)
 
 
 def _telling(error: BaseException) -> BaseException:

@@ -82,7 +82,7 @@ async def connector_dialing(
 def _without_tokens(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Keep quiet of calls of the Admin API that the connector began and then forgot.
 
-    Another of its calls has failed, which is told. The loop would print their requests, with the
+    Another of its calls has failed, and is reported. The loop would print their requests, with the
     access token in them.
     """
     if not hasattr(context.get("exception"), "request_info"):

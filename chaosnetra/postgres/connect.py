@@ -217,7 +217,7 @@ async def slots(address: DatabaseAddress, timeout_seconds: float) -> Slots:
 async def read_slots(opened: "asyncpg.Connection[Any]") -> Slots:
     """Read the slots by a connection, which is not counted.
 
-    Sessions are told by columns that every role may read of every session. A superuser may take
+    Sessions are counted by columns that every role may read of every session. A superuser may take
     every slot; a member of pg_use_reserved_connections (PostgreSQL 16 and later) those of
     `reserved_connections`.
     """

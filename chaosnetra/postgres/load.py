@@ -1,7 +1,7 @@
 """What a server's sessions cost: CPU and memory of their backend processes, sampled.
 
 Where the server runs on this machine its processes are measured; else only what
-`pg_stat_activity` tells is known: how many sessions there are and how many are at work.
+`pg_stat_activity` shows is known: how many sessions there are and how many are at work.
 """
 
 import asyncio

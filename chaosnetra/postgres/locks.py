@@ -21,7 +21,7 @@ SESSIONS = 3
 HOLDS_WAITED_FOR = 2
 SAMPLES = 5
 SHARE = 0.5
-# What every look at the tables, and every new connection, reads.
+# What every check of the tables, and every new connection, reads.
 CATALOG = "pg_catalog.pg_class"
 READS_CATALOG = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = 'no such schema'"
 

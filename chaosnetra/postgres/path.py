@@ -89,7 +89,7 @@ class PostgresPath:
 def answers(address: DatabaseAddress) -> str | None:
     """Why a server does not answer its first byte; None: it does.
 
-    No session of it is used, so that it tells even of a server that is full.
+    No session of it is used, so that it works even on a server that is full.
     """
     [timing] = first_answers(address.place, SSL_REQUEST, 1, ANSWER_SECONDS)
     if timing.answer is FirstAnswer.ANSWERED:

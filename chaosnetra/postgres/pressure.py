@@ -132,7 +132,7 @@ class DatabasePressed(SessionFault):
 
 
 def fitting_backends(address: DatabaseAddress, work_mem_mb: int) -> int:
-    """How many backends a server feels, as far as it has slots and this machine memory.
+    """How many backends press a server, as far as it has slots and this machine memory.
 
     Args:
         address: the database itself.
@@ -142,11 +142,11 @@ def fitting_backends(address: DatabaseAddress, work_mem_mb: int) -> int:
         DatabaseUnavailable: it cannot be asked.
     """
 
-    async def look() -> tuple[int, bool]:
+    async def free() -> tuple[int, bool]:
         async with connection(address, LIMIT_SECONDS) as opened:
             return (await read_slots(opened)).free, await is_local(opened)
 
-    free_slots, local = asyncio.run(look())
+    free_slots, local = asyncio.run(free())
     wanted, memory_mb = BACKENDS_ELSEWHERE, float(MOST_MEMORY_MB)
     if local:
         wanted = BACKENDS_A_CORE * (os.cpu_count() or 1)

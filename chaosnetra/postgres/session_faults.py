@@ -26,6 +26,8 @@ class SessionFault:
 
     kind: ClassVar[str]
     noun: ClassVar[str]
+    within: ClassVar[tuple[str, ...]] = ()
+    place: ClassVar[str] = ""  # measured beside the path
     address: DatabaseAddress
     application_name: str
 
@@ -59,15 +61,7 @@ class SessionFault:
     def subject(self) -> str:
         return f"sessions {self.application_name}"
 
-    @property
-    def within(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def place(self) -> str:
-        return ""  # measured beside the path
-
-    def look(self) -> str | None:
+    def inspect(self) -> str | None:
         if has_ended(self.application_name):
             return f"the sessions {self.application_name} were ended, and so has their process"
         return None

@@ -140,18 +140,18 @@ def open_sessions(
         "setup": list(setup),
         "work": work,
     }
-    said, process = start_program(
+    answer, process = start_program(
         f"the process of the sessions {name}",
         [sys.executable, *PROGRAM, name],
         LIMIT_SECONDS + SECONDS_A_SESSION * count,
         {**os.environ, VARIABLE: json.dumps(order)},
     )
     _open[name] = StayingSessions(process, count, facts or {})
-    if "error" in said:
-        state = f" (SQLSTATE {said['sqlstate']})" if said.get("sqlstate") else ""
+    if "error" in answer:
+        state = f" (SQLSTATE {answer['sqlstate']})" if answer.get("sqlstate") else ""
         raise InjectionFailed(
-            f"only {said['opened']} of {count} sessions could be opened at "
-            f"{address.network_address}: {said['error']}{state}"
+            f"only {answer['opened']} of {count} sessions could be opened at "
+            f"{address.network_address}: {answer['error']}{state}"
         )
 
 
@@ -240,7 +240,7 @@ async def _look(address: DatabaseAddress, name: str) -> tuple[int, bool]:
 
 
 async def _end_at_server(address: DatabaseAddress, name: str) -> int:
-    """End the sessions until the server has none; how many it was told to end."""
+    """End the sessions until the server has none; how many it was asked to end."""
     deadline = Deadline.after(LIMIT_SECONDS)
     while True:
         try:

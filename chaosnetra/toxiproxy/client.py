@@ -58,7 +58,7 @@ class ToxiproxyClient:
         timeout_seconds: limit of one call; keep it well under the server's own 25 s.
 
     Every call raises `ToxiproxyUnavailable` when there is no server at the address,
-    `ToxiproxyWedged` when it hangs or answers 503, and `ToxiproxyRefused` when it says no.
+    `ToxiproxyWedged` when it hangs or answers 503, and `ToxiproxyRefused` when it refuses the call.
     """
 
     def __init__(self, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
@@ -199,7 +199,7 @@ class ToxiproxyClient:
         return self._checked(call, response)
 
     def _read(self, parse: Callable[[], Parsed]) -> Parsed:
-        """An answer, parsed; what is no Toxiproxy's answer is told as that."""
+        """An answer, parsed; what is no Toxiproxy's answer is an error that names it."""
         try:
             return parse()
         except (ValueError, KeyError, TypeError, AttributeError):

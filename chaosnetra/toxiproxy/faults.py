@@ -101,7 +101,7 @@ class ProxyCreated(_OnProxy):
     def within(self) -> tuple[str, ...]:
         return ()
 
-    def look(self) -> str | None:
+    def inspect(self) -> str | None:
         return _proxy_change(self.client, self.proxy, self.enabled, self.upstream)
 
 
@@ -145,7 +145,7 @@ class ProxySwitched(_OnProxy):
     def subject(self) -> str:
         return f"state of proxy {self.proxy}"
 
-    def look(self) -> str | None:
+    def inspect(self) -> str | None:
         return _proxy_change(self.client, self.proxy, self.enabled)
 
 
@@ -173,7 +173,7 @@ class _ToxicInPlace(_OnProxy):
         effect = self.effects.effect_of(self.toxic)
         return with_server_ends(self.toxic, effect, self.holder is not None)
 
-    def look(self) -> str | None:
+    def inspect(self) -> str | None:
         found = self.client.proxy(self.proxy)
         if found is None:
             return f"Toxiproxy at {self.client.url} has no proxy {self.proxy} any more"
