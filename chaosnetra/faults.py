@@ -135,7 +135,7 @@ class Fault(Protocol):
 
 @runtime_checkable
 class Watched(Fault, Protocol):
-    """A fault of which it can be inspected at next to no cost whether it is as it was put in place."""
+    """A fault that can be inspected at next to no cost: is it still as it was put in place?"""
 
     @property
     def subject(self) -> str:
