@@ -18,11 +18,11 @@ from chaosnetra.settings import setting_hint
 from chaosnetra.toxiproxy.faults import (
     ProxyCreated,
     ProxySwitched,
-    ToxicAdded,
-    ToxicUpdated,
     existing_toxic,
+    proxy_fault_name,
     toxic_fault_name,
 )
+from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 from chaosnetra.toxiproxy.toxics import change_toxic, is_addressable, make_toxic, parse_attributes
 
 logger = logging.getLogger("chaostoolkit")
@@ -324,7 +324,7 @@ def delete_proxy(
     """
     with activity(configuration) as session:
         _checked_name("name", name)
-        report = session.injector.undo(f"proxy {name}")
+        report = session.injector.undo(proxy_fault_name(name))
         return undone_result(report, f"this run made no proxy {name}")
 
 

@@ -16,7 +16,8 @@ from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
 from chaosnetra.toxiproxy.effects import OnPath, added_latency, effect_of, effect_of_switch
-from chaosnetra.toxiproxy.faults import ProxyCreated, ProxySwitched, ToxicAdded, ToxicUpdated
+from chaosnetra.toxiproxy.faults import ProxyCreated, ProxySwitched
+from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 from chaosnetra.toxiproxy.toxics import Toxic, make_toxic
 from tests.support.helpers import ProxiedDatabase
 

@@ -17,7 +17,8 @@ from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.effects import OnPath, effect_of
-from chaosnetra.toxiproxy.faults import ProxyCreated, ToxicAdded
+from chaosnetra.toxiproxy.faults import ProxyCreated
+from chaosnetra.toxiproxy.toxic_faults import ToxicAdded
 from chaosnetra.toxiproxy.toxics import make_toxic
 from tests.support.helpers import ProxiedDatabase, query
 
