@@ -74,8 +74,16 @@ def add_latency(
     Raises:
         ActivityFailed: it is not in place; says what to change.
     """
-    on = name, proxy, direction, toxicity
-    return _add(configuration, "latency", *on, latency_ms=latency_ms, jitter_ms=jitter_ms)
+    return _add(
+        configuration,
+        "latency",
+        name,
+        proxy,
+        direction,
+        toxicity,
+        latency_ms=latency_ms,
+        jitter_ms=jitter_ms,
+    )
 
 
 def add_bandwidth_limit(
@@ -92,8 +100,15 @@ def add_bandwidth_limit(
     Args:
         rate_kb_per_second: rate in kilobytes (1,000 bytes) a second.
     """
-    on = name, proxy, direction, toxicity
-    return _add(configuration, "bandwidth", *on, rate_kb_per_second=rate_kb_per_second)
+    return _add(
+        configuration,
+        "bandwidth",
+        name,
+        proxy,
+        direction,
+        toxicity,
+        rate_kb_per_second=rate_kb_per_second,
+    )
 
 
 def add_slow_close(
