@@ -74,14 +74,14 @@ def change_connector(
 
 
 def restore_connector(configuration: Configuration = None, secrets: Secrets = None) -> Result:
-    """Take back every change of the connector, newest first.
+    """Undo every change of the connector, newest first.
 
     Args:
         configuration: the experiment's settings.
         secrets: not used.
 
     Returns:
-        `restored`: how many changes were taken back.
+        `restored`: how many changes were undone.
 
     Raises:
         ActivityFailed: something may be left.
@@ -109,9 +109,4 @@ def _alone(given: dict[str, Any]) -> dict[str, Any]:
 
 def _change(session: Session, model: ConnectorModel) -> dict[str, Any]:
     fault = ConnectorChanged(session.connector, model, session.next_number(), session.path)
-    injected = session.injector.inject(fault)
-    return {
-        "name": injected.name,
-        "parameters": dict(injected.parameters),
-        "effect": injected.effect.to_json() if injected.effect else None,
-    }
+    return session.injector.inject(fault).to_result()

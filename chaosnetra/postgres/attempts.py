@@ -105,7 +105,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Failure:
-    """What an exception says of an attempt."""
+    """What an exception means for an attempt, by the names of `Attempt`."""
 
     outcome: AttemptOutcome
     sqlstate: str | None
@@ -114,7 +114,7 @@ class Failure:
 
 
 def failure_of(error: BaseException, seconds: float) -> Failure:
-    """Tell what an attempt's exception means; a wrapped one is looked into.
+    """Tell what an attempt's exception means; the cause of a wrapped one counts.
 
     Args:
         error: what ended the attempt.
@@ -129,8 +129,8 @@ def failure_of(error: BaseException, seconds: float) -> Failure:
         if outcome is AttemptOutcome.TIMED_OUT:
             text = f"no answer within {seconds:.3g} s"
     # asyncpg's own errors have an SQLSTATE too; the server's also have a severity.
-    said = sqlstate if getattr(found, "severity", None) else None
-    return Failure(outcome, said, type(found).__name__, text)
+    of_server = sqlstate if getattr(found, "severity", None) else None
+    return Failure(outcome, of_server, type(found).__name__, text)
 
 
 def _telling(error: BaseException) -> BaseException:
@@ -220,7 +220,7 @@ def summarize(
     bad = [attempt for attempt in attempts if attempt.outcome is not AttemptOutcome.OK]
     rate = len(bad) / len(attempts)
     found = {name: quantile(attempts, share) for name, share in QUANTILES.items()}
-    told = next((attempt for attempt in bad if attempt.error), None)
+    first = next((attempt for attempt in bad if attempt.error), None)
     return {
         "held": rate <= max_failure_rate,
         "expected": f"at most {max_failure_rate:.0%} of {len(attempts)} {what} fail, time out "
@@ -243,8 +243,8 @@ def summarize(
         "lag_seconds_max": round(max(attempt.lag_seconds for attempt in attempts), 6),
         "sqlstates": _counts(attempt.sqlstate for attempt in bad),
         "error_classes": _counts(attempt.error_class for attempt in bad),
-        "sqlstate": told.sqlstate if told else None,
-        "error": told.error if told else None,
+        "sqlstate": first.sqlstate if first else None,
+        "error": first.error if first else None,
         what: [attempt.to_json() for attempt in _listed(attempts)],
     }
 

@@ -178,7 +178,7 @@ class Injector:
         if changes % 2 or not isinstance(held.fault, Watched):
             return
         try:
-            why = held.fault.look()
+            why = held.fault.inspect()
         except ChaosnetraError:
             return
         if changes != self._changes or not held.active or held.is_gone:

@@ -132,7 +132,7 @@ def remeasured(held: Injected, active: Sequence[Injected]) -> Effect | None:
     listed = isinstance(fault, Watched)
     if isinstance(fault, Watched):
         try:
-            why = fault.look()
+            why = fault.inspect()
         except ChaosnetraError as error:
             why = f"it cannot be seen any more: {error}"
         if why is not None:

@@ -11,6 +11,8 @@ AREAS = {"orchestrator", "startup", "toxiproxy", "connector", "cloudrun", "postg
 ENTRY_POINTS = {
     "actions",
     "probes",
+    "attempt_probes",
+    "transfer_probes",
     "activity",
     "precheck",
     "preview",

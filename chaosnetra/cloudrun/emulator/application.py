@@ -19,7 +19,7 @@ from chaosnetra.cloudrun.emulator.controls import Rule
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.emulator.status import Refused
 from chaosnetra.errors import InvalidInput
-from chaosnetra.relay.bodies import read_json
+from chaosnetra.relay.bodies import read_json, refused
 
 
 def control_api(local: LocalCloudRun) -> Starlette:
@@ -58,9 +58,6 @@ def control_api(local: LocalCloudRun) -> Starlette:
         except Refused as error:
             raise InvalidInput(error.text) from None
         return JSONResponse({"instances": found})
-
-    def refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        return JSONResponse({"error": str(error)}, status_code=400)
 
     return Starlette(
         routes=[

@@ -17,6 +17,7 @@ from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.stand.connector import start_connector
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import RunChaos
+from tests.support.journals import HELD
 
 CONTROL = {
     "name": "journal",
@@ -31,16 +32,6 @@ def step(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
 
 
 def experiment(*method: dict[str, Any], connector: str = "emulator") -> dict[str, Any]:
-    tolerance = {
-        "type": "probe",
-        "name": "held",
-        "provider": {
-            "type": "python",
-            "module": "chaosnetra.tolerances",
-            "func": "held",
-            "arguments": {},
-        },
-    }
     return {
         "title": "connector",
         "description": "limits",
@@ -48,7 +39,7 @@ def experiment(*method: dict[str, Any], connector: str = "emulator") -> dict[str
         "controls": [CONTROL],
         "steady-state-hypothesis": {
             "title": "there is room",
-            "probes": [step("probe", "connector_has_room") | {"tolerance": tolerance}],
+            "probes": [step("probe", "connector_has_room") | {"tolerance": HELD}],
         },
         "method": list(method),
         "rollbacks": [step("action", "restore_connector")],

@@ -1,6 +1,8 @@
 """How a relayed connection ends: what one end does, the other sees, after all that came before."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -8,6 +10,7 @@ from chaosnetra.relay.counters import State
 from tests.support.relaying import (
     FAREWELL,
     RESET,
+    End,
     Stand,
     assert_same,
     on_each_loop,
@@ -19,11 +22,17 @@ SMALL = bytes(range(256)) * 100  # fits into any socket's buffers
 LARGE = bytes(range(251)) * 20_000  # fits into none: 5 MB
 
 
+@asynccontextmanager
+async def paired(first: str = "client") -> AsyncIterator[tuple[Stand, End, End]]:
+    """A relay and both ends of one connection, the one called `first` before the other."""
+    async with Stand() as stand:
+        yield (stand, *await stand.pair(first))
+
+
 @BOTH
 @on_each_loop
 async def test_after_a_farewell_the_other_end_goes_on_sending(first: str) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         await near.send(SMALL)
         near.say_farewell()
         assert await far.rest() == (SMALL, FAREWELL)
@@ -45,8 +54,7 @@ async def test_after_a_farewell_the_other_end_goes_on_sending(first: str) -> Non
 
 @on_each_loop
 async def test_both_say_farewell_at_the_same_moment() -> None:
-    async with Stand() as stand:
-        client, server = await stand.pair()
+    async with paired() as (stand, client, server):
         client.send_now(b"from the client")
         server.send_now(b"from the server")
         client.say_farewell()
@@ -59,8 +67,7 @@ async def test_both_say_farewell_at_the_same_moment() -> None:
 @BOTH
 @on_each_loop
 async def test_what_was_sent_before_a_close_arrives_in_full(first: str) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         sending = asyncio.create_task(near.send(LARGE))
         received = asyncio.create_task(far.rest())
         await sending
@@ -75,8 +82,7 @@ async def test_what_was_sent_before_a_close_arrives_in_full(first: str) -> None:
 @BOTH
 @on_each_loop
 async def test_a_reset_before_any_data(first: str) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         near.reset()
         assert await far.rest() == (b"", RESET)
         await stand.settles(closed=1)
@@ -85,8 +91,7 @@ async def test_a_reset_before_any_data(first: str) -> None:
 @BOTH
 @on_each_loop
 async def test_what_was_sent_before_a_reset_arrives_in_full(first: str) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         near.send_now(SMALL)
         near.reset()
         assert await far.rest() == (SMALL, RESET)
@@ -99,8 +104,7 @@ async def test_what_was_sent_before_a_reset_arrives_in_full(first: str) -> None:
 async def test_what_the_relay_took_before_a_reset_reaches_even_a_slow_reader(
     first: str, size: int
 ) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         await near.send(LARGE[:size])
         await near.acknowledged()
         near.reset()
@@ -114,8 +118,7 @@ async def test_what_the_relay_took_before_a_reset_reaches_even_a_slow_reader(
 @BOTH
 @on_each_loop
 async def test_a_reset_waits_for_nobody_who_is_gone(first: str) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         far.say_farewell()
         await near.send(LARGE[:400_000])
         await near.acknowledged()
@@ -128,8 +131,7 @@ async def test_a_reset_waits_for_nobody_who_is_gone(first: str) -> None:
 @BOTH
 @on_each_loop
 async def test_a_reset_while_data_comes_the_other_way(first: str) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         endless = asyncio.create_task(far.send(LARGE * 10))
         await near.receive(3_000_000)
         near.reset()
@@ -141,8 +143,7 @@ async def test_a_reset_while_data_comes_the_other_way(first: str) -> None:
 @BOTH
 @on_each_loop
 async def test_a_reset_after_the_other_ends_farewell(first: str) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         far.say_farewell()
         assert await near.rest() == (b"", FAREWELL)
         near.send_now(SMALL)
@@ -156,8 +157,7 @@ async def test_a_reset_after_the_other_ends_farewell(first: str) -> None:
 async def test_a_reset_after_its_own_farewell_shows_at_the_other_ends_next_word(
     first: str,
 ) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         near.say_farewell()
         assert await far.rest() == (b"", FAREWELL)
         near.reset()
@@ -169,8 +169,7 @@ async def test_a_reset_after_its_own_farewell_shows_at_the_other_ends_next_word(
 
 @on_each_loop
 async def test_both_reset_at_the_same_moment() -> None:
-    async with Stand() as stand:
-        client, server = await stand.pair()
+    async with paired() as (stand, client, server):
         client.reset()
         server.reset()
         await stand.settles(closed=1)
@@ -179,8 +178,7 @@ async def test_both_reset_at_the_same_moment() -> None:
 @BOTH
 @on_each_loop
 async def test_a_reset_and_a_farewell_at_the_same_moment(first: str) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         near.send_now(SMALL)
         far.say_farewell()
         near.reset()
@@ -191,8 +189,7 @@ async def test_a_reset_and_a_farewell_at_the_same_moment(first: str) -> None:
 @BOTH
 @on_each_loop
 async def test_a_close_with_unread_data_is_a_reset_as_without_a_relay(first: str) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
+    async with paired(first) as (stand, near, far):
         far.send_now(SMALL)
         await far.acknowledged()
         await stand.settles(open=1)

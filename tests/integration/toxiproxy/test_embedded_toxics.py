@@ -3,7 +3,8 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -72,6 +73,13 @@ class ProxyStand(Stand):
         await until(lambda: not list(self.relay.connections), lambda: "connections are left")
 
 
+@asynccontextmanager
+async def between(direction: str = "downstream") -> AsyncIterator[tuple[ProxyStand, End, End]]:
+    """A proxy, the end of a connection that sends in that direction, and the one that receives."""
+    async with ProxyStand() as stand:
+        yield (stand, *await stand.ends(direction))
+
+
 def since(started: float) -> float:
     return time.monotonic() - started
 
@@ -82,8 +90,7 @@ def since(started: float) -> float:
 @BOTH_WAYS
 @on_each_loop
 async def test_latency_is_one_way(direction: str) -> None:
-    async with ProxyStand() as stand:
-        near, far = await stand.ends(direction)
+    async with between(direction) as (stand, near, far):
         stand.add("latency", direction, latency=FOREVER_MS, jitter=0)
         await far.send(b"back")
         assert await near.receive(4) == b"back"
@@ -96,8 +103,7 @@ async def test_latency_is_one_way(direction: str) -> None:
 
 @on_each_loop
 async def test_latency_holds_many_chunks_at_once_in_order() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("latency", latency=400, jitter=0)
         started = time.monotonic()
         for number in range(20):
@@ -110,8 +116,7 @@ async def test_latency_holds_many_chunks_at_once_in_order() -> None:
 
 @on_each_loop
 async def test_latency_does_not_limit_the_throughput_of_a_fast_line() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("latency", latency=300, jitter=0)
         started = time.monotonic()
         sending = asyncio.create_task(server.send(LARGE))
@@ -122,8 +127,7 @@ async def test_latency_does_not_limit_the_throughput_of_a_fast_line() -> None:
 
 @on_each_loop
 async def test_jitter_spreads_the_delay_and_keeps_the_order() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("latency", latency=60, jitter=50)
         seconds = []
         for _ in range(12):
@@ -142,8 +146,7 @@ async def test_jitter_spreads_the_delay_and_keeps_the_order() -> None:
 @BOTH_WAYS
 @on_each_loop
 async def test_removing_latency_releases_what_waits_at_once(direction: str) -> None:
-    async with ProxyStand() as stand:
-        near, far = await stand.ends(direction)
+    async with between(direction) as (stand, near, far):
         stand.add("latency", direction, latency=FOREVER_MS, jitter=0)
         await near.send(b"one ")
         await far.hears_nothing()
@@ -156,8 +159,7 @@ async def test_removing_latency_releases_what_waits_at_once(direction: str) -> N
 
 @on_each_loop
 async def test_a_change_of_latency_applies_to_what_waits() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("latency", latency=FOREVER_MS, jitter=0)
         started = time.monotonic()
         await server.send(b"one ")
@@ -171,8 +173,7 @@ async def test_a_change_of_latency_applies_to_what_waits() -> None:
 
 @on_each_loop
 async def test_both_ends_of_a_stream_stay_behind_delayed_data() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("latency", latency=200, jitter=0)
         await server.send(b"the end")
         server.say_farewell()
@@ -186,8 +187,7 @@ async def test_both_ends_of_a_stream_stay_behind_delayed_data() -> None:
 
 @on_each_loop
 async def test_two_latencies_add_up() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("latency", name="a", latency=100, jitter=0)
         stand.add("latency", name="b", latency=150, jitter=0)
         started = time.monotonic()
@@ -203,8 +203,7 @@ async def test_latency_is_accurate_to_1_ms_and_1_percent(milliseconds: int) -> N
     samples = max(7, min(25, 500 // milliseconds))
     errors = []
     deadline = time.monotonic() + TRYING_SECONDS
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
 
         async def trip(sleep_seconds: float = 0) -> float:
             started = time.perf_counter()
@@ -229,8 +228,7 @@ async def test_latency_is_accurate_to_1_ms_and_1_percent(milliseconds: int) -> N
 
 @on_each_loop
 async def test_no_delay_is_ever_shorter_than_it_should_be() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("latency", latency=3, jitter=0)
         for _ in range(50):
             started = time.monotonic()
@@ -245,8 +243,7 @@ async def test_no_delay_is_ever_shorter_than_it_should_be() -> None:
 @BOTH_WAYS
 @on_each_loop
 async def test_bandwidth_lets_1000_bytes_a_second_pass_for_each_unit(direction: str) -> None:
-    async with ProxyStand() as stand:
-        near, far = await stand.ends(direction)
+    async with between(direction) as (stand, near, far):
         stand.add("bandwidth", direction, rate=1000)
         started = time.monotonic()
         sending = asyncio.create_task(near.send(LARGE[:1_000_000]))
@@ -258,8 +255,7 @@ async def test_bandwidth_lets_1000_bytes_a_second_pass_for_each_unit(direction: 
 
 @on_each_loop
 async def test_a_fast_line_is_as_fast_as_its_rate() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("bandwidth", rate=20_000)
         size = 10_000_000
         started = time.monotonic()
@@ -271,8 +267,7 @@ async def test_a_fast_line_is_as_fast_as_its_rate() -> None:
 
 @on_each_loop
 async def test_a_slow_line_passes_a_long_chunk_in_pieces() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("bandwidth", rate=2)
         started = time.monotonic()
         await server.send(bytes(1000))
@@ -285,8 +280,7 @@ async def test_a_slow_line_passes_a_long_chunk_in_pieces() -> None:
 @BOTH_WAYS
 @on_each_loop
 async def test_rate_0_freezes_and_loses_nothing(direction: str) -> None:
-    async with ProxyStand() as stand:
-        near, far = await stand.ends(direction)
+    async with between(direction) as (stand, near, far):
         stand.add("bandwidth", direction, rate=0)
         sending = asyncio.create_task(near.send(LARGE * 8))
         await far.hears_nothing(0.2)
@@ -298,8 +292,7 @@ async def test_rate_0_freezes_and_loses_nothing(direction: str) -> None:
 
 @on_each_loop
 async def test_a_frozen_line_thaws_at_its_new_rate() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("bandwidth", rate=0)
         await server.send(LARGE[:20_000])
         await client.hears_nothing()
@@ -311,8 +304,7 @@ async def test_a_frozen_line_thaws_at_its_new_rate() -> None:
 
 @on_each_loop
 async def test_a_change_of_rate_in_the_middle_keeps_what_was_carried() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("bandwidth", rate=10)
         started = time.monotonic()
         await server.send(LARGE[:4000])  # 0.4 s at this rate
@@ -324,8 +316,7 @@ async def test_a_change_of_rate_in_the_middle_keeps_what_was_carried() -> None:
 
 @on_each_loop
 async def test_a_limit_removed_in_the_middle_of_a_chunk_lets_the_rest_go_once() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("bandwidth", rate=10)
         await server.send(LARGE[:10_000])
         assert await client.receive(2000) == LARGE[:2000]
@@ -341,8 +332,7 @@ async def test_a_limit_removed_in_the_middle_of_a_chunk_lets_the_rest_go_once() 
 @BOTH_WAYS
 @on_each_loop
 async def test_slow_close_delays_only_the_farewell(direction: str) -> None:
-    async with ProxyStand() as stand:
-        near, far = await stand.ends(direction)
+    async with between(direction) as (stand, near, far):
         stand.add("slow_close", direction, delay=FOREVER_MS)
         await near.send(b"data")
         assert await far.receive(4) == b"data"
@@ -356,8 +346,7 @@ async def test_slow_close_delays_only_the_farewell(direction: str) -> None:
 @on_each_loop
 async def test_removing_or_shortening_slow_close_lets_the_farewell_go() -> None:
     for shorten in (False, True):
-        async with ProxyStand() as stand:
-            server, client = await stand.ends("downstream")
+        async with between() as (stand, server, client):
             stand.add("slow_close", delay=FOREVER_MS)
             server.say_farewell()
             await client.hears_nothing()
@@ -374,8 +363,7 @@ async def test_removing_or_shortening_slow_close_lets_the_farewell_go() -> None:
 @BOTH_WAYS
 @on_each_loop
 async def test_timeout_0_drops_data_until_it_is_removed_and_closes_then(direction: str) -> None:
-    async with ProxyStand() as stand:
-        near, far = await stand.ends(direction)
+    async with between(direction) as (stand, near, far):
         stand.add("timeout", direction, timeout=0)
         sending = asyncio.create_task(near.send(LARGE))
         await far.hears_nothing(0.2)
@@ -390,8 +378,7 @@ async def test_timeout_0_drops_data_until_it_is_removed_and_closes_then(directio
 
 @on_each_loop
 async def test_a_timeout_closes_after_its_time_without_data() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         started = time.monotonic()
         stand.add("timeout", timeout=200)
         for _ in range(3):
@@ -403,8 +390,7 @@ async def test_a_timeout_closes_after_its_time_without_data() -> None:
 
 @on_each_loop
 async def test_a_timeout_that_becomes_0_no_longer_closes() -> None:
-    async with ProxyStand() as stand:
-        _, client = await stand.ends("downstream")
+    async with between() as (stand, _, client):
         stand.add("timeout", timeout=200)
         stand.change(timeout=0)
         await client.hears_nothing(0.4)
@@ -418,8 +404,7 @@ async def test_a_timeout_that_becomes_0_no_longer_closes() -> None:
 @BOTH_WAYS
 @on_each_loop
 async def test_reset_peer_resets_both_sides_after_data(direction: str) -> None:
-    async with ProxyStand() as stand:
-        near, far = await stand.ends(direction)
+    async with between(direction) as (stand, near, far):
         stand.add("reset_peer", direction, timeout=200)
         await far.hears_nothing(0.3)
         started = time.monotonic()
@@ -431,8 +416,7 @@ async def test_reset_peer_resets_both_sides_after_data(direction: str) -> None:
 
 @on_each_loop
 async def test_reset_peer_strikes_at_a_farewell_too() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("reset_peer", timeout=0)
         server.say_farewell()
         assert await client.rest() == (b"", RESET)
@@ -441,8 +425,7 @@ async def test_reset_peer_strikes_at_a_farewell_too() -> None:
 @BOTH_WAYS
 @on_each_loop
 async def test_reset_peer_removed_in_time_has_done_nothing(direction: str) -> None:
-    async with ProxyStand() as stand:
-        near, far = await stand.ends(direction)
+    async with between(direction) as (stand, near, far):
         stand.add("reset_peer", direction, timeout=FOREVER_MS)
         sending = asyncio.create_task(near.send(LARGE))
         await far.hears_nothing(0.2)
@@ -455,8 +438,7 @@ async def test_reset_peer_removed_in_time_has_done_nothing(direction: str) -> No
 
 @on_each_loop
 async def test_reset_peer_can_be_brought_forward() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("reset_peer", timeout=FOREVER_MS)
         await server.send(b"data")
         await client.hears_nothing()
@@ -469,8 +451,7 @@ async def test_reset_peer_can_be_brought_forward() -> None:
 
 @on_each_loop
 async def test_slicer_cuts_into_pieces_with_a_pause_after_each() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("slicer", average_size=100, size_variation=0, delay=FOREVER_MS * 1000)
         started = time.monotonic()
         await server.send(LARGE[:1000])
@@ -484,8 +465,7 @@ async def test_slicer_cuts_into_pieces_with_a_pause_after_each() -> None:
 
 @on_each_loop
 async def test_slicer_varies_the_sizes_within_bounds() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("slicer", average_size=100, size_variation=50, delay=15_000)
         await server.send(LARGE[:2000])
         received = b""
@@ -505,8 +485,7 @@ async def test_slicer_varies_the_sizes_within_bounds() -> None:
 @BOTH_WAYS
 @on_each_loop
 async def test_slicing_small_without_a_pause_blocks_nobody(direction: str) -> None:
-    async with ProxyStand() as stand:
-        near, far = await stand.ends(direction)
+    async with between(direction) as (stand, near, far):
         stand.add("slicer", direction, average_size=1, size_variation=0, delay=0)
         sending = asyncio.create_task(near.send(LARGE[:100_000]))
         longest = 0.0
@@ -522,8 +501,7 @@ async def test_slicing_small_without_a_pause_blocks_nobody(direction: str) -> No
 
 @on_each_loop
 async def test_removing_or_changing_a_slicer_loses_nothing() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("slicer", average_size=10, size_variation=3, delay=FOREVER_MS * 1000)
         await server.send(LARGE[:5000])
         first = await asyncio.get_running_loop().sock_recv(client.socket, 4096)
@@ -543,8 +521,7 @@ async def test_removing_or_changing_a_slicer_loses_nothing() -> None:
 @BOTH_WAYS
 @on_each_loop
 async def test_limit_data_lets_so_much_pass_and_closes(direction: str) -> None:
-    async with ProxyStand() as stand:
-        near, far = await stand.ends(direction)
+    async with between(direction) as (stand, near, far):
         stand.add("limit_data", direction, bytes=100)
         await near.send(b"x" * 60)
         assert await far.receive(60) == b"x" * 60
@@ -555,8 +532,7 @@ async def test_limit_data_lets_so_much_pass_and_closes(direction: str) -> None:
 
 @on_each_loop
 async def test_limit_data_keeps_its_count_when_it_changes() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("limit_data", bytes=100)
         await server.send(b"x" * 90)
         await client.receive(90)
@@ -567,8 +543,7 @@ async def test_limit_data_keeps_its_count_when_it_changes() -> None:
 
 @on_each_loop
 async def test_limit_data_0_closes_at_the_first_byte() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("limit_data", bytes=0)
         await client.hears_nothing()
         await server.send(b"x")
@@ -577,8 +552,7 @@ async def test_limit_data_0_closes_at_the_first_byte() -> None:
 
 @on_each_loop
 async def test_what_passed_the_limit_arrives_late_but_before_the_farewell() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("limit_data", name="a", bytes=10)
         stand.add("latency", name="b", latency=200, jitter=0)
         stand.add("latency", "upstream", name="c", latency=200, jitter=0)
@@ -632,8 +606,7 @@ async def test_toxicity_is_drawn_once_a_connection_and_repeats_with_the_seed() -
 
 @on_each_loop
 async def test_a_change_of_toxicity_acts_on_living_connections() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("latency", toxicity=0, latency=FOREVER_MS, jitter=0)
         await server.send(b"one ")
         assert await client.receive(4) == b"one "
@@ -659,8 +632,7 @@ async def test_a_toxic_that_no_longer_applies_lets_all_go(
     holding: tuple[str, dict[str, int]],
 ) -> None:
     type_, attributes = holding
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add(type_, **attributes)
         sending = asyncio.create_task(server.send(LARGE * 30))
         await asyncio.sleep(0.3)
@@ -701,8 +673,7 @@ async def test_disabling_ends_every_connection_whatever_it_holds() -> None:
         lambda stand: stand.add("slow_close", delay=FOREVER_MS),
     ]
     for add in holding:
-        async with ProxyStand() as stand:
-            server, client = await stand.ends("downstream")
+        async with between() as (stand, server, client):
             add(stand)
             await server.send(b"x" * 5000)
             server.say_farewell()
@@ -736,8 +707,7 @@ async def test_another_upstream_ends_connections_and_leads_there() -> None:
 
 @on_each_loop
 async def test_gauges_count_bytes_that_went_on() -> None:
-    async with ProxyStand() as stand:
-        server, client = await stand.ends("downstream")
+    async with between() as (stand, server, client):
         stand.add("bandwidth", rate=0)
         await server.send(b"x" * 1000)
         await client.send(b"y" * 500)

@@ -463,7 +463,7 @@ class LookedAt(FakeFault):
         happened.append(f"measure {self.name}")
         return self._effects.pop(0) if len(self._effects) > 1 else self._effects[0]
 
-    def look(self) -> str | None:
+    def inspect(self) -> str | None:
         if isinstance(self.gone, ChaosnetraError):
             raise self.gone
         return self.gone
