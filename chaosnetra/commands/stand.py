@@ -24,7 +24,7 @@ def stand_up(cloud_run: bool) -> None:
     try:
         kept = keep_stand_up(cloud_run=cloud_run)
         if cloud_run:
-            from chaosnetra.commands.rehearsal import deploy_orchestrator
+            from chaosnetra.rehearsal.orchestrator import deploy_orchestrator
 
             deploy_orchestrator(kept)
     except ChaosnetraError as error:

@@ -15,7 +15,7 @@ JOB = "startups"
 
 @dataclass(frozen=True)
 class CloudRunServer:
-    """A running endpoint, with nothing deployed; see `chaosnetra.commands.rehearsal`.
+    """A running endpoint, with nothing deployed; see `chaosnetra.rehearsal.orchestrator`.
 
     `endpoint` is where it serves gRPC, `url` its control API.
     """

@@ -95,7 +95,7 @@ def _watch(watch: _Watch, folder: Path, answers: IO[bytes]) -> None:
 def _conditions(watch: _Watch) -> list[Any]:
     if not watch.conditions:
         return []
-    from chaosnetra.controls.abort import Condition
+    from chaosnetra.running.abort_conditions import Condition
 
     # Probes of modules beside the experiments, as `chaos run` finds them.
     sys.path.insert(0, str(Path.cwd()))

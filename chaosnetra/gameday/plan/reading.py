@@ -281,7 +281,7 @@ class _Reader:
 
 
 def _check_condition(condition: Any) -> None:
-    from chaosnetra.controls.abort import Condition
+    from chaosnetra.running.abort_conditions import Condition
 
     Condition(condition)
 
