@@ -13,7 +13,6 @@ from chaosnetra.cloudrun.connection import (
     Call,
     find_credentials,
     loopback,
-    signals_stay_here,
     tell,
 )
 from chaosnetra.cloudrun.failures import as_ours, status_of
@@ -21,6 +20,7 @@ from chaosnetra.cloudrun.series import METRICS, Metric, Series, evidence, newest
 from chaosnetra.cloudrun.waiting import Interrupt, never, pause, told
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunQuotaExceeded, CloudRunUnanswered, PartUnavailable
+from chaosnetra.processes.signals import blocked
 
 GOOGLE = "monitoring.googleapis.com"
 EXTRA = "pip install 'chaostoolkit-netra[monitoring]'"
@@ -58,7 +58,7 @@ class Monitoring:
             )
         except ImportError as error:
             raise PartUnavailable(f"Cloud Monitoring needs an extra: {EXTRA} ({error})") from None
-        with signals_stay_here():
+        with blocked():
             if self.endpoint:
                 import grpc
 

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from chaosnetra.processes.signals import handled
 from chaosnetra.runner.files import Experiment
 from chaosnetra.runner.outcome import RunFiles, RunOutcome, judge_run, shown_line
 
@@ -109,22 +110,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """Interrupt a run and wait until it has undone everything; who insists has to wait too."""
     if process.poll() is not None:
         return
-    with _deaf_to_interrupts():
+    with handled(lambda number, frame: None, ("SIGINT",)):
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(UNDO_SECONDS)
         if process.poll() is None:
             process.kill()  # its watchdog takes back what it injected
             process.wait()
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = signal.signal(signal.SIGINT, lambda number, frame: None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, former)
