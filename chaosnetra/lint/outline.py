@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chaosnetra.documents.document import Document, Place
+from chaosnetra.documents.document import Document
 from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.modules import Modules
 from chaosnetra.lint.undo_actions import BY_ENVIRONMENT, ENVIRONMENTS
 

@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.documents.document import Document, Place, read_document
+from chaosnetra.documents.document import Document, read_document
 from chaosnetra.documents.findings import Finding
 from chaosnetra.documents.guess import instead
+from chaosnetra.documents.places import Place
 from chaosnetra.errors import InvalidInput, Unreadable
 from chaosnetra.gameday.plan.day import Abort, Asked, DayStep, GameDay, Role
 from chaosnetra.quantities import number

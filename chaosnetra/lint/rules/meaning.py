@@ -6,8 +6,8 @@ from http import HTTPStatus
 from string import Template
 from typing import Any
 
-from chaosnetra.documents.document import Place
 from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.answer_kinds import KEYS, Answer, answer_of
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.patterns import Reach, is_every_json, reach

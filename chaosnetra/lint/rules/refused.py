@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from chaosnetra.documents.document import Place
 from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.core import refusal
 from chaosnetra.lint.outline import Outline, mapping, text
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from chaosnetra.documents.document import Place
 from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.answer_kinds import Answer, answer_of
 from chaosnetra.lint.outline import Activity, Outline, Role, text
 

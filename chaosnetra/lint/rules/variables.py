@@ -5,9 +5,9 @@ from pathlib import PurePath
 from string import Template
 from typing import Any
 
-from chaosnetra.documents.document import Place
 from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.documents.guess import nearest
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.run_time import setter_of
 
