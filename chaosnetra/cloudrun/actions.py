@@ -49,7 +49,7 @@ def scale_service(
     """
     with activity(configuration) as session:
         wanted = WantedScaling.parse(minimum, maximum, manual)
-        session.require_consent()
+        session.staging.require_consent()
         cloud_run = session.cloud_run
         fault = ServiceScaled(
             cloud_run.services, cloud_run.service, wanted, lambda plan: _check(session, plan)
@@ -73,7 +73,7 @@ def _check(session: Session, plan: ScalingPlan) -> None:
     Raises:
         NotAllowed: it is refused; nothing was touched.
     """
-    guard, consented = session.guard, session.consented
+    guard, consented = session.guard, session.staging.consented
     guard.check_service(plan.service)
     guard.check_instances(plan.instances_asked)
     touched = scaling_fault_name(plan.service.name) in {

@@ -30,8 +30,8 @@ def plan(experiment: str, output: str) -> None:
     import json
     from pathlib import Path
 
+    from chaosnetra.consent.ask import load, steps_of
     from chaosnetra.consent.inspect import look
-    from chaosnetra.controls.consent import load, steps_of
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.running.session import current_session, end_session
 

@@ -12,8 +12,6 @@ OPTIONS = {
     "fail_fast": False,
     "dry": None,
 }
-# The core's own code for "leave now, and play no rollbacks": nothing was injected yet.
-EXIT_WITHOUT_ROLLBACKS = 30
 
 
 def journal_path() -> Path:

@@ -6,10 +6,10 @@ from typing import Any, Dict, List, cast  # noqa: UP035
 
 from chaoslib.exceptions import ActivityFailed, ChaosException
 
-from chaosnetra.controls.required import require_control
-from chaosnetra.errors import ChaosnetraError, InvalidInput, MachineryFailed
+from chaosnetra.errors import ChaosnetraError, MachineryFailed
 from chaosnetra.running.arguments import with_settings
 from chaosnetra.running.preview import Preview, is_previewing
+from chaosnetra.running.required import require_control
 from chaosnetra.running.run import current_run
 from chaosnetra.running.session import Session, current_session
 
@@ -58,17 +58,15 @@ def _check_arguments(session: Session) -> None:
     """Refuse to act where an argument of the experiment cannot be used.
 
     The journal control has had them checked before the run; without it the first activity does.
+    An abort condition is asked outside of the experiment's activities: they come later.
 
     Raises:
         InvalidInput: says which.
     """
-    if session.arguments_checked is None:
+
+    def check() -> bool:
         from chaosnetra.running.precheck import check_running
 
-        try:
-            # An abort condition is asked outside of the experiment's activities: they come later.
-            session.arguments_checked = "" if check_running(current_run()) else None
-        except InvalidInput as error:
-            session.arguments_checked = str(error)
-    if session.arguments_checked:
-        raise InvalidInput(session.arguments_checked)
+        return check_running(current_run())
+
+    session.check_arguments(check)

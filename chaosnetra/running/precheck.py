@@ -31,13 +31,16 @@ _LATER = re.compile(r"\$\{[^}]*\}")
 MOST_TOLD = 3
 
 
-def check_arguments(experiment: Mapping[str, Any], configuration: Any, secrets: Any) -> None:
+def check_arguments(experiment: Mapping[str, Any], configuration: Any, secrets: Any) -> bool:
     """Let every activity of ours parse its arguments; none of them acts.
 
     Args:
         experiment: as it is written.
         configuration: as the Chaos Toolkit loaded it.
         secrets: likewise.
+
+    Returns:
+        True: they can all be used.
 
     Raises:
         InvalidInput: an argument cannot be used; names up to three activities.
@@ -48,7 +51,7 @@ def check_arguments(experiment: Mapping[str, Any], configuration: Any, secrets: 
         if text is not None:
             refused.setdefault(text, f"{activity.get('type')} {activity.get('name')!r}")
     if not refused:
-        return
+        return True
     told = [f"{who}: {text}" for text, who in refused.items()]
     more = f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
     raise InvalidInput("; ".join(told[:MOST_TOLD]) + more)
@@ -72,8 +75,7 @@ def check_running(run: Run) -> bool:
     run.experiment = run.experiment or found[0]
     for line in unread_variables(os.environ, found[0]):
         logger.warning(line)
-    check_arguments(*found)
-    return True
+    return check_arguments(*found)
 
 
 def _running_experiment() -> tuple[Mapping[str, Any], Any, Any] | None:

@@ -66,12 +66,12 @@ def startups_succeed(
         )
         must_be_contained = truth("contained", contained, setting=setting_hint("contained"))
         launcher = launcher_for(session, count)
-        outcomes = launcher.launched()
-        result = summarize(outcomes, rate, contained=must_be_contained)
+        launched = launcher.launched()
+        result = summarize(launched.outcomes, rate, contained=must_be_contained)
         logger.info(f"Startups: {result['observed']}")
         return {
             **_redacted(session, result),
-            **launcher.circumstances,
+            **launched.circumstances,
             "min_confidence": demanded,
         }
 
@@ -117,12 +117,12 @@ def failures_are_explained(
         is_fatal = truth("fault_is_fatal", fault_is_fatal, setting=setting_hint("fault_is_fatal"))
         launcher = launcher_for(session, count)
         in_effect = [" ".join(fault.split()) for fault in session.faults_in_effect]
-        outcomes = launcher.launched()
+        launched = launcher.launched()
         result = judge_explanations(
-            outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
+            launched.outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
         )
         logger.info(f"Startups: {result['observed']}")
-        return {**_redacted(session, result), **launcher.circumstances}
+        return {**_redacted(session, result), **launched.circumstances}
 
 
 def budgets_suffice(

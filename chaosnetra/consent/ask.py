@@ -107,11 +107,9 @@ def ask_for_consent(
     steps = steps_of(experiment, configuration, secrets, settings.environment)
     with told(lambda: "it is known what the experiment would change"):
         plan = look(session, experiment, steps)
-    session.plan = plan
-    session.events.record("plan.made", plan.to_json())
+    session.staging.propose(plan)
     _require(plan, settings.consent)
-    session.take_lease(database_of(session))
-    session.consented = plan
+    session.staging.consent(database_of(session))
 
 
 def _require(plan: ExperimentPlan, consent: str) -> None:
