@@ -55,7 +55,7 @@ TELL_SECONDS = 1.0
 
 
 class Watch:
-    """Checks all conditions, and the time, until told to stop."""
+    """Checks all conditions, and the time, until it is stopped."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""How a run ends: everything is undone, the journal completed and masked, the verdict said."""
+"""How a run ends: everything is undone, the journal completed and masked, the verdict printed."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from chaosnetra.controls.interruption import hold_until_exit
 from chaosnetra.controls.logs import log_failures
 from chaosnetra.controls.mend import forget_judged_values, hide_provider_secrets
 from chaosnetra.controls.record import RunRecord
-from chaosnetra.controls.writing import let_the_core_write_whole, told_of, unwritable
+from chaosnetra.controls.writing import let_the_core_write_whole, reported, unwritable
 from chaosnetra.evidence.journal.jsonsafe import strict
 from chaosnetra.evidence.journal.section import complete
 from chaosnetra.evidence.verdict.verdict import Outcome
@@ -42,7 +42,7 @@ def _finish_and_write(record: RunRecord, journal: dict[str, Any]) -> None:
     path = journal_path()
     from chaostoolkit import encoder
 
-    with told_of(path, partial(_tell, record)) as file:
+    with reported(path, partial(_report, record)) as file:
         json.dump(journal, file, indent=2, ensure_ascii=False, default=encoder)
     logger.error(f"journal written to {path}")
 
@@ -58,7 +58,7 @@ def finish(
     run = current_run()
     run.finishing = True
     hold_until_exit()
-    told_later = written_by_the_core and let_the_core_write_whole(partial(_tell, record))
+    reported_later = written_by_the_core and let_the_core_write_whole(partial(_report, record))
     record.finished = True
     try:
         ending = _close_session(record)
@@ -85,11 +85,11 @@ def finish(
         raise
     finally:
         end_run()
-        if written_by_the_core and not told_later:
-            _tell(record, None)
+        if written_by_the_core and not reported_later:
+            _report(record, None)
 
 
-def _tell(record: RunRecord, error: OSError | None) -> None:
+def _report(record: RunRecord, error: OSError | None) -> None:
     """Say what the run found, now that its journal is written: or that it cannot be.
 
     Raises:

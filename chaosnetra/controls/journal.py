@@ -59,7 +59,7 @@ from chaosnetra.errors import (
 from chaosnetra.evidence.verdict.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.verdict.tolerance import has_tolerance
 from chaosnetra.redaction import mask_tracebacks
-from chaosnetra.running.run import EXIT_WITHOUT_ROLLBACKS, Run, current_run
+from chaosnetra.running.run import EXIT_WITHOUT_ROLLBACKS, Run, activities_of, current_run
 from chaosnetra.text import one_line
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def before_experiment_control(
         check_loaded(context, configuration)
         if _run.event_registry is None or _run.finished:
             raise InvalidInput("the journal control must have a name: the core skips it else")
-        if _uses_our_activities(context):
+        if any(map(_is_ours, activities_of(context))):
             _open_session(context, configuration, secrets)
         _open_events(run)
     except ChaosnetraError as error:
@@ -356,16 +356,6 @@ def after_experiment_control(
     if _run.session is not None and _run.run is not None:
         _run.session.staging.collect_monitoring()
     finish(_run, context, state)
-
-
-def _uses_our_activities(experiment: Mapping[str, Any]) -> bool:
-    hypothesis = experiment.get("steady-state-hypothesis") or {}
-    activities = [
-        *(hypothesis.get("probes") or ()),
-        *(experiment.get("method") or ()),
-        *(experiment.get("rollbacks") or ()),
-    ]
-    return any(_is_ours(activity) for activity in activities if isinstance(activity, dict))
 
 
 def _is_ours(activity: Mapping[str, Any]) -> bool:

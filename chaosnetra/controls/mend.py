@@ -9,6 +9,7 @@ from chaoslib.types import Configuration, Secrets
 from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.journal.jsonsafe import json_safe
 from chaosnetra.evidence.verdict.tolerance import within
+from chaosnetra.running.run import activities_of
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -129,14 +130,8 @@ def give_arguments(experiment: Mapping[str, Any]) -> None:
     Raises:
         InvalidInput: they have some that nothing can be put into.
     """
-    hypothesis = experiment.get("steady-state-hypothesis")
-    probes = [
-        *((hypothesis or {}).get("probes") or ()),
-        *(experiment.get("method") or ()),
-        *(experiment.get("rollbacks") or ()),
-    ]
-    for probe in probes:
-        tolerance = probe.get("tolerance") if isinstance(probe, dict) else None
+    for probe in activities_of(experiment):
+        tolerance = probe.get("tolerance")
         if not isinstance(tolerance, dict) or tolerance.get("type") != "probe":
             continue
         provider = tolerance.get("provider")

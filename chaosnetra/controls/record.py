@@ -25,7 +25,7 @@ class RunRecord:
         refused: why the run was ended before it began.
         unanswered: likewise, where an outage kept the consent from being asked for.
         interrupter: who ended the run, where no signal did.
-        verdict_line: what is said once the journal is written.
+        verdict_line: what is printed once the journal is written.
         held: whether the verdict says so.
         recovery: the steady state after the rollbacks, as the core's journal has the others.
         started_with: how the run was started: see `chaosnetra.running.recorded`.

@@ -23,7 +23,7 @@ CURES = {
 }
 
 # Called once a journal is written, with None, or with why it cannot be.
-Told = Callable[[OSError | None], None]
+Report = Callable[[OSError | None], None]
 
 
 @contextmanager
@@ -88,15 +88,15 @@ def unwritable(path: Path, error: OSError) -> str:
 
 
 @contextmanager
-def told_of(path: Path, told: Told) -> Iterator[IO[str]]:
-    """As `written_whole`; whether that worked is told, and not raised."""
+def reported(path: Path, report: Report) -> Iterator[IO[str]]:
+    """As `written_whole`; whether that worked is reported, and not raised."""
     try:
         with written_whole(path) as file:
             yield file
     except OSError as error:
-        told(error)
+        report(error)
     else:
-        told(None)
+        report(None)
 
 
 def _is_special(path: Path) -> bool:
@@ -125,8 +125,8 @@ def _runs(pid: int) -> bool:
     return started(pid) != 0
 
 
-def let_the_core_write_whole(told: Told) -> bool:
-    """Have `chaos run` write its journal by way of `told_of`.
+def let_the_core_write_whole(report: Report) -> bool:
+    """Have `chaos run` write its journal by way of `reported`.
 
     Returns:
         Whether it will: this may be no `chaos run`.
@@ -143,7 +143,7 @@ def let_the_core_write_whole(told: Told) -> bool:
 
     def open_(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
         if mode == "w" and not named and os.path.realpath(file) == journal:
-            return told_of(Path(file), told)
+            return reported(Path(file), report)
         return open(file, mode, *arguments, **named)  # noqa: PTH123 - the caller's
 
     vars(core)["open"] = open_

@@ -50,10 +50,10 @@ def relieve_pressure(
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Take the pressure of `apply_pressure` back, by the counterpart of each of its actions.
+    """Undo what `apply_pressure` put in place, by the undo action of each of its actions.
 
     Args:
-        local: the action that takes back what `apply_pressure` names for local.
+        local: the action that undoes what `apply_pressure` names for local.
         staging: likewise for staging.
         configuration: the experiment's settings; `environment` chooses.
         secrets: not used.

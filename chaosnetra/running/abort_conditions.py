@@ -96,4 +96,4 @@ class Condition:
             return f"expected {result.get('expected')}, observed {result['observed']}"
         if self._tolerance is None and not (isinstance(result, dict) and "held" in result):
             return f"it needs a tolerance, because its result has no held: {result!r}"[:300]
-        return f"tolerance {self._tolerance!r}, got {result!r}"[:300]
+        return f"expected {self._tolerance!r}, observed {result!r}"[:300]

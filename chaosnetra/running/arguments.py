@@ -21,7 +21,7 @@ def with_settings(text: str, experiment: Mapping[str, Any] | None, frame: FrameT
 
     Args:
         text: of an error.
-        experiment: that runs, as it is written; None where nobody told.
+        experiment: that runs, as it is written; None: not known.
         frame: of the activity, or of a function that it called.
 
     Returns:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("chaostoolkit")
 
 READ_SECONDS = 5.0
+# Of a launch, what tells which state it met.
+_MET = ("tables_before", "tables_after")
 
 
 class StartState:
@@ -183,12 +185,8 @@ class StartState:
             "prepared": self._prepared,
             "template_tables": self._template_tables,
             "launches": [
-                {
-                    "faults": list(launch.faults),
-                    "tables_before": launch.tables_before,
-                    "tables_after": launch.tables_after,
-                }
-                for launch in launches
+                {"faults": list(one.faults)} | {name: getattr(one, name) for name in _MET}
+                for one in launches
             ],
         }
 

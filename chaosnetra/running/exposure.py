@@ -26,6 +26,8 @@ SETTLE_SECONDS = 0.5
 SETTLE_POLL_SECONDS = 0.02
 # Placeholders of a template that tell a target where the database is.
 _ADDRESS = ("{url}", "{host}", "{port}")
+# Of a launch, what the exposure is judged by.
+_COUNTED = ("startups", "sessions", "path", "killed")
 _CONNECTED = ("ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT1")
 
 
@@ -129,14 +131,8 @@ class Exposure:
                 "path": "the proxy's own figure" if self._path_counts else None,
             },
             "launches": [
-                {
-                    "startups": launch.startups,
-                    "faults": list(launch.faults),
-                    "sessions": launch.sessions,
-                    "path": launch.path,
-                    "killed": launch.killed,
-                }
-                for launch in self.launches
+                {"faults": list(one.faults)} | {name: getattr(one, name) for name in _COUNTED}
+                for one in self.launches
             ],
         }
 

@@ -129,7 +129,7 @@ class JobLauncher:
             try:
                 jobs.watch(begun.execution, Deadline.after(seconds))
             except CloudRunOperationFailed as error:
-                # What runs on is cancelled, and each of its tasks is told to have been.
+                # What runs on is cancelled, and each of its tasks is reported so.
                 logger.error(str(error))
             finally:
                 session.injector.undo(begun.name)

@@ -278,8 +278,8 @@ def _foreign_toxics(toxiproxy: "ToxiproxyClient", name: str) -> str | None:
     foreign = [toxic for toxic in toxics if not toxic.name.startswith(f"{name}_")]
     if not foreign:
         return None
-    said = ", ".join(f"{toxic.name!r} ({toxic.type} {toxic.direction})" for toxic in foreign)
-    return f"somebody else put toxics on proxy {name}: {said}"
+    shown = ", ".join(f"{toxic.name!r} ({toxic.type} {toxic.direction})" for toxic in foreign)
+    return f"somebody else put toxics on proxy {name}: {shown}"
 
 
 def bring_connector(

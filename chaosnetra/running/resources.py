@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import UndoFailed
@@ -20,7 +19,7 @@ from chaosnetra.running.run import Run
 from chaosnetra.running.watching import Look, Watch, WatchedPart, local_listener, of_process
 from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.injector import Injector
-from chaosnetra.safety.ledger import Ledger
+from chaosnetra.safety.ledger import Ledger, servers_of
 from chaosnetra.safety.watchdog_process import WatchdogProcess
 from chaosnetra.settings import Settings
 
@@ -44,13 +43,7 @@ class Part:
     note: str = ""
 
     def to_json(self) -> dict[str, str]:
-        told = {
-            "kind": self.kind,
-            "source": self.source,
-            "address": self.address,
-            "version": self.version,
-        }
-        return {**told, "note": self.note} if self.note else told
+        return {key: value for key, value in vars(self).items() if value or key != "note"}
 
 
 class Resources:
@@ -67,7 +60,7 @@ class Resources:
         watchdog_process: who undoes what is in a database when the run cannot.
         ledger: where undos, and the servers of the run's own, are written down.
         parts: all that were brought, in order.
-        watched: those that are looked at while the run uses them.
+        watched: those that are inspected while the run uses them.
         injector: keeps what the run has injected.
     """
 
@@ -114,7 +107,7 @@ class Resources:
 
     @property
     def faults_in_effect(self) -> list[str]:
-        """Names of the faults in place that the system feels, without the run's own name."""
+        """Names of the faults that are in effect, without the run's own name."""
         in_effect = [fault.name for fault in self.injector.active if fault.effect is not None]
         return [re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name) for name in in_effect]
 
@@ -186,8 +179,7 @@ class Resources:
 
         A server of the run's own that was stopped by a signal is killed with the run.
         """
-        spoken_to = (undo.arguments.get(key) for key in ("url", "database"))
-        servers = {_server(url) for url in spoken_to if isinstance(url, str)}
+        servers = servers_of(undo)
         own = {process.pid for process in self._servers}
         return any(
             address in servers and (started(pid) != since or (pid in own and is_stopped(pid)))
@@ -208,7 +200,7 @@ class Resources:
         return [part.loss for part in self.watched if part.loss is not None]
 
     def undo_all(self) -> list[UndoFailed]:
-        """Undo everything, and look at every part for the last time; what could not be undone."""
+        """Undo everything, and inspect every part for the last time; what could not be undone."""
         self.watch_thread.end()
         failures = self.injector.undo_all()
         if self.run.interrupted_by is None:
@@ -229,11 +221,3 @@ class Resources:
                 self.ledger.done(self._folders_entry, "done")
         self.ledger.close()
         self.watchdog_process.let_go()
-
-
-def _server(url: str) -> str:
-    """`host:port` of a URL; empty where it has none."""
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2]
-    except ValueError:
-        return ""

@@ -120,6 +120,13 @@ class Run:
             self._polled -= 1
 
 
+def activities_of(experiment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every activity that an experiment declares, in order; what is no object is passed over."""
+    hypothesis = experiment.get("steady-state-hypothesis") or {}
+    for part in (hypothesis.get("probes"), experiment.get("method"), experiment.get("rollbacks")):
+        yield from (activity for activity in part or () if isinstance(activity, dict))
+
+
 def _take_held_signals() -> int:
     """Signals that were held back from this thread meanwhile; each is told of once."""
     from chaosnetra.processes.signals import known

@@ -129,7 +129,7 @@ class Session:
 
     @property
     def faults_in_effect(self) -> list[str]:
-        """Names of the faults in place that the system feels, without the run's own name."""
+        """Names of the faults that are in effect, without the run's own name."""
         return self.resources.faults_in_effect
 
     def database_by(self, path: str) -> DatabaseAddress:

@@ -1,8 +1,8 @@
 """Watches the parts of the test bed, and the faults in place, for as long as they are used.
 
 A part that was lost, by something else than the experiment, makes everything worthless that was
-tried meanwhile; so does a fault that somebody else took away. Both are told with the time at
-which they were last seen well.
+tried meanwhile; so does a fault that somebody else took away. Both are reported with the
+time at which they were last seen well.
 """
 
 import logging
@@ -68,7 +68,7 @@ class WatchedPart:
             at_end: whether it is the last look.
 
         Returns:
-            Whether there is something new to be told.
+            Whether there is something new to report.
         """
         at, now = utc_now(), time.monotonic()
         look = self.look_at_end if at_end and self.look_at_end is not None else self.look
@@ -118,7 +118,7 @@ def local_listener(network_address: str) -> int | None:
 
 
 class Watch:
-    """A thread that looks at parts and faults in turn.
+    """A thread that inspects parts and faults in turn.
 
     Args:
         injector: of the run; it keeps the faults.

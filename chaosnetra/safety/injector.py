@@ -1,6 +1,6 @@
 """Injects faults in the only order that is safe: undo on disk, inject, measure; and undoes them.
 
-Before its undo each is measured again: what was gone by then was not what the trials met.
+Before its undo each is measured again: what was gone by then was not what the attempts met.
 """
 
 import logging
@@ -36,7 +36,7 @@ class Injector:
         record: takes (event name, JSON data) of everything that happens.
         admit: asked before anything is put in place; raises when it may not be.
         hurried: whether to undo without measuring again, as when the run was interrupted: its
-            trials prove nothing anyhow.
+            attempts prove nothing anyhow.
         ended: whether what an undo would change has ended with its server.
     """
 
@@ -88,7 +88,7 @@ class Injector:
             admitted: whether the caller knows that it may be put in place; else it is asked.
 
         Raises:
-            InjectionFailed: it is not in place; what had been done was taken back.
+            InjectionFailed: it is not in place; what had been done was undone.
             NotAllowed: it may not be; nothing was touched.
         """
         with self._lock:
@@ -126,7 +126,7 @@ class Injector:
             return held
 
     def undo(self, name: str) -> UndoReport | None:
-        """Take back the fault of that name; None when this run holds none such.
+        """Undo the fault of that name; None when this run holds none such.
 
         Raises:
             UndoFailed: something may be left.
@@ -136,13 +136,13 @@ class Injector:
             return None if held is None else self._undo(held)
 
     def undo_all(self, *, only_in_effect: bool = False) -> list[UndoFailed]:
-        """Take back everything, last injected first; what fails does not stop the rest.
+        """Undo everything, last injected first; what fails does not stop the rest.
 
         What failed is tried once more when something else did not.
 
         Args:
-            only_in_effect: leave what the system under experiment does not feel, such as the run's
-                proxy, in place.
+            only_in_effect: leave what has no effect on the system under experiment, such as the
+                run's proxy, in place.
         """
         with self._lock:
             wanted = [
@@ -158,7 +158,7 @@ class Injector:
         return [error for _, error in failed]
 
     def watched(self) -> list[Injected]:
-        """What is in place and can be looked at, each in the state that is to be seen."""
+        """What is in place and can be inspected, each in the state that is to be seen."""
         return [
             held
             for held in self.active
@@ -170,7 +170,7 @@ class Injector:
         ]
 
     def look(self, held: Injected) -> None:
-        """Look whether a fault of `watched` is still in place; what is gone is told and recorded.
+        """Inspect whether a fault of `watched` is still in place; what is gone is recorded.
 
         Nothing is measured, and no change waits for it. What cannot be seen tells nothing.
         """
@@ -237,13 +237,13 @@ class Injector:
             held.injected_at, held.injected_monotonic = utc_now(), time.monotonic()
         except BaseException as error:
             # It may have been applied all the same: a lost answer is not a refusal.
-            self._take_back(held)
+            self._undo_half_done(held)
             if isinstance(error, ChaosnetraError) and not isinstance(error, FaultError):
                 raise InjectionFailed(f"{fault.name} was not injected: {error}") from error
             raise
         return held
 
-    def _take_back(self, held: Injected) -> None:
+    def _undo_half_done(self, held: Injected) -> None:
         try:
             self._undo(held)
         except UndoFailed as error:
