@@ -14,7 +14,7 @@ from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.scaling_plan import ScalingPlan
 from chaosnetra.cloudrun.waiting import told
 from chaosnetra.errors import CloudRunDrifted
-from chaosnetra.faults import UndoResult
+from chaosnetra.faults import UndoResult, undone_result
 from chaosnetra.running.activity import Result, activity
 from chaosnetra.running.session import Session
 
@@ -60,11 +60,7 @@ def scale_service(
         effect = injected.effect
         if effect is not None and effect.in_effect:
             logger.info(f"{injected.name}: {effect.observed}; {effect.detail}")
-        return {
-            "name": injected.name,
-            "parameters": dict(injected.parameters),
-            "effect": effect.to_json() if effect else None,
-        }
+        return injected.to_result()
 
 
 def _check(session: Session, plan: ScalingPlan) -> None:
@@ -102,8 +98,6 @@ def restore_service(configuration: Configuration = None, secrets: Secrets = None
         name = scaling_fault_name(service)
         with session.run.polled(), told(lambda: f"{shown(service)} is restored"):
             report = session.injector.undo(name)
-        if report is None:
-            return {"result": "already done", "detail": "this run holds no scaling of the service"}
-        if report.result is UndoResult.NOT_OURS:
+        if report is not None and report.result is UndoResult.NOT_OURS:
             raise CloudRunDrifted(f"drift: {report.detail}")
-        return {"result": report.result.value, "detail": report.detail}
+        return undone_result(report, "this run holds no scaling of the service")

@@ -109,9 +109,4 @@ def _alone(given: dict[str, Any]) -> dict[str, Any]:
 
 def _change(session: Session, model: ConnectorModel) -> dict[str, Any]:
     fault = ConnectorChanged(session.connector, model, session.next_number(), session.path)
-    injected = session.injector.inject(fault)
-    return {
-        "name": injected.name,
-        "parameters": dict(injected.parameters),
-        "effect": injected.effect.to_json() if injected.effect else None,
-    }
+    return session.injector.inject(fault).to_result()

@@ -105,7 +105,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Failure:
-    """What an exception says of an attempt."""
+    """What an exception says of an attempt, by the names of `Attempt`."""
 
     outcome: AttemptOutcome
     sqlstate: str | None
@@ -220,7 +220,7 @@ def summarize(
     bad = [attempt for attempt in attempts if attempt.outcome is not AttemptOutcome.OK]
     rate = len(bad) / len(attempts)
     found = {name: quantile(attempts, share) for name, share in QUANTILES.items()}
-    told = next((attempt for attempt in bad if attempt.error), None)
+    first = next((attempt for attempt in bad if attempt.error), None)
     return {
         "held": rate <= max_failure_rate,
         "expected": f"at most {max_failure_rate:.0%} of {len(attempts)} {what} fail, time out "
@@ -243,8 +243,8 @@ def summarize(
         "lag_seconds_max": round(max(attempt.lag_seconds for attempt in attempts), 6),
         "sqlstates": _counts(attempt.sqlstate for attempt in bad),
         "error_classes": _counts(attempt.error_class for attempt in bad),
-        "sqlstate": told.sqlstate if told else None,
-        "error": told.error if told else None,
+        "sqlstate": first.sqlstate if first else None,
+        "error": first.error if first else None,
         what: [attempt.to_json() for attempt in _listed(attempts)],
     }
 

@@ -192,12 +192,11 @@ class DatabaseFacts:
 async def describe(address: DatabaseAddress, timeout_seconds: float) -> DatabaseFacts:
     """Connect and ask; raises `DatabaseUnavailable` when that does not work."""
     async with connection(address, timeout_seconds) as opened:
-        row = await opened.fetchrow(
+        [row] = await opened.fetch(
             "SELECT current_setting('server_version') AS version,"
             " current_setting('max_connections')::int AS max_connections,"
             f" ({COUNT_TABLES})::int AS tables"
         )
-        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         return DatabaseFacts(row["version"], row["max_connections"], row["tables"])
 
 
@@ -228,7 +227,7 @@ async def read_slots(opened: "asyncpg.Connection[Any]") -> Slots:
     every slot; a member of pg_use_reserved_connections (PostgreSQL 16 and later) those of
     `reserved_connections`.
     """
-    row = await opened.fetchrow(
+    [row] = await opened.fetch(
         "SELECT current_setting('max_connections')::int AS max_connections,"
         " CASE WHEN current_setting('is_superuser') = 'on' THEN 0"
         " ELSE current_setting('superuser_reserved_connections')::int +"
@@ -239,7 +238,6 @@ async def read_slots(opened: "asyncpg.Connection[Any]") -> Slots:
         " (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL"
         "  AND datid IS NOT NULL AND pid <> pg_backend_pid())::int AS sessions"
     )
-    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
     return Slots(row["max_connections"], row["reserved"], row["sessions"])
 
 

@@ -6,6 +6,7 @@ import statistics
 import struct
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseUnavailable
@@ -84,8 +85,10 @@ class PostgresPath:
         name = f"chaosnetra-close-{secrets.token_hex(6)}"
         async with connection(self.direct, timeout_seconds) as watcher:
             async with connection(self.proxied, timeout_seconds, application_name=name) as opened:
-                # Closed without the protocol's goodbye, which the server would act upon at once.
-                opened._transport.abort()
+                # Closed without the protocol's goodbye, which the server would act upon at once
+                # (asyncpg's `terminate` says it).
+                driver: Any = opened
+                driver._transport.abort()
                 started = time.perf_counter()
             async with asyncio.timeout(timeout_seconds):
                 while await watcher.fetchval(  # noqa: ASYNC110 - the server has no event to wait for

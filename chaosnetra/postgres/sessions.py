@@ -161,37 +161,15 @@ def staying(name: str) -> StayingSessions:
     Raises:
         InjectionFailed: it opened none, or their process has ended.
     """
-    found = _open.get(name)
-    if found is None or found.process.exited:
+    if has_ended(name):
         raise InjectionFailed(f"the process of the sessions {name} has ended")
-    return found
+    return _open[name]
 
 
-class OfSessions:
-    """What faults that are sessions have in common: how it is seen that they are still there.
-
-    Only the end of all sessions shows at once; how many there are, a measurement tells.
-    """
-
-    application_name: str
-
-    @property
-    def subject(self) -> str:
-        return f"sessions {self.application_name}"
-
-    @property
-    def within(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def place(self) -> str:
-        return ""  # measured beside the path
-
-    def look(self) -> str | None:
-        found = _open.get(self.application_name)
-        if found is None or found.process.exited:
-            return f"the sessions {self.application_name} were ended, and so has their process"
-        return None
+def has_ended(name: str) -> bool:
+    """Whether this process has no sessions of that name, or no longer."""
+    found = _open.get(name)
+    return found is None or found.process.exited
 
 
 async def read_count(opened: "asyncpg.Connection[Any]", name: str) -> int:

@@ -6,8 +6,9 @@ it leaves the activity the experiment tells which setting that is.
 """
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from chaosnetra.settings import ARGUMENT, key_hint
@@ -54,22 +55,28 @@ def _arguments(
 ) -> tuple[list[Any], Mapping[str, Any]]:
     """What the experiment gives the innermost function that it names, and what that has."""
     while frame is not None:
-        name = (frame.f_globals.get("__name__"), frame.f_code.co_name)
-        if found := list(_given(experiment, name)):
+        if found := list(_given(experiment, frame.f_code)):
             return found, frame.f_locals
         frame = frame.f_back
     return [], {}
 
 
-def _given(data: Any, name: tuple[Any, str]) -> Iterator[Any]:
-    """Arguments of each provider of that module and function, also of one inside another."""
+def _given(data: Any, code: CodeType) -> Iterator[Any]:
+    """Arguments of each provider that names a function, also of one inside another."""
     if isinstance(data, Mapping):
-        if (data.get("module"), data.get("func")) == name:
+        if _names(data.get("module"), data.get("func"), code):
             yield data.get("arguments")
         data = list(data.values())
     if isinstance(data, list):
         for value in data:
-            yield from _given(value, name)
+            yield from _given(value, code)
+
+
+def _names(module: Any, function: Any, code: CodeType) -> bool:
+    """Whether they name a function, which may be defined in another module than experiments use."""
+    if not isinstance(module, str) or function != code.co_name:
+        return False
+    return getattr(getattr(sys.modules.get(module), function, None), "__code__", None) is code
 
 
 def _values_of(name: str, data: Any) -> Iterator[Any]:

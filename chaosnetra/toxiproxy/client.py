@@ -15,7 +15,7 @@ from chaosnetra.errors import (
     ToxiproxyUnavailable,
     ToxiproxyWedged,
 )
-from chaosnetra.toxiproxy.toxics import Toxic
+from chaosnetra.toxiproxy.toxics import Toxic, is_addressable
 
 if TYPE_CHECKING:
     import requests
@@ -94,6 +94,11 @@ class ToxiproxyClient:
         """The proxy of that name, or None."""
         answer = self._call("get", _path(name), missing_is_none=True)
         return None if answer is None else self._read(lambda: Proxy.from_server(answer.json()))
+
+    def toxic(self, proxy: str, name: str) -> Toxic | None:
+        """The toxic of that name on a proxy, or None."""
+        found = self.proxy(proxy)
+        return None if found is None else found.toxic(name)
 
     def create_proxy(
         self,
@@ -216,8 +221,7 @@ class ToxiproxyClient:
 
 def _path(proxy: str, toxic: str | None = None) -> str:
     for name in (proxy, toxic):
-        # The server takes such names when it creates, but cannot find them by their path.
-        if name is not None and ("/" in name or name in ("", ".", "..")):
+        if name is not None and not is_addressable(name):
             raise InvalidInput(f"Toxiproxy cannot address the name {name!r}")
     path = f"/proxies/{quote(proxy, safe='')}"
     return path if toxic is None else f"{path}/toxics/{quote(toxic, safe='')}"

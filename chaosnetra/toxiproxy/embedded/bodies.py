@@ -23,6 +23,7 @@ from chaosnetra.toxiproxy.toxics import (
     DIRECTIONS,
     SERVER_TOXIC_TYPES,
     Toxic,
+    is_addressable,
     server_attributes,
 )
 
@@ -149,7 +150,7 @@ def changed_toxic(data: Any, now: Toxic) -> Toxic:
 def addressable(name: str) -> str:
     """A name that a call's path can hold."""
     _only_unicode("name", name)
-    if "/" in name or name in (".", "..") or len(name) > LONGEST_NAME:
+    if not is_addressable(name) or len(name) > LONGEST_NAME:
         raise InvalidInput(
             f"name must be 1 to {LONGEST_NAME} characters without a slash, and not . or .. "
             f"(no call could name it), got {name!r:.100}"

@@ -63,7 +63,7 @@ def injector(tmp_path: Path) -> Iterator[Injector]:
 def held(
     address: DatabaseAddress, by: str, amount: float, through: DatabaseAddress | None = None
 ) -> ConnectionsHeld:
-    return ConnectionsHeld(address, through or address, NAME, Amount.parse(by, amount))
+    return ConnectionsHeld(address, NAME, through or address, Amount.parse(by, amount))
 
 
 def effect_of(fault: Injected) -> Effect:

@@ -75,10 +75,10 @@ def sampled_until(address: DatabaseAddress, enough: Callable[[Load], bool]) -> L
         until = time.monotonic() + BUSY_SECONDS
         async with connection(address, 10) as opened:
             watch = LoadWatch(opened, await is_local(opened))
-            await watch.look()
+            await watch.sample()
             while not enough(watch.load) and time.monotonic() < until:
                 await asyncio.sleep(0.05)
-                await watch.look()
+                await watch.sample()
             return watch.load
 
     return asyncio.run(sample())
