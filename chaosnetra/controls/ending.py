@@ -66,12 +66,11 @@ def finish(
             record.failed("events", OSError(run.events.lost))
         forget_judged_values(journal)  # first: the verdict tells tolerances as the journal has them
         verdict = complete(journal, {**_facts(record, experiment, run), **ending})
-        line = run.redactor.text(verdict.line)
         _mask(journal, run)
         corrections = journal["chaosnetra"]["corrections"]
-        record.record("run.ended", {"verdict": line, "corrections": corrections})
+        record.record("run.ended", {"verdict": verdict.line, "corrections": corrections})
         run.events.close()
-        record.verdict_line, record.held = line, verdict.outcome is Outcome.HELD
+        record.verdict_line, record.held = verdict.line, verdict.outcome is Outcome.HELD
     except Exception as error:
         reason = run.redactor.text(f"the journal control failed: {type(error).__name__}: {error}")
         try:

@@ -231,7 +231,7 @@ def _ask_for_consent(
     except Exception as error:  # whatever it is, there is no consent
         ours = isinstance(error, ChaosnetraError)
         text = str(error) if ours else f"{type(error).__name__}: {error}"
-        reason = one_line(session.redactor.text(text))
+        reason = one_line(text)
         outage = isinstance(error, (CloudRunUnanswered, CloudRunQuotaExceeded))
         _run.unanswered, _run.refused = (reason, None) if outage else (None, reason)
         logger.debug("consent", exc_info=True)

@@ -11,7 +11,7 @@ import logging
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.pressure.choice import choose
-from chaosnetra.running.activity import Parameters, Result, activity
+from chaosnetra.running.activity import Parameters, Result, activity, edge
 from chaosnetra.running.preview import is_previewing
 
 __all__ = ["apply_pressure", "relieve_pressure"]
@@ -19,6 +19,7 @@ __all__ = ["apply_pressure", "relieve_pressure"]
 logger = logging.getLogger("chaostoolkit")
 
 
+@edge
 def apply_pressure(
     local: Parameters,
     staging: Parameters,
@@ -44,6 +45,7 @@ def apply_pressure(
     return _act(local, staging, configuration, secrets)
 
 
+@edge
 def relieve_pressure(
     local: Parameters,
     staging: Parameters,

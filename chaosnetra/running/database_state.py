@@ -81,7 +81,7 @@ class StartState:
         run = self._resources.run
         logger.info("The database is empty: one start prepares it before the others")
         outcome = start(self._database.address)
-        error = run.redactor.text(outcome.error.text) if outcome.error else None
+        error = outcome.error.text if outcome.error else None
         tables = self.tables()
         self._prepared = {
             "status": outcome.status.value,

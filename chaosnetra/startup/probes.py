@@ -8,9 +8,8 @@ from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.quantities import duration, fraction, truth, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.launchers import launcher_for
-from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.explanations import judge_explanations
 from chaosnetra.startup.summary import summarize
@@ -20,6 +19,7 @@ __all__ = ["budgets_suffice", "failures_are_explained", "startups_succeed"]
 logger = logging.getLogger("chaostoolkit")
 
 
+@edge
 def startups_succeed(
     count: int = 5,
     max_failure_rate: float = 0.2,
@@ -70,12 +70,13 @@ def startups_succeed(
         result = summarize(launched.outcomes, rate, contained=must_be_contained)
         logger.info(f"Startups: {result['observed']}")
         return {
-            **_redacted(session, result),
+            **result,
             **launched.circumstances,
             "min_confidence": demanded,
         }
 
 
+@edge
 def failures_are_explained(
     count: int = 3,
     exit_code: int = 3,
@@ -122,9 +123,10 @@ def failures_are_explained(
             launched.outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
         )
         logger.info(f"Startups: {result['observed']}")
-        return {**_redacted(session, result), **launched.circumstances}
+        return {**result, **launched.circumstances}
 
 
+@edge
 def budgets_suffice(
     required_under_load_seconds: float = 45,
     base_seconds: float = 25,
@@ -183,8 +185,3 @@ def budgets_suffice(
             "demands": asdict(demands),
             "round_trips": dict(round_trips),
         }
-
-
-def _redacted(session: Session, result: dict[str, Any]) -> dict[str, Any]:
-    data: dict[str, Any] = session.redactor.data(result)
-    return data

@@ -136,7 +136,8 @@ def test_every_import_points_downwards() -> None:
         layer, folder = place_of(name)
         for other in arrows_of(name):
             other_layer, other_folder = place_of(other)
-            if other_layer <= layer and other_folder != folder:
+            same_folder = other_folder.partition(".")[0] == folder.partition(".")[0]
+            if other_layer < layer or (other_layer == layer and not same_folder):
                 wrong.append(f"{name} imports {other}")
     assert wrong == []
 
