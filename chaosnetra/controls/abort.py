@@ -33,6 +33,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -54,81 +55,74 @@ LONGEST_RUN_SECONDS = 30 * 86_400.0
 TELL_SECONDS = 1.0
 
 
+@dataclass
 class Watch:
     """Checks all conditions, and the time, until it is stopped."""
 
-    def __init__(
-        self,
-        run: Run,
-        conditions: list[Condition],
-        frequency_seconds: float,
-        maximum_seconds: float | None,
-        configuration: Configuration,
-        secrets: Secrets,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._run = run
-        self._conditions = conditions
-        self._frequency_seconds = frequency_seconds
-        self._maximum_seconds = maximum_seconds
-        self._configuration = configuration
-        self._secrets = secrets
-        self._clock = clock
-        self._began = clock()
+    run: Run
+    conditions: list[Condition]
+    frequency_seconds: float
+    maximum_seconds: float | None
+    configuration: Configuration
+    secrets: Secrets
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
         self._stop = threading.Event()
-        self._told = threading.Event()
-        self._told.set()
+        self._reported = threading.Event()
+        self._reported.set()
         self._one_aborts = threading.Lock()
 
     def check(self) -> str | None:
         """Check every condition once: why the run must end, None while it may go on."""
-        for condition in self._conditions:
-            reason = condition.crossed(self._configuration, self._secrets)
+        for condition in self.conditions:
+            reason = condition.crossed(self.configuration, self.secrets)
             if reason is not None:
                 return reason
         return None
 
     def start(self) -> None:
         """Go on checking, in threads that end with the process."""
-        for condition in self._conditions:
+        for condition in self.conditions:
             self._begin(partial(self._watch, condition), condition.name)
-        if self._maximum_seconds is not None:
-            self._begin(partial(self._watch_time, self._maximum_seconds), "maximum_seconds")
+        if self.maximum_seconds is not None:
+            self._begin(partial(self._watch_time, self.maximum_seconds), "maximum_seconds")
 
     def stop(self) -> None:
         """Stop checking. Of a check in progress nothing comes any more."""
         self._stop.set()
-        self._told.wait(TELL_SECONDS)
+        self._reported.wait(TELL_SECONDS)
 
     def _begin(self, watch: Callable[[], None], name: str) -> None:
         threading.Thread(target=watch, name=f"abort: {name}", daemon=True).start()
 
     def _watch(self, condition: Condition) -> None:
-        while not self._stop.wait(self._frequency_seconds):
-            reason = condition.crossed(self._configuration, self._secrets)
+        while not self._stop.wait(self.frequency_seconds):
+            reason = condition.crossed(self.configuration, self.secrets)
             if reason is not None:
                 self._abort(reason)
 
     def _watch_time(self, seconds: float) -> None:
-        if not self._stop.wait(max(0.0, self._began + seconds - self._clock())):
+        if not self._stop.wait(max(0.0, self._began + seconds - self.clock())):
             self._abort(f"it took over {seconds:g} s")
 
     def _abort(self, reason: str) -> None:
         """End the run first, and tell of it then: a full disk must not keep it from ending."""
         with self._one_aborts:
             # Once the run undoes its work, parts go away, and checks of them fail.
-            if self._stop.is_set() or self._run.finishing:
+            if self._stop.is_set() or self.run.finishing:
                 return
-            self._told.clear()
+            self._reported.clear()
             self._stop.set()
         try:
-            self._run.interrupted_by = self._run.interrupted_by or f"abort condition: {reason}"
+            self.run.interrupted_by = self.run.interrupted_by or f"abort condition: {reason}"
             os.kill(os.getpid(), signal.SIGTERM)
             logger.error(f"Abort condition crossed: {reason}")
             with suppress(OSError):  # whoever reads the events later is told that one is missing
-                self._run.events.record("abort.crossed", {"reason": reason})
+                self.run.events.record("abort.crossed", {"reason": reason})
         finally:
-            self._told.set()
+            self._reported.set()
 
 
 _watch: Watch | None = None

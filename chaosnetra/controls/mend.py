@@ -38,11 +38,7 @@ def judge_tolerance(
     What comes out is `tolerance_met`, as in the steady state. A tolerance that cannot judge the
     answer fails the activity.
     """
-    from chaoslib import substitute
-
-    tolerance, value = context["tolerance"], state["output"]
-    if isinstance(tolerance, str):
-        tolerance = substitute(tolerance, configuration, secrets)
+    tolerance, value = _substituted(context["tolerance"], configuration, secrets), state["output"]
     met: bool | None
     try:
         if _is_function(tolerance):
@@ -73,6 +69,13 @@ def tell_why_unmet(run: dict[str, Any], configuration: Configuration, secrets: S
         _by_function(tolerance, run["output"], configuration, secrets)
     except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
         _fail_tolerance(run["activity"], run, error)
+
+
+def _substituted(tolerance: Any, configuration: Configuration, secrets: Secrets) -> Any:
+    from chaoslib import substitute
+
+    text = isinstance(tolerance, str)
+    return substitute(tolerance, configuration, secrets) if text else tolerance
 
 
 def _is_function(tolerance: Any) -> bool:
@@ -169,14 +172,11 @@ def mend_tolerance(
     secrets: Secrets,
 ) -> None:
     """A tolerance that raises ends the core without journal and rollbacks: fail the probe."""
-    from chaoslib import substitute
     from chaoslib.hypothesis import within_tolerance
 
-    tolerance = context["tolerance"]
+    tolerance = _substituted(context["tolerance"], configuration, secrets)
     if _is_function(tolerance):
         return  # the core catches what these raise
-    if isinstance(tolerance, str):
-        tolerance = substitute(tolerance, configuration, secrets)
     try:
         within_tolerance(tolerance, state["output"], configuration=configuration, secrets=secrets)
     except Exception as error:  # noqa: BLE001 - a tolerance can raise anything

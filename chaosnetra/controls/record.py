@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.running.run import LOGGER, Run
@@ -14,43 +15,29 @@ if TYPE_CHECKING:
 logger = logging.getLogger(LOGGER)
 
 
+@dataclass
 class RunRecord:
-    """The state of the control, from one hook to the next.
+    """The state of the control, from one hook to the next."""
 
-    Attributes:
-        began: monotonic time.
-        run: the run, once its hooks have begun.
-        session: its session, where it uses activities of ours.
-        failures: of the control itself.
-        refused: why the run was ended before it began.
-        unanswered: likewise, where an outage kept the consent from being asked for.
-        interrupter: who ended the run, where no signal did.
-        verdict_line: what is printed once the journal is written.
-        held: whether the verdict says so.
-        recovery: the steady state after the rollbacks, as the core's journal has the others.
-        started_with: how the run was started: see `chaosnetra.running.recorded`.
-        event_registry: the core's.
-        finished: whether the journal is complete.
-        thread: the steady state may be checked in a thread beside the method.
-        restore_signals: puts the former handlers back.
-    """
-
-    def __init__(self, event_registry: Any = None) -> None:
-        self.began = time.monotonic()
-        self.run: Run | None = None
-        self.session: Session | None = None
-        self.failures: list[str] = []
-        self.refused: str | None = None
-        self.unanswered: str | None = None
-        self.interrupter: str | None = None
-        self.verdict_line = ""
-        self.held = False
-        self.recovery: dict[str, Any] | None = None
-        self.started_with: dict[str, Any] = {}
-        self.event_registry = event_registry
-        self.finished = False
-        self.thread = threading.local()
-        self.restore_signals: Callable[[], None] = lambda: None
+    event_registry: Any = None  # the core's
+    began: float = field(default_factory=time.monotonic)
+    run: Run | None = None  # once its hooks have begun
+    session: "Session | None" = None  # where the run uses activities of ours
+    failures: list[str] = field(default_factory=list)  # of the control itself
+    refused: str | None = None  # why the run was ended before it began
+    unanswered: str | None = None  # likewise, where an outage kept consent from being asked for
+    interrupter: str | None = None  # who ended the run, where no signal did
+    # What is printed once the journal is written, and whether it says that the run held.
+    verdict_line: str = ""
+    held: bool = False
+    # The steady state after the rollbacks, as the core's journal has the others.
+    recovery: dict[str, Any] | None = None
+    # How the run was started: see `chaosnetra.running.recorded`.
+    started_with: dict[str, Any] = field(default_factory=dict)
+    finished: bool = False  # whether the journal is complete
+    # The steady state may be checked in a thread beside the method.
+    thread: threading.local = field(default_factory=threading.local)
+    restore_signals: Callable[[], None] = lambda: None
 
     def record(self, event: str, data: dict[str, Any]) -> None:
         """Write an event; before the run has begun there is nowhere to write to."""

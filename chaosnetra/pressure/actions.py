@@ -57,11 +57,11 @@ def relieve_pressure(
     Args:
         local: the action that undoes what `apply_pressure` names for local.
         staging: likewise for staging.
-        configuration: the experiment's settings; `environment` chooses.
+        configuration: as of `apply_pressure`.
         secrets: not used.
 
     Returns:
-        `environment`, `action`, and what that action returns.
+        As `apply_pressure`.
 
     Raises:
         ActivityFailed: as `apply_pressure`; or something may be left.

@@ -13,11 +13,7 @@ CHECK_SECONDS = 10.0
 
 
 class Database:
-    """The database of a run, which is found or started when it is first needed.
-
-    Args:
-        resources: the run's.
-    """
+    """The database of a run, which is found or started when it is first needed."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources

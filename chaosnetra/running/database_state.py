@@ -33,11 +33,6 @@ class StartState:
     A startup of a service on an empty database makes its tables; the next one finds them. So
     that all startups of a run meet the same state, `auto` lets one start prepare an empty
     database before the first launch.
-
-    Args:
-        resources: the run's.
-        database: the run's.
-        path: to it.
     """
 
     def __init__(self, resources: Resources, database: Database, path: LocalPath) -> None:

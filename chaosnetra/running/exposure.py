@@ -60,11 +60,6 @@ class Exposure:
     """Keeps what each launch of a run used.
 
     Sessions are counted without a fault only: under one, a startup may try and reach nothing.
-
-    Args:
-        resources: the run's.
-        database: the run's.
-        path: to it.
     """
 
     def __init__(self, resources: Resources, database: Database, path: LocalPath) -> None:

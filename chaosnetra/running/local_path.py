@@ -40,10 +40,6 @@ class LocalPath:
 
     Its parts are brought when they are first needed. In staging nothing of ours stands in between.
 
-    Args:
-        resources: the run's.
-        database: the run's.
-
     Attributes:
         connector_history: of the connector emulator, once the run has ended; None: there is none.
     """

@@ -38,10 +38,6 @@ class ConsentedPlan(Protocol):
 class Staging:
     """Cloud Run for a run, and what one in staging holds: plan, consent, lease and evidence.
 
-    Args:
-        resources: the run's.
-        database: the run's; an endpoint of the run's own is filled with it.
-
     Attributes:
         plan: what the run would do as it began; None outside of staging.
         consented: the same once it is consented to.

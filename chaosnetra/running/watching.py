@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.addresses import parse_network_address
+from chaosnetra.ports import is_loopback
 from chaosnetra.processes.identity import is_stopped, started
 from chaosnetra.processes.listening import listener
 from chaosnetra.safety.injector import Injector
@@ -112,9 +113,7 @@ def local_listener(network_address: str) -> int | None:
     if network_address.startswith("/"):
         return None
     host, port = parse_network_address("address", network_address)
-    if host != "localhost" and not host.startswith("127.") and host != "::1":
-        return None
-    return listener(port)
+    return listener(port) if is_loopback(host) else None
 
 
 class Watch:
