@@ -82,7 +82,7 @@ class Resources:
         self._numbers = 0
         self.injector = Injector(
             self.ledger,
-            run.events.record,
+            run.events.record_if_possible,
             admit,
             hurried=lambda: run.interrupted_by is not None or bool(self.losses),
             ended=self.has_ended,
@@ -90,7 +90,7 @@ class Resources:
         self.watch_thread = Watch(
             self.injector,
             lambda: list(self.watched),
-            run.events.record,
+            run.events.record_if_possible,
             run.foreign_action_since,
         )
 

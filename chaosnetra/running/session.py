@@ -28,11 +28,9 @@ if TYPE_CHECKING:
     from chaosnetra.connector.client import ConnectorClient
     from chaosnetra.postgres.path import PostgresPath
     from chaosnetra.processes.forking import ForkServer
-    from chaosnetra.running.foreign_proxies import ForeignProxy
     from chaosnetra.startup.launch_plan import LaunchPlan
     from chaosnetra.startup.starting import Starter
     from chaosnetra.toxiproxy.client import ToxiproxyClient
-    from chaosnetra.toxiproxy.effects import OnPath
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -65,6 +63,10 @@ class Session:
         self.identifier = self.resources.identifier
         self.stored = Database(self.resources)
         self.local = LocalPath(self.resources, self.stored)
+        self.next_number = self.resources.next_number
+        self.require_local = self.local.require_local
+        self.proxy_name = self.local.proxy_name
+        self.effects_on = self.local.effects_on
         self.staging = Staging(self.resources, self.stored)
         self.state = StartState(self.resources, self.stored, self.local)
         self.exposure = Exposure(self.resources, self.stored, self.local)
@@ -106,26 +108,10 @@ class Session:
         """Measures the proxied path beside the direct one."""
         return self.local.measured
 
-    def require_local(self, what: str) -> None:
-        """Refuse in staging what is made for one's own machine."""
-        self.local.require_local(what)
-
-    def proxy_name(self, proxy: str) -> str:
-        """The name on the server of a proxy that an experiment names."""
-        return self.local.proxy_name(proxy)
-
-    def effects_on(self, proxy: str) -> "OnPath | ForeignProxy":
-        """What measures the effect of a fault on a proxy that an experiment names."""
-        return self.local.effects_on(proxy)
-
     @property
     def cloud_run(self) -> "CloudRun":
         """See `chaosnetra.running.staging.Staging`."""
         return self.staging.cloud_run
-
-    def next_number(self) -> int:
-        """1, 2, 3…: tells things of one kind apart."""
-        return self.resources.next_number()
 
     @property
     def faults_in_effect(self) -> list[str]:

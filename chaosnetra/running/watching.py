@@ -122,7 +122,7 @@ class Watch:
     Args:
         injector: of the run; it keeps the faults.
         parts: answers with what is to be watched.
-        record: takes (event name, JSON data).
+        record: takes (event name, JSON data); raises nothing.
         taken_down_since: see `WatchedPart.check`.
     """
 
@@ -187,12 +187,6 @@ class Watch:
                 f"{part.kind} at {part.address} was lost: {part.loss['why']}; this run will "
                 "prove nothing"
             )
-            self._note("part.lost", part.loss)
+            self._record("part.lost", part.loss)
         else:
-            self._note("part.taken_down", {"kind": part.kind, "by": part.taken_down_by})
-
-    def _note(self, event: str, data: dict[str, Any]) -> None:
-        try:
-            self._record(event, data)
-        except OSError as error:
-            logger.error(f"{event} could not be recorded: {error}")
+            self._record("part.taken_down", {"kind": part.kind, "by": part.taken_down_by})

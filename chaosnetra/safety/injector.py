@@ -33,7 +33,8 @@ class Injector:
 
     Args:
         ledger: where undos go before their faults.
-        record: takes (event name, JSON data) of everything that happens.
+        record: takes (event name, JSON data) of everything that happens; raises nothing: that an
+            event cannot be written must stop no undo.
         admit: asked before anything is put in place; raises when it may not be.
         hurried: whether to undo without measuring again, as when the run was interrupted: its
             attempts prove nothing anyhow.
@@ -52,7 +53,7 @@ class Injector:
         self._record = record
         self._admit = admit
         self._ended = ended
-        self._remeasuring = Remeasuring(self._note, hurried)
+        self._remeasuring = Remeasuring(record, hurried)
         self._faults: list[Injected] = []
         # Odd while something is being changed: who looks meanwhile has seen a half of it.
         self._changes = 0
@@ -109,7 +110,7 @@ class Injector:
             held.effect = measured(fault)
             if held.effect is not None and held.effect.in_effect:
                 held.last_in_effect_at = utc_now()
-            self._note(
+            self._record(
                 "fault.injected",
                 {
                     "name": held.name,
@@ -229,7 +230,7 @@ class Injector:
         undo = fault.prepare()
         entry = self._ledger.add(undo)
         held = Injected(fault.name, dict(fault.parameters), undo, entry, fault=fault)
-        self._note("fault.undo_written", {"name": held.name, "undo": undo.to_json()})
+        self._record("fault.undo_written", {"name": held.name, "undo": undo.to_json()})
         self._faults.append(held)
         try:
             with self._changing():
@@ -264,7 +265,7 @@ class Injector:
                 report = self._play(held)
         except Exception as error:
             held.undo_was_tried = True
-            self._note("fault.undo_failed", {"name": held.name, "error": str(error)})
+            self._record("fault.undo_failed", {"name": held.name, "error": str(error)})
             if isinstance(error, UndoFailed):
                 raise
             raise UndoFailed(f"{held.undo.description} failed: {error}") from error
@@ -279,7 +280,7 @@ class Injector:
         except OSError as error:
             # The entry stays open; playing it once more answers that it is done.
             logger.error(f"{held.undo.description}: done, but not written down: {error}")
-        self._note(
+        self._record(
             "fault.undone",
             {"name": held.name, "result": report.result.value, "detail": report.detail},
         )
@@ -294,13 +295,6 @@ class Injector:
             if self._ledger.part_is_gone(held.undo):
                 return ENDED_WITH_SERVER
             raise
-
-    def _note(self, event: str, data: dict[str, Any]) -> None:
-        """Record an event; that it cannot be written must stop no undo, and fails the run later."""
-        try:
-            self._record(event, data)
-        except OSError as error:
-            logger.error(f"{event} could not be recorded: {error}")
 
     def _find(self, name: str) -> Injected | None:
         return next((fault for fault in self.active if fault.name == name), None)
