@@ -67,6 +67,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chaostoolkit")
 
+# What `lint` holds the control's arguments against too.
+OPTIONS = ("recovery_timeout_seconds",)
+
 _run = RunRecord()
 Hook = Callable[..., None]
 
@@ -140,7 +143,7 @@ def before_experiment_control(
         if options:
             from chaosnetra.controls.recovery import check_options
 
-            check_options(options)
+            check_options(options, OPTIONS)
         give_arguments(context)
         check_loaded(context, configuration)
         if _run.event_registry is None or _run.finished:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from chaoslib.hypothesis import run_steady_state_hypothesis
@@ -20,7 +20,6 @@ from chaosnetra.running.run import LOGGER
 logger = logging.getLogger(LOGGER)
 
 RECOVERY_POLL_SECONDS = 0.2
-OPTIONS = ("recovery_timeout_seconds",)
 
 
 def check_recovery(
@@ -67,16 +66,16 @@ def check_recovery(
         time.sleep(RECOVERY_POLL_SECONDS)
 
 
-def check_options(options: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any], known: Collection[str]) -> None:
     """Refuse arguments of the control that it does not have, or cannot use.
 
     Raises:
         InvalidInput: says which.
     """
-    unknown = sorted(set(options) - set(OPTIONS))
+    unknown = sorted(set(options) - set(known))
     if unknown:
         raise InvalidInput(
-            f"the journal control has no argument {', '.join(unknown)}; it has {', '.join(OPTIONS)}"
+            f"the journal control has no argument {', '.join(unknown)}; it has {', '.join(known)}"
         )
     recovery_timeout_seconds(options)
 
