@@ -1,114 +1,37 @@
 """Consent in staging: the plan is made anew when a run begins, and must be the one consented to."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chaosnetra.cloudrun.waiting import told
+from chaosnetra.cloudrun.waiting import waiting_until
 from chaosnetra.consent.demands import PlannedActivity
-from chaosnetra.consent.inspect import database_of, look
+from chaosnetra.consent.inspect import database_of, inspect_experiment
 from chaosnetra.consent.plan import ExperimentPlan
-from chaosnetra.errors import NotAllowed, Unreadable
+from chaosnetra.errors import NotAllowed
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
 ANY_PLAN = "yes"
-# Its actions name another action for each environment.
-BY_ENVIRONMENT = "chaosnetra.pressure.actions"
 
 
-def steps_of(
-    experiment: Mapping[str, Any],
-    configuration: Mapping[str, Any],
-    secrets: Mapping[str, Any] | None = None,
-    environment: str = "staging",
-) -> list[PlannedActivity]:
-    """The activities of ours in an experiment's steady state and method, variables replaced.
+def require_consent(
+    session: Session, experiment: Mapping[str, Any], steps: Sequence[PlannedActivity]
+) -> None:
+    """Inspect before anything is touched, hold it against the consent, take the lease.
 
     Args:
+        session: of a run in staging.
         experiment: as it was loaded.
-        configuration: as it was loaded.
-        secrets: likewise.
-        environment: which action is meant where an activity names one for each environment.
-    """
-
-    def replaced(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: replaced(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [replaced(inner) for inner in value]
-        return substitute(value, configuration, secrets) if isinstance(value, str) else value
-
-    from chaoslib import substitute
-
-    hypothesis = experiment.get("steady-state-hypothesis") or {}
-    activities = [
-        *((activity, False) for activity in hypothesis.get("probes") or ()),
-        *((activity, True) for activity in experiment.get("method") or ()),
-    ]
-    found = []
-    for activity, in_method in activities:
-        provider = activity.get("provider") or {} if isinstance(activity, dict) else {}
-        if provider.get("type") == "python":
-            meant = _meant(provider, environment)
-            module = str(meant.get("module", ""))
-            if module.startswith("chaosnetra."):
-                arguments = replaced(meant.get("arguments") or {})
-                name, function = str(activity.get("name")), str(meant.get("func"))
-                found.append(PlannedActivity(name, module, function, arguments, in_method))
-    return found
-
-
-def _meant(provider: Mapping[str, Any], environment: str) -> Mapping[str, Any]:
-    """The action that is called: of one for each environment, that of this one."""
-    if provider.get("module") != BY_ENVIRONMENT:
-        return provider
-    chosen = (provider.get("arguments") or {}).get(environment)
-    return chosen if isinstance(chosen, dict) else provider
-
-
-def load(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """An experiment and its configuration, as `chaos run` would load them.
-
-    Raises:
-        Unreadable: it is no experiment, or a variable of its configuration is missing.
-    """
-    from chaoslib.configuration import load_configuration
-    from chaoslib.exceptions import ChaosException
-
-    from chaosnetra.documents.document import read_document
-
-    experiment = read_document(path).data
-    if not isinstance(experiment, dict):
-        raise Unreadable(f"{path} is no experiment: it is not an object")
-    try:
-        return experiment, load_configuration(experiment.get("configuration") or {})
-    except ChaosException as error:
-        raise Unreadable(f"{path}: {error}") from None
-    except (AttributeError, TypeError, ValueError) as error:
-        raise Unreadable(f"{path}: its configuration cannot be read: {error}") from None
-
-
-def ask_for_consent(
-    session: Session,
-    experiment: Mapping[str, Any],
-    configuration: Mapping[str, Any],
-    secrets: Mapping[str, Any] | None = None,
-) -> None:
-    """In staging, look before anything is touched, hold it against the consent, take the lease.
+        steps: its activities of ours, variables replaced.
 
     Raises:
         NotAllowed: the guard refuses it, there is no consent, or it was given to another plan.
-        ChaosnetraError: something cannot be looked at.
+        ChaosnetraError: something cannot be inspected.
     """
-    settings = session.settings
-    if not settings.in_staging:
-        return
-    steps = steps_of(experiment, configuration, secrets, settings.environment)
-    with told(lambda: "it is known what the experiment would change"):
-        plan = look(session, experiment, steps)
+    with waiting_until(lambda: "it is known what the experiment would change"):
+        plan = inspect_experiment(session, experiment, steps)
     session.staging.propose(plan)
-    _require(plan, settings.consent)
+    _require(plan, session.settings.consent)
     session.staging.consent(database_of(session))
 
 

@@ -227,7 +227,7 @@ def _ask_for_consent(
     if session.settings.is_rehearsal:
         logger.warning("A rehearsal of staging, against a local Cloud Run endpoint")
     try:
-        from chaosnetra.consent.ask import ask_for_consent
+        from chaosnetra.controls.consent import ask_for_consent
 
         with session.run.polled():
             ask_for_consent(session, context, configuration or {}, secrets)

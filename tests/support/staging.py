@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.consent.ask import ask_for_consent
+from chaosnetra.controls.consent import ask_for_consent
 from chaosnetra.running.session import Session, current_session
 
 NAMES = {"project": "staging-123", "project_number": "314159265358", "region": "europe-west1"}

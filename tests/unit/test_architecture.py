@@ -67,7 +67,6 @@ KNOW_THE_TOOLKIT = (
     *next(layer for layer in LAYERS if "postgres.probes" in layer),
     "pressure",
     "tolerances",
-    "consent.ask",
     "running.abort_conditions",
     "running.activity",
     "running.precheck",

@@ -31,7 +31,7 @@ from chaosnetra.stand.postgres import (
     _unprivileged_user,
     _write_password,
 )
-from chaosnetra.stand.toxiproxy import find_program
+from chaosnetra.stand.toxiproxy_program import find_program
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import Toxic
 from tests.long.crash.servers import Servers

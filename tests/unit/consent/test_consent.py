@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.cloudrun.scaling import WantedScaling
-from chaosnetra.consent.ask import steps_of
 from chaosnetra.consent.demands import (
     Connections,
     PlannedActivity,
@@ -18,6 +17,7 @@ from chaosnetra.consent.demands import (
 )
 from chaosnetra.consent.inspect import content_digest
 from chaosnetra.consent.plan import digest
+from chaosnetra.controls.consent import steps_of
 from chaosnetra.errors import InvalidInput
 from chaosnetra.profiles import PoolSettings
 

@@ -1,0 +1,98 @@
+"""The activities that a run asks consent for, as the Chaos Toolkit will call them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chaosnetra.consent.ask import require_consent
+from chaosnetra.consent.demands import PlannedActivity
+from chaosnetra.errors import Unreadable
+from chaosnetra.running.session import Session
+
+# Its actions name another action for each environment.
+BY_ENVIRONMENT = "chaosnetra.pressure.actions"
+
+
+def steps_of(
+    experiment: Mapping[str, Any],
+    configuration: Mapping[str, Any],
+    secrets: Mapping[str, Any] | None = None,
+    environment: str = "staging",
+) -> list[PlannedActivity]:
+    """The activities of ours in an experiment's steady state and method, variables replaced.
+
+    Args:
+        experiment: as it was loaded.
+        configuration: as it was loaded.
+        secrets: likewise.
+        environment: which action is meant where an activity names one for each environment.
+    """
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: replaced(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [replaced(inner) for inner in value]
+        return substitute(value, configuration, secrets) if isinstance(value, str) else value
+
+    from chaoslib import substitute
+
+    hypothesis = experiment.get("steady-state-hypothesis") or {}
+    activities = [
+        *((activity, False) for activity in hypothesis.get("probes") or ()),
+        *((activity, True) for activity in experiment.get("method") or ()),
+    ]
+    found = []
+    for activity, in_method in activities:
+        provider = activity.get("provider") or {} if isinstance(activity, dict) else {}
+        if provider.get("type") == "python":
+            meant = _meant(provider, environment)
+            module = str(meant.get("module", ""))
+            if module.startswith("chaosnetra."):
+                arguments = replaced(meant.get("arguments") or {})
+                name, function = str(activity.get("name")), str(meant.get("func"))
+                found.append(PlannedActivity(name, module, function, arguments, in_method))
+    return found
+
+
+def _meant(provider: Mapping[str, Any], environment: str) -> Mapping[str, Any]:
+    """The action that is called: of one for each environment, that of this one."""
+    if provider.get("module") != BY_ENVIRONMENT:
+        return provider
+    chosen = (provider.get("arguments") or {}).get(environment)
+    return chosen if isinstance(chosen, dict) else provider
+
+
+def load(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """An experiment and its configuration, as `chaos run` would load them.
+
+    Raises:
+        Unreadable: it is no experiment, or a variable of its configuration is missing.
+    """
+    from chaoslib.configuration import load_configuration
+    from chaoslib.exceptions import ChaosException
+
+    from chaosnetra.documents.document import read_document
+
+    experiment = read_document(path).data
+    if not isinstance(experiment, dict):
+        raise Unreadable(f"{path} is no experiment: it is not an object")
+    try:
+        return experiment, load_configuration(experiment.get("configuration") or {})
+    except ChaosException as error:
+        raise Unreadable(f"{path}: {error}") from None
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Unreadable(f"{path}: its configuration cannot be read: {error}") from None
+
+
+def ask_for_consent(
+    session: Session,
+    experiment: Mapping[str, Any],
+    configuration: Mapping[str, Any],
+    secrets: Mapping[str, Any] | None = None,
+) -> None:
+    """In staging, require consent to what the experiment would change: see `require_consent`."""
+    settings = session.settings
+    if settings.in_staging:
+        steps = steps_of(experiment, configuration, secrets, settings.environment)
+        require_consent(session, experiment, steps)
