@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from chaosnetra.settings import ARGUMENT, key_hint
+from chaosnetra.hints import ARGUMENT, key_hint
 
 _NAMED = re.compile(re.escape(ARGUMENT).replace("NAME", r"(\w+)"))
 _SUBSTITUTED = re.compile(r"\$\{([^}]+)\}")

@@ -17,10 +17,11 @@ from chaosnetra.quantities import whole_number
 from chaosnetra.running.launching import Launched, circumstances_of, limits_of, record, tally_of
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
-from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.starting import Starter
+from chaosnetra.startup.target_plan import make_plan
 
 logger = logging.getLogger("chaostoolkit")
 

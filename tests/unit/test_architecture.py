@@ -54,11 +54,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("documents",),
     # Foundations.
     ("first_answers", "redaction", "standard_streams", "tolerances"),
-    ("faults", "paths", "ports", "streams"),
+    ("faults", "paths", "ports", "streams", "templates"),
     ("addresses", "durations"),
     ("quantities",),
     ("errors",),
-    ("text",),
+    ("hints", "text"),
     ("",),  # the package itself: its version
 )
 # Everything else says nothing to Chaos Toolkit, and hears nothing from it.
