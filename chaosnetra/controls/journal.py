@@ -62,10 +62,11 @@ from chaosnetra.errors import (
     CloudRunUnanswered,
     InvalidInput,
 )
+from chaosnetra.evidence.journal.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.journal.jsonsafe import strict
 from chaosnetra.evidence.journal.section import complete
-from chaosnetra.evidence.verdict.declared import unplayed_rollbacks
-from chaosnetra.evidence.verdict.dry import carries_out, carries_out_actions, dry_of
+from chaosnetra.evidence.journal.shape import normalized
+from chaosnetra.evidence.verdict.activities import unplayed_rollbacks
 from chaosnetra.evidence.verdict.tolerance import has_tolerance
 from chaosnetra.evidence.verdict.verdict import Outcome
 from chaosnetra.redaction import mask_tracebacks
@@ -629,7 +630,8 @@ def _check_recovery(
             for failure in session.injector.undo_all(only_in_effect=True):
                 logger.error(str(failure))
         pass_on(run)
-    unplayed = unplayed_rollbacks(journal, _faults(run, session) if session else None)
+    faults = {"faults": _faults(run, session)} if session else {}
+    unplayed = unplayed_rollbacks(normalized({**journal, "chaosnetra": faults}))
     if unplayed.in_place:
         logger.warning(f"No recovery to check: {unplayed.text}")
         return

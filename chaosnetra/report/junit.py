@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome
-from chaosnetra.report.claims import STAGES, Claim
+from chaosnetra.report.claims import Claim
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.junit_xml import (
     LONGEST_NAME,
@@ -70,7 +70,7 @@ def _suite(facts: RunFacts) -> ET.Element:
 
 def _case(facts: RunFacts, claim: Claim) -> ET.Element:
     # The stage stays, however long the name is: it tells cases apart.
-    stage = STAGES[claim.stage]
+    stage = claim.stage.when
     probe = one_visible_line(claim.probe, LONGEST_NAME - len(stage) - 1)
     found = case(f"{probe} {stage}", claim.seconds)
     said = f"expected {claim.expected}; observed {claim.observed}"

@@ -92,7 +92,7 @@ def _of_connections(run: Run) -> Iterator[Sample]:
     for probe, tried in found.items():
         if probe not in demanded:
             continue
-        seconds = [run.full(one.seconds) for one in tried if one.outcome in ("ok", "slow")]
+        seconds = [run.full(one.seconds) for one in tried if one.answered]
         waited = sorted(run.full(one.seconds) for one in tried if one.censored)
         # Whoever found every slot of the connector taken waited for one: no budget mends that.
         counted = waited[queued:] if queued else waited

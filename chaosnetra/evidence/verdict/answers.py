@@ -30,10 +30,9 @@ def own_failure(run: Mapping[str, Any]) -> str | None:
     Returns:
         What it answered, with a short part of its output that shows no password of a URL.
     """
-    activity = run.get("activity") or {}
-    if run.get("status") != "succeeded" or activity.get("type") == "probe":
+    activity, output = run["activity"], run["output"]
+    if run["status"] != "succeeded" or activity.get("type") == "probe":
         return None
-    output = run.get("output")
     if has_tolerance(activity):
         met = tolerance_met(run)
         if met is True:

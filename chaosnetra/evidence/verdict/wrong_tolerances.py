@@ -58,12 +58,11 @@ def wrong_tolerances(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     wrong: dict[str, str] = {}
     met = set()
     for run in runs:
-        activity = run.get("activity")
-        name = str(activity.get("name")) if isinstance(activity, dict) else ""
+        name = str(run["activity"].get("name"))
         if run.get("tolerance_met") is True:
             met.add(name)
-        elif isinstance(activity, dict) and "tolerance" in activity:
-            why = wrong_tolerance(activity["tolerance"], run.get("output"))
+        elif "tolerance" in run["activity"]:
+            why = wrong_tolerance(run["activity"]["tolerance"], run["output"])
             if why is not None:
                 wrong.setdefault(name, why)
     return {name: why for name, why in wrong.items() if name not in met}

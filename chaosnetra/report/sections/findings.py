@@ -6,7 +6,6 @@ from markupsafe import Markup
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.verdict.violations import Violation
-from chaosnetra.report.claims import STAGES
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import code_block, details, error_text, facts_list, notes, quoted, table
@@ -40,7 +39,7 @@ def _violation(violation: Violation) -> Markup:
         "div",
         element(
             "p",
-            element("strong", f"{violation.probe}, {STAGES.get(violation.stage, violation.stage)}"),
+            element("strong", f"{violation.probe}, {violation.stage.when}"),
         ),
         facts_list(
             [
@@ -80,7 +79,7 @@ def _failures(facts: RunFacts) -> Markup:
         rows.append(
             (
                 f"{count:,}",
-                f"{failure.probe}, {STAGES.get(failure.stage, failure.stage)}",
+                f"{failure.probe}, {failure.stage.when}",
                 failure.status.replace("_", " "),
                 where,
                 element(

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from chaosnetra.evidence.verdict.verdict import proof_text as sentence
 from chaosnetra.quantities import finite_or_none
-from chaosnetra.report.claims import CONFIDENCE_TEXT, STAGES, Claim, pooled
+from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import details, figure, met_mark, quoted, table, verdict_badge
@@ -71,7 +71,7 @@ def _expected(found: Sequence[Claim]) -> Markup:
     rows = [
         (
             claim.probe,
-            STAGES[claim.stage],
+            claim.stage.when,
             element("span", quoted(claim.expected), class_="wide"),
             element("span", quoted(observed(claim)), class_="wide"),
             join((met_mark(claim.held), _checks(claim))),
@@ -101,7 +101,7 @@ def _bounds(found: Sequence[Claim]) -> Markup:
         assert interval is not None  # noqa: S101 - it has trials
         rows.append(
             (
-                f"{claim.probe}, {STAGES[claim.stage]}",
+                f"{claim.probe}, {claim.stage.when}",
                 f"{claim.failures:,} of {claim.trials:,}",
                 share_text(claim.failures / claim.trials),
                 f"{share_text(interval.low)} to {share_text(interval.high)}",

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.verdict.verdict import judge
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.support.helpers import wait_until
+from tests.support.journals import judged
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -804,7 +804,7 @@ def test_the_line_of_a_run_is_that_of_its_journal(run_chaos: RunChaos) -> None:
     run = run_chaos(experiment([probe("value", call("probe", "no"), of=5)], []))
     assert run.section["verdict"] == "violated"
     assert '"arguments": {}}}; observed 5' in run.section["reason"]
-    assert judge(run.journal)[0].reason == run.section["reason"]
+    assert judged(run.journal)[0].reason == run.section["reason"]
 
 
 @pytest.mark.parametrize("tolerance", [True, {"type": "regex", "pattern": "ok"}], ids=repr)
