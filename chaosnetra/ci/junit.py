@@ -13,6 +13,7 @@ from pathlib import Path
 from chaosnetra.report.junit_xml import VERDICT, call, case, distinct, document, suite, told
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.runner.outcome import Kind, RunOutcome, last_lines
+from chaosnetra.whole_file import write_whole
 
 
 def write_junit(path: Path, outcomes: Sequence[RunOutcome], reported: bool) -> None:
@@ -33,7 +34,7 @@ def write_junit(path: Path, outcomes: Sequence[RunOutcome], reported: bool) -> N
         call(one, name)
         for each in one.findall("testcase"):
             each.set("file", one_visible_line(outcome.experiment.path))
-    path.write_text(document(suites), encoding="utf-8")
+    write_whole(path, document(suites))
 
 
 def _names(outcomes: Sequence[RunOutcome]) -> list[str]:

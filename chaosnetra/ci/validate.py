@@ -20,6 +20,7 @@ from chaosnetra.runner.files import Experiment
 from chaosnetra.runner.outcome import RunFiles, RunOutcome, not_run
 from chaosnetra.runner.process import run_experiment
 from chaosnetra.runner.reports import write_reports
+from chaosnetra.whole_file import write_whole
 
 Say = Callable[[str], None]
 REPORTS = ("report.html", "report.md", "junit.xml")
@@ -73,8 +74,8 @@ def validate(
         reports_missing=_report(outcomes, folder),
         interrupted=interrupted,
     )
-    _write(folder / "summary.md", summary(validation))
-    _write(folder / "result.json", json.dumps(validation.to_json(), indent=2) + "\n")
+    write_whole(folder / "summary.md", summary(validation))
+    write_whole(folder / "result.json", json.dumps(validation.to_json(), indent=2) + "\n")
     return validation
 
 
@@ -161,7 +162,3 @@ def _report(outcomes: Sequence[RunOutcome], folder: Path) -> str | None:
     except (OSError, ET.ParseError) as error:
         missing = missing or f"junit.xml is not complete: {error}"
     return missing
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -44,6 +44,7 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     from chaosnetra.evidence.journal.reading import read_journals
     from chaosnetra.report.facts import describe
     from chaosnetra.report.formats import report_for
+    from chaosnetra.whole_file import write_whole
 
     try:
         reports = {path: report_for(path) for path in map(Path, outputs)}
@@ -69,7 +70,7 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
         raise SystemExit(UNREADABLE) from None
     for path, made in reports.items():
         try:
-            path.write_text(made.text(recommendations), encoding="utf-8")
+            write_whole(path, made.text(recommendations))
         except OSError as error:
             raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
         click.echo(f"written: {path}")
