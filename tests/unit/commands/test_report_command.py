@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.report.facts import RunFacts, describe
-from chaosnetra.report.formats import FORMATS
+from chaosnetra.report.formats import report_for
 from tests.long.fuzz.hostile import as_text, mutate
 from tests.support.journals import BAD, GOOD, failed_probe, journal, probe, run_of, startups, state
 from tests.support.reports import (
@@ -220,7 +220,7 @@ def test_quantiles_of_a_storm_that_is_listed_in_part_are_those_of_its_probe(tmp_
 
 
 def render(ending: str, runs: list[RunFacts], advice: Recommendation) -> str:
-    report = FORMATS[ending]()
+    report = report_for(Path(f"report{ending}"))
     for facts in runs:
         report.add(facts)
     return report.text([advice])
