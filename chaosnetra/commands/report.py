@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chaosnetra.commands.shared import UNREADABLE, exit_on
+
 if TYPE_CHECKING:
     from chaosnetra.evidence.advice.recommendation import Recommendation
     from chaosnetra.evidence.journal.reading import Journal
-
-UNREADABLE = 7
 
 
 @click.command()
@@ -61,13 +61,10 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
                 gc.unfreeze()
                 yield journal
 
-    try:
+    with exit_on({Unreadable: UNREADABLE}):
         found = read()
         recommendations = recommendations_for(found)
         deque(found, maxlen=0)  # those that nobody asked for
-    except Unreadable as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(UNREADABLE) from None
     for path, made in reports.items():
         try:
             write_whole(path, made.text(recommendations))

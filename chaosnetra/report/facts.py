@@ -72,8 +72,8 @@ class RunFacts:
         path: of its journal.
         title: of its experiment.
         verdict: as judged anew from the journal.
-        violations: which it rests on.
-        claims: what was expected and got, by probe and stage.
+        violations: its evidence.
+        claims: what was expected and observed, by probe and stage.
         startups: times of startups by stage; empty without any.
         phases: of startups, in order.
         rows: a few whole startups by stage, each with its rank.

@@ -77,7 +77,7 @@ def _run(facts: RunFacts) -> Iterator[str]:
     yield ""
     found = pooled(facts.claims)
     if found:
-        yield "| probe | when | expected | got | held | failed share, Wilson | proven |"
+        yield "| probe | when | expected | observed | held | failed share, Wilson | proven |"
         yield "| --- | --- | --- | --- | --- | --- | --- |"
         yield from (_claim(claim) for claim in found[:MOST_CLAIMS])
         if len(found) > MOST_CLAIMS:

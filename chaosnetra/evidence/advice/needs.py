@@ -244,7 +244,7 @@ def _added_seconds(run: Run, probe: str) -> _Added:
         return _Added(0.0, 0.0)
     if all(effect.get("quantity") == PER_ROUND_TRIP for effect in in_effect):
         return _Added(added, 0.0)
-    # A lock is felt more or less, as it happens; what it was made for is felt sooner or later.
+    # A lock delays more or less, as it happens; sooner or later by what it was made for.
     meant = sum(map(_meant_seconds, in_effect))
     return _Added(0.0, max(added, meant) if seconds_or_none(meant) is not None else added)
 

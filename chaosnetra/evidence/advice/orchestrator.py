@@ -14,7 +14,7 @@ from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
 from chaosnetra.evidence.journal.samples import startups
 from chaosnetra.evidence.journal.timeline import faults
 from chaosnetra.evidence.journal.values import seconds_or_none, text_or_none
-from chaosnetra.text import one_line
+from chaosnetra.text import cut, one_line
 
 AREA = "orchestrator"
 DEGRADED = "degraded"
@@ -170,5 +170,4 @@ def _fewer_round_trips(
 
 def _quoted(error: Mapping[str, Any]) -> str:
     text = error.get("text")
-    line = one_line(text) if isinstance(text, str) else "nothing"
-    return line if len(line) <= LONGEST_QUOTE else f"{line[: LONGEST_QUOTE - 1]}…"
+    return cut(one_line(text) if isinstance(text, str) else "nothing", LONGEST_QUOTE)

@@ -14,7 +14,7 @@ class Recommendation:
         current: its value as it was in the runs; None where it has none.
         proposed: the value to give it, or the change to make.
         reason: one line for people.
-        evidence: the measured figures that it rests on, each with where it was measured.
+        evidence: measured figures, each with where it was measured.
         check: a command that shows whether it helped.
     """
 

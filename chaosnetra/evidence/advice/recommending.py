@@ -126,7 +126,7 @@ def recommend(journals: Iterable[Journal]) -> tuple[Recommendation, ...]:
         journals: of runs; each is read once, and not kept.
 
     Returns:
-        Recommendations, each with the figures that it rests on; none where the journals show
+        Recommendations, each with its evidence; none where the journals show
         nothing that should be changed.
     """
     return advise(journals).recommendations

@@ -1,6 +1,6 @@
 """What Cloud Run said of itself during a run, held against the run's own probes; from the journal.
 
-Rests on what the control put under `chaosnetra.cloud_run`: `revisions`, `conditions`,
+The evidence is what the control put under `chaosnetra.cloud_run`: `revisions`, `conditions`,
 `executions`. A journal without them is judged as if Cloud Run had said nothing.
 """
 

@@ -1,6 +1,6 @@
 """The verdict on a run: held, violated or inconclusive; from the journal alone.
 
-It can be computed again from any journal of this package, because it rests on nothing but the
+It can be computed again from any journal of this package, because its evidence is nothing but the
 journal's own fields and the facts that the journal control put under `chaosnetra`.
 """
 
@@ -88,7 +88,7 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
             the facts that only the run knew.
 
     Returns:
-        The verdict, and the violations it rests on.
+        The verdict, and the violations that are its evidence.
     """
     facts = journal["chaosnetra"]
     violations = find_violations(journal)

@@ -11,6 +11,7 @@ from chaosnetra.evidence.journal.shape import Stage, checked_probes
 from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
 from chaosnetra.evidence.verdict.tolerance import has_tolerance, tolerance_met
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.text import cut
 
 LONGEST_OBSERVED = 300
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
@@ -216,5 +217,4 @@ def _whole(value: Any) -> int | None:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= LONGEST_OBSERVED else f"{text[: LONGEST_OBSERVED - 1]}…"
+    return cut(json.dumps(value, default=str), LONGEST_OBSERVED)

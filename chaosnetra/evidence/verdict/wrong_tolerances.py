@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.text import cut
 
 HELD = (
     '{"type": "probe", "name": "held", "provider": {"type": "python", "module": '
@@ -104,5 +105,4 @@ def _is_number(value: Any) -> bool:
 
 
 def _shown(tolerance: Any) -> str:
-    text = json.dumps(tolerance, default=repr)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
+    return cut(json.dumps(tolerance, default=repr), LONGEST_SHOWN)

@@ -44,7 +44,7 @@ def _violation(violation: Violation) -> Markup:
         facts_list(
             [
                 ("expected", quoted(violation.expected)),
-                ("got", quoted(violation.observed)),
+                ("observed", quoted(violation.observed)),
                 ("phase", violation.phase),
                 ("budget", budget),
                 ("ended", violation.ended),
@@ -100,7 +100,7 @@ def _failures(facts: RunFacts) -> Markup:
 
 
 def recommendations(found: Sequence[Recommendation]) -> Markup:
-    """What to change, each with the figures that it rests on."""
+    """What to change, each with its evidence."""
     parts = [_recommendation(one) for one in found[:MOST_RECOMMENDATIONS]]
     if len(found) > MOST_RECOMMENDATIONS:
         parts.append(notes([f"{len(found) - MOST_RECOMMENDATIONS:,} more are left out."]))
@@ -117,7 +117,7 @@ def _recommendation(one: Recommendation) -> Markup:
                 ("area", one.area.replace("_", " ")),
                 ("now", one.current),
                 ("proposed", one.proposed),
-                ("rests on", element("ul", *(element("li", text) for text in one.evidence))),
+                ("evidence", element("ul", *(element("li", text) for text in one.evidence))),
                 ("check with", element("code", one.check) if one.check else None),
             ]
         ),

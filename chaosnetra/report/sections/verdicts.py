@@ -41,7 +41,7 @@ def proof_text(facts: RunFacts, index: int) -> str:
 
 
 def hypothesis(facts: RunFacts) -> Markup | None:
-    """Expected against got, with bounds."""
+    """What was expected and observed, with bounds."""
     found = pooled(facts.claims)
     if not found:
         return element("p", "No probe of the steady state is in the journal.", class_="note")
@@ -88,7 +88,7 @@ def _checks(claim: Claim) -> str | None:
 
 
 def observed(claim: Claim) -> str:
-    """What was got: of checks taken together, their sum."""
+    """What was observed: of checks taken together, their sum."""
     if claim.checks > 1 and claim.trials:
         return f"{claim.trials - claim.failures:,} of {claim.trials:,} succeeded"
     return claim.observed if claim.failed is None else f"{claim.observed}: {claim.failed}"
@@ -118,12 +118,12 @@ def _bounds(found: Sequence[Claim]) -> Markup:
             f"Wilson interval, {CONFIDENCE_TEXT}",
             f"proven with {CONFIDENCE_TEXT} (Clopper-Pearson)",
             "allowed",
-            "trials without a failure that would prove the claim",
+            "failure-free trials that would prove the claim",
         ),
         rows,
         "The observed-rate rule decides; the intervals say how sure so few trials can be.",
     )
-    return details("Numbers: rates, their intervals, and the trials that a proof takes", whole,
+    return details("Numbers: rates, their intervals, and the trials that prove a claim", whole,
                    open_=len(rows) <= 6)  # fmt: skip
 
 

@@ -40,7 +40,7 @@ HOSTILE = (
 def test_everything_is_on_the_page(tmp_path: Path) -> None:
     page, text, _ = reported(tmp_path, rich())
     for part in (
-        "violated", "Expected against got", "Budgets by arithmetic", "Violations",
+        "violated", "Expected and observed", "Budgets by arithmetic", "Violations",
         "Startups by phase", "How long startups took", "How long connections took: connects",
         "The connector over time", "Faults", "Environment", "Run it again",
         "toxic slow", "51.5", "table_setup 1 s ran out", "no answer within 3 s", "53300",
@@ -71,7 +71,7 @@ def test_several_journals_have_a_summary_first_and_a_section_each(tmp_path: Path
     good = journal(recovery=GOOD, method=(run_of("inject"),))
     good["experiment"]["title"] = "the other one"
     page, text, suites = reported(tmp_path, rich(), good)
-    assert page.text.index("the other one") < page.text.index("Expected against got")
+    assert page.text.index("the other one") < page.text.index("Expected and observed")
     anchors = {attributes.get("id") for tag, attributes in page.tags if tag == "section"}
     links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
     assert links == {"#run-1", "#run-2"}
