@@ -12,6 +12,7 @@ from typing import Any, Literal
 # Source: Romano, Kromrey, Coraggio and Skowronek, Florida Association of Institutional
 # Research (2006).
 SMALL, MEDIUM, LARGE = 0.147, 0.33, 0.474
+_EFFECTS = ((LARGE, "large"), (MEDIUM, "medium"), (SMALL, "small"))
 # The exact distribution is wanted for small groups; for larger ones the normal one is as good.
 MOST_PAIRS_FOR_EXACT = 10_000
 
@@ -49,15 +50,8 @@ class RankTest:
         if self.cliffs_delta is None:
             return None
         size = abs(self.cliffs_delta)
-        return (
-            "large"
-            if size >= LARGE
-            else "medium"
-            if size >= MEDIUM
-            else "small"
-            if size >= SMALL
-            else "negligible"
-        )
+        found = (word for least, word in _EFFECTS if size >= least)
+        return next(found, "negligible")
 
 
 def compare_times(before: Sequence[float], after: Sequence[float]) -> RankTest:
