@@ -83,6 +83,8 @@ CORE = (
     "tests/integration/controls/test_abort_control.py",
     "tests/integration/processes/test_forking.py",
     "tests/integration/controls/test_journal_control.py",
+    "tests/integration/controls/test_journal_judgement.py",
+    "tests/integration/controls/test_journal_signals.py",
     "tests/integration/commands/test_lint_traps.py",
     "tests/integration/safety/test_watchdog.py",
     "tests/experiments/test_vpc_latency.py",
@@ -91,6 +93,7 @@ CORE = (
 # and how deep it may nest, `asyncio`, what an import loads; and whole runs that hold, that signals
 # end, whose probes are coroutines, and whose startups are forked.
 RUNS = "tests/integration/controls/test_journal_control.py"
+ENDED = "tests/integration/controls/test_journal_signals.py"
 INTERPRETER = (
     "tests/unit/controls/test_abort.py",
     "tests/unit/test_architecture.py",
@@ -102,6 +105,7 @@ INTERPRETER = (
     "tests/unit/documents/test_document.py",
     "tests/unit/lint/test_patterns.py",
     "tests/unit/lint/test_rules.py",
+    "tests/unit/lint/test_traps.py",
     "tests/unit/running/test_precheck.py",
     "tests/unit/pressure/test_choice.py",
     "tests/unit/testing/test_pytest_plugin.py",
@@ -110,9 +114,9 @@ INTERPRETER = (
     "tests/integration/processes/test_forking.py",
     f"{RUNS}::test_a_steady_state_that_holds_exits_with_0",
     f"{RUNS}::test_output_that_is_not_json_fails_the_probe_and_the_journal_is_whole",
-    f"{RUNS}::test_sigterm_inside_an_activity_ends_the_run",
-    f"{RUNS}::test_rollbacks_of_anybody_are_played_to_their_end",
-    f"{RUNS}::test_who_asks_twice_gets_the_rollbacks_of_anybody",
+    f"{ENDED}::test_sigterm_inside_an_activity_ends_the_run",
+    f"{ENDED}::test_rollbacks_of_anybody_are_played_to_their_end",
+    f"{ENDED}::test_who_asks_twice_gets_the_rollbacks_of_anybody",
     f"{RUNS}::test_a_failure_of_the_control_itself_fails_the_run",
 )
 

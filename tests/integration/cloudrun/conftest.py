@@ -4,6 +4,7 @@ import itertools
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,29 +19,15 @@ from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.jobs import JobClient
 from chaosnetra.durations import Deadline
 from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
+from chaosnetra.stand.postgres import PostgresServer
 from tests.support.cloud_run_endpoint import OPTED_IN, Endpoint
+from tests.support.staged import Staging
 from tests.support.staging import NAMES
 
 PLACE = EmulatedLocation(*NAMES.values())
 SERVICE = f"{PLACE.parent}/services/orchestrator"
 JOB = f"{PLACE.parent}/jobs/startups"
 CALL_SECONDS = 1.5
-
-
-CONTROL = {
-    "name": "journal",
-    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-}
-HELD = {
-    "type": "probe",
-    "name": "held",
-    "provider": {
-        "type": "python",
-        "module": "chaosnetra.tolerances",
-        "func": "held",
-        "arguments": {},
-    },
-}
 
 
 class Stage:
@@ -185,26 +172,6 @@ def endpoint(server: CloudRunServer) -> Iterator[Endpoint]:
     found.connection.close()
 
 
-def step(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
-    module = f"chaosnetra.cloudrun.{kind}s"
-    provider = {"type": "python", "module": module, "func": function, "arguments": arguments}
-    return {"type": kind, "name": function, "provider": provider}
-
-
-def experiment(configuration: dict[str, Any], *method: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "title": "scale out",
-        "description": "instances that all start at once",
-        "configuration": configuration,
-        "controls": [CONTROL],
-        "steady-state-hypothesis": {
-            "title": "the service serves",
-            "probes": [
-                step("probe", "service_state") | {"tolerance": HELD},
-                step("probe", "ready_revision") | {"tolerance": HELD},
-            ],
-        },
-        "method": list(method),
-        "rollbacks": [step("action", "restore_service")],
-        "runtime": {"rollbacks": {"strategy": "always"}},
-    }
+@pytest.fixture
+def staging(endpoint: Endpoint, postgres: PostgresServer, tmp_path: Path) -> Staging:
+    return Staging(endpoint, postgres.database, tmp_path)

@@ -13,9 +13,9 @@ from google.cloud import run_v2
 from chaosnetra.cloudrun.scaling import Scaling
 from chaosnetra.durations import Deadline
 from tests.conftest import RunChaos, chaos_command
-from tests.integration.cloudrun.conftest import experiment, step
 from tests.support.cloud_run_endpoint import Endpoint, writes
 from tests.support.helpers import wait_until
+from tests.support.staged import experiment, step
 
 BEFORE = Scaling("SCALING_MODE_UNSPECIFIED", 1, 0, None)
 

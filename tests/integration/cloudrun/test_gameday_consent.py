@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from chaosnetra.gameday.conduct.consent import consent_to
-from tests.integration.cloudrun.test_staging import Staging, staging
-
-__all__ = ["staging"]  # the fixture
+from tests.support.staged import Staging
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunPermissionDenied, CloudRunQuotaExceeded, PartUnavailable
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import RunChaos
-from tests.integration.cloudrun.conftest import PLACE, Stage, experiment, step
+from tests.integration.cloudrun.conftest import PLACE, Stage
+from tests.support.staged import experiment, step
 from tests.support.staging import staging_settings
 
 WHOSE = {

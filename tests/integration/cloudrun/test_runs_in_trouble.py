@@ -12,9 +12,10 @@ from typing import Any
 from chaosnetra.cloudrun.emulator.services import SOMEBODY_ELSE
 from chaosnetra.cloudrun.scaling import WantedScaling
 from tests.conftest import ChaosRun, RunChaos, chaos_command
-from tests.integration.cloudrun.conftest import HELD, experiment, lasting, step
+from tests.integration.cloudrun.conftest import lasting
 from tests.support.cloud_run_endpoint import Endpoint
 from tests.support.helpers import wait_until
+from tests.support.staged import HELD, experiment, step
 
 NEVER = 3600
 CRASHED = {

@@ -1,113 +1,36 @@
-"""The launcher with real targets: whatever a service does at startup is seen, and ended."""
+"""Startups that become ready and stay so, with real targets."""
 
 import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import Interrupted, MachineryFailed, PartUnavailable
-from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.settings import Settings
-from chaosnetra.stand.postgres import PostgresServer
-from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import EndedBy, StartupOutcome, Status
-from chaosnetra.startup.readiness import Readiness
-from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
+from tests.support.launches import (
+    DATABASE,
+    ENOUGH,
+    HTTP,
+    LISTEN,
+    SERVE,
+    TCP,
+    launched,
+    nothing_left_behind,
+    one,
+    plan_of,
+    script,
+)
 
-nothing_left_behind = pytest.mark.usefixtures("nothing_left")
-
-DATABASE = DatabaseAddress("127.0.0.1", 1, "user", "the-password", "base")
-TCP = "tcp://127.0.0.1:{port}"
-HTTP = "http://127.0.0.1:{port}/ready"
-# On a busy machine an interpreter may need a second to start.
-ENOUGH = Limits(startup_seconds=30, kill_margin_seconds=1, readiness_seconds=5)
-
-
-def short(startup: float, margin: float = 0.2, readiness: float = 1) -> Limits:
-    return Limits(startup, margin, readiness)
-
-
-@pytest.fixture(autouse=True)
-def little_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that ignore a signal are not waited for as long."""
-    monkeypatch.setattr("chaosnetra.startup.launcher.GRACE_SECONDS", 0.5)
-
-
-SERVE = """
-import http.server, os, sys, time
-
-asked = 0
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        global asked
-        asked += 1
-        status, seconds = answer(asked, self.path)
-        time.sleep(seconds)
-        self.send_response(status)
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-def answer(number, path):
-    return (200 if path == "/ready" else 404), 0
-
-def serve():
-    address = ("127.0.0.1", int(os.environ["PORT"]))
-    http.server.ThreadingHTTPServer(address, Handler).serve_forever()
-"""
-
-
-def script(text: str) -> list[str]:
-    return [sys.executable, "-c", text]
-
-
-def plan_of(
-    command: list[str],
-    readiness: str,
-    directory: Path | None = None,
-    environment: dict[str, str] | None = None,
-) -> LaunchPlan:
-    return LaunchPlan(
-        shown="test target",
-        command=command,
-        environment={"PATH": os.environ["PATH"], **(environment or {})},
-        directory=directory,
-        readiness=Readiness.parse(readiness),
-        readiness_timeout_seconds=5,
-        target_environment={"DATABASE_URL": "{url}"},
-    )
-
-
-def launched(
-    plan: LaunchPlan,
-    limits: Limits = ENOUGH,
-    count: int = 1,
-    interrupted: Callable[[], bool] = lambda: False,
-) -> list[StartupOutcome]:
-    outcomes = asyncio.run(launch(plan, [DATABASE] * count, limits, interrupted=interrupted))
-    assert [outcome.number for outcome in outcomes] == list(range(1, count + 1))
-    for outcome in outcomes:
-        json.dumps(outcome.to_json())
-    return outcomes
-
-
-def one(command: list[str], readiness: str, limits: Limits = ENOUGH) -> StartupOutcome:
-    return launched(plan_of(command, readiness), limits)[0]
-
+pytestmark = pytest.mark.usefixtures("little_grace")
 
 # Ready
 
@@ -221,10 +144,6 @@ def test_page_that_answers_503_first_becomes_ready() -> None:
 # Ready, and then not any more
 
 DWELL = Limits(startup_seconds=30, kill_margin_seconds=1, readiness_seconds=2, dwell_seconds=0.8)
-LISTEN = """
-import os, socket, sys, time
-listening = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
-"""
 
 
 @nothing_left_behind
@@ -313,257 +232,6 @@ def test_one_that_ends_while_others_still_start_is_not_ready(tmp_path: Path) -> 
     assert statuses[5] is Status.FAILED
 
 
-# Failed
-
-
-@nothing_left_behind
-@pytest.mark.parametrize("readiness", ["exit", TCP, "log:never"])
-@pytest.mark.parametrize("code", [1, 3, 7])
-def test_exit_code_of_a_failed_start(code: int, readiness: str) -> None:
-    outcome = one(["sh", "-c", f"echo 'ERROR: no luck' >&2; exit {code}"], readiness)
-    assert (outcome.status, outcome.exit_code) == (Status.FAILED, code)
-    assert (outcome.signal, outcome.ended_by) == (None, EndedBy.ITSELF)
-    assert outcome.error is not None
-    assert outcome.error.text == "no luck"
-
-
-@nothing_left_behind
-def test_clean_exit_of_a_service_that_was_never_ready_is_a_failure() -> None:
-    outcome = one(["true"], TCP)
-    assert (outcome.status, outcome.exit_code) == (Status.FAILED, 0)
-    assert outcome.error is not None
-    assert outcome.error.text == "it ended with exit code 0 and printed nothing"
-
-
-@nothing_left_behind
-def test_killed_by_a_signal() -> None:
-    outcome = one(["sh", "-c", "kill -9 $$"], TCP)
-    assert (outcome.status, outcome.exit_code) == (Status.FAILED, None)
-    assert (outcome.signal, outcome.ended_by) == (signal.SIGKILL, EndedBy.ITSELF)
-
-
-@nothing_left_behind
-def test_missing_program_fails_with_its_reason() -> None:
-    outcome = one(["/nowhere/no-such-program"], TCP)
-    assert outcome.status is Status.FAILED
-    assert outcome.error is not None
-    assert "could not be started" in outcome.error.text
-    assert "No such file" in outcome.error.text
-
-
-@nothing_left_behind
-def test_failure_among_others_is_told_apart(tmp_path: Path) -> None:
-    text = f"{SERVE}\nopen(os.environ['PORT'], 'x')\n"
-    text += "try: os.mkdir('won')\nexcept FileExistsError: serve()\nsys.exit(4)"
-    outcomes = launched(plan_of(script(text), HTTP, directory=tmp_path), count=3)
-    statuses = sorted(outcome.status for outcome in outcomes)
-    assert statuses == [Status.FAILED, Status.READY, Status.READY]
-    assert [o.exit_code for o in outcomes if o.status is Status.FAILED] == [4]
-
-
-# Out of time
-
-
-@nothing_left_behind
-def test_one_that_tries_for_ever_is_told_as_that() -> None:
-    text = "import time\nfor n in range(999):\n"
-    text += (
-        "    print(f'try {n}: dial tcp 10.0.0.3:5432: connect: connection refused', flush=True)\n"
-    )
-    text += "    print('waiting', flush=True); time.sleep(0.05)"
-    outcome = one(script(text), TCP, short(1))
-    assert outcome.status is Status.TIMED_OUT
-    assert outcome.error is not None
-    assert "it tries for ever" in outcome.error.text
-    assert "connection refused" in outcome.error.text
-    assert outcome.error.causes[-1].endswith("connection refused")
-
-
-@nothing_left_behind
-def test_our_own_lack_of_files_is_not_the_targets_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def no_file(*arguments: object) -> None:
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr(asyncio, "open_connection", no_file)
-    with pytest.raises(MachineryFailed, match=r"Too many open files.*ulimit -n"):
-        one(script(SERVE + "serve()"), HTTP, short(20))
-
-
-@nothing_left_behind
-def test_never_ready_is_ended_by_the_launcher() -> None:
-    outcome = one(["sleep", "100"], TCP, short(0.5))
-    assert outcome.status is Status.TIMED_OUT
-    assert (outcome.signal, outcome.ended_by) == (signal.SIGTERM, EndedBy.LAUNCHER)
-    assert 0.7 <= outcome.seconds < 20
-    assert set(outcome.checks) == {"refused"}
-    assert outcome.error is not None
-    assert (outcome.error.budget, outcome.error.budget_seconds) == ("startup", 0.5)
-    assert "refused" in outcome.error.text
-
-
-@nothing_left_behind
-@pytest.mark.parametrize(
-    ("readiness", "text"), [("exit", "still running"), ("log:never", "no line of its output")]
-)
-def test_never_ready_without_a_port(readiness: str, text: str) -> None:
-    outcome = one(["sleep", "100"], readiness, short(0.3))
-    assert outcome.status is Status.TIMED_OUT
-    assert outcome.error is not None
-    assert text in outcome.error.text
-
-
-@nothing_left_behind
-def test_ready_after_the_limit_is_timed_out() -> None:
-    text = SERVE + "time.sleep(0.8)\nserve()"
-    outcome = one(script(text), HTTP, short(0.5, margin=10))
-    assert outcome.status is Status.TIMED_OUT
-    assert outcome.seconds > 0.8
-    assert outcome.error is not None
-    assert outcome.error.text.startswith("ready only after ")
-    assert outcome.ended_by is EndedBy.LAUNCHER
-
-
-@nothing_left_behind
-def test_end_in_the_margin_is_a_failure_of_its_own() -> None:
-    outcome = one(["sh", "-c", "sleep 0.6; echo FATAL: gave up; exit 3"], TCP, short(0.3, 10))
-    assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
-    assert outcome.ended_by is EndedBy.ITSELF
-    assert outcome.error is not None
-    assert "gave up" in outcome.error.text
-
-
-@nothing_left_behind
-def test_page_slower_than_the_check_is_told_from_not_ready() -> None:
-    text = SERVE.replace("404), 0", "404), 5") + "serve()"
-    outcome = one(script(text), HTTP, short(4, readiness=0.2))
-    assert outcome.status is Status.TIMED_OUT
-    assert outcome.checks["timed_out"] >= 1
-    assert "not_ready" not in outcome.checks
-    assert outcome.error is not None
-    assert "timed_out" in outcome.error.text
-
-
-@nothing_left_behind
-def test_port_that_somebody_else_answers_is_not_ready() -> None:
-    port = free_port()
-    plan = plan_of(["sleep", "100"], f"tcp://127.0.0.1:{port}")
-
-    async def run() -> list[StartupOutcome]:
-        running = asyncio.create_task(launch(plan, [DATABASE], short(2)))
-        await asyncio.sleep(0.3)  # the port was free at the start
-        foreign = await asyncio.start_server(lambda reader, writer: writer.close(), LOOPBACK, port)
-        async with foreign:
-            return await running
-
-    outcome = asyncio.run(run())[0]
-    assert outcome.status is Status.TIMED_OUT
-    assert outcome.checks["foreign"] >= 1
-
-
-# Output
-
-
-@nothing_left_behind
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_flood_of_output_does_not_stop_a_startup(stream: str) -> None:
-    text = SERVE + f"for n in range(200_000): sys.{stream}.write('line %d of many\\n' % n)\n"
-    outcome = one(script(text + f"sys.{stream}.flush()\nserve()"), HTTP, short(30))
-    assert outcome.status is Status.READY
-
-
-@nothing_left_behind
-def test_cause_after_a_flood_of_output_is_found() -> None:
-    text = "for n in range(200_000): print('line', n)\nraise SystemExit('FATAL: it broke')"
-    outcome = one(script(text), TCP, short(30))
-    assert outcome.status is Status.FAILED
-    assert outcome.error is not None
-    assert "it broke" in outcome.error.text
-    assert len(json.dumps(outcome.to_json())) < 10_000
-
-
-@nothing_left_behind
-def test_invalid_utf8_and_an_endless_line_do_no_harm() -> None:
-    text = "import os; os.write(1, b'x' * 3_000_000)\n"
-    text += "os.write(2, b'\\xff\\xfe ERROR: br\\x80ken \\xc3\\n'); raise SystemExit(1)"
-    outcome = one(script(text), TCP)
-    assert outcome.status is Status.FAILED
-    assert outcome.error is not None
-    assert "ERROR: br\ufffdken" in outcome.error.text
-
-
-@nothing_left_behind
-def test_traceback_of_the_target_is_the_cause() -> None:
-    text = "try:\n    open('/nowhere')\n"
-    text += "except OSError as e:\n    raise RuntimeError('giving up') from e"
-    error = one(script(text), TCP).error
-    assert error is not None
-    assert error.error_class == "FileNotFoundError"
-    assert error.causes[0] == "RuntimeError: giving up"
-
-
-def test_password_in_an_error_text_is_masked(
-    postgres: PostgresServer, toxiproxy_server: ToxiproxyServer
-) -> None:
-    from chaosnetra.startup.probes import startups_succeed
-
-    result = startups_succeed(
-        count=1,
-        max_failure_rate=1,
-        configuration={
-            "database_url": postgres.database.url,
-            "toxiproxy_url": toxiproxy_server.url,
-            "target": "sh -c 'echo ERROR: cannot use $DATABASE_URL; exit 1'",
-        },
-    )
-    assert (result["held"], result["failed"]) == (True, 1)
-    assert "cannot use postgresql://" in result["error"]
-    text = json.dumps(result)
-    assert postgres.database.password not in text
-    assert "***" in text
-
-
-# Whatever it leaves
-
-
-@nothing_left_behind
-def test_escaped_helper_and_stubborn_grandchild_are_ended_and_counted(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    place = repr(str(pids))
-    text = f"{SERVE}{ESCAPE}\nescape({place})\nstubborn_child({place})\nwrite_pid({place})\n"
-    text += f"await_pids({place}, 3)\nserve()"
-    outcome = one(script(text), HTTP)
-    assert outcome.status is Status.READY
-    assert outcome.processes_left == 2
-    assert alive(written_pids(pids, 3)) == []
-
-
-@nothing_left_behind
-def test_helper_of_a_target_that_failed_is_ended_and_counted(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    text = f"{ESCAPE}\nescape({str(pids)!r})\n"
-    text += f"await_pids({str(pids)!r}, 1)\nraise SystemExit(3)"
-    outcome = one(script(text), TCP)
-    assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
-    assert outcome.processes_left == 1
-    assert alive(written_pids(pids, 1)) == []
-
-
-@nothing_left_behind
-def test_background_job_of_a_shell_is_ended(tmp_path: Path) -> None:
-    command = "echo $$ > pids; sleep 100 & echo $! >> pids; echo up; exec sleep 200"
-    plan = plan_of(["sh", "-c", command], "log:up", directory=tmp_path)
-    assert launched(plan)[0].status is Status.READY
-    assert alive(written_pids(tmp_path / "pids", 2)) == []
-
-
-@nothing_left_behind
-def test_target_that_ignores_sigterm_is_killed() -> None:
-    text = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-    outcome = one(script(text + "print('up', flush=True); time.sleep(100)"), "log:up")
-    assert (outcome.status, outcome.signal) == (Status.READY, signal.SIGKILL)
-    assert outcome.ended_by is EndedBy.LAUNCHER
-
-
 APP = """
 import asyncio
 
@@ -599,95 +267,3 @@ def test_uvicorn_whose_startup_fails_ends_with_3(tmp_path: Path) -> None:
     assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
     assert outcome.error is not None
     assert outcome.error.text == "OSError: no such luck"
-
-
-# Refused and interrupted
-
-
-@nothing_left_behind
-def test_fixed_port_in_use_is_refused_before_the_start(tmp_path: Path) -> None:
-    mark = tmp_path / "started"
-    with socket.create_server((LOOPBACK, 0)) as taken:
-        port = taken.getsockname()[1]
-        plan = plan_of(["touch", str(mark)], f"http://127.0.0.1:{port}/ready")
-        with pytest.raises(PartUnavailable, match=f"port {port} .* is in use") as caught:
-            launched(plan)
-    assert "{port}" in str(caught.value)
-    assert not mark.exists()
-
-
-@nothing_left_behind
-def test_fixed_port_for_several_is_refused(tmp_path: Path) -> None:
-    mark = tmp_path / "started"
-    port = free_port()
-    with pytest.raises(PartUnavailable, match=f"one port {port}, but 2 startups"):
-        launched(plan_of(["touch", str(mark)], f"tcp://127.0.0.1:{port}"), count=2)
-    assert not mark.exists()
-
-
-@nothing_left_behind
-def test_fixed_port_that_is_free_is_used() -> None:
-    port = free_port()
-    outcome = one(script(SERVE + "serve()"), f"http://127.0.0.1:{port}/ready")
-    assert outcome.status is Status.READY
-
-
-@nothing_left_behind
-def test_interruption_ends_everything_promptly(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    place = repr(str(pids))
-    text = f"{ESCAPE}\nescape({place})\nwrite_pid({place})\ntime.sleep(100)"
-    plan = plan_of(script(text), TCP)
-    interrupted_at: list[float] = []
-
-    def interrupted() -> bool:
-        if not interrupted_at and pids.exists() and pids.read_text().count("\n") == 6:
-            interrupted_at.append(time.monotonic())
-        return bool(interrupted_at)
-
-    with pytest.raises(Interrupted):
-        launched(plan, Limits(60, 60, 5), count=3, interrupted=interrupted)
-    assert time.monotonic() - interrupted_at[0] < 20
-    assert alive(written_pids(pids, 6)) == []
-
-
-@nothing_left_behind
-def test_cancelled_launch_leaves_nothing(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    place = repr(str(pids))
-    text = f"{ESCAPE}\nescape({place})\nwrite_pid({place})\ntime.sleep(100)"
-
-    async def run() -> None:
-        running = asyncio.create_task(
-            launch(plan_of(script(text), TCP), [DATABASE] * 2, Limits(60, 60, 5))
-        )
-        await asyncio.to_thread(written_pids, pids, 4)
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-
-    asyncio.run(run())
-    wait_until(lambda: not alive(written_pids(pids, 4)), 20, "everything is ended")
-
-
-def test_an_interrupted_launch_reports_no_startup_as_decided() -> None:
-    told: list[StartupOutcome] = []
-    plan = plan_of(["sleep", "60"], "exit")
-    started = time.monotonic()
-    with pytest.raises(Interrupted):
-        asyncio.run(
-            launch(
-                plan,
-                [DATABASE] * 2,
-                ENOUGH,
-                progress=told.append,
-                interrupted=lambda: time.monotonic() - started > 0.3,
-            )
-        )
-    assert told == []
-
-
-def test_a_working_directory_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
-    plan = plan_of(["sleep", "1"], "exit", directory=tmp_path / "gone")
-    with pytest.raises(PartUnavailable, match="cannot be started"):
-        launched(plan)
