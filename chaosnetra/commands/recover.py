@@ -1,4 +1,4 @@
-"""`chaosnetra recover`: takes back what killed runs left."""
+"""`chaosnetra recover`: undoes what killed runs left."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import click
 @click.command()
 @click.option("--list", "only_list", is_flag=True, help="Say what is left and change nothing.")
 def recover(only_list: bool) -> None:
-    """Take back what runs left behind that were killed.
+    """Undo what runs left behind that were killed.
 
     Runs that are in progress are left alone. Exit code 1 while anything remains. A signal ends
     the waiting: what is left is tried once; a second one ends it all.

@@ -56,7 +56,7 @@ from chaosnetra.errors import (
     CloudRunUnanswered,
     InvalidInput,
 )
-from chaosnetra.evidence.verdict.dry import carries_out, carries_out_actions, dry_of
+from chaosnetra.evidence.journal.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.verdict.tolerance import has_tolerance
 from chaosnetra.redaction import mask_tracebacks
 from chaosnetra.running.run import EXIT_WITHOUT_ROLLBACKS, Run, activities_of, current_run

@@ -12,8 +12,9 @@ from chaosnetra.controls.interruption import pass_on
 from chaosnetra.controls.record import RunRecord
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import InvalidInput
-from chaosnetra.evidence.verdict.declared import unplayed_rollbacks
-from chaosnetra.evidence.verdict.dry import dry_of
+from chaosnetra.evidence.journal.dry import dry_of
+from chaosnetra.evidence.journal.shape import normalized
+from chaosnetra.evidence.verdict.activities import unplayed_rollbacks
 from chaosnetra.quantities import duration
 from chaosnetra.running.run import LOGGER
 
@@ -41,7 +42,7 @@ def check_recovery(
         or dry_of(experiment.get("dry")) is not None
     ):
         return
-    faults = None
+    faults = {}
     if session is not None:
         # An exception of a signal would tear an undo, which is only played again then.
         with run.polled():
@@ -50,8 +51,8 @@ def check_recovery(
         pass_on(run)
         from chaosnetra.controls.facts import faults_of
 
-        faults = faults_of(session)
-    unplayed = unplayed_rollbacks(journal, faults)
+        faults["faults"] = faults_of(session)
+    unplayed = unplayed_rollbacks(normalized({**journal, "chaosnetra": faults}))
     if unplayed.in_place:
         logger.warning(f"No recovery to check: {unplayed.text}")
         return

@@ -1,19 +1,18 @@
 """A journal appears whole or not at all, also when its run is killed while it is written.
 
-The core writes it in place: a kill in that moment leaves half of it, over the one that was there.
+See `chaosnetra.whole_file`. The core writes it in place: a kill in that moment leaves half of it,
+over the one that was there.
 """
 
 import errno
 import os
-import re
-import shutil
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from chaosnetra.controls.command_line import in_command, journal_path
+from chaosnetra.whole_file import partial_path, written_whole
 
 CORE_MODULE = "chaostoolkit.commands.run"
 CURES = {
@@ -24,37 +23,6 @@ CURES = {
 
 # Called once a journal is written, with None, or with why it cannot be.
 Report = Callable[[OSError | None], None]
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[IO[str]]:
-    """A text file to write to, which takes the place of `path` when it is complete.
-
-    Anything but a plain file, such as a pipe, is written to as it is.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    mode = path.stat().st_mode if path.exists() else None
-    if mode is not None and not stat.S_ISREG(mode):
-        with path.open("w", encoding="utf-8") as file:
-            yield file
-        return
-    path = Path(os.path.realpath(path))
-    _remove_left(path)
-    partial = _partial(path)
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            shutil.copymode(path, partial)
-        partial.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
 
 
 def check_writable(path: Path) -> None:
@@ -72,7 +40,7 @@ def check_writable(path: Path) -> None:
         return
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
+    partial = partial_path(path)
     try:
         partial.write_bytes(b"\n")
     finally:
@@ -102,27 +70,6 @@ def reported(path: Path, report: Report) -> Iterator[IO[str]]:
 def _is_special(path: Path) -> bool:
     """Whether it is a device or a pipe, which is written to as it is."""
     return path.exists() and not path.is_file() and not path.is_dir()
-
-
-def _partial(path: Path) -> Path:
-    """What is renamed to `path`; of this process alone: another run may write to that place."""
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
-
-
-def _remove_left(path: Path) -> None:
-    """Remove what runs that were killed had written of this journal."""
-    of_a_run = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)\.partial")
-    with suppress(OSError):
-        for entry in path.parent.iterdir():
-            found = of_a_run.fullmatch(entry.name)
-            if found and not _runs(int(found[1])):
-                entry.unlink()
-
-
-def _runs(pid: int) -> bool:
-    from chaosnetra.processes.identity import started
-
-    return started(pid) != 0
 
 
 def let_the_core_write_whole(report: Report) -> bool:

@@ -58,7 +58,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("addresses", "durations"),
     ("quantities",),
     ("errors",),
-    ("hints", "text"),
+    ("hints", "text", "whole_file"),
     ("",),  # the package itself: its version
 )
 # Everything else says nothing to Chaos Toolkit, and hears nothing from it.
