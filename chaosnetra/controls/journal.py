@@ -32,7 +32,7 @@ from chaosnetra.controls.command_line import (
     journal_path,
     run_options,
 )
-from chaosnetra.controls.ending import finish, finish_crashed
+from chaosnetra.controls.ending import RunRecord, finish, finish_crashed
 from chaosnetra.controls.interrupters import raised_by
 from chaosnetra.controls.interruption import listen, pass_on
 from chaosnetra.controls.logs import watch_logs
@@ -45,7 +45,6 @@ from chaosnetra.controls.mend import (
     mend_tolerance,
     tell_why_unmet,
 )
-from chaosnetra.controls.record import RunRecord
 from chaosnetra.controls.writing import (
     check_writable,
     unwritable,

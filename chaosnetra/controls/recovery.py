@@ -8,8 +8,8 @@ from typing import Any
 from chaoslib.hypothesis import run_steady_state_hypothesis
 from chaoslib.types import Configuration, Experiment, Secrets
 
+from chaosnetra.controls.ending import RunRecord
 from chaosnetra.controls.interruption import pass_on
-from chaosnetra.controls.record import RunRecord
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.journal.dry import dry_of
