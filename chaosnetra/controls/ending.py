@@ -1,4 +1,4 @@
-"""What the control knows of a run, and how one ends: everything is undone, the journal completed and masked, the verdict printed."""
+"""What the journal control knows of a run, and how one ends: undone, judged, masked, reported."""
 
 import json
 import logging
