@@ -15,7 +15,7 @@ from chaosnetra.cloudrun.scaling_plan import ScalingPlan
 from chaosnetra.cloudrun.waiting import waiting_until
 from chaosnetra.errors import CloudRunDrifted
 from chaosnetra.faults import UndoResult, undone_result
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.session import Session
 
 __all__ = ["restore_service", "scale_service"]
@@ -23,6 +23,7 @@ __all__ = ["restore_service", "scale_service"]
 logger = logging.getLogger("chaostoolkit")
 
 
+@edge
 def scale_service(
     minimum: int = None,  # type: ignore[assignment]  # noqa: RUF013 - `chaos discover` knows no
     maximum: int = None,  # type: ignore[assignment]  # noqa: RUF013   `int | None`
@@ -49,7 +50,7 @@ def scale_service(
     """
     with activity(configuration) as session:
         wanted = WantedScaling.parse(minimum, maximum, manual)
-        session.require_consent()
+        session.staging.require_consent()
         cloud_run = session.cloud_run
         fault = ServiceScaled(
             cloud_run.services, cloud_run.service, wanted, lambda plan: _check(session, plan)
@@ -69,7 +70,7 @@ def _check(session: Session, plan: ScalingPlan) -> None:
     Raises:
         NotAllowed: it is refused; nothing was touched.
     """
-    guard, consented = session.guard, session.consented
+    guard, consented = session.guard, session.staging.consented
     guard.check_service(plan.service)
     guard.check_instances(plan.instances_asked)
     touched = scaling_fault_name(plan.service.name) in {
@@ -79,6 +80,7 @@ def _check(session: Session, plan: ScalingPlan) -> None:
         consented.require("service", plan.service.name, plan.service.etag)
 
 
+@edge
 def restore_service(configuration: Configuration = None, secrets: Secrets = None) -> Result:
     """Give the service its former scaling back. Doing it again, or with none changed, is no error.
 

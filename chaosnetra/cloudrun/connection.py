@@ -5,7 +5,6 @@ Nothing is retried here, and nothing by the client library.
 
 import contextlib
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from chaosnetra.errors import (
     InvalidInput,
 )
 from chaosnetra.ports import is_refused
+from chaosnetra.processes.signals import blocked
 
 GOOGLE = "run.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -174,13 +174,13 @@ class Connection:
 
             credentials = find_credentials()
             self._identity = str(getattr(credentials, "service_account_email", None) or "")
-            with signals_stay_here():
+            with blocked():
                 return ServicesGrpcTransport.create_channel(
                     f"{GOOGLE}:443", credentials=credentials, options=options
                 )
         import grpc
 
-        with signals_stay_here():
+        with blocked():
             # An HTTP proxy of the environment cannot reach it.
             return grpc.insecure_channel(
                 self.endpoint, options=[*options, ("grpc.enable_http_proxy", 0)]
@@ -257,20 +257,6 @@ def find_credentials() -> Any:
             f"GOOGLE_APPLICATION_CREDENTIALS names ({type(error).__name__}: {error})"
         ) from None
     return credentials
-
-
-@contextlib.contextmanager
-def signals_stay_here() -> Iterator[None]:
-    """Keep signals from the threads that gRPC starts inside.
-
-    A signal that ends the process must meet a thread of ours, where it is held when it has to be.
-    """
-    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, held)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def _snake(method: str) -> str:

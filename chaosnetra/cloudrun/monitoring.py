@@ -15,13 +15,13 @@ from chaosnetra.cloudrun.connection import (
     loopback,
     notify,
     pages,
-    signals_stay_here,
 )
 from chaosnetra.cloudrun.failures import as_ours, status_of
 from chaosnetra.cloudrun.series import METRICS, Metric, Series, evidence, newest, series_of
 from chaosnetra.cloudrun.waiting import Interrupt, never, pause, waiting_until
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunQuotaExceeded, CloudRunUnanswered, PartUnavailable
+from chaosnetra.processes.signals import blocked
 
 GOOGLE = "monitoring.googleapis.com"
 EXTRA = "pip install 'chaostoolkit-netra[monitoring]'"
@@ -59,7 +59,7 @@ class Monitoring:
             )
         except ImportError as error:
             raise PartUnavailable(f"Cloud Monitoring needs an extra: {EXTRA} ({error})") from None
-        with signals_stay_here():
+        with blocked():
             if self.endpoint:
                 import grpc
 

@@ -30,7 +30,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.postgres.sessions import sessions_by_name
 from chaosnetra.quantities import fraction, whole_number
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.output import Output
@@ -50,6 +50,7 @@ READ_SECONDS = 30.0
 INSPECT_SECONDS = 5.0
 
 
+@edge
 def service_state(configuration: Configuration = None, secrets: Secrets = None) -> Result:
     """Read the service; it holds when the service serves what it is desired to, with all its parts.
 
@@ -79,6 +80,7 @@ def service_state(configuration: Configuration = None, secrets: Secrets = None) 
         }
 
 
+@edge
 def ready_revision(
     revision: str = "", configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:
@@ -105,6 +107,7 @@ def ready_revision(
         }
 
 
+@edge
 def service_instances(
     minimum: int = 0,
     maximum: int = 1000,
@@ -137,6 +140,7 @@ def service_instances(
         }
 
 
+@edge
 def instances_start(
     max_failure_rate: float = 0.2,
     application_name: str = "orchestrator",
@@ -271,6 +275,7 @@ def _trace(instance: Instance) -> Trace:
     return Trace(instance.began_at, stage, phase, *details)
 
 
+@edge
 def execution_tasks(
     execution: str = "",
     max_failure_rate: float = 0.0,

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from chaosnetra.cloudrun.connection import signals_stay_here
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     CloudRunOperationFailed,
@@ -16,6 +15,7 @@ from chaosnetra.errors import (
     CloudRunUnanswered,
     Interrupted,
 )
+from chaosnetra.processes.signals import blocked
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -93,7 +93,7 @@ def _reporting(waits: Sequence[_Wait]) -> Iterator[None]:
             logger.log(wait.level, f"Still waiting, after {waited:.0f} s, until {wait.what()}")
 
     thread = threading.Thread(target=report, name="waiting", daemon=True)
-    with signals_stay_here():
+    with blocked():
         thread.start()
     try:
         yield

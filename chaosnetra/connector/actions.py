@@ -16,13 +16,14 @@ from chaosnetra.connector.model import (
     model_of_profile,
 )
 from chaosnetra.errors import InvalidInput
-from chaosnetra.running.activity import Parameters, Result, activity
+from chaosnetra.running.activity import Parameters, Result, activity, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
 __all__ = ["change_connector", "limit_connector", "restore_connector"]
 
 
+@edge
 def limit_connector(
     limits: Parameters,
     configuration: Configuration = None,
@@ -57,6 +58,7 @@ def limit_connector(
         return _change(session, model.scaled(session.settings.time_scale))
 
 
+@edge
 def change_connector(
     limits: Parameters,
     configuration: Configuration = None,
@@ -73,6 +75,7 @@ def change_connector(
         return _change(session, now.changed({key: scaled[key] for key in given}))
 
 
+@edge
 def restore_connector(configuration: Configuration = None, secrets: Secrets = None) -> Result:
     """Undo every change of the connector, newest first.
 

@@ -30,11 +30,9 @@ def require_consent(
     """
     with waiting_until(lambda: "it is known what the experiment would change"):
         plan = inspect_experiment(session, experiment, steps)
-    session.plan = plan
-    session.events.record("plan.made", plan.to_json())
+    session.staging.propose(plan)
     _require(plan, session.settings.consent)
-    session.take_lease(database_of(session))
-    session.consented = plan
+    session.staging.consent(database_of(session))
 
 
 def _require(plan: ExperimentPlan, consent: str) -> None:

@@ -16,7 +16,7 @@ from chaosnetra.postgres.locks import CatalogLocked
 from chaosnetra.postgres.session_faults import SessionFault
 from chaosnetra.postgres.sessions import application_name
 from chaosnetra.quantities import number, whole_number
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 
+@edge
 def hold_connections(
     amount: float = 0,
     by: str = "leave_free",
@@ -78,6 +79,7 @@ def hold_connections(
         )
 
 
+@edge
 def release_connections(
     name: str = "held", configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:
@@ -98,6 +100,7 @@ def release_connections(
         return _undo(session, ConnectionsHeld, name)
 
 
+@edge
 def press_database(
     backends: int = 8,
     work_mem_mb: int = 16,
@@ -156,6 +159,7 @@ def press_database(
         )
 
 
+@edge
 def release_pressure(
     name: str = "pressure", configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:
@@ -164,6 +168,7 @@ def release_pressure(
         return _undo(session, pressure.DatabasePressed, name)
 
 
+@edge
 def lock_catalog(
     hold_ms: float,
     name: str = "locks",
@@ -197,6 +202,7 @@ def lock_catalog(
         return _inject(session, CatalogLocked(session.administrator, full_name, seconds))
 
 
+@edge
 def release_catalog(
     name: str = "locks", configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:

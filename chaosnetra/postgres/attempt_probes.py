@@ -13,13 +13,14 @@ from chaosnetra.postgres.plans import failure_bound, pool_plan, storm_plan
 from chaosnetra.postgres.pool import run_checkouts
 from chaosnetra.postgres.sessions import application_name
 from chaosnetra.postgres.storm import run_storm
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.measuring import progress
 from chaosnetra.running.session import Session
 
 logger = logging.getLogger("chaostoolkit")
 
 
+@edge
 def connections_succeed(
     count: int = 50,
     max_failure_rate: float = 0.15,
@@ -80,6 +81,7 @@ def connections_succeed(
         )
 
 
+@edge
 def pool_checkouts_succeed(
     extra: int = 5,
     queries: int = 0,
@@ -156,7 +158,4 @@ def _attempts(
 def _summarized(session: Session, what: str, result: dict[str, Any], **conditions: Any) -> Result:
     """Say what was observed, and put the conditions of it beside it."""
     logger.info(f"{what}: {result['observed']}")
-    full: Result = session.redactor.data(
-        {**result, **conditions, "time_scale": session.settings.time_scale}
-    )
-    return full
+    return {**result, **conditions, "time_scale": session.settings.time_scale}

@@ -6,15 +6,14 @@ gave up, the time is a lower bound and no latency: the attempt is censored.
 """
 
 import errno
-import math
 import re
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from chaosnetra.evidence.statistics.quantiles import median_of, nearest_rank
 from chaosnetra.text import one_line
 
 LISTED = 200
@@ -189,8 +188,7 @@ def quantile(attempts: Iterable[Attempt], share: float) -> Quantile | None:
     if not waited:
         return None
     ordered = sorted(waited, key=lambda attempt: (attempt.seconds, attempt.censored))
-    # Nearest rank; the guard keeps 0.95 * 20 = 19.000000000000004 from becoming 20.
-    rank = max(1, math.ceil(round(share * len(ordered), 9)))
+    rank = nearest_rank(share, len(ordered))
     exact = not any(attempt.censored for attempt in ordered[:rank])
     return Quantile(ordered[rank - 1].seconds, exact)
 
@@ -238,8 +236,8 @@ def summarize(
             for name, value in found.items()
         },
         "lower_bound": {name: bool(value and not value.exact) for name, value in found.items()},
-        "connect_seconds_p50": _median(attempt.connect_seconds for attempt in attempts),
-        "first_query_seconds_p50": _median(attempt.query_seconds for attempt in attempts),
+        "connect_seconds_p50": median_of((one.connect_seconds for one in attempts), 6),
+        "first_query_seconds_p50": median_of((one.query_seconds for one in attempts), 6),
         "lag_seconds_max": round(max(attempt.lag_seconds for attempt in attempts), 6),
         "sqlstates": _counts(attempt.sqlstate for attempt in bad),
         "error_classes": _counts(attempt.error_class for attempt in bad),
@@ -264,11 +262,6 @@ def _listed(attempts: Sequence[Attempt]) -> list[Attempt]:
     """As many as a journal should hold; those that failed before the others."""
     kept = sorted(attempts, key=lambda attempt: attempt.outcome is AttemptOutcome.OK)[:LISTED]
     return sorted(kept, key=lambda attempt: attempt.number)
-
-
-def _median(values: Iterable[float | None]) -> float | None:
-    found = [value for value in values if value is not None]
-    return round(statistics.median(found), 6) if found else None
 
 
 def _counts(values: Iterable[str | None]) -> dict[str, int]:

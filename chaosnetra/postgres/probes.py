@@ -10,7 +10,7 @@ from chaosnetra.postgres.load import sample_load
 from chaosnetra.postgres.plans import load_plan
 from chaosnetra.postgres.transfer_probes import throughput, transfer_succeeds
 from chaosnetra.quantities import number, whole_number
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.measuring import measuring, progress
 from chaosnetra.settings import setting_hint
 
@@ -28,6 +28,7 @@ __all__ = [
 LIMIT_SECONDS = 10.0
 
 
+@edge
 def backend_load(
     seconds: float = 10,
     interval_ms: float = 1000,
@@ -63,6 +64,7 @@ def backend_load(
         return result
 
 
+@edge
 def free_connection_slots(
     minimum: int = 1, configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:
@@ -97,6 +99,7 @@ def free_connection_slots(
         return result
 
 
+@edge
 def sessions_by_application(
     name: str = "",
     maximum: int = 5000,
@@ -130,12 +133,13 @@ def sessions_by_application(
             result |= {
                 "held": count <= most,
                 "observed": f"{count} {whose}",
-                "sessions": session.redactor.data(found),
+                "sessions": found,
                 "count": count,
             }
         return result
 
 
+@edge
 def connect_time(
     maximum_ms: float = 5000,
     path: str = "direct",

@@ -6,7 +6,7 @@ from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.postgres.plans import LONGEST_SECONDS, transfer_bytes
 from chaosnetra.quantities import number
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.measuring import measuring, progress
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
@@ -17,6 +17,7 @@ LONGEST_TRANSFER_SECONDS = 120.0
 GRACE_SECONDS = 10.0
 
 
+@edge
 def throughput(
     megabytes: float = 80,
     direction: str = "downstream",
@@ -39,6 +40,7 @@ def throughput(
         return _transfer(session, megabytes, direction, LONGEST_TRANSFER_SECONDS)
 
 
+@edge
 def transfer_succeeds(
     megabytes: float = 80,
     max_seconds: float = 5,

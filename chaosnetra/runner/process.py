@@ -4,11 +4,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from chaosnetra.processes.signals import handled
 from chaosnetra.runner.child import ChildRun
 from chaosnetra.runner.ending import end_and_undo
 from chaosnetra.runner.files import Experiment, RunFiles
@@ -79,19 +80,7 @@ def _end(run: ChildRun) -> None:
     """Interrupt a run and wait until it has undone everything; who insists has to wait too."""
     if run.exit_code is not None:
         return
-    with _deaf_to_interrupts():
+    with handled(lambda number, frame: None, ("SIGINT",)):
         run.identity.ask_to_end(signal.SIGINT)
         end_and_undo(run.identity, UNDO_SECONDS, asked=True)
         run.process.wait()
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = signal.signal(signal.SIGINT, lambda number, frame: None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, former)

@@ -14,6 +14,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Effect
 from chaosnetra.first_answers import CONNECTION, HTTP, POSTGRESQL, AnswerPath, Service, speaks
 from chaosnetra.paths import DatabasePath
+from chaosnetra.ports import is_loopback
 from chaosnetra.safety.injector import Injector
 from chaosnetra.toxiproxy.blackhole import stops_data
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
@@ -106,7 +107,7 @@ class ForeignProxy:
         host = host.strip("[]")
         server = urlsplit(self.client.url).hostname or ""
         everywhere = host in ("", "::", "0.0.0.0")  # noqa: S104 - what the server says
-        if everywhere or (_is_loopback(host) and not _is_loopback(server)):
+        if everywhere or (is_loopback(host) and not is_loopback(server)):
             host = server
         try:
             return host, int(port)
@@ -143,7 +144,3 @@ def _resolved(host: str) -> set[str]:
         return {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
     except OSError:
         return set()
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.") or host == "::1"

@@ -7,7 +7,6 @@ readable by its user only, says where they are. Runs use a persistent stand when
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import psutil
 from chaosnetra.errors import ChaosnetraError, PartUnavailable
 from chaosnetra.processes.identity import started
 from chaosnetra.processes.program import module_command
+from chaosnetra.processes.signals import noted
 from chaosnetra.settings import profile_setting, toxiproxy_server_setting
 from chaosnetra.stand.cloudrun import CLOUD_RUN_NAMES, start_cloud_run
 from chaosnetra.stand.folders import state_folder
@@ -166,9 +166,7 @@ def _same_process(stand: PersistentStand) -> bool:
 
 def _hold(cloud_run: bool) -> None:
     """Bring the parts up, say where they are, and hold them until asked to stop."""
-    stops: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda got, frame: stops.append(got))
+    stops = noted()
     parts: list[Part] = []
     server = toxiproxy_server_setting(os.environ)
     try:

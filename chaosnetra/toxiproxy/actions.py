@@ -12,7 +12,7 @@ from chaoslib.types import Configuration, Secrets
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import undone_result
 from chaosnetra.quantities import fraction, truth
-from chaosnetra.running.activity import Attributes, Result, activity
+from chaosnetra.running.activity import Attributes, Result, activity, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.toxiproxy.faults import (
@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 
+@edge
 def add_latency(
     latency_ms: float,
     jitter_ms: float = 0,
@@ -86,6 +87,7 @@ def add_latency(
     )
 
 
+@edge
 def add_bandwidth_limit(
     rate_kb_per_second: int,
     name: str = "bandwidth",
@@ -111,6 +113,7 @@ def add_bandwidth_limit(
     )
 
 
+@edge
 def add_slow_close(
     delay_ms: float,
     name: str = "slow_close",
@@ -128,6 +131,7 @@ def add_slow_close(
     return _add(configuration, "slow_close", name, proxy, direction, toxicity, delay_ms=delay_ms)
 
 
+@edge
 def add_timeout(
     timeout_ms: float,
     name: str = "timeout",
@@ -149,6 +153,7 @@ def add_timeout(
     return _add(configuration, "timeout", name, proxy, direction, toxicity, timeout_ms=timeout_ms)
 
 
+@edge
 def add_reset_peer(
     timeout_ms: float = 0,
     name: str = "reset_peer",
@@ -168,6 +173,7 @@ def add_reset_peer(
     )
 
 
+@edge
 def add_slicer(
     average_size_bytes: int,
     size_variation_bytes: int = 0,
@@ -195,6 +201,7 @@ def add_slicer(
     )
 
 
+@edge
 def add_data_limit(
     limit_bytes: int,
     name: str = "limit_data",
@@ -214,6 +221,7 @@ def add_data_limit(
     )
 
 
+@edge
 def update_toxic(
     name: str,
     attributes: Attributes,
@@ -255,6 +263,7 @@ def update_toxic(
         return session.injector.inject(fault).to_result()
 
 
+@edge
 def remove_toxic(
     name: str,
     proxy: str = "database",
@@ -283,6 +292,7 @@ def remove_toxic(
         return undone_result(report, f"this run holds no toxic {name} on {proxy}")
 
 
+@edge
 def create_proxy(
     name: str,
     upstream: str,
@@ -322,6 +332,7 @@ def create_proxy(
         return {**injected.to_result(), "listen": proxy.listen if proxy else None}
 
 
+@edge
 def delete_proxy(
     name: str,
     configuration: Configuration = None,
@@ -343,6 +354,7 @@ def delete_proxy(
         return undone_result(report, f"this run made no proxy {name}")
 
 
+@edge
 def disable_proxy(
     proxy: str = "database",
     configuration: Configuration = None,
@@ -361,6 +373,7 @@ def disable_proxy(
     return _switch(configuration, proxy, enabled=False)
 
 
+@edge
 def enable_proxy(
     proxy: str = "database",
     configuration: Configuration = None,

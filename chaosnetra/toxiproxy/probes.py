@@ -3,7 +3,7 @@
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.quantities import duration, whole_number
-from chaosnetra.running.activity import Result, Results, activity
+from chaosnetra.running.activity import Result, Results, activity, edge
 from chaosnetra.running.measuring import measuring
 from chaosnetra.settings import setting_hint
 from chaosnetra.toxiproxy.effects import added_latency as measured_latency_ms
@@ -12,6 +12,7 @@ from chaosnetra.toxiproxy.faults import existing_proxy
 __all__ = ["added_latency", "proxies", "toxics"]
 
 
+@edge
 def proxies(configuration: Configuration = None, secrets: Secrets = None) -> Result:
     """List the server's proxies.
 
@@ -34,6 +35,7 @@ def proxies(configuration: Configuration = None, secrets: Secrets = None) -> Res
         }
 
 
+@edge
 def toxics(
     proxy: str = "database", configuration: Configuration = None, secrets: Secrets = None
 ) -> Results:
@@ -52,6 +54,7 @@ def toxics(
         return [toxic.to_server() for toxic in found.toxics]
 
 
+@edge
 def added_latency(
     minimum_ms: float = 0,
     maximum_ms: float = 3_600_000,

@@ -93,7 +93,7 @@ def _watch(watch: _Watch, folder: Path, answers: IO[bytes]) -> None:
 def _conditions(watch: _Watch) -> list[Any]:
     if not watch.conditions:
         return []
-    from chaosnetra.controls.abort import Condition
+    from chaosnetra.running.abort_conditions import Condition
     from chaosnetra.settings import SETTINGS
 
     # Probes of modules beside the experiments, as `chaos run` finds them.

@@ -61,7 +61,7 @@ def _parameter(value: Any) -> str:
 
 
 def _condition(value: Any) -> Any:
-    from chaosnetra.controls.abort import Condition
+    from chaosnetra.running.abort_conditions import Condition
 
     try:
         Condition(value)

@@ -95,7 +95,7 @@ def startups(count: int) -> dict[str, Any]:
 
 def told_of_executions() -> dict[str, Any]:
     """What the journal of the session's run would say of them."""
-    calls = current_session().calls
+    calls = current_session().staging.calls
     assert calls is not None
     found: dict[str, Any] = calls.to_json()["executions"]
     return found
@@ -201,8 +201,8 @@ def test_an_execution_that_outlasts_its_time_is_cancelled_and_judged(
     variables = {"DATABASE_URL": postgres.database.url, "PIDS": str(pids)}
     env = [{"name": name, "value": value} for name, value in variables.items()]
     stage.create_job(*TASK, container={"env": env})
-    monkeypatch.setattr("chaosnetra.running.launchers.REPORT_SECONDS", 1.0)
-    monkeypatch.setattr("chaosnetra.running.launchers.LATE_SECONDS", -3.0)  # 5 s for all
+    monkeypatch.setattr("chaosnetra.running.job_launcher.REPORT_SECONDS", 1.0)
+    monkeypatch.setattr("chaosnetra.running.job_launcher.LATE_SECONDS", -3.0)  # 5 s for all
     endpoint = {"cloud_run_endpoint": stage.local.endpoint, "dwell_seconds": "0"}
     result = started(5, {**settings, **endpoint})
     assert result["startups"][4]["exit_reason"] in ("cancelled", "not_started", "signalled")
@@ -366,7 +366,7 @@ def test_a_report_that_cannot_be_written_is_told_apart(
     variables = {"DATABASE_URL": postgres.database.url, "PIDS": str(pids)}
     env = [{"name": name, "value": value} for name, value in variables.items()]
     stage.create_job(sys.executable, "-c", choose, *TASK, container={"env": env})
-    import chaosnetra.running.launchers as module
+    import chaosnetra.running.job_launcher as module
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "REPORT_SECONDS", 1.0)

@@ -92,7 +92,7 @@ def test_every_activity_refuses_each_argument_that_it_cannot_use_and_brings_no_p
                 if refusal(activity(module.__name__, name, wrong)) is None:
                     accepted.append((module.__name__, name, key, bad))
     assert accepted == []
-    assert current_session().parts == []
+    assert current_session().resources.parts == []
     assert current_session().injector.faults == []
 
 
@@ -191,7 +191,7 @@ def test_checking_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
 def test_an_activity_outside_of_a_run_leaves_the_check_to_the_first_of_the_run() -> None:
     """As a condition of the abort control is, which is asked before any of them."""
     assert budgets_suffice()["findings"]
-    assert current_session().arguments_checked is None
+    assert current_session()._wrong_arguments is None
 
 
 def test_what_is_not_ours_is_not_called() -> None:
