@@ -8,6 +8,7 @@ pytest, collects nothing unless it is asked to, and starts nothing before it is 
 
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,13 +123,12 @@ def chaos_stand() -> Iterator["ChaosStand"]:
     from chaosnetra.errors import PartUnavailable
     from chaosnetra.testing.stand import stand
 
-    try:
-        opened = stand()
-        started = opened.__enter__()
-    except PartUnavailable as error:
-        pytest.fail(str(error), pytrace=False)
-    yield started
-    opened.__exit__(None, None, None)
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(stand())
+        except PartUnavailable as error:
+            pytest.fail(str(error), pytrace=False)
+        yield started
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from chaosnetra.evidence.compare.experiment_runs import gather
 from chaosnetra.evidence.journal.reading import read_journal, read_journals
 from chaosnetra.lint.check import lint_file
 from chaosnetra.lint.modules import Modules
-from chaosnetra.runner.files import Experiment
-from chaosnetra.runner.outcome import RunFiles, RunOutcome, not_run
+from chaosnetra.runner.files import Experiment, RunFiles
+from chaosnetra.runner.outcome import RunOutcome, not_run
 from chaosnetra.runner.process import run_experiment
 from chaosnetra.runner.reports import write_reports
 from chaosnetra.whole_file import write_whole

@@ -1,7 +1,7 @@
 """Actions on Cloud Run: the scaling of the service that the settings name.
 
 Every change is planned from what the service is, checked by the server without being carried out,
-written down, and taken back by `restore_service` or at the end of the run.
+written down, and rolled back by `restore_service` or at the end of the run.
 """
 
 import logging
@@ -12,7 +12,7 @@ from chaosnetra.cloudrun.faults import ServiceScaled, scaling_fault_name
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.scaling_plan import ScalingPlan
-from chaosnetra.cloudrun.waiting import told
+from chaosnetra.cloudrun.waiting import waiting_until
 from chaosnetra.errors import CloudRunDrifted
 from chaosnetra.faults import UndoResult
 from chaosnetra.running.activity import Result, activity
@@ -55,7 +55,7 @@ def scale_service(
             cloud_run.services, cloud_run.service, wanted, lambda plan: _check(session, plan)
         )
         # An exception out of a signal handler must not come between a write and its answer.
-        with session.run.polled(), told(lambda: f"{shown(cloud_run.service)} is scaled"):
+        with session.run.polled(), waiting_until(lambda: f"{shown(cloud_run.service)} is scaled"):
             injected = session.injector.inject(fault)
         effect = injected.effect
         if effect is not None and effect.in_effect:
@@ -100,7 +100,7 @@ def restore_service(configuration: Configuration = None, secrets: Secrets = None
     with activity(configuration) as session:
         service = session.cloud_run.service
         name = scaling_fault_name(service)
-        with session.run.polled(), told(lambda: f"{shown(service)} is restored"):
+        with session.run.polled(), waiting_until(lambda: f"{shown(service)} is restored"):
             report = session.injector.undo(name)
         if report is None:
             return {"result": "already done", "detail": "this run holds no scaling of the service"}

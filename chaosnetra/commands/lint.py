@@ -66,13 +66,14 @@ def _documents(name: str) -> "Iterator[Document | str]":
     from pathlib import Path
 
     from chaosnetra.documents.document import read_document
+    from chaosnetra.documents.download import download, is_url
     from chaosnetra.errors import InvalidInput, Unreadable
-    from chaosnetra.lint.download import download, is_url
+    from chaosnetra.lint.core import loader_settings
     from chaosnetra.runner.files import find_experiments
 
     try:
         if is_url(name):
-            yield download(name)
+            yield download(name, loader_settings())
         elif Path(name).is_dir():
             for experiment in find_experiments([Path(name)]):
                 yield experiment.broken or read_document(experiment.path)

@@ -25,7 +25,7 @@ def plan(experiment: str, output: str) -> None:
     import json
     from pathlib import Path
 
-    from chaosnetra.consent.inspect import look
+    from chaosnetra.consent.inspect import inspect_experiment
     from chaosnetra.controls.consent import load, steps_of
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.running.session import current_session, end_session
@@ -36,7 +36,7 @@ def plan(experiment: str, output: str) -> None:
             session = current_session(configuration)
             environment = session.settings.environment
             steps = steps_of(loaded, configuration, environment=environment)
-            found = look(session, loaded, steps)
+            found = inspect_experiment(session, loaded, steps)
             text = json.dumps(found.to_json(), indent=2, default=str)
             said = session.redactor.text(text if output == "json" else found.text)
     finally:

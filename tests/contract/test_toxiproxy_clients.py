@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.stand.toxiproxy import MODULE, VERSION
+from chaosnetra.stand.toxiproxy_program import MODULE, VERSION
 from tests.contract.conftest import Served
 from tests.support.toxiproxy_servers import LISTEN, UPSTREAM
 

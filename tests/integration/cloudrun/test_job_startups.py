@@ -62,7 +62,7 @@ TASK = [sys.executable, "-m", "chaosnetra.startup.task", "--", sys.executable, "
 
 @pytest.fixture
 def settings(stage: Stage, postgres: PostgresServer, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """Settings of a rehearsal; whatever it injected is taken back at the end."""
+    """Settings of a rehearsal; whatever it injected is undone at the end."""
     yield {
         **staging_settings(tmp_path, postgres.database, job="startups"),
         "cloud_run_endpoint": stage.local.endpoint,
@@ -327,7 +327,7 @@ def test_an_execution_whose_start_had_no_answer_may_run_where_none_may_be_listed
     stage.rule("ListExecutions", refuse="PERMISSION_DENIED", times=2)
     begun = ExecutionBegun(stage.jobs, stage.jobs.job(JOB), 1, 5, {}, 1)
     undo = begun.prepare()
-    with pytest.raises(CloudRunUnanswered, match="whether one was begun is not told"):
+    with pytest.raises(CloudRunUnanswered, match="whether one was begun is not known"):
         begun.inject()
     with pytest.raises(UndoDenied) as denied:
         play(undo)
