@@ -18,7 +18,7 @@ def written_whole(path: Path, *, private: bool = False, new: bool = False) -> It
 
     Args:
         path: of the file; of a link, the file that it points to is replaced.
-        private: whether nobody else may read a file that is new.
+        private: whether nobody else may read it.
         new: whether nothing may be there yet.
 
     Raises:
@@ -44,7 +44,7 @@ def written_whole(path: Path, *, private: bool = False, new: bool = False) -> It
             os.link(partial, path)  # unlike a rename, this overwrites nothing
             partial.unlink()
             return
-        if mode is not None:
+        if mode is not None and not private:
             shutil.copymode(path, partial)
         partial.replace(path)
     except BaseException:

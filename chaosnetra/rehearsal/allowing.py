@@ -1,13 +1,12 @@
 """The allow-list of a persistent stand, so that a run in staging can be rehearsed against it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.safety.allowlist import VERSION
 from chaosnetra.stand.folders import state_folder
-from chaosnetra.whole_file import written_whole
+from chaosnetra.stand.part import write_private
 
 
 def allow_list_path() -> Path:
@@ -32,5 +31,4 @@ def write_allow_list(names: Mapping[str, str], database: DatabaseAddress) -> Non
         "database_host": database.host,
         "database_name": database.database,
     }
-    with written_whole(allow_list_path(), private=True) as file:
-        json.dump(allowed, file, indent=2)
+    write_private(allow_list_path(), allowed)

@@ -7,7 +7,7 @@ from typing import Any
 from chaosnetra.evidence.journal.dry import carried_out
 from chaosnetra.evidence.journal.samples import counted
 from chaosnetra.evidence.journal.shape import Stage, checked_probes
-from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
+from chaosnetra.evidence.journal.values import duration_or_none, object_or_empty, text_or_none
 from chaosnetra.evidence.statistics.rates import (
     CONFIDENCE,
     Interval,
@@ -179,14 +179,9 @@ def _claim(stage: Stage, run: Mapping[str, Any], held: bool | None) -> Claim:
         held=held,
         failed=failed,
         error=text_or_none(told.get("error")),
-        seconds=_duration(run),
+        seconds=duration_or_none(run.get("duration")),
         trials=trials,
         failures=failures,
         limit=limit if limit is not None and 0 <= limit <= 1 else None,
         checks_not_held=int(held is False),
     )
-
-
-def _duration(run: Mapping[str, Any]) -> float | None:
-    seconds = finite_or_none(run.get("duration"))
-    return seconds if seconds is not None and 0 <= seconds < 1e9 else None

@@ -10,10 +10,9 @@ from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import ATTEMPT_LISTS, Startup, attempts, checks
 from chaosnetra.evidence.journal.shape import Stage, states
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline, FaultSpan, connector, faults
-from chaosnetra.evidence.journal.values import objects
+from chaosnetra.evidence.journal.values import duration_or_none, object_or_empty, objects
 from chaosnetra.evidence.verdict.verdict import Verdict, judge
 from chaosnetra.evidence.verdict.violations import Violation
-from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.budgets import Budget, budgets_of, time_scale_of
 from chaosnetra.report.claims import Claim, claims
 from chaosnetra.report.reproduction import Reproduction, reproduction
@@ -165,7 +164,7 @@ def describe(journal: Journal) -> RunFacts:
         environment=list(_environment(journal)),
         reproduction=reproduction(journal),
         start=data["start"],
-        seconds=_positive(data.get("duration")),
+        seconds=duration_or_none(data.get("duration")),
         profile=one_visible_line(journal.profile, 100) if journal.profile else None,
     )
 
@@ -205,8 +204,7 @@ def _spans(data: Mapping[str, Any]) -> Iterator[Span]:
 
 def _environment(journal: Journal) -> Iterator[tuple[str, str]]:
     data, section = journal.data, journal.section
-    profile = section.get("profile")
-    profile = profile if isinstance(profile, dict) else {}
+    profile = object_or_empty(section.get("profile"))
     dated = f" of {profile['date']}" if isinstance(profile.get("date"), str) else ""
     if journal.profile:
         yield "profile", one_visible_line(f"{journal.profile}{dated}", 200)
@@ -241,8 +239,3 @@ def _environment(journal: Journal) -> Iterator[tuple[str, str]]:
     ):
         if section[key]:
             yield name, one_visible_line("; ".join(section[key][:20]), 600)
-
-
-def _positive(value: Any) -> float | None:
-    number = finite_or_none(value)
-    return number if number is not None and 0 <= number < 1e9 else None

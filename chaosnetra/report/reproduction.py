@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.evidence.journal.reading import Journal
+from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.safe_text import one_visible_line
 
@@ -74,8 +75,7 @@ class _Call:
 
 def reproduction(journal: Journal) -> Reproduction:
     """How to run a journal's experiment again with the settings that the journal records."""
-    declared = journal.data["experiment"].get("configuration")
-    entries = declared if isinstance(declared, dict) else {}
+    entries = object_or_empty(journal.data["experiment"].get("configuration"))
     call = _Call()
     settings = _settings(journal)
     for key, text in settings.items():
@@ -86,8 +86,7 @@ def reproduction(journal: Journal) -> Reproduction:
     call.missing += _secret_variables(journal.data)
     if settings.get("environment") == "staging":
         call.missing.append(f"{PREFIX}CONSENT")  # it is to one plan, once
-    options = journal.section.get("options")
-    for name, value in options.items() if isinstance(options, dict) else ():
+    for name, value in object_or_empty(journal.section.get("options")).items():
         if _can_be_shown(f"{name}{value}") and str(name).startswith("--"):
             call.options.append(f"{name}={value}" if value else str(name))
     shown = [one_visible_line(name, 200) for name in dict.fromkeys(call.missing)]
@@ -109,9 +108,8 @@ def _take(journal: Journal) -> str:
 def _settings(journal: Journal) -> dict[str, Any]:
     """The settings that the journal records, by key."""
     section, found = journal.section, {}
-    profile = section.get("profile")
-    source = profile.get("source") if isinstance(profile, dict) else None
-    if isinstance(source, str) and source:
+    source = text_or_none(object_or_empty(section.get("profile")).get("source"))
+    if source:
         found["profile"] = source
     elif journal.profile:
         found["profile"] = journal.profile
@@ -122,10 +120,9 @@ def _settings(journal: Journal) -> dict[str, Any]:
             found[key] = f"{number:.12g}" if number != int(number) else f"{int(number)}"
         elif isinstance(value, str) and value:
             found[key] = value
-    recorded = section.get("settings")
     return found | {
         str(key): value
-        for key, value in (recorded.items() if isinstance(recorded, dict) else ())
+        for key, value in object_or_empty(section.get("settings")).items()
         if isinstance(value, (str, dict))
     }
 
@@ -182,8 +179,7 @@ def _add_configuration(
 
 def _secret_variables(data: Mapping[str, Any]) -> Iterator[str]:
     """Variables that its secrets are read from."""
-    secrets = data["experiment"].get("secrets")
-    for group in secrets.values() if isinstance(secrets, dict) else ():
+    for group in object_or_empty(data["experiment"].get("secrets")).values():
         for entry in (group, *(group.values() if isinstance(group, dict) else ())):
             variable = _variable(entry)
             if variable is not None:

@@ -1,7 +1,6 @@
 """What the parts of a stand have in common: each is a process that is waited for, and stopped."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 from chaosnetra.durations import Deadline
 from chaosnetra.processes.supervised import SupervisedProcess
+from chaosnetra.whole_file import written_whole
 
 Answer = TypeVar("Answer")
 POLL_SECONDS = 0.02
@@ -59,8 +59,5 @@ def last_line(text: str) -> str:
 
 def write_private(path: Path, data: Any) -> None:
     """Write JSON that only this user can read; the file is whole at any time."""
-    unfinished = path.with_suffix(".unfinished")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with written_whole(path, private=True) as file:
         json.dump(data, file, indent=2)
-    unfinished.replace(path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.evidence.journal.reading import Journal
-from chaosnetra.evidence.journal.values import seconds_or_none, text_or_none
+from chaosnetra.evidence.journal.values import object_or_empty, seconds_or_none, text_or_none
 from chaosnetra.quantities import finite_or_none
 
 SUFFIX = "_seconds"
@@ -89,8 +89,7 @@ def run_of(journal: Journal) -> tuple[Run | None, str | None]:
     budgets, pool = profile.get("budgets"), profile.get("pool")
     if not isinstance(budgets, dict) or not isinstance(pool, dict):
         return None, "its journal does not hold budgets and pool settings"
-    infrastructure = profile.get("infrastructure")
-    orchestrator = profile.get("orchestrator")
+    infrastructure = object_or_empty(profile.get("infrastructure"))
     ran = RanWith(
         name=text_or_none(profile.get("name")) or "unknown",
         environment=text_or_none(profile.get("environment")) or "unknown",
@@ -100,12 +99,10 @@ def run_of(journal: Journal) -> tuple[Run | None, str | None]:
             if isinstance(key, str) and key.endswith(SUFFIX)
         },
         pool=pool,
-        orchestrator=orchestrator if isinstance(orchestrator, dict) else {},
+        orchestrator=object_or_empty(profile.get("orchestrator")),
         infrastructure={
             name: section for name, section in infrastructure.items() if isinstance(section, dict)
-        }
-        if isinstance(infrastructure, dict)
-        else {},
+        },
     )
     file = text_or_none(journal.section.get("experiment_file"))
     return Run(journal.title or "(no title)", file, scale, ran, journal.data), None

@@ -13,8 +13,9 @@ from typing import Any
 
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import checks
+from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.timeline import faults
-from chaosnetra.evidence.journal.values import text_or_none
+from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
 from chaosnetra.quantities import finite_or_none
 
 
@@ -153,18 +154,16 @@ def _of_checks(data: Mapping[str, Any]) -> Iterator[tuple[Circumstance, str]]:
     for check in checks(data):
         attempts = check.output.get("attempts")
         if type(attempts) is int and any(key in check.output for key in _ASKED_FOR):
-            name = f"how many {check.probe} tried at once {_STAGES.get(check.stage, '')}".strip()
+            without = " without the fault" if check.stage is Stage.BEFORE else ""
+            name = f"how many {check.probe} tried at once{without}"
             yield Circumstance(name, Kind.COUNT), str(attempts)
         most = finite_or_none(check.output.get("max_failure_rate"))
         if most is not None:
             yield Circumstance(f"the share that may fail in {check.probe}"), f"{most:.0%}"
-        state = check.output.get("database_state")
-        mode = text_or_none(state.get("mode")) if isinstance(state, dict) else None
+        state = object_or_empty(check.output.get("database_state"))
+        mode = text_or_none(state.get("mode"))
         if mode is not None:
             yield _STATE, mode
-
-
-_STAGES = {"before": "without the fault"}
 
 
 def _written_faults(experiment: Mapping[str, Any], section: Mapping[str, Any]) -> str | None:
@@ -173,24 +172,21 @@ def _written_faults(experiment: Mapping[str, Any], section: Mapping[str, Any]) -
     None where the journal does not hold the values that were put into them.
     """
     values = section.get("configuration")
-    method = experiment.get("method")
     told = []
-    for action in method if isinstance(method, list) else ():
-        provider = action.get("provider") if isinstance(action, dict) else None
+    for action in experiment["method"]:
+        provider = action.get("provider")
         if not isinstance(provider, dict) or action.get("type") != "action":
             continue
         chosen = _chosen(provider, section.get("environment"))
         if values is None and _SUBSTITUTED.search(json.dumps(chosen, default=str)):
             return None
-        given = values if isinstance(values, dict) else {}
-        told.append(_shown(_resolved(chosen, given)))
+        told.append(_shown(_resolved(chosen, object_or_empty(values))))
     return ", ".join(told)
 
 
 def _chosen(provider: Mapping[str, Any], environment: Any) -> Mapping[str, Any]:
     """The action that is meant for the environment, where a provider names several."""
-    arguments = provider.get("arguments")
-    one = arguments.get(environment) if isinstance(arguments, dict) else None
+    one = object_or_empty(provider.get("arguments")).get(str(environment))
     return one if isinstance(one, dict) and "func" in one else provider
 
 
@@ -219,10 +215,9 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(provider: Mapping[str, Any]) -> str:
-    arguments = provider.get("arguments")
     if "func" not in provider:
         return json.dumps(provider, sort_keys=True, default=str)
-    given = dict(arguments) if isinstance(arguments, dict) else {}
+    given = dict(object_or_empty(provider.get("arguments")))
     if str(provider.get("module")).startswith("chaosnetra."):
         given.pop("name", None)  # of the fault within the run
     told = ", ".join(

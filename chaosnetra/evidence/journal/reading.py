@@ -16,7 +16,7 @@ from chaosnetra.evidence.journal.json_stream import BreaksOff, NoJson, read_json
 from chaosnetra.evidence.journal.samples import STARTUP_KEYS
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.journal.steps import step_of
-from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
+from chaosnetra.evidence.journal.values import int_or_none, object_or_empty, text_or_none
 
 MOST_BYTES = 2**30
 BLOCK_BYTES = 2**16
@@ -72,9 +72,8 @@ def read_journal(path: Path) -> Journal:
         is_experiment = "method" in data or "steady-state-hypothesis" in data
         what = "an experiment" if is_experiment else "no journal of the Chaos Toolkit"
         raise NotAJournal(f"{path}: it is {what}; give the journal.json that `chaos run` wrote")
-    section = data.get("chaosnetra")
-    version = section.get("version") if isinstance(section, dict) else None
-    return Journal(path, normalized(data), version if type(version) is int else None)
+    version = object_or_empty(data.get("chaosnetra")).get("version")
+    return Journal(path, normalized(data), int_or_none(version))
 
 
 def read_journals(path: Path) -> Iterator[Journal]:

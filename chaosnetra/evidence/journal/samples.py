@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from chaosnetra.evidence.journal.order import Period, began, ended
 from chaosnetra.evidence.journal.shape import Stage, checked_probes
 from chaosnetra.evidence.journal.timeline import in_place
-from chaosnetra.evidence.journal.values import objects, text_or_none
+from chaosnetra.evidence.journal.values import int_or_none, object_or_empty, objects, text_or_none
 from chaosnetra.quantities import finite_or_none
 
 # When a fault may be in place. Where the journal says when it was, that decides.
@@ -221,22 +221,21 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
     status = data.get("status")
     if seconds is None or not isinstance(status, str):
         return None
-    phases = data.get("phase_seconds")
-    error, steps = data.get("error"), data.get("steps")
+    steps = data.get("steps")
     code = data.get("exit_code") if data.get("ended_by", "itself") == "itself" else None
     return Startup(
         check.stage,
         check.probe,
-        _number(data.get("number")),
+        int_or_none(data.get("number")) or 0,
         status,
         seconds,
         seconds_of(data.get("boot_seconds")),
         text_or_none(data.get("phase")),
-        phases if isinstance(phases, dict) else {},
-        error if isinstance(error, dict) else {},
+        object_or_empty(data.get("phase_seconds")),
+        object_or_empty(data.get("error")),
         steps if isinstance(steps, list) else (),
         check.under_fault,
-        code if type(code) is int else None,
+        int_or_none(code),
     )
 
 
@@ -257,7 +256,7 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[RecordedAttempt]:
                     check.stage,
                     check.probe,
                     kind,
-                    _number(data.get("number")),
+                    int_or_none(data.get("number")) or 0,
                     seconds_of(data.get("intended_seconds")) or 0.0,
                     outcome,
                     seconds,
@@ -280,7 +279,3 @@ def seconds_of(value: Any) -> float | None:
         return value
     number = finite_or_none(value)
     return number if number is not None and number >= 0 else None
-
-
-def _number(value: Any) -> int:
-    return value if type(value) is int else 0

@@ -13,7 +13,7 @@ from chaosnetra.evidence.journal.order import (
     moment,
     seconds_of_run,
 )
-from chaosnetra.evidence.journal.values import objects, text_or_none
+from chaosnetra.evidence.journal.values import object_or_empty, objects, text_or_none
 from chaosnetra.quantities import finite_or_none
 
 
@@ -80,7 +80,7 @@ def faults(journal: Mapping[str, Any]) -> Iterator[FaultSpan]:
     """Each fault of the run, in the order in which they were injected."""
     first = next((run for run in journal["rollbacks"] if run["start"]), None)
     for fault in journal["chaosnetra"]["faults"]:
-        name, parameters = fault.get("name"), fault.get("parameters")
+        name = fault.get("name")
         undo = text_or_none(fault.get("undo"))
         injected_at, injected_seconds = _noted(fault, "injected")
         if injected_at is None and injected_seconds is None:
@@ -92,7 +92,7 @@ def faults(journal: Mapping[str, Any]) -> Iterator[FaultSpan]:
             undone_at, undone_seconds = first["start"], began(first).seconds
         yield FaultSpan(
             str(name),
-            parameters if isinstance(parameters, dict) else {},
+            object_or_empty(fault.get("parameters")),
             fault["effect"],
             undo,
             injected_at,

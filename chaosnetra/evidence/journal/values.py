@@ -33,6 +33,17 @@ def seconds_or_none(value: Any) -> float | None:
     return number if number is not None and 0 <= number <= LONGEST_SECONDS else None
 
 
+def duration_or_none(value: Any) -> float | None:
+    """Seconds that a run, or something in it, took; None for what is none."""
+    number = finite_or_none(value)
+    return number if number is not None and 0 <= number < 1e9 else None
+
+
+def int_or_none(value: Any) -> int | None:
+    """A whole number; None for what is none, or true or false."""
+    return value if type(value) is int else None
+
+
 def count_or_none(value: Any) -> int | None:
     """A count; None for what is none."""
     return value if type(value) is int and 0 <= value <= 10**9 else None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from chaosnetra import errors
 from chaosnetra.evidence.journal.dry import carried_out, checks_hypothesis
 from chaosnetra.evidence.journal.shape import Stage, checked_probes
-from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
+from chaosnetra.evidence.journal.values import int_or_none, object_or_empty, text_or_none
 from chaosnetra.evidence.verdict.tolerance import has_tolerance, tolerance_met
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.text import cut
@@ -198,8 +198,8 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
         sqlstate=text_or_none(told.get("sqlstate")),
         error=failure or text_or_none(told.get("error")),
         at=run["end"],
-        exit_code=_whole(told.get("observed_exit_code")),
-        signal=_whole(told.get("observed_signal")),
+        exit_code=int_or_none(told.get("observed_exit_code")),
+        signal=int_or_none(told.get("observed_signal")),
     )
 
 
@@ -210,10 +210,6 @@ def failure_text(run: Mapping[str, Any]) -> str:
     while text.startswith(_ACTIVITY_FAILED):
         text = text.removeprefix(_ACTIVITY_FAILED)
     return text
-
-
-def _whole(value: Any) -> int | None:
-    return value if type(value) is int else None
 
 
 def _short(value: Any) -> str:
