@@ -53,7 +53,7 @@ def main() -> None:
 def scale_seconds(local: LocalCloudRun, connection: Connection, number: int) -> float:
     """Seconds from the write until the service is known to serve."""
     name = NAMES.service("service")
-    deploy_service(local.endpoint, NAMES, "service", ["sleep", "60"], {})
+    deploy_service(local.endpoint, NAMES, "service", ["sleep", "60"], {}, {})
     services = ServiceClient(connection)
     plan = services.plan(name, WantedScaling(maximum=10 + number))
     started = time.perf_counter()
@@ -62,7 +62,7 @@ def scale_seconds(local: LocalCloudRun, connection: Connection, number: int) -> 
 
 
 def read_many(local: LocalCloudRun, connection: Connection, repetitions: int) -> None:
-    deploy_job(local.endpoint, NAMES, "job", ["true"], {})
+    deploy_job(local.endpoint, NAMES, "job", ["true"], {}, {})
     jobs, job = JobClient(connection), NAMES.job("job")
     execution = jobs.run(jobs.job(job), tasks=1, timeout_seconds=30, environment={})
     jobs.watch(execution, Deadline.after(30))

@@ -44,6 +44,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
 
 
 @pytest.fixture
+def user_modules(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's own modules, for runs and in here: `USER_MODULES` of the tests' module."""
+    for name, text in request.module.USER_MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.fixture
 def nothing_left() -> Iterator[None]:
     """Fails the test when a process that it started is still there at its end."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}

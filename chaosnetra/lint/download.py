@@ -86,7 +86,8 @@ def _read(raw: bytes, kind: str, encoding: str | None, name: str) -> Document:
     if "application/json" in kind:
         from requests.utils import guess_json_utf
 
-        return parsed(raw.decode(guess_json_utf(raw) or "utf-8"), name, is_json=True)
+        encoding = guess_json_utf(raw)  # type: ignore[no-untyped-call]  # the stubs give it no types
+        return parsed(raw.decode(encoding or "utf-8"), name, is_json=True)
     text = raw.decode(encoding or "utf-8", errors="replace")
     if any(one in kind for one in _YAML):
         return parsed(text, name, is_json=False)

@@ -147,7 +147,8 @@ class Database:
         async with self._budgets.within("connection", PHASE):
             # asyncpg's own limit of 60 s would hide which budget ran out.
             return await asyncpg.connect(
-                self._address.driver_url, timeout=self._address.connect_timeout_seconds
+                self._address.driver_url,
+                timeout=self._address.connect_timeout_seconds,  # type: ignore[arg-type]  # None: no limit
             )
 
     @asynccontextmanager

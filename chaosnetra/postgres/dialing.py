@@ -37,7 +37,9 @@ def _dial(address: DatabaseAddress) -> Dial:
             limit for limit in (timeout, address.connect_timeout_seconds) if limit is not None
         ]
         return await asyncpg.connect(
-            address.driver_url, timeout=min(limits, default=None), **options
+            address.driver_url,
+            timeout=min(limits, default=None),  # type: ignore[arg-type]  # None is no limit
+            **options,
         )
 
     return dial

@@ -156,7 +156,7 @@ async def is_local(opened: "asyncpg.Connection[Any]") -> bool:
     A backend's title holds the port of its client, which tells it from another process that
     has the same number here and not in a container.
     """
-    pid, port = await opened.fetchrow("SELECT pg_backend_pid(), inet_client_port()")
+    ((pid, port),) = await opened.fetch("SELECT pg_backend_pid(), inet_client_port()")
     try:
         process = psutil.Process(pid)
         title = " ".join(process.cmdline())

@@ -85,7 +85,7 @@ class PostgresPath:
         async with connection(self.direct, timeout_seconds) as watcher:
             async with connection(self.proxied, timeout_seconds, application_name=name) as opened:
                 # Closed without the protocol's goodbye, which the server would act upon at once.
-                opened._transport.abort()
+                opened._transport.abort()  # type: ignore[attr-defined]  # it has no public way
                 started = time.perf_counter()
             async with asyncio.timeout(timeout_seconds):
                 while await watcher.fetchval(  # noqa: ASYNC110 - the server has no event to wait for

@@ -170,7 +170,8 @@ class Task:
                 async with asyncio.timeout(ONE_REPORT_SECONDS):
                     connection = await asyncpg.connect(
                         self.database.driver_url,
-                        timeout=self.database.connect_timeout_seconds,
+                        # None, which the stubs do not know, is no limit.
+                        timeout=self.database.connect_timeout_seconds,  # type: ignore[arg-type]
                         server_settings={"application_name": "chaosnetra-report"},
                     )
                     try:

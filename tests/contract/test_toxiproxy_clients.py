@@ -16,6 +16,7 @@ import pytest
 
 from chaosnetra.stand.toxiproxy import MODULE, VERSION
 from tests.contract.conftest import Served
+from tests.support.helpers import lacking
 from tests.support.toxiproxy_servers import LISTEN, UPSTREAM
 
 INSTALL_SECONDS = 240
@@ -64,7 +65,7 @@ const [url, listen, upstream] = process.argv.slice(2);
 def tool(name: str) -> str:
     path = shutil.which(name)
     if path is None:
-        pytest.skip(f"{name} is not installed, with which this client is")
+        lacking(f"{name} is not installed here, with which this client is")
     return path
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from chaosnetra.gameday.record.entries import Entry, read_entries
 from tests.conftest import RUN_SECONDS
+from tests.support.experiments import activity, experiment
 from tests.support.helpers import wait_until
 
 PROGRAM = str(Path(sys.executable).with_name("chaosnetra"))
@@ -59,13 +60,9 @@ def wait_for(file):
 """
 
 
-def provider(function: str, file: Path, **arguments: str) -> dict[str, Any]:
-    return {
-        "type": "python",
-        "module": "gameday_helpers",
-        "func": function,
-        "arguments": {"file": str(file), **arguments},
-    }
+def step(kind: str, name: str, function: str, file: Path, **arguments: str) -> dict[str, Any]:
+    """An activity that does something with a file."""
+    return activity(kind, "gameday_helpers", function, file=str(file), **arguments) | {"name": name}
 
 
 @dataclass
@@ -100,37 +97,17 @@ class Bed:
 
     def waiting_step(self, name: str = "waiting") -> dict[str, Any]:
         """A step whose fault is a file, and whose method ends when `release` is there."""
-        experiment = {
-            "title": "A file is a fault",
-            "description": "Waits until it may go on.",
-            "runtime": {"rollbacks": {"strategy": "always"}},
-            "controls": [
-                {
-                    "name": "journal",
-                    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-                }
+        made = experiment(
+            step("action", "break", "touch", self.fault),
+            step("probe", "wait", "wait_for", self.release),
+            title="A file is a fault",
+            probes=[
+                step("probe", "plan-is-there", "is_there", self.plan_path) | {"tolerance": True}
             ],
-            "steady-state-hypothesis": {
-                "title": "It is there",
-                "probes": [
-                    {
-                        "type": "probe",
-                        "name": "plan-is-there",
-                        "tolerance": True,
-                        "provider": provider("is_there", self.plan_path),
-                    }
-                ],
-            },
-            "method": [
-                {"type": "action", "name": "break", "provider": provider("touch", self.fault)},
-                {"type": "probe", "name": "wait", "provider": provider("wait_for", self.release)},
-            ],
-            "rollbacks": [
-                {"type": "action", "name": "mend", "provider": provider("remove", self.fault)}
-            ],
-        }
+            rollbacks=[step("action", "mend", "remove", self.fault)],
+        )
         path = self.folder / "waiting.json"
-        path.write_text(json.dumps(experiment))
+        path.write_text(json.dumps(made))
         return {"name": name, "experiment": "waiting.json"}
 
     def command(self, *words: str) -> list[str]:

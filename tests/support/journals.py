@@ -2,16 +2,7 @@
 
 from typing import Any
 
-HELD = {
-    "type": "probe",
-    "name": "held",
-    "provider": {
-        "type": "python",
-        "module": "chaosnetra.tolerances",
-        "func": "held",
-        "arguments": {},
-    },
-}
+from tests.support.experiments import HELD
 
 
 def probe(name: str = "starts", *, met: bool = True, output: Any = True) -> dict[str, Any]:

@@ -48,8 +48,9 @@ def on_each_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
             for parameter in inspect.signature(test).parameters.values()
         ),
     ]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return pytest.mark.parametrize("loop", LOOPS)(run)
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # of functions
+    marked: Callable[..., None] = pytest.mark.parametrize("loop", LOOPS)(run)
+    return marked
 
 
 def run_on(loop: str, scenario: Callable[[], Awaitable[None]]) -> None:
@@ -99,7 +100,7 @@ class End:
 
     async def receive(self, size: int) -> bytes:
         """Exactly so many bytes."""
-        parts = []
+        parts: list[bytes] = []
         async with asyncio.timeout(WAIT_SECONDS):
             while size:
                 part = await self._loop.sock_recv(self.socket, min(size, 1 << 20))
@@ -110,7 +111,7 @@ class End:
 
     async def rest(self) -> tuple[bytes, str]:
         """All that still comes, and how it ends."""
-        parts = []
+        parts: list[bytes] = []
         async with asyncio.timeout(WAIT_SECONDS):
             while True:
                 try:

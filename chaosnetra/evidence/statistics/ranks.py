@@ -6,7 +6,7 @@ happened are equal.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 # Cliff's delta from which an effect is called small, medium, large.
 # Source: Romano, Kromrey, Coraggio and Skowronek, Florida Association of Institutional
@@ -82,7 +82,9 @@ def compare_times(before: Sequence[float], after: Sequence[float]) -> RankTest:
     pairs = len(before) * len(after)
     values = {*before, *after}
     ties = len(values) < len(before) + len(after)
-    method = "exact" if not ties and pairs <= MOST_PAIRS_FOR_EXACT else "asymptotic"
+    method: Literal["exact", "asymptotic"] = (
+        "exact" if not ties and pairs <= MOST_PAIRS_FOR_EXACT else "asymptotic"
+    )
     found = mannwhitneyu(after, before, alternative="two-sided", method=method)
     u = float(found.statistic)
     return RankTest(

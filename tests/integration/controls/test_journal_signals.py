@@ -14,9 +14,10 @@ import pytest
 
 from tests.conftest import RunChaos, chaos_command
 from tests.support.helpers import wait_until
-from tests.support.judged_runs import action, call, experiment, probe
+from tests.support.judged_runs import USER_MODULES, action, call, experiment, probe
 
-pytestmark = pytest.mark.usefixtures("nothing_left", "row_helpers")
+__all__ = ["USER_MODULES"]  # for the fixture
+pytestmark = pytest.mark.usefixtures("nothing_left", "user_modules")
 
 
 @pytest.mark.parametrize("place", ["method", "hypothesis"])

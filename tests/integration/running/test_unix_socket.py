@@ -33,6 +33,7 @@ from chaosnetra.startup.probes import startups_succeed
 from chaosnetra.streams import open_stream
 from chaosnetra.toxiproxy.actions import add_latency, disable_proxy
 from tests.conftest import chaos_command
+from tests.support.experiments import experiment, ours
 from tests.support.helpers import wait_until
 from tests.support.relaying import on_each_loop
 from tests.support.socket_postgres import PEER, socket_postgres
@@ -301,30 +302,10 @@ def test_a_run_that_is_killed_leaves_no_bridge_and_no_folder(
 ) -> None:
     temporary = Path(tempfile.mkdtemp(prefix="test-"))
     configuration["target"] = "sleep 600"
-    experiment = {
-        "title": "it hangs",
-        "description": "it hangs",
-        "configuration": configuration,
-        "controls": [
-            {
-                "name": "journal",
-                "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-            }
-        ],
-        "method": [
-            {
-                "type": "probe",
-                "name": "startup",
-                "provider": {
-                    "type": "python",
-                    "module": "chaosnetra.startup.probes",
-                    "func": "startups_succeed",
-                    "arguments": {"count": 1},
-                },
-            }
-        ],
-    }
-    (tmp_path / "experiment.json").write_text(json.dumps(experiment))
+    startup = ours("probe", "startup", "startups_succeed", count=1)
+    made = experiment(startup, probes=[], configuration=configuration)
+    del made["steady-state-hypothesis"]
+    (tmp_path / "experiment.json").write_text(json.dumps(made))
     run = subprocess.Popen(
         [*chaos_command(), "run", "experiment.json"],
         cwd=tmp_path,

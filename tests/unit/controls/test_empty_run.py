@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.experiments import CONTROL, activity
+
 # As `chaos run`; what is loaded at its end goes to standard output, which then holds nothing else.
 RUN = """
 import atexit, os, sys
@@ -24,27 +26,13 @@ cli()
 # Of the standard library, beside what the core loads.
 LIGHT: set[str] = set()
 MOST_MODULES = 34
-PROBE = {
-    "type": "probe",
-    "name": "empty",
-    "tolerance": True,
-    "provider": {
-        "type": "python",
-        "module": "os.path",
-        "func": "lexists",
-        "arguments": {"path": "/"},
-    },
-}
+PROBE = activity("probe", "os.path", "lexists", path="/") | {"tolerance": True}
 EXPERIMENT: dict[str, Any] = {
     "title": "empty",
     "description": "empty",
     "steady-state-hypothesis": {"title": "empty", "probes": [PROBE]},
     "method": [PROBE],
     "rollbacks": [],
-}
-CONTROL = {
-    "name": "journal",
-    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
 }
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chaosnetra.errors import InvalidInput, Unreadable
 from chaosnetra.runner.files import Experiment, find_experiments, read_experiment
 from chaosnetra.runner.outcome import Kind, RunFiles, judge_run, last_lines
-from tests.support.experiment_files import EMPTY
+from tests.support.experiments import EMPTY
 from tests.support.repository import EXPERIMENTS
 
 IT = Experiment(Path("it.json"), "it", ())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.experiment_files import EMPTY
+from tests.support.experiments import EMPTY
 from tests.support.repository import EXPERIMENTS
 
 pytest_plugins = ["pytester"]
