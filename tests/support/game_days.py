@@ -17,7 +17,7 @@ from typing import Any
 
 from chaosnetra.gameday.record.entries import Entry, read_entries
 from tests.conftest import RUN_SECONDS
-from tests.support.experiments import activity, experiment
+from tests.support.experiments import experiment, python
 from tests.support.helpers import wait_until
 
 PROGRAM = str(Path(sys.executable).with_name("chaosnetra"))
@@ -60,9 +60,13 @@ def wait_for(file):
 """
 
 
+def provider(function: str, file: Path, **arguments: str) -> dict[str, Any]:
+    return python("gameday_helpers", function, file=str(file), **arguments)
+
+
 def step(kind: str, name: str, function: str, file: Path, **arguments: str) -> dict[str, Any]:
     """An activity that does something with a file."""
-    return activity(kind, "gameday_helpers", function, file=str(file), **arguments) | {"name": name}
+    return {"type": kind, "name": name, "provider": provider(function, file, **arguments)}
 
 
 @dataclass
