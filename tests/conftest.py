@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from chaosnetra.running.session import end_session
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
+from tests.support.programs import merged
 
 RUN_SECONDS = 240
 
@@ -144,15 +144,11 @@ def run_chaos(tmp_path: Path) -> RunChaos:
         else:
             path = folder / "experiment.json"
             path.write_text(json.dumps(experiment))
-        done = subprocess.run(
+        done = merged(
             [*chaos_command(), "run", *options, str(path)],
             cwd=folder,
             env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             timeout=RUN_SECONDS,
-            check=False,
         )
         journal = folder / "journal.json"
         return ChaosRun(

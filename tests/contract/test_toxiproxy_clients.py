@@ -7,7 +7,6 @@ Toxiproxy itself by Go. Python's is in `test_toxiproxy_api.py`.
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from chaosnetra.stand.toxiproxy import MODULE, VERSION
 from tests.contract.conftest import Served
 from tests.support.helpers import lacking
+from tests.support.programs import captured
 from tests.support.toxiproxy_servers import LISTEN, UPSTREAM
 
 INSTALL_SECONDS = 240
@@ -71,14 +71,7 @@ def tool(name: str) -> str:
 
 def run(*command: str, folder: Path, seconds: float = CALL_SECONDS, **environment: str) -> str:
     """The output of a command that succeeds."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-    )
+    done = captured(command, cwd=folder, env={**os.environ, **environment}, timeout=seconds)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
 

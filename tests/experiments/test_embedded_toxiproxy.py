@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.support.programs import unheard
 from tests.support.repository import EXPERIMENTS
 
 EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
@@ -113,12 +114,10 @@ def test_a_value_that_is_none_is_told(run_chaos: RunChaos) -> None:
 def test_the_embedded_server_that_dies_makes_the_run_prove_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    process = subprocess.Popen(
+    process = unheard(
         [*chaos_command(), "run", str(EXPERIMENT)],
         cwd=folder,
         env={**os.environ, "CHAOSNETRA_COUNT": "1", "CHAOSNETRA_TOXIPROXY_SERVER": "embedded"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
     )
     events = folder / "journal.events.jsonl"
     deadline = time.monotonic() + 60

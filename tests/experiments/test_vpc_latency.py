@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +17,7 @@ from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.experiments.conftest import FailingRuns
+from tests.support.programs import unheard
 from tests.support.repository import EXPERIMENTS
 
 EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
@@ -275,12 +275,10 @@ def test_two_runs_at_once_do_not_collide(tmp_path: Path) -> None:
         folder = tmp_path / name
         folder.mkdir()
         runs.append(
-            subprocess.Popen(
+            unheard(
                 [*chaos_command(), "run", str(EXPERIMENT)],
                 cwd=folder,
                 env={**os.environ, "CHAOSNETRA_COUNT": "1", "CHAOSNETRA_LATENCY_MS": "100"},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
             )
         )
     assert [run.wait(timeout=100) for run in runs] == [0, 0]
@@ -291,12 +289,10 @@ def test_two_runs_at_once_do_not_collide(tmp_path: Path) -> None:
 def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals, moment: str) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    process = subprocess.Popen(
+    process = unheard(
         [*chaos_command(), "run", str(EXPERIMENT)],
         cwd=folder,
         env={**os.environ, "CHAOSNETRA_COUNT": "2"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
     )
     events = folder / "journal.events.jsonl"
     deadline = time.monotonic() + 60
@@ -319,12 +315,10 @@ def test_a_part_of_the_stand_that_dies_makes_the_run_prove_nothing(
 ) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    process = subprocess.Popen(
+    process = unheard(
         [*chaos_command(), "run", str(EXPERIMENT)],
         cwd=folder,
         env={**os.environ, "CHAOSNETRA_COUNT": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
     )
     events = folder / "journal.events.jsonl"
     deadline = time.monotonic() + 60

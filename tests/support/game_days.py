@@ -19,6 +19,7 @@ from chaosnetra.gameday.record.entries import Entry, read_entries
 from tests.conftest import RUN_SECONDS
 from tests.support.experiments import experiment, python
 from tests.support.helpers import wait_until
+from tests.support.programs import merged
 
 PROGRAM = str(Path(sys.executable).with_name("chaosnetra"))
 SECONDS = 60
@@ -139,16 +140,12 @@ class Bed:
 
     def call(self, *words: str) -> tuple[int, str]:
         """One command of game days; exit code and output."""
-        done = subprocess.run(
+        done = merged(
             self.command(*words),
             cwd=self.folder,
             env=self.env,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             timeout=RUN_SECONDS,
-            check=False,
         )
         assert "Traceback" not in done.stdout, done.stdout
         return done.returncode, done.stdout

@@ -33,20 +33,26 @@ RESET = "reset"
 def on_each_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Run a coroutine function as a test, once on each event loop.
 
-    The test fails when the loop was told of an exception that nobody caught, or when a task is
-    left.
+    One that takes a `stand` gets a new one of the class that it names. The test fails when the loop
+    was told of an exception that nobody caught, or when a task is left.
     """
+    asked = dict(inspect.signature(test).parameters)
+    stand = asked.pop("stand", None)
+
+    async def scenario(arguments: dict[str, Any]) -> None:
+        if stand is None:
+            await test(**arguments)
+            return
+        async with stand.annotation() as made:
+            await test(stand=made, **arguments)
 
     @functools.wraps(test)
     def run(*, loop: str, **arguments: Any) -> None:
-        run_on(loop, lambda: test(**arguments))
+        run_on(loop, lambda: scenario(arguments))
 
     parameters = [
         inspect.Parameter("loop", inspect.Parameter.KEYWORD_ONLY),
-        *(
-            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for parameter in inspect.signature(test).parameters.values()
-        ),
+        *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in asked.values()),
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # of functions
     marked: Callable[..., None] = pytest.mark.parametrize("loop", LOOPS)(run)

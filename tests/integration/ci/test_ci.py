@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.experiments import act, exists, states
 from tests.support.helpers import wait_until
+from tests.support.programs import captured
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -30,9 +31,7 @@ def write(tmp_path: Path) -> Any:
 
 
 def ci(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*CI, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=240
-    )
+    return captured([*CI, *arguments], cwd=folder, timeout=240)
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -164,12 +163,9 @@ def test_hostile_texts_stay_texts(tmp_path: Path, write: Any) -> None:
 def test_a_journal_gets_the_folder_that_it_is_to_go_to(tmp_path: Path, write: Any) -> None:
     path = write("it.json", states("it holds"))
     chaos = str(Path(sys.executable).with_name("chaos"))
-    done = subprocess.run(
+    done = captured(
         [chaos, "--no-version-check", "run", "--journal-path", "new/before/it.json", path],
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=240,
     )
     assert done.returncode == 0, done.stderr

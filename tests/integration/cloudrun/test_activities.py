@@ -15,6 +15,7 @@ from chaosnetra.durations import Deadline
 from tests.conftest import RunChaos, chaos_command
 from tests.support.cloud_run_endpoint import Endpoint, writes
 from tests.support.helpers import wait_until
+from tests.support.programs import unheard
 from tests.support.staged import experiment, step
 
 BEFORE = Scaling("SCALING_MODE_UNSPECIFIED", 1, 0, None)
@@ -184,13 +185,7 @@ def started_run(endpoint: Endpoint, tmp_path: Path) -> subprocess.Popen[bytes]:
         step("action", "scale_service", minimum=7) | {"pauses": {"after": 60}},
     )
     path.write_text(json.dumps(pausing))
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(path)],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=dict(os.environ),
-    )
+    process = unheard([*chaos_command(), "run", str(path)], cwd=tmp_path, env=dict(os.environ))
     wait_until(lambda: endpoint.state.scaling.minimum == 7, 40, "the service is scaled")
     return process
 

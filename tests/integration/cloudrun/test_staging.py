@@ -17,6 +17,7 @@ from chaosnetra.stand.folders import state_folder
 from tests.conftest import RunChaos, chaos_command
 from tests.integration.cloudrun.conftest import lasting
 from tests.support.helpers import query, wait_until
+from tests.support.programs import unheard
 from tests.support.staged import Staging, refused
 from tests.support.tls import Authority, TlsFront, server_context
 
@@ -111,11 +112,9 @@ def test_a_run_that_is_killed_leaves_neither_its_scaling_nor_its_lease(
     staging.method[0]["pauses"] = {"after": 60}
     path = tmp_path / "experiment.json"
     path.write_text(json.dumps(staging.experiment))
-    process = subprocess.Popen(
+    process = unheard(
         [*chaos_command(), "run", str(path)],
         cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
         env={**os.environ, "CHAOSNETRA_CONSENT": "yes"},
     )
     try:

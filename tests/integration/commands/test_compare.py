@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.support import experiments
 from tests.support.experiments import HELD, activity
+from tests.support.programs import captured
 
 pytestmark = pytest.mark.usefixtures("user_modules")
 USER_MODULES = {
@@ -58,13 +59,7 @@ def experiment(failing: int, *, control: bool, demanded: float | None = None) ->
 
 def compare(before: Path, after: Path) -> subprocess.CompletedProcess[str]:
     command = Path(chaos_command()[0]).with_name("chaosnetra")
-    return subprocess.run(
-        [command, "compare", "--format", "json", before, after],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return captured([command, "compare", "--format", "json", before, after])
 
 
 def kept(run: ChaosRun, name: str) -> Path:

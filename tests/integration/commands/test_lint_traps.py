@@ -7,7 +7,6 @@ it, so that a core that mends a trap shows here.
 import copy
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from chaosnetra.lint.check import lint_file
 from tests.conftest import ChaosRun, RunChaos, chaos_command
 from tests.support import experiments
 from tests.support.experiments import activity
+from tests.support.programs import captured
 
 USER_MODULES = {
     "trap_helpers": """
@@ -331,14 +331,8 @@ def test_what_lint_says_is_refused_is_refused(
 ) -> None:
     path = tmp_path / "e.json"
     path.write_text(json.dumps(refused))
-    done = subprocess.run(
-        [*chaos_command(), "--no-log-file", "validate", path],
-        cwd=tmp_path,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = captured(
+        [*chaos_command(), "--no-log-file", "validate", path], cwd=tmp_path, env=dict(os.environ)
     )
     assert done.returncode == 1, done.stdout
     assert rule in {finding.rule for finding in lint_file(path)}

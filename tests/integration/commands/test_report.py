@@ -2,13 +2,13 @@
 
 import os
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import RunChaos, chaos_command
 from tests.support.experiments import HELD, activity, experiment
+from tests.support.programs import captured
 from tests.support.reports import read_reports
 
 USER_MODULES = {
@@ -49,13 +49,8 @@ def test_a_report_can_be_made_and_its_command_runs_the_experiment_again(
     assert run.returncode == 1
     chaosnetra = Path(chaos_command()[0]).with_name("chaosnetra")
     names = ["r.html", "r.md", "r.xml"]
-    done = subprocess.run(
-        [chaosnetra, "report", "journal.json", *(f"-o{name}" for name in names)],
-        cwd=run.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = captured(
+        [chaosnetra, "report", "journal.json", *(f"-o{name}" for name in names)], cwd=run.folder
     )
     assert done.returncode == 0, done.stderr
     page, markdown, suites = read_reports(run.folder)
@@ -65,14 +60,11 @@ def test_a_report_can_be_made_and_its_command_runs_the_experiment_again(
 
     commands = markdown.split("```sh\n")[1].split("\n```")[0]
     (run.folder / "journal.json").rename(run.folder / "first.json")
-    again = subprocess.run(
+    again = captured(
         ["sh", "-ec", commands.replace(" journal.json", " first.json")],
         cwd=run.folder,
         env={**os.environ, "PATH": f"{shlex.quote(str(chaosnetra.parent))}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
         timeout=100,
-        check=False,
     )
     assert again.returncode == 1, again.stderr
     assert (run.folder / "journal.json").exists()

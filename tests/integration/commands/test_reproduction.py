@@ -1,12 +1,12 @@
 """A run's journal holds what runs it again."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.conftest import RunChaos
 from tests.support.experiments import HELD, experiment, ours
+from tests.support.programs import captured
 from tests.unit.report.test_reproduction import again, env
 
 
@@ -24,13 +24,10 @@ def test_a_run_holds_what_runs_it_again(run_chaos: RunChaos) -> None:
     take, command = again(first.journal, "first.json").commands
     assert found.commands[1] == command
     chaos = f"{Path(sys.executable).with_name('chaos')} --no-version-check"
-    done = subprocess.run(
+    done = captured(
         ["sh", "-ec", f"{take}\n{command.replace('chaos run', f'{chaos} run')}"],
         cwd=first.folder,
-        capture_output=True,
-        text=True,
         timeout=120,
-        check=False,
     )
     second = json.loads((first.folder / "journal.json").read_text())
     assert done.returncode == first.returncode

@@ -18,6 +18,7 @@ from tests.conftest import chaos_command
 from tests.support import experiments
 from tests.support.experiments import control
 from tests.support.helpers import wait_until
+from tests.support.programs import merged
 
 JOURNAL = "chaosnetra.controls.journal"
 SAFEGUARD = """
@@ -100,17 +101,7 @@ def command(*options: str) -> list[str]:
 
 
 def run(folder: Path, *options: str, **named: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*options),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-        **named,
-    )
+    return merged(command(*options), cwd=folder, stdin=subprocess.DEVNULL, **named)
 
 
 def verdict(folder: Path) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import RunChaos, chaos_command
 from tests.support.helpers import wait_until
 from tests.support.judged_runs import USER_MODULES, action, call, experiment, probe
+from tests.support.programs import unheard
 
 __all__ = ["USER_MODULES"]  # for the fixture
 pytestmark = pytest.mark.usefixtures("nothing_left", "user_modules")
@@ -32,12 +33,7 @@ def test_sigterm_inside_an_activity_ends_the_run(tmp_path: Path, place: str) -> 
     )
     path = tmp_path / "experiment.json"
     path.write_text(json.dumps(made))
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(path)],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = unheard([*chaos_command(), "run", str(path)], cwd=tmp_path)
     wait_until(mark.exists, 60, "the activity is at work")
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=50) == 1
@@ -61,12 +57,7 @@ def rolled_back_slowly(tmp_path: Path, seconds: float) -> subprocess.Popen[bytes
     )
     path = tmp_path / "experiment.json"
     path.write_text(json.dumps(made))
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(path)],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = unheard([*chaos_command(), "run", str(path)], cwd=tmp_path)
     wait_until((tmp_path / "in-rollbacks").exists, 60, "rollbacks are played")
     return process
 
@@ -95,12 +86,7 @@ def test_who_asks_twice_gets_the_rollbacks_of_anybody(tmp_path: Path, pause_seco
     )
     path = tmp_path / "experiment.json"
     path.write_text(json.dumps(made))
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(path)],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = unheard([*chaos_command(), "run", str(path)], cwd=tmp_path)
     wait_until(mark.exists, 60, "the method is at work")
     for _ in range(3):
         process.send_signal(signal.SIGTERM)
@@ -146,13 +132,7 @@ def test_two_runs_in_one_folder_keep_their_events_apart(tmp_path: Path) -> None:
         )
     )
     runs = [
-        subprocess.Popen(
-            [*chaos_command(), "run", str(path)],
-            cwd=tmp_path,
-            env=dict(os.environ),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        unheard([*chaos_command(), "run", str(path)], cwd=tmp_path, env=dict(os.environ))
         for _ in range(2)
     ]
 

@@ -38,6 +38,7 @@ from tests.support.helpers import (
     sessions_called,
     wait_until,
 )
+from tests.support.programs import captured
 
 # Of this process alone: tests of another may hold sessions at the same time.
 NAME = f"chaosnetra_test_held_{os.getpid()}"
@@ -83,13 +84,10 @@ def processes() -> list[int]:
 
 
 def played_elsewhere(undo: Undo, **environment: str) -> str:
-    done = subprocess.run(
+    done = captured(
         [sys.executable, "-c", PLAY],
         input=json.dumps(undo.to_json()),
         env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
         check=True,
     )
     return done.stdout.strip()

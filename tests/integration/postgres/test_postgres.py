@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +25,7 @@ from chaosnetra.safety import credentials
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.stand.postgres import PostgresServer
+from tests.support.programs import captured
 
 PLAY = (
     "import json, sys\n"
@@ -269,12 +269,10 @@ def test_password_of_another_server_or_user_is_not_used(
 
 
 def played_elsewhere(undo: Undo, **environment: str) -> str:
-    done = subprocess.run(
+    done = captured(
         [sys.executable, "-c", PLAY],
         input=json.dumps(undo.to_json()),
         env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
         timeout=30,
         check=True,
     )

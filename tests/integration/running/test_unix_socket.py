@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ from chaosnetra.toxiproxy.actions import add_latency, disable_proxy
 from tests.conftest import chaos_command
 from tests.support.experiments import experiment, ours
 from tests.support.helpers import wait_until
+from tests.support.programs import unheard
 from tests.support.relaying import on_each_loop
 from tests.support.socket_postgres import PEER, socket_postgres
 
@@ -306,12 +306,10 @@ def test_a_run_that_is_killed_leaves_no_bridge_and_no_folder(
     made = experiment(startup, probes=[], configuration=configuration)
     del made["steady-state-hypothesis"]
     (tmp_path / "experiment.json").write_text(json.dumps(made))
-    run = subprocess.Popen(
+    run = unheard(
         [*chaos_command(), "run", "experiment.json"],
         cwd=tmp_path,
         env={**os.environ, "TMPDIR": str(temporary)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:

@@ -4,7 +4,6 @@ Time cannot be measured beside other work; what is loaded can be counted, and is
 """
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.experiments import CONTROL, activity
+from tests.support.programs import captured
 
 # As `chaos run`; what is loaded at its end goes to standard output, which then holds nothing else.
 RUN = """
@@ -39,9 +39,7 @@ EXPERIMENT: dict[str, Any] = {
 def loaded(folder: Path, experiment: dict[str, Any]) -> set[str]:
     (folder / "experiment.json").write_text(json.dumps(experiment))
     command = [sys.executable, "-c", RUN, "--no-version-check", "run", "experiment.json"]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=True, timeout=60
-    )
+    done = captured(command, cwd=folder, check=True)
     return set(done.stdout.split())
 
 
