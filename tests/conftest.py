@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from chaosnetra.running.session import end_session
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.support.programs import merged
+from tests.support.programs import chaos_command, merged
 
 RUN_SECONDS = 240
 
@@ -159,8 +158,3 @@ def run_chaos(tmp_path: Path) -> RunChaos:
         )
 
     return run
-
-
-def chaos_command() -> list[str]:
-    """The `chaos` command of this environment."""
-    return [str(Path(sys.executable).with_name("chaos")), "--no-version-check"]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.conftest import ChaosRun, RunChaos
 from tests.support import experiments
 from tests.support.experiments import HELD, activity
-from tests.support.programs import captured
+from tests.support.programs import captured, chaos_command
 
 pytestmark = pytest.mark.usefixtures("user_modules")
 USER_MODULES = {

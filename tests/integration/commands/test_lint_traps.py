@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from chaosnetra.lint.check import lint_file
-from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.conftest import ChaosRun, RunChaos
 from tests.support import experiments
 from tests.support.experiments import activity
-from tests.support.programs import captured
+from tests.support.programs import captured, chaos_command
 
 USER_MODULES = {
     "trap_helpers": """

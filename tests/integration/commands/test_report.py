@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunChaos, chaos_command
+from tests.conftest import RunChaos
 from tests.support.experiments import HELD, activity, experiment
-from tests.support.programs import captured
+from tests.support.programs import captured, chaos_command
 from tests.support.reports import read_reports
 
 USER_MODULES = {

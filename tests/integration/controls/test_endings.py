@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import chaos_command
 from tests.support import experiments
 from tests.support.experiments import control
 from tests.support.helpers import wait_until
-from tests.support.programs import merged
+from tests.support.programs import chaos_command, merged
 
 JOURNAL = "chaosnetra.controls.journal"
 SAFEGUARD = """

@@ -13,11 +13,11 @@ import pytest
 
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.conftest import RUN_SECONDS, chaos_command
+from tests.conftest import RUN_SECONDS
 from tests.experiments.test_vpc_latency import EXPERIMENT
 from tests.long.fuzz import TRACEBACK, databases_left, processes_of
 from tests.support.helpers import target_of, wait_until
-from tests.support.programs import captured
+from tests.support.programs import captured, chaos_command
 
 pytestmark = [
     pytest.mark.usefixtures("nothing_left"),

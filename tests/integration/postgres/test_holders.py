@@ -28,7 +28,7 @@ from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.toxics import make_toxic
-from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.conftest import ChaosRun, RunChaos
 from tests.support import experiments
 from tests.support.experiments import HELD, ours
 from tests.support.helpers import (
@@ -38,7 +38,7 @@ from tests.support.helpers import (
     sessions_called,
     wait_until,
 )
-from tests.support.programs import captured
+from tests.support.programs import captured, chaos_command
 
 # Of this process alone: tests of another may hold sessions at the same time.
 NAME = f"chaosnetra_test_held_{os.getpid()}"

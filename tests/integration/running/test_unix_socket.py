@@ -1,7 +1,6 @@
 """A database behind a Unix socket: opened, put behind the run's proxy, and given to the target."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -31,10 +30,9 @@ from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import startups_succeed
 from chaosnetra.streams import open_stream
 from chaosnetra.toxiproxy.actions import add_latency, disable_proxy
-from tests.conftest import chaos_command
 from tests.support.experiments import experiment, ours
 from tests.support.helpers import wait_until
-from tests.support.programs import unheard
+from tests.support.programs import chaos_beside
 from tests.support.relaying import on_each_loop
 from tests.support.socket_postgres import PEER, socket_postgres
 
@@ -305,13 +303,7 @@ def test_a_run_that_is_killed_leaves_no_bridge_and_no_folder(
     startup = ours("probe", "startup", "startups_succeed", count=1)
     made = experiment(startup, probes=[], configuration=configuration)
     del made["steady-state-hypothesis"]
-    (tmp_path / "experiment.json").write_text(json.dumps(made))
-    run = unheard(
-        [*chaos_command(), "run", "experiment.json"],
-        cwd=tmp_path,
-        env={**os.environ, "TMPDIR": str(temporary)},
-        start_new_session=True,
-    )
+    run = chaos_beside(made, tmp_path, TMPDIR=str(temporary))
     try:
         wait_until(lambda: len(bridges(temporary)) == 1, 60, "there is a socket for the target")
         (folder,) = temporary.iterdir()

@@ -20,10 +20,9 @@ import pytest
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.conftest import chaos_command
 from tests.long.campaign import Run, Servers, postgres_left, run_folder, toxiproxy_left, until_clean
 from tests.support.helpers import target_of, wait_until
-from tests.support.programs import captured, merged, unheard
+from tests.support.programs import captured, chaos_command, merged, unheard
 from tests.support.repository import EXPERIMENTS
 
 EXPERIMENT = EXPERIMENTS / "vpc_latency.json"

@@ -14,8 +14,7 @@ from click.testing import CliRunner, Result
 import chaosnetra
 from chaosnetra.cli import netra
 from chaosnetra.lint import download
-from tests.conftest import chaos_command
-from tests.support.programs import captured
+from tests.support.programs import captured, chaos_command
 
 EXPERIMENTS = sorted((Path(chaosnetra.__file__).parents[1] / "experiments").glob("*.json"))
 CLEAN = '{"title": "t", "description": "d", "method": []}'
