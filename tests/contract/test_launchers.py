@@ -1,7 +1,6 @@
 """Both ways to start a startup keep one contract: as a new interpreter, and as a copy of one."""
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -273,6 +272,8 @@ def test_one_that_is_never_ready_is_ended(method: Method) -> None:
     assert 1 <= outcome.seconds < 3
     assert outcome.error is not None
     assert (outcome.error.budget, outcome.error.budget_seconds) == ("startup", 0.8)
+    assert set(outcome.checks) == {"refused"}
+    assert "refused" in outcome.error.text
 
 
 def test_one_that_ignores_sigterm_is_killed(method: Method) -> None:
@@ -340,7 +341,7 @@ def test_a_cancelled_launch_leaves_nothing(method: Method, tmp_path: Path) -> No
         )
         await asyncio.to_thread(written_pids, pids, 4)
         running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        with pytest.raises(asyncio.CancelledError):
             await running
 
     asyncio.run(run())
@@ -397,9 +398,10 @@ def test_a_startup_whose_supervisor_is_killed_proves_nothing(
 # Output
 
 
-def test_a_flood_of_output_does_not_stop_a_startup(method: Method) -> None:
-    text = SERVE + "for n in range(200_000): sys.stdout.write('line %d of many\\n' % n)\n"
-    outcome = method.one(text + "sys.stdout.flush()\nserve()", HTTP, Limits(30, 1, 2))
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_flood_of_output_does_not_stop_a_startup(method: Method, stream: str) -> None:
+    text = SERVE + f"for n in range(200_000): sys.{stream}.write('line %d of many\\n' % n)\n"
+    outcome = method.one(text + f"sys.{stream}.flush()\nserve()", HTTP, Limits(30, 1, 2))
     assert outcome.status is Status.READY
 
 

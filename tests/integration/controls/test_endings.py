@@ -19,6 +19,7 @@ from tests.support.experiments import control
 from tests.support.helpers import wait_until
 from tests.support.programs import chaos_command, merged
 
+pytestmark = pytest.mark.usefixtures("user_modules")
 JOURNAL = "chaosnetra.controls.journal"
 SAFEGUARD = """
 import threading

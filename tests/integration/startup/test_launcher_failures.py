@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 from pathlib import Path
 
 import pytest
@@ -51,13 +50,6 @@ def test_clean_exit_of_a_service_that_was_never_ready_is_a_failure() -> None:
 
 
 @nothing_left_behind
-def test_killed_by_a_signal() -> None:
-    outcome = one(["sh", "-c", "kill -9 $$"], TCP)
-    assert (outcome.status, outcome.exit_code) == (Status.FAILED, None)
-    assert (outcome.signal, outcome.ended_by) == (signal.SIGKILL, EndedBy.ITSELF)
-
-
-@nothing_left_behind
 def test_missing_program_fails_with_its_reason() -> None:
     outcome = one(["/nowhere/no-such-program"], TCP)
     assert outcome.status is Status.FAILED
@@ -102,18 +94,6 @@ def test_our_own_lack_of_files_is_not_the_targets_failure(monkeypatch: pytest.Mo
     monkeypatch.setattr(asyncio, "open_connection", no_file)
     with pytest.raises(MachineryFailed, match=r"Too many open files.*ulimit -n"):
         one(script(SERVE + "serve()"), HTTP, short(20))
-
-
-@nothing_left_behind
-def test_never_ready_is_ended_by_the_launcher() -> None:
-    outcome = one(["sleep", "100"], TCP, short(0.5))
-    assert outcome.status is Status.TIMED_OUT
-    assert (outcome.signal, outcome.ended_by) == (signal.SIGTERM, EndedBy.LAUNCHER)
-    assert 0.7 <= outcome.seconds < 20
-    assert set(outcome.checks) == {"refused"}
-    assert outcome.error is not None
-    assert (outcome.error.budget, outcome.error.budget_seconds) == ("startup", 0.5)
-    assert "refused" in outcome.error.text
 
 
 @nothing_left_behind
@@ -179,14 +159,6 @@ def test_port_that_somebody_else_answers_is_not_ready() -> None:
 
 
 @nothing_left_behind
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_flood_of_output_does_not_stop_a_startup(stream: str) -> None:
-    text = SERVE + f"for n in range(200_000): sys.{stream}.write('line %d of many\\n' % n)\n"
-    outcome = one(script(text + f"sys.{stream}.flush()\nserve()"), HTTP, short(30))
-    assert outcome.status is Status.READY
-
-
-@nothing_left_behind
 def test_cause_after_a_flood_of_output_is_found() -> None:
     text = "for n in range(200_000): print('line', n)\nraise SystemExit('FATAL: it broke')"
     outcome = one(script(text), TCP, short(30))
@@ -204,16 +176,6 @@ def test_invalid_utf8_and_an_endless_line_do_no_harm() -> None:
     assert outcome.status is Status.FAILED
     assert outcome.error is not None
     assert "ERROR: br\ufffdken" in outcome.error.text
-
-
-@nothing_left_behind
-def test_traceback_of_the_target_is_the_cause() -> None:
-    text = "try:\n    open('/nowhere')\n"
-    text += "except OSError as e:\n    raise RuntimeError('giving up') from e"
-    error = one(script(text), TCP).error
-    assert error is not None
-    assert error.error_class == "FileNotFoundError"
-    assert error.causes[0] == "RuntimeError: giving up"
 
 
 def test_password_in_an_error_text_is_masked(
