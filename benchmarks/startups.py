@@ -23,10 +23,11 @@ from typing import NamedTuple
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.processes.forking import ForkServer
 from chaosnetra.settings import Settings
-from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import Status
 from chaosnetra.startup.starting import Fork, Spawn, fork_server
+from chaosnetra.startup.target_plan import make_plan
 
 TARGET = """
 from contextlib import asynccontextmanager

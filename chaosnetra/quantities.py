@@ -5,6 +5,7 @@ environment variables arrive as text; so every activity passes its numbers throu
 """
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chaosnetra.errors import InvalidInput
@@ -111,6 +112,31 @@ def min_confidence(
 def duration(name: str, value: Any, *, setting: str | None = None) -> float:
     """A length of time that is finite and not negative; `name` ends with its unit."""
     return number(name, value, minimum=0.0, setting=setting)
+
+
+def choice(name: str, value: Any, *, allowed: Sequence[str], setting: str | None = None) -> str:
+    """One of some texts; white space around it does not count."""
+    bare = value.strip() if isinstance(value, str) else value
+    if bare not in list(allowed):
+        raise InvalidInput(f"{name} must be {' or '.join(allowed)}, got {_shown(value)}", setting)
+    return str(bare)
+
+
+def some_text(name: str, value: Any, *, setting: str | None = None) -> str:
+    """A text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise InvalidInput(f"{name} must be text, got {_shown(value)}", setting)
+    return value
+
+
+def optional(parse: Callable[..., Any], *empty: Any) -> Callable[..., Any]:
+    """A parser that gives None for the values of `empty`, and else what `parse` gives."""
+
+    def parsed(name: str, value: Any, *, setting: str | None = None) -> Any:
+        bare = value.strip() if isinstance(value, str) else value
+        return None if bare in empty else parse(name, value, setting=setting)
+
+    return parsed
 
 
 def finite_or_none(value: Any) -> float | None:

@@ -7,10 +7,19 @@ its connector; the real one publishes none of them. Each can be replaced by a me
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
+from chaosnetra.documents.shapes import entry, parsers, refuse_unknown
 from chaosnetra.errors import InvalidInput
-from chaosnetra.quantities import LARGEST_TIME_SCALE, fraction, number, whole_number
+from chaosnetra.quantities import (
+    LARGEST_TIME_SCALE,
+    choice,
+    fraction,
+    number,
+    optional,
+    whole_number,
+)
 
 MOST_INSTANCES = 1000
 MOST_CONNECTIONS = 100_000
@@ -43,6 +52,35 @@ class Range:
         return [self.shortest, self.longest]
 
 
+def _seconds(
+    name: str, value: Any, *, longest: float = LONGEST_SECONDS, setting: str | None = None
+) -> float:
+    return number(name, value, minimum=0, maximum=longest, setting=setting)
+
+
+def _range(
+    name: str, value: Any, *, longest: float = LONGEST_SECONDS, setting: str | None = None
+) -> Range:
+    parts = value if isinstance(value, (list, tuple)) else [value, value]
+    if len(parts) != 2:
+        raise InvalidInput(
+            f"{name} must be one number or [shortest, longest], got {value!r}", setting
+        )
+    made = Range(*(_seconds(name, part, longest=longest, setting=setting) for part in parts))
+    if made.longest < made.shortest:
+        raise InvalidInput(
+            f"{name}: the longest must not be less than the shortest, got {value}", setting
+        )
+    return made
+
+
+_mbps = partial(number, maximum=MOST_MBPS)
+
+
+def _when_full(name: str, value: Any, *, setting: str | None = None) -> WhenFull:
+    return WhenFull(choice(name, value, allowed=[*WhenFull], setting=setting))
+
+
 @dataclass(frozen=True)
 class ConnectorModel:
     """How a connector behaves; durations in seconds, as they are in this run.
@@ -63,16 +101,18 @@ class ConnectorModel:
         queue_timeout_seconds: how long a client may wait for a slot.
     """
 
-    instances: int
-    maximum_instances: int
-    connections_per_instance: int
-    pressure_threshold: float
-    scale_up_delay_seconds: Range
-    pressure_delay_seconds: Range
-    throughput_mbps_per_instance: float | None
-    background_mbps: float
-    when_full: WhenFull
-    queue_timeout_seconds: float
+    instances: int = entry(partial(whole_number, minimum=1, maximum=MOST_INSTANCES))
+    maximum_instances: int = entry(partial(whole_number, minimum=1, maximum=MOST_INSTANCES))
+    connections_per_instance: int = entry(
+        partial(whole_number, minimum=1, maximum=MOST_CONNECTIONS)
+    )
+    pressure_threshold: float = entry(fraction)
+    scale_up_delay_seconds: Range = entry(_range)
+    pressure_delay_seconds: Range = entry(_range)
+    throughput_mbps_per_instance: float | None = entry(optional(partial(_mbps, above=0), None))
+    background_mbps: float = entry(partial(_mbps, minimum=0))
+    when_full: WhenFull = entry(_when_full)
+    queue_timeout_seconds: float = entry(_seconds)
 
     @property
     def slots(self) -> int:
@@ -110,13 +150,12 @@ class ConnectorModel:
         Raises:
             InvalidInput: a key is unknown, or a value out of bounds.
         """
-        known = [field.name for field in fields(self)]
-        unknown = sorted(set(changes) - set(known))
-        if unknown:
-            raise InvalidInput(
-                f"a connector has no {', '.join(unknown)}; it has {', '.join(known)}"
-            )
-        parsed = {key: _parsed(key, value, hint, longest_seconds) for key, value in changes.items()}
+        known = parsers(ConnectorModel)
+        refuse_unknown("a connector", changes, known)
+        parsed = {}
+        for key, value in changes.items():
+            longest = {"longest": longest_seconds} if known[key] in (_seconds, _range) else {}
+            parsed[key] = known[key](key, value, setting=hint(key) if hint else None, **longest)
         model = replace(self, **parsed)
         if model.maximum_instances < model.instances:
             raise InvalidInput(
@@ -176,74 +215,6 @@ def model_of_profile(figures: Mapping[str, Any]) -> ConnectorModel:
         }
     )
 
-
-def _parsed(key: str, value: Any, hint: Callable[[str], str] | None, longest_seconds: float) -> Any:
-    try:
-        if key in _TIMES:
-            return _TIMES[key](key, value, longest_seconds)
-        return _PARSERS[key](key, value)
-    except InvalidInput as error:
-        raise InvalidInput(str(error), hint(key) if hint else None) from None
-
-
-def _count(name: str, value: Any) -> int:
-    return whole_number(name, value, minimum=1, maximum=MOST_INSTANCES)
-
-
-def _connections(name: str, value: Any) -> int:
-    return whole_number(name, value, minimum=1, maximum=MOST_CONNECTIONS)
-
-
-def _share(name: str, value: Any) -> float:
-    return fraction(name, value)
-
-
-def _seconds(name: str, value: Any, longest_seconds: float) -> float:
-    return number(name, value, minimum=0, maximum=longest_seconds)
-
-
-def _range(name: str, value: Any, longest_seconds: float) -> Range:
-    if not isinstance(value, (list, tuple)):
-        seconds = _seconds(name, value, longest_seconds)
-        return Range(seconds, seconds)
-    if len(value) != 2:
-        raise InvalidInput(f"{name} must be one number or [shortest, longest], got {value!r}")
-    shortest, longest = (_seconds(name, part, longest_seconds) for part in value)
-    if longest < shortest:
-        raise InvalidInput(f"{name}: the longest must not be less than the shortest, got {value}")
-    return Range(shortest, longest)
-
-
-def _throughput(name: str, value: Any) -> float | None:
-    return None if value is None else number(name, value, above=0, maximum=MOST_MBPS)
-
-
-def _mbps(name: str, value: Any) -> float:
-    return number(name, value, minimum=0, maximum=MOST_MBPS)
-
-
-def _when_full(name: str, value: Any) -> WhenFull:
-    try:
-        return WhenFull(value)
-    except ValueError:
-        known = ", ".join(WhenFull)
-        raise InvalidInput(f"{name} must be one of {known}, got {value!r}") from None
-
-
-_TIMES: dict[str, Callable[[str, Any, float], Any]] = {
-    "scale_up_delay_seconds": _range,
-    "pressure_delay_seconds": _range,
-    "queue_timeout_seconds": _seconds,
-}
-_PARSERS: dict[str, Callable[[str, Any], Any]] = {
-    "instances": _count,
-    "maximum_instances": _count,
-    "connections_per_instance": _connections,
-    "pressure_threshold": _share,
-    "throughput_mbps_per_instance": _throughput,
-    "background_mbps": _mbps,
-    "when_full": _when_full,
-}
 
 # Holds nobody back: what a connector is before an experiment limits it.
 OPEN_CONNECTOR = ConnectorModel(

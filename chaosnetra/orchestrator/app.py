@@ -53,11 +53,11 @@ class Orchestrator:
         return [
             Phase("init", self.init),
             Phase("dependencies", self.dependencies),
-            Phase("database", self.database, lambda: self._steps.told("database")),
+            Phase("database", self.database, lambda: self._steps.details("database")),
             Phase("cache", self.cache),
             Phase("services", self.services),
             Phase("websocket", self.websocket),
-            Phase("finalize", self.finalize, lambda: self._steps.told("finalize")),
+            Phase("finalize", self.finalize, lambda: self._steps.details("finalize")),
         ]
 
     async def init(self) -> None:

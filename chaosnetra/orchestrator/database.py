@@ -2,13 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import asyncpg
-from sqlalchemy import text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -21,6 +21,8 @@ from chaosnetra.orchestrator.workload import Workload
 from chaosnetra.profiles import PoolSettings
 
 PHASE = "database"
+# Asks one statement of one table, and counts the answer.
+Ask = Callable[[TextClause, str], Awaitable[Sequence[Row[Any]]]]
 # The budgets around each step, outermost first.
 _BUDGETS = {
     "first_table_check": ("table_setup",),
@@ -70,7 +72,7 @@ class Database:
         budgets: enforces the profile's budgets.
         time_scale: multiplies the pool's times.
         workload: which tables to look at in which step.
-        steps: is told how far each step came.
+        steps: records how far each step came.
         warm: whether the startup opens the whole pool.
     """
 
@@ -172,53 +174,53 @@ class Database:
                 ),
                 return_exceptions=True,
             )
-            # None is still on its way when the first error is told.
+            # None is still on its way when the first error is raised.
             for error in ended:
                 if isinstance(error, BaseException):
                     raise error
 
-    async def _check_tables(self, step: str, phase: str) -> None:
-        missing = []
+    @asynccontextmanager
+    async def _step(self, step: str, phase: str, statements: int = 1) -> AsyncIterator[Ask]:
+        """One step, on a connection of its own: `statements` for each of its tables."""
         tables = self._workload.tables_of(step)
-        trips = self._workload.round_trips[step]
         with self._steps.step(
-            step, phase, budgets=_BUDGETS[step], round_trips=trips, statements=len(tables)
+            step,
+            phase,
+            budgets=_BUDGETS[step],
+            round_trips=self._workload.round_trips[step],
+            statements=statements * len(tables),
         ) as progress:
             async with self._connection(phase) as connection:
                 progress.connected()
-                for table in tables:
-                    if not await connection.scalar(_TABLE_EXISTS, self._of(table)):
-                        missing.append(table)
+
+                async def ask(statement: TextClause, table: str) -> Sequence[Row[Any]]:
+                    found = await connection.execute(
+                        statement, {"schema": self._schema, "table": table}
+                    )
                     progress.answered()
+                    return found.all()
+
+                yield ask
+
+    async def _check_tables(self, step: str, phase: str) -> None:
+        async with self._step(step, phase) as ask:
+            tables = self._workload.tables_of(step)
+            missing = [table for table in tables if not (await ask(_TABLE_EXISTS, table))[0][0]]
         if missing:
             raise StartupError(f"tables are missing: {', '.join(missing)}", phase=phase)
 
     async def _validate_schema(self) -> None:
         wrong = []
         step = "schema_validation"
-        tables = self._workload.tables_of(step)
-        trips = self._workload.round_trips[step]
-        with self._steps.step(
-            step, PHASE, budgets=_BUDGETS[step], round_trips=trips, statements=3 * len(tables)
-        ) as progress:
-            async with self._connection(PHASE) as connection:
-                progress.connected()
-                for table in tables:
-                    rows = (await connection.execute(_COLUMNS, self._of(table))).all()
-                    progress.answered()
-                    found = {row.column_name: row.data_type for row in rows}
-                    if found != self._workload.tables[table]:
-                        wrong.append(f"{table}: columns")
-                    indexes = (await connection.execute(_INDEXES, self._of(table))).all()
-                    progress.answered()
-                    if len(indexes) < 2:
-                        wrong.append(f"{table}: indexes")
-                    kinds = (await connection.scalars(_CONSTRAINTS, self._of(table))).all()
-                    progress.answered()
-                    if "PRIMARY KEY" not in kinds:
-                        wrong.append(f"{table}: primary key")
+        async with self._step(step, PHASE, statements=3) as ask:
+            for table in self._workload.tables_of(step):
+                columns = {row.column_name: row.data_type for row in await ask(_COLUMNS, table)}
+                if columns != self._workload.tables[table]:
+                    wrong.append(f"{table}: columns")
+                if len(await ask(_INDEXES, table)) < 2:
+                    wrong.append(f"{table}: indexes")
+                constraints = await ask(_CONSTRAINTS, table)
+                if "PRIMARY KEY" not in [row.constraint_type for row in constraints]:
+                    wrong.append(f"{table}: primary key")
         if wrong:
             raise StartupError(f"the schema is not as expected: {', '.join(wrong)}", phase=PHASE)
-
-    def _of(self, table: str) -> dict[str, str]:
-        return {"schema": self._schema, "table": table}

@@ -30,7 +30,7 @@ class Phase:
 
     name: str
     run: Callable[[], Awaitable[None]]
-    told: Callable[[], Mapping[str, Any]] = dict
+    details: Callable[[], Mapping[str, Any]] = dict
 
 
 class PhaseDegraded(Exception):
@@ -92,19 +92,19 @@ class StartupSequence:
             error = degraded.__cause__ or degraded
             failure = _failure(number, phase.name, error)
             state.startup_degraded_phases.append(phase.name)
-            self._end("degraded", number, phase, started, **_told(failure, error))
+            self._end("degraded", number, phase, started, **_failure_details(failure, error))
         except Exception as error:
             failure = _failure(number, phase.name, error)
             state.startup_failed = True
             state.startup_error = str(failure)
             state.startup_failed_phases.append(phase.name)
-            self._end("failed", number, phase, started, **_told(failure, error))
+            self._end("failed", number, phase, started, **_failure_details(failure, error))
             raise failure from error
         else:
             state.startup_completed_phases.append(phase.name)
             self._end("completed", number, phase, started)
 
-    def _end(self, status: str, number: int, phase: Phase, started: float, **told: Any) -> None:
+    def _end(self, status: str, number: int, phase: Phase, started: float, **details: Any) -> None:
         seconds = self._clock() - started
         self._state.startup_phase_timings[phase.name] = seconds
         emit(
@@ -112,8 +112,8 @@ class StartupSequence:
             phase=phase.name,
             number=number,
             seconds=round(seconds, 4),
-            **told,
-            **phase.told(),
+            **details,
+            **phase.details(),
         )
 
 
@@ -134,7 +134,7 @@ def _failure(number: int, phase: str, error: BaseException) -> DeterministicStar
     )
 
 
-def _told(failure: DeterministicStartupError, error: BaseException) -> dict[str, Any]:
+def _failure_details(failure: DeterministicStartupError, error: BaseException) -> dict[str, Any]:
     """What the line of a phase that failed says."""
     expired = expired_budget(error)
     return {

@@ -1,4 +1,4 @@
-"""What each step asks of the database, and how far it came: the figures that a budget rests on."""
+"""What each step asks of the database, and how far it came: the figures behind a budget."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass
-class Step:
+class PhaseStep:
     """One step of a phase.
 
     Attributes:
@@ -41,7 +41,7 @@ class StepLog:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._steps: list[Step] = []
+        self._steps: list[PhaseStep] = []
 
     @contextmanager
     def step(
@@ -54,7 +54,7 @@ class StepLog:
         statements: int,
     ) -> Iterator["Progress"]:
         """Time what is inside, however it ends."""
-        step = Step(name, phase, budgets, round_trips, statements)
+        step = PhaseStep(name, phase, budgets, round_trips, statements)
         self._steps.append(step)
         started = self._clock()
         try:
@@ -62,7 +62,7 @@ class StepLog:
         finally:
             step.seconds = round(self._clock() - started, 4)
 
-    def told(self, phase: str) -> dict[str, Any]:
+    def details(self, phase: str) -> dict[str, Any]:
         """What the line of that phase's end says of its steps; nothing when it had none."""
         steps = [asdict(step) for step in self._steps if step.phase == phase]
         return {"steps": steps} if steps else {}
@@ -72,7 +72,7 @@ class StepLog:
 class Progress:
     """A step on its way."""
 
-    _step: Step
+    _step: PhaseStep
     _elapsed: Callable[[], float]
 
     def connected(self) -> None:

@@ -7,14 +7,16 @@ the same shape, named by its path; what has a default may be left out of it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from chaosnetra.documents.encodings import decoded
+from chaosnetra.documents.shapes import entry, shaped
 from chaosnetra.errors import InvalidInput, UnknownProfile
-from chaosnetra.quantities import duration, whole_number
+from chaosnetra.quantities import choice, duration, optional, some_text, truth, whole_number
 
 __all__ = [
     "Budgets",
@@ -43,14 +45,14 @@ class Budgets:
         critical_path_seconds: the check of the critical path at the end.
     """
 
-    initialization_seconds: float
-    table_setup_seconds: float
-    connection_seconds: float
-    pool_seconds: float
-    health_check_seconds: float
-    schema_validation_seconds: float | None = None
-    validation_seconds: float | None = None
-    critical_path_seconds: float | None = None
+    initialization_seconds: float = entry(duration)
+    table_setup_seconds: float = entry(duration)
+    connection_seconds: float = entry(duration)
+    pool_seconds: float = entry(duration)
+    health_check_seconds: float = entry(duration)
+    schema_validation_seconds: float | None = entry(optional(duration, None), None)
+    validation_seconds: float | None = entry(optional(duration, None), None)
+    critical_path_seconds: float | None = entry(optional(duration, None), None)
 
     def seconds(self, budget: str) -> float | None:
         """Length of the budget of that name (without `_seconds`), None when nothing bounds it."""
@@ -62,12 +64,12 @@ class Budgets:
 class PoolSettings:
     """SQLAlchemy's pool: connections kept, connections beyond, waits and ages in seconds."""
 
-    size: int
-    max_overflow: int
-    timeout_seconds: float
-    recycle_seconds: float
-    pre_ping: bool = True
-    reset_on_return: str = "rollback"
+    size: int = entry(partial(whole_number, minimum=1))
+    max_overflow: int = entry(partial(whole_number, minimum=0))
+    timeout_seconds: float = entry(duration)
+    recycle_seconds: float = entry(duration)
+    pre_ping: bool = entry(truth, True)
+    reset_on_return: str = entry(partial(choice, allowed=("rollback", "commit")), "rollback")
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,16 @@ class OrchestratorBehaviour:
             out there: `initialization`, whichever it was; or `expired`, the one that it was.
     """
 
-    graceful_startup: bool = False
-    timeout_message_names: str = "expired"
+    graceful_startup: bool = entry(truth, False)
+    timeout_message_names: str = entry(
+        partial(choice, allowed=("expired", "initialization")), "expired"
+    )
+
+
+def _infrastructure(name: str, value: Any, *, setting: str | None = None) -> dict[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(part, dict) for part in value.values()):
+        raise InvalidInput(f"{name} must be an object of objects", setting)
+    return value
 
 
 @dataclass(frozen=True)
@@ -93,15 +103,17 @@ class Profile:
     `source` is what loads it again from anywhere: the name, or the file's absolute path.
     """
 
-    name: str
-    date: str
-    environment: str
-    description: str
-    budgets: Budgets
-    pool: PoolSettings
-    infrastructure: Mapping[str, Any]
-    source: str
-    orchestrator: OrchestratorBehaviour = OrchestratorBehaviour()
+    name: str = entry(some_text)
+    date: str = entry(some_text)
+    environment: str = entry(some_text)
+    description: str = entry(some_text)
+    budgets: Budgets = entry(partial(shaped, shape=Budgets))
+    pool: PoolSettings = entry(partial(shaped, shape=PoolSettings))
+    infrastructure: Mapping[str, Any] = entry(_infrastructure)
+    orchestrator: OrchestratorBehaviour = entry(
+        partial(shaped, shape=OrchestratorBehaviour), OrchestratorBehaviour()
+    )
+    source: str = ""
 
     @property
     def startup_deadline_seconds(self) -> float:
@@ -130,11 +142,6 @@ class Profile:
             minimum=20,
             maximum=5000,
         )
-
-
-def _is_figure(value: Any) -> bool:
-    parts = value if isinstance(value, list) else [value]
-    return all(part is None or isinstance(part, (bool, int, float, str)) for part in parts)
 
 
 def known_profiles() -> list[str]:
@@ -178,111 +185,13 @@ def load_profile(name_or_path: str, setting: str | None = None) -> Profile:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"profile {name_or_path}: not valid JSON: {error}", setting) from None
-    return _profile(data, source, setting)
-
-
-def _profile(data: Any, source: str, setting: str | None) -> Profile:
     label = f"profile {source}"
-    top = _section(data, label, Profile, setting, leave_out={"source"})
-    for key in ("name", "date", "environment", "description"):
-        if not isinstance(top[key], str) or not top[key]:
-            raise InvalidInput(f"{label}: {key} must be text, got {top[key]!r}", setting)
-    infrastructure = top["infrastructure"]
-    if not isinstance(infrastructure, dict) or not all(
-        isinstance(section, dict) for section in infrastructure.values()
-    ):
-        raise InvalidInput(f"{label}: infrastructure must be an object of objects", setting)
-    return Profile(
-        name=top["name"],
-        date=top["date"],
-        environment=top["environment"],
-        description=top["description"],
-        budgets=_budgets(top["budgets"], f"{label}: budgets", setting),
-        pool=_pool(top["pool"], f"{label}: pool", setting),
-        infrastructure=top["infrastructure"],
-        source=source,
-        orchestrator=_orchestrator(top.get("orchestrator", {}), f"{label}: orchestrator", setting),
+    profile: Profile = shaped(
+        label, data, shape=Profile, setting=setting, between=": ", source=source
     )
+    return profile
 
 
-def _budgets(data: Any, label: str, setting: str | None) -> Budgets:
-    values = _section(data, label, Budgets, setting)
-    optional = {field.name for field in fields(Budgets) if field.default is None}
-    checked: dict[str, Any] = {
-        key: None
-        if value is None and key in optional
-        else duration(f"{label}.{key}", value, setting=setting)
-        for key, value in values.items()
-    }
-    return Budgets(**checked)
-
-
-def _pool(data: Any, label: str, setting: str | None) -> PoolSettings:
-    values = _section(data, label, PoolSettings, setting)
-    return PoolSettings(
-        size=whole_number(f"{label}.size", values["size"], minimum=1, setting=setting),
-        max_overflow=whole_number(
-            f"{label}.max_overflow", values["max_overflow"], minimum=0, setting=setting
-        ),
-        timeout_seconds=duration(
-            f"{label}.timeout_seconds", values["timeout_seconds"], setting=setting
-        ),
-        recycle_seconds=duration(
-            f"{label}.recycle_seconds", values["recycle_seconds"], setting=setting
-        ),
-        pre_ping=_flag(values, "pre_ping", True, label, setting),
-        reset_on_return=_choice(values, "reset_on_return", ("rollback", "commit"), label, setting),
-    )
-
-
-def _orchestrator(data: Any, label: str, setting: str | None) -> OrchestratorBehaviour:
-    values = _section(data, label, OrchestratorBehaviour, setting)
-    return OrchestratorBehaviour(
-        graceful_startup=_flag(values, "graceful_startup", False, label, setting),
-        timeout_message_names=_choice(
-            values, "timeout_message_names", ("expired", "initialization"), label, setting
-        ),
-    )
-
-
-def _flag(
-    values: Mapping[str, Any], key: str, default: bool, label: str, setting: str | None
-) -> bool:
-    value = values.get(key, default)
-    if not isinstance(value, bool):
-        raise InvalidInput(f"{label}.{key} must be true or false, got {value!r}", setting)
-    return value
-
-
-def _choice(
-    values: Mapping[str, Any], key: str, allowed: tuple[str, ...], label: str, setting: str | None
-) -> str:
-    """One of `allowed`; the first of them where the key is missing."""
-    value = values.get(key, allowed[0])
-    if value not in allowed:
-        raise InvalidInput(f"{label}.{key} must be {' or '.join(allowed)}, got {value!r}", setting)
-    return str(value)
-
-
-def _section(
-    data: Any,
-    label: str,
-    shape: type[Any],
-    setting: str | None,
-    leave_out: frozenset[str] | set[str] = frozenset(),
-) -> dict[str, Any]:
-    """`data` as a mapping with the fields of `shape`: none missing, none unknown."""
-    if not isinstance(data, dict):
-        raise InvalidInput(f"{label} must be a JSON object", setting)
-    known = {field.name: field for field in fields(shape) if field.name not in leave_out}
-    unknown = sorted(set(data) - set(known))
-    if unknown:
-        raise InvalidInput(
-            f"{label} has unknown keys {', '.join(unknown)}; known are {', '.join(known)}", setting
-        )
-    missing = [
-        name for name, field in known.items() if field.default is MISSING and name not in data
-    ]
-    if missing:
-        raise InvalidInput(f"{label} lacks {', '.join(missing)}", setting)
-    return data
+def _is_figure(value: Any) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return all(part is None or isinstance(part, (bool, int, float, str)) for part in parts)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun.deploy import deploy_service
 from chaosnetra.cloudrun.names import Location
+from chaosnetra.hints import PREFIX
 from chaosnetra.safety.allowlist import LABEL
-from chaosnetra.settings import PREFIX, Settings
-from chaosnetra.startup.launch_plan import make_plan
+from chaosnetra.settings import Settings
+from chaosnetra.startup.target_plan import make_plan
 
 # What the service's sessions are called at the database, before the id of their instance.
 APPLICATION_NAME = "orchestrator"

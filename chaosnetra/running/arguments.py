@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-from chaosnetra.settings import ARGUMENT, key_hint
+from chaosnetra.hints import ARGUMENT, key_hint
 
 _NAMED = re.compile(re.escape(ARGUMENT).replace("NAME", r"(\w+)"))
 _SUBSTITUTED = re.compile(r"\$\{([^}]+)\}")

@@ -30,7 +30,7 @@ from chaosnetra.progress.tally import Tally
 from chaosnetra.quantities import whole_number
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
-from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.orders import (
     NOT_UNDERSTOOD,
@@ -41,6 +41,7 @@ from chaosnetra.startup.orders import (
 )
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
 from chaosnetra.startup.starting import Starter
+from chaosnetra.startup.target_plan import make_plan
 from chaosnetra.startup.tasks import Barrier, barrier_of, outcomes_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chaosnetra.settings import PREFIX, SETTINGS
+from chaosnetra.hints import PREFIX
+from chaosnetra.settings import SETTINGS
 
 # What this package hands to processes of its own, and what they read.
 INTERNAL = frozenset(

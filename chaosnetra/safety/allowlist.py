@@ -23,27 +23,18 @@ What is left out may not be touched; `label` and `caps` have these defaults.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from chaosnetra.documents.shapes import entry, shaped
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import number, whole_number
 
 VERSION = 1
 LABEL = {"chaosnetra": "allowed"}
 LARGEST_FILE_BYTES = 1_000_000
-_NAMES = (
-    "project",
-    "project_number",
-    "region",
-    "service",
-    "job",
-    "cloud_sql_instance",
-    "database_host",
-    "database_name",
-)
-_DEMANDED = ("project", "project_number", "region")
 # Words that stand for production where they are a part of a name; digits may follow.
 _PRODUCTION = re.compile(r"(?:prod|prd|prods|production|live)\d*")
 _PARTS = re.compile(r"[^A-Za-z0-9]+")
@@ -69,55 +60,61 @@ class Caps:
         seconds: how long the whole experiment may take, above 0 to 86,400.
     """
 
-    instances: int = 10
-    tasks: int = 100
-    connections: int = 100
-    share_of_free_slots: float = 0.7
-    seconds: float = 3600.0
-
-    @classmethod
-    def parse(cls, data: Any, label: str, setting: str) -> "Caps":
-        """From JSON data; what is left out has its default.
-
-        Raises:
-            InvalidInput: an unknown key, or a value out of bounds.
-        """
-        if not isinstance(data, dict):
-            raise InvalidInput(f"{label}: caps must be a JSON object", setting)
-        _refuse_unknown(data, [one.name for one in fields(cls)], f"{label}: caps", setting)
-        limits = {"instances": 1000, "tasks": 10_000, "connections": 5000}
-        values: dict[str, Any] = {
-            name: whole_number(
-                f"{label}: caps.{name}", data[name], minimum=1, maximum=most, setting=setting
-            )
-            for name, most in limits.items()
-            if name in data
-        }
-        for name, largest in (("share_of_free_slots", 1), ("seconds", 86_400)):
-            if name in data:
-                values[name] = number(
-                    f"{label}: caps.{name}", data[name], above=0, maximum=largest, setting=setting
-                )
-        return cls(**values)
+    instances: int = entry(partial(whole_number, minimum=1, maximum=1000), 10)
+    tasks: int = entry(partial(whole_number, minimum=1, maximum=10_000), 100)
+    connections: int = entry(partial(whole_number, minimum=1, maximum=5000), 100)
+    share_of_free_slots: float = entry(partial(number, above=0, maximum=1), 0.7)
+    seconds: float = entry(partial(number, above=0, maximum=86_400), 3600.0)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _name(
+    name: str,
+    value: Any,
+    *,
+    setting: str | None = None,
+    demanded: bool = False,
+    digits: bool = False,
+) -> str:
+    if not isinstance(value, str) or value != value.strip():
+        raise InvalidInput(f"{name} must be text, got {value!r}", setting)
+    if demanded and not value:
+        raise InvalidInput(f"{name} must be named", setting)
+    if digits and not (value.isascii() and value.isdigit()):
+        raise InvalidInput(f"{name} must be digits, got {value!r}", setting)
+    return value
+
+
+def _label(name: str, data: Any, *, setting: str | None = None) -> Mapping[str, str]:
+    if (
+        not isinstance(data, dict)
+        or len(data) != 1
+        or not all(isinstance(value, str) and value for value in (*data, *data.values()))
+    ):
+        raise InvalidInput(
+            f'{name} must be an object of one label and its value, such as {{"chaosnetra": '
+            '"allowed"}',
+            setting,
+        )
+    return data
 
 
 @dataclass(frozen=True)
 class AllowList:
     """What a staging project's owner allows; empty names allow nothing of that kind."""
 
-    project: str
-    project_number: str
-    region: str
-    service: str = ""
-    job: str = ""
-    cloud_sql_instance: str = ""
-    database_host: str = ""
-    database_name: str = ""
-    label: Mapping[str, str] = field(default_factory=lambda: dict(LABEL))
-    caps: Caps = Caps()
+    project: str = entry(partial(_name, demanded=True))
+    project_number: str = entry(partial(_name, demanded=True, digits=True))
+    region: str = entry(partial(_name, demanded=True))
+    service: str = entry(_name, "")
+    job: str = entry(_name, "")
+    cloud_sql_instance: str = entry(_name, "")
+    database_host: str = entry(_name, "")
+    database_name: str = entry(_name, "")
+    label: Mapping[str, str] = entry(_label, default_factory=lambda: dict(LABEL))
+    caps: Caps = entry(partial(shaped, shape=Caps), Caps())
     source: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -149,55 +146,13 @@ def load_allow_list(path: str, setting: str) -> AllowList:
         data = json.loads(text, object_pairs_hook=_once_each)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{label} is not valid JSON: {error}", setting) from None
-    return _allow_list(data, label, source, setting)
-
-
-def _allow_list(data: Any, label: str, source: str, setting: str) -> AllowList:
-    if not isinstance(data, dict):
-        raise InvalidInput(f"{label} must be a JSON object", setting)
-    _refuse_unknown(data, ["version", *_NAMES, "label", "caps"], label, setting)
-    if data.get("version") != VERSION or isinstance(data.get("version"), bool):
+    version = data.pop("version", None) if isinstance(data, dict) else VERSION
+    if version != VERSION or isinstance(version, bool):
         raise InvalidInput(f"{label}: version must be {VERSION}", setting)
-    names: dict[str, str] = {}
-    for name in _NAMES:
-        value = data.get(name, "")
-        if not isinstance(value, str) or value != value.strip():
-            raise InvalidInput(f"{label}: {name} must be text, got {value!r}", setting)
-        if name in _DEMANDED and not value:
-            raise InvalidInput(f"{label} must name {', '.join(_DEMANDED)}: {name} is not", setting)
-        names[name] = value
-    if not names["project_number"].isascii() or not names["project_number"].isdigit():
-        raise InvalidInput(
-            f"{label}: project_number must be digits, got {names['project_number']!r}", setting
-        )
-    return AllowList(
-        **names,
-        label=_label(data.get("label", LABEL), label, setting),
-        caps=Caps.parse(data.get("caps", {}), label, setting),
-        source=source,
+    allowed: AllowList = shaped(
+        label, data, shape=AllowList, setting=setting, between=": ", source=source
     )
-
-
-def _label(data: Any, label: str, setting: str) -> Mapping[str, str]:
-    if (
-        not isinstance(data, dict)
-        or len(data) != 1
-        or not all(isinstance(value, str) and value for value in (*data, *data.values()))
-    ):
-        raise InvalidInput(
-            f'{label}: label must be an object of one label and its value, such as {{"chaosnetra": '
-            '"allowed"}',
-            setting,
-        )
-    return data
-
-
-def _refuse_unknown(data: Mapping[str, Any], known: list[str], label: str, setting: str) -> None:
-    unknown = sorted(set(data) - set(known))
-    if unknown:
-        raise InvalidInput(
-            f"{label} has unknown keys {', '.join(unknown)}; known are {', '.join(known)}", setting
-        )
+    return allowed
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Why a startup failed, by the lines that it printed: as a person would look for it.
+"""Why a startup failed, by the lines that it printed: as a person would search them.
 
 A cause is what a line names when it says what was not to be had: a refused connection, a server
-that is full, a lock that never came. The last one named is told, since a service that tries again
+that is full, a lock that never came. The last one named counts, since a service that tries again
 meets others before; of exceptions that led to each other it is the innermost that names one. Where
 none is named, the first exception has to do, because the last one is often only the framework
 giving up; else the last line that looks like an error; else the last line.
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaosnetra.startup.exceptions import Chain, Raised, chains_in
-from chaosnetra.startup.log_lines import Level, Said
+from chaosnetra.startup.log_lines import Level, LogLine, words
 from chaosnetra.startup.outcome import StartupFailure
 from chaosnetra.startup.sqlstates import sqlstate_in, sqlstate_of_class
 
@@ -24,103 +24,44 @@ MOST_THAT_MATTER = 5
 FIELDS_BELOW = 30
 LONGEST_LOOKED_AT = 4000
 
-# What was not to be had, in lower case.
-_NAMED = (
-    "connection refused",
-    "econnrefused",
-    "connectionrefused",
-    "[errno ",
-    "(os error ",
-    "connection reset",
-    "econnreset",
-    "connectionreset",
-    "broken pipe",
-    "no route to host",
-    "ehostunreach",
-    "network is unreachable",
-    "enetunreach",
-    "no such host",
-    "enotfound",
-    "eai_again",
-    "getaddrinfo",
-    "name or service not known",
-    "name resolution",
-    "could not translate host name",
-    "unknownhostexception",
-    "too many clients",
-    "too many connections",
-    "toomanyconnections",
-    "remaining connection slots",
-    "authentication failed",
-    "no pg_hba.conf entry",
-    "not permitted to log in",
-    "permission denied",
-    "certificate verify failed",
-    "certificate has expired",
-    "x509: ",
-    "ssl error",
-    "ssl syscall error",
-    "server closed the connection",
-    "connection closed",
-    "connection was closed",
-    "connection has been closed",
-    "connection is closed",
-    "connection terminated",
-    "connection lost",
-    "connectiondoesnotexist",
-    "unexpected eof",
-    "the database system is ",
-    "canceling statement",
-    "terminating connection",
-    "deadlock detected",
-    "queuepool limit",
-    "connection pool exhausted",
-    "connection is not available",
-    "address already in use",
-    "eaddrinuse",
-    "no space left",
-    "enospc",
-    "outofmemory",
-    "out of memory",
-    "too many open files",
-    "emfile",
+# What was not to be had, in lower case; between bars.
+_NAMED = words(
+    """
+    connection refused | econnrefused | connectionrefused | [errno | (os error
+    connection reset | econnreset | connectionreset | broken pipe
+    no route to host | ehostunreach | network is unreachable | enetunreach
+    no such host | enotfound | eai_again | getaddrinfo | name or service not known
+    name resolution | could not translate host name | unknownhostexception
+    too many clients | too many connections | toomanyconnections | remaining connection slots
+    authentication failed | no pg_hba.conf entry | not permitted to log in | permission denied
+    certificate verify failed | certificate has expired | x509: | ssl error | ssl syscall error
+    server closed the connection | connection closed | connection was closed
+    connection has been closed | connection is closed | connection terminated | connection lost
+    connectiondoesnotexist | unexpected eof | the database system is
+    canceling statement | terminating connection | deadlock detected
+    queuepool limit | connection pool exhausted | connection is not available
+    address already in use | eaddrinuse | no space left | enospc
+    outofmemory | out of memory | too many open files | emfile
+    """
 )
 # Words that a harmless line about settings may have too, so that its level counts.
-_LATE = (
-    "timed out",
-    "timeout expired",
-    "timeout exceeded",
-    "timeouterror",
-    "timeoutexception",
-    "connecttimeout",
-    "connectiontimeout",
-    "pooltimeout",
-    "deadline exceeded",
-    "i/o timeout",
-    "etimedout",
-    "connect timeout",
-    "connection timeout",
-    "ran out",
+_LATE = words(
+    """
+    timed out | timeout expired | timeout exceeded | timeouterror | timeoutexception
+    connecttimeout | connectiontimeout | pooltimeout | deadline exceeded | i/o timeout
+    etimedout | connect timeout | connection timeout | ran out
+    """
 )
 _SAYS_LENGTH = re.compile(r"timeout\W{0,3}(?:is |of |to )?\d", re.IGNORECASE)
 _NOT_THERE = re.compile(r'\b(?:database|role|relation|schema) "[^"]{1,200}" does not exist')
 # Mistakes of a program: whoever ends with one ended because of it.
-_MISTAKES = {
-    "AssertionError",
-    "AttributeError",
-    "FileNotFoundError",
-    "ImportError",
-    "IndexError",
-    "KeyError",
-    "ModuleNotFoundError",
-    "NameError",
-    "NotImplementedError",
-    "SyntaxError",
-    "TypeError",
-    "UnicodeDecodeError",
-    "ValidationError",
-    "ValueError",
-}
+_MISTAKES = words(
+    """
+    AssertionError | AttributeError | FileNotFoundError | ImportError | IndexError | KeyError
+    ModuleNotFoundError | NameError | NotImplementedError | SyntaxError | TypeError
+    UnicodeDecodeError | ValidationError | ValueError
+    """
+)
 # Says that something else went wrong.
 _NO_CAUSE = {"CancelledError", "ExceptionGroup", "BaseExceptionGroup", "SystemExit"}
 _ERROR_LINE = re.compile(
@@ -141,10 +82,10 @@ class Found:
     """An error that was found in what a startup printed.
 
     Attributes:
-        error: what is told of it.
+        error: what is known of it.
         is_named: whether it names a cause.
         is_error: whether it looks like an error at all.
-        times: how often the same was said in the lines looked at.
+        times: how often the lines repeat it.
     """
 
     error: StartupFailure
@@ -153,7 +94,7 @@ class Found:
     times: int = 1
 
 
-def find(lines: Sequence[Said]) -> Found | None:
+def find(lines: Sequence[LogLine]) -> Found | None:
     """The error that lines tell; None when they tell nothing."""
     chains = list(chains_in(lines))
     named = _last_named(lines, chains)
@@ -168,18 +109,18 @@ def find(lines: Sequence[Said]) -> Found | None:
     return _last_line(lines)
 
 
-def that_matter(lines: Sequence[Said]) -> tuple[str, ...]:
+def that_matter(lines: Sequence[LogLine]) -> tuple[str, ...]:
     """The lines that tell most of a startup that did not end: different causes, last ones last.
 
     Where it names none, the last three lines.
     """
     found: dict[str, str] = {}
-    for said in reversed(lines):
-        if len(found) < MOST_THAT_MATTER and _names_cause(said):
-            found.setdefault(_uncounted(said.text), short(said.text))
+    for logged in reversed(lines):
+        if len(found) < MOST_THAT_MATTER and _names_cause(logged):
+            found.setdefault(_uncounted(logged.text), short(logged.text))
     if found:
         return tuple(reversed(found.values()))
-    return tuple(short(said.text) for said in lines[-3:])
+    return tuple(short(logged.text) for logged in lines[-3:])
 
 
 def short(text: str) -> str:
@@ -208,7 +149,7 @@ def _cut(text: str, length: int) -> str:
     return text[:length] if space < 0 or len(text) <= length else text[:space]
 
 
-def _last_named(lines: Sequence[Said], chains: Sequence[Chain]) -> Found | None:
+def _last_named(lines: Sequence[LogLine], chains: Sequence[Chain]) -> Found | None:
     """The last cause that is named, by an exception or by a line of its own."""
     by_last = max(
         ((chain, raised) for chain in chains if (raised := _cause_of(chain)) is not None),
@@ -237,7 +178,7 @@ def _cause_of(chain: Chain) -> Raised | None:
     return first or next((one for one in chain.inner_first if one.name in _MISTAKES), None)
 
 
-def _of_chain(lines: Sequence[Said], chain: Chain, raised: Raised, *, is_named: bool) -> Found:
+def _of_chain(lines: Sequence[LogLine], chain: Chain, raised: Raised, *, is_named: bool) -> Found:
     below = range(chain.last_line + 1, min(len(lines), chain.last_line + FIELDS_BELOW))
     return Found(
         StartupFailure(
@@ -255,8 +196,8 @@ def _of_chain(lines: Sequence[Said], chain: Chain, raised: Raised, *, is_named: 
     )
 
 
-def _of_line(lines: Sequence[Said], number: int, chain: Chain | None) -> Found:
-    """A cause that a line of the log names; `chain` are exceptions that were told beside it."""
+def _of_line(lines: Sequence[LogLine], number: int, chain: Chain | None) -> Found:
+    """A cause that a line of the log names; `chain` are exceptions that stand beside it."""
     line = lines[number].text
     text = short(_LOG_PREFIX.sub("", line))
     match = _CLASS.search(line[:LONGEST_LOOKED_AT])
@@ -278,25 +219,25 @@ def _of_line(lines: Sequence[Said], number: int, chain: Chain | None) -> Found:
     )
 
 
-def _last_line(lines: Sequence[Said]) -> Found | None:
+def _last_line(lines: Sequence[LogLine]) -> Found | None:
     spoken = [
-        said
-        for said in reversed(lines)
-        if any(map(str.isalnum, said.text)) and not _GIVING_UP.search(said.text)
+        logged
+        for logged in reversed(lines)
+        if any(map(str.isalnum, logged.text)) and not _GIVING_UP.search(logged.text)
     ]
-    for said in spoken:
-        if said.entry_level is Level.ERROR or _ERROR_LINE.search(said.text):
-            text = short(_LOG_PREFIX.sub("", said.text))
-            error = StartupFailure(text=text, sqlstate=sqlstate_in(said.text))
-            return Found(error, is_named=False, is_error=True, times=_times(lines, said.text))
+    for logged in spoken:
+        if logged.entry_level is Level.ERROR or _ERROR_LINE.search(logged.text):
+            text = short(_LOG_PREFIX.sub("", logged.text))
+            error = StartupFailure(text=text, sqlstate=sqlstate_in(logged.text))
+            return Found(error, is_named=False, is_error=True, times=_times(lines, logged.text))
     if not spoken:
         return None
-    last = next((said for said in spoken if said.level is not Level.LOW), spoken[0])
+    last = next((logged for logged in spoken if logged.level is not Level.LOW), spoken[0])
     return Found(StartupFailure(text=short(last.text)), is_named=False, is_error=False)
 
 
-def _names_cause(said: Said) -> bool:
-    return not said.text.startswith((" ", "\t")) and _is_named(said.text, said.level)
+def _names_cause(logged: LogLine) -> bool:
+    return not logged.text.startswith((" ", "\t")) and _is_named(logged.text, logged.level)
 
 
 def _is_named(text: str, level: Level) -> bool:
@@ -321,15 +262,15 @@ def _sqlstate_of(chain: Chain) -> str | None:
     return next((state for state in states if state), None)
 
 
-def _sqlstate_on(lines: Sequence[Said], numbers: range) -> str | None:
+def _sqlstate_on(lines: Sequence[LogLine], numbers: range) -> str | None:
     states = (sqlstate_in(lines[number].text) for number in numbers)
     return next((state for state in states if state), None)
 
 
-def _times(lines: Sequence[Said], text: str) -> int:
+def _times(lines: Sequence[LogLine], text: str) -> int:
     """How often lines say the same, but for its numbers: times of day, ports, tries."""
     same = _uncounted(text)
-    return max(1, sum(_uncounted(said.text).endswith(same) for said in lines))
+    return max(1, sum(_uncounted(logged.text).endswith(same) for logged in lines))
 
 
 def _uncounted(text: str) -> str:

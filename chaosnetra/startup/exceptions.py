@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from chaosnetra.startup.log_lines import Said
+from chaosnetra.startup.log_lines import LogLine
 
 MOST_CONTINUED = 10
 LONGEST_LOOKED_AT = 4000
@@ -65,7 +65,7 @@ class Chain:
         return max(self.lines)
 
 
-def chains_in(lines: Sequence[Said]) -> Iterator[Chain]:
+def chains_in(lines: Sequence[LogLine]) -> Iterator[Chain]:
     """All exceptions in lines, in the order that they end in."""
     found = [*_python_chains(lines)]
     taken = {number for chain in found for number in chain.lines}
@@ -73,7 +73,7 @@ def chains_in(lines: Sequence[Said]) -> Iterator[Chain]:
     return iter(sorted(found, key=lambda chain: chain.last_line))
 
 
-def _python_chains(lines: Sequence[Said]) -> Iterator[Chain]:
+def _python_chains(lines: Sequence[LogLine]) -> Iterator[Chain]:
     """Tracebacks; Python prints what led to an exception before it."""
     chain, linked = Chain(), False
     inside: set[int] | None = None
@@ -114,7 +114,7 @@ def _python_exception(line: str) -> Raised | None:
     return Raised(name, text) if is_class and name.upper() not in _LOG_LEVELS else None
 
 
-def _continued(lines: Sequence[Said], start: int) -> Iterator[int]:
+def _continued(lines: Sequence[LogLine], start: int) -> Iterator[int]:
     """Numbers of the lines that go on with what an exception says."""
     for number in range(start, min(len(lines), start + MOST_CONTINUED)):
         text = lines[number].text
@@ -124,13 +124,13 @@ def _continued(lines: Sequence[Said], start: int) -> Iterator[int]:
         yield number
 
 
-def _other_chains(lines: Sequence[Said], taken: set[int]) -> Iterator[Chain]:
+def _other_chains(lines: Sequence[LogLine], taken: set[int]) -> Iterator[Chain]:
     """Exceptions with a stack below them, which print what led to them last."""
     chain = Chain()
-    for number, said in enumerate(lines):
+    for number, logged in enumerate(lines):
         if number in taken:
             continue
-        line = said.text[:LONGEST_LOOKED_AT]
+        line = logged.text[:LONGEST_LOOKED_AT]
         led = _LED.match(line)
         if led is not None and chain.inner_first:
             chain.inner_first.insert(0, Raised(led[1], (led[2] or "").strip()))
@@ -146,14 +146,14 @@ def _other_chains(lines: Sequence[Said], taken: set[int]) -> Iterator[Chain]:
         yield chain
 
 
-def _with_stack(lines: Sequence[Said], number: int) -> Raised | None:
+def _with_stack(lines: Sequence[LogLine], number: int) -> Raised | None:
     """The exception that a line begins, if a stack or what led to it follows."""
     line = lines[number].text[:LONGEST_LOOKED_AT]
     match = _STARTED.match(line)
     if match is None or not (match[2] or line.endswith(match[1])):
         return None
     below = lines[number + 1 : number + 3]
-    if not any(_STACK.match(said.text) or _LED.match(said.text) for said in below):
+    if not any(_STACK.match(logged.text) or _LED.match(logged.text) for logged in below):
         return None
     if match[1].upper() in _LOG_LEVELS and match[1] != "Error":
         return None if match[1] != "error" else Raised(match[1], (match[2] or "").strip())

@@ -25,7 +25,7 @@ def exit_reason(
     Args:
         lines: what it printed.
         error: the error found in that.
-        failed_phase: the phase that it said had failed.
+        failed_phase: the phase that failed by its own lines.
     """
     if failed_phase is not None or any(_STARTUP_FAILED in line for line in lines):
         return ExitReason.STARTUP_FAILED

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
-from chaosnetra.startup.summary import NO_END
+from chaosnetra.startup.summary import first_failure
 
 
 def judge_explanations(
@@ -13,7 +13,7 @@ def judge_explanations(
     exit_code: int,
     fatal_faults: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Judge what the startups of one launch said of their failures.
+    """Judge how the startups of one launch explain their failures.
 
     Args:
         outcomes: at least one.
@@ -24,14 +24,13 @@ def judge_explanations(
     Returns:
         `held`, `expected`, `observed`; `attempts`, `ready`, `failed`, `timed_out`, `degraded`;
         `failures`: how many left something unsaid; `exit_code`; `fatal_faults`; `told_apart`: for
-        each contrast its `reason`, `exit_code`, `told`, `error`; `phase`, `budget`,
-        `budget_seconds`, `sqlstate`, `error`, `observed_exit_code`, `observed_signal`: of the
-        first that left something unsaid;
-        `startups`: each outcome with its `unsaid`.
+        each contrast its `reason`, `exit_code`, `told`, `error`; `startups`: each outcome with its
+        `unsaid`; and `chaosnetra.startup.summary.first_failure` of the first that left something
+        unsaid.
     """
     unsaid = [left_unsaid(outcome, exit_code, fatal_faults) for outcome in outcomes]
     told_apart = [_contrast(reason, outcome) for reason, outcome in contrasts.items()]
-    confused = [told["reason"] for told in told_apart if not told["told"]]
+    confused = [one["reason"] for one in told_apart if not one["told"]]
     lacking = [(outcome, lacks) for outcome, lacks in zip(outcomes, unsaid, strict=True) if lacks]
     counts = {
         status.value: sum(outcome.status is status for outcome in outcomes) for status in Status
@@ -42,7 +41,6 @@ def judge_explanations(
     observed += [f"{others - silent} of the {others} others said why"] if others else []
     observed += [f"not told apart: {', '.join(confused)}"] if confused else []
     first, lacks = lacking[0] if lacking else (None, [])
-    error = first.error if first else None
     return {
         "held": not lacking and not confused,
         "expected": f"each startup that fails ends with exit code {exit_code}, serves nothing, and "
@@ -56,12 +54,7 @@ def judge_explanations(
         "exit_code": exit_code,
         "fatal_faults": list(fatal_faults),
         "told_apart": told_apart,
-        "phase": first.phase if first else None,
-        "budget": error.budget if error else None,
-        "budget_seconds": error.budget_seconds if error else None,
-        "sqlstate": error.sqlstate if error else None,
-        "error": _told(first, lacks) if first else None,
-        **(first.told_end if first else NO_END),
+        **first_failure(first, _text(first, lacks) if first else ""),
         "startups": [
             {**outcome.to_json(), "unsaid": lacks}
             for outcome, lacks in zip(outcomes, unsaid, strict=True)
@@ -69,7 +62,7 @@ def judge_explanations(
     }
 
 
-def _told(outcome: StartupOutcome, lacks: Sequence[str]) -> str:
+def _text(outcome: StartupOutcome, lacks: Sequence[str]) -> str:
     if outcome.status is Status.READY:
         return "; ".join(lacks)
     return f"{'; '.join(lacks)}: {outcome.error.text if outcome.error else 'nothing was printed'}"
@@ -95,7 +88,7 @@ def _reasons(outcome: StartupOutcome) -> tuple[ExitReason, ...]:
 def left_unsaid(
     outcome: StartupOutcome, exit_code: int, fatal_faults: Sequence[str] = ()
 ) -> list[str]:
-    """What a startup that is not ready owes whoever reads its end; empty when it said all.
+    """What a startup that is not ready owes whoever reads its end; empty when it left nothing out.
 
     Of a service that prints no phases its exit code and a cause that can be recognized are enough.
 

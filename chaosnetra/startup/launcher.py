@@ -13,14 +13,15 @@ from pathlib import Path
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_ports
-from chaosnetra.startup.attempt import Limits, StartupAttempt
+from chaosnetra.startup.attempt import StartupAttempt
 from chaosnetra.startup.launch_plan import LaunchPlan
+from chaosnetra.startup.observed import Limits
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.starting import Spawn, Starter
 
 __all__ = ["Limits", "launch"]
 
-# A ready service is told to stop and given this long; what it then does is not under test.
+# A ready service is asked to stop and given this long; what it then does is not under test.
 GRACE_SECONDS = 3.0
 SHORTEST_POLL_SECONDS = 0.02
 POLL_SECONDS_A_STARTUP = 0.002

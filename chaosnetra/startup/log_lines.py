@@ -15,20 +15,21 @@ MOST_LINES = 200
 # Of these, from the beginning; the others from the end, where a long traceback says what it is.
 FIRST_LINES = 40
 DEEPEST = 4
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A table of words: between bars and ends of lines."""
+    return tuple(re.split(r"\s*[|\n]\s*", text.strip()))
+
+
 # Where a logging library puts what it says, in the order that a person would read it.
 _MESSAGES = ("message", "msg", "textPayload", "text", "log", "event", "@m", "@mt", "body")
 _NESTED = ("jsonPayload", "json_payload", "payload", "fields", "record")
-_STACKS = (
-    "stack_trace",
-    "stacktrace",
-    "stackTrace",
-    "stack",
-    "traceback",
-    "exc_info",
-    "exc_text",
-    "exception",
-    "error.stack_trace",
-    "@x",
+_STACKS = words(
+    """
+    stack_trace | stacktrace | stackTrace | stack | traceback | exc_info | exc_text | exception
+    error.stack_trace | @x
+    """
 )
 _ERRORS = ("error", "err", "cause", "exception", "error.message", "reason")
 _CLASSES = ("type", "class", "name", "exc_type", "error.type", "error_class")
@@ -62,7 +63,7 @@ class Level(IntEnum):
     ERROR = 3
 
 
-class Said(NamedTuple):
+class LogLine(NamedTuple):
     """A plain line, and how serious its entry says it is; None where only the line may tell."""
 
     text: str
@@ -73,17 +74,17 @@ class Said(NamedTuple):
         return level_of(self.text) if self.entry_level is None else self.entry_level
 
 
-def read(line: str) -> list[Said]:
+def read(line: str) -> list[LogLine]:
     """What a line says; at least one plain line, and at most `MOST_LINES`.
 
     Args:
         line: as it was printed, without its end.
     """
     line = plain(line)
-    told = list(_read(line, None, DEEPEST)) or [Said(line)]
-    if len(told) > MOST_LINES:
-        return [*told[:FIRST_LINES], *told[FIRST_LINES - MOST_LINES :]]
-    return told
+    found = list(_read(line, None, DEEPEST)) or [LogLine(line)]
+    if len(found) > MOST_LINES:
+        return [*found[:FIRST_LINES], *found[FIRST_LINES - MOST_LINES :]]
+    return found
 
 
 def plain(text: str) -> str:
@@ -103,7 +104,7 @@ def level_of(line: str) -> Level:
     return _level(word[0]) if word else Level.UNKNOWN
 
 
-def _read(line: str, level: Level | None, depth: int) -> Iterator[Said]:
+def _read(line: str, level: Level | None, depth: int) -> Iterator[LogLine]:
     """The lines of a text that may be JSON; of its entry's level, where that has one."""
     entry = _object(line) if depth else None
     if entry is not None:
@@ -112,7 +113,7 @@ def _read(line: str, level: Level | None, depth: int) -> Iterator[Said]:
     if "\\n" in line and _ESCAPED.search(line):
         line = line.replace("\\n", "\n").replace("\\t", "\t")
     for one in line.split("\n"):
-        yield Said(plain(one).rstrip("\r"), level)
+        yield LogLine(plain(one).rstrip("\r"), level)
 
 
 def _object(line: str) -> Mapping[str, Any] | None:
@@ -126,15 +127,15 @@ def _object(line: str) -> Mapping[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def _entry(entry: Mapping[str, Any], level: Level | None, depth: int) -> Iterator[Said]:
+def _entry(entry: Mapping[str, Any], level: Level | None, depth: int) -> Iterator[LogLine]:
     """What a log entry says: its message, then its stack and its error."""
     named = next((entry[key] for key in _LEVELS if isinstance(entry.get(key), (str, int))), None)
     own = _level(named)
     level = own if own is not Level.UNKNOWN else level
-    told: set[str] = set()
+    seen: set[str] = set()
     for text in _texts(entry, depth):
-        if text not in told:
-            told.add(text)
+        if text not in seen:
+            seen.add(text)
             yield from _read(text, level, depth)
 
 
@@ -162,21 +163,21 @@ def _texts(entry: Mapping[str, Any], depth: int) -> Iterator[str]:
 
 
 def _named(entry: Mapping[str, Any]) -> Iterator[str]:
-    """An error told by its class, its message and its code, in fields of their own."""
+    """An error given by its class, its message and its code, in fields of their own."""
     name = _first_text(entry, _CLASSES)
-    said = _first_text(entry, ("error.message", "message", "msg", "value"))
-    told = None
-    if name is not None and said is not None and re.fullmatch(r"[\w.$:]{1,200}", name):
+    message = _first_text(entry, ("error.message", "message", "msg", "value"))
+    text = None
+    if name is not None and message is not None and re.fullmatch(r"[\w.$:]{1,200}", name):
         looks_like_one = re.search(r"(?:Error|Exception|Timeout|Refused|error)$", name)
-        if looks_like_one and not said.startswith(name):
-            told = f"{name}: {said}"
+        if looks_like_one and not message.startswith(name):
+            text = f"{name}: {message}"
     code = _first_text(entry, _CODES)
     if code is not None and re.fullmatch(r"[0-9A-Z]{5}", code) and any(map(str.isdigit, code)):
-        # Beside the message, since a code alone would be taken for all that is said.
-        message = told or said
-        told = f"{message} (SQLSTATE {code})" if message else f"SQLSTATE {code}"
-    if told is not None:
-        yield told
+        # Beside the message, since a code alone would be taken for the whole message.
+        text = text or message
+        text = f"{text} (SQLSTATE {code})" if text else f"SQLSTATE {code}"
+    if text is not None:
+        yield text
 
 
 def _first_text(entry: Mapping[str, Any], keys: Sequence[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""What a task of a job is told, and what it reports. Pure.
+"""The order that a task of a job gets, and its report. Pure.
 
 Neither holds a secret: an order stands in the execution of the job, where whoever may read it
 sees it.
@@ -31,13 +31,13 @@ class TaskOrder:
     Attributes:
         barrier_at: when all startups begin, seconds since 1970 by the task's own clock.
         startup_seconds: limit of the startup.
-        kill_margin_seconds: see `chaosnetra.startup.attempt.Limits`.
+        kill_margin_seconds: see `chaosnetra.startup.observed.Limits`.
         readiness: how it shows that it is ready; see the setting.
         readiness_seconds: limit of one readiness check.
         hold_seconds: how long after the barrier one that is ready stays up.
         report_seconds: how long it is tried to report.
         schema: PostgreSQL schema that takes the reports.
-        dwell_seconds: see `chaosnetra.startup.attempt.Limits`.
+        dwell_seconds: see `chaosnetra.startup.observed.Limits`.
     """
 
     barrier_at: float

@@ -80,7 +80,7 @@ class StartupOutcome:
         phases_after_failure: phases that began after one had failed; none, where a failure
             stops the startup.
         phase_seconds: seconds of each phase that ended.
-        steps: of those phases, as far as they were told; see `chaosnetra.orchestrator.steps`.
+        steps: of those phases, as far as its lines have them; see `chaosnetra.orchestrator.steps`.
         exit_code: of the process, None when a signal ended it or it was not seen to end.
         signal: number of the signal that ended it.
         ended_by: itself, or the launcher after it was ready or out of time.
@@ -110,15 +110,6 @@ class StartupOutcome:
     answered: bool = False
     checks: Mapping[str, int] = field(default_factory=dict)
     processes_left: int = 0
-
-    @property
-    def told_end(self) -> dict[str, int | None]:
-        """How it ended by itself, as results have it: what the launcher did to it says nothing."""
-        by_itself = self.ended_by is EndedBy.ITSELF
-        return {
-            "observed_exit_code": self.exit_code if by_itself else None,
-            "observed_signal": self.signal if by_itself else None,
-        }
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

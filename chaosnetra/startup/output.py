@@ -1,7 +1,7 @@
 """Reads what a target prints: bounded, whatever it prints, and however much.
 
 Phase lines (see `chaosnetra.orchestrator.phases`) are believed where they are there; else the
-cause is looked for in all other lines: see `chaosnetra.startup.causes`.
+cause is searched in all other lines: see `chaosnetra.startup.causes`.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.startup import causes
-from chaosnetra.startup.log_lines import Said, read
+from chaosnetra.startup.log_lines import LogLine, read
 from chaosnetra.startup.outcome import StartupFailure
 
 EVENT_START = '{"startup_phase":'
@@ -32,7 +32,7 @@ class Output:
     """What one target has printed so far.
 
     Args:
-        matches: pattern that is looked for in every line, for readiness by log.
+        matches: pattern that is searched in every line, for readiness by log.
         clock: monotonic seconds; the supervisor's status lines use the same one.
     """
 
@@ -41,11 +41,10 @@ class Output:
     ) -> None:
         self._pattern = matches
         self._clock = clock
-        self._first: list[Said] = []
-        self._last: deque[Said] = deque(maxlen=KEPT_LAST)
+        self._first: list[LogLine] = []
+        self._last: deque[LogLine] = deque(maxlen=KEPT_LAST)
         self._partial: dict[str, bytes] = {}
-        self._events: list[dict[str, Any]] = []
-        self.lines_seen = 0
+        self.events: list[dict[str, Any]] = []  # of phases, in order
         self.matched = False
         self.first_event_at: float | None = None
 
@@ -65,21 +64,16 @@ class Output:
     @property
     def lines(self) -> list[str]:
         """The first and the last lines printed, in order; of JSON, what it says."""
-        return [said.text for said in self._said]
+        return [logged.text for logged in self._logged]
 
     @property
-    def _said(self) -> list[Said]:
+    def _logged(self) -> list[LogLine]:
         return [*self._first, *self._last]
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """Phase events, in order."""
-        return list(self._events)
 
     @property
     def phase(self) -> str | None:
         """The phase reached."""
-        return self._events[-1]["phase"] if self._events else None
+        return self.events[-1]["phase"] if self.events else None
 
     @property
     def failed_phase(self) -> str | None:
@@ -91,12 +85,15 @@ class Output:
         """The first phase that failed, and the startup went on."""
         return self._first_phase("degraded")
 
+    def _first_phase(self, status: str) -> str | None:
+        return next((event["phase"] for event in self.events if event["status"] == status), None)
+
     @property
     def phases_after_failure(self) -> tuple[str, ...]:
         """Phases that began after the one that failed, in order."""
         began: dict[str, None] = {}
         failed: str | None = None
-        for event in self._events:
+        for event in self.events:
             if failed is not None and event["phase"] != failed:
                 began[event["phase"]] = None
             elif event["status"] == "failed":
@@ -107,16 +104,16 @@ class Output:
     def phase_seconds(self) -> dict[str, float]:
         ended = {
             event["phase"]: finite_or_none(event.get("seconds"))
-            for event in self._events
+            for event in self.events
             if event["status"] in ("completed", "failed", "degraded")
         }
         return {phase: seconds for phase, seconds in ended.items() if seconds is not None}
 
     @property
     def steps(self) -> tuple[Mapping[str, Any], ...]:
-        """What the phases that ended said of their steps; see `chaosnetra.orchestrator.steps`."""
-        told = (event.get("steps") for event in self._events if event["status"] != "started")
-        found = (step for steps in told if isinstance(steps, list) for step in steps)
+        """Of the phases that ended; see `chaosnetra.orchestrator.steps`."""
+        given = (event.get("steps") for event in self.events if event["status"] != "started")
+        found = (step for steps in given if isinstance(steps, list) for step in steps)
         known = (_known_step(step) for step in islice(found, MOST_STEPS))
         return tuple(step for step in known if step is not None)
 
@@ -130,31 +127,27 @@ class Output:
     def found(self) -> causes.Found | None:
         """That error, with how much of a cause it is."""
         for status in ("failed", "degraded"):
-            event = next((event for event in self._events if event["status"] == status), None)
+            event = next((event for event in self.events if event["status"] == status), None)
             if event is not None:
                 return causes.Found(_error_of_event(event), is_named=True, is_error=True)
-        return causes.find(self._said)
+        return causes.find(self._logged)
 
     @property
     def lines_that_matter(self) -> tuple[str, ...]:
         """Those that tell most of a startup that did not end."""
-        return causes.that_matter(self._said)
-
-    def _first_phase(self, status: str) -> str | None:
-        return next((event["phase"] for event in self._events if event["status"] == status), None)
+        return causes.that_matter(self._logged)
 
     def _take(self, line: str) -> None:
-        self.lines_seen += 1
         is_event = line.startswith(EVENT_START)
         if is_event:
             self._take_event(line)
-        told = [Said(line)] if is_event else read(line)
+        read_as = [LogLine(line)] if is_event else read(line)
         if self._pattern is not None and not self.matched:
             # As it was printed, and as it reads.
-            texts = (line, *(said.text for said in told))
+            texts = (line, *(logged.text for logged in read_as))
             self.matched = any(self._pattern.search(text) for text in texts)
-        for said in told:
-            kept = Said(said.text[:LONGEST_KEPT_LINE], said.entry_level)
+        for logged in read_as:
+            kept = LogLine(logged.text[:LONGEST_KEPT_LINE], logged.entry_level)
             if len(self._first) < KEPT_FIRST:
                 self._first.append(kept)
             else:
@@ -171,11 +164,11 @@ class Output:
             return
         if self.first_event_at is None:
             self.first_event_at = self._clock()
-        if len(self._events) >= MOST_EVENTS:
+        if len(self.events) >= MOST_EVENTS:
             if event["status"] != "failed":
                 return
-            self._events.pop()
-        self._events.append(event)
+            self.events.pop()
+        self.events.append(event)
 
 
 def _known_step(step: Any) -> dict[str, Any] | None:
@@ -203,7 +196,7 @@ def _error_of_event(event: Mapping[str, Any]) -> StartupFailure:
     chain = event.get("cause")
     text = text_or_none("error") or f"phase {event['phase']} failed"
     if "\n" in text:  # a traceback, as it is: what it says stands at its end
-        found = causes.find([said for line in text.split("\n") for said in read(line)])
+        found = causes.find([logged for line in text.split("\n") for logged in read(line)])
         text = found.error.text if found else text
     return StartupFailure(
         text=causes.short(text),

@@ -10,7 +10,6 @@ from chaosnetra.quantities import duration, fraction, truth, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
 from chaosnetra.running.activity import Result, activity
 from chaosnetra.running.launchers import launcher_for
-from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.explanations import judge_explanations
 from chaosnetra.startup.summary import summarize
@@ -28,7 +27,7 @@ def startups_succeed(
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Start the orchestrator `count` times at once and tell how each attempt ended.
+    """Start the orchestrator `count` times at once and report how each of them ended.
 
     A startup succeeds when it is ready within `startup_timeout_seconds` times the time scale and
     stays so for the dwell, and none of its phases had to be given up. In staging each is a task of
@@ -40,8 +39,8 @@ def startups_succeed(
         min_confidence: with which the trials of all checks under the fault have to prove that
             the rate is at most that, or that it is not; else the verdict is inconclusive, since
             they were too few. 0: not demanded; else below 1.
-        contained: whether it is a violation too, however few fail, that one that fails goes on
-            to a later phase, or ends by itself without its cause in its output.
+        contained: whether it is a violation too, however few fail, that a failure propagates: the
+            startup goes on to a later phase, or ends by itself without its cause in its output.
         configuration: the experiment's settings.
         secrets: not used.
 
@@ -64,13 +63,13 @@ def startups_succeed(
         demanded = parse_min_confidence(
             min_confidence, rate, setting=setting_hint("min_confidence")
         )
-        must_be_contained = truth("contained", contained, setting=setting_hint("contained"))
+        may_propagate = not truth("contained", contained, setting=setting_hint("contained"))
         launcher = launcher_for(session, count)
         outcomes = launcher.launched()
-        result = summarize(outcomes, rate, contained=must_be_contained)
+        result = summarize(outcomes, rate, may_propagate=may_propagate)
         logger.info(f"Startups: {result['observed']}")
         return {
-            **_redacted(session, result),
+            **session.redactor.data(result),
             **launcher.circumstances,
             "min_confidence": demanded,
         }
@@ -122,7 +121,7 @@ def failures_are_explained(
             outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
         )
         logger.info(f"Startups: {result['observed']}")
-        return {**_redacted(session, result), **launcher.circumstances}
+        return {**session.redactor.data(result), **launcher.circumstances}
 
 
 def budgets_suffice(
@@ -183,8 +182,3 @@ def budgets_suffice(
             "demands": asdict(demands),
             "round_trips": dict(round_trips),
         }
-
-
-def _redacted(session: Session, result: dict[str, Any]) -> dict[str, Any]:
-    data: dict[str, Any] = session.redactor.data(result)
-    return data

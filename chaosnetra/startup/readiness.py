@@ -4,11 +4,10 @@ import asyncio
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from chaosnetra.errors import InvalidInput, MachineryFailed, is_our_own
-from chaosnetra.settings import setting_hint
+from chaosnetra.hints import key_hint, variable_of
 
 PORT = "{port}"
 
@@ -23,8 +22,9 @@ class Check(StrEnum):
     FOREIGN = "foreign"
 
 
-class NetworkCheck(Protocol):
-    """A check over the network; `host` and `port` say what must be the target's own."""
+@dataclass(frozen=True)
+class TcpCheck:
+    """Ready when the port accepts a connection; what answers there must be the target's own."""
 
     host: str
     port: int
@@ -35,16 +35,6 @@ class NetworkCheck(Protocol):
         Raises:
             MachineryFailed: this machine has nothing left to check with.
         """
-
-
-@dataclass(frozen=True)
-class TcpCheck:
-    """Ready when the port accepts a connection."""
-
-    host: str
-    port: int
-
-    async def run(self, timeout_seconds: float) -> Check:
         try:
             async with asyncio.timeout(timeout_seconds):
                 _, writer = await asyncio.open_connection(self.host, self.port)
@@ -160,4 +150,4 @@ class Readiness:
         )
 
 
-_HINT = setting_hint("readiness")
+_HINT = key_hint("readiness", variable_of("readiness"))

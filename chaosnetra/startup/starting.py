@@ -10,9 +10,9 @@ from typing import Protocol
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput, PartUnavailable
+from chaosnetra.hints import key_hint, variable_of
 from chaosnetra.processes.forking import Files, ForkServer
 from chaosnetra.processes.supervised import supervisor_command
-from chaosnetra.settings import setting_hint
 from chaosnetra.startup.launch_plan import LaunchPlan
 
 IMPORT_SECONDS = 120.0
@@ -26,6 +26,25 @@ class Started:
     wait: Callable[[], Awaitable[object]]
 
 
+@dataclass(frozen=True)
+class Start:
+    """What one start gets; `files` are the supervisor's, and closed by the caller."""
+
+    plan: LaunchPlan
+    port: int
+    database: DatabaseAddress
+    files: Files
+    grace_seconds: float
+
+    @property
+    def command(self) -> list[str]:
+        return self.plan.command_for(self.port)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.plan.environment_for(self.port, self.database)
+
+
 class Starter(Protocol):
     """Starts the process of one startup under a supervisor.
 
@@ -33,52 +52,36 @@ class Starter(Protocol):
     where each startup imports for itself.
     """
 
-    @property
-    def method(self) -> str: ...
+    method: str
+    import_seconds: float | None
 
-    @property
-    def import_seconds(self) -> float | None: ...
-
-    async def start(
-        self,
-        plan: LaunchPlan,
-        port: int,
-        database: DatabaseAddress,
-        files: Files,
-        grace_seconds: float,
-    ) -> Started:
-        """Start it; `files` are the supervisor's, and closed by the caller."""
+    async def start(self, start: Start) -> Started:
+        """Start it."""
 
 
 class Spawn:
     """A new process that runs the plan's command."""
 
     method = "spawn"
-    import_seconds = None
+    import_seconds: float | None = None
 
-    async def start(
-        self,
-        plan: LaunchPlan,
-        port: int,
-        database: DatabaseAddress,
-        files: Files,
-        grace_seconds: float,
-    ) -> Started:
+    async def start(self, start: Start) -> Started:
+        files = start.files
         try:
             supervisor = await asyncio.create_subprocess_exec(
                 *supervisor_command(
-                    plan.command_for(port), status_fd=files.status, grace_seconds=grace_seconds
+                    start.command, status_fd=files.status, grace_seconds=start.grace_seconds
                 ),
                 stdin=files.stdin,
                 stdout=files.stdout,
                 stderr=files.stderr,
-                env=plan.environment_for(port, database),
-                cwd=plan.directory,
+                env=start.environment,
+                cwd=start.plan.directory,
                 pass_fds=(files.status,),
                 start_new_session=True,
             )
         except OSError as error:
-            raise PartUnavailable(f"{plan.shown} cannot be started: {error}") from error
+            raise PartUnavailable(f"{start.plan.shown} cannot be started: {error}") from error
         return Started(supervisor.pid, supervisor.wait)
 
 
@@ -89,26 +92,16 @@ class Fork:
 
     def __init__(self, server: ForkServer) -> None:
         self._server = server
+        self.import_seconds: float | None = server.import_seconds
 
-    @property
-    def import_seconds(self) -> float | None:
-        return self._server.import_seconds
-
-    async def start(
-        self,
-        plan: LaunchPlan,
-        port: int,
-        database: DatabaseAddress,
-        files: Files,
-        grace_seconds: float,
-    ) -> Started:
-        _python, _m, module, *arguments = plan.command_for(port)
+    async def start(self, start: Start) -> Started:
+        _python, _m, module, *arguments = start.command
         pid = await self._server.start(
             module,
             arguments,
-            environment=plan.environment_for(port, database),
-            files=files,
-            grace_seconds=grace_seconds,
+            environment=start.environment,
+            files=start.files,
+            grace_seconds=start.grace_seconds,
         )
         return Started(pid, _nothing)
 
@@ -124,7 +117,7 @@ def fork_server(plan: LaunchPlan) -> ForkServer:
         PartUnavailable: it cannot be started, or its imports do not end.
         InvalidInput: a copy of it would not be well.
     """
-    instead = f"{setting_hint('startup_method')} to spawn"
+    instead = f"{key_hint('startup_method', variable_of('startup_method'))} to spawn"
     try:
         server = ForkServer(
             plan.command[0],

@@ -5,20 +5,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
-
-NO_END = {"observed_exit_code": None, "observed_signal": None}
+from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
 
 
 def summarize(
-    outcomes: Sequence[StartupOutcome], max_failure_rate: float, *, contained: bool = False
+    outcomes: Sequence[StartupOutcome], max_failure_rate: float, *, may_propagate: bool = True
 ) -> dict[str, Any]:
     """Judge and describe the startups of one launch.
 
     Args:
         outcomes: at least one.
         max_failure_rate: share of startups, 0 to 1, that may fail or time out.
-        contained: whether none that fails may go on to a later phase, or lose its cause.
+        may_propagate: whether one that fails may go on to a later phase, or lose its cause.
 
     Returns:
         `held` (bool), `expected` and `observed` (text); `attempts`, `ready`, `failed`,
@@ -29,30 +27,30 @@ def summarize(
         `phase_seconds_p50` by phase;
         `failed_phases`, `phases_after_failure`, `budgets_expired`, `exit_codes`, `exit_reasons`,
         `signals`, `ended_by`, `sqlstates`, `error_classes` (counts); `causes_kept`: how many
-        that failed kept the cause; `uncontained`: how many went on or lost it (None where it is
-        not demanded); `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`,
-        `observed_exit_code`, `observed_signal` (where it ended by itself): of the first
-        that was uncontained, else of the first that was not ready, None when all were;
-        `startups`: each outcome.
+        that failed kept the cause; `uncontained`: how many failures propagated (None where they
+        may); `startups`: each outcome; and `first_failure` of the first that propagated, else of
+        the first that was not ready.
     """
     count = Counter(outcome.status for outcome in outcomes)
     bad = [outcome for outcome in outcomes if outcome.status is not Status.READY]
     rate = len(bad) / len(outcomes)
     seconds = sorted(outcome.seconds for outcome in outcomes if outcome.status is Status.READY)
     errors = [outcome.error for outcome in bad if outcome.error is not None]
-    spread = [outcome for outcome in bad if contained and spread_of(outcome)]
-    first = next(iter(spread or bad), None)
-    first_error = first.error if first else None
-    told = [spread_of(first)] if first and spread else []
-    told += [first_error.text] if first_error else []
+    propagated = [] if may_propagate else [outcome for outcome in bad if propagation(outcome)]
+    first = next(iter(propagated or bad), None)
+    texts = [propagation(first)] if first and propagated else []
+    texts += [first.error.text] if first and first.error else []
     lost = sum(outcome.was_ready_seconds is not None for outcome in bad)
     observed = _observed(len(outcomes), count, lost)
     return {
-        "held": rate <= max_failure_rate and not spread,
+        "held": rate <= max_failure_rate and not propagated,
         "expected": f"at most {max_failure_rate:.0%} of {len(outcomes)} startups fail or time out"
-        + (", and one that fails goes on to no later phase and keeps its cause" * contained),
-        "observed": observed
-        + (f", {len(spread)} of them went on or lost the cause" if spread else ""),
+        + (
+            ""
+            if may_propagate
+            else ", and no failure propagates to a later phase or loses its cause"
+        ),
+        "observed": observed + (f", {len(propagated)} of them propagated" if propagated else ""),
         "attempts": len(outcomes),
         "ready": count[Status.READY],
         "failed": count[Status.FAILED],
@@ -74,7 +72,7 @@ def summarize(
             phase for outcome in bad for phase in outcome.phases_after_failure
         ),
         "causes_kept": sum(outcome.cause_kept is True for outcome in bad),
-        "uncontained": len(spread) if contained else None,
+        "uncontained": None if may_propagate else len(propagated),
         "budgets_expired": _counts(error.budget for error in errors),
         "exit_codes": _counts(outcome.exit_code for outcome in bad),
         "exit_reasons": _counts(outcome.exit_reason for outcome in bad),
@@ -82,18 +80,34 @@ def summarize(
         "ended_by": _counts(outcome.ended_by.value for outcome in bad),
         "sqlstates": _counts(error.sqlstate for error in errors),
         "error_classes": _counts(error.error_class for error in errors),
-        "phase": first.phase if first else None,
-        "budget": first_error.budget if first_error else None,
-        "budget_seconds": first_error.budget_seconds if first_error else None,
-        "sqlstate": first_error.sqlstate if first_error else None,
-        "error": ": ".join(told) or None,
-        **(first.told_end if first else NO_END),
+        **first_failure(first, ": ".join(texts)),
         "startups": [outcome.to_json() for outcome in outcomes],
     }
 
 
-def spread_of(outcome: StartupOutcome) -> str:
-    """How a failure went beyond where it was: on to later phases, or without its cause; or empty.
+def first_failure(outcome: StartupOutcome | None, text: str) -> dict[str, Any]:
+    """Of a probe's result, what stands for all failures: those of one startup.
+
+    Returns:
+        `phase`, `budget`, `budget_seconds`, `sqlstate`, `error` (the text); `observed_exit_code`
+        and `observed_signal`, where it ended by itself: what the launcher did to it says nothing.
+        All None without an outcome.
+    """
+    error = outcome.error if outcome else None
+    ended = outcome if outcome and outcome.ended_by is EndedBy.ITSELF else None
+    return {
+        "phase": outcome.phase if outcome else None,
+        "budget": error.budget if error else None,
+        "budget_seconds": error.budget_seconds if error else None,
+        "sqlstate": error.sqlstate if error else None,
+        "error": text or None,
+        "observed_exit_code": ended.exit_code if ended else None,
+        "observed_signal": ended.signal if ended else None,
+    }
+
+
+def propagation(outcome: StartupOutcome) -> str:
+    """How a failure propagated: on to later phases, or without its cause; empty: it did not.
 
     One that the launcher ended, or the system by a signal, had no chance to say its cause.
     """

@@ -28,9 +28,9 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, Interrupted, InvalidInput, MachineryFailed
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
-from chaosnetra.startup.attempt import Limits
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import launch
+from chaosnetra.startup.observed import Limits
 from chaosnetra.startup.orders import (
     NOT_UNDERSTOOD,
     ORDER_VARIABLE,
@@ -56,7 +56,7 @@ class Task:
     """What this process is to do.
 
     Attributes:
-        order: what it was told.
+        order: how to launch its startup.
         command: the orchestrator's command.
         execution: id of the execution that it belongs to.
         index: which of its tasks.

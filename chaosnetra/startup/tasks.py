@@ -6,7 +6,7 @@ killed, or could not reach the database. Pure.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from chaosnetra.startup.orders import TaskReport
@@ -90,22 +90,22 @@ def _retried(task: Task, outcome: StartupOutcome) -> StartupOutcome:
 
 def _without_report(task: Task) -> tuple[ExitReason | None, str]:
     """Why a task without a report is no ready startup; no reason: it ran out of time."""
-    said = f": {task.text}" if task.text else ""
+    details = f": {task.text}" if task.text else ""
     if task.started_at is None:
-        return ExitReason.NOT_STARTED, f"the platform never started the task{said}"
+        return ExitReason.NOT_STARTED, f"the platform never started the task{details}"
     if task.retried:
         return ExitReason.RETRIED, f"an earlier attempt failed; tried again {task.retried} times"
     if task.end == RUNNING:
         return None, "the task still ran when its time was up, and had reported nothing"
     if task.end == CANCELLED:
-        return ExitReason.CANCELLED, f"the task was cancelled before it had reported{said}"
+        return ExitReason.CANCELLED, f"the task was cancelled before it had reported{details}"
     if task.end == SIGNALLED:
-        return ExitReason.SIGNALLED, f"signal {task.signal} ended the task{said}"
+        return ExitReason.SIGNALLED, f"signal {task.signal} ended the task{details}"
     if task.end == UNCLEAN:
-        return ExitReason.UNCLEAN, f"the task ended without an exit code{said}"
+        return ExitReason.UNCLEAN, f"the task ended without an exit code{details}"
     return (
         ExitReason.NOT_REPORTED,
-        f"the task ended with exit code {task.exit_code}, and its report did not arrive{said}",
+        f"the task ended with exit code {task.exit_code}, and its report did not arrive{details}",
     )
 
 
@@ -128,28 +128,17 @@ class Barrier:
     skew_seconds: float | None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "asked_seconds": round(self.asked_seconds, 3),
-            "reports": self.reports,
-            "late": self.late,
-            "latest_seconds": self.latest_seconds,
-            "skew_seconds": self.skew_seconds,
-        }
+        return asdict(self)
 
 
 def barrier_of(reports: Iterable[TaskReport], barrier_at: float, asked_seconds: float) -> Barrier:
-    """Go through the reports of an execution once."""
-    first = last = None
-    count = late = 0
-    for report in reports:
-        count += 1
-        late += report.arrived_at > barrier_at
-        first = report.begun_at if first is None else min(first, report.begun_at)
-        last = report.begun_at if last is None else max(last, report.begun_at)
-    if first is None or last is None:
-        return Barrier(asked_seconds, 0, 0, None, None)
-    latest = round(max(0.0, last - barrier_at), 3)
-    return Barrier(asked_seconds, count, late, latest, round(last - first, 3))
+    """By the reports of an execution, which are gone through once."""
+    moments = [(report.arrived_at, report.begun_at) for report in reports]
+    late = sum(arrived_at > barrier_at for arrived_at, _ in moments)
+    begun = [begun_at for _, begun_at in moments]
+    latest = round(max(0.0, max(begun) - barrier_at), 3) if begun else None
+    skew = round(max(begun) - min(begun), 3) if begun else None
+    return Barrier(round(asked_seconds, 3), len(begun), late, latest, skew)
 
 
 @dataclass(frozen=True)

@@ -16,40 +16,22 @@ from typing import Any
 import psutil
 import pytest
 
-from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_ports
 from chaosnetra.settings import Settings
-from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
 from chaosnetra.startup.readiness import Readiness
 from chaosnetra.startup.starting import Fork, Spawn, Starter, fork_server
+from chaosnetra.startup.target_plan import make_plan
 from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
+from tests.support.launches import DATABASE, HTTP, SERVE, TCP
 from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
-DATABASE = DatabaseAddress("127.0.0.1", 1, "user", "the-password", "base")
-HTTP = "http://127.0.0.1:{port}/ready"
-TCP = "tcp://127.0.0.1:{port}"
 ENOUGH = Limits(startup_seconds=10, kill_margin_seconds=1, readiness_seconds=2)
-
-SERVE = """
-import http.server, os, sys, time
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200 if self.path == "/ready" else 404)
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-def serve():
-    address = ("127.0.0.1", int(os.environ["PORT"]))
-    http.server.ThreadingHTTPServer(address, Handler).serve_forever()
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -134,9 +116,10 @@ def test_a_server_is_ready_and_then_ended(method: Method, readiness: str) -> Non
     assert outcome.processes_left == 0
 
 
-def test_a_line_of_its_output_shows_that_it_is_ready(method: Method) -> None:
-    text = "import time; print('now ready', flush=True); time.sleep(60)"
-    assert method.one(text, "log:now ready$").status is Status.READY
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_line_of_its_output_shows_that_it_is_ready(method: Method, stream: str) -> None:
+    text = f"import sys, time; print('now ready', file=sys.{stream}, flush=True); time.sleep(60)"
+    assert method.one(text, "log:now +ready$").status is Status.READY
 
 
 def test_its_end_shows_that_it_is_ready(method: Method) -> None:
@@ -401,7 +384,7 @@ def test_a_startup_whose_supervisor_is_killed_proves_nothing(
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_flood_of_output_does_not_stop_a_startup(method: Method, stream: str) -> None:
     text = SERVE + f"for n in range(200_000): sys.{stream}.write('line %d of many\\n' % n)\n"
-    outcome = method.one(text + f"sys.{stream}.flush()\nserve()", HTTP, Limits(30, 1, 2))
+    outcome = method.one(f"{text}sys.{stream}.flush()\nserve()", HTTP, Limits(30, 1, 2))
     assert outcome.status is Status.READY
 
 
@@ -439,6 +422,7 @@ def test_uvicorn_is_ready_after_its_lifespan(method: Method) -> None:
     assert [outcome.status for outcome in outcomes] == [Status.READY] * 3
     assert all(outcome.seconds > 0.5 for outcome in outcomes)
     assert all(outcome.processes_left == 0 for outcome in outcomes)
+    assert all(set(outcome.checks) == {"refused"} for outcome in outcomes)
 
 
 @pytest.mark.parametrize("line", ["Application startup complete", "Uvicorn running on http://"])

@@ -38,3 +38,13 @@ def run_virtually(main: Coroutine[Any, Any, Any]) -> Any:
     """Run `main` to its end on a loop of its own, without waiting."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now

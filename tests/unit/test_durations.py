@@ -8,14 +8,7 @@ import pytest
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import InvalidInput
-
-
-class Clock:
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.virtual_time import Clock
 
 
 def test_time_that_passes_is_taken_off() -> None:

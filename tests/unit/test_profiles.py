@@ -175,7 +175,7 @@ def test_a_file_sets_its_own_startup_deadline(tmp_path: Path) -> None:
         ({"budgets__patience_seconds": 3}, "budgets has unknown keys patience_seconds"),
         ({"extra": 1}, "has unknown keys extra; known are name, date"),
         ({"source": "x"}, "has unknown keys source"),
-        ({"pool__sise": 3}, "pool has unknown keys sise"),
+        ({"pool__sise": 3}, r"pool has unknown keys sise \(did you mean size\?\); known are size,"),
         ({"budgets": {}}, "budgets lacks initialization_seconds, table_setup_seconds"),
         ({"pool": {"size": 1}}, "pool lacks max_overflow, timeout_seconds, recycle_seconds"),
         ({"budgets": [1]}, "budgets must be a JSON object"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.quantities import duration, fraction, number, whole_number
+from chaosnetra.quantities import choice, duration, fraction, number, optional, whole_number
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -133,3 +133,20 @@ def test_anything_gives_a_finite_float_or_invalid_input(value: Any) -> None:
     except InvalidInput:
         return
     assert math.isfinite(result)
+
+
+def test_a_choice_is_one_of_its_texts() -> None:
+    assert choice("mode", " on ", allowed=("on", "off")) == "on"
+    for value in ("ON", "", None, True, ["on"], 10**5000):
+        with pytest.raises(InvalidInput, match=r"mode must be on or off, got .*; set MODE"):
+            choice("mode", value, allowed=("on", "off"), setting="MODE")
+
+
+def test_an_optional_value_is_none_where_it_is_empty_and_else_checked() -> None:
+    parse = optional(duration, None, "", "auto")
+    assert [parse("wait_seconds", value) for value in (None, "", " auto ", "2", 0)] == [
+        *(None, None, None),
+        *(2.0, 0.0),
+    ]
+    with pytest.raises(InvalidInput, match="wait_seconds must be at least 0, got -1; set WAIT"):
+        parse("wait_seconds", -1, setting="WAIT")

@@ -9,11 +9,16 @@ from tests.support.repository import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_every_setting_is_in_the_table() -> None:
+def test_the_table_of_settings_is_what_they_declare() -> None:
+    rows = []
     for setting in SETTINGS.values():
+        default = (
+            setting.default if isinstance(setting.default, str) else json.dumps(setting.default)
+        )
+        shown = f"`{default}`" if default else ""
         meaning = setting.meaning.replace("|", "\\|")
-        assert f"| `{setting.key}` | `{setting.variable}` |" in README
-        assert f"| {meaning} |" in README
+        rows.append(f"| `{setting.key}` | `{setting.variable}` | {shown} | {meaning} |")
+    assert "\n".join(rows) in README
 
 
 def test_every_profile_is_named() -> None:

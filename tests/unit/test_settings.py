@@ -13,9 +13,9 @@ from chaosnetra.settings import (
     REFERENCE_TARGET,
     SETTINGS,
     Settings,
-    fill_template,
     setting_hint,
 )
+from chaosnetra.templates import fill_template
 
 
 def settings(environ: dict[str, str] | None = None, **configuration: Any) -> Settings:
@@ -157,7 +157,7 @@ def test_time_is_scaled_for_the_reference_and_not_for_ones_own(
         ("time_scale", 10.5, "time_scale must be at most 10"),
         ("time_scale", "fast", "time_scale must be a number"),
         ("time_scale", "nan", "time_scale must be a finite number"),
-        ("time_scale", True, "time_scale must be text, got True"),
+        ("time_scale", True, "time_scale must be a number, got True"),
         ("database_url", "mysql://h/d", "must begin with postgresql://"),
         ("database_url", {"host": "h"}, "database_url must be text"),
         ("toxiproxy_url", "https://h:8474", "must look like http://host:8474"),

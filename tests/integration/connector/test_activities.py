@@ -84,8 +84,8 @@ def test_a_change_that_is_forgotten_is_undone_at_the_end(run_chaos: RunChaos) ->
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"slots": 3}, "a connector has no slots; it has instances"),
-        ({"when_full": "drop"}, "when_full must be one of queue, refuse, ignore, got 'drop'"),
+        ({"slots": 3}, "a connector has unknown keys slots; known are instances"),
+        ({"when_full": "drop"}, "when_full must be queue or refuse or ignore, got 'drop'"),
         ("many", "limits must be an object, got 'many'"),
     ],
 )

@@ -144,7 +144,7 @@ def test_steps_tell_what_was_asked_and_answered(postgres: PostgresServer, schema
 
 
 def told_of(steps: StepLog, phase: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = steps.told(phase)["steps"]
+    found: list[dict[str, Any]] = steps.details(phase)["steps"]
     return found
 
 

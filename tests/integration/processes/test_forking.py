@@ -17,10 +17,11 @@ from chaosnetra.running.session import current_session
 from chaosnetra.settings import Settings
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
-from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import StartupOutcome, Status
 from chaosnetra.startup.starting import Fork, Starter, fork_server
+from chaosnetra.startup.target_plan import make_plan
 from tests.support.helpers import alive, wait_until
 
 DATABASE = DatabaseAddress("127.0.0.1", 1, "user", "the-password", "base")

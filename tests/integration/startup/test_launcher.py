@@ -1,12 +1,8 @@
-"""Startups that become ready and stay so, with real targets.
-
-What holds for forked ones as well is in `tests/contract/test_launchers.py`.
-"""
+"""Startups that become ready and stay so, with real targets."""
 
 import asyncio
 import json
 import os
-import signal
 import sys
 import time
 from dataclasses import replace
@@ -16,9 +12,9 @@ import psutil
 import pytest
 
 from chaosnetra.settings import Settings
-from chaosnetra.startup.launch_plan import make_plan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import EndedBy, StartupOutcome, Status
+from chaosnetra.startup.target_plan import make_plan
 from tests.support.launches import (
     DATABASE,
     ENOUGH,
@@ -36,27 +32,6 @@ from tests.support.launches import (
 pytestmark = pytest.mark.usefixtures("little_grace")
 
 # Ready
-
-
-@nothing_left_behind
-@pytest.mark.parametrize(
-    ("text", "readiness"),
-    [
-        ("import time; print('now ready to go', flush=True); time.sleep(60)", "log:ready to go$"),
-        (
-            "import sys, time; print('INFO ready', file=sys.stderr, flush=True); time.sleep(60)",
-            "log:INFO +ready",
-        ),
-    ],
-    ids=["log", "log on stderr"],
-)
-def test_ready_and_then_ended(text: str, readiness: str) -> None:
-    outcome = one(script(text), readiness)
-    assert outcome.status is Status.READY
-    assert outcome.error is None
-    assert 0 < outcome.seconds < 30
-    assert (outcome.ended_by, outcome.signal) == (EndedBy.LAUNCHER, signal.SIGTERM)
-    assert outcome.processes_left == 0
 
 
 @nothing_left_behind

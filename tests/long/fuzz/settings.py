@@ -10,7 +10,7 @@ from typing import Any
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.settings import SETTINGS, Settings
-from chaosnetra.startup.launch_plan import make_plan
+from chaosnetra.startup.target_plan import make_plan
 from tests.long.fuzz.checks import Failed, Report, one_line
 from tests.long.fuzz.hostile import hostile
 

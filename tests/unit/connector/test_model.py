@@ -45,7 +45,10 @@ def test_a_profile_that_says_nothing_gets_the_figures_of_the_seed() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"instance": 1}, "a connector has no instance; it has instances, maximum_instances"),
+        (
+            {"instance": 1},
+            "unknown keys instance .did you mean instances..; known are instances, ",
+        ),
         ({"instances": 0}, "instances must be at least 1, got 0"),
         ({"instances": 2.5}, "instances must be a whole number"),
         ({"instances": True}, "instances must be a number"),
@@ -57,8 +60,8 @@ def test_a_profile_that_says_nothing_gets_the_figures_of_the_seed() -> None:
         ({"scale_up_delay_seconds": [1, 2, 3]}, "must be one number or \\[shortest, longest\\]"),
         ({"scale_up_delay_seconds": "soon"}, "scale_up_delay_seconds must be a number"),
         ({"throughput_mbps_per_instance": 0}, "throughput_mbps_per_instance must be more than 0"),
-        ({"when_full": "drop"}, "when_full must be one of queue, refuse, ignore, got 'drop'"),
-        ({"when_full": ["queue"]}, "when_full must be one of"),
+        ({"when_full": "drop"}, "when_full must be queue or refuse or ignore, got 'drop'"),
+        ({"when_full": ["queue"]}, "when_full must be queue or refuse"),
         ({"queue_timeout_seconds": 1e9}, "queue_timeout_seconds must be at most 3600"),
     ],
 )

@@ -17,15 +17,7 @@ from chaosnetra.orchestrator.budget import RunningBudgets
 from chaosnetra.orchestrator.phases import Phase, PhaseDegraded, StartupSequence, emit, sqlstate_of
 from chaosnetra.profiles import load_profile
 from chaosnetra.startup.output import Output
-from tests.support.virtual_time import run_virtually
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.virtual_time import Clock, run_virtually
 
 
 class Startup:

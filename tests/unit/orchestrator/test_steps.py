@@ -7,16 +7,7 @@ import pytest
 
 from chaosnetra.orchestrator.steps import Progress, StepLog
 from chaosnetra.startup.output import Output
-
-
-class Clock:
-    """Seconds that pass when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.virtual_time import Clock
 
 
 @pytest.fixture
@@ -38,7 +29,7 @@ def test_a_step_that_ends_tells_its_times_and_that_all_was_answered(clock: Clock
         for _ in range(3):
             clock.now += 1
             progress.answered()
-    (step,) = log.told("database")["steps"]
+    (step,) = log.details("database")["steps"]
     assert (step["connected_seconds"], step["seconds"], step["answered"]) == (0.5, 3.5, 3)
     assert (step["round_trips"], step["statements"]) == (9, 3)
 
@@ -57,7 +48,7 @@ def test_a_step_that_is_cut_short_tells_how_far_it_came(clock: Clock) -> None:
 
     with pytest.raises(TimeoutError):
         cut_short()
-    (step,) = log.told("database")["steps"]
+    (step,) = log.details("database")["steps"]
     assert (step["answered"], step["seconds"]) == (1, 1.75)
 
 
@@ -65,15 +56,15 @@ def test_a_phase_tells_its_own_steps_only(clock: Clock) -> None:
     log = StepLog(clock)
     with begun(log, "one", "database"), begun(log, "two", "finalize"):
         pass
-    assert [step["step"] for step in log.told("finalize")["steps"]] == ["two"]
-    assert log.told("cache") == {}
+    assert [step["step"] for step in log.details("finalize")["steps"]] == ["two"]
+    assert log.details("cache") == {}
 
 
 def test_the_launcher_reads_the_steps_of_a_phase_that_ended(clock: Clock) -> None:
     log = StepLog(clock)
     with begun(log) as progress:
         progress.connected()
-    event = {"status": "failed", "phase": "database", "number": 3, **log.told("database")}
+    event = {"status": "failed", "phase": "database", "number": 3, **log.details("database")}
     output = Output()
     output.feed("stdout", (json.dumps({"startup_phase": event}) + "\n").encode())
     (step,) = output.steps

@@ -114,7 +114,8 @@ def test_the_command_gives_the_same_settings(
     settings_again, loaded_again = played(found.commands)
     directory = None if made.target.is_reference else Path.cwd()
     assert settings_again.target.directory == directory
-    assert {**vars(settings_again), "target": made.target} == vars(made)
+    target = {"target": made.target, "target_directory": made.target_directory}
+    assert {**vars(settings_again), **target} == vars(made)
     assert settings_again.target.shown == made.target.shown
     others = loaded.keys() - {"time_scale"}
     assert {key: loaded_again[key] for key in others} == {key: loaded[key] for key in others}

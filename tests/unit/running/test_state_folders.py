@@ -9,7 +9,8 @@ import pytest
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.settings import Settings
-from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan
+from chaosnetra.startup.target_plan import make_plan
 
 ADDRESS = DatabaseAddress("127.0.0.1", 5432, "netra", "secret", "netra")
 

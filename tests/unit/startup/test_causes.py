@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.startup.causes import LONGEST_TEXT, Found, find, short, that_matter
-from chaosnetra.startup.log_lines import MOST_LINES, Said, read
+from chaosnetra.startup.log_lines import MOST_LINES, LogLine, read
 from chaosnetra.startup.output import Output
 
 TRACEBACK = "Traceback (most recent call last):"
@@ -281,9 +281,9 @@ def test_one_that_tries_for_ever_is_counted() -> None:
 
 
 def test_the_lines_that_matter_are_different_causes_and_not_the_last_lines() -> None:
-    noise = [Said(f"INFO tick {number}") for number in range(20)]
-    loop = [Said(f"WARN try {number}: {REFUSED}") for number in range(9)]
-    full = [Said("FATAL: sorry, too many clients already")]
+    noise = [LogLine(f"INFO tick {number}") for number in range(20)]
+    loop = [LogLine(f"WARN try {number}: {REFUSED}") for number in range(9)]
+    full = [LogLine("FATAL: sorry, too many clients already")]
     assert that_matter([*full, *loop, *noise]) == (
         "FATAL: sorry, too many clients already",
         f"WARN try 8: {REFUSED}",

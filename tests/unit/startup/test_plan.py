@@ -10,7 +10,8 @@ import pytest
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.settings import REFERENCE_TARGET, Settings
-from chaosnetra.startup.launch_plan import LaunchPlan, make_plan
+from chaosnetra.startup.launch_plan import LaunchPlan
+from chaosnetra.startup.target_plan import make_plan
 
 DATABASE = DatabaseAddress("127.0.0.1", 7000, "anna", "p/w", "shop")
 

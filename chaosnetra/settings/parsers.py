@@ -1,0 +1,119 @@
+"""Parsers of single settings that are no plain numbers and choices."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import InvalidInput
+from chaosnetra.profiles import Profile, load_profile
+from chaosnetra.quantities import choice
+from chaosnetra.templates import STATE_FOLDER, fill_template
+
+_INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
+
+
+def text(name: str, value: Any, *, setting: str | None = None, default: str = "") -> str:
+    """Text without white space around it; `default` where there is none."""
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise InvalidInput(f"{name} must be text, got {value!r}", setting)
+    try:
+        return str(value).strip() or default
+    except ValueError:  # Python refuses to print whole numbers of thousands of digits
+        raise InvalidInput(f"{name} is far too long a number", setting) from None
+
+
+def profile(name: str, value: Any, *, setting: str | None = None) -> Profile:
+    return load_profile(text(name, value, setting=setting), setting)
+
+
+def database(name: str, value: Any, *, setting: str | None = None) -> DatabaseAddress | None:
+    url = text(name, value, setting=setting)
+    return DatabaseAddress.parse(url, setting) if url else None
+
+
+def on_or_off(name: str, value: Any, *, setting: str | None = None) -> bool:
+    return choice(name, value, allowed=("off", "on"), setting=setting) == "on"
+
+
+def cloud_sql_instance(name: str, value: Any, *, setting: str | None = None) -> str:
+    instance = text(name, value, setting=setting)
+    if instance and not _INSTANCE.fullmatch(instance):
+        raise InvalidInput(f"{name} must be project:region:instance, got {instance!r}", setting)
+    return instance
+
+
+def toxiproxy_url(name: str, value: Any, *, setting: str | None = None) -> str | None:
+    url = text(name, value, setting=setting)
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        plain = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in url)
+        usable = parts.scheme == "http" and parts.hostname and plain
+        port = parts.port
+    except ValueError:
+        usable, port = False, None
+    if not usable:
+        # Not repeated in the message: somebody may have put a password into it.
+        raise InvalidInput(f"{name} must look like http://host:8474", setting)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"http://{host}:{port or 8474}"
+
+
+def directory(name: str, value: Any, *, setting: str | None = None) -> Path:
+    """A folder that exists."""
+    given = text(name, value, setting=setting)
+    try:
+        folder = Path(given).expanduser()
+        found = folder.is_dir()
+    except (OSError, ValueError, RuntimeError):
+        found = False
+    if not found:
+        raise InvalidInput(f"{name} {given!r} is not a directory", setting)
+    return folder
+
+
+def python(name: str, value: Any, *, setting: str | None = None) -> str | None:
+    program = text(name, value, setting=setting)
+    if program.startswith("~"):  # a Path would turn ./python into python
+        try:
+            return str(Path(program).expanduser())
+        except RuntimeError as error:
+            raise InvalidInput(f"{name} {program!r}: {error}", setting) from None
+    return program or None
+
+
+def target_environment(name: str, value: Any, *, setting: str | None = None) -> dict[str, str]:
+    """Templates by the name of their variable."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(f"{name} is not valid JSON: {error}", setting) from None
+    if not isinstance(value, dict) or not all(
+        isinstance(part, str) for entry in value.items() for part in entry
+    ):
+        raise InvalidInput(f"{name} must be a JSON object of texts", setting)
+    known = {**DatabaseAddress("h", 1, "u", "p", "d").placeholders, STATE_FOLDER: ""}
+    for variable, template in value.items():
+        if not _can_be_variable(variable, template):
+            raise InvalidInput(
+                f"{name}: {variable!r} cannot be an environment variable with that value", setting
+            )
+        fill_template(f"{name}[{variable}]", template, known, setting)
+    return value
+
+
+def _can_be_variable(name: str, text: str) -> bool:
+    """Whether the system takes it as an environment variable."""
+    try:
+        whole = os.fsencode(name) + os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return bool(name) and "=" not in name and b"\0" not in whole
