@@ -20,13 +20,11 @@ from chaosnetra.cloudrun.deploy import deploy_job, deploy_service
 from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.jobs import JobClient
-from chaosnetra.cloudrun.names import Location as Names
 from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.durations import Deadline
 
-PLACE = EmulatedLocation("benchmark-1", "100000000001", "europe-west1")
-NAMES = Names.parse(PLACE.project, PLACE.region)
+PLACE = EmulatedLocation("benchmark-1", "europe-west1", "100000000001")
 OPERATION_SECONDS = 0.3
 
 
@@ -52,8 +50,8 @@ def main() -> None:
 
 def scale_seconds(local: LocalCloudRun, connection: Connection, number: int) -> float:
     """Seconds from the write until the service is known to serve."""
-    name = NAMES.service("service")
-    deploy_service(local.endpoint, NAMES, "service", ["sleep", "60"], {}, {})
+    name = PLACE.service("service")
+    deploy_service(local.endpoint, PLACE, "service", ["sleep", "60"], {}, {})
     services = ServiceClient(connection)
     plan = services.plan(name, WantedScaling(maximum=10 + number))
     started = time.perf_counter()
@@ -62,8 +60,8 @@ def scale_seconds(local: LocalCloudRun, connection: Connection, number: int) -> 
 
 
 def read_many(local: LocalCloudRun, connection: Connection, repetitions: int) -> None:
-    deploy_job(local.endpoint, NAMES, "job", ["true"], {}, {})
-    jobs, job = JobClient(connection), NAMES.job("job")
+    deploy_job(local.endpoint, PLACE, "job", ["true"], {}, {})
+    jobs, job = JobClient(connection), PLACE.job("job")
     execution = jobs.run(jobs.job(job), tasks=1, timeout_seconds=30, environment={})
     jobs.watch(execution, Deadline.after(30))
     for count in (1_000, 10_000):

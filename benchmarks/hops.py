@@ -1,14 +1,13 @@
 """What may stand between a client and its server: nothing, the real Toxiproxy, or one of ours."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chaosnetra.addresses import parse_network_address
 from chaosnetra.connector.client import ConnectorClient
+from chaosnetra.processes.program import start_server
 from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.stand.connector import start_connector
-from chaosnetra.stand.program import start_program
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 
@@ -34,9 +33,7 @@ def real_toxiproxy(upstream: str) -> Hop:
 
 def embedded_toxiproxy(upstream: str) -> Hop:
     module = "chaosnetra.toxiproxy.embedded"
-    return proxied(
-        *start_program("the embedded Toxiproxy", [sys.executable, "-m", module]), upstream
-    )
+    return proxied(*start_server("the embedded Toxiproxy", module), upstream)
 
 
 def proxied(url: str, process: SupervisedProcess, upstream: str) -> Hop:

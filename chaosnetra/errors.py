@@ -21,7 +21,8 @@ ChaosnetraError                  str() is one line that names what to change
 │   └── NotAJournal              it is whole, and something else
 ├── ToxiproxyRefused             the server answered with an error: carries status and text
 ├── CloudRunError                Cloud Run did not do what it was asked; nothing was retried
-│   ├── CloudRunCredentials      there are none, or Google does not take them
+│   ├── CloudRunCredentials      there are none, or they cannot be used
+│   │   └── CloudRunUnauthenticated  Google does not take them
 │   ├── CloudRunNotFound
 │   ├── CloudRunPermissionDenied
 │   ├── CloudRunRefused          the request is not valid as it stands
@@ -33,8 +34,9 @@ ChaosnetraError                  str() is one line that names what to change
 │   ├── CloudRunOperationFailed  accepted, and then it failed, or was not done in time
 │   └── CloudRunDrifted          it holds values that are neither ours nor its former ones
 ├── FaultError
-│   ├── InjectionFailed          nothing was injected, or it was taken back
+│   ├── InjectionFailed          nothing was injected, or it was undone
 │   └── UndoFailed               something may be left: says what
+│       └── UndoDenied           it is not permitted, so that to try again is of no use
 ├── MachineryFailed              something of this package itself failed: no file was free, a bug
 ├── Interrupted                  a signal ended the run
 └── StartupError                 carries phase, budget and SQLSTATE
@@ -54,7 +56,7 @@ _NOTHING_FREE = (*_NO_FILE_FREE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN, errn
 class ChaosnetraError(Exception):
     """Base of every error raised on purpose; `str()` is one readable line.
 
-    `tried_nothing`: whether a probe that ends with it could not look at the system, so that it
+    `tried_nothing`: whether a probe that ends with it could not inspect the system, so that it
     proves nothing of it. A journal names the class, and with it this.
     """
 
@@ -234,6 +236,10 @@ class UndoFailed(FaultError):
     """An undo could not be completed: something may still be injected."""
 
 
+class UndoDenied(UndoFailed):
+    """An undo that is not permitted: to try again is of no use before somebody permits it."""
+
+
 class MachineryFailed(ChaosnetraError):
     """Something of this package itself failed, so that nothing is known of the system.
 
@@ -250,10 +256,6 @@ class MachineryFailed(ChaosnetraError):
         number = error.errno if isinstance(error, OSError) else None
         files = "; raise the limit of open files (ulimit -n)" if number in _NO_FILE_FREE else ""
         super().__init__(f"chaosnetra itself failed: {type(error).__name__}: {error}{files}")
-
-
-class UndoDenied(UndoFailed):
-    """An undo that is not permitted: to try again is of no use before somebody permits it."""
 
 
 class Interrupted(ChaosnetraError):

@@ -1,21 +1,21 @@
-"""The protocol of everything that can be injected, and of taking it back.
+"""The protocol of everything that can be injected, and of undoing it.
 
 A fault is used in this order, by `chaosnetra.safety.injector`:
 
-1. `prepare()` looks at the live system and returns the `Undo`, which is written to disk;
+1. `prepare()` inspects the live system and returns the `Undo`, which is written to disk;
 2. `inject()` changes the system;
 3. `measure()` shows that it is in effect, now and once more before its undo;
-4. `play(undo)` takes it back. It needs the undo's data and nothing else, so that another
+4. `play(undo)` undoes it. It needs the undo's data and nothing else, so that another
    process can do it after a crash.
 
-In between, a fault that is `Watched` is looked at: what somebody else took away proves nothing.
+In between, a fault that is `Watched` is inspected: what somebody else removed proves nothing.
 
 To add a fault: a class with these members in the area that it hurts, a player for its undo,
 and a row in `UNDO_PLAYERS`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
@@ -40,7 +40,7 @@ UNDO_PLAYERS = {
 
 @dataclass(frozen=True)
 class Undo:
-    """How to take a fault back, as plain data.
+    """How to undo a fault, as plain data.
 
     Attributes:
         kind: a key of `UNDO_PLAYERS`.
@@ -84,7 +84,7 @@ class Effect:
         quantity: what was measured, with its unit, for example `added_latency_ms`.
         expected: what the fault should do to it.
         observed: what was seen.
-        in_effect: whether the system feels the fault.
+        in_effect: whether the fault is in effect.
         added_round_trip_seconds: what each round trip to the database costs more, 0 for faults
             that add no delay; timeouts around the target grow with it.
         detail: how it was measured, or why it could not be.
@@ -96,6 +96,10 @@ class Effect:
     in_effect: bool
     added_round_trip_seconds: float = 0.0
     detail: str = ""
+
+    def with_detail(self, more: str) -> "Effect":
+        """The effect with one more thing to say of it."""
+        return replace(self, detail=f"{self.detail}; {more}" if self.detail else more)
 
     @property
     def stops_path(self) -> bool:
@@ -120,18 +124,18 @@ class Fault(Protocol):
         """Its validated parameters as JSON data."""
 
     def prepare(self) -> Undo:
-        """Check against the live system and say how to take it back. Changes nothing."""
+        """Check against the live system and say how to undo it. Changes nothing."""
 
     def inject(self) -> None:
         """Put it in place. May be called again for the same fault."""
 
     def measure(self) -> Effect | None:
-        """Show its effect; None for a change that the system does not feel, as a new proxy."""
+        """Show its effect; None for a change without one, as a new proxy."""
 
 
 @runtime_checkable
 class Watched(Fault, Protocol):
-    """A fault that tells at next to no cost whether it is still as it was put in place."""
+    """A fault that can be inspected at next to no cost: is it still as it was put in place?"""
 
     @property
     def subject(self) -> str:
@@ -145,7 +149,7 @@ class Watched(Fault, Protocol):
     def place(self) -> str:
         """Proxy whose path it is measured on; empty where no proxy can hinder that."""
 
-    def look(self) -> str | None:
+    def inspect(self) -> str | None:
         """What is not as it was put in place any more; None: everything is.
 
         Raises:
@@ -161,8 +165,7 @@ class Injected:
     reorder.
 
     Attributes:
-        effect: as measured when it was injected; None for a change that the system under
-            experiment does not feel.
+        effect: as measured when it was injected; None for a change that has none.
         effect_after: as measured before its undo; not in effect where it was found gone
             meanwhile; None where it was not measured again.
         last_in_effect_at: when it was last measured, or seen to be in place.
@@ -197,9 +200,24 @@ class Injected:
         """Whether it was found gone before its undo."""
         return self.effect_after is not None and not self.effect_after.in_effect
 
+    def to_result(self) -> dict[str, Any]:
+        """What the action that injected it returns."""
+        return {
+            "name": self.name,
+            "parameters": dict(self.parameters),
+            "effect": self.effect.to_json() if self.effect else None,
+        }
+
+
+def undone_result(report: UndoReport | None, nothing: str) -> dict[str, Any]:
+    """What an action that undoes a fault returns; `nothing`: the detail where there was none."""
+    if report is None:
+        report = UndoReport(UndoResult.ALREADY_DONE, nothing)
+    return {"result": report.result.value, "detail": report.detail}
+
 
 def play(undo: Undo) -> UndoReport:
-    """Take a fault back, from its undo's data alone.
+    """Undo a fault, from its undo's data alone.
 
     Returns:
         What was done. Playing it again answers `ALREADY_DONE`; what no longer holds our value

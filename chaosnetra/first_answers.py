@@ -72,6 +72,18 @@ async def first_answer(address: Place, request: bytes, timeout_seconds: float) -
     return FirstAnswerTiming(answer, time.perf_counter() - started)
 
 
+def first_answers(
+    address: Place, request: bytes, connections: int, timeout_seconds: float
+) -> list[FirstAnswerTiming]:
+    """Time the first answers on new connections that are opened at once."""
+
+    async def answers() -> list[FirstAnswerTiming]:
+        asked = (first_answer(address, request, timeout_seconds) for _ in range(connections))
+        return list(await asyncio.gather(*asked))
+
+    return asyncio.run(answers())
+
+
 async def _stays_open(reader: asyncio.StreamReader) -> FirstAnswer:
     try:
         async with asyncio.timeout(OPEN_SECONDS):
@@ -120,14 +132,7 @@ class AnswerPath:
         return asyncio.run(added())
 
     def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
-        async def answers() -> list[FirstAnswerTiming]:
-            asked = (
-                first_answer(self.proxied, self.service.request, timeout_seconds)
-                for _ in range(connections)
-            )
-            return list(await asyncio.gather(*asked))
-
-        return asyncio.run(answers())
+        return first_answers(self.proxied, self.service.request, connections, timeout_seconds)
 
     def transfer_seconds(self, *_arguments: Any, **_named: Any) -> float:
         raise DatabaseUnavailable(f"no data can be sent through {self.service.name} at will")

@@ -49,7 +49,7 @@ class DatabasePath(Protocol):
         """
 
     def close_seconds(self, direction: str, timeout_seconds: float) -> float:
-        """Time from one side's close until the other side is told.
+        """Time from one side's close until the other side sees it.
 
-        `downstream`: the server closes and the client learns it; `upstream`: the other way.
+        `downstream`: the server closes and the client sees it; `upstream`: the other way.
         """

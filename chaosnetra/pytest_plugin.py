@@ -8,6 +8,7 @@ pytest, collects nothing unless it is asked to, and starts nothing before it is 
 
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,14 +75,18 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.suffix not in SUFFIXES or not _asked_for(file_path, parent.config):
         return None
     from chaosnetra.runner.files import read_experiment
-    from chaosnetra.testing.items import ExperimentFile, UnreadableFile
+    from chaosnetra.testing.items import ExperimentFile, Options, UnreadableFile
 
     experiment = read_experiment(file_path)
     if experiment is None:
         return None
     if experiment.broken is not None:
         return UnreadableFile.from_parent(parent, path=file_path, why=experiment.broken)
-    return ExperimentFile.from_parent(parent, path=file_path, experiment=experiment)
+    config = parent.config
+    options = Options(limit_seconds(config), MARKERS, _output_folder(config))
+    return ExperimentFile.from_parent(
+        parent, path=file_path, experiment=experiment, options=options
+    )
 
 
 def limit_seconds(config: pytest.Config) -> float:
@@ -100,6 +105,13 @@ def limit_seconds(config: pytest.Config) -> float:
     if not 0 < seconds < math.inf:
         raise pytest.UsageError(f"--chaos-timeout must be seconds, more than 0; got {given!r}")
     return seconds
+
+
+def _output_folder(config: pytest.Config) -> Path | None:
+    if given := config.getoption("--chaos-output-folder"):
+        return Path(config.invocation_params.dir, given)
+    ini = config.getini(FOLDER)
+    return config.rootpath / str(ini) if ini else None
 
 
 def _asked_for(path: Path, config: pytest.Config) -> bool:
@@ -122,13 +134,12 @@ def chaos_stand() -> Iterator["ChaosStand"]:
     from chaosnetra.errors import PartUnavailable
     from chaosnetra.testing.stand import stand
 
-    try:
-        opened = stand()
-        started = opened.__enter__()
-    except PartUnavailable as error:
-        pytest.fail(str(error), pytrace=False)
-    yield started
-    opened.__exit__(None, None, None)
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(stand())
+        except PartUnavailable as error:
+            pytest.fail(str(error), pytrace=False)
+        yield started
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 from chaosnetra.text import encodable
 
 MASK = "***"
-# Replacing a very short value would riddle unrelated text, and tell where it stands.
+# Replacing a very short value would riddle unrelated text, and show where it stands.
 SHORTEST_SECRET = 4
 # A variable of the environment may be called a token and hold a plain word; masking that word
 # everywhere would spoil the journal. So may a line of a longer secret be one.

@@ -17,6 +17,11 @@ def encodable(text: str) -> str:
     return text
 
 
+def cut(text: str, longest: int) -> str:
+    """The beginning of `text`, with a sign at its end where something was cut off."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def one_line(text: str) -> str:
     """`text` on one line: control characters, line ends among them, become spaces."""
     if text.isprintable():  # so it has none; nor has it what UTF-8 cannot hold

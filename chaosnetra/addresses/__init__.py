@@ -14,7 +14,7 @@ from chaosnetra.addresses.database_options import (
 from chaosnetra.addresses.database_url import DEFAULT_PORT, read_url, socket_path
 from chaosnetra.errors import InvalidInput
 
-__all__ = ["DEFAULT_PORT", "DatabaseAddress", "Place", "parse_network_address"]
+__all__ = ["DEFAULT_PORT", "DatabaseAddress", "Place", "parse_network_address", "shown_address"]
 
 CLOUD_SQL_INSTANCE = "cloud_sql_instance"
 # Host and port, or the path of a Unix socket.
@@ -107,8 +107,7 @@ class DatabaseAddress:
         """`host:port`, an IPv6 host in brackets; the path of a Unix socket."""
         if self.is_socket:
             return socket_path(self.host, self.port)
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return shown_address(self.host, self.port)
 
     @property
     def cloud_sql_instance(self) -> str:
@@ -183,6 +182,11 @@ def _absolute(option: tuple[str, str]) -> tuple[str, str]:
         return name, str(Path(text).absolute())
     except OSError:  # the working directory was removed
         return option
+
+
+def shown_address(host: str, port: int) -> str:
+    """`host:port`, an IPv6 host in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse_network_address(name: str, text: str) -> tuple[str, int]:

@@ -87,8 +87,8 @@ def check_options(options: Iterable[tuple[str, str]]) -> None:
         if name in _NOT_TAKEN:
             raise Refused(f"the database URL must not hold {name}, {_NOT_TAKEN[name]}")
         if name in names:
-            told = f" {name}" if name in _NAMED else ""
-            raise Refused(f"the database URL names an option{told} twice: leave one out")
+            named = f" {name}" if name in _NAMED else ""
+            raise Refused(f"the database URL names an option{named} twice: leave one out")
         names.add(name)
         choices = _CHOICES.get(name)
         if choices is not None and value not in choices:

@@ -4,7 +4,9 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+from chaosnetra.processes.signals import handled, known
+
+SIGNALS = ("SIGTERM", "SIGHUP")
 
 
 @contextmanager
@@ -12,13 +14,9 @@ def ended_as_by_ctrl_c() -> Iterator[None]:
     """Have SIGTERM and SIGHUP end what is inside as Ctrl-C does: undone, and with its evidence."""
 
     def interrupt(*_: object) -> None:
-        for one in SIGNALS:
+        for one in known(SIGNALS):
             signal.signal(one, signal.SIG_IGN)  # once is enough
         raise KeyboardInterrupt
 
-    former = {one: signal.signal(one, interrupt) for one in SIGNALS}
-    try:
+    with handled(interrupt, SIGNALS):
         yield
-    finally:
-        for one, handler in former.items():
-            signal.signal(one, handler)

@@ -5,14 +5,25 @@ what the validation says of each run as its case `verdict`. A suite is called as
 with a journal or without; experiments that share a title have their files beside it.
 """
 
-import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from chaosnetra.report.junit_xml import VERDICT, call, case, distinct, document, suite, told
+from junitparser import Error, Failure
+
+from chaosnetra.report.junit_xml import (
+    VERDICT,
+    Case,
+    Suite,
+    case,
+    distinct,
+    document,
+    suite,
+    suites_of,
+)
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.runner.outcome import Kind, RunOutcome, last_lines
+from chaosnetra.whole_file import write_whole
 
 
 def write_junit(path: Path, outcomes: Sequence[RunOutcome], reported: bool) -> None:
@@ -25,15 +36,15 @@ def write_junit(path: Path, outcomes: Sequence[RunOutcome], reported: bool) -> N
 
     Raises:
         OSError: it cannot be written.
-        ParseError: what is there is not XML.
+        SyntaxError: what is there is not XML.
     """
-    found = ET.parse(path).getroot().iter("testsuite") if reported else iter(())  # noqa: S314 - ours
+    found = suites_of(path) if reported else iter(())
     suites = [_suite(outcome, found) for outcome in outcomes]
     for one, name, outcome in zip(suites, _names(outcomes), outcomes, strict=True):
-        call(one, name)
-        for each in one.findall("testcase"):
-            each.set("file", one_visible_line(outcome.experiment.path))
-    path.write_text(document(suites), encoding="utf-8")
+        one.call(name)
+        for each in one:
+            each.file = one_visible_line(outcome.experiment.path)
+    write_whole(path, document(suites))
 
 
 def _names(outcomes: Sequence[RunOutcome]) -> list[str]:
@@ -50,24 +61,21 @@ def _names(outcomes: Sequence[RunOutcome]) -> list[str]:
     )
 
 
-def _suite(outcome: RunOutcome, reported: Iterator[ET.Element]) -> ET.Element:
+def _suite(outcome: RunOutcome, reported: Iterator[Suite]) -> Suite:
     """The report's suite of a run where there is one, with our verdict in it."""
-    verdict = _verdict(outcome)
     found = next(reported, None) if outcome.journal is not None else None
     if found is None:
-        return suite("", [verdict], seconds=outcome.seconds)
-    for at, one in enumerate(found):
-        if one.tag == "testcase" and one.get("name") == VERDICT:
-            found[at] = verdict
+        found = suite("", [case(VERDICT)], seconds=outcome.seconds)
+    for one in found:
+        if one.name == VERDICT:
+            _judge(one, outcome)
     return found
 
 
-def _verdict(outcome: RunOutcome) -> ET.Element:
-    found = case(VERDICT, outcome.seconds)
+def _judge(verdict: Case, outcome: RunOutcome) -> None:
+    verdict.time, verdict.result = round(outcome.seconds, 3), []
     if outcome.kind is not Kind.HELD:
-        kind = "failure" if outcome.kind is Kind.VIOLATED else "error"
-        told(found, kind, outcome.kind.value, outcome.line, outcome.text)
-        ET.SubElement(found, "system-out").text = "\n".join(
-            map(one_visible_line, last_lines(outcome.files.output))
-        )
-    return found
+        kind = Failure if outcome.kind is Kind.VIOLATED else Error
+        verdict.tell(kind, outcome.kind.value, outcome.line, outcome.text)
+        lines = last_lines(outcome.files.output)
+        verdict.system_out = "\n".join(map(one_visible_line, lines))

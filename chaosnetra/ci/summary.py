@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from chaosnetra.ci.gate import Validation
 from chaosnetra.evidence.compare.comparison_text import comparison_text
 from chaosnetra.runner.outcome import Kind, RunOutcome
-from chaosnetra.text import markdown, one_line
+from chaosnetra.text import cut, markdown, one_line
 
 LONGEST_LINE = 600
 
@@ -21,7 +21,7 @@ def _rows(validation: Validation) -> Iterator[str]:
             f"{outcome.kind.value:<12} {outcome.seconds:6.1f} s  {outcome.experiment.path}"
         )
         if outcome.kind is not Kind.HELD:
-            yield f"{'':<12} {_cut(outcome.line)}"
+            yield f"{'':<12} {cut(outcome.line, LONGEST_LINE)}"
     if validation.comparison is not None:
         for one in validation.comparison.experiments:
             yield from (
@@ -63,9 +63,5 @@ def _row(outcome: RunOutcome) -> str:
     name = outcome.experiment.title or str(outcome.experiment.path)
     return (
         f"| {markdown(name)} | {outcome.kind.value} | {outcome.seconds:.1f} "
-        f"| {markdown(_cut(outcome.line))} |"
+        f"| {markdown(cut(outcome.line, LONGEST_LINE))} |"
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"

@@ -1,13 +1,11 @@
 """Lints, runs, reports and compares experiments, one after the other."""
 
 import json
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from chaosnetra.ci.gate import Validation
-from chaosnetra.ci.junit import write_junit
 from chaosnetra.ci.summary import summary
 from chaosnetra.documents.findings import Severity
 from chaosnetra.errors import InvalidInput, Unreadable
@@ -16,10 +14,11 @@ from chaosnetra.evidence.compare.experiment_runs import gather
 from chaosnetra.evidence.journal.reading import read_journal, read_journals
 from chaosnetra.lint.check import lint_file
 from chaosnetra.lint.modules import Modules
-from chaosnetra.runner.files import Experiment
-from chaosnetra.runner.outcome import RunFiles, RunOutcome, not_run
+from chaosnetra.runner.files import Experiment, RunFiles
+from chaosnetra.runner.outcome import RunOutcome, not_run
 from chaosnetra.runner.process import run_experiment
 from chaosnetra.runner.reports import write_reports
+from chaosnetra.whole_file import write_whole
 
 Say = Callable[[str], None]
 REPORTS = ("report.html", "report.md", "junit.xml")
@@ -73,8 +72,8 @@ def validate(
         reports_missing=_report(outcomes, folder),
         interrupted=interrupted,
     )
-    _write(folder / "summary.md", summary(validation))
-    _write(folder / "result.json", json.dumps(validation.to_json(), indent=2) + "\n")
+    write_whole(folder / "summary.md", summary(validation))
+    write_whole(folder / "result.json", json.dumps(validation.to_json(), indent=2) + "\n")
     return validation
 
 
@@ -155,13 +154,11 @@ def _report(outcomes: Sequence[RunOutcome], folder: Path) -> str | None:
     """Write the reports; None when all are there, else what is missing."""
     journals = [outcome.journal for outcome in outcomes if outcome.journal is not None]
     paths = [folder / name for name in REPORTS]
+    from chaosnetra.ci.junit import write_junit  # with what writes JUnit
+
     missing = write_reports(journals, paths) if journals else "no run left a journal"
     try:
         write_junit(paths[-1], outcomes, reported=missing is None)
-    except (OSError, ET.ParseError) as error:
+    except (OSError, SyntaxError) as error:
         missing = missing or f"junit.xml is not complete: {error}"
     return missing
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

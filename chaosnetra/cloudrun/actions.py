@@ -1,7 +1,7 @@
 """Actions on Cloud Run: the scaling of the service that the settings name.
 
 Every change is planned from what the service is, checked by the server without being carried out,
-written down, and taken back by `restore_service` or at the end of the run.
+written down, and rolled back by `restore_service` or at the end of the run.
 """
 
 import logging
@@ -12,10 +12,10 @@ from chaosnetra.cloudrun.faults import ServiceScaled, scaling_fault_name
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.scaling_plan import ScalingPlan
-from chaosnetra.cloudrun.waiting import told
+from chaosnetra.cloudrun.waiting import waiting_until
 from chaosnetra.errors import CloudRunDrifted
-from chaosnetra.faults import UndoResult
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.faults import UndoResult, undone_result
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.session import Session
 
 __all__ = ["restore_service", "scale_service"]
@@ -23,6 +23,7 @@ __all__ = ["restore_service", "scale_service"]
 logger = logging.getLogger("chaostoolkit")
 
 
+@edge
 def scale_service(
     minimum: int = None,  # type: ignore[assignment]  # noqa: RUF013 - `chaos discover` knows no
     maximum: int = None,  # type: ignore[assignment]  # noqa: RUF013   `int | None`
@@ -49,22 +50,18 @@ def scale_service(
     """
     with activity(configuration) as session:
         wanted = WantedScaling.parse(minimum, maximum, manual)
-        session.require_consent()
+        session.staging.require_consent()
         cloud_run = session.cloud_run
         fault = ServiceScaled(
             cloud_run.services, cloud_run.service, wanted, lambda plan: _check(session, plan)
         )
         # An exception out of a signal handler must not come between a write and its answer.
-        with session.run.polled(), told(lambda: f"{shown(cloud_run.service)} is scaled"):
+        with session.run.polled(), waiting_until(lambda: f"{shown(cloud_run.service)} is scaled"):
             injected = session.injector.inject(fault)
         effect = injected.effect
         if effect is not None and effect.in_effect:
             logger.info(f"{injected.name}: {effect.observed}; {effect.detail}")
-        return {
-            "name": injected.name,
-            "parameters": dict(injected.parameters),
-            "effect": effect.to_json() if effect else None,
-        }
+        return injected.to_result()
 
 
 def _check(session: Session, plan: ScalingPlan) -> None:
@@ -73,7 +70,7 @@ def _check(session: Session, plan: ScalingPlan) -> None:
     Raises:
         NotAllowed: it is refused; nothing was touched.
     """
-    guard, consented = session.guard, session.consented
+    guard, consented = session.guard, session.staging.consented
     guard.check_service(plan.service)
     guard.check_instances(plan.instances_asked)
     touched = scaling_fault_name(plan.service.name) in {
@@ -83,6 +80,7 @@ def _check(session: Session, plan: ScalingPlan) -> None:
         consented.require("service", plan.service.name, plan.service.etag)
 
 
+@edge
 def restore_service(configuration: Configuration = None, secrets: Secrets = None) -> Result:
     """Give the service its former scaling back. Doing it again, or with none changed, is no error.
 
@@ -100,10 +98,8 @@ def restore_service(configuration: Configuration = None, secrets: Secrets = None
     with activity(configuration) as session:
         service = session.cloud_run.service
         name = scaling_fault_name(service)
-        with session.run.polled(), told(lambda: f"{shown(service)} is restored"):
+        with session.run.polled(), waiting_until(lambda: f"{shown(service)} is restored"):
             report = session.injector.undo(name)
-        if report is None:
-            return {"result": "already done", "detail": "this run holds no scaling of the service"}
-        if report.result is UndoResult.NOT_OURS:
+        if report is not None and report.result is UndoResult.NOT_OURS:
             raise CloudRunDrifted(f"drift: {report.detail}")
-        return {"result": report.result.value, "detail": report.detail}
+        return undone_result(report, "this run holds no scaling of the service")

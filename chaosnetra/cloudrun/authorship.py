@@ -1,4 +1,4 @@
-"""Whose change a service shows: ours, somebody else's, or one that cannot be told. Pure.
+"""Whose change a service shows: ours, somebody else's, or one that is not known. Pure.
 
 A write rests on an etag, so of two that rest on the same one only the first is carried out. A
 service whose generation is the next one shows that first change, and nobody's after it.
@@ -51,7 +51,7 @@ class OurWrite:
 
 
 def identity_by(before: ServiceState, tried: ServiceState, known: str) -> str:
-    """Who we are to the server, by its answer to a dry run; empty where that does not tell.
+    """Who we are to the server, by its answer to a dry run; empty where that does not say.
 
     Args:
         before: the service as it was read.
@@ -59,5 +59,5 @@ def identity_by(before: ServiceState, tried: ServiceState, known: str) -> str:
         known: who we are by our credentials; empty: not known.
     """
     # A server that does not fill it in answers with the modifier of before.
-    told = tried.modifier
-    return told if told and (told != before.modifier or told == known) else ""
+    named = tried.modifier
+    return named if named and (named != before.modifier or named == known) else ""

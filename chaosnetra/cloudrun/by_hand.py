@@ -1,4 +1,4 @@
-"""What a person would type to take back what a run left: command lines, and nothing is run.
+"""What a person would type to undo what a run left: command lines, and nothing is run.
 
 Sources: reference of `gcloud run services update` (--min, --max, --scaling) and of
 `gcloud run jobs executions cancel`.
@@ -39,19 +39,15 @@ def cancel_command(execution: str) -> str:
 
 def list_command(job: str) -> str:
     """The command that lists the executions of a job, by its full name."""
-    match = FULL_NAME.match(job)
-    if match is None:
-        return f"gcloud run jobs executions list --job={shlex.quote(job)}"
-    project, region, _, job_id = match.groups()
-    places = f"--project={shlex.quote(project)} --region={shlex.quote(region)}"
-    return f"gcloud run jobs executions list --job={shlex.quote(job_id)} {places}"
+    return _command("gcloud run jobs executions list", job, named_by="--job=")
 
 
-def _command(verb: str, name: str, *flags: str) -> str:
+def _command(verb: str, name: str, *flags: str, named_by: str = "") -> str:
+    """A command on a resource; `named_by` stands before its id where a flag names it."""
     match = FULL_NAME.match(name)
     if match is None:
-        return shlex.join([*verb.split(), name, *flags])
+        return shlex.join([*verb.split(), f"{named_by}{name}", *flags])
     project, region, _, _ = match.groups()
     resource = name.rpartition("/")[2]
     where = [f"--project={project}", f"--region={region}"]
-    return shlex.join([*verb.split(), resource, *where, *flags])
+    return shlex.join([*verb.split(), f"{named_by}{resource}", *where, *flags])

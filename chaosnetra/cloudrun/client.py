@@ -5,7 +5,7 @@ from typing import Any
 
 from chaosnetra.cloudrun.authorship import OurWrite, identity_by
 from chaosnetra.cloudrun.connection import Connection
-from chaosnetra.cloudrun.history import tell
+from chaosnetra.cloudrun.history import notify
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling import PATHS, WantedScaling, Write
 from chaosnetra.cloudrun.scaling_plan import ScalingPlan, plan_scaling
@@ -31,7 +31,7 @@ class ServiceClient:
         operation_seconds: how long a change may take until it serves.
         interrupted: asked often while it waits for a change.
 
-    Every call raises a `CloudRunError` whose class tells what became of it.
+    Every call raises a `CloudRunError` whose class says what became of it.
     """
 
     connection: Connection
@@ -40,11 +40,9 @@ class ServiceClient:
 
     def service(self, name: str) -> ServiceState:
         """Read a service by its full name."""
-        from google.cloud import run_v2
-
-        request = run_v2.GetServiceRequest(name=name)
-        state = service_state(self.connection.call("Services", "GetService", request, name))
-        tell(state)
+        answer = self.connection.call("Services", "GetService", {"name": name}, name)
+        state = service_state(answer)
+        notify(state)
         return state
 
     def plan(self, name: str, wanted: WantedScaling) -> ScalingPlan:
@@ -55,7 +53,7 @@ class ServiceClient:
         """Let the server check a plan. Changes nothing.
 
         Returns:
-            Who we are to the server, as it would name its last modifier; empty: it does not tell.
+            Who we are to the server, as it would name its last modifier; empty: it does not say.
         """
         from google.cloud import run_v2
 
@@ -159,23 +157,17 @@ class ServiceClient:
         )
 
     def _update(self, name: str, etag: str, write: Write, *, validate_only: bool) -> Any:
-        from google.cloud import run_v2
-        from google.protobuf.field_mask_pb2 import FieldMask
-
-        scaling = run_v2.ServiceScaling()
-        if "mode" in write.fields:
-            scaling.scaling_mode = run_v2.ServiceScaling.ScalingMode[write.values.mode]
-        if "minimum" in write.fields:
-            scaling.min_instance_count = write.values.minimum
-        if "maximum" in write.fields:
-            scaling.max_instance_count = write.values.maximum
-        if "manual" in write.fields and write.values.manual is not None:
-            scaling.manual_instance_count = write.values.manual
-        request = run_v2.UpdateServiceRequest(
-            service=run_v2.Service(name=name, etag=etag, scaling=scaling),
-            update_mask=FieldMask(paths=write.mask),
-            validate_only=validate_only,
-        )
+        values = {name: getattr(write.values, name) for name in write.fields}
+        scaling = {
+            PATHS[name].removeprefix("scaling."): value
+            for name, value in values.items()
+            if value is not None
+        }
+        request = {
+            "service": {"name": name, "etag": etag, "scaling": scaling},
+            "update_mask": {"paths": write.mask},
+            "validate_only": validate_only,
+        }
         return self.connection.call(
             "Services",
             "UpdateService",
@@ -185,9 +177,7 @@ class ServiceClient:
         )
 
     def _wait_for(self, operation: str, what: str, deadline: Deadline) -> None:
-        from google.longrunning.operations_pb2 import GetOperationRequest
-
-        request = GetOperationRequest(name=operation)
+        request = {"name": operation}
         ended = poll(
             lambda: self.connection.call("Services", "GetOperation", request, operation),
             lambda read: bool(read.done),

@@ -1,21 +1,21 @@
-"""The connection to Cloud Run: credentials, one channel, and every call bounded and told of.
+"""The connection to Cloud Run: credentials, one channel, and every call bounded and reported.
 
 Nothing is retried here, and nothing by the client library.
 """
 
 import contextlib
 import logging
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from chaosnetra.addresses import parse_network_address
 from chaosnetra.cloudrun.failures import as_ours, status_of
 from chaosnetra.cloudrun.names import shown
+from chaosnetra.cloudrun.watchers import Watchers
 from chaosnetra.errors import (
     CloudRunCredentials,
     CloudRunError,
@@ -24,6 +24,7 @@ from chaosnetra.errors import (
     InvalidInput,
 )
 from chaosnetra.ports import is_refused
+from chaosnetra.processes.signals import blocked
 
 GOOGLE = "run.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -59,33 +60,12 @@ class Call:
     writes: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "method": self.method,
-            "resource": self.resource,
-            "status": self.status,
-            "seconds": round(self.seconds, 4),
-            "writes": self.writes,
-        }
+        return {**asdict(self), "seconds": round(self.seconds, 4)}
 
 
-OnCall = Callable[[Call], None]
-_auditors: list[OnCall] = []
-
-
-def audit(on_call: OnCall) -> Callable[[], None]:
-    """Be told of every call of every connection of this process, those of undos included.
-
-    Returns:
-        A function that ends it.
-    """
-    _auditors.append(on_call)
-    return lambda: _auditors.remove(on_call)
-
-
-def tell(call: Call) -> None:
-    """Tell whoever audits of a call."""
-    for auditor in tuple(_auditors):
-        auditor(call)
+_auditors: Watchers[Call] = Watchers()
+# To be notified of every call of every connection of this process, and to notify of one.
+audit, notify = _auditors.add, _auditors.notify
 
 
 class Connection:
@@ -125,7 +105,7 @@ class Connection:
         Args:
             client: `Services`, `Jobs`, `Executions` or `Tasks`; operations are read by `Services`.
             method: its name as the API has it, such as `GetService`.
-            request: its request message.
+            request: its request, as a mapping of the fields of its message, or that message.
             resource: full name of what it is about.
             writes: what it asks to change.
 
@@ -150,15 +130,15 @@ class Connection:
             status = type(error).__name__  # interrupted: it may have been carried out
             raise
         finally:
-            tell(Call(method, resource, status, time.monotonic() - started, writes))
+            notify(Call(method, resource, status, time.monotonic() - started, writes))
 
     def _as_ours(self, error: Exception, method: str, resource: str) -> CloudRunError:
-        told = as_ours(error, method, resource, self.shown)
-        if self.endpoint is None or not isinstance(told, CloudRunUnanswered):
-            return told
+        ours = as_ours(error, method, resource, self.shown)
+        if self.endpoint is None or not isinstance(ours, CloudRunUnanswered):
+            return ours
         host, port = parse_network_address("endpoint", self.endpoint)
         if not is_refused(host, port, GONE_SECONDS):
-            return told
+            return ours
         return CloudRunGone(
             f"nobody listens at {self.endpoint}, so {method} on {shown(resource)} has no answer: "
             "start the local Cloud Run endpoint, or check cloud_run_endpoint"
@@ -194,17 +174,33 @@ class Connection:
 
             credentials = find_credentials()
             self._identity = str(getattr(credentials, "service_account_email", None) or "")
-            with signals_stay_here():
+            with blocked():
                 return ServicesGrpcTransport.create_channel(
                     f"{GOOGLE}:443", credentials=credentials, options=options
                 )
         import grpc
 
-        with signals_stay_here():
+        with blocked():
             # An HTTP proxy of the environment cannot reach it.
             return grpc.insecure_channel(
                 self.endpoint, options=[*options, ("grpc.enable_http_proxy", 0)]
             )
+
+
+def pages(fetch: Callable[[Mapping[str, Any]], Any], request: Mapping[str, Any]) -> Iterator[Any]:
+    """The pages of a list as plain messages, which are read faster than the library's.
+
+    Args:
+        fetch: asks for a page, and answers with the library's pager.
+        request: for the first.
+    """
+    while True:
+        answer = next(fetch(request).pages)
+        page = type(answer).pb(answer)
+        yield page
+        if not page.next_page_token:
+            return
+        request = {**request, "page_token": page.next_page_token}
 
 
 def loopback(endpoint: str, key: str = "cloud_run_endpoint") -> str:
@@ -261,20 +257,6 @@ def find_credentials() -> Any:
             f"GOOGLE_APPLICATION_CREDENTIALS names ({type(error).__name__}: {error})"
         ) from None
     return credentials
-
-
-@contextlib.contextmanager
-def signals_stay_here() -> Iterator[None]:
-    """Keep signals from the threads that gRPC starts inside.
-
-    A signal that ends the process must meet a thread of ours, where it is held when it has to be.
-    """
-    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, held)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def _snake(method: str) -> str:

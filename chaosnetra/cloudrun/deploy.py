@@ -38,13 +38,18 @@ def deploy_service(
 
     connection = Connection(loopback(endpoint))
     client, name = ServiceClient(connection), place.service(service_id)
-    container = _container(service_id, command, environment)
+    container = run_v2.Container(_container(service_id, command, environment))
     try:
-        read = run_v2.GetServiceRequest(name=name)
         try:
-            there = connection.call("Services", "GetService", read, name)
+            there = connection.call("Services", "GetService", {"name": name}, name)
         except CloudRunNotFound:
-            _create(connection, name, container, labels)
+            service = {
+                "template": {"containers": [container]},
+                "scaling": {"min_instance_count": 1},
+                "labels": labels,
+            }
+            request = {"parent": place.parent, "service_id": service_id, "service": service}
+            connection.call("Services", "CreateService", request, name, writes="a new service")
         else:
             if list(there.template.containers) != [container]:
                 _replace(connection, there, container)
@@ -61,26 +66,20 @@ def deploy_job(
     environment: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> None:
-    """Deploy a job that is fit for trials; one that is there already is left as it is.
+    """Deploy a job whose tasks can be startups; one that is there already is left as it is.
 
     Args:
-        endpoint: `host:port` of a local endpoint, never Google's.
-        place: its project and region.
+        endpoint, place, environment, labels: as for `deploy_service`.
         job_id: id of the job.
         command: what a task runs.
-        environment: its variables.
-        labels: of the job.
 
     Raises:
         CloudRunError: it could not be deployed.
     """
-    from google.cloud import run_v2
-
     connection, name = Connection(loopback(endpoint)), place.job(job_id)
-    task = run_v2.TaskTemplate(containers=[_container(job_id, command, environment)], max_retries=0)
-    execution = run_v2.ExecutionTemplate(parallelism=0, template=task)
-    job = run_v2.Job(template=execution, labels=dict(labels))
-    request = run_v2.CreateJobRequest(parent=name.partition("/jobs/")[0], job_id=job_id, job=job)
+    task = {"containers": [_container(job_id, command, environment)], "max_retries": 0}
+    job = {"template": {"parallelism": 0, "template": task}, "labels": labels}
+    request = {"parent": place.parent, "job_id": job_id, "job": job}
     try:
         try:
             JobClient(connection).job(name)
@@ -90,38 +89,13 @@ def deploy_job(
         connection.close()
 
 
-def _create(connection: Connection, name: str, container: Any, labels: Mapping[str, str]) -> None:
-    from google.cloud import run_v2
-
-    parent, _, service_id = name.partition("/services/")
-    service = run_v2.Service(
-        template=run_v2.RevisionTemplate(containers=[container]),
-        scaling=run_v2.ServiceScaling(min_instance_count=1),
-        labels=dict(labels),
-    )
-    request = run_v2.CreateServiceRequest(parent=parent, service_id=service_id, service=service)
-    connection.call("Services", "CreateService", request, name, writes="a new service")
-
-
 def _replace(connection: Connection, there: Any, container: Any) -> None:
-    from google.cloud import run_v2
-    from google.protobuf.field_mask_pb2 import FieldMask
-
-    service = run_v2.Service(name=there.name, etag=there.etag, template=there.template)
-    service.template.containers = [container]
-    service.template.revision = ""
-    request = run_v2.UpdateServiceRequest(
-        service=service, update_mask=FieldMask(paths=["template"])
-    )
+    there.template.containers, there.template.revision = [container], ""
+    service = {"name": there.name, "etag": there.etag, "template": there.template}
+    request = {"service": service, "update_mask": {"paths": ["template"]}}
     connection.call("Services", "UpdateService", request, there.name, writes="a new revision")
 
 
-def _container(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Any:
-    from google.cloud import run_v2
-
-    return run_v2.Container(
-        name=name,
-        image=name,
-        command=list(command),
-        env=[run_v2.EnvVar(name=key, value=value) for key, value in environment.items()],
-    )
+def _container(name: str, command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    variables = [{"name": key, "value": value} for key, value in environment.items()]
+    return {"name": name, "image": name, "command": list(command), "env": variables}

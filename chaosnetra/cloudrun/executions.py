@@ -5,24 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chaosnetra.cloudrun.state import SUCCEEDED
+from chaosnetra.cloudrun.state import SUCCEEDED, ResourceState, resource_state
 
 
 @dataclass(frozen=True)
-class JobState:
+class JobState(ResourceState):
     """A job as it was read.
 
     `container` is the name of its only one, empty when it has none; `latest_execution` the full
     name of its newest execution, empty before there is one.
     """
 
-    name: str
-    uid: str
-    etag: str
-    generation: int
-    reconciling: bool
-    ready_state: str
-    ready_text: str
     task_count: int
     parallelism: int
     max_retries: int
@@ -47,13 +40,7 @@ def job_state(job: Any) -> JobState:
     task = execution.template
     container = task.containers[0] if task.containers else None
     return JobState(
-        name=job.name,
-        uid=job.uid,
-        etag=job.etag,
-        generation=job.generation,
-        reconciling=job.reconciling,
-        ready_state=job.terminal_condition.state.name,
-        ready_text=job.terminal_condition.message,
+        **resource_state(job),
         task_count=execution.task_count,
         parallelism=execution.parallelism,
         max_retries=task.max_retries if "max_retries" in task else DEFAULT_RETRIES,
@@ -87,9 +74,19 @@ class ExecutionState:
     log_uri: str
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Of its tasks: all (`tasks`), and those that ended in each way or were retried."""
+        counted = {name: getattr(self, name) for name in COUNTED if name != "running"}
+        return {"tasks": self.task_count, **counted}
+
+    @property
     def decided(self) -> int:
         """Tasks that have ended."""
         return self.succeeded + self.failed + self.cancelled
+
+
+# What an execution counts of its tasks.
+COUNTED = ("running", "succeeded", "failed", "cancelled", "retried")
 
 
 def execution_state(execution: Any) -> ExecutionState:
@@ -100,11 +97,7 @@ def execution_state(execution: Any) -> ExecutionState:
         etag=execution.etag,
         done=bool(execution.completion_time),
         task_count=execution.task_count,
-        running=execution.running_count,
-        succeeded=execution.succeeded_count,
-        failed=execution.failed_count,
-        cancelled=execution.cancelled_count,
-        retried=execution.retried_count,
+        **{name: getattr(execution, f"{name}_count") for name in COUNTED},
         state=completed.state.name if completed else "",
         text=completed.message if completed else "",
         log_uri=execution.log_uri,
@@ -128,8 +121,8 @@ class TaskState:
 
     Attributes:
         index: which of its execution's, from 0.
-        end: how it ended; an exit code alone does not tell, because 0 is also what an unset one
-            looks like.
+        end: how it ended; an exit code alone does not say, because 0 is also what an unset one
+            is read as.
         exit_code: None where there was none.
         signal: what ended it, None for none.
         status: name of the status code of its last attempt.

@@ -29,7 +29,7 @@ PERMISSIONS = {
 
 
 def as_ours(error: Exception, call: str, resource: str, endpoint: str) -> CloudRunError:
-    """The error that tells what became of a call, and what to change.
+    """The error that says what became of a call, and what to change.
 
     Args:
         error: what `google.api_core` or `google.auth` raised.
@@ -51,7 +51,7 @@ def as_ours(error: Exception, call: str, resource: str, endpoint: str) -> CloudR
             return CloudRunUnauthenticated(f"Google does not take these credentials: {text}")
         case "ABORTED":
             return CloudRunEtagChanged(
-                f"{what} was changed by somebody else meanwhile; look at it and plan again ({text})"
+                f"{what} was changed by somebody else meanwhile; read it and plan again ({text})"
             )
         case "RESOURCE_EXHAUSTED":
             return CloudRunQuotaExceeded(

@@ -1,7 +1,6 @@
 """Scaling of a service as a fault: instances that all start and connect at once."""
 
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,20 +9,13 @@ from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.scaling_plan import ScalingPlan
-from chaosnetra.cloudrun.undoing import url_of, was_answered, was_refused
+from chaosnetra.cloudrun.undoing import noting_refusal, undo_data, was_answered
 from chaosnetra.cloudrun.waiting import poll
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import (
-    CloudRunError,
-    CloudRunGone,
-    CloudRunUnanswered,
-    InjectionFailed,
-)
+from chaosnetra.errors import InjectionFailed
 from chaosnetra.faults import Effect, Undo
 
-# How long a write without an answer may still be carried out, in limits of one call.
-IN_FLIGHT_CALLS = 4
-# How long its effect is asked for where Cloud Run gives no answer, likewise.
+# How long its effect is asked for where Cloud Run gives no answer, in limits of one call.
 MEASURE_CALLS = 3
 
 
@@ -71,12 +63,11 @@ class ServiceScaled:
         self._identity = self.client.try_out(plan)
         self._plan = plan
         before = plan.service
-        call_seconds = self.client.connection.call_seconds
         return Undo(
             "cloudrun.restore_service",
             f"give {shown(self.service)} its former scaling back ({before.scaling.shown})",
             {
-                "url": url_of(self.client.connection),
+                **undo_data(self.client.connection, self.client.operation_seconds),
                 "name": self.service,
                 "uid": before.uid,
                 "etag": before.etag,
@@ -87,11 +78,7 @@ class ServiceScaled:
                 "ours": plan.after.to_json(),
                 "fields": list(plan.write.fields),
                 "identity": self._identity,
-                "seconds": self.client.operation_seconds,
-                "call_seconds": call_seconds,
                 "write": self._write,
-                "sent_at": time.time(),
-                "in_flight_seconds": IN_FLIGHT_CALLS * call_seconds,
             },
         )
 
@@ -99,13 +86,8 @@ class ServiceScaled:
         plan = self._plan
         if plan is None:
             raise InjectionFailed(f"{self.name} was not prepared")
-        try:
+        with noting_refusal(self._write):
             operation = self.client.ask(plan, self._identity)
-        except (CloudRunGone, CloudRunUnanswered):
-            raise
-        except CloudRunError:
-            was_refused(self._write)
-            raise
         was_answered(self._write)
         self.client.follow(plan, operation)
 

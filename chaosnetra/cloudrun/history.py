@@ -1,36 +1,21 @@
 """What a run has read of its service, its job and its executions: for its journal, by the time.
 
-Each reading is told to whoever watches; what is the same as before is written once.
+Whoever watches is notified of each reading; what is the same as before is written once.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from chaosnetra.cloudrun.executions import ExecutionState, JobState
 from chaosnetra.cloudrun.state import ServiceState
+from chaosnetra.cloudrun.watchers import Watchers
 from chaosnetra.text import utc_now
 
 Seen = ServiceState | JobState | ExecutionState
-OnSeen = Callable[[Seen], None]
-_watchers: list[OnSeen] = []
+_watchers: Watchers[Seen] = Watchers()
+# To be notified of everything that this process reads, and to notify of a reading.
+watch, notify = _watchers.add, _watchers.notify
 # Somebody who deploys without end must not fill the memory.
 MOST_KEPT = 200
-
-
-def watch(on_seen: OnSeen) -> Callable[[], None]:
-    """Be told of everything that this process reads, for undos included.
-
-    Returns:
-        A function that ends it.
-    """
-    _watchers.append(on_seen)
-    return lambda: _watchers.remove(on_seen)
-
-
-def tell(seen: Seen) -> None:
-    """Tell whoever watches of a reading."""
-    for watcher in tuple(_watchers):
-        watcher(seen)
 
 
 class History:
@@ -43,32 +28,24 @@ class History:
 
     def see(self, seen: Seen) -> None:
         """Note a reading."""
-        version: dict[str, Any]
         match seen:
             case ServiceState():
-                version = {
-                    "created_revision": seen.latest_created_revision,
-                    "serving_revisions": list(seen.serving),
-                }
-                self._note(self._revisions, seen.name, {"generation": seen.generation}, version)
+                generation = {"generation": seen.generation}
+                created, serving = seen.latest_created_revision, list(seen.serving)
+                version = {"created_revision": created, "serving_revisions": serving}
+                self._note(self._revisions, seen.name, generation, version)
                 conditions = [
                     {"kind": "Ready", "state": seen.ready_state, "text": seen.ready_text},
                     *(condition.to_json() for condition in seen.conditions),
                 ]
-                told = {"conditions": conditions, "failing": seen.failing}
                 if not seen.reconciling:
-                    self._note(self._conditions, seen.name, {"generation": seen.generation}, told)
+                    details = {"conditions": conditions, "failing": seen.failing}
+                    self._note(self._conditions, seen.name, generation, details)
             case JobState():
-                version = {"job_generation": seen.generation, "image": seen.image}
-                self._note(self._revisions, seen.name, {}, version)
+                job_version = {"job_generation": seen.generation, "image": seen.image}
+                self._note(self._revisions, seen.name, {}, job_version)
             case ExecutionState():
-                self._executions[seen.name] = {
-                    "tasks": seen.task_count,
-                    "succeeded": seen.succeeded,
-                    "failed": seen.failed,
-                    "cancelled": seen.cancelled,
-                    "retried": seen.retried,
-                }
+                self._executions[seen.name] = seen.counts
 
     def _note(
         self, kept: list[dict[str, Any]], name: str, more: dict[str, Any], what: dict[str, Any]

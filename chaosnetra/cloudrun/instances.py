@@ -1,11 +1,11 @@
 """The instances of a service, and what came of their startups.
 
-Cloud Run tells neither: how many run shows in Monitoring, minutes later, and what they said in
-Logging. What they all do is connect to the database, so their sessions there tell which of them
+Cloud Run says neither: how many run shows in Monitoring, minutes later, and what they printed in
+Logging. What they all do is connect to the database, so their sessions there show which of them
 have started; a local endpoint says besides what each printed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -37,7 +37,7 @@ def read_instances(control_url: str, service: str) -> list[Instance]:
         service: full name.
 
     Raises:
-        CloudRunUnanswered: it does not tell.
+        CloudRunUnanswered: it does not answer.
     """
     import requests
 
@@ -52,12 +52,12 @@ def read_instances(control_url: str, service: str) -> list[Instance]:
         return [Instance(**one) for one in answer.json()["instances"]]
     except (requests.RequestException, ValueError, KeyError, TypeError) as error:
         raise CloudRunUnanswered(
-            f"{control_url} does not tell the instances of {service}: {error}"
+            f"{control_url} does not list the instances of {service}: {error}"
         ) from error
 
 
 class InstanceStage(StrEnum):
-    """How far a startup has come; `silent`: it runs, and tells nothing of its phases."""
+    """How far a startup has come; `silent`: it runs, and says nothing of its phases."""
 
     STARTING = "starting"
     SILENT = "silent"
@@ -83,9 +83,6 @@ class Trace:
         return self.stage in (InstanceStage.FAILED, InstanceStage.DEGRADED)
 
 
-Tell = Callable[[Instance], Trace]
-
-
 def concerned(instances: Sequence[Instance], since: float | None) -> list[Instance]:
     """Those whose startups count: all that run, and those that ended by themselves since then.
 
@@ -108,7 +105,7 @@ class Inspection:
     Attributes:
         wanted: instances that it is bound to have at least.
         sessions: sessions at the database by instance; None when it could not be asked.
-        traces: of the instances that count; None where nothing tells.
+        traces: of the instances that count; None where nothing lists them.
     """
 
     wanted: int
@@ -130,7 +127,7 @@ class Inspection:
 
     @property
     def decided(self) -> bool:
-        """Whether a later look would see nothing else: all have started, or have failed to."""
+        """Whether a later inspection would see nothing else: all have started, or failed to."""
         traces = self.traces or ()
         stages = {trace.stage for trace in traces}
         if InstanceStage.STARTING in stages:

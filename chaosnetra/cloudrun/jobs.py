@@ -3,9 +3,11 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 
-from chaosnetra.cloudrun.connection import Connection
+from chaosnetra.cloudrun.connection import Connection, pages
 from chaosnetra.cloudrun.executions import (
     ExecutionState,
     JobState,
@@ -14,7 +16,7 @@ from chaosnetra.cloudrun.executions import (
     job_state,
     task_state,
 )
-from chaosnetra.cloudrun.history import tell
+from chaosnetra.cloudrun.history import notify
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.waiting import Interrupt, never, poll
 from chaosnetra.durations import Deadline
@@ -48,7 +50,7 @@ class JobClient:
         connection: where they are.
         interrupted: asked often while it waits for an execution.
 
-    Every call raises a `CloudRunError` whose class tells what became of it.
+    Every call raises a `CloudRunError` whose class says what became of it.
     """
 
     connection: Connection
@@ -56,11 +58,8 @@ class JobClient:
 
     def job(self, name: str) -> JobState:
         """Read a job by its full name."""
-        from google.cloud import run_v2
-
-        request = run_v2.GetJobRequest(name=name)
-        state = job_state(self.connection.call("Jobs", "GetJob", request, name))
-        tell(state)
+        state = job_state(self.connection.call("Jobs", "GetJob", {"name": name}, name))
+        notify(state)
         return state
 
     def run(
@@ -76,12 +75,12 @@ class JobClient:
         """Begin an execution of the version of a job that was read.
 
         Args:
-            job: the job; it must be fit for trials: see `require_fit`.
+            job: the job; it must be fit for startups: see `require_fit`.
             tasks: how many, 1 to 10,000.
             timeout_seconds: limit of one task, up to 7 days.
             environment: variables that are added to the container's or replace them.
             arguments: what replaces the container's arguments; None leaves them.
-            mark: tells it from other executions, see `marked`; empty: one is made up.
+            mark: distinguishes it from other executions, see `marked`; empty: one is made up.
 
         Returns:
             Full name of the execution.
@@ -89,31 +88,23 @@ class JobClient:
         Raises:
             CloudRunUnanswered: no answer, and no execution of ours is to be seen.
         """
-        from google.cloud import run_v2
-        from google.protobuf.duration_pb2 import Duration
-
         require_fit(job)
         count = whole_number("tasks", tasks, minimum=1, maximum=MOST_TASKS)
         seconds = number("timeout_seconds", timeout_seconds, above=0, maximum=MOST_TIMEOUT_SECONDS)
         mark = mark or secrets.token_hex(8)
-        override = run_v2.RunJobRequest.Overrides.ContainerOverride(
-            name=job.container,
-            env=[
-                run_v2.EnvVar(name=key, value=value)
-                for key, value in {**environment, MARK: mark}.items()
-            ],
-        )
+        variables = {**environment, MARK: mark}
+        override: dict[str, Any] = {
+            "name": job.container,
+            "env": [{"name": key, "value": value} for key, value in variables.items()],
+        }
         if arguments is not None:
-            override.args = list(arguments)
-            override.clear_args = not arguments
-        timeout = Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))
-        request = run_v2.RunJobRequest(
-            name=job.name,
-            etag=job.etag,
-            overrides=run_v2.RunJobRequest.Overrides(
-                task_count=count, timeout=timeout, container_overrides=[override]
-            ),
-        )
+            override |= {"args": list(arguments), "clear_args": not arguments}
+        overrides = {
+            "task_count": count,
+            "timeout": timedelta(seconds=seconds),
+            "container_overrides": [override],
+        }
+        request = {"name": job.name, "etag": job.etag, "overrides": overrides}
         try:
             operation = self.connection.call(
                 "Jobs", "RunJob", request, job.name, writes=f"an execution of {count} tasks"
@@ -125,12 +116,9 @@ class JobClient:
 
     def execution(self, name: str) -> ExecutionState:
         """Read an execution by its full name."""
-        from google.cloud import run_v2
-
-        request = run_v2.GetExecutionRequest(name=name)
-        answer = self.connection.call("Executions", "GetExecution", request, name)
+        answer = self.connection.call("Executions", "GetExecution", {"name": name}, name)
         state = execution_state(answer)
-        tell(state)
+        notify(state)
         return state
 
     def watch(
@@ -144,7 +132,7 @@ class JobClient:
         Args:
             name: its full name.
             deadline: when to give up; the execution goes on then, see `cancel`.
-            progress: told of every reading.
+            progress: called with every reading.
 
         Raises:
             CloudRunOperationFailed: the deadline came first.
@@ -165,23 +153,19 @@ class JobClient:
         A page without an answer, or over a quota, is asked for again: an execution that cost
         minutes is not given up for one of them.
         """
-        from google.cloud import run_v2
 
-        request = run_v2.ListTasksRequest(parent=execution, page_size=PAGE)
-        while True:
-            pager = poll(
+        def listed(request: Mapping[str, Any]) -> Any:
+            return poll(
                 lambda: self.connection.call("Tasks", "ListTasks", request, execution),
                 lambda answer: True,
                 Deadline.after(PAGE_SECONDS),
                 f"the tasks of {shown(execution)} are listed",
                 self.interrupted,
             )
-            page = run_v2.ListTasksResponse.pb(next(pager.pages))
+
+        for page in pages(listed, {"parent": execution, "page_size": PAGE}):
             for task in page.tasks:
                 yield task_state(task)
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     def cancel(self, name: str, deadline: Deadline, given_up: Interrupt = never) -> ExecutionState:
         """Cancel an execution and wait until none of its tasks runs; one that has ended is left.
@@ -211,9 +195,7 @@ class JobClient:
         return poll(read, lambda state: state.done, deadline, what, given_up)
 
     def _cancel(self, name: str) -> None:
-        from google.cloud import run_v2
-
-        request = run_v2.CancelExecutionRequest(name=name)
+        request = {"name": name}
         try:
             self.connection.call(
                 "Executions", "CancelExecution", request, name, writes="cancellation"
@@ -238,30 +220,27 @@ class JobClient:
         except CloudRunOperationFailed:
             raise CloudRunUnanswered(f"{error}; no execution was begun") from error
         except CloudRunError as unread:
-            raise CloudRunUnanswered(f"{error}; whether one was begun is not told") from unread
+            raise CloudRunUnanswered(f"{error}; whether one was begun is not known") from unread
         assert found is not None  # noqa: S101 - poll waits for it
         return found
 
     def marked(self, job: str, mark: str) -> str | None:
         """Full name of the execution of a job that bears a mark, among its newest 1,000."""
-        from google.cloud import run_v2
 
-        request = run_v2.ListExecutionsRequest(parent=job, page_size=EXECUTIONS_PAGE)
-        for _ in range(LOOKED_THROUGH // EXECUTIONS_PAGE):
-            pager = self.connection.call("Executions", "ListExecutions", request, job)
-            page = run_v2.ListExecutionsResponse.pb(next(pager.pages))
+        def listed(request: Mapping[str, Any]) -> Any:
+            return self.connection.call("Executions", "ListExecutions", request, job)
+
+        every = pages(listed, {"parent": job, "page_size": EXECUTIONS_PAGE})
+        for page in islice(every, LOOKED_THROUGH // EXECUTIONS_PAGE):
             for execution in page.executions:
                 if any(_has(container, mark) for container in execution.template.containers):
                     name: str = execution.name
                     return name
-            if not page.next_page_token:
-                return None
-            request.page_token = page.next_page_token
         return None
 
 
 def require_fit(job: JobState) -> None:
-    """Refuse a job whose executions would not be trials.
+    """Refuse a job whose tasks would not be one startup each.
 
     Raises:
         InvalidInput: it tries failed tasks again, or runs them one after another.

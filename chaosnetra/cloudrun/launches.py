@@ -1,6 +1,5 @@
 """Executions of a job as something to be undone: what was begun is cancelled, however we end."""
 
-import logging
 import secrets
 import time
 from collections.abc import Mapping
@@ -8,39 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.cloudrun.by_hand import RECOVER, cancel_command, list_command
+from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.executions import JobState
-from chaosnetra.cloudrun.faults import IN_FLIGHT_CALLS
 from chaosnetra.cloudrun.jobs import JobClient, require_at_once, require_fit
 from chaosnetra.cloudrun.names import shown
-from chaosnetra.cloudrun.undoing import (
-    DENIED,
-    ENDED,
-    PASSING,
-    Patience,
-    connection_of,
-    has_ended,
-    is_refused_write,
-    may_be_under_way,
-    url_of,
-    was_refused,
-)
-from chaosnetra.cloudrun.waiting import next_pause_seconds, told
+from chaosnetra.cloudrun.undoing import Undoing, may_be_under_way, noting_refusal, undo_data
+from chaosnetra.cloudrun.waiting import next_pause_seconds, waiting_until
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import (
-    ChaosnetraError,
-    CloudRunError,
-    CloudRunGone,
-    CloudRunNotFound,
-    CloudRunQuotaExceeded,
-    CloudRunUnanswered,
-    Interrupted,
-    UndoDenied,
-    UndoFailed,
-)
+from chaosnetra.errors import CloudRunQuotaExceeded, UndoFailed
 from chaosnetra.faults import Undo, UndoReport, UndoResult
 
 CANCEL_SECONDS = 60.0
-# By mark: executions that this process has begun. Another process looks for the mark.
+# By mark: executions that this process has begun. Another process searches for the mark.
 _begun: dict[str, str] = {}
 
 
@@ -56,7 +34,7 @@ class ExecutionBegun:
         tasks: how many.
         timeout_seconds: limit of one task.
         environment: variables of the tasks; they are not recorded.
-        number: tells the executions of one run apart.
+        number: distinguishes the executions of one run.
         patience_seconds: how long it is asked for again while a quota is used up; nothing has
             begun then.
         execution: its full name, once it has begun.
@@ -88,36 +66,20 @@ class ExecutionBegun:
     def prepare(self) -> Undo:
         require_fit(self.job)
         require_at_once(self.job, self.tasks)
-        call_seconds = self.client.connection.call_seconds
+        shared = undo_data(self.client.connection, CANCEL_SECONDS, self.patience_seconds)
         return Undo(
             "cloudrun.cancel_execution",
             f"cancel our execution of {shown(self.job.name)}",
-            {
-                "url": url_of(self.client.connection),
-                "job": self.job.name,
-                "mark": self._mark,
-                "seconds": CANCEL_SECONDS,
-                "call_seconds": call_seconds,
-                "sent_at": time.time(),
-                "in_flight_seconds": self.patience_seconds + IN_FLIGHT_CALLS * call_seconds,
-            },
+            {**shared, "job": self.job.name, "mark": self._mark},
         )
 
     def inject(self) -> None:
-        try:
-            self.execution = self._begin()
-        except (CloudRunGone, CloudRunUnanswered, Interrupted):
-            raise
-        except ChaosnetraError:
-            was_refused(self._mark)
-            raise
+        quota = f"a quota lets {shown(self.job.name)} begin"
+        with noting_refusal(self._mark), waiting_until(lambda: quota):
+            self.execution = self._begin(Deadline.after(self.patience_seconds))
         _begun[self._mark] = self.execution
 
-    def _begin(self) -> str:
-        with told(lambda: f"a quota lets {shown(self.job.name)} begin"):
-            return self._begin_by(Deadline.after(self.patience_seconds))
-
-    def _begin_by(self, deadline: Deadline) -> str:
+    def _begin(self, deadline: Deadline) -> str:
         started = time.monotonic()
         while True:
             try:
@@ -142,78 +104,51 @@ def cancel_execution(arguments: Mapping[str, Any]) -> UndoReport:
     """Cancel the execution that bears a mark, and wait until none of its tasks runs.
 
     Args:
-        arguments: `url` (of the endpoint), `job`, `mark`; `seconds` (limit of it all),
-            `call_seconds` (of one call); `sent_at` (the start, at the earliest, seconds since
-            1970) and `in_flight_seconds` (how long after that it may still be carried out).
+        arguments: see `undo_data`; and `job`, `mark`.
 
     Raises:
         UndoDenied: tasks of it may still run, because we may not cancel it.
         UndoFailed: tasks of it may still run.
     """
-    if is_refused_write(arguments["mark"]):
-        detail = f"{shown(str(arguments['job']))}: our execution was refused, so none was begun"
-        return UndoReport(UndoResult.ALREADY_DONE, detail)
-    connection = connection_of(arguments)
-    try:
-        return _Canceller(JobClient(connection), arguments).cancel()
-    finally:
-        connection.close()
+    refused = f"{shown(str(arguments['job']))}: our execution was refused, so none was begun"
+    return _Cancelling.play(arguments, arguments["mark"], refused)
 
 
-@dataclass
-class _Canceller:
-    client: JobClient
-    arguments: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        self._job = str(self.arguments["job"])
-        self._mark = str(self.arguments["mark"])
-        self._patience = Patience(self.arguments["seconds"])
+class _Cancelling(Undoing):
+    def __init__(self, connection: Connection, arguments: Mapping[str, Any]) -> None:
+        super().__init__(connection, arguments)
+        self._client = JobClient(connection)
+        self._job = str(arguments["job"])
+        self._mark = str(arguments["mark"])
         self._name = _begun.get(self._mark)
         self._runs = False
 
-    def cancel(self) -> UndoReport:
-        started = time.monotonic()
-        with told(lambda: f"our execution of {shown(self._job)} is cancelled", logging.WARNING):
-            while True:
-                report = self._try()
-                if report is not None:
-                    return report
-                self._patience.pause(time.monotonic() - started)
+    @property
+    def what(self) -> str:
+        return f"our execution of {shown(self._job)} is cancelled"
 
-    def _try(self) -> UndoReport | None:
-        """None when it is to be tried again, after a pause."""
-        try:
-            self._name = self._name or self.client.marked(self._job, self._mark)
-            if self._name is not None:
-                return self._cancel(self._name)
-            if not may_be_under_way(self.arguments, self._mark):
-                detail = f"{shown(self._job)}: no execution was begun"
-                return UndoReport(UndoResult.ALREADY_DONE, detail)
-            if self._patience.over:
-                raise UndoFailed(self._left("the execution that was asked for may still begin"))
-        except CloudRunNotFound as error:
-            return UndoReport(UndoResult.NOT_OURS, str(error))
-        except (CloudRunError, Interrupted) as error:
-            if isinstance(error, CloudRunGone) and has_ended(self.client.connection):
-                return UndoReport(UndoResult.ALREADY_DONE, ENDED)
-            if isinstance(error, DENIED):
-                raise UndoDenied(self._left(error)) from error
-            if self._patience.over or not isinstance(error, PASSING):
-                raise UndoFailed(self._left(error)) from error
+    def attempt(self) -> UndoReport | None:
+        self._name = self._name or self._client.marked(self._job, self._mark)
+        if self._name is not None:
+            return self._cancel(self._name)
+        if not may_be_under_way(self.arguments, self._mark):
+            detail = f"{shown(self._job)}: no execution was begun"
+            return UndoReport(UndoResult.ALREADY_DONE, detail)
+        if self.patience.over:
+            raise UndoFailed(self.left("the execution that was asked for may still begin"))
         return None
 
     def _cancel(self, name: str) -> UndoReport:
         self._runs = False
-        if self.client.execution(name).done:
+        if self._client.execution(name).done:
             return UndoReport(UndoResult.ALREADY_DONE, f"{shown(name)} has ended")
         self._runs = True
-        state = self.client.cancel(name, self._patience.deadline, self._patience.hurried)
+        state = self._client.cancel(name, self.patience.deadline, self.patience.hurried)
         return UndoReport(
             UndoResult.DONE, f"cancelled {shown(name)}: {state.cancelled} tasks of it had not ended"
         )
 
-    def _left(self, why: object) -> str:
+    def left(self, why: object) -> str:
         command = cancel_command(self._name) if self._name else list_command(self._job)
         how = "by hand with" if self._name else "find it with"
         return (

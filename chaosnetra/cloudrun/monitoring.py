@@ -13,14 +13,15 @@ from chaosnetra.cloudrun.connection import (
     Call,
     find_credentials,
     loopback,
-    signals_stay_here,
-    tell,
+    notify,
+    pages,
 )
 from chaosnetra.cloudrun.failures import as_ours, status_of
 from chaosnetra.cloudrun.series import METRICS, Metric, Series, evidence, newest, series_of
-from chaosnetra.cloudrun.waiting import Interrupt, never, pause, told
+from chaosnetra.cloudrun.waiting import Interrupt, never, pause, waiting_until
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunQuotaExceeded, CloudRunUnanswered, PartUnavailable
+from chaosnetra.processes.signals import blocked
 
 GOOGLE = "monitoring.googleapis.com"
 EXTRA = "pip install 'chaostoolkit-netra[monitoring]'"
@@ -58,7 +59,7 @@ class Monitoring:
             )
         except ImportError as error:
             raise PartUnavailable(f"Cloud Monitoring needs an extra: {EXTRA} ({error})") from None
-        with signals_stay_here():
+        with blocked():
             if self.endpoint:
                 import grpc
 
@@ -91,33 +92,34 @@ class Monitoring:
         """
         from google.api_core.exceptions import GoogleAPIError
         from google.auth.exceptions import GoogleAuthError
-        from google.cloud import monitoring_v3
 
-        request = monitoring_v3.ListTimeSeriesRequest(
-            name=f"projects/{self.project}",
-            filter=f'metric.type = "{metric.type}" AND resource.labels.{metric.label} = "{whose}"',
-            interval={"start_time": {"seconds": int(since)}, "end_time": {"seconds": int(until)}},
-            view=monitoring_v3.ListTimeSeriesRequest.TimeSeriesView.FULL,
-            page_size=PAGE,
-        )
-        found: list[Series] = []
-        while True:
+        name = f"projects/{self.project}"
+
+        def listed(request: Mapping[str, Any]) -> Any:
             started, status = time.monotonic(), "OK"
             try:
-                pager = self._client.list_time_series(
+                return self._client.list_time_series(
                     request=request, retry=None, timeout=self.call_seconds
                 )
             except (GoogleAPIError, GoogleAuthError) as error:
                 status = status_of(error)[0] or type(error).__name__
-                raise as_ours(error, "ListTimeSeries", request.name, self.shown) from error
+                raise as_ours(error, "ListTimeSeries", name, self.shown) from error
             finally:
-                seconds = time.monotonic() - started
-                tell(Call("ListTimeSeries", request.name, status, seconds))
-            page = monitoring_v3.ListTimeSeriesResponse.pb(next(pager.pages))
-            found += [series_of(message) for message in page.time_series]
-            if not page.next_page_token:
-                return found
-            request.page_token = page.next_page_token
+                notify(Call("ListTimeSeries", name, status, time.monotonic() - started))
+
+        first = {
+            "name": name,
+            "filter": (
+                f'metric.type = "{metric.type}" AND resource.labels.{metric.label} = "{whose}"'
+            ),
+            "interval": {
+                "start_time": {"seconds": int(since)},
+                "end_time": {"seconds": int(until)},
+            },
+            "view": "FULL",
+            "page_size": PAGE,
+        }
+        return [series_of(message) for page in pages(listed, first) for message in page.time_series]
 
     def close(self) -> None:
         self._channel.close()
@@ -147,33 +149,22 @@ def collect(
     Raises:
         CloudRunError: the last reading was refused, or gave no answer.
     """
-    what = "the samples reach the end of the run"
-    with told(lambda: f"{what}, {deadline.remaining_seconds:.0f} s at most"):
-        return _collect(monitoring, whose, began_at, ended_at, deadline, interrupted)
-
-
-def _collect(
-    monitoring: Monitoring,
-    whose: Mapping[str, str],
-    began_at: float,
-    ended_at: float,
-    deadline: Deadline,
-    interrupted: Interrupt,
-) -> dict[str, Any]:
     metrics = [metric for metric in METRICS if whose.get(metric.of)]
-    while True:
-        found: dict[str, Sequence[Series]] = {}
-        unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
-        try:
-            for metric in metrics:
-                since, until = began_at - MARGIN_SECONDS, max(time.time(), ended_at + 1)
-                found[metric.key] = monitoring.series(metric, whose[metric.of], since, until)
-        except (CloudRunUnanswered, CloudRunQuotaExceeded) as error:
-            unread = error
-        last = newest(found)
-        complete = unread is None and last is not None and last >= ended_at
-        if complete or deadline.passed or interrupted() or not metrics:
-            if unread is not None:
-                raise unread
-            return evidence(found, began_at, ended_at)
-        pause(min(POLL_SECONDS, deadline.remaining_seconds), interrupted)
+    what = "the samples reach the end of the run"
+    with waiting_until(lambda: f"{what}, {deadline.remaining_seconds:.0f} s at most"):
+        while True:
+            found: dict[str, Sequence[Series]] = {}
+            unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
+            try:
+                for metric in metrics:
+                    since, until = began_at - MARGIN_SECONDS, max(time.time(), ended_at + 1)
+                    found[metric.key] = monitoring.series(metric, whose[metric.of], since, until)
+            except (CloudRunUnanswered, CloudRunQuotaExceeded) as error:
+                unread = error
+            last = newest(found)
+            complete = unread is None and last is not None and last >= ended_at
+            if complete or deadline.passed or interrupted() or not metrics:
+                if unread is not None:
+                    raise unread
+                return evidence(found, began_at, ended_at)
+            pause(min(POLL_SECONDS, deadline.remaining_seconds), interrupted)

@@ -37,6 +37,11 @@ class Location:
     def shown(self) -> str:
         return f"project {self.project}, region {self.region}"
 
+    @property
+    def parent(self) -> str:
+        """How the names of all that is in it begin."""
+        return f"projects/{self.project}/locations/{self.region}"
+
     def service(self, service: str) -> str:
         """Full name of a service.
 
@@ -44,12 +49,12 @@ class Location:
             InvalidInput: it is missing or cannot be one.
         """
         _check("service", service, _ID, "the id of a Cloud Run service")
-        return f"projects/{self.project}/locations/{self.region}/services/{service}"
+        return f"{self.parent}/services/{service}"
 
     def job(self, job: str) -> str:
         """Full name of a job; raises as `service` does."""
         _check("job", job, _ID, "the id of a Cloud Run job")
-        return f"projects/{self.project}/locations/{self.region}/jobs/{job}"
+        return f"{self.parent}/jobs/{job}"
 
 
 def shown(name: str) -> str:

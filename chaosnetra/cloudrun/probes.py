@@ -19,7 +19,7 @@ from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.state import ServiceState
 from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.cloudrun.target import CloudRun
-from chaosnetra.cloudrun.waiting import next_pause_seconds, poll, told
+from chaosnetra.cloudrun.waiting import next_pause_seconds, poll, waiting_until
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     CloudRunRefused,
@@ -30,7 +30,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.postgres.sessions import sessions_by_name
 from chaosnetra.quantities import fraction, whole_number
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.output import Output
@@ -47,9 +47,10 @@ logger = logging.getLogger("chaostoolkit")
 
 READ_SECONDS = 30.0
 # How long a state is asked for, where nothing else is waited for.
-LOOK_SECONDS = 5.0
+INSPECT_SECONDS = 5.0
 
 
+@edge
 def service_state(configuration: Configuration = None, secrets: Secrets = None) -> Result:
     """Read the service; it holds when the service serves what it is desired to, with all its parts.
 
@@ -66,7 +67,7 @@ def service_state(configuration: Configuration = None, secrets: Secrets = None) 
         that crash after they were made, does not hold, although the service says that it is ready.
     """
     with activity(configuration) as session:
-        state = _read(session.cloud_run, LOOK_SECONDS)
+        state = _read(session.cloud_run, INSPECT_SECONDS)
         return {
             "held": state.settled and not state.failing,
             "expected": "ready with all its parts, and nothing being changed",
@@ -79,10 +80,11 @@ def service_state(configuration: Configuration = None, secrets: Secrets = None) 
         }
 
 
+@edge
 def ready_revision(
     revision: str = "", configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:
-    """Tell whether the newest revision serves.
+    """Say whether the newest revision serves.
 
     Args:
         revision: the one that it must be; empty: whichever is newest.
@@ -93,7 +95,7 @@ def ready_revision(
         `held`, `expected`, `observed`, `ready_revision`, `created_revision`, `traffic`.
     """
     with activity(configuration) as session:
-        state = _read(session.cloud_run, LOOK_SECONDS)
+        state = _read(session.cloud_run, INSPECT_SECONDS)
         wanted = revision or state.latest_created_revision
         return {
             "held": state.latest_ready_revision == wanted != "",
@@ -105,13 +107,14 @@ def ready_revision(
         }
 
 
+@edge
 def service_instances(
     minimum: int = 0,
     maximum: int = 1000,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Tell how many instances the service is bound to have; how many run, only Monitoring tells.
+    """Say how many instances the service is bound to have; how many run, only Monitoring shows.
 
     Args:
         minimum: what its lower bound must be at least.
@@ -125,7 +128,7 @@ def service_instances(
     with activity(configuration) as session:
         low = whole_number("minimum", minimum, minimum=0)
         high = whole_number("maximum", maximum, minimum=0)
-        state = _read(session.cloud_run, LOOK_SECONDS)
+        state = _read(session.cloud_run, INSPECT_SECONDS)
         at_least, at_most = state.instance_bounds
         return {
             "held": at_least >= low and at_most is not None and at_most <= high,
@@ -137,6 +140,7 @@ def service_instances(
         }
 
 
+@edge
 def instances_start(
     max_failure_rate: float = 0.2,
     application_name: str = "orchestrator",
@@ -145,9 +149,9 @@ def instances_start(
 ) -> Result:
     """Wait until the instances that the service is bound to have are connected to the database.
 
-    Looked at is who is connected, because a port that is bound early passes for a startup. A local
-    endpoint tells besides what each instance printed: one that ended by itself since the service
-    was scaled, or goes on without a phase of its startup, has failed.
+    What counts is who is connected, because a port that is bound early passes for a startup. A
+    local endpoint says besides what each instance printed: one that ended by itself since the
+    service was scaled, or goes on without a phase of its startup, has failed.
 
     Args:
         max_failure_rate: share of the instances that may not be connected in time, 0 to 1.
@@ -170,19 +174,19 @@ def instances_start(
         if not application_name:
             raise InvalidInput("application_name is empty", setting_hint("application_name"))
         started = time.monotonic()
-        with session.run.polled(), told(lambda: "the instances have started"):
-            look = _wait_for_instances(session, f"{application_name}:")
+        with session.run.polled(), waiting_until(lambda: "the instances have started"):
+            seen = _wait_for_instances(session, f"{application_name}:")
         seconds = time.monotonic() - started
-        logger.info(f"Instances: {look.observed}")
+        logger.info(f"Instances: {seen.observed}")
         result: Result = session.redactor.data(
             {
-                "held": look.failures <= rate * look.wanted,
+                "held": seen.failures <= rate * seen.wanted,
                 "expected": (
-                    f"at most {rate:.0%} of {look.wanted} instances are not connected to the "
+                    f"at most {rate:.0%} of {seen.wanted} instances are not connected to the "
                     "database in time"
                 ),
-                "observed": look.observed,
-                **look.to_json(),
+                "observed": seen.observed,
+                **seen.to_json(),
                 "seconds": round(seconds, 3),
             }
         )
@@ -207,7 +211,7 @@ def _wait_for_instances(session: Session, prefix: str) -> Inspection:
     cloud_run = session.cloud_run
     since = _scaled_at(session)
     while True:
-        # Tried again, by a limit of its own once the startups' is over: it is no trial that failed.
+        # Tried again, by a limit of its own once the startups' is over: no startup failed by it.
         state = _read(cloud_run, max(READ_SECONDS, deadline.remaining_seconds))
         wanted = state.instance_bounds[0]
         if wanted == 0 and since is not None:
@@ -221,9 +225,9 @@ def _wait_for_instances(session: Session, prefix: str) -> Inspection:
         except DatabaseUnavailable as error:
             if deadline.passed:
                 logger.warning(str(error))
-        look = Inspection(wanted, sessions, _traces(session, since))
-        if look.decided or deadline.passed:
-            return look
+        seen = Inspection(wanted, sessions, _traces(session, since))
+        if seen.decided or deadline.passed:
+            return seen
         if session.run.interrupted_by is not None:
             raise Interrupted("the run was interrupted while its instances started")
         pause = next_pause_seconds(time.monotonic() - started)
@@ -260,28 +264,25 @@ def _trace(instance: Instance) -> Trace:
         stages = {None: InstanceStage.SILENT, "started": InstanceStage.STARTING}
         stage = stages.get(last, InstanceStage.READY)
         return Trace(instance.began_at, stage, output.phase)
-    error = output.error
-    ended = f"it ended with exit code {instance.exit_code}, signal {instance.signal}"
-    return Trace(
-        instance.began_at,
-        InstanceStage.DEGRADED
-        if instance.running and not output.failed_phase
-        else InstanceStage.FAILED,
-        bad or output.phase,
-        error.budget if error else None,
-        error.budget_seconds if error else None,
-        error.sqlstate if error else None,
-        error.text if error else ended,
-    )
+    stage = InstanceStage.FAILED
+    if instance.running and not output.failed_phase:
+        stage = InstanceStage.DEGRADED
+    phase, error = bad or output.phase, output.error
+    if error is None:
+        ended = f"it ended with exit code {instance.exit_code}, signal {instance.signal}"
+        return Trace(instance.began_at, stage, phase, error=ended)
+    details = (error.budget, error.budget_seconds, error.sqlstate, error.text)
+    return Trace(instance.began_at, stage, phase, *details)
 
 
+@edge
 def execution_tasks(
     execution: str = "",
     max_failure_rate: float = 0.0,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Tell how the tasks of an execution of the job ended.
+    """Say how the tasks of an execution of the job ended.
 
     Args:
         execution: its id; empty: the job's newest.

@@ -1,6 +1,6 @@
 """What scaling a service would change, field by field, before anything is changed. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from chaosnetra.cloudrun.scaling import (
@@ -17,7 +17,7 @@ from chaosnetra.cloudrun.state import ServiceState
 
 @dataclass(frozen=True)
 class Row:
-    """One field: `written` tells what the update mask names from what changes along with it."""
+    """One field; `written` is false where it only changes along with what the update mask names."""
 
     path: str
     before: Any
@@ -25,12 +25,7 @@ class Row:
     written: bool
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "path": self.path,
-            "before": self.before,
-            "after": self.after,
-            "written": self.written,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 # At most so many of one metric are kept: a service can have many revisions and labels.
 MOST_SERIES = 20
-RUN, VPC, SQL = "run.googleapis.com", "vpcaccess.googleapis.com", "cloudsql.googleapis.com"
+RUN, VPC = "run.googleapis.com", "vpcaccess.googleapis.com"
+SQL = "cloudsql.googleapis.com/database"
 
 
 @dataclass(frozen=True)
@@ -16,47 +17,33 @@ class Metric:
     Attributes:
         key: what the journal calls it.
         type: its type in Cloud Monitoring.
-        label: resource label that tells whose it is.
-        of: whose: `service`, `job`, `connector` or `database`.
+        of: whose it is: `service`, `job`, `connector` or `database`.
     """
 
     key: str
     type: str
-    label: str
     of: str
+
+    @property
+    def label(self) -> str:
+        """Resource label that says whose it is."""
+        return "database_id" if self.of == "database" else f"{self.of}_name"
 
 
 # Source: "Google Cloud metrics", the tables of run, vpcaccess and cloudsql; sampled every 60 s.
 METRICS = (
-    Metric("instances", f"{RUN}/container/instance_count", "service_name", "service"),
-    Metric("startup_latencies_ms", f"{RUN}/container/startup_latencies", "service_name", "service"),
-    Metric("task_attempts", f"{RUN}/job/completed_task_attempt_count", "job_name", "job"),
-    Metric("connector_instances", f"{VPC}/connector/instances", "connector_name", "connector"),
-    Metric("connector_cpu", f"{VPC}/connector/cpu/utilizations", "connector_name", "connector"),
-    Metric(
-        "connector_sent_bytes", f"{VPC}/connector/sent_bytes_count", "connector_name", "connector"
-    ),
-    Metric(
-        "connector_received_bytes",
-        f"{VPC}/connector/received_bytes_count",
-        "connector_name",
-        "connector",
-    ),
-    Metric("backends", f"{SQL}/database/postgresql/num_backends", "database_id", "database"),
-    Metric(
-        "backends_by_application",
-        f"{SQL}/database/postgresql/num_backends_by_application",
-        "database_id",
-        "database",
-    ),
-    Metric(
-        "new_connections",
-        f"{SQL}/database/postgresql/new_connection_count",
-        "database_id",
-        "database",
-    ),
-    Metric("database_cpu", f"{SQL}/database/cpu/utilization", "database_id", "database"),
-    Metric("database_memory", f"{SQL}/database/memory/utilization", "database_id", "database"),
+    Metric("instances", f"{RUN}/container/instance_count", "service"),
+    Metric("startup_latencies_ms", f"{RUN}/container/startup_latencies", "service"),
+    Metric("task_attempts", f"{RUN}/job/completed_task_attempt_count", "job"),
+    Metric("connector_instances", f"{VPC}/connector/instances", "connector"),
+    Metric("connector_cpu", f"{VPC}/connector/cpu/utilizations", "connector"),
+    Metric("connector_sent_bytes", f"{VPC}/connector/sent_bytes_count", "connector"),
+    Metric("connector_received_bytes", f"{VPC}/connector/received_bytes_count", "connector"),
+    Metric("backends", f"{SQL}/postgresql/num_backends", "database"),
+    Metric("backends_by_application", f"{SQL}/postgresql/num_backends_by_application", "database"),
+    Metric("new_connections", f"{SQL}/postgresql/new_connection_count", "database"),
+    Metric("database_cpu", f"{SQL}/cpu/utilization", "database"),
+    Metric("database_memory", f"{SQL}/memory/utilization", "database"),
 )
 CONNECTOR_INSTANCES = "connector_instances"
 
@@ -109,7 +96,7 @@ def newest(found: Mapping[str, Sequence[Series]]) -> float | None:
 def before_and_after(series: Sequence[Series], began_at: float) -> dict[str, Any] | None:
     """What a number was when a run began, and at last; None when one of them is not known.
 
-    A connector does not scale in: what grew stays, and no rollback takes it back.
+    A connector does not scale in: what grew stays, and no rollback undoes it.
     """
     before = after = 0
     for one in series:

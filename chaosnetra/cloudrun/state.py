@@ -43,18 +43,44 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class ServiceState:
-    """A service as it was read.
+class ResourceState:
+    """What a service and a job say of themselves alike.
 
     Attributes:
         name: full name, as the server writes it.
-        uid: tells it from another one that got its name later.
+        uid: distinguishes it from another one that got its name later.
         etag: of this version; a write that rests on it is refused when there is a newer one.
         generation: counts changes of the desired state.
-        observed_generation: the generation that serves.
         reconciling: whether it is being brought into the desired state.
         ready_state: state of the condition `Ready`.
         ready_text: what it says.
+    """
+
+    name: str
+    uid: str
+    etag: str
+    generation: int
+    reconciling: bool
+    ready_state: str
+    ready_text: str
+
+
+def resource_state(resource: Any) -> dict[str, Any]:
+    """These, from the library's `Service` or `Job`."""
+    return {
+        **{name: getattr(resource, name) for name in ("name", "uid", "etag", "generation")},
+        "reconciling": resource.reconciling,
+        "ready_state": resource.terminal_condition.state.name,
+        "ready_text": resource.terminal_condition.message,
+    }
+
+
+@dataclass(frozen=True)
+class ServiceState(ResourceState):
+    """A service as it was read.
+
+    Attributes:
+        observed_generation: the generation that serves.
         scaling: service-level scaling.
         revision_minimum: instances at least, of the revision's template.
         revision_maximum: instances at most, of the revision's template.
@@ -65,17 +91,10 @@ class ServiceState:
         traffic: percent by revision, `latest` for the newest.
         labels: its labels.
         conditions: what it says of its parts, beside `Ready`.
-        modifier: who changed it last; empty where the server does not tell.
+        modifier: who changed it last; empty where the server does not say.
     """
 
-    name: str
-    uid: str
-    etag: str
-    generation: int
     observed_generation: int
-    reconciling: bool
-    ready_state: str
-    ready_text: str
     scaling: Scaling
     revision_minimum: int
     revision_maximum: int
@@ -92,7 +111,7 @@ class ServiceState:
     def failing(self) -> str:
         """The conditions of its parts that failed, for people; empty when none did.
 
-        Its readiness alone does not tell: an operation succeeds, and then the instances crash.
+        Its readiness alone does not say it: an operation succeeds, and then the instances crash.
         """
         return ", ".join(one.shown for one in self.conditions if one.failed)
 
@@ -146,28 +165,16 @@ class ServiceState:
             )
 
     def to_json(self) -> dict[str, Any]:
+        """As a probe answers it: without the last modifier, whom nobody judges."""
+        data = asdict(self)
+        del data["modifier"]
+        at_least, at_most = data.pop("revision_minimum"), data.pop("revision_maximum")
         return {
-            "name": self.name,
-            "uid": self.uid,
-            "etag": self.etag,
-            "generation": self.generation,
-            "observed_generation": self.observed_generation,
-            "reconciling": self.reconciling,
+            **data,
             "ready": self.ready,
-            "ready_state": self.ready_state,
-            "ready_text": self.ready_text,
-            "scaling": self.scaling.to_json(),
-            "revision_scaling": {
-                "minimum": self.revision_minimum,
-                "maximum": self.revision_maximum,
-            },
-            "concurrency": self.concurrency,
-            "connector": self.connector,
-            "latest_created_revision": self.latest_created_revision,
-            "latest_ready_revision": self.latest_ready_revision,
+            "revision_scaling": {"minimum": at_least, "maximum": at_most},
             "traffic": dict(self.traffic),
-            "labels": dict(self.labels),
-            "conditions": [condition.to_json() for condition in self.conditions],
+            "conditions": list(data["conditions"]),
         }
 
 
@@ -175,14 +182,8 @@ def service_state(service: Any) -> ServiceState:
     """From the library's `Service`."""
     scaling, template = service.scaling, service.template
     return ServiceState(
-        name=service.name,
-        uid=service.uid,
-        etag=service.etag,
-        generation=service.generation,
+        **resource_state(service),
         observed_generation=service.observed_generation,
-        reconciling=service.reconciling,
-        ready_state=service.terminal_condition.state.name,
-        ready_text=service.terminal_condition.message,
         scaling=Scaling(
             mode=scaling.scaling_mode.name,
             minimum=scaling.min_instance_count,

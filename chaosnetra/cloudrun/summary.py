@@ -8,6 +8,7 @@ from typing import Any
 from chaosnetra.cloudrun.executions import TaskEnd, TaskState
 
 MOST_SHOWN = 10
+SHOWN_OF_FAILURE = ("index", "end", "exit_code", "signal", "text", "seconds")
 
 
 @dataclass
@@ -59,15 +60,7 @@ class TaskSummary:
             "start_spread_seconds": self.start_spread_seconds,
             "longest_seconds": self.longest_seconds,
             "failures": [
-                {
-                    "index": task.index,
-                    "end": task.end.value,
-                    "exit_code": task.exit_code,
-                    "signal": task.signal,
-                    "text": task.text,
-                    "seconds": task.seconds,
-                }
-                for task in self.failures
+                {name: getattr(task, name) for name in SHOWN_OF_FAILURE} for task in self.failures
             ],
         }
 

@@ -1,7 +1,6 @@
 """Gives a service its former scaling back, from an undo's data alone."""
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from chaosnetra.cloudrun.authorship import OurWrite
 from chaosnetra.cloudrun.by_hand import RECOVER, restore_command
 from chaosnetra.cloudrun.client import ServiceClient
+from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling import (
     FIELDS,
@@ -20,25 +20,13 @@ from chaosnetra.cloudrun.scaling import (
     restoration,
 )
 from chaosnetra.cloudrun.state import ServiceState
-from chaosnetra.cloudrun.undoing import (
-    DENIED,
-    ENDED,
-    PASSING,
-    Patience,
-    connection_of,
-    has_ended,
-    is_refused_write,
-    may_be_under_way,
-    was_carried_out,
-)
-from chaosnetra.cloudrun.waiting import told
+from chaosnetra.cloudrun.undoing import Undoing, may_be_under_way, was_carried_out
 from chaosnetra.errors import (
-    CloudRunError,
+    ChaosnetraError,
     CloudRunGone,
     CloudRunNotFound,
     CloudRunRefused,
     CloudRunUnanswered,
-    UndoDenied,
     UndoFailed,
 )
 from chaosnetra.faults import UndoReport, UndoResult
@@ -52,30 +40,22 @@ MOST_WRITES = 5
 def restore_service(arguments: Mapping[str, Any]) -> UndoReport:
     """Give a service back the scaling fields that still hold our values.
 
-    What somebody else has set since is left alone and told. A write rests on the etag of what
+    What somebody else has set since is left alone and reported. A write rests on the etag of what
     was just read; a conflict is read and judged again, never repeated blindly. It does not wait
     for a service that is being changed: it writes at once, and waits afterwards.
 
     Args:
-        arguments: `url` (of the endpoint), `name`; of the service before: `uid`, `etag`,
+        arguments: see `undo_data`; and `name`; of the service before: `uid`, `etag`,
             `generation`, `revision`, `traffic`, `before` (scaling); `ours` (scaling as we set
-            it); `seconds` (limit of it all), `call_seconds` (of one call); of our write: `write`
-            (tells it from others), `sent_at` (at the earliest, seconds since 1970) and
-            `in_flight_seconds` (how long after that it may still be carried out), and perhaps
-            `fields` (what it set) and `identity` (who we are to the server).
+            it); of our write: `write` (its mark), and perhaps `fields` (what it set)
+            and `identity` (who we are to the server).
 
     Raises:
         UndoDenied: our values are still there, because we may not change them.
         UndoFailed: our values may still be there.
     """
-    if is_refused_write(arguments["write"]):
-        detail = f"{shown(str(arguments['name']))}: our change was refused, so nothing is ours"
-        return UndoReport(UndoResult.ALREADY_DONE, detail)
-    connection = connection_of(arguments)
-    try:
-        return _Restorer(ServiceClient(connection), arguments).restore()
-    finally:
-        connection.close()
+    refused = f"{shown(str(arguments['name']))}: our change was refused, so nothing is ours"
+    return _Restoring.play(arguments, arguments["write"], refused)
 
 
 @dataclass(frozen=True)
@@ -88,83 +68,54 @@ class _Sent:
     at: float
 
 
-@dataclass
-class _Restorer:
-    client: ServiceClient
-    arguments: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        self._name = str(self.arguments["name"])
-        self._before = Scaling.from_json(self.arguments["before"])
-        self._ours = Scaling.from_json(self.arguments["ours"])
-        self._our_write = OurWrite.from_undo(self.arguments)
-        self._patience = Patience(self.arguments["seconds"])
-        self._started = time.monotonic()
+class _Restoring(Undoing):
+    def __init__(self, connection: Connection, arguments: Mapping[str, Any]) -> None:
+        super().__init__(connection, arguments)
+        self._client = ServiceClient(connection)
+        self._name = str(arguments["name"])
+        self._before = Scaling.from_json(arguments["before"])
+        self._ours = Scaling.from_json(arguments["ours"])
+        self._our_write = OurWrite.from_undo(arguments)
         self._writes = 0
         self._written = False
         self._sent: _Sent | None = None
         self._last: ServiceState | None = None
-        # What this process was told to be carried out is ours, whoever the server says made it.
-        self._carried_out = was_carried_out(self.arguments["write"])
+        # What this process knows to be carried out is ours, whoever the server says made it.
+        self._carried_out = was_carried_out(arguments["write"])
         self._meanwhile = ""
         self._why = "it is read first"
 
-    def restore(self) -> UndoReport:
-        what = f"{shown(self._name)} is restored"
-        with told(lambda: f"{what} ({self._why})", logging.WARNING):
-            while True:
-                report = self._try()
-                if report is not None:
-                    return report
-                self._patience.pause(self._waited_seconds)
-
     @property
-    def _waited_seconds(self) -> float:
-        return time.monotonic() - self._started
+    def what(self) -> str:
+        return f"{shown(self._name)} is restored ({self._why})"
 
-    def _try(self) -> UndoReport | None:
-        """Read, and write what is ours; None when it is to be tried again, after a pause.
+    def attempt(self) -> UndoReport | None:
+        written_before = self._writes
+        report = self._step()
+        # What a write came to is read without a pause.
+        return self._step() if report is None and self._writes > written_before else report
 
-        Raises:
-            UndoFailed: it is of no use to try again, or there is no time for it.
-        """
-        try:
-            written_before = self._writes
-            report = self._step()
-            # What a write came to is looked at without a pause.
-            return self._step() if report is None and self._writes > written_before else report
-        except CloudRunNotFound:
-            return self._told(UndoResult.NOT_OURS, f"there is no {shown(self._name)} any more")
-        except CloudRunError as error:
-            if isinstance(error, CloudRunGone) and has_ended(self.client.connection):
-                return UndoReport(UndoResult.ALREADY_DONE, ENDED)
-            self._why = str(error)
-            denied = isinstance(error, DENIED)
-            if not denied and not self._patience.over and self._may_pass(error):
-                return None
-            report = self._as_read_last()
-            if report is None:
-                raise (UndoDenied if denied else UndoFailed)(self._left(error)) from error
-            return report
+    def not_found(self, error: CloudRunNotFound) -> UndoReport:  # noqa: ARG002 - as it was read
+        return self._logged(UndoResult.NOT_OURS, f"there is no {shown(self._name)} any more")
 
-    def _as_read_last(self) -> UndoReport | None:
-        """The report where the service said, when it was read last, that all is done."""
+    def as_read_last(self) -> UndoReport | None:
         state = self._last
         if state is None or self._may_be_under_way(state):
             return None
         todo = restoration(state.scaling, self._ours, self._before)
         return self._report(state, todo) if todo.write is None else None
 
-    def _may_pass(self, error: CloudRunError) -> bool:
+    def may_pass(self, error: ChaosnetraError) -> bool:
+        self._why = str(error)
         # What a service refuses while it is being changed it may take afterwards.
         busy = self._last is not None and self._last.reconciling
-        return isinstance(error, PASSING) or (busy and isinstance(error, CloudRunRefused))
+        return super().may_pass(error) or (busy and isinstance(error, CloudRunRefused))
 
     def _step(self) -> UndoReport | None:
-        self._last = state = self.client.service(self._name)
+        self._last = state = self._client.service(self._name)
         if state.uid != self.arguments["uid"]:
             detail = f"another {shown(self._name)} has its name now"
-            return self._told(UndoResult.NOT_OURS, detail)
+            return self._logged(UndoResult.NOT_OURS, detail)
         self._see_what_was_written(state)
         if not self._writes and not self._carried_out and self._our_write.is_somebody_elses(state):
             return self._not_written(state)
@@ -172,16 +123,16 @@ class _Restorer:
         self._notice_others(state, todo)
         if todo.write is not None and self._is_to_come:
             self._why = "the accepted write of it shows"
-            if self._patience.over:
-                raise UndoFailed(self._left(f"{self._why} no effect yet"))
+            if self.patience.over:
+                raise UndoFailed(self.left(f"{self._why} no effect yet"))
         elif todo.write is not None:
             self._why = "it is being written"
             self._write(state, todo.write)
         elif self._may_be_under_way(state):
             self._why = "our change of it may still be carried out"
-            if self._patience.over:
-                raise UndoFailed(self._left(self._why))
-        elif state.reconciling and not self._patience.over:
+            if self.patience.over:
+                raise UndoFailed(self.left(self._why))
+        elif state.reconciling and not self.patience.over:
             self._why = "it has its former scaling, and is still being changed"
         else:
             return self._report(state, todo)
@@ -193,7 +144,7 @@ class _Restorer:
         sent = self._sent
         if sent is None or not sent.accepted:
             return False
-        return self._waited_seconds - sent.at < self.client.connection.call_seconds
+        return self.waited_seconds - sent.at < self.connection.call_seconds
 
     def _write(self, state: ServiceState, write: Write) -> None:
         try:
@@ -207,14 +158,14 @@ class _Restorer:
 
     def _send(self, state: ServiceState, write: Write) -> None:
         if self._writes == MOST_WRITES:
-            raise UndoFailed(self._left(f"{MOST_WRITES} writes did not change that"))
+            raise UndoFailed(self.left(f"{MOST_WRITES} writes did not change that"))
         try:
-            self.client.send(self._name, state.etag, write)
+            self._client.send(self._name, state.etag, write)
         except (CloudRunGone, CloudRunUnanswered):
             # Perhaps it was carried out; the next reading tells.
-            self._sent = _Sent(state, write, False, self._waited_seconds)
+            self._sent = _Sent(state, write, False, self.waited_seconds)
             raise
-        self._sent = _Sent(state, write, True, self._waited_seconds)
+        self._sent = _Sent(state, write, True, self.waited_seconds)
         self._writes += 1
 
     def _see_what_was_written(self, now: ServiceState) -> None:
@@ -258,7 +209,7 @@ class _Restorer:
     def _not_written(self, state: ServiceState) -> UndoReport:
         """Somebody else's change came first, so ours cannot have been carried out."""
         by = f" by {state.modifier}" if state.modifier else ""
-        return self._told(
+        return self._logged(
             UndoResult.ALREADY_DONE,
             f"{shown(self._name)}: nothing is ours; it was changed{by} instead "
             f"({state.scaling.shown}), which is left alone",
@@ -267,7 +218,7 @@ class _Restorer:
     def _report(self, state: ServiceState, todo: Restoration) -> UndoReport:
         notes = [self._meanwhile] if self._meanwhile else []
         if state.reconciling:
-            notes.append(f"it was still being changed after {self._waited_seconds:.0f} s")
+            notes.append(f"it was still being changed after {self.waited_seconds:.0f} s")
         elif not state.settled:
             notes.append(f"it is not ready: {state.ready_text or state.ready_state}")
         if state.failing and not state.reconciling:
@@ -284,15 +235,15 @@ class _Restorer:
             result = UndoResult.NOT_OURS
             command = restore_command(self._name, self._before)
             detail = f"{detail}; its former scaling is set by `{command}`"
-        return self._told(result, detail) if notes else UndoReport(result, detail)
+        return self._logged(result, detail) if notes else UndoReport(result, detail)
 
-    def _told(self, result: UndoResult, detail: str) -> UndoReport:
+    def _logged(self, result: UndoResult, detail: str) -> UndoReport:
         """Something that a person should know of, loudly."""
         logger.error(f"drift: {detail}")
         return UndoReport(result, detail)
 
-    def _left(self, why: object) -> str:
-        """What may be left, as it was read last, and the commands that take it back."""
+    def left(self, why: object) -> str:
+        """What may be left, as it was read last, and the commands that undo it."""
         state, what = self._last, shown(self._name)
         ours = f"our scaling ({self._ours.shown}; before: {self._before.shown})"
         write = None
@@ -303,14 +254,14 @@ class _Restorer:
             if write is None:
                 return (
                     f"{what} had nothing of {ours} when it was read last, but {why}; `{RECOVER}` "
-                    "looks again"
+                    "reads it again"
                 )
-            # A write that has not been looked for since may have changed that.
+            # A write whose outcome has not been read since may have changed that.
             text = f"{what} {'may still have' if self._sent else 'still has'} {ours}"
         # What somebody else has set since is left as it is.
         wanted = outcome(state.scaling, write) if state and write else self._before
         command = restore_command(self._name, wanted)
-        return f"{text}: {why}; take it back with `{RECOVER}`, or by hand with `{command}`"
+        return f"{text}: {why}; undo it with `{RECOVER}`, or by hand with `{command}`"
 
 
 def _shown(drifts: tuple[Drift, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Waits for what Cloud Run does in its own time: on our clock, by a deadline, and told of."""
+"""Waits for what Cloud Run does in its own time: on our clock, by a deadline, and reported."""
 
 import logging
 import threading
@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from chaosnetra.cloudrun.connection import signals_stay_here
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     CloudRunOperationFailed,
@@ -16,6 +15,7 @@ from chaosnetra.errors import (
     CloudRunUnanswered,
     Interrupted,
 )
+from chaosnetra.processes.signals import blocked
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -23,7 +23,7 @@ SHORTEST_SECONDS = 0.1
 LONGEST_SECONDS = 2.0
 SHARE = 0.1
 # From one line about a wait to the next, and to the first.
-TOLD_SECONDS = 10.0
+REPORT_SECONDS = 10.0
 
 Answer = TypeVar("Answer")
 Interrupt = Callable[[], bool]
@@ -60,10 +60,10 @@ _waits = _Waits()
 
 
 @contextmanager
-def told(what: Callable[[], str], level: int = logging.INFO) -> Iterator[None]:
+def waiting_until(what: Callable[[], str], level: int = logging.INFO) -> Iterator[None]:
     """Say every ten seconds what is waited for, also while a call has no answer yet.
 
-    Waits inside one another are told of by one clock, each by its own words: short ones in a row
+    Waits inside one another are reported by one clock, each by its own words: short ones in a row
     are not silent together.
 
     Args:
@@ -76,24 +76,24 @@ def told(what: Callable[[], str], level: int = logging.INFO) -> Iterator[None]:
         if len(waits) > 1:
             yield
         else:
-            with _telling(waits):
+            with _reporting(waits):
                 yield
     finally:
         waits.pop()
 
 
 @contextmanager
-def _telling(waits: Sequence[_Wait]) -> Iterator[None]:
+def _reporting(waits: Sequence[_Wait]) -> Iterator[None]:
     ended = threading.Event()
 
-    def tell() -> None:
-        while not ended.wait(TOLD_SECONDS):
+    def report() -> None:
+        while not ended.wait(REPORT_SECONDS):
             wait = waits[-1]
             waited = time.monotonic() - wait.began
             logger.log(wait.level, f"Still waiting, after {waited:.0f} s, until {wait.what()}")
 
-    thread = threading.Thread(target=tell, name="told", daemon=True)
-    with signals_stay_here():
+    thread = threading.Thread(target=report, name="waiting", daemon=True)
+    with blocked():
         thread.start()
     try:
         yield
@@ -128,38 +128,25 @@ def poll(
         CloudRunError: a read was refused.
         Interrupted: `interrupted` became true.
     """
-    with told(lambda: f"{what}, {deadline.remaining_seconds:.0f} s at most"):
-        return _poll(read, enough, deadline, what, interrupted)
-
-
-def _poll(
-    read: Callable[[], Answer],
-    enough: Callable[[Answer], bool],
-    deadline: Deadline,
-    what: str,
-    interrupted: Interrupt,
-) -> Answer:
     started = time.monotonic()
-    while True:
-        unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
-        try:
-            answer = read()
-        except (CloudRunUnanswered, CloudRunQuotaExceeded) as error:
-            unread = error
-        else:
-            if enough(answer):
-                return answer
-        if interrupted():
-            raise Interrupted(f"the run was interrupted while it waited until {what}")
-        if deadline.passed:
-            if unread is not None:
-                raise unread
+    with waiting_until(lambda: f"{what}, {deadline.remaining_seconds:.0f} s at most"):
+        while True:
+            unread: CloudRunUnanswered | CloudRunQuotaExceeded | None = None
+            try:
+                answer = read()
+            except (CloudRunUnanswered, CloudRunQuotaExceeded) as error:
+                unread = error
+            else:
+                if enough(answer):
+                    return answer
+            if interrupted():
+                raise Interrupted(f"the run was interrupted while it waited until {what}")
             waited = time.monotonic() - started
-            raise CloudRunOperationFailed(f"{waited:.1f} s were not enough until {what}")
-        pause(
-            min(next_pause_seconds(time.monotonic() - started), deadline.remaining_seconds),
-            interrupted,
-        )
+            if deadline.passed:
+                if unread is not None:
+                    raise unread
+                raise CloudRunOperationFailed(f"{waited:.1f} s were not enough until {what}")
+            pause(min(next_pause_seconds(waited), deadline.remaining_seconds), interrupted)
 
 
 def pause(seconds: float, interrupted: Interrupt) -> None:

@@ -2,6 +2,8 @@
 
 import click
 
+from chaosnetra.commands.shared import exit_on
+
 USAGE = 2
 
 
@@ -65,18 +67,14 @@ def ci(
             raise click.BadParameter("it is empty", param_hint=option)
     if baseline == "" or (baseline and Path(baseline).exists() and not Path(baseline).is_dir()):
         raise click.BadParameter(f"{baseline!r} is no folder", param_hint="--baseline")
-    try:
-        with ended_as_by_ctrl_c():
-            validation = validate(
-                find_experiments(map(Path, experiments)),
-                Path(output_folder),
-                baseline=Path(baseline) if baseline is not None else None,
-                limit_seconds=timeout,
-                lint=not no_lint,
-                say=click.echo,
-            )
-    except (ChaosnetraError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(USAGE) from None
+    with exit_on({ChaosnetraError: USAGE, OSError: USAGE}), ended_as_by_ctrl_c():
+        validation = validate(
+            find_experiments(map(Path, experiments)),
+            Path(output_folder),
+            baseline=Path(baseline) if baseline is not None else None,
+            limit_seconds=timeout,
+            lint=not no_lint,
+            say=click.echo,
+        )
     click.echo(f"===\n{table(validation)}")
     raise SystemExit(validation.exit.value)

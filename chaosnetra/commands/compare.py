@@ -2,22 +2,16 @@
 
 import click
 
+from chaosnetra.commands.shared import UNREADABLE, exit_on, format_option, say_json
+
 REGRESSION = 1
 INCOMPLETE = 2
-UNREADABLE = 7
 
 
 @click.command()
 @click.argument("before", type=click.Path())
 @click.argument("after", type=click.Path())
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Text that is Markdown too, or one JSON document.",
-)
+@format_option("Text that is Markdown too, or one JSON document.")
 @click.option(
     "--allow",
     "allowed",
@@ -28,39 +22,35 @@ UNREADABLE = 7
 def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> None:
     """Compare the runs BEFORE a change with those AFTER it.
 
-    Each side is a journal, or a folder of journals; experiments are matched by their titles, and
-    runs of the same experiment are taken together.
+    BEFORE and AFTER are each a journal, or a folder of journals; experiments are matched by their
+    titles, and runs of the same experiment are taken together.
 
     A regression is an experiment that held and no longer does, a probe that proves a higher
     failure rate under the fault, or startups under the fault that are slower: certainly (5 %,
     corrected for the number of comparisons), largely (Cliff's delta 0.474) and by a quarter more
     than those without the fault are, which a slower machine explains.
 
-    What differs in how the sides were run is said. Another target, other faults, another number of
+    What differs in how they were run is said. Another target, other faults, another number of
     trials at once or another state of the database make a comparison meaningless, and it is refused
     unless --allow names it; between local and staging they are only said.
 
     Exit codes: 0 no regression; 1 a regression; 2 an experiment of BEFORE is missing, proves
-    nothing on one side, or is not comparable; 7 a journal that cannot be read.
+    nothing before or after, or is not comparable; 7 a journal that cannot be read.
     """
-    import json
     from pathlib import Path
 
     from chaosnetra.errors import Unreadable
     from chaosnetra.evidence.compare.circumstances import Kind
-    from chaosnetra.evidence.compare.comparison import compare as compare_sides
+    from chaosnetra.evidence.compare.comparison import compare as compare_runs
     from chaosnetra.evidence.compare.comparison_text import comparison_text
     from chaosnetra.evidence.compare.experiment_runs import gather
     from chaosnetra.evidence.journal.reading import read_journals
 
-    try:
-        sides = [gather(read_journals(Path(side))) for side in (before, after)]
-    except Unreadable as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(UNREADABLE) from None
-    comparison = compare_sides(sides[0], sides[1], frozenset(map(Kind, allowed)))
+    with exit_on({Unreadable: UNREADABLE}):
+        runs = [gather(read_journals(Path(path))) for path in (before, after)]
+    comparison = compare_runs(runs[0], runs[1], frozenset(map(Kind, allowed)))
     if output == "json":
-        click.echo(json.dumps(comparison.to_json(), indent=2))
+        say_json(comparison.to_json())
     else:
         click.echo(comparison_text(comparison))
     if comparison.regressed:

@@ -1,15 +1,20 @@
 """`chaosnetra gameday …`: a planned exercise with people, run from one file."""
 
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from chaosnetra.gameday.people.interface import Style
 
-UNREADABLE = 7
 REFUSED = 3
 RECORD_LOST = 5
+UNREADABLE = 7
+FILE = click.argument("file", type=click.Path(path_type=Path))
+DAY = click.argument("day", metavar="FILE|FOLDER", type=click.Path(path_type=Path))
 
 
 @click.group()
@@ -18,27 +23,31 @@ def gameday() -> None:
 
 
 @gameday.command("run")
-@click.argument("file", type=click.Path())
+@FILE
 @click.option("--yes", is_flag=True, help="Nobody is there: go everywhere, predict nothing.")
-@click.option("--answers", type=click.Path(), help="Take answers from a file, KEY = ANSWER lines.")
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path),
+    help="Take answers from a file, KEY = ANSWER lines.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the last day of FILE.")
 @click.option("--new", is_flag=True, help="Begin another day although the last has not ended.")
 @click.option("--rehearse", is_flag=True, help="Run it on the local stand, whatever FILE says.")
 @click.option(
     "--folder",
-    type=click.Path(),
+    type=click.Path(path_type=Path),
     default="gamedays",
     show_default=True,
     help="Where days are kept, a folder each.",
 )
 def gameday_run(
-    file: str,
+    file: Path,
     yes: bool,
-    answers: str | None,
+    answers: Path | None,
     resume: bool,
     new: bool,
     rehearse: bool,
-    folder: str,
+    folder: Path,
 ) -> None:
     """Lead the game day that FILE plans.
 
@@ -49,104 +58,80 @@ def gameday_run(
     skipped; 3 something is not as the day needs it, nothing was run; 4 aborted; 5 the record
     cannot be written; 6 left before its end; 7 FILE cannot be read.
     """
-    from pathlib import Path
+    with _errors(REFUSED, RecordLost=RECORD_LOST, InvalidInput=UNREADABLE, Unreadable=UNREADABLE):
+        from chaosnetra.gameday.conduct.leading import lead_day
+        from chaosnetra.gameday.conduct.options import Options
 
-    from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
-    from chaosnetra.gameday.conduct.leading import Options, check_answers, lead_day
-    from chaosnetra.gameday.record.record import RecordLost
-
-    options = Options(
-        Path(file), Path(folder), yes, Path(answers) if answers else None, resume, new, rehearse
-    )
-    try:
-        check_answers(options)
+        options = Options(file, folder, yes, answers, resume, new, rehearse)
+        options.check_answers()
         code = lead_day(options, _say)
-    except RecordLost as error:
-        _fail(str(error), RECORD_LOST)
-    except (InvalidInput, Unreadable) as error:
-        _fail(str(error), UNREADABLE)
-    except ChaosnetraError as error:
-        _fail(str(error), REFUSED)
     raise SystemExit(int(code))
 
 
 @gameday.command("check")
-@click.argument("file", type=click.Path())
+@FILE
 @click.option("--rehearse", is_flag=True, help="Check it for the local stand.")
-def gameday_check(file: str, rehearse: bool) -> None:
+def gameday_check(file: Path, rehearse: bool) -> None:
     """Check everything that the game day of FILE needs, and run nothing.
 
     Abort criteria are checked too. Exit codes: 0 all is fine; 3 something is not; 7 FILE cannot
     be read.
     """
-    from pathlib import Path
+    with _errors(REFUSED, Unreadable=UNREADABLE):
+        from chaosnetra.gameday.plan.checking import check_day
 
-    from chaosnetra.errors import ChaosnetraError, Unreadable
-    from chaosnetra.gameday.plan.checking import check_day
-
-    try:
-        results = list(check_day(Path(file), rehearsal=rehearse))
-    except Unreadable as error:
-        _fail(str(error), UNREADABLE)
-    except ChaosnetraError as error:
-        _fail(str(error), REFUSED)
+        results = list(check_day(file, rehearsal=rehearse))
     for checked in results:
         click.echo(f"{'ok ' if checked.fine else 'NO '} {checked.line}")
     if not all(checked.fine for checked in results):
         raise SystemExit(REFUSED)
 
 
+@gameday.command("schema")
+def gameday_schema() -> None:
+    """Print the JSON schema of a game day's file, for editors."""
+    from chaosnetra.gameday.plan.day import day_schema
+
+    click.echo(day_schema())
+
+
 @gameday.command("stop")
-@click.argument("day", metavar="FILE|FOLDER", type=click.Path())
-def gameday_stop(day: str) -> None:
+@DAY
+def gameday_stop(day: Path) -> None:
     """End the game day of FILE, or in FOLDER, from another terminal or login.
 
     Its run undoes everything and ends; so does its conductor, which is killed when it hangs. What
-    a killed run left is taken back. Exit code 1 when something may be left.
+    a killed run left is undone. Exit code 1 when something may be left.
     """
     import getpass
-    from pathlib import Path
-
-    from chaosnetra.errors import ChaosnetraError, Unreadable
-    from chaosnetra.gameday.conduct.stop import stop_day
-    from chaosnetra.gameday.record.folders import find_folder
 
     left = False
-    try:
-        folder = find_folder(Path(day))
-        for line in stop_day(folder, f"{getpass.getuser()}, at another terminal"):
+    with _errors(REFUSED, Unreadable=UNREADABLE):
+        from chaosnetra.gameday.conduct.stop import stop_day
+        from chaosnetra.gameday.record.folders import find_folder
+
+        for line in stop_day(find_folder(day), f"{getpass.getuser()}, at another terminal"):
             left = left or "may be left" in line
             click.echo(line)
-    except Unreadable as error:
-        _fail(str(error), UNREADABLE)
-    except ChaosnetraError as error:
-        _fail(str(error), REFUSED)
     if left:
         raise SystemExit(1)
 
 
 @gameday.command("report")
-@click.argument("day", metavar="FILE|FOLDER", type=click.Path())
-def gameday_report(day: str) -> None:
+@DAY
+def gameday_report(day: Path) -> None:
     """Write the report of a game day anew, from its record alone: report.html and report.md."""
-    from pathlib import Path
+    with _errors(UNREADABLE, OSError=REFUSED):
+        from chaosnetra.gameday.record.folders import find_folder
+        from chaosnetra.gameday.report.writing import write_reports
 
-    from chaosnetra.errors import ChaosnetraError
-    from chaosnetra.gameday.record.folders import find_folder
-    from chaosnetra.gameday.report.writing import write_reports
-
-    try:
-        for path in write_reports(find_folder(Path(day))):
+        for path in write_reports(find_folder(day)):
             click.echo(f"report: {path}")
-    except ChaosnetraError as error:
-        _fail(str(error), UNREADABLE)
-    except OSError as error:
-        _fail(f"the report cannot be written: {error}", REFUSED)
 
 
 @gameday.command("compare")
-@click.argument("before", type=click.Path())
-@click.argument("after", type=click.Path())
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "output",
@@ -155,23 +140,19 @@ def gameday_report(day: str) -> None:
     show_default=True,
     help="Text that is Markdown too, or one JSON document.",
 )
-def gameday_compare(before: str, after: str, output: str) -> None:
+def gameday_compare(before: Path, after: Path, output: str) -> None:
     """Put two game days side by side: what got better since BEFORE, and what worse.
 
     Each is the folder of a day, or a plan's file for its last day. Exit codes: 0 nothing got
     worse; 1 something did; 2 not all of it can be compared; 7 a day that cannot be read.
     """
     import json
-    from pathlib import Path
 
-    from chaosnetra.errors import ChaosnetraError
-    from chaosnetra.gameday.record.folders import find_folder
-    from chaosnetra.gameday.report.comparing import compare_days, days_text
+    with _errors(UNREADABLE):
+        from chaosnetra.gameday.record.folders import find_folder
+        from chaosnetra.gameday.report.comparing import compare_days, days_text
 
-    try:
-        compared = compare_days(find_folder(Path(before)), find_folder(Path(after)))
-    except ChaosnetraError as error:
-        _fail(str(error), UNREADABLE)
+        compared = compare_days(find_folder(before), find_folder(after))
     click.echo(
         json.dumps(compared.to_json(), indent=2) if output == "json" else days_text(compared)
     )
@@ -179,6 +160,22 @@ def gameday_compare(before: str, after: str, output: str) -> None:
         raise SystemExit(1)
     if not compared.steps.complete:
         raise SystemExit(2)
+
+
+@contextmanager
+def _errors(other: int, **codes: int) -> Iterator[None]:
+    """Tells an error in one line, and ends with its exit code, by the name of its class."""
+    from chaosnetra.errors import ChaosnetraError
+
+    try:
+        yield
+    except (ChaosnetraError, OSError) as error:
+        found = [codes[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in codes]
+        if not found and isinstance(error, OSError):
+            raise
+        what = "the report cannot be written: " if isinstance(error, OSError) else ""
+        click.echo(f"Error: {what}{error}", err=True)
+        raise SystemExit(found[0] if found else other) from None
 
 
 def _say(text: str, style: "Style") -> None:
@@ -192,8 +189,3 @@ def _say(text: str, style: "Style") -> None:
         LiveView().say(text, style)
     else:
         plain_say(text, style)
-
-
-def _fail(text: str, code: int) -> NoReturn:
-    click.echo(f"Error: {text}", err=True)
-    raise SystemExit(code)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chaosnetra.commands.shared import format_option, say_json
+
 if TYPE_CHECKING:
     from chaosnetra.documents.document import Document
 
@@ -14,14 +16,7 @@ UNREADABLE = 2
 
 @click.command()
 @click.argument("experiments", metavar="EXPERIMENT…", nargs=-1, required=True)
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines for people, or one JSON document.",
-)
+@format_option("Lines for people, or one JSON document.")
 def lint(experiments: tuple[str, ...], output: str) -> None:
     """Find what the Chaos Toolkit passes over in silence, in any experiment, JSON or YAML.
 
@@ -35,7 +30,6 @@ def lint(experiments: tuple[str, ...], output: str) -> None:
     Exit codes: 0 clean, or warnings only; 1 findings; 2 something cannot be read as JSON or
     YAML, or is a folder without an experiment.
     """
-    import json
     from itertools import chain
 
     from chaosnetra.documents.findings import Finding, Severity
@@ -55,11 +49,7 @@ def lint(experiments: tuple[str, ...], output: str) -> None:
             seen.add(document.name)
             findings += lint_document(document, modules)
     if output == "json":
-        said = {
-            "findings": [finding.to_json() for finding in findings],
-            "unreadable": unreadable,
-        }
-        click.echo(json.dumps(said, indent=2))
+        say_json({"findings": [one.to_json() for one in findings], "unreadable": unreadable})
     else:
         for finding in findings:
             click.echo(finding.text)
@@ -76,13 +66,14 @@ def _documents(name: str) -> "Iterator[Document | str]":
     from pathlib import Path
 
     from chaosnetra.documents.document import read_document
+    from chaosnetra.documents.download import download, is_url
     from chaosnetra.errors import InvalidInput, Unreadable
-    from chaosnetra.lint.download import download, is_url
+    from chaosnetra.lint.core import loader_settings
     from chaosnetra.runner.files import find_experiments
 
     try:
         if is_url(name):
-            yield download(name)
+            yield download(name, loader_settings())
         elif Path(name).is_dir():
             for experiment in find_experiments([Path(name)]):
                 yield experiment.broken or read_document(experiment.path)

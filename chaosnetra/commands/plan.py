@@ -2,20 +2,15 @@
 
 import click
 
+from chaosnetra.commands.shared import exit_on, format_option
+
 REFUSED = 1
 NOT_LOOKED_AT = 2
 
 
 @click.command()
 @click.argument("experiment", metavar="EXPERIMENT")
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines for people, or one JSON document.",
-)
+@format_option("Lines for people, or one JSON document.")
 def plan(experiment: str, output: str) -> None:
     """Look at what an experiment would change, and print it with a hash. Changes nothing.
 
@@ -30,23 +25,20 @@ def plan(experiment: str, output: str) -> None:
     import json
     from pathlib import Path
 
-    from chaosnetra.consent.inspect import look
+    from chaosnetra.consent.inspect import inspect_experiment
     from chaosnetra.controls.consent import load, steps_of
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.running.session import current_session, end_session
 
     try:
-        loaded, configuration = load(Path(experiment))
-        session = current_session(configuration)
-        environment = session.settings.environment
-        steps = steps_of(loaded, configuration, environment=environment)
-        found = look(session, loaded, steps)
-        said = session.redactor.text(
-            json.dumps(found.to_json(), indent=2, default=str) if output == "json" else found.text
-        )
-    except ChaosnetraError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(NOT_LOOKED_AT) from None
+        with exit_on({ChaosnetraError: NOT_LOOKED_AT}):
+            loaded, configuration = load(Path(experiment))
+            session = current_session(configuration)
+            environment = session.settings.environment
+            steps = steps_of(loaded, configuration, environment=environment)
+            found = inspect_experiment(session, loaded, steps)
+            text = json.dumps(found.to_json(), indent=2, default=str)
+            said = session.redactor.text(text if output == "json" else found.text)
     finally:
         end_session()
     click.echo(said)

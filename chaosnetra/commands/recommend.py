@@ -2,21 +2,15 @@
 
 import click
 
+from chaosnetra.commands.shared import UNREADABLE, exit_on, format_option, say_json
+
 NOTHING_LEARNED = 2
 NOT_WRITTEN = 2
-UNREADABLE = 7
 
 
 @click.command()
 @click.argument("journals", metavar="JOURNAL…", type=click.Path(), nargs=-1, required=True)
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Text that is Markdown too, or one JSON document.",
-)
+@format_option("Text that is Markdown too, or one JSON document.")
 @click.option(
     "--write-profile",
     "name",
@@ -39,13 +33,12 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
     A budget is raised to the upper bound of what its work took under pressure, and a margin of
     25 %; where every startup was cut short, to twice the time that was not enough, and a second
     run is to confirm it. Pools, connector and the orchestrator itself are looked at too. Each
-    recommendation names the figures that it rests on and the command that checks it.
+    recommendation names its evidence and the command that checks it.
 
     Exit codes: 0 done, also when nothing has to be changed, because every run held within budgets,
     pools and connectors that it measured; 2 nothing can be recommended, and it is not known whether
     something has to be changed, or the profile was not written; 7 a journal that cannot be read.
     """
-    import json
     from itertools import chain
     from pathlib import Path
 
@@ -56,15 +49,9 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
     from chaosnetra.evidence.journal.reading import read_journals
     from chaosnetra.text import markdown
 
-    try:
+    with exit_on({InvalidInput: NOT_WRITTEN, Unreadable: UNREADABLE}):
         path = None if name is None else profile_path(name, Path(directory))
         advising = advise(chain.from_iterable(read_journals(Path(one)) for one in journals))
-    except InvalidInput as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(NOT_WRITTEN) from None
-    except Unreadable as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(UNREADABLE) from None
     found = advising.recommendations_for(str(path) if path else None)
     if output == "json":
         said = {
@@ -74,7 +61,7 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
             "passed_over": list(advising.passed_over),
             "profile_file": str(path) if path else None,
         }
-        click.echo(json.dumps(said, indent=2))
+        say_json(said)
     elif found:
         click.echo(recommendation_text(found))
         if advising.not_known:
@@ -83,11 +70,8 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
         verb = "has to be changed" if advising.nothing_to_change else "can be recommended"
         click.echo(f"nothing {verb}, from these journals, because {advising.why_nothing}")
     if path is not None:
-        try:
+        with exit_on({InvalidInput: NOT_WRITTEN}):
             write_profile(advising, path)
-        except InvalidInput as error:
-            click.echo(f"Error: {error}", err=True)
-            raise SystemExit(NOT_WRITTEN) from None
         click.echo(f"profile {path.stem} is written to {path}", err=True)
     if not (found or advising.nothing_to_change):
         raise SystemExit(NOTHING_LEARNED)

@@ -1,21 +1,17 @@
-"""`chaosnetra recover`: takes back what killed runs left."""
+"""`chaosnetra recover`: undoes what killed runs left."""
 
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any
 
 import click
-
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @click.command()
 @click.option("--list", "only_list", is_flag=True, help="Say what is left and change nothing.")
 def recover(only_list: bool) -> None:
-    """Take back what runs left behind that were killed.
+    """Undo what runs left behind that were killed.
 
     Runs that are in progress are left alone. Exit code 1 while anything remains. A signal ends
     the waiting: what is left is tried once; a second one ends it all.
@@ -60,24 +56,14 @@ def recover(only_list: bool) -> None:
 @contextmanager
 def _waiting_until_a_signal() -> Iterator[None]:
     """The first signal ends what undos wait for; a second one does what signals do."""
+    from chaosnetra.processes.signals import handled
     from chaosnetra.running.run import hurry
 
-    former: dict[int, Any] = {}
-
-    def restore() -> None:
-        while former:
-            signal.signal(*former.popitem())
-
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        restore()
+        listening.close()
         hurry()
         click.echo("what is left is tried once more; another signal ends this at once", sys.stderr)
 
-    for name in SIGNALS:
-        if hasattr(signal, name):
-            number = getattr(signal, name)
-            former[number] = signal.signal(number, on_signal)
-    try:
+    with ExitStack() as listening:
+        listening.enter_context(handled(on_signal))
         yield
-    finally:
-        restore()

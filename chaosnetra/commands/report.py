@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chaosnetra.commands.shared import UNREADABLE, exit_on
+
 if TYPE_CHECKING:
     from chaosnetra.evidence.advice.recommendation import Recommendation
     from chaosnetra.evidence.journal.reading import Journal
-
-UNREADABLE = 7
 
 
 @click.command()
@@ -44,6 +44,7 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     from chaosnetra.evidence.journal.reading import read_journals
     from chaosnetra.report.facts import describe
     from chaosnetra.report.formats import report_for
+    from chaosnetra.whole_file import write_whole
 
     try:
         reports = {path: report_for(path) for path in map(Path, outputs)}
@@ -60,16 +61,13 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
                 gc.unfreeze()
                 yield journal
 
-    try:
+    with exit_on({Unreadable: UNREADABLE}):
         found = read()
         recommendations = recommendations_for(found)
         deque(found, maxlen=0)  # those that nobody asked for
-    except Unreadable as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(UNREADABLE) from None
     for path, made in reports.items():
         try:
-            path.write_text(made.text(recommendations), encoding="utf-8")
+            write_whole(path, made.text(recommendations))
         except OSError as error:
             raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
         click.echo(f"written: {path}")

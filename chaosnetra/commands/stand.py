@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chaosnetra.commands.shared import exit_on
+
 if TYPE_CHECKING:
     from chaosnetra.stand.persistent import PersistentStand
 
@@ -21,14 +23,12 @@ def stand_up(cloud_run: bool) -> None:
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.stand.persistent import keep_stand_up
 
-    try:
+    with exit_on({ChaosnetraError: 1}):
         kept = keep_stand_up(cloud_run=cloud_run)
         if cloud_run:
-            from chaosnetra.commands.rehearsal import deploy_orchestrator
+            from chaosnetra.rehearsal.orchestrator import deploy_orchestrator
 
             deploy_orchestrator(kept)
-    except ChaosnetraError as error:
-        raise click.ClickException(str(error)) from error
     click.echo(_described(kept))
 
 
@@ -50,12 +50,10 @@ def stand_down() -> None:
     from chaosnetra.rehearsal.allowing import allow_list_path
     from chaosnetra.stand.persistent import take_stand_down
 
-    try:
+    with exit_on({ChaosnetraError: 1, OSError: 1}):
         stopped = take_stand_down()
         with suppress(NotADirectoryError):  # there cannot be one
             allow_list_path().unlink(missing_ok=True)
-    except (ChaosnetraError, OSError) as error:
-        raise click.ClickException(str(error)) from error
     click.echo("the stand is down" if stopped else "no stand was up")
 
 

@@ -2,19 +2,12 @@
 
 import click
 
-UNREADABLE = 7
+from chaosnetra.commands.shared import UNREADABLE, exit_on, format_option, say_json
 
 
 @click.command()
 @click.argument("journal", type=click.Path())
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="One line, or one JSON document with intervals of rates and quantiles of times.",
-)
+@format_option("One line, or one JSON document with intervals of rates and quantiles of times.")
 def verdict(journal: str, output: str) -> None:
     """Judge a run anew, from its JOURNAL alone.
 
@@ -25,18 +18,14 @@ def verdict(journal: str, output: str) -> None:
     injected; 5 a rollback failed, or the steady state did not come back; 6 interrupted; 7 the
     journal cannot be read.
     """
-    import json
     from pathlib import Path
 
     from chaosnetra.errors import Unreadable
     from chaosnetra.evidence.journal.reading import read_journal
     from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 
-    try:
+    with exit_on({Unreadable: UNREADABLE}):
         found = read_journal(Path(journal))
-    except Unreadable as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(UNREADABLE) from None
     judged, violations = judge(found.data)
     if output == "json":
         from chaosnetra.evidence.statistics.times import times_of
@@ -46,7 +35,7 @@ def verdict(journal: str, output: str) -> None:
             "violations": [violation.to_json() for violation in violations],
             "times": [times.to_json() for times in times_of(found.data)],
         }
-        click.echo(json.dumps(said, indent=2))
+        say_json(said)
     else:
         click.echo(judged.line)
     by_cause = {

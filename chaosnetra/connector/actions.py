@@ -16,13 +16,14 @@ from chaosnetra.connector.model import (
     model_of_profile,
 )
 from chaosnetra.errors import InvalidInput
-from chaosnetra.running.activity import Parameters, Result, activity
+from chaosnetra.running.activity import Parameters, Result, activity, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
 __all__ = ["change_connector", "limit_connector", "restore_connector"]
 
 
+@edge
 def limit_connector(
     limits: Parameters,
     configuration: Configuration = None,
@@ -57,6 +58,7 @@ def limit_connector(
         return _change(session, model.scaled(session.settings.time_scale))
 
 
+@edge
 def change_connector(
     limits: Parameters,
     configuration: Configuration = None,
@@ -73,15 +75,16 @@ def change_connector(
         return _change(session, now.changed({key: scaled[key] for key in given}))
 
 
+@edge
 def restore_connector(configuration: Configuration = None, secrets: Secrets = None) -> Result:
-    """Take back every change of the connector, newest first.
+    """Undo every change of the connector, newest first.
 
     Args:
         configuration: the experiment's settings.
         secrets: not used.
 
     Returns:
-        `restored`: how many changes were taken back.
+        `restored`: how many changes were undone.
 
     Raises:
         ActivityFailed: something may be left.
@@ -109,9 +112,4 @@ def _alone(given: dict[str, Any]) -> dict[str, Any]:
 
 def _change(session: Session, model: ConnectorModel) -> dict[str, Any]:
     fault = ConnectorChanged(session.connector, model, session.next_number(), session.path)
-    injected = session.injector.inject(fault)
-    return {
-        "name": injected.name,
-        "parameters": dict(injected.parameters),
-        "effect": injected.effect.to_json() if injected.effect else None,
-    }
+    return session.injector.inject(fault).to_result()

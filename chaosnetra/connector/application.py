@@ -7,8 +7,6 @@
 Errors are `{"error": "one line"}`.
 """
 
-from typing import Any
-
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -16,7 +14,7 @@ from starlette.routing import Route
 
 from chaosnetra.connector.emulator import Emulator
 from chaosnetra.errors import InvalidInput
-from chaosnetra.relay.bodies import read_json
+from chaosnetra.relay.bodies import read_object, refused
 
 
 def control_api(emulator: Emulator) -> Starlette:
@@ -29,14 +27,9 @@ def control_api(emulator: Emulator) -> Starlette:
         return JSONResponse(emulator.history())
 
     async def change(request: Request) -> JSONResponse:
-        data: Any = await read_json(request)
-        if not isinstance(data, dict):
-            raise InvalidInput("the model's changes must be a JSON object")
+        data = await read_object(request, "the model's changes")
         emulator.change(emulator.model.changed(data))
         return JSONResponse(emulator.model.to_json())
-
-    def refused(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-        return JSONResponse({"error": str(error)}, status_code=400)
 
     def not_found(request: Request, error: Exception) -> JSONResponse:
         code = int(getattr(error, "status_code", 404))

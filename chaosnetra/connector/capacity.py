@@ -32,7 +32,7 @@ class Ticket:
         arrived_at: when it came.
         state: what became of it.
         delay_seconds: what it waits after its admission, under pressure.
-        settled: told when `state` is no longer WAITING.
+        settled: called when `state` is no longer WAITING.
     """
 
     arrived_at: float
@@ -88,7 +88,7 @@ class Capacity:
         return ticket
 
     def give_up(self, ticket: Ticket, now: float) -> None:
-        """A client is gone before it was told anything, or after it was admitted."""
+        """A client is gone before it had an answer, or after it was admitted."""
         if ticket.state is TicketState.WAITING:
             self._queue.remove(ticket)
             ticket.state = TicketState.GONE

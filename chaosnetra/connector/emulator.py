@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+from chaosnetra.addresses import shown_address
 from chaosnetra.connector.capacity import Capacity, Ticket, TicketState
 from chaosnetra.connector.history import History, Sample
 from chaosnetra.connector.model import ConnectorModel, WhenFull
@@ -34,8 +35,7 @@ class Emulator:
         self._started_at = utc_now()
         self._capacity = Capacity(model, seed, self._noted)
         self._timer: asyncio.TimerHandle | None = None
-        pipe = Pipe(self._bytes_per_second)
-        self._pipe = pipe
+        self._pipe = Pipe(self._bytes_per_second)
         self.relay = Relay(upstream, gate=self, stages=self._stages)
         self.listen: tuple[str, int] | None = None
 
@@ -74,8 +74,8 @@ class Emulator:
             "under_pressure": capacity.under_pressure,
             "scale_up_in_seconds": None if due is None else round(due - time.monotonic(), 3),
             "connections": self.relay.counters.to_json(),
-            "upstream": _shown(self.upstream),
-            "listen": _shown(self.listen) if self.listen else None,
+            "upstream": shown_address(*self.upstream),
+            "listen": shown_address(*self.listen) if self.listen else None,
             "seed": self.seed,
         }
 
@@ -118,14 +118,14 @@ class Emulator:
         self._look_again()
 
     async def _settled(self, ticket: Ticket) -> None:
-        told = asyncio.get_running_loop().create_future()
+        settled = asyncio.get_running_loop().create_future()
 
-        def tell() -> None:
-            if not told.done():
-                told.set_result(None)
+        def settle() -> None:
+            if not settled.done():
+                settled.set_result(None)
 
-        ticket.settled = tell
-        await told
+        ticket.settled = settle
+        await settled
 
     def _stages(self, downstream: bool) -> list[StreamStage]:  # noqa: ARG002 - both share one pipe
         return [Paced(self._pipe)]
@@ -171,8 +171,3 @@ class Emulator:
 
     def _noted(self, at: float, event: str, data: dict[str, Any]) -> None:
         self._history.note(at - self._started, event, data)
-
-
-def _shown(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from chaosnetra.connector.client import ConnectorClient
 from chaosnetra.connector.effects import effect_of
@@ -18,6 +18,9 @@ class ConnectorChanged:
     `number` tells the changes of one run apart; the undo puts back what was there before it.
     """
 
+    within: ClassVar[tuple[str, ...]] = ()
+    # What lies behind it may answer late, which its measurement shows.
+    place: ClassVar[str] = ""
     client: ConnectorClient
     model: ConnectorModel
     number: int
@@ -35,15 +38,7 @@ class ConnectorChanged:
     def subject(self) -> str:
         return f"model of the connector {self.client.url}"
 
-    @property
-    def within(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def place(self) -> str:
-        return ""  # what lies behind it may answer late, which its measurement tells
-
-    def look(self) -> str | None:
+    def inspect(self) -> str | None:
         if self.client.model() != self.model:
             return "the connector was given another model by somebody else"
         return None

@@ -3,12 +3,13 @@
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.quantities import whole_number
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.settings import setting_hint
 
 __all__ = ["connector_has_room", "connector_state"]
 
 
+@edge
 def connector_state(configuration: Configuration = None, secrets: Secrets = None) -> Result:
     """Read the connector's model, gauges and counters.
 
@@ -25,6 +26,7 @@ def connector_state(configuration: Configuration = None, secrets: Secrets = None
         return session.connector.state()
 
 
+@edge
 def connector_has_room(
     min_free_slots: int = 1, configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:

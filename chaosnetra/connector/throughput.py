@@ -24,7 +24,7 @@ class Chunk:
 class Pipe:
     """Carries chunks one after the other on a line of limited rate, first come, first served.
 
-    What waits is known by its bytes, not by when it is due: another rate is felt at once.
+    What waits is known by its bytes, not by when it is due: another rate is in effect at once.
 
     Args:
         bytes_per_second: asked at each `look_again`; None is no limit.
@@ -44,7 +44,7 @@ class Pipe:
         return self._rate is None
 
     def take(self, chunk: Chunk) -> None:
-        """Carry a chunk: its stage is told when its last byte has passed, maybe at once."""
+        """Carry a chunk: its stage is called when its last byte has passed, maybe at once."""
         self._waiting[chunk] = None
         if len(self._waiting) == 1:
             self._let_go(chunk.came_at)

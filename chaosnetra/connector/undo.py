@@ -1,4 +1,4 @@
-"""Takes a change of the emulator's model back, from an undo's data alone."""
+"""Undoes a change of the emulator's model, from an undo's data alone."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,1 +1,1 @@
-"""What an experiment would do to a staging project, looked at before, and the consent to it."""
+"""What an experiment would do to a staging project, inspected before, and the consent to it."""

@@ -83,7 +83,7 @@ def restores_scaling(step: PlannedActivity) -> bool:
     return step.place == (_CLOUD_RUN, "restore_service")
 
 
-def looks_at_instances(step: PlannedActivity) -> bool:
+def judges_instances(step: PlannedActivity) -> bool:
     """Whether a step judges the startups of the service's instances."""
     return step.place == ("chaosnetra.cloudrun.probes", "instances_start")
 

@@ -1,4 +1,4 @@
-"""Looks at what an experiment would act on, and plans it. Changes nothing."""
+"""Inspects what an experiment would act on, and plans it. Changes nothing."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.cloudrun.executions import JobState
 from chaosnetra.cloudrun.jobs import require_at_once, require_fit
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling_plan import plan_scaling
@@ -18,7 +17,7 @@ from chaosnetra.consent.demands import (
     PlannedActivity,
     connections_of,
     is_for_own_machine,
-    looks_at_instances,
+    judges_instances,
     restores_scaling,
     tasks_of,
     total_connections,
@@ -31,7 +30,6 @@ from chaosnetra.errors import (
     CloudRunUnanswered,
     DatabaseUnavailable,
     InvalidInput,
-    NotAllowed,
 )
 from chaosnetra.postgres.connect import Slots, slots
 from chaosnetra.running.session import Session
@@ -41,6 +39,14 @@ DATABASE_SECONDS = 10.0
 # What the Chaos Toolkit or its command line change in an experiment before it is run.
 NOT_CONTENT = ("title", "dry", "runtime", "extensions")
 _SCALED = "chaosnetra.cloudrun."
+TASK_SETTINGS = (
+    "time_scale",
+    "startup_timeout_seconds",
+    "readiness",
+    "readiness_timeout_seconds",
+    "barrier_seconds",
+    "job_hold_seconds",
+)
 
 
 def content_digest(experiment: Mapping[str, Any]) -> str:
@@ -48,7 +54,7 @@ def content_digest(experiment: Mapping[str, Any]) -> str:
     return digest({key: value for key, value in experiment.items() if key not in NOT_CONTENT})
 
 
-def look(
+def inspect_experiment(
     session: Session, experiment: Mapping[str, Any], steps: Sequence[PlannedActivity]
 ) -> ExperimentPlan:
     """Plan an experiment against what is there now.
@@ -59,12 +65,12 @@ def look(
         steps: its activities of ours, variables replaced.
 
     Returns:
-        The plan; what the guard refuses, and what cannot be done as it stands, is told in it.
+        The plan; what the guard refuses, and what cannot be done as it stands, is in it.
 
     Raises:
-        ChaosnetraError: something cannot be looked at: no credentials, no such service, …
+        ChaosnetraError: something cannot be inspected: no credentials, no such service, …
     """
-    return _Looker(session, steps).plan(experiment)
+    return _Inspection(session, steps).plan(experiment)
 
 
 def database_of(session: Session) -> DatabaseAddress | None:
@@ -73,14 +79,14 @@ def database_of(session: Session) -> DatabaseAddress | None:
         return session.settings.database
     from chaosnetra.stand.persistent import find_persistent_stand
 
-    kept = find_persistent_stand()
-    if kept is None or (session.settings.in_staging and kept.cloud_run is None):
+    standing = find_persistent_stand()
+    if standing is None or (session.settings.in_staging and standing.cloud_run is None):
         return None
-    return DatabaseAddress.parse(kept.database_url)
+    return DatabaseAddress.parse(standing.database_url)
 
 
 @dataclass
-class _Looker:
+class _Inspection:
     session: Session
     steps: Sequence[PlannedActivity]
     target: dict[str, Any] = field(default_factory=dict)
@@ -108,7 +114,7 @@ class _Looker:
             changes=changes,
             arithmetic=arithmetic,
             tasks=tasks,
-            told=self._told if tasks else {},
+            task_settings=self._task_settings if tasks else {},
             pool={
                 "size": settings.profile.pool.size,
                 "max_overflow": settings.profile.pool.max_overflow,
@@ -130,10 +136,10 @@ class _Looker:
         settings = self.session.settings
         if settings.in_staging or settings.cloud_run_endpoint or not self._scales:
             return
-        kept = find_persistent_stand()
-        if kept is None or kept.cloud_run is None:
+        standing = find_persistent_stand()
+        if standing is None or standing.cloud_run is None:
             raise InvalidInput(
-                "there is nothing to look at: a local run brings its own endpoint; "
+                "there is nothing to inspect: a local run brings its own endpoint; "
                 "`chaosnetra stand up --cloud-run` keeps one",
                 f"{setting_hint('environment')} to staging",
             )
@@ -175,7 +181,7 @@ class _Looker:
                 InstanceChange(step.name, scaling, now.instance_bounds[0], scaling.instances)
             )
             now = replace(now, scaling=scaling.after)
-            if scaling.instances == 0 and any(looks_at_instances(one) for one in self.steps):
+            if scaling.instances == 0 and any(judges_instances(one) for one in self.steps):
                 self.refusals.append(
                     f"{step.name}: it binds the service to no instance, so that instances_start "
                     "sees no startup; scale it to 1 or more"
@@ -203,7 +209,7 @@ class _Looker:
         self.target["endpoint"] = cloud_run.connection.shown
         if not self._permitted(lambda: guard.check_name(cloud_run.job)):
             return  # it is not even read
-        job: JobState = cloud_run.jobs.job(cloud_run.job)
+        job = cloud_run.jobs.job(cloud_run.job)
         self.target["job"] = {"name": job.name, "uid": job.uid, "etag": job.etag}
         for check in (
             lambda: guard.check_job(job),
@@ -260,23 +266,18 @@ class _Looker:
         return pool.size + pool.max_overflow if given is None else given
 
     @property
-    def _told(self) -> dict[str, Any]:
+    def _task_settings(self) -> dict[str, Any]:
         """What decides what tasks do, beside the experiment's own arguments."""
         settings = self.session.settings
         return {
             "profile": settings.profile.name,
-            "time_scale": settings.time_scale,
-            "startup_timeout_seconds": settings.startup_timeout_seconds,
-            "readiness": settings.readiness,
-            "readiness_timeout_seconds": settings.readiness_timeout_seconds,
-            "barrier_seconds": settings.barrier_seconds,
-            "job_hold_seconds": settings.job_hold_seconds,
+            **{name: getattr(settings, name) for name in TASK_SETTINGS},
         }
 
     def _permitted(self, check: Callable[[], object]) -> bool:
         try:
             check()
-        except (NotAllowed, InvalidInput, ChaosnetraError) as error:
+        except ChaosnetraError as error:
             self.refusals.append(str(error))
             return False
         return True

@@ -77,7 +77,7 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class ExperimentPlan:
-    """What an experiment would do, as it was looked at.
+    """What an experiment would do, as it was inspected.
 
     Attributes:
         title: the experiment's.
@@ -88,7 +88,7 @@ class ExperimentPlan:
         changes: scalings of the service, in order.
         arithmetic: connections; None for an experiment without any.
         tasks: of one execution of the job, at most.
-        told: the settings that reach them; none without tasks.
+        task_settings: the settings that reach them; none without tasks.
         pool: connections of an instance (`size`, `max_overflow`) and of one startup
             (`per_startup`).
         seconds: how long all of it may take.
@@ -105,7 +105,7 @@ class ExperimentPlan:
     changes: Sequence[InstanceChange]
     arithmetic: Arithmetic | None
     tasks: int
-    told: Mapping[str, Any]
+    task_settings: Mapping[str, Any]
     pool: Mapping[str, int]
     seconds: float
     allowed: AllowList | None
@@ -133,14 +133,14 @@ class ExperimentPlan:
             ],
             "pool": dict(self.pool),
             "tasks": self.tasks,
-            "told": dict(self.told),
+            "told": dict(self.task_settings),
             "seconds": self.seconds,
             "allowed": allowed,
         }
         return digest(rests_on)
 
     def require(self, kind: str, name: str, etag: str) -> None:
-        """Refuse another version of the service or the job than the one that was looked at.
+        """Refuse another version of the service or the job than the one that was inspected.
 
         Args:
             kind: `service` or `job`.
@@ -172,7 +172,7 @@ class ExperimentPlan:
             "changes": [change.to_json() for change in self.changes],
             "connections": self.arithmetic.to_json() if self.arithmetic else None,
             "tasks": self.tasks,
-            "tasks_are_told": dict(self.told),
+            "tasks_are_told": dict(self.task_settings),
             "seconds": self.seconds,
             "allow_list": self.allowed.to_json() if self.allowed else None,
             "warnings": list(self.warnings),
@@ -213,8 +213,8 @@ class ExperimentPlan:
                 f"own in the database; each opens up to {self.pool['per_startup']} connections "
                 "(job_connections)"
             )
-            told = ", ".join(f"{name} {_value(value)}" for name, value in self.told.items())
-            lines.append(f"tasks are told: {told}")
+            given = (f"{name} {_value(value)}" for name, value in self.task_settings.items())
+            lines.append(f"settings of the tasks: {', '.join(given)}")
         lines.append(f"deadline: {self.seconds:g} s for the whole experiment")
         if self.allowed is not None:
             caps = ", ".join(f"{name} {value:g}" for name, value in vars(self.allowed.caps).items())

@@ -31,190 +31,98 @@ import os
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from chaoslib.activity import run_activity
-from chaoslib.exceptions import ActivityFailed, InterruptExecution
-from chaoslib.hypothesis import within_tolerance
+from chaoslib.exceptions import InterruptExecution
 from chaoslib.types import Configuration, Experiment, Secrets
 
 from chaosnetra.controls.interruption import pass_on
 from chaosnetra.errors import InvalidInput
-from chaosnetra.quantities import fraction, number, whole_number
+from chaosnetra.quantities import number
+from chaosnetra.running.abort_conditions import Condition
 from chaosnetra.running.run import Run, current_run
-from chaosnetra.tolerances import held
 
 logger = logging.getLogger("chaostoolkit")
 
 OPTIONS = ("conditions", "frequency_seconds", "maximum_seconds")
-CONDITION_KEYS = ("name", "provider", "tolerance", "window", "max_failure_rate")
-PROVIDERS = ("python", "http", "process")
-# A check that takes longer has failed.
-CHECK_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_RUN_SECONDS = 30 * 86_400.0
 # How long the end of a run waits for the word of why it ends.
 TELL_SECONDS = 1.0
 
 
-class Condition:
-    """One bound: a probe, how its result is judged, and how much failure is allowed."""
-
-    def __init__(self, data: Any) -> None:
-        if not isinstance(data, Mapping) or not isinstance(data.get("provider"), Mapping):
-            raise InvalidInput("each abort condition must be an object with a provider")
-        unknown = sorted(set(data) - set(CONDITION_KEYS))
-        if unknown:
-            raise InvalidInput(
-                f"an abort condition has no {', '.join(unknown)}; "
-                f"it has {', '.join(CONDITION_KEYS)}"
-            )
-        self.name = str(data.get("name") or "abort condition")
-        kind = data["provider"].get("type")
-        if kind not in PROVIDERS:
-            raise InvalidInput(
-                f"{self.name}: unknown provider type {kind!r}; it is {', '.join(PROVIDERS)}"
-            )
-        self._activity = {"type": "probe", "name": self.name, "provider": dict(data["provider"])}
-        self._tolerance = data.get("tolerance")
-        self._most = fraction("max_failure_rate", data.get("max_failure_rate", 0))
-        self._failures: deque[str | None] = deque(
-            maxlen=whole_number("window", data.get("window", 1), minimum=1, maximum=100_000)
-        )
-        self._checking: Future[str | None] | None = None
-
-    def crossed(self, configuration: Configuration, secrets: Secrets) -> str | None:
-        """Check once more. Returns why the bound is crossed, None while it is not."""
-        self._failures.append(self._failure_in_time(configuration, secrets))
-        failed = [failure for failure in self._failures if failure is not None]
-        if len(failed) <= self._most * (self._failures.maxlen or 1):
-            return None
-        if len(self._failures) == 1:
-            return f"{self.name}: {failed[-1]}"
-        return (
-            f"{self.name}: {len(failed)} of the last {len(self._failures)} checks failed, "
-            f"the last with: {failed[-1]}"
-        )
-
-    def _failure_in_time(self, configuration: Configuration, secrets: Secrets) -> str | None:
-        """Why a check failed; one that hangs is waited for again, and not begun once more."""
-        if self._checking is None:
-            answer: Future[str | None] = Future()
-            self._checking = answer
-            threading.Thread(
-                target=lambda: answer.set_result(self._failure(configuration, secrets)),
-                name=self.name,
-                daemon=True,
-            ).start()
-        try:
-            failure = self._checking.result(CHECK_SECONDS)
-        except TimeoutError:
-            return f"no answer within {CHECK_SECONDS:g} s"
-        self._checking = None
-        return failure
-
-    def _failure(self, configuration: Configuration, secrets: Secrets) -> str | None:
-        try:
-            result = run_activity(self._activity, configuration, secrets)
-            if self._tolerance is None:
-                fine = held(result)
-            else:
-                fine = within_tolerance(
-                    self._tolerance, result, configuration=configuration, secrets=secrets
-                )
-        except ActivityFailed as error:
-            return " ".join(str(error).split())
-        except BaseException as error:  # noqa: BLE001 - a probe can raise anything, or end itself
-            return f"{type(error).__name__}: {error}"
-        if fine:
-            return None
-        if isinstance(result, dict) and "observed" in result:
-            return f"expected {result.get('expected')}, observed {result['observed']}"
-        if self._tolerance is None and not (isinstance(result, dict) and "held" in result):
-            return f"it needs a tolerance, because its result has no held: {result!r}"[:300]
-        return f"tolerance {self._tolerance!r}, got {result!r}"[:300]
-
-
+@dataclass
 class Watch:
-    """Checks all conditions, and the time, until told to stop."""
+    """Checks all conditions, and the time, until it is stopped."""
 
-    def __init__(
-        self,
-        run: Run,
-        conditions: list[Condition],
-        frequency_seconds: float,
-        maximum_seconds: float | None,
-        configuration: Configuration,
-        secrets: Secrets,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._run = run
-        self._conditions = conditions
-        self._frequency_seconds = frequency_seconds
-        self._maximum_seconds = maximum_seconds
-        self._configuration = configuration
-        self._secrets = secrets
-        self._clock = clock
-        self._began = clock()
+    run: Run
+    conditions: list[Condition]
+    frequency_seconds: float
+    maximum_seconds: float | None
+    configuration: Configuration
+    secrets: Secrets
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
         self._stop = threading.Event()
-        self._told = threading.Event()
-        self._told.set()
+        self._reported = threading.Event()
+        self._reported.set()
         self._one_aborts = threading.Lock()
 
     def check(self) -> str | None:
         """Check every condition once: why the run must end, None while it may go on."""
-        for condition in self._conditions:
-            reason = condition.crossed(self._configuration, self._secrets)
+        for condition in self.conditions:
+            reason = condition.crossed(self.configuration, self.secrets)
             if reason is not None:
                 return reason
         return None
 
     def start(self) -> None:
         """Go on checking, in threads that end with the process."""
-        for condition in self._conditions:
+        for condition in self.conditions:
             self._begin(partial(self._watch, condition), condition.name)
-        if self._maximum_seconds is not None:
-            self._begin(partial(self._watch_time, self._maximum_seconds), "maximum_seconds")
+        if self.maximum_seconds is not None:
+            self._begin(partial(self._watch_time, self.maximum_seconds), "maximum_seconds")
 
     def stop(self) -> None:
         """Stop checking. Of a check in progress nothing comes any more."""
         self._stop.set()
-        self._told.wait(TELL_SECONDS)
+        self._reported.wait(TELL_SECONDS)
 
     def _begin(self, watch: Callable[[], None], name: str) -> None:
         threading.Thread(target=watch, name=f"abort: {name}", daemon=True).start()
 
     def _watch(self, condition: Condition) -> None:
-        while not self._stop.wait(self._frequency_seconds):
-            reason = condition.crossed(self._configuration, self._secrets)
+        while not self._stop.wait(self.frequency_seconds):
+            reason = condition.crossed(self.configuration, self.secrets)
             if reason is not None:
                 self._abort(reason)
 
     def _watch_time(self, seconds: float) -> None:
-        if not self._stop.wait(max(0.0, self._began + seconds - self._clock())):
+        if not self._stop.wait(max(0.0, self._began + seconds - self.clock())):
             self._abort(f"it took over {seconds:g} s")
 
     def _abort(self, reason: str) -> None:
         """End the run first, and tell of it then: a full disk must not keep it from ending."""
         with self._one_aborts:
             # Once the run undoes its work, parts go away, and checks of them fail.
-            if self._stop.is_set() or self._run.finishing:
+            if self._stop.is_set() or self.run.finishing:
                 return
-            self._told.clear()
+            self._reported.clear()
             self._stop.set()
         try:
-            self._run.interrupted_by = self._run.interrupted_by or f"abort condition: {reason}"
+            self.run.interrupted_by = self.run.interrupted_by or f"abort condition: {reason}"
             os.kill(os.getpid(), signal.SIGTERM)
             logger.error(f"Abort condition crossed: {reason}")
             with suppress(OSError):  # whoever reads the events later is told that one is missing
-                self._run.events.record("abort.crossed", {"reason": reason})
+                self.run.events.record("abort.crossed", {"reason": reason})
         finally:
-            self._told.set()
+            self._reported.set()
 
 
 _watch: Watch | None = None

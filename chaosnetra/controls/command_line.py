@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 DEFAULT_JOURNAL = "journal.json"
 # Of `chaos run`, those that change what is done; what they are without being given.
@@ -12,50 +13,38 @@ OPTIONS = {
     "fail_fast": False,
     "dry": None,
 }
-# The core's own code for "leave now, and play no rollbacks": nothing was injected yet.
-EXIT_WITHOUT_ROLLBACKS = 30
 
 
 def journal_path() -> Path:
     """Where `chaos run` will write its journal."""
-    import click
-
-    context = click.get_current_context(silent=True)
-    while context is not None:
-        path = context.params.get("journal_path")
-        if path:
-            return Path(path)
-        context = context.parent
-    return Path(DEFAULT_JOURNAL)
+    return Path(_parameters("journal_path").get("journal_path") or DEFAULT_JOURNAL)
 
 
 def experiment_file() -> str | None:
     """The experiment's file as it was given to `chaos run`; None when it came from elsewhere."""
-    import click
-
-    context = click.get_current_context(silent=True)
-    while context is not None:
-        source = context.params.get("source")
-        if isinstance(source, str) and source:
-            return None if "://" in source else source
-        context = context.parent
-    return None
+    source = _parameters("source").get("source")
+    return source if isinstance(source, str) and source and "://" not in source else None
 
 
 def run_options() -> dict[str, str]:
     """The options that the run was called with, by their names; empty text for a switch."""
-    import click
-
-    context = click.get_current_context(silent=True)
-    while context is not None and "rollback_strategy" not in context.params:
-        context = context.parent
-    given = context.params if context is not None else {}
+    given = _parameters("rollback_strategy")
     found = {key: given.get(key, default) for key, default in OPTIONS.items()}
     return {
         f"--{key.replace('_', '-')}": "" if value is True else str(getattr(value, "value", value))
         for key, value in found.items()
         if value != OPTIONS[key]
     }
+
+
+def _parameters(name: str) -> dict[str, Any]:
+    """Those of the innermost command that has a parameter of that name; none without one."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    while context is not None and name not in context.params:
+        context = context.parent
+    return context.params if context is not None else {}
 
 
 def in_command() -> bool:

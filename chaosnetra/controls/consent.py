@@ -1,18 +1,14 @@
-"""Consent in staging: the plan is made anew when a run begins, and must be the one consented to."""
+"""The activities that a run asks consent for, as the Chaos Toolkit will call them."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.cloudrun.waiting import told
+from chaosnetra.consent.ask import require_consent
 from chaosnetra.consent.demands import PlannedActivity
-from chaosnetra.consent.inspect import database_of, look
-from chaosnetra.consent.plan import ExperimentPlan
-from chaosnetra.errors import NotAllowed, Unreadable
+from chaosnetra.errors import Unreadable
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
 
-ANY_PLAN = "yes"
 # Its actions name another action for each environment.
 BY_ENVIRONMENT = "chaosnetra.pressure.actions"
 
@@ -95,36 +91,8 @@ def ask_for_consent(
     configuration: Mapping[str, Any],
     secrets: Mapping[str, Any] | None = None,
 ) -> None:
-    """In staging, look before anything is touched, hold it against the consent, take the lease.
-
-    Raises:
-        NotAllowed: the guard refuses it, there is no consent, or it was given to another plan.
-        ChaosnetraError: something cannot be looked at.
-    """
+    """In staging, require consent to what the experiment would change: see `require_consent`."""
     settings = session.settings
-    if not settings.in_staging:
-        return
-    steps = steps_of(experiment, configuration, secrets, settings.environment)
-    with told(lambda: "it is known what the experiment would change"):
-        plan = look(session, experiment, steps)
-    session.plan = plan
-    session.events.record("plan.made", plan.to_json())
-    _require(plan, settings.consent)
-    session.take_lease(database_of(session))
-    session.consented = plan
-
-
-def _require(plan: ExperimentPlan, consent: str) -> None:
-    if plan.refusals:
-        raise NotAllowed("; ".join(plan.refusals))
-    if not consent:
-        raise NotAllowed(
-            "in staging nothing is touched without consent: read `chaosnetra plan EXPERIMENT` and "
-            f"set {setting_hint('consent')} to the hash that it prints"
-        )
-    if consent not in (ANY_PLAN, plan.hash):
-        raise NotAllowed(
-            f"the consent {consent[:40]} is for another plan than this one, {plan.hash}: the "
-            "experiment, its values, the allow-list or the service itself has changed since; read "
-            "`chaosnetra plan EXPERIMENT` again"
-        )
+    if settings.in_staging:
+        steps = steps_of(experiment, configuration, secrets, settings.environment)
+        require_consent(session, experiment, steps)

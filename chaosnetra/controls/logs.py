@@ -1,4 +1,4 @@
-"""A log that cannot be written: told once, at the end, and not with a traceback for each line."""
+"""A log that cannot be written: reported once, at the end, without a traceback for each line."""
 
 import logging
 import sys

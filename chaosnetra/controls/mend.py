@@ -9,6 +9,7 @@ from chaoslib.types import Configuration, Secrets
 from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.journal.jsonsafe import json_safe
 from chaosnetra.evidence.verdict.tolerance import within
+from chaosnetra.running.run import activities_of
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -37,11 +38,7 @@ def judge_tolerance(
     What comes out is `tolerance_met`, as in the steady state. A tolerance that cannot judge the
     answer fails the activity.
     """
-    from chaoslib import substitute
-
-    tolerance, value = context["tolerance"], state["output"]
-    if isinstance(tolerance, str):
-        tolerance = substitute(tolerance, configuration, secrets)
+    tolerance, value = _substituted(context["tolerance"], configuration, secrets), state["output"]
     met: bool | None
     try:
         if _is_function(tolerance):
@@ -72,6 +69,13 @@ def tell_why_unmet(run: dict[str, Any], configuration: Configuration, secrets: S
         _by_function(tolerance, run["output"], configuration, secrets)
     except Exception as error:  # noqa: BLE001 - a tolerance can raise anything
         _fail_tolerance(run["activity"], run, error)
+
+
+def _substituted(tolerance: Any, configuration: Configuration, secrets: Secrets) -> Any:
+    from chaoslib import substitute
+
+    text = isinstance(tolerance, str)
+    return substitute(tolerance, configuration, secrets) if text else tolerance
 
 
 def _is_function(tolerance: Any) -> bool:
@@ -129,14 +133,8 @@ def give_arguments(experiment: Mapping[str, Any]) -> None:
     Raises:
         InvalidInput: they have some that nothing can be put into.
     """
-    hypothesis = experiment.get("steady-state-hypothesis")
-    probes = [
-        *((hypothesis or {}).get("probes") or ()),
-        *(experiment.get("method") or ()),
-        *(experiment.get("rollbacks") or ()),
-    ]
-    for probe in probes:
-        tolerance = probe.get("tolerance") if isinstance(probe, dict) else None
+    for probe in activities_of(experiment):
+        tolerance = probe.get("tolerance")
         if not isinstance(tolerance, dict) or tolerance.get("type") != "probe":
             continue
         provider = tolerance.get("provider")
@@ -174,14 +172,11 @@ def mend_tolerance(
     secrets: Secrets,
 ) -> None:
     """A tolerance that raises ends the core without journal and rollbacks: fail the probe."""
-    from chaoslib import substitute
     from chaoslib.hypothesis import within_tolerance
 
-    tolerance = context["tolerance"]
+    tolerance = _substituted(context["tolerance"], configuration, secrets)
     if _is_function(tolerance):
         return  # the core catches what these raise
-    if isinstance(tolerance, str):
-        tolerance = substitute(tolerance, configuration, secrets)
     try:
         within_tolerance(tolerance, state["output"], configuration=configuration, secrets=secrets)
     except Exception as error:  # noqa: BLE001 - a tolerance can raise anything

@@ -1,19 +1,18 @@
 """A journal appears whole or not at all, also when its run is killed while it is written.
 
-The core writes it in place: a kill in that moment leaves half of it, over the one that was there.
+See `chaosnetra.whole_file`. The core writes it in place: a kill in that moment leaves half of it,
+over the one that was there.
 """
 
 import errno
 import os
-import re
-import shutil
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from chaosnetra.controls.command_line import in_command, journal_path
+from chaosnetra.whole_file import partial_path, written_whole
 
 CORE_MODULE = "chaostoolkit.commands.run"
 CURES = {
@@ -23,38 +22,7 @@ CURES = {
 }
 
 # Called once a journal is written, with None, or with why it cannot be.
-Told = Callable[[OSError | None], None]
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[IO[str]]:
-    """A text file to write to, which takes the place of `path` when it is complete.
-
-    Anything but a plain file, such as a pipe, is written to as it is.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    mode = path.stat().st_mode if path.exists() else None
-    if mode is not None and not stat.S_ISREG(mode):
-        with path.open("w", encoding="utf-8") as file:
-            yield file
-        return
-    path = Path(os.path.realpath(path))
-    _remove_left(path)
-    partial = _partial(path)
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            shutil.copymode(path, partial)
-        partial.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
+Report = Callable[[OSError | None], None]
 
 
 def check_writable(path: Path) -> None:
@@ -72,7 +40,7 @@ def check_writable(path: Path) -> None:
         return
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
+    partial = partial_path(path)
     try:
         partial.write_bytes(b"\n")
     finally:
@@ -88,15 +56,15 @@ def unwritable(path: Path, error: OSError) -> str:
 
 
 @contextmanager
-def told_of(path: Path, told: Told) -> Iterator[IO[str]]:
-    """As `written_whole`; whether that worked is told, and not raised."""
+def reported(path: Path, report: Report) -> Iterator[IO[str]]:
+    """As `written_whole`; whether that worked is reported, and not raised."""
     try:
         with written_whole(path) as file:
             yield file
     except OSError as error:
-        told(error)
+        report(error)
     else:
-        told(None)
+        report(None)
 
 
 def _is_special(path: Path) -> bool:
@@ -104,29 +72,8 @@ def _is_special(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def _partial(path: Path) -> Path:
-    """What is renamed to `path`; of this process alone: another run may write to that place."""
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
-
-
-def _remove_left(path: Path) -> None:
-    """Remove what runs that were killed had written of this journal."""
-    of_a_run = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)\.partial")
-    with suppress(OSError):
-        for entry in path.parent.iterdir():
-            found = of_a_run.fullmatch(entry.name)
-            if found and not _runs(int(found[1])):
-                entry.unlink()
-
-
-def _runs(pid: int) -> bool:
-    from chaosnetra.processes.identity import started
-
-    return started(pid) != 0
-
-
-def let_the_core_write_whole(told: Told) -> bool:
-    """Have `chaos run` write its journal by way of `told_of`.
+def let_the_core_write_whole(report: Report) -> bool:
+    """Have `chaos run` write its journal by way of `reported`.
 
     Returns:
         Whether it will: this may be no `chaos run`.
@@ -143,7 +90,7 @@ def let_the_core_write_whole(told: Told) -> bool:
 
     def open_(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
         if mode == "w" and not named and os.path.realpath(file) == journal:
-            return told_of(Path(file), told)
+            return reported(Path(file), report)
         return open(file, mode, *arguments, **named)  # noqa: PTH123 - the caller's
 
     vars(core)["open"] = open_

@@ -6,23 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.documents.encodings import decoded
+from chaosnetra.documents.json_text import parse_json
+from chaosnetra.documents.places import Duplicate, Place
+from chaosnetra.documents.yaml_text import parse_yaml
 from chaosnetra.errors import Unreadable
 
-# Where something is in a document: keys and indices from the root.
-Place = tuple[Any, ...]
-
 MOST_BYTES = 1_000_000
-DEEPEST = 100
-MOST_VALUES = 100_000
-
-
-@dataclass(frozen=True)
-class Duplicate:
-    """A key that an object holds twice; the later one counts, for JSON as for YAML."""
-
-    place: Place
-    first_line: int
-    line: int
 
 
 @dataclass(frozen=True)
@@ -70,12 +59,8 @@ def read_document(path: Path, *, any_encoding: bool = False) -> Document:
 
 def parsed(text: str, name: str, *, is_json: bool) -> Document:
     """As `read_document`, for what was read already."""
-    if is_json:
-        from chaosnetra.documents.json_text import parse_json as parse
-    else:
-        from chaosnetra.documents.yaml_text import parse_yaml as parse
     try:
-        data, lines, duplicates = parse(text)
+        data, lines, duplicates = (parse_json if is_json else parse_yaml)(text)
     except RecursionError:
         raise Unreadable(f"{name}: it is nested too deeply to be read") from None
     except ValueError as error:

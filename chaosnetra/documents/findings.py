@@ -8,7 +8,7 @@ from chaosnetra.text import one_line
 
 
 class Severity(StrEnum):
-    """An error is a trap; a warning is one only if something holds that a file cannot tell."""
+    """An error is a trap; a warning is one only if something holds that a file does not show."""
 
     ERROR = "error"
     WARNING = "warning"

@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaosnetra.documents.document import DEEPEST, Duplicate, Place
+from chaosnetra.documents.places import DEEPEST, Duplicate, Parsed, Place
 
 _PIECE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]|[^\s{}\[\]:,"]++', re.DOTALL)
 
 
-def parse_json(text: str) -> tuple[Any, dict[Place, int], list[Duplicate]]:
+def parse_json(text: str) -> Parsed:
     """Data, lines and duplicate keys of a JSON text.
 
     Raises:

@@ -3,12 +3,12 @@
 from collections.abc import Hashable
 from typing import Any
 
-from chaosnetra.documents.document import DEEPEST, MOST_VALUES, Duplicate, Place
+from chaosnetra.documents.places import DEEPEST, MOST_VALUES, Duplicate, Parsed, Place
 
 _MERGE = "tag:yaml.org,2002:merge"
 
 
-def parse_yaml(text: str) -> tuple[Any, dict[Place, int], list[Duplicate]]:
+def parse_yaml(text: str) -> Parsed:
     """Data, lines and duplicate keys of a YAML text.
 
     Raises:

@@ -1,7 +1,7 @@
 """What kind of value a probe answers, which a tolerance then has to judge.
 
 It is known for process and http providers, and for a python function as far as its annotation
-tells.
+says.
 """
 
 from collections.abc import Mapping

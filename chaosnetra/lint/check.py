@@ -61,7 +61,7 @@ def lint_document(document: Document, modules: Modules | None = None) -> list[Fi
         too_many = outline.finding(
             (),
             "too-many",
-            f"there are more than {MOST_FINDINGS:,} findings, and the rest was not looked for",
+            f"there are more than {MOST_FINDINGS:,} findings, and the rest was not checked",
             "begin with these",
         )
         found[MOST_FINDINGS:] = [too_many]

@@ -41,7 +41,7 @@ class Modules:
         return None
 
     def signature(self, module: str, name: str) -> inspect.Signature | None:
-        """Of such a function; None for a builtin that does not tell."""
+        """Of such a function; None for a builtin that has none."""
         function = self.function(module, name)
         try:
             return None if function is None else inspect.signature(function)

@@ -1,12 +1,13 @@
-"""The parts of an experiment that rules look at, whatever shape the file has."""
+"""The parts of an experiment that rules read, whatever shape the file has."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chaosnetra.documents.document import Document, Place
+from chaosnetra.documents.document import Document
 from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.modules import Modules
 from chaosnetra.lint.undo_actions import BY_ENVIRONMENT, ENVIRONMENTS
 
@@ -27,28 +28,16 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True)
-class Activity:
-    """A probe or an action, or a reference to one.
+class Provided:
+    """What has a provider: an activity, or a control at whatever level it is declared.
 
     Attributes:
         place: where it is in the document.
-        role: where it stands in the experiment.
         data: as it is written.
-        environment: the one that it is for, where it is named inside another; empty: any.
     """
 
     place: Place
-    role: Role
     data: Mapping[Any, Any]
-    environment: str = ""
-
-    @property
-    def name(self) -> str:
-        return text(self.data.get("name"))
-
-    @property
-    def ref(self) -> str | None:
-        return text(self.data["ref"]) if self.data.get("ref") is not None else None
 
     @property
     def provider(self) -> Mapping[Any, Any]:
@@ -56,7 +45,7 @@ class Activity:
 
     @property
     def provider_place(self) -> Place:
-        return self.place if self.environment else (*self.place, "provider")
+        return (*self.place, "provider")
 
     @property
     def provider_type(self) -> str:
@@ -68,29 +57,45 @@ class Activity:
         return text(self.provider.get("module")) if self.provider_type == "python" else ""
 
     @property
-    def function(self) -> str:
-        return text(self.provider.get("func")) if self.provider_type == "python" else ""
-
-    @property
     def arguments(self) -> Mapping[Any, Any]:
         return mapping(self.provider.get("arguments"))
 
 
 @dataclass(frozen=True)
-class Control:
-    """A control, at whatever level it is declared."""
+class Activity(Provided):
+    """A probe or an action, or a reference to one.
 
-    place: Place
-    data: Mapping[Any, Any]
+    Attributes:
+        role: where it stands in the experiment.
+        environment: the one that it is for, where it is named inside another; empty: any.
+    """
+
+    role: Role
+    environment: str = ""
 
     @property
-    def provider(self) -> Mapping[Any, Any]:
-        return mapping(self.data.get("provider"))
+    def name(self) -> str:
+        return text(self.data.get("name"))
 
     @property
-    def module(self) -> str:
-        is_python = self.provider.get("type") == "python"
-        return text(self.provider.get("module")) if is_python else ""
+    def ref(self) -> str | None:
+        return text(self.data["ref"]) if self.data.get("ref") is not None else None
+
+    @property
+    def provider_place(self) -> Place:
+        return self.place if self.environment else super().provider_place
+
+    @property
+    def tolerance(self) -> Any:
+        return self.data.get("tolerance")
+
+    @property
+    def tolerance_place(self) -> Place:
+        return (*self.place, "tolerance")
+
+    @property
+    def function(self) -> str:
+        return text(self.provider.get("func")) if self.provider_type == "python" else ""
 
 
 class Outline:
@@ -106,6 +111,8 @@ class Outline:
         self.modules = modules
         self.data = mapping(document.data)
         self.hypothesis = mapping(self.data.get("steady-state-hypothesis"))
+        self.configuration = mapping(self.data.get("configuration"))
+        self.secrets = mapping(self.data.get("secrets"))
         self.activities = list(self._activities())
         self.controls = list(self._controls())
         self._named = {
@@ -137,12 +144,12 @@ class Outline:
         return [
             Activity(
                 (*activity.provider_place, "arguments", environment),
-                activity.role,
                 {
                     "type": activity.data.get("type"),
                     "name": activity.name,
                     "provider": {"type": "python", **given},
                 },
+                activity.role,
                 environment,
             )
             for environment in ENVIRONMENTS
@@ -182,9 +189,9 @@ class Outline:
         )
 
     def _activities(self) -> Iterator[Activity]:
-        for key, value in mapping(self.data.get("configuration")).items():
+        for key, value in self.configuration.items():
             if isinstance(value, dict) and value.get("type") == "probe":
-                yield Activity(("configuration", key), Role.CONFIGURATION, value)
+                yield Activity(("configuration", key), value, Role.CONFIGURATION)
         groups = (
             (("steady-state-hypothesis", "probes"), self.hypothesis.get("probes"), Role.HYPOTHESIS),
             (("method",), self.data.get("method"), Role.METHOD),
@@ -192,13 +199,13 @@ class Outline:
         )
         for place, values, role in groups:
             for index, value in objects(values):
-                activity = Activity((*place, index), role, value)
+                activity = Activity((*place, index), value, role)
                 yield activity
-                tolerance = mapping(value.get("tolerance"))
+                tolerance = mapping(activity.tolerance)
                 if tolerance.get("type") == "probe":
-                    yield Activity((*activity.place, "tolerance"), Role.TOLERANCE, tolerance)
+                    yield Activity(activity.tolerance_place, tolerance, Role.TOLERANCE)
 
-    def _controls(self) -> Iterator[Control]:
+    def _controls(self) -> Iterator[Provided]:
         holders: list[tuple[Place, Mapping[Any, Any]]] = [
             ((), self.data),
             (("steady-state-hypothesis",), self.hypothesis),
@@ -206,7 +213,7 @@ class Outline:
         holders += [(activity.place, activity.data) for activity in self.activities]
         for place, holder in holders:
             for index, value in objects(holder.get("controls")):
-                yield Control((*place, "controls", index), value)
+                yield Provided((*place, "controls", index), value)
 
 
 def mapping(value: Any) -> Mapping[Any, Any]:

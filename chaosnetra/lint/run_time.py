@@ -16,7 +16,7 @@ def setter_of(outline: Outline, name: str) -> str | None:
     """A control that may set a variable of this name, or a group of secrets; None if none does.
 
     It is one of another package that is given the configuration, the secrets or the experiment,
-    that names the variable itself, or that is not installed here, so that nobody can tell.
+    that names the variable itself, or that is not installed here, so that nobody knows.
     """
     for control in outline.controls:
         if not control.module or control.module.startswith(OURS):

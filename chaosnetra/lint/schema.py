@@ -116,7 +116,7 @@ JUDGED_ACTIVITY = Shape(
     "an activity",
     {**ACTIVITY.keys, "tolerance": ANY},
     ACTIVITY.required,
-    {key: said for key, said in ACTIVITY.ignored.items() if key != "tolerance"},
+    {key: why for key, why in ACTIVITY.ignored.items() if key != "tolerance"},
 )
 PROBE_OF_HYPOTHESIS = Shape(
     "a probe of the hypothesis",

@@ -1,4 +1,4 @@
-"""Which action of ours takes back which; a test holds it against all there are."""
+"""Which action of ours undoes which; a test holds it against all there are."""
 
 _TOXICS = "chaosnetra.toxiproxy.actions"
 _CONNECTOR = "chaosnetra.connector.actions"
@@ -6,7 +6,7 @@ _POSTGRES = "chaosnetra.postgres.actions"
 _CLOUD_RUN = "chaosnetra.cloudrun.actions"
 _PRESSURE = "chaosnetra.pressure.actions"
 
-# (module, action): the action of the same module that takes it back.
+# (module, action): the action of the same module that undoes it.
 UNDONE_BY = {
     (_TOXICS, "add_latency"): "remove_toxic",
     (_TOXICS, "add_bandwidth_limit"): "remove_toxic",
@@ -26,8 +26,8 @@ UNDONE_BY = {
     (_PRESSURE, "apply_pressure"): "relieve_pressure",
 }
 
-# Actions that need none: they take something back themselves, or change only what another
-# action put in place and its counterpart takes away.
+# Actions that need none: they undo something themselves, or change only what another action put in
+# place and its undo action removes.
 NEEDS_NONE = {
     (_TOXICS, "enable_proxy"),
     (_TOXICS, "delete_proxy"),

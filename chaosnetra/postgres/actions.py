@@ -1,6 +1,6 @@
-"""Actions on PostgreSQL: connections that are held, and pressure by queries.
+"""Actions on PostgreSQL: connections that are held, pressure by queries, and a locked catalog.
 
-Both are sessions of a process of their own; they end with their counterpart, at the end of the
+Each is sessions of a process of their own; they end with their undo action, at the end of the
 run, or when the run's process dies.
 """
 
@@ -9,11 +9,14 @@ import logging
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.faults import Fault
-from chaosnetra.postgres import holders, locks, pressure
+from chaosnetra.faults import Fault, undone_result
+from chaosnetra.postgres import pressure
+from chaosnetra.postgres.holders import Amount, ConnectionsHeld
+from chaosnetra.postgres.locks import CatalogLocked
+from chaosnetra.postgres.session_faults import SessionFault
 from chaosnetra.postgres.sessions import application_name
 from chaosnetra.quantities import number, whole_number
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
@@ -29,6 +32,7 @@ __all__ = [
 ]
 
 
+@edge
 def hold_connections(
     amount: float = 0,
     by: str = "leave_free",
@@ -66,20 +70,16 @@ def hold_connections(
                 "amount", amount, minimum=1, maximum=5000, setting=setting_hint("amount")
             )
             by, amount = "count", instances * (pool.size + pool.max_overflow)
-        wanted = holders.Amount.parse(by, amount, setting_hint("amount"))
+        wanted = Amount.parse(by, amount, setting_hint("amount"))
         full_name = application_name(session.identifier, name)
-        reached = session.database_by(through)
-        fault = holders.ConnectionsHeld(
-            session.database,
-            reached,
-            full_name,
-            wanted,
-            instances,
-            session.guard.check_connections,
+        reached, check = session.database_by(through), session.guard.check_connections
+        return _inject(
+            session,
+            ConnectionsHeld(session.database, full_name, reached, wanted, instances, check),
         )
-        return _inject(session, fault)
 
 
+@edge
 def release_connections(
     name: str = "held", configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:
@@ -97,9 +97,10 @@ def release_connections(
         ActivityFailed: something may be left.
     """
     with activity(configuration) as session:
-        return _undo(session, holders.fault_name(application_name(session.identifier, name)))
+        return _undo(session, ConnectionsHeld, name)
 
 
+@edge
 def press_database(
     backends: int = 8,
     work_mem_mb: int = 16,
@@ -109,7 +110,7 @@ def press_database(
 ) -> Result:
     """Put CPU and memory of the database server under pressure, by queries that sort.
 
-    Each backend computes without a pause; how much that is felt depends on the server's cores.
+    Each backend computes without a pause; how much others are slowed depends on the server's cores.
     All together may take 4,096 MB, and half of what is free where the server is on this machine.
 
     Args:
@@ -158,14 +159,16 @@ def press_database(
         )
 
 
+@edge
 def release_pressure(
     name: str = "pressure", configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:
     """End the sessions that `press_database` opened. See `release_connections`."""
     with activity(configuration) as session:
-        return _undo(session, pressure.fault_name(application_name(session.identifier, name)))
+        return _undo(session, pressure.DatabasePressed, name)
 
 
+@edge
 def lock_catalog(
     hold_ms: float,
     name: str = "locks",
@@ -196,15 +199,16 @@ def lock_catalog(
         hold = number("hold_ms", hold_ms, above=0, maximum=60_000, setting=setting_hint("hold_ms"))
         full_name = application_name(session.identifier, name)
         seconds = session.settings.scaled(hold / 1000)
-        return _inject(session, locks.CatalogLocked(session.administrator, full_name, seconds))
+        return _inject(session, CatalogLocked(session.administrator, full_name, seconds))
 
 
+@edge
 def release_catalog(
     name: str = "locks", configuration: Configuration = None, secrets: Secrets = None
 ) -> Result:
     """End the maintenance that `lock_catalog` began. See `release_connections`."""
     with activity(configuration) as session:
-        return _undo(session, locks.fault_name(application_name(session.identifier, name)))
+        return _undo(session, CatalogLocked, name)
 
 
 def _inject(session: Session, fault: Fault) -> Result:
@@ -215,15 +219,9 @@ def _inject(session: Session, fault: Fault) -> Result:
             f"{injected.name}: {effect.quantity} {effect.observed} measured, "
             f"{effect.expected} expected; {effect.detail}"
         )
-    return {
-        "name": injected.name,
-        "parameters": dict(injected.parameters),
-        "effect": effect.to_json() if effect else None,
-    }
+    return injected.to_result()
 
 
-def _undo(session: Session, fault_name: str) -> Result:
-    report = session.injector.undo(fault_name)
-    if report is None:
-        return {"result": "already done", "detail": f"this run has no {fault_name}"}
-    return {"result": report.result.value, "detail": report.detail}
+def _undo(session: Session, kind: type[SessionFault], name: str) -> Result:
+    fault_name = kind.name_of(application_name(session.identifier, name))
+    return undone_result(session.injector.undo(fault_name), f"this run has no {fault_name}")

@@ -6,15 +6,14 @@ gave up, the time is a lower bound and no latency: the attempt is censored.
 """
 
 import errno
-import math
 import re
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from chaosnetra.evidence.statistics.quantiles import median_of, nearest_rank
 from chaosnetra.text import one_line
 
 LISTED = 200
@@ -105,7 +104,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Failure:
-    """What an exception says of an attempt."""
+    """What an exception means for an attempt, by the names of `Attempt`."""
 
     outcome: AttemptOutcome
     sqlstate: str | None
@@ -114,7 +113,7 @@ class Failure:
 
 
 def failure_of(error: BaseException, seconds: float) -> Failure:
-    """Tell what an attempt's exception means; a wrapped one is looked into.
+    """Tell what an attempt's exception means; the cause of a wrapped one counts.
 
     Args:
         error: what ended the attempt.
@@ -129,8 +128,8 @@ def failure_of(error: BaseException, seconds: float) -> Failure:
         if outcome is AttemptOutcome.TIMED_OUT:
             text = f"no answer within {seconds:.3g} s"
     # asyncpg's own errors have an SQLSTATE too; the server's also have a severity.
-    said = sqlstate if getattr(found, "severity", None) else None
-    return Failure(outcome, said, type(found).__name__, text)
+    of_server = sqlstate if getattr(found, "severity", None) else None
+    return Failure(outcome, of_server, type(found).__name__, text)
 
 
 def _telling(error: BaseException) -> BaseException:
@@ -189,8 +188,7 @@ def quantile(attempts: Iterable[Attempt], share: float) -> Quantile | None:
     if not waited:
         return None
     ordered = sorted(waited, key=lambda attempt: (attempt.seconds, attempt.censored))
-    # Nearest rank; the guard keeps 0.95 * 20 = 19.000000000000004 from becoming 20.
-    rank = max(1, math.ceil(round(share * len(ordered), 9)))
+    rank = nearest_rank(share, len(ordered))
     exact = not any(attempt.censored for attempt in ordered[:rank])
     return Quantile(ordered[rank - 1].seconds, exact)
 
@@ -220,7 +218,7 @@ def summarize(
     bad = [attempt for attempt in attempts if attempt.outcome is not AttemptOutcome.OK]
     rate = len(bad) / len(attempts)
     found = {name: quantile(attempts, share) for name, share in QUANTILES.items()}
-    told = next((attempt for attempt in bad if attempt.error), None)
+    first = next((attempt for attempt in bad if attempt.error), None)
     return {
         "held": rate <= max_failure_rate,
         "expected": f"at most {max_failure_rate:.0%} of {len(attempts)} {what} fail, time out "
@@ -238,13 +236,13 @@ def summarize(
             for name, value in found.items()
         },
         "lower_bound": {name: bool(value and not value.exact) for name, value in found.items()},
-        "connect_seconds_p50": _median(attempt.connect_seconds for attempt in attempts),
-        "first_query_seconds_p50": _median(attempt.query_seconds for attempt in attempts),
+        "connect_seconds_p50": median_of((one.connect_seconds for one in attempts), 6),
+        "first_query_seconds_p50": median_of((one.query_seconds for one in attempts), 6),
         "lag_seconds_max": round(max(attempt.lag_seconds for attempt in attempts), 6),
         "sqlstates": _counts(attempt.sqlstate for attempt in bad),
         "error_classes": _counts(attempt.error_class for attempt in bad),
-        "sqlstate": told.sqlstate if told else None,
-        "error": told.error if told else None,
+        "sqlstate": first.sqlstate if first else None,
+        "error": first.error if first else None,
         what: [attempt.to_json() for attempt in _listed(attempts)],
     }
 
@@ -264,11 +262,6 @@ def _listed(attempts: Sequence[Attempt]) -> list[Attempt]:
     """As many as a journal should hold; those that failed before the others."""
     kept = sorted(attempts, key=lambda attempt: attempt.outcome is AttemptOutcome.OK)[:LISTED]
     return sorted(kept, key=lambda attempt: attempt.number)
-
-
-def _median(values: Iterable[float | None]) -> float | None:
-    found = [value for value in values if value is not None]
-    return round(statistics.median(found), 6) if found else None
 
 
 def _counts(values: Iterable[str | None]) -> dict[str, int]:

@@ -6,13 +6,12 @@ stand in it, and what it costs is measured with it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import CloudSqlQuotaExceeded, CloudSqlUnavailable
-from chaosnetra.postgres.dialing import Dial
 
 EXTRA = "pip install 'chaostoolkit-netra[cloudsql]'"
 TOO_MANY_REQUESTS, FORBIDDEN, NOT_FOUND = 429, 403, 404
@@ -21,8 +20,10 @@ ADMIN_API: str | None = None
 
 
 @asynccontextmanager
-async def connector_dialing(address: DatabaseAddress) -> AsyncIterator[Dial]:
-    """See `chaosnetra.postgres.dialing`.
+async def connector_dialing(
+    address: DatabaseAddress,
+) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """Opens sessions of a Cloud SQL instance; see `chaosnetra.postgres.dialing.dialing`.
 
     Raises:
         CloudSqlUnavailable: the extra is not installed, or there are no credentials.
@@ -81,7 +82,7 @@ async def connector_dialing(address: DatabaseAddress) -> AsyncIterator[Dial]:
 def _without_tokens(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Keep quiet of calls of the Admin API that the connector began and then forgot.
 
-    Another of its calls has failed, which is told. The loop would print their requests, with the
+    Another of its calls has failed, and is reported. The loop would print their requests, with the
     access token in them.
     """
     if not hasattr(context.get("exception"), "request_info"):

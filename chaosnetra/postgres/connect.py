@@ -27,21 +27,19 @@ if TYPE_CHECKING:
 
 APPLICATION_NAME = "chaosnetra"
 _SETTING = "CHAOSNETRA_DATABASE_URL"
-_ADVICE = {
-    "28P01": f"check user and password in {_SETTING}",
-    "28000": f"check the user in {_SETTING}, and the server's pg_hba.conf",
-    "42501": "the role lacks a right: grant it pg_read_all_stats, or what the message names",
-    "3D000": f"check the database's name in {_SETTING}",
-    "53300": "the server has no free connection slots: end sessions or raise max_connections",
-    "57P03": "the server is starting up or shutting down: try again",
-}
-_CLASSES: dict[str, type[DatabaseUnavailable]] = {
-    "28P01": DatabaseLoginRefused,
-    "28000": DatabaseLoginRefused,
-    "42501": DatabaseRightMissing,
-    "3D000": DatabaseNotThere,
-    "53300": DatabaseFull,
-    "57P03": DatabaseNotReady,
+_BY_SQLSTATE: dict[str, tuple[type[DatabaseUnavailable], str]] = {
+    "28P01": (DatabaseLoginRefused, f"check user and password in {_SETTING}"),
+    "28000": (DatabaseLoginRefused, f"check the user in {_SETTING}, and the server's pg_hba.conf"),
+    "42501": (
+        DatabaseRightMissing,
+        "the role lacks a right: grant it pg_read_all_stats, or what the message names",
+    ),
+    "3D000": (DatabaseNotThere, f"check the database's name in {_SETTING}"),
+    "53300": (
+        DatabaseFull,
+        "the server has no free connection slots: end sessions or raise max_connections",
+    ),
+    "57P03": (DatabaseNotReady, "the server is starting up or shutting down: try again"),
 }
 
 # Tables that are not the server's own; our schemas are among them.
@@ -94,13 +92,9 @@ def unavailable(address: DatabaseAddress, error: BaseException) -> DatabaseUnava
     sqlstate = getattr(error, "sqlstate", None)
     # On a socket there is no TLS; what is not found there is the socket.
     tls = "" if address.is_socket else _tls_advice(error)
-    kind = DatabaseTlsFailed if tls else _CLASSES.get(sqlstate or "", DatabaseUnavailable)
-    advice = (
-        tls
-        or _socket_advice(address, error)
-        or _option_advice(error)
-        or _ADVICE.get(sqlstate or "", f"check {_SETTING}")
-    )
+    kind, advice = _BY_SQLSTATE.get(sqlstate or "", (DatabaseUnavailable, f"check {_SETTING}"))
+    kind = DatabaseTlsFailed if tls else kind
+    advice = tls or _socket_advice(address, error) or _option_advice(error) or advice
     text = " ".join(str(error).split()) or type(error).__name__
     return kind(
         f"cannot use the database {address.shown}: {text}"
@@ -192,12 +186,11 @@ class DatabaseFacts:
 async def describe(address: DatabaseAddress, timeout_seconds: float) -> DatabaseFacts:
     """Connect and ask; raises `DatabaseUnavailable` when that does not work."""
     async with connection(address, timeout_seconds) as opened:
-        row = await opened.fetchrow(
+        [row] = await opened.fetch(
             "SELECT current_setting('server_version') AS version,"
             " current_setting('max_connections')::int AS max_connections,"
             f" ({COUNT_TABLES})::int AS tables"
         )
-        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         return DatabaseFacts(row["version"], row["max_connections"], row["tables"])
 
 
@@ -224,11 +217,11 @@ async def slots(address: DatabaseAddress, timeout_seconds: float) -> Slots:
 async def read_slots(opened: "asyncpg.Connection[Any]") -> Slots:
     """Read the slots by a connection, which is not counted.
 
-    Sessions are told by columns that every role may read of every session. A superuser may take
+    Sessions are counted by columns that every role may read of every session. A superuser may take
     every slot; a member of pg_use_reserved_connections (PostgreSQL 16 and later) those of
     `reserved_connections`.
     """
-    row = await opened.fetchrow(
+    [row] = await opened.fetch(
         "SELECT current_setting('max_connections')::int AS max_connections,"
         " CASE WHEN current_setting('is_superuser') = 'on' THEN 0"
         " ELSE current_setting('superuser_reserved_connections')::int +"
@@ -239,7 +232,6 @@ async def read_slots(opened: "asyncpg.Connection[Any]") -> Slots:
         " (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL"
         "  AND datid IS NOT NULL AND pid <> pg_backend_pid())::int AS sessions"
     )
-    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
     return Slots(row["max_connections"], row["reserved"], row["sessions"])
 
 

@@ -33,13 +33,8 @@ def _dial(address: DatabaseAddress) -> Dial:
     async def dial(*, timeout: float | None, **options: Any) -> Any:  # noqa: ASYNC109 - asyncpg's name
         import asyncpg
 
-        limits = [
-            limit for limit in (timeout, address.connect_timeout_seconds) if limit is not None
-        ]
-        return await asyncpg.connect(
-            address.driver_url,
-            timeout=min(limits, default=None),  # type: ignore[arg-type]  # None is no limit
-            **options,
-        )
+        given = (timeout, address.connect_timeout_seconds)
+        options["timeout"] = min((limit for limit in given if limit is not None), default=None)
+        return await asyncpg.connect(address.driver_url, **options)
 
     return dial

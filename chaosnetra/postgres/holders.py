@@ -5,21 +5,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import DatabaseUnavailable, InjectionFailed, InvalidInput
 from chaosnetra.faults import Effect, Undo
 from chaosnetra.postgres.connect import Slots, connection, read_slots
-from chaosnetra.postgres.sessions import (
-    LIMIT_SECONDS,
-    OfSessions,
-    open_sessions,
-    prepare_undo,
-    read_count,
-    staying,
-)
+from chaosnetra.postgres.session_faults import SessionFault
+from chaosnetra.postgres.sessions import LIMIT_SECONDS, open_sessions, read_count, staying
 from chaosnetra.postgres.staying import TOO_MANY_CONNECTIONS
 from chaosnetra.quantities import fraction, whole_number
 from chaosnetra.settings import setting_hint
@@ -99,44 +93,37 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class ConnectionsHeld(OfSessions):
+class ConnectionsHeld(SessionFault):
     """Connections that are opened and held idle.
 
     Attributes:
-        direct: the database itself: where slots are counted and sessions ended.
         through: the same database by the path that the connections take.
-        application_name: what the sessions are called; carries the run's id.
         amount: how many.
         instances: of the orchestrator whose pools they stand for, if they stand for some.
         allowed: takes how many are wanted and how many slots are free; answers how many may be
             held, or refuses.
     """
 
-    direct: DatabaseAddress
-    through: DatabaseAddress
+    kind: ClassVar[str] = "connections held"
+    noun: ClassVar[str] = "connections"
+    address: DatabaseAddress
     application_name: str
+    through: DatabaseAddress
     amount: Amount
     instances: int | None = None
     allowed: Callable[[int, int], int] = lambda wanted, free: wanted
 
     @property
-    def name(self) -> str:
-        return fault_name(self.application_name)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
+    def details(self) -> Mapping[str, Any]:
         return {
-            "kind": "connections held",
-            "database": self.direct.shown,
             "through": self.through.network_address,
             "by": self.amount.by.value,
             "amount": self.amount.value,
             "instances": self.instances,
-            "application_name": self.application_name,
         }
 
     def prepare(self) -> Undo:
-        undo = prepare_undo(self.direct, self.application_name)
+        undo = super().prepare()
         self._wanted(self._read()[0])  # refused now, and not when the undo is written down
         return undo
 
@@ -154,13 +141,13 @@ class ConnectionsHeld(OfSessions):
         before = held.facts["free_before"]
         try:
             after, there = self._read()
-            free, told = after.free, ""
+            free, full = after.free, ""
         except DatabaseUnavailable as error:
             if error.sqlstate != TOO_MANY_CONNECTIONS:
                 raise
-            # No slot is left to ask by; that all were opened is what their process said.
+            # No slot is left to ask by; that all were opened their process has reported.
             free, there = 0, held.count
-            told = f"; one more is refused with SQLSTATE {error.sqlstate}"
+            full = f"; one more is refused with SQLSTATE {error.sqlstate}"
         expected = before - held.count
         # Others may come and go; only for `leave_free` does it matter how many are left.
         enough = self.amount.by is not By.LEAVE_FREE or free <= expected
@@ -169,19 +156,14 @@ class ConnectionsHeld(OfSessions):
             expected,
             free,
             in_effect=there == held.count and enough,
-            detail=f"{there} of {held.count} connections held; {before} slots were free{told}",
+            detail=f"{there} of {held.count} connections held; {before} slots were free{full}",
         )
 
     def _wanted(self, found: Slots) -> int:
         return self.allowed(self.amount.of(found), found.free)
 
     def _read(self) -> tuple[Slots, int]:
-        return asyncio.run(_settled(self.direct, self.application_name))
-
-
-def fault_name(application_name: str) -> str:
-    """The fault's name for the sessions of that name."""
-    return f"connections {application_name}"
+        return asyncio.run(_settled(self.address, self.application_name))
 
 
 async def _settled(address: DatabaseAddress, name: str) -> tuple[Slots, int]:

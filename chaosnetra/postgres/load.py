@@ -1,13 +1,13 @@
 """What a server's sessions cost: CPU and memory of their backend processes, sampled.
 
-Where the server runs on this machine its processes are looked at; else only what
-`pg_stat_activity` tells is known: how many sessions there are and how many are at work.
+Where the server runs on this machine its processes are measured; else only what
+`pg_stat_activity` shows is known: how many sessions there are and how many are at work.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +31,15 @@ _SESSIONS = (
 
 @dataclass(frozen=True)
 class LoadSample:
-    """One look at the sessions.
+    """One sample of the sessions.
 
     Attributes:
-        at_seconds: since the first look.
+        at_seconds: since the first sample.
         sessions: how many there are.
         active: of these, how many run a query.
-        hidden: of these, how many we may not look into.
-        cpu_cores: processor time that they used since the look before, by wall time; None on
-            the first look and where their processes cannot be seen.
+        hidden: of these, how many we may not see into.
+        cpu_cores: processor time that they used since the sample before, by wall time;
+            None in the first one and where their processes cannot be seen.
         memory_mb: memory of their own, in MiB (without what they share); None likewise.
     """
 
@@ -50,12 +50,6 @@ class LoadSample:
     cpu_cores: float | None
     memory_mb: float | None
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            key: round(value, 3) if isinstance(value, float) else value
-            for key, value in vars(self).items()
-        }
-
 
 @dataclass(frozen=True)
 class Load:
@@ -63,6 +57,16 @@ class Load:
 
     source: str
     samples: Sequence[LoadSample]
+
+    def to_json(self) -> dict[str, Any]:
+        figures = {
+            "source": self.source,
+            "cpu_cores": self.cpu_cores,
+            "memory_mb_max": self.memory_mb_max,
+            "active_max": self.active_max,
+        }
+        samples = [_rounded(vars(sample)) for sample in self.samples]
+        return {**_rounded(figures), "samples": samples}
 
     @property
     def cpu_cores(self) -> float | None:
@@ -89,6 +93,13 @@ class Load:
         return f"{text}, {self.cpu_cores:.2f} cores, {self.memory_mb_max:.0f} MiB"
 
 
+def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: round(value, 3) if isinstance(value, float) else value
+        for key, value in figures.items()
+    }
+
+
 class LoadWatch:
     """Samples the sessions of a server, by a connection that is not counted.
 
@@ -108,7 +119,7 @@ class LoadWatch:
         self._local = local
         self._name = application_name
         self._began = time.monotonic()
-        self._looked = self._began
+        self._sampled_at = self._began
         self._used: dict[int, float] | None = None
         self._samples: list[LoadSample] = []
 
@@ -116,12 +127,11 @@ class LoadWatch:
     def load(self) -> Load:
         return Load(PROCESSES if self._local else PG_STAT_ACTIVITY, tuple(self._samples))
 
-    async def look(self) -> None:
+    async def sample(self) -> None:
         """Take a sample."""
         rows = await self._opened.fetch(_SESSIONS, self._name)
-        cores, memory = (
-            self._processes([row["pid"] for row in rows]) if self._local else (None,) * 2
-        )
+        pids = [row["pid"] for row in rows]
+        cores, memory = self._processes(pids) if self._local else (None, None)
         self._samples.append(
             LoadSample(
                 time.monotonic() - self._began,
@@ -143,20 +153,20 @@ class LoadWatch:
                 used[pid] = times.user + times.system
                 info = process.memory_info()
                 memory += (info.rss - getattr(info, "shared", 0)) / (1 << 20)
-        seconds, self._looked, self._used = now - self._looked, now, used
+        seconds, self._sampled_at, self._used = now - self._sampled_at, now, used
         if before is None or seconds <= 0:
             return None, memory
-        # One that is new since the last look has used all of its time since then.
+        # One that is new since the last sample has used all of its time since then.
         return sum(time_ - before.get(pid, 0.0) for pid, time_ in used.items()) / seconds, memory
 
 
 async def is_local(opened: "asyncpg.Connection[Any]") -> bool:
-    """Whether the server's processes can be looked at: it runs here, where they are numbered so.
+    """Whether the server's processes can be measured: it runs here, where they are numbered so.
 
     A backend's title holds the port of its client, which tells it from another process that
     has the same number here and not in a container.
     """
-    ((pid, port),) = await opened.fetch("SELECT pg_backend_pid(), inet_client_port()")
+    [(pid, port)] = await opened.fetch("SELECT pg_backend_pid(), inet_client_port()")
     try:
         process = psutil.Process(pid)
         title = " ".join(process.cmdline())
@@ -180,8 +190,8 @@ async def sample_load(address: DatabaseAddress, seconds: float, interval_seconds
     async with connection(address, LIMIT_SECONDS) as opened:
         watch = LoadWatch(opened, await is_local(opened))
         until = time.monotonic() + seconds
-        await watch.look()
+        await watch.sample()
         while time.monotonic() < until:
             await asyncio.sleep(min(interval_seconds, max(0.0, until - time.monotonic())))
-            await watch.look()
+            await watch.sample()
         return watch.load

@@ -2,26 +2,17 @@
 
 import asyncio
 import statistics
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InjectionFailed
 from chaosnetra.faults import Effect, Undo
 from chaosnetra.postgres.connect import connection
-from chaosnetra.postgres.sessions import (
-    LIMIT_SECONDS,
-    OfSessions,
-    open_sessions,
-    prepare_undo,
-    read_count,
-)
+from chaosnetra.postgres.session_faults import SessionFault, query_seconds
+from chaosnetra.postgres.sessions import LIMIT_SECONDS, open_sessions, read_count
 from chaosnetra.settings import setting_hint
-
-if TYPE_CHECKING:
-    import asyncpg
 
 # With three the next one already waits in the lock's queue whenever one ends: whoever reads the
 # catalog then waits for two of them, or all three if it is slow to ask again (PostgreSQL grants
@@ -30,57 +21,43 @@ SESSIONS = 3
 HOLDS_WAITED_FOR = 2
 SAMPLES = 5
 SHARE = 0.5
-# What every look at the tables, and every new connection, reads.
+# What every check of the tables, and every new connection, reads.
 CATALOG = "pg_catalog.pg_class"
 READS_CATALOG = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = 'no such schema'"
 
 
 @dataclass(frozen=True)
-class CatalogLocked(OfSessions):
+class CatalogLocked(SessionFault):
     """Transactions that compute while they hold the catalog, one after the other.
 
     Whatever reads the catalog (a new connection, a check of tables) waits for two or three of
     them, so each such statement takes so many times `hold_seconds` longer, on any machine.
 
     Attributes:
-        administrator: the database by a role that may lock the catalog (a superuser).
-        application_name: what the sessions are called; carries the run's id.
+        address: the database by a role that may lock the catalog (a superuser).
         hold_seconds: how long each transaction holds it, in real seconds.
     """
 
-    administrator: DatabaseAddress
+    kind: ClassVar[str] = "catalog locked"
+    noun: ClassVar[str] = "locks"
+    address: DatabaseAddress
     application_name: str
     hold_seconds: float
 
     @property
-    def name(self) -> str:
-        return fault_name(self.application_name)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        return {
-            "kind": "catalog locked",
-            "database": self.administrator.shown,
-            "sessions": SESSIONS,
-            "hold_seconds": self.hold_seconds,
-            "application_name": self.application_name,
-        }
+    def details(self) -> Mapping[str, Any]:
+        return {"sessions": SESSIONS, "hold_seconds": self.hold_seconds}
 
     def prepare(self) -> Undo:
         if not asyncio.run(self._may_lock()):
             raise InjectionFailed(
-                f"the role {self.administrator.user} may not lock {CATALOG}, only a superuser may; "
+                f"the role {self.address.user} may not lock {CATALOG}, only a superuser may; "
                 f"set {setting_hint('database_url')} to one's"
             )
-        return prepare_undo(self.administrator, self.application_name)
+        return super().prepare()
 
     def inject(self) -> None:
-        open_sessions(
-            self.administrator,
-            self.application_name,
-            SESSIONS,
-            work=work(self.hold_seconds),
-        )
+        open_sessions(self.address, self.application_name, SESSIONS, work=work(self.hold_seconds))
 
     def measure(self) -> Effect:
         """Time what reads the catalog, and what does not, under it."""
@@ -97,7 +74,7 @@ class CatalogLocked(OfSessions):
         )
 
     async def _may_lock(self) -> bool:
-        async with connection(self.administrator, LIMIT_SECONDS) as opened:
+        async with connection(self.address, LIMIT_SECONDS) as opened:
             allowed: bool = await opened.fetchval(
                 "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
             )
@@ -106,9 +83,9 @@ class CatalogLocked(OfSessions):
     async def _added_seconds(self) -> tuple[float, int]:
         """What a read of the catalog takes longer, and how many sessions lock it."""
         limit = LIMIT_SECONDS + 10 * HOLDS_WAITED_FOR * self.hold_seconds
-        async with connection(self.administrator, limit) as opened:
-            reads = [await _timed(opened, READS_CATALOG) for _ in range(SAMPLES)]
-            others = [await _timed(opened, "SELECT 1") for _ in range(SAMPLES)]
+        async with connection(self.address, limit) as opened:
+            reads = [await query_seconds(opened, READS_CATALOG) for _ in range(SAMPLES)]
+            others = [await query_seconds(opened, "SELECT 1") for _ in range(SAMPLES)]
             there = await read_count(opened, self.application_name)
             return statistics.median(reads) - statistics.median(others), there
 
@@ -123,14 +100,3 @@ def work(hold_seconds: float) -> str:
         " SELECT count(md5(i::text)) INTO n FROM generate_series(1, 200) i;"
         " END LOOP; END $$"
     )
-
-
-def fault_name(application_name: str) -> str:
-    """The fault's name for the sessions of that name."""
-    return f"locks {application_name}"
-
-
-async def _timed(opened: "asyncpg.Connection[Any]", query: str) -> float:
-    started = time.perf_counter()
-    await opened.execute(query)
-    return time.perf_counter() - started

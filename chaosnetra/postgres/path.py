@@ -6,10 +6,11 @@ import statistics
 import struct
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseUnavailable
-from chaosnetra.first_answers import SSL_REQUEST, first_answer
+from chaosnetra.first_answers import SSL_REQUEST, first_answers
 from chaosnetra.paths import FirstAnswer, FirstAnswerTiming
 from chaosnetra.postgres.connect import connection
 from chaosnetra.streams import open_stream
@@ -34,7 +35,7 @@ class PostgresPath:
         return asyncio.run(self._added(samples, timeout_seconds))
 
     def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
-        return asyncio.run(self._first_answers(connections, timeout_seconds))
+        return first_answers(self.proxied.place, SSL_REQUEST, connections, timeout_seconds)
 
     def transfer_seconds(
         self, size_bytes: int, direction: str, timeout_seconds: float, *, direct: bool = False
@@ -50,18 +51,6 @@ class PostgresPath:
         direct = await _round_trip(self.direct, samples, timeout_seconds)
         proxied = await _round_trip(self.proxied, samples, timeout_seconds)
         return proxied - direct
-
-    async def _first_answers(
-        self, connections: int, timeout_seconds: float
-    ) -> list[FirstAnswerTiming]:
-        return list(
-            await asyncio.gather(
-                *(
-                    first_answer(self.proxied.place, SSL_REQUEST, timeout_seconds)
-                    for _ in range(connections)
-                )
-            )
-        )
 
     async def _close_downstream(self, timeout_seconds: float) -> float:
         reader, writer = await _open(self.proxied, timeout_seconds)
@@ -84,8 +73,10 @@ class PostgresPath:
         name = f"chaosnetra-close-{secrets.token_hex(6)}"
         async with connection(self.direct, timeout_seconds) as watcher:
             async with connection(self.proxied, timeout_seconds, application_name=name) as opened:
-                # Closed without the protocol's goodbye, which the server would act upon at once.
-                opened._transport.abort()  # type: ignore[attr-defined]  # it has no public way
+                # Closed without the protocol's goodbye, which the server would act upon at once
+                # (asyncpg's `terminate` says it).
+                driver: Any = opened
+                driver._transport.abort()
                 started = time.perf_counter()
             async with asyncio.timeout(timeout_seconds):
                 while await watcher.fetchval(  # noqa: ASYNC110 - the server has no event to wait for
@@ -98,9 +89,9 @@ class PostgresPath:
 def answers(address: DatabaseAddress) -> str | None:
     """Why a server does not answer its first byte; None: it does.
 
-    No session of it is used, so that it tells even of a server that is full.
+    No session of it is used, so that it works even on a server that is full.
     """
-    timing = asyncio.run(first_answer(address.place, SSL_REQUEST, ANSWER_SECONDS))
+    [timing] = first_answers(address.place, SSL_REQUEST, 1, ANSWER_SECONDS)
     if timing.answer is FirstAnswer.ANSWERED:
         return None
     return f"a new connection to it was {timing.answer.value} after {timing.seconds:.1f} s"

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
@@ -160,18 +160,10 @@ async def _checkout(engine: "AsyncEngine", plan: PoolPlan, number: int, started:
     except Exception as error:  # noqa: BLE001 - whatever the pool raises is how it ended
         waited = min(clock() - started, plan.limit_seconds)
         failure = failure_of(error, waited)
-        outcome = AttemptOutcome.POOL_TIMEOUT if isinstance(error, PoolTimeout) else failure.outcome
+        if isinstance(error, PoolTimeout):
+            failure = replace(failure, outcome=AttemptOutcome.POOL_TIMEOUT)
         return Attempt(
-            number,
-            0.0,
-            lag,
-            outcome,
-            waited,
-            connected,
-            None,
-            failure.sqlstate,
-            failure.error_class,
-            failure.error,
+            number, 0.0, lag, seconds=waited, connect_seconds=connected, **asdict(failure)
         )
     finally:
         await _give_back(taken)

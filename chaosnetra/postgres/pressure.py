@@ -3,10 +3,9 @@
 import asyncio
 import os
 import statistics
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import psutil
 
@@ -15,22 +14,14 @@ from chaosnetra.errors import InjectionFailed
 from chaosnetra.faults import Effect, Undo
 from chaosnetra.postgres.connect import connection, read_slots
 from chaosnetra.postgres.load import Load, LoadWatch, is_local
-from chaosnetra.postgres.sessions import (
-    LIMIT_SECONDS,
-    OfSessions,
-    open_sessions,
-    prepare_undo,
-    staying,
-)
-
-if TYPE_CHECKING:
-    import asyncpg
+from chaosnetra.postgres.session_faults import SessionFault, query_seconds
+from chaosnetra.postgres.sessions import LIMIT_SECONDS, open_sessions, staying
 
 MOST_BACKENDS = 100
 # Where the server is not on this machine, how many cores it has is not known.
 BACKENDS_ELSEWHERE = 8
 BACKENDS_A_CORE = 4
-# So many of the free slots are left to those who are to feel the pressure.
+# So many of the free slots are left to those who are to be under the pressure.
 SHARE_OF_FREE_SLOTS = 0.5
 MOST_WORK_MEM_MB = 1024
 MOST_MEMORY_MB = 4096
@@ -49,21 +40,21 @@ NOTICE_GONE_CLIENT = (
     "SELECT set_config(name, '200ms', false) FROM pg_settings"
     " WHERE name = 'client_connection_check_interval'"
 )
-# A query that takes less than so much more of its time has not felt the pressure.
+# The pressure is in effect where a query takes so many times its time, or more.
 LEAST_SLOWDOWN = 1.25
 
 
 @dataclass
-class DatabasePressed(OfSessions):
+class DatabasePressed(SessionFault):
     """Sessions that sort what fits into their work_mem, over and over.
 
     Attributes:
-        address: the database itself.
-        application_name: what the sessions are called; carries the run's id.
         backends: sessions, each as much CPU as it can get.
         work_mem_mb: memory of each.
     """
 
+    kind: ClassVar[str] = "database pressed"
+    noun: ClassVar[str] = "pressure"
     address: DatabaseAddress
     application_name: str
     backends: int
@@ -71,21 +62,11 @@ class DatabasePressed(OfSessions):
     _before_seconds: float = field(default=0.0, init=False)
 
     @property
-    def name(self) -> str:
-        return fault_name(self.application_name)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        return {
-            "kind": "database pressed",
-            "database": self.address.shown,
-            "backends": self.backends,
-            "work_mem_mb": self.work_mem_mb,
-            "application_name": self.application_name,
-        }
+    def details(self) -> Mapping[str, Any]:
+        return {"backends": self.backends, "work_mem_mb": self.work_mem_mb}
 
     def prepare(self) -> Undo:
-        undo = prepare_undo(self.address, self.application_name)
+        undo = super().prepare()
         self._before_seconds = asyncio.run(self._baseline())
         return undo
 
@@ -127,7 +108,8 @@ class DatabasePressed(OfSessions):
                 )
             if await is_local(opened):
                 self._check_memory()
-            return statistics.median([await _timed(opened) for _ in range(SAMPLES)])
+            times = [await query_seconds(opened, FIXED_QUERY) for _ in range(SAMPLES)]
+            return statistics.median(times)
 
     def _check_memory(self) -> None:
         """On this machine the pressure must not take what we, or others, need to live."""
@@ -141,16 +123,16 @@ class DatabasePressed(OfSessions):
     async def _under_pressure(self) -> tuple[float, Load]:
         async with connection(self.address, LIMIT_SECONDS) as opened:
             watch = LoadWatch(opened, await is_local(opened), self.application_name)
-            await watch.look()
+            await watch.sample()
             times = []
             for _ in range(SAMPLES):
-                times.append(await _timed(opened))
-                await watch.look()
+                times.append(await query_seconds(opened, FIXED_QUERY))
+                await watch.sample()
             return statistics.median(times), watch.load
 
 
 def fitting_backends(address: DatabaseAddress, work_mem_mb: int) -> int:
-    """How many backends a server feels, as far as it has slots and this machine memory.
+    """How many backends press a server, as far as it has slots and this machine memory.
 
     Args:
         address: the database itself.
@@ -160,11 +142,11 @@ def fitting_backends(address: DatabaseAddress, work_mem_mb: int) -> int:
         DatabaseUnavailable: it cannot be asked.
     """
 
-    async def look() -> tuple[int, bool]:
+    async def free() -> tuple[int, bool]:
         async with connection(address, LIMIT_SECONDS) as opened:
             return (await read_slots(opened)).free, await is_local(opened)
 
-    free_slots, local = asyncio.run(look())
+    free_slots, local = asyncio.run(free())
     wanted, memory_mb = BACKENDS_ELSEWHERE, float(MOST_MEMORY_MB)
     if local:
         wanted = BACKENDS_A_CORE * (os.cpu_count() or 1)
@@ -188,14 +170,3 @@ def work(work_mem_mb: int) -> str:
         # A set in the select list is made row by row; in FROM it would be put on disk first.
         f" FROM (SELECT generate_series(1, {rows}) AS i OFFSET 0) g ORDER BY v OFFSET 0) s"
     )
-
-
-def fault_name(application_name: str) -> str:
-    """The fault's name for the sessions of that name."""
-    return f"pressure {application_name}"
-
-
-async def _timed(opened: "asyncpg.Connection[Any]") -> float:
-    started = time.perf_counter()
-    await opened.execute(FIXED_QUERY)
-    return time.perf_counter() - started

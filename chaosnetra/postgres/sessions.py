@@ -140,18 +140,18 @@ def open_sessions(
         "setup": list(setup),
         "work": work,
     }
-    said, process = start_program(
+    answer, process = start_program(
         f"the process of the sessions {name}",
         [sys.executable, *PROGRAM, name],
         LIMIT_SECONDS + SECONDS_A_SESSION * count,
         {**os.environ, VARIABLE: json.dumps(order)},
     )
     _open[name] = StayingSessions(process, count, facts or {})
-    if "error" in said:
-        state = f" (SQLSTATE {said['sqlstate']})" if said.get("sqlstate") else ""
+    if "error" in answer:
+        state = f" (SQLSTATE {answer['sqlstate']})" if answer.get("sqlstate") else ""
         raise InjectionFailed(
-            f"only {said['opened']} of {count} sessions could be opened at "
-            f"{address.network_address}: {said['error']}{state}"
+            f"only {answer['opened']} of {count} sessions could be opened at "
+            f"{address.network_address}: {answer['error']}{state}"
         )
 
 
@@ -161,37 +161,15 @@ def staying(name: str) -> StayingSessions:
     Raises:
         InjectionFailed: it opened none, or their process has ended.
     """
-    found = _open.get(name)
-    if found is None or found.process.exited:
+    if has_ended(name):
         raise InjectionFailed(f"the process of the sessions {name} has ended")
-    return found
+    return _open[name]
 
 
-class OfSessions:
-    """What faults that are sessions have in common: how it is seen that they are still there.
-
-    Only the end of all sessions shows at once; how many there are, a measurement tells.
-    """
-
-    application_name: str
-
-    @property
-    def subject(self) -> str:
-        return f"sessions {self.application_name}"
-
-    @property
-    def within(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def place(self) -> str:
-        return ""  # measured beside the path
-
-    def look(self) -> str | None:
-        found = _open.get(self.application_name)
-        if found is None or found.process.exited:
-            return f"the sessions {self.application_name} were ended, and so has their process"
-        return None
+def has_ended(name: str) -> bool:
+    """Whether this process has no sessions of that name, or no longer."""
+    found = _open.get(name)
+    return found is None or found.process.exited
 
 
 async def read_count(opened: "asyncpg.Connection[Any]", name: str) -> int:
@@ -262,7 +240,7 @@ async def _look(address: DatabaseAddress, name: str) -> tuple[int, bool]:
 
 
 async def _end_at_server(address: DatabaseAddress, name: str) -> int:
-    """End the sessions until the server has none; how many it was told to end."""
+    """End the sessions until the server has none; how many it was asked to end."""
     deadline = Deadline.after(LIMIT_SECONDS)
     while True:
         try:

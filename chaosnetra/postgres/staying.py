@@ -101,7 +101,7 @@ async def open_and_keep(name: str, order: dict[str, Any], dial: Dial) -> int:
     report: dict[str, Any] = {}
     try:
         await opening.all()
-    except* Exception as group:  # noqa: BLE001 - whoever ordered the sessions is told
+    except* Exception as group:  # noqa: BLE001 - whoever ordered the sessions gets it
         failure = failure_of(group.exceptions[0], order["limit_seconds"])
         report = {"error": failure.error, "sqlstate": failure.sqlstate}
     print(json.dumps({"opened": len(opening.opened), **report}), flush=True)  # noqa: T201

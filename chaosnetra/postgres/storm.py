@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import resource
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -152,22 +152,18 @@ async def _attempt(
         # What we took to notice that its time was over is no time that it waited.
         waited = min(clock() - intended, plan.timeout_seconds)
         failure = failure_of(error, waited)
-        outcome = failure.outcome
-        if outcome is AttemptOutcome.FAILED and opened is not None and opened.is_closed():
-            outcome = AttemptOutcome.RESET  # asyncpg then says "connection is closed"
         if opened is not None:
+            if failure.outcome is AttemptOutcome.FAILED and opened.is_closed():
+                # asyncpg then says "connection is closed"
+                failure = replace(failure, outcome=AttemptOutcome.RESET)
             opened.terminate()
         return Attempt(
             number,
             intended - started,
             lag,
-            outcome,
-            waited,
-            connected,
-            None,
-            failure.sqlstate,
-            failure.error_class,
-            failure.error,
+            seconds=waited,
+            connect_seconds=connected,
+            **asdict(failure),
         )
     except BaseException:
         if opened is not None:

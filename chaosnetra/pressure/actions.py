@@ -11,7 +11,7 @@ import logging
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.pressure.choice import choose
-from chaosnetra.running.activity import Parameters, Result, activity
+from chaosnetra.running.activity import Parameters, Result, activity, edge
 from chaosnetra.running.preview import is_previewing
 
 __all__ = ["apply_pressure", "relieve_pressure"]
@@ -19,6 +19,7 @@ __all__ = ["apply_pressure", "relieve_pressure"]
 logger = logging.getLogger("chaostoolkit")
 
 
+@edge
 def apply_pressure(
     local: Parameters,
     staging: Parameters,
@@ -44,22 +45,23 @@ def apply_pressure(
     return _act(local, staging, configuration, secrets)
 
 
+@edge
 def relieve_pressure(
     local: Parameters,
     staging: Parameters,
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Take the pressure of `apply_pressure` back, by the counterpart of each of its actions.
+    """Undo what `apply_pressure` put in place, by the undo action of each of its actions.
 
     Args:
-        local: the action that takes back what `apply_pressure` names for local.
+        local: the action that undoes what `apply_pressure` names for local.
         staging: likewise for staging.
-        configuration: the experiment's settings; `environment` chooses.
+        configuration: as of `apply_pressure`.
         secrets: not used.
 
     Returns:
-        `environment`, `action`, and what that action returns.
+        As `apply_pressure`.
 
     Raises:
         ActivityFailed: as `apply_pressure`; or something may be left.

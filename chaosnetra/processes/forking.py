@@ -78,12 +78,12 @@ class ForkServer:
             self._control.close()
             raise
         try:
-            said = self._first_answer(deadline)
+            answer = self._first_answer(deadline)
         except BaseException:
             self.stop()
             raise
-        self.import_seconds: float = said["seconds"]
-        self.unforkable: str = said["unforkable"]
+        self.import_seconds: float = answer["seconds"]
+        self.unforkable: str = answer["unforkable"]
         self.usable = not self.unforkable
 
     async def start(
@@ -158,5 +158,5 @@ class ForkServer:
                 "the process that startups are forked from did not finish its imports in time"
             ) from None
         self._control.setblocking(False)
-        said: dict[str, Any] = json.loads(answer)
-        return said
+        found: dict[str, Any] = json.loads(answer)
+        return found

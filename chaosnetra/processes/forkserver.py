@@ -33,7 +33,7 @@ from chaosnetra.processes.supervisor import Supervisor, end_with_parent, report
 HEADER_BYTES = 4
 FILES = 4
 # What each supervisor would import.
-KEEPERS = ("ctypes",)
+FOR_SUPERVISORS = ("ctypes",)
 
 
 def main(arguments: list[str]) -> None:
@@ -43,16 +43,16 @@ def main(arguments: list[str]) -> None:
     with socket.socket(fileno=int(descriptor)) as control:
         control.set_inheritable(False)
         started = time.monotonic()
-        for module in (*KEEPERS, *modules):
+        for module in (*FOR_SUPERVISORS, *modules):
             # Whoever cannot be imported here fails in each copy too, and says why there.
             with suppress(Exception, SystemExit):
                 importlib.import_module(module)
-        said = {"seconds": time.monotonic() - started, "unforkable": unforkable(control.fileno())}
+        answer = {"seconds": time.monotonic() - started, "unforkable": unforkable(control.fileno())}
         sys.stdout.flush()
         sys.stderr.flush()
         gc.collect()
         gc.freeze()  # a collection in a copy must not touch, and so copy, the memory of all this
-        control.sendall(json.dumps(said).encode() + b"\n")
+        control.sendall(json.dumps(answer).encode() + b"\n")
         signal.signal(signal.SIGCHLD, lambda number, frame: reap())
         request = serve(control)
     if request is not None:
@@ -85,7 +85,7 @@ def serve(control: socket.socket) -> dict[str, Any] | None:
         pid = os.fork()
         if pid == 0:
             control.close()
-            keep(files, request["grace_seconds"])
+            supervise(files, request["grace_seconds"])
             return request
         for file in files:
             os.close(file)
@@ -99,7 +99,7 @@ def reap() -> None:
             pass
 
 
-def keep(files: list[int], grace_seconds: float) -> None:
+def supervise(files: list[int], grace_seconds: float) -> None:
     """Supervise one start until all of it has ended; returns in the start itself only."""
     try:
         os.setsid()

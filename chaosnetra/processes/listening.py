@@ -29,7 +29,7 @@ ANSWER_SECONDS = 1.0
 def listens(root_pid: int, port: int) -> bool:
     """Whether a process, or one that descends from it, listens on a TCP port.
 
-    Where the system does not let us look at a process, it is taken for the one: an answer from
+    Where the system does not let us inspect a process, it is taken for the one: an answer from
     the port is then all there is to go by.
     """
     try:
@@ -45,7 +45,7 @@ def _listening_sockets(port: int) -> Iterator[int]:
     """Inodes of the sockets that listen on a port.
 
     Raises:
-        OSError, AttributeError: the system does not tell in this way.
+        OSError, AttributeError: the system does not list them in this way.
     """
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(ANSWER_SECONDS)

@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,19 @@ from chaosnetra.errors import PartUnavailable
 from chaosnetra.processes.supervised import SupervisedProcess
 
 MOST_BYTES = 65536
+START_SECONDS = 20.0
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The command line of a module of this package that is a program of its own."""
+    # Without -P a module of the current directory could take the place of one of ours.
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def start_program(
     what: str,
     command: Sequence[str],
-    seconds: float,
+    seconds: float = START_SECONDS,
     environment: Mapping[str, str] | None = None,
     remove: Sequence[Path] = (),
 ) -> tuple[dict[str, Any], SupervisedProcess]:
@@ -33,10 +41,10 @@ def start_program(
         remove: folders to remove when it has ended.
 
     Returns:
-        The object, and the process, which ends when we do.
+        The object, and the process, which ends when this one does.
 
     Raises:
-        PartUnavailable: it ended, or said no such line in time; names the last that it said.
+        PartUnavailable: it ended, or printed no such line in time; names the last that it printed.
     """
     reading, writing = os.pipe()
     try:
@@ -55,6 +63,28 @@ def start_program(
         os.close(reading)
 
 
+def start_server(what: str, module: str, *arguments: str) -> tuple[str, SupervisedProcess]:
+    """Start a module that serves HTTP and prints `{"url": …}` when it answers.
+
+    Args:
+        what: what it is, for messages.
+        module: of this package.
+        arguments: its command line.
+
+    Returns:
+        The URL of its control API, and the process, which ends when this one does.
+
+    Raises:
+        PartUnavailable: it ended, or printed no such line within 20 s.
+    """
+    answer, process = start_program(what, module_command(module, *arguments))
+    url = answer.get("url")
+    if not isinstance(url, str):
+        process.stop()
+        raise PartUnavailable(f"{what} did not start: it said {answer}")
+    return url, process
+
+
 def _answer(what: str, descriptor: int, deadline: Deadline) -> dict[str, Any]:
     """Reads until the answer, or the end of the output, of the time or of what is taken."""
     last, line = b"", b""
@@ -64,14 +94,14 @@ def _answer(what: str, descriptor: int, deadline: Deadline) -> dict[str, Any]:
         chunk = os.read(descriptor, MOST_BYTES) if ready else b""
         taken += len(chunk)
         *whole, line = (line + (chunk or b"\n")).split(b"\n")
-        for said in whole:
-            if (found := _object(said)) is not None:
+        for printed in whole:
+            if (found := _object(printed)) is not None:
                 return found
-            last = said.strip() or last
+            last = printed.strip() or last
         if not chunk:
             break
-    told = (line.strip() or last).decode(errors="replace") or "it said nothing"
-    raise PartUnavailable(f"{what} did not start: {told}")
+    why = (line.strip() or last).decode(errors="replace") or "it said nothing"
+    raise PartUnavailable(f"{what} did not start: {why}")
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.processes.copies import release, withhold
 
-KEEPER = Path(__file__).with_name("supervisor.py")
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def supervisor_command(
         sys.executable,
         "-I",
         "-S",
-        str(KEEPER),
+        str(SUPERVISOR),
         str(status_fd),
         str(int(stop_signal)),
         f"{grace_seconds:g}",
@@ -58,6 +58,52 @@ def supervisor_command(
         "--",
         *command,
     ]
+
+
+def start_supervisor(
+    command: Sequence[str],
+    *,
+    output: IO[bytes] | int,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    pass_fds: Sequence[int] = (),
+    **options: Any,
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a command under a supervisor, in a session of its own.
+
+    Args:
+        command: program and arguments.
+        output: standard output and error of both.
+        environment: its variables; this process's by default.
+        directory: where it runs; None: here.
+        pass_fds: file descriptors that the command inherits.
+        options: see `supervisor_command`.
+
+    Returns:
+        The supervisor's process, and the file descriptor that its reports are read from. The
+        command ends when the supervisor's standard input is closed.
+
+    Raises:
+        OSError: the supervisor cannot be started.
+    """
+    status, status_write = os.pipe()
+    try:
+        supervisor = subprocess.Popen(
+            supervisor_command(command, status_fd=status_write, **options),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment) if environment is not None else None,
+            cwd=directory,
+            pass_fds=(status_write, *pass_fds),
+            start_new_session=True,
+        )
+    except OSError:
+        os.close(status)
+        raise
+    finally:
+        os.close(status_write)
+    return supervisor, status
 
 
 def _why_not(record: dict[str, Any] | None) -> str:
@@ -72,7 +118,21 @@ def _why_not(record: dict[str, Any] | None) -> str:
 class SupervisedProcess:
     """A command that ends, with all its descendants, when this process does.
 
-    `command` may hold `supervisor.THEN`: what stands before it runs first and must end with 0.
+    Args:
+        command: program and arguments; it may hold `supervisor.THEN`: what stands before that runs
+            first and must end with 0.
+        output: standard output and error of it.
+        environment: its variables; this process's by default.
+        directory: where it runs; None: here.
+        stop_signal: what it is sent when it is to end.
+        grace_seconds: how long it may take then before it is killed.
+        user: whom to run it as; needs root.
+        remove: folders to remove when everything has ended.
+        pass_fds: file descriptors that it inherits.
+        start_seconds: how long it may take to start, what stands before `THEN` included.
+
+    Raises:
+        PartUnavailable: it cannot be started; says why.
     """
 
     def __init__(
@@ -91,30 +151,20 @@ class SupervisedProcess:
     ) -> None:
         self._grace_seconds = grace_seconds
         self._name = Path(command[0]).name
-        self._status, status_write = os.pipe()
         try:
-            self._supervisor = subprocess.Popen(
-                supervisor_command(
-                    command,
-                    status_fd=status_write,
-                    stop_signal=stop_signal,
-                    grace_seconds=grace_seconds,
-                    user=user,
-                    remove=remove,
-                ),
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(environment) if environment is not None else None,
-                cwd=directory,
-                pass_fds=(status_write, *pass_fds),
-                start_new_session=True,
+            self._supervisor, self._status = start_supervisor(
+                command,
+                output=output,
+                environment=environment,
+                directory=directory,
+                pass_fds=pass_fds,
+                stop_signal=stop_signal,
+                grace_seconds=grace_seconds,
+                user=user,
+                remove=remove,
             )
         except OSError as error:
-            os.close(self._status)
             raise PartUnavailable(f"{self._name} could not be started: {error}") from error
-        finally:
-            os.close(status_write)
         withhold(self._lifeline.fileno())
         started = self._next_record(Deadline.after(start_seconds))
         if started is None or started["event"] != "started" or started["error"]:

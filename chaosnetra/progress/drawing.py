@@ -144,5 +144,5 @@ def _row(tally: Tally) -> Table:
         row.add_column(width=BAR_COLUMNS)
         cells.append(ProgressBar(tally.total, tally.decided, width=BAR_COLUMNS))
     row.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    row.add_row(*cells, Text(tally.told, no_wrap=True, overflow="ellipsis"))
+    row.add_row(*cells, Text(tally.details, no_wrap=True, overflow="ellipsis"))
     return row

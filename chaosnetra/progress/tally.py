@@ -1,4 +1,4 @@
-"""How far the attempts of one probe have got."""
+"""How many attempts of one probe have ended, and how."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ class Tally:
         what: the attempts, in the plural.
         total: how many there will be; 0 for a probe that only takes time.
         limit_seconds: how long they may take, as the probe judges or ends them; real seconds.
-        success: the outcome that is always told, also while nothing has ended so.
+        success: the outcome that is always shown, also while nothing has ended so.
         faults: names of the faults in place, asked whenever it is shown.
         clock: monotonic seconds.
     """
@@ -62,9 +62,9 @@ class Tally:
             return ""
         with self._lock:
             ended = dict(self._ended)
-        told = {self._success: ended.pop(self._success, 0), **ended}
-        left = max(0, self.total - sum(told.values()))
-        parts = [f"{count} {outcome.replace('_', ' ')}" for outcome, count in told.items()]
+        shown = {self._success: ended.pop(self._success, 0), **ended}
+        left = max(0, self.total - sum(shown.values()))
+        parts = [f"{count} {outcome.replace('_', ' ')}" for outcome, count in shown.items()]
         return ", ".join([*parts, f"{left} left"])
 
     @property
@@ -78,11 +78,11 @@ class Tally:
         return ", ".join(self._faults()) or "no fault"
 
     @property
-    def told(self) -> str:
+    def details(self) -> str:
         """All of it, without what is counted."""
         return "; ".join(part for part in (self.counts, self.time, self.faults) if part)
 
     @property
     def line(self) -> str:
         """All of it, for people."""
-        return f"{self.what}: {self.told}"
+        return f"{self.what}: {self.details}"

@@ -1,13 +1,13 @@
 """The allow-list of a persistent stand, so that a run in staging can be rehearsed against it."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.safety.allowlist import VERSION
 from chaosnetra.stand.folders import state_folder
+from chaosnetra.whole_file import written_whole
 
 
 def allow_list_path() -> Path:
@@ -32,9 +32,5 @@ def write_allow_list(names: Mapping[str, str], database: DatabaseAddress) -> Non
         "database_host": database.host,
         "database_name": database.database,
     }
-    path = allow_list_path()
-    unfinished = path.with_suffix(".unfinished")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with written_whole(allow_list_path(), private=True) as file:
         json.dump(allowed, file, indent=2)
-    unfinished.replace(path)

@@ -54,6 +54,6 @@ def deploy_target(
 
 
 def named(database: DatabaseAddress) -> DatabaseAddress:
-    """The database, with a name by which the service's sessions are told from others."""
+    """The database, with a name by which the service's sessions are distinguished from others."""
     others = tuple(pair for pair in database.options if pair[0] != "application_name")
     return replace(database, options=(*others, ("application_name", APPLICATION_NAME)))

@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from chaosnetra.addresses import Place, parse_network_address
+from chaosnetra.addresses import Place, parse_network_address, shown_address
 from chaosnetra.errors import InvalidInput
 from chaosnetra.relay.relay import Relay
 from chaosnetra.relay.service import allow_many_descriptors, new_event_loop, say
@@ -46,8 +46,7 @@ async def _serve(listen: Place, upstream: Place) -> None:
         relay.listen_on_socket(listen)
         shown = listen
     else:
-        host, port = relay.listen(*listen)
-        shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        shown = shown_address(*relay.listen(*listen))
     say({"listen": shown})
     await asyncio.Event().wait()
 

@@ -40,7 +40,7 @@ class Connection:
     Args:
         route: as it was when the client came.
         counters: what it is counted in.
-        ended: told once, when nothing of it is left.
+        ended: called once, when nothing of it is left.
     """
 
     def __init__(
@@ -85,10 +85,7 @@ class Connection:
         self._counters.note_gate(admitted - at)
         try:
             async with asyncio.timeout(self._route.dial_timeout_seconds):
-                await _make(
-                    self._upstream,
-                    self._dial(),
-                )
+                await _make(self._upstream, self._dial())
         except OSError:  # a deadline's TimeoutError is one
             self._move(State.DIAL_FAILED)
             # As the system does for a socket that is closed with something unread.
@@ -122,7 +119,7 @@ class Connection:
         self.upward.leads_to(self._upstream.transport, self._route.stages(False))
         self.downward.leads_to(self._client.transport, self._route.stages(True))
 
-    # What the sides tell
+    # Called by the sides
 
     def side_has_no_more(self, side: Side) -> None:
         if side is self._client:
@@ -145,7 +142,7 @@ class Connection:
             side.incoming.drop()
         self._look_whether_over()
 
-    # What the flows ask for
+    # Called by the flows
 
     def close(self) -> None:
         """End the connection, once everything delivered has gone out."""
@@ -231,7 +228,7 @@ class Connection:
 
 async def _make(side: Side, made: Awaitable[object]) -> None:
     """Wait until there is a socket for `side`, or none: of one that was there when the wait was
-    broken off, uvloop does not tell the end."""
+    broken off, uvloop does not report the end."""
     try:
         await made
     except BaseException:

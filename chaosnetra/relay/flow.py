@@ -35,7 +35,7 @@ class Flow:
 
     Args:
         owner: the connection that it is one direction of.
-        count: told the number of bytes of each chunk that went out.
+        count: called with the number of bytes of each chunk that went out.
     """
 
     def __init__(self, owner: FlowOwner, count: Callable[[int], None]) -> None:

@@ -18,7 +18,7 @@ class Listener:
     Args:
         accepted: takes each new client's socket.
         room: how many more clients may be accepted now; None is any number.
-        failed: told of each attempt to accept that failed.
+        failed: called at each attempt to accept that failed.
     """
 
     def __init__(

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from chaosnetra.addresses import shown_address
+
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
@@ -64,8 +66,7 @@ async def _serve(make_application: Callable[[], "Starlette"], listening: socket.
     class Announced(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            host, port = listening.getsockname()[:2]
-            say({"url": f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"})
+            say({"url": f"http://{shown_address(*listening.getsockname()[:2])}"})
 
     config = uvicorn.Config(
         make_application(),

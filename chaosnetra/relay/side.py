@@ -15,7 +15,7 @@ LOOK_AGAIN_SECONDS = 0.005
 
 
 class SideOwner(Protocol):
-    """Who is told what happens to a side."""
+    """What is notified of what happens to a side."""
 
     def side_has_no_more(self, side: "Side") -> None:
         """Its peer will send no more; `outgoing` knows already."""
@@ -38,7 +38,7 @@ class Side(asyncio.Protocol):
         self.closing = False
         self.gone = False
 
-    # What the event loop tells
+    # Called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -62,7 +62,7 @@ class Side(asyncio.Protocol):
         self.gone = True
         self._owner.side_lost(self, error)
 
-    # What the owner does
+    # Called by the owner
 
     def close(self) -> None:
         """Close, once everything written has gone out."""
@@ -98,7 +98,7 @@ class Side(asyncio.Protocol):
 
 
 def _unsent_bytes(raw: socket.socket) -> int:
-    """What the kernel still has to send; 0 where it does not tell."""
+    """What the kernel still has to send; 0 where that is not known."""
     if raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
         return 0  # the peer is gone; the figure would stay as it was
     try:

@@ -1,10 +1,13 @@
-"""What the steady state claims, and what was got: each probe at each stage."""
+"""What the steady state claims, and what was observed: each probe at each stage."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chaosnetra.evidence.journal.samples import METHOD, counted
+from chaosnetra.evidence.journal.dry import carried_out
+from chaosnetra.evidence.journal.samples import counted
+from chaosnetra.evidence.journal.shape import Stage, checked_probes
+from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
 from chaosnetra.evidence.statistics.rates import (
     CONFIDENCE,
     Interval,
@@ -13,20 +16,11 @@ from chaosnetra.evidence.statistics.rates import (
     failure_rate_upper_bound,
     wilson_interval,
 )
-from chaosnetra.evidence.verdict.activities import carried_out
 from chaosnetra.evidence.verdict.bounds import at_least, at_most
 from chaosnetra.evidence.verdict.tolerance import has_tolerance, tolerance_met
-from chaosnetra.evidence.verdict.violations import failure_text, is_outside
+from chaosnetra.evidence.verdict.violations import failure_text, is_outside, is_probe
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.safe_text import as_json
-
-STAGES = {
-    "before": "before the method",
-    METHOD: "in the method",
-    "during": "during the method",
-    "after": "after the method",
-    "recovery": "after the rollbacks",
-}
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Claim:
     """One probe at one stage: expected and observed.
 
     Attributes:
-        stage: before, method, during, after or recovery.
+        stage: when it was asked.
         probe: its name.
         expected: what it states.
         observed: what was seen.
@@ -49,7 +43,7 @@ class Claim:
         checks_not_held: of these.
     """
 
-    stage: str
+    stage: Stage
     probe: str
     expected: str
     observed: str
@@ -109,31 +103,33 @@ def claims(journal: Mapping[str, Any]) -> Iterator[Claim]:
             and the rollbacks count where they have a tolerance, say of themselves whether what
             they state held, or failed.
     """
-    states = journal["steady_states"]
-    yield from _of_state("before", states["before"])
-    yield from _of_activities(METHOD, carried_out(journal, "run"))
-    for state in states["during"]:
-        yield from _of_state("during", state)
-    yield from _of_state("after", states["after"])
-    yield from _of_activities("recovery", carried_out(journal, "rollbacks"))
-    yield from _of_state("recovery", journal["chaosnetra"]["recovery"])
+    asked = list(checked_probes(journal))
+
+    def of(*stages: Stage) -> Iterator[Claim]:
+        for stage, run in asked:
+            if stage in stages:
+                met = run.get("tolerance_met")
+                yield _claim(stage, run, met if isinstance(met, bool) else None)
+
+    yield from of(Stage.BEFORE)
+    yield from _of_activities(Stage.METHOD, carried_out(journal, "run"))
+    yield from of(Stage.DURING, Stage.AFTER)
+    yield from _of_activities(Stage.RECOVERY, carried_out(journal, "rollbacks"))
+    yield from of(Stage.RECOVERY)
 
 
-def _of_activities(stage: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[Claim]:
+def _of_activities(stage: Stage, runs: Sequence[Mapping[str, Any]]) -> Iterator[Claim]:
     """Probes outside the steady state, as far as they state something or failed."""
-    for run in runs:
-        if run["activity"].get("type") != "probe":
-            continue
-        output = run["output"]
-        held = output.get("held") if isinstance(output, dict) else None
+    for run in filter(is_probe, runs):
+        held = object_or_empty(run["output"]).get("held")
         if is_outside(run):
-            yield _claim(stage, run, held=False)
+            yield _claim(stage, run, False)
         elif isinstance(held, bool):
-            yield _claim(stage, run, held=held)
+            yield _claim(stage, run, held)
         elif run["status"] == "failed":
-            yield _claim(stage, run, held=None)
+            yield _claim(stage, run, None)
         elif has_tolerance(run["activity"]):
-            yield _claim(stage, run, held=tolerance_met(run))
+            yield _claim(stage, run, tolerance_met(run))
 
 
 def pooled(found: Sequence[Claim]) -> list[Claim]:
@@ -142,7 +138,7 @@ def pooled(found: Sequence[Claim]) -> list[Claim]:
     Their trials are added up. What is said of them is that of the first that did not hold, and it
     holds when all do.
     """
-    groups: dict[tuple[str, str, float | None, bool], list[Claim]] = {}
+    groups: dict[tuple[Stage, str, float | None, bool], list[Claim]] = {}
     for claim in found:
         key = (claim.stage, claim.probe, claim.limit, claim.trials > 0)
         groups.setdefault(key, []).append(claim)
@@ -166,37 +162,23 @@ def _taken_together(group: Sequence[Claim]) -> Claim:
     )
 
 
-def _of_state(stage: str, state: Mapping[str, Any] | None) -> Iterator[Claim]:
-    for run in state["probes"] if state is not None else ():
-        met = run.get("tolerance_met")
-        yield _claim(stage, run, held=met if isinstance(met, bool) else None)
-
-
-def _claim(stage: str, run: Mapping[str, Any], held: bool | None) -> Claim:
-    output = run["output"]
-    told: Mapping[str, Any] = output if isinstance(output, dict) else {}
+def _claim(stage: Stage, run: Mapping[str, Any], held: bool | None) -> Claim:
+    activity, output = run["activity"], run["output"]
+    told = object_or_empty(output)
     failed = failure_text(run) if run["status"] == "failed" else None
     trials, failures = counted(told)
     limit = finite_or_none(told.get("max_failure_rate"))
-    expected = told.get("expected")
-    observed = told.get("observed")
-    error = told.get("error")
+    states = has_tolerance(activity)
+    unsaid = f"tolerance {as_json(activity['tolerance'])}" if states else "an answer"
+    observed = text_or_none(told.get("observed")) or as_json(output)
     return Claim(
         stage=stage,
-        probe=str(run["activity"].get("name")),
-        expected=expected
-        if isinstance(expected, str) and expected
-        else f"tolerance {as_json(run['activity']['tolerance'])}"
-        if has_tolerance(run["activity"])
-        else "an answer",
-        observed="a failed probe"
-        if failed
-        else observed
-        if isinstance(observed, str) and observed
-        else as_json(output),
+        probe=str(activity.get("name")),
+        expected=text_or_none(told.get("expected")) or unsaid,
+        observed="a failed probe" if failed else observed,
         held=held,
         failed=failed,
-        error=error if isinstance(error, str) and error else None,
+        error=text_or_none(told.get("error")),
         seconds=_duration(run),
         trials=trials,
         failures=failures,

@@ -8,6 +8,7 @@ from typing import Any
 from chaosnetra.evidence.journal.order import began, ended, since_start
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import ATTEMPT_LISTS, Startup, attempts, checks
+from chaosnetra.evidence.journal.shape import Stage, states
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline, FaultSpan, connector, faults
 from chaosnetra.evidence.journal.values import objects
 from chaosnetra.evidence.verdict.verdict import Verdict, judge
@@ -39,7 +40,7 @@ LONGEST_TITLE = 200
 class Span:
     """When a stage was checked: seconds since the run's beginning."""
 
-    stage: str
+    stage: Stage
     start: float
     end: float
 
@@ -71,8 +72,8 @@ class RunFacts:
         path: of its journal.
         title: of its experiment.
         verdict: as judged anew from the journal.
-        violations: which it rests on.
-        claims: what was expected and got, by probe and stage.
+        violations: its evidence.
+        claims: what was expected and observed, by probe and stage.
         startups: times of startups by stage; empty without any.
         phases: of startups, in order.
         rows: a few whole startups by stage, each with its rank.
@@ -100,12 +101,12 @@ class RunFacts:
     verdict: Verdict
     violations: Sequence[Violation]
     claims: Sequence[Claim]
-    startups: Mapping[str, StartupTimes]
+    startups: Mapping[Stage, StartupTimes]
     phases: Sequence[str]
-    rows: Mapping[str, Sequence[tuple[int, Startup]]]
+    rows: Mapping[Stage, Sequence[tuple[int, Startup]]]
     limits: Sequence[float]
     budgets: Sequence[Budget]
-    attempts: Mapping[tuple[str, str], Mapping[str, AttemptTimes]]
+    attempts: Mapping[tuple[str, str], Mapping[Stage, AttemptTimes]]
     slow_after: Mapping[tuple[str, str], float]
     failures: Sequence[tuple[Failure, int, tuple[str, ...]]]
     failures_left_out: int
@@ -194,11 +195,8 @@ def _placed(data: Mapping[str, Any], fault: FaultSpan) -> PlacedFault:
 
 
 def _spans(data: Mapping[str, Any]) -> Iterator[Span]:
-    states = data["steady_states"]
-    found = [("before", states["before"]), *(("during", state) for state in states["during"])]
-    found += [("after", states["after"]), ("recovery", data["chaosnetra"]["recovery"])]
-    for stage, state in found:
-        runs = state["probes"] if state is not None else ()
+    for stage, state in states(data):
+        runs = state["probes"]
         starts = [at for run in runs if (at := since_start(data, began(run))) is not None]
         ends = [at for run in runs if (at := since_start(data, ended(run))) is not None]
         if starts and ends and max(ends) >= min(starts):

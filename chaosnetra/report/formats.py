@@ -1,15 +1,13 @@
 """The formats of a report, by the ending of the file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Protocol
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.report.facts import RunFacts
-from chaosnetra.report.html import HtmlReport
-from chaosnetra.report.junit import JunitReport
-from chaosnetra.report.markdown import MarkdownReport
 
 
 class Report(Protocol):
@@ -26,10 +24,11 @@ class Report(Protocol):
         """
 
 
-FORMATS: Mapping[str, Callable[[], Report]] = {
-    ".html": HtmlReport,
-    ".md": MarkdownReport,
-    ".xml": JunitReport,
+# Where each is written; only what is wanted is loaded.
+FORMATS = {
+    ".html": "chaosnetra.report.html:HtmlReport",
+    ".md": "chaosnetra.report.markdown:MarkdownReport",
+    ".xml": "chaosnetra.report.junit:JunitReport",
 }
 
 
@@ -39,9 +38,10 @@ def report_for(path: Path) -> Report:
     Raises:
         InvalidInput: there is no such format.
     """
-    make = FORMATS.get(path.suffix.lower())
-    if make is None:
+    place = FORMATS.get(path.suffix.lower())
+    if place is None:
         raise InvalidInput(
             f"{path}: its ending names no format; give a file that ends in {', '.join(FORMATS)}"
         )
-    return make()
+    made: Report = resolve_name(place)()
+    return made

@@ -81,7 +81,7 @@ def head(facts: RunFacts, level: int = 2) -> Markup:
                     ("time scale", _time_scale(facts)),
                 ]
             ),
-            section("Expected against got", verdicts.hypothesis(facts), level=level),
+            section("Expected and observed", verdicts.hypothesis(facts), level=level),
             section("Budgets by arithmetic", verdicts.rules(facts.rules), level=level)
             if facts.rules
             else None,

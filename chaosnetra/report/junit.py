@@ -2,22 +2,23 @@
 
 import re
 from collections.abc import Sequence
-from xml.etree import ElementTree as ET
+
+from junitparser import Error, Failure
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome
-from chaosnetra.report.claims import STAGES, Claim
+from chaosnetra.report.claims import Claim
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.junit_xml import (
     LONGEST_NAME,
     LONGEST_TEXT,
     VERDICT,
-    call,
+    Case,
+    Suite,
     case,
     distinct,
     document,
     suite,
-    told,
 )
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections.verdicts import proof_text
@@ -38,19 +39,19 @@ class JunitReport:
     """
 
     def __init__(self) -> None:
-        self._suites: list[ET.Element] = []
+        self._suites: list[Suite] = []
 
     def add(self, facts: RunFacts) -> None:
         self._suites.append(_suite(facts))
 
     def text(self, recommendations: Sequence[Recommendation]) -> str:  # noqa: ARG002 - no place
-        names = [found.get("name", "") for found in self._suites]
-        for found, name in zip(self._suites, distinct(names), strict=True):
-            call(found, name)
+        names = distinct([found.name for found in self._suites])
+        for found, name in zip(self._suites, names, strict=True):
+            found.call(name)
         return document(self._suites)
 
 
-def _suite(facts: RunFacts) -> ET.Element:
+def _suite(facts: RunFacts) -> Suite:
     found = _TIMESTAMP.match(facts.start or "")
     return suite(
         facts.title,
@@ -68,28 +69,27 @@ def _suite(facts: RunFacts) -> ET.Element:
     )
 
 
-def _case(facts: RunFacts, claim: Claim) -> ET.Element:
+def _case(facts: RunFacts, claim: Claim) -> Case:
     # The stage stays, however long the name is: it tells cases apart.
-    stage = STAGES[claim.stage]
+    stage = claim.stage.when
     probe = one_visible_line(claim.probe, LONGEST_NAME - len(stage) - 1)
     found = case(f"{probe} {stage}", claim.seconds)
     said = f"expected {claim.expected}; observed {claim.observed}"
     if claim.failed is not None:
-        told(found, "error", "probe failed", f"{said}: {claim.failed}")
+        found.tell(Error, "probe failed", f"{said}: {claim.failed}")
     elif claim.held is False:
         is_baseline = facts.verdict.cause is Cause.BASELINE and claim.stage == "before"
-        kind, type_ = ("error", "baseline not met") if is_baseline else ("failure", "violated")
-        told(found, kind, type_, f"{said}: {claim.error}" if claim.error else said)
+        kind, type_ = (Error, "baseline not met") if is_baseline else (Failure, "violated")
+        found.tell(kind, type_, f"{said}: {claim.error}" if claim.error else said)
     return found
 
 
-def _verdict_case(facts: RunFacts) -> ET.Element:
+def _verdict_case(facts: RunFacts) -> Case:
     found = case(VERDICT)
     verdict = facts.verdict
-    if verdict.outcome is Outcome.VIOLATED:
-        told(found, "failure", verdict.cause.value, verdict.reason)
-    elif verdict.outcome is Outcome.INCONCLUSIVE:
-        told(found, "error", verdict.cause.value, verdict.reason)
+    if verdict.outcome is not Outcome.HELD:
+        kind = Failure if verdict.outcome is Outcome.VIOLATED else Error
+        found.tell(kind, verdict.cause.value, verdict.reason)
     return found
 
 

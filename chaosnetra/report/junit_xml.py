@@ -6,8 +6,22 @@ is called depends on nothing that changes from run to run.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from xml.etree import ElementTree as ET
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+
+from junitparser import (
+    Attr,
+    Error,
+    Failure,
+    IntAttr,
+    JUnitXml,
+    Properties,
+    SystemErr,
+    SystemOut,
+    TestCase,
+    TestSuite,
+)
 
 from chaosnetra.report.safe_text import one_visible_line, visible
 
@@ -15,7 +29,6 @@ LONGEST_NAME = 300
 LONGEST_MESSAGE = 500
 LONGEST_TEXT = 10_000
 VERDICT = "verdict"
-_COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -37,34 +50,64 @@ def distinct(names: Sequence[str]) -> list[str]:
     return found
 
 
-def case(name: str, seconds: float | None = None) -> ET.Element:
-    """A test case that passed; `told` makes it another."""
-    return ET.Element(
-        "testcase", name=one_visible_line(name, LONGEST_NAME), time=f"{seconds or 0.0:.3f}"
-    )
+class Case(TestCase):
+    """A test case; passed until it has a result."""
+
+    file = Attr()
+
+    def tell(
+        self, kind: type[Error] | type[Failure], type_: str, line: str, text: str | None = None
+    ) -> None:
+        """Give it a result, with what there is to say of it: a line, and a text that says more."""
+        result = kind(one_visible_line(line, LONGEST_MESSAGE), one_visible_line(type_, 100))
+        result.text = visible(line if text is None else text, LONGEST_TEXT)
+        self.result = result
 
 
-def told(found: ET.Element, kind: str, type_: str, line: str, text: str | None = None) -> None:
-    """Make a case a `failure` or an `error`, with what there is to say of it: a line, a text."""
-    message = one_visible_line(line, LONGEST_MESSAGE)
-    element = ET.SubElement(found, kind, type=one_visible_line(type_, 100), message=message)
-    element.text = visible(line if text is None else text, LONGEST_TEXT)
+class Suite(TestSuite):
+    """A suite, as the strictest of the published schemas has it."""
+
+    id = IntAttr()
+    package = Attr()
+
+    def __iter__(self) -> Iterator[Case]:
+        cases: Iterator[Case] = self.iterchildren(Case)
+        return cases
+
+    def call(self, name: str) -> None:
+        """Name it and, by its class name, each of its cases; no other suite has the name."""
+        self.name = name
+        for one in self:
+            one.classname = name
+
+
+class Document(JUnitXml):
+    """Suites, as a file has them."""
+
+    def __iter__(self) -> Iterator[Suite]:
+        suites: Iterator[Suite] = self.iterchildren(Suite)
+        return suites
+
+
+def case(name: str, seconds: float | None = None) -> Case:
+    """A test case that passed."""
+    return Case(one_visible_line(name, LONGEST_NAME), time=round(seconds or 0.0, 3))
 
 
 def suite(
     name: str,
-    cases: Sequence[ET.Element],
+    cases: Sequence[Case],
     *,
     seconds: float | None = None,
     timestamp: str = "1970-01-01T00:00:00",
     hostname: str = "unknown",
     properties: Sequence[tuple[str, str]] = (),
     output: str = "",
-) -> ET.Element:
+) -> Suite:
     """A suite in the order that the strictest of the published schemas asks for.
 
     Args:
-        name: of the suite, and the class name of its cases; see `call`.
+        name: of the suite, and the class name of its cases; see `Suite.call`.
         cases: as `case` makes them; those that have the same name are told apart.
         seconds: that it took.
         timestamp: when it began, ISO 8601 without a zone.
@@ -72,48 +115,43 @@ def suite(
         properties: names and values.
         output: what it said, cleaned by its writer line by line.
     """
-    found = ET.Element(
-        "testsuite",
-        time=f"{seconds or 0.0:.3f}",
-        timestamp=timestamp,
-        hostname=one_visible_line(hostname, LONGEST_NAME),
-        package="chaosnetra",
-    )
-    listed = ET.SubElement(found, "properties")
+    found = Suite()
+    found.time, found.timestamp, found.package = round(seconds or 0.0, 3), timestamp, "chaosnetra"
+    found.hostname = one_visible_line(hostname, LONGEST_NAME)
+    found.append(Properties())
     for key, value in properties:
-        ET.SubElement(
-            listed,
-            "property",
-            name=one_visible_line(key, 100),
-            value=one_visible_line(value, LONGEST_MESSAGE),
-        )
-    for one, own in zip(cases, distinct([one.get("name", "") for one in cases]), strict=True):
-        one.set("name", own)
+        found.add_property(one_visible_line(key, 100), one_visible_line(value, LONGEST_MESSAGE))
+    for one, own in zip(cases, distinct([one.name for one in cases]), strict=True):
+        one.name = own
     found.extend(cases)
-    ET.SubElement(found, "system-out").text = visible(output, 4 * LONGEST_TEXT)
-    ET.SubElement(found, "system-err")
-    call(found, one_visible_line(name, LONGEST_NAME))
+    found.extend([SystemOut(visible(output, 4 * LONGEST_TEXT)), SystemErr()])
+    found.call(one_visible_line(name, LONGEST_NAME))
     return found
 
 
-def call(found: ET.Element, name: str) -> None:
-    """Name a suite and, by its class name, each of its cases; no other suite has the name."""
-    found.set("name", name)
-    for one in found.findall("testcase"):
-        one.set("classname", name)
+def suites_of(path: Path) -> Iterator[Suite]:
+    """The suites of a document that was written here.
+
+    Raises:
+        OSError: it cannot be read.
+        SyntaxError: it is not XML.
+    """
+    found = Document.fromfile(str(path))
+    assert isinstance(found, Document)  # noqa: S101 - it is made of its class
+    return iter(found)
 
 
-def document(suites: Sequence[ET.Element]) -> str:
+def document(suites: Sequence[Suite]) -> str:
     """The whole document: the suites numbered, with the counts of what is in them."""
-    root = ET.Element("testsuites", name="chaosnetra")
+    root = Document("chaosnetra")
     for number, found in enumerate(suites):
-        found.set("id", str(number))
-        found.set("tests", str(len(found.findall("testcase"))))
-        for key, tag in _COUNTED.items():
-            found.set(key, str(len(found.findall(f"testcase/{tag}"))))
+        seconds = found.time  # of the run, which is more than its cases took
+        found.update_statistics()
+        found.time, found.id = seconds, number
+        root.append(found)
     for key in ("tests", "failures", "errors"):
-        root.set(key, str(sum(int(found.get(key, "0")) for found in suites)))
-    root.set("time", f"{sum(float(found.get('time', '0')) for found in suites):.3f}")
-    root.extend(suites)
-    ET.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+        setattr(root, key, sum(getattr(found, key) for found in suites))
+    root.time = round(sum(found.time for found in suites), 3)
+    written = BytesIO()
+    root.write(written, pretty=True)
+    return written.getvalue().decode()

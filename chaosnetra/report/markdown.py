@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
-from chaosnetra.report.claims import CONFIDENCE_TEXT, STAGES, Claim, pooled
+from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.page import MARKS
 from chaosnetra.report.plots.scales import seconds_text, share_text
@@ -77,7 +77,7 @@ def _run(facts: RunFacts) -> Iterator[str]:
     yield ""
     found = pooled(facts.claims)
     if found:
-        yield "| probe | when | expected | got | held | failed share, Wilson | proven |"
+        yield "| probe | when | expected | observed | held | failed share, Wilson | proven |"
         yield "| --- | --- | --- | --- | --- | --- | --- |"
         yield from (_claim(claim) for claim in found[:MOST_CLAIMS])
         if len(found) > MOST_CLAIMS:
@@ -107,7 +107,7 @@ def _claim(claim: Claim) -> str:
         if needed and not claim.is_proven and claim.held:
             proven += f"; failure-free trials needed: {needed}"
     return (
-        f"| {safe(claim.probe, 80)} | {STAGES[claim.stage]} | {safe(claim.expected)} | "
+        f"| {safe(claim.probe, 80)} | {claim.stage.when} | {safe(claim.expected)} | "
         f"{safe(observed(claim))} | {held} | {rate} | {proven} |"
     )
 
@@ -119,7 +119,7 @@ def _facts(facts: RunFacts) -> Iterator[str]:
         yield f"- fault {safe(placed.name)}: {safe(effect.get('quantity'), 60)} {safe(measured)}"
     for stage, times in facts.startups.items():
         yield (
-            f"- startups {STAGES.get(stage, stage)}: {len(times.seen):,} of {times.listed:,} "
+            f"- startups {stage.when}: {len(times.seen):,} of {times.listed:,} "
             f"ready, median {quantile_text(times.ready(0.5))}"
         )
     for (probe, kind), stages in list(facts.attempts.items())[:MOST_FAULTS]:
@@ -128,7 +128,7 @@ def _facts(facts: RunFacts) -> Iterator[str]:
                 f", the longest answer {seconds_text(max(attempts.seen))}" if attempts.seen else ""
             )
             yield (
-                f"- {kind} of {safe(probe, 80)} {STAGES.get(stage, stage)}: "
+                f"- {kind} of {safe(probe, 80)} {stage.when}: "
                 f"{len(attempts.seen):,} of {attempts.listed:,} listed answered{longest}"
             )
     expired = [budget for budget in facts.budgets if budget.expired]

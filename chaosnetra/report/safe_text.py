@@ -7,7 +7,7 @@ that XML forbids, and signs that turn the direction of writing around.
 import json
 import re
 
-from chaosnetra.text import encodable
+from chaosnetra.text import cut, encodable
 
 LONGEST = 2_000
 # Terminal sequences (ECMA-48): CSI, then OSC and its like up to their end, then short ones.
@@ -60,8 +60,7 @@ def one_visible_line(text: object, longest: int = LONGEST) -> str:
 
 def shortened(text: object, longest: int) -> str:
     """The beginning of a text, on one line: a label, where there is little room."""
-    line = one_visible_line(text, max(longest, LONGEST))
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+    return cut(one_visible_line(text, max(longest, LONGEST)), longest)
 
 
 def as_json(value: object, longest: int = 300) -> str:
@@ -72,7 +71,7 @@ def as_json(value: object, longest: int = 300) -> str:
         text = json.dumps(value, default=str, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = f"a {type(value).__name__}"
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return cut(text, longest)
 
 
 def _cleaned(text: str) -> str:

@@ -17,6 +17,7 @@ from chaosnetra.evidence.journal.samples import (
     seconds_of,
     startup_of,
 )
+from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import objects
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
 from chaosnetra.evidence.statistics.startup_times import time_in_phase
@@ -35,7 +36,7 @@ MOST_SECONDS = 1e9
 class Failure(NamedTuple):
     """What went wrong, the same for all that are counted together."""
 
-    stage: str
+    stage: Stage
     probe: str
     status: str
     phase: str | None
@@ -135,11 +136,11 @@ class StartupCollector:
     """Takes in startups one by one; see `StartupTimes`."""
 
     def __init__(self) -> None:
-        self.stages: dict[str, StartupTimes] = {}
+        self.stages: dict[Stage, StartupTimes] = {}
         self.phases: list[str] = []
         self.failures = Failures()
         self.limits: set[float] = set()
-        self._data: dict[str, tuple[list[Check], list[Mapping[str, Any]]]] = {}
+        self._data: dict[Stage, tuple[list[Check], list[Mapping[str, Any]]]] = {}
 
     def add(self, check: Check) -> None:
         listed = check.output.get("startups")
@@ -218,7 +219,7 @@ class StartupCollector:
             causes if isinstance(causes, list) else (),
         )
 
-    def rows(self, stage: str) -> list[tuple[int, Startup]]:
+    def rows(self, stage: Stage) -> list[tuple[int, Startup]]:
         """A few startups of a stage, from the fastest to the slowest, evenly by rank.
 
         Ready ones come first. Each has its rank, from 1.
@@ -242,7 +243,7 @@ class AttemptCollector:
     """Takes in attempts to use the database; see `AttemptTimes`."""
 
     def __init__(self) -> None:
-        self.probes: dict[tuple[str, str], dict[str, AttemptTimes]] = {}
+        self.probes: dict[tuple[str, str], dict[Stage, AttemptTimes]] = {}
         self.failures = Failures()
         self.slow_after: dict[tuple[str, str], float] = {}
 
@@ -270,7 +271,7 @@ class AttemptCollector:
         times = self._times(attempt.probe, attempt.kind, attempt.stage)
         if attempt.censored:
             times.given_up.append(attempt.seconds)
-        elif attempt.outcome in ("ok", "slow"):
+        elif attempt.answered:
             times.seen.append(attempt.seconds)
         else:
             times.failed.append(attempt.seconds)
@@ -289,7 +290,7 @@ class AttemptCollector:
                 )
             )
 
-    def _times(self, probe: str, kind: str, stage: str) -> AttemptTimes:
+    def _times(self, probe: str, kind: str, stage: Stage) -> AttemptTimes:
         stages = self.probes.setdefault((probe, kind), {})
         return stages.setdefault(stage, AttemptTimes())
 

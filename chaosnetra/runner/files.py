@@ -1,10 +1,11 @@
-"""Experiment files: which files are experiments, and what they say of themselves."""
+"""Experiment files: which files are experiments, what they say of themselves, what runs leave."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 from chaosnetra.documents.document import read_document
 from chaosnetra.documents.encodings import possible
@@ -40,6 +41,37 @@ class Experiment:
         """Its tags as words that Python could use as names: `cloud-sql` is `cloud_sql`."""
         words = (re.sub(r"\W+", "_", tag.strip().lower()).strip("_") for tag in self.tags)
         return tuple(dict.fromkeys(word for word in words if word))
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What a run leaves in its folder."""
+
+    folder: Path
+    JOURNAL: ClassVar[str] = "journal.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / self.JOURNAL
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "journal.events.jsonl"
+
+    @property
+    def output(self) -> Path:
+        """What it said."""
+        return self.folder / "output.log"
+
+    @property
+    def log(self) -> Path:
+        """The core's own log."""
+        return self.folder / "chaostoolkit.log"
+
+    def remove(self) -> None:
+        """Remove what an earlier run left: it must never be taken for this one's."""
+        for path in (self.journal, self.events, self.output, self.log):
+            path.unlink(missing_ok=True)
 
 
 def read_experiment(path: Path) -> Experiment | None:

@@ -1,9 +1,11 @@
-"""Runs the `chaos` command for as long as whoever started it is there.
+"""Runs the `chaos` command once it is told to, for as long as whoever started it is there.
 
     python -P -m chaosnetra.runner.lifeline DESCRIPTOR ARGUMENT…
 
-DESCRIPTOR is the reading end of a pipe; the other end is in the process that started this one. When
-that process goes away, however it does, the run is interrupted, and takes back what it injected.
+DESCRIPTOR is the reading end of a pipe; the other end is in the process that started this one. The
+run begins when a line comes; without one it does nothing. After the line `watched` the run is
+interrupted, and undoes what it injected, when that process goes away, however it does; after
+another one somebody else sees to that.
 """
 
 import os
@@ -13,6 +15,8 @@ import sys
 import threading
 import time
 
+WATCHED = b"watched\n"
+UNWATCHED = b"unwatched\n"
 # Until then the main thread has heard a signal, unless it came just before a sleep began: the
 # interpreter hears such a one only when that sleep is over.
 HEARD_SECONDS = 1.0
@@ -22,15 +26,19 @@ def main() -> None:
     descriptor = int(sys.argv.pop(1))
     # A shell that starts commands in the background has them ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=_watch, args=(descriptor,), name="lifeline", daemon=True).start()
-    runpy.run_module("chaostoolkit", run_name="__main__", alter_sys=True)
+    line = os.read(descriptor, 64)  # written at once, and far shorter than a pipe
+    if line == WATCHED:
+        watch = threading.Thread(target=_watch, args=(descriptor,), name="lifeline", daemon=True)
+        watch.start()
+    if line:
+        runpy.run_module("chaostoolkit", run_name="__main__", alter_sys=True)
 
 
 def _watch(descriptor: int) -> None:
     # Signals are for the main thread, which at times keeps them away.
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     while os.read(descriptor, 64):
-        """Nothing is ever said; only the end counts."""
+        """Nothing more is said; only the end counts."""
     os.kill(os.getpid(), signal.SIGINT)
     while _has_not_heard():
         time.sleep(HEARD_SECONDS)

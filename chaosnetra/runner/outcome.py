@@ -11,7 +11,7 @@ from chaosnetra.errors import Unreadable
 from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.evidence.verdict.verdict import Outcome, judge
 from chaosnetra.evidence.verdict.violations import Violation
-from chaosnetra.runner.files import Experiment
+from chaosnetra.runner.files import Experiment, RunFiles
 from chaosnetra.text import one_line
 
 LOG_LINES = 40
@@ -28,36 +28,6 @@ class Kind(StrEnum):
     VIOLATED = "violated"
     INCONCLUSIVE = "inconclusive"
     BROKEN = "broken"
-
-
-@dataclass(frozen=True)
-class RunFiles:
-    """What a run leaves in its folder."""
-
-    folder: Path
-
-    @property
-    def journal(self) -> Path:
-        return self.folder / "journal.json"
-
-    @property
-    def events(self) -> Path:
-        return self.folder / "journal.events.jsonl"
-
-    @property
-    def output(self) -> Path:
-        """What it said."""
-        return self.folder / "output.log"
-
-    @property
-    def log(self) -> Path:
-        """The core's own log."""
-        return self.folder / "chaostoolkit.log"
-
-    def remove(self) -> None:
-        """Remove what an earlier run left: it must never be taken for this one's."""
-        for path in (self.journal, self.events, self.output, self.log):
-            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

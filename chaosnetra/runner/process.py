@@ -1,18 +1,19 @@
 """One experiment in a `chaos run` process of its own, ended cleanly whatever happens to us."""
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from chaosnetra.runner.files import Experiment
-from chaosnetra.runner.outcome import RunFiles, RunOutcome, judge_run, shown_line
+from chaosnetra.processes.signals import handled
+from chaosnetra.runner.child import ChildRun
+from chaosnetra.runner.ending import end_and_undo
+from chaosnetra.runner.files import Experiment, RunFiles
+from chaosnetra.runner.outcome import RunOutcome, judge_run, shown_line
 
 LIMIT_SECONDS = 3600.0
 # What an interrupted run may take to undo everything, check it, and write its journal.
@@ -46,53 +47,23 @@ def run_experiment(
     started = time.monotonic()
     given_up = None
     with files.output.open("wb") as output:
-        ours, lifeline = _started(experiment, files)
-        assert ours.stdout is not None  # noqa: S101 - it is a pipe
-        copier = threading.Thread(target=_copy, args=(ours.stdout, output, told), daemon=True)
+        run = ChildRun(experiment.path, files, subprocess.PIPE)
+        assert run.process.stdout is not None  # noqa: S101 - it is a pipe
+        pipe = (run.process.stdout, output, told)
+        copier = threading.Thread(target=_copy, args=pipe, daemon=True)
         copier.start()
         try:
-            ours.wait(limit_seconds)
+            run.let_begin(watched=True)
+            run.process.wait(limit_seconds)
         except subprocess.TimeoutExpired:
             given_up = f"it took more than {limit_seconds:g} s"
         finally:
-            _end(ours)
-            os.close(lifeline)
+            _end(run)
+            run.close()
             # Only a process that the run left behind could keep it open.
             copier.join(LAST_OUTPUT_SECONDS)
-    return judge_run(experiment, files, ours.returncode, time.monotonic() - started, given_up)
-
-
-def _started(experiment: Experiment, files: RunFiles) -> tuple[subprocess.Popen[bytes], int]:
-    """The process, and the end of its lifeline that must stay open."""
-    reading, writing = os.pipe()
-    try:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",  # as the `chaos` command, which does not import from the directory
-                "-m",
-                "chaosnetra.runner.lifeline",
-                str(reading),
-                "--no-version-check",
-                "--log-file",
-                str(files.log),
-                "run",
-                "--journal-path",
-                str(files.journal),
-                str(experiment.path),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=(reading,),
-            start_new_session=True,  # Ctrl-C is ours, and passed on once
-        )
-    except BaseException:
-        os.close(writing)
-        raise
-    finally:
-        os.close(reading)
-    return process, writing
+    returncode, seconds = run.process.returncode, time.monotonic() - started
+    return judge_run(experiment, files, returncode, seconds, given_up)
 
 
 def _copy(stream: IO[bytes], output: IO[bytes], told: Callable[[str], None]) -> None:
@@ -105,26 +76,11 @@ def _copy(stream: IO[bytes], output: IO[bytes], told: Callable[[str], None]) -> 
                 told(shown_line(line.decode(errors="replace")))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(run: ChildRun) -> None:
     """Interrupt a run and wait until it has undone everything; who insists has to wait too."""
-    if process.poll() is not None:
+    if run.exit_code is not None:
         return
-    with _deaf_to_interrupts():
-        process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(UNDO_SECONDS)
-        if process.poll() is None:
-            process.kill()  # its watchdog takes back what it injected
-            process.wait()
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = signal.signal(signal.SIGINT, lambda number, frame: None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, former)
+    with handled(lambda number, frame: None, ("SIGINT",)):
+        run.identity.ask_to_end(signal.SIGINT)
+        end_and_undo(run.identity, UNDO_SECONDS, asked=True)
+        run.process.wait()

@@ -8,6 +8,8 @@ from pathlib import Path
 from chaosnetra.text import one_line
 
 REPORT_SECONDS = 120.0
+# The `chaosnetra` command, wherever its script is installed.
+PROGRAM = (sys.executable, "-P", "-c", "from chaosnetra.cli import main; main()")
 
 
 def write_reports(journals: Sequence[Path], reports: Sequence[Path]) -> str | None:
@@ -23,15 +25,7 @@ def write_reports(journals: Sequence[Path], reports: Sequence[Path]) -> str | No
     outputs = [word for report in reports for word in ("-o", str(report))]
     try:
         done = subprocess.run(
-            [
-                sys.executable,
-                "-P",
-                "-c",
-                "from chaosnetra.cli import main; main()",
-                "report",
-                *map(str, journals),
-                *outputs,
-            ],
+            [*PROGRAM, "report", *map(str, journals), *outputs],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=REPORT_SECONDS,

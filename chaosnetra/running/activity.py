@@ -1,15 +1,17 @@
 """The edge between Chaos Toolkit and the domain: what every activity goes through."""
 
-from collections.abc import Iterator
+import functools
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Dict, List, cast  # noqa: UP035
+from typing import Any, Dict, List, ParamSpec, TypeVar, cast  # noqa: UP035
 
 from chaoslib.exceptions import ActivityFailed, ChaosException
 
-from chaosnetra.controls.required import require_control
-from chaosnetra.errors import ChaosnetraError, InvalidInput, MachineryFailed
-from chaosnetra.running.arguments import with_settings
+from chaosnetra.errors import ChaosnetraError, MachineryFailed
+from chaosnetra.running.arguments import called, with_settings
 from chaosnetra.running.preview import Preview, is_previewing
+from chaosnetra.running.required import require_control
 from chaosnetra.running.run import current_run
 from chaosnetra.running.session import Session, current_session
 
@@ -18,6 +20,26 @@ Result = Dict[str, Any]  # noqa: UP006
 Results = List[Dict[str, Any]]  # noqa: UP006
 Parameters = Dict[str, Any]  # noqa: UP006
 Attributes = Dict[str, float]  # noqa: UP006
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def edge(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function one that experiments name.
+
+    Its result is masked, and a message of it names the settings that fed its arguments.
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*given: P.args, **named: P.kwargs) -> R:
+        with called(call, signature.bind(*given, **named).arguments):
+            result = function(*given, **named)
+        masked: R = current_run().redactor.data(result)
+        return masked
+
+    return call
 
 
 @contextmanager
@@ -31,7 +53,7 @@ def activity(configuration: Any) -> Iterator[Session]:
         ActivityFailed: with the one line of whatever went wrong, secrets masked, and the settings
             of the experiment named that fed its arguments.
     """
-    session: Session | None = None
+    mask = current_run().redactor.text
     try:
         require_control(configuration)
         session = current_session(configuration)
@@ -41,34 +63,28 @@ def activity(configuration: Any) -> Iterator[Session]:
             _check_arguments(session)
             yield session
     except ChaosnetraError as error:
-        within = error.__traceback__.tb_next if error.__traceback__ else None
-        text = with_settings(
-            str(error), current_run().experiment, within.tb_frame if within else None
-        )
-        raise ActivityFailed(session.redactor.text(text) if session else text) from error
+        text = with_settings(str(error), current_run().experiment)
+        raise ActivityFailed(mask(text)) from error
     except ChaosException:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it says nothing of the system
         failure = MachineryFailed(error)
-        text = str(failure)
-        raise ActivityFailed(session.redactor.text(text) if session else text) from failure
+        raise ActivityFailed(mask(str(failure))) from failure
 
 
 def _check_arguments(session: Session) -> None:
     """Refuse to act where an argument of the experiment cannot be used.
 
     The journal control has had them checked before the run; without it the first activity does.
+    An abort condition is asked outside of the experiment's activities: they come later.
 
     Raises:
         InvalidInput: says which.
     """
-    if session.arguments_checked is None:
+
+    def check() -> bool:
         from chaosnetra.running.precheck import check_running
 
-        try:
-            # An abort condition is asked outside of the experiment's activities: they come later.
-            session.arguments_checked = "" if check_running(current_run()) else None
-        except InvalidInput as error:
-            session.arguments_checked = str(error)
-    if session.arguments_checked:
-        raise InvalidInput(session.arguments_checked)
+        return check_running(current_run())
+
+    session.check_arguments(check)

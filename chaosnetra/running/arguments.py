@@ -6,9 +6,11 @@ it leaves the activity the experiment tells which setting that is.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from types import FrameType
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 from chaosnetra.hints import ARGUMENT, key_hint
 
@@ -16,26 +18,45 @@ _NAMED = re.compile(re.escape(ARGUMENT).replace("NAME", r"(\w+)"))
 _SUBSTITUTED = re.compile(r"\$\{([^}]+)\}")
 
 
-def with_settings(text: str, experiment: Mapping[str, Any] | None, frame: FrameType | None) -> str:
+class Call(NamedTuple):
+    """A function that experiments name, while it is called, and the arguments that it has."""
+
+    function: Callable[..., Any]
+    arguments: Mapping[str, Any]
+
+
+_calls: ContextVar[tuple[Call, ...]] = ContextVar("calls", default=())
+
+
+@contextmanager
+def called(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Iterator[None]:
+    """Know, while inside, that a function is called; it may call another one of them."""
+    token = _calls.set((Call(function, arguments), *_calls.get()))
+    try:
+        yield
+    finally:
+        _calls.reset(token)
+
+
+def with_settings(text: str, experiment: Mapping[str, Any] | None) -> str:
     """A message with the settings in place of the arguments that they fed.
 
     Args:
         text: of an error.
-        experiment: that runs, as it is written; None where nobody told.
-        frame: of the activity, or of a function that it called.
+        experiment: that runs, as it is written; None: not known.
 
     Returns:
         The text; an argument stays where it is written out, or fed by several settings.
     """
     if experiment is None or not _NAMED.search(text):
         return text
-    given, called = _arguments(experiment, frame)
+    given, has = _arguments(experiment)
     declared = experiment.get("configuration") or {}
 
     def hint(found: re.Match[str]) -> str:
         keys = {key for value in _values_of(found[1], given) for key in _keys(value)}
         if len(keys) > 1:  # another step gives it another one
-            loaded, there = called.get("configuration") or {}, list(_values_of(found[1], called))
+            loaded, there = has.get("configuration") or {}, list(_values_of(found[1], has))
             keys = {key for key in keys if loaded.get(key) in there}
         return _hint(keys.pop(), declared) if len(keys) == 1 else found[0]
 
@@ -49,27 +70,24 @@ def _hint(key: str, declared: Mapping[str, Any]) -> str:
     return key_hint(key, None)
 
 
-def _arguments(
-    experiment: Mapping[str, Any], frame: FrameType | None
-) -> tuple[list[Any], Mapping[str, Any]]:
-    """What the experiment gives the innermost function that it names, and what that has."""
-    while frame is not None:
-        name = (frame.f_globals.get("__name__"), frame.f_code.co_name)
-        if found := list(_given(experiment, name)):
-            return found, frame.f_locals
-        frame = frame.f_back
+def _arguments(experiment: Mapping[str, Any]) -> tuple[list[Any], Mapping[str, Any]]:
+    """What the experiment gives the innermost function in progress that it names; what that has."""
+    for call in _calls.get():
+        if found := list(_given(experiment, call.function)):
+            return found, call.arguments
     return [], {}
 
 
-def _given(data: Any, name: tuple[Any, str]) -> Iterator[Any]:
-    """Arguments of each provider of that module and function, also of one inside another."""
+def _given(data: Any, function: Callable[..., Any]) -> Iterator[Any]:
+    """Arguments of each provider that names a function, also of one inside another."""
     if isinstance(data, Mapping):
-        if (data.get("module"), data.get("func")) == name:
+        module = sys.modules.get(str(data.get("module")))
+        if module is not None and getattr(module, str(data.get("func")), None) is function:
             yield data.get("arguments")
         data = list(data.values())
     if isinstance(data, list):
         for value in data:
-            yield from _given(value, name)
+            yield from _given(value, function)
 
 
 def _values_of(name: str, data: Any) -> Iterator[Any]:

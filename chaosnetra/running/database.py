@@ -1,65 +1,101 @@
 """The database of a run: configured, a persistent stand's, or the run's own."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseNotReady, DatabaseUnavailable, InvalidInput
-from chaosnetra.running.resources import Keeping, Part
+from chaosnetra.running.resources import Part, Resources
 from chaosnetra.running.watching import FAILED_LOOKS, of_process
-from chaosnetra.safety.guard import Guard
-from chaosnetra.safety.injector import Injector
-from chaosnetra.settings import Settings, setting_hint
+from chaosnetra.settings import setting_hint
 
 CHECK_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
 class Database:
-    """A database as it was met.
+    """The database of a run, which is found or started when it is first needed."""
 
-    Attributes:
-        address: of it, directly.
-        administrator: by the most powerful role that the run has.
-    """
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._met: tuple[DatabaseAddress, DatabaseAddress] | None = None
+        self._schemas: set[str] = set()
 
-    address: DatabaseAddress
-    administrator: DatabaseAddress
+    @property
+    def address(self) -> DatabaseAddress:
+        """Of it, directly.
+
+        Raises:
+            NotAllowed: it is another one than the allow-list names.
+            InvalidInput: none is named, and none may be started.
+            PartUnavailable: there is none that can be used; says what to change.
+        """
+        return self._bring()[0]
+
+    @property
+    def administrator(self) -> DatabaseAddress:
+        """The same database by the most powerful role that the run has."""
+        return self._bring()[1]
+
+    @property
+    def known(self) -> DatabaseAddress | None:
+        """Its address, if it was met or is configured."""
+        return self._met[0] if self._met is not None else self._resources.settings.database
+
+    @property
+    def schema(self) -> str | None:
+        """Schema with the reference orchestrator's tables, made on first use; else None.
+
+        In staging the job's container has its own.
+        """
+        settings = self._resources.settings
+        if settings.in_staging or not settings.target.is_reference:
+            return None
+        from chaosnetra.orchestrator.workload import schema_statements
+
+        return self._with_schema(self._resources.identifier, schema_statements)
+
+    @property
+    def report_schema(self) -> str:
+        """Schema of the run's own that the tasks of a job report into, made on first use."""
+        from chaosnetra.startup.orders import report_statements
+
+        return self._with_schema(f"{self._resources.identifier}_reports", report_statements)
+
+    def _with_schema(self, name: str, statements: Callable[[str], list[str]]) -> str:
+        from chaosnetra.postgres.objects import SchemaMade
+
+        with self._resources.lock:
+            if name not in self._schemas:
+                made = SchemaMade(self.address, name, statements(name))
+                self._resources.injector.inject(made)
+                self._schemas.add(name)
+        return name
+
+    def _bring(self) -> tuple[DatabaseAddress, DatabaseAddress]:
+        with self._resources.lock:
+            if self._met is None:
+                self._met = _bring(self._resources)
+            return self._met
 
 
-def bring_database(
-    keeping: Keeping, settings: Settings, guard: Guard, injector: Injector, identifier: str
-) -> Database:
-    """Find or start the database, and look whether it answers.
-
-    Args:
-        keeping: the run's.
-        settings: the run's.
-        guard: refuses one that may not be touched.
-        injector: makes a database of the run's own in a persistent stand's server.
-        identifier: what that one is called.
-
-    Raises:
-        NotAllowed: it is another one than the allow-list names.
-        InvalidInput: none is named, and none may be started.
-        PartUnavailable: there is none that can be used; says what to change.
-    """
+def _bring(resources: Resources) -> tuple[DatabaseAddress, DatabaseAddress]:
+    """Find or start the database, and see whether it answers."""
     from chaosnetra.postgres.connect import describe
 
-    configured = settings.database
+    configured = resources.settings.database
     if configured is not None:
-        guard.check_database(configured)
-        keeping.trust(configured)
+        resources.guard.check_database(configured)
+        resources.trust(configured)
         source, address, administrator = "configured", configured, configured
     else:
-        source, address, administrator = _of_stand(keeping, settings, injector, identifier)
+        source, address, administrator = _of_stand(resources)
     facts = asyncio.run(describe(address, CHECK_SECONDS))
-    keeping.add(Part("PostgreSQL", source, address.shown, facts.version))
-    _watch(keeping, source, address, in_staging=settings.in_staging)
-    return Database(address, administrator.named(address.database))
+    resources.add(Part("PostgreSQL", source, address.shown, facts.version))
+    _watch(resources, source, address)
+    return address, administrator.named(address.database)
 
 
-def _watch(keeping: Keeping, source: str, address: DatabaseAddress, *, in_staging: bool) -> None:
+def _watch(resources: Resources, source: str, address: DatabaseAddress) -> None:
     """Watch the server: its process on this machine, else whether it answers; who it is, at last.
 
     In staging it is not asked in between.
@@ -68,10 +104,10 @@ def _watch(keeping: Keeping, source: str, address: DatabaseAddress, *, in_stagin
     from chaosnetra.postgres.path import answers
 
     first = asyncio.run(identify(address))
-    pid = keeping.process_at(address.network_address)
+    pid = resources.process_at(address.network_address)
 
     def look() -> str | None:
-        return None if in_staging else answers(address)
+        return None if resources.settings.in_staging else answers(address)
 
     def look_at_end() -> str | None:
         try:
@@ -81,7 +117,7 @@ def _watch(keeping: Keeping, source: str, address: DatabaseAddress, *, in_stagin
             is_there = error.sqlstate is not None and not isinstance(error, DatabaseNotReady)
             return None if is_there else f"it does not answer: {error}"
 
-    keeping.watch(
+    resources.watch(
         "PostgreSQL",
         source,
         address.network_address,
@@ -91,11 +127,10 @@ def _watch(keeping: Keeping, source: str, address: DatabaseAddress, *, in_stagin
     )
 
 
-def _of_stand(
-    keeping: Keeping, settings: Settings, injector: Injector, identifier: str
-) -> tuple[str, DatabaseAddress, DatabaseAddress]:
+def _of_stand(resources: Resources) -> tuple[str, DatabaseAddress, DatabaseAddress]:
     from chaosnetra.stand.persistent import find_persistent_stand
 
+    settings = resources.settings
     kept = find_persistent_stand()
     if settings.in_staging and (kept is None or kept.cloud_run is None):
         raise InvalidInput(
@@ -106,21 +141,22 @@ def _of_stand(
     if kept is None:
         from chaosnetra.stand.postgres import start_postgres
 
-        keeping.expect_folders()
-        server = start_postgres(keeping.run.id, settings.profile.max_connections)
-        keeping.trust(server.database)
-        keeping.trust(server.admin)
-        keeping.own("PostgreSQL", server.database.network_address, server.process)
+        resources.expect_folders()
+        server = start_postgres(resources.run.id, settings.profile.max_connections)
+        resources.trust(server.database)
+        resources.trust(server.admin)
+        resources.own("PostgreSQL", server.database.network_address, server.process)
         return "started for this run", server.database, server.admin
     from chaosnetra.postgres.objects import DatabaseCopied
 
     address = DatabaseAddress.parse(kept.database_url)
     administrator = DatabaseAddress.parse(kept.admin_url)
-    keeping.trust(address)
-    keeping.trust(administrator)
+    resources.trust(address)
+    resources.trust(administrator)
     if not settings.in_staging:
         # Runs share the kept server; each has a database of its own that is new and empty.
-        injector.inject(DatabaseCopied(address, identifier, template=None))
-        address = address.named(identifier)
+        copy = resources.identifier
+        resources.injector.inject(DatabaseCopied(address, copy, template=None))
+        address = address.named(copy)
     # In staging it is the one that the service and the job use.
     return "persistent stand", address, administrator

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseUnavailable, FaultError, PartUnavailable, UndoFailed
+from chaosnetra.running.database import Database
+from chaosnetra.running.local_path import LocalPath
+from chaosnetra.running.resources import Resources
 
 if TYPE_CHECKING:
     from chaosnetra.postgres.held import HeldConnection
     from chaosnetra.running.exposure import LaunchUse
-    from chaosnetra.running.session import Session
     from chaosnetra.startup.outcome import StartupOutcome
 
 logger = logging.getLogger("chaostoolkit")
 
 READ_SECONDS = 5.0
+# Of a launch, what tells which state it met.
+_MET = ("tables_before", "tables_after")
 
 
 class StartState:
@@ -29,13 +33,12 @@ class StartState:
     A startup of a service on an empty database makes its tables; the next one finds them. So
     that all startups of a run meet the same state, `auto` lets one start prepare an empty
     database before the first launch.
-
-    Args:
-        session: the run's.
     """
 
-    def __init__(self, session: "Session") -> None:
-        self._session = session
+    def __init__(self, resources: Resources, database: Database, path: LocalPath) -> None:
+        self._resources = resources
+        self._database = database
+        self._path = path
         self._lock = threading.RLock()
         self._template: str | None = None
         self._template_tables: int | None = None
@@ -46,7 +49,7 @@ class StartState:
     @property
     def mode(self) -> str:
         """The setting: `auto`, `shared` or `fresh`; in staging nothing is prepared."""
-        settings = self._session.settings
+        settings = self._resources.settings
         return "shared" if settings.in_staging else settings.database_state
 
     def prepare(self, start: "Callable[[DatabaseAddress], StartupOutcome]") -> None:
@@ -62,7 +65,7 @@ class StartState:
             Interrupted: the run was interrupted.
         """
         with self._lock:  # launches in other threads wait until it is done
-            reference = self._session.settings.target.is_reference
+            reference = self._resources.settings.target.is_reference
             if self._looked or reference or self.mode != "auto":
                 return
             self._looked = True
@@ -70,10 +73,10 @@ class StartState:
                 self._prepare(start)
 
     def _prepare(self, start: "Callable[[DatabaseAddress], StartupOutcome]") -> None:
-        session = self._session
+        run = self._resources.run
         logger.info("The database is empty: one start prepares it before the others")
-        outcome = start(session.database)
-        error = session.redactor.text(outcome.error.text) if outcome.error else None
+        outcome = start(self._database.address)
+        error = outcome.error.text if outcome.error else None
         tables = self.tables()
         self._prepared = {
             "status": outcome.status.value,
@@ -82,7 +85,7 @@ class StartState:
             "tables_before": 0,
             "tables_after": tables,
         }
-        session.events.record("database_state.prepared", self._prepared)
+        run.events.record("database_state.prepared", self._prepared)
         if outcome.status == "ready":
             logger.info(f"The start was ready; the database has {tables} tables now")
         else:
@@ -98,9 +101,8 @@ class StartState:
         Raises:
             PartUnavailable: no copy can be made, so nothing is started.
         """
-        session = self._session
         if self.mode != "fresh":
-            yield [session.target_database] * count
+            yield [self._path.target_database] * count
             return
         names: list[str] = []
         try:
@@ -111,7 +113,7 @@ class StartState:
                     f"nothing was started: no copy of the database could be made for each "
                     f"startup: {error}"
                 ) from error
-            address = session.target_database
+            address = self._path.target_database
             yield [address.named(name) for name in names]
         finally:
             self._drop(names)
@@ -134,10 +136,10 @@ class StartState:
         try:
             try:
                 for _number in range(count):
-                    made.append(self._session.new_folder())
-                    if self._session.settings.state_folder is not None:
+                    made.append(self._resources.new_folder())
+                    if self._resources.settings.state_folder is not None:
                         shutil.copytree(
-                            self._session.settings.state_folder,
+                            self._resources.settings.state_folder,
                             made[-1],
                             symlinks=True,
                             dirs_exist_ok=True,
@@ -157,11 +159,11 @@ class StartState:
         from chaosnetra.postgres.counters import read_counts
 
         try:
-            return asyncio.run(read_counts(self._session.database, READ_SECONDS)).tables
+            return asyncio.run(read_counts(self._database.address, READ_SECONDS)).tables
         except DatabaseUnavailable:
             return None
 
-    def told(self, tables_before: int | None, tables_after: int | None) -> dict[str, Any]:
+    def details(self, tables_before: int | None, tables_after: int | None) -> dict[str, Any]:
         """What a result says of the state that its startups met and left."""
         return {
             "mode": self.mode,
@@ -174,16 +176,12 @@ class StartState:
         """For the journal: see `chaosnetra.evidence.verdict.start_state`."""
         return {
             "setting": self.mode,
-            "own_tables": self._session.settings.target.is_reference,
+            "own_tables": self._resources.settings.target.is_reference,
             "prepared": self._prepared,
             "template_tables": self._template_tables,
             "launches": [
-                {
-                    "faults": list(launch.faults),
-                    "tables_before": launch.tables_before,
-                    "tables_after": launch.tables_after,
-                }
-                for launch in launches
+                {"faults": list(one.faults)} | {name: getattr(one, name) for name in _MET}
+                for one in launches
             ],
         }
 
@@ -194,16 +192,16 @@ class StartState:
 
     def _copy(self, count: int, names: list[str]) -> None:
         """Make copies; what was made is in `names` also when one could not be."""
-        session = self._session
-        _ = session.schema
+        resources = self._resources
+        _ = self._database.schema
         with self._lock:
             if self._template is None:
                 self._template_tables = self.tables()
-                template = f"{session.identifier}_base"
-                self._make(template, session.database.database)
+                template = f"{resources.identifier}_base"
+                self._make(template, self._database.address.database)
                 self._template = template
         for _number in range(count):
-            name = f"{session.identifier}_{session.next_number()}"
+            name = f"{resources.identifier}_{resources.next_number()}"
             self._make(name, self._template)
             names.append(name)
 
@@ -211,16 +209,16 @@ class StartState:
         from chaosnetra.postgres.held import hold_connection
         from chaosnetra.postgres.objects import DatabaseCopied
 
-        session = self._session
+        address = self._database.address
         if self._maker is None:
             # Opened before there is a fault, as a rule: a server that is full makes copies by it.
-            self._maker = hold_connection(session.database)
-        session.injector.inject(DatabaseCopied(session.database, name, template))
+            self._maker = hold_connection(address)
+        self._resources.injector.inject(DatabaseCopied(address, name, template))
 
     def _drop(self, names: list[str]) -> None:
         for name in names:
             try:
-                self._session.injector.undo(f"database {name}")
+                self._resources.injector.undo(f"database {name}")
             except UndoFailed as error:
                 # Tried again at the end of the run, when no fault is in the way.
                 logger.warning(str(error))

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, DatabaseUnavailable
+from chaosnetra.running.database import Database
+from chaosnetra.running.local_path import LocalPath
+from chaosnetra.running.resources import Resources
 
 if TYPE_CHECKING:
     from chaosnetra.postgres.counters import Counts
-    from chaosnetra.running.session import Session
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -24,6 +26,8 @@ SETTLE_SECONDS = 0.5
 SETTLE_POLL_SECONDS = 0.02
 # Placeholders of a template that tell a target where the database is.
 _ADDRESS = ("{url}", "{host}", "{port}")
+# Of a launch, what the exposure is judged by.
+_COUNTED = ("startups", "sessions", "path", "killed")
 _CONNECTED = ("ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT1")
 
 
@@ -56,13 +60,12 @@ class Exposure:
     """Keeps what each launch of a run used.
 
     Sessions are counted without a fault only: under one, a startup may try and reach nothing.
-
-    Args:
-        session: the run's.
     """
 
-    def __init__(self, session: "Session") -> None:
-        self._session = session
+    def __init__(self, resources: Resources, database: Database, path: LocalPath) -> None:
+        self._resources = resources
+        self._database = database
+        self._to_database = path
         self._path_counts: bool | None = None
         self.launches: list[LaunchUse] = []
 
@@ -76,19 +79,19 @@ class Exposure:
         Yields:
             What it used, at the end of the block.
         """
-        session = self._session
-        faults = tuple(session.faults_in_effect)
-        changes, began = session.injector.changes, time.monotonic()
+        resources = self._resources
+        faults = tuple(resources.faults_in_effect)
+        changes, began = resources.injector.changes, time.monotonic()
         before = self._read()
         path_before = self._path() if not faults else self._figure_under_faults()
         counted: list[LaunchUse] = []
         yield counted
-        faults = tuple(dict.fromkeys((*faults, *session.faults_in_effect)))
+        faults = tuple(dict.fromkeys((*faults, *resources.faults_in_effect)))
         after = self._read()
         names = {address.database for address in databases}
         killed = None
-        by_experiment = session.run.foreign_action_since(began)
-        if before and after and changes == session.injector.changes and not by_experiment:
+        by_experiment = resources.run.foreign_action_since(began)
+        if before and after and changes == resources.injector.changes and not by_experiment:
             killed = after.killed_since(before, names)
         sessions = path = None
         if not faults:
@@ -113,24 +116,18 @@ class Exposure:
 
     def facts(self) -> dict[str, Any]:
         """For the journal: see `chaosnetra.evidence.verdict.exposure`."""
-        session = self._session
-        local = not session.settings.in_staging
+        resources = self._resources
+        local = not resources.settings.in_staging
         return {
             "variables": self._variables() if local else None,
-            "proxy": session.identifier if local else None,
+            "proxy": resources.identifier if local else None,
             "counted_by": {
                 "sessions": "pg_stat_database",
                 "path": "the proxy's own figure" if self._path_counts else None,
             },
             "launches": [
-                {
-                    "startups": launch.startups,
-                    "faults": list(launch.faults),
-                    "sessions": launch.sessions,
-                    "path": launch.path,
-                    "killed": launch.killed,
-                }
-                for launch in self.launches
+                {"faults": list(one.faults)} | {name: getattr(one, name) for name in _COUNTED}
+                for one in self.launches
             ],
         }
 
@@ -138,7 +135,7 @@ class Exposure:
         from chaosnetra.postgres.counters import read_counts
 
         try:
-            return asyncio.run(read_counts(self._session.database, READ_SECONDS))
+            return asyncio.run(read_counts(self._database.address, READ_SECONDS))
         except DatabaseUnavailable as error:
             logger.debug(f"the database's counters cannot be read: {error}")
             return None
@@ -160,15 +157,15 @@ class Exposure:
 
     def _path(self) -> int | None:
         """The proxy's figure; the first time it is made sure that it counts."""
-        session = self._session
-        address = session.proxied_database
-        if session.settings.in_staging or self._path_counts is False:
+        path, name = self._to_database, self._resources.identifier
+        address = path.proxied_database
+        if self._resources.settings.in_staging or self._path_counts is False:
             return None
         try:
-            figure = session.toxiproxy.received(session.identifier)
+            figure = path.toxiproxy.received(name)
             if figure is None and self._path_counts is None:
                 # A server that counts shows nothing before its first connection: make one.
-                session.path.first_answers(1, READ_SECONDS)
+                path.measured.first_answers(1, READ_SECONDS)
                 figure = self._grown_from(None)
         except ChaosnetraError as error:
             logger.debug(f"the proxy {address.network_address} cannot be asked: {error}")
@@ -178,7 +175,7 @@ class Exposure:
 
     def _variables(self) -> list[str]:
         """Names of the target's variables that carry the database's address."""
-        environment = self._session.settings.target_environment
+        environment = self._resources.settings.target_environment
         return sorted(
             name
             for name, template in environment.items()
@@ -187,8 +184,8 @@ class Exposure:
 
     def _only_slowed(self) -> bool:
         """Whether each fault in place lets connections on the run's path begin and end."""
-        in_effect = [fault for fault in self._session.injector.active if fault.effect is not None]
-        return all(_slows(fault.parameters, self._session.identifier) for fault in in_effect)
+        in_effect = [fault for fault in self._resources.injector.active if fault.effect is not None]
+        return all(_slows(fault.parameters, self._resources.identifier) for fault in in_effect)
 
     def _figure_under_faults(self) -> int | None:
         if not self._path_counts or not self._only_slowed():
@@ -204,15 +201,16 @@ class Exposure:
             return None
         if after is None or after < before:
             return None
-        if after == before and _is_connected(self._session.proxied_database.port):
+        if after == before and _is_connected(self._to_database.proxied_database.port):
             return None  # what is still connected is not counted yet
         return after - before
 
     def _grown_from(self, before: int | None) -> int | None:
         """The figure once it is another one, or has had time to be."""
-        session, deadline = self._session, Deadline.after(SETTLE_SECONDS)
+        toxiproxy, name = self._to_database.toxiproxy, self._resources.identifier
+        deadline = Deadline.after(SETTLE_SECONDS)
         while True:
-            figure = session.toxiproxy.received(session.identifier)
+            figure = toxiproxy.received(name)
             if figure != before or deadline.passed:
                 return figure
             time.sleep(SETTLE_POLL_SECONDS)

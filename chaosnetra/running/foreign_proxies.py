@@ -6,14 +6,15 @@ same toxic on a twin: a proxy of ours on the same server, before an echo of ours
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.addresses import DatabaseAddress, shown_address
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Effect
 from chaosnetra.first_answers import CONNECTION, HTTP, POSTGRESQL, AnswerPath, Service, speaks
 from chaosnetra.paths import DatabasePath
+from chaosnetra.ports import is_loopback
 from chaosnetra.safety.injector import Injector
 from chaosnetra.toxiproxy.blackhole import stops_data
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
@@ -55,18 +56,17 @@ class ForeignProxy:
         listen, upstream = self._reach(proxy.listen), self._reach(proxy.upstream)
         if self.database is not None and _same(upstream, self.database):
             effect = effect_of(toxic, _to_database(self.database, listen))
-            return _told(effect, f"measured through proxy {self.name}, to the run's database")
+            return effect.with_detail(f"measured through proxy {self.name}, to the run's database")
         service = self._service(upstream)
         if service is not CONNECTION and (toxic.type in BY_FIRST_ANSWER or stops_data(toxic)):
             effect = effect_of(toxic, AnswerPath(service, upstream, listen))
-            return _told(effect, f"measured through proxy {self.name}, to {service.name}")
+            return effect.with_detail(f"measured through proxy {self.name}, to {service.name}")
         why = (
             f"{proxy.upstream} answers neither PostgreSQL nor HTTP"
             if service is CONNECTION
             else f"{service.name} does not show a {toxic.type}"
         )
-        return _told(
-            self._effect_on_twin(toxic, proxy),
+        return self._effect_on_twin(toxic, proxy).with_detail(
             f"measured by the same toxic on a twin of proxy {self.name}, before an echo ({why})",
         )
 
@@ -76,14 +76,13 @@ class ForeignProxy:
         listen, upstream = self._reach(proxy.listen), self._reach(proxy.upstream)
         service = self._service(upstream)
         effect = effect_of_switch(enabled, AnswerPath(service, upstream, listen))
-        return _told(effect, f"measured through proxy {self.name}, to {service.name}")
+        return effect.with_detail(f"measured through proxy {self.name}, to {service.name}")
 
     def _effect_on_twin(self, toxic: Toxic, proxy: Proxy) -> Effect:
         echo = EchoPath(self._own_host())
         twin = self.twin_name()
         try:
-            host, port = echo.direct
-            upstream = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            upstream = shown_address(*echo.direct)
             listen = f"{proxy.listen.rpartition(':')[0]}:0"
             self.injector.inject(ProxyCreated(self.client, twin, listen, upstream), admitted=True)
             try:
@@ -108,7 +107,7 @@ class ForeignProxy:
         host = host.strip("[]")
         server = urlsplit(self.client.url).hostname or ""
         everywhere = host in ("", "::", "0.0.0.0")  # noqa: S104 - what the server says
-        if everywhere or (_is_loopback(host) and not _is_loopback(server)):
+        if everywhere or (is_loopback(host) and not is_loopback(server)):
             host = server
         try:
             return host, int(port)
@@ -145,11 +144,3 @@ def _resolved(host: str) -> set[str]:
         return {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
     except OSError:
         return set()
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.") or host == "::1"
-
-
-def _told(effect: Effect, how: str) -> Effect:
-    return replace(effect, detail=f"{effect.detail}; {how}" if effect.detail else how)

@@ -1,18 +1,33 @@
 """What stands between the system under experiment and its database, on one's own machine."""
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
-from chaosnetra.errors import ChaosnetraError, ToxiproxyUnavailable
-from chaosnetra.running.resources import Keeping, Part
+from chaosnetra.errors import (
+    ChaosnetraError,
+    ConnectorUnavailable,
+    InvalidInput,
+    ToxiproxyUnavailable,
+)
+from chaosnetra.running.database import Database
+from chaosnetra.running.resources import Part, Resources
+from chaosnetra.running.sockets import bring_socket_end, bring_tcp_end
 from chaosnetra.running.watching import FAILED_LOOKS, of_process
-from chaosnetra.safety.injector import Injector
-from chaosnetra.settings import Settings
+from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
     from chaosnetra.connector.client import ConnectorClient
+    from chaosnetra.postgres.path import PostgresPath
+    from chaosnetra.running.foreign_proxies import ForeignProxy
     from chaosnetra.toxiproxy.client import ToxiproxyClient
+    from chaosnetra.toxiproxy.effects import OnPath
+
+logger = logging.getLogger("chaostoolkit")
+
+# What an experiment calls the proxy to the run's database.
+DATABASE_PROXY = "database"
 
 # True of the real server and of the embedded one: an application sees another failure than without.
 RESETS = (
@@ -20,7 +35,158 @@ RESETS = (
 )
 
 
-def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
+class LocalPath:
+    """The path from the system under experiment to the run's database, on one's own machine.
+
+    Its parts are brought when they are first needed. In staging nothing of ours stands in between.
+
+    Attributes:
+        connector_history: of the connector emulator, once the run has ended; None: there is none.
+    """
+
+    def __init__(self, resources: Resources, database: Database) -> None:
+        self._resources = resources
+        self._database = database
+        self._toxiproxy: ToxiproxyClient | None = None
+        self._connector: ConnectorClient | None = None
+        self._proxied: DatabaseAddress | None = None
+        self._for_target: DatabaseAddress | None = None
+        self.connector_history: dict[str, Any] | None = None
+
+    @property
+    def toxiproxy(self) -> "ToxiproxyClient":
+        """The Toxiproxy server: configured, a persistent stand's, or the run's own.
+
+        Raises:
+            InvalidInput: the run acts in staging.
+            PartUnavailable: there is none that can be used; says what to change.
+        """
+        self.require_local("Toxiproxy")
+        with self._resources.lock:
+            if self._toxiproxy is None:
+                self._toxiproxy = bring_toxiproxy(self._resources)
+            return self._toxiproxy
+
+    @property
+    def proxied_database(self) -> DatabaseAddress:
+        """The database as the system under experiment reaches it.
+
+        Through the run's proxy, and where the settings ask for one, a connector before it. In
+        staging nothing of ours stands in between.
+        """
+        resources, database = self._resources, self._database
+        if resources.settings.in_staging:
+            return database.address
+        with resources.lock:
+            if self._proxied is None:
+                toxiproxy = self.toxiproxy
+                upstream = bring_tcp_end(resources, database.address, toxiproxy.url)
+                proxied = bring_proxy(resources, toxiproxy, upstream)
+                if resources.settings.connector == "emulator":
+                    self._connector, proxied = bring_connector(resources, proxied)
+                self._proxied = proxied
+            return self._proxied
+
+    @property
+    def target_database(self) -> DatabaseAddress:
+        """The proxied database as a startup gets it: by a Unix socket where the database has one.
+
+        What measures the path goes by `proxied_database`, and without the bridge from the socket.
+        """
+        proxied = self.proxied_database
+        if self._resources.settings.in_staging:
+            return proxied
+        with self._resources.lock:
+            if self._for_target is None:
+                database = self._database.address
+                self._for_target = bring_socket_end(self._resources, database, proxied)
+            return self._for_target
+
+    @property
+    def connector(self) -> "ConnectorClient":
+        """The connector emulator in front of the run's proxy.
+
+        Raises:
+            InvalidInput: the settings ask for none, or the run acts in staging.
+        """
+        self.require_connector()
+        with self._resources.lock:
+            _ = self.proxied_database
+            if self._connector is None:
+                raise ConnectorUnavailable("there is no connector in the path")
+            return self._connector
+
+    @property
+    def measured(self) -> "PostgresPath":
+        """Measures the proxied path beside the direct one."""
+        from chaosnetra.postgres.path import PostgresPath
+
+        return PostgresPath(direct=self._database.address, proxied=self.proxied_database)
+
+    def require_local(self, what: str) -> None:
+        """Refuse in staging what is made for one's own machine.
+
+        Args:
+            what: it is, for the message.
+
+        Raises:
+            InvalidInput: the run acts in staging.
+        """
+        if self._resources.settings.in_staging:
+            raise InvalidInput(
+                f"{what} is for one's own machine; in staging the pressure is scale_service or "
+                "hold_connections, which apply_pressure can choose",
+                f"{setting_hint('environment')} to local",
+            )
+
+    def require_connector(self) -> None:
+        """Refuse what needs the connector emulator where the settings ask for none.
+
+        Raises:
+            InvalidInput: they do, or the run acts in staging.
+        """
+        self.require_local("the connector emulator")
+        if self._resources.settings.connector != "emulator":
+            raise InvalidInput(
+                "there is no connector in the path", f"{setting_hint('connector')} to emulator"
+            )
+
+    def proxy_name(self, proxy: str) -> str:
+        """The name on the server of a proxy that an experiment names."""
+        self.require_local("a proxy")
+        if proxy != DATABASE_PROXY:
+            return proxy
+        _ = self.proxied_database
+        return self._resources.identifier
+
+    def effects_on(self, proxy: str) -> "OnPath | ForeignProxy":
+        """What measures the effect of a fault on a proxy that an experiment names."""
+        from chaosnetra.toxiproxy.effects import OnPath
+
+        resources, name = self._resources, self.proxy_name(proxy)
+        if name == resources.identifier:
+            return OnPath(self.measured)
+        from chaosnetra.running.foreign_proxies import ForeignProxy
+
+        return ForeignProxy(
+            self.toxiproxy,
+            name,
+            self._database.known,
+            resources.injector,
+            lambda: f"{resources.identifier}_twin_{resources.next_number()}",
+        )
+
+    def keep_history(self) -> None:
+        """Ask the connector for what it knows, and would take with it."""
+        if self._connector is None:
+            return
+        try:
+            self.connector_history = self._connector.history()
+        except ConnectorUnavailable as error:
+            logger.error(f"the connector's history is lost: {error}")
+
+
+def bring_toxiproxy(resources: Resources) -> "ToxiproxyClient":
     """A Toxiproxy server: configured, a persistent stand's, or the run's own.
 
     Raises:
@@ -30,6 +196,7 @@ def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
     from chaosnetra.stand.toxiproxy import start_toxiproxy, suits
     from chaosnetra.toxiproxy.client import ToxiproxyClient
 
+    settings = resources.settings
     wanted = settings.toxiproxy_server
     kept = None if settings.toxiproxy_url else find_persistent_stand()
     if kept is not None and not suits(kept.toxiproxy_version, wanted):
@@ -39,17 +206,17 @@ def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
     elif kept is not None:
         source, url = "persistent stand", kept.toxiproxy_url
     else:
-        keeping.expect_folders()
-        server = start_toxiproxy(keeping.run.id, wanted, settings.seed, counting=True)
-        keeping.own("Toxiproxy", server.url.removeprefix("http://"), server.process)
-        keeping.add(Part("Toxiproxy", "started for this run", server.url, server.version, RESETS))
+        resources.expect_folders()
+        server = start_toxiproxy(resources.run.id, wanted, settings.seed, counting=True)
+        resources.own("Toxiproxy", server.url.removeprefix("http://"), server.process)
+        resources.add(Part("Toxiproxy", "started for this run", server.url, server.version, RESETS))
         return ToxiproxyClient(server.url)
     client = ToxiproxyClient(url)
     client.proxies()  # answers only when the server is well
     version = kept.toxiproxy_version if kept is not None else client.version()
-    keeping.add(Part("Toxiproxy", source, url, version, RESETS))
+    resources.add(Part("Toxiproxy", source, url, version, RESETS))
     address = urlsplit(url).netloc.rpartition("@")[2]
-    pid = keeping.process_at(address)
+    pid = resources.process_at(address)
 
     def look() -> str | None:
         try:
@@ -59,42 +226,36 @@ def bring_toxiproxy(keeping: Keeping, settings: Settings) -> "ToxiproxyClient":
         return None
 
     if pid is None:
-        keeping.watch("Toxiproxy", source, url, look, failed_looks=FAILED_LOOKS)
+        resources.watch("Toxiproxy", source, url, look, failed_looks=FAILED_LOOKS)
     else:
-        keeping.forgets(address, pid)
-        keeping.watch("Toxiproxy", source, url, of_process(pid))
+        resources.forgets(address, pid)
+        resources.watch("Toxiproxy", source, url, of_process(pid))
     return client
 
 
 def bring_proxy(
-    keeping: Keeping,
-    toxiproxy: "ToxiproxyClient",
-    database: DatabaseAddress,
-    settings: Settings,
-    injector: Injector,
-    name: str,
+    resources: Resources, toxiproxy: "ToxiproxyClient", database: DatabaseAddress
 ) -> DatabaseAddress:
     """The run's proxy before its database; watched for what others put on it.
 
     Args:
-        keeping: the run's.
+        resources: the run's; its identifier is the proxy's name, and begins those of the toxics
+            that the run puts on it.
         toxiproxy: the server that it is made on.
         database: where it leads.
-        settings: the run's.
-        injector: makes it.
-        name: of the proxy; so begin those of the toxics that the run puts on it.
 
     Returns:
         The database through it.
     """
     from chaosnetra.toxiproxy.faults import ProxyCreated, existing_proxy
 
+    settings, name = resources.settings, resources.identifier
     host = settings.toxiproxy_listen_host
     listen = f"[{host}]:0" if ":" in host else f"{host}:0"
     upstream, seed = database.network_address, str(settings.seed)
-    injector.inject(ProxyCreated(toxiproxy, name, listen, upstream, seed=seed))
+    resources.injector.inject(ProxyCreated(toxiproxy, name, listen, upstream, seed=seed))
     listens = existing_proxy(toxiproxy, name).listen
-    keeping.watch(
+    resources.watch(
         "path to the database",
         "made for this run",
         listens,
@@ -113,21 +274,21 @@ def _foreign_toxics(toxiproxy: "ToxiproxyClient", name: str) -> str | None:
     foreign = [toxic for toxic in toxics if not toxic.name.startswith(f"{name}_")]
     if not foreign:
         return None
-    said = ", ".join(f"{toxic.name!r} ({toxic.type} {toxic.direction})" for toxic in foreign)
-    return f"somebody else put toxics on proxy {name}: {said}"
+    shown = ", ".join(f"{toxic.name!r} ({toxic.type} {toxic.direction})" for toxic in foreign)
+    return f"somebody else put toxics on proxy {name}: {shown}"
 
 
 def bring_connector(
-    keeping: Keeping, settings: Settings, proxied: DatabaseAddress
+    resources: Resources, proxied: DatabaseAddress
 ) -> tuple["ConnectorClient", DatabaseAddress]:
     """The connector emulator before the run's proxy, and the database through both."""
     from chaosnetra import __version__
     from chaosnetra.connector.client import ConnectorClient
     from chaosnetra.stand.connector import start_connector
 
-    server = start_connector(proxied.network_address, settings.seed)
-    keeping.own("connector emulator", server.url.removeprefix("http://"), server.process)
+    server = start_connector(proxied.network_address, resources.settings.seed)
+    resources.own("connector emulator", server.url.removeprefix("http://"), server.process)
     client = ConnectorClient(server.url)
     listen = client.state()["listen"]
-    keeping.add(Part("connector emulator", "started for this run", listen, __version__))
+    resources.add(Part("connector emulator", "started for this run", listen, __version__))
     return client, proxied.at(*parse_network_address("listen", listen))

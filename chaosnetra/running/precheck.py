@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, get_origin
 
@@ -20,7 +20,7 @@ from chaoslib.exceptions import ActivityFailed
 from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.verdict.wrong_tolerances import without_target
 from chaosnetra.running.preview import previewing
-from chaosnetra.running.run import Run
+from chaosnetra.running.run import Run, activities_of
 from chaosnetra.running.unread import unread_variables
 
 logger = logging.getLogger("chaostoolkit")
@@ -28,10 +28,10 @@ logger = logging.getLogger("chaostoolkit")
 # Modules whose functions all go through `chaosnetra.running.activity.activity`.
 _ACTIVITIES = re.compile(r"chaosnetra\.\w+\.(?:actions|probes)")
 _LATER = re.compile(r"\$\{[^}]*\}")
-MOST_TOLD = 3
+MOST_SHOWN = 3
 
 
-def check_arguments(experiment: Mapping[str, Any], configuration: Any, secrets: Any) -> None:
+def check_arguments(experiment: Mapping[str, Any], configuration: Any, secrets: Any) -> bool:
     """Let every activity of ours parse its arguments; none of them acts.
 
     Args:
@@ -39,26 +39,29 @@ def check_arguments(experiment: Mapping[str, Any], configuration: Any, secrets: 
         configuration: as the Chaos Toolkit loaded it.
         secrets: likewise.
 
+    Returns:
+        True: they can all be used.
+
     Raises:
         InvalidInput: an argument cannot be used; names up to three activities.
     """
     refused: dict[str, str] = {}
-    for activity in _activities(experiment):
+    for activity in activities_of(experiment):
         text = _refusal(activity, configuration or {}, secrets or {}) or _wrong_tolerance(activity)
         if text is not None:
             refused.setdefault(text, f"{activity.get('type')} {activity.get('name')!r}")
     if not refused:
-        return
-    told = [f"{who}: {text}" for text, who in refused.items()]
-    more = f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
-    raise InvalidInput("; ".join(told[:MOST_TOLD]) + more)
+        return True
+    reasons = [f"{who}: {text}" for text, who in refused.items()]
+    more = f"; and {len(reasons) - MOST_SHOWN} more" if len(reasons) > MOST_SHOWN else ""
+    raise InvalidInput("; ".join(reasons[:MOST_SHOWN]) + more)
 
 
 def check_running(run: Run) -> bool:
-    """Check the experiment that the Chaos Toolkit runs just now, which no control has told of.
+    """Check the experiment that the Chaos Toolkit runs just now, which no control has announced.
 
     Args:
-        run: is told of the experiment.
+        run: learns of the experiment.
 
     Returns:
         Whether there is one that is known.
@@ -72,8 +75,7 @@ def check_running(run: Run) -> bool:
     run.experiment = run.experiment or found[0]
     for line in unread_variables(os.environ, found[0]):
         logger.warning(line)
-    check_arguments(*found)
-    return True
+    return check_arguments(*found)
 
 
 def _running_experiment() -> tuple[Mapping[str, Any], Any, Any] | None:
@@ -89,16 +91,6 @@ def _running_experiment() -> tuple[Mapping[str, Any], Any, Any] | None:
                 return found["experiment"], found["configuration"], found.get("secrets")
         frame = frame.f_back
     return None
-
-
-def _activities(experiment: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    hypothesis = experiment.get("steady-state-hypothesis") or {}
-    for part in (
-        hypothesis.get("probes"),
-        experiment.get("method"),
-        experiment.get("rollbacks"),
-    ):
-        yield from (one for one in part or () if isinstance(one, Mapping))
 
 
 def _refusal(

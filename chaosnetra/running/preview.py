@@ -62,7 +62,7 @@ class Preview:
 
     @property
     def connector(self) -> Any:
-        self._session.require_connector()
+        self._session.local.require_connector()
         raise PartWanted
 
     def __getattr__(self, name: str) -> Any:

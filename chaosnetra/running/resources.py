@@ -1,20 +1,27 @@
-"""What a run knows of its parts: their names for the journal, and the servers of its own."""
+"""What a run acts with, and what it knows of its parts."""
 
 import logging
 import os
+import re
 import signal
+import threading
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import UndoFailed
 from chaosnetra.faults import Undo
 from chaosnetra.processes.identity import is_stopped, started
 from chaosnetra.running.run import Run
-from chaosnetra.running.watching import Look, WatchedPart, local_listener, of_process
-from chaosnetra.safety.ledger import Ledger
+from chaosnetra.running.watching import Look, Watch, WatchedPart, local_listener, of_process
+from chaosnetra.safety.guard import Guard
+from chaosnetra.safety.injector import Injector
+from chaosnetra.safety.ledger import Ledger, servers_of
 from chaosnetra.safety.watchdog_process import WatchdogProcess
+from chaosnetra.settings import Settings
 
 if TYPE_CHECKING:
     from chaosnetra.processes.supervised import SupervisedProcess
@@ -36,42 +43,80 @@ class Part:
     note: str = ""
 
     def to_json(self) -> dict[str, str]:
-        told = {
-            "kind": self.kind,
-            "source": self.source,
-            "address": self.address,
-            "version": self.version,
-        }
-        return {**told, "note": self.note} if self.note else told
+        return {key: value for key, value in vars(self).items() if value or key != "note"}
 
 
-@dataclass
-class Keeping:
-    """Keeps the parts of one run.
+class Resources:
+    """What a run acts with: its settings, its guard, ledger and injector, and the parts it met.
+
+    Args:
+        settings: validated settings.
+        run: the run in progress.
+        admit: asked before anything is put in place; raises when it may not be.
 
     Attributes:
-        run: the run in progress.
-        ledger: where the servers of its own are written down.
+        lock: held while a part is brought, and while all are let go.
+        guard: refuses what may not be touched.
         watchdog_process: who undoes what is in a database when the run cannot.
+        ledger: where undos, and the servers of the run's own, are written down.
         parts: all that were brought, in order.
-        watched: those that are looked at while the run uses them.
+        watched: those that are inspected while the run uses them.
+        injector: keeps what the run has injected.
     """
 
-    run: Run
-    ledger: Ledger
-    watchdog_process: WatchdogProcess
-    parts: list[Part] = field(default_factory=list)
-    watched: list[WatchedPart] = field(default_factory=list)
-    _servers: "list[SupervisedProcess]" = field(default_factory=list)
-    # Servers that keep nothing and run on this machine: address to process and its start.
-    _forgetful: dict[str, tuple[int, float]] = field(default_factory=dict)
-    _folders_entry: int | None = None
+    def __init__(
+        self, settings: Settings, run: Run, admit: Callable[[], None] = lambda: None
+    ) -> None:
+        self.settings = settings
+        self.run = run
+        self.lock = threading.RLock()
+        self.guard = Guard.for_settings(settings)
+        self.watchdog_process = WatchdogProcess(self.guard.seconds)
+        self.ledger = Ledger(run.id, guarded=self.watchdog_process.guard)
+        self.parts: list[Part] = []
+        self.watched: list[WatchedPart] = []
+        self._servers: list[SupervisedProcess] = []
+        # Servers that keep nothing and run on this machine: address to process and its start.
+        self._forgetful: dict[str, tuple[int, float]] = {}
+        self._folders_entry: int | None = None
+        self._numbers = 0
+        self.injector = Injector(
+            self.ledger,
+            run.events.record_if_possible,
+            admit,
+            hurried=lambda: run.interrupted_by is not None or bool(self.losses),
+            ended=self.has_ended,
+        )
+        self.watch_thread = Watch(
+            self.injector,
+            lambda: list(self.watched),
+            run.events.record_if_possible,
+            run.foreign_action_since,
+        )
+
+    @property
+    def identifier(self) -> str:
+        """The run's id as part of a name in PostgreSQL or Toxiproxy."""
+        return f"chaosnetra_{self.run.id.replace('-', '_')}"
+
+    def next_number(self) -> int:
+        """1, 2, 3…: tells things of one kind apart."""
+        with self.lock:
+            self._numbers += 1
+            return self._numbers
+
+    @property
+    def faults_in_effect(self) -> list[str]:
+        """Names of the faults that are in effect, without the run's own name."""
+        in_effect = [fault.name for fault in self.injector.active if fault.effect is not None]
+        return [re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name) for name in in_effect]
 
     def add(self, part: Part) -> None:
-        """Tell of a part."""
+        """Tell of a part, and watch from now on what the run uses."""
         self.parts.append(part)
         self.run.events.record("stand.part", part.to_json())
         logger.info(f"{part.kind} {part.version}: {part.address} ({part.source})")
+        self.watch_thread.begin()
 
     def expect_folders(self) -> None:
         """Write down how the folders of our own servers are removed, before there are any."""
@@ -87,6 +132,14 @@ class Keeping:
                 },
             )
             self._folders_entry = self.ledger.add(undo)
+
+    def new_folder(self) -> Path:
+        """A new temporary folder of the run's, which is removed also when the run cannot do it."""
+        from chaosnetra.stand.folders import temporary_folder
+
+        with self.lock:
+            self.expect_folders()
+        return temporary_folder(self.run.id)
 
     def own(self, kind: str, address: str, process: "SupervisedProcess") -> None:
         """Take care of a server of the run's own."""
@@ -126,8 +179,7 @@ class Keeping:
 
         A server of the run's own that was stopped by a signal is killed with the run.
         """
-        spoken_to = (undo.arguments.get(key) for key in ("url", "database"))
-        servers = {_server(url) for url in spoken_to if isinstance(url, str)}
+        servers = servers_of(undo)
         own = {process.pid for process in self._servers}
         return any(
             address in servers and (started(pid) != since or (pid in own and is_stopped(pid)))
@@ -147,8 +199,18 @@ class Keeping:
         """Parts that were lost during the run: what, where, why and when."""
         return [part.loss for part in self.watched if part.loss is not None]
 
+    def undo_all(self) -> list[UndoFailed]:
+        """Undo everything, and inspect every part for the last time; what could not be undone."""
+        self.watch_thread.end()
+        failures = self.injector.undo_all()
+        if self.run.interrupted_by is None:
+            self.watch_thread.look_at_end()
+        for failure in failures:
+            logger.error(f"{failure}; what is left is written in {self.ledger.path}")
+        return failures
+
     def stop(self) -> None:
-        """Stop the servers of the run's own, the last one first."""
+        """Stop the servers of the run's own, the last one first, and close the ledger."""
         for process in reversed(self._servers):
             if is_stopped(process.pid):
                 with suppress(OSError):  # it would take its time to end, and not hear anybody ask
@@ -157,11 +219,5 @@ class Keeping:
         if self._folders_entry is not None:
             with suppress(OSError):  # what is not marked is played again, and finds nothing
                 self.ledger.done(self._folders_entry, "done")
-
-
-def _server(url: str) -> str:
-    """`host:port` of a URL; empty where it has none."""
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2]
-    except ValueError:
-        return ""
+        self.ledger.close()
+        self.watchdog_process.let_go()

@@ -25,6 +25,8 @@ LOGGER = "chaostoolkit"
 AFTERMATH_SECONDS = 1.0
 # All that a run's end may wait for what is to be undone.
 ENDING_SECONDS = 300.0
+# The core's own code for "leave now, and play no rollbacks": nothing was injected yet.
+EXIT_WITHOUT_ROLLBACKS = 30
 
 
 class Run:
@@ -58,6 +60,10 @@ class Run:
         # The shell's working directory is called like a password, and is none.
         environment = {name: value for name, value in os.environ.items() if name != "PWD"}
         self.redactor.learn(environment, shortest=SHORTEST_IN_ENVIRONMENT)
+
+    def note_signal(self) -> None:
+        """Count a signal that came."""
+        self.signals += 1
 
     @property
     def only_notes_signals(self) -> bool:
@@ -114,13 +120,20 @@ class Run:
             self._polled -= 1
 
 
+def activities_of(experiment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every activity that an experiment declares, in order; what is no object is passed over."""
+    hypothesis = experiment.get("steady-state-hypothesis") or {}
+    for part in (hypothesis.get("probes"), experiment.get("method"), experiment.get("rollbacks")):
+        yield from (activity for activity in part or () if isinstance(activity, dict))
+
+
 def _take_held_signals() -> int:
     """Signals that were held back from this thread meanwhile; each is told of once."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    ending = {getattr(signal, name) for name in names if hasattr(signal, name)}
+    from chaosnetra.processes.signals import known
+
     if not hasattr(signal, "sigtimedwait"):
         return 0
-    held = ending & signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    held = set(known()) & signal.pthread_sigmask(signal.SIG_BLOCK, ())
     taken = 0
     while held and signal.sigtimedwait(held, 0) is not None:
         taken += 1

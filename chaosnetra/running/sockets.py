@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.errors import InvalidInput
 from chaosnetra.ports import is_loopback
-from chaosnetra.running.resources import Keeping, Part
+from chaosnetra.running.resources import Part, Resources
 from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ BRIDGE = "Unix socket bridge"
 
 
 def bring_tcp_end(
-    keeping: Keeping, database: DatabaseAddress, toxiproxy_url: str
+    resources: Resources, database: DatabaseAddress, toxiproxy_url: str
 ) -> DatabaseAddress:
     """The database by an address that a proxy can lead to: itself, unless it is behind a socket.
 
     Args:
-        keeping: the run's.
+        resources: the run's.
         database: its address, directly.
         toxiproxy_url: control URL of the server that has the proxy.
 
@@ -44,17 +44,17 @@ def bring_tcp_end(
     from chaosnetra.stand.bridge import bridge_to_socket
 
     bridge = bridge_to_socket(database.network_address)
-    _own(keeping, bridge, f"{bridge.listen} to {database.network_address}")
+    _own(resources, bridge, f"{bridge.listen} to {database.network_address}")
     return database.at(*parse_network_address("listen", bridge.listen))
 
 
 def bring_socket_end(
-    keeping: Keeping, database: DatabaseAddress, proxied: DatabaseAddress
+    resources: Resources, database: DatabaseAddress, proxied: DatabaseAddress
 ) -> DatabaseAddress:
     """The proxied database as a target gets it: by a socket where the database is behind one.
 
     Args:
-        keeping: the run's.
+        resources: the run's.
         database: its address, directly; how that is spelled is how the target's is.
         proxied: the same through what stands in between, by TCP.
 
@@ -65,14 +65,14 @@ def bring_socket_end(
         return proxied
     from chaosnetra.stand.bridge import bridge_from_socket
 
-    keeping.expect_folders()
-    bridge = bridge_from_socket(proxied.network_address, database.port, keeping.run.id)
-    _own(keeping, bridge, f"{bridge.listen} to {proxied.network_address}")
+    resources.expect_folders()
+    bridge = bridge_from_socket(proxied.network_address, database.port, resources.run.id)
+    _own(resources, bridge, f"{bridge.listen} to {proxied.network_address}")
     return database.in_folder(bridge.listen.rpartition("/")[0])
 
 
-def _own(keeping: Keeping, bridge: "Bridge", shown: str) -> None:
+def _own(resources: Resources, bridge: "Bridge", shown: str) -> None:
     from chaosnetra import __version__
 
-    keeping.own(BRIDGE, bridge.listen, bridge.process)
-    keeping.add(Part(BRIDGE, "started for this run", shown, __version__))
+    resources.own(BRIDGE, bridge.listen, bridge.process)
+    resources.add(Part(BRIDGE, "started for this run", shown, __version__))

@@ -1,16 +1,17 @@
-"""Cloud Run for a run, with every call to it told, and the evidence of Cloud Monitoring."""
+"""What a run in staging holds: Cloud Run, consent, lease, and evidence of Cloud Monitoring."""
 
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import InvalidInput
-from chaosnetra.running.resources import Keeping, Part
-from chaosnetra.safety.guard import Guard
-from chaosnetra.settings import Settings, setting_hint
+from chaosnetra.errors import ChaosnetraError, InjectionFailed, InvalidInput, NotAllowed
+from chaosnetra.running.database import Database
+from chaosnetra.running.resources import Part, Resources
+from chaosnetra.running.run import Run
+from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
     from chaosnetra.cloudrun.connection import Call
@@ -19,21 +20,174 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chaostoolkit")
 
-# The run's database, and the schema with the reference orchestrator's tables, when they are needed.
-Needed = Callable[[], tuple[DatabaseAddress, str | None]]
+NO_CONTROL = (
+    "in staging nothing is touched without consent, which the control "
+    "chaosnetra.controls.journal asks for: declare it in the experiment"
+)
 
 
-def bring_cloud_run(keeping: Keeping, settings: Settings, needed: Needed) -> "CloudRun":
-    """Cloud Run as the settings name it; see `chaosnetra.rehearsal.reach`.
+class ConsentedPlan(Protocol):
+    """What a run asks of the plan that was consented to."""
 
-    Args:
-        keeping: the run's.
-        settings: the run's.
-        needed: what an endpoint of the run's own is filled with.
+    def require(self, kind: str, name: str, etag: str) -> None:
+        """Refuse another version of the service or the job than the one that was inspected."""
 
-    Raises:
-        InvalidInput: project or region is not named.
+    def to_json(self) -> dict[str, Any]: ...
+
+
+class Staging:
+    """Cloud Run for a run, and what one in staging holds: plan, consent, lease and evidence.
+
+    Attributes:
+        plan: what the run would do as it began; None outside of staging.
+        consented: the same once it is consented to.
+        calls: to Cloud Run; None: it was not needed.
+        monitoring: evidence of Cloud Monitoring, or why there is none; None where the settings
+            ask for none.
     """
+
+    def __init__(self, resources: Resources, database: Database) -> None:
+        self._resources = resources
+        self._database = database
+        self._cloud_run: CloudRun | None = None
+        self._lease: str | None = None
+        self._at_close: list[Callable[[], None]] = []
+        self._began_at = time.time()
+        self.plan: ConsentedPlan | None = None
+        self.consented: ConsentedPlan | None = None
+        self.calls: CallTally | None = None
+        self.monitoring: dict[str, Any] | None = None
+
+    @property
+    def cloud_run(self) -> "CloudRun":
+        """Cloud Run, as the settings name it; see `chaosnetra.rehearsal.reach`.
+
+        Raises:
+            InvalidInput: project or region is not named.
+        """
+        with self._resources.lock:
+            if self._cloud_run is None:
+                from chaosnetra.cloudrun.tally import CallTally
+
+                self._cloud_run = bring_cloud_run(self._resources, self._database)
+                self.calls = CallTally()
+                ended = record_calls(self._resources.run, self.calls)
+                self._at_close += [ended, self._cloud_run.connection.close]
+            return self._cloud_run
+
+    def propose(self, plan: ConsentedPlan) -> None:
+        """Keep, and write down, what the run would do."""
+        self.plan = plan
+        self._resources.run.events.record("plan.made", plan.to_json())
+
+    def consent(self, address: DatabaseAddress | None) -> None:
+        """Consent to the plan that was proposed, and keep other runs away.
+
+        Args:
+            address: the database; None: only the runs of this user are kept away.
+
+        Raises:
+            NotAllowed: another run holds it.
+        """
+        self._lock_machine()
+        if address is not None:
+            self._take_lease(address)
+        self.consented = self.plan
+
+    def require_consent(self) -> None:
+        """Refuse to touch anything in staging before it was consented to, or after the deadline.
+
+        Raises:
+            NotAllowed: there is no consent, the time of the experiment is over, or the lease is
+                lost.
+        """
+        if not self._resources.settings.in_staging:
+            return
+        if self.consented is None:
+            raise NotAllowed(NO_CONTROL)
+        self._resources.guard.check_time()
+        self._check_lease()
+
+    def _lock_machine(self) -> None:
+        from filelock import FileLock, Timeout
+
+        from chaosnetra.stand.folders import state_folder
+
+        folder = state_folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(folder / "staging.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise NotAllowed(
+                "another run of this user acts in staging just now; wait until it has ended"
+            ) from None
+        self._at_close.append(lock.release)
+
+    def _take_lease(self, address: DatabaseAddress) -> None:
+        from chaosnetra.postgres.lease import LeaseTaken
+
+        resources = self._resources
+        resources.guard.check_time()
+        resources.trust(address)
+        name = f"{resources.identifier}_lease"
+        lease = LeaseTaken(address, name, resources.guard.deadline.remaining_seconds)
+        # Nothing is consented to before it is held.
+        resources.injector.inject(lease, admitted=True)
+        self._lease = name
+
+    def _check_lease(self) -> None:
+        from chaosnetra.postgres.sessions import staying
+
+        if self._lease is None:
+            return
+        try:
+            staying(self._lease)
+        except InjectionFailed:
+            raise NotAllowed(
+                f"the lease of this run ({self._lease}) was ended, so another run may act by now; "
+                "nothing more is begun: run the experiment again"
+            ) from None
+
+    def collect_monitoring(self) -> None:
+        """Read the run's evidence from Cloud Monitoring, where the settings ask for it.
+
+        It shows minutes after the run; the faults are undone before. That there is none is told,
+        and fails no run; a signal meanwhile ends the wait and not the run, which is over.
+        """
+        settings, run = self._resources.settings, self._resources.run
+        if not settings.monitoring:
+            return
+        interrupted_by = run.interrupted_by
+        try:
+            with run.polled():
+                for failure in self._resources.injector.undo_all(only_in_effect=True):
+                    logger.error(str(failure))
+                if settings.in_staging:
+                    self.monitoring = read_monitoring(
+                        self._resources, self.cloud_run, self._began_at
+                    )
+        except Exception as error:  # noqa: BLE001 - the verdict must still come
+            ours = isinstance(error, ChaosnetraError)
+            text = str(error) if ours else f"{type(error).__name__}: {error}"
+            logger.warning(f"there is no evidence from Cloud Monitoring: {text}")
+            self.monitoring = {"source": None, "error": text}
+        run.interrupted_by = interrupted_by
+        grown = (self.monitoring or {}).get("connector_instances_of_run")
+        if grown is not None and grown["grew"]:
+            logger.warning(
+                f"the VPC connector grew from {grown['before']} to {grown['after']} instances; "
+                "it does not scale in by itself"
+            )
+
+    def close(self) -> None:
+        """Let the lock of this machine go, and every connection to Cloud Run."""
+        for let_go in self._at_close:
+            let_go()
+
+
+def bring_cloud_run(resources: Resources, database: Database) -> "CloudRun":
+    """See `Staging.cloud_run`; an endpoint of the run's own is filled with the database."""
     from chaosnetra import __version__
     from chaosnetra.rehearsal.reach import reach_cloud_run
     from chaosnetra.stand.persistent import find_persistent_stand
@@ -43,32 +197,32 @@ def bring_cloud_run(keeping: Keeping, settings: Settings, needed: Needed) -> "Cl
         from chaosnetra.rehearsal.service import deploy_target
         from chaosnetra.stand.cloudrun import start_cloud_run
 
-        database, schema = needed()
+        address, schema = database.address, database.schema
         server = start_cloud_run()
-        keeping.own("local Cloud Run endpoint", server.endpoint, server.process)
-        deploy_target(settings, database, schema, server.names)
+        resources.own("local Cloud Run endpoint", server.endpoint, server.process)
+        deploy_target(resources.settings, address, schema, server.names)
         return server.names
 
     kept = find_persistent_stand()
     reached = reach_cloud_run(
-        settings,
+        resources.settings,
         kept.cloud_run if kept is not None else None,
         start_own,
-        lambda: keeping.run.interrupted_by is not None,
+        lambda: resources.run.interrupted_by is not None,
     )
     shown = reached.cloud_run.connection.shown
-    keeping.add(Part(reached.kind, reached.source, shown, __version__))
+    resources.add(Part(reached.kind, reached.source, shown, __version__))
     return reached.cloud_run
 
 
-def record_calls(keeping: Keeping, tally: "CallTally") -> Callable[[], None]:
-    """Write down every call to Cloud Run, and what it said; returns what ends that."""
+def record_calls(run: Run, tally: "CallTally") -> Callable[[], None]:
+    """Write down every call to Cloud Run, and its answer; returns what ends that."""
     from chaosnetra.cloudrun.connection import audit
     from chaosnetra.cloudrun.history import watch
 
     def record(call: "Call") -> None:
         tally.add(call)
-        keeping.run.events.record_if_possible("cloudrun.call", call.to_json())
+        run.events.record_if_possible("cloudrun.call", call.to_json())
 
     ends = [audit(record), watch(tally.history.see)]
 
@@ -79,21 +233,13 @@ def record_calls(keeping: Keeping, tally: "CallTally") -> Callable[[], None]:
     return end
 
 
-def read_monitoring(
-    settings: Settings,
-    guard: Guard,
-    cloud_run: "CloudRun",
-    began_at: float,
-    interrupted: Callable[[], bool],
-) -> dict[str, Any]:
-    """The run's evidence from Cloud Monitoring.
+def read_monitoring(resources: Resources, cloud_run: "CloudRun", began_at: float) -> dict[str, Any]:
+    """The run's evidence from Cloud Monitoring; an interruption ends the wait for samples.
 
     Args:
-        settings: the run's.
-        guard: refuses the Cloud SQL instance of others.
+        resources: the run's.
         cloud_run: whose evidence it is.
         began_at: of the run, seconds since 1970.
-        interrupted: whether to wait no longer for samples.
 
     Returns:
         See `chaosnetra.cloudrun.monitoring.collect`; and `source`, `error` (None) and `of`.
@@ -103,9 +249,10 @@ def read_monitoring(
     """
     from chaosnetra.cloudrun.monitoring import Monitoring, collect
 
+    settings = resources.settings
     endpoint, sql_instance = settings.monitoring_endpoint, settings.cloud_sql_instance
     if sql_instance:
-        guard.check_cloud_sql_instance(sql_instance)
+        resources.guard.check_cloud_sql_instance(sql_instance)
     if settings.is_rehearsal and not endpoint:
         raise InvalidInput(
             "a local Cloud Run endpoint has no Monitoring",
@@ -129,7 +276,7 @@ def read_monitoring(
             began_at,
             ended_at,
             Deadline.after(settings.monitoring_wait_seconds),
-            interrupted,
+            lambda: resources.run.interrupted_by is not None,
         )
     finally:
         monitoring.close()

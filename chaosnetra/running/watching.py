@@ -1,8 +1,8 @@
 """Watches the parts of the test bed, and the faults in place, for as long as they are used.
 
 A part that was lost, by something else than the experiment, makes everything worthless that was
-tried meanwhile; so does a fault that somebody else took away. Both are told with the time at
-which they were last seen well.
+tried meanwhile; so does a fault that somebody else took away. Both are reported with the
+time at which they were last seen well.
 """
 
 import logging
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.addresses import parse_network_address
+from chaosnetra.ports import is_loopback
 from chaosnetra.processes.identity import is_stopped, started
 from chaosnetra.processes.listening import listener
 from chaosnetra.safety.injector import Injector
@@ -68,7 +69,7 @@ class WatchedPart:
             at_end: whether it is the last look.
 
         Returns:
-            Whether there is something new to be told.
+            Whether there is something new to report.
         """
         at, now = utc_now(), time.monotonic()
         look = self.look_at_end if at_end and self.look_at_end is not None else self.look
@@ -112,18 +113,16 @@ def local_listener(network_address: str) -> int | None:
     if network_address.startswith("/"):
         return None
     host, port = parse_network_address("address", network_address)
-    if host != "localhost" and not host.startswith("127.") and host != "::1":
-        return None
-    return listener(port)
+    return listener(port) if is_loopback(host) else None
 
 
 class Watch:
-    """A thread that looks at parts and faults in turn.
+    """A thread that inspects parts and faults in turn.
 
     Args:
         injector: of the run; it keeps the faults.
         parts: answers with what is to be watched.
-        record: takes (event name, JSON data).
+        record: takes (event name, JSON data); raises nothing.
         taken_down_since: see `WatchedPart.check`.
     """
 
@@ -188,12 +187,6 @@ class Watch:
                 f"{part.kind} at {part.address} was lost: {part.loss['why']}; this run will "
                 "prove nothing"
             )
-            self._note("part.lost", part.loss)
+            self._record("part.lost", part.loss)
         else:
-            self._note("part.taken_down", {"kind": part.kind, "by": part.taken_down_by})
-
-    def _note(self, event: str, data: dict[str, Any]) -> None:
-        try:
-            self._record(event, data)
-        except OSError as error:
-            logger.error(f"{event} could not be recorded: {error}")
+            self._record("part.taken_down", {"kind": part.kind, "by": part.taken_down_by})

@@ -75,13 +75,11 @@ class Guard:
             NotAllowed: another project, region or name, one that looks like production, or it
                 lacks the label.
         """
-        if self.allowed is not None:
-            self._check_resource(state, "service", self.allowed.service)
+        self._check_resource(state, "service")
 
     def check_job(self, state: Labelled) -> None:
         """Refuse a job that is not allowed; raises as `check_service` does."""
-        if self.allowed is not None:
-            self._check_resource(state, "job", self.allowed.job)
+        self._check_resource(state, "job")
 
     def check_name(self, full_name: str) -> None:
         """Refuse a service or a job by its full name, before it is read.
@@ -94,8 +92,15 @@ class Guard:
         match = FULL_NAME.fullmatch(full_name)
         if match is None:
             raise NotAllowed(f"{full_name!r} is not the full name of a service or a job")
-        kind = match[3].removesuffix("s")
-        self._check_place(match, kind, getattr(self.allowed, kind))
+        project, region, kind, name = match.groups()
+        kind = kind.removesuffix("s")
+        allowed = self.allowed
+        if project not in (allowed.project, allowed.project_number):
+            self._refuse(allowed, "project", project, f"{allowed.project} is")
+        if region != allowed.region:
+            self._refuse(allowed, "region", region, f"{allowed.region} is")
+        self._check_exactly(kind, name, kind, "none")
+        self._refuse_production("project", allowed.project)
 
     def check_database(self, address: "DatabaseAddress") -> None:
         """Refuse a database that is not allowed.
@@ -104,8 +109,6 @@ class Guard:
             NotAllowed: another host, name or Cloud SQL instance, or one that looks like
                 production.
         """
-        if self.allowed is None:
-            return
         self._check_exactly("database_host", address.host, "database host")
         self._check_exactly("database_name", address.database, "database")
         if address.cloud_sql_instance:
@@ -113,8 +116,7 @@ class Guard:
 
     def check_cloud_sql_instance(self, connection_name: str) -> None:
         """Refuse a Cloud SQL instance, `project:region:instance`; raises as `check_database`."""
-        if self.allowed is not None:
-            self._check_exactly("cloud_sql_instance", connection_name, "Cloud SQL instance")
+        self._check_exactly("cloud_sql_instance", connection_name, "Cloud SQL instance")
 
     def check_instances(self, count: int) -> None:
         """Refuse to bind a service to more instances than the cap.
@@ -166,42 +168,33 @@ class Guard:
                 f"begun: raise seconds in {self.allowed.source}, or time_to_live_seconds"
             )
 
-    def _check_resource(self, state: Labelled, kind: str, allowed_name: str) -> None:
+    def _check_resource(self, state: Labelled, kind: str) -> None:
+        if self.allowed is None:
+            return
         self.check_name(state.name)
-        assert self.allowed is not None  # noqa: S101 - the callers looked
         ((key, value),) = self.allowed.label.items()
         found = state.labels.get(key)
         if found != value:
             has = f"it has {key}={found}" if found is not None else "it has no such label"
             raise NotAllowed(
-                f"{kind} {allowed_name} is not labelled {key}={value}, by which its owner opts in "
-                f"({has}): set the label, or leave it alone"
+                f"{kind} {getattr(self.allowed, kind)} is not labelled {key}={value}, by which its "
+                f"owner opts in ({has}): set the label, or leave it alone"
             )
 
-    def _check_place(self, match: re.Match[str], kind: str, allowed_name: str) -> None:
-        assert self.allowed is not None  # noqa: S101
-        project, region, _, name = match.groups()
-        if project not in (self.allowed.project, self.allowed.project_number):
-            self._refuse("project", project, f"{self.allowed.project} is")
-        if region != self.allowed.region:
-            self._refuse("region", region, f"{self.allowed.region} is")
-        if name != allowed_name:
-            self._refuse(kind, name, f"{allowed_name} is" if allowed_name else "none is")
-        for what, given in (("project", self.allowed.project), (kind, name)):
-            self._refuse_production(what, given)
-
-    def _check_exactly(self, key: str, given: str, what: str) -> None:
-        assert self.allowed is not None  # noqa: S101
-        allowed = getattr(self.allowed, key)
-        if not allowed or given != allowed:
-            self._refuse(what, given, f"{allowed} is" if allowed else f"no {key} is")
+    def _check_exactly(self, key: str, given: str, what: str, none: str = "") -> None:
+        """Refuse another name than the one that stands under a key of the allow-list."""
+        if self.allowed is None:
+            return
+        listed = getattr(self.allowed, key)
+        if not listed or given != listed:
+            self._refuse(self.allowed, what, given, f"{listed or none or f'no {key}'} is")
         self._refuse_production(what, given)
 
-    def _refuse(self, what: str, given: str, instead: str) -> None:
-        assert self.allowed is not None  # noqa: S101
+    @staticmethod
+    def _refuse(allowed: AllowList, what: str, given: str, instead: str) -> None:
         raise NotAllowed(
-            f"{what} {given} is not in the allow-list {self.allowed.source} ({instead}): use what "
-            "it names, or have its owner name this"
+            f"{what} {given} is not in the allow-list {allowed.source} ({instead}): use what it "
+            "names, or have its owner name this"
         )
 
     def _refuse_production(self, what: str, given: str) -> None:

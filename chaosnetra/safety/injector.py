@@ -1,6 +1,6 @@
 """Injects faults in the only order that is safe: undo on disk, inject, measure; and undoes them.
 
-Before its undo each is measured again: what was gone by then was not what the trials met.
+Before its undo each is measured again: what was gone by then was not what the attempts met.
 """
 
 import logging
@@ -33,10 +33,11 @@ class Injector:
 
     Args:
         ledger: where undos go before their faults.
-        record: takes (event name, JSON data) of everything that happens.
+        record: takes (event name, JSON data) of everything that happens; raises nothing: that an
+            event cannot be written must stop no undo.
         admit: asked before anything is put in place; raises when it may not be.
         hurried: whether to undo without measuring again, as when the run was interrupted: its
-            trials prove nothing anyhow.
+            attempts prove nothing anyhow.
         ended: whether what an undo would change has ended with its server.
     """
 
@@ -52,7 +53,7 @@ class Injector:
         self._record = record
         self._admit = admit
         self._ended = ended
-        self._remeasuring = Remeasuring(self._note, hurried)
+        self._remeasuring = Remeasuring(record, hurried)
         self._faults: list[Injected] = []
         # Odd while something is being changed: who looks meanwhile has seen a half of it.
         self._changes = 0
@@ -88,7 +89,7 @@ class Injector:
             admitted: whether the caller knows that it may be put in place; else it is asked.
 
         Raises:
-            InjectionFailed: it is not in place; what had been done was taken back.
+            InjectionFailed: it is not in place; what had been done was undone.
             NotAllowed: it may not be; nothing was touched.
         """
         with self._lock:
@@ -109,7 +110,7 @@ class Injector:
             held.effect = measured(fault)
             if held.effect is not None and held.effect.in_effect:
                 held.last_in_effect_at = utc_now()
-            self._note(
+            self._record(
                 "fault.injected",
                 {
                     "name": held.name,
@@ -126,7 +127,7 @@ class Injector:
             return held
 
     def undo(self, name: str) -> UndoReport | None:
-        """Take back the fault of that name; None when this run holds none such.
+        """Undo the fault of that name; None when this run holds none such.
 
         Raises:
             UndoFailed: something may be left.
@@ -136,13 +137,13 @@ class Injector:
             return None if held is None else self._undo(held)
 
     def undo_all(self, *, only_in_effect: bool = False) -> list[UndoFailed]:
-        """Take back everything, last injected first; what fails does not stop the rest.
+        """Undo everything, last injected first; what fails does not stop the rest.
 
         What failed is tried once more when something else did not.
 
         Args:
-            only_in_effect: leave what the system under experiment does not feel, such as the run's
-                proxy, in place.
+            only_in_effect: leave what has no effect on the system under experiment, such as the
+                run's proxy, in place.
         """
         with self._lock:
             wanted = [
@@ -158,7 +159,7 @@ class Injector:
         return [error for _, error in failed]
 
     def watched(self) -> list[Injected]:
-        """What is in place and can be looked at, each in the state that is to be seen."""
+        """What is in place and can be inspected, each in the state that is to be seen."""
         return [
             held
             for held in self.active
@@ -170,7 +171,7 @@ class Injector:
         ]
 
     def look(self, held: Injected) -> None:
-        """Look whether a fault of `watched` is still in place; what is gone is told and recorded.
+        """Inspect whether a fault of `watched` is still in place; what is gone is recorded.
 
         Nothing is measured, and no change waits for it. What cannot be seen tells nothing.
         """
@@ -178,7 +179,7 @@ class Injector:
         if changes % 2 or not isinstance(held.fault, Watched):
             return
         try:
-            why = held.fault.look()
+            why = held.fault.inspect()
         except ChaosnetraError:
             return
         if changes != self._changes or not held.active or held.is_gone:
@@ -229,7 +230,7 @@ class Injector:
         undo = fault.prepare()
         entry = self._ledger.add(undo)
         held = Injected(fault.name, dict(fault.parameters), undo, entry, fault=fault)
-        self._note("fault.undo_written", {"name": held.name, "undo": undo.to_json()})
+        self._record("fault.undo_written", {"name": held.name, "undo": undo.to_json()})
         self._faults.append(held)
         try:
             with self._changing():
@@ -237,13 +238,13 @@ class Injector:
             held.injected_at, held.injected_monotonic = utc_now(), time.monotonic()
         except BaseException as error:
             # It may have been applied all the same: a lost answer is not a refusal.
-            self._take_back(held)
+            self._undo_half_done(held)
             if isinstance(error, ChaosnetraError) and not isinstance(error, FaultError):
                 raise InjectionFailed(f"{fault.name} was not injected: {error}") from error
             raise
         return held
 
-    def _take_back(self, held: Injected) -> None:
+    def _undo_half_done(self, held: Injected) -> None:
         try:
             self._undo(held)
         except UndoFailed as error:
@@ -264,7 +265,7 @@ class Injector:
                 report = self._play(held)
         except Exception as error:
             held.undo_was_tried = True
-            self._note("fault.undo_failed", {"name": held.name, "error": str(error)})
+            self._record("fault.undo_failed", {"name": held.name, "error": str(error)})
             if isinstance(error, UndoFailed):
                 raise
             raise UndoFailed(f"{held.undo.description} failed: {error}") from error
@@ -279,7 +280,7 @@ class Injector:
         except OSError as error:
             # The entry stays open; playing it once more answers that it is done.
             logger.error(f"{held.undo.description}: done, but not written down: {error}")
-        self._note(
+        self._record(
             "fault.undone",
             {"name": held.name, "result": report.result.value, "detail": report.detail},
         )
@@ -294,13 +295,6 @@ class Injector:
             if self._ledger.part_is_gone(held.undo):
                 return ENDED_WITH_SERVER
             raise
-
-    def _note(self, event: str, data: dict[str, Any]) -> None:
-        """Record an event; that it cannot be written must stop no undo, and fails the run later."""
-        try:
-            self._record(event, data)
-        except OSError as error:
-            logger.error(f"{event} could not be recorded: {error}")
 
     def _find(self, name: str) -> Injected | None:
         return next((fault for fault in self.active if fault.name == name), None)

@@ -218,15 +218,20 @@ def _started(pid: int) -> float:
     return started(pid)
 
 
-def _part_is_gone(parts: Mapping[str, tuple[int, float]], undo: Undo) -> bool:
-    """Whether the server that the undo talks to, and no other that it names, has ended."""
+def servers_of(undo: Undo) -> set[str]:
+    """`host:port` of the servers that an undo talks to; what is no URL names none."""
     spoken_to = [undo.arguments.get(key) for key in ("url", "database")]
     try:
-        servers = {
+        return {
             urlsplit(url).netloc.rpartition("@")[2] for url in spoken_to if isinstance(url, str)
         }
     except ValueError:
-        return False
+        return set()
+
+
+def _part_is_gone(parts: Mapping[str, tuple[int, float]], undo: Undo) -> bool:
+    """Whether the server that the undo talks to, and no other that it names, has ended."""
+    servers = servers_of(undo)
     return any(
         address in servers and _started(pid) != started for address, (pid, started) in parts.items()
     )
@@ -261,7 +266,7 @@ def read_ledger(path: Path) -> LedgerContents:
         return _contents(path, records)
     except _DAMAGE as error:
         raise FaultError(
-            f"ledger {path} is damaged: {type(error).__name__}: {error}; take back by hand what "
+            f"ledger {path} is damaged: {type(error).__name__}: {error}; undo by hand what "
             "it names, and delete it"
         ) from None
 

@@ -1,4 +1,4 @@
-"""Takes back what runs left behind that are gone: from their ledgers alone."""
+"""Undoes what runs left behind that are gone: from their ledgers alone."""
 
 import json
 import os
@@ -55,10 +55,10 @@ class Recovered:
 
 
 def leftovers(folder: Path | None = None) -> list[Path]:
-    """Ledgers whose runs are gone, those that another process is taking back included.
+    """Ledgers whose runs are gone, those that another process is undoing included.
 
     Raises:
-        FaultError: their folder cannot be looked into.
+        FaultError: their folder cannot be read.
     """
     found = []
     for path in _ledgers(folder):
@@ -89,7 +89,7 @@ def recover(path: Path) -> Iterator[Recovered]:
             if file is not None:
                 yield from _recover_locked(path, file)
             elif not _lives(path):
-                yield Recovered(run, None, None, "another process is taking it back now")
+                yield Recovered(run, None, None, "another process is undoing it now")
     except FileNotFoundError:
         return  # somebody else did it
     except (FaultError, OSError) as error:
@@ -108,7 +108,7 @@ def recover_all(folder: Path | None = None) -> Iterator[Recovered]:
     """`recover` for every run that is gone.
 
     Raises:
-        FaultError: the folder of the ledgers cannot be looked into.
+        FaultError: the folder of the ledgers cannot be read.
     """
     for path in (folder or runs_folder()).glob("*.unfinished"):
         # A run that was killed before its ledger had its first line; nothing was injected.
@@ -138,9 +138,9 @@ def _recover_locked(path: Path, file: int) -> Iterator[Recovered]:
                 continue
             result = _write_down(file, number, result, result.report)
             all_written &= not result.left
-            # What is played again is told when it is written down, and not at every try.
+            # What is played again is reported when it is written down, and not at every try.
             if not result.left:
-                _tell(contents, result)
+                _report(contents, result)
             yield result
         if left and (len(left) == len(todo) or all(one.denied for one in left.values())):
             yield from left.values()
@@ -172,7 +172,7 @@ def _play(contents: LedgerContents, undo: Undo) -> Recovered:
         return Recovered(contents.run, undo, None, text, isinstance(error, UndoDenied))
 
 
-def _tell(contents: LedgerContents, result: Recovered) -> None:
+def _report(contents: LedgerContents, result: Recovered) -> None:
     """Append what was done to the event file of the run, which can no longer do it."""
     if contents.events is None or result.report is None:
         return

@@ -53,7 +53,7 @@ class Remeasuring:
             self._note("fault.measured_again", {"name": held.name, "effect": after.to_json()})
 
     def found_gone(self, held: Injected, why: str, observed: Any = "gone") -> None:
-        """Keep and tell that a fault is not in effect any more."""
+        """Keep and report that a fault is not in effect any more."""
         held.effect_after = _gone(held, why, observed)
         self._note(
             "fault.gone",
@@ -108,7 +108,7 @@ def is_superseded(held: Injected, active: Sequence[Injected]) -> bool:
 
 
 def measured(fault: Fault) -> Effect | None:
-    """The effect; one that could not be measured is told as that."""
+    """The effect; one that could not be measured says so."""
     try:
         return fault.measure()
     except ChaosnetraError as error:
@@ -123,8 +123,8 @@ def remeasured(held: Injected, active: Sequence[Injected]) -> Effect | None:
         active: all faults in place, in the order in which they were injected.
 
     Returns:
-        The effect; None where nothing is to be said: a fault that was never in effect, or a
-        change that the system does not feel and that cannot be looked at.
+        The effect; None where there is none: a fault that was never in effect, or a
+        change without an effect on the system that cannot be inspected.
     """
     fault, first = held.fault, held.effect
     if fault is None or (first is not None and not first.in_effect):
@@ -132,7 +132,7 @@ def remeasured(held: Injected, active: Sequence[Injected]) -> Effect | None:
     listed = isinstance(fault, Watched)
     if isinstance(fault, Watched):
         try:
-            why = fault.look()
+            why = fault.inspect()
         except ChaosnetraError as error:
             why = f"it cannot be seen any more: {error}"
         if why is not None:
@@ -179,5 +179,5 @@ def _blocks(other: Injected, fault: Fault) -> bool:
 
 def _as_listed(effect: Effect, detail: str, others: Sequence[Injected]) -> Effect:
     names = ", ".join(other.name for other in others)
-    said = f"in place as its server lists it; measured no more under {names}"
-    return replace(effect, in_effect=True, detail=f"{detail}; {said}" if detail else said)
+    listed = f"in place as its server lists it; measured no more under {names}"
+    return replace(effect, in_effect=True, detail=f"{detail}; {listed}" if detail else listed)

@@ -1,4 +1,4 @@
-"""Waits beside a run, and takes its faults back when the run is gone.
+"""Waits beside a run, and undoes its faults when the run is gone.
 
 A program of its own, run by the run's process as `python -I -S watchdog.py LEDGER SECONDS RUN_PID
 FOLDER` in a session of its own: it starts in milliseconds and needs nothing but the interpreter

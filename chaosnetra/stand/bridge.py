@@ -1,7 +1,6 @@
 """Bridges between TCP and Unix sockets: what dials only one of them reaches the other."""
 
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,22 +8,16 @@ from pathlib import Path
 from chaosnetra.addresses.database_url import is_too_long, socket_path
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK
-from chaosnetra.processes.program import start_program
-from chaosnetra.processes.supervised import SupervisedProcess
+from chaosnetra.processes.program import module_command, start_program
 from chaosnetra.stand.folders import folder_prefix, temporary_places
-
-START_SECONDS = 20.0
+from chaosnetra.stand.part import Part
 
 
 @dataclass(frozen=True)
-class Bridge:
+class Bridge(Part):
     """A running bridge: where it listens, `host:port` or the path of a socket."""
 
     listen: str
-    process: SupervisedProcess
-
-    def stop(self) -> None:
-        self.process.stop()
 
 
 def bridge_to_socket(path: str) -> Bridge:
@@ -75,11 +68,9 @@ def _socket_folder(port: int, label: str) -> Path:
 
 
 def _start(listen: str, upstream: str, *remove: Path) -> Bridge:
-    said, process = start_program(
+    answer, process = start_program(
         "the bridge to a Unix socket",
-        # Without -P a module of the current directory could take the place of one of ours.
-        [sys.executable, "-P", "-m", "chaosnetra.relay.bridge", listen, upstream],
-        START_SECONDS,
+        module_command("chaosnetra.relay.bridge", listen, upstream),
         remove=remove,
     )
-    return Bridge(str(said.get("listen")), process)
+    return Bridge(process, str(answer.get("listen")))

@@ -1,21 +1,21 @@
 """A local Cloud Run endpoint of our own."""
 
-import sys
 from dataclasses import dataclass
 
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.processes.supervised import SupervisedProcess
-from chaosnetra.stand.program import start_program
+from chaosnetra.processes.program import start_server
+from chaosnetra.stand.part import Part, stopped_on_error
 
 PROJECT = "local-rehearsal"
 REGION = "europe-west1"
 SERVICE = "orchestrator"
 JOB = "startups"
+CLOUD_RUN_NAMES = ("endpoint", "url", "project", "project_number", "region", "service", "job")
 
 
 @dataclass(frozen=True)
-class CloudRunServer:
-    """A running endpoint, with nothing deployed; see `chaosnetra.commands.rehearsal`.
+class CloudRunServer(Part):
+    """A running endpoint, with nothing deployed; see `chaosnetra.rehearsal.orchestrator`.
 
     `endpoint` is where it serves gRPC, `url` its control API.
     """
@@ -25,23 +25,13 @@ class CloudRunServer:
     project: str
     project_number: str
     region: str
-    process: SupervisedProcess
+    service: str = SERVICE
+    job: str = JOB
 
     @property
     def names(self) -> dict[str, str]:
         """Where it is and what is in it, for those who use it."""
-        return {
-            "endpoint": self.endpoint,
-            "url": self.url,
-            "project": self.project,
-            "project_number": self.project_number,
-            "region": self.region,
-            "service": SERVICE,
-            "job": JOB,
-        }
-
-    def stop(self) -> None:
-        self.process.stop()
+        return {name: str(getattr(self, name)) for name in CLOUD_RUN_NAMES}
 
 
 def start_cloud_run(project: str = PROJECT, region: str = REGION) -> CloudRunServer:
@@ -56,16 +46,17 @@ def start_cloud_run(project: str = PROJECT, region: str = REGION) -> CloudRunSer
     """
     import requests
 
-    # Without -P a module of the current directory could take the place of one of ours.
-    command = ["-P", "-m", "chaosnetra.cloudrun.emulator", "--project", project, "--region", region]
-    url, process = start_program("the local Cloud Run endpoint", [sys.executable, *command])
-    try:
-        state = requests.get(f"{url}/state", timeout=5, proxies={"http": ""}).json()
-        number = state["project_number"]
-        return CloudRunServer(url, state["endpoint"], project, number, region, process)
-    except (requests.RequestException, ValueError, KeyError) as error:
-        process.stop()
-        raise PartUnavailable(f"the local Cloud Run endpoint does not answer: {error}") from None
-    except BaseException:
-        process.stop()
-        raise
+    url, process = start_server(
+        "the local Cloud Run endpoint",
+        "chaosnetra.cloudrun.emulator",
+        *("--project", project, "--region", region),
+    )
+    with stopped_on_error(process):
+        try:
+            state = requests.get(f"{url}/state", timeout=5, proxies={"http": ""}).json()
+            endpoint, number = state["endpoint"], state["project_number"]
+        except (requests.RequestException, ValueError, KeyError) as error:
+            raise PartUnavailable(
+                f"the local Cloud Run endpoint does not answer: {error}"
+            ) from None
+    return CloudRunServer(process, url, endpoint, project, number, region)

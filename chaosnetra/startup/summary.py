@@ -1,10 +1,10 @@
 """Many outcomes as one flat, JSON-safe result."""
 
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from chaosnetra.evidence.statistics.quantiles import median_of, nearest_rank
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
 
 
@@ -63,9 +63,7 @@ def summarize(
         "ready_seconds_p50": _quantile(seconds, 0.5),
         "ready_seconds_p95": _quantile(seconds, 0.95),
         "ready_seconds_max": seconds[-1] if seconds else None,
-        "boot_seconds_p50": _median(
-            outcome.boot_seconds for outcome in outcomes if outcome.boot_seconds is not None
-        ),
+        "boot_seconds_p50": median_of((outcome.boot_seconds for outcome in outcomes), 4),
         "phase_seconds_p50": _phases(outcomes),
         "failed_phases": _counts(outcome.phase for outcome in bad),
         "phases_after_failure": _counts(
@@ -139,22 +137,15 @@ def _quantile(ordered: Sequence[float], share: float) -> float | None:
     """The smallest value that at least this share of the values does not exceed."""
     if not ordered:
         return None
-    # Nearest rank; the guard keeps 0.95 * 20 = 19.000000000000004 from becoming 20.
-    rank = -(-round(share * len(ordered), 9) // 1)
-    return ordered[max(0, int(rank) - 1)]
+    return ordered[nearest_rank(share, len(ordered)) - 1]
 
 
-def _median(values: Iterable[float]) -> float | None:
-    found = list(values)
-    return round(statistics.median(found), 4) if found else None
-
-
-def _phases(outcomes: Sequence[StartupOutcome]) -> dict[str, float]:
+def _phases(outcomes: Sequence[StartupOutcome]) -> dict[str, float | None]:
     by_phase: dict[str, list[float]] = {}
     for outcome in outcomes:
         for phase, seconds in outcome.phase_seconds.items():
             by_phase.setdefault(phase, []).append(seconds)
-    return {phase: round(statistics.median(times), 4) for phase, times in by_phase.items()}
+    return {phase: median_of(times, 4) for phase, times in by_phase.items()}
 
 
 def _counts(values: Iterable[Any]) -> dict[str, int]:

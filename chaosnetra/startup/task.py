@@ -18,7 +18,6 @@ import asyncio
 import json
 import os
 import random
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from dataclasses import dataclass
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, Interrupted, InvalidInput, MachineryFailed
+from chaosnetra.processes.signals import noted
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import launch
@@ -204,9 +204,7 @@ def exit_code_of(outcome: StartupOutcome) -> int:
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    stopped: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda got, frame: stopped.append(got))
+    stopped = noted(("SIGTERM", "SIGINT"))
     redactor = Redactor()
     redactor.learn(dict(environ), shortest=SHORTEST_IN_ENVIRONMENT)
 

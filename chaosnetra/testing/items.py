@@ -2,13 +2,13 @@
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chaosnetra.pytest_plugin import FOLDER, MARKERS, limit_seconds
 from chaosnetra.runner.files import Experiment
 from chaosnetra.runner.outcome import Kind, RunOutcome, last_lines
 from chaosnetra.runner.process import run_experiment
@@ -17,6 +17,21 @@ from chaosnetra.text import one_line
 
 REPORTS = ("report.html", "report.md")
 OUTPUT = "output of chaos run"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How experiments are run, by pytest's options.
+
+    Attributes:
+        limit_seconds: what one may take.
+        markers: that its tags may give it.
+        folder: where it leaves journal and reports; None: one of pytest's temporary folders.
+    """
+
+    limit_seconds: float
+    markers: Collection[str]
+    folder: Path | None
 
 
 class UnreadableFile(pytest.File):
@@ -33,13 +48,17 @@ class UnreadableFile(pytest.File):
 class ExperimentFile(pytest.File):
     """One experiment: one test."""
 
-    def __init__(self, experiment: Experiment, **named: Any) -> None:
+    def __init__(self, experiment: Experiment, options: Options, **named: Any) -> None:
         super().__init__(**named)
         self._experiment = experiment
+        self._options = options
 
     def collect(self) -> Iterator[pytest.Item]:
         yield ExperimentItem.from_parent(
-            self, name=self._experiment.path.stem, experiment=self._experiment
+            self,
+            name=self._experiment.path.stem,
+            experiment=self._experiment,
+            options=self._options,
         )
 
 
@@ -50,12 +69,13 @@ class ExperimentItem(pytest.Item):
     the system. Tags are markers where they are known as such, and words for `-k` anyway.
     """
 
-    def __init__(self, experiment: Experiment, **named: Any) -> None:
+    def __init__(self, experiment: Experiment, options: Options, **named: Any) -> None:
         super().__init__(**named)
         self._experiment = experiment
+        self._options = options
         self._outcome: RunOutcome | None = None
         for marker in experiment.markers:
-            if marker in MARKERS:
+            if marker in options.markers:
                 self.add_marker(marker)
         self.extra_keyword_matches.update(experiment.tags, experiment.markers)
 
@@ -65,7 +85,7 @@ class ExperimentItem(pytest.Item):
         folder = self._folder() / self._slug
         try:
             outcome = run_experiment(
-                self._experiment, folder, limit_seconds=limit_seconds(self.config)
+                self._experiment, folder, limit_seconds=self._options.limit_seconds
             )
         except OSError as error:
             pytest.fail(
@@ -91,15 +111,10 @@ class ExperimentItem(pytest.Item):
         return re.sub(r"[^\w.-]+", "-", self.nodeid.rpartition("::")[0])
 
     def _folder(self) -> Path:
-        config = self.config
-        given = config.getoption("--chaos-output-folder")
-        if given:
-            return Path(config.invocation_params.dir, given)
-        ini = config.getini(FOLDER)
-        if ini:
-            return config.rootpath / str(ini)
+        if self._options.folder is not None:
+            return self._options.folder
         # pytest has no public name for it where there are no fixtures.
-        factory: pytest.TempPathFactory | None = getattr(config, "_tmp_path_factory", None)
+        factory: pytest.TempPathFactory | None = getattr(self.config, "_tmp_path_factory", None)
         if factory is not None:
             return Path(factory.getbasetemp(), "chaos")
         return Path(tempfile.mkdtemp(prefix="chaosnetra-pytest-"))

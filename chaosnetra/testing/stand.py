@@ -29,7 +29,7 @@ class ChaosStand:
     proxy: str = PROXY
 
     def reset(self) -> None:
-        """Take back what a test did to proxies and toxics.
+        """Undo what a test did to proxies and toxics.
 
         Raises:
             ToxiproxyUnavailable: the server is gone.

@@ -1,7 +1,7 @@
-"""Actions on Toxiproxy: toxics and proxies, each undone by its counterpart or at the end.
+"""Actions on Toxiproxy: toxics and proxies, each undone by its undo action or at the end.
 
 Durations are given at time scale 1 and scaled with the run. Whatever an action puts in place is
-written down first, measured after, and taken back when the run ends even without a rollback.
+written down first, measured after, and undone when the run ends even without a rollback.
 """
 
 import logging
@@ -10,21 +10,20 @@ from typing import Any
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.faults import Injected, UndoReport
+from chaosnetra.faults import undone_result
 from chaosnetra.quantities import fraction, truth
-from chaosnetra.running.activity import Attributes, Result, activity
+from chaosnetra.running.activity import Attributes, Result, activity, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
-from chaosnetra.toxiproxy.blackhole import close_holder
 from chaosnetra.toxiproxy.faults import (
     ProxyCreated,
     ProxySwitched,
-    ToxicAdded,
-    ToxicUpdated,
     existing_toxic,
+    proxy_fault_name,
     toxic_fault_name,
 )
-from chaosnetra.toxiproxy.toxics import make_toxic, named_attributes, scaled_attributes
+from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
+from chaosnetra.toxiproxy.toxics import change_toxic, is_addressable, make_toxic, parse_attributes
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -47,6 +46,7 @@ __all__ = [
 ]
 
 
+@edge
 def add_latency(
     latency_ms: float,
     jitter_ms: float = 0,
@@ -61,7 +61,7 @@ def add_latency(
 
     Args:
         latency_ms: delay in milliseconds at time scale 1, 0 to 3,600,000.
-        jitter_ms: random part, added or taken away; at most `latency_ms`.
+        jitter_ms: random part, added or subtracted; at most `latency_ms`.
         name: names the toxic within the run.
         proxy: `database`, or the name of a proxy on the server.
         direction: `downstream` (from the database) or `upstream`.
@@ -75,10 +75,19 @@ def add_latency(
     Raises:
         ActivityFailed: it is not in place; says what to change.
     """
-    values = {"latency_ms": latency_ms, "jitter_ms": jitter_ms}
-    return _add(configuration, "latency", name, proxy, direction, toxicity, values)
+    return _add(
+        configuration,
+        "latency",
+        name,
+        proxy,
+        direction,
+        toxicity,
+        latency_ms=latency_ms,
+        jitter_ms=jitter_ms,
+    )
 
 
+@edge
 def add_bandwidth_limit(
     rate_kb_per_second: int,
     name: str = "bandwidth",
@@ -93,10 +102,18 @@ def add_bandwidth_limit(
     Args:
         rate_kb_per_second: rate in kilobytes (1,000 bytes) a second.
     """
-    values = {"rate_kb_per_second": rate_kb_per_second}
-    return _add(configuration, "bandwidth", name, proxy, direction, toxicity, values)
+    return _add(
+        configuration,
+        "bandwidth",
+        name,
+        proxy,
+        direction,
+        toxicity,
+        rate_kb_per_second=rate_kb_per_second,
+    )
 
 
+@edge
 def add_slow_close(
     delay_ms: float,
     name: str = "slow_close",
@@ -111,10 +128,10 @@ def add_slow_close(
     Args:
         delay_ms: delay in milliseconds at time scale 1, 0 to 3,600,000.
     """
-    values = {"delay_ms": delay_ms}
-    return _add(configuration, "slow_close", name, proxy, direction, toxicity, values)
+    return _add(configuration, "slow_close", name, proxy, direction, toxicity, delay_ms=delay_ms)
 
 
+@edge
 def add_timeout(
     timeout_ms: float,
     name: str = "timeout",
@@ -133,10 +150,10 @@ def add_timeout(
     Args:
         timeout_ms: milliseconds at time scale 1, 0 to 3,600,000.
     """
-    values = {"timeout_ms": timeout_ms}
-    return _add(configuration, "timeout", name, proxy, direction, toxicity, values)
+    return _add(configuration, "timeout", name, proxy, direction, toxicity, timeout_ms=timeout_ms)
 
 
+@edge
 def add_reset_peer(
     timeout_ms: float = 0,
     name: str = "reset_peer",
@@ -151,10 +168,12 @@ def add_reset_peer(
     Args:
         timeout_ms: milliseconds before the reset at time scale 1, 0 to 3,600,000.
     """
-    values = {"timeout_ms": timeout_ms}
-    return _add(configuration, "reset_peer", name, proxy, direction, toxicity, values)
+    return _add(
+        configuration, "reset_peer", name, proxy, direction, toxicity, timeout_ms=timeout_ms
+    )
 
 
+@edge
 def add_slicer(
     average_size_bytes: int,
     size_variation_bytes: int = 0,
@@ -174,14 +193,15 @@ def add_slicer(
         delay_us: microseconds between two pieces at time scale 1. Without it the effect cannot
             be measured, and the verdict is inconclusive.
     """
-    values = {
-        "average_size_bytes": average_size_bytes,
-        "size_variation_bytes": size_variation_bytes,
-        "delay_us": delay_us,
-    }
-    return _add(configuration, "slicer", name, proxy, direction, toxicity, values)
+    return _add(
+        *(configuration, "slicer", name, proxy, direction, toxicity),
+        average_size_bytes=average_size_bytes,
+        size_variation_bytes=size_variation_bytes,
+        delay_us=delay_us,
+    )
 
 
+@edge
 def add_data_limit(
     limit_bytes: int,
     name: str = "limit_data",
@@ -196,10 +216,12 @@ def add_data_limit(
     Args:
         limit_bytes: bytes, not scaled.
     """
-    values = {"limit_bytes": limit_bytes}
-    return _add(configuration, "limit_data", name, proxy, direction, toxicity, values)
+    return _add(
+        configuration, "limit_data", name, proxy, direction, toxicity, limit_bytes=limit_bytes
+    )
 
 
+@edge
 def update_toxic(
     name: str,
     attributes: Attributes,
@@ -209,7 +231,7 @@ def update_toxic(
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Give a toxic that is in place other values; what is left out stays. Taken back at the end.
+    """Give a toxic that is in place other values; what is left out stays. Undone at the end.
 
     Args:
         name: the toxic's name within the run, or on the server for somebody else's.
@@ -228,32 +250,20 @@ def update_toxic(
         _checked_name("proxy", proxy)
         if not isinstance(attributes, dict):
             raise InvalidInput(f"attributes must be an object, got {attributes!r:.200}")
-        given = scaled_attributes(attributes, session.settings.time_scale, setting_hint)
+        values = parse_attributes(attributes, session.settings.time_scale, setting_hint)
         share: float | None = toxicity
         if share is not None:
             share = fraction("toxicity", share)
         proxy_name = session.proxy_name(proxy)
         known = _held_toxic(session, proxy_name, name)
         found = existing_toxic(session.toxiproxy, proxy_name, known or name)
-        toxic = make_toxic(
-            found.name,
-            found.type,
-            found.direction,
-            found.toxicity if share is None else share,
-            {**named_attributes(found), **given},
-        )
-        measured = session.effects_on(proxy)  # no fault waits for the session meanwhile
-        fault = ToxicUpdated(
-            session.toxiproxy,
-            proxy_name,
-            toxic,
-            session.next_number(),
-            lambda: measured.effect_of(toxic),
-            close_holder(toxic),
-        )
-        return _result(session.injector.inject(fault))
+        toxic = change_toxic(found, share, values)
+        effects, number = session.effects_on(proxy), session.next_number()
+        fault = ToxicUpdated(session.toxiproxy, proxy_name, toxic, effects, number)
+        return session.injector.inject(fault).to_result()
 
 
+@edge
 def remove_toxic(
     name: str,
     proxy: str = "database",
@@ -276,15 +286,13 @@ def remove_toxic(
     """
     with activity(configuration) as session:
         _checked_name("proxy", proxy)
-        held = _held_toxic(session, _known_proxy(session, proxy), name)
-        report = (
-            session.injector.undo(toxic_fault_name(_known_proxy(session, proxy), held))
-            if held
-            else None
-        )
-        return _report(report, f"this run holds no toxic {name} on {proxy}")
+        proxy_name = _known_proxy(session, proxy)
+        held = _held_toxic(session, proxy_name, name)
+        report = session.injector.undo(toxic_fault_name(proxy_name, held)) if held else None
+        return undone_result(report, f"this run holds no toxic {name} on {proxy}")
 
 
+@edge
 def create_proxy(
     name: str,
     upstream: str,
@@ -321,9 +329,10 @@ def create_proxy(
             ProxyCreated(session.toxiproxy, name, listen, upstream, serves, seed)
         )
         proxy = session.toxiproxy.proxy(name)
-        return {**_result(injected), "listen": proxy.listen if proxy else None}
+        return {**injected.to_result(), "listen": proxy.listen if proxy else None}
 
 
+@edge
 def delete_proxy(
     name: str,
     configuration: Configuration = None,
@@ -341,16 +350,17 @@ def delete_proxy(
     """
     with activity(configuration) as session:
         _checked_name("name", name)
-        report = session.injector.undo(f"proxy {name}")
-        return _report(report, f"this run made no proxy {name}")
+        report = session.injector.undo(proxy_fault_name(name))
+        return undone_result(report, f"this run made no proxy {name}")
 
 
+@edge
 def disable_proxy(
     proxy: str = "database",
     configuration: Configuration = None,
     secrets: Secrets = None,
 ) -> Result:
-    """Take a proxy down: its connections drop, new ones are refused. Taken back at the end.
+    """Take a proxy down: its connections drop, new ones are refused. Undone at the end.
 
     Args:
         proxy: `database`, or the name of a proxy on the server.
@@ -363,6 +373,7 @@ def disable_proxy(
     return _switch(configuration, proxy, enabled=False)
 
 
+@edge
 def enable_proxy(
     proxy: str = "database",
     configuration: Configuration = None,
@@ -382,7 +393,7 @@ def enable_proxy(
         _checked_name("proxy", proxy)
         report = session.injector.undo(f"proxy {_known_proxy(session, proxy)} down")
         if report is not None:
-            return _report(report, "")
+            return undone_result(report, "")
     return _switch(configuration, proxy, enabled=True)
 
 
@@ -393,44 +404,34 @@ def _add(
     proxy: str,
     direction: str,
     toxicity: float,
-    values: dict[str, Any],
-) -> dict[str, Any]:
+    **values: Any,
+) -> Result:
     with activity(configuration) as session:
         # Checked before anything is brought up, so that a slip costs no time.
         full_name = _full_name(session, name)
         _checked_name("proxy", proxy)
-        scaled = scaled_attributes(values, session.settings.time_scale, setting_hint)
-        toxic = make_toxic(full_name, type_, direction, toxicity, scaled)
+        scale = session.settings.time_scale
+        toxic = make_toxic(full_name, type_, direction, toxicity, values, scale, setting_hint)
         proxy_name = session.proxy_name(proxy)
-        measured = session.effects_on(proxy)  # no fault waits for the session meanwhile
-        fault = ToxicAdded(
-            session.toxiproxy,
-            proxy_name,
-            toxic,
-            lambda: measured.effect_of(toxic),
-            close_holder(toxic),
+        effects = session.effects_on(proxy)  # no fault waits for the session meanwhile
+        injected = session.injector.inject(
+            ToxicAdded(session.toxiproxy, proxy_name, toxic, effects)
         )
-        injected = session.injector.inject(fault)
         if injected.effect is not None:
             logger.info(
                 f"{type_} on {proxy}: {injected.effect.quantity} {injected.effect.observed} "
                 f"measured, {injected.effect.expected} expected"
             )
-        return _result(injected)
+        return injected.to_result()
 
 
-def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> dict[str, Any]:
+def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> Result:
     with activity(configuration) as session:
         _checked_name("proxy", proxy)
         proxy_name = session.proxy_name(proxy)
-        measured = session.effects_on(proxy)  # no fault waits for the session meanwhile
-        fault = ProxySwitched(
-            session.toxiproxy,
-            proxy_name,
-            enabled,
-            lambda: measured.effect_of_switch(enabled),
-        )
-        return _result(session.injector.inject(fault))
+        effects = session.effects_on(proxy)  # no fault waits for the session meanwhile
+        fault = ProxySwitched(session.toxiproxy, proxy_name, enabled, effects)
+        return session.injector.inject(fault).to_result()
 
 
 def _full_name(session: Session, name: str) -> str:
@@ -441,10 +442,9 @@ def _checked_name(what: str, value: Any) -> str:
     """A name that the server's paths can hold: an experiment may hold anything."""
     if (
         not isinstance(value, str)
-        or not 1 <= len(value) <= LONGEST_NAME
+        or len(value) > LONGEST_NAME
         or not value.isprintable()
-        or "/" in value
-        or value in (".", "..")
+        or not is_addressable(value)
     ):
         raise InvalidInput(
             f"{what} must be 1 to {LONGEST_NAME} printable characters without a slash, "
@@ -463,17 +463,3 @@ def _held_toxic(session: Session, proxy: str, name: str) -> str | None:
     full_name = _full_name(session, name)
     wanted = toxic_fault_name(proxy, full_name)
     return full_name if any(fault.name == wanted for fault in session.injector.active) else None
-
-
-def _result(injected: Injected) -> dict[str, Any]:
-    return {
-        "name": injected.name,
-        "parameters": dict(injected.parameters),
-        "effect": injected.effect.to_json() if injected.effect else None,
-    }
-
-
-def _report(report: UndoReport | None, nothing: str) -> dict[str, Any]:
-    if report is None:
-        return {"result": "already done", "detail": nothing}
-    return {"result": report.result.value, "detail": report.detail}

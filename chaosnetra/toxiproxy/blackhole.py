@@ -1,11 +1,9 @@
-"""What stops all data must stop the news of the server's end too.
+"""What stops all data must hold back the server's end of a connection too.
 
 A server ends a connection by itself after a while (PostgreSQL after `authentication_timeout`,
 60 s), and a toxic that drops or holds data lets that end through: Toxiproxy closes the client's
 side at once. A `slow_close` toxic before it, of one hour, holds it back.
 """
-
-from dataclasses import replace
 
 from chaosnetra.faults import Effect
 from chaosnetra.toxiproxy.toxics import HOUR_MS, Toxic
@@ -33,12 +31,12 @@ def close_holder_name(toxic: Toxic) -> str:
     return f"{toxic.name}_holds_close"
 
 
-def with_ends_told(toxic: Toxic, effect: Effect, is_held: bool) -> Effect:
+def with_server_ends(toxic: Toxic, effect: Effect, is_held: bool) -> Effect:
     """The effect of a toxic that stops all data, with what becomes of the server's end."""
     if not stops_data(toxic):
         return effect
-    if is_held:
-        said = "the server's end of a connection is held back too"
-    else:
-        said = "a connection that the server ends by itself meanwhile is closed for its client"
-    return replace(effect, detail=f"{effect.detail}; {said}" if effect.detail else said)
+    return effect.with_detail(
+        "the server's end of a connection is held back too"
+        if is_held
+        else "a connection that the server ends by itself meanwhile is closed for its client"
+    )

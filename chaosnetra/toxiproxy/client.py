@@ -15,7 +15,7 @@ from chaosnetra.errors import (
     ToxiproxyUnavailable,
     ToxiproxyWedged,
 )
-from chaosnetra.toxiproxy.toxics import Toxic
+from chaosnetra.toxiproxy.toxics import Toxic, is_addressable
 
 if TYPE_CHECKING:
     import requests
@@ -58,7 +58,7 @@ class ToxiproxyClient:
         timeout_seconds: limit of one call; keep it well under the server's own 25 s.
 
     Every call raises `ToxiproxyUnavailable` when there is no server at the address,
-    `ToxiproxyWedged` when it hangs or answers 503, and `ToxiproxyRefused` when it says no.
+    `ToxiproxyWedged` when it hangs or answers 503, and `ToxiproxyRefused` when it refuses the call.
     """
 
     def __init__(self, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
@@ -94,6 +94,11 @@ class ToxiproxyClient:
         """The proxy of that name, or None."""
         answer = self._call("get", _path(name), missing_is_none=True)
         return None if answer is None else self._read(lambda: Proxy.from_server(answer.json()))
+
+    def toxic(self, proxy: str, name: str) -> Toxic | None:
+        """The toxic of that name on a proxy, or None."""
+        found = self.proxy(proxy)
+        return None if found is None else found.toxic(name)
 
     def create_proxy(
         self,
@@ -175,14 +180,11 @@ class ToxiproxyClient:
             arguments["json"] = data
         try:
             response: requests.Response = getattr(self._consumer, method)(path, **arguments)
-        except NotFound as error:
-            if missing_is_none:
+        except (NotFound, ProxyExists, InvalidToxic) as error:
+            if missing_is_none and isinstance(error, NotFound):
                 return None
-            raise ToxiproxyRefused(call, 404, _text(error)) from None
-        except ProxyExists as error:
-            raise ToxiproxyRefused(call, 409, _text(error)) from None
-        except InvalidToxic as error:
-            raise ToxiproxyRefused(call, 400, _text(error)) from None
+            status = {NotFound: 404, ProxyExists: 409}.get(type(error), 400)
+            raise ToxiproxyRefused(call, status, _text(error)) from None
         except requests.Timeout:
             raise ToxiproxyWedged(
                 f"Toxiproxy at {self.url} did not answer {call} within "
@@ -197,7 +199,7 @@ class ToxiproxyClient:
         return self._checked(call, response)
 
     def _read(self, parse: Callable[[], Parsed]) -> Parsed:
-        """An answer, parsed; what is no Toxiproxy's answer is told as that."""
+        """An answer, parsed; what is no Toxiproxy's answer is an error that names it."""
         try:
             return parse()
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -216,8 +218,7 @@ class ToxiproxyClient:
 
 def _path(proxy: str, toxic: str | None = None) -> str:
     for name in (proxy, toxic):
-        # The server takes such names when it creates, but cannot find them by their path.
-        if name is not None and ("/" in name or name in ("", ".", "..")):
+        if name is not None and not is_addressable(name):
             raise InvalidInput(f"Toxiproxy cannot address the name {name!r}")
     path = f"/proxies/{quote(proxy, safe='')}"
     return path if toxic is None else f"{path}/toxics/{quote(toxic, safe='')}"

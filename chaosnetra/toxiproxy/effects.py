@@ -3,7 +3,8 @@
 import math
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol
 
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.faults import Effect
@@ -22,35 +23,14 @@ CHECKED_BYTES = 1 << 20
 MOST_LIMITED_BYTES = 16 << 20
 
 
-def effect_of(toxic: Toxic, path: DatabasePath | None) -> Effect:
-    """Measure what `toxic` does to `path`.
+class Effects(Protocol):
+    """What measures the effect of a fault on one proxy: all that such a fault knows of its path."""
 
-    Args:
-        toxic: the toxic, in place.
-        path: the path it is on; None where there is none that can be measured.
+    def effect_of(self, toxic: Toxic) -> Effect:
+        """What a toxic in place on it does."""
 
-    Returns:
-        The effect; `in_effect` is False where it was not seen or cannot be measured, and
-        `detail` says which.
-    """
-    if path is None:
-        return _unmeasured("effect", "there is no path through the proxy that could be measured")
-    measure = _MEASUREMENTS[toxic.type]
-    try:
-        if toxic.toxicity < 1 and toxic.type != "latency":
-            return _some_of_the_connections(toxic, path, measure)
-        return measure(toxic, path)
-    except DatabaseUnavailable as error:
-        return _unmeasured("effect", str(error))
-
-
-def effect_of_switch(enabled: bool, path: DatabasePath | None) -> Effect:
-    """Measure whether a proxy that was taken down refuses, or one put up answers."""
-    if path is None:
-        return _unmeasured("first_answer", "there is no path through the proxy")
-    expected = FirstAnswer.ANSWERED if enabled else FirstAnswer.REFUSED
-    observed = path.first_answers(1, LIMIT_SECONDS)[0].answer
-    return Effect("first_answer", expected.value, observed.value, observed is expected)
+    def effect_of_switch(self, enabled: bool) -> Effect:
+        """Whether it answers where it was put up, and refuses where it was taken down."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +44,33 @@ class OnPath:
 
     def effect_of_switch(self, enabled: bool) -> Effect:
         return effect_of_switch(enabled, self.path)
+
+
+def effect_of(toxic: Toxic, path: DatabasePath) -> Effect:
+    """Measure what `toxic` does to `path`.
+
+    Args:
+        toxic: the toxic, in place.
+        path: the path it is on.
+
+    Returns:
+        The effect; `in_effect` is False where it was not seen or cannot be measured, and
+        `detail` says which.
+    """
+    measure = _MEASUREMENTS[toxic.type]
+    try:
+        if toxic.toxicity < 1 and toxic.type != "latency":
+            return _some_of_the_connections(toxic, path, measure)
+        return measure(toxic, path)
+    except DatabaseUnavailable as error:
+        return _unmeasured("effect", str(error))
+
+
+def effect_of_switch(enabled: bool, path: DatabasePath) -> Effect:
+    """Measure whether a proxy that was taken down refuses, or one put up answers."""
+    expected = FirstAnswer.ANSWERED if enabled else FirstAnswer.REFUSED
+    observed = path.first_answers(1, LIMIT_SECONDS)[0].answer
+    return Effect("first_answer", expected.value, observed.value, observed is expected)
 
 
 def added_latency(path: DatabasePath, samples: int = ROUND_TRIPS) -> float:
@@ -99,8 +106,7 @@ def _some_of_the_connections(
     for number in range(1, _enough_connections(toxic.toxicity) + 1):
         effect = measure(toxic, path)
         if effect.in_effect:
-            seen = f"seen on connection {number}"
-            return replace(effect, detail=f"{effect.detail}; {seen}" if effect.detail else seen)
+            return effect.with_detail(f"seen on connection {number}")
     return effect
 
 
@@ -141,7 +147,7 @@ def _bandwidth(toxic: Toxic, path: DatabasePath) -> Effect:
         "rate_kb_per_second",
         rate,
         round(observed, 1),
-        # A limit that the path does not reach without it is not felt, however slow the machine.
+        # A limit that the path does not reach without it is not in effect, however slow it is.
         in_effect=(
             observed <= rate / SHARE
             and seconds > 2 * direct

@@ -1,30 +1,61 @@
-"""Proxies and toxics as faults.
+"""Proxies as faults; toxics are in `chaosnetra.toxiproxy.toxic_faults`.
 
-Each is looked at by one call of the control API: is it listed as we put it in place?
+Each is inspected by one call of the control API: is it listed as we put it in place?
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from chaosnetra.errors import InjectionFailed, InvalidInput
 from chaosnetra.faults import Effect, Undo
-from chaosnetra.toxiproxy.blackhole import close_holder_name, stops_data, with_ends_told
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
+from chaosnetra.toxiproxy.effects import Effects
 from chaosnetra.toxiproxy.toxics import Toxic
-
-Measure = Callable[[], Effect]
 
 
 @dataclass(frozen=True)
-class ProxyCreated:
+class OnProxy:
+    """What faults on a proxy have in common; its undo ends them too."""
+
+    kind: ClassVar[str]
+    client: ToxiproxyClient
+    proxy: str
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        raise NotImplementedError
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return {
+            "kind": self.kind,
+            "server": self.client.url,
+            "proxy": self.proxy,
+            **self.details,
+        }
+
+    @property
+    def subject(self) -> str:
+        return f"state of proxy {self.proxy}"
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        return (proxy_fault_name(self.proxy),)
+
+    @property
+    def place(self) -> str:
+        return self.proxy
+
+
+@dataclass(frozen=True)
+class ProxyCreated(OnProxy):
     """A proxy of our own. It changes nothing for the system, so it has no effect to measure.
 
     `seed`: text that the random numbers of its toxics come from, where the server can repeat them.
     """
 
-    client: ToxiproxyClient
-    proxy: str
+    kind: ClassVar[str] = "proxy"
     listen: str
     upstream: str
     enabled: bool = True
@@ -35,15 +66,8 @@ class ProxyCreated:
         return proxy_fault_name(self.proxy)
 
     @property
-    def parameters(self) -> Mapping[str, Any]:
-        return {
-            "kind": "proxy",
-            "server": self.client.url,
-            "proxy": self.proxy,
-            "listen": self.listen,
-            "upstream": self.upstream,
-            "enabled": self.enabled,
-        }
+    def details(self) -> Mapping[str, Any]:
+        return {"listen": self.listen, "upstream": self.upstream, "enabled": self.enabled}
 
     def prepare(self) -> Undo:
         if self.client.proxy(self.proxy) is not None:
@@ -68,42 +92,28 @@ class ProxyCreated:
         return None
 
     @property
-    def subject(self) -> str:
-        return f"state of proxy {self.proxy}"
-
-    @property
     def within(self) -> tuple[str, ...]:
         return ()
 
-    @property
-    def place(self) -> str:
-        return self.proxy
-
-    def look(self) -> str | None:
-        return _look_at_proxy(self.client, self.proxy, self.enabled, self.upstream)
+    def inspect(self) -> str | None:
+        return _proxy_change(self.client, self.proxy, self.enabled, self.upstream)
 
 
 @dataclass(frozen=True)
-class ProxySwitched:
+class ProxySwitched(OnProxy):
     """A proxy that is taken down (its connections drop, new ones are refused) or put up."""
 
-    client: ToxiproxyClient
-    proxy: str
+    kind: ClassVar[str] = "proxy state"
     enabled: bool
-    measured: Measure = field(compare=False)
+    effects: Effects = field(compare=False)
 
     @property
     def name(self) -> str:
         return f"proxy {self.proxy} {'up' if self.enabled else 'down'}"
 
     @property
-    def parameters(self) -> Mapping[str, Any]:
-        return {
-            "kind": "proxy state",
-            "server": self.client.url,
-            "proxy": self.proxy,
-            "enabled": self.enabled,
-        }
+    def details(self) -> Mapping[str, Any]:
+        return {"enabled": self.enabled}
 
     def prepare(self) -> Undo:
         before = existing_proxy(self.client, self.proxy)
@@ -123,173 +133,10 @@ class ProxySwitched:
             raise InjectionFailed(f"proxy {self.proxy} did not change its state")
 
     def measure(self) -> Effect:
-        return self.measured()
+        return self.effects.effect_of_switch(self.enabled)
 
-    @property
-    def subject(self) -> str:
-        return f"state of proxy {self.proxy}"
-
-    @property
-    def within(self) -> tuple[str, ...]:
-        return (proxy_fault_name(self.proxy),)
-
-    @property
-    def place(self) -> str:
-        return self.proxy
-
-    def look(self) -> str | None:
-        return _look_at_proxy(self.client, self.proxy, self.enabled)
-
-
-@dataclass(frozen=True)
-class ToxicAdded:
-    """A toxic on a proxy.
-
-    `holder`: a toxic that comes and goes with it; see `chaosnetra.toxiproxy.blackhole`.
-    """
-
-    client: ToxiproxyClient
-    proxy: str
-    toxic: Toxic
-    measured: Measure = field(compare=False)
-    holder: Toxic | None = None
-
-    @property
-    def name(self) -> str:
-        return toxic_fault_name(self.proxy, self.toxic.name)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        return {
-            "kind": "toxic",
-            "server": self.client.url,
-            "proxy": self.proxy,
-            **self.toxic.to_server(),
-        }
-
-    def prepare(self) -> Undo:
-        before = existing_proxy(self.client, self.proxy)
-        for toxic in (self.toxic, self.holder):
-            if toxic is not None and before.toxic(toxic.name) is not None:
-                raise InjectionFailed(f"proxy {self.proxy} has a toxic {toxic.name} already")
-        return Undo(
-            "toxiproxy.remove_toxic",
-            f"remove toxic {self.toxic.name} from proxy {self.proxy}",
-            {
-                "url": self.client.url,
-                "proxy": self.proxy,
-                "toxic": self.toxic.to_server(),
-                "close_holder": self.holder.to_server() if self.holder else None,
-                "before": {
-                    "listen": before.listen,
-                    "upstream": before.upstream,
-                    "enabled": before.enabled,
-                    "toxics": [toxic.to_server() for toxic in before.toxics],
-                },
-            },
-        )
-
-    def inject(self) -> None:
-        # The holder comes first, so that the server's end is held back before it gets anywhere.
-        for toxic in (self.holder, self.toxic):
-            if toxic is not None:
-                self.client.add_toxic(self.proxy, toxic)
-                _read_back(self.client, self.proxy, toxic)
-
-    def measure(self) -> Effect:
-        return with_ends_told(self.toxic, self.measured(), self.holder is not None)
-
-    @property
-    def subject(self) -> str:
-        return self.name
-
-    @property
-    def within(self) -> tuple[str, ...]:
-        return (proxy_fault_name(self.proxy),)
-
-    @property
-    def place(self) -> str:
-        return self.proxy
-
-    def look(self) -> str | None:
-        return _look_at_toxics(self.client, self.proxy, self.toxic, self.holder)
-
-
-@dataclass(frozen=True)
-class ToxicUpdated:
-    """Other values for a toxic that is there; `number` tells updates of one toxic apart."""
-
-    client: ToxiproxyClient
-    proxy: str
-    toxic: Toxic
-    number: int
-    measured: Measure = field(compare=False)
-    holder: Toxic | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{toxic_fault_name(self.proxy, self.toxic.name)} update {self.number}"
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        return {
-            "kind": "toxic update",
-            "server": self.client.url,
-            "proxy": self.proxy,
-            **self.toxic.to_server(),
-        }
-
-    def prepare(self) -> Undo:
-        proxy = existing_proxy(self.client, self.proxy)
-        before = existing_toxic(self.client, self.proxy, self.toxic.name)
-        there = proxy.toxic(close_holder_name(self.toxic))
-        adds = self.holder is not None and there is None
-        takes = there is not None and not stops_data(self.toxic)
-        return Undo(
-            "toxiproxy.restore_toxic",
-            f"give toxic {self.toxic.name} of proxy {self.proxy} its former values back",
-            {
-                "url": self.client.url,
-                "proxy": self.proxy,
-                "ours": self.toxic.to_server(),
-                "before": before.to_server(),
-                "close_holder": self.holder.to_server() if self.holder and adds else None,
-                "taken_holder": there.to_server() if there and takes else None,
-                "unchanged": before.same_as(self.toxic),
-            },
-        )
-
-    def inject(self) -> None:
-        name = close_holder_name(self.toxic)
-        is_held = existing_proxy(self.client, self.proxy).toxic(name) is not None
-        if self.holder is not None and not is_held:
-            self.client.add_toxic(self.proxy, self.holder)
-        self.client.update_toxic(
-            self.proxy, self.toxic.name, self.toxic.attributes, self.toxic.toxicity
-        )
-        _read_back(self.client, self.proxy, self.toxic)
-        if is_held and not stops_data(self.toxic):
-            # What passes again may also end again. Only now: Toxiproxy 2.12 crashes when a rate
-            # of 0 is changed after the toxic before it was removed, with data waiting.
-            self.client.delete_toxic(self.proxy, name)
-
-    def measure(self) -> Effect:
-        return with_ends_told(self.toxic, self.measured(), self.holder is not None)
-
-    @property
-    def subject(self) -> str:
-        return toxic_fault_name(self.proxy, self.toxic.name)
-
-    @property
-    def within(self) -> tuple[str, ...]:
-        return (proxy_fault_name(self.proxy), self.subject)
-
-    @property
-    def place(self) -> str:
-        return self.proxy
-
-    def look(self) -> str | None:
-        return _look_at_toxics(self.client, self.proxy, self.toxic, self.holder)
+    def inspect(self) -> str | None:
+        return _proxy_change(self.client, self.proxy, self.enabled)
 
 
 def toxic_fault_name(proxy: str, toxic: str) -> str:
@@ -329,13 +176,7 @@ def existing_toxic(client: ToxiproxyClient, proxy: str, name: str) -> Toxic:
     return toxic
 
 
-def _read_back(client: ToxiproxyClient, proxy: str, toxic: Toxic) -> None:
-    stored = existing_toxic(client, proxy, toxic.name)
-    if not stored.same_as(toxic):
-        raise InjectionFailed(f"Toxiproxy stored {stored.to_server()}, not {toxic.to_server()}")
-
-
-def _look_at_proxy(
+def _proxy_change(
     client: ToxiproxyClient, name: str, enabled: bool, upstream: str | None = None
 ) -> str | None:
     """What of a proxy is not as it was put in place."""
@@ -346,20 +187,4 @@ def _look_at_proxy(
         return f"proxy {name} leads to {proxy.upstream} by now"
     if proxy.enabled != enabled:
         return f"proxy {name} was {'enabled' if proxy.enabled else 'disabled'} by somebody else"
-    return None
-
-
-def _look_at_toxics(client: ToxiproxyClient, proxy: str, *toxics: Toxic | None) -> str | None:
-    """What of toxics is not as it was put in place."""
-    found = client.proxy(proxy)
-    if found is None:
-        return f"Toxiproxy at {client.url} has no proxy {proxy} any more"
-    for toxic in toxics:
-        if toxic is None:
-            continue
-        stored = found.toxic(toxic.name)
-        if stored is None:
-            return f"proxy {proxy} has no toxic {toxic.name} any more"
-        if not stored.same_as(toxic):
-            return f"toxic {toxic.name} of proxy {proxy} was changed to {stored.to_server()}"
     return None

@@ -1,12 +1,10 @@
 """Probes of Toxiproxy, and of what it adds to the path to the database."""
 
-from typing import Any
-
 from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.quantities import duration, whole_number
-from chaosnetra.running.activity import Result, Results, activity
+from chaosnetra.running.activity import Result, Results, activity, edge
+from chaosnetra.running.measuring import measuring
 from chaosnetra.settings import setting_hint
 from chaosnetra.toxiproxy.effects import added_latency as measured_latency_ms
 from chaosnetra.toxiproxy.faults import existing_proxy
@@ -14,6 +12,7 @@ from chaosnetra.toxiproxy.faults import existing_proxy
 __all__ = ["added_latency", "proxies", "toxics"]
 
 
+@edge
 def proxies(configuration: Configuration = None, secrets: Secrets = None) -> Result:
     """List the server's proxies.
 
@@ -36,6 +35,7 @@ def proxies(configuration: Configuration = None, secrets: Secrets = None) -> Res
         }
 
 
+@edge
 def toxics(
     proxy: str = "database", configuration: Configuration = None, secrets: Secrets = None
 ) -> Results:
@@ -54,6 +54,7 @@ def toxics(
         return [toxic.to_server() for toxic in found.toxics]
 
 
+@edge
 def added_latency(
     minimum_ms: float = 0,
     maximum_ms: float = 3_600_000,
@@ -80,7 +81,7 @@ def added_latency(
         low = scale(duration("minimum_ms", minimum_ms, setting=setting_hint("minimum_ms")))
         high = scale(duration("maximum_ms", maximum_ms, setting=setting_hint("maximum_ms")))
         count = whole_number("samples", samples, minimum=1, maximum=1000)
-        result: dict[str, Any] = {
+        result: Result = {
             "held": False,
             "expected": f"{low:g} to {high:g} ms added to a round trip",
             "observed": "nothing could be measured",
@@ -89,14 +90,11 @@ def added_latency(
             "maximum_ms": high,
         }
         path = session.path
-        try:
+        with measuring(session, result):
             measured = measured_latency_ms(path, count)
-        except DatabaseUnavailable as error:
-            text = session.redactor.text(str(error))
-            return {**result, "error": text, "sqlstate": error.sqlstate}
-        return {
-            **result,
-            "held": low <= measured <= high,
-            "observed": f"{measured:.2f} ms added to a round trip",
-            "added_latency_ms": round(measured, 3),
-        }
+            result |= {
+                "held": low <= measured <= high,
+                "observed": f"{measured:.2f} ms added to a round trip",
+                "added_latency_ms": round(measured, 3),
+            }
+        return result

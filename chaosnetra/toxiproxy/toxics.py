@@ -4,17 +4,17 @@ The server checks nothing (a negative latency or a toxicity of 7.5 is stored), s
 checked here. Source: the server's own documentation of its toxics, and its source.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import LARGEST_TIME_SCALE, fraction, number, whole_number
 
+# How to change the value of a name, for a message; None: not known.
+Hint = Callable[[str], str | None]
 DIRECTIONS = ("downstream", "upstream")
-# The longest time that an experiment may write, and that a server may get at any time scale.
 HOUR_MS = 3_600_000
-LONGEST_MS = HOUR_MS * LARGEST_TIME_SCALE
 _LARGEST = 2**53
 # What a bandwidth's rate counts a second.
 BYTES_PER_KB = 1000
@@ -22,38 +22,66 @@ BYTES_PER_KB = 1000
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute of a toxic: its name here, with unit, and on the server; its upper bound."""
+    """One attribute of a toxic.
+
+    Attributes:
+        name: here, with its unit.
+        server_name: on the server.
+        maximum: the largest value that an experiment may write; a time's at time scale 1.
+        minimum: the smallest one.
+    """
 
     name: str
     server_name: str
     maximum: int
+    minimum: int = 0
 
     @property
     def is_time(self) -> bool:
         """Whether it is scaled with the run."""
         return self.name.endswith(("_ms", "_us"))
 
+    @property
+    def server_maximum(self) -> int:
+        """The largest value that a server may get, at any time scale."""
+        return self.maximum * LARGEST_TIME_SCALE if self.is_time else self.maximum
+
+    def parse(self, value: Any, setting: str | None = None) -> float:
+        """A value as an experiment writes it, within the bounds; only a time may have a fraction.
+
+        Raises:
+            InvalidInput: it cannot be used.
+        """
+        parse = number if self.is_time else whole_number
+        return parse(self.name, value, minimum=self.minimum, maximum=self.maximum, setting=setting)
+
+    def in_run(self, value: float, time_scale: float) -> int:
+        """A value as the server gets it: whole units, and no time that is asked for rounds to 0."""
+        scaled = round(value * time_scale) if self.is_time else int(value)
+        return max(1, scaled) if value else 0
+
 
 TOXIC_TYPES: dict[str, tuple[Attribute, ...]] = {
     "latency": (
-        Attribute("latency_ms", "latency", LONGEST_MS),
-        Attribute("jitter_ms", "jitter", LONGEST_MS),
+        Attribute("latency_ms", "latency", HOUR_MS),
+        Attribute("jitter_ms", "jitter", HOUR_MS),
     ),
     "bandwidth": (Attribute("rate_kb_per_second", "rate", _LARGEST // BYTES_PER_KB),),
-    "slow_close": (Attribute("delay_ms", "delay", LONGEST_MS),),
-    "timeout": (Attribute("timeout_ms", "timeout", LONGEST_MS),),
-    "reset_peer": (Attribute("timeout_ms", "timeout", LONGEST_MS),),
+    "slow_close": (Attribute("delay_ms", "delay", HOUR_MS),),
+    "timeout": (Attribute("timeout_ms", "timeout", HOUR_MS),),
+    "reset_peer": (Attribute("timeout_ms", "timeout", HOUR_MS),),
     "slicer": (
-        Attribute("average_size_bytes", "average_size", _LARGEST),
+        Attribute("average_size_bytes", "average_size", _LARGEST, minimum=1),
         Attribute("size_variation_bytes", "size_variation", _LARGEST),
-        Attribute("delay_us", "delay", LONGEST_MS * 1000),
+        Attribute("delay_us", "delay", HOUR_MS * 1000),
     ),
     "limit_data": (Attribute("limit_bytes", "bytes", _LARGEST),),
 }
 # What a server takes: it also has one that does nothing, which no experiment needs.
 SERVER_TOXIC_TYPES: dict[str, tuple[Attribute, ...]] = {**TOXIC_TYPES, "noop": ()}
 
-_TIMES = {one.name: one for kind in TOXIC_TYPES.values() for one in kind if one.is_time}
+# By name here, which means the same in every toxic that has it.
+ATTRIBUTES = {one.name: one for kind in TOXIC_TYPES.values() for one in kind}
 
 
 @dataclass(frozen=True)
@@ -97,8 +125,19 @@ class Toxic:
         )
 
 
+def is_addressable(name: str) -> bool:
+    """Whether the server's paths can hold a name: it creates others too, and never finds them."""
+    return "/" not in name and name not in ("", ".", "..")
+
+
 def make_toxic(
-    name: str, type_: str, direction: str, toxicity: Any, attributes: Mapping[str, Any]
+    name: str,
+    type_: str,
+    direction: str,
+    toxicity: Any,
+    attributes: Mapping[str, Any],
+    time_scale: float = 1.0,
+    hint: Hint = lambda _name: None,
 ) -> Toxic:
     """A checked toxic.
 
@@ -107,70 +146,71 @@ def make_toxic(
         type_: a key of `TOXIC_TYPES`.
         direction: `downstream` (database to client) or `upstream`.
         toxicity: share of the connections it applies to, 0 to 1.
-        attributes: values by the names of `TOXIC_TYPES`, with units; those left out are 0.
+        attributes: see `parse_attributes`; those left out are 0.
+        time_scale: of the run.
+        hint: see `parse_attributes`.
 
     Raises:
         InvalidInput: something is unknown or out of bounds.
     """
-    if type_ not in TOXIC_TYPES:
-        raise InvalidInput(f"unknown toxic {type_!r}; known are {', '.join(TOXIC_TYPES)}")
+    known = _server_names(type_)
     if direction not in DIRECTIONS:
         raise InvalidInput(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
+    _check_known(type_, attributes, known)
+    values = parse_attributes({**dict.fromkeys(known, 0), **attributes}, time_scale, hint)
     return Toxic(
         name=name,
         type=type_,
         direction=direction,
         toxicity=fraction("toxicity", toxicity),
-        attributes=checked_attributes(type_, attributes),
+        attributes={known[key]: value for key, value in values.items()},
     )
 
 
-def scaled_attributes(
-    values: Mapping[str, Any], time_scale: float, hint: Callable[[str], str]
-) -> dict[str, Any]:
-    """Attributes as an experiment writes them, in the time of a run.
+def change_toxic(toxic: Toxic, toxicity: float | None, values: Mapping[str, int]) -> Toxic:
+    """A toxic that is in place with other values.
 
     Args:
-        values: by the names of `TOXIC_TYPES`; times at time scale 1, 0 to one hour.
+        toxic: as the server has it.
+        toxicity: its checked share of the connections; None: as it is.
+        values: its new attributes, from `parse_attributes`; those left out stay.
+
+    Raises:
+        InvalidInput: it has no such attribute, or something is out of bounds.
+    """
+    known = _server_names(toxic.type)
+    _check_known(toxic.type, values, known)
+    kept = {key: value for key, value in toxic.attributes.items() if key in known.values()}
+    changed = {known[key]: value for key, value in values.items()}
+    attributes = server_attributes(toxic.type, {**kept, **changed})
+    _check_proportions({key: attributes[server_name] for key, server_name in known.items()})
+    share = fraction("toxicity", toxic.toxicity) if toxicity is None else toxicity
+    return replace(toxic, toxicity=share, attributes=attributes)
+
+
+def parse_attributes(
+    values: Mapping[str, Any], time_scale: float = 1.0, hint: Hint = lambda _name: None
+) -> dict[str, int]:
+    """Attributes as an experiment writes them, checked and in the time of a run.
+
+    Args:
+        values: by the names of `ATTRIBUTES`; times at time scale 1, 0 to one hour.
         time_scale: of the run.
         hint: how to change the value of a name, for the message.
 
     Returns:
-        Times in the run's time, in whole units; everything else as it is, unchecked.
+        By the same names, in whole units; times in the run's time.
 
     Raises:
-        InvalidInput: a time is none, or out of bounds; names the value as it is written.
+        InvalidInput: one is unknown or out of bounds; names the value as it is written.
     """
-    written = {
-        name: number(
-            name,
-            value,
-            minimum=0,
-            maximum=_TIMES[name].maximum / LARGEST_TIME_SCALE,
-            setting=hint(name),
-        )
-        for name, value in values.items()
-        if name in _TIMES
-    }
-    if "latency_ms" in written and written.get("jitter_ms", 0) > written["latency_ms"]:
+    if unknown := sorted(set(values) - set(ATTRIBUTES)):
         raise InvalidInput(
-            f"jitter_ms must not be more than latency_ms, "
-            f"got {written['jitter_ms']:g} and {written['latency_ms']:g}"
+            f"no toxic has {', '.join(unknown):.200}; known are {', '.join(ATTRIBUTES)}"
         )
-    # The server takes whole units; a delay that is asked for must not round to none.
-    times = {
-        name: max(1, round(value * time_scale)) if value else 0 for name, value in written.items()
-    }
-    return {**values, **times}
-
-
-def named_attributes(toxic: Toxic) -> dict[str, int]:
-    """A toxic's attributes by the names that `make_toxic` takes."""
-    return {
-        attribute.name: toxic.attributes[attribute.server_name]
-        for attribute in TOXIC_TYPES.get(toxic.type, ())
-        if attribute.server_name in toxic.attributes
-    }
+    written = {name: ATTRIBUTES[name].parse(value, hint(name)) for name, value in values.items()}
+    _check_proportions(written)
+    return {name: ATTRIBUTES[name].in_run(value, time_scale) for name, value in written.items()}
 
 
 def server_attributes(type_: str, attributes: Mapping[str, Any]) -> dict[str, int]:
@@ -183,40 +223,37 @@ def server_attributes(type_: str, attributes: Mapping[str, Any]) -> dict[str, in
     Raises:
         InvalidInput: one is unknown or out of bounds, or a slice would have no size.
     """
-    names = {
-        attribute.server_name: attribute.server_name for attribute in SERVER_TOXIC_TYPES[type_]
+    known = {one.server_name: one for one in SERVER_TOXIC_TYPES[type_]}
+    _check_known(type_, attributes, known)
+    return {
+        key: whole_number(
+            key, attributes.get(key, 0), minimum=one.minimum, maximum=one.server_maximum
+        )
+        for key, one in known.items()
     }
-    return _bounded(type_, attributes, names)
 
 
-def checked_attributes(type_: str, attributes: Mapping[str, Any]) -> dict[str, int]:
-    """Attributes by the server's names, from those that `make_toxic` takes; see there."""
-    names = {attribute.server_name: attribute.name for attribute in TOXIC_TYPES[type_]}
-    checked = _bounded(type_, attributes, names)
-    if type_ == "latency" and checked["jitter"] > checked["latency"]:
+def _server_names(type_: str) -> dict[str, str]:
+    """The names of a toxic's attributes on the server, by those here."""
+    if type_ not in TOXIC_TYPES:
+        raise InvalidInput(f"unknown toxic {type_!r}; known are {', '.join(TOXIC_TYPES)}")
+    return {one.name: one.server_name for one in TOXIC_TYPES[type_]}
+
+
+def _check_known(type_: str, given: Iterable[str], known: Iterable[str]) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        has = ", ".join(known) or "none"
+        raise InvalidInput(f"a {type_} toxic has no {', '.join(unknown):.200}; it has {has}")
+
+
+def _check_proportions(values: Mapping[str, float]) -> None:
+    """Values by the names of `ATTRIBUTES`, of those pairs that are given."""
+    latency, size = values.get("latency_ms"), values.get("average_size_bytes")
+    jitter = values.get("jitter_ms", 0)
+    if latency is not None and jitter > latency:
         # The server would draw negative delays, which it treats as none.
         raise InvalidInput(
-            f"{names['jitter']} must not be more than {names['latency']}, "
-            f"got {checked['jitter']} and {checked['latency']}"
+            f"jitter_ms must not be more than latency_ms, got {jitter:g} and {latency:g}"
         )
-    if type_ == "slicer" and checked["size_variation"] >= checked["average_size"]:
-        raise InvalidInput(f"{names['size_variation']} must be less than {names['average_size']}")
-    return checked
-
-
-def _bounded(type_: str, attributes: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, int]:
-    """Values by the server's names; `names` says what each is called in `attributes`."""
-    known = {attribute.server_name: attribute for attribute in SERVER_TOXIC_TYPES[type_]}
-    unknown = sorted(set(attributes) - set(names.values()))
-    if unknown:
-        has = ", ".join(names.values()) or "none"
-        raise InvalidInput(f"a {type_} toxic has no {', '.join(unknown):.200}; it has {has}")
-    checked = {
-        key: whole_number(
-            names[key], attributes.get(names[key], 0), minimum=0, maximum=attribute.maximum
-        )
-        for key, attribute in known.items()
-    }
-    if type_ == "slicer" and checked["average_size"] < 1:
-        raise InvalidInput(f"{names['average_size']} must be at least 1")
-    return checked
+    if size is not None and values.get("size_variation_bytes", 0) >= size:
+        raise InvalidInput("size_variation_bytes must be less than average_size_bytes")

@@ -1,4 +1,4 @@
-"""Takes toxics and proxies back, from an undo's data alone.
+"""Undoes toxics and proxies, from an undo's data alone.
 
 Only what still is ours is touched, and `/reset` is never called: it would touch every proxy of
 a server that others use too.
@@ -36,8 +36,7 @@ def remove_toxic(arguments: Mapping[str, Any]) -> UndoReport:
     try:
         if client.proxy(sign) is not None:
             return _make_proxy_again(client, proxy, sign, arguments["before"])
-        found = client.proxy(proxy)
-        held = None if found is None else found.toxic(ours.name)
+        held = client.toxic(proxy, ours.name)
         if held is None:
             _remove_close_holder(client, proxy, arguments)
             return UndoReport(UndoResult.ALREADY_DONE, f"no toxic {ours.name} on {proxy}")
@@ -65,20 +64,20 @@ def restore_toxic(arguments: Mapping[str, Any]) -> UndoReport:
     """
     client = ToxiproxyClient(arguments["url"])
     ours, before = (Toxic.from_server(arguments[key]) for key in ("ours", "before"))
-    _remove_close_holder(client, arguments["proxy"], arguments)
-    found = client.proxy(arguments["proxy"])
-    held = None if found is None else found.toxic(ours.name)
+    proxy = arguments["proxy"]
+    _remove_close_holder(client, proxy, arguments)
+    held = client.toxic(proxy, ours.name)
     if held is None:
         return UndoReport(UndoResult.NOT_OURS, f"toxic {ours.name} is gone")
     if held.same_as(before):
         return UndoReport(UndoResult.ALREADY_DONE, f"toxic {ours.name} has its former values")
     if not held.same_as(ours):
         return UndoReport(UndoResult.NOT_OURS, f"toxic {ours.name} was changed by somebody else")
-    client.update_toxic(arguments["proxy"], ours.name, before.attributes, before.toxicity)
+    client.update_toxic(proxy, ours.name, before.attributes, before.toxicity)
     if arguments.get("taken_holder"):
         taken = Toxic.from_server(arguments["taken_holder"])
-        if found is not None and found.toxic(taken.name) is None:
-            client.add_toxic(arguments["proxy"], taken)
+        if client.toxic(proxy, taken.name) is None:
+            client.add_toxic(proxy, taken)
     return UndoReport(UndoResult.DONE, f"gave toxic {ours.name} its former values back")
 
 
@@ -86,7 +85,7 @@ def delete_proxy(arguments: Mapping[str, Any]) -> UndoReport:
     """Delete a proxy that we made.
 
     A name that only a run of ours gives is proof enough: also of a proxy that somebody else led
-    elsewhere, and on a wedged server, where it cannot be looked at and deleting it is what clears
+    elsewhere, and on a wedged server, where it cannot be inspected and deleting it is what clears
     the wedge.
 
     Args:
@@ -139,8 +138,7 @@ def _remove_close_holder(client: ToxiproxyClient, proxy: str, arguments: Mapping
     if not arguments.get("close_holder"):
         return
     ours = Toxic.from_server(arguments["close_holder"])
-    found = client.proxy(proxy)
-    held = None if found is None else found.toxic(ours.name)
+    held = client.toxic(proxy, ours.name)
     if held is not None and (held.type, held.direction) == (ours.type, ours.direction):
         client.delete_toxic(proxy, ours.name)
 

@@ -14,7 +14,8 @@ import pytest
 
 from chaosnetra.ports import free_port
 from chaosnetra.processes.listening import listens
-from chaosnetra.stand.toxiproxy import ToxiproxyServer, find_program
+from chaosnetra.stand.toxiproxy import ToxiproxyServer
+from chaosnetra.stand.toxiproxy_program import find_program
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.support.toxiproxy_servers import DIFFERENCES, EMBEDDED, IMPLEMENTATIONS, REAL
 

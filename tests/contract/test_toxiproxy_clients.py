@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.stand.toxiproxy import MODULE, VERSION
+from chaosnetra.stand.toxiproxy_program import MODULE, VERSION
 from tests.contract.conftest import Served
 from tests.support.helpers import lacking
 from tests.support.programs import captured

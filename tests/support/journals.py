@@ -1,7 +1,11 @@
 """Journals as Chaos Toolkit writes them, small."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from chaosnetra.evidence.journal.shape import normalized
+from chaosnetra.evidence.verdict.verdict import Verdict, judge
+from chaosnetra.evidence.verdict.violations import Violation
 from tests.support.experiments import HELD
 
 
@@ -75,6 +79,11 @@ def run_of(
 
 
 INJECT = run_of("inject")
+
+
+def judged(data: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
+    """The verdict on a journal as it was written."""
+    return judge(normalized(data))
 
 
 def journal(

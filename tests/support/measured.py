@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.evidence.journal.reading import Journal, normalized
+from chaosnetra.evidence.journal.reading import Journal
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.profiles import load_profile
 from tests.support.journals import GOOD, journal, probe, run_of, startups, state
 

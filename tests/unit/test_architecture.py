@@ -1,120 +1,212 @@
-"""The picture in the README: imports point one way, and areas do not know each other."""
+"""The layers of the package: imports point downwards, and nowhere in a circle."""
 
 import ast
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import chaosnetra
 
 ROOT = Path(chaosnetra.__file__).parent
-AREAS = {"orchestrator", "startup", "toxiproxy", "connector", "cloudrun", "postgres", "stand"}
-# What meets the Chaos Toolkit; it may use everything.
-ENTRY_POINTS = {
-    "actions",
-    "probes",
-    "activity",
-    "precheck",
-    "preview",
+
+# From the top. A module belongs to the longest name that it begins with. It imports what lies in
+# a layer below, or in its own folder; folders of one layer do not know each other.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    # How a person or another program comes in.
+    ("cli", "pytest_plugin"),
+    ("commands", "testing"),
+    ("controls",),
+    ("gameday", "ci"),
+    # Of documents and journals alone.
+    ("lint", "runner"),
+    ("report",),
+    # What an experiment names. They compose the areas, and live in the folder of theirs.
+    ("pressure",),
+    (
+        "cloudrun.actions",
+        "cloudrun.probes",
+        "connector.actions",
+        "connector.probes",
+        "postgres.actions",
+        "postgres.attempt_probes",
+        "postgres.probes",
+        "postgres.transfer_probes",
+        "startup.probes",
+        "toxiproxy.actions",
+        "toxiproxy.probes",
+    ),
+    # One run.
+    ("consent",),
+    ("running",),
+    ("rehearsal",),
+    ("stand",),
+    # The areas.
+    ("cloudrun", "connector", "orchestrator", "postgres", "startup", "toxiproxy"),
+    # What they share.
+    ("relay", "progress"),
+    ("running.run",),  # who undoes something asks the run in progress how long it may take
+    ("safety",),
+    ("processes",),
+    ("evidence",),
+    ("settings",),
+    ("profiles",),
+    ("documents",),
+    # Foundations.
+    ("first_answers", "redaction", "standard_streams", "tolerances"),
+    ("faults", "paths", "ports", "streams", "templates"),
+    ("addresses", "durations"),
+    ("quantities",),
+    ("errors",),
+    ("hints", "text", "whole_file"),
+    ("",),  # the package itself: its version
+)
+# Everything else says nothing to Chaos Toolkit, and hears nothing from it.
+KNOW_THE_TOOLKIT = (
+    "controls",
+    *next(layer for layer in LAYERS if "postgres.probes" in layer),
+    "pressure",
     "tolerances",
-    "cli",
-    "session",
-    "launchers",
-    "pytest_plugin",
-}
-# Asks the Chaos Toolkit what it refuses, so that lint need not guess.
-ASKS_THE_TOOLKIT = {Path("lint/core.py")}
+    "running.abort_conditions",
+    "running.activity",
+    "running.precheck",
+    "running.required",
+    "evidence.journal.jsonsafe",
+    # Asks the Chaos Toolkit what it refuses, so that lint need not guess.
+    "lint.core",
+    "",
+)
 # They use other clients of Google's, which are optional.
-GOOGLES_OTHERS = {Path("postgres/cloudsql.py")}
+GOOGLES_OTHERS = ("postgres.cloudsql",)
 
 
-def imported(path: Path) -> set[str]:
-    """Every module of this package that a file imports, at any depth."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-        elif isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-    return found
+def name_of(path: Path) -> str:
+    """A module's name without the package's."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def sources() -> list[Path]:
-    return [path for path in ROOT.rglob("*.py") if "__pycache__" not in path.parts]
+SOURCES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
-def test_areas_do_not_import_each_other() -> None:
-    wrong = []
-    for path in sources():
-        area = path.relative_to(ROOT).parts[0]
-        if area not in AREAS or path.stem in ENTRY_POINTS:
-            continue
-        for module in imported(path):
-            parts = module.split(".")
-            if parts[0] == "chaosnetra" and len(parts) > 1 and parts[1] in AREAS - {area}:
-                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
-    assert wrong == []
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that some code imports, at any depth."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner.removeprefix("chaosnetra.") in SOURCES else str(node.module)
 
 
-def test_only_entry_points_and_controls_know_the_chaos_toolkit() -> None:
-    wrong = [
-        f"{path.relative_to(ROOT)} imports {module}"
-        for path in sources()
-        if path.stem not in ENTRY_POINTS | {"__init__", "jsonsafe"}
-        and path.relative_to(ROOT).parts[0] != "controls"
-        and path.relative_to(ROOT) not in ASKS_THE_TOOLKIT
-        for module in imported(path)
-        if module.split(".")[0] in ("chaoslib", "chaostoolkit")
+@cache
+def imports_of(name: str) -> frozenset[str]:
+    return frozenset(imported(ast.parse(SOURCES[name].read_text(encoding="utf-8"))))
+
+
+@cache
+def arrows_of(name: str) -> frozenset[str]:
+    """The modules of this package that a module imports."""
+    ours = {found.partition(".") for found in imports_of(name)}
+    return frozenset(rest for top, _, rest in ours if top == "chaosnetra") - {name}
+
+
+def is_in(name: str, *folders: str) -> bool:
+    return any(name == folder or (folder and name.startswith(f"{folder}.")) for folder in folders)
+
+
+def place_of(name: str) -> tuple[int, str]:
+    """The layer of a module, counted from the top, and its folder there."""
+    found = [
+        (number, folder)
+        for number, layer in enumerate(LAYERS)
+        for folder in layer
+        if is_in(name, folder)
     ]
+    assert found, f"{name} is in no layer"
+    return max(found, key=lambda place: len(place[1]))
+
+
+def test_every_import_points_downwards() -> None:
+    wrong = []
+    for name in SOURCES:
+        layer, folder = place_of(name)
+        for other in arrows_of(name):
+            other_layer, other_folder = place_of(other)
+            same_folder = other_folder.partition(".")[0] == folder.partition(".")[0]
+            if other_layer < layer or (other_layer == layer and not same_folder):
+                wrong.append(f"{name} imports {other}")
     assert wrong == []
 
 
-def test_foundations_import_no_area_and_no_session() -> None:
+def test_every_folder_of_a_layer_is_there() -> None:
+    declared = [folder for layer in LAYERS for folder in layer]
+    assert sorted(declared) == sorted(set(declared))
+    assert set(declared) <= set(SOURCES)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    rest = {name: set(arrows_of(name)) for name in SOURCES}
+    while free := [name for name, arrows in rest.items() if not arrows & rest.keys()]:
+        for name in free:
+            del rest[name]
+    # What is left leads into a circle: follow one.
+    way = sorted(rest)[:1]
+    while way and way[-1] not in way[:-1]:
+        way.append(min(rest[way[-1]] & rest.keys()))
+    circle = way[way.index(way[-1]) :] if way else []
+    assert [f"{name} imports {other}" for name, other in pairwise(circle)] == []
+
+
+def test_only_controls_and_activities_know_the_chaos_toolkit() -> None:
     wrong = [
-        f"{path.name} imports {module}"
-        for path in ROOT.glob("*.py")
-        if path.stem not in ENTRY_POINTS | {"__init__"}
-        for module in imported(path)
-        if module.split(".")[:1] == ["chaosnetra"]
-        and [*module.split("."), ""][1] in AREAS | ENTRY_POINTS | {"controls"}
+        f"{name} imports {module}"
+        for name in SOURCES
+        if not is_in(name, *KNOW_THE_TOOLKIT)
+        for module in imports_of(name)
+        if module.split(".")[0] in ("chaoslib", "chaostoolkit")
     ]
     assert wrong == []
 
 
 def test_reports_rest_on_the_evidence_alone() -> None:
     """So they can be made of any journal, anywhere."""
-    allowed = ("chaosnetra.report", "chaosnetra.evidence")
-    foundations = {"chaosnetra", "chaosnetra.errors", "chaosnetra.quantities", "chaosnetra.text"}
+    allowed = ("report", "evidence", "errors", "quantities", "text", "")
     wrong = [
-        f"{path.relative_to(ROOT)} imports {module}"
-        for path in (ROOT / "report").rglob("*.py")
-        for module in imported(path)
-        if module.split(".")[0] in ("chaosnetra", "chaoslib", "chaostoolkit")
-        and not module.startswith(allowed)
-        and module not in foundations
+        f"{name} imports {other}"
+        for name in SOURCES
+        if is_in(name, "report")
+        for other in arrows_of(name)
+        if not is_in(other, *allowed)
     ]
     assert wrong == []
 
 
-def imported_at_once(path: Path) -> set[str]:
-    """What a file imports as soon as it is imported itself."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = {node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module}
-    plain = [node for node in tree.body if isinstance(node, ast.Import)]
-    return found | {alias.name for node in plain for alias in node.names}
+def imported_at_once(name: str) -> set[str]:
+    """What a module imports as soon as it is imported itself."""
+    body = ast.parse(SOURCES[name].read_text(encoding="utf-8")).body
+    return {
+        module
+        for node in body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for module in imported(node)
+    }
 
 
 def test_only_cloudrun_knows_googles_client_and_imports_it_when_it_is_called() -> None:
     """Its import costs half a second and 60 MB; the local endpoint is a program of its own."""
     google, local = ("google", "grpc", "proto"), "chaosnetra.cloudrun.emulator"
     wrong = []
-    for path in sources():
-        place = path.relative_to(ROOT)
-        if place.parts[:2] == ("cloudrun", "emulator"):
+    for name in SOURCES:
+        if is_in(name, "cloudrun.emulator"):
             continue
-        knows = place.parts[0] == "cloudrun" or place in GOOGLES_OTHERS
-        seen = imported_at_once(path) if knows else imported(path)
+        knows = is_in(name, "cloudrun", *GOOGLES_OTHERS)
+        seen = imported_at_once(name) if knows else imports_of(name)
         wrong += [
-            f"{place} imports {module}"
-            for module in seen | {module for module in imported(path) if module.startswith(local)}
+            f"{name} imports {module}"
+            for module in {*seen, *(one for one in imports_of(name) if one.startswith(local))}
             if module.split(".")[0] in google or module.startswith(local)
         ]
     assert wrong == []

@@ -57,7 +57,7 @@ def commands(command: click.Command, name: str) -> dict[str, list[str]]:
 
 def constants(command: str) -> dict[str, int]:
     module = import_module(f"chaosnetra.commands.{command}")
-    return {name: each for name, each in vars(module).items() if type(each) is int}
+    return {name: each for name, each in sorted(vars(module).items()) if type(each) is int}
 
 
 def public() -> dict[str, Any]:

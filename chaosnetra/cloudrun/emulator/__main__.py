@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chaosnetra.cloudrun.names import Location as Names
+from chaosnetra.cloudrun.names import Location
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.relay.service import LOOPBACK, serve
 
@@ -34,14 +34,14 @@ def main(
 ) -> None:
     """Serve the documented behaviour of Cloud Run's API, with local processes as tasks."""
     try:
-        Names.parse(project, region)
+        Location.parse(project, region)
     except ChaosnetraError as error:
         raise click.ClickException(str(error)) from None
     from chaosnetra.cloudrun.emulator.location import EmulatedLocation
     from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 
     local = LocalCloudRun(
-        EmulatedLocation(project, project_number, region), operation_seconds=operation_seconds
+        EmulatedLocation(project, region, project_number), operation_seconds=operation_seconds
     )
 
     def application() -> "Starlette":

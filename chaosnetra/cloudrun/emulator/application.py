@@ -1,27 +1,25 @@
-"""The control API: what an experimenter tells the endpoint, and what Monitoring would show.
+"""The control API: how an experimenter directs the endpoint, and what Monitoring would show.
 
     GET    /state              endpoint, place, services, executions, calls so far
     POST   /rules              misbehave so: see `Rule`
     DELETE /rules              behave again
-    POST   /deploy             somebody else changes a service: see `Services.deploy`
-    GET    /instances?service=NAME   its instances with what they said: see `Instances.listed`
+    POST   /deploy             somebody else changes a service: see `Deployment`
+    GET    /instances?service=NAME   its instances with what they printed: see `Instances.listed`
     GET    /output?task=NAME   the last output of a task, as text
 
 Errors are `{"error": "one line"}`.
 """
-
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from chaosnetra.cloudrun.emulator.rules import parse_rule
+from chaosnetra.cloudrun.emulator.controls import Rule
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.emulator.status import Refused
 from chaosnetra.errors import InvalidInput
-from chaosnetra.relay.bodies import read_json
+from chaosnetra.relay.bodies import read_json, refused
 
 
 def control_api(local: LocalCloudRun) -> Starlette:
@@ -31,7 +29,7 @@ def control_api(local: LocalCloudRun) -> Starlette:
         return JSONResponse(local.state())
 
     async def add_rule(request: Request) -> Response:
-        local.rules.add(parse_rule(await read_json(request)))
+        local.rules.add(Rule.parse(await read_json(request)))
         return JSONResponse({"rules": local.rules.left})
 
     def clear_rules(request: Request) -> Response:  # noqa: ARG001
@@ -39,9 +37,7 @@ def control_api(local: LocalCloudRun) -> Starlette:
         return JSONResponse({"rules": 0})
 
     async def deploy(request: Request) -> Response:
-        data: Any = await read_json(request)
-        if not isinstance(data, dict):
-            raise InvalidInput("a deployment must be a JSON object")
+        data = await read_json(request)
         try:
             local.deploy(data)
         except (Refused, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -62,9 +58,6 @@ def control_api(local: LocalCloudRun) -> Starlette:
         except Refused as error:
             raise InvalidInput(error.text) from None
         return JSONResponse({"instances": found})
-
-    def refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        return JSONResponse({"error": str(error)}, status_code=400)
 
     return Starlette(
         routes=[

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaosnetra.processes.supervised import supervisor_command
+from chaosnetra.processes.supervised import start_supervisor
 from chaosnetra.processes.supervisor import AT_ONCE
 
 # How long a container may take after SIGTERM before it is killed. Source: Cloud Run's container
@@ -48,23 +48,13 @@ class TaskAttempt:
     ) -> None:
         self.output = b""
         self._stopped = False
-        self._status, status_write = os.pipe()
-        try:
-            self._supervisor = subprocess.Popen(
-                supervisor_command(command, status_fd=status_write, grace_seconds=GRACE_SECONDS),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=dict(environment),
-                cwd=directory,
-                pass_fds=(status_write,),
-                start_new_session=True,
-            )
-        except OSError:
-            os.close(self._status)
-            raise
-        finally:
-            os.close(status_write)
+        self._supervisor, self._status = start_supervisor(
+            command,
+            output=subprocess.PIPE,
+            environment=environment,
+            directory=directory,
+            grace_seconds=GRACE_SECONDS,
+        )
 
     def wait(self, timeout_seconds: float | None) -> AttemptEnd:
         """Until nothing of it is left; call once.

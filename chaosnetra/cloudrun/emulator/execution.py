@@ -9,7 +9,7 @@ from google.cloud import run_v2
 
 from chaosnetra.cloudrun.emulator.attempts import AttemptEnd, TaskAttempt
 from chaosnetra.cloudrun.emulator.containers import begin
-from chaosnetra.cloudrun.emulator.messages import new_etag, set_condition
+from chaosnetra.cloudrun.emulator.resources import new_etag, set_condition
 from chaosnetra.cloudrun.emulator.status import Refused
 
 Task = run_v2.Task.pb()
@@ -89,7 +89,7 @@ class Execution:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def tell(self, operation: Any) -> None:
+    def set_result(self, operation: Any) -> None:
         """Set the result of the operation that started it: an error when a task failed."""
         if self._cancelled or self.message.failed_count:
             code = "CANCELLED" if self._cancelled else "UNKNOWN"

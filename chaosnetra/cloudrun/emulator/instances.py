@@ -94,7 +94,7 @@ class Instances:
     def listed(self, service: str) -> list[dict[str, Any]]:
         """The instances of one service that run, and the last that ended: what its logs would say.
 
-        Each has `began_at` (seconds since 1970), `revision`, `running`, `asked` (it was told to
+        Each has `began_at` (seconds since 1970), `revision`, `running`, `asked` (it was asked to
         end), `exit_code`, `signal` and `output` (its last bytes, as text). The lock is held.
         """
         fleet = self._fleets.get(service, _Fleet())

@@ -4,27 +4,16 @@ import re
 from dataclasses import dataclass
 
 from chaosnetra.cloudrun.emulator.status import Refused
+from chaosnetra.cloudrun.names import Location
 
 _NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)(?:/(.+))?")
 
 
 @dataclass(frozen=True)
-class EmulatedLocation:
-    """A project and a region.
+class EmulatedLocation(Location):
+    """A project and a region; the project's number names it as well."""
 
-    Attributes:
-        project: its id.
-        project_number: its number, which names it as well.
-        region: such as `europe-west1`.
-    """
-
-    project: str
-    project_number: str
-    region: str
-
-    @property
-    def parent(self) -> str:
-        return f"projects/{self.project}/locations/{self.region}"
+    project_number: str = ""
 
     def canonical(self, name: str) -> str:
         """A name with the project's id in it, whichever of its two names was used.
@@ -37,7 +26,7 @@ class EmulatedLocation:
             raise Refused("INVALID_ARGUMENT", f"Invalid resource name: '{name}'.")
         project, region, rest = match.groups()
         if project not in (self.project, self.project_number):
-            # Google does not tell a stranger whether a project exists.
+            # Google does not let a stranger know whether a project exists.
             raise Refused(
                 "PERMISSION_DENIED",
                 f"Permission denied on resource '{name}' (or it may not exist).",

@@ -7,10 +7,10 @@ from typing import Any
 from google.cloud import run_v2
 from google.longrunning import operations_pb2
 
+from chaosnetra.cloudrun.emulator.controls import Rule
 from chaosnetra.cloudrun.emulator.jobs import Jobs
-from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.operations import Operations
-from chaosnetra.cloudrun.emulator.rules import Rule
+from chaosnetra.cloudrun.emulator.resources import find
 from chaosnetra.cloudrun.emulator.services import Services
 from chaosnetra.cloudrun.emulator.status import Refused
 
@@ -22,41 +22,37 @@ Work = Callable[[Any, Rule], Any]
 Method = tuple[Any, Work]
 
 
-def methods(
-    place: EmulatedLocation, services: Services, jobs: Jobs, operations: Operations
-) -> dict[str, dict[str, Method]]:
+def methods(services: Services, jobs: Jobs, operations: Operations) -> dict[str, dict[str, Method]]:
     """By gRPC service and method: the type of the request, and what makes the answer."""
-    lists = _Lists(place, services, jobs)
+    works: dict[str, dict[str, Work]] = {
+        "Services": {
+            "GetService": lambda request, rule: services.get(request.name),
+            "ListServices": _listing("Services", services.listed),
+            "CreateService": services.create,
+            "UpdateService": services.update,
+        },
+        "Jobs": {
+            "GetJob": lambda request, rule: jobs.get(request.name),
+            "ListJobs": _listing("Jobs", jobs.listed),
+            "CreateJob": jobs.create,
+            "RunJob": jobs.run,
+        },
+        "Executions": {
+            "GetExecution": lambda request, rule: jobs.execution(request.name).message,
+            "ListExecutions": _listing("Executions", jobs.executions_of),
+            "CancelExecution": lambda request, rule: jobs.cancel(request),
+        },
+        "Tasks": {
+            "GetTask": lambda request, rule: _task(jobs, request.name),
+            "ListTasks": _listing("Tasks", lambda name: jobs.execution(name).tasks),
+        },
+    }
     return {
-        f"{_V2}.Services": {
-            "GetService": (
-                run_v2.GetServiceRequest,
-                lambda request, rule: services.get(request.name),
-            ),
-            "ListServices": (run_v2.ListServicesRequest, lists.services),
-            "CreateService": (run_v2.CreateServiceRequest, services.create),
-            "UpdateService": (run_v2.UpdateServiceRequest, services.update),
-        },
-        f"{_V2}.Jobs": {
-            "GetJob": (run_v2.GetJobRequest, lambda request, rule: jobs.get(request.name)),
-            "ListJobs": (run_v2.ListJobsRequest, lists.jobs),
-            "CreateJob": (run_v2.CreateJobRequest, jobs.create),
-            "RunJob": (run_v2.RunJobRequest, jobs.run),
-        },
-        f"{_V2}.Executions": {
-            "GetExecution": (
-                run_v2.GetExecutionRequest,
-                lambda request, rule: jobs.execution(request.name).message,
-            ),
-            "ListExecutions": (run_v2.ListExecutionsRequest, lists.executions),
-            "CancelExecution": (
-                run_v2.CancelExecutionRequest,
-                lambda request, rule: jobs.cancel(request),
-            ),
-        },
-        f"{_V2}.Tasks": {
-            "GetTask": (run_v2.GetTaskRequest, lists.task),
-            "ListTasks": (run_v2.ListTasksRequest, lists.tasks),
+        **{
+            f"{_V2}.{service}": {
+                name: (getattr(run_v2, f"{name}Request"), work) for name, work in found.items()
+            }
+            for service, found in works.items()
         },
         "google.longrunning.Operations": {
             "GetOperation": (
@@ -67,44 +63,23 @@ def methods(
     }
 
 
-class _Lists:
-    """The methods that list things."""
+def _listing(kind: str, find: Callable[[str], Iterable[Any]]) -> Work:
+    """The work of a method that lists what is in a parent, page by page."""
+    answer = getattr(run_v2, f"List{kind}Response").pb()
 
-    def __init__(self, place: EmulatedLocation, services: Services, jobs: Jobs) -> None:
-        self._place = place
-        self._services = services
-        self._jobs = jobs
+    def work(request: Any, rule: Rule) -> Any:  # noqa: ARG001 - as all calls
+        message = answer()
+        into = getattr(message, kind.lower())
+        message.next_page_token = _page(request, find(request.parent), into)
+        return message
 
-    def services(self, request: Any, rule: Rule) -> Any:  # noqa: ARG002 - as all calls
-        self._place.canonical(request.parent)
-        answer = run_v2.ListServicesResponse.pb()()
-        answer.next_page_token = _page(request, self._services.all, answer.services)
-        return answer
+    return work
 
-    def jobs(self, request: Any, rule: Rule) -> Any:  # noqa: ARG002
-        self._place.canonical(request.parent)
-        answer = run_v2.ListJobsResponse.pb()()
-        answer.next_page_token = _page(request, self._jobs.all, answer.jobs)
-        return answer
 
-    def executions(self, request: Any, rule: Rule) -> Any:  # noqa: ARG002
-        answer = run_v2.ListExecutionsResponse.pb()()
-        found = self._jobs.executions_of(request.parent)
-        answer.next_page_token = _page(request, found, answer.executions)
-        return answer
-
-    def task(self, request: Any, rule: Rule) -> Any:  # noqa: ARG002
-        name = self._place.canonical(request.name)
-        for task in self._jobs.execution(name.rpartition("/tasks/")[0]).tasks:
-            if task.name == name:
-                return task
-        raise Refused("NOT_FOUND", f"Resource '{request.name}' of kind 'TASK' does not exist.")
-
-    def tasks(self, request: Any, rule: Rule) -> Any:  # noqa: ARG002
-        answer = run_v2.ListTasksResponse.pb()()
-        found = self._jobs.execution(request.parent).tasks
-        answer.next_page_token = _page(request, found, answer.tasks)
-        return answer
+def _task(jobs: Jobs, given: str) -> Any:
+    name = jobs.location.canonical(given)
+    tasks = {task.name: task for task in jobs.execution(name.rpartition("/tasks/")[0]).tasks}
+    return find(tasks, name, "TASK")
 
 
 def _page(request: Any, found: Iterable[Any], into: Any) -> str:

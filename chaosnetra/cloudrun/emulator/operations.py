@@ -19,24 +19,28 @@ class _Running:
 
 
 class Operations:
-    """All operations, by name. Not safe for threads: its owner holds a lock."""
+    """All operations, by name. Not safe for threads: its owner holds a lock.
 
-    def __init__(self) -> None:
+    Args:
+        parent: how their names begin: `projects/…/locations/…`.
+    """
+
+    def __init__(self, parent: str) -> None:
+        self._parent = parent
         self._finished: dict[str, Any] = {}
         self._running: dict[str, _Running] = {}
 
-    def start(
-        self, parent: str, metadata: Any, seconds: float | None, finish: Callable[[Any], None]
-    ) -> Any:
+    def start(self, metadata: Any, seconds: float | None, finish: Callable[[Any], None]) -> Any:
         """Begin one.
 
         Args:
-            parent: `projects/…/locations/…`.
             metadata: message that it shows while it runs.
             seconds: when it ends; None: when `end` is called.
             finish: called with the operation at its end, to set its result.
         """
-        operation = operations_pb2.Operation(name=f"{parent}/operations/{secrets.token_hex(16)}")
+        operation = operations_pb2.Operation(
+            name=f"{self._parent}/operations/{secrets.token_hex(16)}"
+        )
         operation.metadata.Pack(metadata)
 
         def done() -> None:
@@ -47,9 +51,9 @@ class Operations:
         self._running[operation.name] = _Running(operation, due, done)
         return operation
 
-    def finished(self, parent: str, metadata: Any, response: Any) -> Any:
-        """One that is done at once, as the answer to a dry run."""
-        operation = self.start(parent, metadata, None, lambda op: op.response.Pack(response))
+    def finished(self, message: Any) -> Any:
+        """One that is done at once with this result, as the answer to a dry run."""
+        operation = self.start(message, None, lambda op: op.response.Pack(message))
         self.end(operation.name)
         return operation
 

@@ -7,20 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
-from google.cloud import run_v2
 
+from chaosnetra.cloudrun.emulator.controls import Deployment, Rule
 from chaosnetra.cloudrun.emulator.instances import Instances
 from chaosnetra.cloudrun.emulator.jobs import Jobs
 from chaosnetra.cloudrun.emulator.location import EmulatedLocation
-from chaosnetra.cloudrun.emulator.messages import new_etag
 from chaosnetra.cloudrun.emulator.methods import Method, Work, methods
 from chaosnetra.cloudrun.emulator.operations import Operations
-from chaosnetra.cloudrun.emulator.rules import Rule, Rules
+from chaosnetra.cloudrun.emulator.resources import copy_of, id_of, new_etag
+from chaosnetra.cloudrun.emulator.rules import Rules
 from chaosnetra.cloudrun.emulator.services import Services
 from chaosnetra.cloudrun.emulator.status import Refused
 from chaosnetra.ports import LOOPBACK
 
 THREADS = 32
+COUNTED = ("running", "succeeded", "failed", "cancelled")
 OPERATION_SECONDS = 0.05
 MOST_AT_ONCE = 100
 CUT_SECONDS = 5.0
@@ -30,7 +31,7 @@ class LocalCloudRun:
     """A Cloud Run endpoint on 127.0.0.1.
 
     Args:
-        place: its project and region.
+        location: its project and region.
         operation_seconds: how long a change of a service takes.
         most_at_once: processes of one execution or service that this machine bears.
         zero_is_unset: see `Services`.
@@ -38,19 +39,19 @@ class LocalCloudRun:
 
     def __init__(
         self,
-        place: EmulatedLocation,
+        location: EmulatedLocation,
         *,
         operation_seconds: float = OPERATION_SECONDS,
         most_at_once: int = MOST_AT_ONCE,
         zero_is_unset: bool = False,
     ) -> None:
-        self.place = place
+        self.location = location
         self.rules = Rules()
         self.lock = threading.RLock()
-        operations = Operations()
+        operations = Operations(location.parent)
         self.operations = operations
-        self.services = Services(place, operations, operation_seconds, zero_is_unset)
-        self.jobs = Jobs(place, operations, self.lock, most_at_once)
+        self.services = Services(location, operations, operation_seconds, zero_is_unset)
+        self.jobs = Jobs(location, operations, self.lock, most_at_once)
         self.instances = Instances(lambda: self.services.all, self.lock, most_at_once)
         self.port = 0
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
@@ -72,7 +73,7 @@ class LocalCloudRun:
 
     def _serve(self, port: int) -> None:
         server = grpc.server(self._pool, options=[("grpc.so_reuseport", 0)])
-        every = methods(self.place, self.services, self.jobs, self.operations)
+        every = methods(self.services, self.jobs, self.operations)
         server.add_generic_rpc_handlers(
             tuple(self._handler(service, found) for service, found in every.items())
         )
@@ -93,19 +94,23 @@ class LocalCloudRun:
         self.instances.stop()
         self._pool.shutdown()
 
-    def deploy(self, changes: Any) -> None:
-        """Somebody else changes a service: see `Services.deploy`."""
+    def deploy(self, change: Any) -> None:
+        """Somebody else changes a service: a `Deployment`, or JSON data of one.
+
+        Raises:
+            InvalidInput: it is none.
+            Refused, ValueError, TypeError, KeyError, AttributeError: it cannot be deployed.
+        """
+        parsed = Deployment.parse(change)
         with self.lock:
             self.operations.advance()
-            self.services.deploy(changes)
+            self.services.deploy(parsed)
 
     def service(self, name: str) -> Any:
         """A copy of a service's whole message, as of now."""
         with self.lock:
             self.operations.advance()
-            copy = run_v2.Service.pb()()
-            copy.CopyFrom(self.services.get(name))
-            return copy
+            return copy_of(self.services.get(name))
 
     def listed_instances(self, service: str) -> list[dict[str, Any]]:
         """The instances of a service and their output: see `Instances.listed`.
@@ -122,7 +127,7 @@ class LocalCloudRun:
         Raises:
             Refused: there is no such task.
         """
-        execution = self.place.canonical(task).rpartition("/tasks/")[0]
+        execution = self.location.canonical(task).rpartition("/tasks/")[0]
         with self.lock:
             return self.jobs.execution(execution).outputs.get(task, b"")
 
@@ -132,15 +137,15 @@ class LocalCloudRun:
             self.operations.advance()
             return {
                 "endpoint": self.endpoint,
-                "project": self.place.project,
-                "project_number": self.place.project_number,
-                "region": self.place.region,
+                "project": self.location.project,
+                "project_number": self.location.project_number,
+                "region": self.location.region,
                 "services": {
                     service.name: {
                         "generation": service.generation,
                         "observed_generation": service.observed_generation,
                         "reconciling": service.reconciling,
-                        "revision": service.latest_created_revision.rpartition("/")[2],
+                        "revision": id_of(service.latest_created_revision),
                         "instances": self.instances.counts(service.name),
                     }
                     for service in self.services.all
@@ -148,10 +153,7 @@ class LocalCloudRun:
                 "executions": {
                     execution.message.name: {
                         "tasks": execution.message.task_count,
-                        "running": execution.message.running_count,
-                        "succeeded": execution.message.succeeded_count,
-                        "failed": execution.message.failed_count,
-                        "cancelled": execution.message.cancelled_count,
+                        **{name: getattr(execution.message, f"{name}_count") for name in COUNTED},
                     }
                     for execution in self.jobs.executions
                 },
@@ -193,22 +195,20 @@ class LocalCloudRun:
         if rule.drop == "before":
             self._cut(context)
         if rule.refuse:
-            raise Refused(rule.refuse, "told to refuse this call")
+            raise Refused(rule.refuse, "refused, as a rule asks")
         with self.lock:
             self.operations.advance()
             message = work(request, rule)
             if rule.stale_etag:
-                copy = type(message)()
-                copy.CopyFrom(message)
-                new_etag(copy)
-                message = copy
+                message = copy_of(message)
+                new_etag(message)
             raw: bytes = message.SerializeToString()
         if rule.deploy_after is not None:
             self.deploy(rule.deploy_after)
         if rule.drop == "after":
             self._cut(context)
         if rule.lose_answer:
-            raise Refused(rule.lose_answer, "told to answer this call so")
+            raise Refused(rule.lose_answer, "answered so, as a rule asks")
         return raw
 
     def _cut(self, context: Any) -> None:

@@ -8,7 +8,7 @@ class Refused(Exception):
 
     Args:
         code: name of a gRPC status code, such as `NOT_FOUND`.
-        text: what the caller is told.
+        text: what the caller reads.
     """
 
     def __init__(self, code: str, text: str) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from chaosnetra.evidence.advice.advice import MARGIN, MARGIN_OF_A_BOUND, Advice
 from chaosnetra.evidence.advice.needs import Sample, samples_of
-from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.evidence.advice.recommendation import MARGIN, MARGIN_OF_A_BOUND, Recommendation
 from chaosnetra.evidence.advice.runs import SUFFIX, RanWith, Run, shown
 from chaosnetra.evidence.statistics.quantiles import quantile
 from chaosnetra.evidence.statistics.rates import CONFIDENCE, failure_free_trials_needed
@@ -73,7 +72,7 @@ class BudgetAdvisor:
         bounding = {name for name, seconds in self._ran.budgets.items() if seconds is not None}
         return any(bounding.intersection(source.sample.budgets) for source in found)
 
-    def advice(self) -> Iterator[Advice]:
+    def advice(self) -> Iterator[Recommendation]:
         """Budgets to raise, outermost first within each other; none is ever lowered."""
         raised: dict[str, int] = {}
         reasons: dict[str, list[_Source]] = {}
@@ -91,7 +90,7 @@ class BudgetAdvisor:
         yield from self._beyond_the_deadline()
         yield from self._more_than_the_deadline(raised, checks)
 
-    def _raised(self, budget: str, seconds: int, sources: list[_Source]) -> Advice:
+    def _raised(self, budget: str, seconds: int, sources: list[_Source]) -> Recommendation:
         current = self._ran.budgets[budget]
         source = max(sources, key=lambda source: proposed(source.upper))
         largest = source.upper
@@ -104,20 +103,18 @@ class BudgetAdvisor:
         reason = f"{needs} {shown(largest.seconds)}; with a margin of {margin:.0%} {seconds} s"
         if largest.is_bound:
             reason += ": every startup was cut short, so a second run is to confirm it"
-        return Advice(
-            Recommendation(
-                AREA,
-                f"{budget}{SUFFIX}",
-                None if current is None else f"{current:g} s",
-                f"{seconds} s",
-                reason,
-                tuple(source.line for source in sources[:MOST_SOURCES]),
-                source.sample.check,
-            ),
+        return Recommendation(
+            AREA,
+            f"{budget}{SUFFIX}",
+            None if current is None else f"{current:g} s",
+            f"{seconds} s",
+            reason,
+            tuple(source.line for source in sources[:MOST_SOURCES]),
+            source.sample.check,
             {("budgets", f"{budget}{SUFFIX}"): seconds},
         )
 
-    def _ordered(self, raised: dict[str, int], checks: dict[str, str]) -> Iterator[Advice]:
+    def _ordered(self, raised: dict[str, int], checks: dict[str, str]) -> Iterator[Recommendation]:
         """An outer budget that is shorter than an inner one hides which of them was too small.
 
         That is no fault by itself; it is told where one of them was too small.
@@ -137,43 +134,39 @@ class BudgetAdvisor:
                     f"profile {self._ran.name}: {outer} {has:g} s, {inner} {holds:g} s with what "
                     "is proposed"
                 )
-                yield Advice(
-                    Recommendation(
-                        "orchestrator",
-                        f"order of {outer}{SUFFIX} and {inner}{SUFFIX}",
-                        f"{_length(before[0])} around {_length(before[1])}",
-                        f"{outer} {holds:g} s, as long as the {inner} inside it",
-                        f"{inner} can never run out while {outer} around it is shorter, so an "
-                        f"error names {outer} whatever was slow",
-                        (evidence,),
-                        check,
-                    ),
+                yield Recommendation(
+                    "orchestrator",
+                    f"order of {outer}{SUFFIX} and {inner}{SUFFIX}",
+                    f"{_length(before[0])} around {_length(before[1])}",
+                    f"{outer} {holds:g} s, as long as the {inner} inside it",
+                    f"{inner} can never run out while {outer} around it is shorter, so an "
+                    f"error names {outer} whatever was slow",
+                    (evidence,),
+                    check,
                     {("budgets", f"{outer}{SUFFIX}"): holds},
                 )
 
-    def _beyond_the_deadline(self) -> Iterator[Advice]:
+    def _beyond_the_deadline(self) -> Iterator[Recommendation]:
         """Startups that the platform gave up."""
         found = [source for source in self._sources if "startup" in source.sample.budgets]
         deadline = self._ran.figure("cloud_run", "startup_deadline_seconds")
         if not found or deadline is None:
             return
         largest = max(found, key=lambda source: source.upper.seconds)
-        yield Advice(
-            Recommendation(
-                "cloud_run",
-                "startup_deadline_seconds",
-                f"{deadline:g} s",
-                "shorter startups: fewer round trips, or a database that answers faster",
-                f"startups were not ready within {shown(largest.upper.seconds)}, and Cloud Run "
-                "waits 240 s at most",
-                tuple(source.line for source in found[:MOST_SOURCES]),
-                largest.sample.check,
-            )
+        yield Recommendation(
+            "cloud_run",
+            "startup_deadline_seconds",
+            f"{deadline:g} s",
+            "shorter startups: fewer round trips, or a database that answers faster",
+            f"startups were not ready within {shown(largest.upper.seconds)}, and Cloud Run "
+            "waits 240 s at most",
+            tuple(source.line for source in found[:MOST_SOURCES]),
+            largest.sample.check,
         )
 
     def _more_than_the_deadline(
         self, raised: dict[str, int], checks: dict[str, str]
-    ) -> Iterator[Advice]:
+    ) -> Iterator[Recommendation]:
         """Raised budgets that the platform would not wait for, one after the other."""
         deadline = self._ran.figure("cloud_run", "startup_deadline_seconds")
         lengths = {**self._ran.budgets, **raised}
@@ -183,17 +176,15 @@ class BudgetAdvisor:
         if deadline is None or changed is None or whole <= deadline:
             return
         listed = ", ".join(f"{name} {length:g} s" for name, length in parts)
-        yield Advice(
-            Recommendation(
-                "cloud_run",
-                "startup_deadline_seconds",
-                f"{deadline:g} s",
-                "fewer round trips or a faster database first: budgets alone do not help",
-                f"with what is proposed the phases may take {whole:g} s one after the other, and "
-                f"the platform gives up after {deadline:g} s",
-                (f"with what is proposed: {listed}",),
-                changed,
-            )
+        yield Recommendation(
+            "cloud_run",
+            "startup_deadline_seconds",
+            f"{deadline:g} s",
+            "fewer round trips or a faster database first: budgets alone do not help",
+            f"with what is proposed the phases may take {whole:g} s one after the other, and "
+            f"the platform gives up after {deadline:g} s",
+            (f"with what is proposed: {listed}",),
+            changed,
         )
 
 

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaosnetra.evidence.advice.advice import HEADROOM, MARGIN, Advice
 from chaosnetra.evidence.advice.needs import most_queued
-from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.evidence.advice.recommendation import HEADROOM, MARGIN, Recommendation
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.journal.samples import checks
 from chaosnetra.evidence.journal.timeline import connector, faults
@@ -74,7 +73,7 @@ class ConnectorAdvisor:
         ]
         return bool(demands)
 
-    def advice(self) -> Iterator[Advice]:
+    def advice(self) -> Iterator[Recommendation]:
         """The smallest number of instances, and the buffer for a scale-up."""
         short = [one for one in self._demands if one.instances > one.limits.instances]
         if short:
@@ -82,7 +81,7 @@ class ConnectorAdvisor:
         if self._delays:
             yield from self._buffer()
 
-    def _instances(self, short: list[_Demand]) -> Advice:
+    def _instances(self, short: list[_Demand]) -> Recommendation:
         most = max(short, key=lambda demand: demand.instances)
         count, limits = min(most.instances, MOST_INSTANCES), most.limits
         changes: dict[tuple[str, ...], Any] = {
@@ -95,22 +94,20 @@ class ConnectorAdvisor:
         maximum = self.ran.figure("vpc_connector", "maximum_instances")
         if maximum is not None and maximum < count:
             changes[*SECTION, "maximum_instances"] = count
-        return Advice(
-            Recommendation(
-                AREA,
-                "vpc_connector.minimum_instances",
-                str(limits.instances),
-                str(count),
-                "a connector adds instances only once it is under pressure, and takes "
-                "longer for it than a startup waits; so the peak has to stay below its "
-                f"threshold, with {HEADROOM:.0%} to spare",
-                tuple(demand.line for demand in short),
-                most.check,
-            ),
+        return Recommendation(
+            AREA,
+            "vpc_connector.minimum_instances",
+            str(limits.instances),
+            str(count),
+            "a connector adds instances only once it is under pressure, and takes "
+            "longer for it than a startup waits; so the peak has to stay below its "
+            f"threshold, with {HEADROOM:.0%} to spare",
+            tuple(demand.line for demand in short),
+            most.check,
             changes,
         )
 
-    def _buffer(self) -> Iterator[Advice]:
+    def _buffer(self) -> Iterator[Recommendation]:
         """Whether what the platform allows for a scale-up is what it takes."""
         longest, told, where, check = max(self._delays)
         current = self.ran.figure("vpc_connector", "scaling_buffer_seconds")
@@ -131,16 +128,14 @@ class ConnectorAdvisor:
             reason += f". Nobody can wait for it within {' and '.join(bounds)}"
         count = len(self._delays)
         evidence = f"{where}: the longest of {count} scale-ups, {shown(longest)} ({how})"
-        yield Advice(
-            Recommendation(
-                AREA,
-                "vpc_connector.scaling_buffer_seconds",
-                None if current is None else f"{current:g} s",
-                f"{proposed} s",
-                reason,
-                (evidence,),
-                check,
-            ),
+        yield Recommendation(
+            AREA,
+            "vpc_connector.scaling_buffer_seconds",
+            None if current is None else f"{current:g} s",
+            f"{proposed} s",
+            reason,
+            (evidence,),
+            check,
             {(*SECTION, "scaling_buffer_seconds"): proposed},
         )
 

@@ -92,7 +92,7 @@ def _of_connections(run: Run) -> Iterator[Sample]:
     for probe, tried in found.items():
         if probe not in demanded:
             continue
-        seconds = [run.full(one.seconds) for one in tried if one.outcome in ("ok", "slow")]
+        seconds = [run.full(one.seconds) for one in tried if one.answered]
         waited = sorted(run.full(one.seconds) for one in tried if one.censored)
         # Whoever found every slot of the connector taken waited for one: no budget mends that.
         counted = waited[queued:] if queued else waited
@@ -244,7 +244,7 @@ def _added_seconds(run: Run, probe: str) -> _Added:
         return _Added(0.0, 0.0)
     if all(effect.get("quantity") == PER_ROUND_TRIP for effect in in_effect):
         return _Added(added, 0.0)
-    # A lock is felt more or less, as it happens; what it was made for is felt sooner or later.
+    # A lock delays more or less, as it happens; sooner or later by what it was made for.
     meant = sum(map(_meant_seconds, in_effect))
     return _Added(0.0, max(added, meant) if seconds_or_none(meant) is not None else added)
 

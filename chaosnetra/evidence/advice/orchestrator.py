@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from chaosnetra.evidence.advice.advice import Advice
 from chaosnetra.evidence.advice.needs import PER_ROUND_TRIP
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
@@ -14,7 +13,7 @@ from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
 from chaosnetra.evidence.journal.samples import startups
 from chaosnetra.evidence.journal.timeline import faults
 from chaosnetra.evidence.journal.values import seconds_or_none, text_or_none
-from chaosnetra.text import one_line
+from chaosnetra.text import cut, one_line
 
 AREA = "orchestrator"
 DEGRADED = "degraded"
@@ -44,7 +43,7 @@ class OrchestratorAdvisor:
             if step not in self._savings or saving[0] > self._savings[step][0]:
                 self._savings[step] = saving
 
-    def advice(self) -> Iterator[Advice]:
+    def advice(self) -> Iterator[Recommendation]:
         """What to change in the service itself."""
         if self._swallowed:
             yield self._graceful()
@@ -53,35 +52,31 @@ class OrchestratorAdvisor:
         for step, saving in sorted(self._savings.items(), key=lambda one: -one[1][0]):
             yield _fewer_round_trips(step, *saving)
 
-    def _graceful(self) -> Advice:
+    def _graceful(self) -> Recommendation:
         known = self.ran.orchestrator.get("graceful_startup")
-        return Advice(
-            Recommendation(
-                AREA,
-                "orchestrator.graceful_startup",
-                None if known is None else str(known).lower(),
-                "false: a startup whose database phase failed ends with its error",
-                "a service that starts without its database takes traffic that it cannot serve, "
-                "and the platform sees no failure",
-                tuple(line for line, _ in self._swallowed[:4]),
-                self._swallowed[0][1],
-            ),
+        return Recommendation(
+            AREA,
+            "orchestrator.graceful_startup",
+            None if known is None else str(known).lower(),
+            "false: a startup whose database phase failed ends with its error",
+            "a service that starts without its database takes traffic that it cannot serve, "
+            "and the platform sees no failure",
+            tuple(line for line, _ in self._swallowed[:4]),
+            self._swallowed[0][1],
             {("orchestrator", "graceful_startup"): False},
         )
 
-    def _message(self) -> Advice:
+    def _message(self) -> Recommendation:
         known = self.ran.orchestrator.get("timeout_message_names")
-        return Advice(
-            Recommendation(
-                AREA,
-                "orchestrator.timeout_message_names",
-                None if known is None else str(known),
-                "expired: the message of a timeout names the budget that ran out",
-                "whoever reads the message raises a budget that was not too small, and the next "
-                "startup fails again",
-                tuple(line for line, _ in self._hidden[:4]),
-                self._hidden[0][1],
-            ),
+        return Recommendation(
+            AREA,
+            "orchestrator.timeout_message_names",
+            None if known is None else str(known),
+            "expired: the message of a timeout names the budget that ran out",
+            "whoever reads the message raises a budget that was not too small, and the next "
+            "startup fails again",
+            tuple(line for line, _ in self._hidden[:4]),
+            self._hidden[0][1],
             {("orchestrator", "timeout_message_names"): "expired"},
         )
 
@@ -153,22 +148,19 @@ def _savings(run: Run) -> dict[str, tuple[float, str, str, int, int]]:
 
 def _fewer_round_trips(
     step: str, saved: float, line: str, check: str, trips: int, statements: int
-) -> Advice:
-    return Advice(
-        Recommendation(
-            AREA,
-            f"round trips of step {step}",
-            f"{trips}, for {statements} statements",
-            f"{trips - statements + 1}: one statement that asks for everything at once",
-            f"it would save {shown(saved)} of each startup under that latency, and no budget "
-            "would have to hold it",
-            (line,),
-            check,
-        )
+) -> Recommendation:
+    return Recommendation(
+        AREA,
+        f"round trips of step {step}",
+        f"{trips}, for {statements} statements",
+        f"{trips - statements + 1}: one statement that asks for everything at once",
+        f"it would save {shown(saved)} of each startup under that latency, and no budget "
+        "would have to hold it",
+        (line,),
+        check,
     )
 
 
 def _quoted(error: Mapping[str, Any]) -> str:
     text = error.get("text")
-    line = one_line(text) if isinstance(text, str) else "nothing"
-    return line if len(line) <= LONGEST_QUOTE else f"{line[: LONGEST_QUOTE - 1]}…"
+    return cut(one_line(text) if isinstance(text, str) else "nothing", LONGEST_QUOTE)

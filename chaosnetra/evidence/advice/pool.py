@@ -5,8 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaosnetra.evidence.advice.advice import HEADROOM, MARGIN, MARGIN_OF_A_BOUND, Advice
-from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.evidence.advice.recommendation import (
+    HEADROOM,
+    MARGIN,
+    MARGIN_OF_A_BOUND,
+    Recommendation,
+)
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.journal.samples import checks
 from chaosnetra.evidence.journal.timeline import faults
@@ -63,7 +67,7 @@ class PoolAdvisor:
         self._waits += waits
         return slots is not None or bool(waits)
 
-    def advice(self) -> Iterator[Advice]:
+    def advice(self) -> Iterator[Recommendation]:
         """Size and overflow that leave slots for others, and a timeout that outlasts the work."""
         if self._slots:
             yield from self._size()
@@ -72,7 +76,7 @@ class PoolAdvisor:
         if short and current is not None:
             yield _timeout(max(short, key=_proposed), current)
 
-    def _size(self) -> Iterator[Advice]:
+    def _size(self) -> Iterator[Recommendation]:
         size = count_or_none(self.ran.pool.get("size"))
         overflow = count_or_none(self.ran.pool.get("max_overflow"))
         tight = min(self._slots, key=_per_instance)
@@ -93,31 +97,27 @@ class PoolAdvisor:
             )
         current = f"size {size}, max_overflow {overflow}"
         if each < 1:
-            yield Advice(
-                Recommendation(
-                    "cloud_sql",
-                    "cloud_sql.max_connections",
-                    f"{tight.free} slots free for the service",
-                    f"more than {tight.others + tight.instances} free for the service, or fewer "
-                    "instances",
-                    "what others take leaves no connection for each instance",
-                    tuple(evidence),
-                    tight.check,
-                )
+            yield Recommendation(
+                "cloud_sql",
+                "cloud_sql.max_connections",
+                f"{tight.free} slots free for the service",
+                f"more than {tight.others + tight.instances} free for the service, or fewer "
+                "instances",
+                "what others take leaves no connection for each instance",
+                tuple(evidence),
+                tight.check,
             )
             return
         new_size = max(1, each * size // (size + overflow))
-        yield Advice(
-            Recommendation(
-                AREA,
-                "pool.size and pool.max_overflow",
-                current,
-                f"size {new_size}, max_overflow {each - new_size}",
-                f"{tight.instances} pools of {each} and {tight.others} connections of others fit "
-                f"into {tight.free} slots with {HEADROOM:.0%} to spare",
-                tuple(evidence),
-                tight.check,
-            ),
+        yield Recommendation(
+            AREA,
+            "pool.size and pool.max_overflow",
+            current,
+            f"size {new_size}, max_overflow {each - new_size}",
+            f"{tight.instances} pools of {each} and {tight.others} connections of others fit "
+            f"into {tight.free} slots with {HEADROOM:.0%} to spare",
+            tuple(evidence),
+            tight.check,
             {("pool", "size"): new_size, ("pool", "max_overflow"): each - new_size},
         )
 
@@ -195,7 +195,7 @@ def _proposed(wait: _Wait) -> int:
     return max(1, math.ceil(round(wait.seconds * (1 + margin), 6)))
 
 
-def _timeout(wait: _Wait, current: float) -> Advice:
+def _timeout(wait: _Wait, current: float) -> Recommendation:
     seconds = _proposed(wait)
     if wait.is_bound:
         reason = "all who waited were cut short; twice that, and a second run is to confirm it"
@@ -204,15 +204,13 @@ def _timeout(wait: _Wait, current: float) -> Advice:
             f"a connection comes back after {shown(wait.seconds)} under pressure; with a margin "
             f"of {MARGIN:.0%} that is {seconds} s"
         )
-    return Advice(
-        Recommendation(
-            AREA,
-            "pool.timeout_seconds",
-            f"{current:g} s",
-            f"{seconds} s",
-            reason,
-            (wait.line,),
-            wait.check,
-        ),
+    return Recommendation(
+        AREA,
+        "pool.timeout_seconds",
+        f"{current:g} s",
+        f"{seconds} s",
+        reason,
+        (wait.line,),
+        wait.check,
         {("pool", "timeout_seconds"): seconds},
     )

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from chaosnetra.evidence.advice.derived_profile import derived_profile
 from chaosnetra.evidence.advice.recommending import Advising
 from chaosnetra.evidence.journal.jsonsafe import strict
 from chaosnetra.profiles import load_profile
+from chaosnetra.whole_file import partial_path, written_whole
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -58,19 +58,20 @@ def write_profile(advising: Advising, path: Path) -> None:
         raise InvalidInput(
             "no profile was written: what is recommended changes none of a profile's figures"
         )
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.json")
     try:
-        beside.write_text(f"{json.dumps(strict(profile), indent=2)}\n", encoding="utf-8")
-        try:
-            load_profile(str(beside))
-        except InvalidInput as error:
-            text = str(error).replace(str(beside.resolve()), path.stem)
-            raise InvalidInput(f"what the journals hold makes no profile: {text}") from None
-        os.link(beside, path)  # unlike a rename, this overwrites nothing
+        with written_whole(path, new=True) as file:
+            file.write(f"{json.dumps(strict(profile), indent=2)}\n")
+            file.flush()
+            _check(partial_path(path), path.stem)
     except FileExistsError:
         raise InvalidInput(f"{path} is there already and was left alone") from None
     except OSError as error:
         raise InvalidInput(f"the profile cannot be written: {error}", "--directory") from None
-    finally:
-        with suppress(OSError):
-            beside.unlink()
+
+
+def _check(written: Path, name: str) -> None:
+    try:
+        load_profile(str(written.absolute()))
+    except InvalidInput as error:
+        text = str(error).replace(str(written.resolve()), name)
+        raise InvalidInput(f"what the journals hold makes no profile: {text}") from None

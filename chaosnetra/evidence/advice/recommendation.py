@@ -1,7 +1,14 @@
 """One thing to change, with the figures that say so."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+# Of a measured or estimated need; of a need of which only a lower bound is known.
+MARGIN = 0.25
+MARGIN_OF_A_BOUND = 1.0
+# Of counts of connections and of throughput.
+HEADROOM = 0.1
 
 
 @dataclass(frozen=True)
@@ -14,8 +21,9 @@ class Recommendation:
         current: its value as it was in the runs; None where it has none.
         proposed: the value to give it, or the change to make.
         reason: one line for people.
-        evidence: the measured figures that it rests on, each with where it was measured.
+        evidence: measured figures, each with where it was measured.
         check: a command that shows whether it helped.
+        changes: new values of the profile, by their place: `("budgets", "pool_seconds")`.
     """
 
     area: str
@@ -25,6 +33,8 @@ class Recommendation:
     reason: str
     evidence: tuple[str, ...]
     check: str
+    changes: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "evidence": list(self.evidence)}
+        told = {key: value for key, value in vars(self).items() if key != "changes"}
+        return {**told, "evidence": list(self.evidence)}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
-from chaosnetra.text import markdown, one_line
+from chaosnetra.text import cut, markdown, one_line
 
 LONGEST_TEXT = 600
 
@@ -27,5 +27,4 @@ def _lines(found: Sequence[Recommendation]) -> Iterator[str]:
 
 
 def _shown(text: str) -> str:
-    cut = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
-    return markdown(cut)
+    return markdown(cut(text, LONGEST_TEXT))

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from chaosnetra.evidence.advice.advice import Advice
 from chaosnetra.evidence.advice.budgets import BudgetAdvisor
 from chaosnetra.evidence.advice.connector import ConnectorAdvisor
 from chaosnetra.evidence.advice.learned import KEPT, Learned
@@ -41,7 +40,7 @@ class Advised:
     runs: int
     learned: Learned
     journals: tuple[str, ...]
-    advice: tuple[Advice, ...]
+    advice: tuple[Recommendation, ...]
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,11 @@ class Advising:
         """All of them; where there are several profiles, each names its own."""
         several = len(self.profiles) > 1
         return tuple(
-            replace(
-                advice.recommendation,
-                reason=f"{advice.recommendation.reason} (runs with profile {advised.ran.name})",
-            )
+            replace(one, reason=f"{one.reason} (runs with profile {advised.ran.name})")
             if several
-            else advice.recommendation
+            else one
             for advised in self.profiles
-            for advice in advised.advice
+            for one in advised.advice
         )
 
     def recommendations_for(self, profile: str | None) -> tuple[Recommendation, ...]:
@@ -126,7 +122,7 @@ def recommend(journals: Iterable[Journal]) -> tuple[Recommendation, ...]:
         journals: of runs; each is read once, and not kept.
 
     Returns:
-        Recommendations, each with the figures that it rests on; none where the journals show
+        Recommendations, each with its evidence; none where the journals show
         nothing that should be changed.
     """
     return advise(journals).recommendations

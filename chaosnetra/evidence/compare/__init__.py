@@ -1,1 +1,1 @@
-"""Two sets of runs, side by side."""
+"""Two sets of runs, compared."""

@@ -1,4 +1,4 @@
-"""What was run, and how: whether two sides of a comparison are about the same thing.
+"""What was run, and how: whether the runs that are compared are about the same thing.
 
 What a journal does not hold is not known, and compared with nothing.
 """
@@ -44,7 +44,7 @@ class Circumstance:
 
 @dataclass(frozen=True)
 class Difference:
-    """What was not the same on both sides.
+    """What was not the same before and after.
 
     Attributes:
         circumstance: what it is.
@@ -65,7 +65,9 @@ class Difference:
         if self.circumstance.is_digest:
             text = f"{name} differs"
         else:
-            before, after = (" and ".join(side) or "empty" for side in (self.before, self.after))
+            before, after = (
+                " and ".join(values) or "empty" for values in (self.before, self.after)
+            )
             text = f"{name} was {before} before and {after} after"
         return f"not comparable: {text}" if self.refused else text
 
@@ -129,7 +131,7 @@ def differences(
     """What differs, what makes the comparison meaningless first.
 
     Args:
-        before: of all runs of a side.
+        before: of all runs before the change.
         after: likewise.
         one_environment: whether both acted in the same; in another one everything is another,
             and that is what is looked at.

@@ -1,6 +1,6 @@
 """Two sets of runs compared, experiment by experiment: did a change help?
 
-Outcomes are judged anew from each journal, by the same rules for both sides. Every experiment
+Outcomes are judged anew from each journal, by the same rules before and after. Every experiment
 and probe is one more chance to see a difference that is none, so what counts as a regression is
 corrected for their number (Bonferroni for rates, Holm for times).
 """
@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from chaosnetra.evidence.compare.circumstances import Difference as Differing
-from chaosnetra.evidence.compare.circumstances import Kind, differences
+from chaosnetra.evidence.compare.circumstances import Difference, Kind, differences
 from chaosnetra.evidence.compare.experiment_runs import FAULT, Runs
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
 from chaosnetra.evidence.statistics.ranks import LARGE, RankTest, adjusted, compare_times
-from chaosnetra.evidence.statistics.rates import CONFIDENCE, Difference, difference_of_rates
+from chaosnetra.evidence.statistics.rates import CONFIDENCE, RateDifference, difference_of_rates
 from chaosnetra.evidence.verdict.verdict import Outcome
 
 # A slower startup is a regression when it is certain, large, and worth the name: so much longer.
@@ -55,7 +54,7 @@ class RateChange:
     probe: str
     before: tuple[int, int]
     after: tuple[int, int]
-    difference: Difference
+    difference: RateDifference
     rise_proven: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -116,7 +115,7 @@ class TimeChange:
 
 @dataclass(frozen=True)
 class ExperimentChange:
-    """One experiment on both sides; a side is None when it was not run there."""
+    """One experiment's runs before and after; None where it was not run."""
 
     title: str
     before: Runs | None
@@ -124,24 +123,24 @@ class ExperimentChange:
     rates: Sequence[RateChange] = ()
     times: Sequence[TimeChange] = ()
     notes: Sequence[str] = ()
-    differences: Sequence[Differing] = ()
+    differences: Sequence[Difference] = ()
 
     @property
     def refused(self) -> list[str]:
-        """Why the sides are not about the same thing, each as a line."""
+        """Why the runs are not about the same thing, each as a line."""
         return [one.line for one in self.differences if one.refused]
 
     @property
     def change(self) -> Change:
         if self.before is None or self.after is None or self.refused:
             return Change.UNPROVEN
-        sides = self.before.outcome, self.after.outcome
+        outcomes = self.before.outcome, self.after.outcome
         return {
             (Outcome.HELD, Outcome.HELD): Change.STILL_HOLDS,
             (Outcome.HELD, Outcome.VIOLATED): Change.BROKEN,
             (Outcome.VIOLATED, Outcome.HELD): Change.FIXED,
             (Outcome.VIOLATED, Outcome.VIOLATED): Change.STILL_FAILS,
-        }.get(sides, Change.UNPROVEN)
+        }.get(outcomes, Change.UNPROVEN)
 
     @property
     def regressions(self) -> list[str]:
@@ -187,7 +186,7 @@ class ExperimentChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All experiments of both sides, in the order of their titles."""
+    """All experiments, in the order of their titles."""
 
     experiments: Sequence[ExperimentChange]
 
@@ -197,7 +196,7 @@ class Comparison:
 
     @property
     def complete(self) -> bool:
-        """Whether every experiment of the side before could be compared."""
+        """Whether every experiment that was run before could be compared."""
         compared = [one for one in self.experiments if one.before is not None]
         return bool(compared) and all(one.change is not Change.UNPROVEN for one in compared)
 
@@ -213,7 +212,7 @@ class Comparison:
 def compare(
     before: dict[str, Runs], after: dict[str, Runs], allowed: frozenset[Kind] = frozenset()
 ) -> Comparison:
-    """Compare two sides.
+    """Compare the runs before a change with those after it.
 
     Args:
         before: as `chaosnetra.evidence.compare.experiment_runs.gather` makes it.
@@ -267,10 +266,10 @@ def _experiment(
 
 
 def _environments(before: Runs, after: Runs) -> tuple[str, ...]:
-    """A note where the sides acted in different ones."""
+    """A note where the runs acted in different ones."""
     if len({*before.environments, *after.environments}) < 2:
         return ()
-    one, other = (", ".join(side.environments) or "unknown" for side in (before, after))
+    one, other = (", ".join(runs.environments) or "unknown" for runs in (before, after))
     note = f"the environment was {one} before and {other} after: other machines, another pressure"
     return (note,)
 
@@ -297,7 +296,7 @@ def _corrected(experiments: Sequence[ExperimentChange]) -> list[ExperimentChange
 
 def _difference(
     before: tuple[int, int], after: tuple[int, int], confidence: float = CONFIDENCE
-) -> Difference:
+) -> RateDifference:
     return difference_of_rates(*before, *after, confidence)
 
 

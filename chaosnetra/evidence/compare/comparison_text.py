@@ -10,7 +10,7 @@ from chaosnetra.evidence.compare.comparison import (
 )
 from chaosnetra.evidence.compare.experiment_runs import Runs
 from chaosnetra.evidence.statistics.quantiles import Quantile
-from chaosnetra.text import markdown
+from chaosnetra.text import cut, markdown
 
 LONGEST_REASON = 400
 
@@ -47,22 +47,20 @@ def _experiment(experiment: ExperimentChange) -> Iterator[str]:
     yield f"## {markdown(experiment.title)}"
     yield f"{experiment.change.value}"
     yield ""
-    for name, side in (("before", experiment.before), ("after", experiment.after)):
-        if side is not None:
-            yield f"- {name}: {_side(side)}"
+    for name, runs in (("before", experiment.before), ("after", experiment.after)):
+        if runs is not None:
+            yield f"- {name}: {_runs(runs)}"
     yield from (_rate(rate) for rate in experiment.rates)
     yield from (_time(time) for time in experiment.times)
     yield from (f"- {markdown(note)}" for note in experiment.notes)
     yield from (f"- {_short(difference.line)}" for difference in experiment.differences)
 
 
-def _side(side: Runs) -> str:
-    runs = len(side.outcomes)
-    profiles = f", profile {markdown(', '.join(side.profiles))}" if side.profiles else ""
-    return (
-        f"{side.outcome.value} ({runs} run{'s' if runs > 1 else ''}{profiles}): "
-        f"{_short(side.reason)}"
-    )
+def _runs(runs: Runs) -> str:
+    count = len(runs.outcomes)
+    profiles = f", profile {markdown(', '.join(runs.profiles))}" if runs.profiles else ""
+    how_many = f"{count} run{'s' if count > 1 else ''}{profiles}"
+    return f"{runs.outcome.value} ({how_many}): {_short(runs.reason)}"
 
 
 def _rate(rate: RateChange) -> str:
@@ -105,8 +103,8 @@ def _median(median: Quantile) -> str:
     if median.value is None:
         return "unknown"
     least = "at least " if median.is_lower_bound else ""
-    cut = f", {median.censored} not ready" if median.censored else ""
-    return f"{least}{median.value:.3g} s (n = {median.observations}{cut})"
+    censored = f", {median.censored} not ready" if median.censored else ""
+    return f"{least}{median.value:.3g} s (n = {median.observations}{censored})"
 
 
 def _p(value: float) -> str:
@@ -114,5 +112,4 @@ def _p(value: float) -> str:
 
 
 def _short(text: str) -> str:
-    cut = text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
-    return markdown(cut)
+    return markdown(cut(text, LONGEST_REASON))

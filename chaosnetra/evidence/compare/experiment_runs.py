@@ -1,4 +1,4 @@
-"""One side of a comparison: the runs of each experiment, taken together."""
+"""The runs of each experiment before a change, or after it, taken together."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ FAULT = "fault"
 
 @dataclass
 class Runs:
-    """The runs of one experiment on one side.
+    """The runs of one experiment, before the change or after it.
 
     Attributes:
         outcomes: of each run.
@@ -100,7 +100,7 @@ class Runs:
 
 
 def gather(journals: Iterable[Journal]) -> dict[str, Runs]:
-    """The runs of one side by the title of their experiment."""
+    """The runs of a set of journals by the title of their experiment."""
     found: dict[str, Runs] = {}
     for journal in journals:
         found.setdefault(journal.title or "(no title)", Runs()).add(journal)

@@ -8,9 +8,10 @@ journals without them the wall clock does, unless it contradicts itself.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
+from chaosnetra.evidence.journal.shape import Stage, checked_probes
 from chaosnetra.evidence.journal.values import ENDED, STARTED
 from chaosnetra.quantities import finite_or_none
 
@@ -121,28 +122,19 @@ def _goes_back(times: Sequence[datetime]) -> bool:
 
 def _sequences(journal: Mapping[str, Any]) -> Iterator[list[datetime]]:
     """Wall-clock times that must not decrease, as far as they are noted."""
-    states, rollbacks = journal["steady_states"], journal["rollbacks"]
-    method = journal["run"]
-    before, after, recovery = (
-        state["probes"] if state is not None else []
-        for state in (states["before"], states["after"], journal["chaosnetra"]["recovery"])
-    )
-    during = [run for state in states["during"] for run in state["probes"]]
-    for run in (*before, *method, *during, *after, *rollbacks, *recovery):
+    method, rollbacks = journal["run"], journal["rollbacks"]
+    asked: dict[Stage, list[Mapping[str, Any]]] = {stage: [] for stage in Stage}
+    for stage, run in checked_probes(journal):
+        asked[stage].append(run)
+    for run in (*chain.from_iterable(asked.values()), *method, *rollbacks):
         yield _known([run["start"], run["end"]])
     in_order = [journal["start"]]
-    for run in before:
-        in_order += [run["start"], run["end"]]
-    for run in method:
-        in_order += _in_order(run)
-    for run in after:
-        in_order += [run["start"], run["end"]]
-    for run in rollbacks:
+    for run in (*asked[Stage.BEFORE], *method, *asked[Stage.AFTER], *rollbacks):
         in_order += _in_order(run)
     in_order += [journal["end"]]
     yield _known(in_order)
-    yield _known([run["start"] for run in during])
-    yield _known([run["start"] for run in (*rollbacks, *recovery)])
+    yield _known([run["start"] for run in asked[Stage.DURING]])
+    yield _known([run["start"] for run in (*rollbacks, *asked[Stage.RECOVERY])])
     for fault in journal["chaosnetra"]["faults"]:
         yield _known([fault.get("injected_at"), fault.get("undone_at")])
 

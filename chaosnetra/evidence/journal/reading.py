@@ -1,8 +1,4 @@
-"""Journals from disk: any Chaos Toolkit journal, made safe to walk through.
-
-What comes out has the shape that the core and this package give a journal, whatever went in:
-parts that are missing or of another kind are empty, so nothing after this needs to check again.
-"""
+"""Journals from disk: any Chaos Toolkit journal, made safe to walk through."""
 
 import codecs
 import gc
@@ -18,16 +14,14 @@ from chaosnetra.documents.encodings import possible, tell
 from chaosnetra.errors import NotAJournal, Unreadable
 from chaosnetra.evidence.journal.json_stream import BreaksOff, NoJson, read_json
 from chaosnetra.evidence.journal.samples import STARTUP_KEYS
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.journal.steps import step_of
-from chaosnetra.evidence.verdict.dry import dry_of
+from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
 
 MOST_BYTES = 2**30
 BLOCK_BYTES = 2**16
 MOST_FILES = 10_000
 _BROKEN_OFF = "it breaks off: the run could not write all of it"
-# Facts of our section that are lists of texts.
-_TEXTS = ("control_failures", "undo_failures", "parts_lost", "corrections")
-_OBJECTS = ("faults", "part_losses", "stand", "violations", "measurements")
 
 
 @dataclass(frozen=True)
@@ -47,8 +41,7 @@ class Journal:
     @property
     def title(self) -> str:
         """Title of the experiment; empty when it has none."""
-        title = self.data["experiment"].get("title")
-        return title if isinstance(title, str) else ""
+        return text_or_none(self.data["experiment"].get("title")) or ""
 
     @property
     def section(self) -> Mapping[str, Any]:
@@ -59,8 +52,7 @@ class Journal:
     @property
     def profile(self) -> str | None:
         """Name of the profile it ran with, if it says."""
-        name = _object(self.section.get("profile")).get("name")
-        return name if isinstance(name, str) else None
+        return text_or_none(object_or_empty(self.section.get("profile")).get("name"))
 
 
 def read_journal(path: Path) -> Journal:
@@ -111,40 +103,6 @@ def read_journals(path: Path) -> Iterator[Journal]:
         yield journal
     if not found:
         raise Unreadable(f"{path}: there is no journal in it")
-
-
-def normalized(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A journal with every part in its shape.
-
-    Args:
-        data: a journal; not changed.
-
-    Returns:
-        `experiment` (object, with a hypothesis and a method), `status` (text or None),
-        `deviated` (bool), `start` and `end` (text or None); `steady_states` with `before` and
-        `after` (a state or None) and `during` (states), a state being `steady_state_met` and
-        `probes`; `run` and `rollbacks`; each run with `activity` (object), `output`, `status`,
-        `exception` (texts), `tolerance_met`, `start`, `end`; and `chaosnetra`: our section, with
-        its lists as lists and `recovery` a state or None. Whatever else there was is kept.
-    """
-    states = _object(data.get("steady_states"))
-    experiment = _experiment(_object(data.get("experiment")))
-    return {
-        **data,
-        "experiment": experiment,
-        "status": _text(data.get("status")),
-        "deviated": data.get("deviated") is True,
-        "start": _text(data.get("start")),
-        "end": _text(data.get("end")),
-        "steady_states": {
-            "before": _state(states.get("before")),
-            "after": _state(states.get("after")),
-            "during": [_state(state) for state in _objects(states.get("during"))],
-        },
-        "run": [_run(run) for run in _objects(data.get("run"))],
-        "rollbacks": [_run(run) for run in _objects(data.get("rollbacks"))],
-        "chaosnetra": _section(data, experiment),
-    }
 
 
 def _parsed(path: Path) -> Any:
@@ -228,82 +186,3 @@ def _lean(data: dict[str, Any]) -> Any:
         # The core leaves each probe's whole result in the arguments of its tolerance.
         del data["value"]
     return data
-
-
-def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str, Any]:
-    found = _object(data.get("chaosnetra"))
-    section: dict[str, Any] = dict(found)
-    for key in _TEXTS:
-        texts = found.get(key)
-        section[key] = [str(item) for item in texts] if isinstance(texts, list) else []
-    for key in _OBJECTS:
-        section[key] = list(_objects(found.get(key)))
-    section["faults"] = [
-        {**fault, **{key: _object(fault.get(key)) or None for key in ("effect", "effect_after")}}
-        for fault in section["faults"]
-    ]
-    section["recovery"] = _state(found.get("recovery"))
-    for key in ("crashed", "refused", "unanswered", "interrupted_by"):
-        section[key] = _text(found.get(key))
-    section["dry"] = dry_of(found.get("dry")) or dry_of(experiment.get("dry"))
-    interruption = _object(data.get("interruption"))
-    section["interrupted_by"] = section["interrupted_by"] or _text(interruption.get("name"))
-    if found and "cause" not in found and "reason" in found:
-        # All that the control could write when it failed itself.
-        section["control_failures"].append(str(found["reason"]))
-    return section
-
-
-def _experiment(value: Mapping[str, Any]) -> dict[str, Any]:
-    hypothesis = _object(value.get("steady-state-hypothesis"))
-    probes = _objects(hypothesis.get("probes"))
-    return {
-        **value,
-        "steady-state-hypothesis": {**hypothesis, "probes": probes},
-        "method": _objects(value.get("method")),
-    }
-
-
-def _state(value: Any) -> dict[str, Any] | None:
-    if not isinstance(value, dict):
-        return None
-    return {
-        **value,
-        "steady_state_met": value.get("steady_state_met") is True,
-        "probes": [_run(run) for run in _objects(value.get("probes"))],
-    }
-
-
-def _run(value: Mapping[str, Any]) -> dict[str, Any]:
-    exception = value.get("exception")
-    lines = exception if isinstance(exception, list) else [exception] if exception else []
-    return {
-        **value,
-        "activity": _object(value.get("activity")),
-        "output": _output(value.get("output")),
-        "status": _text(value.get("status")),
-        "exception": [str(line) for line in lines],
-        "start": _text(value.get("start")),
-        "end": _text(value.get("end")),
-    }
-
-
-def _output(output: Any) -> Any:
-    """A result; older ones count what was ready and not what failed."""
-    if isinstance(output, dict) and "failures" not in output:
-        attempts, ready = output.get("attempts"), output.get("ready")
-        if type(attempts) is int and type(ready) is int:
-            return {**output, "failures": attempts - ready}
-    return output
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chaosnetra.evidence.journal.order import Period, began, ended
+from chaosnetra.evidence.journal.shape import Stage, checked_probes
 from chaosnetra.evidence.journal.timeline import in_place
 from chaosnetra.evidence.journal.values import objects, text_or_none
 from chaosnetra.quantities import finite_or_none
 
-METHOD = "method"
-STAGES = ("before", METHOD, "during", "after", "recovery")
 # When a fault may be in place. Where the journal says when it was, that decides.
-UNDER_FAULT = (METHOD, "during", "after")
+UNDER_FAULT = (Stage.METHOD, Stage.DURING, Stage.AFTER)
 ATTEMPT_LISTS = ("connections", "checkouts")
 READY = "ready"
+ANSWERED = ("ok", "slow")
 MOST_ATTEMPTS = 10**9
 # What is looked at of a startup.
 STARTUP_KEYS = (
@@ -33,19 +33,15 @@ class Check:
     """One answer of a probe.
 
     Attributes:
-        stage: before, during or after the method, recovery (after the rollbacks), or method.
+        stage: when it was asked.
         probe: its name in the experiment.
-        start: when, UTC; None when the journal does not say.
-        end: likewise.
         held: whether it was within tolerance; None where none was judged.
         output: what it returned, an object.
         under_fault: whether a fault was in place meanwhile; see `checks`.
     """
 
-    stage: str
+    stage: Stage
     probe: str
-    start: str | None
-    end: str | None
     held: bool | None
     output: Mapping[str, Any]
     under_fault: bool
@@ -64,7 +60,7 @@ class Trials:
         under_fault: see `Check`.
     """
 
-    stage: str
+    stage: Stage
     probe: str
     attempts: int
     failures: int
@@ -91,7 +87,7 @@ class Startup(NamedTuple):
         exit_code: what it ended with by itself.
     """
 
-    stage: str
+    stage: Stage
     probe: str
     number: int
     status: str
@@ -137,7 +133,7 @@ class RecordedAttempt:
         under_fault: see `Check`.
     """
 
-    stage: str
+    stage: Stage
     probe: str
     kind: str
     number: int
@@ -148,6 +144,11 @@ class RecordedAttempt:
     sqlstate: str | None
     error: str | None
     under_fault: bool
+
+    @property
+    def answered(self) -> bool:
+        """Whether the database answered it, soon or late."""
+        return self.outcome in ANSWERED
 
 
 def checks(journal: Mapping[str, Any]) -> Iterator[Check]:
@@ -160,15 +161,17 @@ def checks(journal: Mapping[str, Any]) -> Iterator[Check]:
     Args:
         journal: `data` of a `chaosnetra.evidence.journal.reading.Journal`.
     """
-    states = journal["steady_states"]
-    found = [("before", states["before"])]
-    found += [("during", state) for state in states["during"]]
-    found += [("after", states["after"]), ("recovery", journal["chaosnetra"]["recovery"])]
     spans = in_place(journal)
-    yield from _checks(METHOD, journal["run"], spans)
-    for stage, state in found:
-        if state is not None:
-            yield from _checks(stage, state["probes"], spans)
+    for stage, run in (*((Stage.METHOD, run) for run in journal["run"]), *checked_probes(journal)):
+        if isinstance(run["output"], dict):
+            met = run.get("tolerance_met")
+            yield Check(
+                stage,
+                str(run["activity"].get("name")),
+                met if isinstance(met, bool) else None,
+                run["output"],
+                stage in UNDER_FAULT and _overlaps(run, spans),
+            )
 
 
 def trials(journal: Mapping[str, Any]) -> Iterator[Trials]:
@@ -263,25 +266,6 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[RecordedAttempt]:
                     text_or_none(data.get("error")),
                     check.under_fault,
                 )
-
-
-def _checks(
-    stage: str,
-    runs: Sequence[Mapping[str, Any]],
-    spans: Sequence[Period] | None,
-) -> Iterator[Check]:
-    for run in runs:
-        if isinstance(run["output"], dict):
-            met = run.get("tolerance_met")
-            yield Check(
-                stage,
-                str(run["activity"].get("name")),
-                run["start"],
-                run["end"],
-                met if isinstance(met, bool) else None,
-                run["output"],
-                stage in UNDER_FAULT and _overlaps(run, spans),
-            )
 
 
 def _overlaps(run: Mapping[str, Any], spans: Sequence[Period] | None) -> bool:

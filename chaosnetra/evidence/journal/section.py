@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chaosnetra.evidence.journal.shape import Stage, checked_probes, normalized
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome, Verdict, judge
+from chaosnetra.evidence.verdict.violations import is_probe
 
 VERSION = 1
 # Lists of single trials and samples: they stay in the output of their probe.
@@ -20,15 +22,15 @@ def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> Verdict:
     Returns:
         The verdict. What was corrected stands in the section.
     """
-    journal["chaosnetra"] = dict(facts)
-    verdict, violations = judge(journal)
+    found = normalized({**journal, "chaosnetra": facts})
+    verdict, violations = judge(found)
     said = verdict.to_json()
     section = {
         "version": VERSION,
         "verdict": said.pop("outcome"),
         **said,
         "violations": [violation.to_json() for violation in violations],
-        "measurements": list(_measurements(journal, facts)),
+        "measurements": list(_measurements(found)),
         **facts,
     }
     journal["chaosnetra"] = section
@@ -49,22 +51,11 @@ def _correct(journal: dict[str, Any], verdict: Verdict) -> list[str]:
     return corrections
 
 
-def _measurements(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _measurements(journal: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The figures of each probe and stage, without its single trials or samples."""
-    states = journal.get("steady_states") or {}
-    checked = [("before", states.get("before"))]
-    checked += [("during", state) for state in states.get("during") or ()]
-    checked += [("after", states.get("after")), ("recovery", facts.get("recovery"))]
-    for stage, state in checked:
-        for run in (state or {}).get("probes") or ():
-            yield from _figures(stage, run)
-    for run in journal.get("run") or ():
-        if (run.get("activity") or {}).get("type") == "probe":
-            yield from _figures("method", run)
-
-
-def _figures(stage: str, run: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    output = run.get("output")
-    if isinstance(output, dict) and "held" in output:
-        figures = {key: value for key, value in output.items() if key not in SINGLES}
-        yield {"stage": stage, "probe": (run.get("activity") or {}).get("name"), **figures}
+    method = ((Stage.METHOD, run) for run in journal["run"] if is_probe(run))
+    for stage, run in (*checked_probes(journal), *method):
+        output = run["output"]
+        if isinstance(output, dict) and "held" in output:
+            figures = {key: value for key, value in output.items() if key not in SINGLES}
+            yield {"stage": stage.value, "probe": run["activity"].get("name"), **figures}

@@ -108,7 +108,7 @@ def _noted(fault: Mapping[str, Any], what: str) -> tuple[str | None, float | Non
 
 
 def in_place(journal: Mapping[str, Any]) -> list[Period] | None:
-    """When faults that are to be felt were in place.
+    """When faults that are to have an effect were in place.
 
     Returns:
         A period for each; None where there was no such fault, or the journal does not say when:

@@ -1,6 +1,6 @@
 """Values in a journal, which may be anything: what they are, or nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from chaosnetra.quantities import finite_or_none
@@ -11,10 +11,14 @@ STARTED, ENDED = "started_seconds", "ended_seconds"
 LONGEST_SECONDS = 7 * 86_400.0
 
 
-def objects(value: Any) -> Iterator[Mapping[str, Any]]:
+def objects(value: Any) -> Iterator[dict[str, Any]]:
     return (
         (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
     )
+
+
+def object_or_empty(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def text_or_none(value: Any) -> str | None:

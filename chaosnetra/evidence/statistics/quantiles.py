@@ -46,6 +46,19 @@ class Quantile:
         return asdict(self)
 
 
+def nearest_rank(share: float, count: int) -> int:
+    """The rank, from 1, of the smallest of `count` values that `share` of them do not exceed."""
+    return max(1, math.ceil(round(share * count, 9)))  # 0.95 * 20 is 19.000000000000004
+
+
+def median_of(values: Iterable[float | None], digits: int) -> float | None:
+    """The median of the values that are known, rounded; None where none is."""
+    from statistics import median  # it loads fractions, which little else needs
+
+    known = [value for value in values if value is not None]
+    return round(median(known), digits) if known else None
+
+
 def quantile(
     times: Iterable[float],
     share: float,
@@ -83,7 +96,7 @@ def _order_statistics(
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    rank = _rank(share, count)
+    rank = nearest_rank(share, count)
     if ordered:
         value = ordered[rank - 1]
         # Ranks l and u with P(X(l) <= q <= X(u)) >= confidence: the number of observations
@@ -118,11 +131,6 @@ def _binomial_quantile(chance: float, count: int, share: float) -> int:
     while number < count and bdtr(number, count, share) < chance:
         number += 1
     return number
-
-
-def _rank(share: float, count: int) -> int:
-    """Nearest rank; the guard keeps 0.95 * 20 = 19.000000000000004 from becoming 20."""
-    return max(1, math.ceil(round(share * count, 9)))
 
 
 def _kaplan_meier(

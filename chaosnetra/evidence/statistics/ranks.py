@@ -12,6 +12,7 @@ from typing import Any, Literal
 # Source: Romano, Kromrey, Coraggio and Skowronek, Florida Association of Institutional
 # Research (2006).
 SMALL, MEDIUM, LARGE = 0.147, 0.33, 0.474
+_EFFECTS = ((LARGE, "large"), (MEDIUM, "medium"), (SMALL, "small"))
 # The exact distribution is wanted for small groups; for larger ones the normal one is as good.
 MOST_PAIRS_FOR_EXACT = 10_000
 
@@ -49,15 +50,8 @@ class RankTest:
         if self.cliffs_delta is None:
             return None
         size = abs(self.cliffs_delta)
-        return (
-            "large"
-            if size >= LARGE
-            else "medium"
-            if size >= MEDIUM
-            else "small"
-            if size >= SMALL
-            else "negligible"
-        )
+        found = (word for least, word in _EFFECTS if size >= least)
+        return next(found, "negligible")
 
 
 def compare_times(before: Sequence[float], after: Sequence[float]) -> RankTest:
@@ -82,9 +76,8 @@ def compare_times(before: Sequence[float], after: Sequence[float]) -> RankTest:
     pairs = len(before) * len(after)
     values = {*before, *after}
     ties = len(values) < len(before) + len(after)
-    method: Literal["exact", "asymptotic"] = (
-        "exact" if not ties and pairs <= MOST_PAIRS_FOR_EXACT else "asymptotic"
-    )
+    is_exact = not ties and pairs <= MOST_PAIRS_FOR_EXACT
+    method: Literal["exact", "asymptotic"] = "exact" if is_exact else "asymptotic"
     found = mannwhitneyu(after, before, alternative="two-sided", method=method)
     u = float(found.statistic)
     return RankTest(

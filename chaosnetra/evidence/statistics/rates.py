@@ -33,7 +33,7 @@ class Interval(NamedTuple):
         return self._asdict()
 
 
-class Difference(NamedTuple):
+class RateDifference(NamedTuple):
     """A rate after, less the rate before.
 
     Attributes:
@@ -172,7 +172,7 @@ def difference_of_rates(
     failures_after: int,
     trials_after: int,
     confidence: float = CONFIDENCE,
-) -> Difference:
+) -> RateDifference:
     """How much a failure rate rose: after less before, with Newcombe's interval.
 
     Args:
@@ -186,12 +186,12 @@ def difference_of_rates(
     """
     method = "Newcombe"
     if not (trials_before and trials_after):
-        return Difference(None, Interval(-1.0, 1.0, confidence, method))
+        return RateDifference(None, Interval(-1.0, 1.0, confidence, method))
     before, after = failures_before / trials_before, failures_after / trials_after
     one = wilson_interval(failures_after, trials_after, confidence)
     two = wilson_interval(failures_before, trials_before, confidence)
     value = after - before
-    return Difference(
+    return RateDifference(
         value,
         Interval(
             max(-1.0, value - math.hypot(after - one.low, two.high - before)),

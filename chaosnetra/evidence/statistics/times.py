@@ -1,15 +1,16 @@
 """How long startups and attempts took, as quantiles with intervals; timeouts count as censored."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.evidence.journal.samples import attempts, startups, trials
+from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
 
 SHARES = (0.5, 0.95)
-ANSWERED = ("ok", "slow")
+_Key = tuple[Stage, str, str]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Times:
         quantiles: the median and the 95th percentile, in real seconds.
     """
 
-    stage: str
+    stage: Stage
     probe: str
     what: str
     attempts: int
@@ -46,27 +47,29 @@ def times_of(journal: Mapping[str, Any]) -> list[Times]:
     Args:
         journal: `data` of a `chaosnetra.evidence.journal.reading.Journal`.
     """
-    seen: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    waited: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    listed: dict[tuple[str, str, str], int] = defaultdict(int)
-    made: dict[tuple[str, str], int] = defaultdict(int)
+    seen: dict[_Key, list[float]] = {}
+    waited: dict[_Key, list[float]] = {}
+    listed: Counter[_Key] = Counter()
+    made: Counter[tuple[Stage, str]] = Counter()
+
+    def add(key: _Key, seconds: float, *, ended: bool, censored: bool) -> None:
+        listed[key] += 1
+        if ended or censored:
+            (seen if ended else waited).setdefault(key, []).append(seconds)
+
     for startup in startups(journal):
         key = startup.stage, startup.probe, "startups"
-        listed[key] += 1
-        (seen if startup.ready else waited)[key].append(startup.seconds)
+        add(key, startup.seconds, ended=startup.ready, censored=True)
     for attempt in attempts(journal):
         key = attempt.stage, attempt.probe, attempt.kind
-        listed[key] += 1
-        if attempt.outcome in ANSWERED:
-            seen[key].append(attempt.seconds)
-        elif attempt.censored:
-            waited[key].append(attempt.seconds)
+        add(key, attempt.seconds, ended=attempt.answered, censored=attempt.censored)
     for counted in trials(journal):
         made[counted.stage, counted.probe] += counted.attempts
     found = []
     for key, count in listed.items():
-        total = max(count, made.get((key[0], key[1]), count))
+        total = max(count, made[key[:2]])
         shares = SHARES if total == count else ()
-        quantiles = [quantile(seen[key], share, waited[key]) for share in shares]
+        times, censored = seen.get(key, []), waited.get(key, [])
+        quantiles = [quantile(times, share, censored) for share in shares]
         found.append(Times(*key, total, count, quantiles))
     return found

@@ -6,7 +6,7 @@ from typing import Any
 
 from chaosnetra.evidence.verdict.tolerance import has_tolerance, tolerance_met
 from chaosnetra.redaction import Redactor
-from chaosnetra.text import one_line
+from chaosnetra.text import cut, one_line
 
 LONGEST_TOLD = 200
 FIRST_ERROR_STATUS = 400
@@ -30,10 +30,9 @@ def own_failure(run: Mapping[str, Any]) -> str | None:
     Returns:
         What it answered, with a short part of its output that shows no password of a URL.
     """
-    activity = run.get("activity") or {}
-    if run.get("status") != "succeeded" or activity.get("type") == "probe":
+    activity, output = run["activity"], run["output"]
+    if run["status"] != "succeeded" or activity.get("type") == "probe":
         return None
-    output = run.get("output")
     if has_tolerance(activity):
         met = tolerance_met(run)
         if met is True:
@@ -78,8 +77,7 @@ def _said(output: Mapping[str, Any]) -> str:
 def _told(value: Any) -> str:
     """The beginning of a value as one line."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    line = one_line(_masked(text[: 20 * LONGEST_TOLD]).strip())
-    return line if len(line) <= LONGEST_TOLD else f"{line[: LONGEST_TOLD - 1]}…"
+    return cut(one_line(_masked(text[: 20 * LONGEST_TOLD]).strip()), LONGEST_TOLD)
 
 
 def _masked(text: str) -> str:

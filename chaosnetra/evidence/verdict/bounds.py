@@ -81,15 +81,14 @@ def bounds_of(journal: Mapping[str, Any]) -> tuple[ProvenBound, ...]:
     """What the trials under the fault prove, by probe; see `chaosnetra.evidence.journal.samples`.
 
     Args:
-        journal: Chaos Toolkit's journal.
+        journal: as `chaosnetra.evidence.journal.shape.normalized` returns it.
     """
     if not counts_attempts(journal):
         return ()  # as in most experiments of others: what reads series is not even loaded
-    from chaosnetra.evidence.journal.reading import normalized
     from chaosnetra.evidence.journal.samples import checks
 
     counts: dict[str, _Count] = {}
-    for check in checks(normalized(journal)):
+    for check in checks(journal):
         if check.under_fault and "held" in check.output:
             found = _count(check.output)
             counts[check.probe] = counts.get(check.probe, _Count()).plus(found)

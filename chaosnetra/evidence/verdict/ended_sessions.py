@@ -7,31 +7,29 @@ connections and checkouts their own SQLSTATE does.
 from collections.abc import Mapping
 from typing import Any
 
-from chaosnetra.evidence.journal.values import count_or_none, objects
+from chaosnetra.evidence.journal.samples import attempts
+from chaosnetra.evidence.journal.shape import Stage
+from chaosnetra.evidence.journal.values import count_or_none, object_or_empty, objects
+from chaosnetra.evidence.verdict.activities import is_ours
 
 # PostgreSQL's admin_shutdown: "terminating connection due to administrator command".
 ADMINISTRATOR_COMMAND = "57P01"
 
 
-def sessions_ended(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> str | None:
+def sessions_ended(journal: Mapping[str, Any]) -> str | None:
     """That somebody else ended sessions of trials, as a sentence; None: not to all knowledge.
 
     What ends sessions itself does so in the baseline too.
-
-    Args:
-        journal: Chaos Toolkit's journal.
-        facts: its section `chaosnetra`.
     """
-    startups = _of_startups(facts)
+    startups = _of_startups(journal)
     if startups:
         return _sentence(startups, "startups used the database")
     attempts = _of_attempts(journal)
     return _sentence(attempts, "trials used the database") if attempts else None
 
 
-def _of_startups(facts: Mapping[str, Any]) -> int:
-    exposure = facts.get("exposure")
-    launches = objects(exposure.get("launches")) if isinstance(exposure, dict) else []
+def _of_startups(journal: Mapping[str, Any]) -> int:
+    launches = objects(object_or_empty(journal["chaosnetra"].get("exposure")).get("launches"))
     killed = [count_or_none(one.get("killed")) for one in launches]
     if not killed or killed[0] != 0:  # the first launch is the baseline's
         return 0
@@ -39,28 +37,13 @@ def _of_startups(facts: Mapping[str, Any]) -> int:
 
 
 def _of_attempts(journal: Mapping[str, Any]) -> int:
-    if _has_action_of_others(journal):
+    method = journal["experiment"]["method"]
+    if any(one.get("type") != "probe" and not is_ours(one) for one in method):
         return 0  # the experiment itself may have ended them
-    from chaosnetra.evidence.journal.reading import normalized
-    from chaosnetra.evidence.journal.samples import attempts
-
-    ended = [
-        attempt.stage
-        for attempt in attempts(normalized(journal))
-        if attempt.sqlstate == ADMINISTRATOR_COMMAND
+    stages = [
+        attempt.stage for attempt in attempts(journal) if attempt.sqlstate == ADMINISTRATOR_COMMAND
     ]
-    return 0 if "before" in ended else len(ended)
-
-
-def _has_action_of_others(journal: Mapping[str, Any]) -> bool:
-    experiment = journal.get("experiment")
-    method = experiment.get("method") if isinstance(experiment, dict) else None
-    for activity in objects(method):
-        provider = activity.get("provider")
-        module = provider.get("module") if isinstance(provider, dict) else None
-        if activity.get("type") != "probe" and not str(module).startswith("chaosnetra."):
-            return True
-    return False
+    return 0 if Stage.BEFORE in stages else len(stages)
 
 
 def _sentence(count: int, what: str) -> str:

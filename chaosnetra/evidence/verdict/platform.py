@@ -1,11 +1,14 @@
 """What Cloud Run said of itself during a run, held against the run's own probes; from the journal.
 
-Rests on what the control put under `chaosnetra.cloud_run`: `revisions`, `conditions`,
+The evidence is what the control put under `chaosnetra.cloud_run`: `revisions`, `conditions`,
 `executions`. A journal without them is judged as if Cloud Run had said nothing.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from chaosnetra.evidence.journal.shape import checked_probes
+from chaosnetra.evidence.journal.values import object_or_empty, objects
 
 
 def deployments(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -27,10 +30,10 @@ def deployments(facts: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def contradictions(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
+def contradictions(journal: Mapping[str, Any]) -> Iterator[str]:
     """What Cloud Run said of its service or its tasks that the probes do not tell."""
-    yield from _failed_parts(facts)
-    yield from _miscounted(journal, facts)
+    yield from _failed_parts(journal["chaosnetra"])
+    yield from _miscounted(journal)
 
 
 def _failed_parts(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -46,16 +49,12 @@ def _failed_parts(facts: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _miscounted(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
-    counts = _cloud_run(facts).get("executions")
-    if not isinstance(counts, Mapping):
-        return
-    for output in _outputs(journal, facts):
-        launch = output.get("launch")
-        name = launch.get("execution") if isinstance(launch, Mapping) else None
-        count = counts.get(name)
-        if not isinstance(count, Mapping):
-            continue
+def _miscounted(journal: Mapping[str, Any]) -> Iterator[str]:
+    counts = object_or_empty(_cloud_run(journal["chaosnetra"]).get("executions"))
+    for run in (*journal["run"], *(run for _, run in checked_probes(journal))):
+        output = object_or_empty(run["output"])
+        name = object_or_empty(output.get("launch")).get("execution")
+        count = object_or_empty(counts.get(str(name)))
         failed, reported = count.get("failed"), output.get("failures")
         if isinstance(failed, int) and isinstance(reported, int) and failed > reported:
             yield (
@@ -85,28 +84,8 @@ def _shown(resource: str) -> str:
 
 
 def _cloud_run(facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = facts.get("cloud_run")
-    return found if isinstance(found, Mapping) else {}
+    return object_or_empty(facts.get("cloud_run"))
 
 
 def _entries(facts: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
-    found = _cloud_run(facts).get(key)
-    yield from (one for one in found if isinstance(one, Mapping)) if isinstance(found, list) else ()
-
-
-def _outputs(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The results of all probes and actions."""
-    states = journal.get("steady_states")
-    states = states if isinstance(states, Mapping) else {}
-    checks = [states.get("before"), *_list(states.get("during")), states.get("after")]
-    runs = [*_list(journal.get("run"))]
-    for state in (*checks, facts.get("recovery")):
-        runs += _list(state.get("probes")) if isinstance(state, Mapping) else []
-    for run in runs:
-        output = run.get("output") if isinstance(run, Mapping) else None
-        if isinstance(output, Mapping):
-            yield output
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    return objects(_cloud_run(facts).get(key))

@@ -3,23 +3,22 @@
 Each reason is a cause and a sentence; all come from the journal alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from chaosnetra.evidence.journal.dry import carries_out_actions, checks_hypothesis
+from chaosnetra.evidence.journal.shape import Stage, states
 from chaosnetra.evidence.verdict.activities import (
     METHOD,
     ROLLBACKS,
-    carried_out,
     failed_actions,
     failed_observations,
     named,
     not_injected,
+    unplayed_rollbacks,
 )
 from chaosnetra.evidence.verdict.causes import Cause
-from chaosnetra.evidence.verdict.declared import unplayed_rollbacks
-from chaosnetra.evidence.verdict.dry import carries_out_actions, checks_hypothesis, dry_of_journal
 from chaosnetra.evidence.verdict.violations import (
-    Stage,
     Violation,
     failure_text,
     is_unanswered,
@@ -31,46 +30,43 @@ from chaosnetra.evidence.verdict.violations import (
 if TYPE_CHECKING:
     from chaosnetra.evidence.verdict.bounds import ProvenBound
 
+Reason = tuple[Cause, str]
 _NOT_MET = "{} the method: the steady state was not met"
 
 
-def reasons(
-    journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
-) -> Iterator[tuple[Cause, str]]:
+def reasons(journal: Mapping[str, Any], violations: list[Violation]) -> Iterator[Reason]:
     """Reasons, weightiest first: what makes the experiment invalid, then what was found."""
-    found = [*_invalid(journal, facts, violations), *_findings(journal, facts, violations)]
-    dry = dry_of_journal(journal)
-    if dry is not None and not facts.get("refused"):
+    facts = journal["chaosnetra"]
+    found = [*_invalid(journal, violations), *_findings(journal, violations)]
+    if facts["dry"] is not None and not facts["refused"]:
         # What was carried out and went wrong comes first; no dry run says more of the system.
         beside = {Cause.NO_HYPOTHESIS, Cause.VIOLATED, Cause.NOT_RECOVERED}
         yield from (one for one in found if one[0] not in beside)
-        yield Cause.DRY, f"a dry run ({dry}) checks nothing"
+        yield Cause.DRY, f"a dry run ({facts['dry']}) checks nothing"
         yield from (one for one in found if one[0] in beside)
         return
     yield from found
-    status, deviated = journal.get("status"), journal.get("deviated")
+    status, deviated = journal["status"], journal["deviated"]
     if not found and not any(facts.values()) and (deviated or status != "completed"):
         # Somebody else's: nothing but the core's own word says that it did not go well.
         how = "deviated" if deviated else f"has the status {status}"
         yield Cause.CRASHED, f"by its journal the run {how}, and what was wrong is not in it"
     elif not found:
-        unplayed = unplayed_rollbacks(journal, facts.get("faults"))
-        recovered = ", and recovered" if facts.get("recovery") is not None and not unplayed else ""
+        unplayed = unplayed_rollbacks(journal)
+        recovered = ", and recovered" if facts["recovery"] is not None and not unplayed else ""
         yield Cause.HELD, f"the steady state held before and after the method{recovered}"
         if unplayed:
             yield Cause.HELD, unplayed.text
 
 
-def _invalid(
-    journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
-) -> Iterator[tuple[Cause, str]]:
-    states = journal.get("steady_states") or {}
-    for text in facts.get("control_failures") or ():
+def _invalid(journal: Mapping[str, Any], violations: list[Violation]) -> Iterator[Reason]:
+    facts = journal["chaosnetra"]
+    for text in facts["control_failures"]:
         yield Cause.CONTROL, f"the journal control failed: {text}"
-    if facts.get("refused"):
-        yield Cause.REFUSED, str(facts["refused"])
+    if facts["refused"]:
+        yield Cause.REFUSED, facts["refused"]
         return
-    if facts.get("unanswered"):
+    if facts["unanswered"]:
         yield (
             Cause.CLOUD_RUN_UNANSWERED,
             f"Cloud Run could not be asked, so nothing was tried: {facts['unanswered']}",
@@ -80,31 +76,29 @@ def _invalid(
         from chaosnetra.evidence.verdict.platform import deployments  # of runs that use it alone
 
         yield from ((Cause.DEPLOYED, text) for text in deployments(facts))
-    if facts.get("crashed"):
+    if facts["crashed"]:
         yield Cause.CRASHED, f"the run crashed: {facts['crashed']}"
-    losses = facts.get("part_losses") or ()
+    losses = facts["part_losses"]
     for loss in losses:
         yield Cause.PART_LOST, _loss_text(loss)
-    for part in () if losses else facts.get("parts_lost") or ():
+    for part in () if losses else facts["parts_lost"]:
         yield Cause.PART_LOST, f"{part}, started for this run, ended before the run did"
-    if _is_interrupted(journal, facts):
-        yield Cause.INTERRUPTED, interrupted_text(facts.get("interrupted_by"))
+    if _is_interrupted(journal):
+        yield Cause.INTERRUPTED, interrupted_text(facts["interrupted_by"])
         return
-    others = (*carried_out(journal, METHOD), *carried_out(journal, ROLLBACKS))
-    wrong = wrong_in(states, facts.get("recovery"), others)
+    wrong = wrong_in(journal)
     for probe, why in wrong.items():
         yield Cause.TOLERANCE, f"the tolerance of {probe!r} is wrong, not the system: {why}"
     if wrong:
         return
-    before = states.get("before")
-    if checks_hypothesis(dry_of_journal(journal)):
+    before = journal["steady_states"]["before"]
+    if checks_hypothesis(facts["dry"]):
         if not_met_in(before) and not _is_the_finding(before, journal):
-            yield from _gone_faults(facts)
+            yield from _gone_faults(facts["faults"])
             first = _first(violations, Stage.BEFORE) or _NOT_MET.format(Stage.BEFORE.value)
             yield Cause.BASELINE, f"baseline not met: {first}"
             return
-        hypothesis = (journal.get("experiment") or {}).get("steady-state-hypothesis") or {}
-        if not hypothesis.get("probes"):
+        if not journal["experiment"]["steady-state-hypothesis"]["probes"]:
             yield Cause.NO_HYPOTHESIS, "the experiment has no steady-state-hypothesis with probes"
         elif before is None:
             yield Cause.NO_HYPOTHESIS, "the steady state was not checked before the method"
@@ -113,16 +107,14 @@ def _invalid(
     missing = not_injected(journal)
     if missing is not None and missing.is_invalid:
         yield Cause.INJECTION, missing.text
-    for fault in facts.get("faults") or ():
-        effect = fault.get("effect")
+    for fault in facts["faults"]:
+        effect = fault["effect"]
         if effect is not None and not effect.get("in_effect"):
             yield (
                 Cause.NOT_MEASURED,
-                f"no effect of {fault.get('name')} was measured: expected "
-                f"{effect.get('expected')}, observed {effect.get('observed')} "
-                f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip(),
+                f"no effect of {fault.get('name')} was measured: {_compared(effect)}",
             )
-        yield from _gone_faults({"faults": [fault]})
+        yield from _gone_faults([fault])
     if facts.get("exposure"):
         from chaosnetra.evidence.verdict.exposure import not_exposed  # likewise
 
@@ -145,10 +137,10 @@ def _loss_text(loss: Mapping[str, Any]) -> str:
     )
 
 
-def _gone_faults(facts: Mapping[str, Any]) -> Iterator[tuple[Cause, str]]:
+def _gone_faults(faults: Iterable[Mapping[str, Any]]) -> Iterator[Reason]:
     """What the run had put in place and somebody else took away, also its own proxy."""
-    for fault in facts.get("faults") or ():
-        after = fault.get("effect_after")
+    for fault in faults:
+        after = fault["effect_after"]
         if after is None or after.get("in_effect"):
             continue
         if after.get("observed") == "not measured":
@@ -156,14 +148,14 @@ def _gone_faults(facts: Mapping[str, Any]) -> Iterator[tuple[Cause, str]]:
             again = f"{fault.get('name')} could not be measured once more before its undo"
             yield Cause.NOT_MEASURED, f"{again}: {why}"
         else:
-            yield Cause.FAULT_GONE, _gone_text(fault, after)
+            gone = f"{fault.get('name')} was not in effect any more before its undo"
+            yield Cause.FAULT_GONE, f"{gone}: {_compared(after)}; {_last_seen(fault)}"
 
 
-def _gone_text(fault: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    found = f"({after.get('quantity')}) {after.get('detail') or ''}".rstrip()
+def _compared(effect: Mapping[str, Any]) -> str:
     return (
-        f"{fault.get('name')} was not in effect any more before its undo: expected "
-        f"{after.get('expected')}, observed {after.get('observed')} {found}; {_last_seen(fault)}"
+        f"expected {effect.get('expected')}, observed {effect.get('observed')} "
+        f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip()
     )
 
 
@@ -172,16 +164,14 @@ def _last_seen(fault: Mapping[str, Any]) -> str:
     return f"it was last seen in effect at {seen}" if seen else "when it went is not known"
 
 
-def _findings(
-    journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
-) -> Iterator[tuple[Cause, str]]:
-    dry, interrupted = dry_of_journal(journal), _is_interrupted(journal, facts)
-    if checks_hypothesis(dry):
-        yield from _steady_state_findings(journal, violations, interrupted or dry is not None)
-    yield from _rollback_findings(journal, facts, violations)
+def _findings(journal: Mapping[str, Any], violations: list[Violation]) -> Iterator[Reason]:
+    facts, interrupted = journal["chaosnetra"], _is_interrupted(journal)
+    if checks_hypothesis(facts["dry"]):
+        may_lack_the_end = interrupted or facts["dry"] is not None
+        yield from _steady_state_findings(journal, violations, may_lack_the_end)
+    yield from _rollback_findings(journal, violations)
     missing = not_injected(journal)
-    before = (journal.get("steady_states") or {}).get("before")
-    skipped = interrupted or facts.get("refused") or not_met_in(before)
+    skipped = interrupted or facts["refused"] or not_met_in(journal["steady_states"]["before"])
     if missing is not None and not missing.is_invalid and not skipped:
         yield Cause.INJECTION, missing.text
     for text in failed_observations(journal):
@@ -190,56 +180,48 @@ def _findings(
 
 def _steady_state_findings(
     journal: Mapping[str, Any], violations: list[Violation], may_lack_the_end: bool
-) -> Iterator[tuple[Cause, str]]:
-    states = journal.get("steady_states") or {}
-    before = states.get("before")
+) -> Iterator[Reason]:
+    before = journal["steady_states"]["before"]
     if not_met_in(before) and _is_the_finding(before, journal):
         yield (
             Cause.VIOLATED,
             _first(violations, Stage.BEFORE) or _NOT_MET.format(Stage.BEFORE.value),
         )
+    checked = list(states(journal))
     for stage in (Stage.DURING, Stage.AFTER):
         first = _first(violations, stage)
         if first:
             yield Cause.VIOLATED, first
-        elif any(not state.get("steady_state_met") for state in _states(states, stage)):
+        elif any(not_met_in(state) for at, state in checked if at is stage):
             yield Cause.VIOLATED, _NOT_MET.format(stage.value)
-    started = bool((before or {}).get("steady_state_met"))
-    if states.get("after") is None and started and not may_lack_the_end:
+    started = before is not None and before["steady_state_met"]
+    if journal["steady_states"]["after"] is None and started and not may_lack_the_end:
         yield Cause.NO_HYPOTHESIS, "the steady state was not checked after the method"
 
 
-def _rollback_findings(
-    journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
-) -> Iterator[tuple[Cause, str]]:
+def _rollback_findings(journal: Mapping[str, Any], violations: list[Violation]) -> Iterator[Reason]:
+    facts = journal["chaosnetra"]
     failed = list(failed_actions(journal, ROLLBACKS))
     for text in failed:
         yield Cause.ROLLBACK, text
-    for text in facts.get("undo_failures") or ():
+    for text in facts["undo_failures"]:
         # The end of the run tries again what a rollback failed at, and often fails alike.
-        if not any(str(text) in told for told in failed):
-            yield Cause.ROLLBACK, str(text)
-    unplayed = unplayed_rollbacks(journal, facts.get("faults"))
-    if unplayed.in_place and carries_out_actions(
-        dry_of_journal(journal), journal.get("experiment") or {}
-    ):
+        if not any(text in told for told in failed):
+            yield Cause.ROLLBACK, text
+    unplayed = unplayed_rollbacks(journal)
+    if unplayed.in_place and carries_out_actions(facts["dry"], journal["experiment"]):
         yield Cause.ROLLBACK, f"{unplayed.text}; what the method did may still be in place"
     first = _first(violations, Stage.RECOVERY)
-    recovery = facts.get("recovery")
-    if first or (recovery is not None and not recovery.get("steady_state_met")):
-        yield (
-            Cause.NOT_RECOVERED,
-            f"no recovery after the rollback: {first}",
-        )
+    if first or not_met_in(facts["recovery"]):
+        yield Cause.NOT_RECOVERED, f"no recovery after the rollback: {first}"
 
 
-def _is_interrupted(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    return bool(facts.get("interrupted_by")) or journal.get("status") == "interrupted"
+def _is_interrupted(journal: Mapping[str, Any]) -> bool:
+    interrupted_by = journal["chaosnetra"]["interrupted_by"]
+    return bool(interrupted_by) or journal["status"] == "interrupted"
 
 
-def too_few(
-    proofs: "tuple[ProvenBound, ...]", violations: list[Violation]
-) -> Iterator[tuple[Cause, str]]:
+def too_few(proofs: "tuple[ProvenBound, ...]", violations: list[Violation]) -> Iterator[Reason]:
     """Claims that the trials neither prove nor refute at the confidence that was demanded.
 
     What another statement of the steady state violated is violated all the same.
@@ -254,12 +236,9 @@ def too_few(
             yield Cause.TOO_FEW, f"too few trials for the demanded confidence: {text}"
 
 
-def unanswered(
-    journal: Mapping[str, Any], facts: Mapping[str, Any], violations: list[Violation]
-) -> Iterator[tuple[Cause, str]]:
+def unanswered(journal: Mapping[str, Any], violations: list[Violation]) -> Iterator[Reason]:
     """Probes that something of our own kept from looking, where nothing else is violated."""
-    failed = not_met(journal.get("steady_states") or {}, facts.get("recovery"))
-    silent = [run for _, run in failed if is_unanswered(run)]
+    silent = list(filter(is_unanswered, not_met(journal)))
     if silent and len(silent) == len(violations):
         by_cloud_run = str(unanswered_by(silent[0])).startswith("CloudRun")
         who = "Cloud Run" if by_cloud_run else named(silent[0])
@@ -271,7 +250,7 @@ def unanswered(
 
 def not_met_in(state: Mapping[str, Any] | None) -> bool:
     """Whether a check of the steady state was made and not met."""
-    return state is not None and not state.get("steady_state_met")
+    return state is not None and not state["steady_state_met"]
 
 
 def _is_the_finding(state: Mapping[str, Any] | None, journal: Mapping[str, Any]) -> bool:
@@ -279,22 +258,9 @@ def _is_the_finding(state: Mapping[str, Any] | None, journal: Mapping[str, Any])
 
     So it is where nothing is injected, and its probes gave answers.
     """
-    method = (journal.get("experiment") or {}).get("method")
-    activities = method if isinstance(method, list) else [method] if method else []
-    # What cannot be told from an action may be one.
-    injects = any(
-        not isinstance(activity, dict) or activity.get("type") != "probe" for activity in activities
-    )
-    runs = [run for run in (state or {}).get("probes") or () if isinstance(run, dict)]
-    failed = any(run.get("status") == "failed" for run in runs)
-    return bool(runs) and not injects and not failed
-
-
-def _states(steady_states: Mapping[str, Any], stage: Stage) -> list[Mapping[str, Any]]:
-    """The checks of a stage that were made."""
-    found = steady_states.get(stage.value)
-    checks = found if isinstance(found, list) else [found]
-    return [state for state in checks if isinstance(state, dict)]
+    runs = state["probes"] if state is not None else ()
+    injects = any(activity.get("type") != "probe" for activity in journal["experiment"]["method"])
+    return bool(runs) and not injects and not any(run["status"] == "failed" for run in runs)
 
 
 def _first(violations: list[Violation], stage: Stage) -> str:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chaosnetra.evidence.journal.shape import Stage, checked_probes
 from chaosnetra.evidence.journal.values import count_or_none, objects
 
 _SETTING = "database_state in the experiment's configuration or CHAOSNETRA_DATABASE_STATE"
@@ -84,9 +85,9 @@ def differing_states(facts: Mapping[str, Any]) -> str | None:
     )
 
 
-def baseline_advice(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> str | None:
+def baseline_advice(journal: Mapping[str, Any]) -> str | None:
     """What to change where the baseline failed for the state of its database; None: nothing."""
-    state = facts.get("database_state")
+    state = journal["chaosnetra"].get("database_state")
     if not isinstance(state, dict) or state.get("own_tables"):
         return None
     said = list(_said(journal))
@@ -116,19 +117,15 @@ def baseline_advice(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> str
 
 def _said(journal: Mapping[str, Any]) -> Iterator[str]:
     """Errors of the startups before the method."""
-    before = (journal.get("steady_states") or {}).get("before") or {}
-    for run in objects(before.get("probes")):
-        output = run.get("output")
-        if not isinstance(output, dict):
+    for stage, run in checked_probes(journal):
+        output = run["output"]
+        if stage is not Stage.BEFORE or not isinstance(output, dict):
             continue
         yield str(output.get("error"))
         for startup in objects(output.get("startups")):
             error = startup.get("error")
             if isinstance(error, dict):
-                yield " ".join(
-                    str(text)
-                    for text in (error.get("text"), error.get("sqlstate"), error.get("causes"))
-                )
+                yield " ".join(str(error.get(key)) for key in ("text", "sqlstate", "causes"))
 
 
 def _tables(count: Any) -> str:

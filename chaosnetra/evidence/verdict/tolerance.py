@@ -29,7 +29,7 @@ def tolerance_met(run: Mapping[str, Any]) -> bool | None:
     judged = run.get("tolerance_met")
     if isinstance(judged, bool):
         return judged
-    return within((run.get("activity") or {}).get("tolerance"), run.get("output"))
+    return within(run["activity"].get("tolerance"), run["output"])
 
 
 def has_tolerance(activity: Mapping[str, Any]) -> bool:

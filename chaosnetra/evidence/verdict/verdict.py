@@ -1,6 +1,6 @@
 """The verdict on a run: held, violated or inconclusive; from the journal alone.
 
-It can be computed again from any journal of this package, because it rests on nothing but the
+It can be computed again from any journal of this package, because its evidence is nothing but the
 journal's own fields and the facts that the journal control put under `chaosnetra`.
 """
 
@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chaosnetra.evidence.verdict.activities import METHOD, ROLLBACKS, carried_out, counts_attempts
+from chaosnetra.evidence.verdict.activities import counts_attempts
 from chaosnetra.evidence.verdict.causes import Cause
-from chaosnetra.evidence.verdict.dry import checks_hypothesis, dry_of_journal
-from chaosnetra.evidence.verdict.reasons import not_met_in, reasons, too_few, unanswered
+from chaosnetra.evidence.verdict.reasons import Reason, not_met_in, reasons, too_few, unanswered
 from chaosnetra.evidence.verdict.violations import Violation, find_violations
 from chaosnetra.text import one_line
 
@@ -85,22 +84,16 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     """Judge a journal.
 
     Args:
-        journal: Chaos Toolkit's journal; under `chaosnetra` the facts `recovery`, `faults`,
-            `interrupted_by`, `undo_failures`, `control_failures`, `crashed`, where there are any.
+        journal: as `chaosnetra.evidence.journal.shape.normalized` returns it; under `chaosnetra`
+            the facts that only the run knew.
 
     Returns:
-        The verdict, and the violations it rests on.
+        The verdict, and the violations that are its evidence.
     """
-    facts: Mapping[str, Any] = journal.get("chaosnetra") or {}
-    states = journal.get("steady_states") or {}
-    violations = find_violations(
-        states if checks_hypothesis(dry_of_journal(journal)) else {},
-        facts.get("recovery"),
-        carried_out(journal, METHOD),
-        carried_out(journal, ROLLBACKS),
-    )
-    found = list(reasons(journal, facts, violations))
-    contradicted = [(Cause.CONTRADICTED, text) for text in _contradictions(journal, facts)]
+    facts = journal["chaosnetra"]
+    violations = find_violations(journal)
+    found = list(reasons(journal, violations))
+    contradicted = list(_contradictions(journal))
     held = found[0][0] is Cause.HELD
     found = [*contradicted, *found] if held else [*found, *contradicted]
     proofs = _proofs(journal)
@@ -109,19 +102,17 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     if found[0][0] in (Cause.HELD, Cause.VIOLATED):
         found = [*too_few(proofs, violations), *found]
     if found[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
-        found = [*unanswered(journal, facts, violations), *found]
-        from chaosnetra.evidence.verdict.ended_sessions import (
-            sessions_ended,  # of violated runs alone
-        )
+        from chaosnetra.evidence.verdict.ended_sessions import sessions_ended  # of these alone
 
-        ended = sessions_ended(journal, facts)
+        found = [*unanswered(journal, violations), *found]
+        ended = sessions_ended(journal)
         if ended:
             found = [(Cause.SESSIONS_ENDED, ended), *found]
     cause, _ = found[0]
-    if _order_is_unknown(journal, facts):
+    if _order_is_unknown(journal):
         found.append((cause, _NO_ORDER))
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
-    texts = [*(text for _, text in found), *_state_said(journal, facts, outcome)]
+    texts = [*(text for _, text in found), *_state_said(journal, outcome)]
     return Verdict(outcome, cause, "; ".join(texts), proofs), violations
 
 
@@ -147,14 +138,14 @@ def _proofs(journal: Mapping[str, Any]) -> "tuple[ProvenBound, ...]":
     return bounds_of(journal)
 
 
-def _contradictions(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
-    if facts.get("cloud_run"):
+def _contradictions(journal: Mapping[str, Any]) -> Iterator[Reason]:
+    if journal["chaosnetra"].get("cloud_run"):
         from chaosnetra.evidence.verdict.platform import contradictions
 
-        yield from contradictions(journal, facts)
+        yield from ((Cause.CONTRADICTED, text) for text in contradictions(journal))
 
 
-def _other_state(facts: Mapping[str, Any]) -> Iterator[tuple[Cause, str]]:
+def _other_state(facts: Mapping[str, Any]) -> Iterator[Reason]:
     if facts.get("database_state"):
         from chaosnetra.evidence.verdict.start_state import differing_states
 
@@ -163,23 +154,20 @@ def _other_state(facts: Mapping[str, Any]) -> Iterator[tuple[Cause, str]]:
             yield Cause.STATE, text
 
 
-def _state_said(
-    journal: Mapping[str, Any], facts: Mapping[str, Any], outcome: Outcome
-) -> Iterator[str]:
+def _state_said(journal: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:
     """Which state of the database was tested, and what to do where the baseline met a wrong one."""
+    facts = journal["chaosnetra"]
     if facts.get("database_state"):
         from chaosnetra.evidence.verdict.start_state import baseline_advice, state_tested
 
         tested = state_tested(facts) if outcome is not Outcome.INCONCLUSIVE else None
-        wrong = not_met_in((journal.get("steady_states") or {}).get("before"))
-        advice = baseline_advice(journal, facts) if wrong else None
-        yield from filter(None, (tested, advice))
+        wrong = not_met_in(journal["steady_states"]["before"])
+        yield from filter(None, (tested, baseline_advice(journal) if wrong else None))
 
 
-def _order_is_unknown(journal: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    if not facts.get("faults"):
+def _order_is_unknown(journal: Mapping[str, Any]) -> bool:
+    if not journal["chaosnetra"]["faults"]:
         return False  # what reads series is not even loaded
-    from chaosnetra.evidence.journal.reading import normalized
     from chaosnetra.evidence.journal.timeline import order_is_unknown
 
-    return order_is_unknown(normalized(journal))
+    return order_is_unknown(journal)

@@ -2,36 +2,23 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from chaosnetra import errors
+from chaosnetra.evidence.journal.dry import carried_out, checks_hypothesis
+from chaosnetra.evidence.journal.shape import Stage, checked_probes
+from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
 from chaosnetra.evidence.verdict.tolerance import has_tolerance, tolerance_met
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.text import cut
 
 LONGEST_OBSERVED = 300
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
 _ACTIVITY_FAILED = "chaoslib.exceptions.ActivityFailed: "
 # The core records what an activity's error came from, innermost first.
 _OUR_ERROR = r"^chaosnetra\.errors\.(\w+): "
-
-
-class Stage(StrEnum):
-    """When the steady state was checked."""
-
-    BEFORE = "before"
-    DURING = "during"
-    AFTER = "after"
-    RECOVERY = "recovery"
-
-
-_WHEN = {
-    Stage.BEFORE: "before the method",
-    Stage.DURING: "during the method",
-    Stage.AFTER: "after the method",
-    Stage.RECOVERY: "after the rollbacks",
-}
+_Asked = tuple[Stage, Mapping[str, Any]]
 
 
 class Violation(NamedTuple):
@@ -71,7 +58,7 @@ class Violation(NamedTuple):
     @property
     def when(self) -> str:
         """The stage for people."""
-        return _WHEN[self.stage]
+        return self.stage.when
 
     @property
     def ended(self) -> str | None:
@@ -97,85 +84,66 @@ class Violation(NamedTuple):
         )
 
 
-def find_violations(
-    steady_states: Mapping[str, Any],
-    recovery: Mapping[str, Any] | None,
-    method: Sequence[Any] = (),
-    rollbacks: Sequence[Any] = (),
-) -> list[Violation]:
+def find_violations(journal: Mapping[str, Any]) -> list[Violation]:
     """All violations in a journal.
 
+    A probe of the method that answered outside its tolerance, or that says of itself that what it
+    states did not hold, is a violation during the method: so an experiment can look at each of
+    several faults. Such a probe of the rollbacks is a violation after them.
+
     Args:
-        steady_states: the journal's `steady_states`.
-        recovery: result of the hypothesis after the rollbacks, if it was checked.
-        method: the journal's `run`. A probe in it that answered outside its tolerance, or that
-            says of itself that what it states did not hold, is a violation during the method:
-            so an experiment can look at each of several faults.
-        rollbacks: the journal's. Such a probe in them is a violation after the rollbacks.
+        journal: as `chaosnetra.evidence.journal.shape.normalized` returns it.
     """
-    wrong = wrong_in(steady_states, recovery, (*method, *rollbacks))
-    found = [_violation(stage, run) for stage, run in not_met(steady_states, recovery)]
-    for stage, runs in ((Stage.DURING, method), (Stage.RECOVERY, rollbacks)):
-        found += [
-            _violation(stage, run) for run in runs if is_outside(run) and _name(run) not in wrong
-        ]
-    return sorted(found, key=lambda violation: list(Stage).index(violation.stage))
+    asked = [
+        (stage, run)
+        for stage, run in checked_probes(journal)
+        if stage is Stage.RECOVERY or checks_hypothesis(journal["chaosnetra"]["dry"])
+    ]
+    others = [
+        *((Stage.DURING, run) for run in carried_out(journal, "run")),
+        *((Stage.RECOVERY, run) for run in carried_out(journal, "rollbacks")),
+    ]
+    wrong = _wrong_in(asked, others)
+    found = [(stage, run) for stage, run in asked if run.get("tolerance_met") is False]
+    found += [(stage, run) for stage, run in others if is_outside(run)]
+    violations = [_violation(stage, run) for stage, run in found if _name(run) not in wrong]
+    return sorted(violations, key=lambda violation: list(Stage).index(violation.stage))
 
 
-def not_met(
-    steady_states: Mapping[str, Any], recovery: Mapping[str, Any] | None
-) -> Iterator[tuple[Stage, Mapping[str, Any]]]:
-    """The probes of the steady state whose tolerance was not met, by when; as `find_violations`.
+def not_met(journal: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The probes of the steady state whose tolerance was not met.
 
     Those whose tolerance could not be met by any answer of its shape say nothing, and are left out.
     """
-    wrong = wrong_in(steady_states, recovery)
-    for stage, run in _checked(steady_states, recovery):
-        if run.get("tolerance_met") is False and _name(run) not in wrong:
-            yield stage, run
+    asked = list(checked_probes(journal))
+    wrong = _wrong_in(asked)
+    return [
+        run for _, run in asked if run.get("tolerance_met") is False and _name(run) not in wrong
+    ]
 
 
-def wrong_in(
-    steady_states: Mapping[str, Any],
-    recovery: Mapping[str, Any] | None,
-    others: Sequence[Any] = (),
-) -> dict[str, str]:
-    """Tolerances that are wrong; see `chaosnetra.evidence.verdict.wrong_tolerances`.
+def wrong_in(journal: Mapping[str, Any]) -> dict[str, str]:
+    """Tolerances that are wrong; see `chaosnetra.evidence.verdict.wrong_tolerances`."""
+    others = (*carried_out(journal, "run"), *carried_out(journal, "rollbacks"))
+    return _wrong_in(checked_probes(journal), [(Stage.METHOD, run) for run in others])
 
-    Args:
-        steady_states: see `find_violations`.
-        recovery: see `find_violations`.
-        others: activities of the method and the rollbacks; only the probes in them count.
-    """
-    probes = (run for run in others if isinstance(run, dict) and _type(run) == "probe")
-    runs = [*(run for _, run in _checked(steady_states, recovery)), *probes]
-    if not any(
-        "tolerance" in run["activity"] and not run.get("tolerance_met")
-        for run in runs
-        if isinstance(run.get("activity"), dict)
-    ):
-        return {}
+
+def _wrong_in(asked: Iterable[_Asked], others: Iterable[_Asked] = ()) -> dict[str, str]:
+    runs = [*(run for _, run in asked), *(run for _, run in others if is_probe(run))]
+    if not any("tolerance" in run["activity"] and not run.get("tolerance_met") for run in runs):
+        return {}  # as in most runs, for which what judges tolerances is not even loaded
     from chaosnetra.evidence.verdict.wrong_tolerances import wrong_tolerances
 
     return wrong_tolerances(runs)
 
 
+def is_probe(run: Mapping[str, Any]) -> bool:
+    """Whether an activity that was carried out is a probe."""
+    return bool(run["activity"].get("type") == "probe")
+
+
 def _name(run: Mapping[str, Any]) -> str:
-    return str((run.get("activity") or {}).get("name"))
-
-
-def _type(run: Mapping[str, Any]) -> Any:
-    return (run.get("activity") or {}).get("type")
-
-
-def _checked(
-    steady_states: Mapping[str, Any], recovery: Mapping[str, Any] | None
-) -> Iterator[tuple[Stage, Mapping[str, Any]]]:
-    checked: list[tuple[Stage, Any]] = [(Stage.BEFORE, steady_states.get("before"))]
-    checked += [(Stage.DURING, state) for state in steady_states.get("during") or ()]
-    checked += [(Stage.AFTER, steady_states.get("after")), (Stage.RECOVERY, recovery)]
-    for stage, state in checked:
-        yield from ((stage, run) for run in _runs(state))
+    return str(run["activity"].get("name"))
 
 
 def is_unanswered(run: Mapping[str, Any]) -> bool:
@@ -188,58 +156,48 @@ def unanswered_by(run: Mapping[str, Any]) -> str | None:
 
     See `ChaosnetraError.tried_nothing`.
     """
-    lines = run.get("exception")
-    if run.get("status") != "failed" or not isinstance(lines, list):
+    if run["status"] != "failed":
         return None
-    names = [name for line in lines for name in re.findall(_OUR_ERROR, str(line), re.MULTILINE)]
+    lines = run["exception"]
+    names = [name for line in lines for name in re.findall(_OUR_ERROR, line, re.MULTILINE)]
     known = getattr(errors, names[-1], None) if names else None
     return names[-1] if getattr(known, "tried_nothing", False) else None
 
 
-def is_outside(run: Any) -> bool:
+def is_outside(run: Mapping[str, Any]) -> bool:
     """Whether an activity is a probe whose answer is outside what it or its tolerance states.
 
     One that gave no answer observed nothing, so it is not.
     """
     if says_not_held(run):
         return True
-    if not isinstance(run, dict) or run.get("status") == "failed":
-        return False
-    activity = run.get("activity") or {}
-    is_judged = activity.get("type") == "probe" and has_tolerance(activity)
+    is_judged = is_probe(run) and has_tolerance(run["activity"]) and run["status"] != "failed"
     return is_judged and tolerance_met(run) is False
 
 
-def says_not_held(run: Any) -> bool:
+def says_not_held(run: Mapping[str, Any]) -> bool:
     """Whether an activity of the method is a probe that states something that did not hold."""
-    if not isinstance(run, dict) or (run.get("activity") or {}).get("type") != "probe":
-        return False
-    output = run.get("output")
-    return isinstance(output, dict) and output.get("held") is False and "expected" in output
-
-
-def _runs(state: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(state, dict):
-        yield from (run for run in state.get("probes") or () if isinstance(run, dict))
+    output = run["output"]
+    states = is_probe(run) and isinstance(output, dict) and "expected" in output
+    return states and output.get("held") is False
 
 
 def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
-    activity = run.get("activity") or {}
-    output = run.get("output")
-    told: Mapping[str, Any] = output if isinstance(output, dict) else {}
-    failure = failure_text(run) if run.get("status") == "failed" else None
+    tolerance, told = run["activity"].get("tolerance"), object_or_empty(run["output"])
+    observed = text_or_none(told.get("observed")) or _short(run["output"])
+    failure = failure_text(run) if run["status"] == "failed" else None
     return Violation(
         stage=stage,
-        probe=str(activity.get("name")),
-        expected=_text(told.get("expected"))
-        or ("an answer" if failure else f"tolerance {_short(activity.get('tolerance'))}"),
-        observed="a failed probe" if failure else _text(told.get("observed")) or _short(output),
-        phase=_text(told.get("phase")),
-        budget=_text(told.get("budget")),
+        probe=_name(run),
+        expected=text_or_none(told.get("expected"))
+        or ("an answer" if failure else f"tolerance {_short(tolerance)}"),
+        observed="a failed probe" if failure else observed,
+        phase=text_or_none(told.get("phase")),
+        budget=text_or_none(told.get("budget")),
         budget_seconds=finite_or_none(told.get("budget_seconds")),
-        sqlstate=_text(told.get("sqlstate")),
-        error=failure or _text(told.get("error")),
-        at=run.get("end"),
+        sqlstate=text_or_none(told.get("sqlstate")),
+        error=failure or text_or_none(told.get("error")),
+        at=run["end"],
         exit_code=_whole(told.get("observed_exit_code")),
         signal=_whole(told.get("observed_signal")),
     )
@@ -247,15 +205,11 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
 
 def failure_text(run: Mapping[str, Any]) -> str:
     """Why an activity failed, as one line: what the core recorded, without its own class name."""
-    lines = run.get("exception") or ["no reason was recorded"]
-    text = " ".join(str(lines[-1]).split())
+    lines = run["exception"] or ["no reason was recorded"]
+    text = " ".join(lines[-1].split())
     while text.startswith(_ACTIVITY_FAILED):
         text = text.removeprefix(_ACTIVITY_FAILED)
     return text
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _whole(value: Any) -> int | None:
@@ -263,5 +217,4 @@ def _whole(value: Any) -> int | None:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= LONGEST_OBSERVED else f"{text[: LONGEST_OBSERVED - 1]}…"
+    return cut(json.dumps(value, default=str), LONGEST_OBSERVED)

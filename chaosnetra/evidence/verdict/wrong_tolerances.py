@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.text import cut
 
 HELD = (
     '{"type": "probe", "name": "held", "provider": {"type": "python", "module": '
@@ -58,12 +59,11 @@ def wrong_tolerances(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     wrong: dict[str, str] = {}
     met = set()
     for run in runs:
-        activity = run.get("activity")
-        name = str(activity.get("name")) if isinstance(activity, dict) else ""
+        name = str(run["activity"].get("name"))
         if run.get("tolerance_met") is True:
             met.add(name)
-        elif isinstance(activity, dict) and "tolerance" in activity:
-            why = wrong_tolerance(activity["tolerance"], run.get("output"))
+        elif "tolerance" in run["activity"]:
+            why = wrong_tolerance(run["activity"]["tolerance"], run["output"])
             if why is not None:
                 wrong.setdefault(name, why)
     return {name: why for name, why in wrong.items() if name not in met}
@@ -105,5 +105,4 @@ def _is_number(value: Any) -> bool:
 
 
 def _shown(tolerance: Any) -> str:
-    text = json.dumps(tolerance, default=repr)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
+    return cut(json.dumps(tolerance, default=repr), LONGEST_SHOWN)

@@ -9,7 +9,7 @@ hang.
 Its standard input is a pipe from the conductor. The first line says what to check, with its
 secrets, which the record does not have. A line `end` says that the day is over. An end of file
 without that line says that the conductor is gone, however it went: the run in progress is asked to
-end, what is left is taken back, and the terminal is put in order again. Probes see neither pipe.
+end, what is left is undone, and the terminal is put in order again. Probes see neither pipe.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from chaosnetra.gameday.conduct.stopping import end_and_undo, run_in_progress
-from chaosnetra.gameday.record.entries import read_entries
+from chaosnetra.gameday.record.entries import read_entries, run_in_progress
+from chaosnetra.runner.ending import end_and_undo
 
 END = b"end"
 SAY_SECONDS = 1.0
 
 
 def main(arguments: list[str]) -> None:
-    """Guard the day in the folder `arguments[0]`; `arguments[1]`, if there, is its terminal."""
+    """Watch the day in the folder `arguments[0]`; `arguments[1]`, if there, is its terminal."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)
     folder = Path(arguments[0])
@@ -74,14 +74,12 @@ def _watch(watch: _Watch, folder: Path, answers: IO[bytes]) -> None:
     """Check the criteria until one is crossed."""
     try:
         conditions = _conditions(watch)
-        reason = _crossed(conditions, watch)
         said = -SAY_SECONDS
-        while reason is None:
+        while (reason := _crossed(conditions, watch)) is None:
             if time.monotonic() - said >= SAY_SECONDS:
                 said = time.monotonic()
                 _say(answers, {"checked": True})
             time.sleep(watch.frequency_seconds)
-            reason = _crossed(conditions, watch)
     except Exception as error:  # noqa: BLE001 - a day that is not watched must not go on
         reason = f"the criteria cannot be checked: {type(error).__name__}: {error}"
     # Said first: the conductor must know why before the run has ended.
@@ -95,27 +93,20 @@ def _watch(watch: _Watch, folder: Path, answers: IO[bytes]) -> None:
 def _conditions(watch: _Watch) -> list[Any]:
     if not watch.conditions:
         return []
-    from chaosnetra.controls.abort import Condition
+    from chaosnetra.running.abort_conditions import Condition
+    from chaosnetra.settings import SETTINGS
 
     # Probes of modules beside the experiments, as `chaos run` finds them.
     sys.path.insert(0, str(Path.cwd()))
-    os.environ.update(_variables(watch.parameters))
+    for key, value in watch.parameters.items():
+        if key in SETTINGS:  # for the probes that use those
+            os.environ[SETTINGS[key].variable] = value
     return [Condition(condition) for condition in watch.conditions]
 
 
 def _crossed(conditions: list[Any], watch: _Watch) -> str | None:
-    for condition in conditions:
-        reason: str | None = condition.crossed(dict(watch.parameters), {})
-        if reason is not None:
-            return reason
-    return None
-
-
-def _variables(parameters: Mapping[str, str]) -> dict[str, str]:
-    """The day's parameters that are settings, for the probes that look at those."""
-    from chaosnetra.settings import SETTINGS
-
-    return {SETTINGS[key].variable: value for key, value in parameters.items() if key in SETTINGS}
+    reasons = (condition.crossed(dict(watch.parameters), {}) for condition in conditions)
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _restore(kept: str) -> None:

@@ -4,44 +4,42 @@ Whatever is answered is in the record before it is acknowledged, so a conductor 
 goes on where it was.
 """
 
-import os
-import threading
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
-from chaosnetra.documents.document import read_document
 from chaosnetra.errors import ChaosnetraError, InvalidInput, PartUnavailable, Unreadable
-from chaosnetra.gameday.conduct.consent import consent_to
-from chaosnetra.gameday.conduct.following import Bounds, Following
+from chaosnetra.gameday.conduct.following import Following
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
-from chaosnetra.gameday.conduct.running import StepRun, result_of
+from chaosnetra.gameday.conduct.results import result_of
 from chaosnetra.gameday.conduct.signals import Signals
+from chaosnetra.gameday.conduct.step_run import (
+    bounds_of,
+    checked_changes,
+    consented_parameters,
+    parameters_of,
+    run_in,
+    settings_of,
+)
 from chaosnetra.gameday.people import questions
 from chaosnetra.gameday.people.interface import NOTES, Command, Does, Interface, Left, Style
 from chaosnetra.gameday.people.panel import clock
 from chaosnetra.gameday.people.predictions import ABSTAIN, changes, held_probability, seconds_range
-from chaosnetra.gameday.plan.day import Asked, DayStep, GameDay
-from chaosnetra.gameday.plan.parameters import Passed, for_experiment, own_limit
+from chaosnetra.gameday.plan.day import Asked, GameDay
 from chaosnetra.gameday.record.folders import unused
 from chaosnetra.gameday.record.notes import said_by, take_note
 from chaosnetra.gameday.record.record import Record
 from chaosnetra.gameday.record.states import DayStage, Kind
 from chaosnetra.gameday.report.verdicts import comparison_lines, verdict_line
 
-if TYPE_CHECKING:
-    from chaosnetra.settings import Settings
-
-POLL_SECONDS = 0.02
 NOBODY = "unattended"
-Result = TypeVar("Result")
 
 
 class _Again(ChaosnetraError):
     """Something has changed that the stage has to begin anew for."""
 
 
+@dataclass
 class Conductor:
     """Leads a day.
 
@@ -54,23 +52,13 @@ class Conductor:
         attended: whether people are there who predict.
     """
 
-    def __init__(
-        self,
-        record: Record,
-        interface: Interface,
-        monitor: AbortMonitor,
-        signals: Signals,
-        checks: list[dict[str, Any]],
-        *,
-        attended: bool,
-    ) -> None:
-        self._record = record
-        self._interface = interface
-        self._monitor = monitor
-        self._signals = signals
-        self._checks = checks
-        self._attended = attended
-        self._watched = False
+    _record: Record
+    _interface: Interface
+    _monitor: AbortMonitor
+    _signals: Signals
+    _checks: list[dict[str, Any]]
+    attended: bool = field(kw_only=True)
+    _watched: bool = field(default=False, init=False)
 
     def lead(self) -> None:
         """Lead until the day is closed.
@@ -129,7 +117,7 @@ class Conductor:
             self._abort(why, by)
         data = {"by": by, "reason": why}
         if kind is Kind.SKIPPED:
-            data["step"] = self._step.name
+            data["step"] = self._record.step.name
         self._record.write(kind, data)
         raise _Again(kind)
 
@@ -142,12 +130,9 @@ class Conductor:
         """Nothing is done before the abort criteria were checked once, on a resumed day too."""
         if self._watched or self._record.state.stage is DayStage.WRAPPING_UP:
             return
-        first = self._monitor.first_check()
-        while not self._monitor.has_checked:
-            if first.passed:
-                self._abort("the abort criteria could not be checked in time", "abort criteria")
-            self.tick()
-            time.sleep(POLL_SECONDS)
+        if not self._monitor.has_checked(self.tick):
+            self._abort("the abort criteria could not be checked in time", "abort criteria")
+        self.tick()
         self._watched = True
         count = len(self._day.abort.conditions)
         if count:
@@ -157,7 +142,7 @@ class Conductor:
 
     def _check(self) -> None:
         present: list[str] = []
-        if self._attended:
+        if self.attended:
             people = self._day.people
             answer = self._interface.ask(questions.present(people), self)
             present = list(questions.named(answer, people))
@@ -166,7 +151,7 @@ class Conductor:
             self._say(f"noted: {', '.join(present)} will predict", Style.QUIET)
 
     def _announce(self) -> None:
-        state, step = self._record.state, self._step
+        state, step = self._record.state, self._record.step
         self._say("")
         self._say(f"Step {state.step + 1} of {state.steps}: {step.name}", Style.TITLE)
         if step.announcement:
@@ -182,23 +167,28 @@ class Conductor:
         self._record.write(Kind.ANNOUNCED, {"step": step.name})
 
     def _decide(self) -> None:
-        step = self._step
+        step = self._record.step
         answer = self._interface.ask(questions.go(step), self)
         go, why = questions.go_or_not(answer)
-        by, why = said_by(why, self._people) if why else (self._somebody, why)
+        by, why = said_by(why, self._people) if why else (self._people[0], why)
         data = {"step": step.name, "by": by, "reason": why}
         self._record.write(Kind.GO if go else Kind.NO_GO, data)
         self._say(f"noted: {'go' if go else 'no-go'}{f': {why}' if why else ''}", Style.QUIET)
 
     def _predict_and_run(self) -> None:
         for person in self._present:
-            for asked in self._step.predict:
+            for asked in self._record.step.predict:
                 if f"{person}/{asked}" not in self._record.state.predicted:
                     self._predict(person, asked)
         self._run()
 
     def _predict(self, person: str, asked: Asked) -> None:
-        question = questions.prediction(self._step, person, asked, self._time_scale())
+        step = self._record.step
+        try:
+            settings = settings_of(parameters_of(self._day, step, self._record.state.changed))
+        except (InvalidInput, Unreadable) as error:
+            raise Left(f"step {step.name!r} cannot be run: {error}") from None
+        question = questions.prediction(step, person, asked, settings.time_scale)
         answer = self._interface.ask(question, self)
         data: dict[str, Any] = {"by": person, "asked": asked.value, "text": answer}
         if asked is Asked.HELD:
@@ -210,15 +200,14 @@ class Conductor:
         self._say(f"noted: {person}: {answer}", Style.QUIET)
 
     def _run(self) -> None:
-        state, step = self._record.state, self._step
-        number = state.step + 1
-        named = f"{number:02d}-{step.name}-{state.attempt}"
+        state, step = self._record.state, self._record.step
+        named = f"{state.step + 1:02d}-{step.name}-{state.attempt}"
         # One may be there of a conductor that was killed before it had written that a run begins.
         folder = unused(self._record.folder / "steps" / named)
         try:
-            passed = self._passed()
-            bounds = self._bounds(step, passed)
-            run = StepRun(step.experiment, folder, passed)
+            passed = consented_parameters(self._record, self.tick)
+            bounds = bounds_of(step, passed)
+            run = run_in(folder, step, passed)
         except (InvalidInput, Unreadable, PartUnavailable) as error:
             raise Left(f"step {step.name!r} cannot be run: {error}") from None
         place = str(folder.relative_to(self._record.folder))
@@ -231,35 +220,24 @@ class Conductor:
         except BaseException:
             run.give_up()
             raise
-        following = Following(
-            self._record,
-            self._interface,
-            self._monitor,
-            self._signals,
-            self._people,
-            {
-                "step": step.name,
-                "number": number,
-                "steps": state.steps,
-                "observe": step.observe,
-                "parameters": shown,
-            },
-            bounds,
-        )
+        around = (self._record, self._interface, self._monitor, self._signals, self._people)
+        following = Following(*around, shown, bounds)
         facts = following.to_its_end(run)
-        result = result_of(run.identity.folder)
-        if not (run.identity.folder / "journal.json").exists():
-            facts["last_lines"] = run.last_lines
-        self._record.write(Kind.RUN_ENDED, {**facts, **result.to_json()})
+        self._record.write(Kind.RUN_ENDED, {**facts, **result_of(folder).to_json()})
         if following.skipped is not None and self._record.state.stage is DayStage.REVIEWING:
             self._record.write(Kind.SKIPPED, {"step": step.name, "reason": following.skipped})
         self._show_verdict()
 
     def _review(self) -> None:
-        step = self._step
-        ended = self._last(Kind.RUN_ENDED)
+        step = self._record.step
+        ended = self._record.last(Kind.RUN_ENDED)
         may_go_on = step.go_on_when_violated or ended.get("verdict") != "violated"
-        question = questions.what_next(step, self._check_changes, may_go_on=may_go_on)
+
+        def check(text: str) -> None:
+            self._record.learn_secrets(changes(text))
+            checked_changes(self._day, step, self._record.state.changed, text)
+
+        question = questions.what_next(step, check, may_go_on=may_go_on)
         word, rest = questions.next_word(self._interface.ask(question, self))
         if word == "repeat":
             self._record.write(Kind.REPEATED, {"step": step.name, "parameters": changes(rest)})
@@ -272,7 +250,7 @@ class Conductor:
 
     def _wrap_up(self) -> None:
         # A day that was refused before anybody came has nothing to be asked about.
-        if self._attended and self._last(Kind.CHECKED):
+        if self.attended and self._record.last(Kind.CHECKED):
             for does, question in questions.WRAP_UP:
                 while (answer := self._interface.ask(question, self)) not in ABSTAIN:
                     note = Command(does, answer)
@@ -282,10 +260,10 @@ class Conductor:
     def _pause(self) -> None:
         self._say("The day is paused.", Style.WARNING)
         self._interface.ask(questions.CONTINUE, self)
-        self._record.write(Kind.CONTINUED, {"by": self._somebody})
+        self._record.write(Kind.CONTINUED, {"by": self._people[0]})
 
     def _show_verdict(self) -> None:
-        ended = self._last(Kind.RUN_ENDED)
+        ended = self._record.last(Kind.RUN_ENDED)
         good = ended.get("verdict") == "held"
         self._say(f"Verdict: {verdict_line(ended)}", Style.GOOD if good else Style.BAD)
         for line in ended.get("undone") or ():
@@ -295,95 +273,19 @@ class Conductor:
         for line in comparison_lines(self._record.entries):
             self._say(f"  {line}")
 
-    def _check_changes(self, text: str) -> None:
-        try:
-            changed = changes(text)
-            self._record.learn_secrets(changed)
-            self._settings(self._handed({**self._record.state.changed, **changed}))
-        except InvalidInput:
-            raise
-        except ChaosnetraError as error:
-            raise InvalidInput(str(error)) from None
-
-    def _meanwhile(self, work: Callable[[], Result]) -> Result:
-        """Wait for something that takes its time; what ends a question ends this wait too."""
-        done: Future[Result] = Future()
-
-        def carry_out() -> None:
-            try:
-                done.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-                done.set_exception(error)
-
-        threading.Thread(target=carry_out, daemon=True).start()
-        while not done.done():
-            self.tick()
-            time.sleep(POLL_SECONDS)
-        return done.result()
-
-    def _handed(self, changed: Mapping[str, str]) -> Passed:
-        experiment = read_document(self._step.experiment).data
-        return for_experiment(experiment, self._day, self._step, changed)
-
-    def _passed(self) -> Passed:
-        """What the run gets; with the plan that was consented to, where one is needed.
-
-        Raises:
-            Left: nobody consented to it.
-        """
-        step = self._step
-        passed = self._handed(self._record.state.changed)
-        self._record.learn_secrets(passed.environment)
-        if self._day.environment != "staging":
-            return passed
-        consent = self._meanwhile(lambda: consent_to(step.experiment, passed.environment))
-        if not consent.given:
-            raise Left(f"step {step.name!r} may not run: {consent.text}")
-        return Passed({**passed.environment, **consent.environment}, passed.variables)
-
-    def _bounds(self, step: DayStep, passed: Passed) -> Bounds:
-        settings = self._settings(passed)
-        own = own_limit(read_document(step.experiment).data)
-        limits = (step.maximum_seconds, own, settings.time_to_live_seconds)
-        return Bounds(step.maximum_seconds, min(limit for limit in limits if limit is not None))
-
-    def _time_scale(self) -> float:
-        try:
-            return self._settings(self._handed(self._record.state.changed)).time_scale
-        except (InvalidInput, Unreadable) as error:
-            raise Left(f"step {self._step.name!r} cannot be run: {error}") from None
-
-    @staticmethod
-    def _settings(passed: Passed) -> "Settings":
-        from chaosnetra.settings import Settings
-
-        return Settings.from_configuration({}, {**os.environ, **passed.environment})
-
     @property
     def _day(self) -> GameDay:
         return self._record.day
 
     @property
-    def _step(self) -> DayStep:
-        return self._day.steps[self._record.state.step]
-
-    @property
     def _present(self) -> tuple[str, ...]:
-        present = self._last(Kind.CHECKED).get("present") if self._attended else None
+        present = self._record.last(Kind.CHECKED).get("present") if self.attended else None
         return tuple(present or ())
 
     @property
     def _people(self) -> tuple[str, ...]:
-        return self._day.people if self._attended else (NOBODY,)
-
-    @property
-    def _somebody(self) -> str:
-        """Who says what nobody is named for."""
-        return self._people[0] if self._attended else NOBODY
-
-    def _last(self, kind: Kind) -> Mapping[str, Any]:
-        found = (entry.data for entry in reversed(self._record.entries) if entry.kind is kind)
-        return next(found, {})
+        """Who may say something; the first says what nobody is named for."""
+        return self._day.people if self.attended else (NOBODY,)
 
     def _say(self, text: str, style: Style = Style.PLAIN) -> None:
         self._interface.say(self._record.shown(text), style)

@@ -7,16 +7,18 @@ The conductor asks here before the first step, for every step of a day whose env
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chaosnetra.durations import Deadline
+from chaosnetra.runner.reports import PROGRAM
 from chaosnetra.settings import SETTINGS
 from chaosnetra.text import one_line
 
 PLAN_SECONDS = 120.0
+POLL_SECONDS = 0.02
 ANY_PLAN = "yes"
 
 
@@ -36,7 +38,9 @@ class Consent:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def consent_to(experiment: Path, environment: Mapping[str, str]) -> Consent:
+def consent_to(
+    experiment: Path, environment: Mapping[str, str], tick: Callable[[], None] = lambda: None
+) -> Consent:
     """Whether somebody has consented to what a step would change in staging.
 
     Its plan is made by `chaosnetra plan`, in a process of its own: what that looks at must not
@@ -45,12 +49,13 @@ def consent_to(experiment: Path, environment: Mapping[str, str]) -> Consent:
     Args:
         experiment: its file.
         environment: environment variables that its run would get, which its plan is made from.
+        tick: called often while the plan is made; what it raises ends that.
     """
     variable = SETTINGS["consent"].variable
     variables = {**os.environ, **environment}
     try:
-        plan = _plan(experiment, variables)
-    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        plan = _plan(experiment, variables, tick)
+    except (OSError, ValueError) as error:
         return Consent(False, one_line(f"{experiment.name}: its plan cannot be made: {error}"))
     if plan["refusals"]:
         refused = "; ".join(map(str, plan["refusals"]))
@@ -67,37 +72,45 @@ def consent_to(experiment: Path, environment: Mapping[str, str]) -> Consent:
     return Consent(True, f"consent {how}, {made}", {variable: given})
 
 
-def _plan(experiment: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+def _plan(
+    experiment: Path, environment: Mapping[str, str], tick: Callable[[], None]
+) -> dict[str, Any]:
     """What `chaosnetra plan` says.
 
     Raises:
         ValueError: no plan; says why.
         OSError: it cannot be started.
-        subprocess.TimeoutExpired: it did not end.
     """
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-P",
-            "-c",
-            "from chaosnetra.cli import main; main()",
-            "plan",
-            str(experiment),
-            "--format",
-            "json",
-        ],
+    deadline = Deadline.after(PLAN_SECONDS)
+    with subprocess.Popen(
+        [*PROGRAM, "plan", str(experiment), "--format", "json"],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=PLAN_SECONDS,
-        check=False,
-    )
+    ) as process:
+        try:
+            while (answer := _answer(process)) is None:
+                tick()
+                if deadline.passed:
+                    raise ValueError(f"it took more than {PLAN_SECONDS:g} s")
+        except BaseException:
+            process.kill()
+            raise
+    stdout, stderr = answer
     try:
-        found = json.loads(done.stdout)
+        found = json.loads(stdout)
         if isinstance(found["hash"], str) and isinstance(found["refusals"], list):
             return dict(found)
     except (ValueError, KeyError, TypeError):
         pass
-    said = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    said = [line for line in stderr.splitlines() if line.startswith("Error: ")]
     raise ValueError(said[-1].removeprefix("Error: ") if said else "`chaosnetra plan` said nothing")
+
+
+def _answer(process: "subprocess.Popen[str]") -> tuple[str, str] | None:
+    try:
+        return process.communicate(timeout=POLL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None

@@ -1,5 +1,6 @@
 """Follows the run of a step to its end, whatever is said, asked or sent meanwhile."""
 
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,9 +10,8 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import InvalidInput
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.progress import ENDED, Progress
-from chaosnetra.gameday.conduct.running import StepRun
 from chaosnetra.gameday.conduct.signals import Signals
-from chaosnetra.gameday.conduct.stopping import PATIENCE_SECONDS, end_and_undo, undo
+from chaosnetra.gameday.conduct.step_run import Bounds
 from chaosnetra.gameday.people.interface import (
     NOTES,
     Command,
@@ -21,19 +21,15 @@ from chaosnetra.gameday.people.interface import (
     Panel,
     Style,
 )
+from chaosnetra.gameday.record.events import EventTail
 from chaosnetra.gameday.record.notes import said_by, take_note
 from chaosnetra.gameday.record.record import Record
 from chaosnetra.gameday.record.states import Kind
+from chaosnetra.runner.child import ChildRun
+from chaosnetra.runner.ending import PATIENCE_SECONDS, end_and_undo, undo
+from chaosnetra.runner.files import RunFiles
 
 POLL_SECONDS = 0.03
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What bounds a run: seconds, and whether the conductor has to see to it."""
-
-    step_seconds: float | None
-    shown_seconds: float | None
 
 
 @dataclass
@@ -46,7 +42,7 @@ class Following:
         monitor: of the day.
         signals: that ask the conductor to leave.
         people: who may say something.
-        title: what the panel says of the step; its progress is filled in.
+        parameters: of the run, as they are shown.
         bounds: of the run.
         patience_seconds: after which a run that was asked to end is killed.
     """
@@ -56,7 +52,7 @@ class Following:
     monitor: AbortMonitor
     signals: Signals
     people: tuple[str, ...]
-    title: Mapping[str, Any]
+    parameters: Mapping[str, str]
     bounds: Bounds
     patience_seconds: float = PATIENCE_SECONDS
     progress: Progress = field(default_factory=Progress)
@@ -68,7 +64,7 @@ class Following:
     _began: float = 0.0
     _events_began: float | None = None
 
-    def to_its_end(self, run: StepRun) -> dict[str, Any]:
+    def to_its_end(self, run: ChildRun) -> dict[str, Any]:
         """Let a run begin, and follow it.
 
         Whatever goes wrong from then on, the run ends and is undone before this returns or raises.
@@ -83,14 +79,15 @@ class Following:
             RecordLost: likewise, and something that was said could not be written.
         """
         self._began = time.monotonic()
+        events = EventTail(RunFiles(run.identity.folder).events)
         try:
-            run.let_begin()
+            run.let_begin(watched=False)  # the abort monitor sees to a run without a conductor
             while run.exit_code is None:
-                self._read(run)
+                self._read(events)
                 self._wait(POLL_SECONDS)
                 self._see_to_the_end(run)
             seconds = time.monotonic() - self._began
-            self._read(run)
+            self._read(events)
             # What came while it ended: commands that wait, keys, a criterion that ended the run.
             self.progress = replace(self.progress, phase=ENDED, activity="")
             self._wait(0.0)
@@ -111,7 +108,7 @@ class Following:
 
     def tick(self) -> None:
         """Look for what ends the run."""
-        if self.signals.received is not None and self._left is None:
+        if self.signals.received is not None:
             self._leave(Left(f"{self.signals.received} came"))
         if self._stopping is not None:
             return
@@ -132,7 +129,7 @@ class Following:
             self.interface.say(take_note(self.record, command, self.people), Style.QUIET)
         elif command.does is Does.PAUSE:
             paused = self.record.state.paused
-            self.record.write(Kind.CONTINUED if paused else Kind.PAUSED, {"by": self._somebody})
+            self.record.write(Kind.CONTINUED if paused else Kind.PAUSED, {"by": self.people[0]})
         elif command.does is Does.ABORT and self.record.state.ending is None:
             # Also while the run is being stopped: then the day ends after it.
             by, why = self._said(command)
@@ -146,10 +143,6 @@ class Following:
             self.skipped = f"{why} ({by})"
             self._stop(f"skipped by {by}: {why}")
 
-    @property
-    def _somebody(self) -> str:
-        return self.people[0] if self.people else "nobody in particular"
-
     def _said(self, command: Command) -> tuple[str, str]:
         return said_by(command.text or "no reason was given", self.people)
 
@@ -161,7 +154,7 @@ class Following:
         )
 
     def _leave(self, left: Left) -> None:
-        self._left = left
+        self._left = self._left or left
         self._stop(str(left))
 
     def _stop(self, reason: str) -> None:
@@ -176,20 +169,20 @@ class Following:
         except Left as left:
             self._leave(left)
 
-    def _see_to_the_end(self, run: StepRun) -> None:
+    def _see_to_the_end(self, run: ChildRun) -> None:
         """Ask the run to end once it has to, and kill it when it does not."""
         if self._stopping is None:
             return
         if self._told is None:
             self._told = Deadline.after(self.patience_seconds)
-            run.ask_to_end()
+            run.identity.ask_to_end()
         elif self._told.passed and not self._killed:
             self._killed = True
-            run.kill()
+            run.identity.signal(signal.SIGKILL)  # its watchdog undoes what it injected
 
-    def _read(self, run: StepRun) -> None:
+    def _read(self, events: EventTail) -> None:
         now = time.monotonic()
-        for event in run.new_events():
+        for event in events.read():
             self.progress = self.progress.after(event)
             elapsed = event.get("elapsed_seconds")
             if isinstance(elapsed, (int, float)):
@@ -200,12 +193,17 @@ class Following:
     def _panel(self) -> Panel:
         running = time.monotonic() - self._began
         shown = self.bounds.shown_seconds
+        state, step = self.record.state, self.record.step
         return Panel(
-            **self.title,
-            attempt=self.record.state.attempt,
+            step=step.name,
+            number=state.step + 1,
+            steps=state.steps,
+            observe=step.observe,
+            parameters=self.parameters,
+            attempt=state.attempt,
             progress=self.progress,
             running_seconds=running,
             abort_in_seconds=None if shown is None else max(0.0, shown - running),
-            paused=self.record.state.paused,
+            paused=state.paused,
             stopping=f"stopping: {self._stopping}" if self._stopping else "",
         )

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from chaosnetra.durations import Deadline
@@ -14,6 +15,7 @@ from chaosnetra.gameday.plan.day import GameDay
 
 FIRST_CHECK_SECONDS = 60.0
 GOODBYE_SECONDS = 10.0
+POLL_SECONDS = 0.02
 # After the time between two rounds, until one in which a probe hangs is a reason to end the day.
 ROUND_SECONDS = 60.0
 
@@ -74,15 +76,19 @@ class AbortMonitor:
             self._crossed = f"the abort criteria were not checked for {silent_seconds:.0f} s"
         return self._crossed
 
-    @property
-    def has_checked(self) -> bool:
-        """Whether all criteria have been checked once, and held."""
-        self._read()
-        return self._checked
+    def has_checked(self, tick: Callable[[], None] = lambda: None) -> bool:
+        """Wait until all criteria were checked once; whether they were, in time.
 
-    def first_check(self) -> Deadline:
-        """By when it has to have checked everything once."""
-        return Deadline.after(FIRST_CHECK_SECONDS)
+        Args:
+            tick: called often meanwhile; may raise to end the wait.
+        """
+        deadline = Deadline.after(FIRST_CHECK_SECONDS)
+        while not self._checked and self.crossed is None:
+            if deadline.passed:
+                return False
+            tick()
+            time.sleep(POLL_SECONDS)
+        return True
 
     def end(self) -> None:
         """Tell it that the day is over. Doing it again is no error."""

@@ -46,7 +46,7 @@ def fault_label(name: Any) -> str:
 
 
 def is_in_effect(event: Mapping[str, Any]) -> bool:
-    """Whether an injected fault is one that the system feels; a run's own schema is none."""
+    """Whether an injected fault acts on the system; a run's own schema is none."""
     return isinstance(event.get("effect"), dict)
 
 

@@ -9,16 +9,10 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.gameday.conduct.monitored import GOODBYE_SECONDS
 from chaosnetra.gameday.conduct.rehearsal import take_down_stand_of
-from chaosnetra.gameday.conduct.stopping import (
-    ASKED,
-    RunIdentity,
-    end_and_undo,
-    run_in_progress,
-    see_end_and_undo,
-)
-from chaosnetra.gameday.record.entries import Entry, plan_of, read_entries, state_of
+from chaosnetra.gameday.record.entries import is_closed, read_entries, run_in_progress
 from chaosnetra.gameday.record.record import InUse, Record
 from chaosnetra.gameday.record.states import DayStage, Kind
+from chaosnetra.runner.ending import ASKED, RunIdentity, end_and_undo
 
 # A conductor that is well leaves as soon as its run has ended, and its monitor.
 CONDUCTOR_SECONDS = GOODBYE_SECONDS + 5.0
@@ -41,12 +35,12 @@ def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS
         ChaosnetraError: it cannot be written down that the day has ended; nothing is left
             injected all the same.
     """
-    entries = read_entries(folder)
-    day = plan_of(entries, folder)
-    if state_of(entries, len(day.steps), folder).stage is DayStage.CLOSED:
+    if is_closed(folder):
         yield "the day had ended already"
         return
-    conductor = _conductor(entries, folder)
+    entries = read_entries(folder)
+    led = [entry for entry in entries if entry.kind in (Kind.OPENED, Kind.RESUMED)][-1]
+    conductor = RunIdentity.of(led.data, folder)
     # The run first: what it injected is what hurts. Its conductor is asked to leave at once, so
     # that it begins no other.
     run = run_in_progress(entries, folder)
@@ -55,7 +49,7 @@ def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS
     if asked:
         yield ASKED
     if run is not None:
-        yield from see_end_and_undo(run)
+        yield from end_and_undo(run, asked=True)
     yield from _end_conductor(conductor, conductor_seconds)
     # One that began between the two looks.
     later = run_in_progress(read_entries(folder), folder)
@@ -72,16 +66,11 @@ def _end_conductor(conductor: RunIdentity, seconds: float) -> Iterator[str]:
     if not conductor.is_alive():
         yield "its conductor was gone, or has left"
         return
-    deadline = Deadline.after(seconds)
-    while conductor.is_alive() and not deadline.passed:
-        time.sleep(POLL_SECONDS)
-    if not conductor.is_alive():
+    if conductor.has_ended(seconds):
         yield "its conductor has left"
         return
     conductor.signal(signal.SIGKILL)
-    deadline = Deadline.after(seconds)
-    while conductor.is_alive() and not deadline.passed:
-        time.sleep(POLL_SECONDS)
+    conductor.has_ended(seconds)
     yield f"its conductor was killed, because it did not leave within {seconds:g} s"
 
 
@@ -117,8 +106,3 @@ def _reopened(folder: Path) -> Record:
             if deadline.passed:
                 raise
             time.sleep(POLL_SECONDS)
-
-
-def _conductor(entries: list[Entry], folder: Path) -> RunIdentity:
-    led = [entry for entry in entries if entry.kind in (Kind.OPENED, Kind.RESUMED)][-1].data
-    return RunIdentity.of(led, folder)

@@ -37,15 +37,7 @@ class Does(StrEnum):
 
 
 # As they are typed in front of a question.
-COMMANDS: Mapping[str, Does] = {
-    "observe": Does.OBSERVE,
-    "decision": Does.DECIDE,
-    "follow-up": Does.FOLLOW_UP,
-    "surprise": Does.SURPRISE,
-    "pause": Does.PAUSE,
-    "skip": Does.SKIP,
-    "abort": Does.ABORT,
-}
+COMMANDS = {"observe" if does is Does.OBSERVE else does.value: does for does in Does}
 NOTES = (Does.OBSERVE, Does.DECIDE, Does.FOLLOW_UP, Does.SURPRISE)
 
 
@@ -74,6 +66,7 @@ class Question:
         check: raises InvalidInput for an answer that cannot be used.
         default: what an empty answer means; None when one is needed.
         unattended: the answer when nobody is there.
+        ends_the_day: whether an answer does; a terminal asks once more then.
     """
 
     key: str
@@ -81,6 +74,7 @@ class Question:
     check: Callable[[str], object] = lambda answer: answer
     default: str | None = None
     unattended: str = ""
+    ends_the_day: Callable[[str], bool] = lambda answer: False
 
 
 @dataclass(frozen=True)

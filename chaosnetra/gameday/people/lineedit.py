@@ -1,84 +1,123 @@
-"""A line being typed: bytes from a terminal in, characters and finished lines out. Pure."""
+"""A line being typed: keys in, a finished line out."""
 
-import codecs
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
-from chaosnetra.gameday.people.predictions import LONGEST_ANSWER
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.keys import Keys
 
-ENTER = "\r\n"
-BACKSPACE = "\x7f\x08"
-CLEAR = "\x15"  # Ctrl-U
-WORD = "\x17"  # Ctrl-W
-END = "\x04"  # Ctrl-D
-ESCAPE = "\x1b"
+from chaosnetra.errors import InvalidInput
+from chaosnetra.gameday.people.predictions import LONGEST_ANSWER, checked_answer
+from chaosnetra.gameday.people.view import Entry
+
+ENTER = (Keys.ControlM, Keys.ControlJ)
 
 
-@dataclass
+def _word_left(buffer: Buffer) -> int:
+    """How far the cursor is from the begin of its word, or of the one before."""
+    found = buffer.document.find_start_of_previous_word(WORD=True)
+    return buffer.cursor_position if found is None else -found
+
+
+def _word_right(buffer: Buffer) -> int:
+    found = buffer.document.find_next_word_ending(WORD=True)
+    return len(buffer.text) if found is None else found
+
+
+# What goes beyond the line is cut.
+_EDITS: Mapping[str, Callable[[Buffer], object]] = {
+    Keys.Left: lambda buffer: buffer.cursor_left(),
+    Keys.ControlB: lambda buffer: buffer.cursor_left(),
+    Keys.Right: lambda buffer: buffer.cursor_right(),
+    Keys.ControlF: lambda buffer: buffer.cursor_right(),
+    Keys.ControlLeft: lambda buffer: buffer.cursor_left(_word_left(buffer)),
+    Keys.ControlRight: lambda buffer: buffer.cursor_right(_word_right(buffer)),
+    Keys.Home: lambda buffer: buffer.cursor_left(len(buffer.text)),
+    Keys.ControlA: lambda buffer: buffer.cursor_left(len(buffer.text)),
+    Keys.End: lambda buffer: buffer.cursor_right(len(buffer.text)),
+    Keys.ControlE: lambda buffer: buffer.cursor_right(len(buffer.text)),
+    Keys.Backspace: lambda buffer: buffer.delete_before_cursor(),
+    Keys.Delete: lambda buffer: buffer.delete(),
+    Keys.ControlD: lambda buffer: buffer.delete(),
+    Keys.ControlK: lambda buffer: buffer.delete(len(buffer.text)),
+    Keys.ControlU: lambda buffer: buffer.delete_before_cursor(buffer.cursor_position),
+    Keys.ControlW: lambda buffer: buffer.delete_before_cursor(_word_left(buffer)),
+}
+_EARLIER = {Keys.Up: -1, Keys.ControlP: -1, Keys.Down: 1, Keys.ControlN: 1}
+
+
 class LineEditor:
-    """Collects what is typed until Enter. More than a person types is counted and not kept."""
+    """Collects what is typed until Enter. More than a person types is counted and not kept.
 
-    text: str = ""
-    dropped: int = 0
-    controls: int = 0
+    Args:
+        earlier: lines that the keys up and down bring back.
+    """
 
-    def feed(self, characters: str) -> tuple[str | None, str]:
-        """Take characters.
+    def __init__(self, earlier: Sequence[str] = ()) -> None:
+        self._lines = [*earlier, ""]
+        self._at = len(earlier)
+        self._buffer = Buffer(multiline=False)
+        self.dropped = 0
+        self.controls = 0
+
+    @property
+    def text(self) -> str:
+        return self._buffer.text
+
+    def entry(self, label: str) -> Entry:
+        """The line as it is shown."""
+        return Entry(label, self.text, self._buffer.cursor_position)
+
+    def feed(self, pressed: Sequence[KeyPress]) -> tuple[str | None, Sequence[KeyPress]]:
+        """Take keys.
 
         Returns:
-            The finished line, or None, and the characters that came after it. Ctrl-D on an empty
-            line is an EOFError.
+            The finished line, or None, and the keys that came after it. Ctrl-D on an empty line
+            is an EOFError.
         """
-        for at, character in enumerate(characters):
-            if character in ENTER:
-                return self.text, characters[at + 1 :]
-            self._take(character)
-        return None, ""
+        for at, press in enumerate(pressed):
+            if press.key in ENTER:
+                return self.text, pressed[at + 1 :]
+            self._take(press)
+        return None, ()
 
-    def _take(self, character: str) -> None:
-        if character in BACKSPACE:
-            self.text = self.text[:-1]
-        elif character == CLEAR:
-            self.text, self.dropped = "", 0
-        elif character == WORD:
-            kept = self.text.rstrip()
-            self.text = kept[: kept.rfind(" ") + 1]
-        elif character == END:
-            if not self.text:
-                raise EOFError
-        elif character < " " and character != "\t":
+    def checked(self) -> str:
+        """The line as an answer.
+
+        Raises:
+            InvalidInput: it is empty, too long or no text.
+        """
+        if self.dropped:
+            raise InvalidInput(
+                f"the answer has {len(self.text) + self.dropped:,} characters; "
+                f"at most {LONGEST_ANSWER:,} fit"
+            )
+        if self.controls:
+            raise InvalidInput("the answer holds control characters; type it again")
+        if "\ufffd" in self.text:
+            raise InvalidInput("the answer is no text (not UTF-8); type it again")
+        return checked_answer(self.text)
+
+    def _take(self, press: KeyPress) -> None:
+        if press.key == Keys.ControlD and not self.text:
+            raise EOFError
+        if press.key in _EDITS:
+            _EDITS[press.key](self._buffer)
+            self.dropped = self.dropped if self.text else 0
+        elif press.key in _EARLIER:
+            self._bring_back(_EARLIER[Keys(press.key)])
+        elif press.key == Keys.Tab or not isinstance(press.key, Keys):
+            if len(self.text) >= LONGEST_ANSWER:
+                self.dropped += 1
+            else:
+                self._buffer.insert_text(press.data)
+        elif press.key != Keys.Escape and len(press.data) == 1:
             self.controls += 1
-        elif len(self.text) >= LONGEST_ANSWER:
-            self.dropped += 1
-        else:
-            self.text += character
 
-
-class Decoder:
-    """Bytes to characters; keys that send an escape sequence become one ESCAPE or nothing."""
-
-    def __init__(self) -> None:
-        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def characters(self, raw: bytes) -> str:
-        """The characters that are whole by now.
-
-        A lone Escape stays; a sequence such as that of an arrow key is left out.
-        """
-        text = self._utf8.decode(raw)
-        if ESCAPE not in text:
-            return text
-        return _without_sequences(text)
-
-
-def _without_sequences(text: str) -> str:
-    found, at = [], 0
-    while at < len(text):
-        if text[at] != ESCAPE or at + 1 >= len(text) or text[at + 1] not in "[O":
-            found.append(text[at])
-            at += 1
-            continue
-        at += 2
-        while at < len(text) and not "@" <= text[at] <= "~":
-            at += 1
-        at += 1
-    return "".join(found)
+    def _bring_back(self, way: int) -> None:
+        """Put an earlier line, or a later one, in place of this, which is kept meanwhile."""
+        to = self._at + way
+        if 0 <= to < len(self._lines):
+            self._lines[self._at], self._at = self.text, to
+            self._buffer.text = self._lines[to]
+            self._buffer.cursor_position = len(self.text)

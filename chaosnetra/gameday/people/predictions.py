@@ -49,9 +49,6 @@ class Prediction:
     def is_range(self) -> bool:
         return self.low_seconds != self.high_seconds
 
-    def to_json(self) -> dict[str, Any]:
-        return dict(self.__dict__)
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Prediction":
         """From the record; what is no number there counts as not said."""
@@ -62,17 +59,6 @@ class Prediction:
             finite_or_none(data.get("low_seconds")),
             finite_or_none(data.get("high_seconds")),
         )
-
-    @property
-    def shown(self) -> str:
-        """For people, for example `holds 80 %, 3-6 s`."""
-        parts = []
-        if self.held_probability is not None:
-            parts.append(f"holds {self.held_probability:.0%}")
-        if self.low_seconds is not None and self.high_seconds is not None:
-            more = f"-{self.high_seconds:g}" if self.is_range else ""
-            parts.append(f"{self.low_seconds:g}{more} s")
-        return ", ".join(parts) or "nothing"
 
 
 def checked_answer(raw: str | bytes, *, most: int = LONGEST_ANSWER) -> str:

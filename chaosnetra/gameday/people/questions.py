@@ -121,6 +121,7 @@ def what_next(
         check,
         default=default,
         unattended=default or "end the plan does not go on after a violation",
+        ends_the_day=lambda answer: next_word(answer)[0] == "end",
     )
 
 
@@ -140,27 +141,21 @@ def next_word(answer: str) -> tuple[str, str]:
 CONTINUE = Question("continue", "Enter when the day goes on", default="go on", unattended="go on")
 
 
-def _optional(check: Callable[[str], object]) -> Callable[[str], object]:
-    return lambda answer: answer if answer in ABSTAIN else check(answer)
+def _follow_up_or_none(answer: str) -> None:
+    if answer not in ABSTAIN:
+        follow_up(checked_answer(answer))
 
 
 # Each is asked until there are no more.
-WRAP_UP = (
-    (
-        Does.SURPRISE,
-        Question("surprise", "What was a surprise? (Enter: nothing more)", default="-"),
-    ),
-    (
-        Does.DECIDE,
-        Question("decision", "What was decided? (Enter: nothing more)", default="-"),
-    ),
-    (
-        Does.FOLLOW_UP,
-        Question(
-            "follow-up",
-            "What is to be done? what; owner; due date such as 2026-12-10 (Enter: nothing more)",
-            _optional(lambda answer: follow_up(checked_answer(answer))),
-            default="-",
+WRAP_UP = tuple(
+    (does, Question(does.value, f"{text} (Enter: nothing more)", check, default="-"))
+    for does, text, check in (
+        (Does.SURPRISE, "What was a surprise?", str),
+        (Does.DECIDE, "What was decided?", str),
+        (
+            Does.FOLLOW_UP,
+            "What is to be done? what; owner; due date such as 2026-12-10",
+            _follow_up_or_none,
         ),
-    ),
+    )
 )

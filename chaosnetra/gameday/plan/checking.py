@@ -1,7 +1,6 @@
 """All checks of a day without a day: `chaosnetra gameday check`."""
 
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.plan.preflight import Checked, preflight
 from chaosnetra.gameday.plan.reading import read_gameday
 from chaosnetra.gameday.record.record import Record
-
-POLL_SECONDS = 0.05
 
 
 def check_day(path: Path, *, rehearsal: bool) -> Iterator[Checked]:
@@ -39,7 +36,8 @@ def _criteria(day: GameDay, *, rehearsal: bool) -> Checked:
         record = Record.opened(Path(folder) / "check", day, {"rehearsal": rehearsal})
         monitor = AbortMonitor(record.folder, day)
         try:
-            reason = _first_check(monitor)
+            in_time = monitor.has_checked()
+            reason = monitor.crossed if in_time else "the criteria could not be checked in time"
         finally:
             monitor.end()
             record.close()
@@ -49,14 +47,3 @@ def _criteria(day: GameDay, *, rehearsal: bool) -> Checked:
     return Checked(
         True, f"{count} abort criteri{'on' if count == 1 else 'a'} checked, none crossed"
     )
-
-
-def _first_check(monitor: AbortMonitor) -> str | None:
-    first = monitor.first_check()
-    while not monitor.has_checked:
-        if monitor.crossed is not None:
-            return monitor.crossed
-        if first.passed:
-            return "the criteria could not be checked in time"
-        time.sleep(POLL_SECONDS)
-    return monitor.crossed

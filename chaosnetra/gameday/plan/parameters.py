@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chaosnetra.documents.document import Document, Place
+from chaosnetra.documents.document import Document
 from chaosnetra.documents.findings import Finding
 from chaosnetra.documents.guess import nearest
+from chaosnetra.documents.places import Place
 from chaosnetra.errors import InvalidInput
 from chaosnetra.gameday.plan.day import DayStep, GameDay
 from chaosnetra.quantities import finite_or_none, number

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +121,7 @@ def _persistent_stand() -> Iterator[Checked]:
 
     kept = find_persistent_stand()
     if kept is None:
-        yield Checked(True, "no stand is kept: each run brings the parts that no setting names")
+        yield Checked(True, "no stand is up: each run brings the parts that no setting names")
         return
     yield _database(DatabaseAddress.parse(kept.database_url))
     yield _toxiproxy(kept.toxiproxy_url)
@@ -130,28 +130,29 @@ def _persistent_stand() -> Iterator[Checked]:
 def _database(address: Any) -> Checked:
     from chaosnetra.postgres.connect import describe
 
-    try:
-        facts = asyncio.run(describe(address, ANSWER_SECONDS))
-    except ChaosnetraError as error:
-        return Checked(False, f"PostgreSQL {address.shown} does not answer: {error}")
-    return Checked(True, f"PostgreSQL {facts.version} answers: {address.shown}")
+    return _answers(
+        "PostgreSQL", address.shown, lambda: asyncio.run(describe(address, ANSWER_SECONDS)).version
+    )
 
 
 def _toxiproxy(url: str) -> Checked:
     from chaosnetra.toxiproxy.client import ToxiproxyClient
 
+    return _answers("Toxiproxy", url, lambda: ToxiproxyClient(url).version())
+
+
+def _answers(what: str, where: str, version: Callable[[], object]) -> Checked:
     try:
-        version = ToxiproxyClient(url).version()
+        return Checked(True, f"{what} {version()} answers: {where}")
     except ChaosnetraError as error:
-        return Checked(False, f"Toxiproxy {url} does not answer: {error}")
-    return Checked(True, f"Toxiproxy {version} answers: {url}")
+        return Checked(False, f"{what} {where} does not answer: {error}")
 
 
 def _leftovers() -> Iterator[Checked]:
     from chaosnetra.safety.ledger import read_ledger
     from chaosnetra.safety.recovery import leftovers
 
-    found = False
+    left: list[str] = []
     try:
         ledgers = leftovers()
     except FaultError as error:
@@ -159,14 +160,12 @@ def _leftovers() -> Iterator[Checked]:
         return
     for path in ledgers:
         try:
-            contents = read_ledger(path)
-            what = [undo.description for undo in contents.open_entries.values()]
+            left += [undo.description for undo in read_ledger(path).open_entries.values()]
         except FaultError as error:
-            what = [str(error)]
-        for text in what:
-            found = True
-            yield Checked(False, f"an earlier run left: {text}; `chaosnetra recover` takes it back")
-    if not found:
+            left.append(str(error))
+    for text in left:
+        yield Checked(False, f"an earlier run left: {text}; `chaosnetra recover` undoes it")
+    if not left:
         yield Checked(True, "nothing is left from earlier runs")
 
 

@@ -12,7 +12,8 @@ from chaosnetra.documents.document import Document
 from chaosnetra.errors import Unreadable
 from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.plan.reading import parse_gameday
-from chaosnetra.gameday.record.states import DayState, Kind, NotAllowed, replayed
+from chaosnetra.gameday.record.states import DayStage, DayState, Kind, NotAllowed, replayed
+from chaosnetra.runner.ending import RunIdentity
 
 VERSION = 1
 NAME = "record.jsonl"
@@ -123,6 +124,28 @@ def state_of(entries: Iterable[Entry], steps: int, folder: Path) -> DayState:
         return replayed(steps, happened)
     except NotAllowed as error:
         raise Unreadable(f"{folder / NAME}: the record is damaged: {error}") from None
+
+
+def is_closed(folder: Path) -> bool:
+    """Whether the day in a folder has ended.
+
+    Raises:
+        Unreadable: there is no day, or its record is damaged.
+    """
+    entries = read_entries(folder)
+    steps = len(plan_of(entries, folder).steps)
+    return state_of(entries, steps, folder).stage is DayStage.CLOSED
+
+
+def run_in_progress(entries: Iterable[Entry], day_folder: Path) -> RunIdentity | None:
+    """The run that a record says has begun and not that it ended; it may be gone all the same."""
+    found: RunIdentity | None = None
+    for entry in entries:
+        if entry.kind is Kind.RUN_BEGUN:
+            found = RunIdentity.of(entry.data, day_folder / str(entry.data.get("folder")))
+        elif entry.kind in (Kind.RUN_ENDED, Kind.RUN_LOST):
+            found = None
+    return found
 
 
 def _entry(raw: Any, number: int) -> Entry:

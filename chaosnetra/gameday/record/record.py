@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.errors import ChaosnetraError, Unreadable
-from chaosnetra.gameday.plan.day import GameDay
+from chaosnetra.gameday.plan.day import DayStep, GameDay
 from chaosnetra.gameday.record.entries import (
     NAME,
     VERSION,
@@ -187,6 +187,15 @@ class Record:
         return day_seconds(self.entries)[-1] + max(
             0.0, self._clock.monotonic_seconds() - last.monotonic_seconds
         )
+
+    @property
+    def step(self) -> DayStep:
+        """The step that the day is at."""
+        return self.day.steps[self.state.step]
+
+    def last(self, kind: Kind) -> Mapping[str, Any]:
+        """The data of the last entry of a kind; empty without one."""
+        return next((entry.data for entry in reversed(self.entries) if entry.kind is kind), {})
 
     def learn_secrets(self, data: Mapping[str, Any]) -> None:
         """Keep the secrets in `data` out of everything that is written from now on."""

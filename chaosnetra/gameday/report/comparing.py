@@ -9,10 +9,10 @@ from chaosnetra.evidence.compare.comparison import Change, Comparison, Experimen
 from chaosnetra.evidence.compare.comparison_text import comparison_text
 from chaosnetra.evidence.compare.experiment_runs import Runs
 from chaosnetra.evidence.journal.reading import read_journal
-from chaosnetra.gameday.conduct.stopping import JOURNAL
 from chaosnetra.gameday.people.panel import clock
 from chaosnetra.gameday.report.calibration import Calibration
 from chaosnetra.gameday.report.happened import Happened, read_day
+from chaosnetra.runner.files import RunFiles
 from chaosnetra.text import markdown
 
 
@@ -72,11 +72,11 @@ def compare_days(before: Any, after: Any) -> DaysCompared:
         Unreadable: one of them holds no day, or none with a journal.
     """
     days = read_day(before), read_day(after)
-    sides = [_side(day) for day in days]
-    for day, side in zip(days, sides, strict=True):
-        if not side:
+    runs = [_runs_of(day) for day in days]
+    for day, found in zip(days, runs, strict=True):
+        if not found:
             raise Unreadable(f"{day.folder}: no run of this day left a journal to compare")
-    return DaysCompared(*days, compare(sides[0], sides[1]))
+    return DaysCompared(*days, compare(runs[0], runs[1]))
 
 
 def days_text(compared: DaysCompared) -> str:
@@ -93,9 +93,9 @@ def _lines(compared: DaysCompared) -> Iterator[str]:
     yield f"| began | {before.began[:16]} | {after.began[:16]} |"
     yield f"| took | {clock(before.seconds)} | {clock(after.seconds)} |"
     yield f"| runs held | {_held(before)} | {_held(after)} |"
-    sides = before.calibration, after.calibration
-    yield f"| predictions, Brier score | {_brier(sides[0])} | {_brier(sides[1])} |"
-    yield f"| startup times said, median error | {_error(sides[0])} | {_error(sides[1])} |"
+    scores = before.calibration, after.calibration
+    yield f"| predictions, Brier score | {_brier(scores[0])} | {_brier(scores[1])} |"
+    yield f"| startup times said, median error | {_error(scores[0])} | {_error(scores[1])} |"
     for heading, texts in (("Better", compared.better), ("Worse", compared.worse)):
         yield ""
         yield f"## {heading}"
@@ -105,11 +105,11 @@ def _lines(compared: DaysCompared) -> Iterator[str]:
     yield comparison_text(compared.steps)
 
 
-def _side(day: Happened) -> dict[str, Runs]:
+def _runs_of(day: Happened) -> dict[str, Runs]:
     found: dict[str, Runs] = {}
     for attempt in day.attempts:
         try:
-            journal = read_journal(day.folder / attempt.folder / JOURNAL)
+            journal = read_journal(RunFiles(day.folder / attempt.folder).journal)
         except Unreadable:
             continue  # the run was lost
         shown = " ".join(f"{key}={value}" for key, value in attempt.parameters.items())
@@ -134,10 +134,10 @@ def _held(day: Happened) -> str:
     return f"{held} of {len(day.attempts)}"
 
 
-def _brier(side: Calibration) -> str:
-    return "none" if side.brier is None else f"{side.brier:.2f} ({side.judged})"
+def _brier(score: Calibration) -> str:
+    return "none" if score.brier is None else f"{score.brier:.2f} ({score.judged})"
 
 
-def _error(side: Calibration) -> str:
-    error = side.median_error_seconds
-    return "none" if error is None else f"{error:.2g} s ({side.times})"
+def _error(score: Calibration) -> str:
+    error = score.median_error_seconds
+    return "none" if error is None else f"{error:.2g} s ({score.times})"

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.gameday.conduct.progress import fault_label, is_in_effect
-from chaosnetra.gameday.conduct.running import EventTail
-from chaosnetra.gameday.conduct.stopping import EVENTS, JOURNAL
 from chaosnetra.gameday.people.predictions import Prediction
 from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.record.entries import (
@@ -23,10 +21,15 @@ from chaosnetra.gameday.record.entries import (
     read_entries,
     wall_seconds,
 )
+from chaosnetra.gameday.record.events import events_of
 from chaosnetra.gameday.record.states import Kind
 from chaosnetra.gameday.report.calibration import Calibration, PredictionOutcome, calibration
 from chaosnetra.gameday.report.verdicts import outcome_of, predictions_of
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.runner.files import RunFiles
+
+# An entry of the record, and when it was written: seconds of the day.
+Moment = tuple[Entry, float]
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,6 @@ class Note:
     by: str
     text: str
     at: float
-    wall: str
     step: str
     data: Mapping[str, Any]
 
@@ -98,7 +100,6 @@ class Decision:
     kind: Kind
     text: str
     at: float
-    wall: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,6 @@ class Happened:
     folder: Path
     day: GameDay
     began: str
-    ended: str | None
     seconds: float
     rehearsal: bool
     present: Sequence[str]
@@ -151,25 +151,23 @@ def read_day(folder: Path) -> Happened:
     """
     entries = read_entries(folder)
     day = plan_of(entries, folder)
-    seconds = day_seconds(entries)
-    opened, last = entries[0], entries[-1]
+    moments = list(zip(entries, day_seconds(entries), strict=True))
+    opened = entries[0]
     checked = next((entry.data for entry in entries if entry.kind is Kind.CHECKED), {})
     aborted = next((entry.data for entry in entries if entry.kind is Kind.ABORTED), None)
-    closed = last.kind is Kind.CLOSED
     return Happened(
         folder=folder,
         day=day,
         began=opened.at,
-        ended=last.at if closed else None,
-        seconds=seconds[-1],
+        seconds=moments[-1][1],
         rehearsal=opened.data.get("rehearsal") is True,
         present=[str(person) for person in _list(checked.get("present"))],
         checks=[check for check in _list(checked.get("checks")) if isinstance(check, dict)],
-        attempts=list(_attempts(entries, seconds, folder)),
-        notes=list(_notes(entries, seconds, day)),
-        decisions=list(_decisions(entries, seconds)),
+        attempts=list(_attempts(moments, folder)),
+        notes=list(_notes(moments, day)),
+        decisions=list(_decisions(moments)),
         aborted=None if aborted is None else f"{aborted.get('reason')} ({aborted.get('by')})",
-        closed=closed,
+        closed=entries[-1].kind is Kind.CLOSED,
         clock_jumps=list(_clock_jumps(entries)),
     )
 
@@ -188,13 +186,11 @@ def _clock_jumps(entries: Sequence[Entry]) -> Iterable[str]:
             yield f"the clock on the wall was set {way} by {abs(jump):.0f} s before {entry.at}"
 
 
-def _attempts(
-    entries: Sequence[Entry], seconds: Sequence[float], folder: Path
-) -> Iterable[StepAttempt]:
+def _attempts(moments: Sequence[Moment], folder: Path) -> Iterable[StepAttempt]:
     said: list[Entry] = []
-    begun: tuple[Entry, float] | None = None
+    begun: Moment | None = None
     counted: dict[str, int] = {}
-    for entry, at in zip(entries, seconds, strict=True):
+    for entry, at in moments:
         if entry.kind in (Kind.ANNOUNCED, Kind.REPEATED):
             said = []
         said.append(entry)
@@ -208,58 +204,49 @@ def _attempts(
 
 
 def _attempt(
-    begun: tuple[Entry, float],
-    over: tuple[Entry, float] | None,
-    said: Sequence[Entry],
-    counted: dict[str, int],
-    folder: Path,
+    begun: Moment, over: Moment | None, said: Sequence[Entry], counted: dict[str, int], folder: Path
 ) -> StepAttempt:
-    data, at = begun[0].data, begun[1]
-    step, place = str(data.get("step")), str(data.get("folder"))
+    (entry, at), (end, end_at) = begun, over or (None, None)
+    step, place = str(entry.data.get("step")), str(entry.data.get("folder"))
     counted[step] = counted.get(step, 0) + 1
-    parameters = data.get("parameters")
-    ended: Mapping[str, Any] = {}
-    lost: str | None = "the record does not say how it ended"
-    began = None
-    if over is not None:
-        began = finite_or_none(over[0].data.get("events_began"))
-        ended = over[0].data if over[0].kind is Kind.RUN_ENDED else {}
-        lost = None if ended else str(over[0].data.get("why"))
+    parameters = entry.data.get("parameters")
+    facts: Mapping[str, Any] = end.data if end is not None else {}
+    ended = facts if end is not None and end.kind is Kind.RUN_ENDED else {}
     # Where the conductor did not live to compare the clocks, events count from the run's begin.
-    offset = at if began is None else at + max(0.0, began - begun[0].monotonic_seconds)
+    began = finite_or_none(facts.get("events_began"))
+    offset = at if began is None else at + max(0.0, began - entry.monotonic_seconds)
+    files = RunFiles(folder / place)
     return StepAttempt(
         step=step,
         number=counted[step],
         folder=place,
         parameters=parameters if isinstance(parameters, dict) else {},
         begin=at,
-        end=None if over is None else over[1],
+        end=end_at,
         ended=ended,
-        lost=lost,
+        lost=None if ended else str(facts.get("why") or "the record does not say how it ended"),
         predictions=predictions_of(said),
-        faults=sorted(_faults(folder / place / EVENTS, offset), key=lambda span: span.begin),
-        has_journal=(folder / place / JOURNAL).is_file(),
+        faults=sorted(_faults(files.events, offset), key=lambda span: span.begin),
+        has_journal=files.journal.is_file(),
     )
 
 
 def _faults(path: Path, offset: float) -> Iterable[Span]:
-    """The felt faults of a run, from its events."""
+    """The faults of a run that were in effect, from its events."""
     open_since: dict[str, float] = {}
-    tail = EventTail(path)
-    while events := tail.read():
-        for event in events:
-            elapsed = finite_or_none(event.get("elapsed_seconds"))
-            name = fault_label(event.get("name"))
-            if event["event"] == "fault.injected" and is_in_effect(event) and elapsed is not None:
-                open_since.setdefault(name, offset + elapsed)
-            elif event["event"] == "fault.undone" and name in open_since and elapsed is not None:
-                yield Span(name, open_since.pop(name), offset + elapsed)
+    for event in events_of(path):
+        elapsed = finite_or_none(event.get("elapsed_seconds"))
+        name = fault_label(event.get("name"))
+        if event["event"] == "fault.injected" and is_in_effect(event) and elapsed is not None:
+            open_since.setdefault(name, offset + elapsed)
+        elif event["event"] == "fault.undone" and name in open_since and elapsed is not None:
+            yield Span(name, open_since.pop(name), offset + elapsed)
     for name, begin in open_since.items():
         yield Span(name, begin, None)
 
 
-def _notes(entries: Sequence[Entry], seconds: Sequence[float], day: GameDay) -> Iterable[Note]:
-    for entry, at in zip(entries, seconds, strict=True):
+def _notes(moments: Sequence[Moment], day: GameDay) -> Iterable[Note]:
+    for entry, at in moments:
         if entry.kind is Kind.NOTED:
             number = entry.data.get("step")
             known = isinstance(number, int) and 0 <= number < len(day.steps)
@@ -268,7 +255,6 @@ def _notes(entries: Sequence[Entry], seconds: Sequence[float], day: GameDay) -> 
                 by=str(entry.data.get("by")),
                 text=str(entry.data.get("text")),
                 at=max(0.0, at - (finite_or_none(entry.data.get("typing_seconds")) or 0.0)),
-                wall=entry.at,
                 step=day.steps[int(number or 0)].name if known else "",
                 data=entry.data,
             )
@@ -288,22 +274,20 @@ _TURNS: Mapping[Kind, str] = {
 }
 
 
-def _decisions(entries: Sequence[Entry], seconds: Sequence[float]) -> Iterable[Decision]:
+def _decisions(moments: Sequence[Moment]) -> Iterable[Decision]:
     step = ""
-    for entry, at in zip(entries, seconds, strict=True):
+    for entry, at in moments:
         step = str(entry.data.get("step") or step) if entry.kind is not Kind.NOTED else step
         word = _TURNS.get(entry.kind)
         if word is None:
             continue
         parameters = entry.data.get("parameters")
-        changed = " ".join(
-            f"{key}={value}"
-            for key, value in (parameters if isinstance(parameters, dict) else {}).items()
-        )
+        pairs = parameters.items() if isinstance(parameters, dict) else ()
+        changed = " ".join(f"{key}={value}" for key, value in pairs)
         why = str(entry.data.get("reason") or entry.data.get("why") or changed)
         by = f" ({entry.data['by']})" if entry.data.get("by") else ""
         yield Decision(
-            entry.kind, f"{step}: {word}{f': {why}' if why else ''}{by}".lstrip(": "), at, entry.at
+            entry.kind, f"{step}: {word}{f': {why}' if why else ''}{by}".lstrip(": "), at
         )
 
 

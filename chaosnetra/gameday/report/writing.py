@@ -6,6 +6,7 @@ from pathlib import Path
 from chaosnetra.gameday.report.happened import read_day
 from chaosnetra.gameday.report.html import html_report
 from chaosnetra.gameday.report.markdown import markdown_report
+from chaosnetra.whole_file import write_whole
 
 
 def write_reports(folder: Path) -> Iterator[Path]:
@@ -19,16 +20,6 @@ def write_reports(folder: Path) -> Iterator[Path]:
         OSError: a report cannot be written.
     """
     day = read_day(folder)
-    yield _written(folder / "report.md", markdown_report(day))
-    yield _written(folder / "report.html", html_report(day))
-
-
-def _written(path: Path, text: str) -> Path:
-    unfinished = path.with_suffix(f"{path.suffix}.unfinished")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
-    return path
+    for name, text in (("report.md", markdown_report(day)), ("report.html", html_report(day))):
+        write_whole(folder / name, text)
+        yield folder / name

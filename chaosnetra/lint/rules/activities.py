@@ -7,7 +7,7 @@ from typing import Any
 from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.documents.guess import instead
 from chaosnetra.lint.modules import member
-from chaosnetra.lint.outline import OURS, Activity, Outline, Role, mapping
+from chaosnetra.lint.outline import OURS, Activity, Outline, Role
 from chaosnetra.lint.run_time import setter_of
 
 GIVEN_BY_THE_CORE = ("configuration", "secrets")
@@ -162,7 +162,7 @@ def _secrets(outline: Outline, activity: Activity) -> Iterator[Finding]:
             "lists groups of them: validation passes, and the activity fails",
             "add 'secrets', a list of groups, to the provider",
         )
-    known = [str(name) for name in mapping(outline.data.get("secrets"))]
+    known = [str(name) for name in outline.secrets]
     for index, group in enumerate(groups if isinstance(groups, list) else ()):
         if group not in known:
             setter = setter_of(outline, str(group))

@@ -7,7 +7,7 @@ from typing import Any
 from chaosnetra.documents.findings import Finding
 from chaosnetra.documents.guess import instead
 from chaosnetra.lint.modules import member
-from chaosnetra.lint.outline import OURS, Control, Outline, Role, mapping
+from chaosnetra.lint.outline import OURS, Outline, Provided, Role
 
 LEVELS = ("loading_experiment", "experiment", "hypothesis", "method", "rollback", "activity")
 HOOKS = tuple(f"{when}_{level}_control" for level in LEVELS for when in ("before", "after"))
@@ -48,8 +48,8 @@ def check(outline: Outline) -> Iterator[Finding]:
             )
 
 
-def _check(outline: Outline, control: Control) -> Iterator[Finding]:
-    place = (*control.place, "provider", "module")
+def _check(outline: Outline, control: Provided) -> Iterator[Finding]:
+    place = (*control.provider_place, "module")
     loaded = outline.modules.load(control.module)
     if loaded.module is None:
         yield outline.finding(
@@ -79,12 +79,12 @@ def _check(outline: Outline, control: Control) -> Iterator[Finding]:
         yield from _options(outline, control, member(loaded.module, "OPTIONS"))
 
 
-def _options(outline: Outline, control: Control, known: tuple[str, ...]) -> Iterator[Finding]:
+def _options(outline: Outline, control: Provided, known: tuple[str, ...]) -> Iterator[Finding]:
     """Our own hooks take any argument and refuse the run when they do not know one."""
-    for name in mapping(control.provider.get("arguments")):
+    for name in control.arguments:
         if name not in known:
             yield outline.finding(
-                (*control.place, "provider", "arguments", name),
+                (*control.provider_place, "arguments", name),
                 "control-arguments",
                 f"{control.module!r} has no argument {name!r} and refuses the run",
                 instead(str(name), known, f"it has {', '.join(known)}"),
@@ -92,12 +92,12 @@ def _options(outline: Outline, control: Control, known: tuple[str, ...]) -> Iter
 
 
 def _hook(
-    outline: Outline, control: Control, name: str, hook: Callable[..., Any]
+    outline: Outline, control: Provided, name: str, hook: Callable[..., Any]
 ) -> Iterator[Finding]:
-    place = (*control.place, "provider", "arguments")
+    place = (*control.provider_place, "arguments")
     if inspect.iscoroutinefunction(hook):
         yield outline.finding(
-            (*control.place, "provider", "module"),
+            (*control.provider_place, "module"),
             "async-activity",
             f"{name} of {control.module!r} is async, and the core never awaits it: it does nothing",
             "make it a plain function",
@@ -107,7 +107,7 @@ def _hook(
         signature = inspect.signature(hook)
     except (ValueError, TypeError):
         return
-    given = dict.fromkeys(map(str, mapping(control.provider.get("arguments"))))
+    given = dict.fromkeys(map(str, control.arguments))
     core = GIVEN_TO_CONFIGURE if name == CONFIGURE else GIVEN
     given |= dict.fromkeys(one for one in core if one in signature.parameters)
     if name != CONFIGURE:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chaosnetra.documents.document import Place
 from chaosnetra.documents.findings import Finding
 from chaosnetra.documents.guess import instead, nearest
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.schema import (
     ACTIVITY,
@@ -83,11 +83,11 @@ def _parts(outline: Outline) -> Iterator[Part]:
     for control in outline.controls:
         yield control.place, control.data, CONTROL
         if control.provider:
-            yield (*control.place, "provider"), control.provider, CONTROL_PROVIDER
-    for key, value in mapping(outline.data.get("configuration")).items():
+            yield control.provider_place, control.provider, CONTROL_PROVIDER
+    for key, value in outline.configuration.items():
         if mapping(value).get("type") == "env":
             yield ("configuration", key), value, VARIABLE
-    for group, secrets in mapping(outline.data.get("secrets")).items():
+    for group, secrets in outline.secrets.items():
         for key, value in mapping(secrets).items():
             shape = SECRETS.get(text(mapping(value).get("type")))
             if shape is not None:
@@ -104,10 +104,10 @@ def _parts_of_activity(activity: Activity, elsewhere: Shape) -> Iterator[Part]:
     yield (*activity.place, "pauses"), mapping(activity.data.get("pauses")), PAUSES
     if activity.provider_type in PROVIDERS:
         yield activity.provider_place, activity.provider, PROVIDERS[activity.provider_type]
-    tolerance = mapping(activity.data.get("tolerance"))
+    tolerance = mapping(activity.tolerance)
     shape = TOLERANCES.get(text(tolerance.get("type")))
     if shape is not None:
-        yield (*activity.place, "tolerance"), tolerance, shape
+        yield activity.tolerance_place, tolerance, shape
 
 
 def _keys(
@@ -177,7 +177,7 @@ def _elements(outline: Outline) -> Iterator[Finding]:
                     "ends with a traceback",
                     "write an object",
                 )
-    for group, secrets in mapping(outline.data.get("secrets")).items():
+    for group, secrets in outline.secrets.items():
         if not isinstance(secrets, dict) or "type" in secrets:
             yield outline.finding(
                 ("secrets", group),
@@ -199,7 +199,7 @@ def _types(outline: Outline) -> Iterator[Finding]:
         kind = activity.provider.get("type")
         if kind is not None and kind not in list(PROVIDERS):
             yield _unknown(outline, (*activity.provider_place, "type"), kind, tuple(PROVIDERS))
-        tolerance = activity.data.get("tolerance")
+        tolerance = activity.tolerance
         if activity.role is Role.HYPOTHESIS and isinstance(tolerance, dict):
             kind = tolerance.get("type")
             if kind not in TOLERANCE_TYPES:

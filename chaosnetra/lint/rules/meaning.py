@@ -6,8 +6,8 @@ from http import HTTPStatus
 from string import Template
 from typing import Any
 
-from chaosnetra.documents.document import Place
 from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.answer_kinds import KEYS, Answer, answer_of
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.patterns import Reach, is_every_json, reach
@@ -25,8 +25,8 @@ _JUDGING = "state what the answer must be"
 def check(outline: Outline) -> Iterator[Finding]:
     """`tolerance-always-met`, `tolerance-is-a-range`, `tolerance-is-a-set`."""
     for activity in outline.judged:
-        place = (*activity.place, "tolerance")
-        tolerance = activity.data.get("tolerance")
+        place = activity.tolerance_place
+        tolerance = activity.tolerance
         answer = answer_of(outline, activity)
         probe = outline.resolved(activity) or activity
         if isinstance(tolerance, list) and len(tolerance) == 2:
@@ -35,7 +35,7 @@ def check(outline: Outline) -> Iterator[Finding]:
         tolerance = mapping(tolerance)
         kind = text(tolerance.get("type"))
         if kind == "probe":
-            yield from _probe(outline, Activity(place, Role.TOLERANCE, tolerance))
+            yield from _probe(outline, Activity(place, tolerance, Role.TOLERANCE))
         elif kind == "regex" and (tolerance.get("target") or answer in _WITHOUT_TARGET):
             yield from _regex(outline, (*place, "pattern"), tolerance)
         elif kind == "jsonpath":
@@ -91,7 +91,7 @@ def _substituted(outline: Outline, pattern: Any) -> tuple[str | None, bool]:
         name = match["braced"]
         if name is None:
             continue
-        value = mapping(outline.data.get("configuration")).get(name)
+        value = outline.configuration.get(name)
         variable = mapping(value)
         if variable.get("type") == "env":
             is_fixed = False

@@ -1,10 +1,10 @@
-"""What `chaos validate` refuses, and no other rule has told."""
+"""What `chaos validate` refuses, and no other rule has found."""
 
 import os
 from collections.abc import Iterator, Sequence
 
-from chaosnetra.documents.document import Place
 from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.core import refusal
 from chaosnetra.lint.outline import Outline, mapping, text
 
@@ -13,7 +13,7 @@ VALIDATE = "`chaos validate`"
 
 def check(outline: Outline) -> Iterator[Finding]:
     """`unset-variable`: the environment is not what the experiment needs, here at least."""
-    for key, value in mapping(outline.data.get("configuration")).items():
+    for key, value in outline.configuration.items():
         if "default" not in mapping(value):
             yield from _unset(outline, ("configuration", key), value)
     yield from _unset_secrets(outline, ("secrets",))
@@ -23,12 +23,12 @@ def check_refusal(outline: Outline, found: Sequence[Finding]) -> Iterator[Findin
     """`refused`: with the core's own words, unless a finding says already what it refuses."""
     if any(VALIDATE in one.message and one.severity is Severity.ERROR for one in found):
         return
-    said = refusal(outline.document.data)
-    if said is not None:
+    reason = refusal(outline.document.data)
+    if reason is not None:
         yield outline.finding(
-            _place(outline, said),
+            _place(outline, reason),
             "refused",
-            f"{VALIDATE} refuses the experiment: {said}",
+            f"{VALIDATE} refuses the experiment: {reason}",
             "correct this first: the core says only the first thing that it refuses",
         )
 
@@ -59,8 +59,8 @@ def _unset(outline: Outline, place: Place, value: object) -> Iterator[Finding]:
         )
 
 
-def _place(outline: Outline, said: str) -> Place:
+def _place(outline: Outline, reason: str) -> Place:
     """The activity that the core names, where it names one."""
     return next(
-        (one.place for one in outline.activities if one.name and f"'{one.name}'" in said), ()
+        (one.place for one in outline.activities if one.name and f"'{one.name}'" in reason), ()
     )

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from chaosnetra.documents.document import Place
 from chaosnetra.documents.findings import Finding, Severity
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.answer_kinds import Answer, answer_of
 from chaosnetra.lint.outline import Activity, Outline, Role, text
 
@@ -27,12 +27,12 @@ def check(outline: Outline) -> Iterator[Finding]:
     """`tolerance-crashes`, `tolerance-never-met`, `tolerance-refused`.
 
     With the journal control a tolerance that raises fails its probe and nothing worse, so what
-    may crash is told only where the control is not declared, and what must is then never met.
+    may crash is reported only where the control is not declared, and what must is then never met.
     """
     for activity in outline.of(Role.HYPOTHESIS):
         if "tolerance" not in activity.data:
             continue
-        place = (*activity.place, "tolerance")
+        place = activity.tolerance_place
         tolerance = activity.data["tolerance"]
         answer = answer_of(outline, activity)
         if isinstance(tolerance, dict):
@@ -65,7 +65,7 @@ def _object(
 ) -> Iterator[Finding]:
     kind = text(tolerance.get("type"))
     if kind == "probe":
-        yield from _probe(outline, Activity(place, Role.TOLERANCE, tolerance))
+        yield from _probe(outline, Activity(place, tolerance, Role.TOLERANCE))
     elif kind == "jsonpath" and find_spec("jsonpath2") is None:
         yield outline.finding(
             place,
@@ -127,7 +127,7 @@ def _list(
     outline: Outline, place: Place, tolerance: list[Any], answer: Answer
 ) -> Iterator[Finding]:
     if answer is Answer.STATUS:
-        # The core looks whether the status is in the list.
+        # The core checks whether the status is in the list.
         if all(isinstance(one, str) and "${" not in one for one in tolerance):
             yield outline.finding(
                 place,
@@ -143,11 +143,11 @@ def _list(
             "write what the probe may answer",
         )
     elif len(tolerance) != 2 or answer is Answer.OBJECT:
-        return  # the core looks whether the value is in the list, or its status if it has one
+        return  # the core checks whether the value is in the list, or its status if it has one
     elif _is_reversed(tolerance):
         yield _reversed(outline, place, tolerance)
     elif any(isinstance(bound, str) for bound in tolerance):
-        return  # texts are told elsewhere, and so are variables
+        return  # texts are reported elsewhere, and so are variables
     elif answer is Answer.UNKNOWN:
         happens = "a range raises when the probe answers nothing or text"
         yield from _crashes(outline, place, happens, certain=False)

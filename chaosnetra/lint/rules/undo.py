@@ -1,4 +1,4 @@
-"""Actions that nothing takes back."""
+"""Actions that nothing undoes."""
 
 import inspect
 import json
@@ -11,7 +11,7 @@ from chaosnetra.lint.undo_actions import NAMING, UNDONE_BY
 
 
 def check(outline: Outline) -> Iterator[Finding]:
-    """`no-undo`: of ours without the counterpart; of others, when there is no rollback at all."""
+    """`no-undo`: of ours without its undo action; of others, when there is no rollback at all."""
     rollbacks = [outline.resolved(activity) for activity in outline.of(Role.ROLLBACK)]
     undoing = [
         one
@@ -19,38 +19,40 @@ def check(outline: Outline) -> Iterator[Finding]:
         if activity is not None
         for one in (activity, *outline.meant(activity))
     ]
-    foreign_told = False
+    others_reported = False
     for entry in outline.of(Role.METHOD):
         action = outline.resolved(entry)
         if action is None or action.data.get("type") != "action":
             continue
         undo = UNDONE_BY.get((action.module, action.function))
         if undo is not None:
-            if not _is_taken_back(outline, action, undoing):
-                yield _no_counterpart(outline, entry, action)
+            if not _is_undone(outline, action, undoing):
+                yield _no_undo(outline, entry, action)
                 continue
             for meant in outline.meant(action):
-                if not _is_taken_back(outline, meant, undoing):
-                    yield _no_counterpart(outline, meant, meant)
-        elif not (outline.data.get("rollbacks") or foreign_told or action.module.startswith(OURS)):
-            foreign_told = True
+                if not _is_undone(outline, meant, undoing):
+                    yield _no_undo(outline, meant, meant)
+        elif not (
+            outline.data.get("rollbacks") or others_reported or action.module.startswith(OURS)
+        ):
+            others_reported = True
             yield outline.finding(
                 entry.place,
                 "no-undo",
                 f"the action {action.name!r} and those after it have no rollbacks: what they "
                 "change stays",
-                "add what takes it back to 'rollbacks', if it changes anything",
+                "add what undoes it to 'rollbacks', if it changes anything",
                 Severity.WARNING,
             )
 
 
-def _is_taken_back(outline: Outline, action: Activity, undoing: list[Activity]) -> bool:
-    """Whether one of the rollbacks is its counterpart, or it needs none."""
+def _is_undone(outline: Outline, action: Activity, undoing: list[Activity]) -> bool:
+    """Whether one of the rollbacks undoes it, or it needs none."""
     undo = UNDONE_BY.get((action.module, action.function))
-    return undo is None or any(_takes_back(outline, action, undo, other) for other in undoing)
+    return undo is None or any(_undoes(outline, action, undo, other) for other in undoing)
 
 
-def _takes_back(outline: Outline, action: Activity, undo: str, other: Activity) -> bool:
+def _undoes(outline: Outline, action: Activity, undo: str, other: Activity) -> bool:
     if (other.module, other.function) != (action.module, undo):
         return False
     if other.environment not in ("", action.environment):
@@ -75,7 +77,7 @@ def _value(outline: Outline, activity: Activity, name: str) -> Any:
     return parameter.default
 
 
-def _no_counterpart(outline: Outline, entry: Activity, action: Activity) -> Finding:
+def _no_undo(outline: Outline, entry: Activity, action: Activity) -> Finding:
     undo = UNDONE_BY[action.module, action.function]
     signature = outline.modules.signature(action.module, undo)
     parameters = signature.parameters if signature is not None else {}
@@ -88,7 +90,7 @@ def _no_counterpart(outline: Outline, entry: Activity, action: Activity) -> Find
     return outline.finding(
         entry.place,
         "no-undo",
-        f"no rollback takes back {action.function!r}: its fault stays until the run has ended",
+        f"no rollback undoes {action.function!r}: its fault stays until the run has ended",
         f"add an action with {action.module!r}, {undo!r} and the arguments {arguments} to "
         "'rollbacks'",
     )

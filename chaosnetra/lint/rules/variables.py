@@ -5,9 +5,9 @@ from pathlib import PurePath
 from string import Template
 from typing import Any
 
-from chaosnetra.documents.document import Place
 from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.documents.guess import nearest
+from chaosnetra.documents.places import Place
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.run_time import setter_of
 
@@ -55,12 +55,11 @@ def check(outline: Outline) -> Iterator[Finding]:
 
 def _pauses(outline: Outline, activity: Activity) -> Iterator[Finding]:
     """Variables are text unless they say otherwise, and the core sleeps only for numbers."""
-    configuration = mapping(outline.data.get("configuration"))
     for key, value in mapping(activity.data.get("pauses")).items():
         match = Template.pattern.fullmatch(value) if isinstance(value, str) else None
-        if match is None or match["braced"] not in configuration:
+        if match is None or match["braced"] not in outline.configuration:
             continue
-        found = configuration[match["braced"]]
+        found = outline.configuration[match["braced"]]
         from_environment = isinstance(found, dict) and found.get("type") == "env"
         if isinstance(found, str) or (
             from_environment and found.get("env_var_type") not in NUMBERS
@@ -78,8 +77,8 @@ def _pauses(outline: Outline, activity: Activity) -> Iterator[Finding]:
 
 def _known(outline: Outline) -> dict[str, None]:
     """Names that the core finds: of the configuration, and within each group of secrets."""
-    names = [*mapping(outline.data.get("configuration"))]
-    for group in mapping(outline.data.get("secrets")).values():
+    names = [*outline.configuration]
+    for group in outline.secrets.values():
         names += mapping(group)
     return dict.fromkeys(name for name in names if isinstance(name, str))
 
@@ -96,16 +95,16 @@ def _substituted(outline: Outline) -> Iterator[tuple[Place, Any]]:
             for key in keys or ():
                 yield (*place, key), tolerance.get(key)
     for control in outline.controls:
-        yield (*control.place, "provider", "arguments"), control.provider.get("arguments")
+        yield (*control.provider_place, "arguments"), control.provider.get("arguments")
 
 
 def _taken_as_is(outline: Outline) -> Iterator[tuple[Place, Any]]:
     for activity in outline.activities:
         for key in TAKEN_AS_IS.get(activity.provider_type, ()):
             yield (*activity.provider_place, key), activity.provider.get(key)
-        tolerance = activity.data.get("tolerance")
+        tolerance = activity.tolerance
         if activity.role is Role.HYPOTHESIS:
-            place = (*activity.place, "tolerance")
+            place = activity.tolerance_place
             if isinstance(tolerance, list):
                 yield place, tolerance
             for key in ("range", "target", "count"):
@@ -114,8 +113,8 @@ def _taken_as_is(outline: Outline) -> Iterator[tuple[Place, Any]]:
 
 def _tolerance(activity: Activity) -> Iterator[tuple[Place, Any, tuple[str, ...] | None]]:
     """A tolerance with the keys that are substituted; None stands for all of it."""
-    tolerance = activity.data.get("tolerance")
-    place = (*activity.place, "tolerance")
+    tolerance = activity.tolerance
+    place = activity.tolerance_place
     if activity.role is not Role.HYPOTHESIS:
         return
     if isinstance(tolerance, str):

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
+from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.statistics.quantiles import Quantile
-from chaosnetra.report.claims import STAGES
 from chaosnetra.report.plots.frame import (
     AXIS_HEIGHT,
     box_swatch,
@@ -34,8 +34,8 @@ KINDS = ("ready", "failed", "cut")
 
 def distribution(
     title: str,
-    stages: Mapping[str, Times],
-    medians: Mapping[str, Quantile | None],
+    stages: Mapping[Stage, Times],
+    medians: Mapping[Stage, Quantile | None],
     words: tuple[str, str, str],
     limits: Sequence[tuple[str, float]] = (),
 ) -> Markup:
@@ -66,8 +66,8 @@ def distribution(
         bars = times.listed > MOST_POINTS
         as_bars = as_bars or bars
         counts = _count(times, words)
-        described.append(f"{STAGES.get(stage, stage)}: {', '.join(counts)}")
-        parts.append(text("0%", y + 14, STAGES.get(stage, stage), class_="head"))
+        described.append(f"{stage.when}: {', '.join(counts)}")
+        parts.append(text("0%", y + 14, stage.when, class_="head"))
         y += HEAD
         for told in _lines(counts):
             parts.append(text("0%", y + 8, told, class_="quiet small"))
@@ -98,7 +98,7 @@ def distribution(
     return Markup("").join([legend(entries), drawn])
 
 
-def _all(stages: Mapping[str, Times]) -> tuple[bool, bool, bool]:
+def _all(stages: Mapping[Stage, Times]) -> tuple[bool, bool, bool]:
     found = list(stages.values())
     return (
         any(times.seen for times in found),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from chaosnetra.report.claims import STAGES, Claim
+from chaosnetra.report.claims import Claim
 from chaosnetra.report.plots.frame import (
     AXIS_HEIGHT,
     legend,
@@ -32,7 +32,7 @@ def rates(claims: Sequence[Claim]) -> Markup:
         parts.append(_row(claim, across, y))
         y += ROW
     description = "; ".join(
-        f"{shortened(claim.probe, 60)} {STAGES[claim.stage]}: {claim.failures} of "
+        f"{shortened(claim.probe, 60)} {claim.stage.when}: {claim.failures} of "
         f"{claim.trials} failed"
         for claim in found
     )
@@ -53,7 +53,7 @@ def rates(claims: Sequence[Claim]) -> Markup:
 
 
 def _row(claim: Claim, across: Scale, y: float) -> Markup:
-    name = f"{shortened(claim.probe, 26)}, {STAGES[claim.stage]}"
+    name = f"{shortened(claim.probe, 26)}, {claim.stage.when}"
     parts = [text("0%", y + 12, name)]
     middle = y + 28
     interval, rate = claim.wilson, claim.rate

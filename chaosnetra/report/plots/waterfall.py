@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from chaosnetra.evidence.journal.samples import Startup
+from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.report.budgets import Budget
-from chaosnetra.report.claims import STAGES
 from chaosnetra.report.plots.frame import (
     AXIS_HEIGHT,
     box,
@@ -83,7 +83,7 @@ def phase_start(startup: Startup, phase: str) -> float | None:
 
 
 def waterfall(
-    rows: Mapping[str, Sequence[tuple[int, Startup]]],
+    rows: Mapping[Stage, Sequence[tuple[int, Startup]]],
     phases: Sequence[str],
     budgets: Sequence[Budget],
     limits: Sequence[float],
@@ -116,7 +116,7 @@ def waterfall(
         x = across.percent(limit)
         parts.append(line(x, 0, x, y, "budget"))
     description = "; ".join(
-        f"{STAGES.get(stage, stage)}: {len(found)} rows, the slowest "
+        f"{stage.when}: {len(found)} rows, the slowest "
         f"{seconds_text(max(startup.seconds for _, startup in found))}"
         for stage, found in rows.items()
     )
@@ -135,7 +135,7 @@ def waterfall(
 
 
 def near(
-    budgets: Sequence[Budget], rows: Mapping[str, Sequence[tuple[int, Startup]]]
+    budgets: Sequence[Budget], rows: Mapping[Stage, Sequence[tuple[int, Startup]]]
 ) -> list[Budget]:
     """The budgets that are drawn: those that ran out, and those that startups come near to."""
     shortest: dict[str, float] = {}
@@ -158,7 +158,7 @@ def near(
 
 
 def _names(
-    rows: Mapping[str, Sequence[tuple[int, Startup]]], phases: Sequence[str]
+    rows: Mapping[Stage, Sequence[tuple[int, Startup]]], phases: Sequence[str]
 ) -> dict[str, int]:
     """The names that occur, in order, each with its colour."""
     found = {
@@ -169,14 +169,14 @@ def _names(
 
 
 def _stage(
-    stage: str,
+    stage: Stage,
     found: Sequence[tuple[int, Startup]],
     names: Mapping[str, int],
     budgets: Sequence[Budget],
     across: Scale,
     y: float,
 ) -> tuple[Markup, float]:
-    parts = [text("0%", y + 14, STAGES.get(stage, stage), class_="head")]
+    parts = [text("0%", y + 14, stage.when, class_="head")]
     y += HEAD
     labels = _labels([startup for _, startup in found], budgets)
     labels_top = y

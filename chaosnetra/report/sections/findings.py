@@ -6,7 +6,6 @@ from markupsafe import Markup
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.verdict.violations import Violation
-from chaosnetra.report.claims import STAGES
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import code_block, details, error_text, facts_list, notes, quoted, table
@@ -40,12 +39,12 @@ def _violation(violation: Violation) -> Markup:
         "div",
         element(
             "p",
-            element("strong", f"{violation.probe}, {STAGES.get(violation.stage, violation.stage)}"),
+            element("strong", f"{violation.probe}, {violation.stage.when}"),
         ),
         facts_list(
             [
                 ("expected", quoted(violation.expected)),
-                ("got", quoted(violation.observed)),
+                ("observed", quoted(violation.observed)),
                 ("phase", violation.phase),
                 ("budget", budget),
                 ("ended", violation.ended),
@@ -80,7 +79,7 @@ def _failures(facts: RunFacts) -> Markup:
         rows.append(
             (
                 f"{count:,}",
-                f"{failure.probe}, {STAGES.get(failure.stage, failure.stage)}",
+                f"{failure.probe}, {failure.stage.when}",
                 failure.status.replace("_", " "),
                 where,
                 element(
@@ -101,7 +100,7 @@ def _failures(facts: RunFacts) -> Markup:
 
 
 def recommendations(found: Sequence[Recommendation]) -> Markup:
-    """What to change, each with the figures that it rests on."""
+    """What to change, each with its evidence."""
     parts = [_recommendation(one) for one in found[:MOST_RECOMMENDATIONS]]
     if len(found) > MOST_RECOMMENDATIONS:
         parts.append(notes([f"{len(found) - MOST_RECOMMENDATIONS:,} more are left out."]))
@@ -118,7 +117,7 @@ def _recommendation(one: Recommendation) -> Markup:
                 ("area", one.area.replace("_", " ")),
                 ("now", one.current),
                 ("proposed", one.proposed),
-                ("rests on", element("ul", *(element("li", text) for text in one.evidence))),
+                ("evidence", element("ul", *(element("li", text) for text in one.evidence))),
                 ("check with", element("code", one.check) if one.check else None),
             ]
         ),

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from markupsafe import Markup
 
 from chaosnetra.evidence.journal.samples import Startup
+from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.statistics.quantiles import Quantile
 from chaosnetra.report.budgets import Budget
-from chaosnetra.report.claims import STAGES
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import Content, element, join
 from chaosnetra.report.page import details, figure, notes, table
@@ -107,8 +107,8 @@ def quantile_text(found: Quantile | None) -> str:
     return f"{least}{seconds_text(found.value)} ({low} to {high})"
 
 
-def _phase_table(stages: Mapping[str, StartupTimes], phases: Sequence[str]) -> Markup:
-    headers = ["phase", *(STAGES.get(stage, stage) for stage in stages)]
+def _phase_table(stages: Mapping[Stage, StartupTimes], phases: Sequence[str]) -> Markup:
+    headers = ["phase", *(stage.when for stage in stages)]
     rows: list[list[Content]] = []
     for phase in phases:
         cells: list[Content] = [phase]
@@ -143,12 +143,12 @@ def _budget_table(budgets: Sequence[Budget], time_scale: float | None) -> Markup
     return details("Numbers: budgets", table(headers, rows), open_=False)
 
 
-def _rows_table(rows: Mapping[str, Sequence[tuple[int, Startup]]]) -> Markup:
+def _rows_table(rows: Mapping[Stage, Sequence[tuple[int, Startup]]]) -> Markup:
     return table(
         ("when", "rank", "number", "ended", "after", "phases"),
         [
             (
-                STAGES.get(stage, stage),
+                stage.when,
                 f"{rank:,}",
                 f"{startup.number}",
                 one_visible_line(startup.status, 40).replace("_", " "),
@@ -168,10 +168,10 @@ def _segments_text(startup: Startup) -> str:
     )
 
 
-def _ready_table(stages: Mapping[str, StartupTimes], medians: Mapping[str, Quantile]) -> Markup:
+def _ready_table(stages: Mapping[Stage, StartupTimes], medians: Mapping[Stage, Quantile]) -> Markup:
     rows = [
         (
-            STAGES.get(stage, stage),
+            stage.when,
             f"{times.listed:,}",
             f"{len(times.seen):,}",
             f"{len(times.failed):,}",
@@ -190,7 +190,7 @@ def _ready_table(stages: Mapping[str, StartupTimes], medians: Mapping[str, Quant
 
 
 def _answer_table(
-    stages: Mapping[str, AttemptTimes], medians: Mapping[str, Quantile | None]
+    stages: Mapping[Stage, AttemptTimes], medians: Mapping[Stage, Quantile | None]
 ) -> Markup:
     rows = []
     incomplete = False
@@ -203,7 +203,7 @@ def _answer_table(
         high = times.answered(0.95) if times.complete and times.listed else None
         rows.append(
             (
-                STAGES.get(stage, stage),
+                stage.when,
                 f"{max(times.attempts, times.listed):,}",
                 element("span", outcomes, class_="wide"),
                 quantile_text(medians[stage]) if times.complete else _told(times, "p50"),

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from chaosnetra.evidence.verdict.verdict import proof_text as sentence
 from chaosnetra.quantities import finite_or_none
-from chaosnetra.report.claims import CONFIDENCE_TEXT, STAGES, Claim, pooled
+from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import details, figure, met_mark, quoted, table, verdict_badge
@@ -41,7 +41,7 @@ def proof_text(facts: RunFacts, index: int) -> str:
 
 
 def hypothesis(facts: RunFacts) -> Markup | None:
-    """Expected against got, with bounds."""
+    """What was expected and observed, with bounds."""
     found = pooled(facts.claims)
     if not found:
         return element("p", "No probe of the steady state is in the journal.", class_="note")
@@ -71,7 +71,7 @@ def _expected(found: Sequence[Claim]) -> Markup:
     rows = [
         (
             claim.probe,
-            STAGES[claim.stage],
+            claim.stage.when,
             element("span", quoted(claim.expected), class_="wide"),
             element("span", quoted(observed(claim)), class_="wide"),
             join((met_mark(claim.held), _checks(claim))),
@@ -88,7 +88,7 @@ def _checks(claim: Claim) -> str | None:
 
 
 def observed(claim: Claim) -> str:
-    """What was got: of checks taken together, their sum."""
+    """What was observed: of checks taken together, their sum."""
     if claim.checks > 1 and claim.trials:
         return f"{claim.trials - claim.failures:,} of {claim.trials:,} succeeded"
     return claim.observed if claim.failed is None else f"{claim.observed}: {claim.failed}"
@@ -101,7 +101,7 @@ def _bounds(found: Sequence[Claim]) -> Markup:
         assert interval is not None  # noqa: S101 - it has trials
         rows.append(
             (
-                f"{claim.probe}, {STAGES[claim.stage]}",
+                f"{claim.probe}, {claim.stage.when}",
                 f"{claim.failures:,} of {claim.trials:,}",
                 share_text(claim.failures / claim.trials),
                 f"{share_text(interval.low)} to {share_text(interval.high)}",
@@ -118,12 +118,12 @@ def _bounds(found: Sequence[Claim]) -> Markup:
             f"Wilson interval, {CONFIDENCE_TEXT}",
             f"proven with {CONFIDENCE_TEXT} (Clopper-Pearson)",
             "allowed",
-            "trials without a failure that would prove the claim",
+            "failure-free trials that would prove the claim",
         ),
         rows,
         "The observed-rate rule decides; the intervals say how sure so few trials can be.",
     )
-    return details("Numbers: rates, their intervals, and the trials that a proof takes", whole,
+    return details("Numbers: rates, their intervals, and the trials that prove a claim", whole,
                    open_=len(rows) <= 6)  # fmt: skip
 
 

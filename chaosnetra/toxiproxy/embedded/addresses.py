@@ -53,9 +53,3 @@ def upstream_address(text: str) -> Address:
     if not usable or port == 0:
         raise InvalidInput(f"upstream must be host:port, got {text!r}")
     return host, port
-
-
-def shown(address: Address) -> str:
-    """`host:port`, an IPv6 host in brackets."""
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

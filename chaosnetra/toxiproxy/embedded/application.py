@@ -22,7 +22,9 @@ from chaosnetra.relay.bodies import read_json
 from chaosnetra.toxiproxy.embedded import bodies
 from chaosnetra.toxiproxy.embedded.collection import Collection
 from chaosnetra.toxiproxy.embedded.metrics import CONTENT_TYPE, exposition
+from chaosnetra.toxiproxy.embedded.proxy import EmbeddedProxy
 from chaosnetra.toxiproxy.embedded.refusals import Refused, bad_body
+from chaosnetra.toxiproxy.toxics import Toxic
 
 # What a client that asks for the version must be able to tell: which API, and that it is ours.
 API_VERSION = "2.12.0"
@@ -117,54 +119,53 @@ class ControlApi:
         return JSONResponse(self._proxies.add(spec).to_json(), 201)
 
     async def show_proxy(self, request: Request) -> Response:
-        return JSONResponse(self._proxies.get(_name(request, "proxy")).to_json())
+        return JSONResponse(self._proxy(request).to_json())
 
     async def update_proxy(self, request: Request) -> Response:
-        name = _name(request, "proxy")
-        self._proxies.get(name)
+        self._proxy(request)
         data = await read_json(request)
-        proxy = self._proxies.get(name)  # others may have been served meanwhile
+        proxy = self._proxy(request)  # others may have been served meanwhile
         proxy.change(bodies.changed_proxy(data, proxy.spec, anywhere=self._anywhere))
         return JSONResponse(proxy.to_json())
 
     async def delete_proxy(self, request: Request) -> Response:
-        self._proxies.remove(_name(request, "proxy"))
+        self._proxies.remove(request.path_params["proxy"])
         return Response(status_code=204)
 
     async def gauges(self, request: Request) -> Response:
-        proxy = self._proxies.get(_name(request, "proxy"))
-        return JSONResponse(proxy.relay.counters.to_json())
+        return JSONResponse(self._proxy(request).relay.counters.to_json())
 
     async def metrics(self, request: Request) -> Response:  # noqa: ARG002
         return PlainTextResponse(exposition(self._proxies), media_type=CONTENT_TYPE)
 
     async def list_toxics(self, request: Request) -> Response:
-        proxy = self._proxies.get(_name(request, "proxy"))
-        return JSONResponse([toxic.to_server() for toxic in proxy.toxics])
+        return JSONResponse([toxic.to_server() for toxic in self._proxy(request).toxics])
 
     async def create_toxic(self, request: Request) -> Response:
-        name = _name(request, "proxy")
-        self._proxies.get(name)
+        self._proxy(request)
         toxic = bodies.new_toxic(await read_json(request))
-        self._proxies.get(name).add_toxic(toxic)
+        self._proxy(request).add_toxic(toxic)
         return JSONResponse(toxic.to_server())
 
     async def show_toxic(self, request: Request) -> Response:
-        toxic = self._proxies.get(_name(request, "proxy")).toxic(_name(request, "toxic"))
-        return JSONResponse(toxic.to_server())
+        return JSONResponse(self._toxic(request).to_server())
 
     async def update_toxic(self, request: Request) -> Response:
-        name, toxic_name = _name(request, "proxy"), _name(request, "toxic")
-        self._proxies.get(name).toxic(toxic_name)
+        self._toxic(request)
         data = await read_json(request)
-        proxy = self._proxies.get(name)
-        toxic = bodies.changed_toxic(data, proxy.toxic(toxic_name))
-        proxy.change_toxic(toxic)
+        toxic = bodies.changed_toxic(data, self._toxic(request))
+        self._proxy(request).change_toxic(toxic)
         return JSONResponse(toxic.to_server())
 
     async def delete_toxic(self, request: Request) -> Response:
-        self._proxies.get(_name(request, "proxy")).remove_toxic(_name(request, "toxic"))
+        self._proxy(request).remove_toxic(request.path_params["toxic"])
         return Response(status_code=204)
+
+    def _proxy(self, request: Request) -> EmbeddedProxy:
+        return self._proxies.get(request.path_params["proxy"])
+
+    def _toxic(self, request: Request) -> Toxic:
+        return self._proxy(request).toxic(request.path_params["toxic"])
 
 
 class NoBrowsers:
@@ -197,11 +198,6 @@ def _route(path: str, **handlers: Handler) -> Route:
     route = Route(path, endpoint, methods=list(handlers))
     route.methods = set(handlers)  # without the HEAD that comes with GET
     return route
-
-
-def _name(request: Request, key: str) -> str:
-    name: str = request.path_params[key]
-    return name
 
 
 def _text(text: str, status: int) -> Response:

@@ -10,19 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chaosnetra.addresses import shown_address
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import fraction
-from chaosnetra.toxiproxy.embedded.addresses import (
-    Address,
-    listen_address,
-    shown,
-    upstream_address,
-)
+from chaosnetra.toxiproxy.embedded.addresses import Address, listen_address, upstream_address
 from chaosnetra.toxiproxy.embedded.refusals import Refused, missing_field
 from chaosnetra.toxiproxy.toxics import (
     DIRECTIONS,
     SERVER_TOXIC_TYPES,
     Toxic,
+    is_addressable,
     server_attributes,
 )
 
@@ -54,7 +51,7 @@ class ProxySpec:
     @property
     def leads(self) -> tuple[str, str]:
         """What a proxy cannot change without closing its connections."""
-        return shown(self.listen), self.upstream_text
+        return shown_address(*self.listen), self.upstream_text
 
 
 def new_proxy(data: Any, *, anywhere: bool, place: str = "") -> ProxySpec:
@@ -149,7 +146,7 @@ def changed_toxic(data: Any, now: Toxic) -> Toxic:
 def addressable(name: str) -> str:
     """A name that a call's path can hold."""
     _only_unicode("name", name)
-    if "/" in name or name in (".", "..") or len(name) > LONGEST_NAME:
+    if not is_addressable(name) or len(name) > LONGEST_NAME:
         raise InvalidInput(
             f"name must be 1 to {LONGEST_NAME} characters without a slash, and not . or .. "
             f"(no call could name it), got {name!r:.100}"

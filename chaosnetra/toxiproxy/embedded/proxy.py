@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+from chaosnetra.addresses import shown_address
 from chaosnetra.relay.relay import Relay
 from chaosnetra.relay.stage import StreamStage
-from chaosnetra.toxiproxy.embedded.addresses import shown
 from chaosnetra.toxiproxy.embedded.bodies import ProxySpec
 from chaosnetra.toxiproxy.embedded.live_toxic import LiveToxic
 from chaosnetra.toxiproxy.embedded.refusals import Refused, no_toxic, toxic_exists
@@ -59,8 +59,12 @@ class EmbeddedProxy:
             listen = self.relay.listen(*self.spec.listen)
         except OSError as error:
             why = (error.strerror or str(error)).lower()
-            raise Refused(500, f"listen tcp {shown(self.spec.listen)}: bind: {why}") from None
-        self.spec = replace(self.spec, listen=listen, listen_text=shown(listen), enabled=True)
+            raise Refused(
+                500, f"listen tcp {shown_address(*self.spec.listen)}: bind: {why}"
+            ) from None
+        self.spec = replace(
+            self.spec, listen=listen, listen_text=shown_address(*listen), enabled=True
+        )
 
     def disable(self) -> None:
         """Accept nobody, and end every connection at once."""

@@ -13,8 +13,8 @@ from google.cloud import run_v2
 
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Call, Connection, audit
+from chaosnetra.cloudrun.emulator.controls import Rule
 from chaosnetra.cloudrun.emulator.location import EmulatedLocation
-from chaosnetra.cloudrun.emulator.rules import Rule
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.jobs import JobClient
 from chaosnetra.durations import Deadline
@@ -24,7 +24,7 @@ from tests.support.cloud_run_endpoint import OPTED_IN, Endpoint
 from tests.support.staged import Staging
 from tests.support.staging import NAMES
 
-PLACE = EmulatedLocation(*NAMES.values())
+PLACE = EmulatedLocation(**NAMES)
 SERVICE = f"{PLACE.parent}/services/orchestrator"
 JOB = f"{PLACE.parent}/jobs/startups"
 CALL_SECONDS = 1.5
@@ -41,7 +41,7 @@ class Stage:
         self.calls: list[Call] = []
 
     def rule(self, call: str, **what: Any) -> None:
-        self.local.rules.add(Rule(call, **what))
+        self.local.rules.add(Rule.parse({"call": call, **what}))
 
     def create_service(self, **scaling: Any) -> None:
         """Deploy the service with everything that an unmasked write would lose."""

@@ -140,7 +140,7 @@ def test_a_service_that_is_not_ready(stage: Stage) -> None:
     [
         ("PERMISSION_DENIED", CloudRunPermissionDenied, "grant run.services.update"),
         ("RESOURCE_EXHAUSTED", CloudRunQuotaExceeded, "a quota is used up for UpdateService"),
-        ("ABORTED", CloudRunEtagChanged, "look at it and plan again"),
+        ("ABORTED", CloudRunEtagChanged, "read it and plan again"),
         ("FAILED_PRECONDITION", CloudRunRefused, "Cloud Run refused UpdateService"),
         ("UNAVAILABLE", CloudRunUnanswered, "gave no answer to UpdateService"),
         ("INTERNAL", CloudRunUnanswered, "gave no answer to UpdateService"),

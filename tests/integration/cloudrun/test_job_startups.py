@@ -63,7 +63,7 @@ TASK = [sys.executable, "-m", "chaosnetra.startup.task", "--", sys.executable, "
 
 @pytest.fixture
 def settings(stage: Stage, postgres: PostgresServer, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """Settings of a rehearsal; whatever it injected is taken back at the end."""
+    """Settings of a rehearsal; whatever it injected is undone at the end."""
     yield {
         **staging_settings(tmp_path, postgres.database, job="startups"),
         "cloud_run_endpoint": stage.local.endpoint,
@@ -96,7 +96,7 @@ def startups(count: int) -> dict[str, Any]:
 
 def told_of_executions() -> dict[str, Any]:
     """What the journal of the session's run would say of them."""
-    calls = current_session().calls
+    calls = current_session().staging.calls
     assert calls is not None
     found: dict[str, Any] = calls.to_json()["executions"]
     return found
@@ -202,8 +202,8 @@ def test_an_execution_that_outlasts_its_time_is_cancelled_and_judged(
     variables = {"DATABASE_URL": postgres.database.url, "PIDS": str(pids)}
     env = [{"name": name, "value": value} for name, value in variables.items()]
     stage.create_job(*TASK, container={"env": env})
-    monkeypatch.setattr("chaosnetra.running.launchers.REPORT_SECONDS", 1.0)
-    monkeypatch.setattr("chaosnetra.running.launchers.LATE_SECONDS", -3.0)  # 5 s for all
+    monkeypatch.setattr("chaosnetra.running.job_launcher.REPORT_SECONDS", 1.0)
+    monkeypatch.setattr("chaosnetra.running.job_launcher.LATE_SECONDS", -3.0)  # 5 s for all
     endpoint = {"cloud_run_endpoint": stage.local.endpoint, "dwell_seconds": "0"}
     result = started(5, {**settings, **endpoint})
     assert result["startups"][4]["exit_reason"] in ("cancelled", "not_started", "signalled")
@@ -328,7 +328,7 @@ def test_an_execution_whose_start_had_no_answer_may_run_where_none_may_be_listed
     stage.rule("ListExecutions", refuse="PERMISSION_DENIED", times=2)
     begun = ExecutionBegun(stage.jobs, stage.jobs.job(JOB), 1, 5, {}, 1)
     undo = begun.prepare()
-    with pytest.raises(CloudRunUnanswered, match="whether one was begun is not told"):
+    with pytest.raises(CloudRunUnanswered, match="whether one was begun is not known"):
         begun.inject()
     with pytest.raises(UndoDenied) as denied:
         play(undo)
@@ -367,7 +367,7 @@ def test_a_report_that_cannot_be_written_is_told_apart(
     variables = {"DATABASE_URL": postgres.database.url, "PIDS": str(pids)}
     env = [{"name": name, "value": value} for name, value in variables.items()]
     stage.create_job(sys.executable, "-c", choose, *TASK, container={"env": env})
-    import chaosnetra.running.launchers as module
+    import chaosnetra.running.job_launcher as module
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "REPORT_SECONDS", 1.0)

@@ -11,7 +11,7 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import run_v2
 
-from chaosnetra.cloudrun.emulator.messages import set_condition
+from chaosnetra.cloudrun.emulator.resources import set_condition
 from chaosnetra.cloudrun.executions import ExecutionState, TaskEnd, TaskState
 from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.durations import Deadline

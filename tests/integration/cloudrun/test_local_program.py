@@ -82,10 +82,10 @@ def test_it_is_told_to_misbehave_and_somebody_else_deploys(
 @pytest.mark.parametrize(
     ("path", "data", "message"),
     [
-        ("rules", {"refuse": "ABORTED"}, "with the name of a call"),
+        ("rules", {"refuse": "ABORTED"}, "a rule needs call"),
         ("rules", {"call": "GetService", "break": 1}, "a rule has no break; it has call, delay"),
-        ("rules", {"call": "GetService", "refuse": "OOPS"}, "must be a gRPC status code"),
-        ("rules", {"call": "GetService", "drop": "now"}, "drop must be before or after"),
+        ("rules", {"call": "GetService", "refuse": "OOPS"}, "refuse must be a gRPC status code"),
+        ("rules", {"call": "GetService", "drop": "now"}, "drop must be '', 'before' or 'after'"),
         ("rules", {"call": "GetService", "skip": -1}, "skip must be at least 0"),
         ("rules", {"call": "GetService", "delay_seconds": 9999}, "at most 3600"),
         ("rules", [], "must be a JSON object"),

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.cloudrun.emulator.services import SOMEBODY_ELSE
+from chaosnetra.cloudrun.emulator.controls import SOMEBODY_ELSE
 from chaosnetra.cloudrun.scaling import WantedScaling
 from tests.conftest import ChaosRun, RunChaos
 from tests.integration.cloudrun.conftest import lasting
@@ -269,9 +269,7 @@ def test_what_is_denied_is_left_with_the_commands_that_take_it_back(
         f"gcloud run services update {endpoint.service_id} --project=local-rehearsal "
         "--region=europe-west1 --scaling=auto --min=1 --max=default"
     )
-    assert (
-        f"take it back with `chaosnetra recover`, or by hand with `{command}`" in section["reason"]
-    )
+    assert f"undo it with `chaosnetra recover`, or by hand with `{command}`" in section["reason"]
     assert section["reason"].count(command) == 1, "told once, though it was tried again"
     denied = section["cloud_run"]["calls"]["UpdateService"]["PERMISSION_DENIED"]
     assert 1 <= denied <= 4

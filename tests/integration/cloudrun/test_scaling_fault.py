@@ -362,7 +362,7 @@ def test_a_deleted_service_is_told(stage: Stage, ledger: Ledger) -> None:
     fault = ServiceScaled(stage.services, SERVICE, TEN)
     injector.inject(fault)
     with stage.local.lock:
-        stage.local.services._services.clear()
+        stage.local.services.by_name.clear()
     report = injector.undo(fault.name)
     assert report is not None
     assert report.result is UndoResult.NOT_OURS
@@ -376,7 +376,7 @@ def test_another_service_of_the_same_name_is_left_alone(
     undo = fault.prepare()
     fault.inject()
     with stage.local.lock:
-        stage.local.services._services.clear()
+        stage.local.services.by_name.clear()
     stage.create_service(min_instance_count=10)
     before = stage.message
     report = play(undo)
@@ -445,7 +445,7 @@ def test_a_write_of_a_dead_run_that_comes_late_is_taken_back_too(stage: Stage) -
     stage.rule("UpdateService", delay_seconds=0.5)
 
     def inject() -> None:
-        with contextlib.suppress(CloudRunDrifted):  # it may find its write taken back already
+        with contextlib.suppress(CloudRunDrifted):  # it may find its write undone already
             fault.inject()
 
     late = threading.Thread(target=inject)

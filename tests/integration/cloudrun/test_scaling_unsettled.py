@@ -7,13 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from chaosnetra.cloudrun import undo as undoing_service
-from chaosnetra.cloudrun import waiting
+from chaosnetra.cloudrun import undoing, waiting
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.faults import ServiceScaled
@@ -84,7 +82,7 @@ def test_what_is_refused_for_good_is_told_with_the_commands_that_take_it_back(
         play(scaled)
     text = str(failed.value)
     assert "still has our scaling (automatic, minimum 10, maximum not set; before: " in text
-    assert f"take it back with `chaosnetra recover`, or by hand with `{COMMAND}`" in text
+    assert f"undo it with `chaosnetra recover`, or by hand with `{COMMAND}`" in text
 
 
 def test_all_undos_of_an_ending_share_one_deadline_and_a_second_signal_ends_it(
@@ -212,8 +210,8 @@ def test_no_wait_is_silent(
     stage: Stage, scaled: Undo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Also while a call has no answer."""
-    assert waiting.TOLD_SECONDS + waiting.LONGEST_SECONDS < 15
-    monkeypatch.setattr(waiting, "TOLD_SECONDS", 0.1)
+    assert waiting.REPORT_SECONDS + waiting.LONGEST_SECONDS < 15
+    monkeypatch.setattr(waiting, "REPORT_SECONDS", 0.1)
     stage.rule("GetService", delay_seconds=0.6)
     with caplog.at_level(logging.INFO):
         play(scaled)
@@ -227,10 +225,11 @@ def test_short_waits_in_a_row_are_not_silent_together(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each call is answered before it would be told of."""
-    monkeypatch.setattr(waiting, "TOLD_SECONDS", 0.2)
-    with caplog.at_level(logging.INFO), waiting.told(lambda: "all is done"):
+    monkeypatch.setattr(waiting, "REPORT_SECONDS", 0.2)
+    with caplog.at_level(logging.INFO), waiting.waiting_until(lambda: "all is done"):
         for number in range(6):
-            with waiting.told(partial("call {} is answered".format, number), logging.WARNING):
+            text = f"call {number} is answered"
+            with waiting.waiting_until(lambda text=text: text, logging.WARNING):
                 time.sleep(0.15)
     told = [line for line in caplog.messages if line.startswith("Still waiting, after 0 s, until ")]
     assert len(told) >= 3
@@ -238,7 +237,7 @@ def test_short_waits_in_a_row_are_not_silent_together(
     caplog.clear()
     with caplog.at_level(logging.INFO):
         for _ in range(2):
-            with waiting.told(lambda: "it is done"):
+            with waiting.waiting_until(lambda: "it is done"):
                 time.sleep(0.05)
     assert caplog.messages == [], "an earlier wait is told of no longer"
 
@@ -250,14 +249,14 @@ def test_a_write_that_may_still_come_is_looked_for_less_and_less_often(
     undo = ServiceScaled(ServiceClient(connection), SERVICE, TEN).prepare()
     connection.close()
     pauses: list[float] = []
-    monkeypatch.setattr(undoing_service.time, "monotonic", lambda: clock() + sum(pauses))
+    monkeypatch.setattr(undoing.time, "monotonic", lambda: clock() + sum(pauses))
     clock = time.perf_counter
 
     def pause(patience: object, waited: float) -> None:
         pauses.append(waiting.next_pause_seconds(waited))
         undo.arguments["sent_at"] -= pauses[-1]
 
-    monkeypatch.setattr(undoing_service.Patience, "pause", pause)
+    monkeypatch.setattr(undoing.Patience, "pause", pause)
     arguments = {**undo.arguments, "in_flight_seconds": 40, "seconds": 1000}
     undo = Undo(undo.kind, undo.description, arguments)
     assert play(undo).result is UndoResult.ALREADY_DONE

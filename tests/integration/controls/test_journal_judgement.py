@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.verdict.verdict import judge
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from tests.conftest import RunChaos
 from tests.support.experiments import HELD, ours, process
+from tests.support.journals import judged
 from tests.support.judged_runs import USER_MODULES, action, assert_judged, call, experiment, probe
 
 __all__ = ["USER_MODULES"]  # for the fixture
@@ -210,7 +210,7 @@ def test_the_line_of_a_run_is_that_of_its_journal(run_chaos: RunChaos) -> None:
     run = run_chaos(experiment([probe("value", call("probe", "no"), of=5)], []))
     assert run.section["verdict"] == "violated"
     assert '"arguments": {}}}; observed 5' in run.section["reason"]
-    assert judge(run.journal)[0].reason == run.section["reason"]
+    assert judged(run.journal)[0].reason == run.section["reason"]
 
 
 @pytest.mark.parametrize("tolerance", [True, {"type": "regex", "pattern": "ok"}], ids=repr)

@@ -25,12 +25,12 @@ def die(text):
     raise Fatal(f"cannot go on with {text}")
 
 def lose_the_session(text):
-    from chaosnetra.controls import journal
+    from chaosnetra.controls import ending
 
-    def close():
+    def close(record):
         raise OSError(f"no session {text}")
 
-    journal._close_session = close
+    ending._close_session = close
 """,
 }
 

@@ -199,7 +199,7 @@ def test_what_an_earlier_run_left_is_named_and_nothing_begins(bed: Bed) -> None:
     bed.plan(budgets(bed))
     code, output = bed.run("--yes")
     assert code == 3
-    assert "an earlier run left: remove a folder; `chaosnetra recover` takes it back" in output
+    assert "an earlier run left: remove a folder; `chaosnetra recover` undoes it" in output
     assert not bed.days.exists()
 
 

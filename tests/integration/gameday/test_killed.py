@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chaosnetra.gameday.conduct.stopping import EVENTS, end_and_undo, run_in_progress
+from chaosnetra.gameday.record.entries import run_in_progress
+from chaosnetra.runner.ending import end_and_undo
+from chaosnetra.runner.files import RunFiles
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.integration.controls.test_full_disk import small_disk
 from tests.support.game_days import Bed, finished, provider
@@ -87,14 +89,14 @@ def test_a_run_that_hangs_is_killed_and_what_it_left_is_taken_back(
     conductor = start(real_bed, toxiproxy)
     run = run_in_progress(real_bed.entries(), real_bed.day)
     assert run is not None
-    wait_until(lambda: '"deaf"' in (run.folder / EVENTS).read_text(), 60, "the deaf probe")
+    wait_until(lambda: '"deaf"' in RunFiles(run.folder).events.read_text(), 60, "the deaf probe")
     wait_until(lambda: ignores(run.pid, signal.SIGTERM), 10, "a run that does not hear")
     said = end_and_undo(run, patience_seconds=0.5)
     assert said[0] == "the run was asked to end"
     assert "it was killed" in said[1]
     output = finished(conductor)
     assert "Verdict: inconclusive: it left no journal" in output
-    assert (run.folder / EVENTS).exists()
+    assert RunFiles(run.folder).events.exists()
     assert toxiproxy.proxies() == {}
 
 

@@ -34,6 +34,10 @@ def until_running(seat: Seat, bed: Bed) -> None:
     bed.wait_for_fault()
 
 
+def confirm(seat: Seat) -> None:
+    seat.answer("really abort the day?", "yes")
+
+
 def wrap_up(seat: Seat) -> None:
     for question in ("What was a surprise?", "What was decided?", "What is to be done?"):
         seat.answer(question, "")
@@ -77,6 +81,7 @@ def test_what_is_being_typed_when_a_run_ends_is_noted_and_answers_no_question(
     seat.expect("Verdict: held")
     seat.type("ow\rend we know enough\r")
     seat.expect("observation of Ben: it is slow")
+    confirm(seat)
     wrap_up(seat)
     assert seat.ended() == 4
     assert [entry.data["text"] for entry in bed.entries() if entry.kind.value == "noted"] == [
@@ -143,6 +148,7 @@ def test_an_abort_in_mid_run_without_colours(bed: Bed, seat_for_waiting: Seat) -
     seat = seat_for_waiting
     until_running(seat, bed)
     seat.type("aBen: the pager rings\r")
+    confirm(seat)
     seat.expect("The day is aborted by Ben: the pager rings")
     wrap_up(seat)
     assert seat.ended() == 4
@@ -168,6 +174,7 @@ def test_a_day_is_aborted_although_its_run_is_being_stopped(
     seat = seat_for_waiting
     until_running(seat, bed)
     seat.type("stoo long\raBen: the pager rings\r")
+    confirm(seat)
     seat.expect("The day is aborted by Ben: the pager rings")
     wrap_up(seat)
     assert seat.ended() == 4
@@ -185,6 +192,7 @@ def test_steps_that_were_not_run_are_listed_each_with_its_reason(
     seat.answer("Go, or no-go", "no-go not today")
     seat.answer("Read it out", "/skip no time")
     seat.answer("Read it out", "/abort enough")
+    confirm(seat)
     wrap_up(seat)
     assert seat.ended() == 4
     report = (bed.day / "report.md").read_text()
@@ -206,7 +214,7 @@ def test_answers_that_cannot_be_taken_are_asked_for_again(bed: Bed, seat_for_wai
     seat.expect("the answer is empty")
     seat.type(b"\xff\xfe\r")
     seat.expect("the answer is no text")
-    seat.type(b"a\x01b\r")
+    seat.type(b"a\x07b\r")
     seat.expect("holds control characters")
     seat.type("x" * 1_000_000)
     seat.type("\r")
@@ -216,6 +224,47 @@ def test_answers_that_cannot_be_taken_are_asked_for_again(bed: Bed, seat_for_wai
     seat.type("no-go enough\r")
     wrap_up(seat)
     assert seat.ended() == 2
+
+
+def test_a_line_is_edited_with_arrow_keys_and_earlier_ones_are_brought_back(
+    bed: Bed, seat_for_waiting: Seat
+) -> None:
+    seat = seat_for_waiting
+    until_running(seat, bed)
+    seat.type("oit is sow\x1b[D\x1b[Dl\x1b[F, Ben\r")
+    seat.expect("observation of Ada: it is slow, Ben")
+    for byte in b"o\x1b[A\x1b[A\x1b[B\x1b[H\x1bOCt\x7f\x01Ben: \r":
+        seat.type(bytes([byte]))  # as over a slow line
+    seat.expect("observation of Ben: it is slow, Ben")
+    bed.release.touch()
+    seat.answer("What next", "\x1b[A\x1b[A\x15\x1b[A" + 3 * "\x1b[B")
+    wrap_up(seat)
+    assert seat.ended() == 0
+
+
+def test_what_was_typed_ahead_aborts_nothing(bed: Bed, seat_for_waiting: Seat) -> None:
+    seat = seat_for_waiting
+    seat.expect("Who is present?")
+    seat.type("Ada\r\r/abort it is late\ryes\r")
+    seat.answer("really abort the day?", "")
+    seat.expect("The day is not aborted.")
+    seat.type("go\r")
+    seat.answer("Ada: does it hold?", "-")
+    bed.wait_for_fault()
+    seat.type("athe pager rings\ryes\r")
+    seat.answer("really abort the day?", "no")
+    seat.expect("The day is not aborted.")
+    seat.type("athe pager rings\ryes\r")
+    seat.expect("really abort the day?")
+    seat.type("\x1b")
+    bed.release.touch()
+    seat.answer("What next", "end enough\ryes")
+    seat.answer("really abort the day?", "")
+    seat.expect("The day is not aborted.")
+    seat.type("\r")
+    wrap_up(seat)
+    assert seat.ended() == 0
+    assert "day.aborted" not in bed.kinds()
 
 
 def test_a_terminal_that_closes_leaves_the_day_with_nothing_injected(

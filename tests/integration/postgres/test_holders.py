@@ -5,9 +5,7 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,14 +16,12 @@ from chaoslib.exceptions import ActivityFailed
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseUnavailable, FaultError, InjectionFailed, InvalidInput
-from chaosnetra.faults import Effect, Injected, Undo, UndoResult, play
+from chaosnetra.faults import UndoResult, play
 from chaosnetra.postgres import sessions
 from chaosnetra.postgres.actions import hold_connections, release_connections
 from chaosnetra.postgres.connect import connection, slots
 from chaosnetra.postgres.holders import Amount, By, ConnectionsHeld
-from chaosnetra.running.session import end_session
 from chaosnetra.safety.injector import Injector
-from chaosnetra.safety.ledger import Ledger
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.toxics import make_toxic
 from tests.conftest import ChaosRun, RunChaos
@@ -38,40 +34,20 @@ from tests.support.helpers import (
     sessions_called,
     wait_until,
 )
-from tests.support.programs import captured, chaos_command
+from tests.support.programs import chaos_command
+from tests.support.undoing import effect_of, played_elsewhere
 
 # Of this process alone: tests of another may hold sessions at the same time.
 NAME = f"chaosnetra_test_held_{os.getpid()}"
 FREE = 27  # of 30 slots 3 are reserved
-PLAY = (
-    "import json, sys\n"
-    "from chaosnetra.errors import FaultError\n"
-    "from chaosnetra.faults import Undo, play\n"
-    "try:\n"
-    "    print(play(Undo.from_json(json.load(sys.stdin))).result)\n"
-    "except FaultError as error:\n"
-    "    print(f'{type(error).__name__}: {error}')"
-)
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
-
-
-@pytest.fixture
-def injector(tmp_path: Path) -> Iterator[Injector]:
-    made = Injector(Ledger("test", tmp_path), lambda name, data: None)
-    yield made
-    assert made.undo_all() == []
 
 
 def held(
     address: DatabaseAddress, by: str, amount: float, through: DatabaseAddress | None = None
 ) -> ConnectionsHeld:
-    return ConnectionsHeld(address, through or address, NAME, Amount.parse(by, amount))
-
-
-def effect_of(fault: Injected) -> Effect:
-    assert fault.effect is not None
-    return fault.effect
+    return ConnectionsHeld(address, NAME, through or address, Amount.parse(by, amount))
 
 
 def processes() -> list[int]:
@@ -81,16 +57,6 @@ def processes() -> list[int]:
         for process in psutil.process_iter(["cmdline"])
         if (process.info["cmdline"] or [])[1:] == [*sessions.PROGRAM, NAME]
     ]
-
-
-def played_elsewhere(undo: Undo, **environment: str) -> str:
-    done = captured(
-        [sys.executable, "-c", PLAY],
-        input=json.dumps(undo.to_json()),
-        env={**os.environ, **environment},
-        check=True,
-    )
-    return done.stdout.strip()
 
 
 # How many
@@ -395,38 +361,29 @@ def test_sessions_that_do_not_end_are_an_undo_that_failed(
 # The actions, and whole runs
 
 
-@pytest.fixture
-def configuration(
-    small: DatabaseAddress, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dict[str, Any]]:
-    monkeypatch.setenv("CHAOSNETRA_DATABASE_URL", small.url)
-    yield {}
-    end_session()
-
-
 def test_the_actions_hold_and_release(
-    configuration: dict[str, Any], small_server: PostgresServer
+    small_configuration: dict[str, Any], small_server: PostgresServer
 ) -> None:
-    result = hold_connections(amount="5", configuration=configuration)  # type: ignore[arg-type]
+    result = hold_connections(amount="5", configuration=small_configuration)  # type: ignore[arg-type]
     assert result["effect"]["in_effect"] is True
     assert result["effect"]["observed"] == 5
     assert result["parameters"]["by"] == "leave_free"
     name = result["parameters"]["application_name"]
     assert sessions_called(small_server.admin, name) == 22
     json.dumps(result)
-    assert release_connections(configuration=configuration)["result"] == "done"
-    assert release_connections(configuration=configuration)["result"] == "already done"
+    assert release_connections(configuration=small_configuration)["result"] == "done"
+    assert release_connections(configuration=small_configuration)["result"] == "already done"
     assert sessions_called(small_server.admin, name) == 0
 
 
 def test_the_pools_of_other_instances_are_held(
-    configuration: dict[str, Any], small_server: PostgresServer, tmp_path: Path
+    small_configuration: dict[str, Any], small_server: PostgresServer, tmp_path: Path
 ) -> None:
     shipped = resources.files("chaosnetra.profiles") / "data" / "issue-1263.json"
     profile = json.loads(shipped.read_text(encoding="utf-8"))
     profile["pool"] = {"size": 3, "max_overflow": 2, "timeout_seconds": 3, "recycle_seconds": 60}
     (tmp_path / "mine.json").write_text(json.dumps(profile))
-    given = {**configuration, "profile": str(tmp_path / "mine.json")}
+    given = {**small_configuration, "profile": str(tmp_path / "mine.json")}
     result = hold_connections(amount=4, by="instances", configuration=given)
     assert result["effect"]["in_effect"] is True
     name = result["parameters"]["application_name"]
@@ -446,10 +403,10 @@ def test_the_pools_of_other_instances_are_held(
     ],
 )
 def test_the_action_refuses_in_one_line(
-    configuration: dict[str, Any], arguments: dict[str, Any], words: str
+    small_configuration: dict[str, Any], arguments: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ActivityFailed, match=words) as caught:
-        hold_connections(**arguments, configuration=configuration)
+        hold_connections(**arguments, configuration=small_configuration)
     assert "\n" not in str(caught.value)
     assert processes() == []
 

@@ -62,7 +62,7 @@ def test_a_run_whose_lease_was_ended_begins_nothing_more(
 ) -> None:
     configuration = staging_settings(tmp_path, postgres.database)
     session = consented(configuration)
-    session.require_consent()
+    session.staging.require_consent()
     query(
         postgres.admin,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -71,7 +71,7 @@ def test_a_run_whose_lease_was_ended_begins_nothing_more(
 
     def refused() -> bool:
         try:
-            session.require_consent()
+            session.staging.require_consent()
         except NotAllowed:
             return True
         return False

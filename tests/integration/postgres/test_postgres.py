@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import secrets
 import socket
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,7 @@ import pytest
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseUnavailable, InjectionFailed, UndoFailed
-from chaosnetra.faults import Undo, UndoResult, play
+from chaosnetra.faults import UndoResult, play
 from chaosnetra.paths import FirstAnswer
 from chaosnetra.postgres.connect import connection, describe
 from chaosnetra.postgres.objects import DatabaseCopied, SchemaMade
@@ -25,25 +23,8 @@ from chaosnetra.safety import credentials
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.stand.postgres import PostgresServer
-from tests.support.programs import captured
-
-PLAY = (
-    "import json, sys\n"
-    "from chaosnetra.errors import FaultError\n"
-    "from chaosnetra.faults import Undo, play\n"
-    "try:\n"
-    "    print(play(Undo.from_json(json.load(sys.stdin))).result)\n"
-    "except FaultError as error:\n"
-    "    print(f'{type(error).__name__}: {error}')"
-)
-
-
-def query(address: DatabaseAddress, sql: str, *arguments: Any) -> Any:
-    async def run() -> Any:
-        async with connection(address, 10) as opened:
-            return await opened.fetchval(sql, *arguments)
-
-    return asyncio.run(run())
+from tests.support.helpers import query
+from tests.support.undoing import played_elsewhere
 
 
 def unusable(address: DatabaseAddress, seconds: float = 5) -> DatabaseUnavailable:
@@ -266,17 +247,6 @@ def test_password_of_another_server_or_user_is_not_used(
     with pytest.raises(UndoFailed, match="CHAOSNETRA_DATABASE_URL") as caught:
         credentials.with_password(database.shown)
     assert database.password not in str(caught.value)
-
-
-def played_elsewhere(undo: Undo, **environment: str) -> str:
-    done = captured(
-        [sys.executable, "-c", PLAY],
-        input=json.dumps(undo.to_json()),
-        env={**os.environ, **environment},
-        timeout=30,
-        check=True,
-    )
-    return done.stdout.strip()
 
 
 def test_another_process_drops_what_we_made(

@@ -5,9 +5,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -16,7 +15,7 @@ from chaoslib.exceptions import ActivityFailed
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InjectionFailed
-from chaosnetra.faults import Effect, Injected, UndoResult, play
+from chaosnetra.faults import UndoResult, play
 from chaosnetra.postgres import load, pressure, sessions
 from chaosnetra.postgres.actions import press_database, release_pressure
 from chaosnetra.postgres.connect import connection
@@ -35,11 +34,10 @@ from chaosnetra.postgres.pressure import (
     work,
 )
 from chaosnetra.postgres.probes import backend_load
-from chaosnetra.running.session import end_session
 from chaosnetra.safety.injector import Injector
-from chaosnetra.safety.ledger import Ledger
 from chaosnetra.stand.postgres import PostgresServer
 from tests.support.helpers import query, sessions_called, wait_until
+from tests.support.undoing import effect_of
 
 # Of this process alone: tests of another may press a database at the same time.
 NAME = f"chaosnetra_test_pressed_{os.getpid()}"
@@ -52,20 +50,8 @@ TRIES = 4
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-@pytest.fixture
-def injector(tmp_path: Path) -> Iterator[Injector]:
-    made = Injector(Ledger("test", tmp_path), lambda name, data: None)
-    yield made
-    assert made.undo_all() == []
-
-
 def pressed(address: DatabaseAddress, backends: int = BACKENDS, memory: int = 4) -> DatabasePressed:
     return DatabasePressed(address, NAME, backends, memory)
-
-
-def effect_of(fault: Injected) -> Effect:
-    assert fault.effect is not None
-    return fault.effect
 
 
 def sampled_until(address: DatabaseAddress, enough: Callable[[Load], bool]) -> Load:
@@ -75,10 +61,10 @@ def sampled_until(address: DatabaseAddress, enough: Callable[[Load], bool]) -> L
         until = time.monotonic() + BUSY_SECONDS
         async with connection(address, 10) as opened:
             watch = LoadWatch(opened, await is_local(opened))
-            await watch.look()
+            await watch.sample()
             while not enough(watch.load) and time.monotonic() < until:
                 await asyncio.sleep(0.05)
-                await watch.look()
+                await watch.sample()
             return watch.load
 
     return asyncio.run(sample())
@@ -298,26 +284,17 @@ def test_without_its_processes_the_numbers_of_sessions_are_known(
     assert "the server is not on this machine" in found.text
 
 
-@pytest.fixture
-def configuration(
-    small: DatabaseAddress, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dict[str, Any]]:
-    monkeypatch.setenv("CHAOSNETRA_DATABASE_URL", small.url)
-    yield {}
-    end_session()
-
-
 def test_the_actions_press_and_release_and_the_probe_sees_it(
-    configuration: dict[str, Any], small: DatabaseAddress
+    small_configuration: dict[str, Any], small: DatabaseAddress
 ) -> None:
     for _ in range(TRIES):
         result = press_database(
             backends="auto",  # type: ignore[arg-type]
-            configuration=configuration,
+            configuration=small_configuration,
         )
         if result["effect"]["in_effect"]:
             break
-        release_pressure(configuration=configuration)
+        release_pressure(configuration=small_configuration)
     pressed_by = result["parameters"]["backends"]
     assert pressed_by == min(13, 4 * (os.cpu_count() or 1))
     assert result["effect"]["in_effect"] is True, result
@@ -325,7 +302,7 @@ def test_the_actions_press_and_release_and_the_probe_sees_it(
     until, computed = time.monotonic() + BUSY_SECONDS, 0.0
     while computed < 0.3 and time.monotonic() < until:
         started = time.monotonic()
-        sampled = backend_load(seconds=10, interval_ms=1000, configuration=configuration)
+        sampled = backend_load(seconds=10, interval_ms=1000, configuration=small_configuration)
         assert 1 <= time.monotonic() - started < 10  # at time scale 0.1
         computed += sampled["cpu_cores"] * sampled["samples"][-1]["at_seconds"]
     assert computed >= 0.3
@@ -334,19 +311,19 @@ def test_the_actions_press_and_release_and_the_probe_sees_it(
     assert len(sampled["samples"]) >= 3
     assert sampled["samples"][0]["cpu_cores"] is None
     json.dumps([result, sampled], allow_nan=False)
-    assert release_pressure(configuration=configuration)["result"] == "done"
-    assert release_pressure(configuration=configuration)["result"] == "already done"
+    assert release_pressure(configuration=small_configuration)["result"] == "done"
+    assert release_pressure(configuration=small_configuration)["result"] == "already done"
     assert sessions_called(small, result["parameters"]["application_name"]) == 0
 
 
 def test_the_probe_says_when_the_database_does_not_answer(
-    configuration: dict[str, Any], small: DatabaseAddress, small_server: PostgresServer
+    small_configuration: dict[str, Any], small: DatabaseAddress, small_server: PostgresServer
 ) -> None:
-    backend_load(seconds=0, configuration=configuration)
+    backend_load(seconds=0, configuration=small_configuration)
     here = small_server.admin.named(small.database)
     query(here, "REVOKE SELECT ON pg_stat_activity FROM PUBLIC")
     try:
-        result = backend_load(seconds=0, configuration=configuration)
+        result = backend_load(seconds=0, configuration=small_configuration)
     finally:
         query(here, "GRANT SELECT ON pg_stat_activity TO PUBLIC")
     assert (result["held"], result["sqlstate"]) == (False, "42501")
@@ -369,10 +346,10 @@ def test_the_probe_says_when_the_database_does_not_answer(
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 def test_wrong_values_are_refused_in_one_line(
-    configuration: dict[str, Any], arguments: dict[str, Any], words: str
+    small_configuration: dict[str, Any], arguments: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ActivityFailed, match=words) as caught:
-        press_database(**arguments, configuration=configuration)
+        press_database(**arguments, configuration=small_configuration)
     assert "\n" not in str(caught.value)
 
 
@@ -387,7 +364,7 @@ def test_wrong_values_are_refused_in_one_line(
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 def test_wrong_values_of_the_probe_are_refused(
-    configuration: dict[str, Any], arguments: dict[str, Any], words: str
+    small_configuration: dict[str, Any], arguments: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ActivityFailed, match=words):
-        backend_load(**arguments, configuration=configuration)
+        backend_load(**arguments, configuration=small_configuration)

@@ -43,7 +43,7 @@ def session(bed: Bed) -> Iterator[Session]:
 
 
 def losses(session: Session) -> list[tuple[str, str]]:
-    return [(loss["kind"], loss["why"]) for loss in session.part_losses()]
+    return [(loss["kind"], loss["why"]) for loss in session.resources.losses]
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def test_a_server_of_others_that_is_lost_is_told(
     bed: Bed, session: Session, part: str, disturb: Callable[[Bed], None], why: str
 ) -> None:
     disturb(bed)
-    wait_until(lambda: session.part_losses(), SECONDS, f"{part} is told as lost")
+    wait_until(lambda: session.resources.losses, SECONDS, f"{part} is told as lost")
     [(kind, told)] = losses(session)
     assert kind == part
     assert why in told
-    loss = session.part_losses()[0]
+    loss = session.resources.losses[0]
     assert loss["source"] == "configured"
     assert loss["last_well_at"] < loss["noticed_at"]
     bed.bring_back()
@@ -74,7 +74,7 @@ def test_a_server_of_others_that_is_lost_is_told(
 def test_a_server_that_was_restarted_between_two_looks_is_another_one(
     bed: Bed, session: Session
 ) -> None:
-    session._watch.end()
+    session.resources.watch_thread.end()
     bed.postgres.stop()
     bed.postgres.start()
     assert session.close() == []
@@ -127,7 +127,7 @@ def put_toxic(session: Session, name: str) -> None:
 
 def test_a_toxic_that_somebody_else_puts_on_the_runs_proxy_is_told(session: Session) -> None:
     put_toxic(session, "theirs")
-    wait_until(lambda: session.part_losses(), SECONDS, "the toxic is told")
+    wait_until(lambda: session.resources.losses, SECONDS, "the toxic is told")
     [(kind, why)] = losses(session)
     assert kind == "path to the database"
     assert why.endswith(f"on proxy {session.identifier}: 'theirs' (latency downstream)")

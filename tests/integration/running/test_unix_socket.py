@@ -119,8 +119,8 @@ def test_a_target_gets_a_socket_spelled_as_the_runs_and_by_its_parts(
     }
     result = startups_succeed(count=1, configuration=configuration)
     assert result["held"], result["error"]
-    folder = Path(current_session().target_database.host)
-    parts = [part.kind for part in current_session().parts]
+    folder = Path(current_session().local.target_database.host)
+    parts = [part.kind for part in current_session().resources.parts]
     assert parts.count("Unix socket bridge") == 2
     assert end_session() == []
     assert not folder.exists()
@@ -170,7 +170,7 @@ def test_a_role_that_the_socket_lets_in_needs_no_password(
                 "SELECT user::text, client_addr FROM pg_stat_activity WHERE pid = pg_backend_pid()"
             )
 
-    for address in (session.database, session.proxied_database, session.target_database):
+    for address in (session.database, session.proxied_database, session.local.target_database):
         assert tuple(asyncio.run(client(address))) == (PEER, None)
 
 
@@ -178,17 +178,17 @@ def test_a_bridge_that_is_killed_is_a_lost_part(
     configuration: Configuration, server: DatabaseAddress
 ) -> None:
     session = current_session(configuration)
-    assert session.target_database.is_socket
+    assert session.local.target_database.is_socket
     (pid,) = bridges(Path(server.host))
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: session.part_losses(), 20, "the loss is seen")
-    assert "Unix socket bridge" in str(session.part_losses())
+    wait_until(lambda: session.resources.losses, 20, "the loss is seen")
+    assert "Unix socket bridge" in str(session.resources.losses)
 
 
 def test_a_toxiproxy_of_another_machine_is_refused(configuration: Configuration) -> None:
     session = current_session(configuration)
     with pytest.raises(InvalidInput, match=r"behind a Unix socket of this machine.*toxiproxy_url"):
-        bring_tcp_end(session._keeping, session.database, "http://10.0.0.1:8474")
+        bring_tcp_end(session.resources, session.database, "http://10.0.0.1:8474")
 
 
 def test_an_undo_finds_its_password_in_a_url_of_the_other_spelling(

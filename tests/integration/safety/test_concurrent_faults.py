@@ -30,16 +30,16 @@ def measure_late(self):
 
 def ask():
     measured.wait(30)
-    with session._lock:
+    with session.resources.lock:
         asked.set()
-        session.schema
+        session.stored.schema
 
 fault.measure = measure_late
 background = threading.Thread(target=ask)
 background.start()
 CALL
 background.join()
-assert session._schema
+assert session.stored._schemas
 end_session()
 """
 CALLS = {

@@ -200,7 +200,7 @@ def test_a_copy_that_ends_does_not_end_the_run(folder: Path) -> None:
 import os
 from chaosnetra.running.session import current_session
 session = current_session({})
-session._at_close.append(lambda: print("closed", flush=True))
+session.staging._at_close.append(lambda: print("closed", flush=True))
 copy = os.fork()
 if copy == 0:
     raise SystemExit(0)

@@ -17,15 +17,8 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.stand import folders, toxiproxy
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
-from chaosnetra.stand.toxiproxy import (
-    PROGRAM,
-    ToxiproxyServer,
-    find_program,
-    is_embedded,
-    program_version,
-    start_toxiproxy,
-    suits,
-)
+from chaosnetra.stand.toxiproxy import ToxiproxyServer, is_embedded, start_toxiproxy, suits
+from chaosnetra.stand.toxiproxy_program import PROGRAM, find_program, program_version
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.support.helpers import alive
 

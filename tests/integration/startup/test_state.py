@@ -13,9 +13,9 @@ from chaoslib.exceptions import ActivityFailed
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import PartUnavailable
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.exposure import not_exposed
 from chaosnetra.evidence.verdict.start_state import baseline_advice, differing_states, state_tested
-from chaosnetra.evidence.verdict.verdict import judge
 from chaosnetra.postgres.actions import hold_connections
 from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
@@ -24,6 +24,7 @@ from chaosnetra.startup.probes import startups_succeed
 from chaosnetra.toxiproxy.actions import add_latency
 from tests.conftest import RunChaos
 from tests.support.helpers import query
+from tests.support.journals import judged
 from tests.support.repository import EXPERIMENTS
 
 EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
@@ -113,7 +114,7 @@ def test_a_service_that_never_opens_the_database_proves_nothing(run_chaos: RunCh
     before, under, after = run.section["exposure"]["launches"]
     assert (before["sessions"], before["path"]) == (after["sessions"], after["path"]) == (0, 0)
     assert under["faults"] == ["toxic vpc-latency"]
-    verdict, _ = judge(run.journal)
+    verdict, _ = judged(run.journal)
     assert (verdict.outcome, verdict.reason) == ("inconclusive", run.section["reason"])
 
 
@@ -223,8 +224,9 @@ def test_first_starts_that_race_are_told_with_the_cure(
     assert result["held"] is False
     session = current_session(configuration)
     section = {"database_state": session.state.facts(session.exposure.launches)}
-    journal = {"steady_states": {"before": {"probes": [{"output": result}]}}}
-    assert "raced each other" in (baseline_advice(journal, section) or "")
+    states = {"before": {"probes": [{"output": result}]}}
+    journal = normalized({"steady_states": states, "chaosnetra": section})
+    assert "raced each other" in (baseline_advice(journal) or "")
 
 
 def test_a_first_start_that_fails_ends_nothing(empty: DatabaseAddress) -> None:

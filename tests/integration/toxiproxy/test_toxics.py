@@ -14,8 +14,9 @@ from chaosnetra.faults import Undo, UndoResult, play
 from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
-from chaosnetra.toxiproxy.effects import added_latency, effect_of, effect_of_switch
-from chaosnetra.toxiproxy.faults import ProxyCreated, ProxySwitched, ToxicAdded, ToxicUpdated
+from chaosnetra.toxiproxy.effects import OnPath, added_latency, effect_of, effect_of_switch
+from chaosnetra.toxiproxy.faults import ProxyCreated, ProxySwitched
+from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 from chaosnetra.toxiproxy.toxics import Toxic, make_toxic
 from tests.support.helpers import ProxiedDatabase
 from tests.support.programs import captured
@@ -38,7 +39,7 @@ def proxied(
 
 
 def fault_of(proxied: ProxiedDatabase, toxic: Toxic) -> ToxicAdded:
-    return ToxicAdded(proxied.client, proxied.proxy, toxic, lambda: effect_of(toxic, proxied.path))
+    return ToxicAdded(proxied.client, proxied.proxy, toxic, OnPath(proxied.path))
 
 
 def current(proxied: ProxiedDatabase) -> Proxy:
@@ -55,7 +56,7 @@ def written(proxied: ProxiedDatabase) -> list[dict[str, Any]]:
     return [json.loads(line) for line in proxied.ledger.path.read_text().splitlines()]
 
 
-FELT = [
+IN_EFFECT = [
     ("latency", "downstream", {"latency_ms": 50}),
     ("latency", "upstream", {"latency_ms": 50}),
     ("latency", "downstream", {"latency_ms": 60, "jitter_ms": 20}),
@@ -75,15 +76,17 @@ FELT = [
 ]
 
 
-@pytest.mark.parametrize(("type_", "direction", "values"), FELT)
-def test_a_toxic_is_felt_and_taken_back(
+@pytest.mark.parametrize(("type_", "direction", "values"), IN_EFFECT)
+def test_a_toxic_is_in_effect_and_undone(
     proxied: ProxiedDatabase, type_: str, direction: str, values: dict[str, int]
 ) -> None:
     toxic = make_toxic("ours", type_, direction, 1, values)
-    held = proxied.injector.inject(fault_of(proxied, toxic))
+    fault = fault_of(proxied, toxic)
+    held = proxied.injector.inject(fault)
     assert held.effect is not None
     assert held.effect.in_effect, held.effect
-    assert [stored.name for stored in current(proxied).toxics] == ["ours"]
+    expected = {each.name for each in (toxic, fault.holder) if each is not None}
+    assert {stored.name for stored in current(proxied).toxics} == expected
 
     report = proxied.injector.undo(held.name)
     assert report is not None
@@ -93,7 +96,7 @@ def test_a_toxic_is_felt_and_taken_back(
     assert not after.in_effect, after
 
 
-def test_upstream_stall_and_black_hole_are_felt(proxied: ProxiedDatabase) -> None:
+def test_upstream_stall_and_black_hole_are_in_effect(proxied: ProxiedDatabase) -> None:
     for type_, name in (("bandwidth", "rate_kb_per_second"), ("timeout", "timeout_ms")):
         toxic = make_toxic("ours", type_, "upstream", 1, {name: 0})
         held = proxied.injector.inject(fault_of(proxied, toxic))
@@ -178,12 +181,6 @@ def test_a_toxic_that_does_nothing_is_not_in_effect(
     assert not held.effect.in_effect
 
 
-def test_a_path_elsewhere_is_not_measured(proxied: ProxiedDatabase) -> None:
-    effect = effect_of(latency(50), None)
-    assert not effect.in_effect
-    assert not effect_of_switch(False, None).in_effect
-
-
 def test_a_database_that_cannot_be_reached_is_no_proof(proxied: ProxiedDatabase) -> None:
     proxied.client.update_proxy(PROXY, enabled=False)
     effect = effect_of(latency(50), proxied.path)
@@ -192,9 +189,7 @@ def test_a_database_that_cannot_be_reached_is_no_proof(proxied: ProxiedDatabase)
 
 
 def switch(proxied: ProxiedDatabase, enabled: bool) -> ProxySwitched:
-    return ProxySwitched(
-        proxied.client, PROXY, enabled, lambda: effect_of_switch(enabled, proxied.path)
-    )
+    return ProxySwitched(proxied.client, PROXY, enabled, OnPath(proxied.path))
 
 
 def test_a_proxy_taken_down_refuses_and_comes_back(proxied: ProxiedDatabase) -> None:
@@ -229,9 +224,7 @@ def test_a_switch_to_the_state_it_has_changes_nothing(proxied: ProxiedDatabase) 
 
 
 def update(proxied: ProxiedDatabase, toxic: Toxic, number: int = 1) -> ToxicUpdated:
-    return ToxicUpdated(
-        proxied.client, PROXY, toxic, number, lambda: effect_of(toxic, proxied.path)
-    )
+    return ToxicUpdated(proxied.client, PROXY, toxic, OnPath(proxied.path), number)
 
 
 def test_an_update_is_felt_and_its_undo_restores_the_values(proxied: ProxiedDatabase) -> None:
@@ -311,7 +304,7 @@ def test_a_toxic_that_is_there_already_is_not_taken_over(proxied: ProxiedDatabas
 def test_a_missing_proxy_or_toxic_names_those_that_exist(proxied: ProxiedDatabase) -> None:
     toxic = latency(10)
     with pytest.raises(InvalidInput, match=f"it has {PROXY}"):
-        proxied.injector.inject(ToxicAdded(proxied.client, "missing", toxic, lambda: None))
+        proxied.injector.inject(ToxicAdded(proxied.client, "missing", toxic, OnPath(proxied.path)))
     proxied.client.add_toxic(PROXY, latency(1, "theirs"))
     with pytest.raises(InvalidInput, match="it has theirs"):
         proxied.injector.inject(update(proxied, toxic))
@@ -365,9 +358,7 @@ def test_the_undo_is_on_disk_before_the_fault(proxied: ProxiedDatabase) -> None:
             super().inject()
 
     toxic = latency(10)
-    held = proxied.injector.inject(
-        Watched(proxied.client, PROXY, toxic, lambda: effect_of(toxic, proxied.path))
-    )
+    held = proxied.injector.inject(Watched(proxied.client, PROXY, toxic, OnPath(proxied.path)))
     assert [name for name, _ in proxied.records] == ["fault.undo_written", "fault.injected"]
     proxied.injector.undo(held.name)
     assert [line.get("done") for line in written(proxied)] == [None, None, 1]
@@ -440,7 +431,7 @@ def test_undo_all_can_leave_what_is_not_felt(proxied: ProxiedDatabase) -> None:
     assert proxied.client.proxy("made") is None
 
 
-NOT_FELT = [
+NOT_IN_EFFECT = [
     ("latency", "downstream", {"latency_ms": 100, "jitter_ms": 100}),
     ("bandwidth", "downstream", {"rate_kb_per_second": 2**30}),
     ("slicer", "downstream", {"average_size_bytes": 1_000_000, "delay_us": 1}),
@@ -448,7 +439,7 @@ NOT_FELT = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "direction", "values"), NOT_FELT)
+@pytest.mark.parametrize(("kind", "direction", "values"), NOT_IN_EFFECT)
 def test_nothing_in_place_is_never_taken_for_an_effect(
     proxied: ProxiedDatabase, kind: str, direction: str, values: dict[str, int]
 ) -> None:
@@ -472,7 +463,7 @@ def test_a_limit_behind_a_proxy_that_is_down_is_no_effect(proxied: ProxiedDataba
     assert "refused" in effect.detail
 
 
-def test_a_slow_close_upstream_is_felt(proxied: ProxiedDatabase) -> None:
+def test_a_slow_close_upstream_is_in_effect(proxied: ProxiedDatabase) -> None:
     toxic = make_toxic("ours", "slow_close", "upstream", 1, {"delay_ms": 400})
     held = proxied.injector.inject(fault_of(proxied, toxic))
     assert held.effect is not None

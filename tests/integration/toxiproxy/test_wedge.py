@@ -16,8 +16,9 @@ from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from chaosnetra.toxiproxy.effects import effect_of
-from chaosnetra.toxiproxy.faults import ProxyCreated, ToxicAdded
+from chaosnetra.toxiproxy.effects import OnPath, effect_of
+from chaosnetra.toxiproxy.faults import ProxyCreated
+from chaosnetra.toxiproxy.toxic_faults import ToxicAdded
 from chaosnetra.toxiproxy.toxics import make_toxic
 from tests.support.helpers import ProxiedDatabase, query
 
@@ -71,9 +72,7 @@ async def released(connection: asyncpg.Connection, large: asyncio.Task[str]) -> 
 
 def test_undo_of_a_toxic_on_a_wedged_server(proxied: ProxiedDatabase) -> None:
     proxied.client.add_toxic(PROXY, THEIRS)
-    held = proxied.injector.inject(
-        ToxicAdded(proxied.client, PROXY, LATENCY, lambda: effect_of(LATENCY, proxied.path))
-    )
+    held = proxied.injector.inject(ToxicAdded(proxied.client, PROXY, LATENCY, OnPath(proxied.path)))
     before = proxied.client.proxies()[PROXY]
 
     async def run() -> None:

@@ -32,7 +32,7 @@ from chaosnetra.stand.postgres import (
     _unprivileged_user,
     _write_password,
 )
-from chaosnetra.stand.toxiproxy import find_program
+from chaosnetra.stand.toxiproxy_program import find_program
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import Toxic
 from tests.long.crash.servers import Servers
@@ -152,7 +152,7 @@ class RestartablePostgres(Restartable):
         self.database = asyncio.run(_create_database(self.admin))
 
     def wait(self) -> None:
-        if asyncio.run(_ready(self.admin, self._process)) is None:
+        if _ready(self.admin, self._process) is None:
             raise RuntimeError("PostgreSQL does not answer")
 
     def remove(self) -> None:

@@ -9,12 +9,12 @@ from xml.etree import ElementTree as ET
 from chaosnetra.errors import Unreadable
 from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.evidence.journal.section import complete
-from chaosnetra.evidence.verdict.verdict import judge
 from chaosnetra.report.facts import describe
-from chaosnetra.report.formats import FORMATS
+from chaosnetra.report.formats import FORMATS, report_for
 from tests.long.fuzz.checks import Failed, Report, one_line, where
 from tests.long.fuzz.hostile import hostile, hostile_text, mutate, places, without_nan
 from tests.support import journals
+from tests.support.journals import judged
 
 # What the core or somebody's activity can put into a journal; the rest the core writes itself.
 OUTSIDE = ("output", "exception", "activity", "experiment")
@@ -47,7 +47,7 @@ def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
     report_on(saved / "journal.json")
     facts = journal.get("chaosnetra") or {}
     try:
-        judge(journal)
+        judged(journal)
         verdict = complete(journal, facts)
         json.dumps(journal["chaosnetra"], allow_nan=False)
         if "\n" in verdict.line:
@@ -64,7 +64,7 @@ def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
 
 def report_on(path: Path) -> None:
     """Make every report on a journal, however damaged, and take the XML apart."""
-    made = {ending: make() for ending, make in FORMATS.items()}
+    made = {ending: report_for(Path(f"report{ending}")) for ending in FORMATS}
     try:
         facts = describe(read_journal(path))
     except Unreadable as error:

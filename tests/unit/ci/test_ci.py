@@ -18,8 +18,8 @@ from chaosnetra.cli import netra
 from chaosnetra.evidence.compare.comparison import Comparison, ExperimentChange, compare
 from chaosnetra.evidence.compare.experiment_runs import Runs
 from chaosnetra.evidence.verdict.verdict import Outcome
-from chaosnetra.runner.files import Experiment
-from chaosnetra.runner.outcome import Kind, RunFiles, RunOutcome
+from chaosnetra.runner.files import Experiment, RunFiles
+from chaosnetra.runner.outcome import Kind, RunOutcome
 from tests.support.journals import GOOD, journal
 
 FILES = RunFiles(Path("/no/such/folder"))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.report.facts import RunFacts, describe
-from chaosnetra.report.formats import FORMATS
+from chaosnetra.report.formats import report_for
 from tests.long.fuzz.hostile import as_text, mutate
 from tests.support.journals import BAD, GOOD, failed_probe, journal, probe, run_of, startups, state
 from tests.support.reports import (
@@ -40,7 +40,7 @@ HOSTILE = (
 def test_everything_is_on_the_page(tmp_path: Path) -> None:
     page, text, _ = reported(tmp_path, rich())
     for part in (
-        "violated", "Expected against got", "Budgets by arithmetic", "Violations",
+        "violated", "Expected and observed", "Budgets by arithmetic", "Violations",
         "Startups by phase", "How long startups took", "How long connections took: connects",
         "The connector over time", "Faults", "Environment", "Run it again",
         "toxic slow", "51.5", "table_setup 1 s ran out", "no answer within 3 s", "53300",
@@ -71,7 +71,7 @@ def test_several_journals_have_a_summary_first_and_a_section_each(tmp_path: Path
     good = journal(recovery=GOOD, method=(run_of("inject"),))
     good["experiment"]["title"] = "the other one"
     page, text, suites = reported(tmp_path, rich(), good)
-    assert page.text.index("the other one") < page.text.index("Expected against got")
+    assert page.text.index("the other one") < page.text.index("Expected and observed")
     anchors = {attributes.get("id") for tag, attributes in page.tags if tag == "section"}
     links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
     assert links == {"#run-1", "#run-2"}
@@ -220,7 +220,7 @@ def test_quantiles_of_a_storm_that_is_listed_in_part_are_those_of_its_probe(tmp_
 
 
 def render(ending: str, runs: list[RunFacts], advice: Recommendation) -> str:
-    report = FORMATS[ending]()
+    report = report_for(Path(f"report{ending}"))
     for facts in runs:
         report.add(facts)
     return report.text([advice])

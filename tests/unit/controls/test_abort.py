@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from chaosnetra.controls import abort
-from chaosnetra.controls.abort import Condition, Watch
+from chaosnetra.controls.abort import Watch
+from chaosnetra.running import abort_conditions
+from chaosnetra.running.abort_conditions import Condition
 from chaosnetra.running.run import Run
 
 hanging = threading.Event()
@@ -32,7 +34,7 @@ def condition(**more: Any) -> Condition:
 
 
 def test_a_check_that_takes_too_long_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(abort, "CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(abort_conditions, "CHECK_SECONDS", 0.1)
     before = threading.active_count()
     checked = condition(window=10, max_failure_rate=0.2)
     assert [checked.crossed({}, {}) for _ in range(2)] == [None, None]
@@ -43,11 +45,11 @@ def test_a_check_that_takes_too_long_has_failed(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_one_that_answers_in_the_end_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(abort, "CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(abort_conditions, "CHECK_SECONDS", 0.1)
     checked = condition(window=3, max_failure_rate=0.5)
     assert checked.crossed({}, {}) is None
     hanging.set()
-    monkeypatch.setattr(abort, "CHECK_SECONDS", 10)
+    monkeypatch.setattr(abort_conditions, "CHECK_SECONDS", 10)
     assert [checked.crossed({}, {}) for _ in range(3)] == [None] * 3
 
 

@@ -10,8 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.documents.document import DEEPEST, MOST_BYTES, Document, Duplicate, read_document
+from chaosnetra.documents.document import MOST_BYTES, Document, read_document
 from chaosnetra.documents.json_text import parse_json
+from chaosnetra.documents.places import DEEPEST, Duplicate
 from chaosnetra.documents.yaml_text import parse_yaml
 from chaosnetra.errors import Unreadable
 

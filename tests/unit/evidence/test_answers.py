@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.evidence.verdict.answers import LONGEST_TOLD, own_failure
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
-from tests.support.journals import BAD, journal
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from tests.support.journals import BAD, journal, judged
 
 
 def acted(
@@ -86,14 +86,14 @@ def test_an_action_that_says_that_it_failed_makes_the_run_inconclusive(
     data = journal(method=(run,))
     if not section:
         del data["chaosnetra"]
-    found, _ = judge(data)
+    found, _ = judged(data)
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.INJECTION)
     assert found.reason == f"action 'inject' in the method did not work: {text}"
 
 
 @pytest.mark.parametrize(("run", "text"), FAILED)
 def test_such_a_rollback_failed(run: dict[str, Any], text: str) -> None:
-    found, _ = judge(journal(rollbacks=(run,)))
+    found, _ = judged(journal(rollbacks=(run,)))
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.ROLLBACK)
     assert found.reason == f"action 'inject' in the rollbacks did not work: {text}"
 
@@ -101,11 +101,11 @@ def test_such_a_rollback_failed(run: dict[str, Any], text: str) -> None:
 @pytest.mark.parametrize("run", WORKED, ids=str)
 def test_any_other_answer_is_none_of_a_failure(run: dict[str, Any]) -> None:
     assert own_failure(run) is None
-    assert judge(journal(rollbacks=(run,)))[0].outcome is Outcome.HELD
+    assert judged(journal(rollbacks=(run,)))[0].outcome is Outcome.HELD
 
 
 def test_a_violation_under_an_action_that_failed_proves_nothing_and_is_told() -> None:
-    found, _ = judge(journal(method=(acted(ended(2)),), after=BAD))
+    found, _ = judged(journal(method=(acted(ended(2)),), after=BAD))
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.INJECTION)
     assert "after the method, starts: expected" in found.reason
 

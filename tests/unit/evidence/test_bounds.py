@@ -12,11 +12,12 @@ from scipy.stats import binomtest
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.compare.experiment_runs import Runs
-from chaosnetra.evidence.journal.reading import Journal, normalized
+from chaosnetra.evidence.journal.reading import Journal
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.bounds import at_least, at_most, bounds_of
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from chaosnetra.quantities import min_confidence
-from tests.support.journals import BAD, GOOD, journal, startups, state
+from tests.support.journals import BAD, GOOD, journal, judged, startups, state
 
 
 def claiming(
@@ -39,7 +40,7 @@ def test_intervals_are_scipys_and_the_claim_is_held_against_them(
     trials: int, data: st.DataObject, most: float
 ) -> None:
     failures = data.draw(st.integers(0, trials))
-    (proof,) = bounds_of(run_under_fault(claiming(trials - failures, trials, most)))
+    (proof,) = bounds_of(normalized(run_under_fault(claiming(trials - failures, trials, most))))
     test = binomtest(failures, trials)
     for ours, method in ((proof.exact_interval, "exact"), (proof.wilson_interval, "wilson")):
         expected = test.proportion_ci(0.95, method)
@@ -52,12 +53,12 @@ def test_intervals_are_scipys_and_the_claim_is_held_against_them(
 
 
 def test_the_line_says_how_many_clean_trials_the_claim_takes() -> None:
-    few, _ = judge(run_under_fault(claiming(5, 5)))
+    few, _ = judged(run_under_fault(claiming(5, 5)))
     assert few.line.endswith(
         "which proves a failure rate of at most 46% with 95% confidence; that it is at most 20% "
         "takes 14 failure-free trials)"
     )
-    enough, _ = judge(run_under_fault(claiming(14, 14)))
+    enough, _ = judged(run_under_fault(claiming(14, 14)))
     assert "takes" not in enough.line
 
 
@@ -76,9 +77,9 @@ def test_the_line_says_how_many_clean_trials_the_claim_takes() -> None:
 def test_a_demanded_confidence_takes_enough_trials(
     ready: int, attempts: int, outcome: Outcome
 ) -> None:
-    found, violations = judge(run_under_fault(claiming(ready, attempts, demanded=0.95)))
+    found, violations = judged(run_under_fault(claiming(ready, attempts, demanded=0.95)))
     assert found.outcome is outcome, found.reason
-    by_rule, _ = judge(run_under_fault(claiming(ready, attempts)))
+    by_rule, _ = judged(run_under_fault(claiming(ready, attempts)))
     assert by_rule.outcome is (Outcome.VIOLATED if violations else Outcome.HELD)
     if outcome is Outcome.INCONCLUSIVE:
         assert found.cause is Cause.TOO_FEW
@@ -87,8 +88,8 @@ def test_a_demanded_confidence_takes_enough_trials(
 
 
 def test_a_bound_that_is_shown_is_never_better_than_what_was_proved() -> None:
-    (fourteen,) = bounds_of(run_under_fault(claiming(14, 14)))
-    (least,) = bounds_of(run_under_fault(claiming(0, 5)))
+    (fourteen,) = bounds_of(normalized(run_under_fault(claiming(14, 14))))
+    (least,) = bounds_of(normalized(run_under_fault(claiming(0, 5))))
     assert (fourteen.failure_rate_bounds[1], at_most(0.19264)) == (0.1927, "at most 20%")
     assert (least.failure_rate_bounds[0], at_least(0.54928)) == (0.5492, "at least 54%")
     assert (at_most(0.00123), at_least(0.99945)) == ("at most 0.13%", "at least 99.945%")
@@ -98,7 +99,7 @@ def test_a_bound_that_is_shown_is_never_better_than_what_was_proved() -> None:
         "at least 0%",
     )
     # A bound of 19.264 % does not prove 19.26 %.
-    (short,) = bounds_of(run_under_fault(claiming(14, 14, 0.19263)))
+    (short,) = bounds_of(normalized(run_under_fault(claiming(14, 14, 0.19263))))
     assert not short.claim_is_proven
 
 
@@ -122,7 +123,7 @@ def test_under_the_fault_means_while_a_fault_was_in_place() -> None:
         ),
         faults=[{"name": "f", "effect": effect, "injected_at": at(10), "undone_at": at(20)}],
     )
-    assert [(one.probe, one.failures, one.trials) for one in bounds_of(data)] == [
+    assert [(one.probe, one.failures, one.trials) for one in bounds_of(normalized(data))] == [
         ("while-one-is-there", 2, 4)
     ]
     runs = Runs()
@@ -132,31 +133,31 @@ def test_under_the_fault_means_while_a_fault_was_in_place() -> None:
 
 def test_trials_of_all_checks_under_the_fault_count_together() -> None:
     checks = tuple(state(claiming(5, 5, demanded=0.95)) for _ in range(2))
-    found, _ = judge(run_under_fault(claiming(4, 4, demanded=0.95), during=checks))
+    found, _ = judged(run_under_fault(claiming(4, 4, demanded=0.95), during=checks))
     assert found.outcome is Outcome.HELD
 
 
 def test_what_another_statement_violated_is_violated_all_the_same() -> None:
-    found, _ = judge(run_under_fault(claiming(3, 5, demanded=0.95), during=(BAD,)))
+    found, _ = judged(run_under_fault(claiming(3, 5, demanded=0.95), during=(BAD,)))
     assert found.outcome is Outcome.VIOLATED
 
 
 def test_no_recovery_is_no_matter_of_too_few_trials() -> None:
     once = claiming(3, 5, demanded=0.95)
-    found, _ = judge(run_under_fault(once, recovery=state(once)))
+    found, _ = judged(run_under_fault(once, recovery=state(once)))
     assert found.outcome is Outcome.VIOLATED
 
 
 @pytest.mark.parametrize("demanded", [0, 1, -1, 2, "0.95", True, math.inf, None, [0.9]])
 def test_what_is_no_confidence_demands_nothing(demanded: Any) -> None:
-    found, _ = judge(run_under_fault(claiming(5, 5, demanded=demanded)))
+    found, _ = judged(run_under_fault(claiming(5, 5, demanded=demanded)))
     assert found.outcome is Outcome.HELD
 
 
 @pytest.mark.parametrize("most", [0, 1e-300, 5e-324, 1, 1.5, -1, "0.2", None, math.inf])
 def test_a_rate_that_is_none_needs_no_number_of_trials(most: Any) -> None:
     run = startups(5, 5, max_failure_rate=most, min_confidence=0.95)
-    found, _ = judge(run_under_fault(run))
+    found, _ = judged(run_under_fault(run))
     assert found.proofs[0].clean_trials_needed is None
     json.dumps(found.to_json())
 

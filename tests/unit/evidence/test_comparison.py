@@ -11,8 +11,9 @@ from chaosnetra.cli import netra
 from chaosnetra.evidence.compare.comparison import Change, Comparison, ExperimentChange, compare
 from chaosnetra.evidence.compare.comparison_text import comparison_text
 from chaosnetra.evidence.compare.experiment_runs import gather
-from chaosnetra.evidence.journal.reading import Journal, normalized
+from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.section import complete
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.verdict import Outcome
 from tests.support.journals import BAD, journal, state
 from tests.support.journals import startups as startups_probe

@@ -4,10 +4,20 @@ from typing import Any
 
 import pytest
 
+from chaosnetra.evidence.journal.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.journal.section import complete
-from chaosnetra.evidence.verdict.dry import carries_out, carries_out_actions, dry_of
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
-from tests.support.journals import BAD, GOOD, INJECT, failed_probe, journal, probe, run_of, state
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from tests.support.journals import (
+    BAD,
+    GOOD,
+    INJECT,
+    failed_probe,
+    journal,
+    judged,
+    probe,
+    run_of,
+    state,
+)
 
 OURS = {"type": "python", "module": "chaosnetra.toxiproxy.actions", "func": "remove_toxic"}
 FELT = {"name": "toxic", "effect": {"in_effect": True, "quantity": "ms"}, "undo": "done"}
@@ -26,21 +36,21 @@ def without_rollbacks(played: int = 0, provider: Any = None, **changes: Any) -> 
 
 @pytest.mark.parametrize("recovery", [None, GOOD])
 def test_declared_rollbacks_that_were_not_played_are_named_and_nothing_held(recovery: Any) -> None:
-    found, _ = judge(without_rollbacks(1, recovery=recovery))
+    found, _ = judged(without_rollbacks(1, recovery=recovery))
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.ROLLBACK)
     assert found.reason == f"{UNPLAYED}; what the method did may still be in place"
-    both, _ = judge(without_rollbacks(0))
+    both, _ = judged(without_rollbacks(0))
     assert "'first', 'undo'" in both.reason
 
 
 def test_so_it_is_in_somebody_elses_journal() -> None:
     data = without_rollbacks(1)
     del data["chaosnetra"]
-    assert judge(data)[0].cause is Cause.ROLLBACK
+    assert judged(data)[0].cause is Cause.ROLLBACK
 
 
 def test_what_this_package_undid_is_not_in_place_and_did_not_recover_by_them() -> None:
-    found, _ = judge(without_rollbacks(1, provider=OURS, faults=[FELT], recovery=GOOD))
+    found, _ = judged(without_rollbacks(1, provider=OURS, faults=[FELT], recovery=GOOD))
     assert (found.outcome, found.cause) == (Outcome.HELD, Cause.HELD)
     assert "recovered" not in found.reason
     assert UNPLAYED in found.reason
@@ -56,7 +66,7 @@ def test_what_this_package_undid_is_not_in_place_and_did_not_recover_by_them() -
     ],
 )
 def test_what_nobody_proved_to_be_undone_is_in_place(provider: Any, faults: list[Any]) -> None:
-    found, _ = judge(without_rollbacks(1, provider=provider, faults=faults, recovery=GOOD))
+    found, _ = judged(without_rollbacks(1, provider=provider, faults=faults, recovery=GOOD))
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.ROLLBACK)
 
 
@@ -64,29 +74,29 @@ def test_a_rollback_that_was_cut_short_did_not_work() -> None:
     """The core leaves such an activity without a status."""
     data = without_rollbacks(2)
     del data["rollbacks"][1]["status"]
-    found, _ = judge(data)
+    found, _ = judged(data)
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.ROLLBACK)
     assert "rollbacks were cut short: 'undo'" in found.reason
 
 
 def test_an_interrupted_run_names_them_too() -> None:
-    found, _ = judge(without_rollbacks(1, status="interrupted", interrupted_by="SIGUSR2"))
+    found, _ = judged(without_rollbacks(1, status="interrupted", interrupted_by="SIGUSR2"))
     assert found.cause is Cause.INTERRUPTED
     assert UNPLAYED in found.reason
 
 
 def test_a_violation_stays_one_beside_them() -> None:
-    found, _ = judge(without_rollbacks(1, after=BAD))
+    found, _ = judged(without_rollbacks(1, after=BAD))
     assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
     assert UNPLAYED in found.reason
 
 
 def test_without_an_action_nothing_is_in_place() -> None:
     looked = run_of("look", kind="probe")
-    found, _ = judge(without_rollbacks(0, method=(looked,)))
+    found, _ = judged(without_rollbacks(0, method=(looked,)))
     assert found.outcome is Outcome.HELD
     assert found.reason.endswith("'first', 'undo'; the method injected nothing")
-    skipped, _ = judge(without_rollbacks(0, before=BAD, after=None, method=()))
+    skipped, _ = judged(without_rollbacks(0, before=BAD, after=None, method=()))
     assert skipped.cause is Cause.BASELINE
     assert "rollbacks" not in skipped.reason
 
@@ -94,9 +104,9 @@ def test_without_an_action_nothing_is_in_place() -> None:
 def test_a_reference_is_played_by_the_activity_that_it_names() -> None:
     data = without_rollbacks(2)
     data["experiment"]["rollbacks"][1] = {"ref": "undo"}
-    assert judge(data)[0].outcome is Outcome.HELD
+    assert judged(data)[0].outcome is Outcome.HELD
     del data["rollbacks"][1]
-    assert judge(data)[0].cause is Cause.ROLLBACK
+    assert judged(data)[0].cause is Cause.ROLLBACK
 
 
 def test_only_what_was_undone_is_said_to_be() -> None:
@@ -104,7 +114,7 @@ def test_only_what_was_undone_is_said_to_be() -> None:
     data = without_rollbacks(0)
     for each in data["experiment"]["rollbacks"]:
         each["type"] = "probe"
-    found, _ = judge(data)
+    found, _ = judged(data)
     assert found.outcome is Outcome.HELD
     assert found.reason.endswith("declared rollbacks were not played: 'first', 'undo'")
 
@@ -116,7 +126,7 @@ def test_without_its_declared_actions_nothing_held(runs: list[Any], section: boo
     data["run"] = runs
     if not section:
         del data["chaosnetra"]
-    found, _ = judge(data)
+    found, _ = judged(data)
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.INJECTION)
     assert found.reason == (
         "nothing was injected: of the method declared and not carried out: 'inject'"
@@ -128,7 +138,7 @@ def test_a_part_of_the_actions_is_not_the_method(after: dict[str, Any]) -> None:
     """An action of the same name twice is two actions; what is violated without is violated."""
     data = journal(method=(INJECT, INJECT), after=after)
     del data["run"][0]
-    found, _ = judge(data)
+    found, _ = judged(data)
     violated = after is BAD
     assert found.outcome is (Outcome.VIOLATED if violated else Outcome.INCONCLUSIVE)
     assert found.cause is (Cause.VIOLATED if violated else Cause.INJECTION)
@@ -139,7 +149,7 @@ def test_a_part_of_the_actions_is_not_the_method(after: dict[str, Any]) -> None:
 def test_an_action_whose_end_nobody_saw_is_none_that_worked(after: dict[str, Any]) -> None:
     cut = run_of("inject")
     del cut["status"]
-    found, _ = judge(journal(method=(cut,), after=after))
+    found, _ = judged(journal(method=(cut,), after=after))
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.INJECTION)
     assert found.reason.startswith("actions in the method whose end is not known: 'inject'")
 
@@ -149,7 +159,7 @@ def test_an_action_whose_end_nobody_saw_is_none_that_worked(after: dict[str, Any
 )
 def test_a_status_that_nobody_knows_is_no_success(kind: str, cause: Cause) -> None:
     other = run_of("other", kind=kind, status="aborted")
-    found, _ = judge(journal(method=(INJECT, other)))
+    found, _ = judged(journal(method=(INJECT, other)))
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, cause)
 
 
@@ -177,7 +187,7 @@ def test_what_a_dry_run_is(value: Any, expected: str | None) -> None:
     assert dry_of(value) == expected
     data = journal(dry=value if isinstance(value, str) else None)
     data["experiment"]["dry"] = value
-    found, _ = judge(data)
+    found, _ = judged(data)
     assert found.cause is (Cause.HELD if expected is None else Cause.DRY)
     assert found.outcome is (Outcome.HELD if expected is None else Outcome.INCONCLUSIVE)
 

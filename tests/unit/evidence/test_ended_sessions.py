@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from tests.support.journals import judged
 
 TOXIC = {"type": "python", "module": "chaosnetra.toxiproxy.actions", "func": "add_latency"}
 ENDED, FULL = "57P01", "53300"
@@ -49,7 +50,7 @@ def journal(
 
 @pytest.mark.parametrize("kind", ["checkouts", "connections"])
 def test_attempts_whose_sessions_somebody_ended_prove_nothing(kind: str) -> None:
-    verdict, _ = judge(journal(kind, ENDED))
+    verdict, _ = judged(journal(kind, ENDED))
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.SESSIONS_ENDED)
     assert "1 session was ended by an administrator's command" in verdict.reason
 
@@ -65,8 +66,8 @@ def test_attempts_whose_sessions_somebody_ended_prove_nothing(kind: str) -> None
     ],
 )
 def test_what_nobody_else_ended_is_a_violation(kind: str, made: dict[str, str]) -> None:
-    assert judge(journal(kind, **made))[0].outcome is Outcome.VIOLATED
+    assert judged(journal(kind, **made))[0].outcome is Outcome.VIOLATED
 
 
 def test_what_held_all_the_same_has_held() -> None:
-    assert judge(journal("checkouts", None))[0].outcome is Outcome.HELD
+    assert judged(journal("checkouts", None))[0].outcome is Outcome.HELD

@@ -6,11 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.exposure import not_exposed
 from chaosnetra.evidence.verdict.start_state import baseline_advice, differing_states, state_tested
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from tests.support.journals import judged
 
 Facts = dict[str, Any]
+
+
+def advice_on(data: dict[str, Any], section: Facts) -> str | None:
+    return baseline_advice(normalized({**data, "chaosnetra": section}))
+
 
 TOXIC = {"kind": "toxic", "proxy": "chaosnetra_1", "toxic": "slow"}
 OTHER_PROXY = {"kind": "toxic", "proxy": "payments", "toxic": "slow"}
@@ -155,14 +162,14 @@ def journal(held: bool = True, **section: Any) -> Facts:
 
 @pytest.mark.parametrize("held", [True, False])
 def test_what_was_not_exposed_is_neither_held_nor_violated(held: bool) -> None:
-    verdict, _ = judge(journal(held, **facts([launch(0, 0)], fault(TOXIC))))
+    verdict, _ = judged(journal(held, **facts([launch(0, 0)], fault(TOXIC))))
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.NOT_EXPOSED)
 
 
 def test_a_journal_of_a_version_that_did_not_count_is_judged_as_before() -> None:
     section = facts([launch(0, 0)], fault(TOXIC))
     del section["exposure"]
-    assert judge(journal(**section))[0].outcome is Outcome.HELD
+    assert judged(journal(**section))[0].outcome is Outcome.HELD
 
 
 def killing(*killed: int | None) -> Facts:
@@ -171,7 +178,7 @@ def killing(*killed: int | None) -> Facts:
 
 
 def test_failures_after_somebody_ended_sessions_are_no_violation() -> None:
-    verdict, violations = judge(journal(held=False, **killing(0, 6, None)))
+    verdict, violations = judged(journal(held=False, **killing(0, 6, None)))
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.SESSIONS_ENDED)
     assert verdict.reason.startswith("6 sessions were ended by an administrator's command")
     assert [one.probe for one in violations] == ["startups"]
@@ -190,11 +197,11 @@ def test_failures_after_somebody_ended_sessions_are_no_violation() -> None:
     ids=["none", "its own", "baseline not known", "not known", "earlier version", "no launch"],
 )
 def test_without_sessions_that_somebody_ended_a_violation_is_one(section: Facts) -> None:
-    assert judge(journal(held=False, **section))[0].outcome is Outcome.VIOLATED
+    assert judged(journal(held=False, **section))[0].outcome is Outcome.VIOLATED
 
 
 def test_what_held_although_sessions_were_ended_has_held() -> None:
-    assert judge(journal(**killing(0, 6, 0)))[0].outcome is Outcome.HELD
+    assert judged(journal(**killing(0, 6, 0)))[0].outcome is Outcome.HELD
 
 
 def test_a_baseline_that_failed_because_of_somebody_else_names_what_they_took() -> None:
@@ -212,7 +219,7 @@ def test_a_baseline_that_failed_because_of_somebody_else_names_what_they_took() 
     }
     made = journal(**facts([launch(0, 0)], gone))
     made["steady_states"] = {"before": {"steady_state_met": False, "probes": []}}
-    verdict, _ = judge(made)
+    verdict, _ = judged(made)
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.FAULT_GONE)
     assert "was disabled by somebody else; it was last seen in effect at 2026" in verdict.reason
     assert "baseline not met" in verdict.reason
@@ -276,17 +283,17 @@ def test_the_verdict_says_which_deployment_was_tested(section: Facts, said: str 
     found = state_tested(section)
     assert (found is None) if said is None else (found or "").startswith(said)
     for held in (True, False):
-        verdict, _ = judge(journal(held, **section))
+        verdict, _ = judged(journal(held, **section))
         assert said is None or said in verdict.reason
 
 
 def test_startups_that_met_another_state_prove_nothing() -> None:
     section = state("shared", (0, 14, False), (14, 14, True), (14, 14, False))
-    verdict, _ = judge(journal(**section))
+    verdict, _ = judged(journal(**section))
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.STATE)
     assert "the database had no table, then 14 tables; set database_state" in verdict.reason
     # What fails with less to do is a finding all the same.
-    assert judge(journal(held=False, **section))[0].outcome is Outcome.VIOLATED
+    assert judged(journal(held=False, **section))[0].outcome is Outcome.VIOLATED
 
 
 @pytest.mark.parametrize(
@@ -331,12 +338,12 @@ def test_first_starts_that_race_each_other_are_told_with_the_cure(
     text: str, sqlstate: str | None
 ) -> None:
     section = state("shared", (0, 3, False))
-    advice = baseline_advice(baseline(text, sqlstate), section)
+    advice = advice_on(baseline(text, sqlstate), section)
     assert advice
     assert advice.startswith("several first starts raced each other to make the same tables; set ")
     assert "database_state" in advice
     told = baseline(text, sqlstate) | {"chaosnetra": section}
-    assert advice in judge(told)[0].reason
+    assert advice in judged(told)[0].reason
 
 
 @pytest.mark.parametrize(
@@ -352,12 +359,12 @@ def test_first_starts_that_race_each_other_are_told_with_the_cure(
     ],
 )
 def test_another_failure_of_the_baseline_gets_no_such_advice(text: str, section: Facts) -> None:
-    assert baseline_advice(baseline(text), section) is None
+    assert advice_on(baseline(text), section) is None
 
 
 def test_a_target_that_cannot_start_twice_is_told_so() -> None:
     section = state("auto", (3, 3, False), prepared=PREPARED)
-    advice = baseline_advice(baseline('relation "users" already exists', "42P07"), section)
+    advice = advice_on(baseline('relation "users" already exists', "42P07"), section)
     assert advice
     assert "for a target that starts on an empty database only" in advice
 
@@ -365,7 +372,7 @@ def test_a_target_that_cannot_start_twice_is_told_so() -> None:
 def test_a_first_start_that_failed_is_told_beside_the_baseline() -> None:
     failed = {"status": "timed_out", "error": "no migration ended", "tables_before": 0}
     section = state("auto", (0, 0, False), prepared=failed)
-    advice = baseline_advice(baseline("no migration ended"), section)
+    advice = advice_on(baseline("no migration ended"), section)
     assert advice == (
         "the one start that should prepare the empty database before it was not ready either "
         "(timed_out): no migration ended"
@@ -394,9 +401,9 @@ ANYTHING = st.recursive(
 def test_a_section_that_is_anything_is_read(exposure: Any, database: Any, faults: Any) -> None:
     section = {"exposure": exposure, "database_state": database, "faults": faults}
     for found in (
-        not_exposed(section),
+        not_exposed(normalized({"chaosnetra": section})["chaosnetra"]),
         state_tested(section),
         differing_states(section),
-        baseline_advice({}, section),
+        advice_on({}, section),
     ):
         assert found is None or isinstance(found, str)

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.journal.reading import Journal, normalized
+from chaosnetra.evidence.journal.reading import Journal
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.bounds import bounds_of
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, Verdict, judge
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, Verdict
 from chaosnetra.report.facts import describe
-from tests.support.journals import journal, run_of, startups, state
+from tests.support.journals import journal, judged, run_of, startups, state
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = 86_400.0
@@ -96,8 +97,8 @@ STEPS = st.lists(STEP, max_size=4)
 def test_however_the_clock_is_set_the_verdict_is_the_same(
     steps: list[tuple[float, float]],
 ) -> None:
-    undisturbed, _ = judge(run_with(Clocks([])))
-    found, _ = judge(run_with(Clocks(steps)))
+    undisturbed, _ = judged(run_with(Clocks([])))
+    found, _ = judged(run_with(Clocks(steps)))
     assert (undisturbed.outcome, undisturbed.cause) == (Outcome.INCONCLUSIVE, Cause.TOO_FEW)
     assert [proof.probe for proof in undisturbed.proofs] == ["in-method", "after"]
     assert said(found) == said(undisturbed)
@@ -132,15 +133,15 @@ def test_in_a_journal_with_wall_clock_times_alone_a_step_hides_no_trial(
 @pytest.mark.parametrize("by", [-DAY, -3.0])
 def test_such_a_journal_says_that_its_clock_was_set(at: float, by: float) -> None:
     """All that ran after the baseline counts then, so that none is lost."""
-    found, _ = judge(run_with(Clocks([(at, by)], noted=False)))
+    found, _ = judged(run_with(Clocks([(at, by)], noted=False)))
     assert [proof.probe for proof in found.proofs] == ["too-early", "in-method", "after"]
     assert found.cause is Cause.TOO_FEW
     assert "the clock was set while the run went on" in found.reason
 
 
 def test_a_journal_whose_clock_was_not_set_needs_no_seconds() -> None:
-    found, _ = judge(run_with(Clocks([], noted=False)))
-    assert said(found) == said(judge(run_with(Clocks([])))[0])
+    found, _ = judged(run_with(Clocks([], noted=False)))
+    assert said(found) == said(judged(run_with(Clocks([])))[0])
     assert "clock" not in found.reason
 
 

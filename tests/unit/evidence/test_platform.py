@@ -6,7 +6,8 @@ import pytest
 
 from chaosnetra.cloudrun.executions import ExecutionState, JobState
 from chaosnetra.cloudrun.history import History
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from tests.support.journals import judged
 from tests.unit.cloudrun.test_values import service
 
 NAME = "projects/p/locations/r/services/orchestrator"
@@ -73,7 +74,7 @@ def test_two_revisions_are_inconclusive_whatever_was_seen(
 ) -> None:
     history = seen(service(**A), service(**A, etag="2"), service(**{**A, **later}))
     for held in (True, False):
-        verdict, _ = judge(journal(history, held=held))
+        verdict, _ = judged(journal(history, held=held))
         assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.DEPLOYED)
         assert "service orchestrator was deployed by somebody during the run" in verdict.reason
         assert f"revision a before, then {named} (seen at " in verdict.reason
@@ -81,12 +82,12 @@ def test_two_revisions_are_inconclusive_whatever_was_seen(
 
 def test_a_deployment_that_was_taken_back_is_told_too() -> None:
     b = {"latest_created_revision": "b", "latest_ready_revision": "b"}
-    verdict, _ = judge(journal(seen(service(**A), service(**{**A, **b}), service(**A))))
+    verdict, _ = judged(journal(seen(service(**A), service(**{**A, **b}), service(**A))))
     assert verdict.cause is Cause.DEPLOYED
 
 
 def test_another_image_of_a_job_is_another_version() -> None:
-    verdict, _ = judge(journal(seen(job(3, "i:1"), job(3, "i:1"), job(4, "i:2"), execution())))
+    verdict, _ = judged(journal(seen(job(3, "i:1"), job(3, "i:1"), job(4, "i:2"), execution())))
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.DEPLOYED)
     assert "job startups was deployed by somebody" in verdict.reason
     assert "generation 3 with image i:1 before" in verdict.reason
@@ -96,19 +97,19 @@ def test_another_image_of_a_job_is_another_version() -> None:
 def test_other_scalings_and_services_that_do_not_serve_yet_are_no_deployment() -> None:
     unborn = {**A, "traffic": ()}
     states = (service(**unborn), service(**A, generation=4), service(**A, generation=5))
-    verdict, _ = judge(journal(seen(*states, job(3, "i"), job(3, "i"), execution())))
+    verdict, _ = judged(journal(seen(*states, job(3, "i"), job(3, "i"), execution())))
     assert verdict.outcome is Outcome.HELD
 
 
 def test_more_failed_tasks_than_reported_failures_contradict() -> None:
-    verdict, _ = judge(journal(seen(execution(succeeded=3, failed=2))))
+    verdict, _ = judged(journal(seen(execution(succeeded=3, failed=2))))
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.CONTRADICTED)
     assert "Cloud Run counts 2 failed tasks of execution startups-a" in verdict.reason
     assert "its startups report 0 failures" in verdict.reason
 
 
 def test_a_contradiction_is_told_beside_a_violation() -> None:
-    verdict, _ = judge(journal(seen(execution(succeeded=0, failed=5)), failures=3, held=False))
+    verdict, _ = judged(journal(seen(execution(succeeded=0, failed=5)), failures=3, held=False))
     assert (verdict.outcome, verdict.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
     assert "Cloud Run counts 5 failed tasks" in verdict.reason
 
@@ -116,7 +117,7 @@ def test_a_contradiction_is_told_beside_a_violation() -> None:
 @pytest.mark.parametrize("failures", [2, 3])
 def test_counts_that_the_reports_explain_contradict_nothing(failures: int) -> None:
     history = seen(execution(succeeded=3, failed=2))
-    verdict, _ = judge(journal(history, failures=failures))
+    verdict, _ = judged(journal(history, failures=failures))
     assert verdict.outcome is Outcome.HELD
 
 
@@ -124,14 +125,14 @@ def test_counts_that_the_reports_explain_contradict_nothing(failures: int) -> No
 def test_a_journal_that_does_not_tell_is_judged_as_before(cloud_run: Any) -> None:
     made = journal(History())
     made["chaosnetra"]["cloud_run"] = cloud_run
-    verdict, _ = judge(made)
+    verdict, _ = judged(made)
     assert verdict.outcome is Outcome.HELD
 
 
 def test_an_outage_before_consent_is_no_refusal() -> None:
     made = journal(History())
     made["chaosnetra"] = {"unanswered": "no answer to GetService"}
-    verdict, _ = judge(made)
+    verdict, _ = judged(made)
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.CLOUD_RUN_UNANSWERED)
     assert verdict.reason == (
         "Cloud Run could not be asked, so nothing was tried: no answer to GetService"

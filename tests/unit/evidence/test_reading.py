@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from chaosnetra.cli import netra
 from chaosnetra.errors import NotAJournal, Unreadable
 from chaosnetra.evidence.journal import reading
-from chaosnetra.evidence.journal.reading import normalized, read_journal, read_journals
+from chaosnetra.evidence.journal.reading import read_journal, read_journals
 from chaosnetra.evidence.journal.samples import attempts, checks, startups, trials
 from chaosnetra.evidence.journal.section import complete
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.journal.timeline import connector, faults
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
-from tests.support.journals import BAD, GOOD, journal, probe, run_of, state
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from tests.support.journals import BAD, GOOD, journal, judged, probe, run_of, state
 from tests.support.journals import startups as startups_probe
 
 
@@ -39,7 +40,7 @@ def test_a_journal_is_read_as_it_was_written(file: Path, indent: int | None) -> 
     complete(data, {"profile": {"name": "issue-1278"}, "time_scale": 0.1})
     read = read_journal(write(file, data, indent))
     assert (read.title, read.version, read.profile) == ("t", 1, "issue-1278")
-    assert judge(read.data) == judge(data)
+    assert judged(read.data) == judged(data)
     found = read.data["steady_states"]["after"]["probes"][0]
     assert found["output"] == data["steady_states"]["after"]["probes"][0]["output"]
     assert read.section["time_scale"] == 0.1
@@ -50,28 +51,28 @@ def test_a_foreign_journal_is_judged_too(file: Path) -> None:
     del data["chaosnetra"]
     read = read_journal(write(file, data))
     assert (read.version, read.profile) == (None, None)
-    assert judge(read.data)[0].outcome is Outcome.VIOLATED
+    assert judged(read.data)[0].outcome is Outcome.VIOLATED
 
 
 def test_a_foreign_dry_run_proves_nothing(file: Path) -> None:
     data = journal()
     del data["chaosnetra"]
     data["experiment"]["dry"] = "activities"
-    assert judge(read_journal(write(file, data)).data)[0].cause is Cause.DRY
+    assert judged(read_journal(write(file, data)).data)[0].cause is Cause.DRY
 
 
 def test_an_interruption_that_the_newer_core_records_is_known(file: Path) -> None:
     data = journal(status="interrupted", after=None)
     del data["chaosnetra"]
     data["interruption"] = {"kind": "signal", "name": "SIGTERM", "reason": "received SIGTERM"}
-    verdict, _ = judge(read_journal(write(file, data)).data)
+    verdict, _ = judged(read_journal(write(file, data)).data)
     assert (verdict.cause, verdict.reason) == (Cause.INTERRUPTED, "interrupted by SIGTERM")
 
 
 def test_what_the_control_wrote_when_it_failed_is_never_held(file: Path) -> None:
     data = journal(status="failed")
     data["chaosnetra"] = {"verdict": "inconclusive", "reason": "the journal control failed: x"}
-    verdict, _ = judge(read_journal(write(file, data)).data)
+    verdict, _ = judged(read_journal(write(file, data)).data)
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.CONTROL)
 
 
@@ -102,7 +103,7 @@ def test_what_the_core_leaves_in_tolerances_is_left_out(file: Path) -> None:
 def test_a_method_of_another_kind_is_judged_too(file: Path, method: Any) -> None:
     data = journal(before=BAD)
     data["experiment"]["method"] = method
-    assert judge(read_journal(write(file, data)).data)[0].outcome is Outcome.VIOLATED
+    assert judged(read_journal(write(file, data)).data)[0].outcome is Outcome.VIOLATED
 
 
 # The signs of cp1252 that Latin-1 has not, among them, and one that neither has.
@@ -126,7 +127,7 @@ def test_a_journal_is_read_whatever_the_platform_wrote_it_in(
     file.write_bytes(text.encode(encoding))
     read = read_journal(file)
     assert read.title == title
-    assert judge(read.data) == judge(data)
+    assert judged(read.data) == judged(data)
     told = [f"{file}: it is not UTF-8; read as {said}"] if said else []
     assert caplog.messages == told
 
@@ -264,7 +265,7 @@ ANYTHING = st.recursive(
 
 def walk(data: dict[str, Any]) -> None:
     """All that commands do with a journal."""
-    verdict, violations = judge(data)
+    verdict, violations = judged(data)
     assert "\n" not in verdict.line
     for violation in violations:
         assert violation.line

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.evidence.journal.reading import normalized
 from chaosnetra.evidence.journal.samples import Startup, attempts, checks, startups, trials
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.journal.timeline import connector, faults
 from chaosnetra.evidence.statistics.startup_times import seconds_of_phase
 from chaosnetra.postgres.attempts import Attempt as RealAttempt

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.evidence.verdict.tolerance import within
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
-from tests.support.journals import INJECT, journal, run_of
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from tests.support.journals import INJECT, journal, judged, run_of
 
 OURS = {
     "type": "probe",
@@ -77,7 +77,7 @@ def verdict_with(run: dict[str, Any], section: bool) -> Any:
     data = journal(method=(INJECT, run))
     if not section:
         del data["chaosnetra"]
-    return judge(data)
+    return judged(data)
 
 
 BOTH = pytest.mark.parametrize("section", [True, False], ids=["ours", "foreign"])
@@ -112,7 +112,7 @@ def test_a_tolerance_that_nobody_could_judge_is_told_and_does_not_hold(
 
 
 def test_in_the_rollbacks_such_a_probe_says_that_the_system_has_not_recovered() -> None:
-    found, (violation,) = judge(journal(rollbacks=(looked(False, True),)))
+    found, (violation,) = judged(journal(rollbacks=(looked(False, True),)))
     assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.NOT_RECOVERED)
     assert violation.stage == "recovery"
 
@@ -125,7 +125,7 @@ def test_a_probe_that_failed_observed_nothing() -> None:
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.OBSERVATION)
     assert (found.reason, violations) == ("probe 'look' in the method failed: no route", [])
     both = journal(method=(INJECT, failed, looked(False, True)))
-    found, _ = judge(both)
+    found, _ = judged(both)
     assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
     assert "probe 'look' in the method failed: no route" in found.reason
 

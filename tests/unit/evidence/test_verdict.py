@@ -9,8 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosnetra.evidence.verdict.bounds import ProvenBound
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, Verdict, judge
-from tests.support.journals import BAD, GOOD, failed_probe, journal, probe, run_of, startups, state
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, Verdict
+from tests.support.journals import (
+    BAD,
+    GOOD,
+    failed_probe,
+    journal,
+    judged,
+    probe,
+    run_of,
+    startups,
+    state,
+)
 
 FELT = {"name": "slow", "effect": {"in_effect": True, "quantity": "ms"}}
 NOT_FELT = {
@@ -26,7 +36,7 @@ NOT_FELT = {
 
 
 def verdict(**changes: Any) -> Verdict:
-    return judge(journal(**changes))[0]
+    return judged(journal(**changes))[0]
 
 
 def test_held_before_and_after_is_held() -> None:
@@ -35,13 +45,13 @@ def test_held_before_and_after_is_held() -> None:
 
 
 def test_violated_after_the_method_is_violated() -> None:
-    found, violations = judge(journal(after=BAD, deviated=True))
+    found, violations = judged(journal(after=BAD, deviated=True))
     assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
     assert found.reason == violations[0].line
 
 
 def test_violated_only_during_the_method_is_violated() -> None:
-    found, violations = judge(journal(during=(GOOD, BAD, GOOD)))
+    found, violations = judged(journal(during=(GOOD, BAD, GOOD)))
     assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
     assert found.reason.startswith("during the method, starts: expected")
     assert [violation.stage for violation in violations] == ["during"]
@@ -72,7 +82,7 @@ LOOK = {"type": "probe", "name": "look"}
 def test_where_nothing_is_injected_the_first_check_is_the_finding(
     method: tuple[dict[str, Any], ...],
 ) -> None:
-    found, violations = judge(injecting(*method, before=BAD))
+    found, violations = judged(injecting(*method, before=BAD))
     assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
     assert found.reason == violations[0].line
     assert found.reason.startswith("before the method, starts: expected")
@@ -91,14 +101,14 @@ def test_where_nothing_is_injected_the_first_check_is_the_finding(
 def test_otherwise_it_is_a_baseline_that_was_not_met(
     method: tuple[dict[str, Any], ...], before: dict[str, Any]
 ) -> None:
-    found = judge(injecting(*method, before=before))[0]
+    found = judged(injecting(*method, before=before))[0]
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.BASELINE)
 
 
 def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
     given_ = journal(before=None, after=None)
     given_["experiment"]["steady-state-hypothesis"] = None
-    found, _ = judge(given_)
+    found, _ = judged(given_)
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.NO_HYPOTHESIS)
 
 
@@ -327,12 +337,12 @@ def test_the_verdict_is_json() -> None:
 def test_judging_changes_nothing_and_can_be_repeated() -> None:
     given_ = journal(after=BAD, undo_failures=["left"])
     before = copy.deepcopy(given_)
-    assert judge(given_) == judge(given_)
+    assert judged(given_) == judged(given_)
     assert given_ == before
 
 
 def test_an_empty_journal_is_inconclusive() -> None:
-    assert judge({})[0].outcome is Outcome.INCONCLUSIVE
+    assert judged({})[0].outcome is Outcome.INCONCLUSIVE
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -411,7 +421,7 @@ JOURNALS = st.fixed_dictionaries(
 @given(JOURNALS)
 @settings(max_examples=300)
 def test_any_journal_gets_a_verdict(given_: dict[str, Any]) -> None:
-    found, violations = judge(given_)
+    found, violations = judged(given_)
     assert found.reason
     assert found.outcome.value in found.line
     assert all(violation.line for violation in violations)
@@ -435,7 +445,7 @@ def test_a_method_that_is_none_is_no_traceback(method: Any) -> None:
     """Journals come from anywhere; where it cannot be told, something may have been injected."""
     given_ = journal(before=BAD, after=None)
     given_["experiment"]["method"] = method
-    found, _ = judge(given_)
+    found, _ = judged(given_)
     assert found.outcome is not Outcome.HELD
 
 
@@ -445,13 +455,13 @@ def test_a_method_that_is_none_is_no_traceback(method: Any) -> None:
 def test_somebody_elses_journal_that_says_it_went_wrong_is_not_held(
     changes: dict[str, Any],
 ) -> None:
-    verdict, _ = judge(journal(**changes))
+    verdict, _ = judged(journal(**changes))
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.CRASHED)
 
 
 def test_only_a_recovery_that_was_checked_is_told() -> None:
-    assert judge(journal())[0].reason == "the steady state held before and after the method"
-    assert judge(journal(recovery=GOOD))[0].reason.endswith("the method, and recovered")
+    assert judged(journal())[0].reason == "the steady state held before and after the method"
+    assert judged(journal(recovery=GOOD))[0].reason.endswith("the method, and recovered")
 
 
 SEEN_AT = "2026-01-01T00:00:07.000+00:00"

@@ -1,13 +1,15 @@
 """Violations found in journals."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from chaosnetra.evidence.journal.shape import Stage, normalized
 from chaosnetra.evidence.verdict.violations import (
     LONGEST_OBSERVED,
-    Stage,
+    Violation,
     failure_text,
     find_violations,
     is_unanswered,
@@ -16,24 +18,31 @@ from chaosnetra.evidence.verdict.violations import (
 from tests.support.journals import BAD, GOOD, failed_probe, probe, startups, state
 
 
+def violations_in(
+    states: dict[str, Any], recovery: Any = None, method: Sequence[Any] = ()
+) -> list[Violation]:
+    journal = {"steady_states": states, "run": list(method), "chaosnetra": {"recovery": recovery}}
+    return find_violations(normalized(journal))
+
+
 def test_a_steady_state_that_held_has_none() -> None:
-    assert find_violations({"before": GOOD, "after": GOOD, "during": [GOOD]}, GOOD) == []
+    assert violations_in({"before": GOOD, "after": GOOD, "during": [GOOD]}, GOOD) == []
 
 
 @pytest.mark.parametrize("states", [{}, {"before": None, "after": None, "during": None}])
 def test_what_was_not_checked_has_none(states: dict[str, Any]) -> None:
-    assert find_violations(states, None) == []
+    assert violations_in(states) == []
 
 
 def test_they_come_in_the_order_of_the_run() -> None:
     states = {"after": BAD, "during": [BAD, GOOD, BAD], "before": BAD}
-    stages = [found.stage for found in find_violations(states, BAD)]
+    stages = [found.stage for found in violations_in(states, BAD)]
     assert stages == [Stage.BEFORE, Stage.DURING, Stage.DURING, Stage.AFTER, Stage.RECOVERY]
 
 
 def test_only_the_probes_that_missed_their_tolerance_count() -> None:
     after = state(probe("a"), probe("b", met=False), probe("c"))
-    assert [found.probe for found in find_violations({"after": after}, None)] == ["b"]
+    assert [found.probe for found in violations_in({"after": after})] == ["b"]
 
 
 def test_evidence_that_the_probe_tells_is_kept() -> None:
@@ -46,7 +55,7 @@ def test_evidence_that_the_probe_tells_is_kept() -> None:
         sqlstate="53300",
         error="too many clients",
     )
-    (found,) = find_violations({"after": state(run)}, None)
+    (found,) = violations_in({"after": state(run)})
     assert found.to_json() == {
         "stage": "after",
         "probe": "startups",
@@ -80,7 +89,7 @@ def test_evidence_that_the_probe_tells_is_kept() -> None:
 )
 def test_how_a_startup_ended_is_in_the_line(told: dict[str, Any], words: str) -> None:
     run = startups(2, 5, error="it broke", **told)
-    (found,) = find_violations({"after": state(run)}, None)
+    (found,) = violations_in({"after": state(run)})
     assert found.line.endswith(words)
 
 
@@ -122,14 +131,14 @@ def test_what_a_probe_failed_of_tells_whether_it_tried_anything(
 def test_a_probe_of_others_is_described_by_its_tolerance_and_output() -> None:
     run = probe("page", met=False, output={"status": 500})
     run["activity"]["tolerance"] = [200, 204]
-    (found,) = find_violations({"after": state(run)}, None)
+    (found,) = violations_in({"after": state(run)})
     assert found.line == (
         'after the method, page: expected tolerance [200, 204]; observed {"status": 500}'
     )
 
 
 def test_a_probe_that_failed_itself_is_told_by_its_error() -> None:
-    (found,) = find_violations({"after": state(failed_probe("page", "no such host"))}, None)
+    (found,) = violations_in({"after": state(failed_probe("page", "no such host"))})
     assert found.line == (
         "after the method, page: expected an answer; observed a failed probe: no such host"
     )
@@ -138,7 +147,7 @@ def test_a_probe_that_failed_itself_is_told_by_its_error() -> None:
 @pytest.mark.parametrize("seconds", ["5 s", [5], {"s": 5}, float("nan"), float("inf")], ids=repr)
 def test_foreign_values_in_place_of_evidence_are_left_out(seconds: Any) -> None:
     output = {"phase": {"name": "database"}, "budget": "table_setup", "budget_seconds": seconds}
-    (found,) = find_violations({"after": state(probe(met=False, output=output))}, None)
+    (found,) = violations_in({"after": state(probe(met=False, output=output))})
     assert (found.phase, found.budget, found.budget_seconds) == (None, "table_setup", None)
     assert "budget table_setup expired" in found.line
     json.dumps(found.to_json(), allow_nan=False)
@@ -146,13 +155,13 @@ def test_foreign_values_in_place_of_evidence_are_left_out(seconds: Any) -> None:
 
 def test_long_output_is_cut() -> None:
     run = probe(met=False, output="x" * 10_000)
-    (found,) = find_violations({"after": state(run)}, None)
+    (found,) = violations_in({"after": state(run)})
     assert len(found.observed) == LONGEST_OBSERVED
     assert found.observed.endswith("…")
 
 
 def test_what_is_no_json_is_described_all_the_same() -> None:
-    (found,) = find_violations({"after": state(probe(met=False, output={1, 2}))}, None)
+    (found,) = violations_in({"after": state(probe(met=False, output={1, 2}))})
     assert "{1, 2}" in found.observed
 
 
@@ -171,13 +180,13 @@ def test_what_is_no_json_is_described_all_the_same() -> None:
     ],
 )
 def test_why_an_activity_failed(exception: Any, expected: str) -> None:
-    assert failure_text({"exception": exception}) == expected
+    assert failure_text(normalized({"run": [{"exception": exception}]})["run"][0]) == expected
 
 
 def test_a_probe_of_the_method_that_says_it_did_not_hold_is_one_during_the_method() -> None:
     said = startups(1, 5, "looked at")
     said["activity"].pop("tolerance")
-    told = find_violations({"before": GOOD, "after": BAD}, GOOD, [said, startups(5, 5)])
+    told = violations_in({"before": GOOD, "after": BAD}, GOOD, [said, startups(5, 5)])
     assert [(found.stage, found.probe) for found in told] == [
         (Stage.DURING, "looked at"),
         (Stage.AFTER, "starts"),
@@ -197,4 +206,4 @@ def test_a_probe_of_the_method_that_says_it_did_not_hold_is_one_during_the_metho
     ],
 )
 def test_what_states_nothing_in_the_method_violates_nothing(run: Any) -> None:
-    assert find_violations({"before": GOOD}, None, [run]) == []
+    assert violations_in({"before": GOOD}, method=[run]) == []

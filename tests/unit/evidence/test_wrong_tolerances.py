@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
+from chaosnetra.evidence.journal.shape import normalized
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from chaosnetra.evidence.verdict.violations import find_violations
 from chaosnetra.evidence.verdict.wrong_tolerances import HELD, without_target, wrong_tolerance
 from chaosnetra.running.precheck import check_arguments
-from tests.support.journals import GOOD, journal, probe, state
+from tests.support.journals import GOOD, journal, judged, probe, state
 
 ANSWER = {"held": True, "expected": "at most 20% fail", "observed": "4 of 4 ready"}
 WRONG: list[Any] = [
@@ -100,7 +101,7 @@ def test_the_verdict_blames_the_tolerance(tolerance: Any, method: tuple[Any, ...
     data = journal(before=unmet(tolerance), after=None, method=method, status="failed")
     if not method:
         data["experiment"]["method"] = []
-    verdict, violations = judge(data)
+    verdict, violations = judged(data)
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.TOLERANCE)
     assert verdict.reason.startswith(
         "the tolerance of 'startups-succeed' is wrong, not the system: "
@@ -115,16 +116,18 @@ def test_a_system_that_answers_otherwise_under_the_fault_is_violated() -> None:
     before = unmet(tolerance, {"status": 200, "body": "welcome"})
     before["steady_state_met"] = before["probes"][0]["tolerance_met"] = True
     after = unmet(tolerance, {"status": 500, "body": {"error": "gone"}})
-    verdict, violations = judge(journal(before=before, after=after))
+    verdict, violations = judged(journal(before=before, after=after))
     assert verdict.outcome is Outcome.VIOLATED
     assert [one.probe for one in violations] == ["startups-succeed"]
 
 
 def test_other_violations_are_still_told_beside_it() -> None:
     both = state(*unmet(True)["probes"], probe("other", met=False, output=False))
-    assert [one.probe for one in find_violations({"before": both}, None)] == ["other"]
-    assert judge(journal(before=both, after=None))[0].cause is Cause.TOLERANCE
-    assert judge(journal(before=GOOD, after=GOOD))[0].outcome is Outcome.HELD
+    assert [
+        one.probe for one in find_violations(normalized({"steady_states": {"before": both}}))
+    ] == ["other"]
+    assert judged(journal(before=both, after=None))[0].cause is Cause.TOLERANCE
+    assert judged(journal(before=GOOD, after=GOOD))[0].outcome is Outcome.HELD
 
 
 def refusal(tolerance: Any, function: str = "startups_succeed") -> str | None:

@@ -1,16 +1,19 @@
 """What people type: predictions, notes, answers in files, lines in a terminal; how good it was."""
 
 from collections import deque
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_toolkit.key_binding import KeyPress
 
 from chaosnetra.errors import InvalidInput, Unreadable
 from chaosnetra.gameday.people.answers import Scripted, Unattended, parse_answers, read_answers
 from chaosnetra.gameday.people.interface import Command, Does, Left, Question, Style, parsed_command
-from chaosnetra.gameday.people.lineedit import Decoder, LineEditor
+from chaosnetra.gameday.people.keys import KeyParser
+from chaosnetra.gameday.people.lineedit import LineEditor
 from chaosnetra.gameday.people.predictions import (
     LONGEST_ANSWER,
     Prediction,
@@ -122,7 +125,7 @@ def test_go_no_go_and_what_next() -> None:
     assert next_word("repeat latency_ms=800") == ("repeat", "latency_ms=800")
     with pytest.raises(InvalidInput, match="none of"):
         next_word("repeatedly")
-    question = what_next(DayStep("one", Path()), changes, may_go_on=False)
+    question = what_next(DayStep.model_construct(name="one"), changes, may_go_on=False)
     assert question.default is None
     with pytest.raises(InvalidInput, match="does not go on"):
         question.check("go on")
@@ -199,38 +202,87 @@ def test_nobody_answers_as_the_plan_expects() -> None:
     assert Unattended(say).ask(Question("k", "?", unattended="go"), Quiet()) == "go"
 
 
-def test_a_line_is_edited() -> None:
-    editor = LineEditor()
-    assert editor.feed("abd\x7fc") == (None, "")
-    assert editor.feed(" de\x17fg\rrest") == ("abc fg", "rest")
-    editor = LineEditor()
-    editor.feed("abc\x15x")
-    assert editor.text == "x"
+def pressed(raw: str | bytes) -> list[KeyPress]:
+    parser = KeyParser()
+    keys = parser.feed(raw.encode() if isinstance(raw, str) else raw)
+    return keys + parser.flush()
+
+
+def typed(raw: str | bytes, *earlier: str) -> LineEditor:
+    """A line while it is being typed."""
+    editor = LineEditor(earlier)
+    assert editor.feed(pressed(raw)) == (None, ())
+    return editor
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("abd\x7fc", "abc"),
+        ("abc de\x17fg", "abc fg"),
+        ("abc\x15x", "x"),
+        ("bc\x1b[D\x1b[Da\x1b[Cx", "abxc"),
+        ("bc\x1b[Ha\x1b[Fd", "abcd"),
+        ("bc\x01a\x05d", "abcd"),
+        ("abc\x1b[D\x1b[D\x1b[3~", "ac"),
+        ("abc\x1b[D\x1b[D\x0b", "a"),
+        ("one two\x1b[1;5D\x1b[1;5Dno", "noone two"),
+        ("né\x1b[Dx\x1bOC日", "nxé日"),
+        ("a\x1b", "a"),
+    ],
+)
+def test_a_line_is_edited(raw: str, text: str) -> None:
+    assert typed(raw).text == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("\x1b[A", "second"),
+        ("\x1b[A\x1b[A\x1b[A", "first"),
+        ("new\x1b[A\x1b[B", "new"),
+        ("new\x1b[A\x1b[A!\x1b[B\x1b[A", "first!"),
+        ("\x10\x10\x0e", "second"),
+        ("\x1b[B", ""),
+    ],
+)
+def test_earlier_lines_are_brought_back(raw: str, text: str) -> None:
+    assert typed(raw, "first", "second").text == text
+
+
+def test_a_line_ends_with_enter_and_what_comes_after_it_is_kept() -> None:
+    line, rest = LineEditor().feed(pressed("one\rrest"))
+    assert (line, [press.key for press in rest]) == ("one", list("rest"))
     with pytest.raises(EOFError):
-        LineEditor().feed("\x04")
-    editor = LineEditor()
-    editor.feed("a\x04\x01b")
-    assert (editor.text, editor.controls) == ("ab", 1)
+        LineEditor().feed(pressed("\x04"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "named_as"),
+    [
+        (b"a\x07b", "control characters"),
+        (b"\xff\xfe", "no text"),
+        ("x" * (LONGEST_ANSWER + 1), "2,001 characters"),
+        ("  ", "empty"),
+    ],
+)
+def test_lines_that_cannot_be_taken(raw: str | bytes, named_as: str) -> None:
+    with pytest.raises(InvalidInput, match=named_as):
+        typed(raw).checked()
 
 
 @given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=50))
 def test_a_terminals_bytes_may_come_one_by_one(text: str) -> None:
-    whole = Decoder().characters(text.encode())
-    if "\x1b" in text:
-        return
-    decoder = Decoder()
-    assert "".join(decoder.characters(bytes([byte])) for byte in text.encode()) == whole == text
-
-
-def test_an_arrow_key_types_nothing() -> None:
-    assert Decoder().characters(b"a\x1b[A\x1bOBb\x1b[1;5Cc") == "abc"
-    assert Decoder().characters(b"\x1b") == "\x1b"
+    parser = KeyParser()
+    one_by_one = [press for byte in text.encode() for press in parser.feed(bytes([byte]))]
+    assert one_by_one + parser.flush() == pressed(text)
 
 
 def test_more_than_a_person_types_is_counted_and_not_kept() -> None:
-    editor = LineEditor()
-    editor.feed("x" * 1_000_000)
-    assert (len(editor.text), editor.dropped) == (LONGEST_ANSWER, 1_000_000 - LONGEST_ANSWER)
+    editor = typed("x" * 100_000)
+    assert (len(editor.text), editor.dropped) == (LONGEST_ANSWER, 100_000 - LONGEST_ANSWER)
+    editor.feed(pressed("\x15y"))
+    assert editor.checked() == "y"
 
 
 def test_how_well_predictions_were_calibrated() -> None:
@@ -264,9 +316,8 @@ def test_a_score_is_between_perfect_and_certainly_wrong(
     found = calibration(pairs)
     assert found.brier is None or 0 <= found.brier <= 1
     assert found.covered <= found.ranges <= found.times <= len(pairs)
-    assert Prediction.from_json(Prediction("Ada", 0.5, 1, 2).to_json()) == Prediction(
-        "Ada", 0.5, 1, 2
-    )
+    said = Prediction("Ada", 0.5, 1, 2)
+    assert Prediction.from_json(asdict(said)) == said
 
 
 def test_verdicts_and_predictions_as_lines() -> None:

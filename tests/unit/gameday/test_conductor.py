@@ -1,13 +1,12 @@
 """The conductor without processes: what it asks, and what ends its waits."""
 
-import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from chaosnetra.gameday.conduct import conductor
+from chaosnetra.gameday.conduct import step_run
 from chaosnetra.gameday.conduct.conductor import Conductor
 from chaosnetra.gameday.conduct.consent import Consent
 from chaosnetra.gameday.conduct.signals import Signals
@@ -21,13 +20,12 @@ from tests.unit.gameday.test_reading import plan, step, written
 
 
 class Watched:
-    """A guard whose criteria hold."""
+    """An abort monitor whose criteria hold."""
 
     crossed = None
-    has_checked = True
 
-    def first_check(self) -> None:
-        pass
+    def has_checked(self, tick: Callable[[], None]) -> bool:
+        return True
 
 
 def test_a_plan_of_staging_is_made_once_and_a_signal_ends_the_wait_for_it(
@@ -41,13 +39,15 @@ def test_a_plan_of_staging_is_made_once_and_a_signal_ends_the_wait_for_it(
     signals = Signals()
     made = []
 
-    def never(experiment: Path, environment: Mapping[str, str]) -> Consent:
+    def never(
+        experiment: Path, environment: Mapping[str, str], tick: Callable[[], None]
+    ) -> Consent:
         made.append(experiment)
         signals.received = "SIGTERM"
-        threading.Event().wait(60)
+        tick()
         return Consent(True, "too late")
 
-    monkeypatch.setattr(conductor, "consent_to", never)
+    monkeypatch.setattr(step_run, "consent_to", never)
     record = Record.opened(tmp_path / "day", day.acting(rehearsal=False), {})
     said = {
         "present": deque(["Ada"]),

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.gameday.conduct.progress import Progress, fault_label
-from chaosnetra.gameday.conduct.running import EventTail, result_of
+from chaosnetra.gameday.conduct.results import result_of
 from chaosnetra.gameday.people.interface import Panel
 from chaosnetra.gameday.people.panel import HELP, KEYS, clock, one_panel_line, panel_lines
 from chaosnetra.gameday.people.terminal import TYPED
+from chaosnetra.gameday.record.events import EventTail
 
 RUN = "chaosnetra_20261125t212339_307f12"
 TOXIC = f"toxic {RUN}/{RUN}_vpc-latency"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chaosnetra.documents.document import Document, read_document
 from chaosnetra.errors import InvalidInput, Unreadable
-from chaosnetra.gameday.plan.day import Asked
+from chaosnetra.gameday.plan.day import Asked, day_schema
 from chaosnetra.gameday.plan.parameters import check_parameters, for_experiment, own_limit, passed
 from chaosnetra.gameday.plan.reading import parse_gameday, read_gameday
 from tests.support.repository import EXPERIMENTS
@@ -74,8 +74,9 @@ def test_a_day_is_read_whatever_its_editor_wrote_it_in(tmp_path: Path, encoding:
     assert day.title == "Größe 1 €"
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_one_and_is_what_is_shipped() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert json.loads(day_schema()) == SCHEMA
 
 
 def test_a_day_is_read_whole(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ WRONG: list[tuple[str, dict[str, Any], str, bool]] = [
     ("NUL", plan(steps=[step(experiment="a\0b.json")]), "no experiment", False),
     ("number", plan(steps=[step(maximum_seconds="long")]), "must be a number", True),
     ("zero", plan(duration_minutes=0), "more than 0", True),
-    ("predict", plan(steps=[step(predict=["luck"])]), "held, startup_seconds", True),
+    ("predict", plan(steps=[step(predict=["luck"])]), "write held or startup_seconds", True),
     ("go on", plan(steps=[step(go_on_when_violated="no")]), "neither true nor false", True),
     ("parameter", plan(steps=[step(parameters={"count": [2]})]), "neither text nor a", True),
     ("moment", plan(starts_at="tomorrow"), "2026-12-03T09:00:00", False),
@@ -136,6 +137,10 @@ WRONG: list[tuple[str, dict[str, Any], str, bool]] = [
         True,
     ),
     ("long", plan(purpose="x" * 5000), "at most 4,000", True),
+    ("half a character", plan(purpose="\ud800"), "half a character", False),
+    ("not finite", plan(duration_minutes=float("inf")), "a finite number", True),
+    ("too many", plan(steps=[step(name=f"s{n}") for n in range(51)]), "more than 50 steps", True),
+    ("a key of a role", plan(roles=[{"role": "r", "person": "P", "who": 1}]), "no 'who'", True),
 ]
 
 
@@ -152,6 +157,7 @@ def test_what_is_wrong_is_one_line_with_its_place(
     for finding in findings:
         assert "\n" not in finding.text
         assert finding.text.startswith(f"{path}:{finding.line}: ")
+    assert not any("is empty" in one.text for one in findings) or "empty" in named
     valid = jsonschema.Draft202012Validator(SCHEMA).is_valid(data)
     assert valid is not in_schema
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosnetra.errors import Unreadable
-from chaosnetra.gameday.conduct.stopping import RunIdentity
 from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.plan.reading import read_gameday
 from chaosnetra.gameday.record.entries import (
@@ -24,6 +23,7 @@ from chaosnetra.gameday.record.folders import PlanLock, find_folder, latest_fold
 from chaosnetra.gameday.record.record import Clock, InUse, Record, RecordLost
 from chaosnetra.gameday.record.states import DayStage, Kind, NotAllowed
 from chaosnetra.gameday.report.happened import read_day
+from chaosnetra.runner.ending import RunIdentity
 from tests.unit.gameday.test_reading import plan, written
 
 

@@ -100,7 +100,7 @@ def test_what_people_type_does_nothing_in_a_report(tmp_path: Path) -> None:
 
 
 def test_numbers_of_notes_that_are_near_lie_in_rows_of_their_own() -> None:
-    said = [Note("observation", "Ada", "x", at, "", "", {}) for at in (50.0, 10.0, 10.5, 11.0)]
+    said = [Note("observation", "Ada", "x", at, "", {}) for at in (50.0, 10.0, 10.5, 11.0)]
     notes = [Numbered(number, note) for number, note in enumerate(said, start=1)]
     drawn = str(timeline_plot("t", [], notes, 0.0, 100.0))
     found = re.findall(r'y="([-\d.]+)" text-anchor="middle" class="small">(\d)<', drawn)

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import chaosnetra
 from chaosnetra.cli import netra
-from chaosnetra.lint import download
+from chaosnetra.documents import download
 from tests.support.programs import captured, chaos_command
 
 EXPERIMENTS = sorted((Path(chaosnetra.__file__).parents[1] / "experiments").glob("*.json"))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.evidence.journal.samples import Startup
+from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline
 from chaosnetra.report.budgets import Budget, budgets_of
 from chaosnetra.report.plots.distribution import distribution
@@ -28,7 +29,7 @@ def startup(
     **phases: float,
 ) -> Startup:
     error = {"budget": budget} if budget else {}
-    return Startup("after", "starts", 1, status, seconds, boot, phase, phases, error, ())
+    return Startup(Stage.AFTER, "starts", 1, status, seconds, boot, phase, phases, error, ())
 
 
 def plot_of(markup: str) -> ET.Element:
@@ -42,7 +43,7 @@ def plot_of(markup: str) -> ET.Element:
 def test_segments_cover_a_startup_without_a_gap(
     seconds: float, boot: float | None, phases: dict[str, float], status: str
 ) -> None:
-    found = segments(Startup("after", "p", 1, status, seconds, boot, "c", phases, {}, ()))
+    found = segments(Startup(Stage.AFTER, "p", 1, status, seconds, boot, "c", phases, {}, ()))
     assert [one.start for one in found[1:]] == [one.end for one in found[:-1]]
     if seconds > 0:
         assert (found[0].start, found[-1].end) == (0.0, seconds)
@@ -70,14 +71,14 @@ def test_a_budget_is_drawn_where_it_ends() -> None:
         1.5, status="failed", phase="database", budget="table_setup", init=0.3, database=1.1
     )
     assert phase_start(one, "database") == pytest.approx(0.4)
-    drawn = plot_of(waterfall({"after": [(1, one)]}, ["init", "database"], [budget], []))
+    drawn = plot_of(waterfall({Stage.AFTER: [(1, one)]}, ["init", "database"], [budget], []))
     ends = {line.get("x1") for line in drawn.iter("line") if "expired" in line.get("class", "")}
     axis = 1.5 * 1.05
     assert ends == {f"{100 * 1.4 / axis:.3f}".rstrip("0") + "%"}
 
 
 def test_only_budgets_that_startups_come_near_to_are_drawn() -> None:
-    rows = {"after": [(1, startup(1.0, database=0.8, finalize=0.01))]}
+    rows = {Stage.AFTER: [(1, startup(1.0, database=0.8, finalize=0.01))]}
     budgets = [
         Budget("table_setup", "database", 1.0),
         Budget("connection", "database", 1.5),
@@ -103,7 +104,9 @@ def test_a_distribution_shows_each_kind(count: int) -> None:
     times.given_up.append(3.0)
     times.attempts = count + 4
     drawn = plot_of(
-        distribution("t", {"after": times}, {"after": None}, ("ready", "failed", "timed out"))
+        distribution(
+            "t", {Stage.AFTER: times}, {Stage.AFTER: None}, ("ready", "failed", "timed out")
+        )
     )
     kinds = {one.get("class") for one in drawn.iter() if one.tag in ("rect", "circle", "path")}
     assert kinds == {"ready", "failed", "cut"}

@@ -14,7 +14,8 @@ from chaoslib.configuration import load_configuration
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.journal.reading import Journal, normalized
+from chaosnetra.evidence.journal.reading import Journal
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.profiles import _DATA
 from chaosnetra.redaction import Redactor
 from chaosnetra.report.reproduction import Reproduction, reproduction

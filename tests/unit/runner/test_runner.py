@@ -1,9 +1,7 @@
 """Which files are experiments, and how a run is judged by what it left."""
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput, Unreadable
-from chaosnetra.runner.files import Experiment, find_experiments, read_experiment
-from chaosnetra.runner.outcome import Kind, RunFiles, judge_run, last_lines
+from chaosnetra.runner.child import ChildRun
+from chaosnetra.runner.ending import end_and_undo
+from chaosnetra.runner.files import Experiment, RunFiles, find_experiments, read_experiment
+from chaosnetra.runner.outcome import Kind, judge_run, last_lines
 from tests.support.experiments import EMPTY
+from tests.support.helpers import wait_until
 from tests.support.repository import EXPERIMENTS
 
 IT = Experiment(Path("it.json"), "it", ())
@@ -204,32 +205,46 @@ def test_only_the_end_of_a_long_output_is_read(tmp_path: Path) -> None:
     assert lines[-1] == "last"
 
 
-def test_the_lifeline_ends_a_run_with_whoever_started_it(tmp_path: Path) -> None:
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[ChildRun]:
+    """A run that takes its time, and does nothing yet."""
     experiment = tmp_path / "it.json"
-    slow = {**EMPTY["method"][0], "pauses": {"before": 100}}
-    experiment.write_text(json.dumps({**EMPTY, "method": [slow]}))
-    reading, writing = os.pipe()
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-P", "-m", "chaosnetra.runner.lifeline", str(reading)),
-            *("--no-version-check", "run", "it.json"),
-        ],
-        cwd=tmp_path,
-        pass_fds=(reading,),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    os.close(reading)
-    assert process.stderr is not None
-    try:
-        for line in process.stderr:
-            if "Pausing before" in line:
-                break
-        os.close(writing)
-        _, rest = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert "Verdict: inconclusive: interrupted by SIGINT" in rest
+    paused = {**EMPTY["method"][0], "pauses": {"before": 100}}
+    experiment.write_text(json.dumps({**EMPTY, "method": [paused]}))
+    files = RunFiles(tmp_path)
+    with files.output.open("wb") as output:
+        run = ChildRun(experiment, files, output)
+    yield run
+    run.close()
+    run.process.kill()
+    run.process.wait(30)
+
+
+def pauses(run: ChildRun) -> bool:
+    return "Pausing before" in RunFiles(run.identity.folder).output.read_text()
+
+
+def test_a_watched_run_ends_with_whoever_started_it(slow: ChildRun) -> None:
+    slow.let_begin(watched=True)
+    wait_until(lambda: pauses(slow), 60, "the run")
+    slow.close()
+    assert slow.process.wait(60) == 1
+    said = RunFiles(slow.identity.folder).output.read_text()
+    assert "Verdict: inconclusive: interrupted by SIGINT" in said
+
+
+def test_a_run_that_is_not_watched_ends_when_it_is_asked_to(slow: ChildRun) -> None:
+    slow.let_begin(watched=False)
+    wait_until(lambda: pauses(slow), 60, "the run")
+    assert slow.exit_code is None
+    assert end_and_undo(slow.identity) == ["the run was asked to end"]
+    assert slow.process.wait(60) == 1
+
+
+def test_a_run_that_is_given_up_has_done_nothing(slow: ChildRun) -> None:
+    slow.give_up()
+    assert slow.exit_code == 0
+    files = RunFiles(slow.identity.folder)
+    assert files.output.read_bytes() == b""
+    assert not files.events.exists()
+    assert end_and_undo(slow.identity) == []

@@ -295,18 +295,17 @@ def test_whatever_is_in_the_file_it_is_a_list_or_a_line(
 def test_the_watchdog_ends_a_run_at_the_guards_deadline(
     guard: MakeGuard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from chaosnetra.running import session
-    from chaosnetra.running.run import current_run, end_run
+    from chaosnetra.running import resources
+    from chaosnetra.running.run import Run
 
     guard(caps={"seconds": 77})
     given: list[float] = []
 
-    class Recorder(session.WatchdogProcess):
+    class Recorder(resources.WatchdogProcess):
         def __init__(self, time_to_live_seconds: float) -> None:
             given.append(time_to_live_seconds)
             super().__init__(time_to_live_seconds)
 
-    monkeypatch.setattr(session, "WatchdogProcess", Recorder)
-    session.Session(settings(allow_list=str(tmp_path / "allow.json")), current_run()).close()
-    end_run()
+    monkeypatch.setattr(resources, "WatchdogProcess", Recorder)
+    resources.Resources(settings(allow_list=str(tmp_path / "allow.json")), Run()).stop()
     assert given == [77]

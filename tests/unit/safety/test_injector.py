@@ -17,7 +17,9 @@ from chaosnetra.errors import (
     ToxiproxyRefused,
     UndoFailed,
 )
+from chaosnetra.evidence.journal.events import EventLog
 from chaosnetra.faults import UNDO_PLAYERS, Effect, Undo, UndoReport, UndoResult
+from chaosnetra.redaction import Redactor
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 
@@ -344,25 +346,23 @@ def test_an_undo_that_cannot_be_written_down_does_not_stop_the_others(
 
 
 def test_an_undo_that_cannot_be_recorded_does_not_stop_the_others(
-    ledger: Ledger, caplog: pytest.LogCaptureFixture
+    ledger: Ledger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = False
+    def full(event: str, data: dict[str, Any]) -> None:
+        raise OSError("the disk is full")
 
-    def record(event: str, data: dict[str, Any]) -> None:
-        if full:
-            raise OSError("the disk is full")
-
-    injector = Injector(ledger, record)
+    log = EventLog("run-1", Redactor())
+    injector = Injector(ledger, log.record_if_possible)
     for name in ("first", "second", "third"):
         injector.inject(FakeFault(name))
-    full = True
+    monkeypatch.setattr(log, "record", full)
     undo_ends["second"] = KeyError("no such key")
     with caplog.at_level(logging.ERROR, "chaostoolkit"):
         failures = injector.undo_all()
     assert undone() == ["third", "second", "first", "second"]
     assert [type(failure) for failure in failures] == [UndoFailed]
     assert [held.name for held in injector.active] == ["second"]
-    assert "fault.undone could not be recorded: the disk is full" in caplog.text
+    assert "could not be recorded: the disk is full" in caplog.text
 
 
 def test_what_failed_is_tried_again_the_next_time(injector: Injector, ledger: Ledger) -> None:
@@ -463,7 +463,7 @@ class LookedAt(FakeFault):
         happened.append(f"measure {self.name}")
         return self._effects.pop(0) if len(self._effects) > 1 else self._effects[0]
 
-    def look(self) -> str | None:
+    def inspect(self) -> str | None:
         if isinstance(self.gone, ChaosnetraError):
             raise self.gone
         return self.gone

@@ -233,7 +233,7 @@ def test_what_fails_with_an_error_of_another_kind_names_it(tmp_path: Path) -> No
 def test_each_refusal_of_a_ledger_says_what_to_do(tmp_path: Path) -> None:
     for records, advice in [
         ([{**HEADER, "version": 2}], "with the version of chaosnetra that wrote it"),
-        ([HEADER, 1], "take back by hand what it names, and delete it"),
+        ([HEADER, 1], "undo by hand what it names, and delete it"),
     ]:
         with pytest.raises(FaultError, match=advice):
             read_ledger(written(tmp_path, *records))

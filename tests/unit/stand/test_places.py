@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from chaosnetra.faults import UndoResult, play
-from chaosnetra.running.resources import Keeping
+from chaosnetra.running.resources import Resources
 from chaosnetra.running.run import Run
-from chaosnetra.safety.ledger import Ledger, read_ledger
-from chaosnetra.safety.watchdog_process import WatchdogProcess
+from chaosnetra.safety.ledger import read_ledger
+from chaosnetra.settings import Settings
 from chaosnetra.stand.folders import folder_prefix
 
 
@@ -22,8 +22,9 @@ def test_they_are_found_where_the_recoverer_makes_none(
         folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(place))
     run = Run()
-    ledger = Ledger(run.id, tmp_path / "runs")
-    Keeping(run, ledger, WatchdogProcess(60)).expect_folders()
+    resources = Resources(Settings.from_configuration({}), run)
+    resources.expect_folders()
+    ledger = resources.ledger
     (undo,) = read_ledger(ledger.path).open_entries.values()
     (place / f"{folder_prefix(run.id)}stand" / "data").mkdir(parents=True)
     (place / f"{folder_prefix('20260101t000000-abcdef')}stand").mkdir()

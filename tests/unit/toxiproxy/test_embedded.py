@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaosnetra.addresses import shown_address
 from chaosnetra.errors import ChaosnetraError, InvalidInput
-from chaosnetra.toxiproxy.embedded.addresses import listen_address, shown, upstream_address
+from chaosnetra.toxiproxy.embedded.addresses import listen_address, upstream_address
 from chaosnetra.toxiproxy.embedded.bodies import (
     LONGEST_NAME,
     addressable,
@@ -46,14 +47,14 @@ JSON = st.recursive(
 )
 def test_addresses_of_loopback_may_be_listened_on(text: str, expected: tuple[str, int]) -> None:
     assert listen_address(text, anywhere=False) == expected
-    assert listen_address(shown(expected), anywhere=False) == expected
+    assert listen_address(shown_address(*expected), anywhere=False) == expected
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "10.0.0.1:0"])
 def test_other_addresses_may_be_only_where_it_was_told(text: str) -> None:
     with pytest.raises(InvalidInput, match="--listen-anywhere"):
         listen_address(text, anywhere=False)
-    assert shown(listen_address(text, anywhere=True)) == text
+    assert shown_address(*listen_address(text, anywhere=True)) == text
 
 
 @pytest.mark.parametrize(

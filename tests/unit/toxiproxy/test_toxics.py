@@ -11,13 +11,18 @@ from chaosnetra.paths import DatabasePath
 from chaosnetra.toxiproxy.effects import effect_of
 from chaosnetra.toxiproxy.toxics import (
     DIRECTIONS,
-    LONGEST_MS,
+    HOUR_MS,
     TOXIC_TYPES,
     Toxic,
-    checked_attributes,
+    change_toxic,
     make_toxic,
+    parse_attributes,
     server_attributes,
 )
+
+
+def attributes_of(type_: str, written: dict[str, Any], **more: Any) -> dict[str, int]:
+    return dict(make_toxic("t", type_, "downstream", 1, written, **more).attributes)
 
 
 def latency(**changes: Any) -> Toxic:
@@ -55,7 +60,7 @@ def test_attributes_get_the_servers_names_and_those_left_out_are_0() -> None:
 def test_every_type_takes_its_own_attributes(
     type_: str, attributes: dict[str, Any], expected: dict[str, int]
 ) -> None:
-    assert checked_attributes(type_, attributes) == expected
+    assert attributes_of(type_, attributes) == expected
 
 
 def test_a_toxic_survives_the_servers_form() -> None:
@@ -84,8 +89,7 @@ def test_a_toxic_survives_the_servers_form() -> None:
         ({"attributes": {"latency": 100}}, "a latency toxic has no latency; it has latency_ms"),
         ({"attributes": {"b": 1, "a": 2}}, "has no a, b;"),
         ({"attributes": {"latency_ms": -1}}, "latency_ms must be at least 0"),
-        ({"attributes": {"latency_ms": LONGEST_MS + 1}}, "latency_ms must be at most 36000000"),
-        ({"attributes": {"latency_ms": 1.5}}, "latency_ms must be a whole number"),
+        ({"attributes": {"latency_ms": HOUR_MS + 1}}, "latency_ms must be at most 3600000"),
         ({"attributes": {"latency_ms": None}}, "latency_ms must be a number"),
         ({"attributes": {"latency_ms": True}}, "latency_ms must be a number"),
         (
@@ -115,8 +119,8 @@ def test_what_the_server_would_take_without_a_word_is_refused(
 )
 def test_slices_have_a_size_and_vary_by_less(attributes: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        checked_attributes("slicer", attributes)
-    assert checked_attributes("slicer", {"average_size_bytes": 1})["average_size"] == 1
+        attributes_of("slicer", attributes)
+    assert attributes_of("slicer", {"average_size_bytes": 1})["average_size"] == 1
 
 
 @pytest.mark.parametrize(
@@ -130,9 +134,9 @@ def test_slices_have_a_size_and_vary_by_less(attributes: dict[str, Any], message
 )
 def test_every_bound_is_allowed_and_one_more_is_not(type_: str, name: str, maximum: int) -> None:
     base = {"average_size_bytes": 1} if type_ == "slicer" else {}
-    assert maximum in checked_attributes(type_, {**base, name: maximum}).values()
+    assert maximum in attributes_of(type_, {**base, name: maximum}).values()
     with pytest.raises(InvalidInput, match=f"{name} must be at most"):
-        checked_attributes(type_, {**base, name: maximum + 2})
+        attributes_of(type_, {**base, name: maximum + 2})
 
 
 @pytest.mark.parametrize("toxicity", [0, 1])
@@ -162,8 +166,8 @@ def test_every_difference_is_one(change: dict[str, Any]) -> None:
 
 
 @given(
-    latency_ms=st.integers(-10, LONGEST_MS + 10),
-    jitter_ms=st.integers(-10, LONGEST_MS + 10),
+    latency_ms=st.integers(-10, HOUR_MS + 10),
+    jitter_ms=st.integers(-10, HOUR_MS + 10),
     toxicity=st.floats(-1, 2),
     direction=st.sampled_from([*DIRECTIONS, "both"]),
 )
@@ -171,9 +175,7 @@ def test_a_toxic_that_is_made_is_within_all_bounds(
     latency_ms: int, jitter_ms: int, toxicity: float, direction: str
 ) -> None:
     allowed = (
-        0 <= jitter_ms <= latency_ms <= LONGEST_MS
-        and 0 <= toxicity <= 1
-        and direction in DIRECTIONS
+        0 <= jitter_ms <= latency_ms <= HOUR_MS and 0 <= toxicity <= 1 and direction in DIRECTIONS
     )
     try:
         made = latency(
@@ -197,11 +199,11 @@ def test_both_kinds_of_names_are_checked_alike(data: st.DataObject) -> None:
     }
     servers = {attribute.server_name: ours[attribute.name] for attribute in TOXIC_TYPES[type_]}
     try:
-        expected = checked_attributes(type_, ours)
+        expected = attributes_of(type_, ours)
     except InvalidInput:
         # A server takes any proportion, but no value that is out of bounds.
         outside = any(
-            not 0 <= servers[attribute.server_name] <= attribute.maximum
+            not 0 <= servers[attribute.server_name] <= attribute.server_maximum
             for attribute in TOXIC_TYPES[type_]
         )
         if outside or servers.get("average_size") == 0:
@@ -214,9 +216,64 @@ def test_both_kinds_of_names_are_checked_alike(data: st.DataObject) -> None:
         assert server_attributes(type_, servers) == expected
 
 
+@pytest.mark.parametrize(
+    ("scale", "written", "expected"), [(0.1, 25, 2), (0.1, 0.5, 1), (10, 1.25, 12), (1, 0, 0)]
+)
+def test_times_are_scaled_to_whole_units_and_no_delay_becomes_none(
+    scale: float, written: float, expected: int
+) -> None:
+    assert attributes_of("timeout", {"timeout_ms": written}, time_scale=scale) == {
+        "timeout": expected
+    }
+    assert attributes_of("limit_data", {"limit_bytes": 5}, time_scale=scale) == {"bytes": 5}
+
+
+def test_the_bound_of_a_time_holds_as_it_is_written_and_the_servers_at_every_scale() -> None:
+    longest = attributes_of("latency", {"latency_ms": HOUR_MS}, time_scale=10)
+    assert server_attributes("latency", longest) == longest
+    with pytest.raises(InvalidInput, match="latency must be at most 36000000"):
+        server_attributes("latency", {"latency": 10 * HOUR_MS + 1})
+    with pytest.raises(InvalidInput, match="latency_ms must be at most 3600000"):
+        parse_attributes({"latency_ms": HOUR_MS + 1}, 0.001)
+
+
+def test_a_message_says_how_to_change_the_value() -> None:
+    with pytest.raises(InvalidInput, match=r"got 1\.5; set the rate_kb_per_second$"):
+        parse_attributes({"rate_kb_per_second": 1.5}, hint=lambda name: f"the {name}")
+
+
+def test_a_change_keeps_what_it_does_not_name() -> None:
+    toxic = latency(toxicity=0.5, attributes={"latency_ms": 100, "jitter_ms": 5})
+    changed = change_toxic(toxic, None, {"latency_ms": 7})
+    assert changed == latency(toxicity=0.5, attributes={"latency_ms": 7, "jitter_ms": 5})
+    assert change_toxic(toxic, 1.0, {}) == latency(attributes={"latency_ms": 100, "jitter_ms": 5})
+
+
+@pytest.mark.parametrize(
+    ("toxic", "values", "message"),
+    [
+        (latency(), {"timeout_ms": 1}, "a latency toxic has no timeout_ms; it has latency_ms"),
+        (latency(), {"jitter_ms": 101}, "jitter_ms must not be more than latency_ms, got 101"),
+        (Toxic("t", "noop", "upstream", 1, {}), {}, "unknown toxic 'noop'"),
+        (Toxic("t", "latency", "upstream", 7.5, {}), {}, "toxicity must be at most 1"),
+        (Toxic("t", "latency", "upstream", 1, {"latency": -1}), {}, "latency must be at least 0"),
+    ],
+)
+def test_a_change_to_what_no_experiment_could_write_is_refused(
+    toxic: Toxic, values: dict[str, int], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        change_toxic(toxic, None, values)
+
+
+def test_an_attribute_that_no_toxic_has_is_refused_at_once() -> None:
+    with pytest.raises(InvalidInput, match="no toxic has lag; known are latency_ms, jitter_ms"):
+        parse_attributes({"lag": 5})
+
+
 def test_names_of_the_other_kind_are_unknown() -> None:
     with pytest.raises(InvalidInput, match="has no latency; it has latency_ms, jitter_ms"):
-        checked_attributes("latency", {"latency": 5})
+        attributes_of("latency", {"latency": 5})
     with pytest.raises(InvalidInput, match="has no latency_ms; it has latency, jitter"):
         server_attributes("latency", {"latency_ms": 5})
 

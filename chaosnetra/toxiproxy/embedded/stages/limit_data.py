@@ -1,17 +1,12 @@
 """Limit data: the connection closes once so many bytes have passed."""
 
-from collections.abc import Callable, Mapping
-from random import Random
-
 from chaosnetra.toxiproxy.embedded.stages.toxic_stage import ToxicStage
 
 
 class LimitData(ToxicStage):
     """Lets `bytes` bytes pass in all, then closes. The count outlives changes of the limit."""
 
-    def __init__(self, attributes: Mapping[str, int], generator: Callable[[], Random]) -> None:
-        super().__init__(attributes, generator)
-        self._passed = 0
+    _passed = 0
 
     def take(self, data: bytes) -> None:
         room = max(0, self.attributes["bytes"] - self._passed)

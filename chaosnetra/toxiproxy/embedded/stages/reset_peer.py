@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from random import Random
 
-from chaosnetra.toxiproxy.embedded.stages.alarm import Alarm
 from chaosnetra.toxiproxy.embedded.stages.toxic_stage import CHUNK_COST_BYTES, ToxicStage
 
 
@@ -17,7 +16,6 @@ class ResetPeer(ToxicStage):
 
     def __init__(self, attributes: Mapping[str, int], generator: Callable[[], Random]) -> None:
         super().__init__(attributes, generator)
-        self._alarm = Alarm(self._reset)
         self._struck_at: float | None = None
         self._held: list[bytes] = []
         self._eof = False
@@ -46,7 +44,7 @@ class ResetPeer(ToxicStage):
             self.outlet.feed_eof()
 
     def drop(self) -> None:
-        self._alarm.close()
+        super().drop()
         self._held.clear()
         self._eof = False
 
@@ -55,5 +53,5 @@ class ResetPeer(ToxicStage):
             self._struck_at = time.monotonic()
             self.changed()
 
-    def _reset(self) -> None:
+    def ring(self) -> None:
         self.flow.reset_connection()

@@ -1,7 +1,7 @@
 """Slicer: data goes on in small pieces, with a pause after each."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -29,12 +29,10 @@ class Slicer(HoldingStage[Uncut]):
     and each half again, until a piece has at most `average_size` + `size_variation` bytes.
     """
 
-    def __init__(self, attributes: Mapping[str, int], generator: Callable[[], Random]) -> None:
-        super().__init__(attributes, generator)
-        self._random: Random | None = None
-        self._gone = 0  # bytes of the first chunk that went on already
-        self._ends: list[int] = []  # of its pieces: those that are known, the next one last
-        self._last_at = float("-inf")  # when the last piece was due
+    _random: Random | None = None
+    _gone = 0  # bytes of the first chunk that went on already
+    _ends: Sequence[int] = ()  # of its pieces: those that are known, the next one last
+    _last_at = float("-inf")  # when the last piece was due
 
     def take(self, data: bytes) -> None:
         for start in range(0, len(data), CHUNK_BYTES):
@@ -66,16 +64,15 @@ class Slicer(HoldingStage[Uncut]):
         return chunk.data[gone:]
 
     def before_change(self) -> None:
-        self._ends = []  # what is left is cut by the new sizes
+        self._ends = ()  # what is left is cut by the new sizes
 
     def _forget_cuts(self) -> None:
-        self._gone = 0
-        self._ends = []
+        self._gone, self._ends = 0, ()
 
     def _next_end(self, size: int) -> int:
         """Where the next piece of the first chunk, of `size` bytes, ends."""
         most = self.attributes["average_size"] + self.attributes["size_variation"]
-        ends = self._ends or [size]
+        ends = list(self._ends) or [size]
         while ends[-1] - self._gone > most:
             ends.append(self._cut(self._gone, ends[-1]))
         end = ends.pop()

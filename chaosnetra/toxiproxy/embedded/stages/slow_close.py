@@ -1,20 +1,14 @@
 """Slow close: the end of the stream comes later."""
 
 import time
-from collections.abc import Callable, Mapping
-from random import Random
 
-from chaosnetra.toxiproxy.embedded.stages.alarm import Alarm
 from chaosnetra.toxiproxy.embedded.stages.toxic_stage import ToxicStage
 
 
 class SlowClose(ToxicStage):
     """Lets data pass, and the end of the stream `delay` milliseconds after it came."""
 
-    def __init__(self, attributes: Mapping[str, int], generator: Callable[[], Random]) -> None:
-        super().__init__(attributes, generator)
-        self._alarm = Alarm(self._end)
-        self._ended_at: float | None = None
+    _ended_at: float | None = None
 
     def take_eof(self) -> None:
         self._ended_at = time.monotonic()
@@ -26,13 +20,13 @@ class SlowClose(ToxicStage):
 
     def take_out(self) -> None:
         self._alarm.cancel()
-        self._end()
+        self.ring()
 
     def drop(self) -> None:
-        self._alarm.close()
+        super().drop()
         self._ended_at = None
 
-    def _end(self) -> None:
+    def ring(self) -> None:
         if self._ended_at is not None:
             self._ended_at = None
             self.outlet.feed_eof()

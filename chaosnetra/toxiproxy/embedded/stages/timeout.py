@@ -1,10 +1,7 @@
 """Timeout: no data passes, and after a while the connection closes."""
 
 import time
-from collections.abc import Callable, Mapping
-from random import Random
 
-from chaosnetra.toxiproxy.embedded.stages.alarm import Alarm
 from chaosnetra.toxiproxy.embedded.stages.toxic_stage import ToxicStage
 
 
@@ -13,10 +10,6 @@ class Timeout(ToxicStage):
 
     Removing it closes the connection, whose stream has a hole by then.
     """
-
-    def __init__(self, attributes: Mapping[str, int], generator: Callable[[], Random]) -> None:
-        super().__init__(attributes, generator)
-        self._alarm = Alarm(self.take_out)
 
     def begin(self) -> None:
         if self.attributes["timeout"]:
@@ -33,5 +26,5 @@ class Timeout(ToxicStage):
     def take_out(self) -> None:
         self.flow.close_connection(self)
 
-    def drop(self) -> None:
-        self._alarm.close()
+    def ring(self) -> None:
+        self.take_out()

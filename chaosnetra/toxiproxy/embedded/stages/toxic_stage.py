@@ -28,6 +28,7 @@ class ToxicStage(StreamStage):
         self.attributes = attributes
         self._generator = generator
         self._applies = False
+        self._alarm = Alarm(self.ring)
 
     def feed(self, data: bytes) -> None:
         if self._applies:
@@ -73,6 +74,12 @@ class ToxicStage(StreamStage):
     def changed(self) -> None:
         """They have changed."""
 
+    def ring(self) -> None:
+        """What the alarm was set for is due."""
+
+    def drop(self) -> None:
+        self._alarm.close()
+
 
 class HoldingStage(ToxicStage, Generic[Chunk]):
     """A toxic that holds chunks back and lets them go in order, the end of the stream last."""
@@ -81,7 +88,6 @@ class HoldingStage(ToxicStage, Generic[Chunk]):
         super().__init__(attributes, generator)
         self._held: deque[Chunk] = deque()
         self._eof = False
-        self._alarm = Alarm(self.release)
 
     def hold(self, chunk: Chunk, size: int) -> None:
         """Keep a chunk of `size` bytes behind those that are held already."""
@@ -104,7 +110,7 @@ class HoldingStage(ToxicStage, Generic[Chunk]):
         self._end()
 
     def drop(self) -> None:
-        self._alarm.close()
+        super().drop()
         self._held.clear()
         self._eof = False
         self.held_bytes = 0
@@ -112,6 +118,9 @@ class HoldingStage(ToxicStage, Generic[Chunk]):
     def changed(self) -> None:
         if self._held:
             self.release()
+
+    def ring(self) -> None:
+        self.release()
 
     def release(self) -> None:
         """Let go what is due, and set the alarm for what is next."""

@@ -88,7 +88,7 @@ ROLLBACK_TRAPS: list[Any] = [
             put(*METHOD, value=LATENCY),
             put("rollbacks", 0, value=toxic("remove_toxic", name="fast")),
         ),
-        "no rollback takes back 'add_latency'",
+        "no rollback undoes 'add_latency'",
         None,
     ),
     (

@@ -8,10 +8,10 @@ from typing import Any
 
 from chaoslib.exit import exit_ungracefully
 
-from chaosnetra.controls.command_line import EXIT_WITHOUT_ROLLBACKS
 from chaosnetra.errors import NotAllowed
-from chaosnetra.running.run import current_run
-from chaosnetra.running.session import NO_CONTROL, existing_session
+from chaosnetra.running.run import EXIT_WITHOUT_ROLLBACKS, current_run
+from chaosnetra.running.session import existing_session
+from chaosnetra.running.staging import NO_CONTROL
 from chaosnetra.settings import names_staging
 
 logger = logging.getLogger("chaostoolkit")
@@ -30,7 +30,7 @@ def require_control(configuration: Mapping[str, Any] | None) -> None:
         NotAllowed: likewise, in a thread of the core's; the run ends by a signal then.
     """
     session = existing_session()
-    asked = session is not None and session.consented is not None
+    asked = session is not None and session.staging.consented is not None
     if asked or current_run().experiment is not None:
         return
     if not names_staging(configuration) or not _in_run_of_core():

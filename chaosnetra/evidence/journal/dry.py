@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chaosnetra.evidence.journal.values import objects
-
 # It only leaves out pauses, so it is judged as any other run.
 PAUSE = "pause"
 ALL = "activities"
@@ -27,12 +25,6 @@ def dry_of(value: Any) -> str | None:
     return None if kind in ("", PAUSE) else kind
 
 
-def dry_of_journal(journal: Mapping[str, Any]) -> str | None:
-    """As `dry_of`, of a journal, with our section or without."""
-    section, experiment = journal.get("chaosnetra") or {}, journal.get("experiment") or {}
-    return dry_of(section.get("dry")) or dry_of(experiment.get("dry"))
-
-
 def carries_out(dry: str | None, activity: Mapping[str, Any]) -> bool:
     """Whether a run of this kind carries an activity out.
 
@@ -51,7 +43,18 @@ def checks_hypothesis(dry: str | None) -> bool:
 
 def carries_out_actions(dry: str | None, experiment: Mapping[str, Any]) -> bool:
     """Whether a run of this kind carries out any action of an experiment."""
-    activities = (*objects(experiment.get("method")), *objects(experiment.get("rollbacks")))
+    activities = (*(experiment.get("method") or ()), *(experiment.get("rollbacks") or ()))
     return carries_out(dry, {"type": "action"}) or any(
         carries_out(dry, activity) and activity.get("type") != "probe" for activity in activities
     )
+
+
+def carried_out(journal: Mapping[str, Any], part: str) -> list[Mapping[str, Any]]:
+    """The activities that a run carried out: in a dry run the core lists others as well.
+
+    Args:
+        journal: as `chaosnetra.evidence.journal.shape.normalized` returns it.
+        part: `run` or `rollbacks`.
+    """
+    dry = journal["chaosnetra"]["dry"]
+    return [run for run in journal[part] if carries_out(dry, run["activity"])]

@@ -1,7 +1,9 @@
 """An experiment behind a URL, loaded as `chaos run` loads it, with an end to the waiting."""
 
+import json
 import os
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,11 +24,12 @@ def is_url(name: str) -> bool:
     return name.lower().startswith(("http://", "https://")) and not os.path.exists(name)  # noqa: PTH110 - takes any text
 
 
-def download(url: str) -> Document:
+def download(url: str, settings: Mapping[str, Any]) -> Document:
     """Load an experiment.
 
     Args:
         url: http or https; the answer's content type says what it is.
+        settings: the Chaos Toolkit's, whose `auths` may name this server.
 
     Raises:
         Unreadable: it cannot be had within 30 s, or is no experiment that `chaos run` would take.
@@ -37,7 +40,7 @@ def download(url: str) -> Document:
     try:
         name = _shown(url)
         with requests.get(
-            url, headers=_headers(url), timeout=READ_SECONDS, stream=True
+            url, headers=_headers(url, settings), timeout=READ_SECONDS, stream=True
         ) as response:
             if response.status_code != 200:
                 raise Unreadable(f"{name}: the server answered with {response.status_code}")
@@ -55,14 +58,12 @@ def _shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _headers(url: str) -> dict[str, str]:
-    from chaosnetra.lint.core import loader_settings
-
+def _headers(url: str, settings: Mapping[str, Any]) -> dict[str, str]:
     headers = {"Accept": "application/json, application/x-yaml"}
     if token := os.environ.get(TOKEN):
         headers["Authorization"] = f"bearer {token.strip()}"
         return headers
-    auths = loader_settings().get("auths")
+    auths = settings.get("auths")
     known: Any = auths.get(urlsplit(url).netloc) if isinstance(auths, dict) else None
     if isinstance(known, dict) and {"type", "value"} <= known.keys():
         headers["Authorization"] = f"{known['type']} {known['value']}"
@@ -84,10 +85,8 @@ def _body(response: "requests.Response", name: str) -> bytes:
 def _read(raw: bytes, kind: str, encoding: str | None, name: str) -> Document:
     """By its content type, as the Chaos Toolkit decides."""
     if "application/json" in kind:
-        from requests.utils import guess_json_utf
-
-        encoding = guess_json_utf(raw)  # type: ignore[no-untyped-call]  # the stubs give it no types
-        return parsed(raw.decode(encoding or "utf-8"), name, is_json=True)
+        # As `requests` reads JSON: its encoding shows in where its zeros stand.
+        return parsed(raw.decode(json.detect_encoding(raw)), name, is_json=True)
     text = raw.decode(encoding or "utf-8", errors="replace")
     if any(one in kind for one in _YAML):
         return parsed(text, name, is_json=False)

@@ -1,20 +1,20 @@
-"""Ends a run of a step, whoever started it, and takes back what it left."""
+"""Ends a run, whoever started it, and undoes what it left."""
 
 import contextlib
 import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 from chaosnetra.durations import Deadline
-from chaosnetra.gameday.record.entries import Entry
-from chaosnetra.gameday.record.states import Kind
 from chaosnetra.processes.identity import started
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.runner.files import RunFiles
 from chaosnetra.safety.ledger import SUFFIX, runs_folder
 from chaosnetra.safety.recovery import recover
 
@@ -23,9 +23,8 @@ PATIENCE_SECONDS = 30.0
 # The watchdog of a killed run needs some seconds; after this somebody has to look.
 RECOVERY_SECONDS = 75.0
 POLL_SECONDS = 0.05
-EVENTS = "journal.events.jsonl"
-JOURNAL = "journal.json"
 ASKED = "the run was asked to end"
+Wait = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class RunIdentity:
 
     @classmethod
     def of(cls, data: Mapping[str, Any], folder: Path) -> "RunIdentity":
-        """The process that an entry names; one that is gone, where it names none."""
+        """The process that was written down; one that is gone, where there is none."""
         pid, began = data.get("pid"), finite_or_none(data.get("started"))
         if type(pid) is not int or pid <= 0 or began is None:
             return cls(0, 0.0, folder)
@@ -54,60 +53,51 @@ class RunIdentity:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, number)
 
-    def ask_to_end(self) -> bool:
+    def ask_to_end(self, number: int = SIGTERM) -> bool:
         """Ask it to undo everything and end; again does no harm. Whether it was there to hear."""
         there = self.is_alive()
-        self.signal(signal.SIGTERM)
+        self.signal(number)
         self.signal(signal.SIGCONT)  # one that was suspended cannot undo anything
         return there
 
-
-def run_in_progress(entries: Iterable[Entry], day_folder: Path) -> RunIdentity | None:
-    """The run that a record says has begun and not that it ended; it may be gone all the same."""
-    found: RunIdentity | None = None
-    for entry in entries:
-        if entry.kind is Kind.RUN_BEGUN:
-            found = identity_of(entry.data, day_folder)
-        elif entry.kind in (Kind.RUN_ENDED, Kind.RUN_LOST):
-            found = None
-    return found
-
-
-def identity_of(data: Any, day_folder: Path) -> RunIdentity:
-    """The run that an entry of the kind `run.begun` names."""
-    return RunIdentity.of(data, day_folder / str(data.get("folder")))
+    def has_ended(self, seconds: float, wait: Wait = time.sleep) -> bool:
+        """Wait for its end, so long at most; whether it has ended."""
+        deadline = Deadline.after(seconds)
+        while self.is_alive():
+            if deadline.passed:
+                return False
+            wait(POLL_SECONDS)
+        return True
 
 
 def end_and_undo(
     run: RunIdentity,
     patience_seconds: float = PATIENCE_SECONDS,
-    wait: Callable[[float], None] = time.sleep,
+    wait: Wait = time.sleep,
+    *,
+    asked: bool = False,
 ) -> list[str]:
-    """Ask a run to end, kill it when it does not, and take back what it left.
+    """Ask a run to end, kill it when it does not, and undo what it left.
+
+    Args:
+        run: to be ended.
+        patience_seconds: until it is killed.
+        wait: for so many seconds.
+        asked: whether it was asked already.
 
     Returns:
         What was done, each as a line; the last says so when something may be left.
     """
-    asked = [ASKED] if run.ask_to_end() else []
-    return asked + see_end_and_undo(run, patience_seconds, wait)
-
-
-def see_end_and_undo(
-    run: RunIdentity,
-    patience_seconds: float = PATIENCE_SECONDS,
-    wait: Callable[[float], None] = time.sleep,
-) -> list[str]:
-    """As `end_and_undo`, for a run that was asked already."""
-    said = []
-    if not _ended(run, patience_seconds, wait):
+    done = [ASKED] if not asked and run.ask_to_end() else []
+    if not run.has_ended(patience_seconds, wait):
         run.signal(signal.SIGKILL)
-        _ended(run, POLL_SECONDS * 100, wait)
-        said.append(f"it was killed, because it did not end within {patience_seconds:g} s")
-    return said + undo(run.folder, wait)
+        run.has_ended(POLL_SECONDS * 100, wait)
+        done.append(f"it was killed, because it did not end within {patience_seconds:g} s")
+    return done + undo(run.folder, wait)
 
 
-def undo(folder: Path, wait: Callable[[float], None] = time.sleep) -> list[str]:
-    """Take back what the run in a folder left; its watchdog may be doing it already.
+def undo(folder: Path, wait: Wait = time.sleep) -> list[str]:
+    """Undo what the run in a folder left; its watchdog may be doing it already.
 
     Returns:
         What was undone and by whom, each as a line.
@@ -125,22 +115,13 @@ def undo(folder: Path, wait: Callable[[float], None] = time.sleep) -> list[str]:
         if deadline.passed:
             return [*done, *failed, "something may be left: `chaosnetra recover` says what"]
         wait(POLL_SECONDS * 4)
-    return done or ["what the run had left was taken back by its watchdog"]
-
-
-def _ended(run: RunIdentity, seconds: float, wait: Callable[[float], None]) -> bool:
-    deadline = Deadline.after(seconds)
-    while run.is_alive():
-        if deadline.passed:
-            return False
-        wait(POLL_SECONDS)
-    return True
+    return done or ["its watchdog undid what the run had left"]
 
 
 def _ledger(folder: Path) -> Path | None:
     """The ledger of the run in a folder; None when it never came so far as to have one."""
     try:
-        with (folder / EVENTS).open("rb") as file:
+        with RunFiles(folder).events.open("rb") as file:
             first = json.loads(file.readline(1_000_000))
         return runs_folder() / f"{first['run']}{SUFFIX}"
     except (OSError, ValueError, LookupError, TypeError):

@@ -1,0 +1,258 @@
+"""Launches startups as tasks of the Cloud Run job that the settings name."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import (
+    CloudRunOperationFailed,
+    DatabaseUnavailable,
+    InvalidInput,
+    PartUnavailable,
+)
+from chaosnetra.progress.shown import shown
+from chaosnetra.quantities import whole_number
+from chaosnetra.running.launching import Launched, circumstances_of, limits_of, record, tally_of
+from chaosnetra.running.session import Session
+from chaosnetra.settings import setting_hint
+from chaosnetra.startup.launcher import Limits
+from chaosnetra.startup.orders import (
+    NOT_UNDERSTOOD,
+    ORDER_VARIABLE,
+    TaskOrder,
+    TaskReport,
+    select_statement,
+)
+from chaosnetra.startup.outcome import ExitReason, StartupOutcome
+from chaosnetra.startup.tasks import barrier_of, outcomes_of
+
+if TYPE_CHECKING:
+    from chaosnetra.cloudrun.executions import JobState
+
+logger = logging.getLogger("chaostoolkit")
+
+# From the start of an execution until its containers are there: Cloud Run's, and processes of this
+# machine, which all need its cores.
+BARRIER_SECONDS = 60.0
+LOCAL_BARRIER_SECONDS = 2.0
+LOCAL_BARRIER_SECONDS_A_TASK = 0.2
+REPORT_SECONDS = 30.0
+REPORT_SECONDS_A_TASK = 0.04
+# What scheduling may take beyond the barrier: tasks that come late begin late.
+LATE_SECONDS = 120.0
+READ_SECONDS = 30.0
+READ_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class JobLauncher:
+    """As tasks of the job that the settings name."""
+
+    session: Session
+    job: "JobState"
+    count: int
+    limits: Limits
+
+    @classmethod
+    def of(cls, session: Session, count: int) -> "JobLauncher":
+        """See `launcher_for`; what the job is, is checked before anything is made."""
+        from chaosnetra.cloudrun.jobs import MOST_TASKS, require_at_once, require_fit
+        from chaosnetra.cloudrun.waiting import poll
+
+        settings = session.settings
+        tasks = whole_number(
+            "count", count, minimum=1, maximum=MOST_TASKS, setting=setting_hint("count")
+        )
+        cloud_run = session.cloud_run
+        if settings.profile.source.endswith(".json") and not settings.is_rehearsal:
+            raise InvalidInput(
+                "a profile in a file does not reach the tasks of a job: use the name of one that "
+                "the orchestrator's image holds",
+                setting_hint("profile"),
+            )
+        job = poll(
+            lambda: cloud_run.jobs.job(cloud_run.job),
+            lambda job: True,
+            Deadline.after(READ_SECONDS),
+            f"job {cloud_run.job_id} is read",
+            cloud_run.interrupted,
+        )
+        require_fit(job)
+        require_at_once(job, tasks)
+        _check(session, job, tasks)
+        _ = session.stored.report_schema  # its table is there before anybody counts tables
+        limits = limits_of(session, settings.readiness_timeout_seconds)
+        logger.info(
+            f"{tasks} tasks of job {cloud_run.job_id}, profile {settings.profile.name}, "
+            f"time scale {settings.time_scale:g}, limit {limits.startup_seconds:g} s"
+        )
+        return cls(session, job, tasks, limits)
+
+    def launched(self) -> Launched:
+        """Launch all startups, and wait for their outcomes.
+
+        Raises:
+            PartUnavailable: no task says anything, so nothing is known of any startup.
+            CloudRunError: the execution could not be begun, watched or read.
+            Interrupted: the run was interrupted.
+        """
+        from chaosnetra.cloudrun.launches import ExecutionBegun
+
+        session, jobs = self.session, self.session.cloud_run.jobs
+        schema, asked_seconds = session.stored.report_schema, self._barrier_seconds
+        tables_before = session.state.tables()
+        asked_at = time.time()
+        order = self._order(schema, asked_at + asked_seconds)
+        seconds = min(
+            asked_seconds + order.longest_seconds + LATE_SECONDS,
+            session.guard.deadline.remaining_seconds,
+        )
+        begun = ExecutionBegun(
+            jobs,
+            self.job,
+            self.count,
+            seconds,
+            self._environment(order),
+            session.next_number(),
+            patience_seconds=asked_seconds / 2,
+        )
+        with (
+            session.run.polled(),
+            shown(tally_of(session, self.count, self.limits)) as ended_one,
+        ):
+            session.injector.inject(begun)
+            try:
+                jobs.watch(begun.execution, Deadline.after(seconds))
+            except CloudRunOperationFailed as error:
+                # What runs on is cancelled, and each of its tasks is reported so.
+                logger.error(str(error))
+            finally:
+                session.injector.undo(begun.name)
+            tasks = jobs.tasks(begun.execution)
+            reports = asyncio.run(self._reports(schema, begun.execution))
+            outcomes = outcomes_of(tasks, reports, self.limits.startup_seconds, self.count)
+            for outcome in outcomes:
+                ended_one(outcome.status)
+        tables = tables_before, session.state.tables()
+        barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
+        for outcome in outcomes:
+            record(session, outcome)
+        _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2])
+        target = session.settings.target.shown
+        launch = {"execution": begun.execution, "barrier": barrier.to_json()}
+        circumstances = circumstances_of(session, self.limits, target, "job", tables)
+        return Launched(outcomes, {**circumstances, "launch": launch})
+
+    def contrasts(self) -> dict[ExitReason, StartupOutcome]:
+        """None: a job runs one command."""
+        return {}
+
+    @property
+    def _barrier_seconds(self) -> float:
+        given = self.session.settings.barrier_seconds
+        if given is not None:
+            return given
+        if self.session.settings.is_rehearsal:
+            return LOCAL_BARRIER_SECONDS + LOCAL_BARRIER_SECONDS_A_TASK * self.count
+        return BARRIER_SECONDS
+
+    def _order(self, schema: str, barrier_at: float) -> TaskOrder:
+        settings = self.session.settings
+        return TaskOrder(
+            barrier_at=barrier_at,
+            startup_seconds=self.limits.startup_seconds,
+            kill_margin_seconds=self.limits.kill_margin_seconds,
+            readiness=settings.readiness,
+            readiness_seconds=self.limits.readiness_seconds,
+            hold_seconds=settings.scaled(settings.job_hold_seconds),
+            report_seconds=REPORT_SECONDS + REPORT_SECONDS_A_TASK * self.count,
+            schema=schema,
+            dwell_seconds=self.limits.dwell_seconds,
+        )
+
+    def _environment(self, order: TaskOrder) -> dict[str, str]:
+        """Nothing secret: it stands in the execution."""
+        settings = self.session.settings
+        return {
+            ORDER_VARIABLE: order.text,
+            "CHAOSNETRA_PROFILE": settings.profile.source,
+            "CHAOSNETRA_TIME_SCALE": repr(settings.time_scale),
+        }
+
+    async def _reports(self, schema: str, execution: str) -> dict[int, TaskReport]:
+        """By the index of their task; tried again while the database lets nobody in."""
+        deadline = Deadline.after(READ_SECONDS)
+        while True:
+            try:
+                return await self._read_reports(schema, execution.rpartition("/")[2])
+            except DatabaseUnavailable:
+                if deadline.passed or self.session.run.interrupted_by is not None:
+                    raise
+            await asyncio.sleep(READ_POLL_SECONDS)
+
+    async def _read_reports(self, schema: str, execution: str) -> dict[int, TaskReport]:
+        """What is no report of this version is left out."""
+        from chaosnetra.postgres.connect import connection
+
+        found: dict[int, TaskReport] = {}
+        async with (
+            connection(self.session.database, READ_SECONDS) as opened,
+            opened.transaction(),
+        ):
+            async for row in opened.cursor(select_statement(schema), execution):
+                try:
+                    report = TaskReport.from_json(json.loads(row["report"]))
+                except (InvalidInput, ValueError, RecursionError) as error:
+                    logger.warning(f"a report of {execution} is left out: {error}")
+                else:
+                    found[report.index] = report
+        return found
+
+
+def _check(session: Session, job: "JobState", tasks: int) -> None:
+    """Hold an execution against the guard, and against the version that was consented to.
+
+    Raises:
+        NotAllowed: it is refused; nothing was touched.
+    """
+    session.guard.check_job(job)
+    session.guard.check_tasks(tasks)
+    begun = any(fault.parameters.get("job") == job.name for fault in session.injector.faults)
+    # Executions of our own may change its etag.
+    if session.staging.consented is not None and not begun:
+        session.staging.consented.require("job", job.name, job.etag)
+
+
+def _refuse_silence(
+    outcomes: Sequence[StartupOutcome], reports: Mapping[int, TaskReport], execution: str
+) -> None:
+    """Where a task could not do its part, or none reported and none tells why.
+
+    Then nothing is known of a startup, or the job does not run what it should.
+    """
+    broken = [
+        outcome.error.text
+        for outcome in outcomes
+        if outcome.exit_reason is ExitReason.NOT_REPORTED
+        and outcome.exit_code == NOT_UNDERSTOOD
+        and outcome.error
+    ]
+    if reports and broken:
+        raise PartUnavailable(
+            f"{len(broken)} tasks of {execution} could not launch "
+            f"their startup ({broken[0]}): the task's log says why"
+        )
+    silent = {ExitReason.NOT_REPORTED, ExitReason.NOT_STARTED, ExitReason.UNCLEAN}
+    if reports or not {outcome.exit_reason for outcome in outcomes} <= silent:
+        return
+    first = outcomes[0].error.text if outcomes and outcomes[0].error else "it has no tasks"
+    raise PartUnavailable(
+        f"no task of {execution} reported ({first}): the job's command "
+        "must be `python -m chaosnetra.startup.task -- ` and the orchestrator's, and its "
+        "DATABASE_URL must lead to the database of the run; the task's log says more"
+    )

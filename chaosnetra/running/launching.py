@@ -1,0 +1,88 @@
+"""What launchers of startups share, wherever they launch them."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from chaosnetra.progress.tally import Tally
+from chaosnetra.running.session import Session
+from chaosnetra.startup.launcher import Limits
+from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
+
+# A driver that gives up on a slow link opens one more connection to cancel its query: up to six
+# round trips for TLS and SCRAM, and two for the cancellation.
+ROUND_TRIPS_AFTER_A_LIMIT = 8
+# A readiness page that asks the database through a new connection.
+ROUND_TRIPS_OF_A_CHECK = 12
+KILL_MARGIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Launched:
+    """Startups that were launched at once.
+
+    Attributes:
+        outcomes: of all, in order.
+        circumstances: what a result has to say of how they were launched.
+    """
+
+    outcomes: list[StartupOutcome]
+    circumstances: dict[str, Any]
+
+
+class Launcher(Protocol):
+    """Launches startups of the run's target, all at once."""
+
+    def launched(self) -> Launched:
+        """The outcomes of all startups, and how they were launched."""
+
+    def contrasts(self) -> dict[ExitReason, StartupOutcome]:
+        """Startups that end for another reason than a failed startup, where it can make some."""
+
+
+def limits_of(session: Session, readiness_seconds: float) -> Limits:
+    """What a startup may take, with what the faults in place add to its round trips."""
+    settings, added_seconds = session.settings, session.injector.added_round_trip_seconds
+    return Limits(
+        startup_seconds=settings.scaled(settings.startup_timeout_seconds),
+        kill_margin_seconds=KILL_MARGIN_SECONDS + ROUND_TRIPS_AFTER_A_LIMIT * added_seconds,
+        readiness_seconds=readiness_seconds + ROUND_TRIPS_OF_A_CHECK * added_seconds,
+        dwell_seconds=settings.real_dwell_seconds,
+    )
+
+
+def circumstances_of(
+    session: Session,
+    limits: Limits,
+    target: str,
+    method: str,
+    tables: tuple[int | None, int | None],
+) -> dict[str, Any]:
+    """What every result says; `tables` are the database's, before and after."""
+    settings = session.settings
+    return {
+        "target": target,
+        "profile": settings.profile.name,
+        "time_scale": settings.time_scale,
+        "startup_method": method,
+        "import_seconds": None,
+        "startup_timeout_seconds": limits.startup_seconds,
+        "dwell_seconds": limits.dwell_seconds,
+        "added_round_trip_ms": round(1000 * session.injector.added_round_trip_seconds, 2),
+        "database_state": session.state.details(*tables),
+    }
+
+
+def tally_of(session: Session, count: int, limits: Limits) -> Tally:
+    """What a person is shown while startups are on their way."""
+    return Tally(
+        "Startups",
+        count,
+        limits.startup_seconds,
+        success=Status.READY,
+        faults=lambda: session.faults_in_effect,
+    )
+
+
+def record(session: Session, outcome: StartupOutcome) -> None:
+    """Write down how a startup ended."""
+    session.events.record_if_possible("startup.decided", outcome.to_json())

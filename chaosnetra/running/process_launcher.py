@@ -1,0 +1,158 @@
+"""Launches startups as processes of this machine."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import InvalidInput
+from chaosnetra.ports import LOOPBACK
+from chaosnetra.progress.shown import shown
+from chaosnetra.quantities import whole_number
+from chaosnetra.running.launching import Launched, circumstances_of, limits_of, record, tally_of
+from chaosnetra.running.session import Session
+from chaosnetra.settings import setting_hint
+from chaosnetra.startup.launch_plan import LaunchPlan
+from chaosnetra.startup.launcher import Limits, launch
+from chaosnetra.startup.outcome import ExitReason, StartupOutcome
+from chaosnetra.startup.starting import Starter
+from chaosnetra.startup.target_plan import make_plan
+
+logger = logging.getLogger("chaostoolkit")
+
+MOST_STARTUPS = 1000
+NO_SUCH_TARGET = "chaosnetra_no_such_module:app"
+
+
+@dataclass(frozen=True)
+class ProcessLauncher:
+    """As processes of this machine."""
+
+    session: Session
+    count: int
+    plan: LaunchPlan
+    starter: Starter
+    limits: Limits
+
+    @classmethod
+    def of(cls, session: Session, count: int) -> "ProcessLauncher":
+        """See `launcher_for`."""
+        startups = whole_number(
+            "count", count, minimum=1, maximum=MOST_STARTUPS, setting=setting_hint("count")
+        )
+        settings = session.settings
+        # Read before anything is brought up: a wrong target should cost no time.
+        make_plan(settings, os.environ, None)
+        plan = make_plan(settings, os.environ, session.stored.schema)
+        limits = limits_of(session, plan.readiness_timeout_seconds)
+        starter = session.starter(plan)
+        launcher = cls(session, startups, plan, starter, limits)
+        session.state.prepare(launcher.one)
+        logger.info(
+            f"{startups} startups of {plan.shown}, profile {settings.profile.name}, "
+            f"time scale {settings.time_scale:g}, limit {limits.startup_seconds:g} s"
+        )
+        return launcher
+
+    def one(self, database: DatabaseAddress) -> StartupOutcome:
+        """The outcome of one startup against a database, which is no attempt."""
+        with self.session.run.polled(), self._folders(1) as folders:
+            (outcome,) = self._launch(self.plan, [database], folders=folders)
+        return outcome
+
+    def launched(self) -> Launched:
+        """Launch all startups, and wait for their outcomes.
+
+        Raises:
+            InvalidInput: the target does not import.
+            PartUnavailable: what the startups need could not be made; none was started.
+        """
+        with (
+            self.session.state.databases(self.count) as databases,
+            self._folders(self.count) as folders,
+            self.session.exposure.observed(databases) as used,
+            self.session.run.polled(),
+            shown(tally_of(self.session, self.count, self.limits)) as ended_one,
+        ):
+
+            def decided(outcome: StartupOutcome) -> None:
+                ended_one(outcome.status)
+                record(self.session, outcome)
+
+            outcomes = self._launch(self.plan, databases, folders=folders, progress=decided)
+        _refuse_unloadable(outcomes, self.session.settings.target.import_path)
+        (use,) = used
+        circumstances = circumstances_of(
+            self.session,
+            self.limits,
+            self.plan.shown,
+            self.starter.method,
+            (use.tables_before, use.tables_after),
+        )
+        circumstances["import_seconds"] = self.starter.import_seconds
+        return Launched(outcomes, circumstances)
+
+    def contrasts(self) -> dict[ExitReason, StartupOutcome]:
+        """Startups that end for another reason than a failed startup; none for a command."""
+        path = self.session.settings.target.import_path
+        if path is None:
+            return {}
+        elsewhere = [NO_SUCH_TARGET if word == path else word for word in self.plan.command]
+        direct = [self.session.database]
+        with self._folders(1) as folders:
+            broken = replace(self.plan, command=elsewhere)
+            (not_imported,) = self._launch(broken, direct, folders=folders)
+        with _taken_port() as port, self._folders(1) as folders:
+            (port_in_use,) = self._launch(self.plan, direct, folders=folders, ports=[port])
+        return {ExitReason.NOT_IMPORTED: not_imported, ExitReason.PORT_IN_USE: port_in_use}
+
+    def _folders(self, count: int) -> AbstractContextManager[list[Path | None]]:
+        return self.session.state.folders(count, wanted=self.plan.keeps_state)
+
+    def _launch(
+        self,
+        plan: LaunchPlan,
+        databases: Sequence[DatabaseAddress],
+        *,
+        folders: Sequence[Path | None],
+        ports: Sequence[int] | None = None,
+        progress: Callable[[StartupOutcome], None] = lambda outcome: None,
+    ) -> list[StartupOutcome]:
+        run = self.session.run
+        with run.polled():
+            return asyncio.run(
+                launch(
+                    plan,
+                    databases,
+                    self.limits,
+                    starter=self.starter,
+                    ports=ports,
+                    folders=folders,
+                    progress=progress,
+                    interrupted=lambda: run.interrupted_by is not None,
+                )
+            )
+
+
+@contextmanager
+def _taken_port() -> Iterator[int]:
+    """A port that somebody listens on who never answers."""
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        yield taken.getsockname()[1]
+
+
+def _refuse_unloadable(outcomes: list[StartupOutcome], import_path: str | None) -> None:
+    """A target that cannot be imported is a mistake in the settings, not a weak system."""
+    reasons = {outcome.exit_reason for outcome in outcomes}
+    if import_path is None or reasons != {ExitReason.NOT_IMPORTED}:
+        return
+    error = outcomes[0].error
+    raise InvalidInput(
+        f"target {import_path!r} does not import: {error.text if error else 'it says nothing'}",
+        setting_hint("target"),
+    )
