@@ -71,6 +71,8 @@ def test_every_activity_is_a_function_that_the_core_can_call(activity: Callable[
     assert [parameter.name for parameter in parameters[-2:]] == ["configuration", "secrets"]
     assert [parameter.default for parameter in parameters[-2:]] == [None, None]
     assert inspect.getdoc(activity)
+    is_tolerance = activity.__module__ == "chaosnetra.tolerances"
+    assert hasattr(activity, "__wrapped__") or is_tolerance, "it lacks @edge"
 
 
 @pytest.mark.parametrize("activity", ACTIVITIES)
