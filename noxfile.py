@@ -1,5 +1,6 @@
-"""All tests: lint and types once, the suite on every supported Python that is installed, and last
-the experiments. One that fails does not keep the others from being run.
+"""All tests: lint and types once, the suite on every supported Python that is installed, a part of
+it with the lowest versions of other packages that are allowed, and last the experiments. One that
+fails does not keep the others from being run.
 
 Python 3.11 resolves to Chaos Toolkit 1.19 with chaostoolkit-lib 1.44, 3.12 and later to 1.21 with
 1.45: both lines are tested when the interpreters are there. The whole suite runs on the Python that
@@ -15,7 +16,7 @@ import sys
 import nox
 
 LINES = {"3.11": "1.44", "3.12": "1.45", "3.13": "1.45"}  # of chaostoolkit-lib
-nox.options.sessions = ["lint", "types", "tests", "experiments"]
+nox.options.sessions = ["lint", "types", "tests", "lowest", "experiments"]
 nox.needs_version = ">=2025.2.9"
 
 
@@ -65,14 +66,16 @@ def run_pytest(session: nox.Session, *arguments: str) -> None:
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """Style and common mistakes."""
+    """Style, common mistakes, words, and that what is imported is declared."""
     session.run(sys.executable, "-m", "ruff", "check", ".", external=True)
     session.run(sys.executable, "-m", "ruff", "format", "--check", ".", external=True)
+    session.run(sys.executable, "-m", "codespell_lib", external=True)
+    session.run(sys.executable, "-m", "deptry", ".", external=True)
 
 
 @nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
-    """Strict types."""
+    """Strict types: the package, and what tests and benchmarks share."""
     session.run(sys.executable, "-m", "mypy", external=True)
 
 
@@ -88,6 +91,21 @@ CORE = (
     "tests/integration/commands/test_lint_traps.py",
     "tests/integration/safety/test_watchdog.py",
     "tests/experiments/test_vpc_latency.py",
+)
+# What meets other packages: web servers, the database's driver, Google's and SciPy's libraries, the
+# command line, and the Chaos Toolkit.
+MEETS_PACKAGES = (
+    "tests/unit/cloudrun",
+    "tests/unit/commands",
+    "tests/unit/connector",
+    "tests/unit/controls",
+    "tests/unit/evidence/test_ranks.py",
+    "tests/unit/evidence/test_statistics.py",
+    "tests/unit/orchestrator",
+    "tests/unit/postgres",
+    "tests/unit/progress",
+    "tests/unit/startup",
+    "tests/unit/toxiproxy",
 )
 # What depends on the interpreter alone: `inspect`, frames, the parser of regular expressions, JSON
 # and how deep it may nest, `asyncio`, what an import loads; and whole runs that hold, that signals
@@ -137,6 +155,19 @@ def tests(session: nox.Session) -> None:
         pytest(session, *CORE)
     else:
         pytest(session, *INTERPRETER)
+
+
+@nox.session(python=min(LINES), venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """The unit tests that meet other packages, with the lowest versions of them that are allowed.
+
+    Where 3.11 is missing there is nothing to show: newer Pythons have no wheels of these versions.
+    """
+    if min(LINES) not in INSTALLED:
+        session.skip(f"there is no Python {min(LINES)}")
+    session.create_tmp()
+    session.install("--quiet", "--resolution", "lowest-direct", "-e", ".[test]")
+    session.run("python", "-m", "pytest", *AT_ONCE, *MEETS_PACKAGES, *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -35,12 +35,12 @@ cli()
 
 def experiment(with_control: bool) -> dict[str, Any]:
     """Two empty probes, with or without the journal control."""
+    provider = {"type": "python", "module": "os.path", "func": "lexists"}
     probe = {
         "type": "probe",
         "name": "empty",
-        "provider": {"type": "python", "module": "os.path", "func": "lexists"},
+        "provider": {**provider, "arguments": {"path": "/"}},
     }
-    probe["provider"] |= {"arguments": {"path": "/"}}  # type: ignore[operator]
     made: dict[str, Any] = {
         "title": "empty",
         "description": "empty",
@@ -86,7 +86,8 @@ def compare(
 ) -> None:
     seconds(folder, *ours)
     seconds(folder, *theirs)
-    with_us, without = [], []
+    with_us: list[float] = []
+    without: list[float] = []
     for number in range(pairs):
         order = [(with_us, ours), (without, theirs)]
         for times, command in order if number % 2 else reversed(order):

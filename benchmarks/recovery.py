@@ -11,12 +11,14 @@ import argparse
 import json
 import statistics
 import sys
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.long.campaign import Run, own_beds, run_folder, until_clean  # noqa: E402
+from tests.long.crash.bed import Bed  # noqa: E402
 
 DEADLINE_SECONDS = 60.0
 PAUSE_SECONDS = 60
@@ -38,14 +40,12 @@ def main() -> int:
             environment = bed.servers.environment("configured parts")
             run = Run(folder / f"run{number}", experiment, environment)
             try:
-                if not run.wait_for(lambda run=run: "fault.injected" in toxic_events(run)):
+                if not run.wait_for(partial(injected, run)):
                     print(run.output.read_text(), file=sys.stderr)
                     return 1
                 run.process.kill()
                 run.process.wait()
-                left, seconds = until_clean(
-                    lambda run=run: run.left() + bed.servers.left(), DEADLINE_SECONDS
-                )
+                left, seconds = until_clean(partial(left_by, run, bed), DEADLINE_SECONDS)
                 if left:
                     print(f"left after {seconds:.0f} s: {left}", file=sys.stderr)
                     return 1
@@ -60,6 +60,14 @@ def main() -> int:
     if late:
         print(f"{late} of {len(taken)} took over {PROMISED_SECONDS:g} s", file=sys.stderr)
     return 1 if late else 0
+
+
+def injected(run: Run) -> bool:
+    return "fault.injected" in toxic_events(run)
+
+
+def left_by(run: Run, bed: Bed) -> list[str]:
+    return run.left() + bed.servers.left()
 
 
 def toxic_events(run: Run) -> list[str]:

@@ -4,8 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from chaosnetra.running.session import end_session
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
+from tests.support.programs import chaos_command, merged
 
 RUN_SECONDS = 240
 
@@ -41,6 +40,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     yield
     end_session()
+
+
+@pytest.fixture
+def user_modules(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's own modules, for runs and in here: `USER_MODULES` of the tests' module."""
+    for name, text in request.module.USER_MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
 
 
 @pytest.fixture
@@ -133,15 +143,11 @@ def run_chaos(tmp_path: Path) -> RunChaos:
         else:
             path = folder / "experiment.json"
             path.write_text(json.dumps(experiment))
-        done = subprocess.run(
+        done = merged(
             [*chaos_command(), "run", *options, str(path)],
             cwd=folder,
             env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             timeout=RUN_SECONDS,
-            check=False,
         )
         journal = folder / "journal.json"
         return ChaosRun(
@@ -152,8 +158,3 @@ def run_chaos(tmp_path: Path) -> RunChaos:
         )
 
     return run
-
-
-def chaos_command() -> list[str]:
-    """The `chaos` command of this environment."""
-    return [str(Path(sys.executable).with_name("chaos")), "--no-version-check"]

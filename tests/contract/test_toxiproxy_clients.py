@@ -7,7 +7,6 @@ Toxiproxy itself by Go. Python's is in `test_toxiproxy_api.py`.
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ import pytest
 
 from chaosnetra.stand.toxiproxy_program import MODULE, VERSION
 from tests.contract.conftest import Served
+from tests.support.helpers import lacking
+from tests.support.programs import captured
 from tests.support.toxiproxy_servers import LISTEN, UPSTREAM
 
 INSTALL_SECONDS = 240
@@ -64,20 +65,13 @@ const [url, listen, upstream] = process.argv.slice(2);
 def tool(name: str) -> str:
     path = shutil.which(name)
     if path is None:
-        pytest.skip(f"{name} is not installed, with which this client is")
+        lacking(f"{name} is not installed here, with which this client is")
     return path
 
 
 def run(*command: str, folder: Path, seconds: float = CALL_SECONDS, **environment: str) -> str:
     """The output of a command that succeeds."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-    )
+    done = captured(command, cwd=folder, env={**os.environ, **environment}, timeout=seconds)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
 

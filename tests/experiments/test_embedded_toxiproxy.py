@@ -2,7 +2,6 @@
 other."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -12,7 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.conftest import ChaosRun, RunChaos
+from tests.support.programs import chaos_beside
 from tests.support.repository import EXPERIMENTS
 
 EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
@@ -112,13 +112,8 @@ def test_a_value_that_is_none_is_told(run_chaos: RunChaos) -> None:
 
 def test_the_embedded_server_that_dies_makes_the_run_prove_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    folder.mkdir()
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(EXPERIMENT)],
-        cwd=folder,
-        env={**os.environ, "CHAOSNETRA_COUNT": "1", "CHAOSNETRA_TOXIPROXY_SERVER": "embedded"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    process = chaos_beside(
+        EXPERIMENT, folder, CHAOSNETRA_COUNT="1", CHAOSNETRA_TOXIPROXY_SERVER="embedded"
     )
     events = folder / "journal.events.jsonl"
     deadline = time.monotonic() + 60

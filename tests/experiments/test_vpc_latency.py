@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import os
 import signal
 import socket
-import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,8 +14,9 @@ import pytest
 
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.conftest import ChaosRun, RunChaos
 from tests.experiments.conftest import FailingRuns
+from tests.support.programs import chaos_beside
 from tests.support.repository import EXPERIMENTS
 
 EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
@@ -273,15 +272,8 @@ def test_two_runs_at_once_do_not_collide(tmp_path: Path) -> None:
     runs = []
     for name in ("one", "two"):
         folder = tmp_path / name
-        folder.mkdir()
         runs.append(
-            subprocess.Popen(
-                [*chaos_command(), "run", str(EXPERIMENT)],
-                cwd=folder,
-                env={**os.environ, "CHAOSNETRA_COUNT": "1", "CHAOSNETRA_LATENCY_MS": "100"},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            chaos_beside(EXPERIMENT, folder, CHAOSNETRA_COUNT="1", CHAOSNETRA_LATENCY_MS="100")
         )
     assert [run.wait(timeout=100) for run in runs] == [0, 0]
 
@@ -290,14 +282,7 @@ def test_two_runs_at_once_do_not_collide(tmp_path: Path) -> None:
 @pytest.mark.parametrize("moment", ["startup.decided", "fault.injected"])
 def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals, moment: str) -> None:
     folder = tmp_path / "run"
-    folder.mkdir()
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(EXPERIMENT)],
-        cwd=folder,
-        env={**os.environ, "CHAOSNETRA_COUNT": "2"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = chaos_beside(EXPERIMENT, folder, CHAOSNETRA_COUNT="2")
     events = folder / "journal.events.jsonl"
     deadline = time.monotonic() + 60
     while not (events.exists() and moment in events.read_text()):
@@ -318,14 +303,7 @@ def test_a_part_of_the_stand_that_dies_makes_the_run_prove_nothing(
     tmp_path: Path, part: str
 ) -> None:
     folder = tmp_path / "run"
-    folder.mkdir()
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(EXPERIMENT)],
-        cwd=folder,
-        env={**os.environ, "CHAOSNETRA_COUNT": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = chaos_beside(EXPERIMENT, folder, CHAOSNETRA_COUNT="1")
     events = folder / "journal.events.jsonl"
     deadline = time.monotonic() + 60
     while not (events.exists() and "vpc-latency" in events.read_text()):

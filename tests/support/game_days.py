@@ -17,7 +17,9 @@ from typing import Any
 
 from chaosnetra.gameday.record.entries import Entry, read_entries
 from tests.conftest import RUN_SECONDS
+from tests.support.experiments import experiment, python
 from tests.support.helpers import wait_until
+from tests.support.programs import merged
 
 PROGRAM = str(Path(sys.executable).with_name("chaosnetra"))
 SECONDS = 60
@@ -60,12 +62,12 @@ def wait_for(file):
 
 
 def provider(function: str, file: Path, **arguments: str) -> dict[str, Any]:
-    return {
-        "type": "python",
-        "module": "gameday_helpers",
-        "func": function,
-        "arguments": {"file": str(file), **arguments},
-    }
+    return python("gameday_helpers", function, file=str(file), **arguments)
+
+
+def step(kind: str, name: str, function: str, file: Path, **arguments: str) -> dict[str, Any]:
+    """An activity that does something with a file."""
+    return {"type": kind, "name": name, "provider": provider(function, file, **arguments)}
 
 
 @dataclass
@@ -100,37 +102,17 @@ class Bed:
 
     def waiting_step(self, name: str = "waiting") -> dict[str, Any]:
         """A step whose fault is a file, and whose method ends when `release` is there."""
-        experiment = {
-            "title": "A file is a fault",
-            "description": "Waits until it may go on.",
-            "runtime": {"rollbacks": {"strategy": "always"}},
-            "controls": [
-                {
-                    "name": "journal",
-                    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-                }
+        made = experiment(
+            step("action", "break", "touch", self.fault),
+            step("probe", "wait", "wait_for", self.release),
+            title="A file is a fault",
+            probes=[
+                step("probe", "plan-is-there", "is_there", self.plan_path) | {"tolerance": True}
             ],
-            "steady-state-hypothesis": {
-                "title": "It is there",
-                "probes": [
-                    {
-                        "type": "probe",
-                        "name": "plan-is-there",
-                        "tolerance": True,
-                        "provider": provider("is_there", self.plan_path),
-                    }
-                ],
-            },
-            "method": [
-                {"type": "action", "name": "break", "provider": provider("touch", self.fault)},
-                {"type": "probe", "name": "wait", "provider": provider("wait_for", self.release)},
-            ],
-            "rollbacks": [
-                {"type": "action", "name": "mend", "provider": provider("remove", self.fault)}
-            ],
-        }
+            rollbacks=[step("action", "mend", "remove", self.fault)],
+        )
         path = self.folder / "waiting.json"
-        path.write_text(json.dumps(experiment))
+        path.write_text(json.dumps(made))
         return {"name": name, "experiment": "waiting.json"}
 
     def command(self, *words: str) -> list[str]:
@@ -158,16 +140,12 @@ class Bed:
 
     def call(self, *words: str) -> tuple[int, str]:
         """One command of game days; exit code and output."""
-        done = subprocess.run(
+        done = merged(
             self.command(*words),
             cwd=self.folder,
             env=self.env,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             timeout=RUN_SECONDS,
-            check=False,
         )
         assert "Traceback" not in done.stdout, done.stdout
         return done.returncode, done.stdout

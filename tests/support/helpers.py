@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
+import pytest
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.postgres.connect import connection
@@ -27,6 +29,13 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
     while not condition():
         assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
         time.sleep(POLL_SECONDS)
+
+
+def lacking(what: str) -> NoReturn:
+    """Skip the test for want of a tool; in a pipeline, where it has to be, fail it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 def target_of(round_trips: int) -> str:

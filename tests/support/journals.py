@@ -6,17 +6,7 @@ from typing import Any
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.verdict import Verdict, judge
 from chaosnetra.evidence.verdict.violations import Violation
-
-HELD = {
-    "type": "probe",
-    "name": "held",
-    "provider": {
-        "type": "python",
-        "module": "chaosnetra.tolerances",
-        "func": "held",
-        "arguments": {},
-    },
-}
+from tests.support.experiments import HELD
 
 
 def probe(name: str = "starts", *, met: bool = True, output: Any = True) -> dict[str, Any]:

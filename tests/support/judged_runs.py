@@ -1,11 +1,13 @@
 """Experiments whose activities are a user's own, run with the journal control and judged."""
 
-import json
 from typing import Any
 
 from tests.conftest import ChaosRun
+from tests.support import experiments
+from tests.support.experiments import activity, control
 
-HELPERS = '''
+USER_MODULES = {
+    "row_helpers": '''
 import pathlib, time
 
 def value(of):
@@ -80,35 +82,13 @@ def not_json():
 
 def not_a_number():
     return {"held": True, "rate": float("nan")}
-'''
-
-
-CONTROL: dict[str, Any] = {
-    "name": "journal",
-    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
+''',
 }
 
 
 def call(kind: str, function: str, tolerance: Any = None, **arguments: Any) -> dict[str, Any]:
-    activity: dict[str, Any] = {
-        "type": kind,
-        "name": function,
-        "provider": {
-            "type": "python",
-            "module": "row_helpers",
-            "func": function,
-            "arguments": arguments,
-        },
-    }
-    if tolerance is not None:
-        activity["tolerance"] = tolerance
-    return activity
-
-
-def process(path: str, *arguments: str, kind: str = "action", **told: Any) -> dict[str, Any]:
-    """An activity that is a process: the core looks at no exit code."""
-    provider = {"type": "process", "path": path, "arguments": list(arguments)}
-    return {"type": kind, "name": path, "provider": provider, **told}
+    made = activity(kind, "row_helpers", function, **arguments)
+    return made if tolerance is None else {**made, "tolerance": tolerance}
 
 
 def probe(function: str, tolerance: Any = True, **arguments: Any) -> dict[str, Any]:
@@ -126,20 +106,13 @@ def experiment(
     strategy: str | None = "always",
     **control_arguments: Any,
 ) -> dict[str, Any]:
-    control = json.loads(json.dumps(CONTROL))
-    if control_arguments:
-        control["provider"]["arguments"] = control_arguments
-    made: dict[str, Any] = {
-        "title": "a row",
-        "description": "a row",
-        "controls": [control],
-        "steady-state-hypothesis": {"title": "it is well", "probes": probes},
-        "method": method,
-        "rollbacks": rollbacks or [],
-    }
-    if strategy is not None:
-        made["runtime"] = {"rollbacks": {"strategy": strategy}}
-    return made
+    return experiments.experiment(
+        *method,
+        probes=probes,
+        rollbacks=rollbacks,
+        strategy=strategy,
+        controls=[control(**control_arguments)],
+    )
 
 
 def assert_judged(run: ChaosRun, verdict: str, cause: str, *, returncode: int = 1) -> None:

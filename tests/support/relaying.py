@@ -33,23 +33,30 @@ RESET = "reset"
 def on_each_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Run a coroutine function as a test, once on each event loop.
 
-    The test fails when the loop was told of an exception that nobody caught, or when a task is
-    left.
+    One that takes a `stand` gets a new one of the class that it names. The test fails when the loop
+    was told of an exception that nobody caught, or when a task is left.
     """
+    asked = dict(inspect.signature(test).parameters)
+    stand = asked.pop("stand", None)
+
+    async def scenario(arguments: dict[str, Any]) -> None:
+        if stand is None:
+            await test(**arguments)
+            return
+        async with stand.annotation() as made:
+            await test(stand=made, **arguments)
 
     @functools.wraps(test)
     def run(*, loop: str, **arguments: Any) -> None:
-        run_on(loop, lambda: test(**arguments))
+        run_on(loop, lambda: scenario(arguments))
 
     parameters = [
         inspect.Parameter("loop", inspect.Parameter.KEYWORD_ONLY),
-        *(
-            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for parameter in inspect.signature(test).parameters.values()
-        ),
+        *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in asked.values()),
     ]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return pytest.mark.parametrize("loop", LOOPS)(run)
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # of functions
+    marked: Callable[..., None] = pytest.mark.parametrize("loop", LOOPS)(run)
+    return marked
 
 
 def run_on(loop: str, scenario: Callable[[], Awaitable[None]]) -> None:
@@ -99,7 +106,7 @@ class End:
 
     async def receive(self, size: int) -> bytes:
         """Exactly so many bytes."""
-        parts = []
+        parts: list[bytes] = []
         async with asyncio.timeout(WAIT_SECONDS):
             while size:
                 part = await self._loop.sock_recv(self.socket, min(size, 1 << 20))
@@ -110,7 +117,7 @@ class End:
 
     async def rest(self) -> tuple[bytes, str]:
         """All that still comes, and how it ends."""
-        parts = []
+        parts: list[bytes] = []
         async with asyncio.timeout(WAIT_SECONDS):
             while True:
                 try:

@@ -10,47 +10,25 @@ from click.testing import CliRunner, Result
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cli import netra
 from tests.conftest import ChaosRun
+from tests.support import experiments
 from tests.support.cloud_run_endpoint import Endpoint, writes
-
-CONTROL = {
-    "name": "journal",
-    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-}
-HELD = {
-    "type": "probe",
-    "name": "held",
-    "provider": {
-        "type": "python",
-        "module": "chaosnetra.tolerances",
-        "func": "held",
-        "arguments": {},
-    },
-}
+from tests.support.experiments import HELD, ours
 
 
-def step(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
-    module = f"chaosnetra.cloudrun.{kind}s"
-    provider = {"type": "python", "module": module, "func": function, "arguments": arguments}
-    return {"type": kind, "name": function, "provider": provider}
+def step(kind: str, function: str, /, **arguments: Any) -> dict[str, Any]:
+    return ours(kind, "cloudrun", function, **arguments)
 
 
 def experiment(configuration: dict[str, Any], *method: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "title": "scale out",
-        "description": "instances that all start at once",
-        "configuration": configuration,
-        "controls": [CONTROL],
-        "steady-state-hypothesis": {
-            "title": "the service serves",
-            "probes": [
-                step("probe", "service_state") | {"tolerance": HELD},
-                step("probe", "ready_revision") | {"tolerance": HELD},
-            ],
-        },
-        "method": list(method),
-        "rollbacks": [step("action", "restore_service")],
-        "runtime": {"rollbacks": {"strategy": "always"}},
-    }
+    return experiments.experiment(
+        *method,
+        configuration=configuration,
+        probes=[
+            step("probe", "service_state") | {"tolerance": HELD},
+            step("probe", "ready_revision") | {"tolerance": HELD},
+        ],
+        rollbacks=[step("action", "restore_service")],
+    )
 
 
 class Staging:

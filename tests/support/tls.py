@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -51,13 +51,14 @@ class Authority:
     def client(self, public_key: str) -> str:
         """A certificate for somebody's key."""
         key = load_pem_public_key(public_key.encode())
-        certificate = self._signed("client", key)  # type: ignore[arg-type]
+        assert isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey)
+        certificate = self._signed("client", key)
         return certificate.public_bytes(Encoding.PEM).decode()
 
     def _signed(
         self,
         name: str,
-        key: ec.EllipticCurvePublicKey,
+        key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
         *,
         is_authority: bool = False,
         host: str = "",

@@ -4,7 +4,6 @@ import ast
 import inspect
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -16,6 +15,7 @@ import pytest
 
 import chaosnetra
 from chaosnetra import ACTION_MODULES, PROBE_MODULES, discover
+from tests.support.programs import captured
 
 ROOT = Path(chaosnetra.__file__).parent
 MODULES = (*ACTION_MODULES, *PROBE_MODULES)
@@ -145,9 +145,7 @@ def test_importing_the_package_and_its_command_line_loads_nothing_heavy() -> Non
         "import chaosnetra, chaosnetra.cli\n"
         "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = captured([sys.executable, "-c", code], check=True)
     loaded = done.stdout.split()
     assert "chaosnetra" in loaded
     assert [name for name in heavy if name in loaded] == []

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.experiment_files import action, exists, experiment
+from tests.support.experiments import act, exists, states
 from tests.support.helpers import wait_until
+from tests.support.programs import captured
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -30,9 +31,7 @@ def write(tmp_path: Path) -> Any:
 
 
 def ci(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*CI, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=240
-    )
+    return captured([*CI, *arguments], cwd=folder, timeout=240)
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -55,15 +54,13 @@ def verdicts(folder: Path, title: str) -> set[str]:
 def test_a_broken_experiment_is_told_from_a_broken_system(tmp_path: Path, write: Any) -> None:
     marker = tmp_path / "marker"
     marker.touch()
-    held = write("held.json", experiment("it holds", str(marker)))
-    without_title = experiment("x")
+    held = write("held.json", states("it holds", str(marker)))
+    without_title = states("x")
     del without_title["title"]
     broken = write("broken.json", without_title)
     torn = write("torn.json", {})
     Path(torn).write_text('{"title": "torn",\n "method": [{"type": "probe",}]')
-    misspelled = write(
-        "misspelled.json", {**experiment("misspelled"), "steady-state-hypotesis": {}}
-    )
+    misspelled = write("misspelled.json", {**states("misspelled"), "steady-state-hypotesis": {}})
 
     first = ci(tmp_path, held, "--output-folder", "first", "--baseline", "none")
     assert first.returncode == 0, first.stdout + first.stderr
@@ -85,7 +82,7 @@ def test_a_broken_experiment_is_told_from_a_broken_system(tmp_path: Path, write:
     assert not (tmp_path / "linted" / "misspelled" / "journal.json").exists()
 
     marker.unlink()  # the system is broken now, and nothing else is
-    violated = write("held.json", {**experiment("it holds", str(marker)), "tags": ["x"]})
+    violated = write("held.json", {**states("it holds", str(marker)), "tags": ["x"]})
     alone = ci(tmp_path, violated, "--output-folder", "alone")
     assert alone.returncode == 1
     assert outcomes(tmp_path / "alone") == ["violated"]
@@ -104,7 +101,7 @@ def test_a_broken_experiment_is_told_from_a_broken_system(tmp_path: Path, write:
 
 
 def test_a_baseline_that_was_not_met_proves_nothing(tmp_path: Path, write: Any) -> None:
-    path = write("it.json", experiment("not there", "/no/such/path", action()))
+    path = write("it.json", states("not there", "/no/such/path", act()))
     done = ci(tmp_path, path, "--output-folder", "out")
     assert done.returncode == 2
     assert outcomes(tmp_path / "out") == ["inconclusive"]
@@ -115,7 +112,7 @@ def test_a_baseline_that_cannot_be_read_is_no_first_run(tmp_path: Path, write: A
     baseline = tmp_path / "baseline"
     baseline.mkdir()
     (baseline / "journal.json").write_text('{"chaoslib-version": "1", "experiment": {')
-    path = write("it.json", experiment("it holds"))
+    path = write("it.json", states("it holds"))
     done = ci(tmp_path, path, "--output-folder", "out", "--baseline", "baseline")
     assert done.returncode == 2
     assert "baseline: it cannot be used: baseline/journal.json: it breaks off" in done.stdout
@@ -139,7 +136,7 @@ def test_a_baseline_that_cannot_be_read_is_no_first_run(tmp_path: Path, write: A
 def test_a_wrong_call_runs_nothing(
     tmp_path: Path, write: Any, arguments: list[str], said: str
 ) -> None:
-    write("it.json", experiment("it holds"))
+    write("it.json", states("it holds"))
     write("profile.json", {"name": "mine"})
     (tmp_path / "torn.yaml").write_text("profile: [")
     (tmp_path / "empty").mkdir()
@@ -154,7 +151,7 @@ def test_a_wrong_call_runs_nothing(
 
 def test_hostile_texts_stay_texts(tmp_path: Path, write: Any) -> None:
     title = "</testcase>|<script>alert(1)</script>\x1b[31m\x00`x`"
-    write("it.json", experiment(title, "/no/such/path"))
+    write("it.json", states(title, "/no/such/path"))
     done = ci(tmp_path, "it.json", "--output-folder", "out", "--no-lint")
     assert done.returncode == 1
     assert "\x1b" not in done.stdout
@@ -164,14 +161,11 @@ def test_hostile_texts_stay_texts(tmp_path: Path, write: Any) -> None:
 
 
 def test_a_journal_gets_the_folder_that_it_is_to_go_to(tmp_path: Path, write: Any) -> None:
-    path = write("it.json", experiment("it holds"))
+    path = write("it.json", states("it holds"))
     chaos = str(Path(sys.executable).with_name("chaos"))
-    done = subprocess.run(
+    done = captured(
         [chaos, "--no-version-check", "run", "--journal-path", "new/before/it.json", path],
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
@@ -182,7 +176,7 @@ def test_a_journal_gets_the_folder_that_it_is_to_go_to(tmp_path: Path, write: An
 
 def test_whoever_stops_reading_loses_no_evidence(tmp_path: Path, write: Any) -> None:
     process = subprocess.Popen(
-        [*CI, write("it.json", experiment("it holds")), "--output-folder", "out"],
+        [*CI, write("it.json", states("it holds")), "--output-folder", "out"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -202,9 +196,9 @@ def test_whoever_stops_reading_loses_no_evidence(tmp_path: Path, write: Any) -> 
 def test_an_interruption_keeps_what_there_is(
     tmp_path: Path, write: Any, number: signal.Signals
 ) -> None:
-    first = write("first.json", experiment("it holds"))
-    slow = write("slow.json", experiment("slow", "/", {**exists("/"), "pauses": {"before": 100}}))
-    third = write("third.json", experiment("never run"))
+    first = write("first.json", states("it holds"))
+    slow = write("slow.json", states("slow", "/", {**exists("/"), "pauses": {"before": 100}}))
+    third = write("third.json", states("never run"))
     process = subprocess.Popen(
         [*CI, first, slow, third, "--output-folder", "out"],
         cwd=tmp_path,

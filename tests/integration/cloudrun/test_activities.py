@@ -1,6 +1,5 @@
 """Scaling in an experiment, as its users run it, against the local endpoint."""
 
-import json
 import os
 import signal
 import subprocess
@@ -12,9 +11,10 @@ from google.cloud import run_v2
 
 from chaosnetra.cloudrun.scaling import Scaling
 from chaosnetra.durations import Deadline
-from tests.conftest import RunChaos, chaos_command
+from tests.conftest import RunChaos
 from tests.support.cloud_run_endpoint import Endpoint, writes
 from tests.support.helpers import wait_until
+from tests.support.programs import chaos_beside
 from tests.support.staged import experiment, step
 
 BEFORE = Scaling("SCALING_MODE_UNSPECIFIED", 1, 0, None)
@@ -178,19 +178,11 @@ def test_the_tasks_of_the_newest_execution(endpoint: Endpoint, run_chaos: RunCha
 
 def started_run(endpoint: Endpoint, tmp_path: Path) -> subprocess.Popen[bytes]:
     """`chaos run` that has scaled the service and now pauses."""
-    path = tmp_path / "experiment.json"
     pausing = experiment(
         endpoint.configuration(),
         step("action", "scale_service", minimum=7) | {"pauses": {"after": 60}},
     )
-    path.write_text(json.dumps(pausing))
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(path)],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=dict(os.environ),
-    )
+    process = chaos_beside(pausing, tmp_path)
     wait_until(lambda: endpoint.state.scaling.minimum == 7, 40, "the service is scaled")
     return process
 

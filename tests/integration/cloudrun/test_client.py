@@ -1,7 +1,6 @@
 """The client: what it asks, how long it waits, and what it says when it cannot."""
 
 import json
-import subprocess
 import sys
 import textwrap
 import threading
@@ -34,6 +33,7 @@ from chaosnetra.errors import (
 from chaosnetra.ports import free_port
 from tests.integration.cloudrun.conftest import JOB, PLACE, SERVICE, MakeStage, Stage
 from tests.support.cloud_run_endpoint import OPTED_IN
+from tests.support.programs import captured
 
 TEN = WantedScaling(minimum=10)
 
@@ -235,9 +235,7 @@ def test_a_signal_meets_no_thread_of_the_library(stage: Stage) -> None:
                 print(bool(int(mask.split()[1], 16) & bit))
         """
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = captured([sys.executable, "-c", script], check=True)
     assert set(done.stdout.split()) == {"True"}
 
 

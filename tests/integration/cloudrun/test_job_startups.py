@@ -20,10 +20,11 @@ from chaosnetra.faults import Undo, UndoResult, play
 from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.probes import startups_succeed
-from tests.conftest import chaos_command
 from tests.integration.cloudrun.conftest import JOB, PLACE, MakeStage, Stage, nobody_listens
+from tests.support.experiments import HELD
 from tests.support.helpers import alive, query, wait_until, written_pids
-from tests.support.staged import HELD, experiment, step
+from tests.support.programs import chaos_command
+from tests.support.staged import experiment, step
 from tests.support.staging import consented, staging_settings
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

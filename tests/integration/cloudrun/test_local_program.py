@@ -1,6 +1,5 @@
 """The endpoint as a program: its control API, its instances, and that nothing outlives it."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from chaosnetra.errors import CloudRunQuotaExceeded
 from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
 from tests.integration.cloudrun.conftest import SERVICE, MakeStage, Stage
 from tests.support.helpers import alive, wait_until, written_pids
+from tests.support.programs import captured
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 FOREVER = "import os, sys, time; open({path!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(600)"
@@ -120,12 +120,8 @@ def test_instances_and_tasks_end_with_the_program(tmp_path: Path) -> None:
 
 
 def test_arguments_that_cannot_be_used() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "chaosnetra.cloudrun.emulator", "--project", "X", "--region", "r"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = captured(
+        [sys.executable, "-m", "chaosnetra.cloudrun.emulator", "--project", "X", "--region", "r"]
     )
     assert done.returncode == 1
     assert "project must be a Google Cloud project's id or number, got 'X'" in done.stderr

@@ -11,11 +11,13 @@ from typing import Any
 
 from chaosnetra.cloudrun.emulator.controls import SOMEBODY_ELSE
 from chaosnetra.cloudrun.scaling import WantedScaling
-from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.conftest import ChaosRun, RunChaos
 from tests.integration.cloudrun.conftest import lasting
 from tests.support.cloud_run_endpoint import Endpoint
+from tests.support.experiments import HELD
 from tests.support.helpers import wait_until
-from tests.support.staged import HELD, experiment, step
+from tests.support.programs import chaos_command
+from tests.support.staged import experiment, step
 
 NEVER = 3600
 CRASHED = {

@@ -304,13 +304,19 @@ def test_somebody_elses_change_stays_ours_goes_and_it_is_told(
     skip: int,
     when: str,
     theirs: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = stage.message
     seen: list[Any] = []
     stage.rule(call, skip=skip, **{f"deploy_{when}": theirs})
     deploy = stage.local.services.deploy
     # What the service is with their change alone is what has to be left of both.
-    stage.local.services.deploy = lambda changes: (deploy(changes), seen.append(stage.message))  # type: ignore[method-assign,func-returns-value,assignment]
+
+    def deploying(changes: Any) -> None:
+        deploy(changes)
+        seen.append(stage.message)
+
+    monkeypatch.setattr(stage.local.services, "deploy", deploying)
     day = game_day(stage, ledger)
     assert len(seen) == 1, "nobody deployed"
     stage.settle()

@@ -228,7 +228,8 @@ def test_short_waits_in_a_row_are_not_silent_together(
     monkeypatch.setattr(waiting, "REPORT_SECONDS", 0.2)
     with caplog.at_level(logging.INFO), waiting.waiting_until(lambda: "all is done"):
         for number in range(6):
-            with waiting.waiting_until(lambda: f"call {number} is answered", logging.WARNING):  # noqa: B023
+            text = f"call {number} is answered"
+            with waiting.waiting_until(lambda text=text: text, logging.WARNING):
                 time.sleep(0.15)
     told = [line for line in caplog.messages if line.startswith("Still waiting, after 0 s, until ")]
     assert len(told) >= 3
@@ -253,7 +254,7 @@ def test_a_write_that_may_still_come_is_looked_for_less_and_less_often(
 
     def pause(patience: object, waited: float) -> None:
         pauses.append(waiting.next_pause_seconds(waited))
-        undo.arguments["sent_at"] -= pauses[-1]  # type: ignore[index]
+        undo.arguments["sent_at"] -= pauses[-1]
 
     monkeypatch.setattr(undoing.Patience, "pause", pause)
     arguments = {**undo.arguments, "in_flight_seconds": 40, "seconds": 1000}

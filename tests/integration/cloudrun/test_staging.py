@@ -14,9 +14,10 @@ from chaosnetra.postgres.lease import LeaseTaken
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.stand.folders import state_folder
-from tests.conftest import RunChaos, chaos_command
+from tests.conftest import RunChaos
 from tests.integration.cloudrun.conftest import lasting
 from tests.support.helpers import query, wait_until
+from tests.support.programs import chaos_beside, chaos_command
 from tests.support.staged import Staging, refused
 from tests.support.tls import Authority, TlsFront, server_context
 
@@ -109,15 +110,7 @@ def test_a_run_that_is_killed_leaves_neither_its_scaling_nor_its_lease(
 ) -> None:
     before = staging.endpoint.message
     staging.method[0]["pauses"] = {"after": 60}
-    path = tmp_path / "experiment.json"
-    path.write_text(json.dumps(staging.experiment))
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(path)],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "CHAOSNETRA_CONSENT": "yes"},
-    )
+    process = chaos_beside(staging.experiment, tmp_path, CHAOSNETRA_CONSENT="yes")
     try:
         wait_until(lambda: staging.endpoint.state.scaling.minimum == 3, 60, "it is scaled")
         held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"

@@ -10,6 +10,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cli import netra
 from chaosnetra.running.session import end_session
 from tests.conftest import RunChaos
+from tests.support.experiments import ours
 from tests.support.staged import Change, Staging, refused, step
 
 
@@ -124,16 +125,7 @@ def test_without_credentials_nothing_is_reached(
     assert part["address"] == "run.googleapis.com"
 
 
-STARTUPS = {
-    "type": "probe",
-    "name": "startups",
-    "provider": {
-        "type": "python",
-        "module": "chaosnetra.startup.probes",
-        "func": "startups_succeed",
-        "arguments": {"count": 7},
-    },
-}
+STARTUPS = ours("probe", "startup", "startups_succeed", count=7)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import requests
 from chaosnetra.stand.persistent import state_file
 from tests.conftest import RunChaos
 from tests.support.helpers import alive, wait_until
+from tests.support.programs import captured
 from tests.support.repository import EXPERIMENTS
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -26,12 +27,8 @@ EXPERIMENT = EXPERIMENTS / "cloudrun_scale_out.json"
 
 
 def stand(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("chaosnetra")), "stand", *words],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
+    return captured(
+        [str(Path(sys.executable).with_name("chaosnetra")), "stand", *words], timeout=100
     )
 
 

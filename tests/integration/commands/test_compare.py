@@ -3,14 +3,20 @@
 import json
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.conftest import ChaosRun, RunChaos
+from tests.support import experiments
+from tests.support.experiments import HELD, activity
+from tests.support.programs import captured, chaos_command
 
-HELPERS = """
+pytestmark = pytest.mark.usefixtures("user_modules")
+USER_MODULES = {
+    "compare_helpers": """
 import os
 
 def startups(failing, demanded=None):
@@ -35,51 +41,25 @@ def inject():
 
 def undo():
     os.remove("fault")
-"""
-
-
-@pytest.fixture(autouse=True)
-def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "compare_helpers.py").write_text(HELPERS)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-
-
-def activity(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
-    provider = {"type": "python", "module": "compare_helpers", "func": function}
-    return {"type": kind, "name": function, "provider": {**provider, "arguments": arguments}}
+""",
+}
 
 
 def experiment(failing: int, *, control: bool, demanded: float | None = None) -> dict[str, Any]:
-    journal = {"type": "python", "module": "chaosnetra.controls.journal"}
-    held = {"type": "python", "module": "chaosnetra.tolerances", "func": "held", "arguments": {}}
-    return {
-        "title": "startups survive",
-        "description": "d",
-        "runtime": {"rollbacks": {"strategy": "always"}},
-        "controls": [{"name": "journal", "provider": journal}] if control else [],
-        "steady-state-hypothesis": {
-            "title": "h",
-            "probes": [
-                {
-                    **activity("probe", "startups", failing=failing, demanded=demanded),
-                    "tolerance": {"type": "probe", "name": "held", "provider": held},
-                }
-            ],
-        },
-        "method": [activity("action", "inject")],
-        "rollbacks": [activity("action", "undo")],
-    }
+    call = partial(activity, "action", "compare_helpers")
+    startups = activity("probe", "compare_helpers", "startups", failing=failing, demanded=demanded)
+    return experiments.experiment(
+        call("inject"),
+        title="startups survive",
+        controls=None if control else [],
+        probes=[startups | {"tolerance": HELD}],
+        rollbacks=[call("undo")],
+    )
 
 
 def compare(before: Path, after: Path) -> subprocess.CompletedProcess[str]:
     command = Path(chaos_command()[0]).with_name("chaosnetra")
-    return subprocess.run(
-        [command, "compare", "--format", "json", before, after],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return captured([command, "compare", "--format", "json", before, after])
 
 
 def kept(run: ChaosRun, name: str) -> Path:

@@ -7,7 +7,6 @@ it, so that a core that mends a trap shows here.
 import copy
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,13 @@ from typing import Any
 import pytest
 
 from chaosnetra.lint.check import lint_file
-from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.conftest import ChaosRun, RunChaos
+from tests.support import experiments
+from tests.support.experiments import activity
+from tests.support.programs import captured, chaos_command
 
-HELPERS = """
+USER_MODULES = {
+    "trap_helpers": """
 import pathlib
 
 def true():
@@ -41,40 +44,24 @@ def needs(secrets):
 
 def judge(value):
     return bool(value)
-"""
-CONTROL = """
+""",
+    "trap_control": """
 import pathlib
 
 def before_experiment_control(context, level=1):
     pathlib.Path("control").touch()
-"""
+""",
+}
+pytestmark = pytest.mark.usefixtures("user_modules")
 ALWAYS = {"rollbacks": {"strategy": "always"}}
 RANGE = {"type": "range", "range": [0, 1]}
-JUDGE = {
-    "type": "probe",
-    "name": "j",
-    "provider": {"type": "python", "module": "trap_helpers", "func": "judge", "arguments": {}},
-}
-
-
-@pytest.fixture(autouse=True)
-def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "trap_helpers.py").write_text(HELPERS)
-    (tmp_path / "trap_control.py").write_text(CONTROL)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.syspath_prepend(str(tmp_path))
+JUDGE = activity("probe", "trap_helpers", "judge")
 
 
 def call(function: str, kind: str = "action", **more: Any) -> dict[str, Any]:
-    arguments = more.pop("arguments", {})
-    provider = {
-        "type": "python",
-        "module": "trap_helpers",
-        "func": function,
-        "arguments": arguments,
-        **more.pop("provider", {}),
-    }
-    return {"type": kind, "name": function, "provider": provider, **more}
+    made = activity(kind, "trap_helpers", function, **more.pop("arguments", {}))
+    made["provider"] |= more.pop("provider", {})
+    return made | more
 
 
 def probe(function: str, tolerance: Any = True) -> dict[str, Any]:
@@ -82,8 +69,7 @@ def probe(function: str, tolerance: Any = True) -> dict[str, Any]:
 
 
 def process(tolerance: Any) -> dict[str, Any]:
-    provider = {"type": "process", "path": "true"}
-    return {"type": "probe", "name": "p", "tolerance": tolerance, "provider": provider}
+    return experiments.process("true", kind="probe", tolerance=tolerance)
 
 
 UNDO = call("keep", arguments={"value": "undone", "file": "undone"})
@@ -248,11 +234,7 @@ TRAPS: list[tuple[str, dict[str, Any], Seen]] = [
         checked(
             probe(
                 "true",
-                {
-                    "type": "probe",
-                    "name": "j",
-                    "provider": {"type": "python", "module": "trap_helpers", "func": "keep"},
-                },
+                JUDGE | {"provider": {"type": "python", "module": "trap_helpers", "func": "keep"}},
             )
         ),
         crashed,
@@ -262,13 +244,7 @@ TRAPS: list[tuple[str, dict[str, Any], Seen]] = [
     (
         "tolerance-always-met",
         checked(
-            process(
-                {
-                    "type": "probe",
-                    "name": "j",
-                    "provider": {"type": "process", "path": "false", "arguments": {}},
-                }
-            )
+            process({**JUDGE, "provider": {"type": "process", "path": "false", "arguments": {}}})
         ),
         met,
     ),
@@ -355,14 +331,8 @@ def test_what_lint_says_is_refused_is_refused(
 ) -> None:
     path = tmp_path / "e.json"
     path.write_text(json.dumps(refused))
-    done = subprocess.run(
-        [*chaos_command(), "--no-log-file", "validate", path],
-        cwd=tmp_path,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = captured(
+        [*chaos_command(), "--no-log-file", "validate", path], cwd=tmp_path, env=dict(os.environ)
     )
     assert done.returncode == 1, done.stdout
     assert rule in {finding.rule for finding in lint_file(path)}

@@ -17,34 +17,21 @@ from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.stand.connector import start_connector
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import RunChaos
-from tests.support.journals import HELD
-
-CONTROL = {
-    "name": "journal",
-    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-}
+from tests.support import experiments
+from tests.support.experiments import HELD, ours
 
 
-def step(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
-    module = f"chaosnetra.connector.{kind}s"
-    provider = {"type": "python", "module": module, "func": function, "arguments": arguments}
-    return {"type": kind, "name": function, "provider": provider}
+def step(kind: str, function: str, /, **arguments: Any) -> dict[str, Any]:
+    return ours(kind, "connector", function, **arguments)
 
 
 def experiment(*method: dict[str, Any], connector: str = "emulator") -> dict[str, Any]:
-    return {
-        "title": "connector",
-        "description": "limits",
-        "configuration": {"connector": connector, "time_scale": "0.1", "seed": "5"},
-        "controls": [CONTROL],
-        "steady-state-hypothesis": {
-            "title": "there is room",
-            "probes": [step("probe", "connector_has_room") | {"tolerance": HELD}],
-        },
-        "method": list(method),
-        "rollbacks": [step("action", "restore_connector")],
-        "runtime": {"rollbacks": {"strategy": "always"}},
-    }
+    return experiments.experiment(
+        *method,
+        configuration={"connector": connector, "time_scale": "0.1", "seed": "5"},
+        probes=[step("probe", "connector_has_room") | {"tolerance": HELD}],
+        rollbacks=[step("action", "restore_connector")],
+    )
 
 
 @pytest.mark.usefixtures("nothing_left")

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -20,6 +19,7 @@ from chaosnetra.connector.client import ConnectorClient
 from chaosnetra.errors import ConnectorUnavailable, InvalidInput
 from chaosnetra.stand.connector import ConnectorServer, start_connector
 from tests.support.helpers import wait_until
+from tests.support.programs import captured
 
 FIFTY = {
     "instances": 2,
@@ -492,12 +492,9 @@ def test_the_program_tells_a_bad_option_in_a_line(options: list[str], message: s
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         given = [option.replace("TAKEN", port) for option in options]
-        done = subprocess.run(
+        done = captured(
             [sys.executable, "-P", "-m", "chaosnetra.connector", "--upstream", "a:1", *given],
-            capture_output=True,
-            text=True,
             timeout=30,
-            check=False,
         )
     assert done.returncode != 0
     assert done.stdout == ""

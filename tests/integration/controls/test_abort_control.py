@@ -2,16 +2,20 @@
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import ChaosRun, RunChaos
+from tests.support import experiments
+from tests.support.experiments import CONTROL, activity, control, ours, python
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = pytest.mark.usefixtures("nothing_left", "user_modules")
 
-HELPERS = """
+USER_MODULES = {
+    "abort_helpers": """
 import pathlib, time
 
 def missing(file):
@@ -61,26 +65,12 @@ def end(file, calls):
 
 def fail():
     raise RuntimeError("no route to the neighbour")
-"""
+""",
+}
 
 
-@pytest.fixture(autouse=True)
-def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "abort_helpers.py").write_text(HELPERS)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-
-
-def provider(function: str, **arguments: Any) -> dict[str, Any]:
-    return {
-        "type": "python",
-        "module": "abort_helpers",
-        "func": function,
-        "arguments": arguments,
-    }
-
-
-def activity(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
-    return {"type": kind, "name": function, "provider": provider(function, **arguments)}
+def provider(function: str, /, **arguments: Any) -> dict[str, Any]:
+    return python("abort_helpers", function, **arguments)
 
 
 def experiment(
@@ -88,34 +78,15 @@ def experiment(
 ) -> dict[str, Any]:
     """A fault (a file) that stays for a while; the rollback takes it away."""
     fault = str(tmp_path / "fault")
-    module = "chaosnetra.controls"
-    controls = [
-        {
-            "name": "abort",
-            "provider": {"type": "python", "module": f"{module}.abort", "arguments": abort},
-        }
-    ]
-    if with_journal:
-        controls.insert(
-            0,
-            {"name": "journal", "provider": {"type": "python", "module": f"{module}.journal"}},
-        )
-    return {
-        "title": "abort",
-        "description": "abort",
-        "runtime": {"rollbacks": {"strategy": "always"}},
-        "controls": controls,
-        "steady-state-hypothesis": {
-            "title": "nothing is said of the fault",
-            "probes": [{**activity("probe", "wait", seconds=0), "tolerance": True}],
-        },
-        "method": [
-            activity("action", "touch", file=fault),
-            activity("action", "wait", seconds=seconds),
-            activity("action", "touch", file=str(tmp_path / "after")),
-        ],
-        "rollbacks": [activity("action", "remove", file=fault)],
-    }
+    act = partial(activity, "action", "abort_helpers")
+    return experiments.experiment(
+        act("touch", file=fault),
+        act("wait", seconds=seconds),
+        act("touch", file=str(tmp_path / "after")),
+        controls=[CONTROL] * with_journal + [control("chaosnetra.controls.abort", **abort)],
+        probes=[{**activity("probe", "abort_helpers", "wait", seconds=0), "tolerance": True}],
+        rollbacks=[act("remove", file=fault)],
+    )
 
 
 def assert_aborted(run: ChaosRun, tmp_path: Path, reason: str) -> None:
@@ -232,29 +203,17 @@ def test_startups_in_progress_are_ended_by_an_abort(run_chaos: RunChaos, tmp_pat
         "tolerance": True,
     }
     made = experiment(tmp_path, 0, conditions=[condition], frequency_seconds=0.1)
-    made["method"][1]["provider"] = {
-        "type": "python",
-        "module": "chaosnetra.startup.probes",
-        "func": "startups_succeed",
-        "arguments": {"count": 2},
-    }
+    made["method"][1] = ours("probe", "startup", "startups_succeed", count=2)
     run = run_chaos(made, CHAOSNETRA_TARGET=f"sh -c 'touch {begun}; exec sleep 200'")
     assert_aborted(run, tmp_path, "no startup has begun")
 
 
 def test_free_slots_of_the_database_can_be_a_condition(run_chaos: RunChaos, tmp_path: Path) -> None:
-    slots = {
-        "name": "free slots",
-        "provider": {
-            "type": "python",
-            "module": "chaosnetra.postgres.probes",
-            "func": "free_connection_slots",
-            "arguments": {"minimum": 50},
-        },
-    }
+    slots = ours("probe", "postgres", "free_connection_slots", minimum=50)
+    del slots["type"]
     run = run_chaos(experiment(tmp_path, 0.5, conditions=[slots], frequency_seconds=0.1))
     assert run.returncode == 0, run.output
-    slots["provider"]["arguments"] = {"minimum": 5000}  # type: ignore[index]
+    slots["provider"]["arguments"] = {"minimum": 5000}
     run = run_chaos(experiment(tmp_path, 0.5, conditions=[slots]))
     assert run.returncode == 1
     assert "expected at least 5000 free connection slots" in run.section["reason"]

@@ -14,11 +14,23 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import chaos_command
+from tests.support import experiments
+from tests.support.experiments import control
 from tests.support.helpers import wait_until
+from tests.support.programs import chaos_command, merged
 
+pytestmark = pytest.mark.usefixtures("user_modules")
 JOURNAL = "chaosnetra.controls.journal"
-OF_A_USER = """
+SAFEGUARD = """
+import threading
+from chaoslib.exit import {function}
+
+def unhealthy(): {function}()
+
+def before_method_control(context, **_): threading.Timer(0.1, unhealthy).start()
+"""
+USER_MODULES = {
+    "of_a_user": """
 import shutil, sys, threading, time
 from pathlib import Path
 from chaoslib.exceptions import InterruptExecution
@@ -45,34 +57,15 @@ def log(seconds, mark):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         logger.debug("x" * 200)
-"""
-SAFEGUARD = """
-import threading
-from chaoslib.exit import {function}
-
-def unhealthy(): {function}()
-
-def before_method_control(context, **_): threading.Timer(0.1, unhealthy).start()
-"""
-RAISES = """
+""",
+    "guards": SAFEGUARD.format(function="exit_gracefully"),
+    "harsh_guards": SAFEGUARD.format(function="exit_ungracefully"),
+    "raises": """
 from chaoslib.exceptions import InterruptExecution
 
 def before_method_control(context, **_): raise InterruptExecution("too hot")
-"""
-
-
-@pytest.fixture(autouse=True)
-def of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modules of a user's own."""
-    modules = {
-        "of_a_user": OF_A_USER,
-        "guards": SAFEGUARD.format(function="exit_gracefully"),
-        "harsh_guards": SAFEGUARD.format(function="exit_ungracefully"),
-        "raises": RAISES,
-    }
-    for name, text in modules.items():
-        (tmp_path / f"{name}.py").write_text(text)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+""",
+}
 
 
 @pytest.fixture
@@ -82,14 +75,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def activity(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
-    provider = {
-        "type": "python",
-        "module": "of_a_user",
-        "func": function,
-        "arguments": arguments,
-    }
-    return {"type": kind, "name": function, "provider": provider}
+def activity(kind: str, function: str, /, **arguments: Any) -> dict[str, Any]:
+    return experiments.activity(kind, "of_a_user", function, **arguments)
 
 
 def write(
@@ -100,20 +87,13 @@ def write(
     controls: tuple[str, ...] = (JOURNAL,),
 ) -> None:
     """An experiment whose steady state holds, or not."""
-    probe = {**activity("probe", function, of=after), "tolerance": True}
-    experiment = {
-        "title": "an end",
-        "description": "an end",
-        "controls": [
-            {"name": name.rpartition(".")[2], "provider": {"type": "python", "module": name}}
-            for name in controls
-        ],
-        "steady-state-hypothesis": {"title": "well", "probes": [probe]},
-        "method": method,
-        "rollbacks": [activity("action", "touch", file=str(folder / "rolled-back"))],
-        "runtime": {"rollbacks": {"strategy": "always"}},
-    }
-    (folder / "experiment.json").write_text(json.dumps(experiment))
+    made = experiments.experiment(
+        *method,
+        controls=[control(name) for name in controls],
+        probes=[{**activity("probe", function, of=after), "tolerance": True}],
+        rollbacks=[activity("action", "touch", file=str(folder / "rolled-back"))],
+    )
+    (folder / "experiment.json").write_text(json.dumps(made))
 
 
 def command(*options: str) -> list[str]:
@@ -121,17 +101,7 @@ def command(*options: str) -> list[str]:
 
 
 def run(folder: Path, *options: str, **named: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*options),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-        **named,
-    )
+    return merged(command(*options), cwd=folder, stdin=subprocess.DEVNULL, **named)
 
 
 def verdict(folder: Path) -> tuple[str, str]:

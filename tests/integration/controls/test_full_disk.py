@@ -13,10 +13,11 @@ import pytest
 
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.conftest import RUN_SECONDS, chaos_command
+from tests.conftest import RUN_SECONDS
 from tests.experiments.test_vpc_latency import EXPERIMENT
 from tests.long.fuzz import TRACEBACK, databases_left, processes_of
 from tests.support.helpers import target_of, wait_until
+from tests.support.programs import captured, chaos_command
 
 pytestmark = [
     pytest.mark.usefixtures("nothing_left"),
@@ -32,12 +33,8 @@ SLOW = {"CHAOSNETRA_TARGET": target_of(200)}
 def small_disk(*options: str) -> Iterator[Path]:
     """A disk of its own, unmounted at the end whatever happens."""
     folder = Path(tempfile.mkdtemp(prefix="small-disk-"))
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=False,
+    mounted = captured(
+        ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)], timeout=10
     )
     if mounted.returncode != 0:
         folder.rmdir()

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunChaos
-from tests.support.judged_runs import action, assert_judged, call, experiment, probe, process
+from tests.support.experiments import process
+from tests.support.judged_runs import USER_MODULES, action, assert_judged, call, experiment, probe
 
-pytestmark = pytest.mark.usefixtures("nothing_left", "row_helpers")
+__all__ = ["USER_MODULES"]  # for the fixture
+pytestmark = pytest.mark.usefixtures("nothing_left", "user_modules")
 
 
 def test_a_steady_state_that_holds_exits_with_0(run_chaos: RunChaos) -> None:

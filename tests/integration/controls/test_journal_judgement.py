@@ -12,10 +12,12 @@ import pytest
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from tests.conftest import RunChaos
+from tests.support.experiments import HELD, ours, process
 from tests.support.journals import judged
-from tests.support.judged_runs import action, assert_judged, call, experiment, probe, process
+from tests.support.judged_runs import USER_MODULES, action, assert_judged, call, experiment, probe
 
-pytestmark = pytest.mark.usefixtures("nothing_left", "row_helpers")
+__all__ = ["USER_MODULES"]  # for the fixture
+pytestmark = pytest.mark.usefixtures("nothing_left", "user_modules")
 
 
 def test_a_steady_state_that_does_not_come_back_is_a_violation(
@@ -97,30 +99,19 @@ def test_a_clock_that_is_set_back_reorders_nothing(run_chaos: RunChaos) -> None:
     assert all(event["duration_seconds"] >= 0 for event in ended)
 
 
-def ours(kind: str, module: str, function: str, **arguments: Any) -> dict[str, Any]:
-    """An activity of this package."""
-    provider = {
-        "type": "python",
-        "module": f"chaosnetra.{module}",
-        "func": function,
-        "arguments": arguments,
-    }
-    return {"type": kind, "name": function, "provider": provider}
-
-
 def test_trials_under_a_fault_count_although_the_clock_is_set_back(
     run_chaos: RunChaos, postgres: PostgresServer, toxiproxy_server: ToxiproxyServer
 ) -> None:
-    connects = ours("probe", "postgres.probes", "connections_succeed", count=3, min_confidence=0.95)
-    connects["tolerance"] = {**ours("probe", "tolerances", "held"), "name": "held"}
+    connects = ours("probe", "postgres", "connections_succeed", count=3, min_confidence=0.95)
+    connects["tolerance"] = HELD
     run = run_chaos(
         experiment(
             [connects],
             [
-                ours("action", "toxiproxy.actions", "add_latency", latency_ms="400", name="slow"),
+                ours("action", "toxiproxy", "add_latency", latency_ms="400", name="slow"),
                 action("set_clock", by=-3600),
             ],
-            [ours("action", "toxiproxy.actions", "remove_toxic", name="slow")],
+            [ours("action", "toxiproxy", "remove_toxic", name="slow")],
         ),
         CHAOSNETRA_DATABASE_URL=postgres.database.url,
         CHAOSNETRA_TOXIPROXY_URL=toxiproxy_server.url,
@@ -160,7 +151,7 @@ def test_a_dry_run_keeps_its_exit_code_and_claims_nothing(run_chaos: RunChaos) -
 def test_a_tolerance_function_needs_no_arguments(run_chaos: RunChaos) -> None:
     """The core would end with a traceback; it puts the answer into them."""
     provider = {"type": "python", "module": "chaosnetra.tolerances", "func": "held"}
-    tolerance = {"type": "probe", "name": "held", "provider": provider}
+    tolerance = {**HELD, "provider": provider}
     met, unmet = {"held": True}, {"held": False, "expected": "more", "observed": "less"}
     run = run_chaos(experiment([probe("value", tolerance, of=met)], []))
     assert run.returncode == 0, run.output

@@ -4,7 +4,6 @@ One test a row; each runs `chaos run` as a process of its own, on the installed 
 """
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -12,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunChaos, chaos_command
+from tests.conftest import RunChaos
 from tests.support.helpers import wait_until
-from tests.support.judged_runs import action, call, experiment, probe
+from tests.support.judged_runs import USER_MODULES, action, call, experiment, probe
+from tests.support.programs import chaos_beside
 
-pytestmark = pytest.mark.usefixtures("nothing_left", "row_helpers")
+__all__ = ["USER_MODULES"]  # for the fixture
+pytestmark = pytest.mark.usefixtures("nothing_left", "user_modules")
 
 
 @pytest.mark.parametrize("place", ["method", "hypothesis"])
@@ -29,14 +30,7 @@ def test_sigterm_inside_an_activity_ends_the_run(tmp_path: Path, place: str) -> 
         [waiting, action("touch", file=str(next_step))],
         [action("touch", file=str(rolled_back))],
     )
-    path = tmp_path / "experiment.json"
-    path.write_text(json.dumps(made))
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(path)],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = chaos_beside(made, tmp_path)
     wait_until(mark.exists, 60, "the activity is at work")
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=50) == 1
@@ -58,14 +52,7 @@ def rolled_back_slowly(tmp_path: Path, seconds: float) -> subprocess.Popen[bytes
             action("remove", file=str(tmp_path / "fault")),
         ],
     )
-    path = tmp_path / "experiment.json"
-    path.write_text(json.dumps(made))
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(path)],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = chaos_beside(made, tmp_path)
     wait_until((tmp_path / "in-rollbacks").exists, 60, "rollbacks are played")
     return process
 
@@ -92,14 +79,7 @@ def test_who_asks_twice_gets_the_rollbacks_of_anybody(tmp_path: Path, pause_seco
         [action("touch", file=str(fault)), action("wait", seconds=60, mark=str(mark))],
         [action("remove", file=str(fault))],
     )
-    path = tmp_path / "experiment.json"
-    path.write_text(json.dumps(made))
-    process = subprocess.Popen(
-        [*chaos_command(), "run", str(path)],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = chaos_beside(made, tmp_path)
     wait_until(mark.exists, 60, "the method is at work")
     for _ in range(3):
         process.send_signal(signal.SIGTERM)
@@ -144,16 +124,7 @@ def test_two_runs_in_one_folder_keep_their_events_apart(tmp_path: Path) -> None:
             experiment([probe("value", of=True)], [call("probe", "wait_for", file=str(both))])
         )
     )
-    runs = [
-        subprocess.Popen(
-            [*chaos_command(), "run", str(path)],
-            cwd=tmp_path,
-            env=dict(os.environ),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for _ in range(2)
-    ]
+    runs = [chaos_beside(path, tmp_path) for _ in range(2)]
 
     def event_files() -> list[Path]:
         return sorted(tmp_path.glob("journal.events*.jsonl"))

@@ -3,36 +3,23 @@
 from typing import Any
 
 from tests.conftest import RunChaos
-from tests.unit.running.test_precheck import activity, latency
+from tests.support.experiments import experiment, ours, process
+from tests.unit.running.test_precheck import latency
 
 
 def _experiment(with_control: bool) -> dict[str, Any]:
-    control = {
-        "name": "journal",
-        "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-    }
-    mark = {
-        "type": "probe",
-        "name": "baseline",
-        "tolerance": 0,
-        "provider": {"type": "process", "path": "sh", "arguments": ["-c", "touch baseline"]},
-    }
-    return {
-        "title": "a slip",
-        "description": "a slip",
-        "configuration": {
+    mark = process("sh", "-c", "touch baseline", kind="probe", tolerance=0)
+    budgets = ours("probe", "startup", "budgets_suffice")
+    return experiment(
+        {**budgets, "name": "first"},
+        latency(latency_ms="${latency_ms}"),
+        configuration={
             "latency_ms": {"type": "env", "key": "CHAOSNETRA_LATENCY_MS", "default": "500"}
         },
-        "controls": [control] if with_control else [],
-        "steady-state-hypothesis": {"title": "well", "probes": [mark] if with_control else []},
-        "method": [
-            activity(
-                "chaosnetra.startup.probes", "budgets_suffice", {}, type="probe", name="first"
-            ),
-            latency(latency_ms="${latency_ms}"),
-        ],
-        "rollbacks": [],
-    }
+        controls=None if with_control else [],
+        probes=[mark] if with_control else [],
+        strategy=None,
+    )
 
 
 def test_a_slip_ends_the_run_before_its_baseline(run_chaos: RunChaos) -> None:

@@ -1,15 +1,17 @@
 """Secrets reach neither journal nor events nor log, whoever prints them."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import ChaosRun, RunChaos
+from tests.support import experiments
+from tests.support.experiments import exists
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = pytest.mark.usefixtures("nothing_left", "user_modules")
 
-HELPERS = """
+USER_MODULES = {
+    "secret_helpers": """
 def echo(text=None, secrets=None, configuration=None):
     return {"text": text, "secrets": secrets, "configuration": configuration}
 
@@ -29,60 +31,18 @@ def lose_the_session(text):
         raise OSError(f"no session {text}")
 
     ending._close_session = close
-"""
-
-
-@pytest.fixture(autouse=True)
-def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "secret_helpers.py").write_text(HELPERS)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+""",
+}
 
 
 def activity(kind: str, function: str, **arguments: Any) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "name": function,
-        "provider": {
-            "type": "python",
-            "module": "secret_helpers",
-            "func": function,
-            "arguments": arguments,
-            "secrets": ["vault"],
-        },
-    }
+    made = experiments.activity(kind, "secret_helpers", function, **arguments)
+    made["provider"]["secrets"] = ["vault"]
+    return made
 
 
 def experiment(method: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    return {
-        "title": "secrets",
-        "description": "secrets",
-        "runtime": {"rollbacks": {"strategy": "always"}},
-        "controls": [
-            {
-                "name": "journal",
-                "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-            }
-        ],
-        "steady-state-hypothesis": {
-            "title": "well",
-            "probes": [
-                {
-                    "type": "probe",
-                    "name": "root",
-                    "tolerance": True,
-                    "provider": {
-                        "type": "python",
-                        "module": "os.path",
-                        "func": "lexists",
-                        "arguments": {"path": "/"},
-                    },
-                }
-            ],
-        },
-        "method": method,
-        "rollbacks": [],
-        **more,
-    }
+    return experiments.experiment(*method, probes=[exists("/", tolerance=True)], **more)
 
 
 def assert_not_written(run: ChaosRun, *values: str) -> None:

@@ -24,7 +24,9 @@ from chaosnetra.postgres.holders import Amount, By, ConnectionsHeld
 from chaosnetra.safety.injector import Injector
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.toxics import make_toxic
-from tests.conftest import ChaosRun, RunChaos, chaos_command
+from tests.conftest import ChaosRun, RunChaos
+from tests.support import experiments
+from tests.support.experiments import HELD, ours
 from tests.support.helpers import (
     ProxiedDatabase,
     alive,
@@ -32,6 +34,7 @@ from tests.support.helpers import (
     sessions_called,
     wait_until,
 )
+from tests.support.programs import chaos_command
 from tests.support.undoing import effect_of, played_elsewhere
 
 # Of this process alone: tests of another may hold sessions at the same time.
@@ -408,59 +411,25 @@ def test_the_action_refuses_in_one_line(
     assert processes() == []
 
 
-def python(module: str, function: str, **arguments: Any) -> dict[str, Any]:
-    return {"type": "python", "module": module, "func": function, "arguments": arguments}
-
-
 def experiment(leave_free: int, pause: float = 0) -> dict[str, Any]:
     """Connections succeed, also when only so many slots are left."""
-    return {
-        "title": "connections",
-        "description": "connections",
-        "runtime": {"rollbacks": {"strategy": "always"}},
-        "controls": [{"name": "journal", "provider": python("chaosnetra.controls.journal", "")}],
-        "steady-state-hypothesis": {
-            "title": "connections succeed",
-            "probes": [
-                {
-                    "type": "probe",
-                    "name": "connections-succeed",
-                    "tolerance": {
-                        "type": "probe",
-                        "name": "held",
-                        "provider": python("chaosnetra.tolerances", "held"),
-                    },
-                    "provider": python(
-                        "chaosnetra.postgres.probes",
-                        "connections_succeed",
-                        count=15,
-                        hold_ms=5000,
-                        path="direct",
-                        # Nothing may be slow here, however busy the machine is.
-                        slow_after_ms=200_000,
-                        timeout_ms=200_000,
-                    ),
-                }
-            ],
-        },
-        "method": [
-            {
-                "type": "action",
-                "name": "hold",
-                "provider": python(
-                    "chaosnetra.postgres.actions", "hold_connections", amount=leave_free
-                ),
-                "pauses": {"after": pause},
-            }
-        ],
-        "rollbacks": [
-            {
-                "type": "action",
-                "name": "release",
-                "provider": python("chaosnetra.postgres.actions", "release_connections"),
-            }
-        ],
-    }
+    succeed = ours(
+        "probe",
+        "postgres",
+        "connections_succeed",
+        count=15,
+        hold_ms=5000,
+        path="direct",
+        # Nothing may be slow here, however busy the machine is.
+        slow_after_ms=200_000,
+        timeout_ms=200_000,
+    )
+    hold = ours("action", "postgres", "hold_connections", amount=leave_free)
+    return experiments.experiment(
+        hold | {"name": "hold", "pauses": {"after": pause}},
+        probes=[succeed | {"name": "connections-succeed", "tolerance": HELD}],
+        rollbacks=[ours("action", "postgres", "release_connections") | {"name": "release"}],
+    )
 
 
 def run_it(run_chaos: RunChaos, small: DatabaseAddress, made: dict[str, Any]) -> ChaosRun:
@@ -522,8 +491,8 @@ def test_a_run_that_is_killed_leaves_no_session(
 ) -> None:
     path = tmp_path / "experiment.json"
     made = experiment(leave_free=5, pause=60)
-    press = python("chaosnetra.postgres.actions", "press_database", backends=3, name="pressed")
-    made["method"].insert(0, {"type": "action", "name": "press", "provider": press})
+    press = ours("action", "postgres", "press_database", backends=3, name="pressed")
+    made["method"].insert(0, press)
     path.write_text(json.dumps(made))
     output = tmp_path / "output"
     with output.open("w") as file:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import chaos_command
+from tests.support.programs import chaos_command
 from tests.support.repository import EXPERIMENTS
 from tests.support.terminal import on_terminal
 

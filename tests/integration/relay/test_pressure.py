@@ -84,28 +84,29 @@ def traced_memory() -> Iterator[None]:
 
 @BOTH
 @on_each_loop
-async def test_an_end_that_does_not_read_holds_the_other_back_until_it_reads(first: str) -> None:
-    async with Stand() as stand:
-        near, far = await stand.pair(first)
-        flood = Flood(far)
-        taken = await flood.stuck()
-        # It stays so, and the way back is free.
-        near.send_now(b"still here")
-        assert await far.receive(10) == b"still here"
-        await asyncio.sleep(0.2)
-        assert flood.sent_bytes == taken
-        # What the relay took and could not hand on yet is no more than it may hold.
-        counters = stand.relay.counters
-        handed_on = counters.downstream_bytes if first == "client" else counters.upstream_bytes
-        assert 0 < handed_on <= taken
-        received = await near.receive(taken)
-        await until(lambda: flood.sent_bytes > taken, lambda: "no more is taken")
-        await flood.stop()
-        far.say_farewell()
-        rest, ending = await near.rest()
-        assert ending == FAREWELL
-        assert len(received) + len(rest) == flood.sent_bytes
-        assert_same(received + rest, expected(flood.sent_bytes))
+async def test_an_end_that_does_not_read_holds_the_other_back_until_it_reads(
+    stand: Stand, first: str
+) -> None:
+    near, far = await stand.pair(first)
+    flood = Flood(far)
+    taken = await flood.stuck()
+    # It stays so, and the way back is free.
+    near.send_now(b"still here")
+    assert await far.receive(10) == b"still here"
+    await asyncio.sleep(0.2)
+    assert flood.sent_bytes == taken
+    # What the relay took and could not hand on yet is no more than it may hold.
+    counters = stand.relay.counters
+    handed_on = counters.downstream_bytes if first == "client" else counters.upstream_bytes
+    assert 0 < handed_on <= taken
+    received = await near.receive(taken)
+    await until(lambda: flood.sent_bytes > taken, lambda: "no more is taken")
+    await flood.stop()
+    far.say_farewell()
+    rest, ending = await near.rest()
+    assert ending == FAREWELL
+    assert len(received) + len(rest) == flood.sent_bytes
+    assert_same(received + rest, expected(flood.sent_bytes))
 
 
 @on_each_loop
@@ -138,22 +139,21 @@ async def test_clients_that_do_not_read_cost_little_memory_and_block_nobody() ->
 
 
 @on_each_loop
-async def test_early_data_waits_in_the_kernel_and_arrives_in_full() -> None:
-    async with Stand() as stand:
-        stand.gate.holds = True
-        client = await stand.client()
-        flood = Flood(client)
-        taken = await flood.stuck()
-        (relayed,) = stand.relay.connections
-        assert relayed.upward.received_bytes < MOST_HELD_BYTES < taken
-        stand.gate.let_in()
-        server = await stand.server()
-        received = await server.receive(taken)
-        await flood.stop()
-        client.say_farewell()
-        rest, ending = await server.rest()
-        assert ending == FAREWELL
-        assert_same(received + rest, expected(flood.sent_bytes))
+async def test_early_data_waits_in_the_kernel_and_arrives_in_full(stand: Stand) -> None:
+    stand.gate.holds = True
+    client = await stand.client()
+    flood = Flood(client)
+    taken = await flood.stuck()
+    (relayed,) = stand.relay.connections
+    assert relayed.upward.received_bytes < MOST_HELD_BYTES < taken
+    stand.gate.let_in()
+    server = await stand.server()
+    received = await server.receive(taken)
+    await flood.stop()
+    client.say_farewell()
+    rest, ending = await server.rest()
+    assert ending == FAREWELL
+    assert_same(received + rest, expected(flood.sent_bytes))
 
 
 @BOTH

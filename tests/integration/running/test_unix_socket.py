@@ -1,11 +1,9 @@
 """A database behind a Unix socket: opened, put behind the run's proxy, and given to the target."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -32,8 +30,9 @@ from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import startups_succeed
 from chaosnetra.streams import open_stream
 from chaosnetra.toxiproxy.actions import add_latency, disable_proxy
-from tests.conftest import chaos_command
+from tests.support.experiments import experiment, ours
 from tests.support.helpers import wait_until
+from tests.support.programs import chaos_beside
 from tests.support.relaying import on_each_loop
 from tests.support.socket_postgres import PEER, socket_postgres
 
@@ -301,38 +300,10 @@ def test_a_run_that_is_killed_leaves_no_bridge_and_no_folder(
 ) -> None:
     temporary = Path(tempfile.mkdtemp(prefix="test-"))
     configuration["target"] = "sleep 600"
-    experiment = {
-        "title": "it hangs",
-        "description": "it hangs",
-        "configuration": configuration,
-        "controls": [
-            {
-                "name": "journal",
-                "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-            }
-        ],
-        "method": [
-            {
-                "type": "probe",
-                "name": "startup",
-                "provider": {
-                    "type": "python",
-                    "module": "chaosnetra.startup.probes",
-                    "func": "startups_succeed",
-                    "arguments": {"count": 1},
-                },
-            }
-        ],
-    }
-    (tmp_path / "experiment.json").write_text(json.dumps(experiment))
-    run = subprocess.Popen(
-        [*chaos_command(), "run", "experiment.json"],
-        cwd=tmp_path,
-        env={**os.environ, "TMPDIR": str(temporary)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    startup = ours("probe", "startup", "startups_succeed", count=1)
+    made = experiment(startup, probes=[], configuration=configuration)
+    del made["steady-state-hypothesis"]
+    run = chaos_beside(made, tmp_path, TMPDIR=str(temporary))
     try:
         wait_until(lambda: len(bridges(temporary)) == 1, 60, "there is a socket for the target")
         (folder,) = temporary.iterdir()

@@ -20,9 +20,9 @@ import pytest
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.conftest import chaos_command
 from tests.long.campaign import Run, Servers, postgres_left, run_folder, toxiproxy_left, until_clean
 from tests.support.helpers import target_of, wait_until
+from tests.support.programs import captured, chaos_command, merged, unheard
 from tests.support.repository import EXPERIMENTS
 
 EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
@@ -76,14 +76,10 @@ class Started(Run):
         clean = {
             key: value for key, value in self.environment.items() if "CHAOSNETRA" not in key
         } | environment
-        done = subprocess.run(
+        done = merged(
             [str(Path(sys.executable).with_name("chaosnetra")), "recover", *arguments],
             env=clean,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             timeout=100,
-            check=False,
         )
         assert "Traceback" not in done.stdout
         return done.returncode, done.stdout
@@ -295,15 +291,7 @@ def test_all_of_it_at_once_also_as_a_command_of_chaos(start: Start) -> None:
     run = start()
     run.reach("fault.injected", "toxic ")
     run.kill_with_watchdog()
-    done = subprocess.run(
-        [*chaos_command(), "netra", "recover"],
-        cwd=run.work,
-        env=run.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = captured([*chaos_command(), "netra", "recover"], cwd=run.work, env=run.environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(": done") == 3
     assert run.everything_left() == []
@@ -408,11 +396,7 @@ def schemas_left(servers: Servers) -> list[str]:
 def serve_again(server: ToxiproxyServer) -> subprocess.Popen[bytes]:
     """The same program on the same port."""
     host, _, port = server.url.removeprefix("http://").rpartition(":")
-    process = subprocess.Popen(
-        [str(server.program), "-host", host, "-port", port],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = unheard([str(server.program), "-host", host, "-port", port])
 
     def answers() -> bool:
         try:

@@ -20,6 +20,7 @@ from chaosnetra.processes.identity import started
 from chaosnetra.stand.persistent import find_persistent_stand, state_file
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.support.helpers import alive, wait_until
+from tests.support.programs import captured
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -28,13 +29,7 @@ GONE_SECONDS = 20.0
 
 
 def stand(command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("chaosnetra")), "stand", command],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return captured([str(Path(sys.executable).with_name("chaosnetra")), "stand", command])
 
 
 def state() -> dict[str, Any]:

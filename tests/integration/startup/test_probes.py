@@ -16,6 +16,7 @@ from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import failures_are_explained, startups_succeed
 from chaosnetra.toxiproxy.actions import add_timeout, disable_proxy
 from tests.conftest import RunChaos
+from tests.support.experiments import HELD, experiment, ours, process
 
 Configuration = dict[str, Any]
 
@@ -202,51 +203,18 @@ def test_a_killed_supervisor_makes_the_run_inconclusive(
     mark = tmp_path / "killing"
     target = tmp_path / "target.sh"
     target.write_text(f"test -e {mark} && kill -9 $PPID && sleep 5\nexit 0\n")
-    provider = {"type": "python", "module": "chaosnetra.startup.probes", "func": "startups_succeed"}
+    startups = ours("probe", "startup", "startups_succeed", count=1)
     done = run_chaos(
-        {
-            "title": "the supervisor of a startup is killed",
-            "description": "after the method",
-            "configuration": {
+        experiment(
+            process("touch", str(mark)),
+            configuration={
                 "database_url": postgres.database.url,
                 "toxiproxy_url": toxiproxy_server.url,
                 "target": f"sh {target}",
             },
-            "controls": [
-                {
-                    "name": "journal",
-                    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-                }
-            ],
-            "steady-state-hypothesis": {
-                "title": "startups succeed",
-                "probes": [
-                    {
-                        "type": "probe",
-                        "name": "startups",
-                        "tolerance": {
-                            "type": "probe",
-                            "name": "held",
-                            "provider": {
-                                "type": "python",
-                                "module": "chaosnetra.tolerances",
-                                "func": "held",
-                                "arguments": {},
-                            },
-                        },
-                        "provider": {**provider, "arguments": {"count": 1}},
-                    }
-                ],
-            },
-            "method": [
-                {
-                    "type": "action",
-                    "name": "begin",
-                    "provider": {"type": "process", "path": "touch", "arguments": str(mark)},
-                }
-            ],
-            "rollbacks": [],
-        },
+            probes=[startups | {"name": "startups", "tolerance": HELD}],
+            strategy=None,
+        ),
         PATH=os.environ["PATH"],
     )
     assert done.returncode == 1, done.output

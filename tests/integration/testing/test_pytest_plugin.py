@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.experiment_files import action, exists, experiment
+from tests.support.experiments import act, exists, states
 from tests.support.helpers import wait_until
 from tests.support.repository import EXPERIMENTS
 
@@ -31,11 +31,11 @@ def test_each_outcome_is_told_apart(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = pytester.mkdir("experiments")
-    without_title = experiment("")
+    without_title = states("")
     del without_title["title"]
     for name, content in {
-        "held": experiment("it holds"),
-        "baseline": experiment("not there", "/no/such/path", action()),
+        "held": states("it holds"),
+        "baseline": states("not there", "/no/such/path", act()),
         "broken": without_title,
     }.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
@@ -87,15 +87,15 @@ def test_each_outcome_is_told_apart(
 def test_a_journal_of_an_earlier_run_is_not_taken_for_this_one(pytester: pytest.Pytester) -> None:
     path = pytester.path / "it.json"
     run = ("--chaos-experiments", "--chaos-output-folder=evidence", path)
-    path.write_text(json.dumps(experiment("it holds")))
+    path.write_text(json.dumps(states("it holds")))
     pytester.runpytest_inprocess(*run).assert_outcomes(passed=1)
-    path.write_text(json.dumps({**experiment("it holds"), "method": [{"type": "probe"}]}))
+    path.write_text(json.dumps({**states("it holds"), "method": [{"type": "probe"}]}))
     pytester.runpytest_inprocess(*run).assert_outcomes(errors=1)
 
 
 def test_one_that_takes_too_long_is_interrupted(pytester: pytest.Pytester) -> None:
     path = pytester.path / "slow.json"
-    path.write_text(json.dumps(experiment("slow", "/", {**exists("/"), "pauses": {"before": 100}})))
+    path.write_text(json.dumps(states("slow", "/", {**exists("/"), "pauses": {"before": 100}})))
     result = pytester.runpytest_inprocess("--chaos-experiments", "--chaos-timeout=20", path)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*proves nothing*it took more than 20 s; *interrupted by SIGINT*"])

@@ -15,6 +15,8 @@ import yaml
 from filelock import FileLock
 
 from chaosnetra.stand.folders import cache_folder
+from tests.support.helpers import lacking
+from tests.support.programs import captured, merged
 from tests.support.repository import ROOT
 
 WORKFLOW = ROOT / ".github" / "workflows" / "steady-state.yml"
@@ -41,10 +43,7 @@ def actionlint() -> str:
         return found
     go = shutil.which("go")
     if go is None:
-        missing = "needs actionlint on the PATH, or Go to build it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        lacking("needs actionlint on the PATH, or Go to build it")
     folder = cache_folder() / f"actionlint-{ACTIONLINT}"
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "actionlint"
@@ -57,13 +56,7 @@ def actionlint() -> str:
 
 
 def test_actionlint_has_nothing_to_say(actionlint: str) -> None:
-    done = subprocess.run(
-        [actionlint, "-no-color", str(WORKFLOW)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = captured([actionlint, "-no-color", str(WORKFLOW)])
     assert done.stdout + done.stderr == ""
     assert done.returncode == 0
 
@@ -100,7 +93,7 @@ def run_steps(
             continue
         script = folder / "step.sh"
         script.write_text(step["run"])
-        done = subprocess.run(
+        done = merged(
             ["bash", "-e", str(script)],
             cwd=folder,
             env={
@@ -108,10 +101,6 @@ def run_steps(
                 "GITHUB_OUTPUT": str(output),
                 "GITHUB_STEP_SUMMARY": str(summary),
             },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
             timeout=300,
         )
         codes[step["name"]] = done.returncode

@@ -1,7 +1,6 @@
 """Every toxic as a fault: felt while it is there, gone after its undo, nobody else's touched."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from chaosnetra.toxiproxy.faults import ProxyCreated, ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 from chaosnetra.toxiproxy.toxics import Toxic, make_toxic
 from tests.support.helpers import ProxiedDatabase
+from tests.support.programs import captured
 
 PROXY = "database"
 PLAY = (
@@ -339,13 +339,8 @@ def test_another_process_undoes_from_the_ledger_alone(proxied: ProxiedDatabase) 
     assert len(undos) == 4
     for expected in ("done", "already done"):
         for undo in reversed(undos):
-            played = subprocess.run(
-                [sys.executable, "-c", PLAY],
-                input=json.dumps(undo),
-                capture_output=True,
-                text=True,
-                timeout=30,
-                check=True,
+            played = captured(
+                [sys.executable, "-c", PLAY], input=json.dumps(undo), timeout=30, check=True
             )
             assert played.stdout.strip() == expected, undo
     assert sorted(proxied.client.proxies()) == [PROXY]

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import asyncpg
 import requests
@@ -63,7 +64,7 @@ class Restartable:
         options: for the process.
     """
 
-    def __init__(self, first: list[str], again: list[str], **options: object) -> None:
+    def __init__(self, first: list[str], again: list[str], **options: Any) -> None:
         self._again = again
         self._options = options
         self._process = self._serve(first)
@@ -94,7 +95,7 @@ class Restartable:
         raise NotImplementedError
 
     def _serve(self, command: list[str]) -> SupervisedProcess:
-        return SupervisedProcess(command, output=subprocess.DEVNULL, **self._options)  # type: ignore[arg-type]
+        return SupervisedProcess(command, output=subprocess.DEVNULL, **self._options)
 
 
 class RestartableToxiproxy(Restartable):

@@ -147,9 +147,9 @@ def disturb(disturbance: Disturbance, run: Run, bed: Bed, stack: ExitStack) -> D
     if run.process.poll() is not None:
         return Done(False, datetime.now(UTC))
     if kind in TAKES_FAULT:
-        done = Done(take_fault_away(kind, run, bed), datetime.now(UTC))
+        taken = Done(take_fault_away(kind, run, bed), datetime.now(UTC))
         kill_later(disturbance, run, stack)
-        return done
+        return taken
     kill_later(disturbance, run, stack)
     if kind is Kind.TOXIPROXY_FROZEN:
         at = datetime.now(UTC)
@@ -273,7 +273,7 @@ class UnreadingClient:
             self._connection = await asyncpg.connect(self._address.url, timeout=WEDGE_SECONDS)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
-        self._connection._transport.pause_reading()
+        self._connection._transport.pause_reading()  # type: ignore[attr-defined]  # no public way
         # The simple protocol: the whole request is sent at once.
         self._task = asyncio.create_task(self._connection.execute(LARGE))
         watcher = await asyncpg.connect(admin.url, timeout=WEDGE_SECONDS)

@@ -55,9 +55,9 @@ def plan(
         if number % 3 == 2:
             made.append(Disturbance(kind, *chance.choice(cases), fraction=chance.random()))
         else:
-            case, boundary = places[(number - number // 3) % len(places)]
+            case, reached = places[(number - number // 3) % len(places)]
             delay = chance.choice([0.0, 0.0, 0.02, 0.1])
-            made.append(Disturbance(kind, *case, boundary, delay_seconds=delay))
+            made.append(Disturbance(kind, *case, reached, delay_seconds=delay))
     places_of = {
         kind: [
             case for case in cases if kind.possible_in(case[1]) and feels(kind, rehearsals[case])
@@ -73,7 +73,8 @@ def plan(
         kill_after_seconds = None
         if not first and chance.random() < 0.4:
             kill_after_seconds = chance.uniform(0.0, 2.0)
-        boundary, delay, fraction = None, 0.0, 0.0
+        boundary: int | None = None
+        delay = fraction = 0.0
         if kind in TAKES_FAULT:
             boundary = chance.choice(rehearsals[case].in_effect[kind])
             delay = chance.uniform(0.0, 0.3)

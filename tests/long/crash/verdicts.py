@@ -88,7 +88,7 @@ def contradictions(
             found.append(f"held with startups that were {check.startups}")
         # That they all fail may be what is to be shown.
         through = not check.startups or "ready" in check.startups
-        if lost and check.started > path_lost_at and through:
+        if lost and path_lost_at and check.started > path_lost_at and through:
             found.append("held with a check through a proxy that was lost before it")
         if own_lost_at is not None and check.ended > own_lost_at:
             found.append("held with a check that a server of the run's own did not live to see")

@@ -72,7 +72,7 @@ def fuzz_ledgers(rng: random.Random, report: Report, saved: Path) -> None:
         # All of them half the time: what misses one gets no further than that.
         few = rng.randint(0, len(arguments))
         chosen = rng.sample(sorted(arguments), rng.choice([few, len(arguments)]))
-        undo = {"kind": kind, "description": "take it back"}
+        undo: dict[str, Any] = {"kind": kind, "description": "take it back"}
         given = arguments | of_kind.get(kind, {})
         undo["arguments"] = {key: given[key] for key in chosen}
         records.append({"entry": number, "at": 1.0, "undo": undo})

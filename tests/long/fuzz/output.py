@@ -14,11 +14,11 @@ from tests.long.fuzz.hostile import RAW, hostile_text, mutate
 def fuzz_output(rng: random.Random, report: Report, saved: Path) -> None:
     event = {"phase": "database", "status": "failed", "number": 3, "seconds": 0.2, "error": "e"}
     event |= {"cause": ["a", "b"], "budget": "b", "budget_seconds": 1.0, "sqlstate": "08006"}
-    pieces = []
+    pieces: list[bytes] = []
     for _ in range(rng.randint(1, 30)):
         made = json.dumps(mutate(rng, {"startup_phase": event}))
-        for mark, raw in RAW.items():
-            made = made.replace(f'"@RAW{mark}"', raw)
+        for mark, text in RAW.items():
+            made = made.replace(f'"@RAW{mark}"', text)
         pieces.append(
             rng.choice(
                 (

@@ -1,6 +1,5 @@
 """The command line: each command in a module of its own, imported when it is called."""
 
-import subprocess
 import sys
 
 import click
@@ -8,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from chaosnetra.cli import COMMANDS, netra
+from tests.support.programs import captured
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -41,9 +41,7 @@ def test_listing_the_commands_loads_nothing_that_they_work_with() -> None:
         "CliRunner().invoke(netra, ['--help'])\n"
         "print(*(name for name in sys.modules if name.startswith('chaosnetra.')))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = captured([sys.executable, "-c", code], check=True)
     loaded = set(done.stdout.split())
     assert {name for name in loaded if not name.startswith("chaosnetra.commands")} == {
         "chaosnetra.cli"

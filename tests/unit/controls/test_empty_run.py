@@ -4,12 +4,14 @@ Time cannot be measured beside other work; what is loaded can be counted, and is
 """
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.experiments import CONTROL, activity
+from tests.support.programs import captured
 
 # As `chaos run`; what is loaded at its end goes to standard output, which then holds nothing else.
 RUN = """
@@ -24,17 +26,7 @@ cli()
 # Of the standard library, beside what the core loads.
 LIGHT: set[str] = set()
 MOST_MODULES = 34
-PROBE = {
-    "type": "probe",
-    "name": "empty",
-    "tolerance": True,
-    "provider": {
-        "type": "python",
-        "module": "os.path",
-        "func": "lexists",
-        "arguments": {"path": "/"},
-    },
-}
+PROBE = activity("probe", "os.path", "lexists", path="/") | {"tolerance": True}
 EXPERIMENT: dict[str, Any] = {
     "title": "empty",
     "description": "empty",
@@ -42,18 +34,12 @@ EXPERIMENT: dict[str, Any] = {
     "method": [PROBE],
     "rollbacks": [],
 }
-CONTROL = {
-    "name": "journal",
-    "provider": {"type": "python", "module": "chaosnetra.controls.journal"},
-}
 
 
 def loaded(folder: Path, experiment: dict[str, Any]) -> set[str]:
     (folder / "experiment.json").write_text(json.dumps(experiment))
     command = [sys.executable, "-c", RUN, "--no-version-check", "run", "experiment.json"]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=True, timeout=60
-    )
+    done = captured(command, cwd=folder, check=True)
     return set(done.stdout.split())
 
 

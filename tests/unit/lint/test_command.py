@@ -3,7 +3,6 @@
 import http.server
 import json
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from click.testing import CliRunner, Result
 import chaosnetra
 from chaosnetra.cli import netra
 from chaosnetra.documents import download
-from tests.conftest import chaos_command
+from tests.support.programs import captured, chaos_command
 
 EXPERIMENTS = sorted((Path(chaosnetra.__file__).parents[1] / "experiments").glob("*.json"))
 CLEAN = '{"title": "t", "description": "d", "method": []}'
@@ -207,8 +206,6 @@ def test_both_command_lines_have_it(file: Path) -> None:
     file.write_text(TRAP)
     own = Path(chaos_command()[0]).with_name("chaosnetra")
     for command in ([own], [*chaos_command(), "--no-log-file", "netra"]):
-        done = subprocess.run(
-            [*command, "lint", file], capture_output=True, text=True, timeout=60, check=False
-        )
+        done = captured([*command, "lint", file])
         assert done.returncode == 1
         assert "[unknown-key]" in done.stdout

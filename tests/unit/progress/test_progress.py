@@ -1,12 +1,12 @@
 """How far a probe is, as text; and what it costs those who do not look."""
 
-import subprocess
 import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.progress.tally import Tally
+from tests.support.programs import captured
 
 
 def test_a_line_has_counts_time_and_faults() -> None:
@@ -56,7 +56,5 @@ def test_neither_commands_nor_probes_load_rich() -> None:
         "CliRunner().invoke(netra, ['--help'])\n"
         "print([name for name in sys.modules if name.split('.')[0] == 'rich'])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = captured([sys.executable, "-c", code], check=True)
     assert done.stdout == "[]\n"

@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import stat
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from chaosnetra.report.reproduction import Reproduction, reproduction
 from chaosnetra.running.recorded import recorded_configuration, recorded_settings
 from chaosnetra.settings import Settings
 from tests.support.journals import journal
+from tests.support.programs import captured
 
 
 def env(key: str, default: Any = None, **more: Any) -> dict[str, Any]:
@@ -239,13 +239,10 @@ def test_a_shell_runs_the_commands_as_they_are_printed(tmp_path: Path) -> None:
         'print(json.dumps([sys.argv[1:], os.environ["CHAOSNETRA_READINESS"]]))\n'
     )
     stub.chmod(stub.stat().st_mode | stat.S_IXUSR)
-    done = subprocess.run(
+    done = captured(
         ["sh", "-ec", "\n".join(again(data, str(path)).commands)],
         cwd=tmp_path,
         env={"PATH": f"{stub.parent}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
         check=True,
     )
     arguments, readiness = json.loads(done.stdout)

@@ -14,7 +14,7 @@ from chaosnetra.runner.child import ChildRun
 from chaosnetra.runner.ending import end_and_undo
 from chaosnetra.runner.files import Experiment, RunFiles, find_experiments, read_experiment
 from chaosnetra.runner.outcome import Kind, judge_run, last_lines
-from tests.support.experiment_files import EMPTY
+from tests.support.experiments import EMPTY
 from tests.support.helpers import wait_until
 from tests.support.repository import EXPERIMENTS
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from tests.support.ledgers import (
     undo,
     written,
 )
+from tests.support.programs import merged
 
 # Taking back
 
@@ -264,12 +264,5 @@ def test_a_state_folder_that_is_a_file_is_told(tmp_path: Path, options: list[str
 
 def recover_command(*options: str) -> tuple[int, str]:
     """Exit code and output of `chaosnetra recover`, which must not hang."""
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("chaosnetra")), "recover", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = merged([str(Path(sys.executable).with_name("chaosnetra")), "recover", *options])
     return done.returncode, done.stdout

@@ -1,13 +1,13 @@
 """The pytest plug-in: what is collected, when, and by which markers."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.experiment_files import EMPTY
+from tests.support.experiments import EMPTY
+from tests.support.programs import captured
 from tests.support.repository import EXPERIMENTS
 
 pytest_plugins = ["pytester"]
@@ -133,7 +133,5 @@ def test_loading_the_plugin_loads_nothing_else_of_ours() -> None:
         "heavy = ('chaosnetra', 'chaoslib', 'yaml', 'click', 'requests')\n"
         "print(*(name for name in sys.modules if name.split('.')[0] in heavy))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = captured([sys.executable, "-c", code], check=True)
     assert sorted(done.stdout.split()) == ["chaosnetra", "chaosnetra.pytest_plugin"]
