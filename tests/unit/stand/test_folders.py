@@ -24,8 +24,7 @@ def test_they_are_found_where_the_recoverer_makes_none(
     run = Run()
     resources = Resources(Settings.from_configuration({}), run)
     resources.expect_folders()
-    ledger = resources.ledger
-    (undo,) = read_ledger(ledger.path).open_entries.values()
+    (undo,) = read_ledger(resources.ledger.path).open_entries.values()
     (place / f"{folder_prefix(run.id)}stand" / "data").mkdir(parents=True)
     (place / f"{folder_prefix('20260101t000000-abcdef')}stand").mkdir()
     (place / "chaosnetra-mine").mkdir()
@@ -37,5 +36,4 @@ def test_they_are_found_where_the_recoverer_makes_none(
         "chaosnetra-mine",
     ]
     assert play(undo).result is UndoResult.ALREADY_DONE
-    ledger.done(1, "done")
-    ledger.close()
+    resources.stop()
