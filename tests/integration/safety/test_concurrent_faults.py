@@ -14,11 +14,11 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 PROGRAM = """
 import threading, time
 from chaosnetra.running.session import current_session, end_session
-from chaosnetra.toxiproxy import actions, faults
+from chaosnetra.toxiproxy import actions, faults, toxic_faults
 
 session = current_session({})
 session.path
-fault = getattr(faults, FAULT)
+fault = FAULT
 measure = fault.measure
 measured, asked = threading.Event(), threading.Event()
 
@@ -43,9 +43,11 @@ assert session.stored._schemas
 end_session()
 """
 CALLS = {
-    "ToxicAdded": "actions.add_latency(20)",
-    "ToxicUpdated": "actions.add_latency(20); actions.update_toxic('latency', {'latency_ms': 30})",
-    "ProxySwitched": "actions.disable_proxy()",
+    "toxic_faults.ToxicAdded": "actions.add_latency(20)",
+    "toxic_faults.ToxicUpdated": (
+        "actions.add_latency(20); actions.update_toxic('latency', {'latency_ms': 30})"
+    ),
+    "faults.ProxySwitched": "actions.disable_proxy()",
 }
 
 
@@ -59,7 +61,7 @@ def test_a_fault_and_an_activity_in_the_background_do_not_wait_for_each_other(
 ) -> None:
     monkeypatch.setenv("CHAOSNETRA_DATABASE_URL", postgres.database.url)
     monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_URL", toxiproxy.url)
-    program = PROGRAM.replace("FAULT", repr(fault)).replace("CALL", call)
+    program = PROGRAM.replace("FAULT", fault).replace("CALL", call)
     # It ends in some seconds, or never.
     subprocess.run([sys.executable, "-c", program], timeout=60, check=True)
     assert toxiproxy.proxies() == {}
