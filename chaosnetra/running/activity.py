@@ -34,7 +34,11 @@ def edge(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*given: P.args, **named: P.kwargs) -> R:
-        with called(call, signature.bind(*given, **named).arguments):
+        try:
+            arguments = signature.bind(*given, **named).arguments
+        except TypeError as error:
+            raise TypeError(f"{function.__name__}() {error}") from None
+        with called(call, arguments):
             result = function(*given, **named)
         masked: R = current_run().redactor.data(result)
         return masked

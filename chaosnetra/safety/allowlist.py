@@ -28,7 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.documents.shapes import entry, shaped
+from chaosnetra.documents.shapes import entry, parsers, refuse_unknown, shaped
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import number, whole_number
 
@@ -146,6 +146,8 @@ def load_allow_list(path: str, setting: str) -> AllowList:
         data = json.loads(text, object_pairs_hook=_once_each)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{label} is not valid JSON: {error}", setting) from None
+    if isinstance(data, dict):
+        refuse_unknown(label, data, ("version", *parsers(AllowList)), setting)
     version = data.pop("version", None) if isinstance(data, dict) else VERSION
     if version != VERSION or isinstance(version, bool):
         raise InvalidInput(f"{label}: version must be {VERSION}", setting)

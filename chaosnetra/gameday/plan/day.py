@@ -38,9 +38,9 @@ def _wrong(message: str, remedy: str) -> PydanticCustomError:
     return PydanticCustomError("gameday", "{message}", {"message": message, "remedy": remedy})
 
 
-def _without_nul(text: str, info: ValidationInfo) -> str:
+def _without_nul(text: str) -> str:
     if "\0" in text:
-        raise _wrong(f"{info.field_name} holds a NUL character", "remove it")
+        raise PydanticCustomError("nul", "it holds a NUL character")
     return text
 
 
@@ -72,8 +72,12 @@ def _condition(value: Any) -> Any:
 
 def _experiment(value: Any, info: ValidationInfo) -> Any:
     """The path of a file that is named from the folder of the day's; it has to be there."""
-    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_TEXT:
+    if not isinstance(value, str):
         return value  # what is wrong with it is said by its type
+    if not value.strip():
+        raise PydanticCustomError("empty", "it is empty")
+    if len(value) > LONGEST_TEXT:
+        raise PydanticCustomError("string_too_long", "it is too long")
     context = info.context or {}
     day: Path = context["path"]
     path = Path(os.path.normpath(day.parent / value))
@@ -93,6 +97,8 @@ AnyText = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_without
 Text = Annotated[
     str, Field(max_length=LONGEST_TEXT, pattern=NOT_EMPTY), AfterValidator(_without_nul)
 ]
+# Of a text that may be left out; `null` is as left out.
+OptionalText = Annotated[AnyText, BeforeValidator(lambda text: "" if text is None else text)]
 Number = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 _ParameterSchema = WithJsonSchema({"type": ["string", "number"], "maxLength": LONGEST_TEXT})
 Parameters = dict[str, Annotated[AnyText, BeforeValidator(_parameter), _ParameterSchema]]
@@ -173,7 +179,7 @@ class DayStep(Part):
     """Its file, seen from the folder of this one."""
     parameters: Parameters = {}
     """Keys of the experiment's configuration, or settings."""
-    announcement: AnyText = ""
+    announcement: OptionalText = ""
     """Read out before it."""
     predict: Annotated[
         tuple[Asked, ...], AfterValidator(lambda asked: tuple(dict.fromkeys(asked)))
@@ -203,11 +209,11 @@ class DayFile(Part):
     roles: tuple[Role, ...] = Field(min_length=1, max_length=MOST_PEOPLE)
     """Who does what. Whoever is named first says what nobody else is named for."""
     steps: tuple[DayStep, ...] = Field(min_length=1, max_length=MOST_STEPS)
-    json_schema: str = Field("", alias="$schema")
+    json_schema: Annotated[Any, WithJsonSchema({"type": "string"})] = Field("", alias="$schema")
     """This schema, for editors."""
-    purpose: AnyText = ""
+    purpose: OptionalText = ""
     """What is to be learned."""
-    starts_at: Annotated[AnyText, AfterValidator(_moment)] = ""
+    starts_at: Annotated[OptionalText, AfterValidator(_moment)] = ""
     """When it is planned for, ISO 8601, such as 2026-12-03T09:00:00+01:00."""
     duration_minutes: Annotated[Number, Field(le=LONGEST_MINUTES)] = 60.0
     """How long it is planned to take; people are told when it is over."""

@@ -13,6 +13,8 @@ from chaosnetra.documents.places import Place
 from chaosnetra.errors import Unreadable
 from chaosnetra.gameday.plan.day import (
     LONGEST_TEXT,
+    MOST_PEOPLE,
+    MOST_STEPS,
     NAME,
     NOT_EMPTY,
     Abort,
@@ -24,6 +26,7 @@ from chaosnetra.gameday.plan.day import (
 )
 
 RULE = "gameday"
+LONGEST_SHOWN = 60
 _PARTS: Mapping[Any, type[Part]] = {"steps": DayStep, "roles": Role, "abort": Abort}
 # Kinds of errors, or patterns that do not match, to what is said and what is to be done.
 _WORDS: Mapping[Any, tuple[str, str]] = {
@@ -32,7 +35,10 @@ _WORDS: Mapping[Any, tuple[str, str]] = {
     "dict_type": ("it is no object", "write {{ … }}"),
     "tuple_type": ("{key} is no list", "write [ … ]"),
     "too_short": ("{key} is empty", "add one at least"),
-    "too_long": ("there are more than {max_length} {key}", "make it two days"),
+    "too_long": ("there are more than {max_length} {key}", "keep so many"),
+    "nul": ("{key} holds a NUL character", "remove it"),
+    "empty": ("{key} is empty", "write what it is"),
+    "int_parsing_size": ("{key} is {value!r}", "change it"),
     "string_type": ("{key} is no text", "write it in quotes"),
     "path_type": ("{key} is no text", "write it in quotes"),
     "string_too_long": ("{key} has {length:,} characters", f"at most {LONGEST_TEXT:,} fit"),
@@ -78,7 +84,7 @@ def parse_gameday(
         check_files: whether they have to be there.
     """
     day = None
-    told = list(_twice(document))
+    told = [*_twice(document), *_too_many(document)]
     try:
         file = DayFile.model_validate(
             document.data, context={"path": path, "check_files": check_files}
@@ -88,8 +94,10 @@ def parse_gameday(
         told += [
             _told(dict(one))
             for one in error.errors(include_url=False)
-            # A list is too short for pydantic also where what it holds is wrong.
-            if one["type"] != "too_short" or not one["input"]
+            # A list is too short for pydantic also where what it holds is wrong; `_twice` says
+            # which one is too long.
+            if (one["type"] != "too_short" or not one["input"])
+            and not (one["type"] == "too_long" and one["loc"] in (("steps",), ("roles",)))
         ]
     findings = [
         Finding(document.name, document.line(place), RULE, f"{_shown(place)}{message}", remedy)
@@ -108,10 +116,35 @@ def _twice(document: Document) -> Iterator[tuple[Place, str, str]]:
         seen = set()
         for at, item in enumerate(items if isinstance(items, list) else ()):
             name = item.get(what) if isinstance(item, dict) else None
-            if isinstance(name, str) and name in seen:
+            if isinstance(name, str) and name and name in seen:
                 yield (key, at, what), f"there are two called {name!r}", "rename one of them"
             elif isinstance(name, str):
                 seen.add(name)
+
+
+def _too_many(document: Document) -> Iterator[tuple[Place, str, str]]:
+    """Lists that are too long; pydantic does not say so where what they hold is wrong too."""
+    for key, most in (("steps", MOST_STEPS), ("roles", MOST_PEOPLE)):
+        items = document.data.get(key) if isinstance(document.data, dict) else None
+        if isinstance(items, list) and len(items) > most:
+            yield (key,), f"there are more than {most} {key}", "make it two days"
+
+
+class _AsItIs(str):
+    """Text that needs no quotes."""
+
+    __repr__ = str.__str__
+
+
+def _value(value: Any) -> str:
+    """What the file holds, short; text in quotes where a message has it so."""
+    if isinstance(value, str):
+        return value[:LONGEST_SHOWN]
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to print a number of thousands of digits
+        text = "a number of thousands of digits"
+    return _AsItIs(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…")
 
 
 def _told(error: Mapping[str, Any]) -> tuple[Place, str, str]:
@@ -125,14 +158,17 @@ def _told(error: Mapping[str, Any]) -> tuple[Place, str, str]:
         remedy = instead(str(key), known, f"it has {', '.join(known)}")
         return place, f"{part.called} has no {key!r}", remedy
     unknown = (error["msg"].replace("{", "{{").replace("}", "}}"), "change it")
-    words = _WORDS.get(context.get("pattern")) or _WORDS.get(error["type"], unknown)
+    kind = context.get("pattern", error["type"])
+    if kind == NAME and not str(value).strip():
+        kind = NOT_EMPTY
+    words = _WORDS.get(kind) or _WORDS.get(error["type"], unknown)
     named = {
         **context,
         "expected": str(context.get("expected")).replace("'", ""),
         "part": part.called,
         "key": key,
         "length": len(value) if isinstance(value, str) else 0,
-        "value": value if isinstance(value, (int, float)) else str(value)[:60],
+        "value": _value(value),
     }
     message, remedy = (text.format(**named) for text in words)
     return (place[:-1] if error["type"] == "missing" else place), message, remedy

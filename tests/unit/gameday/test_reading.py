@@ -162,6 +162,36 @@ def test_what_is_wrong_is_one_line_with_its_place(
     assert valid is not in_schema
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (plan(steps=[step(experiment=" ")]), "experiment is empty"),
+        (plan(steps=[step(experiment="e" * 5000)]), "experiment has 5,000 characters"),
+        (plan(steps=[step(name="")]), "name is empty"),
+        (plan(version=2**63), "version is 9223372036854775808"),
+        (plan(version=None), "version is None"),
+        (plan(duration_minutes=10**400), "got 1" + "0" * 59 + "…"),
+        (plan(parameters={"latency_ms": "\0"}), "latency_ms holds a NUL character"),
+        (plan(steps=[step(name="?")] * 51), "there are more than 50 steps"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_value(
+    tmp_path: Path, data: dict[str, Any], message: str
+) -> None:
+    _, findings = read_gameday(written(tmp_path, data))
+    assert any(message in finding.text for finding in findings), findings
+    assert all(len(finding.text) < 400 for finding in findings)
+
+
+def test_null_is_as_left_out(tmp_path: Path) -> None:
+    """Records of earlier days may have it."""
+    data = plan(purpose=None, starts_at=None, steps=[step(announcement=None)])
+    day, findings = read_gameday(written(tmp_path, data | {"$schema": None}))
+    assert findings == []
+    assert day is not None
+    assert (day.purpose, day.starts_at, day.steps[0].announcement) == ("", "", "")
+
+
 def test_the_line_is_that_of_the_place(tmp_path: Path) -> None:
     path = written(tmp_path, plan(steps=[step(), step(name="second", experiment="gone.json")]))
     _, findings = read_gameday(path)

@@ -234,7 +234,14 @@ def test_never_more_than_the_share_of_the_free_slots(free: int, wanted: int) -> 
         ('{"version": 1}', "lacks project, project_number, region"),
         ('{"version": 2}', "version must be 1"),
         ('{"version": true}', "version must be 1"),
-        ('{"version": 1, "services": []}', "services .did you mean service..; known are project"),
+        (
+            '{"version": 1, "services": []}',
+            "services .did you mean service..; known are version, project",
+        ),
+        (
+            '{"versoin": 1, "project": "p"}',
+            "versoin .did you mean version..; known are version, project",
+        ),
         ('{"version": 1, "version": 1}', "version is there twice"),
         (json.dumps({**LIST, "project": 5}), "project must be text, got 5"),
         (json.dumps({**LIST, "project_number": "p"}), "project_number must be digits"),
