@@ -292,6 +292,7 @@ class Injector:
         try:
             return play(held.undo)
         except Exception:
+            # Whatever it is, a server that is gone took the fault with it; else it is raised.
             if self._ledger.part_is_gone(held.undo):
                 return ENDED_WITH_SERVER
             raise
