@@ -42,13 +42,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rehearsal",),
     ("stand",),
     # The areas.
-    ("cloudrun", "connector", "orchestrator", "postgres", "startup", "toxiproxy"),
+    ("cloudrun", "connector", "orchestrator", "postgres", "startup", "toxiproxy", "wire"),
     # What they share.
     ("relay", "progress"),
     ("running.run",),  # who undoes something asks the run in progress how long it may take
     ("safety",),
     ("processes",),
     ("evidence",),
+    ("wire.observation",),  # what journals, and all who read them, have of it
     ("settings",),
     ("profiles",),
     ("documents",),

@@ -1,0 +1,96 @@
+"""What was written down of one startup's traffic, while it passed; bounded, and compact.
+
+Nothing is decided here: `chaosnetra.wire.observing` makes the observation from it, for any span of
+time, afterwards. Moments are readings of the monotonic clock, which processes of one machine share.
+"""
+
+from array import array
+from dataclasses import dataclass, field
+
+from chaosnetra.wire.observation import Encryption, End, Reached
+
+MOST_TRIPS = 200_000
+MOST_CONNECTIONS = 10_000
+MOST_TEXTS = 2_000
+MOST_ERRORS = 1_000
+NO_STATEMENT = -1
+
+
+@dataclass(slots=True)
+class ErrorSeen:
+    """One error of the server.
+
+    `statement` is a number of `StartupLog.texts`, or `NO_STATEMENT`; `message` is masked and cut.
+    """
+
+    at: float
+    sqlstate: str
+    severity: str
+    message: str
+    statement: int
+    reached: Reached
+
+
+@dataclass(slots=True)
+class ConnectionLog:
+    """One connection.
+
+    Attributes:
+        opened_at: when it was accepted.
+        dialed_at: when the next hop had accepted it; None: it has not.
+        ended_at: when it ended; None: it has not.
+        end: how.
+        stages: how far it came, and when; the first is `Reached.TCP` at `opened_at`.
+        encryption: what became of TLS.
+        user: of the startup message.
+        database: likewise.
+        sent_at: of each round trip that was answered, when its question began.
+        answered_at: when its answer was complete.
+        statements: what each was for, as a number of `StartupLog.texts`, or `NO_STATEMENT`.
+        waiting_since: when the question began that is not answered yet; None: there is none.
+        waiting_for: its statement.
+        executed_at: of each execution of a statement, when it was sent.
+        executed: its statement.
+        errors: of the server.
+        sent_bytes: by the startup.
+        received_bytes: by the startup.
+    """
+
+    opened_at: float
+    dialed_at: float | None = None
+    ended_at: float | None = None
+    end: End = End.OPEN
+    stages: list[tuple[float, Reached]] = field(default_factory=list)
+    encryption: Encryption = Encryption.NONE
+    user: str | None = None
+    database: str | None = None
+    sent_at: "array[float]" = field(default_factory=lambda: array("d"))
+    answered_at: "array[float]" = field(default_factory=lambda: array("d"))
+    statements: "array[int]" = field(default_factory=lambda: array("i"))
+    waiting_since: float | None = None
+    waiting_for: int = NO_STATEMENT
+    executed_at: "array[float]" = field(default_factory=lambda: array("d"))
+    executed: "array[int]" = field(default_factory=lambda: array("i"))
+    errors: list[ErrorSeen] = field(default_factory=list)
+    sent_bytes: int = 0
+    received_bytes: int = 0
+
+
+@dataclass(slots=True)
+class StartupLog:
+    """All connections of one startup.
+
+    Attributes:
+        connections: in the order in which they were opened, up to `MOST_CONNECTIONS`.
+        texts: statements without their literals, each once, up to `MOST_TEXTS`; the last one then
+            stands for all others.
+        trips: answered round trips of all connections, also those that were not kept.
+        opened: connections, also those that were not kept.
+        complete: whether everything was kept.
+    """
+
+    connections: list[ConnectionLog] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    trips: int = 0
+    opened: int = 0
+    complete: bool = True

@@ -1,0 +1,272 @@
+"""What was seen of one startup on its way to the database, as data.
+
+Moments are seconds from the start of its process. A list that is bounded says in a count beside
+it how many there were. Texts hold no secret: literals of statements are masked, and what a server
+said is cut.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+MOST_CONNECTIONS = 50
+MOST_STATEMENTS = 50
+MOST_REPEATED = 20
+MOST_ERRORS = 20
+MOST_WAITS = 200
+LONGEST_TEXT = 300
+
+
+class End(StrEnum):
+    """How a connection ended, as the side that ended it did."""
+
+    OPEN = "open"  # it had not ended
+    CLIENT = "client"  # the startup closed it
+    SERVER = "server"  # the server, or a fault before it, closed it
+    CLIENT_RESET = "client_reset"
+    SERVER_RESET = "server_reset"
+    REFUSED = "refused"  # the next hop refused it
+    UNANSWERED = "unanswered"  # the next hop did not answer before it was given up
+
+
+class Reached(StrEnum):
+    """How far a connection came."""
+
+    TCP = "tcp"  # the next hop has not accepted it
+    TLS = "tls"  # encryption (TLS or GSSAPI) was asked for, or is being agreed
+    STARTUP = "startup"  # nothing was answered to the startup message
+    AUTHENTICATION = "authentication"
+    SESSION = "session"  # it was ready for a query
+    CANCEL = "cancel"  # it carried the request to cancel a query
+    UNREAD = "unread"  # encrypted, or not PostgreSQL's protocol: counted by turns of direction
+
+
+class Encryption(StrEnum):
+    """What became of TLS in a connection."""
+
+    NONE = "none"  # not asked for
+    DECLINED = "declined"  # asked for; the server has none, and it went on without: a round trip
+    TLS = "tls"
+    GSS = "gss"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One connection.
+
+    Attributes:
+        number: from 1, in the order in which they were opened.
+        opened_seconds: when it was accepted.
+        ended_seconds: None: it had not ended.
+        end: how it ended.
+        reached: how far it came.
+        session_seconds: when it was ready for its first query; None: it never was, or that
+            could not be read.
+        encryption: what became of TLS.
+        round_trips: in all.
+        setup_round_trips: of these, until the session was reached.
+        waited_seconds: in them.
+        user: that it named; None: it named none that could be read.
+        database: likewise.
+        sqlstate: of the error that ended it, where the server told one.
+        sent_bytes: by the startup.
+        received_bytes: by the startup.
+    """
+
+    number: int
+    opened_seconds: float
+    ended_seconds: float | None
+    end: End
+    reached: Reached
+    session_seconds: float | None
+    encryption: Encryption
+    round_trips: int
+    setup_round_trips: int
+    waited_seconds: float
+    user: str | None
+    database: str | None
+    sqlstate: str | None
+    sent_bytes: int
+    received_bytes: int
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement, by its text without literals.
+
+    Attributes:
+        text: masked and cut.
+        times: how often it was executed.
+        round_trips: waits that it took.
+        waited_seconds: in them.
+        most_in_a_row: the longest series of executions one after the other on one connection,
+            nothing else in between.
+    """
+
+    text: str
+    times: int
+    round_trips: int
+    waited_seconds: float
+    most_in_a_row: int
+
+
+@dataclass(frozen=True)
+class ServerError:
+    """An error that the server told, whether or not the startup says so.
+
+    Attributes:
+        sqlstate: of it.
+        severity: ERROR, FATAL or PANIC.
+        message: masked and cut.
+        times: how often.
+        first_seconds: when first.
+        statement: that it answered; None: it answered none, such as one that ended a login.
+        reached: how far its connection had come then.
+    """
+
+    sqlstate: str
+    severity: str
+    message: str
+    times: int
+    first_seconds: float
+    statement: str | None
+    reached: Reached
+
+
+class Doing(StrEnum):
+    """What a startup was doing at the end of the observation."""
+
+    NOTHING_OPENED = "nothing_opened"  # no connection was ever opened
+    CONNECTING = "connecting"  # waiting for the next hop to accept a connection
+    LOGGING_IN = "logging_in"  # waiting for an answer in the set-up of a session
+    WAITING = "waiting"  # waiting for the answer to a statement
+    BY_ITSELF = "by_itself"  # at work, or waiting, by itself: nothing was asked of the database
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a startup stood at the end of the observation.
+
+    Attributes:
+        doing: what.
+        seconds: for how long already.
+        text: the same for people, as a clause: "waiting 10.2 s for the answer to the 29th round
+            trip, SELECT … FROM orders".
+        connection: number of the connection that it waited on; else of the last one.
+        round_trip: which one of the startup it waited for, from 1; None: for none.
+        statement: that it waited for, or that was the last answered.
+        ended: how the last connection had ended, where it had and the startup was by itself.
+        ended_ago_seconds: how long before.
+        sqlstate: of the last error of the server, where it ended that connection.
+    """
+
+    doing: Doing
+    seconds: float
+    text: str
+    connection: int | None = None
+    round_trip: int | None = None
+    statement: str | None = None
+    ended: End | None = None
+    ended_ago_seconds: float | None = None
+    sqlstate: str | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one startup did with its database, from its start until it was ready, or its end.
+
+    Attributes:
+        seconds: how long it was observed.
+        connections: the first of them.
+        connection_count: of all.
+        most_at_once: most connections open at the same time.
+        sessions: connections that reached one; of those that cannot be read, that got an answer.
+        given_up: logins that were not done when they ended, by how far they had come.
+        refused: connections that the next hop refused.
+        round_trips: of all connections.
+        setup_round_trips: of these, before sessions were reached.
+        serial_round_trips: the longest chain of waits that do not overlap: what latency is
+            multiplied by.
+        serial_setup_round_trips: of these, in the set-up of sessions.
+        waited_seconds: time in which it waited for the database, on any connection.
+        own_seconds: the rest.
+        waits: the same as intervals, each from and to; merged where there are too many.
+        statements: most executed first.
+        statement_count: of different ones.
+        executions: of all statements.
+        repeated: statements that were executed five times or more in a row, as texts and times.
+        errors: of the server, first ones first.
+        error_count: of all.
+        unread: connections that could not be read, and were counted by turns of direction.
+        complete: whether everything was counted; False: it was too much to keep, and figures
+            are at least.
+        standing: how it stood at the end.
+    """
+
+    seconds: float
+    connections: tuple[Connection, ...]
+    connection_count: int
+    most_at_once: int
+    sessions: int
+    given_up: Mapping[str, int]
+    refused: int
+    round_trips: int
+    setup_round_trips: int
+    serial_round_trips: int
+    serial_setup_round_trips: int
+    waited_seconds: float
+    own_seconds: float
+    waits: tuple[tuple[float, float], ...]
+    statements: tuple[Statement, ...]
+    statement_count: int
+    executions: int
+    repeated: tuple[tuple[str, int], ...]
+    errors: tuple[ServerError, ...]
+    error_count: int
+    unread: int
+    complete: bool
+    standing: Standing
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Observation":
+        """What `to_json` gave.
+
+        Raises:
+            ValueError: it is not that; also `KeyError` and `TypeError`.
+        """
+        standing = data["standing"]
+        ended = standing["ended"]
+        return cls(
+            **{
+                **data,
+                "connections": tuple(
+                    Connection(
+                        **{
+                            **one,
+                            "end": End(one["end"]),
+                            "reached": Reached(one["reached"]),
+                            "encryption": Encryption(one["encryption"]),
+                        }
+                    )
+                    for one in data["connections"]
+                ),
+                "waits": tuple((float(start), float(end)) for start, end in data["waits"]),
+                "statements": tuple(Statement(**one) for one in data["statements"]),
+                "repeated": tuple((str(text), int(times)) for text, times in data["repeated"]),
+                "errors": tuple(
+                    ServerError(**{**one, "reached": Reached(one["reached"])})
+                    for one in data["errors"]
+                ),
+                "standing": Standing(
+                    **{
+                        **standing,
+                        "doing": Doing(standing["doing"]),
+                        "ended": None if ended is None else End(ended),
+                    }
+                ),
+            }
+        )
