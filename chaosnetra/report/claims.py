@@ -18,7 +18,12 @@ from chaosnetra.evidence.statistics.rates import (
 )
 from chaosnetra.evidence.verdict.bounds import at_least, at_most
 from chaosnetra.evidence.verdict.tolerance import has_tolerance, tolerance_met
-from chaosnetra.evidence.verdict.violations import failure_text, is_outside, is_probe
+from chaosnetra.evidence.verdict.violations import (
+    failure_text,
+    is_outside,
+    is_probe,
+    wire_text,
+)
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.safe_text import as_json
 
@@ -41,6 +46,7 @@ class Claim:
         limit: share of them that may fail, where it says so.
         checks: how many checks are taken together here; see `pooled`.
         checks_not_held: of these.
+        wire: what the wire adds to the error.
     """
 
     stage: Stage
@@ -56,6 +62,7 @@ class Claim:
     limit: float | None = None
     checks: int = 1
     checks_not_held: int = 0
+    wire: str | None = None
 
     @property
     def rate(self) -> float | None:
@@ -184,4 +191,9 @@ def _claim(stage: Stage, run: Mapping[str, Any], held: bool | None) -> Claim:
         failures=failures,
         limit=limit if limit is not None and 0 <= limit <= 1 else None,
         checks_not_held=int(held is False),
+        wire=wire_text(
+            text_or_none(told.get("phase")),
+            text_or_none(told.get("on_the_wire")),
+            text_or_none(told.get("named_limit_refuted")),
+        ),
     )

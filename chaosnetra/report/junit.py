@@ -80,7 +80,8 @@ def _case(facts: RunFacts, claim: Claim) -> Case:
     elif claim.held is False:
         is_baseline = facts.verdict.cause is Cause.BASELINE and claim.stage == "before"
         kind, type_ = (Error, "baseline not met") if is_baseline else (Failure, "violated")
-        found.tell(kind, type_, f"{said}: {claim.error}" if claim.error else said)
+        why = "; ".join(filter(None, (claim.error, claim.wire)))
+        found.tell(kind, type_, f"{said}: {why}" if why else said)
     return found
 
 

@@ -183,5 +183,6 @@ def _told(violation: Violation) -> list[tuple[str, str]]:
         "budget": budget,
         "SQLSTATE": violation.sqlstate,
         "error": violation.error,
+        "wire": "; ".join(filter(None, (violation.on_the_wire, violation.named_limit_refuted))),
     }
     return [(name, value) for name, value in told.items() if value]

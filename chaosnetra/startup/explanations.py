@@ -54,7 +54,11 @@ def judge_explanations(
         "exit_code": exit_code,
         "fatal_faults": list(fatal_faults),
         "told_apart": told_apart,
-        **first_failure(first, _text(first, lacks) if first else ""),
+        **first_failure(
+            first,
+            _text(first, lacks) if first else "",
+            [outcome for outcome in outcomes if outcome.status is not Status.READY],
+        ),
         "startups": [
             {**outcome.to_json(), "unsaid": lacks}
             for outcome, lacks in zip(outcomes, unsaid, strict=True)

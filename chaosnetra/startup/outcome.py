@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from chaosnetra.wire.observation import Observation
+
 
 class Status(StrEnum):
     """ready in time, and stayed so; ready, but without what a phase failed to bring; failed by
@@ -90,6 +92,8 @@ class StartupOutcome:
         answered: whether its port answered a readiness check, ready or not.
         checks: readiness checks by what they met (refused, not_ready, timed_out, foreign).
         processes_left: other processes of its tree that had to be ended.
+        wire: what it did with its database, as it was seen on the way there; None: it was not
+            looked at.
     """
 
     number: int
@@ -110,6 +114,7 @@ class StartupOutcome:
     answered: bool = False
     checks: Mapping[str, int] = field(default_factory=dict)
     processes_left: int = 0
+    wire: Observation | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -121,7 +126,7 @@ class StartupOutcome:
         Raises:
             ValueError: it is not that; also `KeyError` and `TypeError`.
         """
-        error, reason = data["error"], data["exit_reason"]
+        error, reason, wire = data["error"], data["exit_reason"], data.get("wire")
         return cls(
             **{
                 **data,
@@ -139,5 +144,6 @@ class StartupOutcome:
                 "error": None
                 if error is None
                 else StartupFailure(**{**error, "causes": tuple(error["causes"])}),
+                "wire": None if wire is None else Observation.from_json(wire),
             }
         )

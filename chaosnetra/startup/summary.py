@@ -5,7 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chaosnetra.evidence.statistics.quantiles import median_of, nearest_rank
+from chaosnetra.evidence.wire.blame import Blame, blame, ending_error
+from chaosnetra.evidence.wire.limits import Failed, is_same
+from chaosnetra.evidence.wire.named_limits import named_seconds
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
+from chaosnetra.wire.observation import Observation
 
 
 def summarize(
@@ -29,7 +33,8 @@ def summarize(
         `signals`, `ended_by`, `sqlstates`, `error_classes` (counts); `causes_kept`: how many
         that failed kept the cause; `uncontained`: how many failures propagated (None where they
         may); `startups`: each outcome; and `first_failure` of the first that propagated, else of
-        the first that was not ready.
+        the first that was not ready. A SQLSTATE that the output of a startup does not have is
+        that of the wire, where it was seen there.
     """
     count = Counter(outcome.status for outcome in outcomes)
     bad = [outcome for outcome in outcomes if outcome.status is not Status.READY]
@@ -76,32 +81,84 @@ def summarize(
         "exit_reasons": _counts(outcome.exit_reason for outcome in bad),
         "signals": _counts(outcome.signal for outcome in bad),
         "ended_by": _counts(outcome.ended_by.value for outcome in bad),
-        "sqlstates": _counts(error.sqlstate for error in errors),
+        "sqlstates": _counts(map(sqlstate_of, bad)),
         "error_classes": _counts(error.error_class for error in errors),
-        **first_failure(first, ": ".join(texts)),
+        **first_failure(first, ": ".join(texts), bad),
         "startups": [outcome.to_json() for outcome in outcomes],
     }
 
 
-def first_failure(outcome: StartupOutcome | None, text: str) -> dict[str, Any]:
+def first_failure(
+    outcome: StartupOutcome | None, text: str, bad: Sequence[StartupOutcome]
+) -> dict[str, Any]:
     """Of a probe's result, what stands for all failures: those of one startup.
+
+    Args:
+        outcome: of that one; None: there is none.
+        text: its error.
+        bad: all that failed.
 
     Returns:
         `phase`, `budget`, `budget_seconds`, `sqlstate`, `error` (the text); `observed_exit_code`
         and `observed_signal`, where it ended by itself: what the launcher did to it says nothing.
-        All None without an outcome.
+        Of the wire, where it was looked at: `waited_for`, what it waited for last; `own_limit`,
+        how long, or for how many connections, it and the others that failed tried before they
+        gave up, where that was the same in most; `own_limits`, the same as figures (`kind`,
+        `amount`, `startups`, `of`, `text`); `on_the_wire`, all that it met there;
+        `named_limit_refuted`: that a limit which its output names cannot be what ended it. All
+        None without an outcome; `own_limits` is empty.
     """
     error = outcome.error if outcome else None
     ended = outcome if outcome and outcome.ended_by is EndedBy.ITSELF else None
+    seen = _blame(outcome, bad) if outcome else None
     return {
         "phase": outcome.phase if outcome else None,
         "budget": error.budget if error else None,
         "budget_seconds": error.budget_seconds if error else None,
-        "sqlstate": error.sqlstate if error else None,
+        "sqlstate": sqlstate_of(outcome) if outcome else None,
         "error": text or None,
         "observed_exit_code": ended.exit_code if ended else None,
         "observed_signal": ended.signal if ended else None,
+        "waited_for": seen.waited_for if seen else None,
+        "own_limit": seen.own_limit if seen else None,
+        "own_limits": [limit.to_json() for limit in seen.limits] if seen else [],
+        "on_the_wire": seen.text if seen else None,
+        "named_limit_refuted": seen.refuted if seen else None,
     }
+
+
+def sqlstate_of(outcome: StartupOutcome) -> str | None:
+    """The database's error code of a failure: as its output has it, else as the server told it."""
+    if outcome.error is not None and outcome.error.sqlstate is not None:
+        return outcome.error.sqlstate
+    if outcome.wire is None or outcome.status is Status.READY:
+        return None
+    error = ending_error(outcome.wire)
+    return None if error is None else error.sqlstate
+
+
+def _blame(outcome: StartupOutcome, bad: Sequence[StartupOutcome]) -> Blame | None:
+    """What the wire says; None: it was not looked at."""
+    if outcome.wire is None:
+        return None
+    error, phase = outcome.error, outcome.phase
+    said = error.text if error else ""
+    if error is not None and error.budget is not None:
+        named = named_seconds(said)
+        is_budget = error.budget_seconds is not None and named is not None
+        if not is_budget or not is_same(named or 0.0, error.budget_seconds or 0.0):
+            said = ""  # it is known better already which budget ran out
+    return blame(
+        _as_failed(outcome, outcome.wire),
+        [_as_failed(one, one.wire) for one in bad if one.wire is not None],
+        said=said,
+        phase=phase,
+        phase_seconds=outcome.phase_seconds.get(phase) if phase else None,
+    )
+
+
+def _as_failed(outcome: StartupOutcome, seen: Observation) -> Failed:
+    return Failed(seen, outcome.ended_by is EndedBy.ITSELF)
 
 
 def propagation(outcome: StartupOutcome) -> str:

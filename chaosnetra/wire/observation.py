@@ -72,6 +72,9 @@ class Connection:
         sqlstate: of the error that ended it, where the server told one.
         sent_bytes: by the startup.
         received_bytes: by the startup.
+        unanswered_seconds: how long a question of it had waited for its answer when it ended;
+            None: it waited for none, or has not ended.
+        unanswered_statement: the statement that it waited for.
     """
 
     number: int
@@ -89,6 +92,8 @@ class Connection:
     sqlstate: str | None
     sent_bytes: int
     received_bytes: int
+    unanswered_seconds: float | None = None
+    unanswered_statement: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,27 @@ from dataclasses import dataclass, field
 from chaosnetra.evidence.verdict.verdict import Outcome
 
 KEPT = "kept within every budget, pool and connector measured"
+_NOT_SEEN = (
+    "which budgets {its} service has is not known, since nothing was measured of them, and {its} "
+    "{journal} no observation of the wire: run it again with this version, in environment local"
+)
 _UNKNOWN = {
-    (Outcome.HELD, False, True): (
-        "held, and which budgets {its} service has is not known, since nothing was measured of them"
+    (Outcome.HELD, False, True, False): f"held, and {_NOT_SEEN}",
+    (Outcome.HELD, False, True, True): (
+        "held, and which limits {its} service has is not known: none of them showed on the wire"
     ),
-    (Outcome.HELD, False, False): "held, and nothing was tried under a fault",
-    (Outcome.VIOLATED, True, True): (
+    (Outcome.HELD, False, False, False): "held, and nothing was tried under a fault",
+    (Outcome.VIOLATED, True, True, False): (
         "violated, and no budget, pool or connector that was measured explains it"
     ),
-    (Outcome.VIOLATED, False, True): (
-        "violated, and which budgets {its} service has is not known, since nothing was measured of "
-        "them"
+    (Outcome.VIOLATED, False, True, False): f"violated, and {_NOT_SEEN}",
+    (Outcome.VIOLATED, False, True, True): (
+        "violated, and nothing that was seen on the wire says what to change in {its} service"
     ),
-    (Outcome.VIOLATED, False, False): "violated, and nothing was tried under a fault",
+    (Outcome.VIOLATED, False, False, False): "violated, and nothing was tried under a fault",
 }
+# Not said where something is recommended, which then explains it.
+_EXPLAINED = {(Outcome.VIOLATED, True, True, False), (Outcome.VIOLATED, False, True, True)}
 
 
 @dataclass
@@ -28,15 +35,17 @@ class Learned:
     """Runs that prove something, by what is known of them.
 
     Attributes:
-        counts: runs by outcome, whether a budget, pool or connector was measured, and whether
-            anything was tried under a fault.
+        counts: runs by outcome, whether a budget, pool or connector was measured, whether
+            anything was tried under a fault, and whether, where nothing was measured, its
+            startups were seen on the wire.
     """
 
-    counts: Counter[tuple[Outcome, bool, bool]] = field(default_factory=Counter)
+    counts: Counter[tuple[Outcome, bool, bool, bool]] = field(default_factory=Counter)
 
-    def add(self, outcome: Outcome, *, measured: bool, tried: bool) -> None:
+    def add(self, outcome: Outcome, *, measured: bool, tried: bool, seen: bool = False) -> None:
         """Take in one run."""
-        self.counts[outcome, measured, tried or measured] += 1
+        tried = tried or measured
+        self.counts[outcome, measured, tried, seen and tried and not measured] += 1
 
     def of(self, outcome: Outcome) -> int:
         """Runs with that outcome."""
@@ -45,7 +54,7 @@ class Learned:
     @property
     def kept(self) -> int:
         """Runs that held, and whose budgets, pool or connector were measured."""
-        return self.counts[Outcome.HELD, True, True]
+        return self.counts[Outcome.HELD, True, True, False]
 
     def unknown(self, *, explained: bool) -> Iterator[str]:
         """What is not known of the other runs, a line for each kind.
@@ -55,8 +64,9 @@ class Learned:
         """
         for kind, text in _UNKNOWN.items():
             count = self.counts[kind]
-            if count and not (explained and kind == (Outcome.VIOLATED, True, True)):
+            if count and not (explained and kind in _EXPLAINED):
                 runs = "1 run was" if count == 1 else f"{count} runs were"
                 if kind[0] is Outcome.HELD:
                     runs = "1 run" if count == 1 else f"{count} runs"
-                yield f"{runs} {text.format(its='its' if count == 1 else 'their')}"
+                its, journal = ("its", "journal has") if count == 1 else ("their", "journals have")
+                yield f"{runs} {text.format(its=its, journal=journal)}"

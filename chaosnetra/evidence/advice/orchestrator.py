@@ -10,13 +10,12 @@ from chaosnetra.evidence.advice.needs import PER_ROUND_TRIP
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
-from chaosnetra.evidence.journal.samples import startups
+from chaosnetra.evidence.journal.samples import DEGRADED, startups
 from chaosnetra.evidence.journal.timeline import faults
 from chaosnetra.evidence.journal.values import seconds_or_none, text_or_none
 from chaosnetra.text import cut, one_line
 
 AREA = "orchestrator"
-DEGRADED = "degraded"
 # Steps that could save less than this under the fault are not worth a change.
 LEAST_SAVED_SECONDS = 1.0
 LONGEST_QUOTE = 160
@@ -86,6 +85,8 @@ def _swallowed(run: Run) -> Iterator[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     texts: dict[tuple[str, str], str] = {}
     for startup in startups(run.data, lambda data: data.get("status") == DEGRADED):
+        if startup.phase is None and startup.wire is not None:
+            continue  # it says nothing of phases: the wire told it
         key = startup.probe, startup.phase or "unknown"
         found[key] += 1
         texts.setdefault(key, _quoted(startup.error))

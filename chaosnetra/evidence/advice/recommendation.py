@@ -16,7 +16,7 @@ class Recommendation:
     """What to change, why, and how to check that it helped.
 
     Attributes:
-        area: `budgets`, `pool`, `connector`, `cloud_sql`, `cloud_run` or `orchestrator`.
+        area: `budgets`, `pool`, `connector`, `cloud_sql`, `cloud_run`, `orchestrator` or `service`.
         subject: what is changed, as the profile or the platform names it.
         current: its value as it was in the runs; None where it has none.
         proposed: the value to give it, or the change to make.

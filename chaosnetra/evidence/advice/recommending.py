@@ -16,6 +16,7 @@ from chaosnetra.evidence.advice.orchestrator import OrchestratorAdvisor
 from chaosnetra.evidence.advice.pool import PoolAdvisor
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import PLACE_OF_PROFILE, RanWith, Run, run_of
+from chaosnetra.evidence.advice.service import ServiceAdvisor
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import trials
 from chaosnetra.evidence.verdict.verdict import Outcome, judge
@@ -34,6 +35,7 @@ class Advised:
         learned: what is known of them.
         journals: names of their files, at most 50.
         advice: what to change, most certain areas first.
+        told: what was seen on the wire of runs that give no advice.
     """
 
     ran: RanWith
@@ -41,6 +43,7 @@ class Advised:
     learned: Learned
     journals: tuple[str, ...]
     advice: tuple[Recommendation, ...]
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ class Advising:
     def not_known(self) -> tuple[str, ...]:
         """What the runs leave open, a line for each kind of run."""
         explained = bool(self.recommendations)
-        return (*self.learned.unknown(explained=explained), *self.passed_over)
+        told = (line for one in self.profiles for line in one.told)
+        return (*self.learned.unknown(explained=explained), *told, *self.passed_over)
 
     @property
     def nothing_to_change(self) -> bool:
@@ -165,6 +169,7 @@ class _Group:
             ConnectorAdvisor(ran),
             OrchestratorAdvisor(ran),
         )
+        self._service = ServiceAdvisor(ran)
 
     def add(self, run: Run, outcome: Outcome, journal: str) -> None:
         self._runs += 1
@@ -172,8 +177,17 @@ class _Group:
             self._journals.append(journal)
         measured = [advisor.add(run) for advisor in self._advisors]
         tried = any(counted.under_fault for counted in trials(run.data))
-        self._learned.add(outcome, measured=any(measured), tried=tried)
+        seen = self._service.add(run)
+        self._learned.add(outcome, measured=any(measured), tried=tried, seen=seen)
 
     def advised(self) -> Advised:
-        found = [advice for advisor in self._advisors for advice in advisor.advice()]
-        return Advised(self._ran, self._runs, self._learned, tuple(self._journals), tuple(found))
+        advisors = (*self._advisors, self._service)
+        found = [advice for advisor in advisors for advice in advisor.advice()]
+        return Advised(
+            self._ran,
+            self._runs,
+            self._learned,
+            tuple(self._journals),
+            tuple(found),
+            self._service.told,
+        )

@@ -117,3 +117,8 @@ def check_command(file: str | None) -> str:
     """How to run an experiment again with what was recommended."""
     experiment = shlex.quote(file) if file else "EXPERIMENT"
     return f"CHAOSNETRA_PROFILE={PLACE_OF_PROFILE} chaos run {experiment}"
+
+
+def service_check(file: str | None) -> str:
+    """How to run an experiment again with a service that was changed, and its profile as it is."""
+    return f"chaos run {shlex.quote(file) if file else 'EXPERIMENT'}"

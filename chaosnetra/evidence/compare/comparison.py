@@ -13,6 +13,7 @@ from typing import Any
 
 from chaosnetra.evidence.compare.circumstances import Difference, Kind, differences
 from chaosnetra.evidence.compare.experiment_runs import FAULT, Runs
+from chaosnetra.evidence.compare.on_the_wire import WireChange, wire_change
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
 from chaosnetra.evidence.statistics.ranks import LARGE, RankTest, adjusted, compare_times
 from chaosnetra.evidence.statistics.rates import CONFIDENCE, RateDifference, difference_of_rates
@@ -124,6 +125,7 @@ class ExperimentChange:
     times: Sequence[TimeChange] = ()
     notes: Sequence[str] = ()
     differences: Sequence[Difference] = ()
+    wire: Sequence[WireChange] = ()
 
     @property
     def refused(self) -> list[str]:
@@ -181,6 +183,7 @@ class ExperimentChange:
             "times": [time.to_json() for time in self.times],
             "notes": list(self.notes),
             "differences": [difference.to_json() for difference in self.differences],
+            "wire": [change.to_json() for change in self.wire],
         }
 
 
@@ -262,7 +265,13 @@ def _experiment(
         for when, stages in WHEN.items()
         if _times(before, stages) and _times(after, stages)
     ]
-    return ExperimentChange(title, before, after, rates, times, environments, differing)
+    wire = [
+        change
+        for when, stages in WHEN.items()
+        for stage in stages
+        if (change := wire_change(when, before.seen.get(stage), after.seen.get(stage)))
+    ]
+    return ExperimentChange(title, before, after, rates, times, environments, differing, wire)
 
 
 def _environments(before: Runs, after: Runs) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ def _experiment(experiment: ExperimentChange) -> Iterator[str]:
             yield f"- {name}: {_runs(runs)}"
     yield from (_rate(rate) for rate in experiment.rates)
     yield from (_time(time) for time in experiment.times)
+    yield from (f"- {_short(line)}" for change in experiment.wire for line in change.lines)
     yield from (f"- {markdown(note)}" for note in experiment.notes)
     yield from (f"- {_short(difference.line)}" for difference in experiment.differences)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosnetra.evidence.compare.circumstances import Circumstance, circumstances
+from chaosnetra.evidence.compare.on_the_wire import Seen
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import startups, trials
 from chaosnetra.evidence.verdict.verdict import Outcome, judge
@@ -27,6 +28,7 @@ class Runs:
         counts: failures and trials under the fault, by probe.
         ready_seconds: of the startups that became ready, by stage; `fault` for those under it.
         other_seconds: of those that did not.
+        seen: on the wire of those that became ready, by stage likewise.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -38,6 +40,7 @@ class Runs:
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
     ready_seconds: dict[str, list[float]] = field(default_factory=dict)
     other_seconds: dict[str, list[float]] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
 
     def add(self, journal: Journal) -> None:
         """Take in one run; the journal itself is not kept."""
@@ -67,6 +70,9 @@ class Runs:
             seconds = self.ready_seconds if startup.ready else self.other_seconds
             when = FAULT if startup.under_fault else startup.stage
             seconds.setdefault(when, []).append(startup.seconds)
+            observation = startup.observation if startup.ready else None
+            if observation is not None:
+                self.seen.setdefault(when, Seen()).add(observation)
 
     def ready(self, stages: Iterable[str]) -> list[float]:
         """Seconds of the startups in these stages that became ready."""

@@ -175,7 +175,7 @@ def _lean(data: dict[str, Any]) -> Any:
     if "answered" in data and "statements" in data:
         return step_of(data) or data
     if "phase_seconds" in data and "boot_seconds" in data:
-        for key in ("status", "phase"):
+        for key in ("status", "phase", "ended_by"):
             if type(data.get(key)) is str:
                 data[key] = sys.intern(data[key])
         if data.get("ended_by") != "itself":  # what a launcher made of it says nothing

@@ -7,7 +7,7 @@ it one, for example a startup without a time, is left out.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chaosnetra.evidence.journal.order import Period, began, ended
 from chaosnetra.evidence.journal.shape import Stage, checked_probes
@@ -15,16 +15,19 @@ from chaosnetra.evidence.journal.timeline import in_place
 from chaosnetra.evidence.journal.values import int_or_none, object_or_empty, objects, text_or_none
 from chaosnetra.quantities import finite_or_none
 
+if TYPE_CHECKING:
+    from chaosnetra.wire.observation import Observation
+
 # When a fault may be in place. Where the journal says when it was, that decides.
 UNDER_FAULT = (Stage.METHOD, Stage.DURING, Stage.AFTER)
 ATTEMPT_LISTS = ("connections", "checkouts")
-READY = "ready"
+READY, DEGRADED = "ready", "degraded"
 ANSWERED = ("ok", "slow")
 MOST_ATTEMPTS = 10**9
 # What is looked at of a startup.
 STARTUP_KEYS = (
-    *("number", "status", "seconds", "boot_seconds"),
-    *("phase", "phase_seconds", "error", "steps", "exit_code"),
+    *("number", "status", "seconds", "boot_seconds", "ended_by"),
+    *("phase", "phase_seconds", "error", "steps", "exit_code", "wire"),
 )
 
 
@@ -85,6 +88,8 @@ class Startup(NamedTuple):
         steps: as it told them; see `chaosnetra.evidence.journal.steps`.
         under_fault: see `Check`.
         exit_code: what it ended with by itself.
+        wire: what was seen of it on the wire, as the journal has it; see `observation`.
+        ended_itself: whether its process ended by itself.
     """
 
     stage: Stage
@@ -99,6 +104,17 @@ class Startup(NamedTuple):
     steps: Sequence[Any]
     under_fault: bool = False
     exit_code: int | None = None
+    wire: Any = None
+    ended_itself: bool = False
+
+    @property
+    def observation(self) -> "Observation | None":
+        """What was seen of it on the wire; None: it was not looked at, or nobody can read that."""
+        if self.wire is None:
+            return None
+        from chaosnetra.evidence.journal.observed import observation_of  # of most journals none
+
+        return observation_of(self.wire)
 
     @property
     def ready(self) -> bool:
@@ -236,6 +252,8 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         steps if isinstance(steps, list) else (),
         check.under_fault,
         int_or_none(code),
+        data.get("wire"),
+        data.get("ended_by") == "itself" and status != READY,
     )
 
 

@@ -37,6 +37,10 @@ class Violation(NamedTuple):
         at: when the probe ended, UTC.
         exit_code: what the startup that the error is of ended with by itself, if the probe tells.
         signal: number of the signal that ended it.
+        waited_for: what that startup waited for last, as it was seen on the wire.
+        own_limit: how long it and others waited before they gave up, where that was the same.
+        on_the_wire: all that it met there; see `chaosnetra.evidence.wire.blame`.
+        named_limit_refuted: that the limit which its output names cannot be what ended it.
     """
 
     stage: Stage
@@ -51,6 +55,10 @@ class Violation(NamedTuple):
     at: str | None
     exit_code: int | None = None
     signal: int | None = None
+    waited_for: str | None = None
+    own_limit: str | None = None
+    on_the_wire: str | None = None
+    named_limit_refuted: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return self._asdict()
@@ -78,10 +86,22 @@ class Violation(NamedTuple):
         ended = f", {self.ended}" if self.ended else ""
         state = f", SQLSTATE {self.sqlstate}" if self.sqlstate else ""
         text = f": {self.error}" if self.error else ""
+        seen = f"; {self.wire}" if self.wire else ""
         return (
             f"{self.when}, {self.probe}: expected {self.expected}; "
-            f"observed {self.observed}{where}{budget}{ended}{state}{text}"
+            f"observed {self.observed}{where}{budget}{ended}{state}{text}{seen}"
         )
+
+    @property
+    def wire(self) -> str | None:
+        """What the wire adds to what the startup says of itself; None: nothing."""
+        return wire_text(self.phase, self.on_the_wire, self.named_limit_refuted)
+
+
+def wire_text(phase: str | None, seen: str | None, refuted: str | None) -> str | None:
+    """What the wire adds: of a startup that names its phase only what it says wrongly."""
+    told = [f"on the wire: {seen}"] if seen and not phase else []
+    return "; ".join(told + ([refuted] if refuted else [])) or None
 
 
 def find_violations(journal: Mapping[str, Any]) -> list[Violation]:
@@ -200,6 +220,10 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
         at=run["end"],
         exit_code=int_or_none(told.get("observed_exit_code")),
         signal=int_or_none(told.get("observed_signal")),
+        waited_for=text_or_none(told.get("waited_for")),
+        own_limit=text_or_none(told.get("own_limit")),
+        on_the_wire=text_or_none(told.get("on_the_wire")),
+        named_limit_refuted=text_or_none(told.get("named_limit_refuted")),
     )
 
 

@@ -50,11 +50,19 @@ def _violation(violation: Violation) -> Markup:
                 ("ended", violation.ended),
                 ("SQLSTATE", violation.sqlstate),
                 ("error", _error(violation.error)),
+                ("waited for", _quoted(violation.waited_for)),
+                ("limit of its own", _quoted(violation.own_limit)),
+                ("on the wire", _quoted(violation.on_the_wire)),
+                ("limit that it names", _quoted(violation.named_limit_refuted)),
                 ("at", violation.at if isinstance(violation.at, str) else None),
             ]
         ),
         class_="card",
     )
+
+
+def _quoted(text: str | None) -> Markup | None:
+    return None if text is None else quoted(text[:LONGEST_ERROR])
 
 
 def _error(text: str | None) -> Markup | None:

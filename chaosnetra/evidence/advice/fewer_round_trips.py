@@ -1,0 +1,164 @@
+"""Round trips that any service could save, as they were seen on the wire.
+
+What each would save is told at the latency that was measured, and without it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+from statistics import median
+
+from chaosnetra.evidence.advice.observed import ObservedStartups
+from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.evidence.advice.runs import shown
+from chaosnetra.evidence.statistics.round_trips import RoundTrips
+from chaosnetra.text import cut
+from chaosnetra.wire.observation import Connection, Encryption, Observation
+
+AREA = "service"
+# As Sentry's detector of the same has it.
+LEAST_IN_A_ROW = 5
+# What saves less of a startup under the fault is not worth a change.
+LEAST_SAVED_SECONDS = 0.1
+MOST_STATEMENTS = 5
+LONGEST_STATEMENT = 160
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Round trips that a startup could do without.
+
+    Attributes:
+        subject: what is to be changed.
+        current: how it is.
+        proposed: how it could be.
+        saved: round trips one after the other that go.
+        why: they are there for nothing.
+    """
+
+    subject: str
+    current: str
+    proposed: str
+    saved: int
+    why: str
+
+    def recommended(self, seen: ObservedStartups, where: str, check: str) -> Recommendation:
+        """It as advice, with what it saves."""
+        added = seen.added_seconds
+        without = seen.model.round_trip_seconds if seen.model else 0.0
+        trips = "this round trip" if self.saved == 1 else f"{self.saved} of these round trips"
+        reason = (
+            f"{self.why}; without {trips} each startup would save "
+            f"{shown(self.saved * (added + without))} under that latency "
+            f"({1000 * added:.3g} ms more each), and {shown(self.saved * without)} without it"
+        )
+        evidence = tuple(f"{where}: {line}" for line in figures(seen))
+        return Recommendation(
+            AREA, self.subject, self.current, self.proposed, reason, evidence, check
+        )
+
+
+def savings(seen: ObservedStartups) -> list[Saving]:
+    """What a startup could save, most first; nothing where no latency was measured."""
+    typical = seen.typical
+    if typical is None or not seen.added_seconds:
+        return []
+    found = [*_repeated(typical), *_connections(typical), *_declined(typical)]
+    worth = [one for one in found if one.saved * seen.added_seconds >= LEAST_SAVED_SECONDS]
+    return sorted(worth, key=lambda one: -one.saved)
+
+
+def figures(seen: ObservedStartups) -> Iterator[str]:
+    """How a startup's time comes about, and whether what was measured agrees."""
+    if seen.model is None:
+        return
+    yield time_of(seen.model)
+    prediction = seen.prediction
+    if prediction is not None:
+        text = (
+            f"with {1000 * prediction.added_seconds:.3g} ms more each that makes "
+            f"{shown(prediction.predicted_seconds)}; measured were "
+            f"{shown(prediction.measured_seconds)} (median of {prediction.startups})"
+        )
+        if not prediction.fits:
+            text += (
+                f", {abs(prediction.off_by):.0%} off: it does more, or less, under a latency than "
+                "without one, so savings are rough"
+            )
+        yield text
+
+
+def time_of(model: RoundTrips) -> str:
+    """How a startup's time comes about, as a sentence."""
+    return (
+        f"a startup takes {shown(model.own_seconds)} of its own and {model.serial:g} round trips "
+        f"one after the other, {1000 * model.round_trip_seconds:.3g} ms each without the fault "
+        f"(median of {model.startups})"
+    )
+
+
+def _repeated(seen: Observation) -> Iterator[Saving]:
+    found = sorted(seen.statements, key=lambda one: -one.most_in_a_row)
+    for one in found[:MOST_STATEMENTS]:
+        if one.most_in_a_row < LEAST_IN_A_ROW or not one.times:
+            continue
+        trips = round(one.most_in_a_row * one.round_trips / one.times)
+        if trips > 1:
+            yield Saving(
+                f"the statement {cut(one.text, LONGEST_STATEMENT)}",
+                f"executed {one.most_in_a_row} times in a row, in {trips} round trips",
+                "one statement for all of them (a list of keys, a join, many rows), or a pipeline "
+                "that sends them together",
+                trips - 1,
+                "each execution waits for the one before",
+            )
+
+
+def _connections(seen: Observation) -> Iterator[Saving]:
+    opened = _sessions(seen)
+    if len(opened) < 2 or seen.sessions != len(opened):
+        return
+    setup = median(one.setup_round_trips for one in opened)
+    again = seen.sessions - max(1, seen.most_at_once)
+    if again > 0 and setup:
+        at_once = f"at most {seen.most_at_once} at the same time"
+        yield Saving(
+            "connections opened in a startup",
+            f"{seen.sessions}, {at_once}",
+            f"{max(1, seen.most_at_once)}, kept and used again (a pool)",
+            round(again * setup),
+            f"each new connection takes {setup:g} round trips to set up",
+        )
+        return
+    total = sum(one.setup_round_trips for one in opened)
+    saved = seen.serial_setup_round_trips - max(one.setup_round_trips for one in opened)
+    if saved > 0 and seen.serial_setup_round_trips >= total:
+        yield Saving(
+            "connections opened in a startup",
+            f"{seen.sessions}, each opened after the one before was set up",
+            "open them at the same time, or only the first before the service is ready",
+            saved,
+            f"each new connection takes {setup:g} round trips to set up, and none of these waits "
+            "had to be one after the other",
+        )
+
+
+def _declined(seen: Observation) -> Iterator[Saving]:
+    declined = sum(one.encryption is Encryption.DECLINED for one in _sessions(seen))
+    if not declined:
+        return
+    # Connections that are set up at the same time wait together.
+    share = seen.serial_setup_round_trips / seen.setup_round_trips if seen.setup_round_trips else 1
+    connections = "connection" if declined == 1 else "connections"
+    yield Saving(
+        "encryption that the server declines",
+        f"asked for in {declined} {connections}, and declined each time",
+        "sslmode=disable where the server has no TLS (for libpq also gssencmode=disable); where "
+        "your real server has TLS, run the experiment with TLS, which takes round trips of its own",
+        max(1, ceil(declined * min(1.0, share))),
+        "a client that prefers encryption asks for it first and waits for the answer",
+    )
+
+
+def _sessions(seen: Observation) -> list[Connection]:
+    return [one for one in seen.connections if one.session_seconds is not None]

@@ -1,0 +1,94 @@
+"""A run's startups as they were seen on the wire: what advice on any service rests on."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from statistics import median
+
+from chaosnetra.evidence.advice.needs import PER_ROUND_TRIP
+from chaosnetra.evidence.advice.runs import Run
+from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
+from chaosnetra.evidence.journal.samples import DEGRADED, Startup, startups
+from chaosnetra.evidence.journal.timeline import faults
+from chaosnetra.evidence.journal.values import seconds_or_none
+from chaosnetra.evidence.statistics.round_trips import Prediction, RoundTrips, check, fit
+from chaosnetra.evidence.wire.limits import Failed
+from chaosnetra.wire.observation import Observation
+
+
+@dataclass(frozen=True)
+class ObservedStartups:
+    """What was seen of a run's startups.
+
+    Attributes:
+        without: ready, without the fault.
+        under: ready, under it.
+        failed: not ready, under it, by probe.
+        added_seconds: that the fault added to each round trip; 0 where it is another one.
+        model: of those without it.
+        prediction: of those under it; None where none became ready, or no latency was added.
+    """
+
+    without: Sequence[Observation]
+    under: Sequence[Observation]
+    failed: dict[str, list[Failed]]
+    added_seconds: float
+    model: RoundTrips | None
+    prediction: Prediction | None
+
+    @property
+    def typical(self) -> Observation | None:
+        """One that became ready, with as many round trips as most have."""
+        ready = sorted(self.without or self.under, key=lambda seen: seen.serial_round_trips)
+        return ready[len(ready) // 2] if ready else None
+
+    @property
+    def to_first_connection_seconds(self) -> float:
+        """From the start of a process to its first connection, a median."""
+        begun = [seen.connections[0].opened_seconds for seen in self.without if seen.connections]
+        return median(begun) if begun else 0.0
+
+
+def observed_startups(run: Run) -> ObservedStartups | None:
+    """What was seen of a run's startups on the wire.
+
+    Returns:
+        None where none was looked at, or where they tell their steps: then they tell more.
+    """
+    looked_at: Counter[tuple[str, bool]] = Counter()
+    without: list[Observation] = []
+    under: list[Observation] = []
+    failed: dict[str, list[Failed]] = {}
+    for startup in startups(run.data, lambda data: data.get("wire")):
+        key = startup.probe, startup.under_fault
+        looked_at[key] += 1
+        seen = startup.observation if looked_at[key] <= MOST_LOOKED_AT else None
+        if seen is None:
+            continue
+        if startup.ready:
+            (under if startup.under_fault else without).append(seen)
+        elif startup.under_fault:
+            serving = startup.status == DEGRADED
+            one = Failed(seen, startup.ended_itself, serving)
+            failed.setdefault(startup.probe, []).append(one)
+    if not (without or under or failed) or _tells_steps(run):
+        return None
+    added, model = _added_seconds(run), fit(without)
+    prediction = check(model, added, under) if model is not None and added else None
+    return ObservedStartups(without, under, failed, added, model, prediction)
+
+
+def _tells_steps(run: Run) -> bool:
+    first: Iterator[Startup] = islice(startups(run.data), MOST_LOOKED_AT)
+    return any(steps_of(startup) for startup in first)
+
+
+def _added_seconds(run: Run) -> float:
+    """What faults added to each round trip, as measured in the run."""
+    added = [
+        seconds_or_none(fault.effect.get("added_round_trip_seconds"))
+        for fault in faults(run.data)
+        if fault.effect and fault.effect.get("quantity") == PER_ROUND_TRIP
+    ]
+    return max((seconds for seconds in added if seconds is not None), default=0.0)

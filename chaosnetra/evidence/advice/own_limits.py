@@ -1,0 +1,217 @@
+"""What any service could do with its own limits and attempts, as they showed on the wire."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from statistics import median
+
+from chaosnetra.evidence.advice.fewer_round_trips import AREA, figures
+from chaosnetra.evidence.advice.observed import ObservedStartups
+from chaosnetra.evidence.advice.recommendation import MARGIN, Recommendation
+from chaosnetra.evidence.advice.runs import shown
+from chaosnetra.evidence.statistics.round_trips import RoundTrips
+from chaosnetra.evidence.wire.blame import blame, ending_error
+from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits
+from chaosnetra.wire.observation import Doing, Reached
+
+NO_SLOT = "53300"
+# Who waits for one answer for so much of its time has no limit that would have ended the wait.
+MOST_OF_ITS_TIME = 0.5
+_BEGUN = {
+    LimitKind.ANSWER: "on the wait for one answer",
+    LimitKind.CONNECTION: "from the opening of a connection",
+    LimitKind.FIRST_CONNECTION: "from its first connection",
+    LimitKind.START: "from its start",
+}
+
+
+def limits_advised(seen: ObservedStartups, where: str, check: str) -> Iterator[Recommendation]:
+    """Advice on the startups of a run that were not ready under its fault."""
+    for probe, failed in seen.failed.items():
+        place = f"{where}, {probe}"
+        limits = own_limits(failed)
+        met = blame(failed[0], failed).text
+        serving = [one for one in failed if one.is_serving]
+        full = [one for one in failed if _is_full(one)]
+        if 2 * len(serving) > len(failed):
+            yield _ready_too_soon(serving, (f"{place}: {met}",), check)
+        elif full:
+            yield _fewer_connections(full, failed, (f"{place}: {met}",), check)
+        elif seen.added_seconds:
+            for limit in limits:
+                yield from _for_latency(limit, seen, place, check)
+        else:
+            yield from _tries(failed, limits, (f"{place}: {met}",), check)
+
+
+def met_by_failed(seen: ObservedStartups) -> Iterator[str]:
+    """What the startups of each probe met that were not ready."""
+    for probe, failed in seen.failed.items():
+        yield f"{probe}: {blame(failed[0], failed).text}"
+
+
+def _for_latency(
+    limit: OwnLimit, seen: ObservedStartups, place: str, check: str
+) -> Iterator[Recommendation]:
+    """How much latency a limit leaves room for, and how long it would have to be."""
+    model, added = seen.model, seen.added_seconds
+    evidence = (f"{place}: {limit.text}", *(f"{place}: {line}" for line in figures(seen)))
+    subject = f"the service's own limit {_BEGUN.get(limit.kind, '')}"
+    if limit.kind is LimitKind.ANSWER:
+        if limit.amount < (1 + MARGIN) * added:
+            yield Recommendation(
+                AREA,
+                subject,
+                shown(limit.amount),
+                f"more than {shown((1 + MARGIN) * added)}, or no such limit",
+                f"one answer takes {1000 * added:.3g} ms longer under that latency",
+                evidence,
+                check,
+            )
+        return
+    if limit.kind is LimitKind.ATTEMPTS or model is None:
+        return
+    work = _work_within(limit, seen, model)
+    needed = work.predicted_seconds(added)
+    room = work.room_seconds(limit.amount)
+    if room is None or needed <= limit.amount:
+        return  # it is not what the round trips take that ran into this limit
+    each = added + model.round_trip_seconds
+    most = max(0, int((limit.amount - work.own_seconds) / each))
+    yield Recommendation(
+        AREA,
+        subject,
+        shown(limit.amount),
+        f"{shown((1 + MARGIN) * needed)}, or fewer round trips within it: {most} fit into "
+        f"{shown(limit.amount)} under that latency",
+        f"{work.serial:g} round trips one after the other, {1000 * added:.3g} ms longer each, and "
+        f"{shown(work.own_seconds)} of its own take {shown(needed)}; the limit leaves room for "
+        f"{1000 * room:.3g} ms more each",
+        evidence,
+        check,
+    )
+
+
+def _work_within(limit: OwnLimit, seen: ObservedStartups, model: RoundTrips) -> RoundTrips:
+    """What has to be done within a limit: of a login, a connection, or the whole startup."""
+    if limit.kind is LimitKind.START:
+        return model
+    own = max(0.0, model.own_seconds - seen.to_first_connection_seconds)
+    typical = seen.typical
+    if limit.kind is LimitKind.FIRST_CONNECTION or typical is None:
+        return replace(model, own_seconds=own)
+    sessions = [one for one in typical.connections if one.session_seconds is not None]
+    failed = [one for of_probe in seen.failed.values() for one in of_probe]
+    at_login = sum(
+        one.given_up is not None and one.given_up.connection.session_seconds is None
+        for one in failed
+    )
+    if 2 * at_login > len(failed):
+        trips = max((one.setup_round_trips for one in sessions), default=0)
+        own = 0.0
+    else:
+        trips = max((one.round_trips for one in sessions), default=0)
+    trips = min(trips, round(model.serial))
+    return replace(
+        model, own_seconds=own, waited_seconds=trips * model.round_trip_seconds, serial=trips
+    )
+
+
+def _ready_too_soon(
+    serving: Sequence[Failed], evidence: tuple[str, ...], check: str
+) -> Recommendation:
+    return Recommendation(
+        AREA,
+        "readiness without the database",
+        f"{len(serving)} startups were ready without the session that they have without the fault",
+        "be ready only when a session is there (a readiness check that asks the database), or end "
+        "with an error",
+        "a service that is ready without its database takes traffic that it cannot serve, and the "
+        "platform sees no failure",
+        evidence,
+        check,
+    )
+
+
+def _tries(
+    failed: Sequence[Failed], limits: Sequence[OwnLimit], evidence: tuple[str, ...], check: str
+) -> Iterator[Recommendation]:
+    """What to do about connections that fail altogether."""
+    by_kind = {limit.kind: limit for limit in limits}
+    ended = [one for one in failed if one.ended_itself]
+    if 2 * len(ended) <= len(failed):
+        yield from _waits_for_ever(failed, evidence, check)
+        return
+    tried = median(_attempts(one) for one in ended)
+    if not tried:
+        return
+    attempts = "one connection" if tried == 1 else f"{tried:g} connections"
+    seconds = median(one.seen.seconds for one in ended)
+    answer = by_kind.get(LimitKind.ANSWER)
+    longer = "" if answer is None else f", each given up after {shown(answer.amount)}"
+    if tried == 1 and answer is not None:
+        longer = f", given up after {shown(answer.amount)}"
+    yield Recommendation(
+        AREA,
+        "attempts to reach the database",
+        f"{attempts}{longer}; then the startup ended, {shown(seconds)} after its start",
+        "a new connection after a pause, again and again with growing pauses, for as long as the "
+        "platform lets a startup take"
+        + ("" if answer is None else "; and a shorter limit for each single attempt"),
+        "a fault of the network or the database that lasts longer than these attempts ends the "
+        "startup, although the next attempt could have succeeded",
+        evidence,
+        check,
+    )
+
+
+def _waits_for_ever(
+    failed: Sequence[Failed], evidence: tuple[str, ...], check: str
+) -> Iterator[Recommendation]:
+    """Startups that were still waiting when their time was up."""
+    waited = [
+        one.seen.standing.seconds
+        for one in failed
+        if one.seen.standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
+        and one.seen.standing.seconds > MOST_OF_ITS_TIME * one.seen.seconds
+    ]
+    if 2 * len(waited) > len(failed):
+        yield Recommendation(
+            AREA,
+            "a limit on the wait for one answer",
+            f"none that showed: it still waited after {shown(median(waited))}",
+            "a timeout for connecting (connect_timeout) and one for statements, and then a new "
+            "connection",
+            "where the other end is gone without a word nothing else ends the wait, however soon "
+            "the path is well again",
+            evidence,
+            check,
+        )
+
+
+def _fewer_connections(
+    full: Sequence[Failed], failed: Sequence[Failed], evidence: tuple[str, ...], check: str
+) -> Recommendation:
+    most = max(one.seen.most_at_once for one in failed)
+    return Recommendation(
+        AREA,
+        "connections that startups open",
+        f"at most {most} at the same time in each startup",
+        "fewer in each startup, a pooler between the instances and the server, or more slots "
+        "(max_connections); and a new attempt after a pause, since slots become free again",
+        f"the server had no free slot (SQLSTATE {NO_SLOT}) for {len(full)} of {len(failed)} "
+        "startups that were not ready",
+        evidence,
+        check,
+    )
+
+
+def _is_full(one: Failed) -> bool:
+    error = ending_error(one.seen)
+    return error is not None and error.sqlstate == NO_SLOT
+
+
+def _attempts(one: Failed) -> int:
+    seen = one.seen
+    return seen.connection_count - sum(
+        connection.reached is Reached.CANCEL for connection in seen.connections
+    )

@@ -1,0 +1,124 @@
+"""What startups did with their database before a change and after it, as seen on the wire."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from chaosnetra.evidence.advice.runs import shown
+from chaosnetra.text import cut
+from chaosnetra.wire.observation import Observation
+
+MOST_STATEMENTS = 5
+MOST_KEPT = 2_000
+LONGEST_STATEMENT = 120
+
+
+@dataclass
+class Seen:
+    """Startups that became ready.
+
+    Attributes:
+        serial: round trips one after the other of each.
+        own_seconds: in which each waited for no answer.
+        waited_seconds: in which it did.
+        statements: in how many startups each was executed, by its text.
+        all_told: whether the observations list every statement that was executed.
+    """
+
+    serial: list[int] = field(default_factory=list)
+    own_seconds: list[float] = field(default_factory=list)
+    waited_seconds: list[float] = field(default_factory=list)
+    statements: Counter[str] = field(default_factory=Counter)
+    all_told: bool = True
+
+    def add(self, seen: Observation) -> None:
+        """Take in one startup."""
+        self.serial.append(seen.serial_round_trips)
+        self.own_seconds.append(seen.own_seconds)
+        self.waited_seconds.append(seen.waited_seconds)
+        texts = {one.text for one in seen.statements}
+        if len(self.statements) + len(texts) <= MOST_KEPT:
+            self.statements.update(texts)
+        else:
+            self.all_told = False
+        if not seen.complete or seen.statement_count > len(seen.statements):
+            self.all_told = False
+
+    def medians(self) -> dict[str, float]:
+        return {
+            "serial_round_trips": median(self.serial),
+            "own_seconds": median(self.own_seconds),
+            "waited_seconds": median(self.waited_seconds),
+        }
+
+
+@dataclass(frozen=True)
+class WireChange:
+    """What became of the startups that were ready.
+
+    Attributes:
+        when: without the fault, or under it.
+        before: medians: `serial_round_trips`, `own_seconds`, `waited_seconds`.
+        after: likewise.
+        startups: how many before, and after.
+        came: statements that no startup executed before.
+        went: statements that no startup executes any more.
+    """
+
+    when: str
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    startups: tuple[int, int]
+    came: Sequence[str] = ()
+    went: Sequence[str] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "when": self.when,
+            "before": dict(self.before),
+            "after": dict(self.after),
+            "startups": dict(zip(("before", "after"), self.startups, strict=True)),
+            "statements_came": list(self.came),
+            "statements_went": list(self.went),
+        }
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """It for people."""
+        one, other = self.before, self.after
+        trips = f"{one['serial_round_trips']:g} before, {other['serial_round_trips']:g} after"
+        times = "; ".join(
+            f"{name} {shown(one[key])} before, {shown(other[key])} after"
+            for name, key in (
+                ("time of its own", "own_seconds"),
+                ("waited for answers", "waited_seconds"),
+            )
+        )
+        yield (
+            f"on the wire {self.when}: round trips one after the other {trips}; {times} "
+            f"(medians of {self.startups[0]} and {self.startups[1]} startups that were ready)"
+        )
+        for texts, how in ((self.went, "not executed any more"), (self.came, "executed only now")):
+            if texts:
+                more = len(texts) - MOST_STATEMENTS
+                listed = "; ".join(cut(text, LONGEST_STATEMENT) for text in texts[:MOST_STATEMENTS])
+                left_out = f"; and {more} more" if more > 0 else ""
+                count = "1 statement is" if len(texts) == 1 else f"{len(texts)} statements are"
+                yield f"on the wire {self.when}: {count} {how}: {listed}{left_out}"
+
+
+def wire_change(when: str, before: Seen | None, after: Seen | None) -> WireChange | None:
+    """Compare what was seen; None where it was not seen on both sides."""
+    if before is None or after is None or not before.serial or not after.serial:
+        return None
+    told = before.all_told and after.all_told
+    return WireChange(
+        when,
+        before.medians(),
+        after.medians(),
+        (len(before.serial), len(after.serial)),
+        sorted(after.statements.keys() - before.statements.keys()) if told else (),
+        sorted(before.statements.keys() - after.statements.keys()) if told else (),
+    )

@@ -1,0 +1,124 @@
+"""Startup time as own time and round trips: what a latency makes of it. Pure.
+
+    seconds = own time + waits without the latency + round trips one after the other x added latency
+
+Holds for a service that waits for one answer after the other, and asks the same under a latency.
+One that polls, tries again, or gives up does not fit; `check` tells.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from chaosnetra.wire.observation import Observation
+
+# A prediction that is further off than this says that the model does not fit.
+FITS_WITHIN = 0.1
+
+
+@dataclass(frozen=True)
+class RoundTrips:
+    """How a startup's time comes about; medians of some startups that became ready.
+
+    Attributes:
+        own_seconds: in which it waited for no answer.
+        waited_seconds: in which it did, without the latency that is asked about.
+        serial: round trips one after the other.
+        startups: how many it is the median of.
+    """
+
+    own_seconds: float
+    waited_seconds: float
+    serial: float
+    startups: int
+
+    @property
+    def round_trip_seconds(self) -> float:
+        """What one round trip took; 0 without any."""
+        return self.waited_seconds / self.serial if self.serial else 0.0
+
+    def predicted_seconds(self, added_seconds: float) -> float:
+        """How long a startup takes when each round trip takes so much longer."""
+        return self.own_seconds + self.waited_seconds + self.serial * added_seconds
+
+    def room_seconds(self, limit_seconds: float) -> float | None:
+        """How much longer each round trip may take within a limit of the whole startup.
+
+        Returns:
+            Seconds, 0 where the limit is too short without any; None where no latency matters,
+            since there are no round trips.
+        """
+        if not self.serial:
+            return None
+        left = limit_seconds - self.own_seconds - self.waited_seconds
+        return max(0.0, left / self.serial)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was predicted for a latency, against what was measured.
+
+    Attributes:
+        added_seconds: to each round trip.
+        predicted_seconds: of a startup.
+        measured_seconds: median of startups that became ready.
+        startups: how many.
+    """
+
+    added_seconds: float
+    predicted_seconds: float
+    measured_seconds: float
+    startups: int
+
+    @property
+    def off_by(self) -> float:
+        """How far the prediction is off, as a share of what was measured; below 0: too short."""
+        if not self.measured_seconds:
+            return 0.0 if not self.predicted_seconds else math.inf
+        return (self.predicted_seconds - self.measured_seconds) / self.measured_seconds
+
+    @property
+    def fits(self) -> bool:
+        return abs(self.off_by) <= FITS_WITHIN
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "off_by": self.off_by, "fits": self.fits}
+
+
+def fit(ready: Iterable[Observation]) -> RoundTrips | None:
+    """How the time of startups comes about; None without any that was counted whole.
+
+    Args:
+        ready: startups without the latency, that became ready.
+    """
+    whole = [seen for seen in ready if seen.complete]
+    if not whole:
+        return None
+    return RoundTrips(
+        median(seen.own_seconds for seen in whole),
+        median(seen.waited_seconds for seen in whole),
+        median(seen.serial_round_trips for seen in whole),
+        len(whole),
+    )
+
+
+def check(
+    model: RoundTrips, added_seconds: float, ready: Iterable[Observation]
+) -> Prediction | None:
+    """Hold a model against startups under a latency; None where none of them became ready.
+
+    Args:
+        model: of startups without that latency.
+        added_seconds: to each round trip, as measured.
+        ready: startups under it, that became ready.
+    """
+    seconds = [seen.seconds for seen in ready]
+    if not seconds:
+        return None
+    predicted = model.predicted_seconds(added_seconds)
+    return Prediction(added_seconds, predicted, median(seconds), len(seconds))

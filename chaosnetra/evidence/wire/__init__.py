@@ -1,0 +1,1 @@
+"""What observations of the wire say of startups; see `chaosnetra.wire.observation`."""

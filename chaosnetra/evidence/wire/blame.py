@@ -1,0 +1,269 @@
+"""What startups that were not ready met on the wire, in words. Pure.
+
+As a person would say it who looks at a packet capture: what became of the connections, what the
+server answered, what was waited for at the end, and after how long it was given up.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from chaosnetra.evidence.wire.giving_up import CANCELED, GivenUp
+from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, is_same, own_limits
+from chaosnetra.evidence.wire.named_limits import named_seconds
+from chaosnetra.text import cut
+from chaosnetra.wire.observation import (
+    Doing,
+    End,
+    Observation,
+    Reached,
+    ServerError,
+    Standing,
+)
+
+LONGEST_STATEMENT = 120
+LONGEST_MESSAGE = 160
+LONGEST_STANDING = 300
+LONGEST_WHOLE = 1_000
+# One round trip that takes less is none that anybody would speak of.
+LEAST_TOLD_SECONDS = 0.05
+BY_SERVER = (End.SERVER, End.SERVER_RESET, End.REFUSED, End.UNANSWERED)
+_ENDS = {
+    End.REFUSED: "refused",
+    End.UNANSWERED: "never accepted",
+    End.SERVER_RESET: "reset by the server's side",
+    End.SERVER: "closed by the server's side",
+}
+_WHERE = {
+    Reached.TCP: "before anything was answered",
+    Reached.TLS: "while encryption was being agreed",
+    Reached.STARTUP: "before the startup message was answered",
+    Reached.AUTHENTICATION: "during authentication",
+    Reached.SESSION: "in a session",
+}
+_WAITED_FOR = {
+    Reached.TCP: "for its first answer",
+    Reached.TLS: "for encryption to be agreed",
+    Reached.STARTUP: "for the answer to its startup message",
+    Reached.AUTHENTICATION: "for the answer to its authentication",
+    Reached.SESSION: "for an answer in its session",
+    Reached.UNREAD: "for an answer",
+}
+
+
+@dataclass(frozen=True)
+class Blame:
+    """What the wire says of a startup that was not ready.
+
+    Attributes:
+        waited_for: what it waited for last, or how it stood at its end.
+        sqlstate: of the server's error that ended its attempts, or that it ended after.
+        limits: of its own, as they show in all startups of its launch that were not ready.
+        text: all that it met, as a clause.
+        refuted: that a limit which its output names cannot have ended it; None: nothing says so.
+    """
+
+    waited_for: str
+    sqlstate: str | None
+    limits: tuple[OwnLimit, ...]
+    text: str
+    refuted: str | None = None
+
+    @property
+    def own_limit(self) -> str | None:
+        """The limits, as a clause."""
+        return "; ".join(limit.text for limit in self.limits) or None
+
+
+def blame(
+    first: Failed,
+    failed: Sequence[Failed],
+    *,
+    said: str = "",
+    phase: str | None = None,
+    phase_seconds: float | None = None,
+) -> Blame:
+    """What the wire says of the startups that were not ready.
+
+    Args:
+        first: the one that stands for all.
+        failed: all of them.
+        said: what the output of the first names as its error.
+        phase: that it failed in, by its output.
+        phase_seconds: how long that took.
+    """
+    limits = own_limits(failed)
+    error = ending_error(first.seen)
+    refuted = _refuted(first, limits, said, phase, phase_seconds)
+    parts = [*_met(first, error), *(limit.text for limit in limits)]
+    return Blame(
+        _waited_for(first),
+        None if error is None else error.sqlstate,
+        limits,
+        cut("; ".join(parts), LONGEST_WHOLE),
+        refuted,
+    )
+
+
+def ending_error(seen: Observation) -> ServerError | None:
+    """The server's error that a startup ended after: also one that it does not tell.
+
+    That is the one that ended its last connection, else the last that ended any. An error that
+    answered a statement counts where nothing was asked after it: others may be questions that are
+    meant to fail, such as whether a table is there.
+    """
+    ended = [one.sqlstate for one in seen.connections if one.sqlstate is not None]
+    told = seen.standing.sqlstate or next(reversed(ended), None)
+    own = any(one.reached is Reached.CANCEL for one in seen.connections)
+    errors = [one for one in seen.errors if not (own and one.sqlstate == CANCELED)]
+    if told is not None:
+        return next((one for one in reversed(errors) if one.sqlstate == told), None)
+    last = errors[-1] if errors else None
+    if last is None or seen.standing.doing is not Doing.BY_ITSELF:
+        return None
+    is_last = last.statement is not None and last.statement == seen.standing.statement
+    return last if is_last or last.reached is not Reached.SESSION else None
+
+
+def _waited_for(first: Failed) -> str:
+    standing, given_up = first.seen.standing, first.given_up
+    if given_up is None or standing.doing is not Doing.BY_ITSELF:
+        return _stood(standing)
+    return _gave_up(first.seen, given_up)
+
+
+def _stood(standing: Standing) -> str:
+    """How it stood at its end, as a clause with a subject."""
+    text = cut(standing.text, LONGEST_STANDING)
+    return f"at its end it had been {text}" if text.startswith("waiting") else text
+
+
+def _gave_up(seen: Observation, given_up: GivenUp) -> str:
+    """That it gave up on an answer, where that is not how it stood at its end."""
+    if given_up.statement:
+        what = f"for the answer to {cut(given_up.statement, LONGEST_STATEMENT)}"
+    else:
+        what = _WAITED_FOR.get(given_up.connection.reached, "for an answer")
+    how = (
+        "asked the server to cancel what it waited for"
+        if given_up.canceled
+        else "closed its only connection"
+        if seen.connection_count == 1
+        else f"closed connection {given_up.connection.number} of {seen.connection_count}"
+    )
+    return f"it {how} after waiting {_seconds(given_up.seconds)} {what}"
+
+
+def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
+    """What became of its connections, and how it stood."""
+    seen = first.seen
+    if not seen.connection_count:
+        yield _stood(seen.standing)
+        return
+    if error is not None:
+        yield _answered_with(seen, error)
+    else:
+        yield from _ended_by_others(seen)
+    yield from _round_trips(seen)
+    standing: Standing = seen.standing
+    told = error is not None or any(one.end in BY_SERVER for one in seen.connections)
+    if standing.doing is not Doing.BY_ITSELF or first.given_up is not None or not told:
+        yield _waited_for(first)
+
+
+def _answered_with(seen: Observation, error: ServerError) -> str:
+    message = f" ({cut(error.message, LONGEST_MESSAGE)})" if error.message else ""
+    with_what = f"SQLSTATE {error.sqlstate}{message}"
+    if error.statement is not None:
+        text = f"the server answered {cut(error.statement, LONGEST_STATEMENT)} with {with_what}"
+        return text if error.times == 1 else f"{text}, {error.times} times"
+    ended = sum(one.sqlstate == error.sqlstate for one in seen.connections)
+    return f"the server ended {_of_all(max(ended, 1), seen)} with {with_what}"
+
+
+def _ended_by_others(seen: Observation) -> Iterator[str]:
+    """What a server, or a fault in its place, did to connections."""
+    found: Counter[End] = Counter()
+    where: dict[End, set[Reached]] = {}
+    for one in seen.connections:
+        if one.end in BY_SERVER:
+            found[one.end] += 1
+            where.setdefault(one.end, set()).add(one.reached)
+    found[End.REFUSED] = max(found[End.REFUSED], seen.refused)
+    for end, count in found.items():
+        if count:
+            at = _place(where.get(end, set())) if end in (End.SERVER, End.SERVER_RESET) else ""
+            yield f"{_of_all(count, seen)} {'was' if count == 1 else 'were'} {_ENDS[end]}{at}"
+
+
+def _place(reached: set[Reached]) -> str:
+    """How far connections had come, where all had come equally far."""
+    known = [_WHERE[one] for one in reached if one in _WHERE]
+    return f" {known[0]}" if len(reached) == len(known) == 1 else ""
+
+
+def _of_all(count: int, seen: Observation) -> str:
+    """So many of its connections."""
+    if seen.connection_count == 1:
+        return "its only connection"
+    if count >= seen.connection_count:
+        if count == 2:
+            return "both of its connections"
+        return f"all {seen.connection_count} of its connections"
+    return f"{count} of its {seen.connection_count} connections"
+
+
+def _round_trips(seen: Observation) -> Iterator[str]:
+    """How many answers it waited for, where they took long enough to matter."""
+    answered = [end - start for start, end in seen.waits]
+    trips = seen.serial_round_trips
+    if trips < 2 or not answered:
+        return
+    each = sorted(answered)[len(answered) // 2]
+    if each >= LEAST_TOLD_SECONDS:
+        least = "" if seen.complete else "at least "
+        yield (
+            f"it made {least}{trips} round trips one after the other, "
+            f"which took {1000 * each:.0f} ms each"
+        )
+
+
+def _refuted(
+    first: Failed,
+    limits: Sequence[OwnLimit],
+    said: str,
+    phase: str | None,
+    phase_seconds: float | None,
+) -> str | None:
+    """That a limit named by the output cannot have ended a startup.
+
+    Nothing is said where something began so long before the end that it may have been meant.
+    """
+    named, given_up = named_seconds(said), first.given_up
+    if named is None or not first.ended_itself:
+        return None
+    seen = first.seen
+    end = given_up.at_seconds if given_up is not None else seen.seconds
+    begun = [0.0, *(one.opened_seconds for one in seen.connections)]
+    begun += [one.session_seconds for one in seen.connections if one.session_seconds is not None]
+    spans = [end - at for at in begun] + ([phase_seconds] if phase_seconds is not None else [])
+    if any(is_same(named, span) for span in spans):
+        return None
+    longest = seen.seconds if phase_seconds is None else min(phase_seconds, seen.seconds)
+    shown = next(
+        (one for one in limits if one.kind in (LimitKind.ANSWER, LimitKind.CONNECTION)), None
+    )
+    too_short = longest < named
+    if not too_short and (shown is None or is_same(named, shown.amount)):
+        return None
+    where = f"phase {phase}" if phase else "the startup"
+    lasted = seen.seconds if phase_seconds is None else phase_seconds
+    trips = f"{seen.serial_round_trips} round trips" + ("" if seen.complete else " at least")
+    why = f"{where} had lasted {_seconds(lasted)}, with {trips} one after the other"
+    if shown is not None:
+        why += f", and {shown.text}"
+    return f"{named:g} s, which its output names, cannot be the limit that ended it: {why}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s"

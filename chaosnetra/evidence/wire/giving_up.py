@@ -1,0 +1,123 @@
+"""Waits that a startup itself put an end to, from what was seen of it on the wire. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chaosnetra.wire.observation import (
+    MOST_WAITS,
+    Connection,
+    Doing,
+    End,
+    Observation,
+    Reached,
+)
+
+BY_CLIENT = (End.CLIENT, End.CLIENT_RESET)
+# PostgreSQL's query_canceled.
+CANCELED = "57014"
+# Two readings of one moment, by different hands.
+SAME_MOMENT_SECONDS = 0.05
+# What ends so shortly before somebody else ended the startup may have ended with it.
+WITH_ITS_END_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """A wait that a startup put an end to.
+
+    Attributes:
+        seconds: how long it had waited.
+        at_seconds: when it gave up.
+        connection: that it waited on.
+        statement: that it waited for; None: for none, or that is not known.
+        canceled: it asked the server to cancel what it waited for.
+    """
+
+    seconds: float
+    at_seconds: float
+    connection: Connection
+    statement: str | None = None
+    canceled: bool = False
+
+    @property
+    def connection_seconds(self) -> float:
+        """How old the connection was."""
+        return max(0.0, self.at_seconds - self.connection.opened_seconds)
+
+
+def last_given_up(seen: Observation, *, ended_itself: bool) -> GivenUp | None:
+    """The last wait that a startup gave up on; None: it gave up on none.
+
+    What a server or a fault closed is no wait that was given up, nor is what still lasted when
+    somebody else ended the startup.
+
+    Args:
+        seen: of the startup.
+        ended_itself: whether its process ended by itself.
+    """
+    found = [*_closed(seen), *_canceled(seen)]
+    if ended_itself:
+        found += _at_its_end(seen)
+    else:
+        until = seen.seconds - WITH_ITS_END_SECONDS
+        found = [one for one in found if one.at_seconds < until]
+    if not found:
+        return None
+    latest = max(one.at_seconds - one.seconds for one in found)
+    # Who cancels a statement often closes the connection some time later: the same wait.
+    same = [one for one in found if latest - (one.at_seconds - one.seconds) <= SAME_MOMENT_SECONDS]
+    return min(same, key=lambda one: (one.seconds, one.connection.number))
+
+
+def longest_answered(seen: Observation, given_up: GivenUp) -> float:
+    """The longest wait of a startup but the one that it gave up on; 0 without another.
+
+    Where there were too many to keep each, they are taken for equally long.
+    """
+    if len(seen.waits) >= MOST_WAITS:
+        return max(0.0, seen.waited_seconds - given_up.seconds) / max(1, seen.serial_round_trips)
+    return max(
+        (
+            end - start
+            for start, end in seen.waits
+            if not start - SAME_MOMENT_SECONDS <= given_up.at_seconds <= end + SAME_MOMENT_SECONDS
+        ),
+        default=0.0,
+    )
+
+
+def _closed(seen: Observation) -> Iterator[GivenUp]:
+    for one in seen.connections:
+        if one.end in BY_CLIENT and one.unanswered_seconds and one.ended_seconds is not None:
+            yield GivenUp(one.unanswered_seconds, one.ended_seconds, one, one.unanswered_statement)
+
+
+def _canceled(seen: Observation) -> Iterator[GivenUp]:
+    """Statements that it asked to cancel, on a connection of its own each."""
+    statement = next((error.statement for error in seen.errors if error.sqlstate == CANCELED), None)
+    for asked in seen.connections:
+        if asked.reached is not Reached.CANCEL:
+            continue
+        at = asked.opened_seconds
+        waiting = [start for start, end in seen.waits if start < at <= end + SAME_MOMENT_SECONDS]
+        others = [
+            one
+            for one in seen.connections
+            if one.session_seconds is not None
+            and one.opened_seconds < at
+            and (one.ended_seconds is None or at <= one.ended_seconds + SAME_MOMENT_SECONDS)
+        ]
+        if waiting and others:
+            on = others[-1]
+            what = on.unanswered_statement or statement
+            yield GivenUp(at - waiting[-1], at, on, what, canceled=True)
+
+
+def _at_its_end(seen: Observation) -> Iterator[GivenUp]:
+    standing = seen.standing
+    if standing.doing not in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING):
+        return
+    numbered = [one for one in seen.connections if one.number == standing.connection]
+    for one in numbered or seen.connections[-1:]:
+        what = standing.statement if standing.doing is Doing.WAITING else None
+        yield GivenUp(standing.seconds, seen.seconds, one, what)

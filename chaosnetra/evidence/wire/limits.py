@@ -1,0 +1,200 @@
+"""Limits of a service's own, where they show: startups that gave up after the same time. Pure.
+
+What a service prints may name another limit, or none. What it does is the same each time: it stops
+waiting for one answer, closes a connection, or ends, so many seconds after it began.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from chaosnetra.evidence.wire.giving_up import GivenUp, last_given_up, longest_answered
+from chaosnetra.wire.observation import Doing, Observation, Reached
+
+# Times that differ by no more than this are the same limit: it is noticed late, on a busy machine.
+SAME_SHARE = 0.03
+SAME_SECONDS = 0.2
+# What ends sooner need not be a limit: a program that fails at once ends at the same time too.
+LEAST_SECONDS = 1.0
+LEAST_ATTEMPTS = 2
+# Who has failed so often was trying for some time, and did not just end at its first failure.
+ATTEMPTS_OF_A_LOOP = 3
+
+
+class LimitKind(StrEnum):
+    """From when a limit counts."""
+
+    ANSWER = "answer"  # from a question
+    CONNECTION = "connection"  # from the opening of the connection that it gave up
+    FIRST_CONNECTION = "first_connection"  # from the opening of its first connection
+    START = "start"  # from the start of its process
+    ATTEMPTS = "attempts"  # connections, and no time
+
+
+_TEXTS = {
+    LimitKind.ANSWER: "it gave up after {} of waiting for one answer",
+    LimitKind.CONNECTION: "it gave up {} after it had opened the connection",
+    LimitKind.FIRST_CONNECTION: "it ended by itself {} after it had opened its first connection",
+    LimitKind.START: "it ended by itself {} after its start",
+    LimitKind.ATTEMPTS: "it gave up after {}",
+}
+
+
+@dataclass(frozen=True)
+class OwnLimit:
+    """A limit that showed.
+
+    Attributes:
+        kind: from when it counts.
+        amount: real seconds; of attempts, how many connections.
+        startups: in how many startups it was the same.
+        of: startups that were not ready, and that were observed.
+    """
+
+    kind: LimitKind
+    amount: float
+    startups: int
+    of: int
+
+    @property
+    def text(self) -> str:
+        """It as a sentence."""
+        how_much = (
+            f"{self.amount:.0f} connections"
+            if self.kind is LimitKind.ATTEMPTS
+            else f"{self.amount:.1f} s"
+        )
+        return f"{_TEXTS[self.kind].format(how_much)}, in {self.startups} of {self.of}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "text": self.text}
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A startup that was not ready.
+
+    Attributes:
+        seen: of it on the wire.
+        ended_itself: whether its process ended by itself: where somebody else ended it, that
+            says nothing of its limits.
+        is_serving: it answers as ready, without all that it was to bring.
+    """
+
+    seen: Observation
+    ended_itself: bool
+    is_serving: bool = False
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether its connections are listed: of very many startups some have only figures."""
+        return bool(self.seen.connections) or not self.seen.connection_count
+
+    @property
+    def given_up(self) -> GivenUp | None:
+        """The last wait that it gave up on."""
+        return last_given_up(self.seen, ended_itself=self.ended_itself)
+
+
+def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
+    """The limits that show in startups that were not ready.
+
+    Args:
+        failed: of one launch, in any order. Those whose connections are not listed are passed
+            over.
+
+    Returns:
+        At most one of time and one of attempts, each the same in more than half of the startups.
+        Of times that show equally well it is the one that began last.
+    """
+    failed = [one for one in failed if one.is_listed]
+    times = [
+        limit
+        for kind, of in _TIMES.items()
+        if (limit := _most_alike(kind, [of(one) for one in failed])) is not None
+    ]
+    attempts = _most_alike(LimitKind.ATTEMPTS, [_attempts(one) for one in failed])
+    time = max(times, key=lambda limit: limit.startups, default=None)
+    return tuple(limit for limit in (time, attempts) if limit is not None)
+
+
+def is_same(one: float, other: float) -> bool:
+    """Whether two times are the same limit."""
+    return abs(one - other) <= max(SAME_SECONDS, SAME_SHARE * max(one, other))
+
+
+def _of_answer(one: Failed) -> float | None:
+    given_up = one.given_up
+    if given_up is None or given_up.seconds < LEAST_SECONDS:
+        return None
+    # Who waited longer for another answer has no such limit: it was cut short by a longer one.
+    others = longest_answered(one.seen, given_up)
+    return given_up.seconds if given_up.seconds >= (1 - SAME_SHARE) * others else None
+
+
+def _of_connection(one: Failed) -> float | None:
+    given_up = one.given_up
+    if given_up is None or given_up.connection_seconds < LEAST_SECONDS:
+        return None
+    return given_up.connection_seconds
+
+
+def _of_first_connection(one: Failed) -> float | None:
+    if not one.seen.connections or not _was_cut_short(one):
+        return None
+    seconds = one.seen.seconds - one.seen.connections[0].opened_seconds
+    return seconds if seconds >= LEAST_SECONDS else None
+
+
+def _of_start(one: Failed) -> float | None:
+    return one.seen.seconds if _was_cut_short(one) and one.seen.seconds >= LEAST_SECONDS else None
+
+
+def _attempts(one: Failed) -> float | None:
+    """Its connections, where each of them failed."""
+    tried = one.seen.connection_count - _cancels(one.seen)
+    is_all = one.seen.sessions == 0 and tried >= LEAST_ATTEMPTS
+    return tried if one.ended_itself and is_all else None
+
+
+def _was_cut_short(one: Failed) -> bool:
+    """Whether a startup ended by itself in the middle of waiting or of trying again."""
+    if not one.ended_itself:
+        return False
+    standing, seen = one.seen.standing, one.seen
+    if standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING):
+        return True
+    given_up = one.given_up
+    if given_up is not None and seen.seconds - given_up.at_seconds <= LEAST_SECONDS:
+        return True
+    if seen.connection_count - seen.sessions - _cancels(seen) >= ATTEMPTS_OF_A_LOOP:
+        return True
+    failed = standing.ended is not None and seen.sessions < seen.connection_count
+    return failed and (standing.ended_ago_seconds or 0.0) >= LEAST_SECONDS
+
+
+def _cancels(seen: Observation) -> int:
+    return sum(one.reached is Reached.CANCEL for one in seen.connections)
+
+
+_TIMES: Mapping[LimitKind, Callable[[Failed], float | None]] = {
+    LimitKind.ANSWER: _of_answer,
+    LimitKind.CONNECTION: _of_connection,
+    LimitKind.FIRST_CONNECTION: _of_first_connection,
+    LimitKind.START: _of_start,
+}
+
+
+def _most_alike(kind: LimitKind, found: Sequence[float | None]) -> OwnLimit | None:
+    """The amount that most startups have in common; None where no more than half have one."""
+    amounts = sorted(amount for amount in found if amount is not None)
+    groups = [[other for other in amounts if _is_alike(kind, amount, other)] for amount in amounts]
+    best = max(groups, key=len, default=[])
+    if 2 * len(best) <= len(found):
+        return None
+    return OwnLimit(kind, round(best[len(best) // 2], 4), len(best), len(found))
+
+
+def _is_alike(kind: LimitKind, one: float, other: float) -> bool:
+    return one == other if kind is LimitKind.ATTEMPTS else is_same(one, other)
