@@ -68,7 +68,7 @@ def waiting(seconds: float, trip: int, statement: str = ORDERS, number: int = 1)
 
 
 def logging_in(seconds: float, number: int = 1) -> Standing:
-    text = f"waiting {seconds:.1f} s for the answer to its startup message, on its {number}st connection"
+    text = f"waiting {seconds:.1f} s for the answer to its startup message"
     return Standing(Doing.LOGGING_IN, seconds, text, number, 1)
 
 
@@ -219,6 +219,23 @@ def no_slot(times: int = 1) -> Observation:
         error_count=times,
         seconds=0.3 * times + 0.1,
     )
+
+
+def incident(limit: float = 10.0) -> Observation:
+    """One that tried tables one after the other, and gave up on an answer after 112 s."""
+    waits = trips(28, 0.5, begin=1.0, own=3.1)
+    last = waits[-1][1] + 0.1
+    return observation(
+        connection(opened_seconds=0.5, round_trips=28),
+        standing=waiting(limit, 29),
+        waits=(*waits, (last, last + limit)),
+        seconds=last + limit,
+    )
+
+
+def json_of(seen: Observation) -> Any:
+    """As a journal has it."""
+    return json.loads(json.dumps(seen.to_json()))
 
 
 def outcome(number: int, seen: Observation | None, **told: Any) -> StartupOutcome:

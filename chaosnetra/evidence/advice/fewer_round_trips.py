@@ -10,7 +10,7 @@ from statistics import median
 
 from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import Recommendation
-from chaosnetra.evidence.advice.runs import shown
+from chaosnetra.evidence.advice.runs import shown, shown_ms
 from chaosnetra.evidence.statistics.round_trips import RoundTrips
 from chaosnetra.text import cut
 from chaosnetra.wire.observation import Connection, Encryption, Observation
@@ -50,7 +50,7 @@ class Saving:
         reason = (
             f"{self.why}; without {trips} each startup would save "
             f"{shown(self.saved * (added + without))} under that latency "
-            f"({1000 * added:.3g} ms more each), and {shown(self.saved * without)} without it"
+            f"({shown_ms(added)} more each), and {shown(self.saved * without)} without it"
         )
         evidence = tuple(f"{where}: {line}" for line in figures(seen))
         return Recommendation(
@@ -76,7 +76,7 @@ def figures(seen: ObservedStartups) -> Iterator[str]:
     prediction = seen.prediction
     if prediction is not None:
         text = (
-            f"with {1000 * prediction.added_seconds:.3g} ms more each that makes "
+            f"with {shown_ms(prediction.added_seconds)} more each that makes "
             f"{shown(prediction.predicted_seconds)}; measured were "
             f"{shown(prediction.measured_seconds)} (median of {prediction.startups})"
         )
@@ -92,7 +92,7 @@ def time_of(model: RoundTrips) -> str:
     """How a startup's time comes about, as a sentence."""
     return (
         f"a startup takes {shown(model.own_seconds)} of its own and {model.serial:g} round trips "
-        f"one after the other, {1000 * model.round_trip_seconds:.3g} ms each without the fault "
+        f"one after the other, {shown_ms(model.round_trip_seconds)} each without the fault "
         f"(median of {model.startups})"
     )
 

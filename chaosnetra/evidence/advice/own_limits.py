@@ -7,7 +7,7 @@ from statistics import median
 from chaosnetra.evidence.advice.fewer_round_trips import AREA, figures
 from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import MARGIN, Recommendation
-from chaosnetra.evidence.advice.runs import shown
+from chaosnetra.evidence.advice.runs import shown, shown_ms
 from chaosnetra.evidence.statistics.round_trips import RoundTrips
 from chaosnetra.evidence.wire.blame import blame, ending_error
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits
@@ -63,7 +63,7 @@ def _for_latency(
                 subject,
                 shown(limit.amount),
                 f"more than {shown((1 + MARGIN) * added)}, or no such limit",
-                f"one answer takes {1000 * added:.3g} ms longer under that latency",
+                f"one answer takes {shown_ms(added)} longer under that latency",
                 evidence,
                 check,
             )
@@ -83,9 +83,9 @@ def _for_latency(
         shown(limit.amount),
         f"{shown((1 + MARGIN) * needed)}, or fewer round trips within it: {most} fit into "
         f"{shown(limit.amount)} under that latency",
-        f"{work.serial:g} round trips one after the other, {1000 * added:.3g} ms longer each, and "
+        f"{work.serial:g} round trips one after the other, {shown_ms(added)} longer each, and "
         f"{shown(work.own_seconds)} of its own take {shown(needed)}; the limit leaves room for "
-        f"{1000 * room:.3g} ms more each",
+        f"{shown_ms(room)} more each",
         evidence,
         check,
     )

@@ -113,6 +113,11 @@ def shown(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds < 1000 else f"{seconds:.0f} s"
 
 
+def shown_ms(seconds: float) -> str:
+    """Milliseconds for people."""
+    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{1000 * seconds:.0f} ms"
+
+
 def check_command(file: str | None) -> str:
     """How to run an experiment again with what was recommended."""
     experiment = shlex.quote(file) if file else "EXPERIMENT"

@@ -81,6 +81,7 @@ def test_startups_are_those_that_the_launcher_wrote() -> None:
         error=found[1].error,
         steps=(),
         under_fault=True,
+        ended_itself=True,
     )
     assert found[1].phase_seconds == {"init": 0.1, "database": 0.5}
     assert (found[1].error["sqlstate"], found[1].error["budget"]) == ("53300", "pool")

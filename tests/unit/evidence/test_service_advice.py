@@ -1,0 +1,240 @@
+"""Advice on services that say nothing, from what was seen of them on the wire."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.evidence.advice.recommending import Advising, advise
+from chaosnetra.startup.outcome import EndedBy, StartupOutcome, Status
+from chaosnetra.wire.observation import Encryption, End, Observation, Reached
+from tests.support import measured
+from tests.support import seen_on_the_wire as wire
+
+TIME = (
+    "a startup takes 0.5 s of its own and 40 round trips one after the other, 0.5 ms each without "
+    "the fault (median of 3)"
+)
+PREDICTED = "with 100 ms more each that makes 4.52 s; measured were 4.52 s (median of 3)"
+NOTHING_TO_CHANGE = (
+    "1 run was violated, and nothing that was seen on the wire says what to change in its service"
+)
+
+
+def advised(
+    under: list[StartupOutcome], fault: dict[str, Any] | None = None, **told: Any
+) -> Advising:
+    data = wire.run_of_a_silent_service(under, fault or wire.black_holed(), **told)
+    return advise([measured.read(data)])
+
+
+def by_subject(found: Advising) -> dict[str, Recommendation]:
+    return {one.subject: one for one in found.recommendations}
+
+
+def failed(seen: Observation, count: int = 3, **told: Any) -> list[StartupOutcome]:
+    return [wire.failed(number, seen, **told) for number in range(1, count + 1)]
+
+
+def ready(seen: Observation, count: int = 3) -> list[StartupOutcome]:
+    return [wire.outcome(number, seen) for number in range(1, count + 1)]
+
+
+def test_a_statement_many_times_in_a_row_could_be_one() -> None:
+    found = by_subject(advised(ready(wire.ready(0.1005)), wire.latency(0.1)))
+    one = found[f"the statement {wire.ORDERS}"]
+    assert one.current == "executed 33 times in a row, in 33 round trips"
+    assert one.reason == (
+        "each execution waits for the one before; without 32 of these round trips each startup "
+        "would save 3.22 s under that latency (100 ms more each), and 0.016 s without it"
+    )
+    assert one.evidence == (
+        f"experiment 't': {TIME}",
+        f"experiment 't': {PREDICTED}",
+    )
+    assert one.check == "chaos run latency.json"
+
+
+def test_encryption_that_is_declined_costs_a_round_trip() -> None:
+    found = by_subject(advised(ready(wire.ready(0.5005)), wire.latency(0.5)))
+    one = found["encryption that the server declines"]
+    assert one.current == "asked for in 1 connection, and declined each time"
+    assert "without this round trip each startup would save 0.5 s" in one.reason
+    assert "sslmode=disable" in one.proposed
+
+
+def with_connections(*opened: tuple[float, float | None], at_once: int) -> Observation:
+    """A startup with connections from and to, of three round trips each for the set-up."""
+    found = [
+        wire.connection(
+            number,
+            opened_seconds=begin,
+            ended_seconds=end,
+            end=End.OPEN if end is None else End.CLIENT,
+            setup_round_trips=3,
+            round_trips=5,
+            encryption=Encryption.NONE,
+        )
+        for number, (begin, end) in enumerate(opened, 1)
+    ]
+    return wire.observation(*found, standing=wire.by_itself(), most_at_once=at_once, seconds=3.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "current", "proposed", "saved"),
+    [
+        (
+            with_connections((0.1, 0.2), (0.3, 0.4), (0.5, 0.6), at_once=1),
+            "3, at most 1 at the same time",
+            "1, kept and used again (a pool)",
+            "6 of these round trips",
+        ),
+        (
+            with_connections((0.1, None), (0.3, None), at_once=2),
+            "2, each opened after the one before was set up",
+            "open them at the same time, or only the first before the service is ready",
+            "3 of these round trips",
+        ),
+    ],
+)
+def test_connections_one_after_the_other_could_be_fewer(
+    seen: Observation, current: str, proposed: str, saved: str
+) -> None:
+    found = by_subject(advised(ready(seen), wire.latency(0.2), before=ready(seen)))
+    one = found["connections opened in a startup"]
+    assert (one.current, one.proposed) == (current, proposed)
+    assert saved in one.reason
+
+
+def test_connections_opened_at_the_same_time_are_well() -> None:
+    seen = replace(
+        with_connections((0.1, None), (0.1, None), at_once=2), serial_setup_round_trips=3
+    )
+    found = by_subject(advised(ready(seen), wire.latency(0.2), before=ready(seen)))
+    assert found == {}
+
+
+def test_a_limit_of_the_service_leaves_room_for_so_much_latency() -> None:
+    under = [wire.failed(n, wire.cut_short(5.0, begin=0.3 + n / 100)) for n in range(1, 4)]
+    first = advised(under, wire.latency(0.4)).recommendations[0]
+    assert first.subject == "the service's own limit from the opening of a connection"
+    assert first.current == "5 s"
+    assert first.proposed == (
+        "20.6 s, or fewer round trips within it: 11 fit into 5 s under that latency"
+    )
+    assert first.reason == (
+        "40 round trips one after the other, 400 ms longer each, and 0.488 s of its own take "
+        "16.5 s; the limit leaves room for 112 ms more each"
+    )
+
+
+def test_a_limit_of_a_login_is_held_against_the_round_trips_of_a_login() -> None:
+    waits = ((0.3, 1.3), (1.31, 2.31), (2.32, 2.8))
+    seen = wire.observation(
+        wire.broken(1, End.CLIENT, Reached.AUTHENTICATION, opened_seconds=0.3, ended_seconds=2.8,
+                    unanswered_seconds=0.48, round_trips=2),
+        standing=wire.by_itself(End.CLIENT, 0.1),
+        waits=waits,
+        seconds=2.9,
+    )  # fmt: skip
+    first = advised(failed(seen), wire.latency(1.0)).recommendations[0]
+    assert first.current == "2.5 s"
+    assert first.reason.startswith("3 round trips one after the other, 1000 ms longer each")
+
+
+def test_an_answer_that_takes_longer_than_a_service_waits() -> None:
+    first = advised(failed(wire.black_hole(2.0)), wire.latency(3.0)).recommendations[0]
+    assert first.subject == "the service's own limit on the wait for one answer"
+    assert (first.current, first.proposed) == ("2 s", "more than 3.75 s, or no such limit")
+
+
+@pytest.mark.parametrize(
+    ("seen", "current"),
+    [
+        (wire.refused(), "one connection; then the startup ended, 0.32 s after its start"),
+        (
+            wire.refused(5, 1.0),
+            "5 connections; then the startup ended, 4.32 s after its start",
+        ),
+        (
+            wire.black_hole(),
+            "one connection, given up after 5 s; then the startup ended, 5.4 s after its start",
+        ),
+    ],
+)
+def test_a_service_that_ends_at_its_first_failures_could_try_again(
+    seen: Observation, current: str
+) -> None:
+    (one,) = advised(failed(seen)).recommendations
+    assert one.subject == "attempts to reach the database"
+    assert one.current == current
+    assert one.proposed.startswith("a new connection after a pause")
+
+
+def launched_until_its_limit(seen: Observation, status: Status) -> list[StartupOutcome]:
+    return failed(seen, status=status, ended_by=EndedBy.LAUNCHER)
+
+
+def test_a_service_without_a_limit_on_an_answer_gets_one() -> None:
+    seen = wire.observation(
+        wire.broken(1, End.OPEN, Reached.STARTUP, ended_seconds=None),
+        standing=wire.logging_in(23.6),
+        seconds=24.0,
+    )
+    (one,) = advised(launched_until_its_limit(seen, Status.TIMED_OUT)).recommendations
+    assert one.subject == "a limit on the wait for one answer"
+    assert one.current == "none that showed: it still waited after 23.6 s"
+
+
+def test_a_service_that_is_ready_without_its_session_gets_a_readiness_that_asks() -> None:
+    (one,) = advised(launched_until_its_limit(wire.refused(), Status.DEGRADED)).recommendations
+    assert one.subject == "readiness without the database"
+    assert one.current.startswith("3 startups were ready without the session")
+
+
+def test_no_free_slot_is_a_matter_of_connections() -> None:
+    (one,) = advised(failed(wire.no_slot(2))).recommendations
+    assert one.subject == "connections that startups open"
+    assert one.reason == (
+        "the server had no free slot (SQLSTATE 53300) for 3 of 3 startups that were not ready"
+    )
+
+
+def test_what_was_seen_is_told_where_nothing_is_to_be_changed() -> None:
+    """It did all it could: it tried until its time was over."""
+    under = launched_until_its_limit(wire.refused(8, 3.0), Status.TIMED_OUT)
+    found = advised(under)
+    assert found.recommendations == ()
+    assert found.not_known == (
+        NOTHING_TO_CHANGE,
+        "experiment 't': startups-succeed: all 8 of its connections were refused",
+        f"experiment 't': {TIME}",
+    )
+
+
+def test_without_an_observation_that_is_what_is_lacking() -> None:
+    nothing = [wire.outcome(number, None) for number in range(1, 4)]
+    found = advised([wire.failed(1, None)], before=nothing)
+    (line,) = found.not_known
+    assert line == (
+        "1 run was violated, and which budgets its service has is not known, since nothing was "
+        "measured of them, and its journal has no observation of the wire: run it again with this "
+        "version, in environment local"
+    )
+
+
+def test_startups_that_tell_their_steps_are_advised_by_these() -> None:
+    """So nothing is recommended twice."""
+    data = measured.behind_latency()
+    alone = advise([measured.read(data)]).recommendations
+    for stage in ("before", "after"):
+        for told in data["steady_states"][stage]["probes"][0]["output"]["startups"]:
+            told["wire"] = wire.json_of(wire.ready())
+    assert advise([measured.read(data)]).recommendations == alone
+
+
+def test_a_prediction_that_is_far_off_is_told() -> None:
+    found = advised(ready(wire.ready(0.1005, rows=80)), wire.latency(0.1))
+    line = found.recommendations[0].evidence[-1]
+    assert "off: it does more, or less, under a latency than without one" in line

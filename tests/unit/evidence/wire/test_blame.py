@@ -1,0 +1,203 @@
+"""What the wire says of startups that failed: as a person with a packet capture would."""
+
+from typing import Any
+
+import pytest
+
+from chaosnetra.evidence.verdict.violations import Violation
+from chaosnetra.startup.outcome import StartupFailure, StartupOutcome
+from chaosnetra.wire.observation import Doing, End, Observation, Reached, Standing
+from tests.support import seen_on_the_wire as wire
+from tests.support.journals import judged
+
+SILENT = "exit code 1: it ended with exit code 1 and printed nothing; on the wire: "
+
+
+def violation(*outcomes: StartupOutcome) -> Violation:
+    data = wire.run_of_a_silent_service(outcomes, wire.latency(0.4))
+    verdict, found = judged(data)
+    assert verdict.outcome == "violated"
+    (one,) = found
+    assert one.line in verdict.line
+    return one
+
+
+def of(*seen: Observation, **told: Any) -> Violation:
+    return violation(*(wire.failed(number, one, **told) for number, one in enumerate(seen, 1)))
+
+
+def retried(times: int) -> Observation:
+    found = [
+        wire.broken(
+            n, End.CLIENT, Reached.STARTUP, opened_seconds=4.0 * n, ended_seconds=4.0 * n + 3.0,
+            unanswered_seconds=3.0,
+        )
+        for n in range(1, times + 1)
+    ]  # fmt: skip
+    waits = tuple((4.0 * n, 4.0 * n + 3.0) for n in range(1, times + 1))
+    return wire.observation(
+        *found,
+        standing=wire.by_itself(End.CLIENT, 0.1),
+        waits=waits,
+        seconds=4.0 * times + 3.1,
+    )
+
+
+NOTHING = wire.observation(standing=Standing(Doing.NOTHING_OPENED, 1.0, "no connection was opened"))
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        (
+            [wire.cut_short(begin=0.3 + n / 100) for n in range(3)],
+            (
+                "it made 12 round trips one after the other, which took 400 ms each; at its end it "
+                "had been waiting 0.1 s for the answer to the 13th round trip, SELECT $1 FROM "
+                "orders WHERE id = $2; it gave up 5.0 s after it had opened the connection, in 3 "
+                "of 3"
+            ),
+        ),
+        ([wire.refused()] * 3, "its only connection was refused"),
+        (
+            [wire.refused(5, 1.0)] * 3,
+            (
+                "all 5 of its connections were refused; it ended by itself 4.0 s after it had "
+                "opened its first connection, in 3 of 3; it gave up after 5 connections, in 3 of 3"
+            ),
+        ),
+        (
+            [wire.reset()] * 3,
+            (
+                "its only connection was reset by the server's side before the startup message was "
+                "answered"
+            ),
+        ),
+        (
+            [wire.black_hole()] * 3,
+            (
+                "it closed its only connection after waiting 5.0 s for the answer to its startup "
+                "message; it gave up after 5.0 s of waiting for one answer, in 3 of 3"
+            ),
+        ),
+        (
+            [retried(2)] * 3,
+            (
+                "it closed connection 2 of 2 after waiting 3.0 s for the answer to its startup "
+                "message; it gave up after 3.0 s of waiting for one answer, in 3 of 3; it gave up "
+                "after 2 connections, in 3 of 3"
+            ),
+        ),
+        ([NOTHING] * 3, "no connection was opened"),
+    ],
+    ids=["latency", "refused", "refused often", "reset", "black hole", "tried twice", "nothing"],
+)
+def test_a_service_that_prints_nothing_is_told_by_the_wire(
+    seen: list[Observation], sentence: str
+) -> None:
+    found = of(*seen)
+    assert found.line.endswith(SILENT + sentence)
+    assert found.on_the_wire == sentence
+
+
+@pytest.mark.parametrize(
+    ("times", "sentence"),
+    [
+        (1, ("the server ended its only connection with SQLSTATE 53300 (sorry, too many clients "
+            "already)")),
+        (2, ("the server ended both of its connections with SQLSTATE 53300 (sorry, too many "
+            "clients already); it gave up after 2 connections, in 3 of 3")),
+    ],
+)  # fmt: skip
+def test_an_error_of_the_server_that_the_service_hides_is_told(times: int, sentence: str) -> None:
+    found = of(*[wire.no_slot(times)] * 3)
+    assert found.sqlstate == "53300"
+    assert found.line.endswith(f"exit code 1, SQLSTATE 53300: it ended with exit code 1 and "
+                               f"printed nothing; on the wire: {sentence}")  # fmt: skip
+
+
+def test_an_error_that_the_output_has_stays() -> None:
+    error = StartupFailure("password authentication failed", sqlstate="28P01")
+    assert of(wire.no_slot(), error=error).sqlstate == "28P01"
+
+
+def test_a_statement_that_is_meant_to_fail_is_not_blamed() -> None:
+    """As one that asks whether a table is there: other statements came after it."""
+    asked = wire.error("42P01", severity="ERROR", statement="SELECT $1 FROM versions",
+                       reached=Reached.SESSION)  # fmt: skip
+    seen = wire.observation(
+        wire.connection(),
+        standing=wire.by_itself(statement="CREATE TABLE versions ()"),
+        errors=(asked,),
+    )
+    assert of(seen).sqlstate is None
+    last = wire.observation(
+        wire.connection(),
+        standing=wire.by_itself(statement="SELECT $1 FROM versions"),
+        errors=(asked,),
+    )
+    found = of(last)
+    assert found.sqlstate == "42P01"
+    assert "the server answered SELECT $1 FROM versions with SQLSTATE 42P01" in found.line
+
+
+def test_a_service_that_names_its_phase_is_told_by_its_own_words() -> None:
+    found = of(wire.black_hole(), phase="database")
+    assert "on the wire" not in found.line
+    assert found.waited_for == (
+        "it closed its only connection after waiting 5.0 s for the answer to its startup message"
+    )
+    assert found.own_limit == "it gave up after 5.0 s of waiting for one answer, in 1 of 1"
+
+
+def of_the_incident(text: str, *, limit: float = 10.0, count: int = 3, **told: Any) -> Violation:
+    seen = wire.incident(limit)
+    phase = {"phase": "database", "phase_seconds": {"init": 0.4, "database": 113.0}}
+    return of(*[seen] * count, error=StartupFailure(text), **{**phase, **told})
+
+
+def test_a_limit_that_the_output_names_and_that_cannot_be_is_refuted() -> None:
+    found = of_the_incident("PHASE FAILED: database: timeout after 25.0s")
+    assert found.named_limit_refuted == (
+        "25 s, which its output names, cannot be the limit that ended it: phase database had "
+        "lasted 113.0 s, with 28 round trips one after the other, and it gave up after 10.0 s of "
+        "waiting for one answer, in 3 of 3"
+    )
+    assert found.line.endswith(
+        f"in phase database, exit code 1: PHASE FAILED: database: timeout after 25.0s; "
+        f"{found.named_limit_refuted}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("timeout after 10.0s", {}),  # as it was
+        ("timeout after 113 s", {}),  # as long as the phase
+        ("it broke", {}),
+        ("timeout after 25.0s", {"limit": 24.9}),
+        # Which budget ran out is known better.
+        ("timeout after 25.0s", {"error": StartupFailure("timeout after 25.0s", budget="table",
+                                                         budget_seconds=10.0)}),
+    ],
+)  # fmt: skip
+def test_a_limit_that_may_be_is_not_refuted(text: str, told: dict[str, Any]) -> None:
+    error = told.pop("error", StartupFailure(text))
+    seen = wire.incident(told.get("limit", 10.0))
+    found = of(*[seen] * 3, error=error, phase="database", phase_seconds={"database": 113.0})
+    assert found.named_limit_refuted is None
+
+
+def test_a_limit_longer_than_the_phase_cannot_be() -> None:
+    seen = wire.cut_short(5.0)
+    error = StartupFailure("Timeout of 25000ms exceeded")
+    found = of(*[seen] * 3, error=error, phase="database", phase_seconds={"database": 5.0})
+    assert "25 s, which its output names, cannot be" in found.line
+    assert "phase database had lasted 5.0 s, with 10 round trips" not in found.line
+    assert "phase database had lasted 5.0 s, with 12 round trips" in found.line
+
+
+def test_a_startup_that_was_not_looked_at_is_told_as_before() -> None:
+    found = violation(wire.failed(1, None))
+    assert found.line.endswith("exit code 1: it ended with exit code 1 and printed nothing")
+    assert (found.waited_for, found.own_limit, found.on_the_wire) == (None, None, None)

@@ -1,0 +1,198 @@
+"""Limits of a service's own, from what was seen of its startups on the wire."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.evidence.wire.giving_up import last_given_up
+from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits
+from chaosnetra.wire.observation import Doing, End, Observation, Reached
+from tests.support import seen_on_the_wire as wire
+
+SECONDS = st.floats(0.01, 300)
+
+
+def by_itself(*seen: Observation) -> list[Failed]:
+    return [Failed(one, ended_itself=True) for one in seen]
+
+
+def texts(failed: list[Failed]) -> list[str]:
+    return [limit.text for limit in own_limits(failed)]
+
+
+def test_the_wait_for_one_answer_that_all_give_up_on_is_a_limit() -> None:
+    seen = [wire.black_hole(20.0 + late) for late in (0.0, 0.01, 0.15)]
+    assert texts(by_itself(*seen)) == [
+        "it gave up after 20.0 s of waiting for one answer, in 3 of 3"
+    ]
+
+
+def test_one_startup_is_one_of_one() -> None:
+    assert texts(by_itself(wire.black_hole(20.0))) == [
+        "it gave up after 20.0 s of waiting for one answer, in 1 of 1"
+    ]
+
+
+def test_a_wait_shorter_than_one_that_was_answered_is_no_limit_of_an_answer() -> None:
+    """It was cut short by the limit of something longer."""
+    seen = [wire.cut_short(20.0, each=1.9, begin=0.3 + n / 10) for n in range(3)]
+    assert texts(by_itself(*seen)) == [
+        "it gave up 20.0 s after it had opened the connection, in 3 of 3"
+    ]
+
+
+def test_a_limit_from_the_start_of_the_process_does_not_depend_on_the_first_connection() -> None:
+    def ended(begin: float) -> Observation:
+        first = wire.broken(1, End.REFUSED, opened_seconds=begin)
+        last = wire.broken(2, End.OPEN, Reached.STARTUP, opened_seconds=29.5, ended_seconds=None)
+        return wire.observation(first, last, standing=wire.logging_in(0.5, 2), seconds=30.0)
+
+    limits = own_limits(by_itself(*(ended(begin) for begin in (0.5, 3.0, 7.0))))
+    assert [(one.kind, one.amount) for one in limits] == [
+        (LimitKind.START, 30.0),
+        (LimitKind.ATTEMPTS, 2),
+    ]
+    assert limits[0].text == "it ended by itself 30.0 s after its start, in 3 of 3"
+
+
+def test_attempts_that_all_fail_are_counted() -> None:
+    assert texts(by_itself(*[wire.refused(5, 2.0)] * 3)) == [
+        "it ended by itself 8.0 s after it had opened its first connection, in 3 of 3",
+        "it gave up after 5 connections, in 3 of 3",
+    ]
+    (limit,) = own_limits(by_itself(*(wire.refused(5, 2.0 + n) for n in range(3))))
+    assert (limit.kind, limit.amount) == (LimitKind.ATTEMPTS, 5)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [wire.refused(), wire.reset(), wire.no_slot()],
+    ids=["refused", "reset", "no slot"],
+)
+def test_who_ends_at_its_first_failure_has_no_limit(seen: Observation) -> None:
+    assert own_limits(by_itself(seen, seen, seen)) == ()
+
+
+def test_what_most_do_alike_is_a_limit_and_less_is_none() -> None:
+    seen = [wire.black_hole(seconds) for seconds in (10.0, 10.1, 10.1, 3.0, 5.0)]
+    (limit,) = own_limits(by_itself(*seen))
+    assert (limit.startups, limit.of) == (3, 5)
+    assert own_limits(by_itself(*seen[1:])) == ()
+
+
+def test_a_statement_that_was_canceled_was_given_up_when_that_was_asked() -> None:
+    """The server's answer comes later by what the path takes."""
+    session = wire.connection(1, opened_seconds=0.3)
+    asked = wire.broken(2, End.SERVER, Reached.CANCEL, opened_seconds=5.5)
+    seen = wire.observation(
+        session,
+        asked,
+        standing=wire.by_itself(),
+        waits=((0.5, 6.3),),
+        errors=(wire.error("57014", statement=wire.ORDERS, severity="ERROR"),),
+        seconds=6.4,
+    )
+    given_up = last_given_up(seen, ended_itself=True)
+    assert given_up is not None
+    assert (given_up.seconds, given_up.statement, given_up.canceled) == (5.0, wire.ORDERS, True)
+
+
+def test_an_attempt_that_a_service_gives_up_for_ever_is_a_limit_though_we_ended_it() -> None:
+    given_up = [
+        wire.broken(
+            n, End.CLIENT, Reached.STARTUP, opened_seconds=6.0 * n, ended_seconds=6.0 * n + 5.0,
+            unanswered_seconds=5.0,
+        )
+        for n in (1, 2, 3)
+    ]  # fmt: skip
+    waits = tuple((6.0 * n, 6.0 * n + 5.0) for n in (1, 2, 3))
+    seen = wire.observation(*given_up, standing=wire.by_itself(), waits=waits, seconds=30.0)
+    assert texts([Failed(seen, ended_itself=False)] * 2) == [
+        "it gave up after 5.0 s of waiting for one answer, in 2 of 2"
+    ]
+
+
+def test_startups_of_which_only_figures_were_kept_say_nothing() -> None:
+    whole = by_itself(*[wire.black_hole(20.0)] * 2)
+    brief = replace(whole[0].seen, connections=(), waits=())
+    (limit,) = own_limits([*whole, *by_itself(*[brief] * 5)])
+    assert (limit.startups, limit.of) == (2, 2)
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observation:
+    """Startups that did anything, and stood in any way."""
+    opened = draw(st.lists(SECONDS, max_size=4))
+    seconds = max([*opened, 0.0]) + draw(SECONDS)
+    found = []
+    for number, at in enumerate(sorted(opened), 1):
+        end = draw(st.sampled_from(End))
+        ended = None if end is End.OPEN else min(seconds, at + draw(SECONDS))
+        waited = None if ended is None else draw(st.none() | st.floats(0, ended - at))
+        reached = draw(st.sampled_from(Reached))
+        found.append(
+            wire.connection(
+                number,
+                opened_seconds=at,
+                ended_seconds=ended,
+                end=end,
+                reached=reached,
+                session_seconds=at if reached is Reached.SESSION else None,
+                unanswered_seconds=waited,
+            )
+        )
+    doing = draw(st.sampled_from(Doing))
+    standing = replace(
+        wire.by_itself(draw(st.none() | st.sampled_from(End)), draw(SECONDS)), doing=doing
+    )
+    waits = tuple(
+        (one.opened_seconds, one.ended_seconds) for one in found if one.ended_seconds is not None
+    )
+    return wire.observation(*found, standing=standing, waits=waits, seconds=seconds)
+
+
+@given(st.lists(st.tuples(observations(), st.booleans()), max_size=6), st.randoms())
+def test_limits_do_not_depend_on_the_order(
+    made: list[tuple[Observation, bool]], rng: random.Random
+) -> None:
+    failed = [Failed(seen, ended_itself) for seen, ended_itself in made]
+    shuffled = rng.sample(failed, len(failed))
+    assert own_limits(shuffled) == own_limits(failed)
+    for limit in own_limits(failed):
+        assert isinstance(limit, OwnLimit)
+        assert 2 * limit.startups > limit.of == len(failed)
+
+
+@given(st.lists(observations(), min_size=1, max_size=6))
+def test_what_we_ended_is_no_limit_of_the_service(seen: list[Observation]) -> None:
+    kinds = {limit.kind for limit in own_limits([Failed(one, False) for one in seen])}
+    assert kinds <= {LimitKind.ANSWER, LimitKind.CONNECTION}
+    # Nor what was still open then, or was closed with it.
+    ended_with_it = [
+        replace(
+            one,
+            connections=tuple(
+                replace(each, ended_seconds=None if each.end is End.OPEN else one.seconds)
+                for each in one.connections
+                if each.reached is not Reached.CANCEL
+            ),
+        )
+        for one in seen
+    ]
+    assert own_limits([Failed(one, False) for one in ended_with_it]) == ()
+
+
+@given(st.lists(observations(), min_size=1, max_size=4))
+def test_what_the_server_closed_was_not_given_up(seen: list[Observation]) -> None:
+    for one in seen:
+        closed = [replace(each, end=End.SERVER) for each in one.connections]
+        standing = replace(one.standing, doing=Doing.BY_ITSELF)
+        none_of_it = replace(
+            one,
+            standing=standing,
+            connections=tuple(each for each in closed if each.reached is not Reached.CANCEL),
+        )
+        assert last_given_up(none_of_it, ended_itself=True) is None
