@@ -27,8 +27,8 @@ READ_SECONDS = 5.0
 _ADDRESS = ("{url}", "{host}", "{port}")
 # Of a launch, what the exposure is judged by.
 _COUNTED = (
-    *("startups", "connected", "answered", "sessions", "ready_without", "killed"),
-    *("connections", "round_trips"),
+    *("startups", "connected", "answered", "ready_without", "killed"),
+    *("connections", "sessions", "round_trips"),
 )
 WITHOUT_SESSION = "ready, but without the database session that startups had before the fault"
 
@@ -42,10 +42,10 @@ class LaunchUse:
         faults: that were in place.
         connected: startups that opened a connection at the address that they were given.
         answered: startups that got an answer there.
-        sessions: startups that reached a session.
         ready_without: startups that were ready and had opened no connection.
-        connections: of all startups.
-        round_trips: likewise.
+        connections: that they opened.
+        sessions: that they reached.
+        round_trips: that they made.
         killed: sessions in their databases that somebody else's command ended meanwhile; None:
             not known, or they may have been ended by the experiment.
         tables_before: in the run's database; None: not known.
@@ -56,9 +56,9 @@ class LaunchUse:
     faults: tuple[str, ...]
     connected: int
     answered: int
-    sessions: int
     ready_without: int
     connections: int
+    sessions: int
     round_trips: int
     killed: int | None
     tables_before: int | None
@@ -119,11 +119,11 @@ class Exposure:
             faults=faults,
             connected=sum(wire.connection_count > 0 for _, wire in seen),
             answered=sum(wire.round_trips > 0 for _, wire in seen),
-            sessions=sum(wire.sessions > 0 for _, wire in seen),
             ready_without=sum(
                 status is Status.READY and not wire.connection_count for status, wire in seen
             ),
             connections=sum(wire.connection_count for _, wire in seen),
+            sessions=sum(wire.sessions for _, wire in seen),
             round_trips=sum(wire.round_trips for _, wire in seen),
             killed=killed,
             tables_before=begun.counts.tables if begun.counts else None,

@@ -7,14 +7,14 @@
     counted_by   where the figures come from
     launches     one object each: `faults` in place; `startups`, and of these: `connected` opened
                  a connection at the address of their own, `answered` got an answer there,
-                 `sessions` reached a session, `ready_without` were ready and had opened none;
-                 `connections` and `round_trips` of all; `killed`: sessions that somebody else's
-                 command ended; None: not known
+                 `ready_without` were ready and had opened none; `connections`, `sessions` and
+                 `round_trips` of all; `killed`: sessions that somebody else's command ended;
+                 None: not known
 
 A startup is observed before it reaches any fault, so those under one tell as well as others.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -29,7 +29,7 @@ from chaosnetra.evidence.verdict.counted_exposure import (
     was_prepared,
 )
 
-_Launches = list[Mapping[str, Any]]
+_Launches = Sequence[Mapping[str, Any]]
 
 
 def not_exposed(facts: Mapping[str, Any]) -> str | None:

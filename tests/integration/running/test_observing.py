@@ -105,7 +105,8 @@ def test_each_startup_is_seen_at_an_address_of_its_own(configuration: Configurat
     (part,) = [part for part in session.resources.parts if part.kind == "observer"]
     assert "reset" in part.note
     (launch,) = session.exposure.facts()["launches"]
-    assert (launch["connected"], launch["sessions"], launch["ready_without"]) == (3, 3, 0)
+    assert (launch["connected"], launch["answered"], launch["ready_without"]) == (3, 3, 0)
+    assert (launch["connections"], launch["sessions"]) == (3, 3)
 
 
 def test_a_service_that_swallows_a_refused_database_is_degraded(

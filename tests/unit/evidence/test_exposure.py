@@ -51,7 +51,6 @@ def seen(
         "faults": list(faults),
         "connected": connected,
         "answered": connected if answered is None else answered,
-        "sessions": connected if answered is None else answered,
         "ready_without": ready_without,
     }
 
