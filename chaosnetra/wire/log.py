@@ -100,6 +100,9 @@ class StartupLog:
         trips: answered round trips of all connections, also those that were not kept.
         opened: connections, also those that were not kept.
         complete: whether everything was kept.
+        executions: of statements on all connections, also those that were not kept.
+        errors: of the server on all connections, likewise.
+        numbers: of `texts`, by text.
     """
 
     connections: list[ConnectionLog] = field(default_factory=list)
@@ -107,3 +110,6 @@ class StartupLog:
     trips: int = 0
     opened: int = 0
     complete: bool = True
+    executions: int = 0
+    errors: int = 0
+    numbers: dict[str, int] = field(default_factory=dict, repr=False)
