@@ -26,9 +26,11 @@ def observe(log: StartupLog, began_at: float, until_at: float) -> Observation:
         until_at: when it was ready, had ended, or was decided upon.
     """
     until_at = max(began_at, until_at)
+    # An earlier process may have had the address: one whose port somebody took, and is tried again.
+    its_own = [one for one in log.connections if one.opened_at >= began_at]
     connections = [
         ConnectionAsOf.of(number, one, until_at)
-        for number, one in enumerate(log.connections, start=1)
+        for number, one in enumerate(its_own, start=1)
         if one.opened_at <= until_at
     ]
     unseen = log.opened - len(log.connections) if len(connections) == len(log.connections) else 0

@@ -123,7 +123,7 @@ def test_a_target_gets_a_socket_spelled_as_the_runs_and_by_its_parts(
     sessions = [startup["wire"]["sessions"] for startup in result["startups"]]
     assert sessions == [4 if as_option else 3] * 2
     parts = [part.kind for part in current_session().resources.parts]
-    assert parts[-3:] == ["Toxiproxy", "Unix socket bridge", "observer"]
+    assert parts.count("Unix socket bridge") == parts.count("observer") == 1
     label = folder_prefix(current_session().run.id)
     assert not [folder for place in temporary_places() for folder in place.glob(f"{label}*")]
     assert end_session() == []
