@@ -9,8 +9,9 @@ from chaosnetra.wire.observation import Observation
 
 
 class Status(StrEnum):
-    """ready in time, and stayed so; ready, but without what a phase failed to bring; failed by
-    itself, before it was ready or after; or not ready when its time was up."""
+    """ready in time, and stayed so; ready, but without what a phase failed to bring, or without
+    the database session that startups had before the fault; failed by itself, before it was ready
+    or after; or not ready when its time was up."""
 
     READY = "ready"
     DEGRADED = "degraded"
@@ -92,8 +93,9 @@ class StartupOutcome:
         answered: whether its port answered a readiness check, ready or not.
         checks: readiness checks by what they met (refused, not_ready, timed_out, foreign).
         processes_left: other processes of its tree that had to be ended.
-        wire: what it did with its database, as it was seen on the way there; None: it was not
-            looked at.
+        wire: what was seen of it on its way to the database; None where it is not observed.
+        span: from the start of its process until `seconds` later, as readings of the monotonic
+            clock; of this process alone, so not in `to_json`.
     """
 
     number: int
@@ -115,9 +117,12 @@ class StartupOutcome:
     checks: Mapping[str, int] = field(default_factory=dict)
     processes_left: int = 0
     wire: Observation | None = None
+    span: tuple[float, float] | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        del told["span"]
+        return told
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StartupOutcome":
@@ -141,9 +146,9 @@ class StartupOutcome:
                 "checks": dict(data["checks"]),
                 "ended_by": EndedBy(data["ended_by"]),
                 "exit_reason": None if reason is None else ExitReason(reason),
+                "wire": None if wire is None else Observation.from_json(wire),
                 "error": None
                 if error is None
                 else StartupFailure(**{**error, "causes": tuple(error["causes"])}),
-                "wire": None if wire is None else Observation.from_json(wire),
             }
         )
