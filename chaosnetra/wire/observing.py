@@ -34,7 +34,7 @@ def observe(log: StartupLog, began_at: float, until_at: float) -> Observation:
         if one.opened_at <= until_at
     ]
     unseen = log.opened - len(log.connections) if len(connections) == len(log.connections) else 0
-    described = [_connection(one, began_at) for one in connections]
+    described = [_connection(one, log.texts, began_at) for one in connections]
     round_trips = sum(one.round_trips for one in described)
     chain = longest_chain(connections)
     waits = union(
@@ -78,9 +78,13 @@ def observe(log: StartupLog, began_at: float, until_at: float) -> Observation:
     )
 
 
-def _connection(connection: ConnectionAsOf, began_at: float) -> Connection:
+def _connection(connection: ConnectionAsOf, texts: Sequence[str], began_at: float) -> Connection:
     log = connection.log
     trips = connection.round_trips
+    unanswered = None
+    if connection.ended_at is not None and connection.waiting_since is not None:
+        unanswered = max(0.0, connection.ended_at - connection.waiting_since)
+    waiting_for = connection.waiting_for
     return Connection(
         number=connection.number,
         opened_seconds=max(0.0, log.opened_at - began_at),
@@ -99,6 +103,10 @@ def _connection(connection: ConnectionAsOf, began_at: float) -> Connection:
         sqlstate=connection.sqlstate_of_end(),
         sent_bytes=log.sent_bytes,
         received_bytes=log.received_bytes,
+        unanswered_seconds=unanswered,
+        unanswered_statement=texts[waiting_for]
+        if unanswered is not None and 0 <= waiting_for < len(texts)
+        else None,
     )
 
 

@@ -189,3 +189,16 @@ def test_lists_are_bounded_and_counted() -> None:
     assert len(seen.waits) == 200
     assert seen.waited_seconds == pytest.approx(300 * 0.6)
     assert not seen.complete
+
+
+def test_a_question_that_was_not_answered_when_its_connection_ended() -> None:
+    logs = Logs()
+    logs.session(100.0, 101.0).waits(102.0, "SELECT slow()").ends(107.0)
+    logs.session(100.0, 101.0).ends(107.0)
+    logs.session(100.0, 101.0).waits(102.0, "SELECT slow()")
+    seen = observe(logs.log, 100.0, 110.0)
+    assert [(one.unanswered_seconds, one.unanswered_statement) for one in seen.connections] == [
+        (5.0, "SELECT slow()"),
+        (None, None),
+        (None, None),
+    ]
