@@ -10,7 +10,7 @@ from statistics import median
 
 from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import Recommendation
-from chaosnetra.evidence.advice.runs import shown, shown_ms
+from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
 from chaosnetra.evidence.statistics.round_trips import RoundTrips
 from chaosnetra.text import cut
 from chaosnetra.wire.observation import Connection, Encryption, Observation
@@ -50,7 +50,7 @@ class Saving:
         reason = (
             f"{self.why}; without {trips} each startup would save "
             f"{shown(self.saved * (added + without))} under that latency "
-            f"({shown_ms(added)} more each), and {shown(self.saved * without)} without it"
+            f"({shown_ms(added)} more each), and {shown_short(self.saved * without)} without it"
         )
         evidence = tuple(f"{where}: {line}" for line in figures(seen))
         return Recommendation(
@@ -91,7 +91,7 @@ def figures(seen: ObservedStartups) -> Iterator[str]:
 def time_of(model: RoundTrips) -> str:
     """How a startup's time comes about, as a sentence."""
     return (
-        f"a startup takes {shown(model.own_seconds)} of its own and {model.serial:g} round trips "
+        f"a startup takes {shown_short(model.own_seconds)} of its own and {model.serial:g} round trips "
         f"one after the other, {shown_ms(model.round_trip_seconds)} each without the fault "
         f"(median of {model.startups})"
     )
@@ -103,13 +103,14 @@ def _repeated(seen: Observation) -> Iterator[Saving]:
         if one.most_in_a_row < LEAST_IN_A_ROW or not one.times:
             continue
         trips = round(one.most_in_a_row * one.round_trips / one.times)
-        if trips > 1:
+        saved = trips - ceil(trips / one.most_in_a_row)  # one execution may take several
+        if saved > 0:
             yield Saving(
                 f"the statement {cut(one.text, LONGEST_STATEMENT)}",
                 f"executed {one.most_in_a_row} times in a row, in {trips} round trips",
                 "one statement for all of them (a list of keys, a join, many rows), or a pipeline "
                 "that sends them together",
-                trips - 1,
+                saved,
                 "each execution waits for the one before",
             )
 

@@ -7,7 +7,7 @@ from statistics import median
 from chaosnetra.evidence.advice.fewer_round_trips import AREA, figures
 from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import MARGIN, Recommendation
-from chaosnetra.evidence.advice.runs import shown, shown_ms
+from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
 from chaosnetra.evidence.statistics.round_trips import RoundTrips
 from chaosnetra.evidence.wire.blame import blame, ending_error
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits
@@ -84,7 +84,7 @@ def _for_latency(
         f"{shown((1 + MARGIN) * needed)}, or fewer round trips within it: {most} fit into "
         f"{shown(limit.amount)} under that latency",
         f"{work.serial:g} round trips one after the other, {shown_ms(added)} longer each, and "
-        f"{shown(work.own_seconds)} of its own take {shown(needed)}; the limit leaves room for "
+        f"{shown_short(work.own_seconds)} of its own take {shown(needed)}; the limit leaves room for "
         f"{shown_ms(room)} more each",
         evidence,
         check,

@@ -114,8 +114,13 @@ def shown(seconds: float) -> str:
 
 
 def shown_ms(seconds: float) -> str:
-    """Milliseconds for people."""
+    """Seconds for people in milliseconds, where they are of one round trip."""
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{1000 * seconds:.0f} ms"
+
+
+def shown_short(seconds: float) -> str:
+    """Seconds for people that may be very few."""
+    return shown(seconds) if seconds >= 0.1 else shown_ms(seconds)
 
 
 def check_command(file: str | None) -> str:

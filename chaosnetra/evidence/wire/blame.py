@@ -27,10 +27,9 @@ LONGEST_STANDING = 300
 LONGEST_WHOLE = 1_000
 # One round trip that takes less is none that anybody would speak of.
 LEAST_TOLD_SECONDS = 0.05
-BY_SERVER = (End.SERVER, End.SERVER_RESET, End.REFUSED, End.UNANSWERED)
+BY_SERVER = (End.SERVER, End.SERVER_RESET, End.REFUSED)
 _ENDS = {
     End.REFUSED: "refused",
-    End.UNANSWERED: "never accepted",
     End.SERVER_RESET: "reset by the server's side",
     End.SERVER: "closed by the server's side",
 }
@@ -42,7 +41,7 @@ _WHERE = {
     Reached.SESSION: "in a session",
 }
 _WAITED_FOR = {
-    Reached.TCP: "for its first answer",
+    Reached.TCP: "to be connected",
     Reached.TLS: "for encryption to be agreed",
     Reached.STARTUP: "for the answer to its startup message",
     Reached.AUTHENTICATION: "for the answer to its authentication",

@@ -12,7 +12,8 @@ from chaosnetra.wire.observation import (
     Reached,
 )
 
-BY_CLIENT = (End.CLIENT, End.CLIENT_RESET)
+# Where the next hop did not accept a connection, it was the client that closed it at last.
+BY_CLIENT = (End.CLIENT, End.CLIENT_RESET, End.UNANSWERED)
 # PostgreSQL's query_canceled.
 CANCELED = "57014"
 # Two readings of one moment, by different hands.
@@ -88,8 +89,14 @@ def longest_answered(seen: Observation, given_up: GivenUp) -> float:
 
 def _closed(seen: Observation) -> Iterator[GivenUp]:
     for one in seen.connections:
-        if one.end in BY_CLIENT and one.unanswered_seconds and one.ended_seconds is not None:
-            yield GivenUp(one.unanswered_seconds, one.ended_seconds, one, one.unanswered_statement)
+        if one.end not in BY_CLIENT or one.ended_seconds is None:
+            continue
+        waited = one.unanswered_seconds or 0.0
+        if one.end is End.UNANSWERED:
+            waited = one.ended_seconds - one.opened_seconds
+        # What is closed as soon as it was opened, with the process, waited for nothing.
+        if waited > SAME_MOMENT_SECONDS:
+            yield GivenUp(waited, one.ended_seconds, one, one.unanswered_statement)
 
 
 def _canceled(seen: Observation) -> Iterator[GivenUp]:

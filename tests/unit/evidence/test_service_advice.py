@@ -47,7 +47,7 @@ def test_a_statement_many_times_in_a_row_could_be_one() -> None:
     assert one.current == "executed 33 times in a row, in 33 round trips"
     assert one.reason == (
         "each execution waits for the one before; without 32 of these round trips each startup "
-        "would save 3.22 s under that latency (100 ms more each), and 0.016 s without it"
+        "would save 3.22 s under that latency (100 ms more each), and 16 ms without it"
     )
     assert one.evidence == (
         f"experiment 't': {TIME}",

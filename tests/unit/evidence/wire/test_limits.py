@@ -196,3 +196,28 @@ def test_what_the_server_closed_was_not_given_up(seen: list[Observation]) -> Non
             connections=tuple(each for each in closed if each.reached is not Reached.CANCEL),
         )
         assert last_given_up(none_of_it, ended_itself=True) is None
+
+
+def test_a_connection_closed_as_soon_as_it_was_opened_gave_up_nothing() -> None:
+    """As one that was to cancel, and ended with its process."""
+    cut = wire.cut_short(5.0)
+    session = replace(
+        cut.connections[0], end=End.CLIENT, ended_seconds=cut.seconds, unanswered_seconds=0.1
+    )
+    late = wire.broken(2, End.UNANSWERED, opened_seconds=cut.seconds, ended_seconds=cut.seconds)
+    seen = replace(cut, connections=(session, late), connection_count=2)
+    assert texts(by_itself(seen)) == [
+        "it gave up 5.0 s after it had opened the connection, in 1 of 1"
+    ]
+
+
+def test_a_connection_that_is_never_accepted_is_given_up_by_the_client() -> None:
+    seen = wire.observation(
+        wire.broken(1, End.UNANSWERED, opened_seconds=0.3, ended_seconds=10.3),
+        standing=wire.by_itself(End.UNANSWERED, 0.1),
+        waits=((0.3, 10.3),),
+        seconds=10.4,
+    )
+    assert texts(by_itself(seen)) == [
+        "it gave up after 10.0 s of waiting for one answer, in 1 of 1"
+    ]
