@@ -3,7 +3,7 @@
 What each would save is told at the latency that was measured, and without it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import median
@@ -11,7 +11,7 @@ from statistics import median
 from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
-from chaosnetra.evidence.statistics.round_trips import RoundTrips
+from chaosnetra.evidence.statistics.round_trips import RoundTrips, fit
 from chaosnetra.text import cut
 from chaosnetra.wire.observation import Connection, Encryption, Observation
 
@@ -81,18 +81,31 @@ def figures(seen: ObservedStartups) -> Iterator[str]:
             f"{shown(prediction.measured_seconds)} (median of {prediction.startups})"
         )
         if not prediction.fits:
-            text += (
-                f", {abs(prediction.off_by):.0%} off: it does more, or less, under a latency than "
-                "without one, so savings are rough"
-            )
+            text += f", {abs(prediction.off_by):.0%} off: {_why_off(seen.model, seen.under)}"
         yield text
+
+
+def _why_off(model: RoundTrips, under: Sequence[Observation]) -> str:
+    """What was not as the model has it: the round trips, or the time between them."""
+    found = fit(under)
+    if found is None:
+        return "it could not be counted whole"
+    if found.serial != model.serial:
+        return (
+            f"it made {found.serial:g} round trips one after the other under the latency, as a "
+            "service does that polls or tries again, so savings are rough"
+        )
+    return (
+        f"its round trips were the same, and its own time was {shown_short(found.own_seconds)}, "
+        "as on a machine that is busy with something else"
+    )
 
 
 def time_of(model: RoundTrips) -> str:
     """How a startup's time comes about, as a sentence."""
     return (
-        f"a startup takes {shown_short(model.own_seconds)} of its own and {model.serial:g} round trips "
-        f"one after the other, {shown_ms(model.round_trip_seconds)} each without the fault "
+        f"a startup takes {shown_short(model.own_seconds)} of its own and {model.serial:g} round "
+        f"trips one after the other, {shown_ms(model.round_trip_seconds)} each without the fault "
         f"(median of {model.startups})"
     )
 

@@ -24,6 +24,8 @@ from chaosnetra.quantities import finite_or_none
 PER_ROUND_TRIP = "added_latency_ms"
 # Budgets around taking the first connection from the pool.
 AROUND_A_CONNECTION = ("pool", "connection")
+# Of a startup that was not ready in time, whatever it did.
+LAUNCHERS_LIMIT = "startup"
 LEAST_SHARE, MOST_SHARE = 0.5, 0.95
 # Ways of estimating one step that are told.
 MOST_WAYS = 3
@@ -159,6 +161,8 @@ class _Needs:
     def _add_silent(self, startup: Startup) -> None:
         """One that names the budget that ran out, and tells no steps: it was not enough."""
         budget = text_or_none(startup.error.get("budget"))
+        if budget == LAUNCHERS_LIMIT and startup.wire is not None:
+            return  # the wire tells what it did in its time
         seconds = seconds_or_none(startup.error.get("budget_seconds"))
         if budget and seconds and (budget in self.silent or len(self.silent) < MOST_STEPS):
             self.silent[budget].append(self.run.full(seconds))

@@ -14,6 +14,8 @@ from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_lim
 from chaosnetra.wire.observation import Doing, Reached
 
 NO_SLOT = "53300"
+# A single attempt that may take longer leaves little time for others.
+LONG_SECONDS = 5.0
 # Who waits for one answer for so much of its time has no limit that would have ended the wait.
 MOST_OF_ITS_TIME = 0.5
 _BEGUN = {
@@ -35,10 +37,13 @@ def limits_advised(seen: ObservedStartups, where: str, check: str) -> Iterator[R
         if 2 * len(serving) > len(failed):
             yield _ready_too_soon(serving, (f"{place}: {met}",), check)
         elif full:
-            yield _fewer_connections(full, failed, (f"{place}: {met}",), check)
+            yield _fewer_connections(full, failed, seen, (f"{place}: {met}",), check)
         elif seen.added_seconds:
             for limit in limits:
                 yield from _for_latency(limit, seen, place, check)
+            late = [one for one in failed if not one.ended_itself]
+            if not limits and 2 * len(late) > len(failed):
+                yield from _too_slow(late, seen, place, check)
         else:
             yield from _tries(failed, limits, (f"{place}: {met}",), check)
 
@@ -84,9 +89,30 @@ def _for_latency(
         f"{shown((1 + MARGIN) * needed)}, or fewer round trips within it: {most} fit into "
         f"{shown(limit.amount)} under that latency",
         f"{work.serial:g} round trips one after the other, {shown_ms(added)} longer each, and "
-        f"{shown_short(work.own_seconds)} of its own take {shown(needed)}; the limit leaves room for "
-        f"{shown_ms(room)} more each",
+        f"{shown_short(work.own_seconds)} of its own take {shown(needed)}; the limit leaves room "
+        f"for {shown_ms(room)} more each",
         evidence,
+        check,
+    )
+
+
+def _too_slow(
+    late: Sequence[Failed], seen: ObservedStartups, place: str, check: str
+) -> Iterator[Recommendation]:
+    """Startups that were still at work when their time was up."""
+    model, added = seen.model, seen.added_seconds
+    had = median(one.seen.seconds for one in late)
+    if model is None or model.predicted_seconds(added) <= had:
+        return
+    needed = model.predicted_seconds(added)
+    yield Recommendation(
+        AREA,
+        "the time of a startup",
+        f"not ready after {shown(had)}",
+        f"{shown((1 + MARGIN) * needed)}, or fewer round trips",
+        f"{model.serial:g} round trips one after the other, {shown_ms(added)} longer each, and "
+        f"{shown_short(model.own_seconds)} of its own take {shown(needed)}",
+        tuple(f"{place}: {line}" for line in figures(seen)),
         check,
     )
 
@@ -147,6 +173,7 @@ def _tries(
     attempts = "one connection" if tried == 1 else f"{tried:g} connections"
     seconds = median(one.seen.seconds for one in ended)
     answer = by_kind.get(LimitKind.ANSWER)
+    is_long = answer is not None and answer.amount > LONG_SECONDS
     longer = "" if answer is None else f", each given up after {shown(answer.amount)}"
     if tried == 1 and answer is not None:
         longer = f", given up after {shown(answer.amount)}"
@@ -156,7 +183,7 @@ def _tries(
         f"{attempts}{longer}; then the startup ended, {shown(seconds)} after its start",
         "a new connection after a pause, again and again with growing pauses, for as long as the "
         "platform lets a startup take"
-        + ("" if answer is None else "; and a shorter limit for each single attempt"),
+        + ("; and a shorter limit for each single attempt" if is_long else ""),
         "a fault of the network or the database that lasts longer than these attempts ends the "
         "startup, although the next attempt could have succeeded",
         evidence,
@@ -189,15 +216,21 @@ def _waits_for_ever(
 
 
 def _fewer_connections(
-    full: Sequence[Failed], failed: Sequence[Failed], evidence: tuple[str, ...], check: str
+    full: Sequence[Failed],
+    failed: Sequence[Failed],
+    seen: ObservedStartups,
+    evidence: tuple[str, ...],
+    check: str,
 ) -> Recommendation:
-    most = max(one.seen.most_at_once for one in failed)
+    observed = [*seen.without, *(one.seen for one in failed)]
+    most = max(one.most_at_once for one in observed)
+    fewer = "fewer in each startup, " if most > 1 else ""
     return Recommendation(
         AREA,
         "connections that startups open",
         f"at most {most} at the same time in each startup",
-        "fewer in each startup, a pooler between the instances and the server, or more slots "
-        "(max_connections); and a new attempt after a pause, since slots become free again",
+        f"{fewer}a pooler between the instances and the server, or more slots (max_connections); "
+        "and a new attempt after a pause, since slots become free again",
         f"the server had no free slot (SQLSTATE {NO_SLOT}) for {len(full)} of {len(failed)} "
         "startups that were not ready",
         evidence,

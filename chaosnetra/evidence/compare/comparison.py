@@ -14,6 +14,7 @@ from typing import Any
 from chaosnetra.evidence.compare.circumstances import Difference, Kind, differences
 from chaosnetra.evidence.compare.experiment_runs import FAULT, Runs
 from chaosnetra.evidence.compare.on_the_wire import WireChange, wire_change
+from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
 from chaosnetra.evidence.statistics.ranks import LARGE, RankTest, adjusted, compare_times
 from chaosnetra.evidence.statistics.rates import CONFIDENCE, RateDifference, difference_of_rates
@@ -267,9 +268,12 @@ def _experiment(
     ]
     wire = [
         change
-        for when, stages in WHEN.items()
-        for stage in stages
-        if (change := wire_change(when, before.seen.get(stage), after.seen.get(stage)))
+        for when, stage in ((WITHOUT_FAULT, Stage.BEFORE), (WITH_FAULT, FAULT))
+        if (
+            change := wire_change(
+                when, before.seen.get(stage), after.seen.get(stage), listed=stage != FAULT
+            )
+        )
     ]
     return ExperimentChange(title, before, after, rates, times, environments, differing, wire)
 

@@ -70,9 +70,10 @@ class Runs:
             seconds = self.ready_seconds if startup.ready else self.other_seconds
             when = FAULT if startup.under_fault else startup.stage
             seconds.setdefault(when, []).append(startup.seconds)
-            observation = startup.observation if startup.ready else None
+            seen = self.seen.setdefault(when, Seen())
+            observation = startup.observation if startup.ready and not seen.is_enough else None
             if observation is not None:
-                self.seen.setdefault(when, Seen()).add(observation)
+                seen.add(observation)
 
     def ready(self, stages: Iterable[str]) -> list[float]:
         """Seconds of the startups in these stages that became ready."""

@@ -12,7 +12,8 @@ from chaosnetra.wire.observation import Observation
 
 MOST_STATEMENTS = 5
 MOST_KEPT = 2_000
-LONGEST_STATEMENT = 120
+LONGEST_STATEMENT = 80
+MOST_STARTUPS = 1_000
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Seen:
     all_told: bool = True
 
     def add(self, seen: Observation) -> None:
-        """Take in one startup."""
+        """Take in one startup; of very many the first ones tell."""
         self.serial.append(seen.serial_round_trips)
         self.own_seconds.append(seen.own_seconds)
         self.waited_seconds.append(seen.waited_seconds)
@@ -45,6 +46,11 @@ class Seen:
             self.all_told = False
         if not seen.complete or seen.statement_count > len(seen.statements):
             self.all_told = False
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are so many that one more would tell nothing new."""
+        return len(self.serial) >= MOST_STARTUPS
 
     def medians(self) -> dict[str, float]:
         return {
@@ -109,11 +115,21 @@ class WireChange:
                 yield f"on the wire {self.when}: {count} {how}: {listed}{left_out}"
 
 
-def wire_change(when: str, before: Seen | None, after: Seen | None) -> WireChange | None:
-    """Compare what was seen; None where it was not seen on both sides."""
+def wire_change(
+    when: str, before: Seen | None, after: Seen | None, *, listed: bool
+) -> WireChange | None:
+    """Compare what was seen; None where it was not seen on both sides.
+
+    Args:
+        when: without the fault, or under it.
+        before: what was seen of the startups before the change.
+        after: likewise.
+        listed: whether statements that came or went are to be told.
+    """
     if before is None or after is None or not before.serial or not after.serial:
         return None
-    told = before.all_told and after.all_told
+    # Under a fault they are the same, or fewer.
+    told = listed and before.all_told and after.all_told
     return WireChange(
         when,
         before.medians(),

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chaosnetra.evidence.wire.giving_up import CANCELED, GivenUp
+from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, is_same, own_limits
 from chaosnetra.evidence.wire.named_limits import named_seconds
 from chaosnetra.text import cut
@@ -163,6 +163,11 @@ def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
         yield _answered_with(seen, error)
     else:
         yield from _ended_by_others(seen)
+        given_up = sum(
+            one.end in BY_CLIENT and one.session_seconds is None for one in seen.connections
+        )
+        if given_up > 1:
+            yield f"it gave up {_of_all(given_up, seen)} before they had become sessions"
     yield from _round_trips(seen)
     standing: Standing = seen.standing
     told = error is not None or any(one.end in BY_SERVER for one in seen.connections)

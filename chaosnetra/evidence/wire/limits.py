@@ -5,7 +5,7 @@ waiting for one answer, closes a connection, or ends, so many seconds after it b
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -32,6 +32,7 @@ class LimitKind(StrEnum):
     ATTEMPTS = "attempts"  # connections, and no time
 
 
+_OF_THE_WHOLE = (LimitKind.FIRST_CONNECTION, LimitKind.START)
 _TEXTS = {
     LimitKind.ANSWER: "it gave up after {} of waiting for one answer",
     LimitKind.CONNECTION: "it gave up {} after it had opened the connection",
@@ -50,21 +51,23 @@ class OwnLimit:
         amount: real seconds; of attempts, how many connections.
         startups: in how many startups it was the same.
         of: startups that were not ready, and that were observed.
+        within_seconds: of attempts, from the first connection until the startup ended.
     """
 
     kind: LimitKind
     amount: float
     startups: int
     of: int
+    within_seconds: float | None = None
 
     @property
     def text(self) -> str:
         """It as a sentence."""
-        how_much = (
-            f"{self.amount:.0f} connections"
-            if self.kind is LimitKind.ATTEMPTS
-            else f"{self.amount:.1f} s"
-        )
+        how_much = f"{self.amount:.1f} s"
+        if self.kind is LimitKind.ATTEMPTS:
+            how_much = f"{self.amount:.0f} connections"
+            if self.within_seconds is not None:
+                how_much += f", {self.within_seconds:.1f} s after it had opened the first"
         return f"{_TEXTS[self.kind].format(how_much)}, in {self.startups} of {self.of}"
 
     def to_json(self) -> dict[str, Any]:
@@ -116,6 +119,11 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
     ]
     attempts = _most_alike(LimitKind.ATTEMPTS, [_attempts(one) for one in failed])
     time = max(times, key=lambda limit: limit.startups, default=None)
+    of_whole = time is not None and time.kind in _OF_THE_WHOLE
+    if attempts is not None and of_whole and not any(one.given_up for one in failed):
+        # It ended after its last failure: as soon as its attempts and its pauses were over.
+        took = sorted(one.seen.seconds - _first_opened(one) for one in failed)
+        return (replace(attempts, within_seconds=round(took[len(took) // 2], 4)),)
     return tuple(limit for limit in (time, attempts) if limit is not None)
 
 
@@ -149,6 +157,10 @@ def _of_first_connection(one: Failed) -> float | None:
 
 def _of_start(one: Failed) -> float | None:
     return one.seen.seconds if _was_cut_short(one) and one.seen.seconds >= LEAST_SECONDS else None
+
+
+def _first_opened(one: Failed) -> float:
+    return one.seen.connections[0].opened_seconds if one.seen.connections else 0.0
 
 
 def _attempts(one: Failed) -> float | None:

@@ -7,7 +7,7 @@ import pytest
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.recommending import Advising, advise
-from chaosnetra.startup.outcome import EndedBy, StartupOutcome, Status
+from chaosnetra.startup.outcome import EndedBy, StartupFailure, StartupOutcome, Status
 from chaosnetra.wire.observation import Encryption, End, Observation, Reached
 from tests.support import measured
 from tests.support import seen_on_the_wire as wire
@@ -237,4 +237,32 @@ def test_startups_that_tell_their_steps_are_advised_by_these() -> None:
 def test_a_prediction_that_is_far_off_is_told() -> None:
     found = advised(ready(wire.ready(0.1005, rows=80)), wire.latency(0.1))
     line = found.recommendations[0].evidence[-1]
-    assert "off: it does more, or less, under a latency than without one" in line
+    assert line.endswith(
+        "51% off: it made 87 round trips one after the other under the latency, as a service does "
+        "that polls or tries again, so savings are rough"
+    )
+    busy = advised(ready(wire.ready(0.1005, own=2.0)), wire.latency(0.1)).recommendations[0]
+    assert busy.evidence[-1].endswith(
+        "25% off: its round trips were the same, and its own time was 2 s, as on a machine that "
+        "is busy with something else"
+    )
+
+
+def test_a_startup_that_was_at_work_when_its_time_was_up_gets_more_or_asks_less() -> None:
+    late = launched_until_its_limit(wire.cut_short(10.0), Status.TIMED_OUT)
+    first = advised(late, wire.latency(0.4)).recommendations[0]
+    assert (first.subject, first.current) == ("the time of a startup", "not ready after 10.3 s")
+    assert first.proposed == "20.6 s, or fewer round trips"
+    assert first.reason == (
+        "40 round trips one after the other, 400 ms longer each, and 0.5 s of its own take 16.5 s"
+    )
+
+
+def test_what_the_launcher_ended_is_no_matter_of_the_platforms_deadline() -> None:
+    """The wire tells what it did in its time."""
+    expired = StartupFailure("not ready (limit 24 s)", budget="startup", budget_seconds=24.0)
+    seen = wire.refused(8, 3.0)
+    under = failed(seen, status=Status.TIMED_OUT, ended_by=EndedBy.LAUNCHER, error=expired)
+    assert advised(under).recommendations == ()
+    unseen = [wire.failed(1, None, status=Status.TIMED_OUT, error=expired)]
+    assert [one.area for one in advised(unseen).recommendations] == ["cloud_run"]

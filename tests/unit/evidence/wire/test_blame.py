@@ -62,8 +62,8 @@ NOTHING = wire.observation(standing=Standing(Doing.NOTHING_OPENED, 1.0, "no conn
         (
             [wire.refused(5, 1.0)] * 3,
             (
-                "all 5 of its connections were refused; it ended by itself 4.0 s after it had "
-                "opened its first connection, in 3 of 3; it gave up after 5 connections, in 3 of 3"
+                "all 5 of its connections were refused; it gave up after 5 connections, 4.0 s "
+                "after it had opened the first, in 3 of 3"
             ),
         ),
         (
@@ -83,7 +83,8 @@ NOTHING = wire.observation(standing=Standing(Doing.NOTHING_OPENED, 1.0, "no conn
         (
             [retried(2)] * 3,
             (
-                "it closed connection 2 of 2 after waiting 3.0 s for the answer to its startup "
+                "it gave up both of its connections before they had become sessions; it closed "
+                "connection 2 of 2 after waiting 3.0 s for the answer to its startup "
                 "message; it gave up after 3.0 s of waiting for one answer, in 3 of 3; it gave up "
                 "after 2 connections, in 3 of 3"
             ),
