@@ -71,20 +71,30 @@ def last_given_up(seen: Observation, *, ended_itself: bool) -> GivenUp | None:
 
 
 def longest_answered(seen: Observation, given_up: GivenUp) -> float:
-    """The longest wait of a startup but the one that it gave up on; 0 without another.
+    """The longest wait of a startup that was answered, of the kind that it gave up on; 0: none.
 
-    Where there were too many to keep each, they are taken for equally long.
+    A login and a session have limits of their own: of one that gave up in a session only waits in
+    it count, else those of the login. Where there were too many to keep each, they are taken for
+    equally long.
     """
     if len(seen.waits) >= MOST_WAITS:
         return max(0.0, seen.waited_seconds - given_up.seconds) / max(1, seen.serial_round_trips)
+    on = given_up.connection
+    begun = on.opened_seconds if on.session_seconds is None else on.session_seconds
     return max(
         (
             end - start
             for start, end in seen.waits
-            if not start - SAME_MOMENT_SECONDS <= given_up.at_seconds <= end + SAME_MOMENT_SECONDS
+            if start >= begun - SAME_MOMENT_SECONDS
+            and end < given_up.at_seconds
+            and not _is_same(end, given_up.at_seconds)
         ),
         default=0.0,
     )
+
+
+def _is_same(one: float, other: float) -> bool:
+    return abs(one - other) <= SAME_MOMENT_SECONDS
 
 
 def _closed(seen: Observation) -> Iterator[GivenUp]:

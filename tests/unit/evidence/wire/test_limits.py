@@ -44,6 +44,21 @@ def test_a_wait_shorter_than_one_that_was_answered_is_no_limit_of_an_answer() ->
     ]
 
 
+def test_a_login_that_took_longer_says_nothing_of_a_limit_of_statements() -> None:
+    """As under a lock that lets a new connection wait, and then its first statement."""
+    session = wire.connection(
+        opened_seconds=0.46,
+        session_seconds=9.01,
+        end=End.CLIENT,
+        ended_seconds=11.06,
+        unanswered_seconds=2.04,
+    )
+    seen = wire.observation(
+        session, standing=wire.by_itself(), waits=((0.47, 9.01), (9.02, 11.06)), seconds=11.1
+    )
+    assert texts(by_itself(seen)) == ["it gave up after 2.0 s of waiting for one answer, in 1 of 1"]
+
+
 def test_a_limit_from_the_start_of_the_process_does_not_depend_on_the_first_connection() -> None:
     def ended(begin: float) -> Observation:
         first = wire.broken(1, End.REFUSED, opened_seconds=begin)
