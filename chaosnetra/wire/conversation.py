@@ -102,7 +102,9 @@ class Conversation:
         self._read_server(data, at)
 
     def ended(self, end: End, at: float) -> None:
-        """The connection ended; nothing passes any more."""
+        """The connection ended; what still passes is counted in bytes alone."""
+        if end is End.SERVER and self._session is not None and self._session.terminated:
+            end = End.CLIENT  # it waits for the server to close
         self._connection.end = end
         self._connection.ended_at = at
         self._held = b""

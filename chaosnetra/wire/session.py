@@ -51,6 +51,7 @@ class Session:
     Attributes:
         questions: that are not answered.
         broken: what came is not PostgreSQL's protocol.
+        terminated: the client has said that it ends it; the server then closes first, mostly.
     """
 
     __slots__ = (
@@ -70,6 +71,7 @@ class Session:
         "_statements",
         "broken",
         "questions",
+        "terminated",
     )
 
     def __init__(self, log: StartupLog, connection: ConnectionLog, questions: Questions) -> None:
@@ -77,6 +79,7 @@ class Session:
         self._connection = connection
         self.questions = questions
         self.broken = False
+        self.terminated = False
         self._client = Framer(OF_CLIENT)
         self._server = Framer(OF_SERVER)
         self._statements: dict[bytes, int] = {}
@@ -144,6 +147,7 @@ class Session:
                     continue
                 self.questions.ask(Question(began, Answer.READY, self._copied))
             else:  # Terminate
+                self.terminated = True
                 continue
             began, begun = at, False
         if client.broken:
