@@ -3,8 +3,8 @@
 It is read off traffic without latency, where waits of independent tasks hardly take time, so
 that they may seem to follow each other. "Answered before the next was sent" is therefore not
 enough to say that one waited for the other. Round trips are gathered into *holds*: a login, a
-transaction, one use of a pool's connection (`chaosnetra.wire.holds`). A login and what its
-connection is used for at once, with nothing on another in between, are one hold. Then:
+transaction, one use of a pool's connection (`chaosnetra.wire.holds`). A login while a task uses
+another connection, and what it is used for at once, are one hold. Then:
 
 - On one connection, a question waits for all answers before it. Pipelined ones do not wait.
 - Holds of different connections run *side by side* where a wait of one really overlaps a wait of
@@ -67,6 +67,7 @@ class _Waits:
     chain: list[int] = field(default_factory=list)
     hold: list[int] = field(default_factory=list)
     plain: list[bool] = field(default_factory=list)
+    login: list[bool] = field(default_factory=list)
     logins: list[int] = field(default_factory=list)
 
 
@@ -110,6 +111,7 @@ def _waits(connections: Sequence[ConnectionAsOf], texts: Sequence[str]) -> _Wait
             waits.connection.extend([connection.number] * count)
             waits.hold.extend([number] * count)
             waits.plain.extend([not hold.marked] * count)
+            waits.login.extend([hold.login] * count)
             number += 1
     return waits
 
@@ -135,14 +137,24 @@ def _hold_together(waits: _Waits, order: list[int]) -> None:
 
 
 def _continue_logins(waits: _Waits) -> None:
-    """Make one hold of a login and what comes at once after it: who opened it is who uses it."""
+    """Make one hold of a login beside another task and what comes at once after it.
+
+    It is then taken for that of a task which opens a connection because all others are in use.
+    Where only logins run side by side, somebody may have opened them to use them later.
+    """
+    if not waits.logins:
+        return
     starts, ends = sorted(waits.start), sorted(waits.end)
+    uses = [index for index, login in enumerate(waits.login) if not login]
+    uses_start = sorted(waits.start[index] for index in uses)
+    uses_end = sorted(waits.end[index] for index in uses)
     continued: dict[int, int] = {}
     for login in waits.logins:
-        done, goes_on = waits.end[login], waits.start[login + 1]
+        opened, done, goes_on = waits.start[login], waits.end[login], waits.start[login + 1]
+        beside = bisect_left(uses_start, done) - bisect_right(uses_end, opened)
         asked_between = bisect_left(starts, goes_on) - bisect_left(starts, done)
         answered_between = bisect_right(ends, goes_on) - bisect_right(ends, done)
-        if not asked_between and not answered_between:
+        if beside and not asked_between and not answered_between:
             continued[waits.hold[login + 1]] = waits.hold[login]
     if continued:
         waits.hold = [continued.get(hold, hold) for hold in waits.hold]
