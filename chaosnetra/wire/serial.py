@@ -38,6 +38,7 @@ from chaosnetra.wire.holds import holds_of, marks_of
 
 BRIDGED_EACH = 2  # round trips between two overlaps, for each connection; and two more
 FEWEST_IN_TURN = 3
+MOST_IN_BETWEEN = 100  # other waits between a login and what it was for
 
 # A chain is one number, so that the longest one is the largest: its length in the upper bits, less
 # its round trips of set-up. Of chains of the same length, that with fewer of them counts.
@@ -80,7 +81,7 @@ def longest_chain(connections: Sequence[ConnectionAsOf], texts: Sequence[str]) -
     waits = _waits(connections, texts)
     order = sorted(range(len(waits.start)), key=waits.start.__getitem__)
     _hold_together(waits, [index for index in order if waits.plain[index]])
-    _continue_logins(waits)
+    _continue_logins(waits, order)
     longest = _longest(waits, order, _side_by_side(waits, order))
     round_trips = -(-longest // _ROUND_TRIP)
     return Chain(round_trips, round_trips * _ROUND_TRIP - longest)
@@ -136,25 +137,37 @@ def _hold_together(waits: _Waits, order: list[int]) -> None:
             waits.hold[index] = held.setdefault(waits.connection[index], waits.hold[index])
 
 
-def _continue_logins(waits: _Waits) -> None:
+def _continue_logins(waits: _Waits, order: list[int]) -> None:
     """Make one hold of a login beside another task and what comes at once after it.
 
     It is then taken for that of a task which opens a connection because all others are in use.
-    Where only logins run side by side, somebody may have opened them to use them later.
+    "At once" means that no connection which was there before it was used in between. Where only
+    logins run side by side, somebody may have opened them to use them later.
     """
     if not waits.logins:
         return
-    starts, ends = sorted(waits.start), sorted(waits.end)
+    starts = [waits.start[index] for index in order]
+    by_end = sorted(order, key=waits.end.__getitem__)
+    ends = [waits.end[index] for index in by_end]
     uses = [index for index, login in enumerate(waits.login) if not login]
     uses_start = sorted(waits.start[index] for index in uses)
     uses_end = sorted(waits.end[index] for index in uses)
+    ready = {
+        waits.connection[index]: waits.end[index]
+        for index, login in enumerate(waits.login)
+        if login
+    }
     continued: dict[int, int] = {}
     for login in waits.logins:
-        opened, done, goes_on = waits.start[login], waits.end[login], waits.start[login + 1]
-        beside = bisect_left(uses_start, done) - bisect_right(uses_end, opened)
-        asked_between = bisect_left(starts, goes_on) - bisect_left(starts, done)
-        answered_between = bisect_right(ends, goes_on) - bisect_right(ends, done)
-        if beside and not asked_between and not answered_between:
+        begun, done, goes_on = waits.start[login], waits.end[login], waits.start[login + 1]
+        if bisect_left(uses_start, done) == bisect_right(uses_end, begun):
+            continue
+        asked = range(bisect_left(starts, done), bisect_left(starts, goes_on))
+        answered = range(bisect_right(ends, done), bisect_right(ends, goes_on))
+        if len(asked) + len(answered) > MOST_IN_BETWEEN:
+            continue
+        between = [*(order[place] for place in asked), *(by_end[place] for place in answered)]
+        if all(ready.get(waits.connection[index], begun) > begun for index in between):
             continued[waits.hold[login + 1]] = waits.hold[login]
     if continued:
         waits.hold = [continued.get(hold, hold) for hold in waits.hold]
