@@ -30,6 +30,9 @@ def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> N
     corrected for the number of comparisons), largely (Cliff's delta 0.474) and by a quarter more
     than those without the fault are, which a slower machine explains.
 
+    Where startups were seen on the wire, their round trips, own time and waits are told, and which
+    statements came or went.
+
     What differs in how they were run is said. Another target, other faults, another number of
     trials at once or another state of the database make a comparison meaningless, and it is refused
     unless --allow names it; between local and staging they are only said.

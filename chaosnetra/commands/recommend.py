@@ -32,8 +32,9 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
 
     A budget is raised to the upper bound of what its work took under pressure, and a margin of
     25 %; where every startup was cut short, to twice the time that was not enough, and a second
-    run is to confirm it. Pools, connector and the orchestrator itself are looked at too. Each
-    recommendation names its evidence and the command that checks it.
+    run is to confirm it. Pools, connector and the orchestrator itself are looked at too; of any
+    service, what was seen of its startups on the wire. Each recommendation names its evidence and
+    the command that checks it.
 
     Exit codes: 0 done, also when nothing has to be changed, because every run held within budgets,
     pools and connectors that it measured; 2 nothing can be recommended, and it is not known whether
