@@ -10,8 +10,8 @@ from chaosnetra.evidence.advice.recommendation import MARGIN, Recommendation
 from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
 from chaosnetra.evidence.statistics.round_trips import RoundTrips
 from chaosnetra.evidence.wire.blame import blame, ending_error
-from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits
-from chaosnetra.wire.observation import Doing, Reached
+from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, cancels, own_limits
+from chaosnetra.wire.observation import Doing
 
 NO_SLOT = "53300"
 # A single attempt that may take longer leaves little time for others.
@@ -244,7 +244,4 @@ def _is_full(one: Failed) -> bool:
 
 
 def _attempts(one: Failed) -> int:
-    seen = one.seen
-    return seen.connection_count - sum(
-        connection.reached is Reached.CANCEL for connection in seen.connections
-    )
+    return one.seen.connection_count - cancels(one.seen)

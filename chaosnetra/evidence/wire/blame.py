@@ -9,7 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp
-from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, is_same, own_limits
+from chaosnetra.evidence.wire.limits import (
+    Failed,
+    LimitKind,
+    OwnLimit,
+    cancels,
+    is_same,
+    own_limits,
+)
 from chaosnetra.evidence.wire.named_limits import named_seconds
 from chaosnetra.text import cut
 from chaosnetra.wire.observation import (
@@ -139,18 +146,18 @@ def _stood(standing: Standing) -> str:
 
 def _gave_up(seen: Observation, given_up: GivenUp) -> str:
     """That it gave up on an answer, where that is not how it stood at its end."""
-    if given_up.statement:
-        what = f"for the answer to {cut(given_up.statement, LONGEST_STATEMENT)}"
+    statement = cut(given_up.statement, LONGEST_STATEMENT) if given_up.statement else None
+    waited = _seconds(given_up.seconds)
+    if given_up.canceled:
+        what = statement or "a statement"
+        return f"it asked the server to cancel {what}, after waiting {waited} for the answer"
+    if statement is not None:
+        what = f"for the answer to {statement}"
     else:
         what = _WAITED_FOR.get(given_up.connection.reached, "for an answer")
-    how = (
-        "asked the server to cancel what it waited for"
-        if given_up.canceled
-        else "closed its only connection"
-        if seen.connection_count == 1
-        else f"closed connection {given_up.connection.number} of {seen.connection_count}"
-    )
-    return f"it {how} after waiting {_seconds(given_up.seconds)} {what}"
+    number, count = given_up.connection.number, seen.connection_count
+    which = "its only connection" if _tried(seen) == 1 else f"connection {number} of {count}"
+    return f"it closed {which} after waiting {waited} {what}"
 
 
 def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
@@ -168,9 +175,9 @@ def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
         )
         if given_up > 1:
             yield f"it gave up {_of_all(given_up, seen)} before they had become sessions"
-    yield from _round_trips(seen)
+    yield from _round_trips(first)
     standing: Standing = seen.standing
-    told = error is not None or any(one.end in BY_SERVER for one in seen.connections)
+    told = error is not None or any(_ended_by_others(seen))
     if standing.doing is not Doing.BY_ITSELF or first.given_up is not None or not told:
         yield _waited_for(first)
 
@@ -190,7 +197,7 @@ def _ended_by_others(seen: Observation) -> Iterator[str]:
     found: Counter[End] = Counter()
     where: dict[End, set[Reached]] = {}
     for one in seen.connections:
-        if one.end in BY_SERVER:
+        if one.end in BY_SERVER and one.reached is not Reached.CANCEL:
             found[one.end] += 1
             where.setdefault(one.end, set()).add(one.reached)
     found[End.REFUSED] = max(found[End.REFUSED], seen.refused)
@@ -208,27 +215,32 @@ def _place(reached: set[Reached]) -> str:
 
 def _of_all(count: int, seen: Observation) -> str:
     """So many of its connections."""
-    if seen.connection_count == 1:
+    tried = _tried(seen)
+    if tried == 1:
         return "its only connection"
-    if count >= seen.connection_count:
-        if count == 2:
-            return "both of its connections"
-        return f"all {seen.connection_count} of its connections"
-    return f"{count} of its {seen.connection_count} connections"
+    if count >= tried:
+        return "both of its connections" if count == 2 else f"all {count} of its connections"
+    return f"{count} of its {tried} connections"
 
 
-def _round_trips(seen: Observation) -> Iterator[str]:
+def _tried(seen: Observation) -> int:
+    """Its connections but those that were only to cancel a statement."""
+    return seen.connection_count - cancels(seen)
+
+
+def _round_trips(first: Failed) -> Iterator[str]:
     """How many answers it waited for, where they took long enough to matter."""
-    answered = [end - start for start, end in seen.waits]
+    seen, given_up = first.seen, first.given_up
     trips = seen.serial_round_trips
-    if trips < 2 or not answered:
+    if trips < 2:
         return
-    each = sorted(answered)[len(answered) // 2]
+    answered = seen.waited_seconds - (given_up.seconds if given_up is not None else 0.0)
+    each = answered / trips
     if each >= LEAST_TOLD_SECONDS:
         least = "" if seen.complete else "at least "
         yield (
             f"it made {least}{trips} round trips one after the other, "
-            f"which took {1000 * each:.0f} ms each"
+            f"which took {1000 * each:.0f} ms each on average"
         )
 
 
@@ -262,8 +274,11 @@ def _refuted(
         return None
     where = f"phase {phase}" if phase else "the startup"
     lasted = seen.seconds if phase_seconds is None else phase_seconds
-    trips = f"{seen.serial_round_trips} round trips" + ("" if seen.complete else " at least")
-    why = f"{where} had lasted {_seconds(lasted)}, with {trips} one after the other"
+    least = "" if seen.complete else "at least "
+    trips = f"with {least}{seen.serial_round_trips} round trips one after the other"
+    if not seen.serial_round_trips:
+        trips = "without an answer"
+    why = f"{where} had lasted {_seconds(lasted)}, {trips}"
     if shown is not None:
         why += f", and {shown.text}"
     return f"{named:g} s, which its output names, cannot be the limit that ended it: {why}"

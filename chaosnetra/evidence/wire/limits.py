@@ -165,7 +165,7 @@ def _first_opened(one: Failed) -> float:
 
 def _attempts(one: Failed) -> float | None:
     """Its connections, where each of them failed."""
-    tried = one.seen.connection_count - _cancels(one.seen)
+    tried = one.seen.connection_count - cancels(one.seen)
     is_all = one.seen.sessions == 0 and tried >= LEAST_ATTEMPTS
     return tried if one.ended_itself and is_all else None
 
@@ -180,13 +180,14 @@ def _was_cut_short(one: Failed) -> bool:
     given_up = one.given_up
     if given_up is not None and seen.seconds - given_up.at_seconds <= LEAST_SECONDS:
         return True
-    if seen.connection_count - seen.sessions - _cancels(seen) >= ATTEMPTS_OF_A_LOOP:
+    if seen.connection_count - seen.sessions - cancels(seen) >= ATTEMPTS_OF_A_LOOP:
         return True
     failed = standing.ended is not None and seen.sessions < seen.connection_count
     return failed and (standing.ended_ago_seconds or 0.0) >= LEAST_SECONDS
 
 
-def _cancels(seen: Observation) -> int:
+def cancels(seen: Observation) -> int:
+    """Connections that were only to cancel a statement: they have no session, and need none."""
     return sum(one.reached is Reached.CANCEL for one in seen.connections)
 
 

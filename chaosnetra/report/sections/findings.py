@@ -50,8 +50,6 @@ def _violation(violation: Violation) -> Markup:
                 ("ended", violation.ended),
                 ("SQLSTATE", violation.sqlstate),
                 ("error", _error(violation.error)),
-                ("waited for", _quoted(violation.waited_for)),
-                ("limit of its own", _quoted(violation.own_limit)),
                 ("on the wire", _quoted(violation.on_the_wire)),
                 ("limit that it names", _quoted(violation.named_limit_refuted)),
                 ("at", violation.at if isinstance(violation.at, str) else None),

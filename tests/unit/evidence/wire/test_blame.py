@@ -52,8 +52,8 @@ NOTHING = wire.observation(standing=Standing(Doing.NOTHING_OPENED, 1.0, "no conn
         (
             [wire.cut_short(begin=0.3 + n / 100) for n in range(3)],
             (
-                "it made 12 round trips one after the other, which took 400 ms each; at its end it "
-                "had been waiting 0.1 s for the answer to the 13th round trip, SELECT $1 FROM "
+                "it made 12 round trips one after the other, which took 400 ms each on average; at "
+                "its end it had been waiting 0.1 s for the answer to the 13th round trip, SELECT $1 FROM "
                 "orders WHERE id = $2; it gave up 5.0 s after it had opened the connection, in 3 "
                 "of 3"
             ),
@@ -202,3 +202,22 @@ def test_a_startup_that_was_not_looked_at_is_told_as_before() -> None:
     found = violation(wire.failed(1, None))
     assert found.line.endswith("exit code 1: it ended with exit code 1 and printed nothing")
     assert (found.waited_for, found.own_limit, found.on_the_wire) == (None, None, None)
+
+
+def test_a_statement_that_was_canceled_is_named_and_the_connection_for_it_is_none() -> None:
+    asked = wire.broken(2, End.SERVER, Reached.CANCEL, opened_seconds=5.5)
+    seen = wire.observation(
+        wire.connection(1, opened_seconds=0.3, end=End.CLIENT, ended_seconds=6.35),
+        asked,
+        standing=wire.by_itself(),
+        waits=((0.5, 6.3),),
+        errors=(wire.error("57014", statement=wire.ORDERS, severity="ERROR"),),
+        seconds=6.4,
+        serial_round_trips=1,
+    )
+    found = of(seen)
+    assert found.sqlstate is None
+    assert found.line.endswith(
+        "on the wire: it asked the server to cancel SELECT $1 FROM orders WHERE id = $2, after "
+        "waiting 5.0 s for the answer; it gave up after 5.0 s of waiting for one answer, in 1 of 1"
+    )
