@@ -105,7 +105,7 @@ def first_failure(
         Of the wire, where it was looked at: `waited_for`, what it waited for last; `own_limit`,
         how long, or for how many connections, it and the others that failed tried before they
         gave up, where that was the same in most; `own_limits`, the same as figures (`kind`,
-        `amount`, `startups`, `of`, `text`); `on_the_wire`, all that it met there;
+        `amount`, `startups`, `of`, `within_seconds`, `text`); `on_the_wire`, all that it met there;
         `named_limit_refuted`: that a limit which its output names cannot be what ended it. All
         None without an outcome; `own_limits` is empty.
     """

@@ -73,6 +73,13 @@ def figures(seen: ObservedStartups) -> Iterator[str]:
     if seen.model is None:
         return
     yield time_of(seen.model)
+    typical = seen.typical
+    if typical is not None and typical.unread:
+        yield (
+            f"{typical.unread} of its {typical.connection_count} connections could not be read "
+            "(encrypted, or not PostgreSQL's protocol): statements are not known, and a round trip "
+            "there is a turn of direction"
+        )
     prediction = seen.prediction
     if prediction is not None:
         text = (

@@ -10,8 +10,9 @@ from chaosnetra.evidence.advice.recommendation import MARGIN, Recommendation
 from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
 from chaosnetra.evidence.statistics.round_trips import RoundTrips
 from chaosnetra.evidence.wire.blame import blame, ending_error
+from chaosnetra.evidence.wire.giving_up import GivenUp
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, cancels, own_limits
-from chaosnetra.wire.observation import Doing
+from chaosnetra.wire.observation import Doing, Reached
 
 NO_SLOT = "53300"
 # A single attempt that may take longer leaves little time for others.
@@ -127,10 +128,7 @@ def _work_within(limit: OwnLimit, seen: ObservedStartups, model: RoundTrips) -> 
         return replace(model, own_seconds=own)
     sessions = [one for one in typical.connections if one.session_seconds is not None]
     failed = [one for of_probe in seen.failed.values() for one in of_probe]
-    at_login = sum(
-        one.given_up is not None and one.given_up.connection.session_seconds is None
-        for one in failed
-    )
+    at_login = sum(one.given_up is not None and _is_login(one.given_up) for one in failed)
     if 2 * at_login > len(failed):
         trips = max((one.setup_round_trips for one in sessions), default=0)
         own = 0.0
@@ -236,6 +234,12 @@ def _fewer_connections(
         evidence,
         check,
     )
+
+
+def _is_login(given_up: GivenUp) -> bool:
+    """Whether it gave up a login; of a connection that cannot be read that is not known."""
+    on = given_up.connection
+    return on.session_seconds is None and on.reached is not Reached.UNREAD
 
 
 def _is_full(one: Failed) -> bool:

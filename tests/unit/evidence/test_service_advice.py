@@ -266,3 +266,12 @@ def test_what_the_launcher_ended_is_no_matter_of_the_platforms_deadline() -> Non
     assert advised(under).recommendations == ()
     unseen = [wire.failed(1, None, status=Status.TIMED_OUT, error=expired)]
     assert [one.area for one in advised(unseen).recommendations] == ["cloud_run"]
+
+
+def test_connections_that_cannot_be_read_are_told() -> None:
+    seen = replace(wire.ready(), unread=1)
+    under = launched_until_its_limit(wire.refused(8, 3.0), Status.TIMED_OUT)
+    assert advised(under, before=ready(seen)).not_known[-1] == (
+        "experiment 't': 1 of its 1 connections could not be read (encrypted, or not PostgreSQL's "
+        "protocol): statements are not known, and a round trip there is a turn of direction"
+    )

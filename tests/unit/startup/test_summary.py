@@ -17,6 +17,7 @@ from chaosnetra.startup.outcome import (
     Status,
 )
 from chaosnetra.startup.summary import summarize
+from tests.support import seen_on_the_wire as wire
 
 
 def outcome(number: int = 1, status: Status = Status.READY, **fields: Any) -> StartupOutcome:
@@ -243,3 +244,25 @@ def test_how_the_first_that_failed_ended_is_told(
     result = summarize([outcome(), outcome(2, Status.FAILED, **fields)], 0)
     assert (result["observed_exit_code"], result["observed_signal"]) == (code, number)
     assert summarize([outcome()], 0)["observed_exit_code"] is None
+
+
+def test_what_the_wire_says_of_the_first_that_failed_is_in_the_result() -> None:
+    made = [outcome(1), *(wire.failed(number, wire.no_slot(2)) for number in (2, 3))]
+    result = summarize(made, 0)
+    assert (result["sqlstate"], result["sqlstates"]) == ("53300", {"53300": 2})
+    assert result["on_the_wire"].startswith("the server ended both of its connections with")
+    assert result["own_limits"] == [
+        {
+            "kind": "attempts",
+            "amount": 2,
+            "startups": 2,
+            "of": 2,
+            "within_seconds": None,
+            "text": "it gave up after 2 connections, in 2 of 2",
+        }
+    ]
+    assert result["own_limit"] == "it gave up after 2 connections, in 2 of 2"
+    unseen = summarize([outcome(1, Status.FAILED)], 0)
+    for key in ("waited_for", "own_limit", "on_the_wire", "named_limit_refuted"):
+        assert unseen[key] is None
+    assert unseen["own_limits"] == []

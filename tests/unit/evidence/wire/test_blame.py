@@ -53,9 +53,9 @@ NOTHING = wire.observation(standing=Standing(Doing.NOTHING_OPENED, 1.0, "no conn
             [wire.cut_short(begin=0.3 + n / 100) for n in range(3)],
             (
                 "it made 12 round trips one after the other, which took 400 ms each on average; at "
-                "its end it had been waiting 0.1 s for the answer to the 13th round trip, SELECT $1 FROM "
-                "orders WHERE id = $2; it gave up 5.0 s after it had opened the connection, in 3 "
-                "of 3"
+                "its end it had been waiting 0.1 s for the answer to the 13th round trip, SELECT "
+                "$1 FROM orders WHERE id = $2; it gave up 5.0 s after it had opened the "
+                "connection, in 3 of 3"
             ),
         ),
         ([wire.refused()] * 3, "its only connection was refused"),
