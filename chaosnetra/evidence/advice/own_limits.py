@@ -89,9 +89,8 @@ def _for_latency(
         shown(limit.amount),
         f"{shown((1 + MARGIN) * needed)}, or fewer round trips within it: {most} fit into "
         f"{shown(limit.amount)} under that latency",
-        f"{work.serial:g} round trips one after the other, {shown_ms(added)} longer each, and "
-        f"{shown_short(work.own_seconds)} of its own take {shown(needed)}; the limit leaves room "
-        f"for {shown_ms(room)} more each",
+        f"{_work_text(work, added)} take {shown(needed)}; the limit leaves room for "
+        f"{shown_ms(room)} more each",
         evidence,
         check,
     )
@@ -111,8 +110,7 @@ def _too_slow(
         "the time of a startup",
         f"not ready after {shown(had)}",
         f"{shown((1 + MARGIN) * needed)}, or fewer round trips",
-        f"{model.serial:g} round trips one after the other, {shown_ms(added)} longer each, and "
-        f"{shown_short(model.own_seconds)} of its own take {shown(needed)}",
+        f"{_work_text(model, added)} take {shown(needed)}",
         tuple(f"{place}: {line}" for line in figures(seen)),
         check,
     )
@@ -138,6 +136,13 @@ def _work_within(limit: OwnLimit, seen: ObservedStartups, model: RoundTrips) -> 
     return replace(
         model, own_seconds=own, waited_seconds=trips * model.round_trip_seconds, serial=trips
     )
+
+
+def _work_text(work: RoundTrips, added: float) -> str:
+    """What takes time within a limit."""
+    text = f"{work.serial:g} round trips one after the other, {shown_ms(added)} longer each,"
+    own = f" and {shown_short(work.own_seconds)} of its own" if work.own_seconds else ""
+    return f"{text}{own}"
 
 
 def _ready_too_soon(

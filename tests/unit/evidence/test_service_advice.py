@@ -140,7 +140,9 @@ def test_a_limit_of_a_login_is_held_against_the_round_trips_of_a_login() -> None
     )  # fmt: skip
     first = advised(failed(seen), wire.latency(1.0)).recommendations[0]
     assert first.current == "2.5 s"
-    assert first.reason.startswith("3 round trips one after the other, 1000 ms longer each")
+    assert first.reason.startswith(
+        "3 round trips one after the other, 1000 ms longer each, take 3 s; the limit leaves room"
+    )
 
 
 def test_an_answer_that_takes_longer_than_a_service_waits() -> None:
