@@ -14,9 +14,17 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.ports import LOOPBACK
 from chaosnetra.progress.shown import shown
 from chaosnetra.quantities import whole_number
-from chaosnetra.running.launching import Launched, circumstances_of, limits_of, record, tally_of
+from chaosnetra.running.launching import (
+    Launched,
+    circumstances_of,
+    limits_of,
+    record,
+    tally_of,
+    warn_of_silent_patterns,
+)
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
+from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
@@ -86,6 +94,7 @@ class ProcessLauncher:
 
             outcomes = self._launch(self.plan, databases, folders=folders, progress=decided)
         _refuse_unloadable(outcomes, self.session.settings.target.import_path)
+        warn_of_silent_patterns(self.session, outcomes)
         (use,) = used
         circumstances = circumstances_of(
             self.session,
@@ -135,6 +144,7 @@ class ProcessLauncher:
                     folders=folders,
                     progress=progress,
                     interrupted=lambda: run.interrupted_by is not None,
+                    keeping=Keeping(run.redactor.text),
                 )
             )
 
