@@ -17,6 +17,8 @@ from chaosnetra.text import cut, one_line
 MOST_PATTERNS = 100
 LONGEST_PATTERN = 1000
 LONGEST_NAME = 100
+# All of them as JSON: in staging they stand in a variable of the job.
+LONGEST_SETTING = 16_000
 # Of the RE2 program and its cache, for each pattern.
 PATTERN_MEMORY_BYTES = 4 << 20
 
@@ -101,6 +103,8 @@ def parse(name: str, value: Any, *, setting: str | None = None) -> PhasePatterns
         return PhasePatterns()
     is_list = isinstance(value, (list, tuple))
     entries = value if is_list else [value]
+    if len(json.dumps(value, default=repr)) > LONGEST_SETTING:
+        raise InvalidInput(f"{name} is longer than {LONGEST_SETTING:,} characters", setting)
     found: list[PhasePattern] = []
     homeless: str | None = None
     for number, entry in enumerate(entries):

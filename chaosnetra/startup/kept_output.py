@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from chaosnetra.startup.log_lines import LogLine, plain
 from chaosnetra.startup.outcome import StartupOutcome
@@ -19,7 +20,8 @@ LAST_LINES = 50
 MOST_BYTES = 1 << 16
 # So many different outputs are kept of one launch.
 MOST_DIFFERENT = 20
-# A line is masked as it was read and cut afterwards: half a secret is not masked any more.
+# A line is masked as it was read, and cut afterwards, by more than a secret is long: half of one is
+# not masked any more.
 LONGEST_LINE = 2000
 LONGEST_READ = 2 * LONGEST_LINE
 TAB = "    "
@@ -63,10 +65,8 @@ def kept(
 
     above = [logged for logged in error if not is_shown(logged)]
     lines = _harmless([logged.text for logged in above], keeping.mask)
-    gaps = [
-        after.number - before.number - 1
-        for before, after in zip(above, [*above[1:], LogLine("", None, first_of_last)], strict=True)
-    ]
+    numbers = [*(logged.number for logged in above), first_of_last]
+    gaps = [after - before - 1 for before, after in pairwise(numbers)]
     # Masking may have joined lines that hold one secret.
     if len(lines) == len(gaps):
         lines = [
@@ -109,11 +109,22 @@ def _harmless(lines: Sequence[str], mask: Callable[[str], str]) -> list[str]:
     """Lines without secrets, and without what a terminal would obey."""
     if not lines:
         return []
+    lines = [line if len(line) < LONGEST_READ else _without_end(line, mask) for line in lines]
     printed = mask("\n".join(lines)).split("\n")
-    shown = [one_line(plain(line).replace("\t", TAB)).rstrip() for line in printed]
+    shown = [_plain(line).rstrip() for line in printed]
     if shown != printed:  # a secret may have had colours in it
         shown = mask("\n".join(shown)).split("\n")
     return [cut(line, LONGEST_LINE) for line in shown]
+
+
+def _plain(line: str) -> str:
+    return one_line(plain(line).replace("\t", TAB))
+
+
+def _without_end(line: str, mask: Callable[[str], str]) -> str:
+    """A line that was cut where it was read, without the part that may end in half a secret."""
+    shown = mask(_plain(mask(line)))
+    return f"{shown[: max(0, len(shown) - LONGEST_LINE)]}…"
 
 
 def _within(above: Sequence[str], last: Sequence[str], most_bytes: int) -> tuple[str, ...]:
