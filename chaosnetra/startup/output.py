@@ -64,7 +64,8 @@ class Output:
         self._above_stack: LogLine | None = None
         self._below_stack = 0
         self._tail: deque[bytes] = deque(maxlen=LAST_LINES)
-        self._printed = 0
+        self._printed = self._searched = 0
+        self._last_cause: causes.Found | None = None
         self._partial: dict[str, bytes] = {}
         self.phases = PhaseLog(clock)
         self.matched = False
@@ -146,15 +147,22 @@ class Output:
     @property
     def found(self) -> causes.Found | None:
         """That error, with how much of a cause it is."""
-        printed = causes.find(self._logged)
+        printed = self._cause
         return self.phases.found(printed) or printed
+
+    @property
+    def _cause(self) -> causes.Found | None:
+        """The cause that all lines tell, phases aside; searched anew when there are more."""
+        if self._searched != self._printed:
+            self._searched, self._last_cause = self._printed, causes.find(self._logged)
+        return self._last_cause
 
     def kept(self, keeping: Keeping) -> tuple[str, ...]:
         """The lines that are kept of it: see `chaosnetra.startup.kept_output`."""
         if keeping.most_bytes <= 0:
             return ()
         logged = self._logged
-        found = causes.find(logged)
+        found = self._cause
         error = [logged[number] for number in found.numbers] if found and found.is_error else []
         last = [
             line.decode("utf-8", errors="replace").rstrip("\r")[:LONGEST_READ]

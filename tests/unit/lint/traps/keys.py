@@ -75,8 +75,8 @@ KEY_TRAPS: list[Any] = [
     ),
     (
         "setting",
-        put("configuration", "phase_patterns", value={"strat": "begin (?P<phase>.)"}),
-        "phase_patterns has unknown keys strat (did you mean start?)",
+        put("configuration", "phase_patterns", value={"starts": "begin (?P<phase>.)"}),
+        "phase_patterns has unknown keys starts (did you mean start?)",
         put("configuration", "phase_patterns", value={"start": "begin (?P<phase>.)"}),
     ),
     (
