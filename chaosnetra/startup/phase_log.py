@@ -165,6 +165,7 @@ class PhaseLog:
                 found[phase] = (found[phase][0] if phase in found else at, None)
             elif _has_ended(event):
                 seconds = finite_or_none(event.get("seconds"))
+                seconds = None if seconds is not None and seconds < 0 else seconds
                 told = last_end if seconds is None else max(0.0, round(at - seconds, 4))
                 found[phase] = (found[phase][0] if phase in found else told, at)
                 last_end = at
