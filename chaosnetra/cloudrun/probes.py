@@ -34,6 +34,7 @@ from chaosnetra.running.activity import Result, activity, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.output import Output
+from chaosnetra.startup.phase_lines import PhaseLines
 
 __all__ = [
     "execution_tasks",
@@ -250,12 +251,14 @@ def _traces(session: Session, since: float | None) -> list[Trace] | None:
     except CloudRunUnanswered as error:
         logger.warning(str(error))
         return None
-    return [_trace(one) for one in concerned(found, since)]
+    patterns = session.settings.phase_patterns
+    lines = PhaseLines(patterns) if patterns else None
+    return [_trace(one, lines) for one in concerned(found, since)]
 
 
-def _trace(instance: Instance) -> Trace:
+def _trace(instance: Instance, phase_lines: PhaseLines | None) -> Trace:
     """An instance's startup by what it printed."""
-    output = Output()
+    output = Output(phase_lines=phase_lines)
     output.feed("stdout", instance.output.encode())
     output.feed("stdout", b"")
     bad = output.failed_phase or output.degraded_phase

@@ -13,6 +13,7 @@ from chaosnetra.lint.rules import (
     controls,
     keys,
     meaning,
+    own_settings,
     references,
     refused,
     runtime,
@@ -35,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     meaning.check,
     controls.check,
     undo.check,
+    own_settings.check,
     refused.check,
 )
 

@@ -17,7 +17,14 @@ from chaosnetra.errors import (
 )
 from chaosnetra.progress.shown import shown
 from chaosnetra.quantities import whole_number
-from chaosnetra.running.launching import Launched, circumstances_of, limits_of, record, tally_of
+from chaosnetra.running.launching import (
+    Launched,
+    circumstances_of,
+    limits_of,
+    record,
+    tally_of,
+    warn_of_silent_patterns,
+)
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.launcher import Limits
@@ -26,6 +33,7 @@ from chaosnetra.startup.orders import (
     ORDER_VARIABLE,
     TaskOrder,
     TaskReport,
+    output_bytes,
     select_statement,
 )
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
@@ -143,6 +151,7 @@ class JobLauncher:
         for outcome in outcomes:
             record(session, outcome)
         _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2])
+        warn_of_silent_patterns(session, outcomes)
         target = session.settings.target.shown
         launch = {"execution": begun.execution, "barrier": barrier.to_json()}
         circumstances = circumstances_of(session, self.limits, target, "job", tables)
@@ -173,6 +182,8 @@ class JobLauncher:
             report_seconds=REPORT_SECONDS + REPORT_SECONDS_A_TASK * self.count,
             schema=schema,
             dwell_seconds=self.limits.dwell_seconds,
+            output_bytes=output_bytes(self.count),
+            phase_patterns=settings.phase_patterns.given,
         )
 
     def _environment(self, order: TaskOrder) -> dict[str, str]:

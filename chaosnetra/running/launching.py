@@ -1,5 +1,7 @@
 """What launchers of startups share, wherever they launch them."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -7,6 +9,8 @@ from chaosnetra.progress.tally import Tally
 from chaosnetra.running.session import Session
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
+
+logger = logging.getLogger("chaostoolkit")
 
 # A driver that gives up on a slow link opens one more connection to cancel its query: up to six
 # round trips for TLS and SCRAM, and two for the cancellation.
@@ -81,6 +85,32 @@ def tally_of(session: Session, count: int, limits: Limits) -> Tally:
         success=Status.READY,
         faults=lambda: session.faults_in_effect,
     )
+
+
+def warn_of_silent_patterns(session: Session, outcomes: Sequence[StartupOutcome]) -> None:
+    """Say in the log what patterns of phases found nothing that they must find."""
+    patterns = session.settings.phase_patterns
+    if not patterns:
+        return
+    if not any(outcome.phase_spans for outcome in outcomes):
+        logger.warning(
+            f"phase_patterns: no line that the {len(outcomes)} startups printed matches, so no "
+            "phase of theirs is known: hold the patterns against the service's log"
+        )
+        return
+    # A phase of a startup that is ready has ended, whatever its lines say.
+    ready = [outcome for outcome in outcomes if outcome.status is Status.READY]
+    endless = {
+        phase
+        for outcome in ready
+        for phase, (_, ended) in outcome.phase_spans.items()
+        if ended is None
+    }
+    if endless:
+        logger.warning(
+            f"phase_patterns: no line ended {', '.join(sorted(endless))} of startups that were "
+            "ready, so nothing tells how long that took: hold `end` against the service's log"
+        )
 
 
 def record(session: Session, outcome: StartupOutcome) -> None:

@@ -21,10 +21,12 @@ from chaosnetra.running.launching import (
     record,
     record_observed,
     tally_of,
+    warn_of_silent_patterns,
 )
 from chaosnetra.running.observing import shortened
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
+from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
@@ -102,6 +104,7 @@ class ProcessLauncher:
         for outcome, before in zip(outcomes, ended, strict=True):
             record_observed(session, outcome, before.status)
         _refuse_unloadable(outcomes, session.settings.target.import_path)
+        warn_of_silent_patterns(session, outcomes)
         circumstances = circumstances_of(
             session,
             self.limits,
@@ -150,6 +153,7 @@ class ProcessLauncher:
                     folders=folders,
                     progress=progress,
                     interrupted=lambda: run.interrupted_by is not None,
+                    keeping=Keeping(run.redactor.text),
                 )
             )
 

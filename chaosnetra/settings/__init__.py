@@ -13,6 +13,7 @@ from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.hints import ARGUMENT
+from chaosnetra.phase_patterns import PhasePatterns
 from chaosnetra.profiles import Profile
 from chaosnetra.quantities import (
     LARGEST_TIME_SCALE,
@@ -193,6 +194,14 @@ class Settings:
         "how a target shows that it is ready: an http:// URL, tcp://host:port, log:REGEX "
         "or exit ({port} is the port it was given); empty: tcp for module:app, exit for a "
         "command",
+    )
+    phase_patterns: PhasePatterns = setting(
+        "",
+        "how the log of a target tells its phases, as JSON: an object, or a list of them, with "
+        "regular expressions (RE2) for the lines that `start` and `end` a phase, its `failure`, "
+        "`degraded` (it failed, and the target goes on) and a `detail`; see "
+        "[phases in its own words](#phases-in-its-own-words)",
+        parsers.phase_patterns,
     )
     startup_method: str = setting(
         "auto",

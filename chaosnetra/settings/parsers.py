@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
+from chaosnetra.phase_patterns import PhasePatterns, parse
 from chaosnetra.profiles import Profile, load_profile
 from chaosnetra.quantities import choice
 from chaosnetra.templates import STATE_FOLDER, fill_template
@@ -87,6 +88,10 @@ def python(name: str, value: Any, *, setting: str | None = None) -> str | None:
         except RuntimeError as error:
             raise InvalidInput(f"{name} {program!r}: {error}", setting) from None
     return program or None
+
+
+def phase_patterns(name: str, value: Any, *, setting: str | None = None) -> PhasePatterns:
+    return parse(name, value, setting=setting)
 
 
 def target_environment(name: str, value: Any, *, setting: str | None = None) -> dict[str, str]:

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from chaosnetra.addresses import DatabaseAddress
@@ -17,6 +17,7 @@ from chaosnetra.processes.copies import release, withhold
 from chaosnetra.processes.forking import Files
 from chaosnetra.processes.listening import listens
 from chaosnetra.processes.supervisor import AT_ONCE
+from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.observed import Exit, Limits, Observed
 from chaosnetra.startup.outcome import StartupOutcome
@@ -42,11 +43,13 @@ class StartupAttempt:
     grace_seconds: float
     poll_seconds: float
     interrupted: Callable[[], bool]
+    keeping: Keeping = field(default_factory=Keeping)
     failure: MachineryFailed | None = None
 
     def __post_init__(self) -> None:
         readiness = self.plan.readiness
-        self.seen = Observed(readiness, self.limits, Output(readiness.log_pattern))
+        output = Output(readiness.log_pattern, phase_lines=self.plan.phase_lines)
+        self.seen = Observed(readiness, self.limits, output)
         self._exited = asyncio.Event()
         self._supervisor: Started | None = None
         self._lifeline = -1
@@ -158,7 +161,7 @@ class StartupAttempt:
 
     def outcome(self) -> StartupOutcome:
         """What is known of it now."""
-        return self.seen.outcome(self.number)
+        return self.seen.outcome(self.number, self.keeping)
 
     async def _check_until_ready(self) -> None:
         check = self.plan.readiness.check(self.port)

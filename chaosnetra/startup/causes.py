@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaosnetra.startup.exceptions import Chain, Raised, chains_in
+from chaosnetra.startup.exceptions import Chain, Raised, chains_in, panic_at
 from chaosnetra.startup.log_lines import Level, LogLine, words
 from chaosnetra.startup.outcome import StartupFailure
 from chaosnetra.startup.sqlstates import sqlstate_in, sqlstate_of_class
@@ -86,12 +86,14 @@ class Found:
         is_named: whether it names a cause.
         is_error: whether it looks like an error at all.
         times: how often the lines repeat it.
+        numbers: of the lines that it stands on, in order.
     """
 
     error: StartupFailure
     is_named: bool
     is_error: bool
     times: int = 1
+    numbers: Sequence[int] = ()
 
 
 def find(lines: Sequence[LogLine]) -> Found | None:
@@ -193,6 +195,7 @@ def _of_chain(lines: Sequence[LogLine], chain: Chain, raised: Raised, *, is_name
         is_named,
         is_error=True,
         times=_times(lines, raised.line),
+        numbers=chain.whole,
     )
 
 
@@ -216,24 +219,32 @@ def _of_line(lines: Sequence[LogLine], number: int, chain: Chain | None) -> Foun
         is_named=True,
         is_error=True,
         times=_times(lines, line),
+        numbers=sorted({*(chain.whole if chain else ()), *panic_at(lines, number)}),
     )
 
 
 def _last_line(lines: Sequence[LogLine]) -> Found | None:
     spoken = [
-        logged
-        for logged in reversed(lines)
+        (number, logged)
+        for number, logged in reversed(list(enumerate(lines)))
         if any(map(str.isalnum, logged.text)) and not _GIVING_UP.search(logged.text)
     ]
-    for logged in spoken:
+    for number, logged in spoken:
         if logged.entry_level is Level.ERROR or _ERROR_LINE.search(logged.text):
             text = short(_LOG_PREFIX.sub("", logged.text))
             error = StartupFailure(text=text, sqlstate=sqlstate_in(logged.text))
-            return Found(error, is_named=False, is_error=True, times=_times(lines, logged.text))
+            return Found(
+                error,
+                is_named=False,
+                is_error=True,
+                times=_times(lines, logged.text),
+                numbers=panic_at(lines, number),
+            )
     if not spoken:
         return None
-    last = next((logged for logged in spoken if logged.level is not Level.LOW), spoken[0])
-    return Found(StartupFailure(text=short(last.text)), is_named=False, is_error=False)
+    number, last = next((one for one in spoken if one[1].level is not Level.LOW), spoken[0])
+    error = StartupFailure(text=short(last.text))
+    return Found(error, is_named=False, is_error=False, numbers=[number])
 
 
 def _names_cause(logged: LogLine) -> bool:

@@ -29,6 +29,12 @@ _LED = re.compile(
     r"(?: \[\w{1,40}\]| \(\w{1,20}\))?(?::\s*(.*))?$"
 )
 _STACK = re.compile(r"^\s+(?:at |\.\.\. \d+ (?:more|common)|--- End of )")
+# What Go prints below a panic: its goroutines, each with its frames.
+_GO_PANIC = re.compile(r"^(?:panic: |fatal error: |runtime: )")
+_GO_STACK = re.compile(
+    r"^(?:$|\t|goroutine \d+ \[|\[signal |created by |exit status \d|\.\.\.|r\w{1,5} +0x"
+    r"|panic: |fatal error: |runtime: |[\w./*()\[\]{}·-]{1,300}\(.{0,500}\)$)"
+)
 _LOG_LEVELS = {"TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL"}
 
 
@@ -63,6 +69,11 @@ class Chain:
     @property
     def last_line(self) -> int:
         return max(self.lines)
+
+    @property
+    def whole(self) -> Sequence[int]:
+        """Their lines, with those between: what says how one led to the other stands there."""
+        return range(min(self.lines), self.last_line + 1)
 
 
 def chains_in(lines: Sequence[LogLine]) -> Iterator[Chain]:
@@ -158,3 +169,12 @@ def _with_stack(lines: Sequence[LogLine], number: int) -> Raised | None:
     if match[1].upper() in _LOG_LEVELS and match[1] != "Error":
         return None if match[1] != "error" else Raised(match[1], (match[2] or "").strip())
     return Raised(match[1], (match[2] or "").strip())
+
+
+def panic_at(lines: Sequence[LogLine], number: int) -> Sequence[int]:
+    """Numbers of the lines of a panic of Go that begins on a line; of any other, that line's."""
+    end = number + 1
+    if _GO_PANIC.match(lines[number].text):
+        while end < len(lines) and _GO_STACK.match(lines[end].text[:LONGEST_LOOKED_AT]):
+            end += 1
+    return range(number, end)

@@ -69,7 +69,7 @@ def judge_explanations(
 def _text(outcome: StartupOutcome, lacks: Sequence[str]) -> str:
     if outcome.status is Status.READY:
         return "; ".join(lacks)
-    return f"{'; '.join(lacks)}: {outcome.error.text if outcome.error else 'nothing was printed'}"
+    return f"{'; '.join(lacks)}: {outcome.error.told if outcome.error else 'nothing was printed'}"
 
 
 def _contrast(reason: ExitReason, outcome: StartupOutcome) -> dict[str, Any]:
@@ -128,8 +128,9 @@ def left_unsaid(
         found.append(f"it went on to {', '.join(outcome.phases_after_failure)}")
     if not outcome.cause_kept:
         found.append("the cause is lost")
-    by_itself = outcome.ended_by is not EndedBy.LAUNCHER  # who was ended cannot name our limit
-    if by_itself and error and error.budget is not None and error.budget not in error.text:
+    # Who was ended cannot name our limit, and one that its own words state is named.
+    is_owed = outcome.ended_by is not EndedBy.LAUNCHER and not (error and error.stated_budget)
+    if is_owed and error and error.budget is not None and error.budget not in error.text:
         length = f" of {error.budget_seconds:g} s" if error.budget_seconds is not None else ""
         found.append(f"the {error.budget} budget{length} ran out, which its message does not name")
     return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
 from chaosnetra.templates import STATE_FOLDER, fill_template
 
@@ -24,6 +25,7 @@ class LaunchPlan:
         readiness: how it shows that it is ready.
         readiness_timeout_seconds: limit of one readiness check.
         target_environment: templates of the variables that carry the database's address.
+        phase_lines: reads what its log says of its phases, where the service has words of its own.
     """
 
     shown: str
@@ -34,6 +36,7 @@ class LaunchPlan:
     readiness_timeout_seconds: float
     target_environment: Mapping[str, str]
     imports: Sequence[str] = ()
+    phase_lines: PhaseLines | None = None
 
     @property
     def keeps_state(self) -> bool:

@@ -14,6 +14,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_ports
 from chaosnetra.startup.attempt import StartupAttempt
+from chaosnetra.startup.kept_output import Different, Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.observed import Limits
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
@@ -46,6 +47,7 @@ async def launch(
     progress: Progress = lambda outcome: None,
     hold: Callable[[], Awaitable[None]] = _no_longer,
     interrupted: Callable[[], bool] = lambda: False,
+    keeping: Keeping | None = None,
 ) -> list[StartupOutcome]:
     """Run one startup for each of `databases`, all at once.
 
@@ -60,6 +62,8 @@ async def launch(
         progress: called with each outcome as it is decided.
         hold: awaited once all are decided, while those that are ready stay up.
         interrupted: asked often; once true, everything is ended at once.
+        keeping: how the outputs of those that are not ready are kept; of a launch only those that
+            differ: see `chaosnetra.startup.kept_output.Different`.
 
     Returns:
         The outcomes in the order of `databases`.
@@ -89,8 +93,10 @@ async def launch(
             GRACE_SECONDS,
             poll_seconds,
             interrupted,
+            keeping or Keeping(),
         )
 
+    decided, different = Different(), Different()
     numbers = range(len(databases))
     attempts = {number: attempt(number, port) for number, port in zip(numbers, ports, strict=True)}
     waiting = list(attempts)
@@ -105,7 +111,7 @@ async def launch(
         if again and found_taken and outcome.was_ready_seconds is None:
             robbed.append(number)
         else:
-            progress(outcome)
+            progress(decided.of(outcome))
 
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -129,7 +135,7 @@ async def launch(
             raise one.failure
     if any(one.lost for one in attempts.values()):
         raise PartUnavailable("the supervisor of a startup was killed, so its end is not known")
-    return [one.outcome() for one in attempts.values()]
+    return [different.of(one.outcome()) for one in attempts.values()]
 
 
 def _check_fixed_port(plan: LaunchPlan, port: int, count: int) -> None:

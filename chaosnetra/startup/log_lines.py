@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 MOST_LINES = 200
@@ -25,6 +26,7 @@ def words(text: str) -> tuple[str, ...]:
 # Where a logging library puts what it says, in the order that a person would read it.
 _MESSAGES = ("message", "msg", "textPayload", "text", "log", "event", "@m", "@mt", "body")
 _NESTED = ("jsonPayload", "json_payload", "payload", "fields", "record")
+_MAY_HOLD_ENTRIES = (*_NESTED, *_MESSAGES)
 _STACKS = words(
     """
     stack_trace | stacktrace | stackTrace | stack | traceback | exc_info | exc_text | exception
@@ -64,24 +66,38 @@ class Level(IntEnum):
 
 
 class LogLine(NamedTuple):
-    """A plain line, and how serious its entry says it is; None where only the line may tell."""
+    """A plain line, how serious its entry says it is (None where only the line may tell), and which
+    of the lines printed it stands on, from 0."""
 
     text: str
     entry_level: Level | None = None
+    number: int = 0
 
     @property
     def level(self) -> Level:
         return level_of(self.text) if self.entry_level is None else self.entry_level
 
 
-def read(line: str) -> list[LogLine]:
+def read(line: str, number: int = 0) -> list[LogLine]:
     """What a line says; at least one plain line, and at most `MOST_LINES`.
 
     Args:
         line: as it was printed, without its end.
+        number: which of the lines printed it is.
     """
+    # Nearly all lines are plain, and must not cost what the others do.
+    if (
+        "{" not in line
+        and "\\" not in line
+        and "\n" not in line
+        and "\x1b" not in line
+        and "\x9b" not in line
+    ):
+        return [LogLine(line, None, number)]
     line = plain(line)
-    found = list(_read(line, None, DEEPEST)) or [LogLine(line)]
+    found = [
+        LogLine._make((text, level, number)) for text, level, _ in _read(line, None, DEEPEST)
+    ] or [LogLine(line, None, number)]
     if len(found) > MOST_LINES:
         return [*found[:FIRST_LINES], *found[FIRST_LINES - MOST_LINES :]]
     return found
@@ -112,6 +128,9 @@ def _read(line: str, level: Level | None, depth: int) -> Iterator[LogLine]:
         return
     if "\\n" in line and _ESCAPED.search(line):
         line = line.replace("\\n", "\n").replace("\\t", "\t")
+    if "\n" not in line:
+        yield LogLine(plain(line).rstrip("\r"), level)
+        return
     for one in line.split("\n"):
         yield LogLine(plain(one).rstrip("\r"), level)
 
@@ -146,7 +165,7 @@ def _texts(entry: Mapping[str, Any], depth: int) -> Iterator[str]:
             break
     if depth <= 0:
         return
-    for key in (*_NESTED, *_MESSAGES):
+    for key in _MAY_HOLD_ENTRIES:
         if isinstance(entry.get(key), dict):
             yield json.dumps(entry[key])
     # What is within an error is inner to it; where a stack says so itself, that is enough.
@@ -191,7 +210,12 @@ def _level(name: Any) -> Level:
     if isinstance(name, int):
         bounds = ((50, Level.ERROR), (40, Level.WARNING), (10, Level.LOW))
         return next((level for least, level in bounds if least <= name <= 60), Level.UNKNOWN)
-    match = _LEVEL_WORD.fullmatch(str(name).upper()[:20])
+    return _level_named(str(name)[:20])
+
+
+@lru_cache(maxsize=256)  # a service has a few, and names one on each line
+def _level_named(name: str) -> Level:
+    match = _LEVEL_WORD.fullmatch(name.upper())
     if match is None:
         return Level.UNKNOWN
     return Level.LOW if match[1] else Level.WARNING if match[2] else Level.ERROR

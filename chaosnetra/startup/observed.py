@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from chaosnetra.startup.causes import Found
 from chaosnetra.startup.exits import exit_reason
+from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.outcome import EndedBy, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.output import Output
 from chaosnetra.startup.readiness import Check, Readiness
@@ -95,8 +96,13 @@ class Observed:
             return Status.TIMED_OUT
         return Status.READY if self.output.degraded_phase is None else Status.DEGRADED
 
-    def outcome(self, number: int) -> StartupOutcome:
-        """What is known of it now; `number` is which of the startups of its launch."""
+    def outcome(self, number: int, keeping: Keeping) -> StartupOutcome:
+        """What is known of it now.
+
+        Args:
+            number: which of the startups of its launch.
+            keeping: how its output is kept, where it is not ready.
+        """
         status, output = self.status, self.output
         failed = status is Status.FAILED
         error = None if status is Status.READY else self._error(status)
@@ -108,6 +114,7 @@ class Observed:
         own = self._own_exit
         ends = (self._gone_at, self.ready_at, own.at if own else None, self.decided_at or None)
         end = next((at for at in ends if at is not None), time.monotonic())
+        error = None if error is None else self._with_stated_budget(error, end)
         first_event = output.first_event_at
         return StartupOutcome(
             number=number,
@@ -120,6 +127,7 @@ class Observed:
             phase=phase.get(status) or output.phase,
             phases_after_failure=output.phases_after_failure,
             phase_seconds=output.phase_seconds,
+            phase_spans=output.phases.spans(self.started_at),
             steps=output.steps,
             exit_code=self.exit.code if self.exit else None,
             signal=self.exit.signal if self.exit else None,
@@ -134,7 +142,18 @@ class Observed:
             checks=dict(self.checks),
             processes_left=self.processes_left,
             span=(self.started_at, end),
+            output=() if status is Status.READY else output.kept(keeping),
         )
+
+    def _with_stated_budget(self, error: StartupFailure, end: float) -> StartupFailure:
+        """With the limit that its output names, which is the one that ran out where it can be."""
+        stated = self.output.phases.stated_budget(self.started_at, end)
+        if stated is None:
+            return error
+        error = replace(error, stated_budget=stated)
+        if error.budget is not None or not stated.is_possible:
+            return error
+        return replace(error, budget=stated.name, budget_seconds=stated.seconds)
 
     @property
     def _own_exit(self) -> Exit | None:

@@ -6,12 +6,14 @@ sees it.
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.quantities import number
+from chaosnetra.phase_patterns import parse as parse_patterns
+from chaosnetra.quantities import number, whole_number
+from chaosnetra.startup.kept_output import MOST_BYTES, bounded
 from chaosnetra.startup.outcome import StartupOutcome
 
 ORDER_VARIABLE = "CHAOSNETRA_TASK"
@@ -20,6 +22,8 @@ REPORT_KEY = "chaosnetra_startup"
 TABLE = "startup_reports"
 # What a task ends with that could not begin or watch its startup, for a reason of its own.
 NOT_UNDERSTOOD = 64
+# Of all tasks of an execution together, of what their startups printed.
+MOST_REPORTED_BYTES = 16 << 20
 LONGEST_SECONDS = 7 * 86_400.0
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -38,6 +42,8 @@ class TaskOrder:
         report_seconds: how long it is tried to report.
         schema: PostgreSQL schema that takes the reports.
         dwell_seconds: see `chaosnetra.startup.observed.Limits`.
+        output_bytes: how much of its output the report may have; 0: none.
+        phase_patterns: the service's own words for its phases; see `chaosnetra.phase_patterns`.
     """
 
     barrier_at: float
@@ -49,6 +55,8 @@ class TaskOrder:
     report_seconds: float
     schema: str
     dwell_seconds: float = 0.0
+    output_bytes: int = 0
+    phase_patterns: Sequence[Mapping[str, Any]] = ()
 
     @property
     def text(self) -> str:
@@ -72,13 +80,15 @@ class TaskOrder:
         """
         try:
             data = json.loads(text)
-            order = cls(**data)
+            order = cls(**{**data, "phase_patterns": tuple(data.get("phase_patterns", ()))})
         except (ValueError, TypeError, RecursionError) as error:
             raise InvalidInput(f"{ORDER_VARIABLE} is no order of this version: {error}") from None
         for name, value in data.items():
             if name.endswith("_seconds"):
                 number(name, value, minimum=0, maximum=LONGEST_SECONDS)
         number("barrier_at", order.barrier_at, minimum=0)
+        whole_number("output_bytes", order.output_bytes, minimum=0, maximum=MOST_BYTES)
+        parse_patterns("phase_patterns", order.phase_patterns)
         _plain(str(order.schema))
         return order
 
@@ -122,10 +132,20 @@ class TaskReport:
                 attempt=int(data["attempt"]),
                 arrived_at=number("arrived_at", data["arrived_at"]),
                 begun_at=number("begun_at", data["begun_at"]),
-                outcome=StartupOutcome.from_json(data["outcome"]),
+                outcome=_outcome(data["outcome"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InvalidInput(f"no report of this version: {error!r}") from None
+
+
+def output_bytes(tasks: int) -> int:
+    """How much of its output each of so many tasks may report."""
+    return min(MOST_BYTES, MOST_REPORTED_BYTES // tasks)
+
+
+def _outcome(data: Mapping[str, Any]) -> StartupOutcome:
+    outcome = StartupOutcome.from_json(data)
+    return replace(outcome, output=bounded(outcome.output)) if outcome.output else outcome
 
 
 def report_statements(schema: str) -> list[str]:

@@ -47,6 +47,39 @@ class EndedBy(StrEnum):
 
 
 @dataclass(frozen=True)
+class StatedBudget:
+    """A limit that a service's own words name, held against the time that there was for it.
+
+    A message may name another limit than the one that ran out.
+
+    Attributes:
+        name: of the limit, where the words have one.
+        seconds: its length as they have it.
+        phase: that it is held against; None: no beginning of one is known, so the whole startup.
+        elapsed_seconds: how long that had lasted.
+        is_possible: whether so much time had passed at all.
+    """
+
+    name: str | None
+    seconds: float | None
+    phase: str | None
+    elapsed_seconds: float
+    is_possible: bool
+
+    @property
+    def contradiction(self) -> str:
+        """Why it cannot be what ran out; empty where it can."""
+        if self.is_possible or self.seconds is None:
+            return ""
+        named = f"the {self.name} limit of " if self.name else "a limit of "
+        what = f"phase {self.phase}" if self.phase else "the startup"
+        return (
+            f"its log names {named}{self.seconds:g} s, which cannot be what ran out: "
+            f"{what} had lasted {self.elapsed_seconds:.2f} s"
+        )
+
+
+@dataclass(frozen=True)
 class StartupFailure:
     """Why a startup failed, as far as its output tells.
 
@@ -56,7 +89,8 @@ class StartupFailure:
         sqlstate: the database's error code.
         causes: the chain of causes, outermost first, where the output has it.
         budget: name of the budget that ran out.
-        budget_seconds: its length as it was enforced.
+        budget_seconds: its length as it was enforced; by a pattern, as the service's words have it.
+        stated_budget: what those words say, also where it cannot be true.
     """
 
     text: str
@@ -65,6 +99,25 @@ class StartupFailure:
     causes: tuple[str, ...] = ()
     budget: str | None = None
     budget_seconds: float | None = None
+    stated_budget: StatedBudget | None = None
+
+    @property
+    def told(self) -> str:
+        """The text, and what is wrong in it."""
+        wrong = self.stated_budget.contradiction if self.stated_budget else ""
+        return f"{self.text} ({wrong})" if wrong else self.text
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "StartupFailure":
+        """See `StartupOutcome.from_json`."""
+        stated = data.get("stated_budget")
+        return cls(
+            **{
+                **data,
+                "causes": tuple(data["causes"]),
+                "stated_budget": None if stated is None else StatedBudget(**stated),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -83,6 +136,8 @@ class StartupOutcome:
         phases_after_failure: phases that began after one had failed; none, where a failure
             stops the startup.
         phase_seconds: seconds of each phase that ended.
+        phase_spans: of each phase its beginning and its end, in seconds from the start of the
+            process; the end None where it had none. By when its lines came.
         steps: of those phases, as far as its lines have them; see `chaosnetra.orchestrator.steps`.
         exit_code: of the process, None when a signal ended it or it was not seen to end.
         signal: number of the signal that ended it.
@@ -96,6 +151,11 @@ class StartupOutcome:
         wire: what was seen of it on its way to the database; None where it is not observed.
         span: from the start of its process until `seconds` later, as readings of the monotonic
             clock; of this process alone, so not in `to_json`.
+        output: what one that is not ready printed: the traceback of its error, and its last lines;
+            see `chaosnetra.startup.kept_output`.
+        output_of: number of the startup of its launch that has this output: its own; or that of
+            one that printed the same, but for numbers, and then `output` is empty. None: nothing
+            is kept.
     """
 
     number: int
@@ -106,6 +166,7 @@ class StartupOutcome:
     phase: str | None = None
     phases_after_failure: tuple[str, ...] = ()
     phase_seconds: Mapping[str, float] = field(default_factory=dict)
+    phase_spans: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
     steps: tuple[Mapping[str, Any], ...] = ()
     exit_code: int | None = None
     signal: int | None = None
@@ -118,6 +179,8 @@ class StartupOutcome:
     processes_left: int = 0
     wire: Observation | None = None
     span: tuple[float, float] | None = field(default=None, repr=False, compare=False)
+    output: tuple[str, ...] = ()
+    output_of: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         told = asdict(self)
@@ -142,13 +205,16 @@ class StartupOutcome:
                 "phase_seconds": {
                     phase: float(seconds) for phase, seconds in data["phase_seconds"].items()
                 },
+                "phase_spans": {
+                    phase: (float(began), None if ended is None else float(ended))
+                    for phase, (began, ended) in data.get("phase_spans", {}).items()
+                },
+                "output": tuple(map(str, data.get("output", ()))),
                 "steps": tuple(dict(step) for step in data["steps"]),
                 "checks": dict(data["checks"]),
                 "ended_by": EndedBy(data["ended_by"]),
                 "exit_reason": None if reason is None else ExitReason(reason),
                 "wire": None if wire is None else Observation.from_json(wire),
-                "error": None
-                if error is None
-                else StartupFailure(**{**error, "causes": tuple(error["causes"])}),
+                "error": None if error is None else StartupFailure.from_json(error),
             }
         )

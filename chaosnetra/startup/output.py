@@ -1,7 +1,8 @@
 """Reads what a target prints: bounded, whatever it prints, and however much.
 
-Phase lines (see `chaosnetra.orchestrator.phases`) are believed where they are there; else the
-cause is searched in all other lines: see `chaosnetra.startup.causes`.
+Phase lines (see `chaosnetra.orchestrator.phases`, and the setting `phase_patterns`) are believed
+where they are there; else the cause is searched in all other lines: see
+`chaosnetra.startup.causes`.
 """
 
 import json
@@ -9,13 +10,14 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from itertools import islice
 from typing import Any
 
-from chaosnetra.quantities import finite_or_none
 from chaosnetra.startup import causes
+from chaosnetra.startup.kept_output import LAST_LINES, LONGEST_READ, Keeping, kept
 from chaosnetra.startup.log_lines import LogLine, read
 from chaosnetra.startup.outcome import StartupFailure
+from chaosnetra.startup.phase_lines import PhaseLines
+from chaosnetra.startup.phase_log import PhaseLog
 
 EVENT_START = '{"startup_phase":'
 # As long as an entry of Cloud Logging may be.
@@ -23,9 +25,16 @@ LONGEST_LINE = 1 << 18
 LONGEST_KEPT_LINE = 4000
 KEPT_FIRST = 200
 KEPT_LAST = 400
-MOST_EVENTS = 200
-MOST_STEPS = 50
+# Of tracebacks between these two.
+KEPT_STACKS = 400
+# How far below the last frame of one the words of its error may go on.
+BELOW_STACK = 12
 LONGEST_ERROR = causes.LONGEST_TEXT
+_STACK_STARTS = ("\t", " ", "T", "C", "p", "f", "g")
+_STACK_LINE = re.compile(
+    r"[ |+]*(?:Exception Group )?Traceback \(most recent call last\)|\s+at \S|Caused by: "
+    r"|panic: |fatal error: |goroutine \d+ \["
+)
 
 
 class Output:
@@ -34,19 +43,32 @@ class Output:
     Args:
         matches: pattern that is searched in every line, for readiness by log.
         clock: monotonic seconds; the supervisor's status lines use the same one.
+        phase_lines: reads what lines say of phases, by the service's own patterns.
+
+    Attributes:
+        phases: what was told of them.
+        matched: whether a line matched.
     """
 
     def __init__(
-        self, matches: re.Pattern[str] | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        matches: re.Pattern[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        phase_lines: PhaseLines | None = None,
     ) -> None:
         self._pattern = matches
-        self._clock = clock
+        self._phase_lines = phase_lines
         self._first: list[LogLine] = []
         self._last: deque[LogLine] = deque(maxlen=KEPT_LAST)
+        self._stacks: deque[LogLine] = deque(maxlen=KEPT_STACKS)
+        self._above_stack: LogLine | None = None
+        self._below_stack = 0
+        self._tail: deque[bytes] = deque(maxlen=LAST_LINES)
+        self._printed = self._searched = 0
+        self._last_cause: causes.Found | None = None
         self._partial: dict[str, bytes] = {}
-        self.events: list[dict[str, Any]] = []  # of phases, in order
+        self.phases = PhaseLog(clock)
         self.matched = False
-        self.first_event_at: float | None = None
 
     def feed(self, stream: str, chunk: bytes) -> None:
         """Take bytes as they come from `stream` (`stdout` or `stderr`); an empty chunk ends it."""
@@ -58,64 +80,63 @@ class Output:
             # A line without an end must not fill the memory; its start tells what it is.
             rest = rest[:LONGEST_LINE]
         self._partial[stream] = rest
+        self._tail.extend(line[: 4 * LONGEST_READ] for line in lines[-LAST_LINES:])
         for line in lines:
             self._take(line[:LONGEST_LINE].decode("utf-8", errors="replace").rstrip("\r"))
 
     @property
     def lines(self) -> list[str]:
-        """The first and the last lines printed, in order; of JSON, what it says."""
+        """The first and the last lines printed, and tracebacks between, in order; of JSON, what it
+        says."""
         return [logged.text for logged in self._logged]
 
     @property
     def _logged(self) -> list[LogLine]:
-        return [*self._first, *self._last]
+        return [*self._first, *self._stacks, *self._last]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Of phases, in order."""
+        return self.phases.events
 
     @property
     def phase(self) -> str | None:
         """The phase reached."""
-        return self.events[-1]["phase"] if self.events else None
+        return self.phases.phase
 
     @property
     def failed_phase(self) -> str | None:
         """The first phase that failed and ended the startup by that."""
-        return self._first_phase("failed")
+        return self._phase_that("failed")
 
     @property
     def degraded_phase(self) -> str | None:
         """The first phase that failed, and the startup went on."""
-        return self._first_phase("degraded")
+        return self._phase_that("degraded")
 
-    def _first_phase(self, status: str) -> str | None:
-        return next((event["phase"] for event in self.events if event["status"] == status), None)
+    def _phase_that(self, status: str) -> str | None:
+        event = self.phases.first(status)
+        return None if event is None else event["phase"]
 
     @property
     def phases_after_failure(self) -> tuple[str, ...]:
         """Phases that began after the one that failed, in order."""
-        began: dict[str, None] = {}
-        failed: str | None = None
-        for event in self.events:
-            if failed is not None and event["phase"] != failed:
-                began[event["phase"]] = None
-            elif event["status"] == "failed":
-                failed = event["phase"]
-        return tuple(began)
+        return self.phases.after_failure
 
     @property
     def phase_seconds(self) -> dict[str, float]:
-        ended = {
-            event["phase"]: finite_or_none(event.get("seconds"))
-            for event in self.events
-            if event["status"] in ("completed", "failed", "degraded")
-        }
-        return {phase: seconds for phase, seconds in ended.items() if seconds is not None}
+        """How long each phase took that ended."""
+        return self.phases.seconds
 
     @property
     def steps(self) -> tuple[Mapping[str, Any], ...]:
         """Of the phases that ended; see `chaosnetra.orchestrator.steps`."""
-        given = (event.get("steps") for event in self.events if event["status"] != "started")
-        found = (step for steps in given if isinstance(steps, list) for step in steps)
-        known = (_known_step(step) for step in islice(found, MOST_STEPS))
-        return tuple(step for step in known if step is not None)
+        return self.phases.steps
+
+    @property
+    def first_event_at(self) -> float | None:
+        """When the first line about a phase came."""
+        return self.phases.first_at
 
     @property
     def error(self) -> StartupFailure | None:
@@ -126,11 +147,28 @@ class Output:
     @property
     def found(self) -> causes.Found | None:
         """That error, with how much of a cause it is."""
-        for status in ("failed", "degraded"):
-            event = next((event for event in self.events if event["status"] == status), None)
-            if event is not None:
-                return causes.Found(_error_of_event(event), is_named=True, is_error=True)
-        return causes.find(self._logged)
+        printed = self._cause
+        return self.phases.found(printed) or printed
+
+    @property
+    def _cause(self) -> causes.Found | None:
+        """The cause that all lines tell, phases aside; searched anew when there are more."""
+        if self._searched != self._printed:
+            self._searched, self._last_cause = self._printed, causes.find(self._logged)
+        return self._last_cause
+
+    def kept(self, keeping: Keeping) -> tuple[str, ...]:
+        """The lines that are kept of it: see `chaosnetra.startup.kept_output`."""
+        if keeping.most_bytes <= 0:
+            return ()
+        logged = self._logged
+        found = self._cause
+        error = [logged[number] for number in found.numbers] if found and found.is_error else []
+        last = [
+            line.decode("utf-8", errors="replace").rstrip("\r")[:LONGEST_READ]
+            for line in self._tail
+        ]
+        return kept(last, self._printed, error, keeping)
 
     @property
     def lines_that_matter(self) -> tuple[str, ...]:
@@ -141,17 +179,40 @@ class Output:
         is_event = line.startswith(EVENT_START)
         if is_event:
             self._take_event(line)
-        read_as = [LogLine(line)] if is_event else read(line)
+        number = self._printed
+        self._printed = number + 1
+        read_as = [LogLine(line, None, number)] if is_event else read(line, number)
         if self._pattern is not None and not self.matched:
             # As it was printed, and as it reads.
             texts = (line, *(logged.text for logged in read_as))
             self.matched = any(self._pattern.search(text) for text in texts)
+        if self._phase_lines is not None and not is_event:
+            for said in self._phase_lines.read(line, [logged.text for logged in read_as]):
+                self.phases.say(said)
+        first, last = self._first, self._last
         for logged in read_as:
-            kept = LogLine(logged.text[:LONGEST_KEPT_LINE], logged.entry_level)
-            if len(self._first) < KEPT_FIRST:
-                self._first.append(kept)
-            else:
-                self._last.append(kept)
+            if len(logged.text) > LONGEST_KEPT_LINE:
+                logged = logged._replace(text=logged.text[:LONGEST_KEPT_LINE])
+            if len(first) < KEPT_FIRST:
+                first.append(logged)
+                continue
+            if len(last) == KEPT_LAST:
+                self._pass_by(last[0])
+            last.append(logged)
+
+    def _pass_by(self, logged: LogLine) -> None:
+        """Let a line go that is neither among the first nor the last; a traceback is kept."""
+        text = logged.text
+        if not self._below_stack:
+            if text[:1] not in _STACK_STARTS or not _STACK_LINE.match(text):
+                self._above_stack = logged
+                return
+            if self._above_stack is not None:
+                self._stacks.append(self._above_stack)
+        self._stacks.append(logged)
+        is_inside = text.startswith((" ", "\t")) or _STACK_LINE.match(text)
+        self._below_stack = BELOW_STACK if is_inside else self._below_stack - 1
+        self._above_stack = None
 
     def _take_event(self, line: str) -> None:
         try:
@@ -160,51 +221,5 @@ class Output:
             return
         if not isinstance(event, dict):
             return
-        if not isinstance(event.get("phase"), str) or not isinstance(event.get("status"), str):
-            return
-        if self.first_event_at is None:
-            self.first_event_at = self._clock()
-        if len(self.events) >= MOST_EVENTS:
-            if event["status"] != "failed":
-                return
-            self.events.pop()
-        self.events.append(event)
-
-
-def _known_step(step: Any) -> dict[str, Any] | None:
-    """What is known of a step, in its shape; None when it has no name."""
-    if not isinstance(step, dict) or not isinstance(step.get("step"), str):
-        return None
-    counts = {key: step.get(key) for key in ("round_trips", "statements", "answered")}
-    budgets = step.get("budgets")
-    return {
-        "step": causes.short(step["step"]),
-        "budgets": [causes.short(str(name)) for name in budgets[:10]]
-        if isinstance(budgets, list)
-        else [],
-        **{key: value if type(value) is int else None for key, value in counts.items()},
-        "connected_seconds": finite_or_none(step.get("connected_seconds")),
-        "seconds": finite_or_none(step.get("seconds")),
-    }
-
-
-def _error_of_event(event: Mapping[str, Any]) -> StartupFailure:
-    def text_or_none(key: str) -> str | None:
-        value = event.get(key)
-        return value if isinstance(value, str) else None
-
-    chain = event.get("cause")
-    text = text_or_none("error") or f"phase {event['phase']} failed"
-    if "\n" in text:  # a traceback, as it is: what it says stands at its end
-        found = causes.find([logged for line in text.split("\n") for logged in read(line)])
-        text = found.error.text if found else text
-    return StartupFailure(
-        text=causes.short(text),
-        error_class=text_or_none("error_class"),
-        sqlstate=text_or_none("sqlstate"),
-        causes=tuple(causes.short(str(cause)) for cause in chain[:10])
-        if isinstance(chain, list)
-        else (),
-        budget=text_or_none("budget"),
-        budget_seconds=finite_or_none(event.get("budget_seconds")),
-    )
+        if isinstance(event.get("phase"), str) and isinstance(event.get("status"), str):
+            self.phases.add(event)

@@ -45,7 +45,7 @@ def summarize(
     propagated = [] if may_propagate else [outcome for outcome in bad if propagation(outcome)]
     first = next(iter(propagated or bad), None)
     texts = [propagation(first)] if first and propagated else []
-    texts += [first.error.text] if first and first.error else []
+    texts += [first.error.told] if first and first.error else []
     lost = sum(outcome.was_ready_seconds is not None for outcome in bad)
     observed = _observed(outcomes, count, lost)
     return {

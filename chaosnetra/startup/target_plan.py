@@ -12,6 +12,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.hints import PREFIX
 from chaosnetra.settings import Settings, Target, setting_hint
 from chaosnetra.startup.launch_plan import LaunchPlan
+from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
 
 _HINT = setting_hint("target")
@@ -56,6 +57,7 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
         readiness_timeout_seconds=settings.readiness_timeout_seconds,
         target_environment=settings.target_environment,
         imports=_imports(settings),
+        phase_lines=PhaseLines(settings.phase_patterns) if settings.phase_patterns else None,
     )
 
 

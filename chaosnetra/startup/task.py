@@ -11,7 +11,8 @@ goes. The exit code is 0 for a startup that was ready, its own where it failed, 
 out of time, 143 where the task was cancelled, 64 where the task cannot be understood or failed
 itself.
 
-Besides this package's own modules it needs psutil and asyncpg only.
+Besides this package's own modules it needs psutil and asyncpg only, and google-re2 where the run
+has `phase_patterns`.
 """
 
 import asyncio
@@ -26,8 +27,10 @@ from dataclasses import dataclass
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, Interrupted, InvalidInput, MachineryFailed
+from chaosnetra.phase_patterns import parse as parse_patterns
 from chaosnetra.processes.signals import noted
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
+from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import launch
 from chaosnetra.startup.observed import Limits
@@ -40,6 +43,7 @@ from chaosnetra.startup.orders import (
     insert_statement,
 )
 from chaosnetra.startup.outcome import StartupOutcome, Status
+from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
 
 REPORT_DATABASE = "CHAOSNETRA_REPORT_DATABASE_URL"
@@ -105,6 +109,7 @@ class Task:
 
     @property
     def plan(self) -> LaunchPlan:
+        patterns = parse_patterns("phase_patterns", self.order.phase_patterns)
         return LaunchPlan(
             shown=self.command[0],
             command=self.command,
@@ -113,10 +118,15 @@ class Task:
             readiness=Readiness.parse(self.order.readiness),
             readiness_timeout_seconds=self.order.readiness_seconds,
             target_environment={},  # the job's container has its own
+            phase_lines=PhaseLines(patterns) if patterns else None,
         )
 
-    async def run(self, interrupted: Callable[[], bool]) -> TaskReport:
+    async def run(self, interrupted: Callable[[], bool], mask: Callable[[str], str]) -> TaskReport:
         """Wait for the barrier, and launch the startup.
+
+        Args:
+            interrupted: asked often; once true, everything is ended at once.
+            mask: a text without the secrets that this process knows.
 
         Raises:
             Interrupted: `interrupted` became true; nothing of it is left.
@@ -151,6 +161,7 @@ class Task:
             progress=decided.append,
             hold=stay_up,
             interrupted=interrupted,
+            keeping=Keeping(mask, order.output_bytes),
         )
         return TaskReport(self.execution, self.index, self.attempt, arrived_at, begun_at, outcome)
 
@@ -214,7 +225,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         task = Task.of(arguments, environ)
         redactor.add(task.database.password)
-        report = asyncio.run(task.run(lambda: bool(stopped)))
+        report = asyncio.run(task.run(lambda: bool(stopped), redactor.text))
     except Interrupted as error:
         say(str(error))
         return CANCELLED

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
+from chaosnetra.startup.kept_output import Different
 from chaosnetra.startup.orders import TaskReport
 from chaosnetra.startup.outcome import (
     EndedBy,
@@ -55,7 +56,10 @@ def outcome_of(task: Task, report: TaskReport | None, limit_seconds: float) -> S
         limit_seconds: limit of the startup.
     """
     if report is not None:
-        outcome = replace(report.outcome, number=task.index + 1)
+        number = task.index + 1
+        outcome = replace(
+            report.outcome, number=number, output_of=number if report.outcome.output else None
+        )
         return _retried(task, outcome) if task.retried or report.attempt else outcome
     reason, text = _without_report(task)
     out_of_time = reason is None
@@ -172,4 +176,5 @@ def outcomes_of(
     for index in range(count):
         if index not in outcomes:
             outcomes[index] = outcome_of(NeverThere(index), reports.get(index), limit_seconds)
-    return [outcomes[index] for index in sorted(outcomes)]
+    different = Different()
+    return [different.of(outcomes[index]) for index in sorted(outcomes)]

@@ -17,11 +17,13 @@ import psutil
 import pytest
 
 from chaosnetra.errors import Interrupted, PartUnavailable
+from chaosnetra.phase_patterns import parse
 from chaosnetra.ports import LOOPBACK, free_ports
 from chaosnetra.settings import Settings
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
+from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
 from chaosnetra.startup.starting import Fork, Spawn, Starter, fork_server
 from chaosnetra.startup.target_plan import make_plan
@@ -386,6 +388,18 @@ def test_a_flood_of_output_does_not_stop_a_startup(method: Method, stream: str) 
     text = SERVE + f"for n in range(200_000): sys.{stream}.write('line %d of many\\n' % n)\n"
     outcome = method.one(f"{text}sys.{stream}.flush()\nserve()", HTTP, Limits(30, 1, 2))
     assert outcome.status is Status.READY
+
+
+def test_what_one_that_fails_printed_is_kept_and_tells_its_phases(method: Method) -> None:
+    text = "print('begin store'); raise OSError('no store')"
+    plan = method.plan(text, TCP)
+    words = PhaseLines(parse("words", {"start": r"^begin (?P<phase>\w+)$"}))
+    failed, other = method.launched(replace(plan, phase_lines=words), count=2)
+    assert (failed.phase, list(failed.phase_spans)) == ("store", ["store"])
+    assert "begin store" in failed.output
+    assert "Traceback (most recent call last):" in failed.output
+    assert "OSError: no store" in failed.output
+    assert (failed.output_of, other.output_of, other.output) == (1, 1, ())
 
 
 # uvicorn

@@ -51,7 +51,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("evidence",),
     ("wire.observation",),  # what journals, and all who read them, have of it
     ("settings",),
-    ("profiles",),
+    ("phase_patterns", "profiles"),
     ("documents",),
     # Foundations.
     ("first_answers", "redaction", "standard_streams", "tolerances"),

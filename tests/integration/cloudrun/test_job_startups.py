@@ -53,6 +53,7 @@ if index == 4:
 phase("completed", "database", seconds=0.2)
 server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
 if index == 5:
+    print("stage serving begins", flush=True)
     time.sleep(0.5)
     sys.exit(7)
 while True:
@@ -77,6 +78,7 @@ def settings(stage: Stage, postgres: PostgresServer, tmp_path: Path) -> Iterator
         "dwell_seconds": "1",
         "barrier_seconds": "1",
         "job_connections": "2",  # the service of here opens none
+        "phase_patterns": {"start": "^stage (?P<phase>[a-z]+) begins$"},
     }
     assert end_session() == []
 
@@ -141,6 +143,10 @@ def test_each_task_is_a_startup_and_how_it_ended_is_told(
     assert (late["status"], late["error"]["budget"]) == ("timed_out", "startup")
     assert (lost["status"], lost["exit_code"]) == ("failed", 7)
     assert lost["was_ready_seconds"] < lost["seconds"]
+    assert list(lost["phase_spans"]) == ["database", "serving"], "its own words reach a task"
+    assert ready["output"] == []
+    assert lost["output"][-1] == "stage serving begins"
+    assert (late["output_of"], killed["output_of"]) == (3, 3), "they printed the same"
     assert not result["held"]
     assert result["observed"] == "1 of 6 ready, 4 failed (1 after it had been ready), 1 timed out"
     assert (result["startup_method"], result["import_seconds"]) == ("job", None)

@@ -6,7 +6,11 @@ import re
 import time
 from pathlib import Path
 
+from chaosnetra.phase_patterns import parse
+from chaosnetra.startup.kept_output import MOST_BYTES, Keeping
 from chaosnetra.startup.output import LONGEST_ERROR, Output
+from chaosnetra.startup.phase_lines import PhaseLines
+from chaosnetra.text import one_line
 from tests.long.fuzz.checks import TRACEBACK, Failed, Report
 from tests.long.fuzz.hostile import RAW, hostile_text, mutate
 
@@ -45,7 +49,13 @@ def fuzz_output(rng: random.Random, report: Report, saved: Path) -> None:
         )
     raw = b"\n".join(pieces)
     (saved / "output.bin").write_bytes(raw)
-    output = Output(re.compile("ready"))
+    words = {
+        "start": "(?P<phase>[a-z]+)",
+        "failure": "(?P<error>Error.*)",
+        "detail": "(?P<budget>B)",
+    }
+    lines = PhaseLines(parse("phase_patterns", words)) if rng.random() < 0.5 else None
+    output = Output(re.compile("ready"), phase_lines=lines)
     begun = time.process_time()
     at = 0
     while at < len(raw):
@@ -55,8 +65,11 @@ def fuzz_output(rng: random.Random, report: Report, saved: Path) -> None:
     output.feed("stdout", b"")
     output.feed("stderr", b"")
     error = output.error
-    told = [output.lines, output.phase, output.phase_seconds]
+    kept = output.kept(Keeping())
+    told = [output.lines, output.phase, output.phase_seconds, output.phases.spans(0.0), kept]
     json.dumps(told, allow_nan=False)
+    if len(json.dumps(kept)) > MOST_BYTES or any(one_line(line) != line for line in kept):
+        raise Failed("an output is kept that is too long, or that a terminal would obey")
     # Of this process alone, however busy the machine is.
     taken = time.process_time() - begun
     if taken > 3:

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.startup.orders import TaskOrder, TaskReport, insert_statement
+from chaosnetra.startup.kept_output import MOST_BYTES
+from chaosnetra.startup.orders import (
+    MOST_REPORTED_BYTES,
+    TaskOrder,
+    TaskReport,
+    insert_statement,
+    output_bytes,
+)
 from chaosnetra.startup.outcome import (
     EndedBy,
     ExitReason,
@@ -20,7 +27,7 @@ from chaosnetra.startup.outcome import (
     Status,
 )
 from chaosnetra.startup.summary import summarize
-from chaosnetra.startup.task import NOT_UNDERSTOOD, OUT_OF_TIME, exit_code_of, main
+from chaosnetra.startup.task import NOT_UNDERSTOOD, OUT_OF_TIME, Task, exit_code_of, main
 from chaosnetra.startup.tasks import barrier_of, outcome_of, outcomes_of
 
 READY = StartupOutcome(1, Status.READY, 2.5, phase="finalize", phase_seconds={"database": 0.2})
@@ -188,6 +195,41 @@ def test_an_order_comes_back_as_it_was_and_holds_no_secret() -> None:
     assert ORDER.longest_seconds == 56.0
 
 
+def test_an_order_carries_the_services_own_words_for_its_phases() -> None:
+    patterns = ({"start": "begin (?P<phase>.+)"},)
+    order = replace(ORDER, phase_patterns=patterns, output_bytes=output_bytes(5))
+    assert TaskOrder.parse(order.text) == order
+    environ = {
+        "CHAOSNETRA_TASK": order.text,
+        "DATABASE_URL": "postgresql://u:p@h/d",
+    }
+    lines = Task.of(["--", "true"], environ).plan.phase_lines
+    assert lines is not None
+    assert [said.phase for said in lines.read("begin database", ["begin database"])] == ["database"]
+    environ["CHAOSNETRA_TASK"] = ORDER.text
+    assert Task.of(["--", "true"], environ).plan.phase_lines is None
+
+
+@pytest.mark.parametrize("tasks", [1, 20, 256, 1000, 10_000])
+def test_what_all_tasks_report_of_their_output_is_bounded(tasks: int) -> None:
+    assert 1000 <= output_bytes(tasks) <= MOST_BYTES
+    assert tasks * output_bytes(tasks) <= MOST_REPORTED_BYTES or output_bytes(tasks) == MOST_BYTES
+
+
+def test_outputs_of_tasks_are_kept_once_and_made_harmless() -> None:
+    printed = replace(FAILED, output=("pid 7: \x1b[31mno slot\x1b[0m", "y" * 100_000))
+    sent = [
+        TaskReport.from_json(json.loads(json.dumps(report(index, printed).to_json())))
+        for index in range(3)
+    ]
+    tasks = [Told(index=index, end="exited", exit_code=3) for index in range(3)]
+    made = outcomes_of(tasks, {one.index: one for one in sent}, 24, 3)
+    assert [one.output_of for one in made] == [1, 1, 1]
+    assert made[0].output[0] == "pid 7: no slot"
+    assert len(json.dumps(made[0].output)) <= MOST_BYTES
+    assert made[1].output == made[2].output == ()
+
+
 def test_an_order_of_an_earlier_version_asks_for_no_dwell() -> None:
     earlier = json.loads(replace(ORDER, dwell_seconds=2.0).text)
     del earlier["dwell_seconds"]
@@ -199,7 +241,9 @@ def test_an_order_of_an_earlier_version_asks_for_no_dwell() -> None:
 
 def test_a_report_of_an_earlier_version_was_not_ready_before() -> None:
     earlier = FAILED.to_json()
-    del earlier["was_ready_seconds"]
+    for key in ("was_ready_seconds", "output", "output_of", "phase_spans"):
+        del earlier[key]
+    del earlier["error"]["stated_budget"]
     assert StartupOutcome.from_json(earlier) == FAILED
 
 
@@ -211,6 +255,8 @@ def test_a_report_of_an_earlier_version_was_not_ready_before() -> None:
         "{}",
         replace(ORDER, barrier_at=float("nan")).text,
         replace(ORDER, hold_seconds=-1).text,
+        replace(ORDER, output_bytes=MOST_BYTES + 1).text,
+        replace(ORDER, phase_patterns=({"start": "("},)).text,
         replace(ORDER, schema='x"; DROP TABLE y; --').text,
     ],
 )

@@ -74,6 +74,22 @@ KEY_TRAPS: list[Any] = [
         None,
     ),
     (
+        "setting",
+        put("configuration", "phase_patterns", value={"starts": "begin (?P<phase>.)"}),
+        "phase_patterns has unknown keys starts (did you mean start?)",
+        put("configuration", "phase_patterns", value={"start": "begin (?P<phase>.)"}),
+    ),
+    (
+        "setting",
+        put(
+            "configuration",
+            "phase_patterns",
+            value={"type": "env", "key": "PASSWORD", "default": '{"phase": "a", "end": "(?=b)"}'},
+        ),
+        "phase_patterns.end: '(?=b)' is no regular expression of RE2",
+        put("configuration", "phase_patterns", value={"type": "env", "key": "PASSWORD"}),
+    ),
+    (
         "refused",
         put(*METHOD, "provider", value={**PROCESS, "path": "no-such-program"}),
         "`chaos validate` refuses the experiment: path 'no-such-program' cannot be found",

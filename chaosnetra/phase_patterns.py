@@ -1,0 +1,241 @@
+"""A service's own words for its phases: patterns that say which lines of its log begin or end one.
+
+They are regular expressions of RE2, whose time grows with the length of a line and not with what
+the line looks like: a pattern is applied to every line that a service prints, and Python's own
+engine can be kept busy for ever by one line.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from chaosnetra.errors import InvalidInput
+from chaosnetra.text import cut, one_line
+
+MOST_PATTERNS = 100
+LONGEST_PATTERN = 1000
+LONGEST_NAME = 100
+# All of them as JSON: in staging they stand in a variable of the job.
+LONGEST_SETTING = 16_000
+# Of the RE2 program and its cache, for each pattern.
+PATTERN_MEMORY_BYTES = 4 << 20
+
+PHASE, ERROR = "phase", "error"
+# What a pattern may find in a line: names of groups, and of the keys that `fields` maps to.
+GROUPS = (
+    PHASE,
+    "seconds",
+    "milliseconds",
+    "budget",
+    "budget_seconds",
+    "budget_milliseconds",
+    ERROR,
+)
+
+
+class Says(StrEnum):
+    """What a line says of a phase: it begins, ends, fails, fails and the service goes on without
+    what it was to bring, or there is more to know of it."""
+
+    START = "start"
+    END = "end"
+    FAILURE = "failure"
+    DEGRADED = "degraded"
+    DETAIL = "detail"
+
+
+_KEYS = (PHASE, *Says, "fields")
+
+
+@dataclass(frozen=True)
+class PhasePattern:
+    """One pattern.
+
+    Attributes:
+        says: what a line that matches says.
+        text: the regular expression.
+        phase: name of the phase, where the line need not have it.
+        fields: of a line of JSON, the key that each group is found under where the pattern itself
+            does not find it.
+    """
+
+    says: Says
+    text: str
+    phase: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class PhasePatterns:
+    """All patterns of a service.
+
+    Attributes:
+        given: as JSON, for whoever parses them again.
+        patterns: in the order in which they are tried.
+    """
+
+    given: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+    patterns: tuple[PhasePattern, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.patterns)
+
+
+def parse(name: str, value: Any, *, setting: str | None = None) -> PhasePatterns:
+    """Read the setting: an object, or a list of them, or the same as text.
+
+    Args:
+        name: for messages.
+        value: as the configuration or the environment has it; nothing, or empty: no patterns.
+        setting: what a user would change, for messages.
+
+    Raises:
+        InvalidInput: it cannot be used; names the place.
+    """
+    if isinstance(value, str) and value.strip():
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(f"{name} is not valid JSON: {error}", setting) from None
+    if value is None or value in ("", [], {}, ()) or (isinstance(value, str) and not value.strip()):
+        return PhasePatterns()
+    is_list = isinstance(value, (list, tuple))
+    entries = value if is_list else [value]
+    if len(json.dumps(value, default=repr)) > LONGEST_SETTING:
+        raise InvalidInput(f"{name} is longer than {LONGEST_SETTING:,} characters", setting)
+    found: list[PhasePattern] = []
+    homeless: str | None = None
+    for number, entry in enumerate(entries):
+        place = f"{name}[{number}]" if is_list else name
+        patterns = _entry(place, entry, setting)
+        for one in patterns:
+            groups = _groups(f"{place}.{one.says}", one.text, setting)
+            if one.phase is None and PHASE not in (*groups, *one.fields):
+                if one.says is Says.START:
+                    raise _without_phase(f"{place}.{one.says}", setting)
+                homeless = homeless or f"{place}.{one.says}"
+        found += patterns
+        if len(found) > MOST_PATTERNS:
+            raise InvalidInput(f"{name} has more than {MOST_PATTERNS} patterns", setting)
+    if all(one.says is Says.DETAIL for one in found):
+        raise InvalidInput(f"{name} needs at least one of {', '.join(list(Says)[:-1])}", setting)
+    # They are about the phase that began last: one must be known to have begun.
+    if homeless is not None and not any(one.says is Says.START or one.phase for one in found):
+        raise _without_phase(homeless, setting)
+    return PhasePatterns(tuple(entries), tuple(found))
+
+
+def compiled(text: str, *, captures: bool = True) -> Any:
+    """A pattern of RE2.
+
+    Args:
+        text: the regular expression.
+        captures: whether its groups are wanted; without them it is faster.
+
+    Raises:
+        ValueError: it is none; says why.
+        ImportError: there is no google-re2.
+    """
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = PATTERN_MEMORY_BYTES
+    options.never_capture = not captures
+    try:
+        return re2.compile(text, options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else "it cannot be read"
+        if isinstance(reason, bytes):
+            reason = reason.decode(errors="replace")
+        raise ValueError(one_line(str(reason))) from None
+
+
+def _entry(name: str, entry: Any, setting: str | None) -> list[PhasePattern]:
+    # Imported where there are patterns: a task of a job has none, mostly, and little of ours.
+    from chaosnetra.documents.shapes import refuse_unknown
+
+    if not isinstance(entry, dict):
+        raise InvalidInput(
+            f"{name} must be a JSON object with {', '.join(Says)}, got {cut(repr(entry), 80)}",
+            setting,
+        )
+    refuse_unknown(name, map(str, entry), _KEYS, setting)
+    phase = entry.get(PHASE)
+    if phase is not None and not (isinstance(phase, str) and 0 < len(phase) <= LONGEST_NAME):
+        raise InvalidInput(
+            f"{name}.phase must be a name of 1 to {LONGEST_NAME} characters", setting
+        )
+    fields = _fields(f"{name}.fields", entry.get("fields") or {}, setting)
+    found = [
+        PhasePattern(says, text, phase, fields)
+        for says in Says
+        for text in _texts(f"{name}.{says}", entry.get(says), setting)
+    ]
+    if not found:
+        raise InvalidInput(f"{name} has no pattern: it needs one of {', '.join(Says)}", setting)
+    return found
+
+
+def _without_phase(name: str, setting: str | None) -> InvalidInput:
+    return InvalidInput(
+        f"{name} does not tell the phase: give the pattern a group (?P<phase>…), or the object "
+        "that it is in a `phase`",
+        setting,
+    )
+
+
+def _texts(name: str, value: Any, setting: str | None) -> Iterator[str]:
+    texts = value if isinstance(value, list) else [] if value is None else [value]
+    for text in texts:
+        if not isinstance(text, str) or not text:
+            raise InvalidInput(f"{name} must be a regular expression or a list of them", setting)
+        if len(text) > LONGEST_PATTERN:
+            raise InvalidInput(
+                f"{name} must have at most {LONGEST_PATTERN} characters, has {len(text)}", setting
+            )
+        yield text
+
+
+def _groups(name: str, text: str, setting: str | None) -> Sequence[str]:
+    """The names of a pattern's groups."""
+    from chaosnetra.documents.guess import instead
+
+    shown = cut(one_line(text), 80)
+    try:
+        made = compiled(text)
+        found = made.search(b"")
+    except ImportError:
+        raise InvalidInput(
+            f"{name}: patterns need the package google-re2, which is not installed", setting
+        ) from None
+    except (ValueError, UnicodeError) as error:
+        raise InvalidInput(
+            f"{name}: {shown!r} is no regular expression of RE2 (which has no look-around and no "
+            f"back-references): {error}",
+            setting,
+        ) from None
+    if found is not None:
+        raise InvalidInput(f"{name}: {shown!r} matches every line, also an empty one", setting)
+    for group in made.groupindex:
+        if group not in GROUPS:
+            remedy = instead(group, GROUPS, f"known are {', '.join(GROUPS)}")
+            raise InvalidInput(f"{name}: a group is called {group!r}: {remedy}", setting)
+    return list(made.groupindex)
+
+
+def _fields(name: str, value: Any, setting: str | None) -> dict[str, str]:
+    from chaosnetra.documents.shapes import refuse_unknown
+
+    if not isinstance(value, dict) or not all(
+        isinstance(key, str) and key and len(key) <= LONGEST_NAME for key in value.values()
+    ):
+        raise InvalidInput(
+            f"{name} must be a JSON object of keys, such as "
+            '{"phase": "phase", "seconds": "duration"}',
+            setting,
+        )
+    refuse_unknown(name, value, GROUPS, setting)
+    return value
