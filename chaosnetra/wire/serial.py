@@ -120,21 +120,43 @@ def _waits(connections: Sequence[ConnectionAsOf], texts: Sequence[str]) -> _Wait
 def _hold_together(waits: _Waits, order: list[int]) -> None:
     """Make holds of plain round trips that overlap again and again; they are in order of start."""
     stretches = _stretches(waits, order)
+    connection_at = [waits.connection[index] for index in order]
     while stretches:
         first, last = stretches.pop()
-        connections = {waits.connection[index] for index in order[first : last + 1]}
+        latest = connection_at[first : last + 1]
+        connections = set(latest)
         while stretches:
             next_first, next_last = stretches[-1]
-            joining = {waits.connection[index] for index in order[next_first : next_last + 1]}
-            between = [waits.connection[index] for index in order[last + 1 : next_first]]
-            if not _is_bridged(connections, between, joining):
+            joining = connection_at[next_first : next_last + 1]
+            between = connection_at[last + 1 : next_first]
+            if _are_gathers(latest, joining) or not _is_bridged(connections, between, set(joining)):
                 break
             stretches.pop()
-            connections |= joining
-            last = next_last
+            connections.update(joining)
+            latest, last = joining, next_last
+        if not _are_gathers(latest, latest):
+            last = _last_of_tail(connection_at, last, connections)
         held: dict[int, int] = {}
-        for index in order[first : last + 1]:
-            waits.hold[index] = held.setdefault(waits.connection[index], waits.hold[index])
+        for place in range(first, last + 1):
+            index = order[place]
+            waits.hold[index] = held.setdefault(connection_at[place], waits.hold[index])
+
+
+def _last_of_tail(connection_at: list[int], last: int, connections: set[int]) -> int:
+    """The place at which the one connection that goes on alone is done."""
+    if last + 1 < len(connection_at) and connection_at[last + 1] in connections:
+        alone = connection_at[last + 1]
+        while last + 1 < len(connection_at) and connection_at[last + 1] == alone:
+            last += 1
+    return last
+
+
+def _are_gathers(one: list[int], other: list[int]) -> bool:
+    """Whether each asks once on the same connections, of which there are several."""
+    connections = set(one)
+    return len(one) == len(other) == len(connections) >= FEWEST_IN_TURN and connections == set(
+        other
+    )
 
 
 def _continue_logins(waits: _Waits, order: list[int]) -> None:
