@@ -39,7 +39,7 @@ class Hold:
     Attributes:
         trips: as indices of the connection's, in order; of pipelined ones the first.
         login: whether it is the login, which begins when the connection is opened.
-        marked: whether something says that they belong together.
+        marked: whether something says that they belong together; False: each stands alone.
     """
 
     trips: list[int]
@@ -62,6 +62,9 @@ def holds_of(connection: ConnectionAsOf, marks: Sequence[Mark]) -> Iterator[Hold
     if login:
         yield Hold(trips[:login], login=True)
     if login == len(trips):
+        return
+    if not any(marks[number] is not Mark.NONE for number in _used(connection)):
+        yield Hold(trips[login:], marked=False)
         return
     waited = iter([*trips[login:], len(connection.sent_at)])
     marked = [
@@ -88,6 +91,11 @@ def holds_of(connection: ConnectionAsOf, marks: Sequence[Mark]) -> Iterator[Hold
                 held = []
     if held:
         yield Hold(held)
+
+
+def _used(connection: ConnectionAsOf) -> set[int]:
+    """Its statements."""
+    return set(connection.statements) - {NO_STATEMENT}
 
 
 def _login_trips(connection: ConnectionAsOf) -> int:

@@ -110,10 +110,10 @@ def _waits(connections: Sequence[ConnectionAsOf], texts: Sequence[str]) -> _Wait
                 waits.chain.extend([_ROUND_TRIP] * len(trips))
             count = len(waits.start) - len(waits.hold)
             waits.connection.extend([connection.number] * count)
-            waits.hold.extend([number] * count)
+            waits.hold.extend([number] * count if hold.marked else range(number, number + count))
             waits.plain.extend([not hold.marked] * count)
             waits.login.extend([hold.login] * count)
-            number += 1
+            number = waits.hold[-1] + 1
     return waits
 
 
@@ -253,8 +253,12 @@ def _side_by_side(waits: _Waits, order: list[int]) -> list[int]:
         hold = waits.hold[index]
         if hold in together:
             group = groups.of(hold)
-            start, end = spans.get(group, (waits.start[index], waits.end[index]))
-            spans[group] = (start, max(end, waits.end[index]))
+            end = waits.end[index]
+            span = spans.get(group)
+            if span is None:
+                spans[group] = (waits.start[index], end)
+            elif end > span[1]:
+                spans[group] = (span[0], end)
     merged: list[tuple[float, float, int]] = []
     for group, (start, end) in sorted(spans.items(), key=lambda item: item[1]):
         if merged and start < merged[-1][1]:
@@ -321,14 +325,16 @@ def _longest(waits: _Waits, order: list[int], group_of: list[int]) -> int:
             else:
                 second = max(second, chain)
         hold, connection = waits.hold[index], waits.connection[index]
+        chain = own.get(connection, 0)
         before = base.setdefault(hold, ended)
-        chain = max(
-            before,
-            own.get(connection, 0),
-            second if group_of[hold] == best_group else best,
-        )
+        if before > chain:
+            chain = before
+        others = second if group_of[hold] == best_group else best
+        if others > chain:
+            chain = others
         chain += waits.chain[index]
         own[connection] = chain
-        longest = max(longest, chain)
+        if chain > longest:
+            longest = chain
         heappush(waiting, (waits.end[index], chain, hold))
     return longest
