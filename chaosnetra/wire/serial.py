@@ -241,18 +241,21 @@ def _overlaps(waits: _Waits, order: list[int]) -> Iterator[tuple[int, int]]:
 def _side_by_side(waits: _Waits, order: list[int]) -> list[int]:
     """Of each hold, a number that those have in common which run side by side."""
     groups = _Groups(max(waits.hold, default=-1) + 1)
-    together: set[int] = set()
-    for earlier, place in _overlaps(waits, order):
-        one, other = waits.hold[order[earlier]], waits.hold[order[place]]
-        groups.unite(one, other)
-        together.update((one, other))
-    if not together:
+    beside = {
+        (waits.hold[order[earlier]], waits.hold[order[place]])
+        for earlier, place in _overlaps(waits, order)
+    }
+    if not beside:
         return groups.all()
+    for one, other in beside:
+        groups.unite(one, other)
+    together = {hold for pair in beside for hold in pair}
+    group_of = groups.all()
     spans: dict[int, tuple[float, float]] = {}
     for index in order:
         hold = waits.hold[index]
         if hold in together:
-            group = groups.of(hold)
+            group = group_of[hold]
             end = waits.end[index]
             span = spans.get(group)
             if span is None:
@@ -272,8 +275,9 @@ def _side_by_side(waits: _Waits, order: list[int]) -> list[int]:
             at += 1
         if at == len(merged):
             break
-        if waits.start[index] > merged[at][0]:
-            groups.unite(merged[at][2], waits.hold[index])
+        hold = waits.hold[index]
+        if hold not in together and waits.start[index] > merged[at][0]:
+            groups.unite(merged[at][2], hold)
     return groups.all()
 
 
