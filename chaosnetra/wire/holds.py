@@ -100,16 +100,12 @@ def _used(connection: ConnectionAsOf) -> set[int]:
 
 def _login_trips(connection: ConnectionAsOf) -> int:
     """How many of its round trips are its login."""
-    sent, trips = connection.sent_at, connection.round_trips
+    trips = connection.round_trips
     if connection.unread_at is not None:
-        readable = sum(1 for index in trips if sent[index] < connection.unread_at)
-        return min(readable + UNREAD_LOGIN_TURNS, len(trips))
+        return min(connection.asked_before(connection.unread_at) + UNREAD_LOGIN_TURNS, len(trips))
     if connection.session_at is None:
         return len(trips)
-    count = 0
-    while count < len(trips) and sent[trips[count]] < connection.session_at:
-        count += 1
-    return count
+    return connection.asked_before(connection.session_at)
 
 
 def _mark(text: str) -> Mark:

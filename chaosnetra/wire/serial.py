@@ -171,9 +171,8 @@ def _continue_logins(waits: _Waits, order: list[int]) -> None:
     starts = [waits.start[index] for index in order]
     by_end = sorted(order, key=waits.end.__getitem__)
     ends = [waits.end[index] for index in by_end]
-    uses = [index for index, login in enumerate(waits.login) if not login]
-    uses_start = sorted(waits.start[index] for index in uses)
-    uses_end = sorted(waits.end[index] for index in uses)
+    uses_start = [waits.start[index] for index in order if not waits.login[index]]
+    uses_end = [waits.end[index] for index in by_end if not waits.login[index]]
     ready = {
         waits.connection[index]: waits.end[index]
         for index, login in enumerate(waits.login)
