@@ -41,9 +41,7 @@ def main(upstream: str, port: int) -> None:
     try:
         serve(application, LOOPBACK, port)
     except OSError as error:
-        raise click.ClickException(
-            f"--port: {LOOPBACK}:{port} cannot be used: {error}"
-        ) from None
+        raise click.ClickException(f"--port: {LOOPBACK}:{port} cannot be used: {error}") from None
 
 
 def _upstream(text: str) -> tuple[str, int]:
