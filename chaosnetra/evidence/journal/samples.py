@@ -38,6 +38,7 @@ class Check:
         held: whether it was within tolerance; None where none was judged.
         output: what it returned, an object.
         under_fault: whether a fault was in place meanwhile; see `checks`.
+        period: when it was asked.
     """
 
     stage: Stage
@@ -45,6 +46,7 @@ class Check:
     held: bool | None
     output: Mapping[str, Any]
     under_fault: bool
+    period: Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +167,14 @@ def checks(journal: Mapping[str, Any]) -> Iterator[Check]:
     for stage, run in (*((Stage.METHOD, run) for run in journal["run"]), *checked_probes(journal)):
         if isinstance(run["output"], dict):
             met = run.get("tolerance_met")
+            ran = Period(began(run), ended(run))
             yield Check(
                 stage,
                 str(run["activity"].get("name")),
                 met if isinstance(met, bool) else None,
                 run["output"],
-                stage in UNDER_FAULT and _overlaps(run, spans),
+                stage in UNDER_FAULT and _overlaps(ran, spans),
+                ran,
             )
 
 
@@ -267,9 +271,8 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[RecordedAttempt]:
                 )
 
 
-def _overlaps(run: Mapping[str, Any], spans: Sequence[Period] | None) -> bool:
+def _overlaps(ran: Period, spans: Sequence[Period] | None) -> bool:
     """Whether a fault was in place while something ran; so it is where nothing is known."""
-    ran = Period(began(run), ended(run))
     return spans is None or any(ran.may_overlap(span) for span in spans)
 
 
