@@ -7,9 +7,10 @@ from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.page import MARKS
 from chaosnetra.report.plots.scales import seconds_text, share_text
+from chaosnetra.report.sections import wire
 from chaosnetra.report.sections.times import quantile_text
 from chaosnetra.report.sections.verdicts import failure_free_trials_text, observed
-from chaosnetra.report.structure_markdown import code, folded, safe, table
+from chaosnetra.report.structure_markdown import code, folded, safe, section, table
 from chaosnetra.text import markdown
 
 LONGEST_REASON = 600
@@ -66,6 +67,9 @@ def _run(facts: RunFacts) -> Iterator[str]:
         yield ""
     yield from _facts(facts)
     yield ""
+    for part in wire.sections(facts):
+        yield from section(part, 3)
+        yield ""
     remark = facts.reproduction.remark
     yield from folded(
         "Run it again",

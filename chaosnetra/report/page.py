@@ -73,7 +73,9 @@ def table(
         element(
             "tr",
             *(
-                _cell(cell, header) if column else element("th", cell, scope="row")
+                _cell(cell, header)
+                if column
+                else element("th", cell, scope="row", data_label=header)
                 for column, (header, cell) in enumerate(zip(headers, row, strict=True))
             ),
         )

@@ -75,9 +75,18 @@ class Output:
 
 @dataclass(frozen=True)
 class Plot:
-    """A drawing, and what it shows in words; only a page has room for the drawing."""
+    """A drawing, and what it shows in words: all that Markdown has; `remark` is on drawing it."""
 
+    title: str
     caption: str
+    drawing: Markup
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the colours of the plots after it mean; Markdown has none."""
+
     drawing: Markup
 
 
@@ -89,7 +98,7 @@ class Folded:
     content: Sequence["Content"]
 
 
-Content = Table | Items | Text | Output | Plot | Folded
+Content = Table | Items | Text | Output | Plot | Legend | Folded
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from chaosnetra.report.structure import (
     Content,
     Folded,
     Items,
+    Legend,
     Link,
     Long,
     Output,
@@ -48,7 +49,10 @@ def written(content: Content) -> Markup:
             text = visible("\n".join(content.lines), LONGEST_OUTPUT)
             return page.details(content.folded, page.code_block(Markup.escape(text)))
         case Plot():
-            return page.figure(content.drawing, content.caption)
+            words = [element("strong", f"{content.title}."), " ", content.caption, " "]
+            return page.figure(content.drawing, join([*words, content.remark]))
+        case Legend():
+            return content.drawing
         case Folded():
             return page.details(content.summary, *map(written, content.content))
 

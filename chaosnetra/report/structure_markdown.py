@@ -10,6 +10,7 @@ from chaosnetra.report.structure import (
     Content,
     Folded,
     Items,
+    Legend,
     Link,
     Long,
     Output,
@@ -93,14 +94,15 @@ def written(content: Content, shown: Shown = safe) -> Iterator[str]:
         case Text():
             yield shown(content.text, LONGEST_TEXT)
         case Plot():
-            yield f"- {shown(content.caption, LONGEST_TEXT)}"
+            title = shown(content.title, LONGEST_TEXT)
+            yield f"- **{title}.** {shown(content.caption, LONGEST_TEXT)}"
         case Output():
             last = [visible(line, LONGEST_LINE) for line in content.lines[-MOST_OUTPUT_LINES:]]
             left_out = len(content.lines) - len(last)
             if left_out:
                 last.insert(0, f"({left_out:,} lines before these)")
             yield from folded(content.folded, code("\n".join(last), "text"))
-        case Table() | Folded():
+        case Table() | Legend() | Folded():
             return
 
 

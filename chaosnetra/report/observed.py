@@ -1,0 +1,335 @@
+"""What was seen on the wire of a run's startups, and what failed ones printed.
+
+There may be very many startups: of all, figures are kept; of a few, the whole observation.
+"""
+
+import heapq
+import re
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaosnetra.evidence.journal.observed import observation_of
+from chaosnetra.evidence.journal.samples import READY, Check, Startup, startup_of
+from chaosnetra.evidence.journal.shape import Stage
+from chaosnetra.evidence.journal.values import (
+    count_or_none,
+    duration_or_none,
+    int_or_none,
+    object_or_empty,
+    objects,
+)
+from chaosnetra.report.safe_text import one_visible_line
+from chaosnetra.wire.observation import Observation
+
+MOST_PROBES = 20
+MOST_FOLDED = 20
+MOST_TEXTS = 200
+MOST_OUTPUTS = 5
+MOST_LINES = 2_000
+LONGEST_TEXT = 400
+BEFORE, UNDER, OUTSIDE, AFTER = (
+    "before the fault", "under the fault", "without the fault", "after the fault",
+)  # fmt: skip
+WHENS = (BEFORE, UNDER, OUTSIDE, AFTER)
+# What is told of each startup, in the order of the table; seconds, and counts.
+SECONDS = {"waited_seconds": "waited for the database", "own_seconds": "own time"}
+COUNTS = {
+    "serial_round_trips": "round trips, one after the other",
+    "round_trips": "round trips in all",
+    "setup_round_trips": "of these, in the set-up of sessions",
+    "connection_count": "connections",
+    "sessions": "sessions",
+    "most_at_once": "most connections at once",
+    "refused": "connections refused",
+    "executions": "statements executed",
+    "error_count": "errors of the server",
+}
+# A check and, as the journal has it, one of its startups.
+Recorded = tuple[Check, Mapping[str, Any]]
+_FIGURES = re.compile(r"0x[0-9a-f]+|\d+(?:[.,:]\d+)*")
+
+
+@dataclass
+class Texts:
+    """What startups have in common, such as a SQLSTATE.
+
+    Attributes:
+        most: how often it is in one of them at the most.
+        startups: how many have it.
+    """
+
+    most: dict[str, int] = field(default_factory=dict)
+    startups: Counter[str] = field(default_factory=Counter)
+
+    def add(self, found: Mapping[str, int]) -> None:
+        """What one startup has, and how often."""
+        for text, times in found.items():
+            if text in self.most or len(self.most) < MOST_TEXTS:
+                self.most[text] = max(times, self.most.get(text, 0))
+                self.startups[text] += 1
+
+
+@dataclass
+class Figures:
+    """Startups of one probe, all under the fault or all without it.
+
+    Attributes:
+        startups: that were observed.
+        ready: of these.
+        values: by name, see `SECONDS` and `COUNTS`.
+        errors: of the server, by SQLSTATE.
+        repeated: statements, by the most executions in a row; see `Texts`.
+        unread: startups with connections that could not be read.
+        incomplete: startups of which not everything was counted.
+    """
+
+    startups: int = 0
+    ready: int = 0
+    values: "dict[str, array[float]]" = field(
+        default_factory=lambda: {name: array("d") for name in (*COUNTS, *SECONDS)}
+    )
+    errors: Texts = field(default_factory=Texts)
+    repeated: Texts = field(default_factory=Texts)
+    unread: int = 0
+    incomplete: int = 0
+
+    def add(self, startup: Startup, wire: Mapping[str, Any]) -> None:
+        self.startups += 1
+        self.ready += startup.ready
+        for names, read in ((COUNTS, count_or_none), (SECONDS, duration_or_none)):
+            for name in names:
+                value = read(wire.get(name))
+                if value is not None:
+                    self.values[name].append(value)
+        self.unread += bool(wire.get("unread"))
+        self.incomplete += wire.get("complete") is False
+        if wire.get("errors"):
+            found: Counter[str] = Counter()
+            for error in objects(wire["errors"]):
+                found[error_name(error)] += count_or_none(error.get("times")) or 0
+            self.errors.add(found)
+        if wire.get("repeated"):
+            self.repeated.add(dict(_pairs(wire["repeated"])))
+
+
+@dataclass(frozen=True)
+class FaultOver:
+    """A fault on a startup's axis: seconds since it began; None for an end beyond it."""
+
+    name: str
+    start: float
+    end: float | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A startup that is shown.
+
+    Attributes:
+        when: one of `WHENS`.
+        startup: as the journal has it.
+        wire: what was seen of it.
+        faults: that were in place meanwhile.
+    """
+
+    when: str
+    startup: Startup
+    wire: Observation
+    faults: Sequence[FaultOver]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How startups stood that were not ready; alike but for figures."""
+
+    when: str
+    status: str
+    seconds: float
+    text: str
+    numbers: Sequence[int]
+
+
+@dataclass(frozen=True)
+class KeptOutput:
+    """The last lines of failed startups.
+
+    Attributes:
+        lines: of the first of them.
+        startups: that printed the same.
+        identical: whether they do so to the letter, and not only but for figures.
+    """
+
+    lines: Sequence[str]
+    startups: int
+    identical: bool
+
+
+@dataclass(frozen=True)
+class ProbeSeen:
+    """What was seen of the startups of one probe.
+
+    Attributes:
+        probe: its name.
+        figures: by `WHENS`.
+        shown: the startups that tell most, in words: what each is shown for.
+        folded: others.
+        left_out: how many more there were.
+        standings: of those that were not ready.
+        standings_left_out: how many of those are not told.
+        outputs: what they printed, the most frequent first.
+        outputs_of: how many startups that were not ready have their output kept.
+        unread: observations that are none.
+        limits: how long startups were waited for.
+    """
+
+    probe: str
+    figures: Mapping[str, Figures]
+    shown: Sequence[tuple[str, Seen]]
+    folded: Sequence[Seen]
+    left_out: int
+    standings: Sequence[Standing]
+    standings_left_out: int
+    outputs: Sequence[KeptOutput]
+    outputs_of: int
+    unread: int
+    limits: Sequence[float]
+
+
+class ProbeCollector:
+    """Takes in the startups of one probe; see `ProbeSeen`."""
+
+    def __init__(self, probe: str) -> None:
+        self.probe = probe
+        self.figures: dict[str, Figures] = {}
+        self.limits: set[float] = set()
+        self._ready: list[Recorded] = []
+        self._failed: list[Recorded] = []
+        self._outputs: dict[str, list[Any]] = {}
+        self._printed = 0
+
+    def add(self, check: Check, startup: Startup, data: Mapping[str, Any]) -> None:
+        when = when_of(check)
+        limit = duration_or_none(check.output.get("startup_timeout_seconds"))
+        if limit and len(self.limits) < MOST_FOLDED:
+            self.limits.add(limit)
+        if isinstance(data.get("wire"), dict):
+            self.figures.setdefault(when, Figures()).add(startup, data["wire"])
+            (self._ready if startup.ready else self._failed).append((check, data))
+        if not startup.ready and isinstance(data.get("output"), list):
+            self._add_output([str(line) for line in data["output"][-MOST_LINES:]])
+
+    def _add_output(self, lines: list[str]) -> None:
+        if not any(lines):
+            return
+        self._printed += 1
+        key = alike("\n".join(lines))
+        if key in self._outputs:
+            found = self._outputs[key]
+            found[1] += 1
+            found[2] = found[2] and found[0] == lines
+        elif len(self._outputs) < MOST_TEXTS:
+            self._outputs[key] = [lines, 1, True]
+
+    def found(self, faults_over: Callable[[Check], Sequence[FaultOver]]) -> ProbeSeen:
+        """All of it.
+
+        Args:
+            faults_over: faults that were in place while a check was made, on its axis.
+        """
+        chosen = dict(_chosen(self._failed, self._ready))
+        taken = {id(one[1]) for one in chosen.values()}
+        others = heapq.nsmallest(
+            MOST_FOLDED,
+            (one for one in (*self._failed, *self._ready) if id(one[1]) not in taken),
+            lambda one: (not one[0].under_fault, one[1]["status"] == READY, -one[1]["seconds"]),
+        )
+
+        def seen(one: Recorded) -> Seen | None:
+            check, data = one
+            startup, wire = startup_of(check, data), observation_of(data["wire"])
+            if startup is None or wire is None:
+                return None
+            return Seen(when_of(check), startup, wire, faults_over(check))
+
+        shown = [(why, found) for why, one in chosen.items() if (found := seen(one)) is not None]
+        folded = [found for one in others if (found := seen(one)) is not None]
+        unread = len(chosen) + len(others) - len(shown) - len(folded)
+        standings = _standings(self._failed)
+        told = standings[:MOST_FOLDED]
+        outputs = sorted(self._outputs.values(), key=lambda one: -one[1])[:MOST_OUTPUTS]
+        return ProbeSeen(
+            self.probe,
+            {when: self.figures[when] for when in WHENS if when in self.figures},
+            shown,
+            folded,
+            len(self._ready) + len(self._failed) - len(chosen) - len(others),
+            told,
+            sum(len(one.numbers) for one in standings) - sum(len(one.numbers) for one in told),
+            [KeptOutput(*one) for one in outputs],
+            self._printed,
+            unread,
+            sorted(self.limits),
+        )
+
+
+def when_of(check: Check) -> str:
+    """Whether a check was made before, under or after the fault."""
+    if check.under_fault:
+        return UNDER
+    return {Stage.BEFORE: BEFORE, Stage.RECOVERY: AFTER}.get(check.stage, OUTSIDE)
+
+
+def alike(text: str) -> str:
+    """A text without its figures: the same for those that differ by times and numbers only."""
+    return _FIGURES.sub("#", text)
+
+
+def error_name(error: Mapping[str, Any]) -> str:
+    """An error of the server by its SQLSTATE and what it said first."""
+    message = alike(one_visible_line(error.get("message") or "", 120))
+    return f"{one_visible_line(error.get('sqlstate') or 'none', 10)} {message}".strip()
+
+
+def _chosen(
+    failed: Sequence[Recorded], ready: Sequence[Recorded]
+) -> Iterator[tuple[str, Recorded]]:
+    """The startups that tell most, and what each is shown for."""
+    under = [one for one in ready if one[0].under_fault]
+    without = [one for one in ready if one[0].stage is Stage.BEFORE]
+    without = without or [one for one in ready if not one[0].under_fault]
+    first = next((one for one in failed if one[0].under_fault), next(iter(failed), None))
+    if first is not None:
+        yield "The first that was not ready", first
+    if under:
+        yield "The slowest that was ready", max(under, key=_seconds)
+    if without:
+        yield "For comparison", sorted(without, key=_seconds)[(len(without) - 1) // 2]
+
+
+def _seconds(one: Recorded) -> float:
+    seconds: float = one[1]["seconds"]
+    return seconds
+
+
+def _standings(failed: Sequence[Recorded]) -> list[Standing]:
+    found: dict[tuple[str, str, str], tuple[float, str, list[int]]] = {}
+    for check, data in failed:
+        standing = object_or_empty(data["wire"].get("standing"))
+        text = one_visible_line(standing.get("text") or "", LONGEST_TEXT)
+        if text:
+            key = (when_of(check), data["status"], alike(text))
+            number = int_or_none(data.get("number")) or 0
+            found.setdefault(key, (data["seconds"], text, []))[2].append(number)
+    return [
+        Standing(when, status, seconds, text, numbers)
+        for (when, status, _), (seconds, text, numbers) in found.items()
+    ]
+
+
+def _pairs(value: Any) -> Iterator[tuple[str, int]]:
+    for pair in value if isinstance(value, list) else ():
+        if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str):
+            yield one_visible_line(pair[0], LONGEST_TEXT), count_or_none(pair[1]) or 0
