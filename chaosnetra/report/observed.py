@@ -7,7 +7,7 @@ import heapq
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,13 +143,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Standing:
-    """How startups stood that were not ready; alike but for figures."""
+    """How startups of one stage stood that were not ready; alike but for figures."""
 
+    stage: Stage
     when: str
     status: str
     seconds: float
     text: str
-    numbers: Sequence[int]
+    numbers: list[int]
 
 
 @dataclass(frozen=True)
@@ -160,11 +161,13 @@ class KeptOutput:
         lines: of the first of them.
         startups: that printed the same.
         identical: whether they do so to the letter, and not only but for figures.
+        stages: in which they did.
     """
 
     lines: Sequence[str]
     startups: int
     identical: bool
+    stages: Set[Stage]
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ class ProbeCollector:
         self.limits: set[float] = set()
         self._ready: list[Recorded] = []
         self._failed: list[Recorded] = []
-        self._outputs: dict[str, list[Any]] = {}
+        self._outputs: dict[str, KeptOutput] = {}
         self._printed = 0
 
     def add(self, check: Check, startup: Startup, data: Mapping[str, Any]) -> None:
@@ -219,19 +222,20 @@ class ProbeCollector:
             self.figures.setdefault(when, Figures()).add(startup, data["wire"])
             (self._ready if startup.ready else self._failed).append((check, data))
         if not startup.ready and isinstance(data.get("output"), list):
-            self._add_output([str(line) for line in data["output"][-MOST_LINES:]])
+            self._add_output(check.stage, [str(line) for line in data["output"][-MOST_LINES:]])
 
-    def _add_output(self, lines: list[str]) -> None:
+    def _add_output(self, stage: Stage, lines: list[str]) -> None:
         if not any(lines):
             return
         self._printed += 1
         key = alike("\n".join(lines))
-        if key in self._outputs:
-            found = self._outputs[key]
-            found[1] += 1
-            found[2] = found[2] and found[0] == lines
+        kept = self._outputs.get(key)
+        if kept is not None:
+            same = kept.identical and kept.lines == lines
+            stages = kept.stages | {stage}
+            self._outputs[key] = KeptOutput(kept.lines, kept.startups + 1, same, stages)
         elif len(self._outputs) < MOST_TEXTS:
-            self._outputs[key] = [lines, 1, True]
+            self._outputs[key] = KeptOutput(lines, 1, True, {stage})
 
     def found(self, faults_over: Callable[[Check], Sequence[FaultOver]]) -> ProbeSeen:
         """All of it.
@@ -259,7 +263,7 @@ class ProbeCollector:
         unread = len(chosen) + len(others) - len(shown) - len(folded)
         standings = _standings(self._failed)
         told = standings[:MOST_FOLDED]
-        outputs = sorted(self._outputs.values(), key=lambda one: -one[1])[:MOST_OUTPUTS]
+        outputs = sorted(self._outputs.values(), key=lambda one: -one.startups)[:MOST_OUTPUTS]
         return ProbeSeen(
             self.probe,
             {when: self.figures[when] for when in WHENS if when in self.figures},
@@ -268,7 +272,7 @@ class ProbeCollector:
             len(self._ready) + len(self._failed) - len(chosen) - len(others),
             told,
             sum(len(one.numbers) for one in standings) - sum(len(one.numbers) for one in told),
-            [KeptOutput(*one) for one in outputs],
+            outputs,
             self._printed,
             unread,
             sorted(self.limits),
@@ -315,18 +319,15 @@ def _seconds(one: Recorded) -> float:
 
 
 def _standings(failed: Sequence[Recorded]) -> list[Standing]:
-    found: dict[tuple[str, str, str], tuple[float, str, list[int]]] = {}
+    found: dict[tuple[Stage, bool, str, str], Standing] = {}
     for check, data in failed:
         standing = object_or_empty(data["wire"].get("standing"))
         text = one_visible_line(standing.get("text") or "", LONGEST_TEXT)
         if text:
-            key = (when_of(check), data["status"], alike(text))
-            number = int_or_none(data.get("number")) or 0
-            found.setdefault(key, (data["seconds"], text, []))[2].append(number)
-    return [
-        Standing(when, status, seconds, text, numbers)
-        for (when, status, _), (seconds, text, numbers) in found.items()
-    ]
+            key = (check.stage, check.under_fault, data["status"], alike(text))
+            one = Standing(check.stage, when_of(check), data["status"], data["seconds"], text, [])
+            found.setdefault(key, one).numbers.append(int_or_none(data.get("number")) or 0)
+    return list(found.values())
 
 
 def _pairs(value: Any) -> Iterator[tuple[str, int]]:

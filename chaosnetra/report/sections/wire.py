@@ -4,8 +4,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
+from chaosnetra.evidence.journal.samples import Startup
 from chaosnetra.report.facts import RunFacts
-from chaosnetra.report.observed import COUNTS, SECONDS, FaultOver, Figures, ProbeSeen, Seen, Texts
+from chaosnetra.report.observed import (
+    COUNTS,
+    SECONDS,
+    FaultOver,
+    Figures,
+    KeptOutput,
+    ProbeSeen,
+    Seen,
+    Standing,
+    Texts,
+)
 from chaosnetra.report.plots.scales import number_text, seconds_text
 from chaosnetra.report.plots.waterfall import segments_text
 from chaosnetra.report.plots.wire import (
@@ -59,11 +70,18 @@ def sections(facts: RunFacts) -> Iterator[Section]:
             yield Section(f"Output of failed startups{of}", tuple(_outputs(seen)))
 
 
-def standing_lines(seen: ProbeSeen) -> Iterator[str]:
-    """How startups that were not ready stood, a line for those that are alike."""
-    for one in seen.standings:
-        ended = f"{_status(one.status)} after {seconds_text(one.seconds)}"
-        yield f"startup {_numbers(one.numbers)} {one.when}: {ended}: {one.text}"
+def standing_line(one: Standing) -> str:
+    """How startups that were not ready stood, those that are alike on one line."""
+    return f"startup {_numbers(one.numbers)} {one.when}, {_ended(one)}: {one.text}"
+
+
+def output_summary(one: KeptOutput, seen: ProbeSeen) -> str:
+    """What an output is, on one line."""
+    lines, of = _count(len(one.lines), "line"), _count(seen.outputs_of, "startup")
+    if one.startups == 1:
+        return f"last output, {lines}, of 1 of {of}"
+    but = "" if one.identical else ", but for figures,"
+    return f"last output, the same {lines}{but} in {one.startups:,} of {of}"
 
 
 def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
@@ -73,7 +91,7 @@ def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
             (
                 _numbers(one.numbers),
                 one.when,
-                f"{_status(one.status)} after {seconds_text(one.seconds)}",
+                _ended(one),
                 Long(one.text),
             )
             for one in seen.standings
@@ -93,12 +111,12 @@ def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
     yield from _remarks(seen)
     yield from table(
         ("error of the server", *seen.figures),
-        _common(seen.figures, lambda figures: figures.errors, "up to {:,} times"),
+        _common(seen.figures, lambda figures: figures.errors, "times"),
         caption="SQLSTATE and message, whether or not the startups told them.",
     )
     yield from table(
         ("statement", *seen.figures),
-        _common(seen.figures, lambda figures: figures.repeated, "up to {:,} in a row"),
+        _common(seen.figures, lambda figures: figures.repeated, "in a row"),
         caption="Statements executed five times or more in a row on one connection, nothing else "
         "in between.",
     )
@@ -111,8 +129,7 @@ def _plots(seen: ProbeSeen, phases: Sequence[str]) -> Iterator[Content]:
     def drawn(why: str, one: Seen, most: int) -> Plot:
         across = axis_of(one, common, seen.limits)
         plot = wire_waterfall(one, phases, seen.limits, across, most)
-        ended = f"{_status(one.startup.status)} after {seconds_text(one.startup.seconds)}"
-        title = f"{why} {one.startup.number} {one.when}, {ended}"
+        title = f"{why} {one.startup.number} {one.when}, {_ended(one.startup)}"
         return Plot(title, _told(one), plot, "" if across is common else ENLARGED)
 
     if shown or seen.folded:
@@ -131,15 +148,14 @@ def _plots(seen: ProbeSeen, phases: Sequence[str]) -> Iterator[Content]:
 def _told(one: Seen) -> str:
     """What is to be seen of a startup in its plot, and said instead of it."""
     wire = one.wire
-    stood = one_visible_line(wire.standing.text, LONGEST_TEXT)
-    found = [
-        *([] if one.startup.ready else [f"At its end: {stood}."]),
-        (
-            f"{_count(wire.connection_count, 'connection')}, {trips(wire.round_trips)}, "
-            f"{wire.serial_round_trips:,} of them one after the other."
-        ),
-        f"Waited {seconds_text(wire.waited_seconds)}, own time {seconds_text(wire.own_seconds)}.",
-    ]
+    found = []
+    if not one.startup.ready:
+        found.append(f"At its end: {one_visible_line(wire.standing.text, LONGEST_TEXT)}.")
+    serial = f", {wire.serial_round_trips:,} of them one after the other"
+    made = f"{trips(wire.round_trips)}{serial if wire.round_trips > 1 else ''}"
+    found.append(f"{_count(wire.connection_count, 'connection')}, {made}.")
+    waited, own = seconds_text(wire.waited_seconds), seconds_text(wire.own_seconds)
+    found.append(f"Waited {waited}, own time {own}.")
     if one.faults:
         found.append(f"In place: {', '.join(_placed(fault, one) for fault in one.faults)}.")
     return " ".join(found)
@@ -160,7 +176,7 @@ def _numbers_of(found: Sequence[Seen]) -> Iterator[Content]:
         [
             (
                 _name(one),
-                f"{_status(one.startup.status)} after {seconds_text(one.startup.seconds)}",
+                _ended(one.startup),
                 f"{one.wire.round_trips:,}",
                 f"{one.wire.serial_round_trips:,}",
                 seconds_text(one.wire.waited_seconds),
@@ -182,7 +198,7 @@ def _numbers_of(found: Sequence[Seen]) -> Iterator[Content]:
                 seconds_text(each.opened_seconds),
                 _seconds_after(each.session_seconds, each.opened_seconds),
                 None if each.ended_seconds is None else seconds_text(each.ended_seconds),
-                end_text(each),
+                Long(end_text(each)),
                 f"{each.round_trips:,}",
                 f"{each.setup_round_trips:,}",
                 seconds_text(each.waited_seconds),
@@ -261,14 +277,17 @@ def _median(values: Sequence[float], shown: Callable[[float], str]) -> str | Non
 
 
 def _common(
-    figures: Mapping[str, Figures], texts_of: Callable[[Figures], Texts], words: str
+    figures: Mapping[str, Figures], texts_of: Callable[[Figures], Texts], what: str
 ) -> list[Sequence[Cell]]:
     """What startups have in common, the most frequent first, and in how many of them it is."""
     every = sum((texts_of(one).startups for one in figures.values()), Counter[str]())
 
     def cell(text: str, one: Figures) -> str | None:
         count, most = texts_of(one).startups[text], texts_of(one).most.get(text, 0)
-        return f"{words.format(most)} in {count:,} of {one.startups:,} startups" if count else None
+        if not count:
+            return None
+        often = f"up to {most:,} {what}" if most > 1 else "once"
+        return f"{often} in {count:,} of {one.startups:,} startups"
 
     return [
         (Long(text, code=True), *(cell(text, one) for one in figures.values()))
@@ -288,20 +307,11 @@ def _remarks(seen: ProbeSeen) -> Iterator[Content]:
 
 
 def _outputs(seen: ProbeSeen) -> Iterator[Content]:
-    told = 0
     for one in seen.outputs:
-        told += one.startups
-        lines = _count(len(one.lines), "line")
-        of = f"{one.startups:,} of {seen.outputs_of:,} startups"
-        if one.startups == 1:
-            summary = f"{lines} of 1 of {seen.outputs_of:,} startups"
-        elif one.identical:
-            summary = f"the same {lines} in {of}"
-        else:
-            summary = f"the same {lines}, but for figures, in {of}"
-        yield Output(f"Last output: {summary}", one.lines)
-    if told < seen.outputs_of:
-        yield Text(f"What {seen.outputs_of - told:,} more startups printed is left out.")
+        yield Output(output_summary(one, seen), one.lines)
+    left_out = seen.outputs_of - sum(one.startups for one in seen.outputs)
+    if left_out:
+        yield Text(f"What {_count(left_out, 'more startup')} printed is left out.")
 
 
 def _name(one: Seen) -> str:
@@ -313,8 +323,9 @@ def _numbers(found: Sequence[int]) -> str:
     return ", ".join(map(str, found[:MOST_LISTED])) + more
 
 
-def _status(status: str) -> str:
-    return one_visible_line(status, 40).replace("_", " ")
+def _ended(one: Startup | Standing) -> str:
+    status = one_visible_line(one.status, 40).replace("_", " ")
+    return f"{status} after {seconds_text(one.seconds)}"
 
 
 def _count(count: int, what: str) -> str:
