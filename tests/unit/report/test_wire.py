@@ -33,7 +33,7 @@ from chaosnetra.wire.observation import (
 from tests.long.fuzz.hostile import as_text, mutate
 from tests.support.journals import journal, state
 from tests.support.reports import Page, read_reports, reported, run_report, with_text_everywhere
-from tests.support.wire import (
+from tests.support.observations import (
     asked,
     connection,
     launched,
