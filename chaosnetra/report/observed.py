@@ -78,6 +78,7 @@ class Figures:
 
     Attributes:
         startups: that were observed.
+        whole: of these, those whose connections, statements and errors the journal lists.
         ready: of these.
         values: by name, see `SECONDS` and `COUNTS`.
         errors: of the server, by SQLSTATE.
@@ -87,6 +88,7 @@ class Figures:
     """
 
     startups: int = 0
+    whole: int = 0
     ready: int = 0
     values: "dict[str, array[float]]" = field(
         default_factory=lambda: {name: array("d") for name in (*COUNTS, *SECONDS)}
@@ -98,6 +100,7 @@ class Figures:
 
     def add(self, startup: Startup, wire: Mapping[str, Any]) -> None:
         self.startups += 1
+        self.whole += is_whole(wire)
         self.ready += startup.ready
         for names, read in ((COUNTS, count_or_none), (SECONDS, duration_or_none)):
             for name in names:
@@ -211,7 +214,8 @@ class ProbeCollector:
         self._ready: list[Recorded] = []
         self._failed: list[Recorded] = []
         self._outputs: dict[str, KeptOutput] = {}
-        self._printed = 0
+        self._printed: dict[tuple[int, int], str] = {}
+        self._like: list[tuple[Stage, tuple[int, int]]] = []
 
     def add(self, check: Check, startup: Startup, data: Mapping[str, Any]) -> None:
         when = when_of(check)
@@ -221,21 +225,33 @@ class ProbeCollector:
         if isinstance(data.get("wire"), dict):
             self.figures.setdefault(when, Figures()).add(startup, data["wire"])
             (self._ready if startup.ready else self._failed).append((check, data))
-        if not startup.ready and isinstance(data.get("output"), list):
-            self._add_output(check.stage, [str(line) for line in data["output"][-MOST_LINES:]])
+        lines, of = data.get("output"), int_or_none(data.get("output_of"))
+        if isinstance(lines, list) and any(lines):
+            self._add_output(check, startup, [str(line) for line in lines[-MOST_LINES:]])
+        elif of is not None:
+            self._like.append((check.stage, (id(check), of)))
 
-    def _add_output(self, stage: Stage, lines: list[str]) -> None:
-        if not any(lines):
-            return
-        self._printed += 1
+    def _add_output(self, check: Check, startup: Startup, lines: list[str]) -> None:
         key = alike("\n".join(lines))
+        self._printed[id(check), startup.number] = key
         kept = self._outputs.get(key)
         if kept is not None:
             same = kept.identical and kept.lines == lines
-            stages = kept.stages | {stage}
+            stages = kept.stages | {check.stage}
             self._outputs[key] = KeptOutput(kept.lines, kept.startups + 1, same, stages)
         elif len(self._outputs) < MOST_TEXTS:
-            self._outputs[key] = KeptOutput(lines, 1, True, {stage})
+            self._outputs[key] = KeptOutput(lines, 1, True, {check.stage})
+
+    def _outputs_with_those_alike(self) -> list[KeptOutput]:
+        """Also of startups of which only is noted whose output theirs is like."""
+        for stage, place in self._like:
+            kept = self._outputs.get(self._printed.get(place, ""))
+            if kept is not None:
+                self._outputs[self._printed[place]] = KeptOutput(
+                    kept.lines, kept.startups + 1, False, kept.stages | {stage}
+                )
+        self._like.clear()
+        return sorted(self._outputs.values(), key=lambda one: -one.startups)
 
     def found(self, faults_over: Callable[[Check], Sequence[FaultOver]]) -> ProbeSeen:
         """All of it.
@@ -243,11 +259,19 @@ class ProbeCollector:
         Args:
             faults_over: faults that were in place while a check was made, on its axis.
         """
-        chosen = dict(_chosen(self._failed, self._ready))
+        failed, ready = (
+            [one for one in every if is_whole(one[1]["wire"])]
+            for every in (self._failed, self._ready)
+        )
+        # What is not listed may be slower.
+        slowest = "The slowest that was ready" + (
+            ", of those listed whole" if len(ready) < len(self._ready) else ""
+        )
+        chosen = dict(_chosen(failed, ready, slowest))
         taken = {id(one[1]) for one in chosen.values()}
         others = heapq.nsmallest(
             MOST_FOLDED,
-            (one for one in (*self._failed, *self._ready) if id(one[1]) not in taken),
+            (one for one in (*failed, *ready) if id(one[1]) not in taken),
             lambda one: (not one[0].under_fault, one[1]["status"] == READY, -one[1]["seconds"]),
         )
 
@@ -263,7 +287,7 @@ class ProbeCollector:
         unread = len(chosen) + len(others) - len(shown) - len(folded)
         standings = _standings(self._failed)
         told = standings[:MOST_FOLDED]
-        outputs = sorted(self._outputs.values(), key=lambda one: -one.startups)[:MOST_OUTPUTS]
+        outputs = self._outputs_with_those_alike()
         return ProbeSeen(
             self.probe,
             {when: self.figures[when] for when in WHENS if when in self.figures},
@@ -272,8 +296,8 @@ class ProbeCollector:
             len(self._ready) + len(self._failed) - len(chosen) - len(others),
             told,
             sum(len(one.numbers) for one in standings) - sum(len(one.numbers) for one in told),
-            outputs,
-            self._printed,
+            outputs[:MOST_OUTPUTS],
+            sum(one.startups for one in outputs),
             unread,
             sorted(self.limits),
         )
@@ -284,6 +308,11 @@ def when_of(check: Check) -> str:
     if check.under_fault:
         return UNDER
     return {Stage.BEFORE: BEFORE, Stage.RECOVERY: AFTER}.get(check.stage, OUTSIDE)
+
+
+def is_whole(wire: Mapping[str, Any]) -> bool:
+    """Whether an observation has its lists: of very many startups most have only their counts."""
+    return bool(wire.get("connections")) or not wire.get("connection_count")
 
 
 def alike(text: str) -> str:
@@ -298,7 +327,7 @@ def error_name(error: Mapping[str, Any]) -> str:
 
 
 def _chosen(
-    failed: Sequence[Recorded], ready: Sequence[Recorded]
+    failed: Sequence[Recorded], ready: Sequence[Recorded], slowest: str
 ) -> Iterator[tuple[str, Recorded]]:
     """The startups that tell most, and what each is shown for."""
     under = [one for one in ready if one[0].under_fault]
@@ -308,7 +337,7 @@ def _chosen(
     if first is not None:
         yield "The first that was not ready", first
     if under:
-        yield "The slowest that was ready", max(under, key=_seconds)
+        yield slowest, max(under, key=_seconds)
     if without:
         yield "For comparison", sorted(without, key=_seconds)[(len(without) - 1) // 2]
 

@@ -51,6 +51,10 @@ UNREAD = (
     "had connections that could not be read (encrypted, or another protocol): their round trips "
     "are turns of direction"
 )
+BRIEF = (
+    "of a large launch have only their counts in the journal: they are not drawn, and not among "
+    "those whose errors and statements are told"
+)
 ENLARGED = "Its axis is its own: it is much shorter than the others."
 # Told also where they are 0 of all.
 ALWAYS = ("serial_round_trips", "round_trips", "connection_count", "sessions", *SECONDS)
@@ -287,7 +291,7 @@ def _common(
         if not count:
             return None
         often = f"up to {most:,} {what}" if most > 1 else "once"
-        return f"{often} in {count:,} of {one.startups:,} startups"
+        return f"{often} in {count:,} of {one.whole:,} startups"
 
     return [
         (Long(text, code=True), *(cell(text, one) for one in figures.values()))
@@ -300,6 +304,7 @@ def _remarks(seen: ProbeSeen) -> Iterator[Content]:
     for count, what in (
         (sum(one.unread for one in of), UNREAD),
         (sum(one.incomplete for one in of), "did more than was kept: their figures are at least"),
+        (sum(one.startups - one.whole for one in of), BRIEF),
         (seen.unread, "are not drawn: the journal does not hold them whole"),
     ):
         if count:

@@ -32,7 +32,6 @@ from chaosnetra.wire.observation import (
 )
 from tests.long.fuzz.hostile import as_text, mutate
 from tests.support.journals import journal, state
-from tests.support.reports import Page, read_reports, reported, run_report, with_text_everywhere
 from tests.support.observations import (
     asked,
     connection,
@@ -44,6 +43,7 @@ from tests.support.observations import (
     timed_out,
     wired,
 )
+from tests.support.reports import Page, read_reports, reported, run_report, with_text_everywhere
 
 SECONDS = st.floats(0, 1e6)
 COUNTS = st.integers(0, 10**9)
