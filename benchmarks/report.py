@@ -131,6 +131,20 @@ def wire(rng: random.Random, seconds: float) -> dict[str, Any]:
     }
 
 
+# Observations of a launch that keep their lists: the first, and those of what was not ready.
+WHOLE, WHOLE_NOT_READY = 20, 100
+
+
+def shorten(listed: list[dict[str, Any]]) -> None:
+    """Leave out lists of observations, as a launch of many startups does."""
+    not_ready = [one for one in listed if one["status"] != "ready"][:WHOLE_NOT_READY]
+    whole = {one["number"] for one in [*listed[:WHOLE], *not_ready]}
+    for one in listed:
+        if one["number"] not in whole and "wire" in one:
+            lists = ("connections", "waits", "statements", "repeated", "errors")
+            one["wire"] |= {name: [] for name in lists}
+
+
 def startup(
     rng: random.Random, number: int, failure_share: float, is_observed: bool
 ) -> dict[str, Any]:
@@ -232,6 +246,7 @@ def make_journal(attempts: int, connections: int, is_observed: bool) -> dict[str
         listed = [
             startup(rng, number, failure_share, is_observed) for number in range(1, count + 1)
         ]
+        shorten(listed)
         return check("startups-succeed", "startups", listed, "ready")
 
     each = min(STARTUPS_A_CHECK, max(1, attempts // 4))

@@ -115,7 +115,8 @@ def waterfall(
     ]
     close = [limit for limit in limits if limit <= FARTHEST_SHORTEST * longest]
     across = scale_of([longest, *ends, *close])
-    names = colours_of((one for found in rows.values() for _, one in found), phases)
+    names = colours_of(phases)
+    startups = [one for found in rows.values() for _, one in found]
     y, parts = 4.0, []
     for stage, found in rows.items():
         part, y = _stage(stage, found, names, drawn, across, y)
@@ -130,7 +131,7 @@ def waterfall(
     )
     return Markup("").join(
         [
-            _legend(names, drawn, close),
+            _legend(swatches(startups, names), drawn, close),
             plot(
                 "Startups by phase",
                 description,
@@ -165,11 +166,20 @@ def near(
     ]
 
 
-def colours_of(startups: Iterable[Startup], phases: Sequence[str]) -> dict[str, int]:
-    """The names that occur in startups, in order, each with its colour."""
+def colours_of(phases: Sequence[str]) -> dict[str, int]:
+    """What a startup's time can be spent with, in order, each with its colour."""
+    names = dict.fromkeys((*phases, UNTIL_READY, UNTIL_ENDED))
+    return {WHOLE: 0, BOOT: 0} | {name: (index + 1) % COLOURS for index, name in enumerate(names)}
+
+
+def swatches(startups: Iterable[Startup], colours: Mapping[str, int]) -> list[tuple[Markup, str]]:
+    """Entries of a legend for what startups spent their time with."""
     found = {segment.name for one in startups for segment in segments(one)}
-    ordered = [name for name in (WHOLE, BOOT, *phases, UNTIL_READY, UNTIL_ENDED) if name in found]
-    return {name: index % COLOURS for index, name in enumerate(dict.fromkeys(ordered))}
+    return [
+        (box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
+        for name, colour in colours.items()
+        if name in found
+    ]
 
 
 def _stage(
@@ -278,11 +288,10 @@ def end_mark(startup: Startup, across: Scale, y: float) -> Markup:
     return mark(end_kind(startup), f"{100 * min(share + 0.012, 1):.3f}%", y)
 
 
-def _legend(names: Mapping[str, int], drawn: Sequence[Budget], limits: Sequence[float]) -> Markup:
-    entries = [
-        (box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
-        for name, colour in names.items()
-    ]
+def _legend(
+    names: Sequence[tuple[Markup, str]], drawn: Sequence[Budget], limits: Sequence[float]
+) -> Markup:
+    entries = list(names)
     entries += [(mark_swatch("ready"), "ready"), (mark_swatch("failed"), "failed")]
     entries += [(mark_swatch("cut"), "timed out")]
     if drawn:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from chaosnetra.evidence.journal.samples import Startup
 from chaosnetra.report.markup import element
 from chaosnetra.report.observed import Seen
 from chaosnetra.report.plots.frame import (
@@ -30,8 +31,8 @@ from chaosnetra.report.plots.waterfall import (
     end_mark,
     name_on_bar,
     segments,
+    swatches,
 )
-from chaosnetra.report.safe_text import shortened
 from chaosnetra.wire.observation import Connection, End, Reached
 
 LANE, GAP, TOP = 14, 5, 6
@@ -94,7 +95,7 @@ def lanes(seen: Seen, colours: Mapping[str, int], most: int = MOST_CONNECTIONS) 
         most: connections that are drawn.
     """
     startup, wire = seen.startup, seen.wire
-    if startup.phase_seconds or startup.boot_seconds is not None:
+    if _has_phases(startup):
         yield Lane(
             "phases",
             [
@@ -124,12 +125,17 @@ def lanes(seen: Seen, colours: Mapping[str, int], most: int = MOST_CONNECTIONS) 
         yield _connection(connection, wire.seconds)
 
 
+def _has_phases(startup: Startup) -> bool:
+    return bool(startup.phase_seconds) or startup.boot_seconds is not None
+
+
 def _connection(one: Connection, until: float) -> Lane:
     end = until if one.ended_seconds is None else one.ended_seconds
     told = f"connection {one.number}: {trips(one.round_trips)}, {end_text(one)}"
     bars = []
     if one.reached in (Reached.UNREAD, Reached.CANCEL):
-        bars.append(Bar(one.opened_seconds, end, "unread", told, trips(one.round_trips)))
+        name = trips(one.round_trips) if one.reached is Reached.UNREAD else ""
+        bars.append(Bar(one.opened_seconds, end, "unread", told, name))
     else:
         session = end if one.session_seconds is None else min(end, one.session_seconds)
         bars.append(Bar(one.opened_seconds, session, "set-up", told))
@@ -149,6 +155,8 @@ def _end_kind(one: Connection) -> str:
 
 def end_text(one: Connection) -> str:
     """How a connection ended, and how far it had come where that was not to a session."""
+    if one.reached is Reached.CANCEL:
+        return "request to cancel a query"
     how = ENDS[one.end]
     if one.end is End.CLIENT and one.reached in REACHED:
         how = "given up by the startup"
@@ -188,7 +196,7 @@ def wire_waterfall(
         most: connections that are drawn.
     """
     startup, wire = seen.startup, seen.wire
-    rows = list(lanes(seen, colours_of([startup], phases), most))
+    rows = list(lanes(seen, colours_of(phases), most))
     y, parts = float(TOP), list[Markup | None]()
     for number, lane in enumerate(rows):
         parts.append(text("-6", y + 11, lane.label, anchor="end", class_="quiet small"))
@@ -230,15 +238,12 @@ def wire_waterfall(
 
 def wire_legend(found: Sequence[Seen], phases: Sequence[str], limits: Sequence[float]) -> Markup:
     """What the colours and signs of these plots mean; only those that occur."""
-    entries = [
-        (box_swatch(f"segment p{colour}"), shortened(name, 60))
-        for name, colour in colours_of([one.startup for one in found], phases).items()
-        if any(one.startup.phase_seconds for one in found)
-    ]
+    phased = [one.startup for one in found if _has_phases(one.startup)]
+    entries = swatches(phased, colours_of(phases))
     drawn = {bar.class_ for one in found for lane in lanes(one, {}) for bar in lane.bars}
     points = {point.kind for one in found for lane in lanes(one, {}) for point in lane.points}
     names = {"own": "own time", "wait": "waiting for the database", "set-up": "set-up of a session",
-             "session": "session", "unread": "connection that was not read"}  # fmt: skip
+             "session": "session", "unread": "not read, or a request to cancel"}  # fmt: skip
     entries += [(box_swatch(class_), name) for class_, name in names.items() if class_ in drawn]
     marks = {"closed": "closed as meant", "failed": "failed, or an error",
              "cut": "timed out, or still open"}  # fmt: skip
@@ -247,7 +252,10 @@ def wire_legend(found: Sequence[Seen], phases: Sequence[str], limits: Sequence[f
     entries += [(mark_swatch(kind), name) for kind, name in marks.items() if kind in points]
     if any(one.faults for one in found):
         entries.append((box_swatch("fault"), "fault in place"))
-    entries += [(line_swatch("budget"), f"limit {seconds_text(limit)}") for limit in limits]
+    entries.append((line_swatch("end"), "end of the startup"))
+    across = axis(found, limits)
+    near = [limit for limit in limits if across.holds(limit)]
+    entries += [(line_swatch("budget"), f"limit {seconds_text(limit)}") for limit in near]
     return legend(entries)
 
 

@@ -106,11 +106,15 @@ def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
     if seen.standings_left_out > 0:
         yield Text(f"{seen.standings_left_out:,} more that were not ready are left out.")
     yield from _plots(seen, facts.phases)
+    of = ", ".join(
+        f"{_count(one.startups, 'startup')} {when} ({one.ready:,} ready)"
+        for when, one in seen.figures.items()
+    )
     yield from table(
-        ("median of a startup", *seen.figures),
+        ("of a startup (median)", *seen.figures),
         list(_medians(seen.figures)),
-        caption="From the start of a startup's process until it was ready, or its end. Lowest to "
-        "highest in brackets.",
+        caption=f"Medians of {of}; from the start of a process until it was ready, or its end. "
+        "Lowest to highest in brackets.",
     )
     yield from _remarks(seen)
     yield from table(
@@ -263,7 +267,6 @@ def _longest_waits(one: Seen) -> str:
 
 
 def _medians(figures: Mapping[str, Figures]) -> Iterator[Sequence[Cell]]:
-    yield "startups", *(f"{one.startups:,}, {one.ready:,} ready" for one in figures.values())
     for names, shown in ((COUNTS, number_text), (SECONDS, seconds_text)):
         for name, words in names.items():
             every = [one.values[name] for one in figures.values()]

@@ -160,7 +160,7 @@ def test_a_connection_shows_its_set_up_its_session_and_how_it_ended() -> None:
         ("failed", 5.0, "given up by the startup during authentication"),
         ("failed", 5.0, "refused"),
         ("cut", 9.0, ""),
-        ("closed", 8.0, "closed by the startup"),
+        ("closed", 8.0, "request to cancel a query"),
     ]  # fmt: skip
 
 
@@ -220,9 +220,12 @@ def test_what_was_seen_is_told_in_every_format(tmp_path: Path) -> None:
 
 
 MARKDOWN = """\
-| median of a startup | before the fault | under the fault | after the fault |
+Medians of 5 startups before the fault (5 ready), 6 startups under the fault (2 ready), 2 \
+startups after the fault (2 ready); from the start of a process until it was ready, or its end. \
+Lowest to highest in brackets.
+
+| of a startup (median) | before the fault | under the fault | after the fault |
 | --- | --- | --- | --- |
-| startups | 5, 5 ready | 6, 2 ready | 2, 2 ready |
 | round trips, one after the other | 40 | 29 (0 to 40) | 40 |
 | round trips in all | 40 | 29 (0 to 40) | 40 |
 | of these, in the set-up of sessions | 8 | 8 (0 to 8) | 8 |
