@@ -9,6 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from chaosnetra.evidence.journal.observed import observation_of
@@ -102,11 +103,11 @@ class Figures:
         self.startups += 1
         self.whole += is_whole(wire)
         self.ready += startup.ready
-        for names, read in ((COUNTS, count_or_none), (SECONDS, duration_or_none)):
-            for name in names:
-                value = read(wire.get(name))
-                if value is not None:
-                    self.values[name].append(value)
+        for name, values in self.values.items():
+            told = wire.get(name)
+            value = duration_or_none(told) if name in SECONDS else count_or_none(told)
+            if value is not None:
+                values.append(value)
         self.unread += bool(wire.get("unread"))
         self.incomplete += wire.get("complete") is False
         if wire.get("errors"):
@@ -188,7 +189,6 @@ class ProbeSeen:
         outputs: what they printed, the most frequent first.
         outputs_of: how many startups that were not ready have their output kept.
         unread: observations that are none.
-        limits: how long startups were waited for.
     """
 
     probe: str
@@ -201,7 +201,6 @@ class ProbeSeen:
     outputs: Sequence[KeptOutput]
     outputs_of: int
     unread: int
-    limits: Sequence[float]
 
 
 class ProbeCollector:
@@ -210,7 +209,6 @@ class ProbeCollector:
     def __init__(self, probe: str) -> None:
         self.probe = probe
         self.figures: dict[str, Figures] = {}
-        self.limits: set[float] = set()
         self._ready: list[Recorded] = []
         self._failed: list[Recorded] = []
         self._outputs: dict[str, KeptOutput] = {}
@@ -219,11 +217,11 @@ class ProbeCollector:
 
     def add(self, check: Check, startup: Startup, data: Mapping[str, Any]) -> None:
         when = when_of(check)
-        limit = duration_or_none(check.output.get("startup_timeout_seconds"))
-        if limit and len(self.limits) < MOST_FOLDED:
-            self.limits.add(limit)
         if isinstance(data.get("wire"), dict):
-            self.figures.setdefault(when, Figures()).add(startup, data["wire"])
+            figures = self.figures.get(when)
+            if figures is None:
+                figures = self.figures[when] = Figures()
+            figures.add(startup, data["wire"])
             (self._ready if startup.ready else self._failed).append((check, data))
         lines, of = data.get("output"), int_or_none(data.get("output_of"))
         if isinstance(lines, list) and any(lines):
@@ -299,7 +297,6 @@ class ProbeCollector:
             outputs[:MOST_OUTPUTS],
             sum(one.startups for one in outputs),
             unread,
-            sorted(self.limits),
         )
 
 
@@ -315,6 +312,7 @@ def is_whole(wire: Mapping[str, Any]) -> bool:
     return bool(wire.get("connections")) or not wire.get("connection_count")
 
 
+@lru_cache(maxsize=MOST_TEXTS)
 def alike(text: str) -> str:
     """A text without its figures: the same for those that differ by times and numbers only."""
     return _FIGURES.sub("#", text)

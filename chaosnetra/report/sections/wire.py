@@ -105,7 +105,7 @@ def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
     )
     if seen.standings_left_out > 0:
         yield Text(f"{seen.standings_left_out:,} more that were not ready are left out.")
-    yield from _plots(seen, facts.phases)
+    yield from _plots(seen, facts.phases, facts.limits)
     of = ", ".join(
         f"{_count(one.startups, 'startup')} {when} ({one.ready:,} ready)"
         for when, one in seen.figures.items()
@@ -130,18 +130,18 @@ def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
     )
 
 
-def _plots(seen: ProbeSeen, phases: Sequence[str]) -> Iterator[Content]:
+def _plots(seen: ProbeSeen, phases: Sequence[str], limits: Sequence[float]) -> Iterator[Content]:
     shown = [one for _, one in seen.shown]
-    common = axis([*shown, *seen.folded], seen.limits)
+    common = axis([*shown, *seen.folded], limits)
 
     def drawn(why: str, one: Seen, most: int) -> Plot:
-        across = axis_of(one, common, seen.limits)
-        plot = wire_waterfall(one, phases, seen.limits, across, most)
+        across = axis_of(one, common, limits)
+        plot = wire_waterfall(one, phases, limits, across, most)
         title = f"{why} {one.startup.number} {one.when}, {_ended(one.startup)}"
         return Plot(title, _told(one), plot, "" if across is common else ENLARGED)
 
     if shown or seen.folded:
-        yield Legend(wire_legend([*shown, *seen.folded], phases, seen.limits))
+        yield Legend(wire_legend([*shown, *seen.folded], phases, limits))
     for why, one in seen.shown:
         yield drawn(f"{why}: startup", one, MOST_CONNECTIONS)
     if shown:
