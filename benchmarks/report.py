@@ -85,7 +85,7 @@ def wire(rng: random.Random, seconds: float) -> dict[str, Any]:
     waits = [[round(each * n, 4), round(each * (n + rng.random()), 4)] for n in range(44)]
     statements = [
         {
-            "text": f"SELECT … FROM settings_{n} WHERE tenant = $1",
+            "text": f"VACUUM settings_{n}",
             "times": 3,
             "round_trips": 3,
             "waited_seconds": round(each, 4),

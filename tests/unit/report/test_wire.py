@@ -31,7 +31,7 @@ from chaosnetra.wire.observation import (
     Statement,
 )
 from tests.long.fuzz.hostile import as_text, mutate
-from tests.support.journals import journal, state
+from tests.support.journals import journal, run_of, state
 from tests.support.observations import (
     asked,
     connection,
@@ -260,6 +260,30 @@ def test_outputs_are_told_once_and_cut(tmp_path: Path) -> None:
     assert text.count("x" * 100) == 2, "cut in the middle"
     assert "last output, the same 50 lines in 4 of 5" in ET.tostring(junit, encoding="unicode")
     assert "Startups on the wire" not in page.text, "nothing was observed"
+
+
+def test_an_output_that_is_like_another_is_counted_with_it(tmp_path: Path) -> None:
+    first = startup(1, 2.0, None, status="failed", output=["no database"], output_of=1)
+    like = [startup(n, 2.0, None, status="failed", output=[], output_of=1) for n in (2, 3)]
+    own = startup(4, 2.0, None, status="failed", output=["another"], output_of=4)
+    lost = startup(5, 2.0, None, status="failed", output=[], output_of=99)
+    page, _, _ = reported(tmp_path, journal(after=state(launched(first, *like, own, lost))))
+    assert "the same 1 line, but for figures, in 3 of 4 startups" in page.text
+
+
+def test_observations_without_their_lists_count_and_are_not_drawn(tmp_path: Path) -> None:
+    whole = [startup(n, 1.0 + n, ready_in(1.0 + n)) for n in (1, 2)]
+    brief = [startup(n, 9.0, ready_in(9.0).brief()) for n in (3, 4)]
+    data = journal(after=state(launched(*whole, *brief)), method=(run_of("inject"),))
+    (found,) = facts_of(tmp_path, data).seen
+    assert [one.startup.number for _, one in found.shown] == [2]
+    assert [one.startup.number for one in found.folded] == [1]
+    assert found.left_out == 2
+    page, text, _ = reported(tmp_path, data)
+    assert "The slowest that was ready, of those listed whole: startup 2" in page.text
+    assert "2 startups of a large launch have only their counts in the journal" in text
+    assert "up to 33 in a row in 2 of 2 startups" in text
+    assert "Medians of 4 startups under the fault (4 ready)" in text
 
 
 def test_a_journal_without_observations_has_none_of_it(tmp_path: Path) -> None:
