@@ -27,6 +27,7 @@ from chaosnetra.wire.observation import Observation
 
 MOST_PROBES = 20
 MOST_FOLDED = 20
+MOST_PHASES = 40
 MOST_TEXTS = 200
 MOST_OUTPUTS = 5
 MOST_LINES = 2_000
@@ -137,12 +138,14 @@ class Seen:
         startup: as the journal has it.
         wire: what was seen of it.
         faults: that were in place meanwhile.
+        phases: when they began and ended, where that was noted; None: it had no end.
     """
 
     when: str
     startup: Startup
     wire: Observation
     faults: Sequence[FaultOver]
+    phases: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -278,7 +281,8 @@ class ProbeCollector:
             startup, wire = startup_of(check, data), observation_of(data["wire"])
             if startup is None or wire is None:
                 return None
-            return Seen(when_of(check), startup, wire, faults_over(check))
+            phases = _phase_spans(data.get("phase_spans"))
+            return Seen(when_of(check), startup, wire, faults_over(check), phases)
 
         shown = [(why, found) for why, one in chosen.items() if (found := seen(one)) is not None]
         folded = [found for one in others if (found := seen(one)) is not None]
@@ -355,6 +359,16 @@ def _standings(failed: Sequence[Recorded]) -> list[Standing]:
             one = Standing(check.stage, when_of(check), data["status"], data["seconds"], text, [])
             found.setdefault(key, one).numbers.append(int_or_none(data.get("number")) or 0)
     return list(found.values())
+
+
+def _phase_spans(value: Any) -> dict[str, tuple[float, float | None]]:
+    found = {}
+    for name, span in list(object_or_empty(value).items())[:MOST_PHASES]:
+        if isinstance(span, list) and len(span) == 2:
+            began, ended = map(duration_or_none, span)
+            if began is not None and (ended is not None or span[1] is None):
+                found[name] = began, ended
+    return found
 
 
 def _pairs(value: Any) -> Iterator[tuple[str, int]]:

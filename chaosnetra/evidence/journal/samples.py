@@ -25,7 +25,7 @@ MOST_ATTEMPTS = 10**9
 STARTUP_KEYS = (
     *("number", "status", "seconds", "boot_seconds"),
     *("phase", "phase_seconds", "error", "steps", "exit_code"),
-    *("wire", "output", "output_of"),
+    *("phase_spans", "wire", "output", "output_of"),
 )
 
 

@@ -1,6 +1,6 @@
 """Startups by phase: when each phase began and ended, and where the budgets end."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -116,7 +116,7 @@ def waterfall(
     close = [limit for limit in limits if limit <= FARTHEST_SHORTEST * longest]
     across = scale_of([longest, *ends, *close])
     names = colours_of(phases)
-    startups = [one for found in rows.values() for _, one in found]
+    used = {part.name for found in rows.values() for _, one in found for part in segments(one)}
     y, parts = 4.0, []
     for stage, found in rows.items():
         part, y = _stage(stage, found, names, drawn, across, y)
@@ -131,7 +131,7 @@ def waterfall(
     )
     return Markup("").join(
         [
-            _legend(swatches(startups, names), drawn, close),
+            _legend(swatches(used, phases), drawn, close),
             plot(
                 "Startups by phase",
                 description,
@@ -172,12 +172,11 @@ def colours_of(phases: Sequence[str]) -> dict[str, int]:
     return {WHOLE: 0, BOOT: 0} | {name: (index + 1) % COLOURS for index, name in enumerate(names)}
 
 
-def swatches(startups: Iterable[Startup], colours: Mapping[str, int]) -> list[tuple[Markup, str]]:
+def swatches(found: Container[str], phases: Sequence[str]) -> list[tuple[Markup, str]]:
     """Entries of a legend for what startups spent their time with."""
-    found = {segment.name for one in startups for segment in segments(one)}
     return [
         (box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
-        for name, colour in colours.items()
+        for name, colour in colours_of(phases).items()
         if name in found
     ]
 

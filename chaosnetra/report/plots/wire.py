@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from chaosnetra.evidence.journal.samples import Startup
 from chaosnetra.report.markup import element
 from chaosnetra.report.observed import Seen
 from chaosnetra.report.plots.frame import (
@@ -26,6 +25,7 @@ from chaosnetra.report.plots.waterfall import (
     FARTHEST_SHORTEST,
     LETTER_PX,
     NARROW_PX,
+    Segment,
     colours_of,
     end_kind,
     end_mark,
@@ -95,17 +95,13 @@ def lanes(seen: Seen, colours: Mapping[str, int], most: int = MOST_CONNECTIONS) 
         most: connections that are drawn.
     """
     startup, wire = seen.startup, seen.wire
-    if _has_phases(startup):
-        yield Lane(
-            "phases",
-            [
-                Bar(
-                    one.start, one.end, f"segment p{colours.get(one.name, 0)}",
-                    f"{one.name}: {seconds_text(one.end - one.start)}", one.name,
-                )
-                for one in segments(startup)
-            ],
-        )  # fmt: skip
+    if phases := _phases(seen):
+        bars = [
+            Bar(one.start, one.end, f"segment p{colours.get(one.name, 0)}",
+                f"{one.name}: {seconds_text(one.end - one.start)}", one.name)
+            for one in phases
+        ]  # fmt: skip
+        yield Lane("phases", bars)
     own = Bar(0.0, startup.seconds, "own", f"own time: {seconds_text(wire.own_seconds)}")
     waits = [
         Bar(start, end, "wait", f"waited {seconds_text(end - start)} from {seconds_text(start)}")
@@ -125,8 +121,16 @@ def lanes(seen: Seen, colours: Mapping[str, int], most: int = MOST_CONNECTIONS) 
         yield _connection(connection, wire.seconds)
 
 
-def _has_phases(startup: Startup) -> bool:
-    return bool(startup.phase_seconds) or startup.boot_seconds is not None
+def _phases(seen: Seen) -> list[Segment]:
+    """When its phases were; without it where they are known by their lengths alone."""
+    startup = seen.startup
+    if seen.phases:
+        ends = ((name, start, startup.seconds if end is None else end)
+                for name, (start, end) in seen.phases.items())  # fmt: skip
+        return [Segment(name, start, max(start, end)) for name, start, end in ends]
+    if startup.phase_seconds or startup.boot_seconds is not None:
+        return segments(startup)
+    return []
 
 
 def _connection(one: Connection, until: float) -> Lane:
@@ -238,8 +242,7 @@ def wire_waterfall(
 
 def wire_legend(found: Sequence[Seen], phases: Sequence[str], limits: Sequence[float]) -> Markup:
     """What the colours and signs of these plots mean; only those that occur."""
-    phased = [one.startup for one in found if _has_phases(one.startup)]
-    entries = swatches(phased, colours_of(phases))
+    entries = swatches({part.name for one in found for part in _phases(one)}, phases)
     drawn = {bar.class_ for one in found for lane in lanes(one, {}) for bar in lane.bars}
     points = {point.kind for one in found for lane in lanes(one, {}) for point in lane.points}
     names = {"own": "own time", "wait": "waiting for the database", "set-up": "set-up of a session",

@@ -164,6 +164,17 @@ def test_a_connection_shows_its_set_up_its_session_and_how_it_ended() -> None:
     ]  # fmt: skip
 
 
+def test_phases_lie_where_they_were_noted_to_be(tmp_path: Path) -> None:
+    spans = {"schema": [0.5, 0.9], "cache": [1.2, None], "broken": ["x", 2], "other": 3}
+    one = startup(1, 2.0, ready_in(2.0), phase_spans=spans, phase_seconds={"schema": 0.4})
+    (found,) = facts_of(tmp_path, journal(before=state(launched(one)))).seen
+    (_, read), *_ = found.shown
+    (lane, *_) = lanes(read, {})
+    assert [(bar.name, bar.start, bar.end) for bar in lane.bars] == [
+        ("schema", 0.5, 0.9), ("cache", 1.2, 2.0),
+    ]  # fmt: skip
+
+
 def test_of_many_startups_those_that_tell_most_are_shown_and_the_others_counted(
     tmp_path: Path,
 ) -> None:
