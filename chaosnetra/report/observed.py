@@ -150,7 +150,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Standing:
-    """How startups of one stage stood that were not ready; alike but for figures."""
+    """How startups of one stage stood that were not ready; alike but for numbers."""
 
     stage: Stage
     when: str
@@ -167,7 +167,7 @@ class KeptOutput:
     Attributes:
         lines: of the first of them.
         startups: that printed the same.
-        identical: whether they do so to the letter, and not only but for figures.
+        identical: whether they do so to the letter, and not only but for numbers.
         stages: in which they did.
     """
 

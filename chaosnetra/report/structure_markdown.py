@@ -25,7 +25,8 @@ from chaosnetra.text import markdown
 LONGEST_CELL = 160
 LONGEST_TEXT = 2_000
 # A comment on a pull request holds 65,536 characters, with all else that is in it.
-MOST_OUTPUT_LINES = 30
+MOST_OUTPUT_LINES = 60
+LONGEST_OUTPUT = 6_000
 LONGEST_LINE = 300
 # What GitHub and others turn into links by themselves: addresses, people, issues, commits.
 _LINKS = re.compile(r"(?i):(?=//)|(?<=www)\.|(?<=mailto):|@(?=\w)|#(?=\d)|(?<=\bGH)-(?=\d)")
@@ -97,13 +98,23 @@ def written(content: Content, shown: Shown = safe) -> Iterator[str]:
             title = shown(content.title, LONGEST_TEXT)
             yield f"- **{title}.** {shown(content.caption, LONGEST_TEXT)}"
         case Output():
-            last = [visible(line, LONGEST_LINE) for line in content.lines[-MOST_OUTPUT_LINES:]]
-            left_out = len(content.lines) - len(last)
-            if left_out:
-                last.insert(0, f"({left_out:,} lines before these)")
-            yield from folded(content.folded, code("\n".join(last), "text"))
+            yield from folded(content.folded, code("\n".join(_last(content.lines)), "text"))
         case Table() | Legend() | Folded():
             return
+
+
+def _last(lines: Sequence[str]) -> list[str]:
+    """The last lines that there is room for; how many were before them."""
+    last: list[str] = []
+    room = LONGEST_OUTPUT
+    for line in reversed(lines[-MOST_OUTPUT_LINES:]):
+        shown = visible(line, LONGEST_LINE)
+        room -= len(shown) + 1
+        if room < 0:
+            break
+        last.insert(0, shown)
+    left_out = len(lines) - len(last)
+    return [f"({left_out:,} lines before these)", *last] if left_out else last
 
 
 def _cell(cell: Cell, shown: Shown) -> str:

@@ -83,9 +83,9 @@ def output_summary(one: KeptOutput, seen: ProbeSeen) -> str:
     """What an output is, on one line."""
     lines, of = _count(len(one.lines), "line"), _count(seen.outputs_of, "startup")
     if one.startups == 1:
-        return f"last output, {lines}, of 1 of {of}"
-    but = "" if one.identical else ", but for figures,"
-    return f"last output, the same {lines}{but} in {one.startups:,} of {of}"
+        return f"Last output, {lines}, of 1 of {of}"
+    but = "" if one.identical else ", but for numbers,"
+    return f"Last output, the same {lines}{but} in {one.startups:,} of {of}"
 
 
 def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
@@ -100,8 +100,8 @@ def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
             )
             for one in seen.standings
         ],
-        caption="Startups that were not ready. Those that differ by figures only are one row, with "
-        "the figures of the first.",
+        caption="Startups that were not ready. Those that differ by numbers only are one row, with "
+        "those of the first.",
     )
     if seen.standings_left_out > 0:
         yield Text(f"{seen.standings_left_out:,} more that were not ready are left out.")

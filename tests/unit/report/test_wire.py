@@ -225,7 +225,7 @@ def test_what_was_seen_is_told_in_every_format(tmp_path: Path) -> None:
     assert page.count("svg", "plot") == 3 + 10 + 2 + 1
     assert page.count("desc") == page.count("svg", "plot")
     assert MARKDOWN in text
-    assert "the same 10 lines, but for figures, in 3 of 4 startups" in page.text
+    assert "the same 10 lines, but for numbers, in 3 of 4 startups" in page.text
     assert text.count("TimeoutError: no answer after") == 1
     assert "cannot reach the database" in junit
 
@@ -259,17 +259,17 @@ SQLSTATE and message, whether or not the startups told them.
 
 
 def test_outputs_are_told_once_and_cut(tmp_path: Path) -> None:
-    same = [f"line {n}" for n in range(50)]
+    same = [f"line {n}" for n in range(80)]
     bad = [startup(n, 2.0, None, status="failed", output=same) for n in range(1, 5)]
     bad.append(startup(5, 2.0, None, status="failed", output=["``` </code><script>", "x" * 9_000]))
     _, text, junit = reported(tmp_path, journal(after=state(launched(*bad))))
     page = Page((tmp_path / "r.html").read_text())
-    assert page.text.count("line 49") == 1
-    assert "the same 50 lines in 4 of 5 startups" in page.text
-    assert "the same 50 lines in 4 of 5 startups" in text
+    assert page.text.count("line 79") == 1
+    assert "the same 80 lines in 4 of 5 startups" in page.text
+    assert "the same 80 lines in 4 of 5 startups" in text
     assert "(20 lines before these)\nline 20\n" in text
     assert text.count("x" * 100) == 2, "cut in the middle"
-    assert "last output, the same 50 lines in 4 of 5" in ET.tostring(junit, encoding="unicode")
+    assert "Last output, the same 80 lines in 4 of 5" in ET.tostring(junit, encoding="unicode")
     assert "Startups on the wire" not in page.text, "nothing was observed"
 
 
@@ -279,7 +279,7 @@ def test_an_output_that_is_like_another_is_counted_with_it(tmp_path: Path) -> No
     own = startup(4, 2.0, None, status="failed", output=["another"], output_of=4)
     lost = startup(5, 2.0, None, status="failed", output=[], output_of=99)
     page, _, _ = reported(tmp_path, journal(after=state(launched(first, *like, own, lost))))
-    assert "the same 1 line, but for figures, in 3 of 4 startups" in page.text
+    assert "the same 1 line, but for numbers, in 3 of 4 startups" in page.text
 
 
 def test_observations_without_their_lists_count_and_are_not_drawn(tmp_path: Path) -> None:
