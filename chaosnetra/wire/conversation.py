@@ -102,7 +102,9 @@ class Conversation:
         self._read_server(data, at)
 
     def ended(self, end: End, at: float) -> None:
-        """The connection ended; nothing passes any more."""
+        """The connection ended; what still passes is counted in bytes alone."""
+        if end is End.SERVER and self._session is not None and self._session.terminated:
+            end = End.CLIENT  # it waits for the server to close
         self._connection.end = end
         self._connection.ended_at = at
         self._held = b""
@@ -115,8 +117,7 @@ class Conversation:
         if session is not None:
             session.server_sent(data, at)
             if session.broken:
-                self._read_no_more(at)
-                self._server_unread(at)
+                self._server_unreadable(at)
         elif self._turns is not None:
             self._server_unread(at)
         elif data:
@@ -135,8 +136,7 @@ class Conversation:
                 return
             if data[0] == _TLS_HANDSHAKE:
                 self._reach(Reached.TLS, at)
-                self._encrypted(Encryption.TLS)
-                self._turns_from(at)
+                self._encrypted(Encryption.TLS, at, sent=True)
                 return
             if data[0] or (len(data) >= 2 and data[1]):  # longer than any first message
                 self._read_no_more(at)
@@ -197,9 +197,7 @@ class Conversation:
         if self._state is _State.ASKED:
             if sign == (b"S" if self._asked is Encryption.TLS else b"G"):
                 self._questions.answered(at)
-                self._encrypted(self._asked)
-                if self._held:
-                    self._turns_from(at)
+                self._encrypted(self._asked, at, sent=bool(self._held))
                 if len(data) > 1:
                     self._server_unread(at)
                 return
@@ -215,8 +213,7 @@ class Conversation:
             self._framer = Framer(OF_SERVER)
             self._read_refusal(data, at)
             return
-        self._read_no_more(at)
-        self._server_unread(at)
+        self._server_unreadable(at)
 
     def _decline(self, at: float) -> None:
         """The server has no encryption of that kind; the client may go on without."""
@@ -237,30 +234,39 @@ class Conversation:
                 log_error(self._log, self._connection, at, body, NO_STATEMENT)
                 self._questions.answered(at)
         if framer.broken:
-            self._read_no_more(at)
-            self._server_unread(at)
+            self._server_unreadable(at)
 
     # What cannot be read
 
-    def _encrypted(self, encryption: Encryption) -> None:
+    def _encrypted(self, encryption: Encryption, at: float, *, sent: bool) -> None:
+        """Args: sent: whether the client sent something encrypted already."""
         self._connection.encryption = encryption
-        self._turns = Turns(self._log, self._connection)
+        self._held = b""
         self._state = _State.UNREAD
+        self._turns = Turns(self._log, self._connection)
+        if sent:
+            self._turns.client_sent(at)
 
     def _read_no_more(self, at: float) -> None:
-        """From here on it is not PostgreSQL's protocol."""
+        """What the client sent is not PostgreSQL's protocol, from here on."""
+        self._count_turns(at)
+        if self._turns is not None:
+            self._turns.client_sent(at)
+
+    def _server_unreadable(self, at: float) -> None:
+        """What the server sent is not."""
+        held = self._held
+        self._count_turns(at)
+        if held and self._turns is not None:
+            self._turns.client_sent(at)
+        self._server_unread(at)
+
+    def _count_turns(self, at: float) -> None:
         self._reach(Reached.UNREAD, at)
         self._held = b""
         self._session = self._framer = None
-        self._turns_from(at)
-
-    def _turns_from(self, at: float) -> None:
-        """With a turn of the client, which may have begun before."""
-        if self._turns is None:
-            self._turns = Turns(self._log, self._connection)
+        self._turns = Turns(self._log, self._connection)
         self._state = _State.UNREAD
-        self._held = b""
-        self._turns.client_sent(at)
 
     def _server_unread(self, at: float) -> None:
         self._reach(Reached.UNREAD, at)

@@ -48,7 +48,7 @@ class Kinds:
 
 OF_CLIENT = Kinds(told="QPBDECSHpFcfX", passed_over="d", bulk="d", empty="SHcX", long="QPBFp")
 OF_SERVER = Kinds(
-    told="ZCEIRSTnsGW123V", passed_over="DdHNAKtvcS", bulk="D", empty="In123s", long="ETV"
+    told="ZCEIRTnsGW123V", passed_over="DdHNAKtvcS", bulk="D", empty="In123s", long="ETV"
 )
 
 

@@ -9,6 +9,8 @@ from chaosnetra.wire.observation import LONGEST_TEXT
 
 # What is read of a statement; more of it is not shown.
 MOST_READ = 8_192
+# Of more pieces, such as a literal and what is between two, more would come than is shown.
+_MOST_PIECES = 600
 MASK = "?"
 _LONGEST_REMEMBERED = 1_024
 
@@ -57,8 +59,12 @@ _NAME = "\0"
 _VALUE = r"(?:\?|NULL|TRUE|FALSE|DEFAULT)"
 _ROW = rf"\( ?{_VALUE}(?: ?, ?{_VALUE})*+ ?\)"
 _LIST = re.compile(rf"\b(?:(IN) ?{_ROW}|(VALUES) ?{_ROW}(?: ?, ?{_ROW})*+)", re.IGNORECASE)
-_LIKE_ROWS = re.compile(
-    r"(\bVALUES ?(\([^()\0]*+(?:\([^()\0]*+\)[^()\0]*+)*+\)))(?: ?, ?\2)++", re.IGNORECASE
+_FIRST_ROW = r"\bVALUES ?(\([^()\0]*+(?:\([^()\0]*+\)[^()\0]*+)*+\))"
+_LIKE_ROWS = re.compile(rf"({_FIRST_ROW})(?: ?, ?\2)++", re.IGNORECASE)
+# Where a text was cut within a list depends on the literals: as much is left as all have.
+_CUT_LIST = re.compile(
+    rf"(?P<start>{_FIRST_ROW}) ?,.*\Z|(?P<of>\bIN) ?\( ?{_VALUE}(?: ?, ?{_VALUE})*+ ?,? ?[-+]? ?\Z",
+    re.IGNORECASE,
 )
 # Values in quotes of the wrong kind, or in none, are for the server to refuse, but secret too.
 _OF_ROLES = re.compile(r"(?:\A|; ?)(?:CREATE|ALTER) (?:ROLE|USER|GROUP)\b", re.IGNORECASE)
@@ -80,14 +86,18 @@ def normalized(text: str, *, whole: bool = True) -> str:
         text, whole = text[:MOST_READ], False
     if not text.isascii():
         text = _NOT_SHOWN.sub(" ", encodable(text))
-    masked, names = _masked(text)
+    masked, names, all_read = _masked(text)
+    whole = whole and all_read
     masked = masked.strip(" ;")
     if MASK in masked and "(" in masked:
         masked = _with_short_lists(masked)
+        if not whole:
+            masked = _CUT_LIST.sub(_start_of_list, masked)
     if "PASSWORD" in masked.upper() and _OF_ROLES.search(masked):
         masked = _BARE_PASSWORD.sub(rf"\1 {MASK}", masked)
     if names:
         between = masked.split(_NAME)
+        del names[len(between) - 1 :]
         names.append("")
         masked = "".join(part for pair in zip(between, names, strict=True) for part in pair)
     if not whole and len(masked) < LONGEST_TEXT:
@@ -95,13 +105,15 @@ def normalized(text: str, *, whole: bool = True) -> str:
     return cut(masked, LONGEST_TEXT)
 
 
-def _masked(text: str) -> tuple[str, list[str]]:
-    """The text with `MASK` for literals and `_NAME` for names in quotes, and these names."""
+def _masked(text: str) -> tuple[str, list[str], bool]:
+    """The text with `MASK` for literals and `_NAME` for names in quotes, these names, and whether
+    that is all of it.
+    """
     parts: list[str] = [""]
     names: list[str] = []
     at, end = 0, len(text)
     match = _TOKEN.match
-    while at < end:
+    while at < end and len(parts) < _MOST_PIECES:
         token = match(text, at)
         if token is None:  # never: it has a case for any character
             break
@@ -130,7 +142,7 @@ def _masked(text: str) -> tuple[str, list[str]]:
                 at = _end_of_comment(text, at)
             if not parts[-1].endswith(" "):
                 parts.append(" ")
-    return "".join(parts), names
+    return "".join(parts), names, at >= end
 
 
 def _with_short_lists(masked: str) -> str:
@@ -139,6 +151,10 @@ def _with_short_lists(masked: str) -> str:
         if shorter == masked:
             return masked
         masked = shorter
+
+
+def _start_of_list(cut_list: re.Match[str]) -> str:
+    return cut_list["start"] or f"{cut_list['of']} ({MASK}"
 
 
 def _end_of_comment(text: str, at: int) -> int:

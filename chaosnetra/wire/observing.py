@@ -36,7 +36,7 @@ def observe(log: StartupLog, began_at: float, until_at: float) -> Observation:
     unseen = log.opened - len(log.connections) if len(connections) == len(log.connections) else 0
     described = [_connection(one, began_at) for one in connections]
     round_trips = sum(one.round_trips for one in described)
-    chain = longest_chain(connections)
+    chain = longest_chain(connections, log.texts)
     waits = union(
         clipped(
             (wait for one in connections for wait in (one.dialing(), *one.waits())),

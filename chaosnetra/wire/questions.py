@@ -3,6 +3,7 @@
 from collections import deque
 from enum import IntEnum
 
+from chaosnetra.text import one_line
 from chaosnetra.wire.log import (
     MOST_ERRORS,
     MOST_TEXTS,
@@ -65,20 +66,22 @@ class Questions:
         first: the oldest; None: there is none.
     """
 
-    __slots__ = ("_connection", "_log", "_rest", "_untracked", "first")
+    __slots__ = ("_connection", "_log", "_rest", "_untracked", "_untracked_since", "first")
 
     def __init__(self, log: StartupLog, connection: ConnectionLog) -> None:
         self._log = log
         self._connection = connection
         self.first: Question | None = None
         self._rest: deque[Question] | None = None
+        # Those that are too many to be held: how many, and since when.
         self._untracked = 0
+        self._untracked_since = 0.0
 
     def __bool__(self) -> bool:
-        return self.first is not None
+        return self.first is not None or self._untracked > 0
 
     def ask(self, question: Question) -> None:
-        if self.first is None:
+        if self.first is None and not self._untracked:
             self.first = question
             self._connection.waiting_since = question.began
             self._connection.waiting_for = question.statement
@@ -90,7 +93,18 @@ class Questions:
             return
         self._log.complete = False
         if question.answer is not Answer.FLUSHED:
+            if not self._untracked:
+                self._untracked_since = question.began
             self._untracked += 1
+
+    def ask_before_others(self, question: Question) -> None:
+        """One that is answered before those that are waited for already."""
+        first, self.first = self.first, None
+        if first is not None:
+            if self._rest is None:
+                self._rest = deque()
+            self._rest.appendleft(first)
+        self.ask(question)
 
     def answered(self, at: float) -> None:
         """The oldest is."""
@@ -99,6 +113,7 @@ class Questions:
             if self._untracked:
                 self._untracked -= 1
                 self._log.trips += 1
+                self._next()
             return
         log_trip(self._log, self._connection, question.began, at, question.statement)
         self._next()
@@ -123,7 +138,7 @@ class Questions:
             connection.waiting_for = question.statement
         else:
             self.first = self._rest = None
-            connection.waiting_since = None
+            connection.waiting_since = self._untracked_since if self._untracked else None
             connection.waiting_for = NO_STATEMENT
 
 
@@ -166,11 +181,11 @@ def log_error(
     for field in body.split(b"\0"):
         letter, text = field[:1], field[1:]
         if letter == b"V":
-            severity = text[:20].decode("ascii", "replace")
+            severity = one_line(text[:20].decode("utf-8", "replace"))
         elif letter == b"S":
-            localised = text[:20].decode("utf-8", "replace")
+            localised = one_line(text[:20].decode("utf-8", "replace"))
         elif letter == b"C":
-            sqlstate = text[:5].decode("ascii", "replace")
+            sqlstate = one_line(text[:5].decode("ascii", "replace"))
         elif letter == b"M":
             message = text.decode("utf-8", "replace")
         elif not letter:

@@ -51,6 +51,7 @@ class Session:
     Attributes:
         questions: that are not answered.
         broken: what came is not PostgreSQL's protocol.
+        terminated: the client has said that it ends it; the server then closes first, mostly.
     """
 
     __slots__ = (
@@ -60,7 +61,9 @@ class Session:
         "_connection",
         "_copied",
         "_copy",
+        "_copy_ended",
         "_executed",
+        "_flushed",
         "_log",
         "_portals",
         "_replies",
@@ -70,6 +73,7 @@ class Session:
         "_statements",
         "broken",
         "questions",
+        "terminated",
     )
 
     def __init__(self, log: StartupLog, connection: ConnectionLog, questions: Questions) -> None:
@@ -77,15 +81,17 @@ class Session:
         self._connection = connection
         self.questions = questions
         self.broken = False
+        self.terminated = False
         self._client = Framer(OF_CLIENT)
         self._server = Framer(OF_SERVER)
         self._statements: dict[bytes, int] = {}
         self._portals: dict[bytes, int] = {}
         # When the question began that is being sent; None: none is.
         self._began: float | None = None
-        # Of the batch that is being sent: statements of its messages, and how many these are.
+        # Of the batch that is being sent: statements of its messages, how many these are, and
+        # how many of them were asked for by a flush.
         self._batch: list[int] = []
-        self._sent = 0
+        self._sent = self._flushed = 0
         self._executed = NO_STATEMENT
         # The server ignores what is sent before the next Sync.
         self._skipping = False
@@ -93,6 +99,8 @@ class Session:
         self._replies = 0
         self._copy = _Copy.NONE
         self._copied = NO_STATEMENT
+        # When the client began to end one that the server has not agreed to yet.
+        self._copy_ended: float | None = None
 
     # The client
 
@@ -139,11 +147,16 @@ class Session:
             elif kind == _CALL:
                 self.questions.ask(Question(began, Answer.READY))
             elif kind in _COPY_ENDS:
-                if self._copy is not _Copy.SIMPLE:
-                    begun = begun or self._copy is _Copy.BATCH
+                if self._copy is _Copy.BATCH:
+                    self._copy = _Copy.NONE
+                    begun = True
                     continue
-                self.questions.ask(Question(began, Answer.READY, self._copied))
+                if self._copy is _Copy.NONE:  # asyncpg does not wait for the server's consent
+                    self._copy_ended = began if self.questions else None
+                else:
+                    self.questions.ask(Question(began, Answer.READY, self._copied))
             else:  # Terminate
+                self.terminated = True
                 continue
             began, begun = at, False
         if client.broken:
@@ -191,21 +204,26 @@ class Session:
         question = Question(began, Answer.SYNCED, self._statement_of_batch(), self._batch)
         self.questions.ask(question)
         self._batch = []
-        self._sent = 0
+        self._sent = self._flushed = 0
         self._executed = NO_STATEMENT
         self._skipping = False
 
     def _flush(self, began: float) -> bool:
         """Whether something is to come."""
         target = self._sent
-        if self._skipping or not target or (not self.questions and self._replies >= target):
+        if self._skipping or self._copy is _Copy.BATCH or target <= self._flushed:
             return False
+        if not self.questions and self._replies >= target:
+            return False
+        self._flushed = target
         question = Question(began, Answer.FLUSHED, self._statement_of_batch(), self._batch, target)
         self.questions.ask(question)
         return True
 
     def _remember(self, names: dict[bytes, int], name: bytes, statement: int) -> None:
-        names[name[:_LONGEST_NAME]] = statement
+        name = name[:_LONGEST_NAME]
+        names.pop(name, None)  # the last one named is forgotten last
+        names[name] = statement
         if len(names) > MOST_NAMES:
             del names[next(iter(names))]
             if names is self._statements:
@@ -276,6 +294,7 @@ class Session:
         questions.answered(at)
         self._replies = 0
         self._copy = _Copy.NONE
+        self._copy_ended = None
 
     def _error(self, body: bytes, at: float) -> None:
         questions, first = self.questions, self.questions.first
@@ -311,3 +330,7 @@ class Session:
             self._replies = 0
             self._add(first.statement)
         self.questions.answered(at)
+        if self._copy_ended is not None and self._copy is _Copy.SIMPLE:
+            question = Question(self._copy_ended, Answer.READY, self._copied)
+            self.questions.ask_before_others(question)
+            self._copy_ended = None

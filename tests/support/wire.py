@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable
+from itertools import pairwise
 
 SSL_REQUEST = struct.pack(">II", 8, 80_877_103)
 GSS_REQUEST = struct.pack(">II", 8, 80_877_104)
@@ -175,4 +176,4 @@ def answered(count: int = 1, tag: str = "SELECT") -> bytes:
 def chunks(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     """`data` cut at these offsets; those outside are passed over."""
     borders = [0, *sorted({cut for cut in cuts if 0 < cut < len(data)}), len(data)]
-    return [data[start:end] for start, end in zip(borders, borders[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(borders)]
