@@ -1,6 +1,6 @@
 """Time and memory of `chaosnetra report` on a journal with very many attempts.
 
-    python benchmarks/report.py [--attempts 200000] [--connections 0] [--runs 3]
+    python benchmarks/report.py [--attempts 200000] [--connections 0] [--wire] [--runs 3]
 
 Makes a journal as `chaos run` writes one (indented JSON, each startup with the steps that it told,
 a fifth of those under the fault failed, with the chain of causes), runs the command as a process
@@ -59,7 +59,95 @@ def steps(rng: random.Random, failed: bool) -> list[dict[str, Any]]:
     ]
 
 
-def startup(rng: random.Random, number: int, failure_share: float) -> dict[str, Any]:
+def wire(rng: random.Random, seconds: float) -> dict[str, Any]:
+    """What was seen of a startup on two connections, each of some statements."""
+    connections = [
+        {
+            "number": number,
+            "opened_seconds": round(seconds * number / 4, 4),
+            "ended_seconds": None,
+            "end": "open",
+            "reached": "session",
+            "session_seconds": round(seconds * number / 3.9, 4),
+            "encryption": "declined",
+            "round_trips": 22,
+            "setup_round_trips": 4,
+            "waited_seconds": round(seconds / 4, 4),
+            "user": "app",
+            "database": "orders",
+            "sqlstate": None,
+            "sent_bytes": 5_000,
+            "received_bytes": 40_000,
+        }
+        for number in (1, 2)
+    ]
+    each = seconds / 45
+    waits = [[round(each * n, 4), round(each * (n + rng.random()), 4)] for n in range(44)]
+    statements = [
+        {
+            "text": f"VACUUM settings_{n}",
+            "times": 3,
+            "round_trips": 3,
+            "waited_seconds": round(each, 4),
+            "most_in_a_row": 3,
+        }
+        for n in range(10)
+    ]
+    waited = round(sum(end - start for start, end in waits), 4)
+    return {
+        "seconds": seconds,
+        "connections": connections,
+        "connection_count": 2,
+        "most_at_once": 2,
+        "sessions": 2,
+        "given_up": {},
+        "refused": 0,
+        "round_trips": 44,
+        "setup_round_trips": 8,
+        "serial_round_trips": 44,
+        "serial_setup_round_trips": 8,
+        "waited_seconds": waited,
+        "own_seconds": round(seconds - waited, 4),
+        "waits": waits,
+        "statements": statements,
+        "statement_count": 10,
+        "executions": 30,
+        "repeated": [],
+        "errors": [],
+        "error_count": 0,
+        "unread": 0,
+        "complete": True,
+        "standing": {
+            "doing": "by_itself",
+            "seconds": 0.1,
+            "text": "at work by itself for 0.1 s",
+            "connection": 2,
+            "round_trip": None,
+            "statement": statements[0]["text"],
+            "ended": None,
+            "ended_ago_seconds": None,
+            "sqlstate": None,
+        },
+    }
+
+
+# Observations of a launch that keep their lists: the first, and those of what was not ready.
+WHOLE, WHOLE_NOT_READY = 20, 100
+
+
+def shorten(listed: list[dict[str, Any]]) -> None:
+    """Leave out lists of observations, as a launch of many startups does."""
+    not_ready = [one for one in listed if one["status"] != "ready"][:WHOLE_NOT_READY]
+    whole = {one["number"] for one in [*listed[:WHOLE], *not_ready]}
+    for one in listed:
+        if one["number"] not in whole and "wire" in one:
+            lists = ("connections", "waits", "statements", "repeated", "errors")
+            one["wire"] |= {name: [] for name in lists}
+
+
+def startup(
+    rng: random.Random, number: int, failure_share: float, is_observed: bool
+) -> dict[str, Any]:
     phases = {
         "init": round(rng.uniform(0.0005, 0.002), 4),
         "dependencies": round(rng.uniform(0.003, 0.03), 4),
@@ -83,10 +171,13 @@ def startup(rng: random.Random, number: int, failure_share: float) -> dict[str, 
         "budget": "table_setup",
         "budget_seconds": 1.0,
     }
+    seconds = round(boot + sum(phases.values()), 4)
+    seen = {"output": [f"line {n}" for n in range(30)] if failed else None}
     return {
+        **(seen | {"wire": wire(rng, seconds)} if is_observed else {}),
         "number": number,
         "status": "failed" if failed else "ready",
-        "seconds": round(boot + sum(phases.values()), 4),
+        "seconds": seconds,
         "boot_seconds": boot,
         "phase": "database" if failed else "finalize",
         "phases_after_failure": [],
@@ -148,11 +239,14 @@ def check(name: str, key: str, listed: list[dict[str, Any]], good: str) -> dict[
     return {"steady_state_met": held, "probes": [run]}
 
 
-def make_journal(attempts: int, connections: int) -> dict[str, Any]:
+def make_journal(attempts: int, connections: int, is_observed: bool) -> dict[str, Any]:
     rng = random.Random(SEED)
 
     def launch(count: int, failure_share: float) -> dict[str, Any]:
-        listed = [startup(rng, number, failure_share) for number in range(1, count + 1)]
+        listed = [
+            startup(rng, number, failure_share, is_observed) for number in range(1, count + 1)
+        ]
+        shorten(listed)
         return check("startups-succeed", "startups", listed, "ready")
 
     each = min(STARTUPS_A_CHECK, max(1, attempts // 4))
@@ -211,13 +305,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--attempts", type=int, default=200_000)
     parser.add_argument("--connections", type=int, default=0, help="besides the startups")
+    parser.add_argument("--wire", action="store_true", help="the startups were observed")
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         journal = folder / "journal.json"
         with journal.open("w", encoding="utf-8") as file:
-            json.dump(make_journal(given.attempts, given.connections), file, indent=2)
+            json.dump(make_journal(given.attempts, given.connections, given.wire), file, indent=2)
         found = [run(journal, folder) for _ in range(given.runs)]
         size = journal.stat().st_size / 2**20
         page = (folder / "report.html").stat().st_size / 2**10

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaosnetra.evidence.journal.order import began, ended, since_start
 from chaosnetra.evidence.journal.reading import Journal
-from chaosnetra.evidence.journal.samples import ATTEMPT_LISTS, Startup, attempts, checks
+from chaosnetra.evidence.journal.samples import ATTEMPT_LISTS, Check, Startup, attempts, checks
 from chaosnetra.evidence.journal.shape import Stage, states
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline, FaultSpan, connector, faults
 from chaosnetra.evidence.journal.values import duration_or_none, object_or_empty, objects
@@ -15,6 +15,7 @@ from chaosnetra.evidence.verdict.verdict import Verdict, judge
 from chaosnetra.evidence.verdict.violations import Violation
 from chaosnetra.report.budgets import Budget, budgets_of, time_scale_of
 from chaosnetra.report.claims import Claim, claims
+from chaosnetra.report.observed import FaultOver, ProbeSeen
 from chaosnetra.report.reproduction import Reproduction, reproduction
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.series import (
@@ -77,6 +78,7 @@ class RunFacts:
         phases: of startups, in order.
         rows: a few whole startups by stage, each with its rank.
         limits: how long startups were waited for, seconds.
+        seen: of the startups of each probe, on the wire, and what failed ones printed.
         budgets: as they were enforced.
         attempts: times of attempts by probe and kind, and by stage.
         slow_after: what is slow, seconds, by probe and kind.
@@ -104,6 +106,7 @@ class RunFacts:
     phases: Sequence[str]
     rows: Mapping[Stage, Sequence[tuple[int, Startup]]]
     limits: Sequence[float]
+    seen: Sequence[ProbeSeen]
     budgets: Sequence[Budget]
     attempts: Mapping[tuple[str, str], Mapping[Stage, AttemptTimes]]
     slow_after: Mapping[tuple[str, str], float]
@@ -140,6 +143,11 @@ def describe(journal: Journal) -> RunFacts:
     for attempt in attempts(data):
         tried.add(attempt)
     timeline = connector(data)
+    placed = [_placed(data, fault) for fault in list(faults(data))[:MOST_FAULTS]]
+
+    def faults_over(check: Check) -> list[FaultOver]:
+        return list(_over(placed, since_start(data, check.period.start), check))
+
     return RunFacts(
         path=str(journal.path),
         title=one_visible_line(journal.title, LONGEST_TITLE) or UNTITLED,
@@ -150,12 +158,13 @@ def describe(journal: Journal) -> RunFacts:
         phases=startups.phases,
         rows={stage: startups.rows(stage) for stage in startups.stages},
         limits=sorted(startups.limits),
+        seen=[collector.found(faults_over) for collector in startups.seen.values()],
         budgets=budgets_of(journal.section, startups.phases, _expired(startups.failures)),
         attempts={probe: stages for probe, stages in tried.probes.items() if stages},
         slow_after=tried.slow_after,
         failures=list(merged(startups.failures, tried.failures)),
         failures_left_out=startups.failures.others + tried.failures.others,
-        faults=[_placed(data, fault) for fault in list(faults(data))[:MOST_FAULTS]],
+        faults=placed,
         connector=timeline,
         connector_start=since_start(data, timeline.started) if timeline else None,
         spans=list(_spans(data)),
@@ -191,6 +200,22 @@ def _placed(data: Mapping[str, Any], fault: FaultSpan) -> PlacedFault:
     if start is not None and end is not None and end < start:
         end = None  # the clock was set meanwhile
     return PlacedFault(fault, start, end)
+
+
+def _over(found: Sequence[PlacedFault], began: float | None, check: Check) -> Iterator[FaultOver]:
+    """The faults that were in place during a check, in seconds since it began.
+
+    Where the journal does not say when, they were so throughout: checks under a fault are known.
+    """
+    if check.under_fault:
+        for placed in found:
+            if placed.is_in_effect:
+                start, end = (
+                    None if at is None or began is None else at - began
+                    for at in (placed.start, placed.end)
+                )
+                if end is None or end > 0:
+                    yield FaultOver(placed.name, max(0.0, start or 0.0), end)
 
 
 def _spans(data: Mapping[str, Any]) -> Iterator[Span]:

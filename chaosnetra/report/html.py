@@ -7,12 +7,13 @@ from markupsafe import Markup
 
 from chaosnetra import __version__
 from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.report import structure_html
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import document, facts_list, section, table, verdict_badge
 from chaosnetra.report.plots.scales import number_text, seconds_text
 from chaosnetra.report.safe_text import one_visible_line
-from chaosnetra.report.sections import findings, path, times, verdicts
+from chaosnetra.report.sections import findings, path, times, verdicts, wire
 
 LONGEST_REASON = 200
 
@@ -92,6 +93,8 @@ def head(facts: RunFacts, level: int = 2) -> Markup:
 
 def rest(facts: RunFacts, level: int = 2) -> Iterator[Markup]:
     """The evidence in detail."""
+    for part in wire.sections(facts):
+        yield structure_html.section(part, level)
     for heading, *content in (
         *times.startups(facts),
         *times.connections(facts),

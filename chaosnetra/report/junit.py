@@ -1,7 +1,7 @@
 """Runs as JUnit XML: a suite a journal, a case a probe and stage."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from junitparser import Error, Failure
 
@@ -21,8 +21,11 @@ from chaosnetra.report.junit_xml import (
     suite,
 )
 from chaosnetra.report.safe_text import one_visible_line
+from chaosnetra.report.sections import wire
 from chaosnetra.report.sections.verdicts import proof_text
 
+MOST_OUTPUTS = 2
+MOST_LINES = 30
 # The suites' schema wants a time without a zone; a journal's is UTC.
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
@@ -81,8 +84,23 @@ def _case(facts: RunFacts, claim: Claim) -> Case:
         is_baseline = facts.verdict.cause is Cause.BASELINE and claim.stage == "before"
         kind, type_ = (Error, "baseline not met") if is_baseline else (Failure, "violated")
         why = "; ".join(filter(None, (claim.error, claim.wire)))
-        found.tell(kind, type_, f"{said}: {why}" if why else said)
+        line = f"{said}: {why}" if why else said
+        found.tell(kind, type_, line, "
+".join([line, *_evidence(facts, claim)]))
     return found
+
+
+def _evidence(facts: RunFacts, claim: Claim) -> Iterator[str]:
+    """How the startups of a probe that were not ready stood, and what they printed."""
+    for seen in facts.seen:
+        if seen.probe == claim.probe:
+            for standing in seen.standings:
+                if standing.stage is claim.stage:
+                    yield wire.standing_line(standing)
+            printed = [one for one in seen.outputs if claim.stage in one.stages]
+            for output in printed[:MOST_OUTPUTS]:
+                yield f"{wire.output_summary(output, seen)}:"
+                yield from output.lines[-MOST_LINES:]
 
 
 def _verdict_case(facts: RunFacts) -> Case:

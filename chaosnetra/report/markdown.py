@@ -1,6 +1,5 @@
 """Markdown for a pull request or a job's summary: short, the verdict first."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
@@ -8,47 +7,29 @@ from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.page import MARKS
 from chaosnetra.report.plots.scales import seconds_text, share_text
-from chaosnetra.report.safe_text import one_visible_line
+from chaosnetra.report.sections import wire
 from chaosnetra.report.sections.times import quantile_text
 from chaosnetra.report.sections.verdicts import failure_free_trials_text, observed
+from chaosnetra.report.structure_markdown import code, folded, safe, section, table
 from chaosnetra.text import markdown
 
 LONGEST_REASON = 600
-LONGEST_CELL = 160
 MOST_CLAIMS = 20
 MOST_RECOMMENDATIONS = 20
 MOST_FAULTS = 10
-# What GitHub and others turn into links by themselves: addresses, people, issues, commits.
-_LINKS = re.compile(r"(?i):(?=//)|(?<=www)\.|(?<=mailto):|@(?=\w)|#(?=\d)|(?<=\bGH)-(?=\d)")
-_WORD_JOINER = "&#8288;"
-
-
-def safe(text: object, longest: int = LONGEST_CELL) -> str:
-    """Text as one line of Markdown that shows it, and links to nothing."""
-    return _LINKS.sub(
-        lambda found: f"{found.group()}{_WORD_JOINER}", markdown(one_visible_line(text, longest))
-    )
-
-
-def code(text: str) -> str:
-    """A command, to be copied, in a fence that it cannot end."""
-    longest = max(map(len, re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}sh\n{text}\n{fence}"
 
 
 class MarkdownReport:
     """Takes in runs one by one; see `chaosnetra.report.formats.Report`."""
 
     def __init__(self) -> None:
-        self._rows: list[str] = []
+        self._rows: list[Sequence[str]] = []
         self._runs: list[list[str]] = []
 
     def add(self, facts: RunFacts) -> None:
         verdict = facts.verdict
         self._rows.append(
-            f"| {safe(facts.title)} | {_badge(facts)} | {safe(facts.profile or '')} | "
-            f"{safe(verdict.reason)} |"
+            (safe(facts.title), _badge(facts), safe(facts.profile or ""), safe(verdict.reason))
         )
         self._runs.append(list(_run(facts)))
 
@@ -56,8 +37,7 @@ class MarkdownReport:
         """The whole text."""
         lines: list[str] = []
         if len(self._runs) > 1:
-            lines += ["| experiment | verdict | profile | reason |", "| --- | --- | --- | --- |"]
-            lines += [*self._rows, ""]
+            lines += [*table(("experiment", "verdict", "profile", "reason"), self._rows), ""]
         for run in self._runs:
             lines += [*run, ""]
         if recommendations:
@@ -77,26 +57,28 @@ def _run(facts: RunFacts) -> Iterator[str]:
     yield ""
     found = pooled(facts.claims)
     if found:
-        yield "| probe | when | expected | observed | held | failed share, Wilson | proven |"
-        yield "| --- | --- | --- | --- | --- | --- | --- |"
-        yield from (_claim(claim) for claim in found[:MOST_CLAIMS])
+        yield from table(
+            ("probe", "when", "expected", "observed", "held", "failed share, Wilson", "proven"),
+            [_claim(claim) for claim in found[:MOST_CLAIMS]],
+        )
         if len(found) > MOST_CLAIMS:
             yield ""
             yield f"{len(found) - MOST_CLAIMS:,} more are left out."
         yield ""
     yield from _facts(facts)
     yield ""
-    yield "<details><summary>Run it again</summary>"
-    yield ""
-    yield code("\n".join(facts.reproduction.commands))
-    yield ""
-    if facts.reproduction.remark:
-        yield markdown(facts.reproduction.remark)
+    for part in wire.sections(facts):
+        yield from section(part, 3)
         yield ""
-    yield "</details>"
+    remark = facts.reproduction.remark
+    yield from folded(
+        "Run it again",
+        code("\n".join(facts.reproduction.commands)),
+        *(("", markdown(remark)) if remark else ()),
+    )
 
 
-def _claim(claim: Claim) -> str:
+def _claim(claim: Claim) -> Sequence[str]:
     held = {True: "✓", False: "✗ no", None: "not judged"}[claim.held]
     interval = claim.wilson
     rate = proven = ""
@@ -107,8 +89,13 @@ def _claim(claim: Claim) -> str:
         if needed and not claim.is_proven and claim.held:
             proven += f"; failure-free trials needed: {needed}"
     return (
-        f"| {safe(claim.probe, 80)} | {claim.stage.when} | {safe(claim.expected)} | "
-        f"{safe(observed(claim))} | {held} | {rate} | {proven} |"
+        safe(claim.probe, 80),
+        claim.stage.when,
+        safe(claim.expected),
+        safe(observed(claim)),
+        held,
+        rate,
+        proven,
     )
 
 

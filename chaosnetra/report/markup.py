@@ -22,13 +22,13 @@ def element(tag: str, /, *content: Content, **attributes: object) -> Markup:
         The element, also when it is empty, with an end tag: right in HTML for all but void
         elements, for which see `void`.
     """
-    name = Markup(tag)  # noqa: S704 - the names are ours
-    return Markup("<{}{}>{}</{}>").format(name, _attributes(attributes), join(content), name)
+    # Names of tags and attributes are ours; all else in it is escaped.
+    return Markup(f"<{tag}{_attributes(attributes)}>{join(content)}</{tag}>")  # noqa: S704
 
 
 def void(tag: str, /, **attributes: object) -> Markup:
     """An element that HTML gives no end tag."""
-    return Markup("<{}{}>").format(Markup(tag), _attributes(attributes))  # noqa: S704
+    return Markup(f"<{tag}{_attributes(attributes)}>")  # noqa: S704 - see `element`
 
 
 def join(content: Iterable[Content]) -> Markup:
@@ -40,14 +40,10 @@ def _piece(content: Content) -> Markup:
     return content if isinstance(content, Markup) else escape(visible(content))
 
 
-def _attributes(attributes: dict[str, object]) -> Markup:
+def _attributes(attributes: dict[str, object]) -> str:
     found = []
     for name, value in attributes.items():
-        if value is None or value is False:
-            continue
-        key = Markup(name.rstrip("_").replace("_", "-"))  # noqa: S704 - the names are ours
-        if value is True:
-            found.append(Markup(" {}").format(key))
-        else:
-            found.append(Markup(' {}="{}"').format(key, _piece(value)))
-    return Markup("").join(found)
+        if value is not None and value is not False:
+            key = name.rstrip("_").replace("_", "-")
+            found.append(f" {key}" if value is True else f' {key}="{_piece(value)}"')
+    return "".join(found)

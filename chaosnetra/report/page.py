@@ -61,6 +61,8 @@ def table(
 ) -> Markup:
     """A table. A cell is text or markup, None is an empty one; figures are set to the right.
 
+    On a narrow screen each row is a block, and each cell has its header before it.
+
     Args:
         headers: one a column.
         rows: cells, as many as headers; the first names the row.
@@ -71,8 +73,10 @@ def table(
         element(
             "tr",
             *(
-                element("th", cell, scope="row") if first else _cell(cell)
-                for first, cell in zip([True] + [False] * len(row), row, strict=False)
+                _cell(cell, header)
+                if column
+                else element("th", cell, scope="row", data_label=header)
+                for column, (header, cell) in enumerate(zip(headers, row, strict=True))
             ),
         )
         for row in rows
@@ -146,8 +150,9 @@ def notes(texts: Iterable[Content]) -> Markup:
     return join(found)
 
 
-def _cell(cell: Content) -> Markup:
+def _cell(cell: Content, header: Content) -> Markup:
     is_figure = isinstance(cell, (int, float)) or (
         isinstance(cell, str) and cell[:1].isdigit() and len(cell) < 40
     )
-    return element("td", cell, class_="figure" if is_figure else None)
+    class_ = "figure" if is_figure else None
+    return element("td", cell, class_=class_, data_label=None if cell is None else header)

@@ -22,6 +22,7 @@ from chaosnetra.evidence.journal.values import objects
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
 from chaosnetra.evidence.statistics.startup_times import time_in_phase
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.report.observed import MOST_PROBES, ProbeCollector
 from chaosnetra.report.safe_text import one_visible_line
 
 # A hostile journal may name any number of phases and errors; people read the first.
@@ -140,6 +141,7 @@ class StartupCollector:
         self.phases: list[str] = []
         self.failures = Failures()
         self.limits: set[float] = set()
+        self.seen: dict[str, ProbeCollector] = {}
         self._data: dict[Stage, tuple[list[Check], list[Mapping[str, Any]]]] = {}
 
     def add(self, check: Check) -> None:
@@ -161,8 +163,17 @@ class StartupCollector:
             of.append(check)
             kept.append(data)
             self._add(times, startup)
+            if "wire" in data or "output" in data:
+                self._see(check, startup, data)
         if times.attempts:
             self.stages[check.stage] = times
+
+    def _see(self, check: Check, startup: Startup, data: Mapping[str, Any]) -> None:
+        found = self.seen.get(check.probe)
+        if found is None and len(self.seen) < MOST_PROBES:
+            found = self.seen[check.probe] = ProbeCollector(check.probe)
+        if found is not None:
+            found.add(check, startup, data)
 
     def _add(self, times: StartupTimes, startup: Startup) -> None:
         if startup.ready:

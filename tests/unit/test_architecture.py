@@ -174,7 +174,7 @@ def test_only_controls_and_activities_know_the_chaos_toolkit() -> None:
 
 def test_reports_rest_on_the_evidence_alone() -> None:
     """So they can be made of any journal, anywhere."""
-    allowed = ("report", "evidence", "errors", "quantities", "text", "")
+    allowed = ("report", "evidence", "wire.observation", "errors", "quantities", "text", "")
     wrong = [
         f"{name} imports {other}"
         for name in SOURCES

@@ -27,7 +27,8 @@ MOST_ATTEMPTS = 10**9
 # What is looked at of a startup.
 STARTUP_KEYS = (
     *("number", "status", "seconds", "boot_seconds", "ended_by"),
-    *("phase", "phase_seconds", "error", "steps", "exit_code", "wire"),
+    *("phase", "phase_seconds", "error", "steps", "exit_code"),
+    *("phase_spans", "wire", "output", "output_of"),
 )
 
 
@@ -41,6 +42,7 @@ class Check:
         held: whether it was within tolerance; None where none was judged.
         output: what it returned, an object.
         under_fault: whether a fault was in place meanwhile; see `checks`.
+        period: when it was asked.
     """
 
     stage: Stage
@@ -48,6 +50,7 @@ class Check:
     held: bool | None
     output: Mapping[str, Any]
     under_fault: bool
+    period: Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +184,14 @@ def checks(journal: Mapping[str, Any]) -> Iterator[Check]:
     for stage, run in (*((Stage.METHOD, run) for run in journal["run"]), *checked_probes(journal)):
         if isinstance(run["output"], dict):
             met = run.get("tolerance_met")
+            ran = Period(began(run), ended(run))
             yield Check(
                 stage,
                 str(run["activity"].get("name")),
                 met if isinstance(met, bool) else None,
                 run["output"],
-                stage in UNDER_FAULT and _overlaps(run, spans),
+                stage in UNDER_FAULT and _overlaps(ran, spans),
+                ran,
             )
 
 
@@ -285,9 +290,8 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[RecordedAttempt]:
                 )
 
 
-def _overlaps(run: Mapping[str, Any], spans: Sequence[Period] | None) -> bool:
+def _overlaps(ran: Period, spans: Sequence[Period] | None) -> bool:
     """Whether a fault was in place while something ran; so it is where nothing is known."""
-    ran = Period(began(run), ended(run))
     return spans is None or any(ran.may_overlap(span) for span in spans)
 
 

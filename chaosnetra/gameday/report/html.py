@@ -8,27 +8,11 @@ from chaosnetra import __version__
 from chaosnetra.gameday.people.panel import clock
 from chaosnetra.gameday.report.happened import Happened
 from chaosnetra.gameday.report.plot import Numbered, timeline_plot
-from chaosnetra.gameday.report.sections import (
-    Cell,
-    Items,
-    Link,
-    Section,
-    Table,
-    Verdict,
-    attempt_name,
-    facts,
-    sections,
-)
-from chaosnetra.report.markup import Content, element, join, void
-from chaosnetra.report.page import (
-    details,
-    document,
-    facts_list,
-    figure,
-    section,
-    table,
-    verdict_badge,
-)
+from chaosnetra.gameday.report.sections import attempt_name, facts, sections
+from chaosnetra.report.markup import element, join
+from chaosnetra.report.page import details, document, facts_list, figure, table
+from chaosnetra.report.structure import Items, Section
+from chaosnetra.report.structure_html import section
 
 HINT = "report.md has them as a task list for an issue tracker."
 
@@ -46,29 +30,9 @@ def html_report(day: Happened) -> str:
 
 
 def _section(part: Section, day: Happened) -> Markup:
-    content = [_content(content) for content in part.content]
-    if part.heading == "Timeline":
-        content = [*_plots(day), *content]
-    return section(part.heading, *(content or [element("p", part.none, class_="quiet")]))
-
-
-def _content(content: Table | Items) -> Markup:
-    if isinstance(content, Items):
-        check = join([void("input", type="checkbox", disabled=True, aria_label="to do"), " "])
-        mark = check if content.to_do else None
-        made = element("ul", *(element("li", mark, text) for text in content.texts))
-        return join([made, element("p", HINT, class_="note")]) if content.to_do else made
-    made = table(content.headers, [[_cell(cell) for cell in row] for row in content.rows])
-    return details(content.folded, made) if content.folded else made
-
-
-def _cell(cell: Cell) -> Content:
-    if isinstance(cell, Link):
-        return element("a", cell.text, href=cell.target)
-    if isinstance(cell, Verdict):
-        why = element("span", cell.why, class_="wide")
-        return join([verdict_badge(cell.outcome), " ", why])
-    return cell
+    made = section(part, 2, *(_plots(day) if part.heading == "Timeline" else ()))
+    is_to_do = any(isinstance(one, Items) and one.to_do for one in part.content)
+    return join([made, element("p", HINT, class_="note")]) if is_to_do else made
 
 
 def _plots(day: Happened) -> Iterator[Markup]:

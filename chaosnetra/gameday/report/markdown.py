@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from chaosnetra.gameday.report.happened import Happened
-from chaosnetra.gameday.report.sections import Cell, Items, Link, Table, Verdict, facts, sections
+from chaosnetra.gameday.report.sections import facts, sections
+from chaosnetra.report.structure_markdown import section
 from chaosnetra.text import markdown
 
 
@@ -20,28 +21,9 @@ def _lines(day: Happened) -> Iterator[str]:
         yield ""
     yield from (f"- {name}: {markdown(text)}" for name, text in facts(day))
     for part in sections(day):
-        yield from ("", f"## {part.heading}")
-        for content in part.content:
-            yield ""
-            yield from _content(content)
-        if not part.content:
-            yield from ("", part.none)
+        yield from ("", *section(part, shown=_as_it_is))
 
 
-def _content(content: Table | Items) -> Iterator[str]:
-    if isinstance(content, Items):
-        mark = "- [ ]" if content.to_do else "-"
-        yield from (f"{mark} {markdown(text)}" for text in content.texts)
-        return
-    yield f"| {' | '.join(content.headers)} |"
-    yield "|" + " --- |" * len(content.headers)
-    for row in content.rows:
-        yield "".join(f"| {text} " if (text := _cell(cell)) else "| " for cell in row) + "|"
-
-
-def _cell(cell: Cell) -> str:
-    if isinstance(cell, Link):
-        return f"[{markdown(cell.text)}]({cell.target})"
-    if isinstance(cell, Verdict):
-        return markdown(f"{cell.outcome}: {cell.why}")
-    return markdown(cell)
+def _as_it_is(text: str, longest: int) -> str:  # noqa: ARG001 - what people said is not cut
+    """Text whole, with the references to people and issues that somebody wrote into it."""
+    return markdown(text)

@@ -1,7 +1,6 @@
 """What the report of a day says, part by part, whatever it is written as."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from chaosnetra.gameday.people.panel import clock
@@ -9,52 +8,8 @@ from chaosnetra.gameday.record.states import Kind
 from chaosnetra.gameday.report.calibration import Calibration
 from chaosnetra.gameday.report.happened import Happened, Note, StepAttempt
 from chaosnetra.gameday.report.verdicts import against, stopped_text, verdict_line
+from chaosnetra.report.structure import Cell, Content, Link, Section, Verdict, items, table
 from chaosnetra.runner.files import RunFiles
-
-
-@dataclass(frozen=True)
-class Link:
-    """Text that leads to a file beside the report."""
-
-    text: str
-    target: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """An outcome, and what it comes from."""
-
-    outcome: str
-    why: str
-
-
-Cell = str | Link | Verdict
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under their headers; a page folds it up under `folded`, where it has one."""
-
-    headers: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    folded: str = ""
-
-
-@dataclass(frozen=True)
-class Items:
-    """A list; `to_do` makes it one of tasks, as issue trackers take it."""
-
-    texts: Sequence[str]
-    to_do: bool = False
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report; without any content it says `none`."""
-
-    heading: str
-    content: Sequence[Table | Items]
-    none: str = "None."
 
 
 def facts(day: Happened) -> Iterator[tuple[str, str]]:
@@ -79,17 +34,17 @@ def facts(day: Happened) -> Iterator[tuple[str, str]]:
 def sections(day: Happened) -> Iterator[Section]:
     """All parts, in order."""
     steps = ("step", "with", "startup under the fault", "verdict", "journal")
-    yield Section("Steps", _table(steps, _steps(day)), "No step was run.")
+    yield Section("Steps", table(steps, _steps(day)), "No step was run.")
     yield Section("Predictions", _predictions(day), "Nobody predicted anything.")
-    timeline = _table(("at", "what", ""), _timeline(day), "Everything that happened")
+    timeline = table(("at", "what", ""), _timeline(day), "Everything that happened")
     yield Section("Timeline", timeline)
-    yield Section("Surprises", _items(_note(note) for note in day.notes_of("surprise")))
+    yield Section("Surprises", items(_note(note) for note in day.notes_of("surprise")))
     decided = [(turn.at, turn.text) for turn in day.decisions]
     decided += [(note.at, f"{note.text} ({note.by})") for note in day.notes_of("decision")]
-    yield Section("Decisions", _items(f"{clock(at)} {text}" for at, text in sorted(decided)))
-    yield Section("Follow-ups", _items((_task(n) for n in day.notes_of("follow-up")), to_do=True))
+    yield Section("Decisions", items(f"{clock(at)} {text}" for at, text in sorted(decided)))
+    yield Section("Follow-ups", items((_task(n) for n in day.notes_of("follow-up")), to_do=True))
     checks = (f"{_ok(check.get('fine'))}: {check.get('text')}" for check in day.checks)
-    yield Section("Checked before the first step", _items(checks))
+    yield Section("Checked before the first step", items(checks))
 
 
 def attempt_name(attempt: StepAttempt) -> str:
@@ -121,7 +76,7 @@ def _steps(day: Happened) -> Iterator[Sequence[Cell]]:
             yield planned.name, "", "", Verdict("not run", why), ""
 
 
-def _predictions(day: Happened) -> Sequence[Table | Items]:
+def _predictions(day: Happened) -> Sequence[Content]:
     if not day.predictors:
         return ()
     rows = []
@@ -131,7 +86,7 @@ def _predictions(day: Happened) -> Sequence[Table | Items]:
             rows.append((attempt_name(attempt), by, text))
     people = [(person, day.calibration_of(person)) for person in day.predictors]
     lines = (f"{who}: {_calibration(side)}" for who, side in [*people, ("all", day.calibration)])
-    return (*_table(("step", "who said it", "said, and what happened"), rows), *_items(lines))
+    return (*table(("step", "who said it", "said, and what happened"), rows), *items(lines))
 
 
 def _calibration(side: Calibration) -> str:
@@ -183,15 +138,3 @@ def _task(note: Note) -> str:
 
 def _ok(fine: object) -> str:
     return "ok" if fine else "NOT ok"
-
-
-def _table(
-    headers: Sequence[str], rows: Iterable[Sequence[Cell]], folded: str = ""
-) -> tuple[Table, ...]:
-    found = list(rows)
-    return (Table(headers, found, folded),) if found else ()
-
-
-def _items(texts: Iterable[str], *, to_do: bool = False) -> tuple[Items, ...]:
-    found = list(texts)
-    return (Items(found, to_do),) if found else ()

@@ -16,6 +16,7 @@ _MARKS = {
     "ready": element("circle", r="4", class_="ready"),
     "failed": element("path", d="M-4-4L4 4M-4 4L4-4", class_="failed"),
     "cut": element("path", d="M-4-4.5L4.5 0L-4 4.5Z", class_="cut"),
+    "closed": element("path", d="M0-6V6", class_="closed"),
 }
 
 
@@ -69,7 +70,7 @@ def box(
 
 
 def mark(kind: str, x: str, y: float) -> Markup:
-    """A point: `ready` (a disc), `failed` (a cross) or `cut` (a triangle: it went on)."""
+    """A point: `ready` (a disc), `failed` (a cross), `cut` (a triangle: it went on) or `closed`."""
     return element("svg", _MARKS[kind], x=x, y=f"{y:g}", overflow="visible", width="1", height="1")
 
 

@@ -1,6 +1,6 @@
 """Startups by phase: when each phase began and ended, and where the budgets end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -23,7 +23,7 @@ from chaosnetra.report.plots.frame import (
     x_axis,
 )
 from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
-from chaosnetra.report.safe_text import shortened
+from chaosnetra.report.safe_text import one_visible_line, shortened, visible
 from chaosnetra.report.series import TIMED_OUT
 
 ROW, GAP, HEAD, LABEL = 16, 4, 24, 14
@@ -61,6 +61,14 @@ def segments(startup: Startup) -> list[Segment]:
     if startup.seconds > at:
         found.append(Segment(_last(startup), at, startup.seconds))
     return found
+
+
+def segments_text(startup: Startup) -> str:
+    """A startup's segments in words."""
+    return ", ".join(
+        f"{one_visible_line(segment.name, 60)} {seconds_text(segment.end - segment.start)}"
+        for segment in segments(startup)[:40]
+    )
 
 
 def _last(startup: Startup) -> str:
@@ -107,7 +115,8 @@ def waterfall(
     ]
     close = [limit for limit in limits if limit <= FARTHEST_SHORTEST * longest]
     across = scale_of([longest, *ends, *close])
-    names = _names(rows, phases)
+    names = colours_of(phases)
+    used = {part.name for found in rows.values() for _, one in found for part in segments(one)}
     y, parts = 4.0, []
     for stage, found in rows.items():
         part, y = _stage(stage, found, names, drawn, across, y)
@@ -122,7 +131,7 @@ def waterfall(
     )
     return Markup("").join(
         [
-            _legend(names, drawn, close),
+            _legend(swatches(used, phases), drawn, close),
             plot(
                 "Startups by phase",
                 description,
@@ -157,15 +166,19 @@ def near(
     ]
 
 
-def _names(
-    rows: Mapping[Stage, Sequence[tuple[int, Startup]]], phases: Sequence[str]
-) -> dict[str, int]:
-    """The names that occur, in order, each with its colour."""
-    found = {
-        segment.name for listed in rows.values() for _, one in listed for segment in segments(one)
-    }
-    ordered = [name for name in (WHOLE, BOOT, *phases, UNTIL_READY, UNTIL_ENDED) if name in found]
-    return {name: index % COLOURS for index, name in enumerate(dict.fromkeys(ordered))}
+def colours_of(phases: Sequence[str]) -> dict[str, int]:
+    """What a startup's time can be spent with, in order, each with its colour."""
+    names = dict.fromkeys((*phases, UNTIL_READY, UNTIL_ENDED))
+    return {WHOLE: 0, BOOT: 0} | {name: (index + 1) % COLOURS for index, name in enumerate(names)}
+
+
+def swatches(found: Container[str], phases: Sequence[str]) -> list[tuple[Markup, str]]:
+    """Entries of a legend for what startups spent their time with."""
+    return [
+        (box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
+        for name, colour in colours_of(phases).items()
+        if name in found
+    ]
 
 
 def _stage(
@@ -183,7 +196,7 @@ def _stage(
     y += LABEL * len(labels)
     top = y
     for rank, startup in found:
-        parts += _row(rank, startup, names, across, y)
+        parts += filter(None, _row(rank, startup, names, across, y))
         y += ROW + GAP
     for index, (end, name, expired) in enumerate(labels):
         label_y = labels_top + LABEL * index
@@ -236,32 +249,48 @@ def _ended(startup: Startup, budget: Budget) -> bool:
 
 def _row(
     rank: int, startup: Startup, names: Mapping[str, int], across: Scale, y: float
-) -> list[Markup]:
-    parts = [text("-6", y + 12, _short(rank), anchor="end", class_="quiet small")]
+) -> list[Markup | None]:
+    parts: list[Markup | None] = [
+        text("-6", y + 12, _short(rank), anchor="end", class_="quiet small")
+    ]
     for segment in segments(startup):
         colour = f"p{names.get(segment.name, 0)}"
         lasted = segment.end - segment.start
         told = f"{segment.name}: {seconds_text(lasted)}"
         parts.append(box(across, segment.start, segment.end, y, ROW, f"segment {colour}", told))
-        room = (across.share(segment.end) - across.share(segment.start)) * NARROW_PX
-        if room >= LETTER_PX * len(segment.name) + 8:
-            left = f"{100 * across.share(segment.start):.3f}%"
-            parts.append(
-                Markup('<text class="on {}" x="{}" dx="5" y="{}">{}</text>').format(
-                    colour, left, f"{y + 12:g}", segment.name[:40]
-                )
-            )
-    kind = "ready" if startup.ready else "cut" if startup.status in TIMED_OUT else "failed"
-    share = across.share(startup.seconds)
-    parts.append(mark(kind, f"{100 * min(share + 0.012, 1):.3f}%", y + ROW / 2))
+        on_bar = name_on_bar(across, segment.start, segment.end, y + 12, segment.name, colour)
+        parts.append(on_bar)
+    parts.append(end_mark(startup, across, y + ROW / 2))
     return parts
 
 
-def _legend(names: Mapping[str, int], drawn: Sequence[Budget], limits: Sequence[float]) -> Markup:
-    entries = [
-        (box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
-        for name, colour in names.items()
-    ]
+def name_on_bar(
+    across: Scale, start: float, end: float, y: float, name: str, class_: str
+) -> Markup | None:
+    """A name at the beginning of its bar; None where a narrow screen has no room for it."""
+    room = (across.share(end) - across.share(start)) * NARROW_PX
+    if not name or room < LETTER_PX * len(name) + 8:
+        return None
+    return Markup('<text class="on {}" x="{}" dx="5" y="{}">{}</text>').format(
+        class_, f"{100 * across.share(start):.3f}%", f"{y:g}", visible(name, 40)
+    )
+
+
+def end_kind(startup: Startup) -> str:
+    """The mark of how a startup ended."""
+    return "ready" if startup.ready else "cut" if startup.status in TIMED_OUT else "failed"
+
+
+def end_mark(startup: Startup, across: Scale, y: float) -> Markup:
+    """How a startup ended, beside its end."""
+    share = across.share(startup.seconds)
+    return mark(end_kind(startup), f"{100 * min(share + 0.012, 1):.3f}%", y)
+
+
+def _legend(
+    names: Sequence[tuple[Markup, str]], drawn: Sequence[Budget], limits: Sequence[float]
+) -> Markup:
+    entries = list(names)
     entries += [(mark_swatch("ready"), "ready"), (mark_swatch("failed"), "failed")]
     entries += [(mark_swatch("cut"), "timed out")]
     if drawn:

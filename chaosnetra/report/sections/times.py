@@ -13,7 +13,7 @@ from chaosnetra.report.markup import Content, element, join
 from chaosnetra.report.page import details, figure, notes, table
 from chaosnetra.report.plots.distribution import distribution
 from chaosnetra.report.plots.scales import number_text, seconds_text
-from chaosnetra.report.plots.waterfall import near, segments, waterfall
+from chaosnetra.report.plots.waterfall import near, segments_text, waterfall
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections import Part
 from chaosnetra.report.series import AttemptTimes, StartupTimes
@@ -153,18 +153,11 @@ def _rows_table(rows: Mapping[Stage, Sequence[tuple[int, Startup]]]) -> Markup:
                 f"{startup.number}",
                 one_visible_line(startup.status, 40).replace("_", " "),
                 seconds_text(startup.seconds),
-                element("span", _segments_text(startup), class_="wide"),
+                element("span", segments_text(startup), class_="wide"),
             )
             for stage, found in rows.items()
             for rank, startup in found
         ],
-    )
-
-
-def _segments_text(startup: Startup) -> str:
-    return ", ".join(
-        f"{one_visible_line(segment.name, 60)} {seconds_text(segment.end - segment.start)}"
-        for segment in segments(startup)[:40]
     )
 
 

@@ -39,6 +39,7 @@ def test_text_and_shapes_stand_out(scheme: str) -> None:
         ),
         *((name, f"{name}-soft", TEXT) for name in ("good", "bad", "unsure")),
         *((name, "page", TEXT) for name in ("good", "bad")),
+        ("mark-good", "own", SHAPE),
         *((name, "page", SHAPE) for name in ("mark-good", "mark-bad", "mark-cut", "fault")),
     ]
     poor = [
