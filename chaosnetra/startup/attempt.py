@@ -14,6 +14,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import MachineryFailed, is_our_own
 from chaosnetra.processes.copies import release, withhold
+from chaosnetra.processes.cpu_meter import CpuMeter
 from chaosnetra.processes.forking import Files
 from chaosnetra.processes.listening import listens
 from chaosnetra.processes.supervisor import AT_ONCE
@@ -42,6 +43,7 @@ class StartupAttempt:
     grace_seconds: float
     poll_seconds: float
     interrupted: Callable[[], bool]
+    at_once: int = 1
     failure: MachineryFailed | None = None
 
     def __post_init__(self) -> None:
@@ -49,6 +51,7 @@ class StartupAttempt:
         self.seen = Observed(readiness, self.limits, Output(readiness.log_pattern))
         self._exited = asyncio.Event()
         self._supervisor: Started | None = None
+        self._meter: CpuMeter | None = None
         self._lifeline = -1
 
     @contextlib.asynccontextmanager
@@ -71,6 +74,7 @@ class StartupAttempt:
                 files = Files(stdin, out, err, report)
                 start = Start(self.plan, self.port, self.database, files, self.grace_seconds)
                 self._supervisor = await self.starter.start(start)
+                self._meter = CpuMeter(self._supervisor.pid, self.at_once)
             readers = [
                 asyncio.create_task(self._read_output("stdout", stdout)),
                 asyncio.create_task(self._read_output("stderr", stderr)),
@@ -96,6 +100,7 @@ class StartupAttempt:
 
     async def decide(self) -> None:
         """Wait until it is ready and stayed so for its dwell, has ended, or is out of time."""
+        assert self._meter is not None  # noqa: S101 - it runs
         kill_at = Deadline(
             self.seen.started_at + self.limits.startup_seconds + self.limits.kill_margin_seconds
         )
@@ -107,20 +112,29 @@ class StartupAttempt:
         try:
             while not kill_at.passed and not self._is_over:
                 if self.seen.ready_at is None and self.seen.output.matched:
-                    self.seen.ready_at = time.monotonic()
+                    self._is_ready()
                 if self.seen.ready_at is not None:
                     break
+                self._meter.read_if_due()
                 await self._pause(self.poll_seconds)
         finally:
             if checking is not None:
                 checking.cancel()
                 await asyncio.gather(checking, return_exceptions=True)
+        if self.seen.ready_at is None:
+            self._meter.read()
+        self.seen.processors = self._meter.use
         ended = self.seen.exit
         if self.plan.readiness.on_exit and ended is not None and ended.code == 0:
             self.seen.ready_at = ended.at
         elif self.seen.is_in_time:
             await self._dwell()
         self.seen.decided_at = time.monotonic()
+
+    def _is_ready(self) -> None:
+        self.seen.ready_at = time.monotonic()
+        if self._meter is not None:
+            self._meter.read()  # what it does from now on is not part of its startup
 
     @property
     def _is_over(self) -> bool:
@@ -164,7 +178,7 @@ class StartupAttempt:
         check = self.plan.readiness.check(self.port)
         while (answer := await self._asked(check)) is not None:
             if answer is Check.READY:
-                self.seen.ready_at = time.monotonic()
+                self._is_ready()
                 return
             self.seen.checks[answer] += 1
             await asyncio.sleep(self.poll_seconds)

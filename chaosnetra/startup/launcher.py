@@ -89,6 +89,7 @@ async def launch(
             GRACE_SECONDS,
             poll_seconds,
             interrupted,
+            len(databases),
         )
 
     numbers = range(len(databases))

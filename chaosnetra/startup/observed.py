@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from chaosnetra.processes.cpu_meter import CpuUse
 from chaosnetra.startup.causes import Found
 from chaosnetra.startup.exits import exit_reason
 from chaosnetra.startup.outcome import EndedBy, StartupFailure, StartupOutcome, Status
@@ -64,6 +65,8 @@ class Observed:
         processes_left: other processes of its tree that had to be ended.
         checks: readiness checks that it did not pass, by what they met.
         start_error: why its process could not be started.
+        processors: what its processes had of the processors until it was ready, ended or out of
+            time.
     """
 
     readiness: Readiness
@@ -77,6 +80,7 @@ class Observed:
     processes_left: int = 0
     checks: Counter[str] = field(default_factory=Counter)
     start_error: str = ""
+    processors: CpuUse | None = None
 
     @property
     def is_in_time(self) -> bool:
@@ -133,6 +137,8 @@ class Observed:
             or (self.readiness.is_network and self.ready_at is not None),
             checks=dict(self.checks),
             processes_left=self.processes_left,
+            late=status is Status.TIMED_OUT and self.ready_at is not None,
+            processors=self.processors,
         )
 
     @property

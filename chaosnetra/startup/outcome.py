@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from chaosnetra.processes.cpu_meter import CpuUse
+
 
 class Status(StrEnum):
     """ready in time, and stayed so; ready, but without what a phase failed to bring; failed by
@@ -90,6 +92,8 @@ class StartupOutcome:
         answered: whether its port answered a readiness check, ready or not.
         checks: readiness checks by what they met (refused, not_ready, timed_out, foreign).
         processes_left: other processes of its tree that had to be ended.
+        late: whether one that timed out was ready after all, within the time it is let live.
+        processors: what its processes had of the processors; None: the system does not tell.
     """
 
     number: int
@@ -110,6 +114,8 @@ class StartupOutcome:
     answered: bool = False
     checks: Mapping[str, int] = field(default_factory=dict)
     processes_left: int = 0
+    late: bool = False
+    processors: CpuUse | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -122,6 +128,7 @@ class StartupOutcome:
             ValueError: it is not that; also `KeyError` and `TypeError`.
         """
         error, reason = data["error"], data["exit_reason"]
+        processors = data.get("processors")
         return cls(
             **{
                 **data,
@@ -135,6 +142,7 @@ class StartupOutcome:
                 "steps": tuple(dict(step) for step in data["steps"]),
                 "checks": dict(data["checks"]),
                 "ended_by": EndedBy(data["ended_by"]),
+                "processors": None if processors is None else CpuUse(**processors),
                 "exit_reason": None if reason is None else ExitReason(reason),
                 "error": None
                 if error is None

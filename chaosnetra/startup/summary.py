@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from chaosnetra.evidence.statistics.machine_share import MachineShare, machine_share, share_from
 from chaosnetra.evidence.statistics.quantiles import median_of, nearest_rank
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
 
@@ -102,6 +103,31 @@ def first_failure(outcome: StartupOutcome | None, text: str) -> dict[str, Any]:
         "observed_exit_code": ended.exit_code if ended else None,
         "observed_signal": ended.signal if ended else None,
     }
+
+
+def machine_share_of(outcomes: Iterable[StartupOutcome], cores: int) -> MachineShare | None:
+    """What the machine's cores, too few for all at once, took of the time of startups.
+
+    Args:
+        outcomes: of one launch.
+        cores: that they could use, at least one.
+
+    Returns:
+        None where the system does not tell.
+    """
+    shares = (
+        share_from(
+            outcome.seconds,
+            None,
+            outcome.processors.cpu_seconds,
+            outcome.processors.delayed_seconds,
+            cores,
+            is_ready=outcome.status is Status.READY,
+        )
+        for outcome in outcomes
+        if outcome.processors is not None
+    )
+    return machine_share(shares, cores)
 
 
 def propagation(outcome: StartupOutcome) -> str:

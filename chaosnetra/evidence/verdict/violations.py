@@ -37,6 +37,8 @@ class Violation(NamedTuple):
         at: when the probe ended, UTC.
         exit_code: what the startup that the error is of ended with by itself, if the probe tells.
         signal: number of the signal that ended it.
+        machine: how the machine's own share explains it, without the fault; None: it does not, or
+            that is not known.
     """
 
     stage: Stage
@@ -51,6 +53,7 @@ class Violation(NamedTuple):
     at: str | None
     exit_code: int | None = None
     signal: int | None = None
+    machine: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return self._asdict()

@@ -69,6 +69,7 @@ def test_evidence_that_the_probe_tells_is_kept() -> None:
         "at": "2026-01-01T00:00:01",
         "exit_code": None,
         "signal": None,
+        "machine": None,
     }
     assert found.line == (
         "after the method, startups: expected at most 0% fail; observed 2 of 5 ready, "
