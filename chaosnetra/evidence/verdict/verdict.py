@@ -186,7 +186,7 @@ def _by_machine(violations: list[Violation]) -> Iterator[Reason]:
     """That the machine alone explains all violations."""
     texts = [violation.machine for violation in violations if violation.machine]
     if texts and len(texts) == len(violations):
-        yield from ((Cause.MACHINE, text) for text in dict.fromkeys(texts))
+        yield Cause.MACHINE, texts[0]
 
 
 def _machine_said(
