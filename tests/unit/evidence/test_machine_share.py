@@ -1,11 +1,14 @@
 """The machine's own share of the time of startups, and what is blamed on it; from journals."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.evidence.statistics.machine_share import (
     LEAST_SECONDS,
     LEAST_STRETCH,
@@ -13,7 +16,7 @@ from chaosnetra.evidence.statistics.machine_share import (
     share_of,
 )
 from chaosnetra.evidence.verdict.machine import Before, is_explained
-from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from tests.support.journals import journal, judged, probe, startups, state
 
 CORES = 2
@@ -228,6 +231,21 @@ def test_what_the_machine_alone_explains_is_not_blamed_on_the_fault() -> None:
     )
     assert found.reason.startswith(f"{text}; after the method, startups: expected")
     assert [violation.machine for violation in violations] == [text]
+
+
+def test_a_journal_that_was_written_is_judged_the_same(tmp_path: Path) -> None:
+    boots = {"phase_seconds": {}, "boot_seconds": None}
+    hanging = wire(12, 15, 2) | {"connections": [], "standing": {}}
+    for stretched, cause in [
+        (STRETCHED, Cause.MACHINE),
+        (startup(26, delayed=6, status="timed_out", late=True), Cause.MACHINE),
+        (startup(27, delayed=10, cpu=0.6, status="timed_out", wire=hanging), Cause.VIOLATED),
+    ]:
+        before = startup(20, delayed=19.2, wire=wire(19.9, 0.1, 24), **boots)
+        data = journal(before=launch(before), after=launch(*[{**stretched, **boots}] * 9))
+        file = tmp_path / "journal.json"
+        file.write_text(json.dumps(data))
+        assert judge(read_journal(file).data)[0].cause is judged(data)[0].cause is cause
 
 
 def test_one_of_two_violations_that_the_machine_does_not_explain_comes_first() -> None:
