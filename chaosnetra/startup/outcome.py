@@ -6,11 +6,13 @@ from enum import StrEnum
 from typing import Any
 
 from chaosnetra.processes.cpu_meter import CpuUse
+from chaosnetra.wire.observation import Observation
 
 
 class Status(StrEnum):
-    """ready in time, and stayed so; ready, but without what a phase failed to bring; failed by
-    itself, before it was ready or after; or not ready when its time was up."""
+    """ready in time, and stayed so; ready, but without what a phase failed to bring, or without
+    the database session that startups had before the fault; failed by itself, before it was ready
+    or after; or not ready when its time was up."""
 
     READY = "ready"
     DEGRADED = "degraded"
@@ -94,6 +96,9 @@ class StartupOutcome:
         processes_left: other processes of its tree that had to be ended.
         late: whether one that timed out was ready after all, within the time it is let live.
         processors: what its processes had of the processors; None: the system does not tell.
+        wire: what was seen of it on its way to the database; None where it is not observed.
+        span: from the start of its process until `seconds` later, as readings of the monotonic
+            clock; of this process alone, so not in `to_json`.
     """
 
     number: int
@@ -116,9 +121,13 @@ class StartupOutcome:
     processes_left: int = 0
     late: bool = False
     processors: CpuUse | None = None
+    wire: Observation | None = None
+    span: tuple[float, float] | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        del told["span"]
+        return told
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StartupOutcome":
@@ -128,7 +137,7 @@ class StartupOutcome:
             ValueError: it is not that; also `KeyError` and `TypeError`.
         """
         error, reason = data["error"], data["exit_reason"]
-        processors = data.get("processors")
+        processors, wire = data.get("processors"), data.get("wire")
         return cls(
             **{
                 **data,
@@ -144,6 +153,7 @@ class StartupOutcome:
                 "ended_by": EndedBy(data["ended_by"]),
                 "processors": None if processors is None else CpuUse(**processors),
                 "exit_reason": None if reason is None else ExitReason(reason),
+                "wire": None if wire is None else Observation.from_json(wire),
                 "error": None
                 if error is None
                 else StartupFailure(**{**error, "causes": tuple(error["causes"])}),
