@@ -14,6 +14,7 @@ from pathlib import Path
 
 NANOSECONDS = 1e9
 GROUPS = "/sys/fs/cgroup"
+DIGITS = 4
 SHORTEST_PERIOD_SECONDS = 0.1
 # Reading costs processor time too: all meters together may take this share of one processor.
 MOST_OF_A_PROCESSOR = 0.02
@@ -79,7 +80,9 @@ class CpuMeter:
     def use(self) -> CpuUse | None:
         """What was read; None where the system does not tell."""
         cpu_seconds = sum(used for used, _ in self._threads.values()) / NANOSECONDS
-        return CpuUse(cpu_seconds, self._delayed_seconds) if cpu_seconds else None
+        if not cpu_seconds:
+            return None
+        return CpuUse(round(cpu_seconds, DIGITS), round(self._delayed_seconds, DIGITS))
 
 
 def usable_cores(groups: str = GROUPS) -> int:
