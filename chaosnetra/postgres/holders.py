@@ -114,8 +114,9 @@ class ConnectionsHeld(SessionFault):
     allowed: Callable[[int, int], int] = lambda wanted, free: wanted
 
     @property
-    def details(self) -> Mapping[str, Any]:
+    def parameters(self) -> Mapping[str, Any]:
         return {
+            **super().parameters,
             "through": self.through.network_address,
             "by": self.amount.by.value,
             "amount": self.amount.value,

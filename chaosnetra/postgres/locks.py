@@ -45,8 +45,8 @@ class CatalogLocked(SessionFault):
     hold_seconds: float
 
     @property
-    def details(self) -> Mapping[str, Any]:
-        return {"sessions": SESSIONS, "hold_seconds": self.hold_seconds}
+    def parameters(self) -> Mapping[str, Any]:
+        return {**super().parameters, "sessions": SESSIONS, "hold_seconds": self.hold_seconds}
 
     def prepare(self) -> Undo:
         if not asyncio.run(self._may_lock()):

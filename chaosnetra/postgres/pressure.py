@@ -62,8 +62,9 @@ class DatabasePressed(SessionFault):
     _before_seconds: float = field(default=0.0, init=False)
 
     @property
-    def details(self) -> Mapping[str, Any]:
-        return {"backends": self.backends, "work_mem_mb": self.work_mem_mb}
+    def parameters(self) -> Mapping[str, Any]:
+        own = {"backends": self.backends, "work_mem_mb": self.work_mem_mb}
+        return {**super().parameters, **own}
 
     def prepare(self) -> Undo:
         undo = super().prepare()

@@ -41,16 +41,10 @@ class SessionFault:
         return self.name_of(self.application_name)
 
     @property
-    def details(self) -> Mapping[str, Any]:
-        """The parameters that only this kind has, as JSON data."""
-        raise NotImplementedError
-
-    @property
     def parameters(self) -> Mapping[str, Any]:
         return {
             "kind": self.kind,
             "database": self.address.shown,
-            **self.details,
             "application_name": self.application_name,
         }
 

@@ -81,13 +81,18 @@ def _case(facts: RunFacts, claim: Claim) -> Case:
     if claim.failed is not None:
         found.tell(Error, "probe failed", f"{said}: {claim.failed}")
     elif claim.held is False:
-        is_baseline = facts.verdict.cause is Cause.BASELINE and claim.stage == "before"
-        kind, type_ = (Error, "baseline not met") if is_baseline else (Failure, "violated")
+        kind, type_ = _kind(facts.verdict.cause, claim)
         why = "; ".join(filter(None, (claim.error, claim.wire)))
         line = f"{said}: {why}" if why else said
-        found.tell(kind, type_, line, "
-".join([line, *_evidence(facts, claim)]))
+        found.tell(kind, type_, line, "\n".join([line, *_evidence(facts, claim)]))
     return found
+
+
+def _kind(cause: Cause, claim: Claim) -> tuple[type[Error] | type[Failure], str]:
+    """What a claim that did not hold is: no failure of the system, where it says nothing of it."""
+    if cause is Cause.BASELINE and claim.stage == "before":
+        return Error, "baseline not met"
+    return (Error, cause.value) if cause is Cause.MACHINE else (Failure, "violated")
 
 
 def _evidence(facts: RunFacts, claim: Claim) -> Iterator[str]:

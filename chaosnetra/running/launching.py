@@ -69,6 +69,7 @@ def circumstances_of(
         "time_scale": settings.time_scale,
         "startup_method": method,
         "import_seconds": None,
+        "machine_share": None,
         "startup_timeout_seconds": limits.startup_seconds,
         "dwell_seconds": limits.dwell_seconds,
         "added_round_trip_ms": round(1000 * session.injector.added_round_trip_seconds, 2),

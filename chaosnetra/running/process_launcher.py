@@ -12,6 +12,7 @@ from pathlib import Path
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.ports import LOOPBACK
+from chaosnetra.processes.cpu_meter import usable_cores
 from chaosnetra.progress.shown import shown
 from chaosnetra.quantities import whole_number
 from chaosnetra.running.launching import (
@@ -30,6 +31,7 @@ from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.starting import Starter
+from chaosnetra.startup.summary import machine_share_of
 from chaosnetra.startup.target_plan import make_plan
 
 logger = logging.getLogger("chaostoolkit")
@@ -111,6 +113,10 @@ class ProcessLauncher:
             (use.tables_before, use.tables_after),
         )
         circumstances["import_seconds"] = self.starter.import_seconds
+        share = machine_share_of(outcomes, usable_cores())
+        if share is not None and share.is_felt:
+            logger.info(f"Machine: {share.text}")
+        circumstances["machine_share"] = None if share is None else share.to_json()
         return Launched(outcomes, circumstances)
 
     def contrasts(self) -> dict[ExitReason, StartupOutcome]:

@@ -14,6 +14,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import MachineryFailed, is_our_own
 from chaosnetra.processes.copies import release, withhold
+from chaosnetra.processes.cpu_meter import CpuMeter
 from chaosnetra.processes.forking import Files
 from chaosnetra.processes.listening import listens
 from chaosnetra.processes.supervisor import AT_ONCE
@@ -44,6 +45,7 @@ class StartupAttempt:
     poll_seconds: float
     interrupted: Callable[[], bool]
     keeping: Keeping = field(default_factory=Keeping)
+    at_once: int = 1
     failure: MachineryFailed | None = None
 
     def __post_init__(self) -> None:
@@ -52,6 +54,7 @@ class StartupAttempt:
         self.seen = Observed(readiness, self.limits, output)
         self._exited = asyncio.Event()
         self._supervisor: Started | None = None
+        self._meter: CpuMeter | None = None
         self._lifeline = -1
 
     @contextlib.asynccontextmanager
@@ -74,6 +77,7 @@ class StartupAttempt:
                 files = Files(stdin, out, err, report)
                 start = Start(self.plan, self.port, self.database, files, self.grace_seconds)
                 self._supervisor = await self.starter.start(start)
+                self._meter = CpuMeter(self._supervisor.pid, self.at_once)
             readers = [
                 asyncio.create_task(self._read_output("stdout", stdout)),
                 asyncio.create_task(self._read_output("stderr", stderr)),
@@ -99,6 +103,7 @@ class StartupAttempt:
 
     async def decide(self) -> None:
         """Wait until it is ready and stayed so for its dwell, has ended, or is out of time."""
+        assert self._meter is not None  # noqa: S101 - it runs
         kill_at = Deadline(
             self.seen.started_at + self.limits.startup_seconds + self.limits.kill_margin_seconds
         )
@@ -110,20 +115,29 @@ class StartupAttempt:
         try:
             while not kill_at.passed and not self._is_over:
                 if self.seen.ready_at is None and self.seen.output.matched:
-                    self.seen.ready_at = time.monotonic()
+                    self._is_ready()
                 if self.seen.ready_at is not None:
                     break
+                self._meter.read_if_due()
                 await self._pause(self.poll_seconds)
         finally:
             if checking is not None:
                 checking.cancel()
                 await asyncio.gather(checking, return_exceptions=True)
+        if self.seen.ready_at is None:
+            self._meter.read()
+        self.seen.processors = self._meter.use
         ended = self.seen.exit
         if self.plan.readiness.on_exit and ended is not None and ended.code == 0:
             self.seen.ready_at = ended.at
         elif self.seen.is_in_time:
             await self._dwell()
         self.seen.decided_at = time.monotonic()
+
+    def _is_ready(self) -> None:
+        self.seen.ready_at = time.monotonic()
+        if self._meter is not None:
+            self._meter.read()  # what it does from now on is not part of its startup
 
     @property
     def _is_over(self) -> bool:
@@ -167,7 +181,7 @@ class StartupAttempt:
         check = self.plan.readiness.check(self.port)
         while (answer := await self._asked(check)) is not None:
             if answer is Check.READY:
-                self.seen.ready_at = time.monotonic()
+                self._is_ready()
                 return
             self.seen.checks[answer] += 1
             await asyncio.sleep(self.poll_seconds)

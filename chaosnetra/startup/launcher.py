@@ -94,6 +94,7 @@ async def launch(
             poll_seconds,
             interrupted,
             keeping or Keeping(),
+            len(databases),
         )
 
     decided, different = Different(), Different()

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from chaosnetra.processes.cpu_meter import CpuUse
 from chaosnetra.startup.causes import Found
 from chaosnetra.startup.exits import exit_reason
 from chaosnetra.startup.kept_output import Keeping
@@ -65,6 +66,8 @@ class Observed:
         processes_left: other processes of its tree that had to be ended.
         checks: readiness checks that it did not pass, by what they met.
         start_error: why its process could not be started.
+        processors: what its processes had of the processors until it was ready, ended or out of
+            time.
     """
 
     readiness: Readiness
@@ -78,6 +81,7 @@ class Observed:
     processes_left: int = 0
     checks: Counter[str] = field(default_factory=Counter)
     start_error: str = ""
+    processors: CpuUse | None = None
 
     @property
     def is_in_time(self) -> bool:
@@ -141,6 +145,8 @@ class Observed:
             or (self.readiness.is_network and self.ready_at is not None),
             checks=dict(self.checks),
             processes_left=self.processes_left,
+            late=status is Status.TIMED_OUT and self.ready_at is not None,
+            processors=self.processors,
             span=(self.started_at, end),
             output=() if status is Status.READY else output.kept(keeping),
         )

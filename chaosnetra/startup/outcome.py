@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from chaosnetra.processes.cpu_meter import CpuUse
 from chaosnetra.wire.observation import Observation
 
 
@@ -148,6 +149,8 @@ class StartupOutcome:
         answered: whether its port answered a readiness check, ready or not.
         checks: readiness checks by what they met (refused, not_ready, timed_out, foreign).
         processes_left: other processes of its tree that had to be ended.
+        late: whether one that timed out was ready after all, within the time it is let live.
+        processors: what its processes had of the processors; None: the system does not tell.
         wire: what was seen of it on its way to the database; None where it is not observed.
         span: from the start of its process until `seconds` later, as readings of the monotonic
             clock; of this process alone, so not in `to_json`.
@@ -177,6 +180,8 @@ class StartupOutcome:
     answered: bool = False
     checks: Mapping[str, int] = field(default_factory=dict)
     processes_left: int = 0
+    late: bool = False
+    processors: CpuUse | None = None
     wire: Observation | None = None
     span: tuple[float, float] | None = field(default=None, repr=False, compare=False)
     output: tuple[str, ...] = ()
@@ -194,7 +199,8 @@ class StartupOutcome:
         Raises:
             ValueError: it is not that; also `KeyError` and `TypeError`.
         """
-        error, reason, wire = data["error"], data["exit_reason"], data.get("wire")
+        error, reason = data["error"], data["exit_reason"]
+        processors, wire = data.get("processors"), data.get("wire")
         return cls(
             **{
                 **data,
@@ -213,6 +219,7 @@ class StartupOutcome:
                 "steps": tuple(dict(step) for step in data["steps"]),
                 "checks": dict(data["checks"]),
                 "ended_by": EndedBy(data["ended_by"]),
+                "processors": None if processors is None else CpuUse(**processors),
                 "exit_reason": None if reason is None else ExitReason(reason),
                 "wire": None if wire is None else Observation.from_json(wire),
                 "error": None if error is None else StartupFailure.from_json(error),

@@ -50,6 +50,8 @@ def startups_succeed(
         `startup_method` and `import_seconds` (fork, and what the imports took, once for all
         startups and before them; or spawn and None: each startup's seconds hold its own; or job
         and None, and then `launch`: the execution, and how simultaneous its startups were),
+        `machine_share` (what the machine's cores, too few for all at once, took of their time: see
+        `chaosnetra.evidence.statistics.machine_share.MachineShare`; None: not known),
         `startup_timeout_seconds` (scaled), `dwell_seconds` (real), `added_round_trip_ms` (by the
         faults in place), `min_confidence`, `database_state` (how the startups shared the database,
         whether one start had prepared it, and its tables before and after).
@@ -105,8 +107,8 @@ def failures_are_explained(
 
     Returns:
         See `chaosnetra.startup.explanations.judge_explanations`; and `target`, `profile`,
-        `time_scale`, `startup_method`, `import_seconds`, `startup_timeout_seconds`,
-        `dwell_seconds`, `added_round_trip_ms`, as of `startups_succeed`.
+        `time_scale`, `startup_method`, `import_seconds`, `machine_share`,
+        `startup_timeout_seconds`, `dwell_seconds`, `added_round_trip_ms`, as of `startups_succeed`.
 
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from chaosnetra.evidence.statistics.machine_share import MachineShare, machine_share, share_from
 from chaosnetra.evidence.statistics.quantiles import median_of, nearest_rank
 from chaosnetra.evidence.wire.blame import Blame, blame, ending_error
 from chaosnetra.evidence.wire.limits import Failed, is_same
@@ -160,6 +161,31 @@ def _blame(outcome: StartupOutcome, bad: Sequence[StartupOutcome]) -> Blame | No
 
 def _as_failed(outcome: StartupOutcome, seen: Observation) -> Failed:
     return Failed(seen, outcome.ended_by is EndedBy.ITSELF)
+
+
+def machine_share_of(outcomes: Iterable[StartupOutcome], cores: int) -> MachineShare | None:
+    """What the machine's cores, too few for all at once, took of the time of startups.
+
+    Args:
+        outcomes: of one launch.
+        cores: that they could use, at least one.
+
+    Returns:
+        None where the system does not tell.
+    """
+    shares = (
+        share_from(
+            outcome.seconds,
+            None if outcome.wire is None else outcome.wire.own_seconds,
+            outcome.processors.cpu_seconds,
+            outcome.processors.delayed_seconds,
+            cores,
+            is_ready=outcome.status is Status.READY,
+        )
+        for outcome in outcomes
+        if outcome.processors is not None
+    )
+    return machine_share(shares, cores)
 
 
 def propagation(outcome: StartupOutcome) -> str:

@@ -23,17 +23,8 @@ class OnProxy:
     proxy: str
 
     @property
-    def details(self) -> Mapping[str, Any]:
-        raise NotImplementedError
-
-    @property
     def parameters(self) -> Mapping[str, Any]:
-        return {
-            "kind": self.kind,
-            "server": self.client.url,
-            "proxy": self.proxy,
-            **self.details,
-        }
+        return {"kind": self.kind, "server": self.client.url, "proxy": self.proxy}
 
     @property
     def subject(self) -> str:
@@ -66,8 +57,9 @@ class ProxyCreated(OnProxy):
         return proxy_fault_name(self.proxy)
 
     @property
-    def details(self) -> Mapping[str, Any]:
-        return {"listen": self.listen, "upstream": self.upstream, "enabled": self.enabled}
+    def parameters(self) -> Mapping[str, Any]:
+        own = {"listen": self.listen, "upstream": self.upstream, "enabled": self.enabled}
+        return {**super().parameters, **own}
 
     def prepare(self) -> Undo:
         if self.client.proxy(self.proxy) is not None:
@@ -112,8 +104,8 @@ class ProxySwitched(OnProxy):
         return f"proxy {self.proxy} {'up' if self.enabled else 'down'}"
 
     @property
-    def details(self) -> Mapping[str, Any]:
-        return {"enabled": self.enabled}
+    def parameters(self) -> Mapping[str, Any]:
+        return {**super().parameters, "enabled": self.enabled}
 
     def prepare(self) -> Undo:
         before = existing_proxy(self.client, self.proxy)

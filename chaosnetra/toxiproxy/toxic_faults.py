@@ -35,8 +35,8 @@ class _ToxicInPlace(OnProxy):
         return close_holder(self.toxic)
 
     @property
-    def details(self) -> Mapping[str, Any]:
-        return self.toxic.to_server()
+    def parameters(self) -> Mapping[str, Any]:
+        return {**super().parameters, **self.toxic.to_server()}
 
     @property
     def subject(self) -> str:

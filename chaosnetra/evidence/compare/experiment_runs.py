@@ -8,7 +8,7 @@ from chaosnetra.evidence.compare.circumstances import Circumstance, circumstance
 from chaosnetra.evidence.compare.on_the_wire import Seen
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import startups, trials
-from chaosnetra.evidence.verdict.verdict import Outcome, judge
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from chaosnetra.quantities import finite_or_none
 
 FAULT = "fault"
@@ -59,6 +59,8 @@ class Runs:
             values = self.circumstances.setdefault(circumstance, [])
             if value not in values:
                 values.append(value)
+        if verdict.cause is Cause.MACHINE:
+            return  # its failures and times are the machine's
         for counted in trials(journal.data):
             if counted.under_fault:
                 failures, attempts = self.counts.get(counted.probe, (0, 0))

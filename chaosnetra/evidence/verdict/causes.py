@@ -28,6 +28,7 @@ class Cause(StrEnum):
     CRASHED = "run crashed"
     PART_LOST = "a part of the stand was lost"
     SESSIONS_ENDED = "sessions were ended by somebody else"
+    MACHINE = "the machine and not the fault took the time"
     REFUSED = "settings refused"
     DRY = "dry run"
     CONTROL = "journal control failed"

@@ -4,10 +4,11 @@ It can be computed again from any journal of this package, because its evidence 
 journal's own fields and the facts that the journal control put under `chaosnetra`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chaosnetra.evidence.journal.shape import checked_probes
 from chaosnetra.evidence.verdict.activities import counts_attempts
 from chaosnetra.evidence.verdict.causes import Cause
 from chaosnetra.evidence.verdict.reasons import Reason, not_met_in, reasons, too_few, unanswered
@@ -92,6 +93,11 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     """
     facts = journal["chaosnetra"]
     violations = find_violations(journal)
+    knows_machine = _knows_machine(journal)
+    if knows_machine and violations:
+        from chaosnetra.evidence.verdict.machine import marked
+
+        violations = marked(journal, violations)
     found = list(reasons(journal, violations))
     contradicted = list(_contradictions(journal))
     held = found[0][0] is Cause.HELD
@@ -104,7 +110,7 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     if found[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
         from chaosnetra.evidence.verdict.ended_sessions import sessions_ended  # of these alone
 
-        found = [*unanswered(journal, violations), *found]
+        found = [*_by_machine(violations), *unanswered(journal, violations), *found]
         ended = sessions_ended(journal)
         if ended:
             found = [(Cause.SESSIONS_ENDED, ended), *found]
@@ -112,7 +118,10 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     if _order_is_unknown(journal):
         found.append((cause, _NO_ORDER))
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
-    texts = [*(text for _, text in found), *_state_said(journal, outcome)]
+    texts = [text for _, text in found]
+    if knows_machine:
+        texts += _machine_said(journal, outcome, texts)
+    texts += _state_said(journal, outcome)
     return Verdict(outcome, cause, "; ".join(texts), proofs), violations
 
 
@@ -172,6 +181,34 @@ def _state_said(journal: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:
         tested = state_tested(facts) if outcome is not Outcome.INCONCLUSIVE else None
         wrong = not_met_in(journal["steady_states"]["before"])
         yield from filter(None, (tested, baseline_advice(journal) if wrong else None))
+
+
+def _knows_machine(journal: Mapping[str, Any]) -> bool:
+    """Whether any activity launched startups and knows what the machine took of their time."""
+    checked = (run for _, run in checked_probes(journal))
+    runs = (*checked, *journal["run"], *journal["rollbacks"])
+    outputs = (run["output"] for run in runs)
+    return any(isinstance(output, dict) and output.get("machine_share") for output in outputs)
+
+
+def _by_machine(violations: list[Violation]) -> Iterator[Reason]:
+    """That the machine alone explains all violations."""
+    texts = [violation.machine for violation in violations if violation.machine]
+    if texts and len(texts) == len(violations):
+        yield Cause.MACHINE, texts[0]
+
+
+def _machine_said(
+    journal: Mapping[str, Any], outcome: Outcome, texts: Sequence[str]
+) -> Iterator[str]:
+    """What the machine took of the startups' time, where that is worth a word and was not said."""
+    from chaosnetra.evidence.verdict.machine import machine_said
+
+    share = machine_said(journal)
+    if share is None or any(share.text in text for text in texts):
+        return
+    said = f"{share.text}: the machine and not the fault took that time"
+    yield f"{said}; {share.advice}" if outcome is Outcome.INCONCLUSIVE else said
 
 
 def _order_is_unknown(journal: Mapping[str, Any]) -> bool:

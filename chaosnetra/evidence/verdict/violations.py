@@ -41,6 +41,8 @@ class Violation(NamedTuple):
         own_limit: how long it and others waited before they gave up, where that was the same.
         on_the_wire: all that it met there; see `chaosnetra.evidence.wire.blame`.
         named_limit_refuted: that the limit which its output names cannot be what ended it.
+        machine: how the machine's own share explains it, without the fault; None: it does not, or
+            that is not known.
     """
 
     stage: Stage
@@ -59,6 +61,7 @@ class Violation(NamedTuple):
     own_limit: str | None = None
     on_the_wire: str | None = None
     named_limit_refuted: str | None = None
+    machine: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return self._asdict()

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +43,32 @@ def scaling_rule(endpoint: Endpoint, **what: Any) -> None:
     endpoint.tell("rules", call="UpdateService", skip=1, **what)
 
 
-def begun(made: dict[str, Any], folder: Path) -> subprocess.Popen[str]:
+@contextmanager
+def begun(made: dict[str, Any], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run on its way, which is killed at the end of the block."""
     path = folder / "experiment.json"
     path.write_text(json.dumps(made))
-    return subprocess.Popen(
+    with subprocess.Popen(
         [*chaos_command(), "run", str(path)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env=dict(os.environ),
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def signalled_twice(process: subprocess.Popen[str], folder: Path, meanwhile: str) -> ChaosRun:
+    """The run, ended by a second SIGTERM: after the first it was busy `meanwhile`."""
+    process.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    assert process.poll() is None, meanwhile
+    process.send_signal(signal.SIGTERM)
+    return ended(process, folder)
 
 
 def ended(process: subprocess.Popen[str], folder: Path) -> ChaosRun:
@@ -151,8 +168,7 @@ def test_a_service_that_never_rests_is_restored_at_once_and_a_second_signal_ends
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
     scaling_rule(endpoint, operation_seconds=NEVER, times=20)
-    process = begun(scale_out(endpoint), tmp_path)
-    try:
+    with begun(scale_out(endpoint), tmp_path) as process:
         wait_until(lambda: endpoint.state.scaling.minimum == 3, 40, "it is scaled")
         process.send_signal(signal.SIGTERM)
         wait_until(lambda: endpoint.state.scaling.minimum == 1, 20, "it is restored")
@@ -161,9 +177,6 @@ def test_a_service_that_never_rests_is_restored_at_once_and_a_second_signal_ends
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
         done = ended(process, tmp_path)
-    finally:
-        process.kill()
-        process.wait()
     assert done.section["interrupted_by"] == "SIGTERM"
     assert "interrupted while it waited until" in str(done.journal["run"][0]["exception"])
     assert done.returncode == 1
@@ -179,18 +192,10 @@ def test_a_second_signal_ends_the_wait_also_when_the_run_is_over(
     endpoint.tell("rules", call="UpdateService", skip=2, operation_seconds=NEVER, times=20)
     made = scale_out(endpoint)
     made["rollbacks"] = []
-    process = begun(made, tmp_path)
-    try:
+    with begun(made, tmp_path) as process:
         wait_until(lambda: endpoint.state.scaling.minimum == 3, 40, "it is scaled")
         wait_until(lambda: endpoint.state.scaling.minimum == 1, 40, "it is restored")
-        process.send_signal(signal.SIGTERM)
-        time.sleep(1)
-        assert process.poll() is None, "it waits for the service to come to rest"
-        process.send_signal(signal.SIGTERM)
-        done = ended(process, tmp_path)
-    finally:
-        process.kill()
-        process.wait()
+        done = signalled_twice(process, tmp_path, "it waits for the service to come to rest")
     assert (done.returncode, done.section["interrupted_by"]) == (1, "SIGTERM")
     assert "was still being changed after" in done.output
     assert ledgers() == []
@@ -203,18 +208,10 @@ def test_after_a_second_signal_the_end_of_the_run_waits_no_longer_either(
     scaling_rule(endpoint, operation_seconds=NEVER)
     endpoint.tell("rules", call="GetService", skip=3, refuse="UNAVAILABLE", times=1000)
     earlier = endpoint.calls.get("UpdateService", 0)
-    process = begun(scale_out(endpoint), tmp_path)
-    try:
+    with begun(scale_out(endpoint), tmp_path) as process:
         wait_until(lambda: endpoint.calls.get("UpdateService", 0) == earlier + 2, 40, "it is asked")
         time.sleep(0.5)
-        process.send_signal(signal.SIGTERM)
-        time.sleep(1)
-        assert process.poll() is None, "it tries to read the service"
-        process.send_signal(signal.SIGTERM)
-        done = ended(process, tmp_path)
-    finally:
-        process.kill()
-        process.wait()
+        done = signalled_twice(process, tmp_path, "it tries to read the service")
     assert (done.returncode, done.section["interrupted_by"]) == (1, "SIGTERM")
     assert "may still have our scaling" in done.output
     assert "Still waiting" not in done.output
@@ -226,12 +223,8 @@ def test_a_killed_run_of_a_service_that_never_rests_is_taken_back(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
     scaling_rule(endpoint, operation_seconds=NEVER, times=20)
-    process = begun(scale_out(endpoint), tmp_path)
-    try:
+    with begun(scale_out(endpoint), tmp_path):
         wait_until(lambda: endpoint.state.scaling.minimum == 3, 40, "it is scaled")
-    finally:
-        process.kill()
-        process.communicate()
     wait_until(lambda: endpoint.state.scaling.minimum == 1, 30, "it is restored")
     assert endpoint.state.reconciling
     endpoint.tell("deploy", service=endpoint.service_id, labels={"at": "rest"}, seconds=0)
@@ -246,12 +239,8 @@ def test_a_run_that_is_killed_while_somebody_sets_the_same_leaves_theirs(
     theirs = {"service": endpoint.service_id, "scaling": {"min_instance_count": 3}}
     scaling_rule(endpoint, delay_seconds=2, deploy_before=theirs)
     earlier = endpoint.calls.get("UpdateService", 0)
-    process = begun(scale_out(endpoint), tmp_path)
-    try:
+    with begun(scale_out(endpoint), tmp_path):
         wait_until(lambda: endpoint.calls.get("UpdateService") == earlier + 2, 40, "it is asked")
-    finally:
-        process.kill()
-        process.communicate()
     wait_until(lambda: endpoint.state.scaling.minimum == 3, 20, "somebody else scaled it")
     wait_until(lambda: ledgers() == [], 30, "nothing is left to undo")
     state = endpoint.state

@@ -126,6 +126,23 @@ def test_a_slower_machine_is_no_regression() -> None:
     assert only(run(FAST), run(SLOW, without=slower)).regressions == []
 
 
+def test_failures_that_the_machine_explains_are_no_regression() -> None:
+    late = run([], attempts=20)
+    for each in ("before", "after"):
+        output = late["steady_states"][each]["probes"][0]["output"]
+        output |= {
+            "machine_share": {"cores": 1},
+            "startup_timeout_seconds": 5,
+            "max_failure_rate": 0,
+        }
+        for one in output["startups"]:
+            delayed = one["seconds"] - 1
+            one |= {"processors": {"cpu_seconds": 0.9, "delayed_seconds": delayed}}
+            one |= {"status": "timed_out", "late": True} if each == "after" else {}
+    found = only(run(FAST * 4, attempts=20), late)
+    assert (found.refused, found.change, found.regressions) == ([], Change.UNPROVEN, [])
+
+
 def test_a_little_slower_is_no_regression() -> None:
     assert only(run(FAST), run([time * 1.2 for time in FAST])).regressions == []
 

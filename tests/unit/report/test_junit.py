@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.report.junit_xml import distinct
-from tests.support.journals import BAD, GOOD, INJECT, failed_probe, journal, run_of, state
+from tests.support.journals import BAD, GOOD, INJECT, failed_probe, journal, run_of, startups, state
 from tests.support.reports import launch, reported, rich
 
 NUMBERS = ("tests", "failures", "errors")
@@ -119,6 +119,16 @@ def test_a_run_that_proves_nothing_is_an_error(tmp_path: Path, cause: str, data:
     assert suite.get("failures") == "0"
     if cause == "baseline not met":
         assert outcome(suite, "starts before the method") == ("error", cause)
+
+
+def test_what_the_machine_explains_is_an_error(tmp_path: Path) -> None:
+    one = {"status": "timed_out", "late": True, "seconds": 9.0}
+    one |= {"processors": {"cpu_seconds": 0.5, "delayed_seconds": 8.0}}
+    told = {"machine_share": {"cores": 1}, "startup_timeout_seconds": 5, "max_failure_rate": 0}
+    suite = suite_of(tmp_path, journal(after=state(startups(0, 1, startups=[one], **told))))
+    cause = "the machine and not the fault took the time"
+    assert outcome(suite, "startups after the method") == ("error", cause)
+    assert outcome(suite, "verdict") == ("error", cause)
 
 
 def test_a_probe_that_failed_itself_is_an_error(tmp_path: Path) -> None:
