@@ -45,11 +45,11 @@ class ConnectionLog:
         user: of the startup message.
         database: likewise.
         sent_at: of each round trip that was answered, when its question began.
-        answered_at: when its answer was complete.
+        answered_at: when its answer was complete; in order, as `sent_at` is too.
         statements: what each was for, as a number of `StartupLog.texts`, or `NO_STATEMENT`.
         waiting_since: when the question began that is not answered yet; None: there is none.
         waiting_for: its statement.
-        executed_at: of each execution of a statement, when it was sent.
+        executed_at: of each execution of a statement, when it was sent, in order.
         executed: its statement.
         errors: of the server.
         sent_bytes: by the startup.
