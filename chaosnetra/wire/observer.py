@@ -161,6 +161,7 @@ class _Startup:
 
     def close(self) -> None:
         self.relay.close()
+        self.log = StartupLog()  # what was seen is to go now, not with a collection of garbage
         if self._socket_path is not None:
             with suppress(OSError):
                 Path(self._socket_path).unlink()
