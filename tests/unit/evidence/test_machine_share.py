@@ -22,7 +22,7 @@ from tests.support.journals import journal, judged, probe, startups, state
 CORES = 2
 LIMIT = 25.0
 # What one startup took before the fault: 0.7 s of work on a core, 0.1 s of waits.
-BEFORE = Before(cpu_seconds=0.7, alone_seconds=0.8, round_trips=24)
+BEFORE = Before(cpu_seconds=0.7, alone_seconds=0.8, round_trips=24, waited_seconds=0.1)
 
 
 def startup(
@@ -120,9 +120,19 @@ TABLE: dict[str, tuple[dict[str, Any], bool]] = {
         startup(40, delayed=25, cpu=0.6, status="failed", error=OUT_OF_BUDGET),
         False,
     ),
-    "a limit of its own, degraded": (
-        startup(15, delayed=14, cpu=0.6, status="degraded", error=NO_BUDGET),
+    "a limit of its own, degraded, its waits as before": (
+        startup(
+            15, delayed=14, cpu=0.6, status="degraded", error=NO_BUDGET, wire=wire(14.9, 0.1, 9)
+        ),
         True,
+    ),
+    "a limit of its own ran out while it waited, after a slow boot": (
+        startup(4, delayed=2.3, cpu=0.6, status="failed", error=NO_BUDGET, wire=wire(2.5, 1.5, 1)),
+        False,
+    ),
+    "a limit of its own, what it waited for not known": (
+        startup(15, delayed=14, cpu=0.6, status="failed", error=NO_BUDGET),
+        False,
     ),
     "failed by itself": (REFUSED, False),
     "nothing known of it": (
