@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @click.option(
     "--port", default=0, type=click.IntRange(0, 65535), help="of the control API; 0 is a free one"
 )
-def main(upstream: str, port: int) -> None:
+@click.option("--listen-host", default=LOOPBACK, help="address at which startups are listened for")
+def main(upstream: str, port: int, listen_host: str) -> None:
     """Pass startups on to one address, and keep what was seen of each."""
     try:
         place = upstream if upstream.startswith("/") else _upstream(upstream)
@@ -32,7 +33,7 @@ def main(upstream: str, port: int) -> None:
         from chaosnetra.wire.application import control_api
         from chaosnetra.wire.observer import Observer
 
-        return control_api(Observer(place))
+        return control_api(Observer(place, listen_host))
 
     try:
         serve(application, LOOPBACK, port)

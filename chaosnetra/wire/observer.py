@@ -31,10 +31,12 @@ class Observer:
 
     Args:
         upstream: where all of them are passed on to.
+        listen_host: address of this machine at which startups are listened for.
     """
 
-    def __init__(self, upstream: Place) -> None:
+    def __init__(self, upstream: Place, listen_host: str = LOOPBACK) -> None:
         self._upstream = upstream
+        self._listen_host = listen_host
         self._startups: dict[str, _Startup] = {}
         self._faults = _Faults()
 
@@ -43,7 +45,7 @@ class Observer:
 
         Args:
             name: what it is called from now on.
-            socket_path: where to listen; None is a free port of loopback.
+            socket_path: where to listen; None is a free port of `listen_host`.
 
         Returns:
             `host:port`, or the path.
@@ -57,7 +59,7 @@ class Observer:
         if len(self._startups) >= MOST_STARTUPS:
             raise InvalidInput(f"{MOST_STARTUPS} startups are observed already: forget some")
         startup = _Startup(self._upstream, self._faults)
-        address = startup.listen(socket_path)
+        address = startup.listen(socket_path, self._listen_host)
         self._startups[name] = startup
         return address
 
@@ -142,9 +144,9 @@ class _Startup:
         self._faults = faults
         self._socket_path: str | None = None
 
-    def listen(self, socket_path: str | None) -> str:
+    def listen(self, socket_path: str | None, host: str) -> str:
         if socket_path is None:
-            return shown_address(*self.relay.listen(LOOPBACK, 0))
+            return shown_address(*self.relay.listen(host, 0))
         if is_too_long(socket_path):
             raise InvalidInput(
                 f"socket_path has {len(os.fsencode(socket_path))} bytes, and the system takes at "
