@@ -197,7 +197,7 @@ class Exposure:
         return (
             self._kept_session is True
             and not _has_open_session(wire)
-            and any(one.end in _LOST or one.sqlstate is not None for one in wire.connections)
+            and any(_has_failed(one) for one in wire.connections)
         )
 
     def _read(self) -> "Counts | None":
@@ -221,6 +221,14 @@ class Exposure:
 
 def _is_session(one: Connection) -> bool:
     return one.session_seconds is not None or one.reached in (Reached.SESSION, Reached.UNREAD)
+
+
+def _has_failed(one: Connection) -> bool:
+    """Whether a connection ended otherwise than its startup wanted, as far as can be read."""
+    if one.end is End.OPEN:
+        return False
+    left = one.sqlstate is not None or one.unanswered_seconds is not None
+    return left or one.end in _LOST or one.reached is Reached.UNREAD
 
 
 def _has_open_session(wire: Observation) -> bool:
