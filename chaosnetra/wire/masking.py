@@ -193,7 +193,7 @@ _VALUE_IN_QUOTES = re.compile(
     r'(\b(?:value|near) ")(?<!near ")[^"]*|(\bnear ")[0-9.$+"-].*?(?="|\Z)'
 )
 _PASSWORD_OF_NAME = re.compile(r"(\bpassword ?= ?).*", re.IGNORECASE)
-_NEAR = re.compile(r'(\bnear ")[^"]*')
+_NEAR = re.compile(r'(\bnear ").*(?=")')
 _OF_KEY = re.compile(r"(\)=\()(?:.*(?=\))|.*)", re.DOTALL)
 
 

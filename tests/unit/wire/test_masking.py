@@ -210,6 +210,8 @@ def test_a_password_without_quotes_is_in_no_message_either(between: str) -> None
     said = f'syntax error at or near "{SECRET}"'
     assert masked_message(said, shown) == 'syntax error at or near "?"'
     assert masked_message(said, "SELECT a b c") == said
+    said = f'syntax error at or near ""{SECRET}""'
+    assert masked_message(said, shown) == 'syntax error at or near "?"'
 
 
 @pytest.mark.parametrize(
