@@ -225,7 +225,7 @@ def _is_session(one: Connection) -> bool:
 
 def _has_failed(one: Connection) -> bool:
     """Whether a connection ended otherwise than its startup wanted, as far as can be read."""
-    if one.end is End.OPEN:
+    if one.end is End.OPEN or one.reached is Reached.CANCEL:  # the server always closes these
         return False
     left = one.sqlstate is not None or one.unanswered_seconds is not None
     return left or one.end in _LOST or one.reached is Reached.UNREAD

@@ -82,6 +82,11 @@ def test_one_that_was_opened_again_is_not(judged: Any) -> None:
     assert judged(again, seen(closed(End.SERVER))) is Status.DEGRADED
 
 
+def test_a_request_to_cancel_is_no_session_that_was_lost(judged: Any) -> None:
+    cancel = closed(End.SERVER, number=2, reached=Reached.CANCEL, session_seconds=None)
+    assert judged(seen(connection()), seen(closed(End.CLIENT), cancel)) is Status.READY
+
+
 def test_of_one_without_its_list_only_the_sessions_are_known(judged: Any) -> None:
     brief = seen(closed(End.SERVER)).brief()
     assert judged(seen(connection()), brief) is Status.READY
