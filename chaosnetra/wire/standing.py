@@ -100,7 +100,10 @@ def _by_itself(
     connections: Sequence[ConnectionAsOf], texts: Sequence[str], round_trips: int, at: float
 ) -> Standing:
     """Nothing is waited for: what was last, on the connection opened last if that has ended, else
-    on the one on which something happened last."""
+    on the one on which something happened last. What carried a request to cancel is over with it.
+    """
+    others = [one for one in connections if one.reached is not Reached.CANCEL]
+    connections = others or connections
     last = max(connections, key=_last_moment)
     seconds = at - _last_moment(last)
     if not connections[-1].is_open:

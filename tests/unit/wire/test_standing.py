@@ -107,3 +107,12 @@ def test_it_opened_a_connection_and_asked_nothing() -> None:
         "waiting or working by itself for 3.0 s, after it opened its 1st connection "
         "and asked nothing"
     )
+
+
+def test_a_request_to_cancel_is_not_what_it_stands_at() -> None:
+    logs = Logs()
+    logs.session(100.0, 101.0).asks(102.0, 103.0, "SELECT $1")
+    logs.opened(102.5).stage(102.5, Reached.CANCEL).ends(102.6, End.SERVER)
+    standing = stands(logs, 105.0)
+    assert (standing.connection, standing.ended) == (1, None)
+    assert standing.text.startswith("waiting or working by itself for 2.0 s, after the answer to")
