@@ -10,6 +10,7 @@ from chaosnetra.wire.log import NO_STATEMENT
 from chaosnetra.wire.observation import Doing, End, Reached, Standing
 
 LONGEST_STATEMENT = 100
+JUST_SECONDS = 0.05
 
 _ANSWER_TO = {
     Reached.TCP: "to its first message",
@@ -150,7 +151,9 @@ def _last_moment(connection: ConnectionAsOf) -> float:
 
 def _ended(connection: ConnectionAsOf, ago_seconds: float) -> str:
     which = f"{ordinal(connection.number)} connection"
-    ago = f"{ago_seconds:.1f} s before"
+    ago = "just before" if ago_seconds < JUST_SECONDS else f"{ago_seconds:.1f} s before"
+    if connection.reached is Reached.CANCEL:  # the server closes it without a word
+        return f"it had asked the server to cancel a statement, which was done {ago}"
     sqlstate = connection.sqlstate_of_end()
     told = "" if sqlstate is None else f" with SQLSTATE {sqlstate}"
     return {
