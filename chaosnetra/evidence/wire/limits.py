@@ -52,6 +52,8 @@ class OwnLimit:
         startups: in how many startups it was the same.
         of: startups that were not ready, and that were observed.
         within_seconds: of attempts, from the first connection until the startup ended.
+        session_seconds: of one from a connection, how long its session had been there, where that
+            shows equally well: it may as well count from there.
     """
 
     kind: LimitKind
@@ -59,6 +61,7 @@ class OwnLimit:
     startups: int
     of: int
     within_seconds: float | None = None
+    session_seconds: float | None = None
 
     @property
     def text(self) -> str:
@@ -68,7 +71,10 @@ class OwnLimit:
             how_much = f"{self.amount:.0f} connections"
             if self.within_seconds is not None:
                 how_much += f", {self.within_seconds:.1f} s after it had opened the first"
-        return f"{_TEXTS[self.kind].format(how_much)}, in {self.startups} of {self.of}"
+        text = _TEXTS[self.kind].format(how_much)
+        if self.session_seconds is not None:
+            text += f" ({self.session_seconds:.1f} s after its session was there)"
+        return f"{text}, in {self.startups} of {self.of}"
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "text": self.text}
@@ -119,6 +125,8 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
     ]
     attempts = _most_alike(LimitKind.ATTEMPTS, [_attempts(one) for one in failed])
     time = max(times, key=lambda limit: limit.startups, default=None)
+    if time is not None and time.kind is LimitKind.CONNECTION:
+        time = replace(time, session_seconds=_from_session(time, failed))
     of_whole = time is not None and time.kind in _OF_THE_WHOLE
     if attempts is not None and of_whole and not any(one.given_up for one in failed):
         # It ended after its last failure: as soon as its attempts and its pauses were over.
@@ -148,6 +156,20 @@ def _of_connection(one: Failed) -> float | None:
     if _is_of_pool(one.seen, given_up.connection):
         return None  # what ends work on several has no reason to count from one of them
     return given_up.connection_seconds
+
+
+def _from_session(limit: OwnLimit, failed: Sequence[Failed]) -> float | None:
+    """How long the session had been there when it gave up; None: not alike, or the same."""
+    found = [
+        given_up.at_seconds - given_up.connection.session_seconds
+        for one in failed
+        if (given_up := one.given_up) is not None
+        and given_up.connection.session_seconds is not None
+    ]
+    alike = _most_alike(LimitKind.CONNECTION, found) if len(found) == len(failed) else None
+    if alike is None or alike.startups < limit.startups or is_same(alike.amount, limit.amount):
+        return None
+    return alike.amount if alike.amount >= LEAST_SECONDS else None
 
 
 def _of_first_connection(one: Failed) -> float | None:

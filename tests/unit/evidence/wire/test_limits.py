@@ -288,5 +288,8 @@ def test_each_attempt_of_a_service_that_tries_again_counts_from_its_own_connecti
         )
 
     assert texts(by_itself(*(attempts(begin) for begin in (0.5, 1.2, 2.0)))) == [
-        "it gave up 5.0 s after it had opened the connection, in 3 of 3"
+        (
+            "it gave up 5.0 s after it had opened the connection "
+            "(3.0 s after its session was there), in 3 of 3"
+        )
     ]
