@@ -117,9 +117,9 @@ def left_unsaid(
         ended = f"by signal {outcome.signal}" if by_signal else f"with {outcome.exit_code}"
         found.append(f"it ended {ended}, not with {exit_code}")
     elif outcome.exit_reason not in _reasons(outcome):
-        why = f"because of {outcome.exit_reason.replace('_', ' ')}"
-        if outcome.exit_reason is ExitReason.UNKNOWN:
-            why = "for a reason that is not known"
+        why = "for a reason that is not known"
+        if outcome.exit_reason not in (None, ExitReason.UNKNOWN):
+            why = f"because of {str(outcome.exit_reason).replace('_', ' ')}"
         found.append(f"it ended with {exit_code} {why}")
     if outcome.answered:
         found.append("it answered requests")
