@@ -123,6 +123,8 @@ def _repeated(seen: Observation) -> Iterator[Saving]:
         if one.most_in_a_row < LEAST_IN_A_ROW or not one.times:
             continue
         trips = round(one.most_in_a_row * one.round_trips / one.times)
+        if trips < one.most_in_a_row:
+            continue  # sent together already
         saved = trips - ceil(trips / one.most_in_a_row)  # one execution may take several
         if saved > 0:
             yield Saving(

@@ -49,7 +49,7 @@ _WHERE = {
 }
 _WAITED_FOR = {
     Reached.TCP: "to be connected",
-    Reached.TLS: "for encryption to be agreed",
+    Reached.TLS: "for the answer to its request for encryption",
     Reached.STARTUP: "for the answer to its startup message",
     Reached.AUTHENTICATION: "for the answer to its authentication",
     Reached.SESSION: "for an answer in its session",
