@@ -27,12 +27,20 @@ class RoundTrips:
         waited_seconds: in which it did, without the latency that is asked about.
         serial: round trips one after the other.
         startups: how many it is the median of.
+        is_exact: whether `serial` is sure; else it is rather too many, as what was asked at the
+            same time cannot always be told without latency.
     """
 
     own_seconds: float
     waited_seconds: float
     serial: float
     startups: int
+    is_exact: bool = True
+
+    @property
+    def shown_serial(self) -> str:
+        """`serial` for people, who read from it whether it is exact."""
+        return f"{'' if self.is_exact else 'about '}{self.serial:g}"
 
     @property
     def round_trip_seconds(self) -> float:
@@ -104,6 +112,7 @@ def fit(ready: Iterable[Observation]) -> RoundTrips | None:
         median(seen.waited_seconds for seen in whole),
         median(seen.serial_round_trips for seen in whole),
         len(whole),
+        all(seen.serial_is_exact for seen in whole),
     )
 
 

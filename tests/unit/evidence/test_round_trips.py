@@ -1,5 +1,7 @@
 """Startup time from own time and round trips, and what a latency makes of it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,3 +54,14 @@ def test_a_startup_that_asks_more_under_a_latency_does_not_fit() -> None:
     assert found is not None
     assert not found.fits
     assert found.off_by < -0.3
+
+
+def test_round_trips_beside_others_are_shown_as_such() -> None:
+    one = ready()
+    side_by_side = replace(one, serial_is_exact=False)
+    assert (one.serial_text, side_by_side.serial_text) == ("40", "about 40")
+    assert replace(side_by_side, complete=False).serial_text == "at least 40"
+    exact, about = fit([one, one]), fit([one, side_by_side])
+    assert exact is not None
+    assert about is not None
+    assert (exact.shown_serial, about.shown_serial) == ("40", "about 40")

@@ -4,7 +4,8 @@ use futures_util::{future::try_join_all, pin_mut, SinkExt, TryStreamExt};
 use std::{env, time::Duration};
 use tokio_postgres::{error::SqlState, Config, NoTls};
 
-#[tokio::main]
+// On one thread all that is pipelined is in one write, so that it is one turn wherever it is counted.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (client, connection) = Config::new()
         .host(env::var("PGHOST")?)
