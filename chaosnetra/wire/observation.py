@@ -211,8 +211,8 @@ class Observation:
         complete: whether everything was counted; False: it was too much to keep, and figures
             are at least.
         standing: how it stood at the end.
-        serial_is_exact: False where statements ran side by side on several connections, so that
-            `serial_round_trips` is rather too many: some that did so may not have overlapped.
+        serial_is_exact: False where it asked on several connections at the same time, so that
+            `serial_round_trips` is rather too many: others may have run side by side unseen.
     """
 
     seconds: float

@@ -238,5 +238,6 @@ def test_it_says_whether_the_chain_is_exact() -> None:
     assert is_exact([Login(0), Login(1), *turns])
     assert is_exact([Gather([[Login(one)] for one in range(4)]), *turns])
     at_once: list[Program] = [[Ask(0)], [Ask(1)]]
+    assert not is_exact([Login(9), Gather([[Login(one)] for one in range(4)]), *turns])
     assert not is_exact([Login(0), Login(1), Gather(at_once), *turns])
     assert not is_exact([Login(0), Gather([[Login(1)], transaction(0, 3)])])
