@@ -31,7 +31,7 @@ from statistics import median
 import psycopg
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.evidence.statistics.round_trips import check, fit
+from chaosnetra.evidence.statistics.round_trips import check, fit, recounted
 from chaosnetra.ports import LOOPBACK
 from chaosnetra.stand.observer import start_observer
 from chaosnetra.stand.postgres import start_postgres
@@ -176,8 +176,9 @@ def misses(path: Route, name: str, variant: str, folder: Path, times: int) -> bo
     seen, turns = path.recorded(folder, command)
     clean, under, added = in_turn(path, folder, command, times)
     model = fit([quickest(clean)])
+    recount = None if model is None else check(recounted(model, under), added, [quickest(under)])
     prediction = None if model is None else check(model, added, [quickest(under)])
-    if model is None or prediction is None:
+    if model is None or prediction is None or recount is None:
         print(f"{name:10} {variant:12} nothing was counted whole  MISSED")
         return True
     truth = (prediction.measured_seconds - model.predicted_seconds(0)) / added
@@ -194,6 +195,7 @@ def misses(path: Route, name: str, variant: str, folder: Path, times: int) -> bo
         + (f", recorded {turns}" if variant == SEQUENTIAL else "")
         + f"; predicted {prediction.predicted_seconds:.3f} s, measured "
         f"{prediction.measured_seconds:.3f} s: {prediction.off_by:+.1%}"
+        + ("" if exact else f", recounted {recount.off_by:+.1%}")
         + ("  MISSED" if wrong else ""),
         flush=True,
     )

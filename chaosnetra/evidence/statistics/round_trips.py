@@ -8,7 +8,7 @@ One that polls, tries again, or gives up does not fit; `check` tells.
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -114,6 +114,20 @@ def fit(ready: Iterable[Observation]) -> RoundTrips | None:
         len(whole),
         all(seen.serial_is_exact for seen in whole),
     )
+
+
+def recounted(model: RoundTrips, under: Iterable[Observation]) -> RoundTrips:
+    """The same, by startups under a latency where the count is not exact and theirs is less: what
+    ran side by side overlaps there for as long as the latency, so that it shows.
+
+    Args:
+        model: of startups without that latency.
+        under: startups under it, that became ready.
+    """
+    found = None if model.is_exact else fit(under)
+    if found is None or not 0 < found.serial < model.serial:
+        return model
+    return replace(model, serial=found.serial)
 
 
 def check(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.statistics.round_trips import RoundTrips, check, fit
+from chaosnetra.evidence.statistics.round_trips import RoundTrips, check, fit, recounted
 from tests.support.seen_on_the_wire import ready
 
 MODEL = RoundTrips(own_seconds=0.5, waited_seconds=0.02, serial=40, startups=3)
@@ -65,3 +65,12 @@ def test_round_trips_beside_others_are_shown_as_such() -> None:
     assert exact is not None
     assert about is not None
     assert (exact.shown_serial, about.shown_serial) == ("40", "about 40")
+
+
+def test_startups_under_a_latency_show_what_ran_side_by_side() -> None:
+    under = [replace(ready(0.1), serial_round_trips=22)]
+    about = replace(MODEL, is_exact=False)
+    assert recounted(about, under) == replace(about, serial=22)
+    assert recounted(MODEL, under) == MODEL
+    assert recounted(about, []) == about
+    assert recounted(replace(about, serial=20), under).serial == 20

@@ -17,8 +17,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
     let running = tokio::spawn(connection);
     let kept = client.prepare("SELECT $1::int4").await?;
+    // Kept: one that is dropped is closed by a message that nobody waits for, so that the turns that
+    // this makes are not defined.
+    let mut new = Vec::new();
     for n in 0..3i32 {
-        client.query_one("SELECT $1::int4", &[&n]).await?;
+        let one = client.prepare("SELECT $1::int4").await?;
+        client.query_one(&one, &[&n]).await?;
+        new.push(one);
         client.query_one(&kept, &[&n]).await?;
     }
     client.batch_execute("CREATE TEMP TABLE lines (line text)").await?;

@@ -38,8 +38,11 @@ async fn transaction(client: &mut Client) -> Result<(), Error> {
 
 async fn sequential() -> Result<(), Error> {
     let mut first = open().await?;
+    let mut new = Vec::new(); // what is dropped is closed, and nobody waits for that
     for n in 0..3i32 {
-        first.0.query_one("SELECT $1::int4", &[&n]).await?; // prepared, and then executed
+        let one = first.0.prepare("SELECT $1::int4").await?;
+        first.0.query_one(&one, &[&n]).await?;
+        new.push(one);
     }
     let kept = first.0.prepare("SELECT $1::int4").await?;
     for n in 0..6i32 {
@@ -52,7 +55,6 @@ async fn sequential() -> Result<(), Error> {
         first.0.query_one(&kept, &[&n]).await?;
     }
     close(second).await?;
-    drop(kept);
     close(first).await
 }
 
@@ -64,7 +66,6 @@ async fn pipelined() -> Result<(), Error> {
     let parameters: Vec<[&(dyn tokio_postgres::types::ToSql + Sync); 1]> =
         numbers.iter().map(|n| [n as _]).collect();
     try_join_all(parameters.iter().map(|of| one.0.query_one(&kept, of))).await?;
-    drop(kept);
     close(one).await
 }
 
