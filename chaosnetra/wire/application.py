@@ -2,15 +2,17 @@
 
     GET    /state          what is observed, and what went wrong
     POST   /startups       `{"name": …, "socket_path": …}`: listen for one; answers with its address
-    POST   /observations   `{"name": …, "began_at": …, "until_at": …}`: what was seen of it
+    POST   /observations   `{"name": …, "began_at": …, "until_at": …, "phases": …}`: what was seen
     DELETE /startups       `{"names": […]}`: forget them
 
-`socket_path` may be left out. Moments are readings of the monotonic clock. Errors are
+`socket_path` and `phases` may be left out. Moments are readings of the monotonic clock; a phase is
+`{"name": [beginning, end]}`, in seconds from `began_at`, and `null` is no end. Errors are
 `{"error": "one line"}`.
 """
 
 import asyncio
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,9 +25,11 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import number
 from chaosnetra.relay.bodies import read_object, refused
 from chaosnetra.wire.log import StartupLog
+from chaosnetra.wire.observation import MOST_PHASES
 from chaosnetra.wire.observer import Observer
 
 LONGEST_NAME = 200
+Span = tuple[float, float | None]
 
 
 def control_api(observer: Observer) -> Starlette:
@@ -50,13 +54,14 @@ def control_api(observer: Observer) -> Starlette:
             return JSONResponse({"error": text}, status_code=503)
 
     async def observation(request: Request) -> Response:
-        data = await _read(request, "an observation", "name", "began_at", "until_at")
+        data = await _read(request, "an observation", "name", "began_at", "until_at", "phases")
         name = _name(data.get("name"))
         began_at = number("began_at", data.get("began_at"), minimum=0)
         until_at = number("until_at", data.get("until_at"), minimum=began_at)
+        phases = _phases(data.get("phases"))
         log = await observer.copied_log(name)
         loop = asyncio.get_running_loop()
-        body = await loop.run_in_executor(computing, _observed, log, began_at, until_at)
+        body = await loop.run_in_executor(computing, _observed, log, began_at, until_at, phases)
         return Response(body, media_type="application/json")
 
     async def forget(request: Request) -> JSONResponse:
@@ -98,7 +103,27 @@ def _name(value: Any) -> str:
     return value
 
 
-def _observed(log: StartupLog, began_at: float, until_at: float) -> bytes:
+def _phases(value: Any) -> dict[str, Span]:
+    if not isinstance(value, dict | None):
+        raise InvalidInput(f"phases must be an object, got {value!r:.100}")
+    phases = value or {}
+    if len(phases) > MOST_PHASES:
+        raise InvalidInput(f"phases must be at most {MOST_PHASES}, got {len(phases)}")
+    return {phase: _span(phase, span) for phase, span in phases.items()}
+
+
+def _span(phase: str, value: Any) -> Span:
+    if not isinstance(value, list) or len(value) != 2:
+        raise InvalidInput(
+            f"phase {phase!r:.100} must be a beginning and an end, got {value!r:.100}"
+        )
+    start = number("the beginning of a phase", value[0], minimum=0)
+    return start, None if value[1] is None else number("the end of a phase", value[1], minimum=0)
+
+
+def _observed(
+    log: StartupLog, began_at: float, until_at: float, phases: Mapping[str, Span]
+) -> bytes:
     from chaosnetra.wire.observing import observe
 
-    return json.dumps(observe(log, began_at, until_at).to_json()).encode()
+    return json.dumps(observe(log, began_at, until_at, phases).to_json()).encode()

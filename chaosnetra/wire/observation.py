@@ -6,7 +6,7 @@ said is cut.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,7 @@ MOST_STATEMENTS = 50
 MOST_REPEATED = 20
 MOST_ERRORS = 20
 MOST_WAITS = 200
+MOST_PHASES = 200
 LONGEST_TEXT = 300
 
 
@@ -211,6 +212,9 @@ class Observation:
         complete: whether everything was counted; False: it was too much to keep, and figures
             are at least.
         standing: how it stood at the end.
+        phase_round_trips: of each phase that the startup tells of, the longest chain of round
+            trips that were answered in it. A phase is where its lines came, and they are read a
+            little late: without a latency, a few trips may be counted for the phase beside.
     """
 
     seconds: float
@@ -236,6 +240,7 @@ class Observation:
     unread: int
     complete: bool
     standing: Standing
+    phase_round_trips: Mapping[str, int] = field(default_factory=dict)
 
     def brief(self) -> "Observation":
         """The same with its lists left out; the figures beside them stay."""

@@ -41,6 +41,7 @@ class Violation(NamedTuple):
         own_limit: how long it and others waited before they gave up, where that was the same.
         on_the_wire: all that it met there; see `chaosnetra.evidence.wire.blame`.
         named_limit_refuted: that the limit which its output names cannot be what ended it.
+        phase_on_the_wire: the round trips that it made in the phase that it failed in.
         machine: how the machine's own share explains it, without the fault; None: it does not, or
             that is not known.
     """
@@ -61,6 +62,7 @@ class Violation(NamedTuple):
     own_limit: str | None = None
     on_the_wire: str | None = None
     named_limit_refuted: str | None = None
+    phase_on_the_wire: str | None = None
     machine: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -98,13 +100,23 @@ class Violation(NamedTuple):
     @property
     def wire(self) -> str | None:
         """What the wire adds to what the startup says of itself; None: nothing."""
-        return wire_text(self.phase, self.on_the_wire, self.named_limit_refuted)
+        return wire_text(self._asdict())
 
 
-def wire_text(phase: str | None, seen: str | None, refuted: str | None) -> str | None:
-    """What the wire adds: of a startup that names its phase only what it says wrongly."""
-    told = [f"on the wire: {seen}"] if seen and not phase else []
-    return "; ".join(told + ([refuted] if refuted else [])) or None
+def wire_text(told: Mapping[str, Any]) -> str | None:
+    """What the wire adds; of a startup that names its phase, what it did in that.
+
+    Args:
+        told: a violation, or the result of a probe.
+    """
+    phase, seen, in_phase, refuted = (
+        text_or_none(told.get(key))
+        for key in ("phase", "on_the_wire", "phase_on_the_wire", "named_limit_refuted")
+    )
+    text = in_phase if phase else seen and f"on the wire: {seen}"
+    if phase and refuted:
+        return refuted  # which has the round trips of the phase
+    return "; ".join(filter(None, (text, refuted))) or None
 
 
 def find_violations(journal: Mapping[str, Any]) -> list[Violation]:
@@ -227,6 +239,7 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
         own_limit=text_or_none(told.get("own_limit")),
         on_the_wire=text_or_none(told.get("on_the_wire")),
         named_limit_refuted=text_or_none(told.get("named_limit_refuted")),
+        phase_on_the_wire=text_or_none(told.get("phase_on_the_wire")),
     )
 
 

@@ -73,6 +73,7 @@ def test_evidence_that_the_probe_tells_is_kept() -> None:
         "own_limit": None,
         "on_the_wire": None,
         "named_limit_refuted": None,
+        "phase_on_the_wire": None,
         "machine": None,
     }
     assert found.line == (
