@@ -10,10 +10,6 @@
 `{"error": "one line"}`.
 """
 
-import asyncio
-import json
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.applications import Starlette
@@ -21,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, MachineryFailed
 from chaosnetra.quantities import number
 from chaosnetra.relay.bodies import read_object, refused
-from chaosnetra.wire.log import StartupLog
 from chaosnetra.wire.observation import MOST_PHASES
+from chaosnetra.wire.observations import Observations
 from chaosnetra.wire.observer import Observer
 
 LONGEST_NAME = 200
@@ -34,8 +30,7 @@ Span = tuple[float, float | None]
 
 def control_api(observer: Observer) -> Starlette:
     """The API as an ASGI application, on the observer's event loop."""
-    # One at a time, beside the event loop: what passes through goes before what is told of it.
-    computing = ThreadPoolExecutor(1, "observations")
+    observations = Observations()
 
     async def state(request: Request) -> JSONResponse:  # noqa: ARG001 - Starlette gives it
         return JSONResponse(observer.state())
@@ -59,9 +54,11 @@ def control_api(observer: Observer) -> Starlette:
         began_at = number("began_at", data.get("began_at"), minimum=0)
         until_at = number("until_at", data.get("until_at"), minimum=began_at)
         phases = _phases(data.get("phases"))
-        log = await observer.copied_log(name)
-        loop = asyncio.get_running_loop()
-        body = await loop.run_in_executor(computing, _observed, log, began_at, until_at, phases)
+        log = await observer.pickled_log(name)
+        try:
+            body = await observations.of(log, began_at, until_at, phases)
+        except MachineryFailed as error:
+            return JSONResponse({"error": str(error)}, status_code=500)
         return Response(body, media_type="application/json")
 
     async def forget(request: Request) -> JSONResponse:
@@ -119,11 +116,3 @@ def _span(phase: str, value: Any) -> Span:
         )
     start = number("the beginning of a phase", value[0], minimum=0)
     return start, None if value[1] is None else number("the end of a phase", value[1], minimum=0)
-
-
-def _observed(
-    log: StartupLog, began_at: float, until_at: float, phases: Mapping[str, Span]
-) -> bytes:
-    from chaosnetra.wire.observing import observe
-
-    return json.dumps(observe(log, began_at, until_at, phases).to_json()).encode()
