@@ -90,7 +90,6 @@ def roundtrips(
     if not math.isfinite(operating_point_ms):
         raise click.BadParameter("it must be finite", param_hint="--operating-point-ms")
     given: dict[str, Any] = {
-        **_pairs("--var", settings),
         "target": target,
         "readiness": readiness,
         "target_directory": directory,
@@ -102,7 +101,9 @@ def roundtrips(
     with exit_on({Interrupted: INTERRUPTED, ChaosnetraError: NOT_MEASURED, OSError: NOT_MEASURED}):
         try:
             finding, mask = measured(
-                settings_from(given), latencies, lambda line: click.echo(line, err=True)
+                settings_from(_pairs("--var", settings), given),
+                latencies,
+                lambda line: click.echo(line, err=True),
             )
         except KeyboardInterrupt:
             click.echo("Error: interrupted; everything is undone", err=True)

@@ -15,18 +15,21 @@ from chaosnetra.running.session import current_session, end_session
 from chaosnetra.settings import SETTINGS
 
 
-def settings_from(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration of what was given; what is None is left to the environment.
+def settings_from(*given: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration of what was given, the later over the earlier; None was not given.
 
-    Time is not scaled unless that is asked for: the seconds are to be those of the service.
+    What was not given is left to the environment. Time is not scaled unless that is asked for: the seconds
+    are to be those of the service.
 
     Raises:
         InvalidInput: there is no such setting.
     """
-    for key in given:
+    configuration = {
+        key: value for part in given for key, value in part.items() if value is not None
+    }
+    for key in configuration:
         if key not in SETTINGS:
-            raise InvalidInput(f"there is no setting {key!r:.100}", "--var")
-    configuration = {key: value for key, value in given.items() if value is not None}
+            raise InvalidInput(f"there is no setting {key!r:.100}")
     return {"time_scale": "1", **configuration}
 
 

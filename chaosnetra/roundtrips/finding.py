@@ -21,7 +21,7 @@ class Finding:
         target: for people.
         state: of the database that was measured.
         plain: the start without latency that the model is of.
-        others: starts without latency before it.
+        others: other starts without latency.
         model: own time and round trips.
         checks: under latency.
         phases: round trips of each phase, where the service tells phases.
@@ -43,7 +43,7 @@ class Finding:
     @property
     def uneven(self) -> tuple[int, ...]:
         """Round trips of the starts without latency, where they are not the same."""
-        found = [start.seen.serial_round_trips for start in (*self.others, self.plain)]
+        found = [one.seen.serial_round_trips for one in (*self.others, self.plain)]
         return () if all(is_same(found[0], one) for one in found) else tuple(found)
 
     def saved_seconds(self, added_seconds: float) -> float:
@@ -111,13 +111,18 @@ def find(
     Args:
         target: for people.
         state: of the database.
-        plain: starts without latency, all ready; the model is of the last.
+        plain: starts without latency, all ready; the model is of the last, or of a quicker one
+            with as many round trips.
         under: starts under latency.
 
     Raises:
         NotMeasured: there was too much to be counted whole.
     """
-    *others, last = plain
+    same = [
+        one for one in plain if one.seen.serial_round_trips == plain[-1].seen.serial_round_trips
+    ]
+    last = min(same, key=lambda one: one.seen.own_seconds)
+    others = [one for one in plain if one is not last]
     model = fit([last.seen])
     if model is None:
         raise NotMeasured("it sent more than can be counted whole, so its round trips are unknown")

@@ -33,7 +33,7 @@ class Check:
     Attributes:
         start: under the latency.
         prediction: against what was measured; None: it was not ready.
-        why: what says that the model does not fit; empty: it fits, or was not ready.
+        why: what says that the model does not fit; empty: nothing does.
     """
 
     start: Start
@@ -42,8 +42,8 @@ class Check:
 
     @property
     def fits(self) -> bool | None:
-        """None: it was not ready, so nothing is known."""
-        return None if self.prediction is None else not self.why
+        """None: it was not ready, and nothing else says that it does not."""
+        return None if self.prediction is None and not self.why else not self.why
 
     def to_json(self) -> dict[str, Any]:
         told = self.prediction.to_json() if self.prediction else {}
@@ -72,10 +72,10 @@ def checked(model: RoundTrips, plain: Start, start: Start) -> Check:
         start: under it.
     """
     if not start.is_ready:
-        return Check(start, None, ())
+        return Check(start, None, tuple(_tried_again(plain.seen, start.seen)))
     prediction = check(model, start.added_seconds, [start.seen])
     assert prediction is not None  # noqa: S101 - it was ready
-    return Check(start, prediction, tuple(_why(model, plain.seen, start, prediction)))
+    return Check(start, prediction, tuple(_why(model, plain, start, prediction)))
 
 
 def is_same(one: float, other: float) -> bool:
@@ -95,27 +95,31 @@ def changed_statements(plain: Observation, other: Observation) -> list[tuple[str
     return sorted(found, key=lambda one: (-abs(one[1] - one[2]), one[0]))
 
 
-def _why(
-    model: RoundTrips, plain: Observation, start: Start, prediction: Prediction
-) -> Iterator[str]:
+def _why(model: RoundTrips, plain: Start, start: Start, prediction: Prediction) -> Iterator[str]:
     seen, added = start.seen, start.added_seconds
     if not is_same(seen.serial_round_trips, model.serial):
-        yield from _other_round_trips(plain, seen)
+        yield from _other_round_trips(plain.seen, seen)
         return
-    off = abs(prediction.predicted_seconds - prediction.measured_seconds)
-    if prediction.fits or off <= SLACK_SECONDS:
+    if prediction.fits:
         return
+    slack = max(SLACK_SECONDS, FITS_WITHIN * prediction.measured_seconds)
     expected, grew = model.serial * added, seen.waited_seconds - model.waited_seconds
-    if abs(grew - expected) > max(SLACK_SECONDS, FITS_WITHIN * expected):
-        side = "some of its round trips are made at the same time" if grew < expected else (
-            "its answers take longer than the latency says"
-        )  # fmt: skip
-        yield f"it waited {grew:.2f} s longer, not {expected:.2f} s: {side}"
-    else:
+    if grew < expected - slack:
         yield (
-            f"its round trips were the same, and its own time was {seen.own_seconds:.2f} s "
-            f"instead of {model.own_seconds:.2f} s, as on a machine that is busy with something "
-            "else, or of a service that waits by itself for what it asked"
+            f"it waited {grew:.2f} s longer, not {expected:.2f} s: some of its round trips are "
+            "made at the same time"
+        )
+    elif grew > expected + slack:
+        yield (
+            f"it waited {grew:.2f} s longer, not {expected:.2f} s: its answers take longer than "
+            "the latency says"
+        )
+    # That own time is less, or is spent waiting for a core, is the machine's doing.
+    longer = start.busy_seconds - plain.busy_seconds
+    if longer > slack:
+        yield (
+            f"its round trips were the same, and it took {longer:.2f} s more by itself: it waits "
+            "for what it asked without asking again, or the machine was busy with something else"
         )
 
 
@@ -135,8 +139,17 @@ def _other_round_trips(plain: Observation, seen: Observation) -> Iterator[str]:
         yield f"{_times(after)} instead of {_times(before)}: {shown}"
 
 
+def _tried_again(plain: Observation, seen: Observation) -> Iterator[str]:
+    """Of one that was not ready: whether it opened more than a connection to cancel a query."""
+    if seen.connection_count > plain.connection_count + 1:
+        yield (
+            f"it opened {_connections(seen.connection_count)} instead of {plain.connection_count}, "
+            "as a service does that tries again"
+        )
+
+
 def fits_all(checks: Sequence[Check]) -> bool | None:
-    """Whether the model fits in all starts under a latency; None: none of them was ready."""
+    """Whether the model fits in all starts under a latency; None: nothing is known."""
     known = [one.fits for one in checks if one.fits is not None]
     return all(known) if known else None
 

@@ -90,5 +90,5 @@ class _Starts:
             raise NotMeasured(
                 f"{latency_ms} ms of latency were not in effect on the way to the database"
             )
-        yield effect.added_round_trip_seconds
+        yield effect.added_round_trip_seconds  # whatever ends it here, the session's end undoes it
         session.injector.undo(injected.name)

@@ -43,7 +43,9 @@ def by_statement(seen: Observation, most: int | None = MOST_STATEMENTS) -> list[
     )
     named = costly if most is None or len(costly) <= most + 1 else costly[:most]
     shares += [Share(one_line(one.text), one.round_trips) for one in named]
-    rest = seen.round_trips - sum(one.round_trips for one in shares)
+    # Of a pipelined batch each statement has a round trip, though they are one for the connection.
+    left = sum(one.round_trips for one in costly[len(named) :])
+    rest = max(left, seen.round_trips - sum(one.round_trips for one in shares))
     if rest > 0:
         others = seen.statement_count - len(named)
         unread = f"{seen.unread} connections that could not be read" if seen.unread else ""
@@ -53,18 +55,18 @@ def by_statement(seen: Observation, most: int | None = MOST_STATEMENTS) -> list[
 
 
 def by_phase(start: Start) -> list[Share]:
-    """Phases that the service tells, and what is outside of them; empty: it tells none.
+    """Phases that have any, and what is outside of phases; empty: the service tells none.
 
     Args:
         start: best one under a latency: without, a round trip is over before the line of its phase
             is read.
     """
     seen = start.seen
-    shares = [Share(phase, trips) for phase, trips in seen.phase_round_trips.items()]
+    shares = [Share(phase, trips) for phase, trips in seen.phase_round_trips.items() if trips]
     if len(shares) > MOST_PHASES:
-        shares.sort(key=lambda one: -one.round_trips)
-        rest = shares[MOST_PHASES - 1 :]
-        shares = shares[: MOST_PHASES - 1]
+        least = sorted(shares, key=lambda one: one.round_trips)
+        rest = least[: len(shares) - MOST_PHASES + 1]
+        shares = [one for one in shares if one not in rest]
         count = sum(one.round_trips for one in rest)
         shares.append(Share(f"{len(rest)} other phases", count))
     outside = seen.serial_round_trips - sum(one.round_trips for one in shares)

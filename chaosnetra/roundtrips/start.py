@@ -42,6 +42,13 @@ class Start:
         return self.outcome.wire
 
     @property
+    def busy_seconds(self) -> float:
+        """Its own time, without that in which it waited for a core of the machine."""
+        use = self.outcome.processors
+        delayed = use.delayed_seconds if use is not None else 0.0
+        return max(0.0, self.seen.own_seconds - delayed)
+
+    @property
     def why_not_ready(self) -> str:
         """Why it was not ready, by what it printed and how it stood."""
         error = self.outcome.error

@@ -1,6 +1,7 @@
 """A finding as a screen of text."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from chaosnetra.roundtrips.finding import ASKED_SECONDS, Finding
 from chaosnetra.roundtrips.fitting import Check
@@ -10,6 +11,8 @@ from chaosnetra.text import cut, one_line
 WIDTH = 80
 NAME = 36
 COLUMN = 11
+INDENT = "    "
+MOST_LINES = 3
 
 
 def screen(finding: Finding, operating_seconds: float) -> str:
@@ -47,7 +50,7 @@ def _table(finding: Finding, operating_seconds: float) -> Iterator[str]:
         yield _share(share, each)
     if seen.round_trips > seen.serial_round_trips:
         beside = seen.round_trips - seen.serial_round_trips
-        yield f"    (of these {beside} beside others, so they cost no time)"
+        yield f"{INDENT}(of these {beside} beside others, so they cost no time)"
     if finding.phases:
         yield "  by phase"
         for share in finding.phases:
@@ -57,7 +60,7 @@ def _table(finding: Finding, operating_seconds: float) -> Iterator[str]:
 
 def _share(share: Share, each: Sequence[float]) -> str:
     seconds = [_seconds(share.round_trips * one) for one in each]
-    return _row(f"    {share.name}", str(share.round_trips), *seconds)
+    return _row(f"{INDENT}{share.name}", str(share.round_trips), *seconds)
 
 
 def _row(name: str, *cells: str) -> str:
@@ -69,13 +72,10 @@ def _checks(finding: Finding) -> Iterator[str]:
         yield from _check(check)
     if finding.uneven:
         counts = ", then ".join(map(str, finding.uneven))
-        yield cut(f"without latency it made {counts} round trips: the last start counts", WIDTH)
-    if finding.fits is None:
-        yield "The model could not be checked: it was not ready under any latency."
-    elif finding.fits:
-        yield "The model fits."
-    else:
-        yield "The model does not fit: do not predict with it."
+        yield from _wrapped(
+            f"without latency it made {counts} round trips: the last start counts", ""
+        )
+    yield from _wrapped(_conclusion(finding), "")
     count = finding.plain.seen.connection_count
     yield (
         f"On a network {'each' if count > 1 else 'its'} new connection takes one round trip more, "
@@ -83,20 +83,40 @@ def _checks(finding: Finding) -> Iterator[str]:
     )
 
 
+def _conclusion(finding: Finding) -> str:
+    if finding.fits is None:
+        return "The model could not be checked: it was not ready under any latency."
+    if not finding.fits:
+        return "The model does not fit: do not predict with it."
+    ready = [one.start.added_seconds for one in finding.checks if one.start.is_ready]
+    if len(ready) == len(finding.checks):
+        return "The model fits."
+    return (
+        f"The model fits up to {1000 * max(ready):.0f} ms. Above it was not ready: a limit of its "
+        "own, or its time, ran out."
+    )
+
+
 def _check(check: Check) -> Iterator[str]:
     under = f"under {1000 * check.start.added_seconds:.0f} ms"
-    prediction = check.prediction
+    prediction, seen = check.prediction, check.start.seen
     if prediction is None:
-        yield cut(f"{under}: not ready: {one_line(check.start.why_not_ready)}", WIDTH)
-        return
-    trips = check.start.seen.serial_round_trips
-    yield (
-        f"{under}: {prediction.predicted_seconds:.2f} s predicted, "
-        f"{prediction.measured_seconds:.2f} s measured ({prediction.off_by:+.0%}), "
-        f"{_trips(trips)}"
-    )
+        yield from _wrapped(f"{under}: not ready: {one_line(check.start.why_not_ready)}", INDENT)
+    else:
+        yield (
+            f"{under}: {prediction.predicted_seconds:.2f} s predicted, "
+            f"{prediction.measured_seconds:.2f} s measured ({prediction.off_by:+.0%}), "
+            f"{_trips(seen.serial_round_trips)}"
+        )
+        if check.fits and not prediction.fits:
+            yield f"{INDENT}its own time was {seen.own_seconds:.2f} s there"
     for why in check.why:
-        yield cut(f"    {why}", 2 * WIDTH)
+        yield from _wrapped(f"{INDENT}{why}", INDENT)
+
+
+def _wrapped(text: str, indent: str) -> Iterator[str]:
+    """At most three lines; the second and the third are indented."""
+    yield from wrap(text, WIDTH, subsequent_indent=indent, max_lines=MOST_LINES, placeholder=" …")
 
 
 def _trips(count: int) -> str:
