@@ -18,8 +18,8 @@ from chaosnetra.settings import SETTINGS
 def settings_from(*given: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration of what was given, the later over the earlier; None was not given.
 
-    What was not given is left to the environment. Time is not scaled unless that is asked for: the seconds
-    are to be those of the service.
+    What was not given is left to the environment. Time is not scaled unless that is asked for: the
+    seconds are to be those of the service.
 
     Raises:
         InvalidInput: there is no such setting.
