@@ -166,7 +166,7 @@ class Exposure:
         resources = self._resources
         local = not resources.settings.in_staging
         return {
-            "variables": self._variables() if local else None,
+            "variables": self.variables() if local else None,
             "proxy": resources.identifier if local else None,
             "counted_by": {"connected": "observer", "killed": "pg_stat_database"},
             "launches": [
@@ -209,7 +209,7 @@ class Exposure:
             logger.debug(f"the database's counters cannot be read: {error}")
             return None
 
-    def _variables(self) -> list[str]:
+    def variables(self) -> list[str]:
         """Names of the target's variables that carry the database's address."""
         environment = self._resources.settings.target_environment
         return sorted(

@@ -59,7 +59,8 @@ class ObservedStartups:
                 raise Interrupted("the run was interrupted after startups")
             assert outcome.span is not None  # noqa: S101 - it was a process of ours
             name = self._names[outcome.number - 1]
-            yield replace(outcome, wire=self._observer.observation(name, *outcome.span))
+            seen = self._observer.observation(name, *outcome.span, outcome.phase_spans)
+            yield replace(outcome, wire=seen)
 
 
 class Observing:

@@ -69,6 +69,23 @@ except FileExistsError:
     while not shared.read_text(): time.sleep(0.01)
 os.environ["DATABASE_URL"] = shared.read_text()
 """
+# Tells of its phases in words of its own, and names a limit that cannot have ended it.
+IN_PHASES = """
+import asyncio, asyncpg, os, sys
+
+async def main():
+    print("PHASE init STARTING", flush=True)
+    opened = await asyncpg.connect(os.environ["DATABASE_URL"], timeout=30)
+    print("PHASE init DONE", flush=True)
+    print("PHASE database STARTING", flush=True)
+    for number in range(7):
+        await opened.execute("SELECT 1")
+    print("Database initialization timeout after 25.0s", flush=True)
+    print("PHASE FAILED: database", flush=True)
+    os._exit(1)
+
+asyncio.run(main())
+"""
 # Opens its database only once somebody asks it something.
 LAZY = "import os; assert os.environ['DATABASE_URL']"
 
@@ -128,6 +145,31 @@ def test_each_startup_is_seen_at_an_address_of_its_own(configuration: Configurat
     (launch,) = session.exposure.facts()["launches"]
     assert (launch["connected"], launch["answered"], launch["ready_without"]) == (3, 3, 0)
     assert (launch["connections"], launch["sessions"]) == (3, 3)
+
+
+def test_the_round_trips_of_the_phase_that_failed_are_told(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    configuration["target"] = script(tmp_path, IN_PHASES)
+    configuration["phase_patterns"] = {
+        "start": r"PHASE (?P<phase>\w+) STARTING",
+        "end": r"PHASE (?P<phase>\w+) DONE",
+        "failure": r"PHASE FAILED: (?P<phase>\w+)",
+        "detail": r"timeout after (?P<budget_seconds>[\d.]+)s",
+    }
+    configuration["time_scale"] = "1"
+    add_latency(latency_ms=60, configuration=configuration)
+    result = startups_succeed(count=1, configuration=configuration)
+    [startup] = result["startups"]
+    wire = startup["wire"]
+    init = wire["serial_round_trips"] - 7
+    assert wire["phase_round_trips"] == {"init": init, "database": 7}, result["error"]
+    made = "in phase database it made 7 round trips one after the other, in "
+    assert result["phase_on_the_wire"].startswith(made)
+    refuted = "25 s, which its output names, cannot be the limit that ended it: phase database had"
+    assert result["named_limit_refuted"].startswith(refuted)
+    assert "with 7 round trips" in result["named_limit_refuted"]
+    assert result["error"] == "Database initialization timeout after 25.0s"
 
 
 def test_a_service_that_swallows_a_refused_database_is_degraded(
