@@ -59,6 +59,21 @@ async def main():
 
 asyncio.run(main())
 """
+# The same, but lost only once it was ready.
+LOSES_LATER = LOSES.replace('    print("ready", flush=True)\n', "").replace(
+    "    try:\n", '    print("ready", flush=True)\n    await asyncio.sleep(0.5)\n    try:\n'
+)
+# Ready at once: its session comes beside that.
+CONNECTS_LATER = """
+import asyncio, asyncpg, os
+
+async def main():
+    print("ready", flush=True)
+    opened = await asyncpg.connect(os.environ["DATABASE_URL"], timeout=20)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
 # Whoever comes second uses the address that the first one was given.
 SHARES = """
 import os, pathlib, time
@@ -196,10 +211,11 @@ def test_a_service_that_swallows_a_refused_database_is_degraded(
     assert partly_exposed(section(configuration)) is None
 
 
+@pytest.mark.parametrize("service", [LOSES, LOSES_LATER])
 def test_a_service_that_swallows_the_loss_of_its_session_is_degraded(
-    configuration: Configuration, tmp_path: Path
+    service: str, configuration: Configuration, tmp_path: Path
 ) -> None:
-    configuration["target"] = script(tmp_path, LOSES)
+    configuration["target"] = script(tmp_path, service)
     configuration["readiness"] = "log:^ready"
     assert startups_succeed(count=2, configuration=configuration)["ready"] == 2
     add_data_limit(limit_bytes=3_000, name="little", configuration=configuration)
@@ -207,6 +223,20 @@ def test_a_service_that_swallows_the_loss_of_its_session_is_degraded(
     assert (result["held"], result["ready"], result["degraded"]) == (False, 0, 2), result
     assert "its 1st connection was closed by the server" in result["error"]
     assert [startup["wire"]["sessions"] for startup in result["startups"]] == [1, 1]
+
+
+def test_a_service_that_connects_beside_its_readiness_has_its_session_by_the_end_of_its_dwell(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    configuration["target"] = script(tmp_path, CONNECTS_LATER)
+    configuration["readiness"] = "log:^ready"
+    assert startups_succeed(count=2, configuration=configuration)["ready"] == 2
+    add_latency(latency_ms=50, configuration=configuration)
+    result = startups_succeed(count=2, configuration=configuration)
+    assert (result["held"], result["ready"]) == (True, 2), result
+    assert [startup["wire"]["sessions"] for startup in result["startups"]] == [0, 0]
+    disable_proxy(configuration=configuration)
+    assert startups_succeed(count=2, configuration=configuration)["ready"] == 0
 
 
 def test_a_service_whose_logins_are_refused_is_not_exposed(
