@@ -15,6 +15,7 @@ ChaosnetraError                  str() is one line that names what to change
 │   │   └── CloudSqlUnavailable   Cloud SQL's Admin API, which the connector asks first, says no
 │   │       └── CloudSqlQuotaExceeded  too many calls of it (429)
 │   ├── ConnectorUnavailable
+│   ├── ObserverUnavailable
 │   └── ToxiproxyUnavailable
 │       └── ToxiproxyWedged      it accepts connections, but its control API hangs
 ├── Unreadable                   a file is not what it should be, or not all of it: names it
@@ -139,6 +140,10 @@ class CloudSqlQuotaExceeded(CloudSqlUnavailable):
 
 class ConnectorUnavailable(PartUnavailable):
     """The connector emulator does not answer, or not as one."""
+
+
+class ObserverUnavailable(PartUnavailable):
+    """The observer does not answer, or not as one."""
 
 
 class ToxiproxyUnavailable(PartUnavailable):

@@ -38,6 +38,14 @@ def markdown(text: str) -> str:
     return re.sub(_MARKDOWN, lambda sign: f"\\{sign.group()}", one_line(text))
 
 
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th …"""
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    suffix = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
+
+
 def utc_now() -> str:
     """This moment as text, ISO 8601 with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

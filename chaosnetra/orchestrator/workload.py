@@ -1,8 +1,8 @@
 """What the reference orchestrator asks of its database, as data.
 
 `workload.json` holds the tables, how many of them each step looks at, and the round trips that
-come of it. The counts are near those of the platform that the experiments were made for: 24 in
-the first table check, 15 in the second, 77 in the schema validation, 22 at the end.
+come of it, as they are seen on the wire. They are those of the platform that the experiments were
+made for: 24 in the first table check, 15 in the second, 77 in the schema validation, 22 at the end.
 """
 
 import json

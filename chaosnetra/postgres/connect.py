@@ -3,7 +3,6 @@
 import os
 import ssl
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -49,12 +48,6 @@ COUNT_TABLES = (
     " WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%'"
     " AND n.nspname <> 'information_schema'"
 )
-_opened: Counter[str] = Counter()
-
-
-def sessions_opened() -> dict[str, int]:
-    """How many sessions of each database `connection` has opened in this process."""
-    return dict(_opened)
 
 
 @asynccontextmanager
@@ -77,7 +70,6 @@ async def connection(
             )
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise unavailable(address, error) from error
-        _opened[address.database] += 1
         try:
             yield opened
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

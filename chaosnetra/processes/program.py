@@ -5,7 +5,6 @@ import os
 import select
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from chaosnetra.durations import Deadline
@@ -27,7 +26,6 @@ def start_program(
     command: Sequence[str],
     seconds: float = START_SECONDS,
     environment: Mapping[str, str] | None = None,
-    remove: Sequence[Path] = (),
 ) -> tuple[dict[str, Any], SupervisedProcess]:
     """Start a program and wait for its answer: the first line of its output that is a JSON object.
 
@@ -38,7 +36,6 @@ def start_program(
         command: program and arguments.
         seconds: how long the answer may take.
         environment: variables of the program; this process's by default.
-        remove: folders to remove when it has ended.
 
     Returns:
         The object, and the process, which ends when this one does.
@@ -49,9 +46,7 @@ def start_program(
     reading, writing = os.pipe()
     try:
         try:
-            process = SupervisedProcess(
-                command, output=writing, environment=environment, remove=remove
-            )
+            process = SupervisedProcess(command, output=writing, environment=environment)
         finally:
             os.close(writing)
         try:

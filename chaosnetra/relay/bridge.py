@@ -1,8 +1,8 @@
 """`python -m chaosnetra.relay.bridge LISTEN UPSTREAM`: a relay that changes nothing.
 
-Each is `HOST:PORT` or the absolute path of a Unix socket, so that what dials TCP only reaches a
-socket, and what dials a socket reaches TCP. Port 0 of LISTEN is a free one. It prints
-`{"listen": LISTEN}` once it listens, and ends with SIGTERM.
+LISTEN is `HOST:PORT`, UPSTREAM that too or the absolute path of a Unix socket, so that what dials
+TCP only reaches a socket. Port 0 of LISTEN is a free one. It prints `{"listen": LISTEN}` once it
+listens, and ends with SIGTERM.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int | str:
     """Serve until a signal ends it; returns what the program ends with."""
     try:
         listen, upstream = arguments
-        places = _place("LISTEN", listen), _place("UPSTREAM", upstream)
+        places = parse_network_address("LISTEN", listen), _upstream(upstream)
     except ValueError:
         return "usage: python -m chaosnetra.relay.bridge LISTEN UPSTREAM"
     except InvalidInput as error:
@@ -36,18 +36,13 @@ def main(arguments: Sequence[str]) -> int | str:
     return 0
 
 
-def _place(name: str, text: str) -> Place:
-    return text if text.startswith("/") else parse_network_address(name, text)
+def _upstream(text: str) -> Place:
+    return text if text.startswith("/") else parse_network_address("UPSTREAM", text)
 
 
-async def _serve(listen: Place, upstream: Place) -> None:
+async def _serve(listen: tuple[str, int], upstream: Place) -> None:
     relay = Relay(upstream, dial_timeout_seconds=DIAL_TIMEOUT_SECONDS)
-    if isinstance(listen, str):
-        relay.listen_on_socket(listen)
-        shown = listen
-    else:
-        shown = shown_address(*relay.listen(*listen))
-    say({"listen": shown})
+    say({"listen": shown_address(*relay.listen(*listen))})
     await asyncio.Event().wait()
 
 

@@ -11,11 +11,15 @@ from chaosnetra.addresses import Place
 from chaosnetra.relay.counters import LIVING, Counters, State
 from chaosnetra.relay.flow import Flow
 from chaosnetra.relay.gate import Gate, TurnedAway
-from chaosnetra.relay.side import Side
+from chaosnetra.relay.side import Side, WatchedSide
 from chaosnetra.relay.stage import StageFactory
+from chaosnetra.relay.watcher import Ending, Watchers, watching
 
 # A peer that does not take its last bytes within this time loses them.
 CLOSING_SECONDS = 30.0
+# A client that sends something and leaves, as one that cancels a query does, may be quicker than
+# the upstream's answer to its connection, which may take a second attempt of the system.
+LAST_WORDS_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,9 @@ class Route:
 
     `upstream` is host and port, or the path of a Unix socket; `dial_timeout_seconds` bounds the
     wait for its answer to a new connection; `passes_resets` is whether a reset of one side resets
-    the other, or closes it.
+    the other, or closes it. `accepts_for_upstream`: that a client was accepted means nothing yet:
+    without an upstream it is reset, and nothing is dialed for one that has left. `watchers` look
+    on.
     """
 
     upstream: Place
@@ -32,6 +38,8 @@ class Route:
     stages: StageFactory
     dial_timeout_seconds: float
     passes_resets: bool
+    accepts_for_upstream: bool = False
+    watchers: Watchers | None = None
 
 
 class Connection:
@@ -51,8 +59,14 @@ class Connection:
         self._ended = ended
         self.upward = Flow(self, counters.add_upstream)
         self.downward = Flow(self, counters.add_downstream)
-        self._client = Side(self, outgoing=self.upward, incoming=self.downward)
-        self._upstream = Side(self, outgoing=self.downward, incoming=self.upward)
+        self._watching = watching(route.watchers, time.monotonic())
+        if self._watching is None:
+            self._client = Side(self, outgoing=self.upward, incoming=self.downward)
+            self._upstream = Side(self, outgoing=self.downward, incoming=self.upward)
+        else:
+            to_server, to_client = self._watching.client_sent, self._watching.server_sent
+            self._client = WatchedSide(self, self.upward, self.downward, to_server)
+            self._upstream = WatchedSide(self, self.downward, self.upward, to_client)
         self.state = State.QUEUED
         counters.accepted += 1
         counters.states[State.QUEUED] += 1
@@ -86,15 +100,22 @@ class Connection:
         try:
             async with asyncio.timeout(self._route.dial_timeout_seconds):
                 await _make(self._upstream, self._dial())
-        except OSError:  # a deadline's TimeoutError is one
+        except OSError as error:  # a deadline's TimeoutError is one
             self._move(State.DIAL_FAILED)
+            if self._watching is not None:
+                unanswered = isinstance(error, TimeoutError)
+                ending = Ending.UNANSWERED if unanswered else Ending.REFUSED
+                self._watching.gave_up(ending, time.monotonic())
             # As the system does for a socket that is closed with something unread.
-            if self.upward.received_bytes:
+            if self.upward.received_bytes or self._route.accepts_for_upstream:
                 self.reset()
             else:
                 self.close()
             return
-        self._counters.note_dial(time.monotonic() - admitted)
+        dialed = time.monotonic()
+        self._counters.note_dial(dialed - admitted)
+        if self._watching is not None:
+            self._watching.dialed(dialed)
         self._open()
 
     def _dial(self) -> Awaitable[object]:
@@ -122,6 +143,9 @@ class Connection:
     # Called by the sides
 
     def side_has_no_more(self, side: Side) -> None:
+        if self._watching is not None:
+            ending = Ending.CLIENT if side is self._client else Ending.SERVER
+            self._watching.left(ending, time.monotonic())
         if side is self._client:
             # Later: a gate that holds nobody back has not been asked yet, it may be.
             asyncio.get_running_loop().call_soon(self._client_said_farewell)
@@ -130,8 +154,18 @@ class Connection:
         # A client that says farewell to a queue is a client that gives up.
         if self.state is State.QUEUED and self._task is not None:
             self._task.cancel()
+        elif self._route.accepts_for_upstream and self.upward.received_bytes:
+            asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._give_up_dialing)
+        elif self._route.accepts_for_upstream:
+            self._give_up_dialing()
+
+    def _give_up_dialing(self) -> None:
+        if self.state is State.DIALING and self._task is not None:
+            self._task.cancel()
 
     def side_lost(self, side: Side, error: Exception | None) -> None:
+        if not side.closing:
+            self._tell_lost(side, error)
         if self._task is not None and self.state is not State.OPEN:
             self._task.cancel()
         elif self.state is State.OPEN:
@@ -141,6 +175,15 @@ class Connection:
                 self.close()
             side.incoming.drop()
         self._look_whether_over()
+
+    def _tell_lost(self, side: Side, error: Exception | None) -> None:
+        if self._watching is None:
+            return
+        if side is self._client:
+            ending = Ending.CLIENT if error is None else Ending.CLIENT_RESET
+        else:
+            ending = Ending.SERVER if error is None else Ending.SERVER_RESET
+        self._watching.left(ending, time.monotonic())
 
     # Called by the flows
 
@@ -208,6 +251,8 @@ class Connection:
         ):
             return
         self._over = True
+        if self._watching is not None:
+            self._watching.gave_up(Ending.DROPPED, time.monotonic())
         self._drop_flows()
         self._counters.received_upstream_bytes += self.upward.received_bytes
         self._counters.received_downstream_bytes += self.downward.received_bytes

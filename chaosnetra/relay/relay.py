@@ -11,6 +11,7 @@ from chaosnetra.relay.counters import Counters
 from chaosnetra.relay.gate import Gate, OpenGate
 from chaosnetra.relay.listener import Listener
 from chaosnetra.relay.stage import StageFactory, no_stages
+from chaosnetra.relay.watcher import Watchers
 
 DIAL_TIMEOUT_SECONDS = 30.0
 
@@ -25,6 +26,9 @@ class Relay:
         dial_timeout_seconds: limit of the upstream's answer to a new connection.
         passes_resets: whether a reset of one side resets the other, as without a relay; else it
             closes it.
+        accepts_for_upstream: whether a client is reset where the upstream does not accept it, and
+            nothing is dialed for one that has left; else it is closed as a socket of its own is.
+        watchers: who looks on, at what clients and the upstream send; nobody where it is None.
     """
 
     def __init__(
@@ -35,6 +39,8 @@ class Relay:
         stages: StageFactory = no_stages,
         dial_timeout_seconds: float = DIAL_TIMEOUT_SECONDS,
         passes_resets: bool = True,
+        accepts_for_upstream: bool = False,
+        watchers: Watchers | None = None,
     ) -> None:
         self._route = Route(
             upstream=upstream,
@@ -42,6 +48,8 @@ class Relay:
             stages=stages,
             dial_timeout_seconds=dial_timeout_seconds,
             passes_resets=passes_resets,
+            accepts_for_upstream=accepts_for_upstream,
+            watchers=watchers,
         )
         self.counters = Counters()
         self._connections: dict[Connection, None] = {}

@@ -5,6 +5,8 @@ import contextlib
 import fcntl
 import socket
 import struct
+import time
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from chaosnetra.relay.flow import Flow
@@ -95,6 +97,28 @@ class Side(asyncio.Protocol):
         self.closing = True
         if self.transport is not None and not self.gone:
             self.transport.abort()
+
+
+class WatchedSide(Side):
+    """Tells what it has read, and when, once that is on its way.
+
+    A class of its own, so that a side that nobody watches costs what it did.
+    """
+
+    def __init__(
+        self,
+        owner: SideOwner,
+        outgoing: Flow,
+        incoming: Flow,
+        seen: Callable[[bytes, float], None],
+    ) -> None:
+        super().__init__(owner, outgoing, incoming)
+        self._seen = seen
+
+    def data_received(self, data: bytes) -> None:
+        at = time.monotonic()
+        self.outgoing.feed(data)
+        self._seen(data, at)
 
 
 def _unsent_bytes(raw: socket.socket) -> int:

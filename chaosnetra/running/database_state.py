@@ -102,7 +102,7 @@ class StartState:
             PartUnavailable: no copy can be made, so nothing is started.
         """
         if self.mode != "fresh":
-            yield [self._path.target_database] * count
+            yield [self._path.proxied_database] * count
             return
         names: list[str] = []
         try:
@@ -113,7 +113,7 @@ class StartState:
                     f"nothing was started: no copy of the database could be made for each "
                     f"startup: {error}"
                 ) from error
-            address = self._path.target_database
+            address = self._path.proxied_database
             yield [address.named(name) for name in names]
         finally:
             self._drop(names)

@@ -84,5 +84,20 @@ def tally_of(session: Session, count: int, limits: Limits) -> Tally:
 
 
 def record(session: Session, outcome: StartupOutcome) -> None:
-    """Write down how a startup ended."""
-    session.events.record_if_possible("startup.decided", outcome.to_json())
+    """Write down how a startup ended; what was seen of it on the wire is known later."""
+    told = outcome.to_json()
+    del told["wire"]
+    session.events.record_if_possible("startup.decided", told)
+
+
+def record_observed(session: Session, outcome: StartupOutcome, decided: Status) -> None:
+    """Write down what was seen of a startup on the wire, and what that makes of it.
+
+    Args:
+        session: of the run.
+        outcome: with what was seen.
+        decided: its status before that was known.
+    """
+    told = outcome.to_json()
+    kept = {key: told[key] for key in ("number", "status", "error", "wire")}
+    session.events.record_if_possible("startup.observed", {**kept, "decided": decided.value})

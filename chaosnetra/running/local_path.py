@@ -13,7 +13,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.running.database import Database
 from chaosnetra.running.resources import Part, Resources
-from chaosnetra.running.sockets import bring_socket_end, bring_tcp_end
+from chaosnetra.running.sockets import bring_tcp_end
 from chaosnetra.running.watching import FAILED_LOOKS, of_process
 from chaosnetra.settings import setting_hint
 
@@ -50,7 +50,6 @@ class LocalPath:
         self._toxiproxy: ToxiproxyClient | None = None
         self._connector: ConnectorClient | None = None
         self._proxied: DatabaseAddress | None = None
-        self._for_target: DatabaseAddress | None = None
         self.connector_history: dict[str, Any] | None = None
 
     @property
@@ -72,7 +71,8 @@ class LocalPath:
         """The database as the system under experiment reaches it.
 
         Through the run's proxy, and where the settings ask for one, a connector before it. In
-        staging nothing of ours stands in between.
+        staging nothing of ours stands in between. Startups reach it through an observer, see
+        `chaosnetra.running.observing`, which what measures the path goes without.
         """
         resources, database = self._resources, self._database
         if resources.settings.in_staging:
@@ -86,21 +86,6 @@ class LocalPath:
                     self._connector, proxied = bring_connector(resources, proxied)
                 self._proxied = proxied
             return self._proxied
-
-    @property
-    def target_database(self) -> DatabaseAddress:
-        """The proxied database as a startup gets it: by a Unix socket where the database has one.
-
-        What measures the path goes by `proxied_database`, and without the bridge from the socket.
-        """
-        proxied = self.proxied_database
-        if self._resources.settings.in_staging:
-            return proxied
-        with self._resources.lock:
-            if self._for_target is None:
-                database = self._database.address
-                self._for_target = bring_socket_end(self._resources, database, proxied)
-            return self._for_target
 
     @property
     def connector(self) -> "ConnectorClient":
@@ -207,7 +192,7 @@ def bring_toxiproxy(resources: Resources) -> "ToxiproxyClient":
         source, url = "persistent stand", kept.toxiproxy_url
     else:
         resources.expect_folders()
-        server = start_toxiproxy(resources.run.id, wanted, settings.seed, counting=True)
+        server = start_toxiproxy(resources.run.id, wanted, settings.seed)
         resources.own("Toxiproxy", server.url.removeprefix("http://"), server.process)
         resources.add(Part("Toxiproxy", "started for this run", server.url, server.version, RESETS))
         return ToxiproxyClient(server.url)

@@ -14,7 +14,15 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.ports import LOOPBACK
 from chaosnetra.progress.shown import shown
 from chaosnetra.quantities import whole_number
-from chaosnetra.running.launching import Launched, circumstances_of, limits_of, record, tally_of
+from chaosnetra.running.launching import (
+    Launched,
+    circumstances_of,
+    limits_of,
+    record,
+    record_observed,
+    tally_of,
+)
+from chaosnetra.running.observing import shortened
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.launch_plan import LaunchPlan
@@ -72,23 +80,30 @@ class ProcessLauncher:
             InvalidInput: the target does not import.
             PartUnavailable: what the startups need could not be made; none was started.
         """
+        session = self.session
         with (
-            self.session.state.databases(self.count) as databases,
+            session.state.databases(self.count) as databases,
             self._folders(self.count) as folders,
-            self.session.exposure.observed(databases) as used,
-            self.session.run.polled(),
-            shown(tally_of(self.session, self.count, self.limits)) as ended_one,
+            session.observing.observed(databases) as startups,
+            session.run.polled(),
         ):
+            begun = session.exposure.begun(databases)
+            with shown(tally_of(session, self.count, self.limits)) as ended_one:
 
-            def decided(outcome: StartupOutcome) -> None:
-                ended_one(outcome.status)
-                record(self.session, outcome)
+                def decided(outcome: StartupOutcome) -> None:
+                    ended_one(outcome.status)
+                    record(session, outcome)
 
-            outcomes = self._launch(self.plan, databases, folders=folders, progress=decided)
-        _refuse_unloadable(outcomes, self.session.settings.target.import_path)
-        (use,) = used
+                ended = self._launch(
+                    self.plan, startups.addresses, folders=folders, progress=decided
+                )
+            use, outcomes = session.exposure.ended(begun, startups.seen(ended))
+        outcomes = shortened(outcomes)
+        for outcome, before in zip(outcomes, ended, strict=True):
+            record_observed(session, outcome, before.status)
+        _refuse_unloadable(outcomes, session.settings.target.import_path)
         circumstances = circumstances_of(
-            self.session,
+            session,
             self.limits,
             self.plan.shown,
             self.starter.method,

@@ -18,6 +18,7 @@ from chaosnetra.running.database import Database
 from chaosnetra.running.database_state import StartState
 from chaosnetra.running.exposure import Exposure
 from chaosnetra.running.local_path import LocalPath
+from chaosnetra.running.observing import Observing
 from chaosnetra.running.resources import Resources
 from chaosnetra.running.run import Run, current_run, end_run
 from chaosnetra.running.staging import Staging
@@ -48,6 +49,7 @@ class Session:
         local: the path to it, on one's own machine.
         staging: Cloud Run; and plan, consent and evidence of a run in staging.
         state: that startups meet in the database.
+        observing: of startups, on their way to it.
         exposure: what the startups used of it.
     """
 
@@ -69,7 +71,8 @@ class Session:
         self.effects_on = self.local.effects_on
         self.staging = Staging(self.resources, self.stored)
         self.state = StartState(self.resources, self.stored, self.local)
-        self.exposure = Exposure(self.resources, self.stored, self.local)
+        self.observing = Observing(self.resources, self.stored, self.local)
+        self.exposure = Exposure(self.resources, self.stored)
         self._fork_server: ForkServer | None = None
         # Why the arguments of the experiment cannot be used; empty: they can; None: not checked.
         self._wrong_arguments: str | None = None

@@ -1,9 +1,8 @@
 """A database behind a Unix socket: the way to it through a proxy, which knows only TCP.
 
-target -> socket of the run's own -> bridge -> proxy -> bridge -> the database's socket
+target -> socket of the observer -> proxy -> bridge -> the database's socket
 """
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
@@ -11,9 +10,6 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.ports import is_loopback
 from chaosnetra.running.resources import Part, Resources
 from chaosnetra.settings import setting_hint
-
-if TYPE_CHECKING:
-    from chaosnetra.stand.bridge import Bridge
 
 BRIDGE = "Unix socket bridge"
 
@@ -41,38 +37,11 @@ def bring_tcp_end(
             f"{toxiproxy_url} cannot reach: name a server of this machine by 127.0.0.1",
             setting_hint("toxiproxy_url"),
         )
+    from chaosnetra import __version__
     from chaosnetra.stand.bridge import bridge_to_socket
 
     bridge = bridge_to_socket(database.network_address)
-    _own(resources, bridge, f"{bridge.listen} to {database.network_address}")
-    return database.at(*parse_network_address("listen", bridge.listen))
-
-
-def bring_socket_end(
-    resources: Resources, database: DatabaseAddress, proxied: DatabaseAddress
-) -> DatabaseAddress:
-    """The proxied database as a target gets it: by a socket where the database is behind one.
-
-    Args:
-        resources: the run's.
-        database: its address, directly; how that is spelled is how the target's is.
-        proxied: the same through what stands in between, by TCP.
-
-    Raises:
-        PartUnavailable: the bridge does not start.
-    """
-    if not database.is_socket:
-        return proxied
-    from chaosnetra.stand.bridge import bridge_from_socket
-
-    resources.expect_folders()
-    bridge = bridge_from_socket(proxied.network_address, database.port, resources.run.id)
-    _own(resources, bridge, f"{bridge.listen} to {proxied.network_address}")
-    return database.in_folder(bridge.listen.rpartition("/")[0])
-
-
-def _own(resources: Resources, bridge: "Bridge", shown: str) -> None:
-    from chaosnetra import __version__
-
+    shown = f"{bridge.listen} to {database.network_address}"
     resources.own(BRIDGE, bridge.listen, bridge.process)
     resources.add(Part(BRIDGE, "started for this run", shown, __version__))
+    return database.at(*parse_network_address("listen", bridge.listen))

@@ -11,8 +11,9 @@ from typing import Any
 
 from platformdirs import user_cache_path, user_state_path
 
+from chaosnetra.addresses.database_url import is_too_long, socket_path
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import UndoFailed
+from chaosnetra.errors import PartUnavailable, UndoFailed
 from chaosnetra.faults import UndoReport, UndoResult
 
 REMOVE_SECONDS = 5.0
@@ -47,6 +48,29 @@ def temporary_folder(label: str = "") -> Path:
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
     folder.chmod(0o711)
     return folder
+
+
+def socket_folder(port: int, label: str = "") -> Path:
+    """A new folder for a Unix socket that only this user can enter.
+
+    Args:
+        port: that the socket is called after, as PostgreSQL's are.
+        label: becomes part of the folder's name.
+
+    Raises:
+        PartUnavailable: no temporary folder has a path that is short enough.
+    """
+    for place in temporary_places():
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=folder_prefix(label), dir=place))
+        except OSError:
+            continue
+        if not is_too_long(socket_path(str(folder), port)):
+            return folder
+        folder.rmdir()
+    raise PartUnavailable(
+        "no temporary folder has a path short enough for a Unix socket: set TMPDIR to another"
+    )
 
 
 def folder_prefix(label: str) -> str:

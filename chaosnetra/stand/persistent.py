@@ -172,7 +172,7 @@ def _hold(cloud_run: bool) -> None:
     try:
         postgres = start_postgres(max_connections=profile_setting(os.environ).max_connections)
         parts.append(postgres)
-        toxiproxy = start_toxiproxy(server=server, counting=True)
+        toxiproxy = start_toxiproxy(server=server)
         parts.append(toxiproxy)
         endpoint = start_cloud_run() if cloud_run else None
         parts += [endpoint] if endpoint is not None else []

@@ -19,7 +19,7 @@ from chaosnetra.processes.program import start_server
 from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.stand.folders import temporary_folder
 from chaosnetra.stand.part import Part, stopped_on_error, wait_for_answer
-from chaosnetra.stand.toxiproxy_program import counting_flags, find_program, program_version
+from chaosnetra.stand.toxiproxy_program import find_program, program_version
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -49,16 +49,13 @@ def suits(version: str, server: str) -> bool:
     return server == "auto" or is_embedded(version) == (server == "embedded")
 
 
-def start_toxiproxy(
-    label: str = "", server: str = "real", seed: int = 0, *, counting: bool = False
-) -> ToxiproxyServer:
+def start_toxiproxy(label: str = "", server: str = "real", seed: int = 0) -> ToxiproxyServer:
     """Serve Toxiproxy's control API on a free port of 127.0.0.1.
 
     Args:
         label: becomes part of the name of its folder.
         server: `real`; `embedded`; or `auto`, the real one where it can be had.
         seed: of what the embedded one draws.
-        counting: whether the real one counts what each proxy carries, as the embedded one does.
 
     Raises:
         PartUnavailable: there is no server and no way to build one, or it does not start.
@@ -66,7 +63,7 @@ def start_toxiproxy(
     if server == "embedded":
         return _start_embedded(seed)
     try:
-        return _start_real(label, counting=counting)
+        return _start_real(label)
     except PartUnavailable as error:
         if server == "real":
             raise
@@ -91,14 +88,13 @@ def _version_answered(url: str) -> str:
         raise PartUnavailable(f"the embedded Toxiproxy does not answer at {url}: {error}") from None
 
 
-def _start_real(label: str, *, counting: bool) -> ToxiproxyServer:
+def _start_real(label: str) -> ToxiproxyServer:
     program = find_program()
-    flags = counting_flags(program) if counting else []
     for _ in range(PORT_TRIES):
         folder = temporary_folder(label)  # its supervisor removes it with the server
         port = free_port()
         url = f"http://{LOOPBACK}:{port}"
-        process = _serve(program, port, folder, flags)
+        process = _serve(program, port, folder)
         try:
             with stopped_on_error(process):
                 _wait_until_ready(url, port, process, program)
@@ -115,10 +111,10 @@ class PortTaken(Exception):
     """Somebody else was quicker to listen on a port that was free."""
 
 
-def _serve(program: Path, port: int, folder: Path, flags: list[str]) -> SupervisedProcess:
+def _serve(program: Path, port: int, folder: Path) -> SupervisedProcess:
     try:
         return SupervisedProcess(
-            [str(program), "-host", LOOPBACK, "-port", str(port), *flags],
+            [str(program), "-host", LOOPBACK, "-port", str(port)],
             output=subprocess.DEVNULL,
             # Its own variables (LOG_LEVEL, PORT…) must not come from ours.
             environment={"PATH": os.environ.get("PATH", os.defpath)},

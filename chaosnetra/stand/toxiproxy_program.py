@@ -55,15 +55,6 @@ def installed_program() -> Path:
     return cache_folder() / f"{PROGRAM}-{VERSION}"
 
 
-def counting_flags(program: Path) -> list[str]:
-    """The flag by which the server counts what each proxy carries; servers before 2.5 have none."""
-    flag = "-proxy-metrics"
-    if program == installed_program():
-        return [flag]
-    help_text = _printed([str(program), "-h"], with_errors=True) or ""
-    return [flag] if flag in help_text else []
-
-
 def program_version(program: Path) -> str:
     """The server's version, and where it is from.
 

@@ -102,6 +102,8 @@ def left_unsaid(
         return [f"it is ready under {under}, where it must fail"] if fatal_faults else []
     error = outcome.error
     if outcome.status is Status.DEGRADED:
+        if outcome.phase is None:
+            return ["it serves although it has no session of the database"]
         return [f"it serves although phase {outcome.phase} failed"]
     found = []
     if outcome.ended_by is EndedBy.LAUNCHER:

@@ -133,6 +133,7 @@ class Observed:
             or (self.readiness.is_network and self.ready_at is not None),
             checks=dict(self.checks),
             processes_left=self.processes_left,
+            span=(self.started_at, end),
         )
 
     @property

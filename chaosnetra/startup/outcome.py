@@ -5,10 +5,13 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from chaosnetra.wire.observation import Observation
+
 
 class Status(StrEnum):
-    """ready in time, and stayed so; ready, but without what a phase failed to bring; failed by
-    itself, before it was ready or after; or not ready when its time was up."""
+    """ready in time, and stayed so; ready, but without what a phase failed to bring, or without
+    the database session that startups had before the fault; failed by itself, before it was ready
+    or after; or not ready when its time was up."""
 
     READY = "ready"
     DEGRADED = "degraded"
@@ -90,6 +93,9 @@ class StartupOutcome:
         answered: whether its port answered a readiness check, ready or not.
         checks: readiness checks by what they met (refused, not_ready, timed_out, foreign).
         processes_left: other processes of its tree that had to be ended.
+        wire: what was seen of it on its way to the database; None where it is not observed.
+        span: from the start of its process until `seconds` later, as readings of the monotonic
+            clock; of this process alone, so not in `to_json`.
     """
 
     number: int
@@ -110,9 +116,13 @@ class StartupOutcome:
     answered: bool = False
     checks: Mapping[str, int] = field(default_factory=dict)
     processes_left: int = 0
+    wire: Observation | None = None
+    span: tuple[float, float] | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        del told["span"]
+        return told
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StartupOutcome":
@@ -121,7 +131,7 @@ class StartupOutcome:
         Raises:
             ValueError: it is not that; also `KeyError` and `TypeError`.
         """
-        error, reason = data["error"], data["exit_reason"]
+        error, reason, wire = data["error"], data["exit_reason"], data.get("wire")
         return cls(
             **{
                 **data,
@@ -136,6 +146,7 @@ class StartupOutcome:
                 "checks": dict(data["checks"]),
                 "ended_by": EndedBy(data["ended_by"]),
                 "exit_reason": None if reason is None else ExitReason(reason),
+                "wire": None if wire is None else Observation.from_json(wire),
                 "error": None
                 if error is None
                 else StartupFailure(**{**error, "causes": tuple(error["causes"])}),

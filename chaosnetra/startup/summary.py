@@ -20,7 +20,8 @@ def summarize(
 
     Returns:
         `held` (bool), `expected` and `observed` (text); `attempts`, `ready`, `failed`,
-        `timed_out`, `degraded` (ready, but a phase had failed), `failures` (all that are not ready
+        `timed_out`, `degraded` (ready, but a phase had failed, or without the database
+        session that startups had before the fault), `failures` (all that are not ready
         with everything); `failed_after_ready` (had been ready, and did not stay so);
         `failure_rate`, `max_failure_rate`;
         `ready_seconds_p50`, `_p95`, `_max` (None when none was ready); `boot_seconds_p50`;
@@ -41,7 +42,7 @@ def summarize(
     texts = [propagation(first)] if first and propagated else []
     texts += [first.error.text] if first and first.error else []
     lost = sum(outcome.was_ready_seconds is not None for outcome in bad)
-    observed = _observed(len(outcomes), count, lost)
+    observed = _observed(outcomes, count, lost)
     return {
         "held": rate <= max_failure_rate and not propagated,
         "expected": f"at most {max_failure_rate:.0%} of {len(outcomes)} startups fail or time out"
@@ -121,13 +122,16 @@ def propagation(outcome: StartupOutcome) -> str:
     return f"startup {outcome.number} failed{phase} and {' and '.join(found)}"
 
 
-def _observed(attempts: int, count: Counter[Status], lost: int) -> str:
-    parts = [f"{count[Status.READY]} of {attempts} ready"]
+def _observed(outcomes: Sequence[StartupOutcome], count: Counter[Status], lost: int) -> str:
+    parts = [f"{count[Status.READY]} of {len(outcomes)} ready"]
     if count[Status.FAILED]:
         after = f" ({lost} after it had been ready)" if lost else ""
         parts.append(f"{count[Status.FAILED]} failed{after}")
-    if count[Status.DEGRADED]:
-        parts.append(f"{count[Status.DEGRADED]} ready without what a phase failed to bring")
+    by_phase = sum(one.status is Status.DEGRADED and one.phase is not None for one in outcomes)
+    if by_phase:
+        parts.append(f"{by_phase} ready without what a phase failed to bring")
+    if count[Status.DEGRADED] > by_phase:
+        parts.append(f"{count[Status.DEGRADED] - by_phase} ready without a database session")
     if count[Status.TIMED_OUT]:
         parts.append(f"{count[Status.TIMED_OUT]} timed out")
     return ", ".join(parts)

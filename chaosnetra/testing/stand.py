@@ -58,7 +58,7 @@ def stand() -> Iterator[ChaosStand]:
     with ExitStack() as stack:
         postgres = start_postgres()
         stack.callback(postgres.stop)
-        server = start_toxiproxy(counting=True)
+        server = start_toxiproxy()
         stack.callback(server.stop)
         toxiproxy = ToxiproxyClient(server.url)
         made = toxiproxy.create_proxy(PROXY, "127.0.0.1:0", postgres.database.network_address)

@@ -148,19 +148,6 @@ class ToxiproxyClient:
         """Remove a toxic; False when there is none of that name."""
         return self._call("delete", _path(proxy, name), missing_is_none=True) is not None
 
-    def received(self, name: str) -> int | None:
-        """A figure that grows whenever a client uses the proxy of that name.
-
-        The embedded server counts connections as it accepts them; the real one counts bytes when
-        a connection has ended, and only with its flag `-proxy-metrics`. None: neither counts, or
-        the real one has seen no connection yet, which looks the same.
-        """
-        gauges = self._call("get", f"{_path(name)}/gauges", missing_is_none=True)
-        if gauges is not None:
-            return self._read(lambda: int(gauges.json()["accepted"]))
-        metrics = self._call("get", "/metrics", missing_is_none=True)
-        return None if metrics is None else _received_bytes(str(metrics.text), name)
-
     def _call(
         self,
         method: str,
@@ -222,24 +209,6 @@ def _path(proxy: str, toxic: str | None = None) -> str:
             raise InvalidInput(f"Toxiproxy cannot address the name {name!r}")
     path = f"/proxies/{quote(proxy, safe='')}"
     return path if toxic is None else f"{path}/toxics/{quote(toxic, safe='')}"
-
-
-def _received_bytes(metrics: str, proxy: str) -> int | None:
-    """Bytes from clients of a proxy, out of the server's page for Prometheus."""
-    found = None
-    for line in metrics.splitlines():
-        labels, brace, value = line.rpartition("} ")
-        if not brace or not labels.startswith("toxiproxy_proxy_received_bytes_total{"):
-            continue
-        wanted = ('direction="upstream"', f"proxy={_quoted_label(proxy)}")
-        if all(label in labels for label in wanted):
-            found = (found or 0) + int(float(value))
-    return found
-
-
-def _quoted_label(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _text(error: Exception) -> str:

@@ -5,7 +5,7 @@ time, afterwards. Moments are readings of the monotonic clock, which processes o
 """
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chaosnetra.wire.observation import Encryption, End, Reached
 
@@ -75,6 +75,19 @@ class ConnectionLog:
     sent_bytes: int = 0
     received_bytes: int = 0
 
+    def copied(self) -> "ConnectionLog":
+        """The same, and what is written down from now on is not in it."""
+        return replace(
+            self,
+            stages=self.stages[:],
+            sent_at=self.sent_at[:],
+            answered_at=self.answered_at[:],
+            statements=self.statements[:],
+            executed_at=self.executed_at[:],
+            executed=self.executed[:],
+            errors=self.errors[:],
+        )
+
 
 @dataclass(slots=True)
 class StartupLog:
@@ -87,6 +100,9 @@ class StartupLog:
         trips: answered round trips of all connections, also those that were not kept.
         opened: connections, also those that were not kept.
         complete: whether everything was kept.
+        executions: of statements on all connections, also those that were not kept.
+        errors: of the server on all connections, likewise.
+        numbers: of `texts`, by text.
     """
 
     connections: list[ConnectionLog] = field(default_factory=list)
@@ -94,3 +110,6 @@ class StartupLog:
     trips: int = 0
     opened: int = 0
     complete: bool = True
+    executions: int = 0
+    errors: int = 0
+    numbers: dict[str, int] = field(default_factory=dict, repr=False)

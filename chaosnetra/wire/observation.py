@@ -6,7 +6,7 @@ said is cut.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -227,6 +227,10 @@ class Observation:
     unread: int
     complete: bool
     standing: Standing
+
+    def brief(self) -> "Observation":
+        """The same with its lists left out; the figures beside them stay."""
+        return replace(self, connections=(), waits=(), statements=(), repeated=(), errors=())
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -11,7 +11,7 @@ from tests.support.repository import EXPERIMENTS
 from tests.support.socket_postgres import socket_postgres
 
 EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
-PARTS = ["PostgreSQL", "Toxiproxy", "Unix socket bridge", "Unix socket bridge"]
+PARTS = ["PostgreSQL", "Toxiproxy", "Unix socket bridge", "observer"]
 
 pytestmark = pytest.mark.usefixtures("nothing_left", "no_part_left")
 

@@ -32,7 +32,7 @@ def test_the_remediated_profile_holds(run_chaos: RunChaos) -> None:
     assert section["violations"] == []
     assert section["profile"]["name"] == "issue-1278"
     assert section["time_scale"] == 0.1
-    assert {part["kind"] for part in section["stand"]} == {"PostgreSQL", "Toxiproxy"}
+    assert {part["kind"] for part in section["stand"]} == {"PostgreSQL", "Toxiproxy", "observer"}
     assert all(part["version"] != "unknown" for part in section["stand"])
     (fault,) = [fault for fault in section["faults"] if fault["effect"]]
     assert fault["effect"]["in_effect"] is True
@@ -48,7 +48,7 @@ def test_the_remediated_profile_holds(run_chaos: RunChaos) -> None:
     assert 116 * 0.050 <= added < 116 * 0.050 + 3
     events = [event["event"] for event in run.events]
     assert events.index("fault.undo_written") < events.index("fault.injected")
-    assert events.count("startup.decided") == 15
+    assert events.count("startup.decided") == events.count("startup.observed") == 15
 
 
 def test_the_older_profile_deviates_and_names_phase_and_budget(failing_runs: FailingRuns) -> None:
@@ -159,7 +159,9 @@ def test_configured_parts_are_used_and_left_as_they_were(
         CHAOSNETRA_COUNT="1",
     )
     assert run.returncode == 0, run.output
-    assert {part["source"] for part in run.section["stand"]} == {"configured"}
+    configured = {part["kind"]: part["source"] for part in run.section["stand"]}
+    del configured["observer"]
+    assert set(configured.values()) == {"configured"}
     assert toxiproxy.proxies() == before
     assert postgres.database.password not in (run.journal_text or "")
     events = (run.folder / "journal.events.jsonl").read_text()

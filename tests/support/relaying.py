@@ -308,6 +308,7 @@ def black_hole() -> Any:
     Yields the address, and a function that takes the first out of the queue.
     """
     listening = socket.socket()
+    listening.settimeout(WAIT_SECONDS)
     listening.bind((LOOPBACK, 0))
     listening.listen(0)
     plug = socket.create_connection(listening.getsockname(), timeout=WAIT_SECONDS)

@@ -5,26 +5,31 @@
     variables    names of the environment variables that carry the database's address
     proxy        name of the run's proxy before its database
     counted_by   where the figures come from
-    launches     one object each: `startups`; `faults` in place; `sessions` that they opened in
-                 their databases; `path`: what the proxy counted of them; `killed`: sessions
-                 that somebody else's command ended; None: not known
+    launches     one object each: `faults` in place; `startups`, and of these: `connected` opened
+                 a connection at the address of their own, `answered` got an answer there,
+                 `ready_without` were ready and had opened none; `connections`, `sessions` and
+                 `round_trips` of all; `killed`: sessions that somebody else's command ended;
+                 None: not known
 
-Under a fault a startup may try and reach nothing, so launches without one tell. Where a fault only
-slows the path, `path` is counted under it too, and has to be more than 0.
+A startup is observed before it reaches any fault, so those under one tell as well as others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from chaosnetra.evidence.journal.values import count_or_none, objects
-
-# Faults of the database itself: whoever opens a session there is exposed to them.
-_AT_SERVER = ("connections held", "catalog locked", "database pressed")
-_ON_PATH = ("connector",)
-_REMEMBERS = (
-    "keeps outside the database that it has started once, let it keep that in {state_folder}, "
-    "which is new for each start"
+from chaosnetra.evidence.verdict.counted_exposure import (
+    AT_SERVER,
+    ON_PATH,
+    REMEMBERS,
+    TARGET_ENVIRONMENT,
+    given,
+    not_counted,
+    was_prepared,
 )
+
+_Launches = Sequence[Mapping[str, Any]]
 
 
 def not_exposed(facts: Mapping[str, Any]) -> str | None:
@@ -32,99 +37,97 @@ def not_exposed(facts: Mapping[str, Any]) -> str | None:
     exposure = facts.get("exposure")
     if not isinstance(exposure, dict):
         return None  # of a version that did not count
-    launches = [one for one in objects(exposure.get("launches")) if one.get("faults") == []]
-    if not launches:
+    launches = list(objects(exposure.get("launches")))
+    if not all("connected" in one for one in launches):
+        return not_counted(facts, exposure)
+    if not _on_path(facts, exposure):
         return None
-    sessions = _sum(one.get("sessions") for one in launches)
-    path = _sum(one.get("path") for one in launches)
-    startups = _sum(one.get("startups") for one in launches)
-    for fault in objects(facts.get("faults")):
-        if fault.get("effect") is None or not startups:
-            continue
-        used = _used(fault, exposure.get("proxy"), sessions, path)
-        if used != 0:
-            if _unused_under(exposure, fault):
-                return _only_before(exposure)
-            continue
-        if sessions:
-            what = (
-                f"{sessions} sessions were opened in the database, and none of them on the path "
-                f"of {_short(fault.get('name'), exposure.get('proxy'))}, so the target reaches it "
-                "by another address, or they are sessions of others"
+    before, under = _before_and_under(launches)
+    if before and not _sum(before, "answered"):
+        which = f"{_startups(before)} before the fault"
+    elif under and not _sum(under, "connected"):
+        which = f"{_startups(under)} under {_names(under)}"
+        if before:
+            return (
+                f"{which} opened a connection to the database, as those before the fault did: "
+                f"none of them used the path that the fault is on. Where the target {REMEMBERS}"
             )
-        else:
-            what = "no session was opened in the database" + _but_prepared(facts)
-        return (
-            f"not one of {startups} startups without a fault used the path that the fault is on: "
-            f"{what}. The target was given {_given(exposure)}; name others, with {{url}}, {{host}} "
-            "and {port}, in target_environment in the experiment's configuration or "
-            "CHAOSNETRA_TARGET_ENVIRONMENT"
-        )
-    return None
-
-
-def _used(
-    fault: Mapping[str, Any], proxy: Any, sessions: int | None, path: int | None
-) -> int | None:
-    """By how much the startups used what the fault is on; None: not known."""
-    parameters = fault.get("parameters")
-    if not isinstance(parameters, dict):
+    else:
         return None
-    kind = parameters.get("kind")
-    # Who opens no session may still have tried, which the proxy sees.
-    if kind in _AT_SERVER:
-        return path or sessions
-    if kind in _ON_PATH or (proxy is not None and parameters.get("proxy") == proxy):
-        return sessions if path is None else path
-    return None
-
-
-def _unused_under(exposure: Mapping[str, Any], fault: Mapping[str, Any]) -> bool:
-    """Whether all startups under faults that only slow the run's path left it unused."""
-    parameters = fault.get("parameters")
-    if not isinstance(parameters, dict) or parameters.get("proxy") != exposure.get("proxy"):
-        return False
-    under = _under_faults(exposure)
-    return bool(under) and all(count_or_none(one.get("path")) == 0 for one in under)
-
-
-def _only_before(exposure: Mapping[str, Any]) -> str:
-    under = _under_faults(exposure)
-    startups = _sum(one.get("startups") for one in under)
-    names = dict.fromkeys(str(name) for one in under for name in one["faults"])
+    tried = _sum([*before, *under], "connected")
+    what = "got an answer" if tried else "opened a connection"
+    only_first = (
+        f". The one start that prepared the database did: where the target {REMEMBERS}"
+        if was_prepared(facts)
+        else ""
+    )
     return (
-        f"not one of {startups} startups under {', '.join(names)} used the path that the fault is "
-        f"on, as those without a fault did. Where the target {_REMEMBERS}"
+        f"{which} {what} at the address of the database that it was given, so none used the path "
+        f"that the fault is on{only_first}. The target was given {given(exposure)}: name the "
+        f"variables that it reads, with {{url}}, {{host}} and {{port}}, in {TARGET_ENVIRONMENT}; "
+        "where it connects only once it is used, let readiness ask for what needs the database"
     )
 
 
-def _under_faults(exposure: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [one for one in objects(exposure.get("launches")) if one.get("faults")]
+def partly_exposed(facts: Mapping[str, Any]) -> str | None:
+    """That some startups under a fault were not exposed to it, as a sentence; None: none such."""
+    exposure = facts.get("exposure")
+    if not isinstance(exposure, dict) or not _on_path(facts, exposure):
+        return None
+    _, under = _before_and_under(list(objects(exposure.get("launches"))))
+    mixed = [one for one in under if count_or_none(one.get("connected"))]
+    without = _sum(mixed, "ready_without")
+    if not without:
+        return None
+    startups = _sum(mixed, "startups")
+    return (
+        f"{without} of {startups} startups under {_names(mixed)} "
+        f"{'was' if without == 1 else 'were'} ready without a connection of "
+        f"{'its' if without == 1 else 'their'} own to the database, as the others had, and so not "
+        f"exposed to the fault. Each startup was given an address of its own, {given(exposure)}: "
+        "it must use that one, and not one that another startup was given"
+    )
 
 
-def _but_prepared(facts: Mapping[str, Any]) -> str:
-    """That the one start before the baseline did use the database, where that is known."""
-    state = facts.get("database_state")
-    prepared = state.get("prepared") if isinstance(state, dict) else None
-    tables = prepared.get("tables_after") if isinstance(prepared, dict) else None
-    if not count_or_none(tables):
-        return ""
-    return f" but by the one start that prepared it. Where the target {_REMEMBERS}"
+def _before_and_under(launches: _Launches) -> tuple[_Launches, _Launches]:
+    """The launches before the first one under a fault, and all under one."""
+    before = list(takewhile(lambda one: one.get("faults") == [], launches))
+    return before, [one for one in launches if one.get("faults")]
 
 
-def _short(name: Any, proxy: Any) -> str:
-    """A fault's name without the run's own, which its toxics and proxies begin with."""
-    return str(name).replace(f"{proxy}/", "").replace(f"{proxy}_", "")
+def _on_path(facts: Mapping[str, Any], exposure: Mapping[str, Any]) -> bool:
+    """Whether a fault that was measured is on the run's path, or at its end."""
+    return any(
+        fault.get("effect") is not None and _is_on_path(fault, exposure.get("proxy"))
+        for fault in objects(facts.get("faults"))
+    )
 
 
-def _given(exposure: Mapping[str, Any]) -> str:
-    names = exposure.get("variables")
-    listed = ", ".join(str(name) for name in names) if isinstance(names, list) else ""
-    return f"the address in {listed}" if listed else "the address in no variable"
+def _is_on_path(fault: Mapping[str, Any], proxy: Any) -> bool:
+    """Whether a fault is on the path through the proxy of that name, or at its end."""
+    parameters = fault.get("parameters")
+    if not isinstance(parameters, dict):
+        return False
+    if parameters.get("kind") in (*AT_SERVER, *ON_PATH):
+        return True
+    return proxy is not None and parameters.get("proxy") == proxy
 
 
-def _sum(values: Any) -> int | None:
-    """Their sum; None where one is not known and the others are 0, so that it may be any."""
-    counts = [count_or_none(value) for value in values]
-    total = sum(count for count in counts if count is not None)
-    return total if total or None not in counts else None
+def _startups(launches: _Launches) -> str:
+    return f"not one of {_sum(launches, 'startups')} startups"
+
+
+def _names(launches: _Launches) -> str:
+    """The faults in place, each once."""
+    return ", ".join(
+        dict.fromkeys(
+            str(name)
+            for one in launches
+            if isinstance(one.get("faults"), list)
+            for name in one["faults"]
+        )
+    )
+
+
+def _sum(launches: Iterable[Mapping[str, Any]], key: str) -> int:
+    return sum(count_or_none(one.get(key)) or 0 for one in launches)

@@ -98,7 +98,7 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     found = [*contradicted, *found] if held else [*found, *contradicted]
     proofs = _proofs(journal)
     if found[0][0] is Cause.HELD:
-        found = [*_other_state(facts), *found]
+        found = [*_partly_exposed(facts), *_other_state(facts), *found]
     if found[0][0] in (Cause.HELD, Cause.VIOLATED):
         found = [*too_few(proofs, violations), *found]
     if found[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
@@ -143,6 +143,15 @@ def _contradictions(journal: Mapping[str, Any]) -> Iterator[Reason]:
         from chaosnetra.evidence.verdict.platform import contradictions
 
         yield from ((Cause.CONTRADICTED, text) for text in contradictions(journal))
+
+
+def _partly_exposed(facts: Mapping[str, Any]) -> Iterator[Reason]:
+    if facts.get("exposure"):
+        from chaosnetra.evidence.verdict.exposure import partly_exposed
+
+        text = partly_exposed(facts)
+        if text:
+            yield Cause.PARTLY_EXPOSED, text
 
 
 def _other_state(facts: Mapping[str, Any]) -> Iterator[Reason]:

@@ -78,6 +78,13 @@ def _startup(progress: Progress, event: Mapping[str, Any]) -> Progress:
     return replace(progress, failed=progress.failed + 1, budgets=budgets)
 
 
+def _observed(progress: Progress, event: Mapping[str, Any]) -> Progress:
+    """One that was taken for ready, and had no session of the database, is not."""
+    if event.get("decided") != "ready" or event.get("status") == "ready":
+        return progress
+    return replace(progress, ready=progress.ready - 1, failed=progress.failed + 1)
+
+
 def _injected(progress: Progress, event: Mapping[str, Any]) -> Progress:
     if not is_in_effect(event):
         return progress
@@ -99,6 +106,7 @@ _CHANGES: Mapping[str, Any] = {
     "activity.started": _activity,
     "activity.ended": lambda progress, _: replace(progress, activity=""),
     "startup.decided": _startup,
+    "startup.observed": _observed,
     "fault.injected": _injected,
     "fault.undone": _undone,
     "method.started": _phase("method"),

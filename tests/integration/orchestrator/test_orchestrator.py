@@ -9,14 +9,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import asyncpg
 import pytest
 import requests
+from chaosnetra.stand.observer import start_observer
+from chaosnetra.wire.client import ObserverClient
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.errors import BudgetExpired, StartupError
@@ -24,7 +27,7 @@ from chaosnetra.orchestrator.budget import RunningBudgets
 from chaosnetra.orchestrator.database import Database
 from chaosnetra.orchestrator.steps import StepLog
 from chaosnetra.orchestrator.workload import load_workload, schema_statements
-from chaosnetra.ports import LOOPBACK, free_port
+from chaosnetra.ports import free_port
 from chaosnetra.profiles import load_profile
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
@@ -55,53 +58,19 @@ def schema(postgres: PostgresServer) -> Iterator[str]:
     execute(postgres.database, f"DROP SCHEMA {name} CASCADE")
 
 
-class RoundTrips:
-    """A relay that counts: a round trip begins when the client speaks after the server, or first.
+class TimedSteps(StepLog):
+    """Notes when each step ended, by the monotonic clock."""
 
-    Args:
-        upstream: the database.
-    """
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = time.monotonic()
+        self.ended: dict[str, float] = {}
 
-    def __init__(self, upstream: DatabaseAddress) -> None:
-        self._upstream = upstream
-        self.count = 0
-
-    @asynccontextmanager
-    async def relayed(self) -> AsyncIterator[DatabaseAddress]:
-        """The database by way of it."""
-        server = await asyncio.start_server(self._serve, LOOPBACK, 0)
-        async with server:
-            yield self._upstream.at(LOOPBACK, server.sockets[0].getsockname()[1])
-
-    async def _serve(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
-        server, ask = await asyncio.open_connection(self._upstream.host, self._upstream.port)
-        spoke = ""
-
-        async def carry(who: str, come: asyncio.StreamReader, go: asyncio.StreamWriter) -> None:
-            nonlocal spoke
-            while data := await come.read(1 << 16):
-                self.count += who == "client" != spoke
-                spoke = who
-                go.write(data)
-            go.close()
-
-        await asyncio.gather(carry("client", client, ask), carry("server", server, answer))
-
-
-class CountedBudgets(RunningBudgets):
-    """Notes how many round trips each budgeted step made."""
-
-    def __init__(self, trips: RoundTrips) -> None:
-        super().__init__(PROFILE.budgets, 1)
-        self._trips = trips
-        self.made: dict[str, int] = {}
-
-    @asynccontextmanager
-    async def within(self, budget: str, phase: str) -> AsyncIterator[None]:
-        before = self._trips.count
-        async with super().within(budget, phase):
-            yield
-        self.made[budget] = self._trips.count - before
+    @contextmanager
+    def step(self, name: str, *arguments: Any, **counts: Any) -> Iterator[Any]:
+        with super().step(name, *arguments, **counts) as progress:
+            yield progress
+        self.ended[name] = time.monotonic()
 
 
 def unscaled() -> RunningBudgets:
@@ -157,25 +126,23 @@ async def started_and_checked(database: Database) -> None:
 
 
 def test_round_trips_are_as_the_workload_says(postgres: PostgresServer, schema: str) -> None:
-    expected = load_workload().round_trips
-    # One budget bounds the second table check and the validation together.
-    wanted = {
-        "connection": expected["connection"],
-        "table_setup": expected["first_table_check"],
-        "schema_validation": expected["second_table_check"] + expected["schema_validation"],
-        "health_check": expected["finalize"],
-    }
-
-    async def counted() -> dict[str, int]:
-        trips = RoundTrips(postgres.database)
-        budgets = CountedBudgets(trips)
-        async with trips.relayed() as address:
-            await started_and_checked(orchestrator_database(address, schema, budgets))
-        return budgets.made
-
-    made = asyncio.run(counted())
-    # Counted exactly; the drivers' releases differ by a trip or two in the longer steps.
-    assert {budget: made[budget] for budget in wanted} == pytest.approx(wanted, rel=0.05)
+    """Each step's count is what is seen on the wire."""
+    steps, name = TimedSteps(), "one"
+    server = start_observer(postgres.database.network_address)
+    try:
+        observer = ObserverClient(server.url)
+        address = observer.database_for(name, postgres.database)
+        database = Database(address, schema, PROFILE.pool, unscaled(), 1, load_workload(), steps)
+        asyncio.run(started_and_checked(database))
+        seen = [observer.observation(name, steps.began, ended) for ended in steps.ended.values()]
+    finally:
+        server.stop()
+    wanted = dict(load_workload().round_trips)
+    assert [one.setup_round_trips for one in seen] == [wanted.pop("connection")] * len(wanted)
+    until = list(accumulate(wanted.values()))
+    assert list(steps.ended) == list(wanted)
+    assert [one.round_trips for one in seen] == until
+    assert [one.serial_round_trips for one in seen] == until
 
 
 def test_a_slow_database_expires_the_budget_that_bounds_it(

@@ -160,9 +160,10 @@ def test_sessions_that_somebody_ends_during_a_launch_are_counted(
 
     if action:
         session.run.foreign_action_began(action)
-    with session.exposure.observed([session.proxied_database]) as used:
-        asyncio.run(lose_a_session())
-    assert [launch.killed for launch in used] == [told]
+    begun = session.exposure.begun([session.proxied_database])
+    asyncio.run(lose_a_session())
+    used, _ = session.exposure.ended(begun, [])
+    assert used.killed == told
 
 
 def test_the_identity_of_a_server_is_seen_by_every_role(postgres: PostgresServer) -> None:

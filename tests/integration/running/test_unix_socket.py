@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,14 +25,14 @@ from chaosnetra.relay.relay import Relay
 from chaosnetra.running.session import current_session, end_session
 from chaosnetra.running.sockets import bring_tcp_end
 from chaosnetra.safety import credentials
-from chaosnetra.stand.bridge import bridge_from_socket
+from chaosnetra.stand.folders import folder_prefix, socket_folder, temporary_places
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import startups_succeed
 from chaosnetra.streams import open_stream
 from chaosnetra.toxiproxy.actions import add_latency, disable_proxy
 from tests.support.experiments import experiment, ours
-from tests.support.helpers import wait_until
+from tests.support.helpers import alive, wait_until
 from tests.support.programs import chaos_beside
 from tests.support.relaying import on_each_loop
 from tests.support.socket_postgres import PEER, socket_postgres
@@ -117,13 +118,15 @@ def test_a_target_gets_a_socket_spelled_as_the_runs_and_by_its_parts(
             "PGPASSWORD": "{password}",
         },
     }
-    result = startups_succeed(count=1, configuration=configuration)
+    result = startups_succeed(count=2, configuration=configuration)
     assert result["held"], result["error"]
-    folder = Path(current_session().local.target_database.host)
+    sessions = [startup["wire"]["sessions"] for startup in result["startups"]]
+    assert sessions == [4 if as_option else 3] * 2
     parts = [part.kind for part in current_session().resources.parts]
-    assert parts.count("Unix socket bridge") == 2
+    assert parts.count("Unix socket bridge") == parts.count("observer") == 1
+    label = folder_prefix(current_session().run.id)
+    assert not [folder for place in temporary_places() for folder in place.glob(f"{label}*")]
     assert end_session() == []
-    assert not folder.exists()
 
 
 def test_a_template_that_puts_the_folder_into_a_url_is_refused(
@@ -170,15 +173,18 @@ def test_a_role_that_the_socket_lets_in_needs_no_password(
                 "SELECT user::text, client_addr FROM pg_stat_activity WHERE pid = pg_backend_pid()"
             )
 
-    for address in (session.database, session.proxied_database, session.local.target_database):
-        assert tuple(asyncio.run(client(address))) == (PEER, None)
+    with session.observing.observed([session.proxied_database]) as startups:
+        (of_startup,) = startups.addresses
+        assert of_startup.is_socket
+        for address in (session.database, session.proxied_database, of_startup):
+            assert tuple(asyncio.run(client(address))) == (PEER, None)
 
 
 def test_a_bridge_that_is_killed_is_a_lost_part(
     configuration: Configuration, server: DatabaseAddress
 ) -> None:
     session = current_session(configuration)
-    assert session.local.target_database.is_socket
+    _ = session.proxied_database
     (pid,) = bridges(Path(server.host))
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: session.resources.losses, 20, "the loss is seen")
@@ -267,10 +273,10 @@ def test_an_option_that_the_server_does_not_know_is_named(postgres: PostgresServ
 # The bridge
 
 
-def test_a_bridge_that_cannot_listen_says_so(tmp_path: Path) -> None:
-    taken = tmp_path / "taken"
-    taken.touch()
-    assert f"{taken} cannot be listened on" in str(bridge.main([str(taken), "127.0.0.1:1"]))
+def test_a_bridge_that_cannot_listen_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert f"{listen} cannot be listened on" in str(bridge.main([listen, "127.0.0.1:1"]))
     assert "LISTEN must be host:port" in str(bridge.main(["nowhere", "127.0.0.1:1"]))
     assert "usage" in str(bridge.main([]))
 
@@ -281,21 +287,17 @@ def test_a_temporary_folder_of_a_long_path_is_passed_over(
     deep = tmp_path / ("x" * 100)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    made = bridge_from_socket("127.0.0.1:1", 5432)
+    made = socket_folder(5432)
     try:
-        assert not made.listen.startswith(str(deep))
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(5)
-            client.connect(made.listen)
-            assert client.recv(1) == b""  # nobody is behind it
+        assert deep not in made.parents
+        assert stat.S_IMODE(made.stat().st_mode) == 0o700
     finally:
-        made.stop()
-    assert not Path(made.listen).parent.exists()
+        made.rmdir()
     assert list(deep.iterdir()) == []
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_a_run_that_is_killed_leaves_no_bridge_and_no_folder(
+def test_a_run_that_is_killed_leaves_no_observer_no_bridge_and_no_folder(
     configuration: Configuration, server: DatabaseAddress, tmp_path: Path
 ) -> None:
     temporary = Path(tempfile.mkdtemp(prefix="test-"))
@@ -305,27 +307,36 @@ def test_a_run_that_is_killed_leaves_no_bridge_and_no_folder(
     del made["steady-state-hypothesis"]
     run = chaos_beside(made, tmp_path, TMPDIR=str(temporary))
     try:
-        wait_until(lambda: len(bridges(temporary)) == 1, 60, "there is a socket for the target")
-        (folder,) = temporary.iterdir()
+        wait_until(lambda: list(temporary.rglob(".s.PGSQL.*")), 60, "the target has a socket")
         assert len(bridges(Path(server.host))) == 1
+        (observer,) = observers(run.pid)
     finally:
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
-    wait_until(lambda: not folder.exists(), 20, "the folder of the socket is gone")
-    both = (temporary, Path(server.host))
-    wait_until(lambda: not any(map(bridges, both)), 20, "the bridges have ended")
+    wait_until(lambda: not alive([observer]), 20, "the observer has ended")
+    wait_until(lambda: not bridges(Path(server.host)), 20, "the bridge has ended")
     wait_until(lambda: not list(temporary.iterdir()), 20, "nothing is left")
     temporary.rmdir()
 
 
 def bridges(folder: Path) -> list[int]:
-    """Bridges that listen or lead to a socket in a folder."""
+    """Bridges that lead to a socket in a folder."""
     return [
         process.pid
         for process in psutil.process_iter(["cmdline"])
         if "chaosnetra.relay.bridge" in (words := process.info["cmdline"] or [])
         and "supervisor.py" not in " ".join(words)
         and any(word.startswith(str(folder)) for word in words)
+    ]
+
+
+def observers(run: int) -> list[int]:
+    """Observers that a run has started."""
+    return [
+        process.pid
+        for process in psutil.Process(run).children(recursive=True)
+        if "chaosnetra.wire" in (words := process.cmdline())
+        and "supervisor.py" not in " ".join(words)
     ]
 
 

@@ -110,10 +110,12 @@ def test_a_service_that_never_opens_the_database_proves_nothing(run_chaos: RunCh
     )
     assert (run.returncode, run.section["verdict"]) == (1, "inconclusive"), run.output
     assert run.section["cause"] == "no startup used the path that the fault is on"
-    assert "was given the address in DATABASE_URL; name others" in run.section["reason"]
-    before, under, after = run.section["exposure"]["launches"]
-    assert (before["sessions"], before["path"]) == (after["sessions"], after["path"]) == (0, 0)
-    assert under["faults"] == ["toxic vpc-latency"]
+    assert "was given the address in DATABASE_URL: name the variables" in run.section["reason"]
+    launches = run.section["exposure"]["launches"]
+    assert [one["connected"] for one in launches] == [0, 0, 0]
+    assert launches[1]["faults"] == ["toxic vpc-latency"]
+    observed = [event for event in run.events if event["event"] == "startup.observed"]
+    assert [one["wire"]["standing"]["doing"] for one in observed] == ["nothing_opened"] * 6
     verdict, _ = judged(run.journal)
     assert (verdict.outcome, verdict.reason) == ("inconclusive", run.section["reason"])
 
@@ -151,30 +153,16 @@ def test_what_the_first_startup_makes_is_not_taken_for_the_service(
     assert found["exposure"]["launches"][0]["sessions"] == 1
 
 
-@pytest.mark.parametrize("server", ["counting", "configured"])
 def test_a_service_with_an_address_of_its_own_is_not_on_the_path(
-    empty: DatabaseAddress,
-    tmp_path: Path,
-    toxiproxy_server: ToxiproxyServer,
-    monkeypatch: pytest.MonkeyPatch,
-    server: str,
+    empty: DatabaseAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Toxiproxy server that counts nothing leaves it open."""
     monkeypatch.setenv("DIRECT_URL", empty.url)
-    configuration = {
-        "database_url": empty.url,
-        "target": script(tmp_path, MIGRATES, "DIRECT_URL", "0"),
-        "toxiproxy_url": toxiproxy_server.url if server == "configured" else "",
-    }
-    found = launched(configuration)
-    assert found["exposure"]["launches"][0]["sessions"] == 2
+    found = launched(
+        {"database_url": empty.url, "target": script(tmp_path, MIGRATES, "DIRECT_URL", "0")}
+    )
     told = not_exposed(found)
-    if server == "configured":
-        assert told is None
-        assert found["exposure"]["launches"][0]["path"] is None
-    else:
-        assert told
-        assert "2 sessions were opened in the database, and none of them on the path" in told
+    assert told
+    assert told.startswith("not one of 2 startups before the fault opened a connection at the")
 
 
 def test_a_service_that_only_its_first_start_connects_is_not_on_the_path_of_a_later_fault(
@@ -195,21 +183,11 @@ def test_a_service_that_only_its_first_start_connects_is_not_on_the_path_of_a_la
         count=1,
     )
     before, under = found["exposure"]["launches"]
-    assert before["sessions"] == 1
-    assert before["path"]
-    assert under["path"] == 0
+    assert (before["sessions"], under["connected"]) == (1, 0)
     assert found["exposure"]["variables"] == ["DATABASE_URL"]
     told = not_exposed(found)
     assert told
     assert "not one of 1 startups under toxic" in told
-
-
-def test_the_embedded_proxy_counts_too(empty: DatabaseAddress, migrating: str) -> None:
-    found = launched(
-        {"database_url": empty.url, "target": migrating, "toxiproxy_server": "embedded"}
-    )
-    assert [one["path"] for one in found["exposure"]["launches"]] == [2, 2]
-    assert not_exposed(found) is None
 
 
 def test_first_starts_that_race_are_told_with_the_cure(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.evidence.journal.shape import normalized
-from chaosnetra.evidence.verdict.exposure import not_exposed
+from chaosnetra.evidence.verdict.exposure import not_exposed, partly_exposed
 from chaosnetra.evidence.verdict.start_state import baseline_advice, differing_states, state_tested
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from tests.support.journals import judged
@@ -31,8 +31,28 @@ def fault(parameters: Facts, *, felt: bool = True) -> Facts:
     return {"name": "toxic slow", "parameters": parameters, "effect": effect if felt else None}
 
 
+SLOW = ("toxic slow",)
+
+
 def launch(sessions: int | None, path: int | None, faults: tuple[str, ...] = ()) -> Facts:
+    """As earlier versions counted it."""
     return {"startups": 5, "faults": list(faults), "sessions": sessions, "path": path}
+
+
+def seen(
+    connected: int,
+    answered: int | None = None,
+    *faults: str,
+    ready_without: int = 0,
+) -> Facts:
+    """As it is seen on the wire."""
+    return {
+        "startups": 5,
+        "faults": list(faults),
+        "connected": connected,
+        "answered": connected if answered is None else answered,
+        "ready_without": ready_without,
+    }
 
 
 def facts(launches: list[Facts], *faults: Facts, **more: Any) -> Facts:
@@ -129,6 +149,74 @@ def test_it_is_told_with_what_the_target_was_given() -> None:
         "name others, with {url}, {host} and {port}, in target_environment in the experiment's "
         "configuration or CHAOSNETRA_TARGET_ENVIRONMENT"
     )
+
+
+# As it is seen on the wire
+
+
+@pytest.mark.parametrize(
+    ("launches", "exposed"),
+    [
+        ([seen(5), seen(5, 0, *SLOW)], True),
+        ([seen(1), seen(1, 0, *SLOW)], True),
+        ([seen(0), seen(0, 0, *SLOW)], False),
+        ([seen(0), seen(5, 5, *SLOW)], False),  # not before the fault
+        ([seen(5, 0), seen(5, 0, *SLOW)], False),  # nobody answered there
+        ([seen(5), seen(0, 0, *SLOW)], False),
+        ([seen(5), seen(0, 0, *SLOW), seen(1, 1, *SLOW)], True),
+        ([seen(0), seen(5, 5, *SLOW), seen(5)], False),  # what comes after proves nothing
+        ([seen(0, 0, *SLOW)], False),
+        ([seen(5, 0, *SLOW)], True),  # without a baseline
+        ([], True),
+    ],
+)
+@pytest.mark.parametrize("parameters", [TOXIC, CONNECTOR, HELD])
+def test_startups_have_to_use_the_path_before_the_fault_and_under_it(
+    launches: list[Facts], exposed: bool, parameters: Facts
+) -> None:
+    assert (not_exposed(facts(launches, fault(parameters))) is None) == exposed
+    # Nothing is known of the paths of others.
+    assert not_exposed(facts(launches, fault(OTHER_PROXY), fault(FOREIGN))) is None
+    assert not_exposed(facts(launches, fault(parameters, felt=False))) is None
+
+
+def test_a_path_that_is_not_used_is_told_with_what_the_target_was_given() -> None:
+    found = not_exposed(facts([seen(0), seen(0, 0, *SLOW)], fault(TOXIC)))
+    assert found == (
+        "not one of 5 startups before the fault opened a connection at the address of the "
+        "database that it was given, so none used the path that the fault is on. The target was "
+        "given the address in DATABASE_URL, PGHOST: name the variables that it reads, with {url}, "
+        "{host} and {port}, in target_environment in the experiment's configuration or "
+        "CHAOSNETRA_TARGET_ENVIRONMENT; where it connects only once it is used, let readiness ask "
+        "for what needs the database"
+    )
+    answered = not_exposed(facts([seen(5, 0)], fault(TOXIC)))
+    assert answered
+    assert answered.startswith("not one of 5 startups before the fault got an answer at the")
+    prepared = {"database_state": {"prepared": {"status": "ready", "tables_after": 3}}}
+    found = not_exposed(facts([seen(0)], fault(TOXIC), **prepared))
+    assert found
+    assert "The one start that prepared the database did: where the target keeps" in found
+    only_before = not_exposed(facts([seen(5), seen(0, 0, *SLOW)], fault(TOXIC)))
+    assert only_before
+    assert only_before.startswith(
+        "not one of 5 startups under toxic slow opened a connection to the database, as those "
+        "before the fault did"
+    )
+
+
+def test_startups_without_a_connection_of_their_own_were_not_exposed() -> None:
+    section = facts([seen(5), seen(3, 3, *SLOW, ready_without=2)], fault(TOXIC))
+    found = partly_exposed(section)
+    assert found
+    assert found.startswith("2 of 5 startups under toxic slow were ready without a connection")
+    verdict, _ = judged(journal(**section))
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.PARTLY_EXPOSED)
+    # What those that were exposed failed for is a finding all the same.
+    assert judged(journal(held=False, **section))[0].outcome is Outcome.VIOLATED
+    # One that failed before it came to its database is a failure, not an unexposed success.
+    assert partly_exposed(facts([seen(5), seen(3, 3, *SLOW)], fault(TOXIC))) is None
+    assert partly_exposed(facts([seen(3, 3, ready_without=2)], fault(TOXIC))) is None
 
 
 # The verdict
@@ -382,6 +470,7 @@ def test_a_first_start_that_failed_is_told_beside_the_baseline() -> None:
 NAMES = (
     *("launches", "faults", "sessions", "path", "startups", "variables", "proxy", "setting"),
     *("prepared", "tables_before", "tables_after", "parameters", "effect", "kind", "error"),
+    *("connected", "answered", "ready_without"),
 )
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -402,6 +491,7 @@ def test_a_section_that_is_anything_is_read(exposure: Any, database: Any, faults
     section = {"exposure": exposure, "database_state": database, "faults": faults}
     for found in (
         not_exposed(normalized({"chaosnetra": section})["chaosnetra"]),
+        partly_exposed(normalized({"chaosnetra": section})["chaosnetra"]),
         state_tested(section),
         differing_states(section),
         advice_on({}, section),

@@ -51,14 +51,25 @@ def test_a_run_is_followed() -> None:
     assert progress.after({"event": "fault.undone", "name": TOXIC}).faults == ()
 
 
+def test_a_startup_that_was_ready_without_its_session_failed() -> None:
+    observed = {"event": "startup.observed", "decided": "ready", "status": "degraded"}
+    progress = after([*EVENTS[:5], observed])
+    assert (progress.ready, progress.failed) == (0, 1)
+    # It was counted as it was decided, where that did not change.
+    for status in ("ready", "degraded", "failed"):
+        assert progress.after({**observed, "decided": status, "status": status}) == progress
+
+
 values = st.none() | st.booleans() | st.floats() | st.text(max_size=9) | st.just({"budget": 3})
 
 
 @given(
     st.lists(
         st.fixed_dictionaries(
-            {"event": st.sampled_from([event["event"] for event in EVENTS])},
-            optional=dict.fromkeys(("name", "type", "effect", "error", "status"), values),
+            {"event": st.sampled_from([*(event["event"] for event in EVENTS), "startup.observed"])},
+            optional=dict.fromkeys(
+                ("name", "type", "effect", "error", "status", "decided"), values
+            ),
         )
     )
 )

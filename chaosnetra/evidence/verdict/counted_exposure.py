@@ -1,0 +1,127 @@
+"""Whether the startups used the path that a fault was on, by what earlier versions counted of it.
+
+Each of the `launches` of `facts["exposure"]` has `startups`; `faults` in place; `sessions` that
+were opened in their databases; and `path`: what the proxy counted of them; None: not known.
+
+Under a fault a startup may try and reach nothing, so launches without one tell. Where a fault only
+slows the path, `path` was counted under it too, and has to be more than 0.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chaosnetra.evidence.journal.values import count_or_none, objects
+
+# Faults of the database itself: whoever opens a session there is exposed to them.
+AT_SERVER = ("connections held", "catalog locked", "database pressed")
+ON_PATH = ("connector",)
+TARGET_ENVIRONMENT = (
+    "target_environment in the experiment's configuration or CHAOSNETRA_TARGET_ENVIRONMENT"
+)
+REMEMBERS = (
+    "keeps outside the database that it has started once, let it keep that in {state_folder}, "
+    "which is new for each start"
+)
+
+
+def not_counted(facts: Mapping[str, Any], exposure: Mapping[str, Any]) -> str | None:
+    """Why no startup was exposed to a fault, as a sentence; None: one was, or may have been."""
+    launches = [one for one in objects(exposure.get("launches")) if one.get("faults") == []]
+    if not launches:
+        return None
+    sessions = _sum(one.get("sessions") for one in launches)
+    path = _sum(one.get("path") for one in launches)
+    startups = _sum(one.get("startups") for one in launches)
+    for fault in objects(facts.get("faults")):
+        if fault.get("effect") is None or not startups:
+            continue
+        used = _used(fault, exposure.get("proxy"), sessions, path)
+        if used != 0:
+            if _unused_under(exposure, fault):
+                return _only_before(exposure)
+            continue
+        if sessions:
+            what = (
+                f"{sessions} sessions were opened in the database, and none of them on the path "
+                f"of {_short(fault.get('name'), exposure.get('proxy'))}, so the target reaches it "
+                "by another address, or they are sessions of others"
+            )
+        else:
+            what = "no session was opened in the database" + _but_prepared(facts)
+        return (
+            f"not one of {startups} startups without a fault used the path that the fault is on: "
+            f"{what}. The target was given {given(exposure)}; name others, with {{url}}, {{host}} "
+            f"and {{port}}, in {TARGET_ENVIRONMENT}"
+        )
+    return None
+
+
+def _used(
+    fault: Mapping[str, Any], proxy: Any, sessions: int | None, path: int | None
+) -> int | None:
+    """By how much the startups used what the fault is on; None: not known."""
+    parameters = fault.get("parameters")
+    if not isinstance(parameters, dict):
+        return None
+    kind = parameters.get("kind")
+    # Who opens no session may still have tried, which the proxy sees.
+    if kind in AT_SERVER:
+        return path or sessions
+    if kind in ON_PATH or (proxy is not None and parameters.get("proxy") == proxy):
+        return sessions if path is None else path
+    return None
+
+
+def _unused_under(exposure: Mapping[str, Any], fault: Mapping[str, Any]) -> bool:
+    """Whether all startups under faults that only slow the run's path left it unused."""
+    parameters = fault.get("parameters")
+    if not isinstance(parameters, dict) or parameters.get("proxy") != exposure.get("proxy"):
+        return False
+    under = _under_faults(exposure)
+    return bool(under) and all(count_or_none(one.get("path")) == 0 for one in under)
+
+
+def _only_before(exposure: Mapping[str, Any]) -> str:
+    under = _under_faults(exposure)
+    startups = _sum(one.get("startups") for one in under)
+    names = dict.fromkeys(str(name) for one in under for name in one["faults"])
+    return (
+        f"not one of {startups} startups under {', '.join(names)} used the path that the fault is "
+        f"on, as those without a fault did. Where the target {REMEMBERS}"
+    )
+
+
+def _under_faults(exposure: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in objects(exposure.get("launches")) if one.get("faults")]
+
+
+def _but_prepared(facts: Mapping[str, Any]) -> str:
+    if not was_prepared(facts):
+        return ""
+    return f" but by the one start that prepared it. Where the target {REMEMBERS}"
+
+
+def was_prepared(facts: Mapping[str, Any]) -> bool:
+    """Whether the one start before the baseline is known to have used the database."""
+    state = facts.get("database_state")
+    prepared = state.get("prepared") if isinstance(state, dict) else None
+    return isinstance(prepared, dict) and bool(count_or_none(prepared.get("tables_after")))
+
+
+def _short(name: Any, proxy: Any) -> str:
+    """A fault's name without the run's own, which its toxics and proxies begin with."""
+    return str(name).replace(f"{proxy}/", "").replace(f"{proxy}_", "")
+
+
+def given(exposure: Mapping[str, Any]) -> str:
+    """Which variables the target was given the address in."""
+    names = exposure.get("variables")
+    listed = ", ".join(str(name) for name in names) if isinstance(names, list) else ""
+    return f"the address in {listed}" if listed else "the address in no variable"
+
+
+def _sum(values: Any) -> int | None:
+    """Their sum; None where one is not known and the others are 0, so that it may be any."""
+    counts = [count_or_none(value) for value in values]
+    total = sum(count for count in counts if count is not None)
+    return total if total or None not in counts else None

@@ -1,0 +1,140 @@
+"""Observes the startups of a run on their way to the database.
+
+startup -> an address of its own -> observer -> [connector emulator] -> proxy -> database
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.errors import Interrupted, ObserverUnavailable
+from chaosnetra.running.database import Database
+from chaosnetra.running.local_path import LocalPath
+from chaosnetra.running.resources import Part, Resources
+from chaosnetra.startup.outcome import StartupOutcome, Status
+
+if TYPE_CHECKING:
+    from chaosnetra.wire.client import ObserverClient
+
+OBSERVER = "observer"
+DIFFERENCE = "a refusal by what stands behind it reaches the client as a reset"
+# How many observations of one launch are kept with their lists, so that a journal stays small:
+# the first ones, and the first of startups that were not ready.
+WHOLE = 20
+WHOLE_NOT_READY = 100
+
+
+@dataclass(frozen=True)
+class ObservedStartups:
+    """The startups of one launch, while they are observed.
+
+    Attributes:
+        addresses: of the database, one for each startup.
+    """
+
+    addresses: list[DatabaseAddress]
+    _names: list[str]
+    _observer: "ObserverClient"
+    _resources: Resources
+
+    def seen(self, outcomes: Sequence[StartupOutcome]) -> list[StartupOutcome]:
+        """The outcomes with what was seen of each startup.
+
+        Raises:
+            ObserverUnavailable: the observer does not answer.
+            Interrupted: the run was interrupted.
+        """
+        found = []
+        for outcome in outcomes:
+            if self._resources.run.interrupted_by is not None:
+                raise Interrupted("the run was interrupted after startups")
+            assert outcome.span is not None  # noqa: S101 - it was a process of ours
+            name = self._names[outcome.number - 1]
+            found.append(replace(outcome, wire=self._observer.observation(name, *outcome.span)))
+        return found
+
+
+class Observing:
+    """Gives each startup of a run an address that its traffic is observed at.
+
+    The observer is brought when the first startups need it.
+    """
+
+    def __init__(self, resources: Resources, database: Database, path: LocalPath) -> None:
+        self._resources = resources
+        self._database = database
+        self._path = path
+        self._brought: ObserverClient | None = None
+
+    @contextmanager
+    def observed(self, databases: Sequence[DatabaseAddress]) -> Iterator[ObservedStartups]:
+        """Observe startups; at the end their connections are dropped, and what was seen forgotten.
+
+        Args:
+            databases: the proxied address for each startup.
+
+        Raises:
+            PartUnavailable: the observer cannot be brought, or has no address left.
+        """
+        resources, observer = self._resources, self._observer
+        launch = resources.next_number()
+        names = [f"{launch}.{number}" for number in range(1, len(databases) + 1)]
+        folders: list[Path] = []
+        try:
+            addresses = [
+                self._address(observer, name, database, folders)
+                for name, database in zip(names, databases, strict=True)
+            ]
+            yield ObservedStartups(addresses, names, observer, resources)
+        finally:
+            with suppress(ObserverUnavailable):  # then it is lost, which the watch tells
+                observer.forget(names)
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def _observer(self) -> "ObserverClient":
+        from chaosnetra import __version__
+        from chaosnetra.stand.observer import start_observer
+        from chaosnetra.wire.client import ObserverClient
+
+        resources = self._resources
+        with resources.lock:
+            if self._brought is None:
+                server = start_observer(self._path.proxied_database.network_address)
+                address = server.url.removeprefix("http://")
+                resources.own(OBSERVER, address, server.process)
+                source = "started for this run"
+                resources.add(Part(OBSERVER, source, address, __version__, DIFFERENCE))
+                self._brought = ObserverClient(server.url)
+            return self._brought
+
+    def _address(
+        self, observer: "ObserverClient", name: str, database: DatabaseAddress, folders: list[Path]
+    ) -> DatabaseAddress:
+        """The address of one startup: by a socket in a new folder where the database has one."""
+        direct = self._database.address
+        if not direct.is_socket:
+            return observer.database_for(name, database)
+        from chaosnetra.stand.folders import socket_folder
+
+        self._resources.expect_folders()
+        folders.append(socket_folder(direct.port, self._resources.run.id))
+        return observer.database_for(name, direct.named(database.database), folders[-1])
+
+
+def shortened(outcomes: Sequence[StartupOutcome]) -> list[StartupOutcome]:
+    """The outcomes of one launch, most of them with brief observations where they are many."""
+    whole = {outcome.number for outcome in outcomes[:WHOLE]}
+    not_ready = [outcome.number for outcome in outcomes if outcome.status is not Status.READY]
+    whole.update(not_ready[:WHOLE_NOT_READY])
+    return [
+        outcome
+        if outcome.wire is None or outcome.number in whole
+        else replace(outcome, wire=outcome.wire.brief())
+        for outcome in outcomes
+    ]

@@ -1,0 +1,104 @@
+"""The observer's control API.
+
+    GET    /state          what is observed, and what went wrong
+    POST   /startups       `{"name": …, "socket_path": …}`: listen for one; answers with its address
+    POST   /observations   `{"name": …, "began_at": …, "until_at": …}`: what was seen of it
+    DELETE /startups       `{"names": […]}`: forget them
+
+`socket_path` may be left out. Moments are readings of the monotonic clock. Errors are
+`{"error": "one line"}`.
+"""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from chaosnetra.errors import InvalidInput
+from chaosnetra.quantities import number
+from chaosnetra.relay.bodies import read_object, refused
+from chaosnetra.wire.log import StartupLog
+from chaosnetra.wire.observer import Observer
+
+LONGEST_NAME = 200
+
+
+def control_api(observer: Observer) -> Starlette:
+    """The API as an ASGI application, on the observer's event loop."""
+    # One at a time, beside the event loop: what passes through goes before what is told of it.
+    computing = ThreadPoolExecutor(1, "observations")
+
+    async def state(request: Request) -> JSONResponse:  # noqa: ARG001 - Starlette gives it
+        return JSONResponse(observer.state())
+
+    async def add(request: Request) -> JSONResponse:
+        data = await _read(request, "a startup", "name", "socket_path")
+        name, path = _name(data.get("name")), data.get("socket_path")
+        if path is not None and not (isinstance(path, str) and path.startswith("/")):
+            raise InvalidInput(f"socket_path must be an absolute path, got {path!r:.100}")
+        if path is not None and "\0" in path:
+            raise InvalidInput("socket_path must hold no NUL")
+        try:
+            return JSONResponse({"name": name, "address": observer.add(name, path)})
+        except OSError as error:
+            text = f"no port can be listened on: {error.strerror}"
+            return JSONResponse({"error": text}, status_code=503)
+
+    async def observation(request: Request) -> Response:
+        data = await _read(request, "an observation", "name", "began_at", "until_at")
+        name = _name(data.get("name"))
+        began_at = number("began_at", data.get("began_at"), minimum=0)
+        until_at = number("until_at", data.get("until_at"), minimum=began_at)
+        log = await observer.copied_log(name)
+        loop = asyncio.get_running_loop()
+        body = await loop.run_in_executor(computing, _observed, log, began_at, until_at)
+        return Response(body, media_type="application/json")
+
+    async def forget(request: Request) -> JSONResponse:
+        data = await _read(request, "what to forget", "names")
+        names = data.get("names")
+        if not isinstance(names, list):
+            raise InvalidInput(f"names must be a list, got {names!r:.100}")
+        return JSONResponse({"forgotten": observer.forget([_name(name) for name in names])})
+
+    def not_found(request: Request, error: Exception) -> JSONResponse:
+        code = int(getattr(error, "status_code", 404))
+        text = f"{request.method} {request.url.path} is not known here"
+        return JSONResponse({"error": text}, status_code=code)
+
+    return Starlette(
+        routes=[
+            Route("/state", state),
+            Route("/startups", add, methods=["POST"]),
+            Route("/startups", forget, methods=["DELETE"]),
+            Route("/observations", observation, methods=["POST"]),
+        ],
+        exception_handlers={InvalidInput: refused, 404: not_found, 405: not_found},
+    )
+
+
+async def _read(request: Request, what: str, *keys: str) -> dict[str, Any]:
+    data = await read_object(request, what)
+    unknown = sorted(data.keys() - set(keys))
+    if unknown:
+        raise InvalidInput(f"{what} has no {unknown[0]!r:.100}: it has {', '.join(keys)}")
+    return data
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME:
+        raise InvalidInput(
+            f"a startup's name must be text of 1 to {LONGEST_NAME} characters, got {value!r:.100}"
+        )
+    return value
+
+
+def _observed(log: StartupLog, began_at: float, until_at: float) -> bytes:
+    from chaosnetra.wire.observing import observe
+
+    return json.dumps(observe(log, began_at, until_at).to_json()).encode()

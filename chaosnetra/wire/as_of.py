@@ -1,0 +1,147 @@
+"""A connection as it stood at a moment: what happened later did not happen."""
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+
+from chaosnetra.wire.intervals import Interval, one_after_the_other
+from chaosnetra.wire.log import NO_STATEMENT, ConnectionLog, ErrorSeen
+from chaosnetra.wire.observation import End, Reached
+
+FATAL = ("FATAL", "PANIC")
+ANSWERS_OF_A_SESSION = 2  # to a connection that cannot be read: the TLS handshake, and more
+
+
+@dataclass(frozen=True)
+class ConnectionAsOf:
+    """One connection at a moment. Bytes are those of the whole connection: they have no times.
+
+    Attributes:
+        number: from 1, in the order in which connections were opened.
+        log: the connection, with all that came later.
+        at: the moment.
+        sent_at: of each round trip that was answered by then, when its question began.
+        answered_at: when its answer was complete.
+        statements: what each was for.
+        waiting_since: when the first question began that was not answered by then.
+        waiting_for: its statement.
+    """
+
+    number: int
+    log: ConnectionLog
+    at: float
+    sent_at: "array[float]"
+    answered_at: "array[float]"
+    statements: "array[int]"
+    waiting_since: float | None
+    waiting_for: int
+
+    @classmethod
+    def of(cls, number: int, log: ConnectionLog, at: float) -> "ConnectionAsOf":
+        answered = bisect_right(log.answered_at, at)
+        if answered < len(log.answered_at):
+            since: float | None = log.sent_at[answered]
+            waiting_for = log.statements[answered]
+        else:
+            since, waiting_for = log.waiting_since, log.waiting_for
+        if since is None or since > at:
+            since, waiting_for = None, NO_STATEMENT
+        return cls(
+            number=number,
+            log=log,
+            at=at,
+            sent_at=log.sent_at[:answered],
+            answered_at=log.answered_at[:answered],
+            statements=log.statements[:answered],
+            waiting_since=since,
+            waiting_for=waiting_for,
+        )
+
+    @cached_property
+    def dialed_at(self) -> float | None:
+        return self._by_then(self.log.dialed_at)
+
+    @cached_property
+    def ended_at(self) -> float | None:
+        return self._by_then(self.log.ended_at)
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def end(self) -> End:
+        return End.OPEN if self.ended_at is None else self.log.end
+
+    @cached_property
+    def reached(self) -> Reached:
+        reached = Reached.TCP
+        for at, stage in self.log.stages:
+            if at <= self.at:
+                reached = stage
+        return reached
+
+    @cached_property
+    def session_at(self) -> float | None:
+        """When it was ready for its first query."""
+        return self._first(Reached.SESSION)
+
+    @cached_property
+    def unread_at(self) -> float | None:
+        """From when it could not be read."""
+        return self._first(Reached.UNREAD)
+
+    @cached_property
+    def round_trips(self) -> list[int]:
+        """The answered ones that do not overlap, as indices: pipelined ones cost one wait."""
+        return one_after_the_other(self.sent_at, self.answered_at)
+
+    @cached_property
+    def set_up_until(self) -> float:
+        """Questions before it are part of the set-up of a session, as far as that can be read."""
+        moments = [at for at in (self.session_at, self.unread_at) if at is not None]
+        return min(moments, default=float("inf"))
+
+    @property
+    def has_session(self) -> bool:
+        """Whether it reached one; of one that cannot be read, whether it got so many answers."""
+        if self.unread_at is None:
+            return self.session_at is not None
+        unread_from = bisect_right(self.answered_at, self.unread_at)
+        return len(self.answered_at) - unread_from >= ANSWERS_OF_A_SESSION
+
+    @property
+    def waiting_until(self) -> float:
+        """Until when the question that is not answered was waited for, up to the moment."""
+        return self.at if self.ended_at is None else self.ended_at
+
+    def waits(self) -> list[Interval]:
+        """Of all questions, also of the one that was not answered."""
+        waits = list(zip(self.sent_at, self.answered_at, strict=True))
+        if self.waiting_since is not None:
+            waits.append((self.waiting_since, self.waiting_until))
+        return waits
+
+    def dialing(self) -> Interval:
+        """The time in which the next hop had not accepted it."""
+        return self.log.opened_at, self.waiting_until if self.dialed_at is None else self.dialed_at
+
+    def errors(self) -> list[ErrorSeen]:
+        return [error for error in self.log.errors if error.at <= self.at]
+
+    def sqlstate_of_end(self) -> str | None:
+        """Of the error that ended it, where the server told one."""
+        if self.ended_at is None:
+            return None
+        fatal = [error.sqlstate for error in self.errors() if error.severity in FATAL]
+        return fatal[-1] if fatal else None
+
+    def _by_then(self, at: float | None) -> float | None:
+        return at if at is not None and at <= self.at else None
+
+    def _first(self, stage: Reached) -> float | None:
+        for at, one in self.log.stages:
+            if one is stage and at <= self.at:
+                return at
+        return None

@@ -1,0 +1,106 @@
+"""A client for the observer's control API; every call has a deadline."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from chaosnetra.addresses import DatabaseAddress, parse_network_address
+from chaosnetra.addresses.database_url import socket_path
+from chaosnetra.errors import InvalidInput, ObserverUnavailable
+from chaosnetra.wire.observation import Observation
+
+TIMEOUT_SECONDS = 5.0
+# Of a startup of some hundred thousand round trips, behind others of the kind.
+OBSERVATION_TIMEOUT_SECONDS = 60.0
+
+
+class ObserverClient:
+    """Calls one observer.
+
+    Args:
+        url: control URL, `http://127.0.0.1:port`.
+
+    Every call raises `ObserverUnavailable` when nothing answers as an observer, and `InvalidInput`
+    when the observer says that a value cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def state(self) -> dict[str, Any]:
+        """Figures: see `chaosnetra.wire.observer.Observer.state`."""
+        state: dict[str, Any] = self._call("GET", "/state")
+        return state
+
+    def database_for(
+        self, name: str, database: DatabaseAddress, folder: Path | None = None
+    ) -> DatabaseAddress:
+        """The database behind an address of one startup's own.
+
+        Args:
+            name: of the startup, which no other one has.
+            database: what the startup would be given without an observer.
+            folder: where a Unix socket is put; none is needed for an address of host and port.
+        """
+        if not database.is_socket:
+            return database.at(*parse_network_address("address", self._add(name)))
+        if folder is None:
+            raise InvalidInput("the observer of a Unix socket needs a folder for its own")
+        self._add(name, socket_path(str(folder), database.port))
+        return database.in_folder(str(folder))
+
+    def observation(self, name: str, began_at: float, until_at: float) -> Observation:
+        """What was seen of one startup.
+
+        Args:
+            name: of the startup.
+            began_at: when it began, by `time.monotonic()`.
+            until_at: when it was ready, or ended.
+        """
+        asked = {"name": name, "began_at": began_at, "until_at": until_at}
+        answer = self._call("POST", "/observations", asked, OBSERVATION_TIMEOUT_SECONDS)
+        try:
+            return Observation.from_json(answer)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ObserverUnavailable(
+                f"{self.url} answered with something else than an observation: {error!r}"
+            ) from None
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Close the addresses of these startups, and forget what was seen; unknown ones are."""
+        self._call("DELETE", "/startups", {"names": list(names)})
+
+    def _add(self, name: str, path: str | None = None) -> str:
+        asked = {"name": name} if path is None else {"name": name, "socket_path": path}
+        return str(self._call("POST", "/startups", asked)["address"])
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        data: Mapping[str, Any] | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> Any:
+        import requests
+
+        try:
+            answer = requests.request(
+                method,
+                f"{self.url}{path}",
+                json=data,
+                timeout=timeout_seconds,
+                proxies={"http": ""},  # an HTTP proxy of the environment cannot reach it
+            )
+            body = answer.json()
+        except (requests.RequestException, ValueError) as error:
+            raise ObserverUnavailable(
+                f"no observer answers at {self.url} ({type(error).__name__})"
+            ) from None
+        if answer.status_code == 400:
+            raise InvalidInput(str(body.get("error")))
+        if not answer.ok:
+            raise ObserverUnavailable(
+                f"{self.url} answered {method} {path} with HTTP {answer.status_code}: "
+                f"{body.get('error')}"
+            )
+        return body

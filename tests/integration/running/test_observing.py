@@ -1,0 +1,196 @@
+"""Startups on their way to the database: each is observed at an address of its own."""
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chaoslib.exceptions import ActivityFailed
+
+from chaosnetra.evidence.verdict.exposure import not_exposed, partly_exposed
+from chaosnetra.orchestrator.workload import load_workload
+from chaosnetra.postgres.actions import hold_connections
+from chaosnetra.running.session import current_session, end_session
+from chaosnetra.stand.postgres import PostgresServer
+from chaosnetra.stand.toxiproxy import ToxiproxyServer
+from chaosnetra.startup.probes import failures_are_explained, startups_succeed
+from chaosnetra.toxiproxy.actions import add_latency, disable_proxy, enable_proxy
+from tests.support.helpers import wait_until
+
+Configuration = dict[str, Any]
+
+# Ready whether or not it has a session, as a service that swallows a refused database.
+SWALLOWS = """
+import asyncio, asyncpg, os, sys
+
+async def main():
+    for _ in range(2):
+        try:
+            opened = await asyncpg.connect(os.environ["DATABASE_URL"], timeout=20)
+            await opened.fetchval("SELECT 1")
+            break
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            pass
+
+asyncio.run(main())
+"""
+# Whoever comes second uses the address that the first one was given.
+SHARES = """
+import os, pathlib, time
+shared = pathlib.Path({shared!r})
+try:
+    with open(shared, "x") as file: file.write(os.environ["DATABASE_URL"])
+except FileExistsError:
+    while not shared.read_text(): time.sleep(0.01)
+os.environ["DATABASE_URL"] = shared.read_text()
+"""
+# Opens its database only once somebody asks it something.
+LAZY = "import os; assert os.environ['DATABASE_URL']"
+
+pytestmark = pytest.mark.usefixtures("ended")
+
+
+@pytest.fixture
+def ended(nothing_left: None) -> Iterator[None]:
+    """The session of this process ends with the test."""
+    yield
+    end_session()
+
+
+@pytest.fixture
+def configuration(postgres: PostgresServer, toxiproxy_server: ToxiproxyServer) -> Configuration:
+    return {
+        "database_url": postgres.database.url,
+        "toxiproxy_url": toxiproxy_server.url,
+        "database_state": "shared",
+        "time_scale": "0.05",
+    }
+
+
+def script(folder: Path, text: str) -> str:
+    (folder / "service.py").write_text(text)
+    return shlex.join([sys.executable, str(folder / "service.py")])
+
+
+def section(configuration: Configuration) -> dict[str, Any]:
+    """What the verdict has of the run, as far as the exposure goes."""
+    session = current_session(configuration)
+    faults = [
+        {
+            "name": fault.name,
+            "parameters": dict(fault.parameters),
+            "effect": fault.effect.to_json() if fault.effect else None,
+        }
+        for fault in session.injector.faults
+    ]
+    return {"faults": faults, "exposure": session.exposure.facts()}
+
+
+def test_each_startup_is_seen_at_an_address_of_its_own(configuration: Configuration) -> None:
+    """And what the reference orchestrator tells of its steps agrees with what is seen."""
+    result = startups_succeed(count=3, configuration=configuration)
+    assert result["held"], result["error"]
+    for startup in result["startups"]:
+        wire = startup["wire"]
+        told = sum(step["round_trips"] for step in startup["steps"])
+        assert (wire["round_trips"], wire["serial_round_trips"]) == (told, told)
+        assert wire["setup_round_trips"] == load_workload().round_trips["connection"]
+        assert (wire["connection_count"], wire["sessions"], wire["unread"]) == (1, 1, 0)
+        assert wire["seconds"] == pytest.approx(startup["seconds"], abs=0.01)
+    session = current_session(configuration)
+    (part,) = [part for part in session.resources.parts if part.kind == "observer"]
+    assert "reset" in part.note
+    (launch,) = session.exposure.facts()["launches"]
+    assert (launch["connected"], launch["answered"], launch["ready_without"]) == (3, 3, 0)
+    assert (launch["connections"], launch["sessions"]) == (3, 3)
+
+
+def test_a_service_that_swallows_a_refused_database_is_degraded(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    configuration["target"] = script(tmp_path, SWALLOWS)
+    assert startups_succeed(count=2, configuration=configuration)["ready"] == 2
+    disable_proxy(configuration=configuration)
+    result = startups_succeed(count=2, configuration=configuration)
+    assert (result["held"], result["ready"], result["degraded"]) == (False, 0, 2), result
+    assert result["observed"] == "0 of 2 ready, 2 ready without a database session"
+    assert result["error"].startswith(
+        "ready, but without the database session that startups had before the fault: "
+    )
+    assert "refused" in result["error"]
+    assert result["startups"][0]["wire"]["refused"] == 2
+    explained = failures_are_explained(count=1, configuration=configuration)
+    assert explained["startups"][0]["unsaid"] == [
+        "it serves although it has no session of the database"
+    ]
+    enable_proxy(configuration=configuration)
+    assert startups_succeed(count=2, configuration=configuration)["ready"] == 2
+    assert not_exposed(section(configuration)) is None
+    assert partly_exposed(section(configuration)) is None
+
+
+def test_a_session_that_the_server_refuses_is_told_with_its_sqlstate(
+    small: Any, tmp_path: Path, toxiproxy_server: ToxiproxyServer
+) -> None:
+    configuration = {
+        "database_url": small.url,
+        "toxiproxy_url": toxiproxy_server.url,
+        "database_state": "shared",
+        "target": script(tmp_path, SWALLOWS),
+    }
+    assert startups_succeed(count=1, configuration=configuration)["ready"] == 1
+    hold_connections(amount=0, configuration=configuration)
+    result = startups_succeed(count=1, configuration=configuration)
+    assert (result["degraded"], result["sqlstates"]) == (1, {"53300": 1}), result
+
+
+def test_who_had_no_session_before_the_fault_is_not_exposed_and_not_degraded(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    configuration["target"] = script(tmp_path, LAZY)
+    startups_succeed(count=2, configuration=configuration)
+    disable_proxy(configuration=configuration)
+    result = startups_succeed(count=2, configuration=configuration)
+    assert (result["held"], result["ready"]) == (True, 2)
+    told = not_exposed(section(configuration))
+    assert told
+    assert told.startswith("not one of 2 startups before the fault opened a connection at the")
+    assert "where it connects only once it is used" in told
+
+
+def test_who_uses_the_address_of_another_startup_is_told(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    shares = SHARES.format(shared=str(tmp_path / "shared"))
+    configuration["target"] = script(tmp_path, SWALLOWS)
+    startups_succeed(count=2, configuration=configuration)
+    add_latency(latency_ms=1, configuration=configuration)
+    script(tmp_path, shares + SWALLOWS)
+    result = startups_succeed(count=3, configuration=configuration)
+    assert result["ready"] == 3
+    assert sorted(one["wire"]["connection_count"] > 0 for one in result["startups"]) == [0, 0, 1]
+    assert not_exposed(section(configuration)) is None
+    told = partly_exposed(section(configuration))
+    assert told
+    assert told.startswith("2 of 3 startups under toxic")
+
+
+def test_an_observer_that_is_lost_is_a_lost_part(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    configuration["target"] = script(tmp_path, LAZY)
+    startups_succeed(count=1, configuration=configuration)
+    session = current_session(configuration)
+    (part,) = [part for part in session.resources.parts if part.kind == "observer"]
+    pid = session.resources.process_at(part.address)
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: session.resources.losses, 20, "the loss is seen")
+    assert session.resources.losses[0]["kind"] == "observer"
+    with pytest.raises(ActivityFailed, match="no observer answers at"):
+        startups_succeed(count=1, configuration=configuration)
+    assert session.close() == []
