@@ -18,6 +18,7 @@ COMMANDS = {
     "recommend": "chaosnetra.commands.recommend:recommend",
     "recover": "chaosnetra.commands.recover:recover",
     "report": "chaosnetra.commands.report:report",
+    "search": "chaosnetra.commands.search:search",
     "stand": "chaosnetra.commands.stand:stand",
     "verdict": "chaosnetra.commands.verdict:verdict",
 }

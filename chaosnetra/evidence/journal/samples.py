@@ -24,7 +24,7 @@ MOST_ATTEMPTS = 10**9
 # What is looked at of a startup.
 STARTUP_KEYS = (
     *("number", "status", "seconds", "boot_seconds"),
-    *("phase", "phase_seconds", "error", "steps", "exit_code"),
+    *("phase", "phase_seconds", "error", "steps", "exit_code", "wire"),
 )
 
 
