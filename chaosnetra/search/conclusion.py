@@ -142,7 +142,13 @@ def response_of(search: Search) -> Response:
 
 
 def levels_of(search: Search) -> tuple[float, float]:
-    """Shares of failing attempts at which a trial is violated with 50 and with 95 per cent."""
+    """Shares of failing attempts at which a trial is violated with 50 and with 95 per cent.
+
+    Where every trial failed as a whole or not at all, the response is a step as far as is known,
+    and all shares lie at the same place.
+    """
+    if all(trial.failures in (0, trial.attempts) for trial in search.counted):
+        return 0.5, 0.5
     for trial in search.counted:
         if trial.max_failure_rate is not None:
             most, attempts = trial.max_failure_rate, trial.attempts
@@ -155,7 +161,7 @@ def is_precise(search: Search, point: Estimate | None) -> bool:
     if point is None or point.low is None or point.high is None or not point.value:
         return False
     width = point.high - point.low
-    return width <= search.precision * abs(point.value) or (search.span.whole and width <= 1)
+    return width <= search.precision * abs(point.value) or width <= search.resolution
 
 
 def drift_of(trials: Sequence[SearchTrial]) -> str | None:

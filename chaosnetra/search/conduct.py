@@ -73,6 +73,7 @@ def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
         key=subject.key,
         feeds=", ".join(dict.fromkeys(one.shown for one in subject.fed)),
         span=Span(wanted.lower, wanted.upper, subject.whole),
+        resolution=subject.resolution,
         seed=wanted.seed,
         precision=wanted.precision,
         most_trials=wanted.most_trials,
@@ -151,35 +152,35 @@ def conduct(
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    conclusion = conclude(search)
     _write(folder, search)
-    if conclusion.end is not End.GOES_ON:
+    if not _goes_on(search):
         return search
     try:
         with shared_stand(subject.settings) as environment:
-            while conclusion.end is End.GOES_ON:
-                value = next_value(search)
-                trial = _make(subject, search, folder, value, {**variables}, environment)
+            while _goes_on(search):
+                trial = _make(subject, search, folder, variables, environment)
                 search = _learned(subject, replace(search, trials=(*search.trials, trial)), folder)
-                conclusion = conclude(search)
                 _write(folder, search)
                 with suppress(OSError):  # nobody reads any more
-                    say(trial_line(search, trial, conclusion))
+                    say(trial_line(search, trial, conclude(search)))
     except KeyboardInterrupt:
         _write(folder, replace(search, interrupted=True))
         raise
     return search
 
 
+def _goes_on(search: Search) -> bool:
+    return conclude(search).end is End.GOES_ON
+
+
 def _make(
     subject: Subject,
     search: Search,
     folder: Path,
-    value: float,
-    variables: dict[str, str],
+    variables: Mapping[str, str],
     environment: Mapping[str, str],
 ) -> SearchTrial:
-    number = len(search.trials) + 1
+    value, number = next_value(search), len(search.trials) + 1
     place = folder / TRIALS / f"{number:03}"
     experiment = find_experiments([subject.path])[0]
     ran = run_experiment(

@@ -70,12 +70,10 @@ def _near(
 
 
 def rounded(search: Search, value: float) -> float:
-    """A value of the span as it is tried: with few digits, whole where it has to be."""
-    span = search.span
-    shown = float(f"{value:.{DIGITS}g}")
-    if span.whole:
-        shown = float(round(value))
-    return min(max(shown, span.lower), span.upper)
+    """A value of the span as it is tried: with few digits, and one that can be told apart."""
+    span, step = search.span, search.resolution
+    value = round(value / step) * step if step else float(f"{value:.{DIGITS}g}")
+    return min(max(float(f"{value:.12g}"), span.lower), span.upper)
 
 
 def _doubled(search: Search, highest: float) -> float:

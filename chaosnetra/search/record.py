@@ -19,6 +19,8 @@ FILE = "search.json"
 VERSION = 1
 MOST_BYTES = 32 * 2**20
 MOST_TRIALS = 1000
+# Keys at its beginning, which no journal of a run has there.
+_SIGNS = ("fingerprint", "feeds")
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class Search:
         key: that was varied.
         feeds: what the key becomes, for people.
         span: of the values.
+        resolution: values that lie nearer to each other cannot be told apart; 0: any can.
         seed: that the trials were given.
         precision: that was asked for: the interval's width as a share of the value.
         most_trials: that were allowed.
@@ -147,6 +150,7 @@ class Search:
     key: str
     feeds: str
     span: Span
+    resolution: float
     seed: int
     precision: float
     most_trials: int
@@ -214,6 +218,8 @@ class Search:
             raise ValueError("its span or its values are no finite numbers in order")
         if len(self.trials) > MOST_TRIALS:
             raise ValueError(f"it has more than {MOST_TRIALS:,} trials")
+        if (finite_or_none(self.resolution) or 0.0) < 0:
+            raise ValueError(f"its resolution is {self.resolution}")
         if not 0 < self.precision < 1:
             raise ValueError(f"its precision is {self.precision}")
         for trial in self.trials:
@@ -233,10 +239,14 @@ def _trial(data: Mapping[str, Any]) -> SearchTrial:
 
 
 def search_file(path: Path) -> Path | None:
-    """The search's journal that a path names: the file, or the folder that it lies in; or None."""
-    if path.is_dir():
-        path = path / FILE
-    return path if path.name == FILE and path.is_file() else None
+    """The search's journal that a path means: that file, or the one in that folder; or None."""
+    file = path / FILE if path.is_dir() else path
+    try:
+        with file.open("rb") as opened:
+            beginning = opened.read(4096)
+    except OSError:
+        return None
+    return file if all(f'"{key}"'.encode() in beginning for key in _SIGNS) else None
 
 
 def read_search(path: Path) -> Search:

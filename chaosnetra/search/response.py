@@ -228,3 +228,21 @@ class Response:
 
     def _inside(self, position: float) -> float | None:
         return self.span.value(position) if 0 <= position <= 1 else None
+
+
+def chance_higher(before: Response, after: Response) -> float:
+    """How likely it is that the centre of `after` lies above that of `before`, 0 to 1.
+
+    Both may have spans of their own. What lies at the same value counts half.
+    """
+    import numpy as np
+
+    values = [
+        np.array([response.span.value(float(at)) for at in response._centres])
+        for response in (before, after)
+    ]
+    sums = np.concatenate([[0.0], np.cumsum(before._of_centre)])
+    below = sums[np.searchsorted(values[0], values[1], side="left")]
+    upto = sums[np.searchsorted(values[0], values[1], side="right")]
+    chance = float((after._of_centre * (below + upto) / 2).sum())
+    return min(1.0, max(0.0, chance))

@@ -1,27 +1,30 @@
 """The parts that all trials of a search share: started once, and gone with it."""
 
 import os
-import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
-from pathlib import Path
+from contextlib import contextmanager
 
-from chaosnetra.processes.identity import started
+from chaosnetra.errors import PartUnavailable
+from chaosnetra.processes.program import module_command
+from chaosnetra.processes.supervised import SupervisedProcess
+from chaosnetra.search.holder import GRACE_SECONDS, STAND
 from chaosnetra.settings import Settings
-from chaosnetra.stand.part import write_private
-from chaosnetra.stand.persistent import STAND_FILE, PersistentStand, find_persistent_stand
-from chaosnetra.stand.postgres import start_postgres
-from chaosnetra.stand.toxiproxy import start_toxiproxy
+from chaosnetra.stand.folders import temporary_folder
+from chaosnetra.stand.part import last_line, wait_for_answer
+from chaosnetra.stand.persistent import (
+    STAND_FILE,
+    UP_SECONDS,
+    find_persistent_stand,
+    read_stand,
+)
 
 
 @contextmanager
 def shared_stand(settings: Settings) -> Iterator[Mapping[str, str]]:
     """Parts for all trials; those that are configured or up already are used as they are.
 
-    They end with this process, however it ends.
+    They end after this process, however it ends, once the trial that was running is undone.
 
     Yields:
         The environment variables by which a run finds them.
@@ -32,23 +35,29 @@ def shared_stand(settings: Settings) -> Iterator[Mapping[str, str]]:
     if settings.database is not None or find_persistent_stand() is not None:
         yield {}
         return
-    with ExitStack() as stack:
-        postgres = start_postgres(max_connections=settings.profile.max_connections)
-        stack.callback(postgres.stop)
-        toxiproxy = start_toxiproxy(server=settings.toxiproxy_server, seed=settings.seed)
-        stack.callback(toxiproxy.stop)
-        folder = Path(tempfile.mkdtemp(prefix="chaosnetra-search-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        held = PersistentStand(
-            pid=os.getpid(),
-            process_started=started(os.getpid()),
-            database_url=postgres.database.url,
-            admin_url=postgres.admin.url,
-            postgres_version=postgres.version,
-            toxiproxy_url=toxiproxy.url,
-            toxiproxy_version=toxiproxy.version,
-            since=time.time(),
+    folder = temporary_folder("search")
+    environment = {
+        **os.environ,
+        "CHAOSNETRA_PROFILE": settings.profile.source,
+        "CHAOSNETRA_TOXIPROXY_SERVER": settings.toxiproxy_server,
+    }
+    with tempfile.TemporaryFile() as log:
+        process = SupervisedProcess(
+            module_command("chaosnetra.search.holder", str(folder)),
+            output=log,
+            environment=environment,
+            grace_seconds=GRACE_SECONDS,
+            remove=[folder],
         )
-        file = folder / "stand.json"
-        write_private(file, asdict(held))
-        yield {STAND_FILE: str(file)}
+        try:
+            file = folder / STAND
+            if (
+                wait_for_answer(lambda: read_stand(file), lambda: process.exited, UP_SECONDS)
+                is None
+            ):
+                log.seek(0)
+                said = last_line(log.read().decode(errors="replace"))
+                raise PartUnavailable(f"the stand of the search did not come up: {said}")
+            yield {STAND_FILE: str(file)}
+        finally:
+            process.stop()

@@ -74,6 +74,16 @@ class Subject:
         """Whether it is what each round trip to the database takes longer, in milliseconds."""
         return any((one.module, one.function, one.argument) == LATENCY for one in self.fed)
 
+    @property
+    def resolution(self) -> float:
+        """Values that lie nearer to each other cannot be told apart; 0: any can.
+
+        Toxiproxy takes whole milliseconds of a run's own time.
+        """
+        if self.is_latency:
+            return 1 / self.settings.time_scale
+        return 1.0 if self.whole else 0.0
+
     def check_bounds(self, lower: float, upper: float) -> None:
         """Refuse ends between which nothing can be searched.
 
