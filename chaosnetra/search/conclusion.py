@@ -103,12 +103,9 @@ def conclude(search: Search) -> Conclusion:
     """What the trials of a search tell so far."""
     response = response_of(search)
     level, level_95 = levels_of(search)
-    trials = search.counted
-    held = [trial.applied for trial in trials if not trial.violated]
-    violated = [trial.applied for trial in trials if trial.violated]
-    point = response.point(level) if held and violated else None
-    nothing = _nothing_at(search)
-    end = _end(search, point, nothing)
+    held, violated = _values(search, violated=False), _values(search, violated=True)
+    point = _point(search, response)
+    end = _end(search, point)
     if end in (End.NOT_MONOTONIC, End.HOLDS, End.FAILS):
         point = None
     middle = point.value if point is not None else None
@@ -120,7 +117,7 @@ def conclude(search: Search) -> Conclusion:
         level_95,
         max((value for value in held if not violated or value < min(violated)), default=None),
         min((value for value in violated if not held or value > max(held)), default=None),
-        nothing,
+        _nothing_at(search),
         next((trial.line for trial in reversed(search.trials) if not trial.counts), None),
         middle / search.operating_point if middle and search.operating_point else None,
         _confirmed(search, point),
@@ -129,6 +126,21 @@ def conclude(search: Search) -> Conclusion:
         _holds_at_least(search, point, end),
         _more_trials(search, point),
     )
+
+
+def end_of(search: Search) -> End:
+    """Why a search has ended, or that it goes on: all that has to be known between two trials."""
+    return _end(search, _point(search, response_of(search)))
+
+
+def _point(search: Search, response: Response) -> Estimate | None:
+    """The breaking point; None: nothing lies on both sides of it yet."""
+    sides = {trial.violated for trial in search.counted}
+    return response.point(levels_of(search)[0]) if len(sides) == 2 else None
+
+
+def _values(search: Search, *, violated: bool) -> list[float]:
+    return [trial.applied for trial in search.counted if trial.violated is violated]
 
 
 def response_of(search: Search) -> Response:
@@ -230,11 +242,11 @@ def _fewer_above(low_failures: int, low: int, high_failures: int, high: int) -> 
     return ways / math.comb(total, failures)
 
 
-def _end(search: Search, point: Estimate | None, nothing: tuple[float, ...]) -> End:
+def _end(search: Search, point: Estimate | None) -> End:
     trials, span = search.counted, search.span
     at_lower = [trial.violated for trial in trials if trial.value == span.lower]
     at_upper = [trial.violated for trial in trials if trial.value == span.upper]
-    if nothing:
+    if _nothing_at(search):
         return End.INCONCLUSIVE
     if not is_monotonic(trials):
         return End.NOT_MONOTONIC

@@ -13,7 +13,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.runner.files import RunFiles, find_experiments
 from chaosnetra.runner.process import run_experiment
-from chaosnetra.search.conclusion import End, conclude
+from chaosnetra.search.conclusion import End, conclude, end_of
 from chaosnetra.search.forecast import (
     forecast_of,
     limits_of,
@@ -170,7 +170,7 @@ def conduct(
 
 
 def _goes_on(search: Search) -> bool:
-    return conclude(search).end is End.GOES_ON
+    return end_of(search) is End.GOES_ON
 
 
 def _make(
