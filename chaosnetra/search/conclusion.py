@@ -58,8 +58,8 @@ class Conclusion:
         proves_nothing_at: values at which trials prove nothing.
         why_nothing: the reason of the last of these.
         margin: breaking point over operating point; None: either is not known.
-        forecast_confirmed: whether the predicted value lies within the interval; None: there is
-            no prediction, or no interval.
+        forecast_confirmed: whether the predicted value, give or take its spread, lies within the
+            interval; None: there is no prediction, or no interval.
         drift: how baselines differ beyond chance, as a sentence; None: they do not.
         model_fits: whether startups under latency took what the model says; None: not known.
         holds_at_least: whether the interval lies above what was asked; None: nothing was.
@@ -279,9 +279,11 @@ def _nothing_at(search: Search) -> tuple[float, ...]:
 
 
 def _confirmed(search: Search, point: Estimate | None) -> bool | None:
-    if search.forecast is None or point is None or point.low is None or point.high is None:
+    forecast = search.forecast
+    if forecast is None or point is None or point.low is None or point.high is None:
         return None
-    return point.low <= search.forecast.value <= point.high
+    off = abs(forecast.value) * forecast.spread
+    return point.low <= forecast.value + off and forecast.value - off <= point.high
 
 
 def _holds_at_least(search: Search, point: Estimate | None, end: End) -> bool | None:

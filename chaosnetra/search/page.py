@@ -145,6 +145,8 @@ def _bands(search: Search) -> list[Band]:
     for reason, group in groupby(reasons(search), key=lambda one: one[1]):
         values = [value for value, _ in group]
         found.append(Band(values[0], values[-1], f"{reason}, from {shown(values[0])}"))
+    if not found:
+        return []
     # Each reaches to where the next one begins, the last to the end.
     ends = [band.start for band in found[1:]] + [search.span.upper]
     return [Band(band.start, end, band.name) for band, end in zip(found, ends, strict=True)]

@@ -58,9 +58,9 @@ def _near(
         return span.upper
     below, above = max(held, default=-math.inf), min(violated, default=math.inf)
     shares = [-half, half]
-    if above <= predicted * (1 - half):
+    if above <= rounded(search, predicted * (1 - half)):
         shares = [-half * FARTHER**times for times in range(1, MOST_STEPS)]
-    elif below >= predicted * (1 + half):
+    elif below >= rounded(search, predicted * (1 + half)):
         shares = [half * FARTHER**times for times in range(1, MOST_STEPS)]
     for share in shares:
         value = rounded(search, predicted * (1 + share))

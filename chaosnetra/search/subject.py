@@ -14,7 +14,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.lint.check import lint_file
 from chaosnetra.lint.modules import Modules
 from chaosnetra.quantities import number
-from chaosnetra.settings import SETTINGS, Settings
+from chaosnetra.settings import SETTINGS, Settings, names_staging, setting_hint
 
 LATENCY = ("chaosnetra.toxiproxy.actions", "add_latency", "latency_ms")
 # What a value may be at least, and at most, by how its argument is called.
@@ -119,9 +119,6 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
     experiment = read_document(path).data
     if not isinstance(experiment, dict) or "method" not in experiment:
         raise InvalidInput(f"{path} is no experiment: it has no method")
-    wrong = [one for one in lint_file(path, Modules()) if one.severity is Severity.ERROR]
-    if wrong:
-        raise InvalidInput(f"the experiment is not valid: {wrong[0].text}")
     configuration = experiment.get("configuration")
     declared: Mapping[str, Any] = configuration if isinstance(configuration, dict) else {}
     for name in (key, *variables):
@@ -129,13 +126,13 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
             guess = nearest(name, declared)
             meant = f"; did you mean {guess}?" if guess else ""
             known = ", ".join(map(str, declared)) or "nothing"
-            raise InvalidInput(f"{name!r} is not in the configuration{meant} It has {known}")
+            raise InvalidInput(f"the configuration, {known}, has no {name!r}{meant}")
     if key in variables:
         raise InvalidInput(f"{key} is varied, so --var cannot give it a value")
     values = {name: _value(name, one, variables) for name, one in declared.items()}
+    if names_staging(values):
+        raise InvalidInput("a search runs locally only", f"{setting_hint('environment')} to local")
     settings = Settings.from_configuration(values)
-    if settings.in_staging:
-        raise InvalidInput("a search runs locally only; set environment to local")
     try:
         value = number(key, values[key])
     except InvalidInput:
@@ -145,6 +142,9 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         raise InvalidInput(
             f"nothing in the experiment uses {key}: write ${{{key}}} where it counts"
         )
+    wrong = [one for one in lint_file(path, Modules()) if one.severity is Severity.ERROR]
+    if wrong:
+        raise InvalidInput(f"the experiment is not valid: {wrong[0].text}")
     title = experiment.get("title")
     return Subject(path, title if isinstance(title, str) else "", key, value, fed, settings)
 

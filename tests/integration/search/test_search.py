@@ -1,0 +1,125 @@
+"""`chaosnetra search` on a service of somebody else's, with a limit that nothing tells."""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosnetra.search.conclusion import conclude
+from chaosnetra.search.record import Search, read_search
+from chaosnetra.stand.folders import folder_prefix
+from tests.support.helpers import wait_until
+from tests.support.programs import captured
+from tests.support.repository import ROOT
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+PROGRAM = str(Path(sys.executable).with_name("chaosnetra"))
+LIMIT_SECONDS = 1.2
+QUERIES = 10
+# Its own limit is around all that it asks of its database, and it says nothing.
+SERVICE = f"""
+import asyncio, os, sys
+import asyncpg
+
+async def start():
+    connection = await asyncpg.connect(os.environ["DATABASE_URL"])
+    for number in range({QUERIES}):
+        await connection.execute("SELECT 1")
+    await connection.close()
+
+try:
+    asyncio.run(asyncio.wait_for(start(), {LIMIT_SECONDS}))
+except TimeoutError:
+    sys.exit(3)
+"""
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    (tmp_path / "service.py").write_text(SERVICE)
+    target = shlex.join([sys.executable, str(tmp_path / "service.py")])
+    given = {"target": target, "readiness": "exit", "count": "3", "max_failure_rate": "0"}
+    return [
+        *(PROGRAM, "search", str(ROOT / "experiments" / "vpc_latency.json")),
+        *("--vary", "latency_ms", "--from", "5", "--to", "400", "--precision", "0.3"),
+        *("--output-folder", str(tmp_path / "found"), "--trials", "12"),
+        *(word for key, value in given.items() for word in ("--var", f"{key}={value}")),
+    ]
+
+
+def ended_in_its_first_trial(command: list[str], folder: Path, number: signal.Signals) -> int:
+    """Start a search, and send it a signal once its latency is in place; its exit code."""
+    events = folder / "trials" / "001" / "journal.events.jsonl"
+    events.unlink(missing_ok=True)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def latency_is_in_place() -> bool:
+        assert process.poll() is None
+        return events.exists() and "added_latency_ms" in events.read_text()
+
+    wait_until(latency_is_in_place, 120, "the latency is in place")
+    process.send_signal(number)
+    return process.wait(120)
+
+
+def parts_left() -> list[Path]:
+    return list(Path("/tmp").glob(f"{folder_prefix('search')}*"))
+
+
+def test_a_search_is_killed_interrupted_and_goes_on_to_its_answer(
+    tmp_path: Path, command: list[str]
+) -> None:
+    folder = tmp_path / "found"
+    assert ended_in_its_first_trial(command, folder, signal.SIGKILL) == -signal.SIGKILL
+    wait_until(lambda: not parts_left(), 120, "the parts are gone")
+    assert ended_in_its_first_trial(command, folder, signal.SIGTERM) == 6
+    assert parts_left() == []
+    assert read_search(folder / "search.json").interrupted
+
+    done = captured(command, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "it breaks at latency_ms" in done.stdout
+    made = read_search(folder / "search.json")
+    check(made)
+    assert (folder / made.trials[-1].journal).is_file()
+
+    began = time.monotonic()
+    again = captured(command, timeout=120)
+    assert time.monotonic() - began < made.seconds
+    assert again.returncode == 0
+    assert read_search(folder / "search.json").trials == made.trials
+
+    told = captured([PROGRAM, "verdict", str(folder), "--format", "json"], timeout=60)
+    conclusion: dict[str, Any] = json.loads(told.stdout)
+    assert (told.returncode, conclusion["end"]) == (0, conclude(made).end.value)
+    assert captured([PROGRAM, "compare", str(folder), str(folder)], timeout=60).returncode == 0
+    page = tmp_path / "report.html"
+    assert captured([PROGRAM, "report", str(folder), "-o", str(page)], timeout=60).returncode == 0
+    assert "where it breaks, 95%" in page.read_text()
+    gated = captured([*command, "--at-least", "399"], timeout=120)
+    assert gated.returncode == 1
+
+    other = captured([*command, "--seed", "7"], timeout=60)
+    assert other.returncode == 2
+    assert "holds a search of another seed" in other.stderr
+
+
+def check(made: Search) -> None:
+    """The answer is the service's limit over the round trips that were seen on the wire."""
+    point, model = conclude(made).point, made.model
+    assert point is not None
+    assert model is not None
+    assert model.round_trips >= QUERIES
+    most = 1000 * LIMIT_SECONDS / model.round_trips
+    assert point.low is not None
+    assert point.high is not None
+    # What it does by itself meanwhile takes some of the limit, on a busy machine a good part.
+    assert point.low <= most
+    assert point.high >= most / 2
