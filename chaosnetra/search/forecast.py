@@ -110,11 +110,7 @@ def forecast_of(
 
 
 def _budgeted(journal: Mapping[str, Any]) -> dict[str, tuple[float, float, int]]:
-    """By budget, of the steps inside it before the fault: seconds, their spread, round trips.
-
-    The seconds are the least of all startups: those that begin at once keep each other from work,
-    and under latency they mostly wait.
-    """
+    """By budget, of the steps inside it before the fault: seconds, their spread, round trips."""
     seconds: dict[str, list[float]] = defaultdict(list)
     trips: dict[str, list[int]] = defaultdict(list)
     for startup, _ in _startups(journal, Stage.BEFORE):
@@ -128,7 +124,7 @@ def _budgeted(journal: Mapping[str, Any]) -> dict[str, tuple[float, float, int]]
             seconds[budget].append(sum(step.seconds or 0.0 for step in steps))
             trips[budget].append(sum(step.round_trips for step in steps))
     return {
-        name: (min(taken), median(taken) - min(taken), round(median(trips[name])))
+        name: (median(taken), (max(taken) - min(taken)) / 2, round(median(trips[name])))
         for name, taken in seconds.items()
     }
 

@@ -32,9 +32,10 @@ def trial_of(
         latency: whether the value is a latency, whose fault says what was in place.
     """
     data = _read(ran.journal)
-    attempts, failures, most = 0, 0, None
+    says_something = ran.kind in (Kind.HELD, Kind.VIOLATED)
+    attempts, failures, most = int(says_something), int(ran.kind is Kind.VIOLATED), None
     breaks_first = None
-    if data is not None and ran.kind in (Kind.HELD, Kind.VIOLATED):
+    if data is not None and says_something:
         verdict, violations = judge(data)
         attempts, failures, most = counted(verdict)
         breaks_first = what_broke(violations) if ran.kind is Kind.VIOLATED else None
