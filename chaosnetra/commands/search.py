@@ -4,6 +4,7 @@ import click
 
 from chaosnetra.commands.shared import exit_on, format_option, say_json
 
+NOT_ABOVE = 1
 PROVES_NOTHING = 2
 INTERRUPTED = 6
 
