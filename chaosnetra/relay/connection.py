@@ -20,6 +20,8 @@ CLOSING_SECONDS = 30.0
 # A client that sends something and leaves, as one that cancels a query does, may be quicker than
 # the upstream's answer to its connection, which may take a second attempt of the system.
 LAST_WORDS_SECONDS = 3.0
+# Watchers are told by then that it left.
+TOLD_AFTER_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -155,9 +157,15 @@ class Connection:
         if self.state is State.QUEUED and self._task is not None:
             self._task.cancel()
         elif self._route.accepts_for_upstream and self.upward.received_bytes:
-            asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._give_up_dialing)
+            loop = asyncio.get_running_loop()
+            loop.call_later(TOLD_AFTER_SECONDS, self._tell_given_up)
+            loop.call_later(LAST_WORDS_SECONDS, self._give_up_dialing)
         elif self._route.accepts_for_upstream:
             self._give_up_dialing()
+
+    def _tell_given_up(self) -> None:
+        if self.state is State.DIALING and self._watching is not None:
+            self._watching.gave_up(Ending.UNANSWERED, time.monotonic())
 
     def _give_up_dialing(self) -> None:
         if self.state is State.DIALING and self._task is not None:

@@ -188,4 +188,4 @@ class Exposure:
 
 def _told(wire: Observation) -> str | None:
     """The SQLSTATE that the server refused the last session with, where it told one."""
-    return wire.errors[-1].sqlstate if wire.errors else None
+    return wire.standing.sqlstate or (wire.errors[-1].sqlstate if wire.errors else None)

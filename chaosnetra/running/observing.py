@@ -4,7 +4,7 @@ startup -> an address of its own -> observer -> [connector emulator] -> proxy ->
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 OBSERVER = "observer"
 DIFFERENCE = "a refusal by what stands behind it reaches the client as a reset"
 # How many observations of one launch are kept with their lists, so that a journal stays small:
-# the first ones, and the first of startups that were not ready.
+# the first ones, and the first of startups that were not ready or reached no session.
 WHOLE = 20
-WHOLE_NOT_READY = 100
+WHOLE_NOT_WELL = 100
 
 
 @dataclass(frozen=True)
@@ -41,21 +41,22 @@ class ObservedStartups:
     _observer: "ObserverClient"
     _resources: Resources
 
-    def seen(self, outcomes: Sequence[StartupOutcome]) -> list[StartupOutcome]:
-        """The outcomes with what was seen of each startup.
+    def seen(self, outcomes: Iterable[StartupOutcome]) -> list[StartupOutcome]:
+        """The outcomes with what was seen of each startup; of many, see `shortened`.
 
         Raises:
             ObserverUnavailable: the observer does not answer.
             Interrupted: the run was interrupted.
         """
-        found = []
+        return list(shortened(self._seen(outcomes)))
+
+    def _seen(self, outcomes: Iterable[StartupOutcome]) -> Iterator[StartupOutcome]:
         for outcome in outcomes:
             if self._resources.run.interrupted_by is not None:
                 raise Interrupted("the run was interrupted after startups")
             assert outcome.span is not None  # noqa: S101 - it was a process of ours
             name = self._names[outcome.number - 1]
-            found.append(replace(outcome, wire=self._observer.observation(name, *outcome.span)))
-        return found
+            yield replace(outcome, wire=self._observer.observation(name, *outcome.span))
 
 
 class Observing:
@@ -127,14 +128,18 @@ class Observing:
         return observer.database_for(name, direct.named(database.database), folders[-1])
 
 
-def shortened(outcomes: Sequence[StartupOutcome]) -> list[StartupOutcome]:
-    """The outcomes of one launch, most of them with brief observations where they are many."""
-    whole = {outcome.number for outcome in outcomes[:WHOLE]}
-    not_ready = [outcome.number for outcome in outcomes if outcome.status is not Status.READY]
-    whole.update(not_ready[:WHOLE_NOT_READY])
-    return [
-        outcome
-        if outcome.wire is None or outcome.number in whole
-        else replace(outcome, wire=outcome.wire.brief())
-        for outcome in outcomes
-    ]
+def shortened(outcomes: Iterable[StartupOutcome]) -> Iterator[StartupOutcome]:
+    """The outcomes of one launch; where they are many, most of them with brief observations.
+
+    One by one, so that many large ones are not in memory at the same time.
+    """
+    left = WHOLE_NOT_WELL
+    for outcome in outcomes:
+        wire = outcome.wire
+        if wire is None or outcome.number <= WHOLE:
+            yield outcome
+        elif left and (outcome.status is not Status.READY or not wire.sessions):
+            left -= 1
+            yield outcome
+        else:
+            yield replace(outcome, wire=wire.brief())

@@ -22,7 +22,6 @@ from chaosnetra.running.launching import (
     record_observed,
     tally_of,
 )
-from chaosnetra.running.observing import shortened
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.launch_plan import LaunchPlan
@@ -98,7 +97,6 @@ class ProcessLauncher:
                     self.plan, startups.addresses, folders=folders, progress=decided
                 )
             use, outcomes = session.exposure.ended(begun, startups.seen(ended))
-        outcomes = shortened(outcomes)
         for outcome, before in zip(outcomes, ended, strict=True):
             record_observed(session, outcome, before.status)
         _refuse_unloadable(outcomes, session.settings.target.import_path)

@@ -15,9 +15,6 @@ from chaosnetra.relay.service import LOOPBACK, serve
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-# While an observation is computed, what passes through waits for the interpreter so long at most.
-SWITCH_SECONDS = 0.0005
-
 
 @click.command()
 @click.option("--upstream", required=True, help="HOST:PORT, or PATH of a Unix socket, led to")
@@ -37,7 +34,6 @@ def main(upstream: str, port: int) -> None:
 
         return control_api(Observer(place))
 
-    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         serve(application, LOOPBACK, port)
     except OSError as error:

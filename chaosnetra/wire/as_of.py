@@ -1,11 +1,11 @@
 """A connection as it stood at a moment: what happened later did not happen."""
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
-from chaosnetra.wire.intervals import Interval, one_after_the_other
+from chaosnetra.wire.intervals import Interval, one_after_the_other, union
 from chaosnetra.wire.log import NO_STATEMENT, ConnectionLog, ErrorSeen
 from chaosnetra.wire.observation import End, Reached
 
@@ -103,6 +103,10 @@ class ConnectionAsOf:
         moments = [at for at in (self.session_at, self.unread_at) if at is not None]
         return min(moments, default=float("inf"))
 
+    def asked_before(self, moment: float) -> int:
+        """How many of `round_trips` were asked before a moment."""
+        return bisect_left(self.round_trips, moment, key=self.sent_at.__getitem__)
+
     @property
     def has_session(self) -> bool:
         """Whether it reached one; of one that cannot be read, whether it got so many answers."""
@@ -116,12 +120,13 @@ class ConnectionAsOf:
         """Until when the question that is not answered was waited for, up to the moment."""
         return self.at if self.ended_at is None else self.ended_at
 
-    def waits(self) -> list[Interval]:
-        """Of all questions, also of the one that was not answered."""
+    @cached_property
+    def waited(self) -> list[Interval]:
+        """When it waited for answers, also for the one that was not given."""
         waits = list(zip(self.sent_at, self.answered_at, strict=True))
         if self.waiting_since is not None:
             waits.append((self.waiting_since, self.waiting_until))
-        return waits
+        return union(waits)
 
     def dialing(self) -> Interval:
         """The time in which the next hop had not accepted it."""

@@ -39,7 +39,7 @@ class Hold:
     Attributes:
         trips: as indices of the connection's, in order; of pipelined ones the first.
         login: whether it is the login, which begins when the connection is opened.
-        marked: whether something says that they belong together.
+        marked: whether something says that they belong together; False: each stands alone.
     """
 
     trips: list[int]
@@ -62,6 +62,9 @@ def holds_of(connection: ConnectionAsOf, marks: Sequence[Mark]) -> Iterator[Hold
     if login:
         yield Hold(trips[:login], login=True)
     if login == len(trips):
+        return
+    if not any(marks[number] is not Mark.NONE for number in _used(connection)):
+        yield Hold(trips[login:], marked=False)
         return
     waited = iter([*trips[login:], len(connection.sent_at)])
     marked = [
@@ -90,18 +93,19 @@ def holds_of(connection: ConnectionAsOf, marks: Sequence[Mark]) -> Iterator[Hold
         yield Hold(held)
 
 
+def _used(connection: ConnectionAsOf) -> set[int]:
+    """Its statements."""
+    return set(connection.statements) - {NO_STATEMENT}
+
+
 def _login_trips(connection: ConnectionAsOf) -> int:
     """How many of its round trips are its login."""
-    sent, trips = connection.sent_at, connection.round_trips
+    trips = connection.round_trips
     if connection.unread_at is not None:
-        readable = sum(1 for index in trips if sent[index] < connection.unread_at)
-        return min(readable + UNREAD_LOGIN_TURNS, len(trips))
+        return min(connection.asked_before(connection.unread_at) + UNREAD_LOGIN_TURNS, len(trips))
     if connection.session_at is None:
         return len(trips)
-    count = 0
-    while count < len(trips) and sent[trips[count]] < connection.session_at:
-        count += 1
-    return count
+    return connection.asked_before(connection.session_at)
 
 
 def _mark(text: str) -> Mark:

@@ -5,7 +5,7 @@ time, afterwards. Moments are readings of the monotonic clock, which processes o
 """
 
 from array import array
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from chaosnetra.wire.observation import Encryption, End, Reached
 
@@ -45,11 +45,11 @@ class ConnectionLog:
         user: of the startup message.
         database: likewise.
         sent_at: of each round trip that was answered, when its question began.
-        answered_at: when its answer was complete.
+        answered_at: when its answer was complete; in order, as `sent_at` is too.
         statements: what each was for, as a number of `StartupLog.texts`, or `NO_STATEMENT`.
         waiting_since: when the question began that is not answered yet; None: there is none.
         waiting_for: its statement.
-        executed_at: of each execution of a statement, when it was sent.
+        executed_at: of each execution of a statement, when it was sent, in order.
         executed: its statement.
         errors: of the server.
         sent_bytes: by the startup.
@@ -74,19 +74,6 @@ class ConnectionLog:
     errors: list[ErrorSeen] = field(default_factory=list)
     sent_bytes: int = 0
     received_bytes: int = 0
-
-    def copied(self) -> "ConnectionLog":
-        """The same, and what is written down from now on is not in it."""
-        return replace(
-            self,
-            stages=self.stages[:],
-            sent_at=self.sent_at[:],
-            answered_at=self.answered_at[:],
-            statements=self.statements[:],
-            executed_at=self.executed_at[:],
-            executed=self.executed[:],
-            errors=self.errors[:],
-        )
 
 
 @dataclass(slots=True)

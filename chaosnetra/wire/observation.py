@@ -66,7 +66,7 @@ class Connection:
         encryption: what became of TLS.
         round_trips: in all.
         setup_round_trips: of these, until the session was reached.
-        waited_seconds: in them.
+        waited_seconds: in them, and in the one that was not answered.
         user: that it named; None: it named none that could be read.
         database: likewise.
         sqlstate: of the error that ended it, where the server told one.
@@ -98,8 +98,8 @@ class Statement:
     Attributes:
         text: masked and cut.
         times: how often it was executed.
-        round_trips: waits that it took.
-        waited_seconds: in them.
+        round_trips: waits that it took, and that were answered.
+        waited_seconds: in them, and in the one that was not answered.
         most_in_a_row: the longest series of executions one after the other on one connection,
             nothing else in between.
     """
@@ -153,7 +153,8 @@ class Standing:
         seconds: for how long already.
         text: the same for people, as a clause: "waiting 10.2 s for the answer to the 29th round
             trip, SELECT … FROM orders".
-        connection: number of the connection that it waited on; else of the last one.
+        connection: number of the connection that it waited on; else of the one opened last, where
+            that had ended, or of the one on which something happened last.
         round_trip: which one of the startup it waited for, from 1; None: for none.
         statement: that it waited for, or that was the last answered.
         ended: how the last connection had ended, where it had and the startup was by itself.
@@ -182,12 +183,13 @@ class Observation:
         connection_count: of all.
         most_at_once: most connections open at the same time.
         sessions: connections that reached one; of those that cannot be read, that got an answer.
-        given_up: logins that were not done when they ended, by how far they had come.
+        given_up: logins that were not done when they ended, whoever ended them, by how far they
+            had come; one opened and closed without a word is `tcp`; none that was refused.
         refused: connections that the next hop refused.
         round_trips: of all connections.
         setup_round_trips: of these, before sessions were reached.
-        serial_round_trips: the longest chain of waits that do not overlap: what latency is
-            multiplied by.
+        serial_round_trips: the longest chain of waits one after the other: what latency is
+            multiplied by (how it is told: `chaosnetra.wire.serial`).
         serial_setup_round_trips: of these, in the set-up of sessions.
         waited_seconds: time in which it waited for the database, on any connection.
         own_seconds: the rest.
@@ -195,7 +197,9 @@ class Observation:
         statements: most executed first.
         statement_count: of different ones.
         executions: of all statements.
-        repeated: statements that were executed five times or more in a row, as texts and times.
+        repeated: statements that were executed five times or more in a row, each time with a wait
+            of its own, as texts and times; a block of up to four that came so often is one text,
+            joined by "; ".
         errors: of the server, first ones first.
         error_count: of all.
         unread: connections that could not be read, and were counted by turns of direction.

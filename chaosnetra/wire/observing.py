@@ -39,7 +39,7 @@ def observe(log: StartupLog, began_at: float, until_at: float) -> Observation:
     chain = longest_chain(connections, log.texts)
     waits = union(
         clipped(
-            (wait for one in connections for wait in (one.dialing(), *one.waits())),
+            (wait for one in connections for wait in (one.dialing(), *one.waited)),
             began_at,
             until_at,
         )
@@ -80,7 +80,6 @@ def observe(log: StartupLog, began_at: float, until_at: float) -> Observation:
 
 def _connection(connection: ConnectionAsOf, began_at: float) -> Connection:
     log = connection.log
-    trips = connection.round_trips
     return Connection(
         number=connection.number,
         opened_seconds=max(0.0, log.opened_at - began_at),
@@ -89,11 +88,9 @@ def _connection(connection: ConnectionAsOf, began_at: float) -> Connection:
         reached=connection.reached,
         session_seconds=_seconds(connection.session_at, began_at),
         encryption=log.encryption,
-        round_trips=len(trips),
-        setup_round_trips=sum(
-            1 for index in trips if connection.sent_at[index] < connection.set_up_until
-        ),
-        waited_seconds=length(union(connection.waits())),
+        round_trips=len(connection.round_trips),
+        setup_round_trips=connection.asked_before(connection.set_up_until),
+        waited_seconds=length(connection.waited),
         user=log.user,
         database=log.database,
         sqlstate=connection.sqlstate_of_end(),

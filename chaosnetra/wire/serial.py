@@ -110,31 +110,53 @@ def _waits(connections: Sequence[ConnectionAsOf], texts: Sequence[str]) -> _Wait
                 waits.chain.extend([_ROUND_TRIP] * len(trips))
             count = len(waits.start) - len(waits.hold)
             waits.connection.extend([connection.number] * count)
-            waits.hold.extend([number] * count)
+            waits.hold.extend([number] * count if hold.marked else range(number, number + count))
             waits.plain.extend([not hold.marked] * count)
             waits.login.extend([hold.login] * count)
-            number += 1
+            number = waits.hold[-1] + 1
     return waits
 
 
 def _hold_together(waits: _Waits, order: list[int]) -> None:
     """Make holds of plain round trips that overlap again and again; they are in order of start."""
     stretches = _stretches(waits, order)
+    connection_at = [waits.connection[index] for index in order]
     while stretches:
         first, last = stretches.pop()
-        connections = {waits.connection[index] for index in order[first : last + 1]}
+        latest = connection_at[first : last + 1]
+        connections = set(latest)
         while stretches:
             next_first, next_last = stretches[-1]
-            joining = {waits.connection[index] for index in order[next_first : next_last + 1]}
-            between = [waits.connection[index] for index in order[last + 1 : next_first]]
-            if not _is_bridged(connections, between, joining):
+            joining = connection_at[next_first : next_last + 1]
+            between = connection_at[last + 1 : next_first]
+            if _are_gathers(latest, joining) or not _is_bridged(connections, between, set(joining)):
                 break
             stretches.pop()
-            connections |= joining
-            last = next_last
+            connections.update(joining)
+            latest, last = joining, next_last
+        if not _are_gathers(latest, latest):
+            last = _last_of_tail(connection_at, last, connections)
         held: dict[int, int] = {}
-        for index in order[first : last + 1]:
-            waits.hold[index] = held.setdefault(waits.connection[index], waits.hold[index])
+        for place in range(first, last + 1):
+            index = order[place]
+            waits.hold[index] = held.setdefault(connection_at[place], waits.hold[index])
+
+
+def _last_of_tail(connection_at: list[int], last: int, connections: set[int]) -> int:
+    """The place at which the one connection that goes on alone is done."""
+    if last + 1 < len(connection_at) and connection_at[last + 1] in connections:
+        alone = connection_at[last + 1]
+        while last + 1 < len(connection_at) and connection_at[last + 1] == alone:
+            last += 1
+    return last
+
+
+def _are_gathers(one: list[int], other: list[int]) -> bool:
+    """Whether each asks once on the same connections, of which there are several."""
+    connections = set(one)
+    return len(one) == len(other) == len(connections) >= FEWEST_IN_TURN and connections == set(
+        other
+    )
 
 
 def _continue_logins(waits: _Waits, order: list[int]) -> None:
@@ -149,9 +171,8 @@ def _continue_logins(waits: _Waits, order: list[int]) -> None:
     starts = [waits.start[index] for index in order]
     by_end = sorted(order, key=waits.end.__getitem__)
     ends = [waits.end[index] for index in by_end]
-    uses = [index for index, login in enumerate(waits.login) if not login]
-    uses_start = sorted(waits.start[index] for index in uses)
-    uses_end = sorted(waits.end[index] for index in uses)
+    uses_start = [waits.start[index] for index in order if not waits.login[index]]
+    uses_end = [waits.end[index] for index in by_end if not waits.login[index]]
     ready = {
         waits.connection[index]: waits.end[index]
         for index, login in enumerate(waits.login)
@@ -219,20 +240,27 @@ def _overlaps(waits: _Waits, order: list[int]) -> Iterator[tuple[int, int]]:
 def _side_by_side(waits: _Waits, order: list[int]) -> list[int]:
     """Of each hold, a number that those have in common which run side by side."""
     groups = _Groups(max(waits.hold, default=-1) + 1)
-    together: set[int] = set()
-    for earlier, place in _overlaps(waits, order):
-        one, other = waits.hold[order[earlier]], waits.hold[order[place]]
-        groups.unite(one, other)
-        together.update((one, other))
-    if not together:
+    beside = {
+        (waits.hold[order[earlier]], waits.hold[order[place]])
+        for earlier, place in _overlaps(waits, order)
+    }
+    if not beside:
         return groups.all()
+    for one, other in beside:
+        groups.unite(one, other)
+    together = {hold for pair in beside for hold in pair}
+    group_of = groups.all()
     spans: dict[int, tuple[float, float]] = {}
     for index in order:
         hold = waits.hold[index]
         if hold in together:
-            group = groups.of(hold)
-            start, end = spans.get(group, (waits.start[index], waits.end[index]))
-            spans[group] = (start, max(end, waits.end[index]))
+            group = group_of[hold]
+            end = waits.end[index]
+            span = spans.get(group)
+            if span is None:
+                spans[group] = (waits.start[index], end)
+            elif end > span[1]:
+                spans[group] = (span[0], end)
     merged: list[tuple[float, float, int]] = []
     for group, (start, end) in sorted(spans.items(), key=lambda item: item[1]):
         if merged and start < merged[-1][1]:
@@ -246,8 +274,9 @@ def _side_by_side(waits: _Waits, order: list[int]) -> list[int]:
             at += 1
         if at == len(merged):
             break
-        if waits.start[index] > merged[at][0]:
-            groups.unite(merged[at][2], waits.hold[index])
+        hold = waits.hold[index]
+        if hold not in together and waits.start[index] > merged[at][0]:
+            groups.unite(merged[at][2], hold)
     return groups.all()
 
 
@@ -299,14 +328,16 @@ def _longest(waits: _Waits, order: list[int], group_of: list[int]) -> int:
             else:
                 second = max(second, chain)
         hold, connection = waits.hold[index], waits.connection[index]
+        chain = own.get(connection, 0)
         before = base.setdefault(hold, ended)
-        chain = max(
-            before,
-            own.get(connection, 0),
-            second if group_of[hold] == best_group else best,
-        )
+        if before > chain:
+            chain = before
+        others = second if group_of[hold] == best_group else best
+        if others > chain:
+            chain = others
         chain += waits.chain[index]
         own[connection] = chain
-        longest = max(longest, chain)
+        if chain > longest:
+            longest = chain
         heappush(waiting, (waits.end[index], chain, hold))
     return longest

@@ -1,10 +1,10 @@
 """What follows the startup message: authentication, queries and their answers."""
 
-import re
 from enum import Enum
 
 from chaosnetra.wire.framing import LONGEST_KEPT, OF_CLIENT, OF_SERVER, Framer
 from chaosnetra.wire.log import NO_STATEMENT, ConnectionLog, StartupLog
+from chaosnetra.wire.names import Names
 from chaosnetra.wire.observation import Reached
 from chaosnetra.wire.questions import (
     MOST_OUTSTANDING,
@@ -16,13 +16,6 @@ from chaosnetra.wire.questions import (
     number_of,
 )
 
-# Prepared statements and portals of one connection whose texts are remembered.
-MOST_NAMES = 1_000
-# The server cuts names there as well.
-_LONGEST_NAME = 63
-_FORGETS = re.compile(
-    rb'\s*(?:DEALLOCATE\s+(?:PREPARE\s+)?("(?:[^"]|"")*"|[^\s;]+)|DISCARD\s+(ALL)\b)', re.IGNORECASE
-)
 # Requests of the server that the client answers.
 _AUTHENTICATION_REQUESTS = frozenset(
     code.to_bytes(4, "big") for code in (2, 3, 5, 6, 7, 8, 9, 10, 11)
@@ -65,12 +58,11 @@ class Session:
         "_executed",
         "_flushed",
         "_log",
-        "_portals",
+        "_names",
         "_replies",
         "_sent",
         "_server",
         "_skipping",
-        "_statements",
         "broken",
         "questions",
         "terminated",
@@ -84,8 +76,7 @@ class Session:
         self.terminated = False
         self._client = Framer(OF_CLIENT)
         self._server = Framer(OF_SERVER)
-        self._statements: dict[bytes, int] = {}
-        self._portals: dict[bytes, int] = {}
+        self._names = Names()
         # When the question began that is being sent; None: none is.
         self._began: float | None = None
         # Of the batch that is being sent: statements of its messages, how many these are, and
@@ -107,7 +98,7 @@ class Session:
     def client_sent(self, data: bytes, at: float) -> None:
         began = at if self._began is None else self._began
         begun = self._began is not None
-        client = self._client
+        client, names = self._client, self._names
         for kind, body in client.messages(data):
             if kind == _QUERY:
                 self._query(body, began, at)
@@ -117,17 +108,11 @@ class Session:
                 continue
             elif kind == _BIND:
                 portal, _, rest = body.partition(b"\0")
-                statement = self._statements.get(
-                    rest.partition(b"\0")[0][:_LONGEST_NAME], NO_STATEMENT
-                )
-                self._remember(self._portals, portal, statement)
-                self._add(statement)
+                self._add(names.bind(portal, rest.partition(b"\0")[0]))
                 begun = True
                 continue
             elif kind == _EXECUTE:
-                statement = self._portals.get(
-                    body.partition(b"\0")[0][:_LONGEST_NAME], NO_STATEMENT
-                )
+                statement = names.of_portal(body.partition(b"\0")[0])
                 self._executed = statement
                 log_execution(self._log, self._connection, at, statement)
                 self._add(statement)
@@ -166,7 +151,7 @@ class Session:
     def _query(self, body: bytes, began: float, at: float) -> None:
         text, _, _ = body.partition(b"\0")
         number = number_of(self._log, text, whole=len(body) < LONGEST_KEPT)
-        self._forget_by(text)
+        self._names.forget_by(text)
         log_execution(self._log, self._connection, at, number)
         self.questions.ask(Question(began, Answer.READY, number))
 
@@ -174,19 +159,15 @@ class Session:
         name, _, rest = body.partition(b"\0")
         text, ended, _ = rest.partition(b"\0")
         number = number_of(self._log, text, whole=bool(ended))
-        self._forget_by(text)
-        self._remember(self._statements, name, number)
+        self._names.forget_by(text)
+        if not self._names.prepare(name, number):
+            self._log.complete = False
         self._add(number)
 
     def _named(self, kind: int, body: bytes) -> None:
         """A prepared statement or a portal is described, or forgotten."""
-        names = self._statements if body[:1] == b"S" else self._portals
-        name = body[1 : 1 + _LONGEST_NAME].partition(b"\0")[0]
-        if kind == _CLOSE:
-            names.pop(name, None)
-            self._add(NO_STATEMENT)
-        else:
-            self._add(names.get(name, NO_STATEMENT))
+        find = self._names.close if kind == _CLOSE else self._names.find
+        self._add(find(body[:1] == b"S", body[1:].partition(b"\0")[0]))
 
     def _add(self, statement: int) -> None:
         """A message of a batch, which the server answers."""
@@ -219,30 +200,6 @@ class Session:
         question = Question(began, Answer.FLUSHED, self._statement_of_batch(), self._batch, target)
         self.questions.ask(question)
         return True
-
-    def _remember(self, names: dict[bytes, int], name: bytes, statement: int) -> None:
-        name = name[:_LONGEST_NAME]
-        names.pop(name, None)  # the last one named is forgotten last
-        names[name] = statement
-        if len(names) > MOST_NAMES:
-            del names[next(iter(names))]
-            if names is self._statements:
-                self._log.complete = False
-
-    def _forget_by(self, text: bytes) -> None:
-        """Forget prepared statements where SQL tells the server to."""
-        if text[:1] not in b"dD \n\t":
-            return
-        found = _FORGETS.match(text)
-        if found is None:
-            return
-        name: bytes = found[1] or found[2]
-        if name.upper() == b"ALL":
-            self._statements.clear()
-            return
-        quoted = name.startswith(b'"')
-        name = name[1:-1].replace(b'""', b'"') if quoted else name.lower()
-        self._statements.pop(name[:_LONGEST_NAME], None)
 
     # The server
 

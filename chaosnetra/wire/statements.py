@@ -97,12 +97,12 @@ def _waited_for(connection: ConnectionAsOf, executed: Sequence[int]) -> list[int
     that one wait served, such as a pipelined batch, only one."""
     ends = [connection.answered_at[index] for index in connection.round_trips]
     waited_for: list[int] = []
-    last = None
+    wait = last_wait = last = -1
     for at, number in zip(connection.log.executed_at, executed, strict=False):
-        this = (number, bisect_left(ends, at))
-        if this != last:
+        wait = bisect_left(ends, at, max(wait, 0))
+        if wait != last_wait or number != last:
             waited_for.append(number)
-        last = this
+            last_wait, last = wait, number
     return waited_for
 
 

@@ -84,6 +84,8 @@ class Authority:
 class TlsFront:
     """Ends TLS as PostgreSQL does, and hands what comes on to a server without it.
 
+    Who asks for no TLS is handed on as it is.
+
     Attributes:
         upstream: that server.
         context: certificates.
@@ -113,20 +115,30 @@ class TlsFront:
 
     def _carry(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
-            if not self.at_once:
-                assert client.recv(8) == SSL_REQUEST
+            first = b"" if self.at_once else client.recv(8)
+            if first not in (b"", SSL_REQUEST):  # as who cancels a query may
+                with socket.create_connection(self.upstream) as far:
+                    far.sendall(first)
+                    _exchange(client, far)
+                return
+            if first:
                 client.sendall(b"S")
             with (
                 self.context.wrap_socket(client, server_side=True) as near,
                 socket.create_connection(self.upstream) as far,
             ):
-                while True:
-                    ready = [near] if near.pending() else select.select([near, far], [], [])[0]
-                    for source in ready:
-                        data = source.recv(65536)
-                        if not data:
-                            return
-                        (far if source is near else near).sendall(data)
+                _exchange(near, far)
+
+
+def _exchange(near: socket.socket, far: socket.socket) -> None:
+    """Hand on what either sends, until one of them ends."""
+    while True:
+        pending = isinstance(near, ssl.SSLSocket) and near.pending()
+        for source in [near] if pending else select.select([near, far], [], [])[0]:
+            data = source.recv(65536)
+            if not data:
+                return
+            (far if source is near else near).sendall(data)
 
 
 def server_context(file: Path, clients: Path | None = None) -> ssl.SSLContext:

@@ -18,8 +18,6 @@ from typing import Any
 import asyncpg
 import pytest
 import requests
-from chaosnetra.stand.observer import start_observer
-from chaosnetra.wire.client import ObserverClient
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.errors import BudgetExpired, StartupError
@@ -29,9 +27,11 @@ from chaosnetra.orchestrator.steps import StepLog
 from chaosnetra.orchestrator.workload import load_workload, schema_statements
 from chaosnetra.ports import free_port
 from chaosnetra.profiles import load_profile
+from chaosnetra.stand.observer import start_observer
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import make_toxic
+from chaosnetra.wire.client import ObserverClient
 from tests.support.helpers import wait_until
 
 PHASES = ["init", "dependencies", "database", "cache", "services", "websocket", "finalize"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaosnetra.wire import questions, session
+from chaosnetra.wire import names, questions
 from chaosnetra.wire.log import StartupLog
 from chaosnetra.wire.observation import End
 from chaosnetra.wire.questions import OTHER_STATEMENTS
@@ -23,7 +23,7 @@ from tests.unit.wire.seen import Seen, in_session
 
 
 def test_names_are_bounded_and_the_last_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "MOST_NAMES", 3)
+    monkeypatch.setattr(names, "MOST_NAMES", 3)
     seen = in_session().client(b"".join(parse(f"SELECT a{n}", f"s{n}") for n in range(5)) + SYNC)
     seen.client(bind("", "s0") + execute() + bind("", "s4") + execute() + SYNC)
     assert seen.executed == [None, "SELECT a4"]

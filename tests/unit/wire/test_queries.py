@@ -171,7 +171,7 @@ def test_statements_and_portals_are_known_by_name_until_they_are_closed() -> Non
     seen.client(bind("", "one") + execute() + execute("p") + SYNC)
     assert seen.executed == ["SELECT a", "SELECT b", "SELECT a", None, None]
     seen.server(PARSED + (BOUND + complete()) * 2 + ready() + CLOSED * 2 + ready())
-    assert [text for _, _, text in seen.trips] == ["SELECT a", "SELECT a", None]
+    assert [text for _, _, text in seen.trips] == ["SELECT a", "SELECT a", "SELECT a"]
 
 
 @pytest.mark.parametrize(
@@ -215,6 +215,16 @@ def test_a_copy_that_the_server_refuses_leaves_nothing_behind() -> None:
     seen = in_session().client(query("COPY t FROM STDIN")).client(copy_data(b"x") + COPY_DONE)
     seen.server(error("42P01", "no") + ready()).client(query("SELECT a")).server(answered())
     assert seen.trips == [(1, 3, "COPY t FROM STDIN"), (4, 5, "SELECT a")]
+    seen.client(query("COPY t FROM STDIN")).server(COPY_IN)
+    assert seen.connection.waiting_since is None
+
+
+def test_a_query_may_follow_a_copy_before_any_answer() -> None:
+    seen = in_session().client(query("COPY t FROM STDIN") + copy_data(b"x") + COPY_DONE)
+    seen.client(query("SELECT a") + query("SELECT b")).server(COPY_IN)
+    seen.server(complete() + ready()).server(answered() * 2)
+    copy = "COPY t FROM STDIN"
+    assert seen.trips == [(1, 3, copy), (1, 4, copy), (2, 5, "SELECT a"), (2, 5, "SELECT b")]
 
 
 def test_an_error_within_a_copy_is_of_it_and_what_the_client_sends_on_is_ignored() -> None:
@@ -230,6 +240,17 @@ def test_copying_in_by_a_batch() -> None:
     seen = in_session().client(batch).server(PARSED + BOUND + NO_DATA + COPY_IN)
     seen.client(copy_data(b"x" * 50)).client(COPY_DONE + SYNC).server(complete() + ready())
     assert seen.trips == [(1, 2, "COPY t FROM STDIN"), (4, 5, "COPY t FROM STDIN")]
+
+
+def test_a_flush_is_ignored_within_a_copy_by_a_batch_and_answered_at_its_end() -> None:
+    seen = in_session().client(parse("COPY t FROM STDIN") + bind() + execute() + FLUSH)
+    seen.server(PARSED + BOUND + COPY_IN).client(copy_data(b"x") + FLUSH)
+    assert seen.connection.waiting_since is None
+    batch = parse("COPY u FROM STDIN") + bind() + execute() + SYNC
+    seen = in_session().client(batch).server(PARSED + BOUND + COPY_IN)
+    seen.client(copy_data(b"x") + FLUSH).client(COPY_DONE + FLUSH).server(complete("COPY 1"))
+    seen.client(SYNC).server(ready())
+    assert [(sent, got) for sent, got, _ in seen.trips] == [(1, 2), (4, 5), (6, 7)]
 
 
 def test_an_error_within_a_copy_by_a_batch_is_of_it() -> None:

@@ -208,3 +208,20 @@ def test_encrypted_logins_at_once(turns: int) -> None:
                 one.asks(turn + number / 10, turn + number / 10 + 0.05)
     seen = observe(logs.log, 0.0, 50.0)
     assert seen.serial_round_trips == 5 + turns - 4
+
+
+def test_a_task_opens_a_connection_while_another_works_and_uses_it_afterwards() -> None:
+    logs = Logs()
+    one = logs.session(0.0, 1.0)
+    for step, text in enumerate(["BEGIN", *["SELECT 1"] * 8, "COMMIT"]):
+        one.asks(2.0 + step, 2.5 + step, text)
+    other = logs.session(2.2, 15.0)  # its login takes longer than all that
+    for step, text in enumerate(["BEGIN", *["SELECT 1"] * 8, "COMMIT"]):
+        other.asks(16.0 + step, 16.5 + step, text)
+    assert observe(logs.log, 0.0, 50.0).serial_round_trips == 4 + 4 + 10
+
+
+def test_gathers_without_transactions_and_a_statement_between_them() -> None:
+    loop: Program = [Gather([[Ask(one)] for one in range(4)]), Ask(2)]
+    program: Program = [*[Login(one) for one in range(4)], *loop * 8]
+    assert told(run(program, lambda: 0.01, lambda: 0.1)) == chain(program) == 32
