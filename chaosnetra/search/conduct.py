@@ -83,7 +83,7 @@ def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
         at_least=wanted.at_least,
         variables=tuple(sorted(wanted.variables)),
         profile=subject.settings.profile.name,
-        target=subject.settings.target.shown,
+        target=subject.target,
         time_scale=subject.settings.time_scale,
     )
     file = folder / FILE

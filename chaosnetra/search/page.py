@@ -73,7 +73,6 @@ def _section(search: Search, conclusion: Conclusion) -> list[Content]:
         ("version", search.chaosnetra),
     ]
     return [
-        notes([first]),
         figure(response_plot(curve_of(search, conclusion)), first, notes(map(str.strip, rest))),
         table(HEADERS, rows, "Trials"),
         section("How it was searched", facts_list(facts)),

@@ -26,8 +26,10 @@ CONFIDENCE = 0.95
 # The grid. Positions of the centre, as far beyond the ends as `BEYOND`.
 CENTRES = 401
 BEYOND = 0.25
-# From 10 % to 90 % of the response, in parts of the span; the same chance for each.
+# From 10 % to 90 % of the response, in parts of the span, and how likely each is in proportion:
+# what ends startups is mostly a limit, and that makes a steep response.
 WIDTHS = (0.002, 0.005, 0.012, 0.03, 0.07, 0.15, 0.3, 0.6, 1.2)
+WIDTH_WEIGHTS = (4.0, 4.0, 4.0, 3.0, 2.0, 1.0, 0.5, 0.25, 0.125)
 # Trials that end otherwise than the fault wants, and how likely that is.
 LAPSES = ((0.001, 0.5), (0.02, 0.25), (0.06, 0.15), (0.15, 0.1))
 TEN_TO_NINETY = 2 * math.log(9)
@@ -163,7 +165,7 @@ class Response:
             near = np.exp(-0.5 * ((self._centres - at) / spread) ** 2)
             if near.sum() > 0:
                 centres = (centres + near / near.sum()) / 2
-        widths = np.full(len(WIDTHS), 1 / len(WIDTHS))
+        widths = np.array(WIDTH_WEIGHTS) / sum(WIDTH_WEIGHTS)
         prior: NDArray[np.float64] = (
             centres[:, None, None] * widths[None, :, None] * self._lapses[2][None, None, :]
         )

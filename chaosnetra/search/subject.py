@@ -14,6 +14,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.lint.check import lint_file
 from chaosnetra.lint.modules import Modules
 from chaosnetra.quantities import number
+from chaosnetra.redaction import Redactor
 from chaosnetra.settings import SETTINGS, Settings, names_staging, setting_hint
 
 LATENCY = ("chaosnetra.toxiproxy.actions", "add_latency", "latency_ms")
@@ -56,6 +57,7 @@ class Subject:
         value: what the key has without a search.
         fed: what becomes of it, at least one.
         settings: of its runs.
+        target: that they start, for people, without a secret.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class Subject:
     value: float
     fed: tuple[Fed, ...]
     settings: Settings
+    target: str
 
     @property
     def whole(self) -> bool:
@@ -145,8 +148,18 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
     wrong = [one for one in lint_file(path, Modules()) if one.severity is Severity.ERROR]
     if wrong:
         raise InvalidInput(f"the experiment is not valid: {wrong[0].text}")
+    redactor = Redactor()
+    redactor.learn(values)
     title = experiment.get("title")
-    return Subject(path, title if isinstance(title, str) else "", key, value, fed, settings)
+    return Subject(
+        path,
+        title if isinstance(title, str) else "",
+        key,
+        value,
+        fed,
+        settings,
+        redactor.text(settings.target.shown),
+    )
 
 
 def _value(name: str, declared: Any, variables: Mapping[str, str]) -> Any:

@@ -64,12 +64,12 @@ def answer(search: Search, conclusion: Conclusion) -> str:
 
 def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
     yield answer(search, conclusion)
-    if conclusion.point is not None:
+    if conclusion.level != conclusion.level_95:
         yield (
             f"  there a trial is violated with 50 %, when {100 * conclusion.level:.0f} % of its "
             "attempts fail"
         )
-    if conclusion.point_95 is not None:
+    if conclusion.point_95 is not None and conclusion.level != conclusion.level_95:
         yield f"  with 95 %: {interval(conclusion.point_95)}"
     if search.operating_point is not None:
         how = "measured here" if search.operating_point_measured else "given"

@@ -4,14 +4,15 @@ import json
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from chaosnetra.safety.ledger import SUFFIX, runs_folder
 from chaosnetra.search.conclusion import conclude
 from chaosnetra.search.record import Search, read_search
-from chaosnetra.stand.folders import folder_prefix
 from tests.support.helpers import wait_until
 from tests.support.programs import captured
 from tests.support.repository import ROOT
@@ -52,8 +53,18 @@ def command(tmp_path: Path) -> list[str]:
     ]
 
 
-def killed_in_its_first_trial(command: list[str], folder: Path) -> None:
-    """Start a search, and kill it once its latency is in place."""
+def folder_of_parts(pid: int) -> Path:
+    """Where the parts of a search say where they are."""
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            *_, module, folder = ["", "", *child.cmdline()]
+            if module == "chaosnetra.search.holder":
+                return Path(folder)
+    raise AssertionError("nothing holds the parts")
+
+
+def killed_in_its_first_trial(command: list[str], folder: Path) -> Path:
+    """Start a search, and kill it once its latency is in place; the folder of its parts."""
     events = folder / "trials" / "001" / "journal.events.jsonl"
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -63,22 +74,20 @@ def killed_in_its_first_trial(command: list[str], folder: Path) -> None:
 
     try:
         wait_until(latency_is_in_place, 120, "the latency is in place")
+        parts = folder_of_parts(process.pid)
     finally:
         process.kill()
         process.wait(30)
-
-
-def parts_left() -> list[Path]:
-    return list(Path("/tmp").glob(f"{folder_prefix('search')}*"))
+    return parts
 
 
 def test_a_search_that_was_killed_leaves_nothing_and_goes_on_to_its_answer(
     tmp_path: Path, command: list[str]
 ) -> None:
     folder = tmp_path / "found"
-    killed_in_its_first_trial(command, folder)
+    parts = killed_in_its_first_trial(command, folder)
     run = json.loads((folder / "trials/001/journal.events.jsonl").read_text().split("\n")[0])["run"]
-    wait_until(lambda: not parts_left(), 120, "the parts are gone")
+    wait_until(lambda: not parts.exists(), 120, "the parts are gone")
     assert not (runs_folder() / f"{run}{SUFFIX}").exists()
 
     done = captured(command, timeout=400)
@@ -92,7 +101,6 @@ def test_a_search_that_was_killed_leaves_nothing_and_goes_on_to_its_answer(
     gated = captured([*command, "--at-least", "399"], timeout=120)
     assert gated.returncode == 1, gated.stdout + gated.stderr
     assert read_search(folder / "search.json").trials == made.trials
-    assert parts_left() == []
 
 
 def check(made: Search) -> None:

@@ -96,3 +96,11 @@ def test_an_experiment_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(broken))
     with pytest.raises(InvalidInput, match="the experiment is not valid"):
         read_subject(path, "rate", {})
+
+
+def test_a_target_is_told_without_its_secrets() -> None:
+    url = "postgresql://user:fallback-secret@127.0.0.1:1/db"
+    given = {"database_url": url, "target": f"serve --database {url}", "readiness": "exit"}
+    found = read_subject(VPC, "latency_ms", given)
+    assert "fallback-secret" not in found.target
+    assert found.target.startswith("serve --database ")
