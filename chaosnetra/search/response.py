@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 # The grid. Positions of the centre, as far beyond the ends as `BEYOND`.
-CENTRES = 401
+CENTRES = 801
 BEYOND = 0.25
 # From 10 % to 90 % of the response, in parts of the span, and how likely each is in proportion:
 # what ends startups is mostly a limit, and that makes a steep response.
@@ -226,6 +226,9 @@ class Response:
             float(positions[min(int(np.searchsorted(sums, share)), len(positions) - 1)])
             for share in ((1 - confidence) / 2, 0.5, (1 + confidence) / 2)
         )
+        # What stands for a cell of the grid may lie anywhere in it.
+        half = (1 + 2 * BEYOND) / (CENTRES - 1) / 2
+        low, high = low - half, high + half
         return Estimate(self._inside(low), self._inside(middle), self._inside(high), confidence)
 
     def _inside(self, position: float) -> float | None:
