@@ -69,6 +69,8 @@ def search(
 ) -> None:
     """Find the value of KEY at which the steady state of EXPERIMENT stops holding.
 
+    KEY has to be a number that makes it harder as it grows, such as a latency or a count.
+
     Each trial is a `chaos run` of the experiment with that value, undone before the next; its
     journal lies in the folder. Where the key is a latency, the round trips that startups make and
     the limits of the service predict the value, and two trials around it confirm or refute that.

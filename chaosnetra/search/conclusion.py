@@ -63,6 +63,8 @@ class Conclusion:
         drift: how baselines differ beyond chance, as a sentence; None: they do not.
         model_fits: whether startups under latency took what the model says; None: not known.
         holds_at_least: whether the interval lies above what was asked; None: nothing was.
+        chance_above: how likely it is that the value at which half of the attempts fail lies
+            above what was asked; None: nothing was, or no breaking point is claimed.
         more_trials: that are expected to be needed for half the width; None: not known.
     """
 
@@ -80,6 +82,7 @@ class Conclusion:
     drift: str | None
     model_fits: bool | None
     holds_at_least: bool | None
+    chance_above: float | None
     more_trials: int | None
 
     @property
@@ -124,6 +127,7 @@ def conclude(search: Search) -> Conclusion:
         drift_of(search.trials),
         _model_fits(search),
         _holds_at_least(search, point, end),
+        response.chance_above(search.at_least) if point and search.at_least is not None else None,
         _more_trials(search, point),
     )
 

@@ -40,7 +40,8 @@ def answer(search: Search, conclusion: Conclusion) -> str:
     if conclusion.end is End.FAILS:
         return (
             f"the steady state does not hold at {key} {shown(span.lower)} already, the lower end: "
-            f"{breaks_first(search) or 'it says nothing of why'}"
+            f"{breaks_first(search) or 'it says nothing of why'}; begin lower, and vary what makes "
+            "it harder as it grows"
         )
     if conclusion.end is End.INCONCLUSIVE:
         values = ", ".join(map(shown, conclusion.proves_nothing_at))
@@ -98,7 +99,10 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
     if conclusion.holds_at_least is not None:
         assert search.at_least is not None  # noqa: S101 - it was asked
         word = "lies" if conclusion.holds_at_least else "does not lie"
-        yield f"  the interval {word} above {shown(search.at_least)}, which was asked"
+        text = f"  the interval {word} above {shown(search.at_least)}, which was asked"
+        if conclusion.chance_above is not None:
+            text += f" (half of the attempts fail above it with {conclusion.chance_above:.0%})"
+        yield text
 
 
 def reasons(search: Search) -> list[tuple[float, str]]:

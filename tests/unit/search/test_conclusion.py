@@ -34,8 +34,12 @@ def test_the_margin_is_from_where_the_system_stands() -> None:
 
 @pytest.mark.parametrize(("wanted", "holds", "code"), [(300.0, True, 0), (395.0, False, 1)])
 def test_a_gate_asks_for_the_whole_interval(wanted: float, holds: bool, code: int) -> None:
-    found = conclude(search(*PRECISE, forecast=forecast(400), at_least=wanted))
+    made = search(*PRECISE, forecast=forecast(400), at_least=wanted)
+    found = conclude(made)
     assert (found.holds_at_least, found.exit_code) == (holds, code)
+    assert found.chance_above is not None
+    assert (found.chance_above > 0.99) is holds
+    assert f"above {wanted:g}, which was asked" in summary(made, found)
 
 
 @pytest.mark.parametrize(("wanted", "holds"), [(2000.0, True), (2500.0, False)])
@@ -116,3 +120,13 @@ def test_nothing_tried_is_nothing_known() -> None:
     found = conclude(made)
     assert (found.end, found.point) == (End.GOES_ON, None)
     assert answer(made, found) == "nothing is known: no trial says anything"
+
+
+def test_one_that_fails_at_once_says_what_can_be_searched() -> None:
+    made = search(trial(20, 5), trial(20, 5))
+    found = conclude(made)
+    assert (found.end, found.exit_code) == (End.FAILS, 0)
+    assert answer(made, found) == (
+        "the steady state does not hold at latency_ms 20 already, the lower end: "
+        "budget table_setup; begin lower, and vary what makes it harder as it grows"
+    )
