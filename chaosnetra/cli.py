@@ -19,6 +19,7 @@ COMMANDS = {
     "recover": "chaosnetra.commands.recover:recover",
     "report": "chaosnetra.commands.report:report",
     "roundtrips": "chaosnetra.commands.roundtrips:roundtrips",
+    "search": "chaosnetra.commands.search:search",
     "stand": "chaosnetra.commands.stand:stand",
     "verdict": "chaosnetra.commands.verdict:verdict",
 }

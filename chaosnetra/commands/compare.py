@@ -1,8 +1,13 @@
 """`chaosnetra compare`: did a change help?"""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chaosnetra.commands.shared import UNREADABLE, exit_on, format_option, say_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REGRESSION = 1
 INCOMPLETE = 2
@@ -37,6 +42,9 @@ def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> N
     trials at once or another state of the database make a comparison meaningless, and it is refused
     unless --allow names it; between local and staging they are only said.
 
+    Two searches (their folders, or their search.json) are compared by how likely it is that the
+    breaking point lies higher after; it is a regression where it lies lower with 95 %.
+
     Exit codes: 0 no regression; 1 a regression; 2 an experiment of BEFORE is missing, proves
     nothing before or after, or is not comparable; 7 a journal that cannot be read.
     """
@@ -48,7 +56,11 @@ def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> N
     from chaosnetra.evidence.compare.comparison_text import comparison_text
     from chaosnetra.evidence.compare.experiment_runs import gather
     from chaosnetra.evidence.journal.reading import read_journals
+    from chaosnetra.search.record import search_file
 
+    files = [search_file(Path(path)) for path in (before, after)]
+    if any(file is not None for file in files):
+        _searches(files, output)
     with exit_on({Unreadable: UNREADABLE}):
         runs = [gather(read_journals(Path(path))) for path in (before, after)]
     comparison = compare_runs(runs[0], runs[1], frozenset(map(Kind, allowed)))
@@ -60,3 +72,23 @@ def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> N
         raise SystemExit(REGRESSION)
     if not comparison.complete:
         raise SystemExit(INCOMPLETE)
+
+
+def _searches(files: "list[Path | None]", output: str) -> None:
+    """End with what became of the breaking point of two searches."""
+    from chaosnetra.errors import InvalidInput, Unreadable
+    from chaosnetra.search.comparing import compare_searches
+    from chaosnetra.search.record import read_search
+
+    with exit_on({Unreadable: UNREADABLE, InvalidInput: INCOMPLETE}):
+        found = [read_search(file) for file in files if file is not None]
+        if len(found) != len(files):
+            raise InvalidInput("a search can be compared with a search only")
+        comparison = compare_searches(*found)
+    if output == "json":
+        say_json(comparison.to_json())
+    else:
+        click.echo(comparison.text)
+    if comparison.chance_higher is None:
+        raise SystemExit(INCOMPLETE)
+    raise SystemExit(REGRESSION if comparison.regressed else 0)

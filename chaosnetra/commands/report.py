@@ -8,6 +8,8 @@ import click
 from chaosnetra.commands.shared import UNREADABLE, exit_on
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chaosnetra.evidence.advice.recommendation import Recommendation
     from chaosnetra.evidence.journal.reading import Journal
 
@@ -31,6 +33,9 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     The HTML page is one file that needs no network and no script. Markdown is for a pull request
     or a job's summary. JUnit XML has a suite for each journal and a case for each probe and stage.
 
+    A search (its folder, or its search.json) is reported with its response curve, in HTML or
+    Markdown; searches and runs have reports of their own.
+
     A report is no gate: whatever the verdicts are, the exit code is 0; `verdict` has the others.
     It is 7 when a journal cannot be read, and then nothing is written; 1 when a report cannot be
     written.
@@ -44,8 +49,13 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     from chaosnetra.evidence.journal.reading import read_journals
     from chaosnetra.report.facts import describe
     from chaosnetra.report.formats import report_for
+    from chaosnetra.search.record import search_file
     from chaosnetra.whole_file import write_whole
 
+    files = [search_file(Path(name)) for name in journals]
+    if any(file is not None for file in files):
+        _searches(files, outputs)
+        return
     try:
         reports = {path: report_for(path) for path in map(Path, outputs)}
     except InvalidInput as error:
@@ -78,3 +88,30 @@ def recommendations_for(journals: Iterable["Journal"]) -> tuple["Recommendation"
     from chaosnetra.evidence.advice.recommending import recommend
 
     return recommend(journals)
+
+
+def _searches(files: "list[Path | None]", outputs: tuple[str, ...]) -> None:
+    """Report on searches."""
+    from pathlib import Path
+
+    from chaosnetra.errors import InvalidInput, Unreadable
+    from chaosnetra.search.page import search_report
+    from chaosnetra.search.record import read_search
+    from chaosnetra.whole_file import write_whole
+
+    if None in files:
+        raise click.BadParameter(
+            "searches and runs have reports of their own", param_hint="JOURNAL"
+        )
+    try:
+        writers = {path: search_report(path) for path in map(Path, outputs)}
+    except InvalidInput as error:
+        raise click.BadParameter(str(error), param_hint="-o") from None
+    with exit_on({Unreadable: UNREADABLE}):
+        found = [read_search(file) for file in files if file is not None]
+    for path, written in writers.items():
+        try:
+            write_whole(path, written(found))
+        except OSError as error:
+            raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
+        click.echo(f"written: {path}")

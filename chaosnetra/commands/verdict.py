@@ -1,8 +1,13 @@
 """`chaosnetra verdict`: what a journal proves, as a line and an exit code."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chaosnetra.commands.shared import UNREADABLE, exit_on, format_option, say_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
@@ -12,7 +17,8 @@ def verdict(journal: str, output: str) -> None:
     """Judge a run anew, from its JOURNAL alone.
 
     Takes any journal of the Chaos Toolkit, also one without our section, and one of an
-    interrupted run.
+    interrupted run. Of a search (its folder, or its search.json) the breaking point is computed
+    anew from its trials, and the exit code is that of `search`.
 
     Exit codes: 0 held; 1 violated; 2 inconclusive; 3 the baseline was not met; 4 a fault was not
     injected; 5 a rollback failed, or the steady state did not come back; 6 interrupted; 7 the
@@ -23,7 +29,11 @@ def verdict(journal: str, output: str) -> None:
     from chaosnetra.errors import Unreadable
     from chaosnetra.evidence.journal.reading import read_journal
     from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
+    from chaosnetra.search.record import search_file
 
+    file = search_file(Path(journal))
+    if file is not None:
+        _search(file, output)
     with exit_on({Unreadable: UNREADABLE}):
         found = read_journal(Path(journal))
     judged, violations = judge(found.data)
@@ -47,3 +57,20 @@ def verdict(journal: str, output: str) -> None:
     }
     by_outcome = {Outcome.HELD: 0, Outcome.VIOLATED: 1, Outcome.INCONCLUSIVE: 2}
     raise SystemExit(by_cause.get(judged.cause, by_outcome[judged.outcome]))
+
+
+def _search(file: "Path", output: str) -> None:
+    """End with what the trials of a search tell."""
+    from chaosnetra.errors import Unreadable
+    from chaosnetra.search.conclusion import conclude
+    from chaosnetra.search.record import read_search
+    from chaosnetra.search.telling import summary
+
+    with exit_on({Unreadable: UNREADABLE}):
+        found = read_search(file)
+    conclusion = conclude(found)
+    if output == "json":
+        say_json(conclusion.to_json())
+    else:
+        click.echo(summary(found, conclusion))
+    raise SystemExit(conclusion.exit_code)

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -26,6 +26,8 @@ def run_experiment(
     folder: Path,
     *,
     limit_seconds: float = LIMIT_SECONDS,
+    variables: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
     told: Callable[[str], None] = lambda line: None,
 ) -> RunOutcome:
     """Run an experiment as its user would, and wait for its end.
@@ -34,6 +36,8 @@ def run_experiment(
         experiment: what to run, in this process's directory and with its environment.
         folder: for its journal, events and output; made if need be.
         limit_seconds: a run that takes longer is interrupted, and proves nothing.
+        variables: of its configuration, in place of those in its file.
+        environment: what it has besides this process's.
         told: called with each line that it says, in another thread.
 
     Raises:
@@ -47,7 +51,9 @@ def run_experiment(
     started = time.monotonic()
     given_up = None
     with files.output.open("wb") as output:
-        run = ChildRun(experiment.path, files, subprocess.PIPE)
+        run = ChildRun(
+            experiment.path, files, subprocess.PIPE, variables=variables, environment=environment
+        )
         assert run.process.stdout is not None  # noqa: S101 - it is a pipe
         pipe = (run.process.stdout, output, told)
         copier = threading.Thread(target=_copy, args=pipe, daemon=True)

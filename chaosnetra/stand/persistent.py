@@ -27,6 +27,8 @@ from chaosnetra.stand.part import Part, last_line, wait_for_answer, write_privat
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 
+# Names the file of a stand that is held for some runs only, such as those of a search.
+STAND_FILE = "CHAOSNETRA_STAND_FILE"
 UP_SECONDS = 330.0  # the first time it may have to build Toxiproxy
 DOWN_SECONDS = 30.0
 CLOUD_RUN = "--cloud-run"
@@ -57,8 +59,14 @@ def state_file() -> Path:
 
 def find_persistent_stand() -> PersistentStand | None:
     """The stand that is up, or None. A file whose process is gone is not a stand."""
+    named = os.environ.get(STAND_FILE)
+    return read_stand(Path(named) if named else state_file())
+
+
+def read_stand(path: Path) -> PersistentStand | None:
+    """The stand that a file names, or None: there is none, or its process is gone."""
     try:
-        data = json.loads(state_file().read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
         stand = PersistentStand(**data)
     except (OSError, ValueError, TypeError, RecursionError):
         return None

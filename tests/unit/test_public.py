@@ -23,7 +23,7 @@ from chaosnetra.gameday.conduct.leading import Exit as DayExit
 from chaosnetra.settings import SETTINGS
 from tests.support.journals import journal
 
-COMMANDS = ("compare", "lint", "plan", "recommend", "report", "verdict")
+COMMANDS = ("compare", "lint", "plan", "recommend", "report", "search", "verdict")
 FILE = Path(__file__).with_name("public.json")
 
 

@@ -1,0 +1,137 @@
+"""`chaosnetra search`: how much can it take?"""
+
+import click
+
+from chaosnetra.commands.shared import exit_on, format_option, say_json
+
+NOT_ABOVE = 1
+PROVES_NOTHING = 2
+INTERRUPTED = 6
+
+
+@click.command()
+@click.argument("experiment", type=click.Path())
+@click.option("--vary", "key", required=True, metavar="KEY", help="Of its configuration; a number.")
+@click.option("--from", "lower", required=True, type=float, metavar="A", help="Least value.")
+@click.option("--to", "upper", required=True, type=float, metavar="B", help="Greatest value.")
+@click.option(
+    "--operating-point", type=float, metavar="V", help="Where the system stands today, for margins."
+)
+@click.option(
+    "--at-least", type=float, metavar="V", help="Fail unless the whole interval lies above this."
+)
+@click.option(
+    "--precision",
+    default=0.1,
+    show_default=True,
+    metavar="SHARE",
+    type=click.FloatRange(0.01, 0.9),
+    help="Width of the interval that is enough, as a share of the value.",
+)
+@click.option(
+    "--trials", default=40, show_default=True, type=click.IntRange(1, 1000), help="At most so many."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Begin no trial after so long."
+)
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**31), help="Of trials."
+)
+@click.option(
+    "--output-folder",
+    metavar="FOLDER",
+    type=click.Path(),
+    help="For search.json and the trials; by default a new one here. The folder of an earlier call "
+    "goes on with its search.",
+)
+@click.option(
+    "--var",
+    "variables",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Of the configuration, for all trials; can be given several times.",
+)
+@format_option("Text, or one JSON document: the search's journal.")
+def search(
+    experiment: str,
+    key: str,
+    lower: float,
+    upper: float,
+    operating_point: float | None,
+    at_least: float | None,
+    precision: float,
+    trials: int,
+    seconds: float | None,
+    seed: int,
+    output_folder: str | None,
+    variables: tuple[str, ...],
+    output: str,
+) -> None:
+    """Find the value of KEY at which the steady state of EXPERIMENT stops holding.
+
+    KEY has to be a number that makes it harder as it grows, such as a latency or a count.
+
+    Each trial is a `chaos run` of the experiment with that value, undone before the next; its
+    journal lies in the folder. Where the key is a latency, the round trips that startups make and
+    the limits of the service predict the value, and two trials around it confirm or refute that.
+
+    A trial that proves nothing counts for nothing, and is made once more. The interval holds the
+    breaking point with 95 %.
+
+    Exit codes: 0 the search has an answer; 1 the interval does not lie above --at-least; 2 trials
+    prove nothing, or the response is not monotonic, or the call is wrong; 6 interrupted, with
+    everything undone: the same call with the same folder goes on.
+    """
+    import math
+    from pathlib import Path
+
+    from chaosnetra.ci.endings import ended_as_by_ctrl_c
+    from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.search.conclusion import conclude
+    from chaosnetra.search.conduct import Wanted, begun, conduct
+    from chaosnetra.search.folders import new_folder
+    from chaosnetra.search.record import FILE
+    from chaosnetra.search.subject import read_subject
+    from chaosnetra.search.telling import summary
+
+    for option, value in (
+        ("--from", lower),
+        ("--to", upper),
+        ("--operating-point", operating_point),
+        ("--at-least", at_least),
+        ("--seconds", seconds),
+    ):
+        if value is not None and not math.isfinite(value):
+            raise click.BadParameter("it must be a finite number", param_hint=option)
+    given = {}
+    for word in variables:
+        name, found, text = word.partition("=")
+        if not found or not name:
+            raise click.BadParameter(f"{name!r} is not KEY=VALUE", param_hint="--var")
+        given[name] = text
+    wanted = Wanted(
+        lower, upper, seed, precision, trials, seconds, operating_point, at_least, given
+    )
+
+    def say(line: str) -> None:
+        click.echo(line, err=output == "json")
+
+    with exit_on({ChaosnetraError: PROVES_NOTHING, OSError: PROVES_NOTHING}):
+        subject = read_subject(Path(experiment), key, given)
+        subject.check_bounds(lower, upper)
+        folder = Path(output_folder) if output_folder else new_folder(Path(), key)
+        made = begun(subject, wanted, folder)
+        say(f"{subject.title or experiment}: {key} from {lower:g} to {upper:g} ({made.feeds})")
+        try:
+            with ended_as_by_ctrl_c():
+                made = conduct(subject, made, folder, given, say)
+        except KeyboardInterrupt:
+            say(f"interrupted; everything is undone, and the same call goes on: {folder / FILE}")
+            raise SystemExit(INTERRUPTED) from None
+    conclusion = conclude(made)
+    if output == "json":
+        say_json({**made.to_json(), "conclusion": conclusion.to_json()})
+    else:
+        click.echo(summary(made, conclusion))
+        click.echo(f"journal: {folder / FILE}")
+    raise SystemExit(conclusion.exit_code)

@@ -1,0 +1,139 @@
+"""The response curve of a search: how often attempts fail at each value, and what was tried."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from chaosnetra.report.plots.frame import (
+    AXIS_HEIGHT,
+    box,
+    box_swatch,
+    edge_label,
+    legend,
+    line,
+    line_swatch,
+    mark,
+    mark_swatch,
+    plot,
+    text,
+    x_axis,
+    y_axis,
+)
+from chaosnetra.report.plots.scales import Scale, number_text, share_text
+
+HEIGHT = 220.0
+TOP = 34.0
+BAND = 18
+MOST_MARKS = 200
+MOST_BANDS = 6
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One trial: where, the share of its attempts that failed, and whether it was violated."""
+
+    value: float
+    share: float
+    violated: bool
+    told: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """Values at which the same breaks first."""
+
+    start: float
+    end: float
+    name: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What the plot shows.
+
+    Attributes:
+        key: what is varied.
+        lower: end of the axis; above 0 where it is logarithmic.
+        upper: the other one.
+        logarithmic: whether equal ratios have equal lengths.
+        points: values and the expected share of attempts that fail there, in order.
+        tried: the trials that say something.
+        interval: of the breaking point: low, value, high; None: none is claimed.
+        operating_point: where the system stands today, if it is known.
+        predicted: where it was expected to break, if anything predicted it.
+        bands: what breaks first where.
+    """
+
+    key: str
+    lower: float
+    upper: float
+    logarithmic: bool
+    points: Sequence[tuple[float, float]]
+    tried: Sequence[Tried]
+    interval: tuple[float, float, float] | None
+    operating_point: float | None
+    predicted: float | None
+    bands: Sequence[Band]
+
+
+def response_plot(curve: Curve) -> Markup:
+    """The plot, with a legend."""
+    across = Scale(curve.lower, curve.upper, curve.logarithmic)
+    up = Scale(0.0, 1.0)
+    bottom = TOP + HEIGHT
+    bands = curve.bands[:MOST_BANDS]
+    parts: list[Markup] = [y_axis(up, TOP, HEIGHT, share_text)]
+    if curve.interval is not None:
+        low, value, high = curve.interval
+        told = f"{number_text(value)}, {number_text(low)} to {number_text(high)}"
+        parts.append(box(across, low, high, TOP, HEIGHT, "area a", told))
+    parts += [_slope(one, other, across, up) for one, other in pairwise(curve.points)]
+    parts += [_mark(one, across, up) for one in curve.tried[:MOST_MARKS]]
+    for at, name, y in (
+        (curve.operating_point, "today", 12.0),
+        (curve.predicted, "predicted", 26.0),
+    ):
+        if at is not None and across.holds(at):
+            x = across.percent(at)
+            parts.append(line(x, y - 8, x, bottom, "interval"))
+            parts.append(edge_label(across, at, y, f"{name} {number_text(at)}", "quiet"))
+    for number, band in enumerate(bands):
+        y = bottom + AXIS_HEIGHT + 6 + number * BAND
+        parts.append(box(across, band.start, band.end, y, BAND - 6, "area b", band.name))
+        parts.append(text("0%", y + 10, band.name, class_="small"))
+    description = "; ".join(one.told for one in curve.tried[:20]) or "nothing was tried"
+    entries = [
+        (mark_swatch("ready"), "trial that held"),
+        (mark_swatch("failed"), "trial that was violated"),
+        (line_swatch("line a"), "expected share of attempts that fail"),
+    ]
+    if curve.interval is not None:
+        entries.append((box_swatch("area a"), "where it breaks, 95%"))
+    if bands:
+        entries.append((box_swatch("area b"), "what breaks first there"))
+    drawn = plot(
+        f"How often attempts fail by {curve.key}",
+        description,
+        bottom + AXIS_HEIGHT + 10 + len(bands) * BAND,
+        x_axis(across, TOP, bottom, number_text),
+        *parts,
+    )
+    return Markup("").join([legend(entries), drawn])
+
+
+def _slope(
+    one: tuple[float, float], other: tuple[float, float], across: Scale, up: Scale
+) -> Markup:
+    (x1, y1), (x2, y2) = one, other
+    return line(across.percent(x1), _y(up, y1), across.percent(x2), _y(up, y2), "line a")
+
+
+def _mark(tried: Tried, across: Scale, up: Scale) -> Markup:
+    kind = "failed" if tried.violated else "ready"
+    return mark(kind, across.percent(tried.value), _y(up, tried.share))
+
+
+def _y(up: Scale, share: float) -> float:
+    return TOP + HEIGHT * (1 - up.share(share))

@@ -1,0 +1,334 @@
+"""What the trials of a search tell: from its journal alone."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from itertools import accumulate
+from statistics import median
+from typing import Any
+
+from chaosnetra.search.levels import failing_share
+from chaosnetra.search.record import Search, SearchTrial
+from chaosnetra.search.response import Estimate, Prediction, Response, Trial
+
+# A value that proves nothing so often is not tried again.
+MOST_INCONCLUSIVE = 2
+# Trials at an end of the span that settle it.
+AT_AN_END = 2
+# So unlikely is it that failures become fewer with the value where in truth they do not.
+NOT_MONOTONIC = 0.001
+FEWEST_IN_BLOCK = 2
+# Baselines that differ by so much, and more than chance explains, have drifted.
+DRIFT_SHARE = 0.25
+DRIFT_P = 0.01
+# Times that are no further from the model than this are explained by it.
+MODEL_FITS = 0.25
+MOST_MORE = 12
+# Exit codes.
+ANSWERED, NOT_ABOVE, PROVES_NOTHING, INTERRUPTED = 0, 1, 2, 6
+
+
+class End(StrEnum):
+    """Why a search ended, or that it has not."""
+
+    GOES_ON = "goes on"
+    PRECISE = "the interval is as narrow as was asked"
+    HOLDS = "it holds at the upper end"
+    FAILS = "it fails at the lower end already"
+    INCONCLUSIVE = "trials prove nothing"
+    NOT_MONOTONIC = "the response is not monotonic"
+    TRIALS = "all trials are used up"
+    SECONDS = "the time is used up"
+    INTERRUPTED = "it was interrupted"
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What a search has found.
+
+    Attributes:
+        end: why it ended.
+        point: the value at which a trial is violated with 50 %; None: none is claimed.
+        point_95: likewise with 95 %.
+        level: share of the attempts that fail there.
+        level_95: likewise.
+        last_held: highest value that held, below all that did not; None: none did.
+        first_violated: lowest value that was violated, above all that held.
+        proves_nothing_at: values at which trials prove nothing.
+        why_nothing: the reason of the last of these.
+        margin: breaking point over operating point; None: either is not known.
+        forecast_confirmed: whether the predicted value, give or take its spread, lies within the
+            interval; None: there is no prediction, or no interval.
+        drift: how baselines differ beyond chance, as a sentence; None: they do not.
+        model_fits: whether startups under latency took what the model says; None: not known.
+        holds_at_least: whether the interval lies above what was asked; None: nothing was.
+        chance_above: how likely it is that the value at which half of the attempts fail lies
+            above what was asked; None: nothing was, or no breaking point is claimed.
+        more_trials: that are expected to be needed for half the width; None: not known.
+    """
+
+    end: End
+    point: Estimate | None
+    point_95: Estimate | None
+    level: float
+    level_95: float
+    last_held: float | None
+    first_violated: float | None
+    proves_nothing_at: tuple[float, ...]
+    why_nothing: str | None
+    margin: float | None
+    forecast_confirmed: bool | None
+    drift: str | None
+    model_fits: bool | None
+    holds_at_least: bool | None
+    chance_above: float | None
+    more_trials: int | None
+
+    @property
+    def exit_code(self) -> int:
+        """Of the commands that end with what a search has found."""
+        if self.end in (End.INCONCLUSIVE, End.NOT_MONOTONIC):
+            return PROVES_NOTHING
+        if self.end is End.INTERRUPTED:
+            return INTERRUPTED
+        return NOT_ABOVE if self.holds_at_least is False else ANSWERED
+
+    def to_json(self) -> dict[str, Any]:
+        points = {
+            name: None if point is None else point._asdict()
+            for name, point in (("point", self.point), ("point_95", self.point_95))
+        }
+        return {**asdict(self), **points, "end": self.end.value}
+
+
+def conclude(search: Search) -> Conclusion:
+    """What the trials of a search tell so far."""
+    response = response_of(search)
+    level, level_95 = levels_of(search)
+    held, violated = _values(search, violated=False), _values(search, violated=True)
+    point = _point(search, response)
+    end = _end(search, point)
+    if end in (End.NOT_MONOTONIC, End.HOLDS, End.FAILS):
+        point = None
+    middle = point.value if point is not None else None
+    return Conclusion(
+        end,
+        point,
+        response.point(level_95) if point is not None else None,
+        level,
+        level_95,
+        max((value for value in held if not violated or value < min(violated)), default=None),
+        min((value for value in violated if not held or value > max(held)), default=None),
+        _nothing_at(search),
+        next((trial.line for trial in reversed(search.trials) if not trial.counts), None),
+        middle / search.operating_point if middle and search.operating_point else None,
+        _confirmed(search, point),
+        drift_of(search.trials),
+        _model_fits(search),
+        _holds_at_least(search, point, end),
+        response.chance_above(search.at_least) if point and search.at_least is not None else None,
+        _more_trials(search, point),
+    )
+
+
+def end_of(search: Search) -> End:
+    """Why a search has ended, or that it goes on: all that has to be known between two trials."""
+    return _end(search, _point(search, response_of(search)))
+
+
+def _point(search: Search, response: Response) -> Estimate | None:
+    """The breaking point; None: nothing lies on both sides of it yet."""
+    sides = {trial.violated for trial in search.counted}
+    return response.point(levels_of(search)[0]) if len(sides) == 2 else None
+
+
+def _values(search: Search, *, violated: bool) -> list[float]:
+    return [trial.applied for trial in search.counted if trial.violated is violated]
+
+
+def response_of(search: Search) -> Response:
+    """The response that the trials of a search show."""
+    forecast = search.forecast
+    return Response(
+        search.span,
+        tuple(Trial(trial.applied, trial.failures, trial.attempts) for trial in search.counted),
+        None if forecast is None else Prediction(forecast.value, forecast.spread),
+    )
+
+
+def levels_of(search: Search) -> tuple[float, float]:
+    """Shares of failing attempts at which a trial is violated with 50 and with 95 per cent.
+
+    Where every trial failed as a whole or not at all, the response is a step as far as is known,
+    and all shares lie at the same place.
+    """
+    if all(trial.failures in (0, trial.attempts) for trial in search.counted):
+        return 0.5, 0.5
+    for trial in search.counted:
+        if trial.max_failure_rate is not None:
+            most, attempts = trial.max_failure_rate, trial.attempts
+            return failing_share(most, attempts, 0.5), failing_share(most, attempts, 0.95)
+    return 0.5, 0.95
+
+
+def is_precise(search: Search, point: Estimate | None) -> bool:
+    """Whether an interval is as narrow as the search was asked for, or as its values allow."""
+    if point is None or point.low is None or point.high is None or not point.value:
+        return False
+    width = point.high - point.low
+    return width <= search.precision * abs(point.value) or width <= search.resolution
+
+
+def drift_of(trials: Sequence[SearchTrial]) -> str | None:
+    """How the last baselines differ from the first beyond chance, as a sentence."""
+    from chaosnetra.evidence.statistics.ranks import compare_times
+
+    known = [trial for trial in trials if trial.baseline_seconds]
+    if len(known) < 2:
+        return None
+    first = known[0].baseline_seconds
+    rest = known[1:]
+    half = rest[len(rest) // 2 :]
+    last = tuple(seconds for trial in half for seconds in trial.baseline_seconds)
+    test = compare_times(first, last)
+    before, after = median(first), median(last)
+    differs = abs(after - before) > DRIFT_SHARE * before
+    if not differs or test.p_value is None or test.p_value > DRIFT_P:
+        return None
+    word = "longer" if after > before else "less"
+    return (
+        f"baselines drift: startups without the fault took {before:.3g} s in the first trial, and "
+        f"{after:.3g} s, {word}, in the last ones"
+    )
+
+
+def is_monotonic(trials: Sequence[SearchTrial]) -> bool:
+    """Whether failures may all the same become no fewer where the value grows.
+
+    They do not where two or more trials in a row failed clearly more than two or more in a row
+    above them, beyond what chance explains.
+    """
+    ordered = sorted(trials, key=lambda trial: trial.applied)
+    attempts = [0, *accumulate(trial.attempts for trial in ordered)]
+    failures = [0, *accumulate(trial.failures for trial in ordered)]
+    violated = [0, *accumulate(int(trial.violated) for trial in ordered)]
+    count = len(ordered)
+    for cut in range(FEWEST_IN_BLOCK, count - FEWEST_IN_BLOCK + 1):
+        if ordered[cut - 1].applied == ordered[cut].applied:
+            continue
+        for first in range(cut - FEWEST_IN_BLOCK + 1):
+            # All of the lower block are violated, and none of the upper.
+            if violated[cut] - violated[first] < cut - first:
+                continue
+            for last in range(cut + FEWEST_IN_BLOCK, count + 1):
+                if violated[last] > violated[cut]:
+                    break
+                chance = _fewer_above(
+                    failures[cut] - failures[first],
+                    attempts[cut] - attempts[first],
+                    failures[last] - failures[cut],
+                    attempts[last] - attempts[cut],
+                )
+                if chance < NOT_MONOTONIC:
+                    return False
+    return True
+
+
+def _fewer_above(low_failures: int, low: int, high_failures: int, high: int) -> float:
+    """Fisher's exact chance of so many failures below, out of all, if both failed alike."""
+    total, failures = low + high, low_failures + high_failures
+    ways = sum(
+        math.comb(low, below) * math.comb(high, failures - below)
+        for below in range(low_failures, min(low, failures) + 1)
+        if failures - below <= high
+    )
+    return ways / math.comb(total, failures)
+
+
+def _end(search: Search, point: Estimate | None) -> End:
+    trials, span = search.counted, search.span
+    at_lower = [trial.violated for trial in trials if trial.value == span.lower]
+    at_upper = [trial.violated for trial in trials if trial.value == span.upper]
+    if _nothing_at(search):
+        return End.INCONCLUSIVE
+    if not is_monotonic(trials):
+        return End.NOT_MONOTONIC
+    if len(at_lower) >= AT_AN_END and all(at_lower):
+        return End.FAILS
+    if len(at_upper) >= AT_AN_END and not any(trial.violated for trial in trials):
+        return End.HOLDS
+    if is_precise(search, point):
+        return End.PRECISE
+    if search.interrupted:
+        return End.INTERRUPTED
+    if len(search.trials) >= search.most_trials:
+        return End.TRIALS
+    if search.most_seconds is not None and search.seconds >= search.most_seconds:
+        return End.SECONDS
+    return End.GOES_ON
+
+
+def _nothing_at(search: Search) -> tuple[float, ...]:
+    """Values at which trials proved nothing so often that they are not tried again."""
+    values = [trial.value for trial in search.trials if not trial.counts]
+    counted = {trial.value for trial in search.counted}
+    return tuple(
+        sorted(
+            value
+            for value in set(values)
+            if values.count(value) >= MOST_INCONCLUSIVE and value not in counted
+        )
+    )
+
+
+def _confirmed(search: Search, point: Estimate | None) -> bool | None:
+    forecast = search.forecast
+    if forecast is None or point is None or point.low is None or point.high is None:
+        return None
+    off = abs(forecast.value) * forecast.spread
+    return point.low <= forecast.value + off and forecast.value - off <= point.high
+
+
+def _holds_at_least(search: Search, point: Estimate | None, end: End) -> bool | None:
+    wanted = search.at_least
+    if wanted is None:
+        return None
+    if end is End.HOLDS:
+        return search.span.upper >= wanted
+    if end in (End.FAILS, End.NOT_MONOTONIC, End.INCONCLUSIVE) or point is None:
+        return False
+    return point.low is not None and point.low > wanted
+
+
+def _model_fits(search: Search) -> bool | None:
+    """Whether startups under the highest latency that held took what the model says."""
+    model, scale = search.model, search.time_scale
+    held = [one for one in search.counted if not one.violated and one.under_fault_seconds]
+    if model is None or scale is None or not held:
+        return None
+    highest = max(held, key=lambda trial: trial.applied)
+    expected = model.own_seconds + model.round_trips * highest.applied * scale / 1000
+    return abs(median(highest.under_fault_seconds) - expected) <= MODEL_FITS * expected
+
+
+def _more_trials(search: Search, point: Estimate | None) -> int | None:
+    """How many more trials half the width is expected to take; None: more than can be told.
+
+    Each is assumed to lie at an end of what is likely, and to end as is expected there.
+    """
+    response, (level, _) = response_of(search), levels_of(search)
+    if point is None or point.low is None or point.high is None or not response.trials:
+        return None
+    attempts = response.trials[-1].attempts
+    wanted = (point.high - point.low) / 2
+    for more in range(1, MOST_MORE + 1):
+        value = point.low if more % 2 else point.high
+        failures = round(attempts * response.failing_at([value])[0])
+        response = replace(response, trials=(*response.trials, Trial(value, failures, attempts)))
+        point = response.point(level)
+        if point.low is None or point.high is None:
+            return None
+        if point.high - point.low <= wanted:
+            return more
+    return None

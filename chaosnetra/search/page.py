@@ -1,0 +1,151 @@
+"""Reports on searches: HTML with the response curve, and Markdown."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from chaosnetra import __version__
+from chaosnetra.errors import InvalidInput
+from chaosnetra.report.markup import Content
+from chaosnetra.report.page import document, facts_list, figure, notes, section, table
+from chaosnetra.report.plots.response import Band, Curve, Tried, response_plot
+from chaosnetra.report.structure_markdown import safe
+from chaosnetra.search.conclusion import Conclusion, conclude, response_of
+from chaosnetra.search.record import Search
+from chaosnetra.search.telling import reasons, shown, summary
+
+POINTS = 80
+HEADERS = ("trial", "value", "in place", "outcome", "failed", "breaks first", "seconds", "journal")
+FOOTER = f"Made by chaosnetra {__version__} from the journals of searches alone."
+
+
+def search_report(path: Path) -> Callable[[Sequence[Search]], str]:
+    """What writes a report on searches in the format that a file's ending names.
+
+    Raises:
+        InvalidInput: there is none for searches.
+    """
+    formats = {".html": html_page, ".md": markdown_text}
+    found = formats.get(path.suffix.lower())
+    if found is None:
+        raise InvalidInput(
+            f"{path}: there is no such report on a search; give a file that ends in "
+            f"{', '.join(formats)}"
+        )
+    return found
+
+
+def html_page(searches: Sequence[Search]) -> str:
+    """One page on some searches."""
+    parts: list[Content] = []
+    for search in searches:
+        content = _section(search, conclude(search))
+        heading = search.title or search.experiment
+        parts += list(content) if len(searches) == 1 else [section(heading, *content)]
+    title = searches[0].title or searches[0].experiment
+    if len(searches) != 1:
+        title = f"{len(searches)} searches"
+    return document(title, *parts, footer=FOOTER)
+
+
+def _section(search: Search, conclusion: Conclusion) -> list[Content]:
+    first, *rest = summary(search, conclusion).splitlines()
+    rows = [
+        (
+            trial.number,
+            shown(trial.value),
+            shown(trial.applied),
+            trial.outcome,
+            f"{trial.failures} of {trial.attempts}" if trial.counts else "",
+            trial.breaks_first or ("" if trial.counts else trial.line),
+            f"{trial.seconds:.1f}",
+            trial.journal,
+        )
+        for trial in search.trials
+    ]
+    facts: list[tuple[str, Content]] = [
+        ("varied", f"{search.key} ({search.feeds})"),
+        ("span", f"{shown(search.span.lower)} to {shown(search.span.upper)}"),
+        ("profile", search.profile),
+        ("target", search.target),
+        ("time scale", search.time_scale),
+        ("seed", search.seed),
+        ("version", search.chaosnetra),
+    ]
+    return [
+        figure(response_plot(curve_of(search, conclusion)), first, notes(map(str.strip, rest))),
+        table(HEADERS, rows, "Trials"),
+        section("How it was searched", facts_list(facts)),
+    ]
+
+
+def markdown_text(searches: Sequence[Search]) -> str:
+    """The same for a pull request, short."""
+    lines: list[str] = []
+    for search in searches:
+        conclusion = conclude(search)
+        first, *rest = summary(search, conclusion).splitlines()
+        lines += [
+            f"## {safe(search.title or search.experiment)}",
+            "",
+            f"**{safe(first, 600)}**",
+            "",
+        ]
+        lines += [f"- {safe(line.strip(), 400)}" for line in rest]
+        lines += ["", "| trial | value | outcome | failed | breaks first |"]
+        lines += ["| --- | --- | --- | --- | --- |"]
+        lines += [
+            f"| {trial.number} | {shown(trial.applied)} | {trial.outcome} | "
+            f"{trial.failures} of {trial.attempts} | {safe(trial.breaks_first or '')} |"
+            for trial in search.trials
+        ]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def curve_of(search: Search, conclusion: Conclusion) -> Curve:
+    """What the plot of a search shows."""
+    span, response = search.span, response_of(search)
+    values = sorted(
+        {span.lower + (span.upper - span.lower) * number / POINTS for number in range(POINTS + 1)}
+        if not span.is_logarithmic
+        else {span.value(number / POINTS) for number in range(POINTS + 1)}
+    )
+    point = conclusion.point
+    whole = None
+    if point is not None and point.value is not None:
+        low = span.lower if point.low is None else point.low
+        high = span.upper if point.high is None else point.high
+        whole = (low, point.value, high)
+    return Curve(
+        search.key,
+        span.lower,
+        span.upper,
+        span.is_logarithmic,
+        list(zip(values, response.failing_at(values), strict=True)),
+        [
+            Tried(
+                trial.applied,
+                trial.failures / trial.attempts,
+                trial.violated,
+                f"{shown(trial.applied)}: {trial.outcome}",
+            )
+            for trial in search.counted
+        ],
+        whole,
+        search.operating_point,
+        search.forecast.value if search.forecast is not None else None,
+        _bands(search),
+    )
+
+
+def _bands(search: Search) -> list[Band]:
+    found = []
+    for reason, group in groupby(reasons(search), key=lambda one: one[1]):
+        values = [value for value, _ in group]
+        found.append(Band(values[0], values[-1], f"{reason}, from {shown(values[0])}"))
+    if not found:
+        return []
+    # Each reaches to where the next one begins, the last to the end.
+    ends = [band.start for band in found[1:]] + [search.span.upper]
+    return [Band(band.start, end, band.name) for band, end in zip(found, ends, strict=True)]

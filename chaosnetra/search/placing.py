@@ -1,0 +1,90 @@
+"""Where the next trials of a search are placed."""
+
+import math
+from collections import Counter
+
+from chaosnetra.search.conclusion import AT_AN_END, response_of
+from chaosnetra.search.record import Search
+
+# Trials around a prediction lie so far from it, in parts of the precision that is asked for: if
+# both confirm it, the interval between them is narrow enough.
+AROUND = 0.4
+# Without a prediction the first values are so many steps apart over the span, at most.
+STEPS = 7
+# A prediction that is refuted is left by steps that grow so much.
+FARTHER = 3
+MOST_STEPS = 8
+DIGITS = 4
+
+
+def next_value(search: Search) -> float:
+    """The value of the next trial of a search that goes on.
+
+    One that proved nothing is tried again first. The ends of the span are tried where the answer
+    may lie beyond; two trials around the prediction confirm or refute it; without one the values
+    double until the first is violated. After that each is where it is expected to tell most.
+    """
+    span = search.span
+    if search.trials and not search.trials[-1].counts:
+        return search.trials[-1].value
+    tried = Counter(trial.value for trial in search.counted)
+    if not tried:
+        return span.lower
+    violated = [trial.applied for trial in search.counted if trial.violated]
+    held = [trial.applied for trial in search.counted if not trial.violated]
+    if not held and tried[span.lower] < AT_AN_END:
+        return span.lower
+    if not violated and tried[span.upper]:
+        return span.upper
+    if search.forecast is not None:
+        value = _near(search, search.forecast.value, held, violated)
+        if value is not None:
+            return value
+    if not violated:
+        return _doubled(search, max(held))
+    return _new(search, rounded(search, response_of(search).next_value()), tried)
+
+
+def _near(
+    search: Search, predicted: float, held: list[float], violated: list[float]
+) -> float | None:
+    """A value near the predicted one, as long as it lies on one side of all; else None.
+
+    The first two are around it. Where the prediction is refuted, what follows goes away from it by
+    three times as far each time, until the answer lies between.
+    """
+    span, half = search.span, AROUND * search.precision
+    if predicted >= span.upper and not violated:
+        return span.upper
+    below, above = max(held, default=-math.inf), min(violated, default=math.inf)
+    shares = [-half, half]
+    if above <= rounded(search, predicted * (1 - half)):
+        shares = [-half * FARTHER**times for times in range(1, MOST_STEPS)]
+    elif below >= rounded(search, predicted * (1 + half)):
+        shares = [half * FARTHER**times for times in range(1, MOST_STEPS)]
+    for share in shares:
+        value = rounded(search, predicted * (1 + share))
+        if below < value < above and value > span.lower:
+            return value
+    return None
+
+
+def rounded(search: Search, value: float) -> float:
+    """A value of the span as it is tried: with few digits, and one that can be told apart."""
+    span, step = search.span, search.resolution
+    value = round(value / step) * step if step else float(f"{value:.{DIGITS}g}")
+    return min(max(float(f"{value:.12g}"), span.lower), span.upper)
+
+
+def _doubled(search: Search, highest: float) -> float:
+    """Twice the highest value that held, or a step of the span from it where that is more."""
+    span = search.span
+    step = span.value(min(1.0, span.position(highest) + 1 / STEPS))
+    return rounded(search, max(2 * highest, step))
+
+
+def _new(search: Search, value: float, tried: "Counter[float]") -> float:
+    """A value that is not settled: an end of the span settles nothing more than its two trials."""
+    if value in (search.span.lower, search.span.upper) and tried[value] >= AT_AN_END:
+        return rounded(search, search.span.value(0.5))
+    return value

@@ -1,0 +1,67 @@
+"""Two searches: whether the breaking point moved, and reports on them."""
+
+from pathlib import Path
+
+import pytest
+
+from chaosnetra.errors import InvalidInput
+from chaosnetra.search.comparing import compare_searches
+from chaosnetra.search.page import html_page, markdown_text, search_report
+from chaosnetra.search.record import Search
+from tests.support.searches import forecast, nothing, search, trial
+
+
+def breaking_at(value: float, **keys: object) -> Search:
+    trials = (trial(20, 0, 1), trial(value * 0.96, 0, 2), trial(value * 1.04, 5, 3))
+    return search(*trials, forecast=forecast(value), **keys)
+
+
+def test_a_margin_that_grew_is_told_from_noise() -> None:
+    found = compare_searches(breaking_at(400), breaking_at(900, profile="issue-1263"))
+    assert (found.grew, found.regressed) == (True, False)
+    assert "it bears more than before" in found.text
+    assert "another profile: issue-1278, then issue-1263" in found.text
+    back = compare_searches(breaking_at(900), breaking_at(400))
+    assert (back.grew, back.regressed) == (False, True)
+    same = compare_searches(breaking_at(400), breaking_at(404))
+    assert (same.grew, same.regressed) == (False, False)
+    assert same.chance_higher == pytest.approx(0.5, abs=0.3)
+    assert "no difference beyond noise" in same.text
+
+
+def test_no_limit_is_more_than_any() -> None:
+    without = search(trial(20), trial(2000), trial(2000))
+    found = compare_searches(breaking_at(400), without)
+    assert found.grew
+
+
+def test_what_proves_nothing_is_not_compared() -> None:
+    broken = search(nothing(20), nothing(20, 2))
+    found = compare_searches(broken, breaking_at(400))
+    assert (found.chance_higher, found.grew, found.regressed) == (None, False, False)
+    with pytest.raises(InvalidInput, match="varied"):
+        compare_searches(breaking_at(400), breaking_at(400, key="count"))
+
+
+def test_a_report_shows_the_curve_with_all_that_is_known() -> None:
+    made = breaking_at(400, operating_point=30.0, title="A <b>title</b>")
+    page = html_page([made])
+    assert "<b>title" not in page
+    for text in ("it breaks at latency_ms", "today 30", "predicted 400", "budget table_setup",
+                 'class="plot"', "where it breaks, 95%"):  # fmt: skip
+        assert text in page
+    both = html_page([made, search(trial(20), nothing(40))])
+    assert "2 searches" in both
+    text = markdown_text([made])
+    assert "<b>title" not in text
+    assert "| 3 | 416 | violated | 5 of 5 | budget table_setup |" in text
+
+
+def test_a_report_on_a_search_without_trials_is_one() -> None:
+    assert "nothing is known" in html_page([search()])
+    assert "nothing is known" in markdown_text([search()])
+
+
+def test_only_pages_and_markdown_are_written() -> None:
+    with pytest.raises(InvalidInput, match=r"\.html, \.md"):
+        search_report(Path("junit.xml"))

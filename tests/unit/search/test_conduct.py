@@ -1,0 +1,161 @@
+"""How a search goes on, is interrupted, and is refused; its runs are simulated."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosnetra.errors import InvalidInput
+from chaosnetra.runner.files import Experiment, RunFiles
+from chaosnetra.runner.outcome import Kind, RunOutcome
+from chaosnetra.search import conduct as conducting
+from chaosnetra.search.conclusion import End, conclude
+from chaosnetra.search.conduct import Wanted, begun, conduct
+from chaosnetra.search.record import FILE, Search, read_search
+from chaosnetra.search.subject import Subject, read_subject
+from tests.support.repository import ROOT
+
+VPC = ROOT / "experiments" / "vpc_latency.json"
+WANTED = Wanted(20, 2000, 0, 0.3, 40, None, None, None, {"count": "3"})
+TRUTH = 300.0
+
+
+@pytest.fixture
+def subject() -> Subject:
+    return read_subject(VPC, "latency_ms", {"count": "3"})
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> "Runs":
+    made = Runs()
+
+    @contextmanager
+    def no_stand(settings: Any) -> Iterator[Mapping[str, str]]:
+        yield {"STAND": "here"}
+
+    monkeypatch.setattr(conducting, "shared_stand", no_stand)
+    monkeypatch.setattr(conducting, "run_experiment", made)
+    monkeypatch.delenv("CHAOSNETRA_SEED", raising=False)
+    return made
+
+
+class Runs:
+    """Takes the place of `run_experiment`: it is violated above a value."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+        self.environments: list[Mapping[str, str]] = []
+        self.interrupted_at = 1000
+        self.kinds: list[Kind] = []
+
+    def __call__(
+        self,
+        experiment: Experiment,
+        folder: Path,
+        *,
+        variables: Mapping[str, str],
+        environment: Mapping[str, str],
+    ) -> RunOutcome:
+        assert variables["count"] == "3"
+        if len(self.values) == self.interrupted_at:
+            raise KeyboardInterrupt
+        value = float(variables["latency_ms"])
+        self.values.append(value)
+        self.environments.append(environment)
+        kind = Kind.VIOLATED if value > TRUTH else Kind.HELD
+        if self.kinds:
+            kind = self.kinds.pop(0)
+        files = RunFiles(folder)
+        return RunOutcome(experiment, kind, f"{kind}: it", (), files, None, None, 2.0, 0)
+
+
+def made(subject: Subject, folder: Path, wanted: Wanted = WANTED) -> Search:
+    said: list[str] = []
+    found = conduct(subject, begun(subject, wanted, folder), folder, wanted.variables, said.append)
+    assert len(said) <= len(found.trials)
+    return found
+
+
+def test_held_and_violated_are_enough_to_search_by(
+    tmp_path: Path, subject: Subject, runs: Runs
+) -> None:
+    point = conclude(made(subject, tmp_path / "s")).point
+    assert point is not None
+    assert point.low is not None
+    assert point.high is not None
+    assert point.low <= TRUTH <= point.high
+    assert runs.values[:6] == [20, 40, 80, 160, 320, pytest.approx(250, abs=60)]
+
+
+def test_a_run_that_proves_nothing_counts_for_nothing(
+    tmp_path: Path, subject: Subject, runs: Runs
+) -> None:
+    runs.kinds = [Kind.BROKEN, Kind.BROKEN]
+    found = made(subject, tmp_path / "s")
+    assert runs.values == [20, 20]
+    assert conclude(found).end is End.INCONCLUSIVE
+
+
+def test_trials_have_seeds_and_the_stand(tmp_path: Path, subject: Subject, runs: Runs) -> None:
+    made(subject, tmp_path / "s", replace(WANTED, seed=5, most_trials=2))
+    assert runs.environments == [
+        {"CHAOSNETRA_SEED": "6", "STAND": "here"},
+        {"CHAOSNETRA_SEED": "7", "STAND": "here"},
+    ]
+
+
+def test_an_interrupted_search_goes_on_where_it_was(
+    tmp_path: Path, subject: Subject, runs: Runs
+) -> None:
+    folder = tmp_path / "s"
+    runs.interrupted_at = 1
+    with pytest.raises(KeyboardInterrupt):
+        made(subject, folder)
+    left = read_search(folder / FILE)
+    assert (len(left.trials), left.interrupted) == (1, True)
+    assert conclude(left).end is End.INTERRUPTED
+    runs.interrupted_at = 1000
+    found = made(subject, folder)
+    assert found.trials[:1] == left.trials
+    assert not read_search(folder / FILE).interrupted
+    assert len(runs.values) == len(found.trials)
+
+
+def test_a_search_that_has_ended_makes_no_trial(
+    tmp_path: Path, subject: Subject, runs: Runs
+) -> None:
+    first = made(subject, tmp_path / "s")
+    assert made(subject, tmp_path / "s") == first
+    assert len(runs.values) == len(first.trials)
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"upper": 3000}, "span"),
+        ({"seed": 1}, "seed"),
+        ({"variables": {"count": "3", "profile": "issue-1263"}}, "set of variables"),
+    ],
+)
+def test_another_search_is_not_gone_on_with(
+    tmp_path: Path, subject: Subject, runs: Runs, changed: dict[str, Any], what: str
+) -> None:
+    runs.kinds = [Kind.BROKEN, Kind.BROKEN]
+    made(subject, tmp_path)
+    with pytest.raises(InvalidInput, match=f"holds a search of another {what}"):
+        begun(subject, replace(WANTED, **changed), tmp_path)
+
+
+def test_another_experiment_is_not_gone_on_with(
+    tmp_path: Path, subject: Subject, runs: Runs
+) -> None:
+    runs.kinds = [Kind.BROKEN, Kind.BROKEN]
+    made(subject, tmp_path / "s")
+    copied = tmp_path / "other.json"
+    copied.write_text(VPC.read_text() + "\n")
+    with pytest.raises(InvalidInput, match="another experiment"):
+        begun(replace(subject, path=copied), WANTED, tmp_path / "s")
+    assert runs.values == [20, 20]

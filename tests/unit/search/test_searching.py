@@ -1,0 +1,97 @@
+"""Searches with a truth that is known, from the first trial to the answer."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaosnetra.search.conclusion import End, conclude, is_precise
+from chaosnetra.search.levels import failing_share
+from tests.support.searches import ATTEMPTS, conducted, forecast, search, values_of
+
+
+def step(truth: float) -> Callable[[float], int]:
+    return lambda value: ATTEMPTS if value > truth else 0
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.floats(40, 1800), st.floats(-0.04, 0.04))
+def test_a_prediction_is_confirmed_in_few_trials(truth: float, off: float) -> None:
+    made = conducted(search(forecast=forecast(truth * (1 + off))), step(truth))
+    found = conclude(made)
+    assert found.end is End.PRECISE
+    assert len(made.trials) <= 6
+    assert found.point is not None
+    assert found.point.low is not None
+    assert found.point.high is not None
+    # The grid of values is as fine as 2 %.
+    assert found.point.low * 0.98 <= truth <= found.point.high * 1.02
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.floats(40, 1800), st.sampled_from([0.3, 0.6, 1.7, 3.0]))
+def test_a_wrong_prediction_is_refuted(truth: float, times: float) -> None:
+    made = conducted(search(forecast=forecast(truth * times)), step(truth))
+    found = conclude(made)
+    assert found.end is End.PRECISE
+    assert found.forecast_confirmed is False
+    assert found.point is not None
+    assert found.point.low is not None
+    assert found.point.high is not None
+    assert found.point.low * 0.97 <= truth <= found.point.high * 1.03
+
+
+def test_without_a_prediction_values_double_until_one_is_violated() -> None:
+    made = conducted(search(), step(300))
+    assert list(values_of(made)[:6]) == [20, 40, 80, 160, 320, pytest.approx(240, rel=0.25)]
+
+
+def test_an_interval_holds_the_truth_of_noisy_responses() -> None:
+    draw = random.Random(7)
+    covered = 0
+    for _ in range(6):
+        truth = draw.uniform(60, 800)
+
+        def failures(value: float, truth: float = truth) -> int:
+            chance = 1 / (1 + (truth / value) ** 20)
+            return sum(draw.random() < chance for _ in range(ATTEMPTS))
+
+        found = conclude(conducted(search(most_trials=10), failures)).point
+        assert found is not None
+        level = failing_share(0.2, ATTEMPTS, 0.5)
+        at = truth * (level / (1 - level)) ** (1 / 20)
+        covered += (found.low or 0) <= at <= (found.high or 1e9)
+    assert covered >= 4
+
+
+def test_a_steady_state_that_holds_to_the_end_has_no_limit() -> None:
+    made = conducted(search(forecast=forecast(50_000)), step(1e9))
+    assert values_of(made) == [20, 2000, 2000]
+    found = conclude(made)
+    assert (found.end, found.point) == (End.HOLDS, None)
+
+
+def test_one_that_fails_at_the_beginning_is_not_searched() -> None:
+    made = conducted(search(forecast=forecast(400)), step(0))
+    assert values_of(made) == [20, 20]
+    assert conclude(made).end is End.FAILS
+
+
+def test_values_that_cannot_be_told_apart_are_not_told_apart() -> None:
+    made = conducted(search(resolution=50.0, forecast=forecast(400)), step(410))
+    assert all(value % 50 == 0 or value == 20 for value in values_of(made))
+    found = conclude(made)
+    assert found.end is End.PRECISE
+    assert is_precise(made, found.point)
+
+
+@pytest.mark.parametrize(
+    ("keys", "end"),
+    [({"most_trials": 3}, End.TRIALS), ({"most_seconds": 25.0}, End.SECONDS)],
+)
+def test_a_search_ends_when_it_may_take_no_more(keys: dict[str, float], end: End) -> None:
+    made = conducted(search(**keys), step(300))
+    assert conclude(made).end is end
+    assert len(made.trials) == 3

@@ -1,0 +1,106 @@
+"""What can be varied, and what is refused before anything is run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosnetra.errors import InvalidInput, Unreadable
+from chaosnetra.search.subject import read_subject
+from tests.support.experiments import HELD, experiment, ours
+from tests.support.repository import ROOT
+
+VPC = ROOT / "experiments" / "vpc_latency.json"
+PROBE = {**ours("probe", "startup", "startups_succeed", count="${count}"), "tolerance": HELD}
+
+
+def written(folder: Path, **configuration: Any) -> Path:
+    path = folder / "experiment.json"
+    action = ours("action", "toxiproxy", "add_bandwidth_limit", rate_kb_per_second="${rate}")
+    undo = ours("action", "toxiproxy", "remove_toxic", name="bandwidth")
+    values = {"count": 5, "rate": 100, "unused": 1, "word": "many", **configuration}
+    made = experiment(action, probes=[PROBE], rollbacks=[undo], configuration=values)
+    path.write_text(json.dumps(made))
+    return path
+
+
+def test_a_latency_is_known_as_one() -> None:
+    found = read_subject(VPC, "latency_ms", {})
+    assert found.is_latency
+    assert not found.whole
+    assert found.resolution == 10.0  # a millisecond at time scale 0.1
+    assert [one.shown for one in found.fed] == ["latency_ms of add_latency"]
+    found.check_bounds(0, 2000)
+
+
+def test_a_count_takes_whole_numbers(tmp_path: Path) -> None:
+    found = read_subject(written(tmp_path), "count", {})
+    assert (found.whole, found.is_latency, found.resolution) == (True, False, 1.0)
+    with pytest.raises(InvalidInput, match=r"whole numbers, got 1\.5 and 4"):
+        found.check_bounds(1.5, 4)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "said"),
+    [
+        (500, 20, "--from must be less than --to, got 500 and 20"),
+        (20, 20, "--from must be less than --to"),
+        (float("nan"), 20, "--from must be a finite number"),
+        (20, float("inf"), "--to must be a finite number"),
+        (-1, 20, "at least 0 for latency_ms of add_latency"),
+        (20, 1e9, "at most 3.6e"),
+    ],
+)
+def test_bounds_that_bound_nothing_are_refused(lower: float, upper: float, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        read_subject(VPC, "latency_ms", {}).check_bounds(lower, upper)
+
+
+@pytest.mark.parametrize(
+    ("key", "variables", "said"),
+    [
+        ("latncy_ms", {}, "did you mean latency_ms"),
+        ("zzz", {}, "the configuration, profile, .* has no 'zzz'"),
+        ("profile", {}, "profile is 'issue-1278', which is no number"),
+        ("latency_ms", {"cuont": "5"}, "did you mean count"),
+        ("latency_ms", {"latency_ms": "5"}, "--var cannot"),
+        ("latency_ms", {"environment": "staging"}, "a search runs locally only"),
+    ],
+)
+def test_a_key_that_cannot_be_varied_is_refused(
+    key: str, variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHAOSNETRA_PROFILE", raising=False)
+    with pytest.raises(InvalidInput, match=said) as raised:
+        read_subject(VPC, key, variables)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"), [("unused", "nothing in the experiment uses unused"), ("word", "no number")]
+)
+def test_a_key_that_does_nothing_is_refused(tmp_path: Path, key: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        read_subject(written(tmp_path), key, {})
+
+
+def test_an_experiment_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.json"
+    for content, error in (("{}", InvalidInput), ("{", Unreadable), ("[1]", InvalidInput)):
+        path.write_text(content)
+        with pytest.raises(error):
+            read_subject(path, "key", {})
+    broken = json.loads(written(tmp_path).read_text())
+    broken["method"][0]["provider"]["func"] = "no_such"
+    path.write_text(json.dumps(broken))
+    with pytest.raises(InvalidInput, match="the experiment is not valid"):
+        read_subject(path, "rate", {})
+
+
+def test_a_target_is_told_without_its_secrets() -> None:
+    url = "postgresql://user:fallback-secret@127.0.0.1:1/db"
+    given = {"database_url": url, "target": f"serve --database {url}", "readiness": "exit"}
+    found = read_subject(VPC, "latency_ms", given)
+    assert "fallback-secret" not in found.target
+    assert found.target.startswith("serve --database ")
