@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "chaosnetra.commands.report:report",
     "stand": "chaosnetra.commands.stand:stand",
     "verdict": "chaosnetra.commands.verdict:verdict",
+    "whatif": "chaosnetra.commands.whatif:whatif",
 }
 
 # Where a log cannot be written, as on a full disk, each line of it would cost a traceback, and hide

@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli", "pytest_plugin"),
     ("commands", "testing"),
     ("controls",),
-    ("gameday", "ci"),
+    ("gameday", "ci", "whatif"),
     # Of documents and journals alone.
     ("lint", "runner"),
     ("report",),

@@ -1,0 +1,143 @@
+"""How far the model is off: on launches that it was not calibrated with."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from chaosnetra.evidence.statistics.quantiles import nearest_rank
+from chaosnetra.whatif.calibration import calibrated, limits_of
+from chaosnetra.whatif.launches import Launch
+from chaosnetra.whatif.model import Simulated, simulate
+from chaosnetra.whatif.system import System
+
+SHARES = (0.5, 0.9)
+# Of a few startups, which courses are drawn matters; of many it does not.
+DRAWS = 9
+MANY = 200
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One launch against what the model says of it without having seen it.
+
+    Attributes:
+        where: it for people.
+        count: startups at once.
+        latency_seconds: added to each round trip.
+        slots: of the connector; None: it was not limited.
+        predicted_seconds: median and 90th percentile of those that were ready.
+        measured_seconds: the same, without what they waited for a core.
+        predicted_success: share of startups.
+        measured_success: likewise.
+    """
+
+    where: str
+    count: int
+    latency_seconds: float
+    slots: int | None
+    predicted_seconds: tuple[float, ...]
+    measured_seconds: tuple[float, ...]
+    predicted_success: float
+    measured_success: float
+
+    @property
+    def time_error(self) -> float:
+        """The larger error of both times, as a share of what was measured; 0 without any."""
+        pairs = zip(self.predicted_seconds, self.measured_seconds, strict=False)
+        return max((abs(said - was) / was for said, was in pairs if was > 0), default=0.0)
+
+    @property
+    def success_error(self) -> float:
+        return abs(self.predicted_success - self.measured_success)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "time_error": self.time_error,
+            "success_error": self.success_error,
+        }
+
+
+@dataclass(frozen=True)
+class ModelError:
+    """The error that the model states.
+
+    Each is the largest one of the launches, and a share of it more: the largest of so many is
+    below the largest that there can be, by one part in as many, where all are equally likely.
+
+    Attributes:
+        launches: that it did not see.
+        most_startups: at once in one of them.
+        time_share: of startup times.
+        success_share: of the share of startups that are ready.
+    """
+
+    launches: int
+    most_startups: int
+    time_share: float
+    success_share: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def tested(launches: Sequence[Launch], seed: int) -> Iterator[Tested]:
+    """Hold the model against each launch, calibrated without it.
+
+    Args:
+        launches: of the journals; those under a fault that the model does not have are left out.
+        seed: see `simulate`.
+    """
+    for at, launch in enumerate(launches):
+        if not launch.is_known:
+            continue
+        others = [other for place, other in enumerate(launches) if place != at]
+        limits = limits_of(others)
+        calibration = calibrated(others, limits)
+        if calibration is None:
+            continue
+        system = System(
+            latency_seconds=launch.latency_seconds,
+            connector=launch.connector,
+            startup_timeout_seconds=launch.limit_seconds,
+            own_limits=limits,
+        )
+        draws = DRAWS if launch.count < MANY else 1
+        runs = [
+            simulate(calibration.courses, system, launch.count, seed + draw)
+            for draw in range(draws)
+        ]
+        yield _tested(launch, runs)
+
+
+def _tested(launch: Launch, runs: Sequence[Simulated]) -> Tested:
+    ready = sorted(one.alone_seconds for one in launch.startups if one.ready)
+    said = [_quantiles(run.ready_seconds) for run in runs if run.ready_seconds]
+    return Tested(
+        launch.where,
+        launch.count,
+        launch.latency_seconds,
+        None if launch.connector is None else launch.connector.slots,
+        tuple(median(one[at] for one in said) for at in range(len(SHARES))) if said else (),
+        _quantiles(ready) if ready else (),
+        median(run.success_share for run in runs),
+        len(ready) / len(launch.startups),
+    )
+
+
+def _quantiles(ordered: Sequence[float]) -> tuple[float, ...]:
+    return tuple(ordered[nearest_rank(share, len(ordered)) - 1] for share in SHARES)
+
+
+def stated(found: Sequence[Tested]) -> ModelError | None:
+    """The error that follows; None where no launch was left to test it on."""
+    if not found:
+        return None
+    more = (len(found) + 1) / len(found)
+    return ModelError(
+        len(found),
+        max(one.count for one in found),
+        more * max(one.time_error for one in found),
+        min(1.0, more * max(one.success_error for one in found)),
+    )
