@@ -22,7 +22,7 @@ REFUSED = 2
 @click.option(
     "--connector-slots",
     type=int,
-    help="Of a connector that does not scale, instead of the profile's.",
+    help="Of a connector that does not scale, instead of the profile's; 0: no connector.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn.")
 @format_option("Text that is Markdown too, or one JSON document.")
@@ -40,8 +40,9 @@ def whatif(
 
     Each JOURNAL is a journal, or a folder of journals, of runs with one target and one profile.
     The model is calibrated on their startups without a fault, as they were observed on the wire.
-    Connector and max_connections are those of the profile, unless options say otherwise. Every
-    instance has a machine of its own: what startups here waited for a core is taken out.
+    Connector and max_connections are those of the profile, unless options say otherwise; the
+    connector's delays stay the profile's. Every instance has a machine of its own: what startups
+    here waited for a core is taken out.
 
     It says how many are ready and when, what limits first, and how busy each resource is. It
     states its error on launches that it did not see, and names what no journal has tested, with

@@ -7,7 +7,7 @@ from typing import Any
 from chaosnetra.errors import InvalidInput
 from chaosnetra.whatif.asking import Question, system_for
 from chaosnetra.whatif.calibration import Calibration, calibrated, limits_of
-from chaosnetra.whatif.error import ModelError, Tested, stated, tested
+from chaosnetra.whatif.error import LaunchPrediction, ModelError, predictions, stated
 from chaosnetra.whatif.launches import Launch, Measured
 from chaosnetra.whatif.model import Simulated, simulate
 from chaosnetra.whatif.system import System
@@ -26,7 +26,7 @@ class Answer:
         calibration: of the model.
         system: what the instances start through.
         simulated: what becomes of them.
-        tested: each launch against a model that did not see it.
+        predictions: each launch against a model that did not see it.
         error: that follows; None: not known.
         untested: assumptions that no journal has shown.
     """
@@ -36,7 +36,7 @@ class Answer:
     calibration: Calibration
     system: System
     simulated: Simulated
-    tested: tuple[Tested, ...]
+    predictions: tuple[LaunchPrediction, ...]
     error: ModelError | None
     untested: tuple[Untested, ...]
 
@@ -71,7 +71,7 @@ class Answer:
             "system": self.system.to_json(),
             "calibration": self.calibration.to_json(),
             "error": None if self.error is None else self.error.to_json(),
-            "tested": [one.to_json() for one in self.tested],
+            "predictions": [one.to_json() for one in self.predictions],
             "untested": [one.to_json() for one in self.untested],
             "passed_over": list(self.measured.passed_over),
         }
@@ -89,7 +89,7 @@ def answer(question: Question, measured: Measured) -> Answer:
         raise InvalidInput(_missing(measured.launches))
     system = system_for(question, measured, calibration)
     simulated = simulate(calibration.courses, system, question.instances, question.seed)
-    held_against = tuple(tested(measured.launches, question.seed))
+    held_against = tuple(predictions(measured.launches, question.seed))
     error = stated(held_against)
     return Answer(
         question,

@@ -30,7 +30,7 @@ class Question:
         latency_ms: that each round trip takes longer than in the journals without a fault.
         pool: connections of one instance at once.
         max_connections: of the database.
-        connector_slots: of a connector that does not scale.
+        connector_slots: of a connector that does not scale; 0: there is no connector.
         seed: of what is drawn.
     """
 
@@ -47,7 +47,7 @@ class Question:
         for name, value, least, most in (
             ("--pool", self.pool, 1, MOST_POOL),
             ("--max-connections", self.max_connections, RESERVED_CONNECTIONS + 1, 1_000_000),
-            ("--connector-slots", self.connector_slots, 1, MOST_CONNECTIONS),
+            ("--connector-slots", self.connector_slots, 0, MOST_CONNECTIONS),
         ):
             if value is not None:
                 whole_number(name, value, minimum=least, maximum=most)
@@ -85,7 +85,12 @@ def system_for(question: Question, measured: Measured, calibration: Calibration)
 
 
 def _connector(question: Question, measured: Measured) -> ConnectorModel | None:
-    """The profile's; with as many slots as are asked for, and then no more."""
+    """The profile's; with as many slots as are asked for, and then no more.
+
+    Its delays stay what they are, as with the action `limit_connector`.
+    """
+    if question.connector_slots == 0:
+        return None
     figures = measured.run.ran.infrastructure.get("vpc_connector")
     model = None if figures is None else model_of_profile(figures)
     if question.connector_slots is None:

@@ -18,7 +18,7 @@ MANY = 200
 
 
 @dataclass(frozen=True)
-class Tested:
+class LaunchPrediction:
     """One launch against what the model says of it without having seen it.
 
     Attributes:
@@ -82,7 +82,7 @@ class ModelError:
         return asdict(self)
 
 
-def tested(launches: Sequence[Launch], seed: int) -> Iterator[Tested]:
+def predictions(launches: Sequence[Launch], seed: int) -> Iterator[LaunchPrediction]:
     """Hold the model against each launch, calibrated without it.
 
     Args:
@@ -108,13 +108,13 @@ def tested(launches: Sequence[Launch], seed: int) -> Iterator[Tested]:
             simulate(calibration.courses, system, launch.count, seed + draw)
             for draw in range(draws)
         ]
-        yield _tested(launch, runs)
+        yield _prediction(launch, runs)
 
 
-def _tested(launch: Launch, runs: Sequence[Simulated]) -> Tested:
+def _prediction(launch: Launch, runs: Sequence[Simulated]) -> LaunchPrediction:
     ready = sorted(one.alone_seconds for one in launch.startups if one.ready)
     said = [_quantiles(run.ready_seconds) for run in runs if run.ready_seconds]
-    return Tested(
+    return LaunchPrediction(
         launch.where,
         launch.count,
         launch.latency_seconds,
@@ -130,7 +130,7 @@ def _quantiles(ordered: Sequence[float]) -> tuple[float, ...]:
     return tuple(ordered[nearest_rank(share, len(ordered)) - 1] for share in SHARES)
 
 
-def stated(found: Sequence[Tested]) -> ModelError | None:
+def stated(found: Sequence[LaunchPrediction]) -> ModelError | None:
     """The error that follows; None where no launch was left to test it on."""
     if not found:
         return None

@@ -57,7 +57,7 @@ def _resources(answer: Answer) -> Iterator[str]:
     yield f"What limits first: {limits_first(answer)}"
     connector = system.connector
     if simulated.slots is None or connector is None:
-        yield "- connector: none (the profile has none; --connector-slots adds one)"
+        yield "- connector: none"
     else:
         pressed = connector.pressure_delay_seconds.longest
         yield f"- connector's slots: {_use(simulated.slots)}" + (
@@ -136,7 +136,7 @@ def _rests_on(answer: Answer) -> Iterator[str]:
             f"it did not see: {error.time_share:.0%} of startup times, {error.success_share:.0%} "
             "of the share that is ready"
         )
-    for one in answer.tested:
+    for one in answer.predictions:
         slots = "" if one.slots is None else f", {one.slots:,} slots"
         latency = f", {1000 * one.latency_seconds:.0f} ms more" if one.latency_seconds else ""
         times = " and ".join(

@@ -1,0 +1,137 @@
+"""`chaosnetra whatif`: its output, what it says is not tested, and its exit codes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from chaosnetra.cli import netra
+from tests.support.measured import PROFILE
+from tests.support.startup_courses import BOOT, EACH, HELD, REST, TRIPS, calibrating, launch
+
+ALONE = BOOT + HELD + REST + TRIPS * EACH
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(netra, ["whatif", *map(str, arguments)])
+
+
+def written(folder: Path, *journals: dict[str, Any]) -> Path:
+    for number, data in enumerate(journals):
+        (folder / f"{number}.json").write_text(json.dumps(data))
+    return folder
+
+
+def asked(*arguments: object) -> Any:
+    done = call(*arguments, "--format", "json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def about(said: Any, words: str) -> bool:
+    return any(words in one["text"] for one in said["untested"])
+
+
+def test_within_what_the_journals_have_nothing_is_untested(tmp_path: Path) -> None:
+    folder = written(tmp_path, calibrating(5), calibrating(10))
+    said = asked(folder, "--instances", 10, "--connector-slots", 0)
+    assert (said["success_share"], said["untested"]) == (1.0, [])
+    assert said["seconds"]["p50"] == pytest.approx(ALONE, abs=0.1)
+    assert said["error"]["launches"] == 4
+    assert said["error"]["time_share"] < 0.1
+    assert said["calibration"]["round_trips"] == TRIPS
+    assert said["resources"]["connector_slots"] is None
+    text = call(folder, "--instances", 10, "--connector-slots", 0).output
+    assert text.startswith("**10 of 10 instances are ready (100.0%, ± 0%)**")
+    assert "extrapolates" not in text
+    assert "nothing yet; next are max_connections of the database, 5% taken" in text
+
+
+def test_beyond_them_it_says_what_is_not_tested(tmp_path: Path) -> None:
+    folder = written(tmp_path, calibrating(5))
+    done = call(folder, "--instances", 1000, "--latency-ms", 50, "--connector-slots", 20)
+    assert done.exit_code == 0, done.output
+    assert "This extrapolates: see what is not tested, below." in done.output
+    for words in (
+        "1,000 instances: at most 5 started at once in the journals",
+        "50 ms more for each round trip: the journals have at most 0 ms",
+        "startups that wait for a slot of the connector: in the journals none waited",
+        "up to 20 s that the profile's connector makes a new connection wait under pressure",
+        "a service without a limit of its own",
+        "What limits first: the connector's slots",
+    ):
+        assert words in done.output
+
+
+def test_options_change_what_instances_start_through(tmp_path: Path) -> None:
+    folder = written(tmp_path, calibrating(5))
+    few = asked(folder, "--instances", 40, "--connector-slots", 0, "--max-connections", 23)
+    assert (few["ready"], few["failed"]) == (20, {"max_connections": 20})
+    assert few["first_failure"]["limit"] == "max_connections"
+    assert few["first_failure"]["seconds"] == pytest.approx(BOOT, abs=0.1)
+    assert about(few, "53300")
+    late = asked(folder, "--instances", 5, "--connector-slots", 0, "--latency-ms", 100)
+    assert late["seconds"]["p50"] == pytest.approx(ALONE + TRIPS * 0.1, abs=0.1)
+    pooled = asked(folder, "--instances", 5, "--pool", 1)
+    assert not about(pooled, "a pool of")
+    profile = asked(folder, "--instances", 5)["resources"]
+    assert profile["max_connections"]["available"] == 197
+    assert profile["connector_slots"]["available"] == 50
+
+
+def test_the_same_seed_says_the_same(tmp_path: Path) -> None:
+    folder = written(tmp_path, calibrating(9))
+    said = [call(folder, "--instances", 50, "--seed", seed).output for seed in (1, 1)]
+    assert said[0] == said[1]
+
+
+def test_journals_of_something_else_are_refused(tmp_path: Path) -> None:
+    folder = written(
+        tmp_path, calibrating(), calibrating(target="other"), calibrating(time_scale=2.0)
+    )
+    done = call(folder, "--instances", 5)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert "1.json: its target is 'other', and that of " in lines[0]
+    assert "2.json: its time scale is 2" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (calibrating(before=launch([None] * 3), after=launch([None] * 3)), "observed on the wire"),
+        (calibrating(before=launch([None]) | {"output": True}, after=launch([])), "no journal"),
+        (calibrating(profile={**PROFILE, "infrastructure": {}}), "give --max-connections"),
+        (calibrating(profile=None), "does not hold the profile"),
+    ],
+    ids=["unobserved", "no startups", "no database", "no profile"],
+)
+def test_without_a_figure_it_says_what_to_do(
+    tmp_path: Path, found: dict[str, Any], said: str
+) -> None:
+    done = call(written(tmp_path, found), "--instances", 5)
+    assert done.exit_code == 2, done.output
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--instances", 0), ("--instances", 100_001), ("--latency-ms", "nan"),
+        ("--latency-ms", -1), ("--pool", 0), ("--max-connections", 3), ("--connector-slots", -1),
+    ],
+)  # fmt: skip
+def test_values_that_are_none_are_refused(tmp_path: Path, wrong: tuple[str, object]) -> None:
+    done = call(written(tmp_path, calibrating()), "--instances", 5, *wrong)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"Error: {wrong[0]} must be")
+
+
+def test_what_is_no_journal_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{")
+    assert call(tmp_path / "x.json", "--instances", 5).exit_code == 7
