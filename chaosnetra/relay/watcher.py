@@ -126,15 +126,15 @@ class Watching:
 
     def gave_up(self, ending: Ending, at: float) -> None:
         """It is over, and neither side has ended it; or it never was dialed."""
-        if self._watcher is None or (self._ending is not None and self._is_dialed):
+        watcher, self._watcher = self._watcher, None  # what it keeps is not ours to hold any longer
+        if watcher is None or (self._ending is not None and self._is_dialed):
             return
         if self._ending is not None and ending is not Ending.REFUSED:
             # The client left while the upstream was awaited.
             ending, at = Ending.UNANSWERED, self._ending[1]
         self._ending = (ending, at)
         self._early = []
-        self._tell(self._watcher.ended, ending, at)
-        self._watcher = None
+        self._tell(watcher.ended, ending, at)
 
     def _tell(self, call: Callable[[Any, float], None], what: Any, at: float) -> None:
         self._untold.append((call, what, at))

@@ -4,6 +4,7 @@ startup -> an address of its own -> observer -> [connector emulator] -> proxy ->
 """
 
 import shutil
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import Interrupted, ObserverUnavailable
+from chaosnetra.ports import LOOPBACK
 from chaosnetra.running.database import Database
 from chaosnetra.running.local_path import LocalPath
 from chaosnetra.running.resources import Part, Resources
@@ -106,13 +108,25 @@ class Observing:
         resources = self._resources
         with resources.lock:
             if self._brought is None:
-                server = start_observer(self._path.proxied_database.network_address)
+                behind = self._path.proxied_database.network_address
+                server = start_observer(behind, self._listen_host())
                 address = server.url.removeprefix("http://")
                 resources.own(OBSERVER, address, server.process)
                 source = "started for this run"
                 resources.add(Part(OBSERVER, source, address, __version__, DIFFERENCE))
                 self._brought = ObserverClient(server.url)
             return self._brought
+
+    def _listen_host(self) -> str:
+        """Where a target in a container looks for the proxy, if that is an address of ours."""
+        host = self._resources.settings.toxiproxy_listen_host
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((host, 0))
+            except OSError:
+                return LOOPBACK  # the Toxiproxy server is on another machine
+        return host
 
     def _address(
         self, observer: "ObserverClient", name: str, database: DatabaseAddress, folders: list[Path]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chaosnetra.ports import LOOPBACK
 from chaosnetra.processes.program import start_server
 from chaosnetra.stand.part import Part
 
@@ -13,14 +14,16 @@ class ObserverServer(Part):
     url: str
 
 
-def start_observer(upstream: str) -> ObserverServer:
+def start_observer(upstream: str, listen_host: str = LOOPBACK) -> ObserverServer:
     """Start an observer that nothing passes through yet.
 
     Args:
         upstream: `host:port`, or the path of a Unix socket, that it leads to.
+        listen_host: address of this machine at which startups reach it.
 
     Raises:
         PartUnavailable: it does not start.
     """
-    url, process = start_server("the observer", "chaosnetra.wire", "--upstream", upstream)
+    options = ("--upstream", upstream, "--listen-host", listen_host)
+    url, process = start_server("the observer", "chaosnetra.wire", *options)
     return ObserverServer(process, url)

@@ -15,16 +15,14 @@ from chaosnetra.relay.service import LOOPBACK, serve
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-# While an observation is computed, what passes through waits for the interpreter so long at most.
-SWITCH_SECONDS = 0.0005
-
 
 @click.command()
 @click.option("--upstream", required=True, help="HOST:PORT, or PATH of a Unix socket, led to")
 @click.option(
     "--port", default=0, type=click.IntRange(0, 65535), help="of the control API; 0 is a free one"
 )
-def main(upstream: str, port: int) -> None:
+@click.option("--listen-host", default=LOOPBACK, help="address at which startups are listened for")
+def main(upstream: str, port: int, listen_host: str) -> None:
     """Pass startups on to one address, and keep what was seen of each."""
     try:
         place = upstream if upstream.startswith("/") else _upstream(upstream)
@@ -35,9 +33,8 @@ def main(upstream: str, port: int) -> None:
         from chaosnetra.wire.application import control_api
         from chaosnetra.wire.observer import Observer
 
-        return control_api(Observer(place))
+        return control_api(Observer(place, listen_host))
 
-    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         serve(application, LOOPBACK, port)
     except OSError as error:

@@ -9,9 +9,6 @@
 `{"error": "one line"}`.
 """
 
-import asyncio
-import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, MachineryFailed
 from chaosnetra.quantities import number
 from chaosnetra.relay.bodies import read_object, refused
-from chaosnetra.wire.log import StartupLog
+from chaosnetra.wire.observations import Observations
 from chaosnetra.wire.observer import Observer
 
 LONGEST_NAME = 200
@@ -30,8 +27,7 @@ LONGEST_NAME = 200
 
 def control_api(observer: Observer) -> Starlette:
     """The API as an ASGI application, on the observer's event loop."""
-    # One at a time, beside the event loop: what passes through goes before what is told of it.
-    computing = ThreadPoolExecutor(1, "observations")
+    observations = Observations()
 
     async def state(request: Request) -> JSONResponse:  # noqa: ARG001 - Starlette gives it
         return JSONResponse(observer.state())
@@ -54,9 +50,11 @@ def control_api(observer: Observer) -> Starlette:
         name = _name(data.get("name"))
         began_at = number("began_at", data.get("began_at"), minimum=0)
         until_at = number("until_at", data.get("until_at"), minimum=began_at)
-        log = await observer.copied_log(name)
-        loop = asyncio.get_running_loop()
-        body = await loop.run_in_executor(computing, _observed, log, began_at, until_at)
+        log = await observer.pickled_log(name)
+        try:
+            body = await observations.of(log, began_at, until_at)
+        except MachineryFailed as error:
+            return JSONResponse({"error": str(error)}, status_code=500)
         return Response(body, media_type="application/json")
 
     async def forget(request: Request) -> JSONResponse:
@@ -96,9 +94,3 @@ def _name(value: Any) -> str:
             f"a startup's name must be text of 1 to {LONGEST_NAME} characters, got {value!r:.100}"
         )
     return value
-
-
-def _observed(log: StartupLog, began_at: float, until_at: float) -> bytes:
-    from chaosnetra.wire.observing import observe
-
-    return json.dumps(observe(log, began_at, until_at).to_json()).encode()

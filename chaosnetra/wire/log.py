@@ -5,7 +5,7 @@ time, afterwards. Moments are readings of the monotonic clock, which processes o
 """
 
 from array import array
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from chaosnetra.wire.observation import Encryption, End, Reached
 
@@ -74,19 +74,6 @@ class ConnectionLog:
     errors: list[ErrorSeen] = field(default_factory=list)
     sent_bytes: int = 0
     received_bytes: int = 0
-
-    def copied(self) -> "ConnectionLog":
-        """The same, and what is written down from now on is not in it."""
-        return replace(
-            self,
-            stages=self.stages[:],
-            sent_at=self.sent_at[:],
-            answered_at=self.answered_at[:],
-            statements=self.statements[:],
-            executed_at=self.executed_at[:],
-            executed=self.executed[:],
-            errors=self.errors[:],
-        )
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pickle
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -21,8 +22,8 @@ from chaosnetra.wire.observation import End
 # It is the client's own limit that a silent upstream must meet.
 DIAL_TIMEOUT_SECONDS = 600.0
 MOST_STARTUPS = 2_000
-# Connections are copied so many at a time; what passes through comes in between.
-COPIED_AT_ONCE = 200
+# So many connections at a time; what passes through comes in between.
+PICKLED_AT_ONCE = 100
 
 
 class Observer:
@@ -30,10 +31,12 @@ class Observer:
 
     Args:
         upstream: where all of them are passed on to.
+        listen_host: address of this machine at which startups are listened for.
     """
 
-    def __init__(self, upstream: Place) -> None:
+    def __init__(self, upstream: Place, listen_host: str = LOOPBACK) -> None:
         self._upstream = upstream
+        self._listen_host = listen_host
         self._startups: dict[str, _Startup] = {}
         self._faults = _Faults()
 
@@ -42,7 +45,7 @@ class Observer:
 
         Args:
             name: what it is called from now on.
-            socket_path: where to listen; None is a free port of loopback.
+            socket_path: where to listen; None is a free port of `listen_host`.
 
         Returns:
             `host:port`, or the path.
@@ -56,12 +59,12 @@ class Observer:
         if len(self._startups) >= MOST_STARTUPS:
             raise InvalidInput(f"{MOST_STARTUPS} startups are observed already: forget some")
         startup = _Startup(self._upstream, self._faults)
-        address = startup.listen(socket_path)
+        address = startup.listen(socket_path, self._listen_host)
         self._startups[name] = startup
         return address
 
-    async def copied_log(self, name: str) -> StartupLog:
-        """What was seen of one startup until now; it does not change any more.
+    async def pickled_log(self, name: str) -> list[bytes]:
+        """What was seen of one startup until now: its log without connections, and then these.
 
         Raises:
             InvalidInput: there is no startup of that name.
@@ -70,12 +73,11 @@ class Observer:
         if startup is None:
             raise InvalidInput(f"no startup is called {name!r:.100}")
         await asyncio.sleep(0)  # watchers are a turn of the loop behind
-        log, connections = startup.log, []
-        for first in range(0, len(log.connections), COPIED_AT_ONCE):
-            batch = log.connections[first : first + COPIED_AT_ONCE]
-            connections += [connection.copied() for connection in batch]
+        connections, pickled = startup.log.connections, []
+        for first in range(0, len(connections), PICKLED_AT_ONCE):
+            pickled.append(pickle.dumps(connections[first : first + PICKLED_AT_ONCE]))
             await asyncio.sleep(0)
-        return replace(log, connections=connections, texts=log.texts[:])
+        return [pickle.dumps(replace(startup.log, connections=[])), *pickled]
 
     def forget(self, names: Iterable[str]) -> int:
         """Listen for them no more, drop their connections, forget what was seen.
@@ -142,9 +144,9 @@ class _Startup:
         self._faults = faults
         self._socket_path: str | None = None
 
-    def listen(self, socket_path: str | None) -> str:
+    def listen(self, socket_path: str | None, host: str) -> str:
         if socket_path is None:
-            return shown_address(*self.relay.listen(LOOPBACK, 0))
+            return shown_address(*self.relay.listen(host, 0))
         if is_too_long(socket_path):
             raise InvalidInput(
                 f"socket_path has {len(os.fsencode(socket_path))} bytes, and the system takes at "
@@ -161,6 +163,7 @@ class _Startup:
 
     def close(self) -> None:
         self.relay.close()
+        self.log = StartupLog()  # what was seen is to go now, not with a collection of garbage
         if self._socket_path is not None:
             with suppress(OSError):
                 Path(self._socket_path).unlink()

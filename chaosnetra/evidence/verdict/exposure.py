@@ -121,7 +121,7 @@ def _names(launches: _Launches) -> str:
     """The faults in place, each once."""
     return ", ".join(
         dict.fromkeys(
-            str(name)
+            " ".join(str(name).split())  # without the run's own name there may be a gap
             for one in launches
             if isinstance(one.get("faults"), list)
             for name in one["faults"]

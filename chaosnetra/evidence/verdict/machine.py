@@ -7,8 +7,10 @@ it waited for a core, it would have been:
     ---------------------------------  -----------------------------------------------------------
     ready too late                     the time that it took without the share is within the limit
     out of time, never ready           so is the time that it had still needed; see `needed_seconds`
-    failed or degraded, a budget of    likewise, within that budget; one of unknown length: the
-      its own having run out             share is half of its time at least
+    failed or degraded, a budget of    likewise, within that budget, and the share is half of its
+      its own having run out             time at least
+    the same by a time limit whose     the share is half of its time at least, and the fault made
+      length is not known                it wait for the database no longer than before
     failed by anything else            it is the fault's
 """
 
@@ -35,6 +37,8 @@ from chaosnetra.quantities import finite_or_none
 _OUT_OF_TIME = "timed_out"
 _BY_A_BUDGET = ("failed", "degraded")
 _TIME_OVER = "timeout"
+# How far waits for the database may differ and be the same: a part of them, and seconds.
+_SAME_WAITS, _SAME_SECONDS = 1.1, 0.1
 DIGITS = 4
 
 
@@ -45,11 +49,13 @@ class Before(NamedTuple):
         cpu_seconds: on a core.
         alone_seconds: of their own, without the machine's share.
         round_trips: one after the other.
+        waited_seconds: for the database.
     """
 
     cpu_seconds: float | None = None
     alone_seconds: float | None = None
     round_trips: float | None = None
+    waited_seconds: float | None = None
 
 
 def machine_said(journal: Mapping[str, Any]) -> MachineShare | None:
@@ -121,12 +127,21 @@ def is_explained(startup: Mapping[str, Any], cores: int, before: Before, limit: 
         is_open = startup.get("late") is not True and not has_work
     elif status in _BY_A_BUDGET and _is_out_of_budget(startup):
         budget = seconds_or_none(object_or_empty(startup.get("error")).get("budget_seconds"))
+        if budget is None and not _waited_as_before(startup, before):
+            return False
         limit, is_open = limit if budget is None else budget, True
     else:
         return False
     if is_open and share.share_seconds < share.seconds / 2:
         return False
     return needed_seconds(startup, share, before) <= limit
+
+
+def _waited_as_before(startup: Mapping[str, Any], before: Before) -> bool:
+    waited = seconds_or_none(object_or_empty(startup.get("wire")).get("waited_seconds"))
+    if waited is None or before.waited_seconds is None:
+        return False
+    return waited <= _SAME_WAITS * before.waited_seconds + _SAME_SECONDS
 
 
 def _is_out_of_budget(startup: Mapping[str, Any]) -> bool:
@@ -163,11 +178,14 @@ def _before(journal: Mapping[str, Any]) -> dict[str, Before]:
         if stage is Stage.BEFORE:
             ready = [one for one in objects(output.get("startups")) if one.get("status") == "ready"]
             shares = [share for one in ready if (share := share_of(one, cores)) is not None]
-            trips = (object_or_empty(one.get("wire")).get("serial_round_trips") for one in ready)
+            wires = [object_or_empty(one.get("wire")) for one in ready]
+            trips = (count_or_none(wire.get("serial_round_trips")) for wire in wires)
+            waited = (seconds_or_none(wire.get("waited_seconds")) for wire in wires)
             found[_name(run)] = Before(
                 median_of((share.cpu_seconds for share in shares), DIGITS),
                 median_of((share.alone_seconds for share in shares), DIGITS),
-                median_of(map(count_or_none, trips), DIGITS),
+                median_of(trips, DIGITS),
+                median_of(waited, DIGITS),
             )
     return found
 

@@ -207,8 +207,12 @@ def _machine_said(
     share = machine_said(journal)
     if share is None or any(share.text in text for text in texts):
         return
-    said = f"{share.text}: the machine and not the fault took that time"
-    yield f"{said}; {share.advice}" if outcome is Outcome.INCONCLUSIVE else said
+    also = {
+        Outcome.HELD: "",
+        Outcome.VIOLATED: ", which does not explain all that failed",
+        Outcome.INCONCLUSIVE: f"; {share.advice}",
+    }
+    yield f"{share.text}: the machine and not the fault took that time{also[outcome]}"
 
 
 def _order_is_unknown(journal: Mapping[str, Any]) -> bool:

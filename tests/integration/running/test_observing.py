@@ -179,6 +179,23 @@ def test_who_uses_the_address_of_another_startup_is_told(
     assert told.startswith("2 of 3 startups under toxic")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="loopback has one address elsewhere")
+@pytest.mark.parametrize(
+    ("host", "expected"), [("127.0.0.2", "127.0.0.2"), ("192.0.2.1", "127.0.0.1")]
+)
+def test_startups_are_listened_for_where_proxies_are_if_that_is_this_machine(
+    host: str, expected: str, configuration: Configuration, tmp_path: Path
+) -> None:
+    """A target in a container reaches the proxy by another address than that of loopback."""
+    configuration["target"] = script(tmp_path, SWALLOWS)
+    local = current_session(configuration).local
+    assert local.proxied_database.port  # a proxy cannot listen where this machine is not
+    session = current_session(configuration)
+    object.__setattr__(session.settings, "toxiproxy_listen_host", host)
+    with session.observing.observed([session.proxied_database]) as startups:
+        assert startups.addresses[0].host == expected
+
+
 def test_an_observer_that_is_lost_is_a_lost_part(
     configuration: Configuration, tmp_path: Path
 ) -> None:

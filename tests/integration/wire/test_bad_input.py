@@ -231,6 +231,32 @@ def test_startups_at_once_keep_apart(stretch: Stretch, postgres: PostgresServer)
 # The control API
 
 
+def test_observations_go_on_when_the_process_that_makes_them_was_killed(
+    echoed: ObserverServer,
+) -> None:
+    began = time.monotonic()
+    observer, address = started(echoed, "killed")
+    with socket.create_connection(address, timeout=20) as client:
+        client.sendall(b"hello")
+        assert client.recv(5)
+        observer.observation("killed", began, time.monotonic())
+        for process in psutil.Process(echoed.process.pid).children(recursive=True):
+            if "chaosnetra.wire.observations" in process.cmdline():
+                process.kill()
+        seen = None
+
+        def observed() -> bool:
+            nonlocal seen
+            with contextlib.suppress(ObserverUnavailable):  # the one that meets the killed
+                seen = observer.observation("killed", began, time.monotonic())
+            return seen is not None
+
+        wait_until(observed, 20, "an observation is made")
+    assert seen is not None
+    assert seen.round_trips == 1
+    observer.forget(["killed"])
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "says"),
     [

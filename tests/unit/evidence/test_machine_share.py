@@ -22,7 +22,7 @@ from tests.support.journals import journal, judged, probe, startups, state
 CORES = 2
 LIMIT = 25.0
 # What one startup took before the fault: 0.7 s of work on a core, 0.1 s of waits.
-BEFORE = Before(cpu_seconds=0.7, alone_seconds=0.8, round_trips=24)
+BEFORE = Before(cpu_seconds=0.7, alone_seconds=0.8, round_trips=24, waited_seconds=0.1)
 
 
 def startup(
@@ -120,9 +120,19 @@ TABLE: dict[str, tuple[dict[str, Any], bool]] = {
         startup(40, delayed=25, cpu=0.6, status="failed", error=OUT_OF_BUDGET),
         False,
     ),
-    "a limit of its own, degraded": (
-        startup(15, delayed=14, cpu=0.6, status="degraded", error=NO_BUDGET),
+    "a limit of its own, degraded, its waits as before": (
+        startup(
+            15, delayed=14, cpu=0.6, status="degraded", error=NO_BUDGET, wire=wire(14.9, 0.1, 9)
+        ),
         True,
+    ),
+    "a limit of its own ran out while it waited, after a slow boot": (
+        startup(4, delayed=2.3, cpu=0.6, status="failed", error=NO_BUDGET, wire=wire(2.5, 1.5, 1)),
+        False,
+    ),
+    "a limit of its own, what it waited for not known": (
+        startup(15, delayed=14, cpu=0.6, status="failed", error=NO_BUDGET),
+        False,
     ),
     "failed by itself": (REFUSED, False),
     "nothing known of it": (
@@ -270,6 +280,7 @@ def test_one_of_two_violations_that_the_machine_does_not_explain_comes_first() -
 def test_what_it_does_not_explain_is_the_faults(after: dict[str, Any]) -> None:
     found, _ = judged(journal(before=WELL, after=after))
     assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
+    assert found.reason.endswith("took that time, which does not explain all that failed")
 
 
 def test_of_many_that_failed_so_many_count_as_may_fail() -> None:
