@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from chaosnetra.evidence.statistics.quantiles import nearest_rank
+from chaosnetra.evidence.statistics.rates import failure_rate_upper_bound
 from chaosnetra.whatif.calibration import calibrated, limits_of
 from chaosnetra.whatif.launches import Launch
 from chaosnetra.whatif.model import Simulated, simulate
@@ -70,7 +71,8 @@ class ModelError:
         launches: that it did not see.
         most_startups: at once in one of them.
         time_share: of startup times.
-        success_share: of the share of startups that are ready.
+        success_share: of the share of startups that are ready; no less than so few startups leave
+            open, where each ended as predicted.
     """
 
     launches: int
@@ -135,9 +137,10 @@ def stated(found: Sequence[LaunchPrediction]) -> ModelError | None:
     if not found:
         return None
     more = (len(found) + 1) / len(found)
+    left_open = failure_rate_upper_bound(0, sum(one.count for one in found))
     return ModelError(
         len(found),
         max(one.count for one in found),
         more * max(one.time_error for one in found),
-        min(1.0, more * max(one.success_error for one in found)),
+        min(1.0, max(left_open, more * max(one.success_error for one in found))),
     )

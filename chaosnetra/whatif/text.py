@@ -45,11 +45,22 @@ def _outcome(answer: Answer) -> Iterator[str]:
         for share in QUANTILES
         if (seconds := simulated.quantile(share)) is not None
     ]
-    yield f"Startup times: {', '.join(told)}{more}" if told else "Startup times: fewer are ready"
+    if told:
+        yield f"Startup times: {', '.join(told)}{more}"
+    elif ready:
+        half, last = simulated.ready_seconds[(ready - 1) // 2], simulated.ready_seconds[-1]
+        yield (
+            f"Startup times: of those that are ready, half within {half:.3g} s, "
+            f"all within {last:.3g} s{more}"
+        )
     for limit, failed in sorted(simulated.failed.items(), key=lambda one: -one[1]):
         yield f"- {failed:,} {_ENDED_BY[limit]}"
     if answer.untested:
-        yield "This extrapolates: see what is not tested, below."
+        yield "This extrapolates: see what is not tested, below" + (
+            ""
+            if error is None
+            else f"; that error is of up to {error.most_startups:,} startups at once"
+        )
 
 
 def _resources(answer: Answer) -> Iterator[str]:
@@ -79,7 +90,7 @@ def _resources(answer: Answer) -> Iterator[str]:
         yield f"- connector's throughput: {answer.line_share:.2%} of it is asked for"
     pool = max(course.most_at_once for course in answer.calibration.courses)
     if system.pool is None or system.pool >= pool:
-        size = "" if system.pool is None else f" of {system.pool}"
+        size = "" if system.pool is None else f", {system.pool} connections"
         yield f"- pool of an instance{size}: never full, {pool} at most are open at once"
     else:
         courses = answer.calibration.courses
@@ -87,6 +98,8 @@ def _resources(answer: Answer) -> Iterator[str]:
             one.with_pool(system.pool, system.latency_seconds).pool_wait_seconds for one in courses
         ]
         yield f"- pool of an instance: {system.pool} of {pool}, so it waits {max(waits):.3g} s more"
+    if system.startup_timeout_seconds is not None:
+        yield f"- time of a startup: given up after {system.startup_timeout_seconds:g} s"
 
 
 def limits_first(answer: Answer) -> str:
