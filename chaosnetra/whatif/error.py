@@ -7,9 +7,9 @@ from typing import Any
 
 from chaosnetra.evidence.statistics.quantiles import nearest_rank
 from chaosnetra.evidence.statistics.rates import failure_rate_upper_bound
-from chaosnetra.whatif.calibration import calibrated, limits_of
+from chaosnetra.whatif.calibration import Calibration, calibrated, limits_of
 from chaosnetra.whatif.launches import Launch
-from chaosnetra.whatif.model import Simulated, simulate
+from chaosnetra.whatif.model import simulate
 from chaosnetra.whatif.system import System
 
 SHARES = (0.5, 0.9)
@@ -95,27 +95,29 @@ def predictions(launches: Sequence[Launch], seed: int) -> Iterator[LaunchPredict
         if not launch.is_known:
             continue
         others = [other for place, other in enumerate(launches) if place != at]
-        limits = limits_of(others)
-        calibration = calibrated(others, limits)
-        if calibration is None:
-            continue
-        system = System(
-            latency_seconds=launch.latency_seconds,
-            connector=launch.connector,
-            startup_timeout_seconds=launch.limit_seconds,
-            own_limits=limits,
-        )
-        draws = DRAWS if launch.count < MANY else 1
-        runs = [
-            simulate(calibration.courses, system, launch.count, seed + draw)
-            for draw in range(draws)
-        ]
-        yield _prediction(launch, runs)
+        calibration = calibrated(others, limits_of(others))
+        if calibration is not None:
+            yield predicted(launch, calibration, seed)
 
 
-def _prediction(launch: Launch, runs: Sequence[Simulated]) -> LaunchPrediction:
-    ready = sorted(one.alone_seconds for one in launch.startups if one.ready)
+def predicted(launch: Launch, calibration: Calibration, seed: int) -> LaunchPrediction:
+    """Hold a model against a launch that it did not see.
+
+    Args:
+        launch: under nothing that the model does not have.
+        calibration: of the model.
+        seed: see `simulate`.
+    """
+    system = System(
+        latency_seconds=launch.latency_seconds,
+        connector=launch.connector,
+        startup_timeout_seconds=launch.limit_seconds,
+        own_limits=calibration.own_limits,
+    )
+    draws = range(seed, seed + (DRAWS if launch.count < MANY else 1))
+    runs = [simulate(calibration.courses, system, launch.count, draw) for draw in draws]
     said = [_quantiles(run.ready_seconds) for run in runs if run.ready_seconds]
+    ready = sorted(one.alone_seconds for one in launch.startups if one.ready)
     return LaunchPrediction(
         launch.where,
         launch.count,

@@ -1,13 +1,17 @@
 """`chaosnetra whatif`: its output, what it says is not tested, and its exit codes."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from chaosnetra.cli import netra
+from tests.long.fuzz.hostile import as_text, mutate
 from tests.support.measured import PROFILE
 from tests.support.startup_courses import BOOT, EACH, HELD, REST, TRIPS, calibrating, launch
 
@@ -138,3 +142,17 @@ def test_values_that_are_none_are_refused(tmp_path: Path, wrong: tuple[str, obje
 def test_what_is_no_journal_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
     assert call(tmp_path / "x.json", "--instances", 5).exit_code == 7
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), output=st.sampled_from(["text", "json"]))
+def test_whatever_a_journal_holds_is_answered_without_a_traceback(
+    tmp_path: Path, seed: int, output: str
+) -> None:
+    rng = random.Random(seed)
+    (tmp_path / "0.json").write_bytes(as_text(rng, mutate(rng, calibrating(3))))
+    done = call(tmp_path / "0.json", "--instances", 20, "--latency-ms", 5, "--format", output)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    assert done.exit_code in (0, 2, 7)
+    assert "\x1b" not in done.output
+    assert done.output.strip()
