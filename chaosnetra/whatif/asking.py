@@ -80,7 +80,7 @@ def system_for(question: Question, measured: Measured, calibration: Calibration)
         pool=question.pool,
         pool_timeout_seconds=finite_or_none(ran.pool.get("timeout_seconds")),
         startup_timeout_seconds=max(limits) / measured.run.time_scale if limits else None,
-        own_limits=calibration.own_limits,
+        own_limits=calibration.own_limits.at_time_scale_1(measured.run.time_scale),
     )
 
 

@@ -1,14 +1,16 @@
 """The model's figures, from launches without a fault; and what launches have shown at all."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits
-from chaosnetra.whatif.course import Course, course_of
-from chaosnetra.whatif.launches import Launch, Launched
+from chaosnetra.whatif.course import Course
+from chaosnetra.whatif.launches import Launch
 from chaosnetra.whatif.system import OwnLimits
+from chaosnetra.wire.observation import Observation
 
 REFUSED_SQLSTATE = "53300"
 # Waits that grow more than this from the smallest launch to the largest are no chance.
@@ -16,6 +18,21 @@ GROWTH_SHARE = 0.25
 GROWTH_SECONDS = 0.05
 # Fewer startups that hardly waited for a core do not tell how much startups differ.
 FEWEST_LIGHT = 3
+MOST_STATEMENTS = 5
+
+
+class Answered(NamedTuple):
+    """A statement, as it was answered without latency.
+
+    Attributes:
+        text: masked and cut.
+        times: executions in a startup, a mean.
+        seconds: of waiting for each answer, a mean.
+    """
+
+    text: str
+    times: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,8 @@ class Calibration:
             them, and what startups waited is taken out of their time before the first connection.
         machine_known: whether the machine's share of them is known.
         own_limits: of the service, as they showed.
+        statements: that waited longest, by their text: how often each startup executes one, and
+            how long its answer takes, as means.
         waits_grow: median seconds of waiting for the database in the smallest launch and in the
             largest, with their numbers of startups, where they grow; else None.
     """
@@ -36,6 +55,7 @@ class Calibration:
     without_machine: int
     machine_known: bool
     own_limits: OwnLimits
+    statements: tuple[Answered, ...]
     waits_grow: tuple[tuple[int, float], tuple[int, float]] | None
 
     def to_json(self) -> dict[str, Any]:
@@ -52,6 +72,7 @@ class Calibration:
             "connections_kept": max(one.kept for one in courses),
             "held_seconds": median(held_seconds(one) for one in courses),
             "bytes": median(one.bytes for one in courses),
+            "statements": [one._asdict() for one in self.statements],
         }
 
 
@@ -67,7 +88,7 @@ def calibrated(launches: Iterable[Launch], limits: OwnLimits) -> Calibration | N
         for launch in launches
         if launch.is_plain
         for one in launch.startups
-        if one.ready and (course := _course(one)) is not None
+        if (course := one.course) is not None
     ]
     if not usable:
         return None
@@ -78,14 +99,24 @@ def calibrated(launches: Iterable[Launch], limits: OwnLimits) -> Calibration | N
         len(light) if chosen is light else 0,
         all(one.share is not None for _, one, _ in chosen),
         limits,
+        _statements([one.seen for _, one, _ in chosen if one.seen is not None]),
         _growth([(launch.count, course.waited_seconds) for launch, _, course in chosen]),
     )
 
 
-def _course(one: Launched) -> Course | None:
-    if one.seen is None:
-        return None
-    return course_of(one.seen, one.share.alone_seconds if one.share else None)
+def _statements(seen: Sequence[Observation]) -> tuple[Answered, ...]:
+    executed: Counter[str] = Counter()
+    trips: Counter[str] = Counter()
+    waited: dict[str, float] = {}
+    for one in (statement for startup in seen for statement in startup.statements):
+        executed[one.text] += one.times
+        trips[one.text] += one.round_trips
+        waited[one.text] = waited.get(one.text, 0.0) + one.waited_seconds
+    longest = sorted(waited, key=lambda text: (-waited[text], text))[:MOST_STATEMENTS]
+    return tuple(
+        Answered(text, executed[text] / len(seen), waited[text] / max(1, trips[text]))
+        for text in longest
+    )
 
 
 def _growth(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from chaosnetra.connector.model import ConnectorModel, parse_model
@@ -20,6 +21,7 @@ from chaosnetra.evidence.journal.values import (
 )
 from chaosnetra.evidence.statistics.machine_share import StartupShare, share_of
 from chaosnetra.text import cut, one_line
+from chaosnetra.whatif.course import Course, course_of
 from chaosnetra.wire.observation import Observation
 
 CONNECTOR, TOXIC, LATENCY = "connector", "toxic", "latency"
@@ -45,6 +47,13 @@ class Launched:
     share: StartupShare | None
     seen: Observation | None
     ended_itself: bool
+
+    @cached_property
+    def course(self) -> Course | None:
+        """Its course, of one that was ready and seen whole."""
+        if self.seen is None or not self.ready:
+            return None
+        return course_of(self.seen, self.share.alone_seconds if self.share else None)
 
     @property
     def alone_seconds(self) -> float:

@@ -25,6 +25,12 @@ class OwnLimits:
     first_connection_seconds: float | None = None
     start_seconds: float | None = None
 
+    def at_time_scale_1(self, time_scale: float) -> "OwnLimits":
+        """What they are of a run at a time scale that shortens limits."""
+        return OwnLimits(
+            *(None if value is None else value / time_scale for value in vars(self).values())
+        )
+
     @property
     def are_known(self) -> bool:
         return any(value is not None for value in asdict(self).values())

@@ -7,6 +7,7 @@ from chaosnetra.whatif.answer import QUANTILES, Answer
 from chaosnetra.whatif.model import Limit, Use
 from chaosnetra.whatif.system import RESERVED_CONNECTIONS
 
+MOST_STATEMENTS = 3
 _ENDED_BY = {
     Limit.CONNECTOR_SLOTS: "waited too long for a slot of the connector, or were refused one",
     Limit.MAX_CONNECTIONS: "met a database without a free connection (53300)",
@@ -137,9 +138,15 @@ def _rests_on(answer: Answer) -> Iterator[str]:
         f"{markdown(answer.measured.run.ran.name)}: own time {told['own_seconds']:.3g} s, "
         f"{told['round_trips']:.3g} round trips one after the other in "
         f"{told['waited_seconds']:.3g} s ({1000 * told['answer_seconds']:.3g} ms each), "
-        f"{told['connections_at_once']} connections at once for {told['held_seconds']:.3g} s, "
-        f"{told['connections_kept']} kept"
+        f"at most {told['connections_at_once']} of its connections open at once, together for "
+        f"{told['held_seconds']:.3g} s, {told['connections_kept']} kept"
     )
+    longest = [
+        f"{markdown(one.text)} ({one.times:.3g} times {1000 * one.seconds:.3g} ms)"
+        for one in answer.calibration.statements[:MOST_STATEMENTS]
+    ]
+    if longest:
+        yield f"Statements that it waits for longest: {'; '.join(longest)}"
     if answer.error is None:
         yield "Its error is not known"
     else:

@@ -13,7 +13,7 @@ from chaosnetra.whatif.launches import Measured, OtherJournals, measured
 from chaosnetra.whatif.system import OwnLimits
 from tests.support.journals import state
 from tests.support.measured import PROFILE, fault
-from tests.support.observations import asked, startup, timed_out
+from tests.support.observations import SAME, asked, startup, timed_out
 from tests.support.startup_courses import (
     BOOT,
     EACH,
@@ -113,6 +113,20 @@ def test_startups_that_hardly_waited_for_a_core_are_enough() -> None:
     calibration = calibrated(found, OwnLimits())
     assert calibration is not None
     assert (calibration.without_machine, len(calibration.courses)) == (3, 3)
+
+
+def test_statements_are_told_with_what_an_answer_takes() -> None:
+    calibration = calibrated(read(calibrating(4)).launches, OwnLimits())
+    assert calibration is not None
+    (one,) = calibration.statements
+    assert one.text == SAME
+    assert one.times == 33
+    assert one.seconds == pytest.approx(TRIPS * EACH / 2 / 33)
+
+
+def test_limits_that_a_time_scale_has_shortened_are_told_as_they_are() -> None:
+    found = OwnLimits(answer_seconds=2.5).at_time_scale_1(0.1)
+    assert found == OwnLimits(answer_seconds=pytest.approx(25))
 
 
 def test_waits_that_grow_with_the_number_are_seen() -> None:
