@@ -45,6 +45,11 @@ class Answer:
         """See `chaosnetra.whatif.untested.line_share`."""
         return line_share(self.system, self.calibration, self.simulated)
 
+    def _off(self, share: float) -> float | None:
+        """How far a quantile may be off; None: not known, or there is none."""
+        seconds = self.simulated.quantile(share)
+        return None if seconds is None or self.error is None else self.error.seconds(seconds)
+
     def to_json(self) -> dict[str, Any]:
         simulated = self.simulated
         first = simulated.first_failure
@@ -56,6 +61,7 @@ class Answer:
             "ready": len(simulated.ready_seconds),
             "failed": {limit.value: count for limit, count in simulated.failed.items()},
             "seconds": {f"p{share * 100:g}": simulated.quantile(share) for share in QUANTILES},
+            "seconds_error": {f"p{share * 100:g}": self._off(share) for share in QUANTILES},
             "first_failure": (
                 None if first is None else {"limit": first[0].value, "seconds": first[1]}
             ),

@@ -16,6 +16,7 @@ SHARES = (0.5, 0.9)
 # Of a few startups, which courses are drawn matters; of many it does not.
 DRAWS = 9
 MANY = 200
+HALVINGS = 60
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class LaunchPrediction:
         return max((abs(said - was) / was for said, was in pairs if was > 0), default=0.0)
 
     @property
+    def misses(self) -> tuple[tuple[float, float], ...]:
+        """Each time that was predicted, and by how many seconds it was off."""
+        pairs = zip(self.predicted_seconds, self.measured_seconds, strict=False)
+        return tuple((said, abs(said - was)) for said, was in pairs)
+
+    @property
     def success_error(self) -> float:
         return abs(self.predicted_success - self.measured_success)
 
@@ -70,7 +77,8 @@ class ModelError:
     Attributes:
         launches: that it did not see.
         most_startups: at once in one of them.
-        time_share: of startup times.
+        time_share: of startup times, where none of them says more; see `seconds`.
+        misses: times that were predicted, and how far they may be off.
         success_share: of the share of startups that are ready; no less than so few startups leave
             open, where each ended as predicted.
     """
@@ -78,10 +86,38 @@ class ModelError:
     launches: int
     most_startups: int
     time_share: float
+    misses: tuple[tuple[float, float], ...]
     success_share: float
 
+    def seconds(self, predicted_seconds: float) -> float:
+        """How far a predicted time may be off.
+
+        The least that allows for every miss, as seconds and a share of the time: a short startup
+        that was off by a large share says little of a long one. What is longer than all of them
+        is off by as large a share as the longest.
+        """
+        longest = max((time for time, _ in self.misses), default=0.0)
+        within = min(predicted_seconds, longest)
+        steepest = max((off / time for time, off in self.misses if time > 0), default=0.0)
+
+        def allowed(share: float) -> float:
+            fixed = max((off - share * time for time, off in self.misses), default=0.0)
+            return share * within + max(0.0, fixed)
+
+        least, most = 0.0, steepest
+        for _ in range(HALVINGS):  # it falls, and then grows
+            third = (most - least) / 3
+            if allowed(least + third) <= allowed(most - third):
+                most -= third
+            else:
+                least += third
+        beyond = predicted_seconds / longest if longest > 0 else 1.0
+        return allowed((least + most) / 2) * max(1.0, beyond)
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        del told["misses"]
+        return told
 
 
 def predictions(launches: Sequence[Launch], seed: int) -> Iterator[LaunchPrediction]:
@@ -144,5 +180,6 @@ def stated(found: Sequence[LaunchPrediction]) -> ModelError | None:
         len(found),
         max(one.count for one in found),
         more * max(one.time_error for one in found),
+        tuple((said, more * off) for one in found for said, off in one.misses),
         min(1.0, max(left_open, more * max(one.success_error for one in found))),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from chaosnetra.text import markdown
 from chaosnetra.whatif.answer import QUANTILES, Answer
+from chaosnetra.whatif.error import ModelError
 from chaosnetra.whatif.model import Limit, Use
 from chaosnetra.whatif.system import RESERVED_CONNECTIONS
 
@@ -40,19 +41,18 @@ def _outcome(answer: Answer) -> Iterator[str]:
         yield f"**{share}; error not known)**"
     else:
         yield f"**{share}, ± {error.success_share:.0%})**"
-    more = "" if error is None else f", ± {error.time_share:.0%}"
     told = [
-        f"{share:.0%} within {seconds:.3g} s"
+        f"{share:.0%} within {_time(seconds, error)}"
         for share in QUANTILES
         if (seconds := simulated.quantile(share)) is not None
     ]
     if told:
-        yield f"Startup times: {', '.join(told)}{more}"
+        yield f"Startup times: {', '.join(told)}"
     elif ready:
         half, last = simulated.ready_seconds[(ready - 1) // 2], simulated.ready_seconds[-1]
         yield (
-            f"Startup times: of those that are ready, half within {half:.3g} s, "
-            f"all within {last:.3g} s{more}"
+            f"Startup times: of those that are ready, half within {_time(half, error)}, "
+            f"all within {_time(last, error)}"
         )
     for limit, failed in sorted(simulated.failed.items(), key=lambda one: -one[1]):
         yield f"- {failed:,} {_ENDED_BY[limit]}"
@@ -62,6 +62,11 @@ def _outcome(answer: Answer) -> Iterator[str]:
             if error is None
             else f"; that error is of up to {error.most_startups:,} startups at once"
         )
+
+
+def _time(seconds: float, error: ModelError | None) -> str:
+    more = "" if error is None else f" ± {error.seconds(seconds):.2g} s"
+    return f"{seconds:.3g} s{more}"
 
 
 def _resources(answer: Answer) -> Iterator[str]:
@@ -153,8 +158,8 @@ def _rests_on(answer: Answer) -> Iterator[str]:
         error = answer.error
         yield (
             f"Its error, on {error.launches} launches of up to {error.most_startups} startups that "
-            f"it did not see: {error.time_share:.0%} of startup times, {error.success_share:.0%} "
-            "of the share that is ready"
+            f"it did not see: up to {error.time_share:.0%} of startup times, "
+            f"{error.success_share:.0%} of the share that is ready"
         )
     for one in answer.predictions:
         slots = "" if one.slots is None else f", {one.slots:,} slots"

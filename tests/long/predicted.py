@@ -135,8 +135,9 @@ def main() -> None:
             for times in (one.predicted_seconds, one.measured_seconds)
         )
         slots = f", {one.slots} slots" if one.slots else ""
-        print(f"{one.where}, {one.count}{slots}: {said}; measured {was}; {one.time_error:.1%} off")
-    if not found or any(one.time_error > error.time_share for one in found):
+        stated_error = max(map(error.seconds, one.predicted_seconds), default=0.0)
+        print(f"{one.where}, {one.count}{slots}: {said}, ± {stated_error:.2f} s; measured {was}")
+    if not found or any(off > error.seconds(said) for one in found for said, off in one.misses):
         raise SystemExit("a prediction is further off than stated")
 
 

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.whatif.calibration import calibrated, database_was_full, limits_of
-from chaosnetra.whatif.error import predictions, stated
+from chaosnetra.whatif.error import ModelError, predictions, stated
 from chaosnetra.whatif.launches import Measured, OtherJournals, measured
 from chaosnetra.whatif.system import OwnLimits
 from tests.support.journals import state
@@ -173,6 +175,27 @@ def test_a_latency_and_a_full_connector_are_predicted() -> None:
     assert under_latency.time_error < 0.05
     assert under_limit.predicted_seconds[1] == pytest.approx(ALONE + service, rel=0.05)
     assert under_limit.time_error < 0.05
+
+
+def test_a_short_startup_that_was_far_off_says_little_of_a_long_one() -> None:
+    error = ModelError(2, 5, 1.0, ((0.5, 0.5), (10.0, 1.0)), 0.1)
+    assert error.seconds(0.5) == pytest.approx(0.5, abs=1e-6)
+    assert error.seconds(10) == pytest.approx(1.0, abs=1e-6)
+    assert error.seconds(5) == pytest.approx(0.5 + 0.5 * 4.5 / 9.5, abs=1e-6)
+    assert error.seconds(20) == pytest.approx(2.0, abs=1e-6)  # nobody saw so long a one
+
+
+@given(
+    misses=st.lists(st.tuples(st.floats(0.01, 100), st.floats(0, 50)), min_size=1, max_size=8),
+    asked=st.floats(0.01, 1_000),
+)
+def test_no_miss_is_larger_than_what_is_stated_for_its_time(
+    misses: list[tuple[float, float]], asked: float
+) -> None:
+    error = ModelError(1, 5, 1.0, tuple(misses), 0.1)
+    assert all(off <= error.seconds(time) * (1 + 1e-6) + 1e-6 for time, off in misses)
+    steepest = max(off / time for time, off in misses)
+    assert error.seconds(asked) <= steepest * asked * (1 + 1e-6) + 1e-9
 
 
 def test_no_error_is_known_of_a_single_launch() -> None:
