@@ -195,5 +195,7 @@ def _claim(stage: Stage, run: Mapping[str, Any], held: bool | None) -> Claim:
             text_or_none(told.get("phase")),
             text_or_none(told.get("on_the_wire")),
             text_or_none(told.get("named_limit_refuted")),
+            text_or_none(told.get("error")),
+            is_told=bool(told.get("budget") or told.get("sqlstate")),
         ),
     )

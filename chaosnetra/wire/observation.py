@@ -211,6 +211,8 @@ class Observation:
         complete: whether everything was counted; False: it was too much to keep, and figures
             are at least.
         standing: how it stood at the end.
+        serial_is_exact: False where it asked on several connections at the same time, so that
+            `serial_round_trips` is rather too many: others may have run side by side unseen.
     """
 
     seconds: float
@@ -236,6 +238,13 @@ class Observation:
     unread: int
     complete: bool
     standing: Standing
+    serial_is_exact: bool = True
+
+    @property
+    def serial_text(self) -> str:
+        """`serial_round_trips` for people, who read from it whether it is exact."""
+        least = "" if self.serial_is_exact else "about "
+        return f"{least if self.complete else 'at least '}{self.serial_round_trips:,}"
 
     def brief(self) -> "Observation":
         """The same with its lists left out; the figures beside them stay."""

@@ -75,6 +75,7 @@ def observe(log: StartupLog, began_at: float, until_at: float) -> Observation:
         unread=sum(1 for one in connections if one.unread_at is not None),
         complete=log.complete,
         standing=standing(connections, log.texts, round_trips, began_at, until_at),
+        serial_is_exact=chain.is_exact,
     )
 
 

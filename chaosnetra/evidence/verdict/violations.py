@@ -14,6 +14,8 @@ from chaosnetra.quantities import finite_or_none
 from chaosnetra.text import cut
 
 LONGEST_OBSERVED = 300
+# As `chaosnetra.startup.outcome.StatedBudget` says it.
+_REFUTED = "cannot be what ran out"
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
 _ACTIVITY_FAILED = "chaoslib.exceptions.ActivityFailed: "
 # The core records what an activity's error came from, innermost first.
@@ -98,12 +100,28 @@ class Violation(NamedTuple):
     @property
     def wire(self) -> str | None:
         """What the wire adds to what the startup says of itself; None: nothing."""
-        return wire_text(self.phase, self.on_the_wire, self.named_limit_refuted)
+        is_told = bool(self.budget or self.sqlstate)
+        told = (self.on_the_wire, self.named_limit_refuted, self.error)
+        return wire_text(self.phase, *told, is_told=is_told)
 
 
-def wire_text(phase: str | None, seen: str | None, refuted: str | None) -> str | None:
-    """What the wire adds: of a startup that names its phase only what it says wrongly."""
-    told = [f"on the wire: {seen}"] if seen and not phase else []
+def wire_text(
+    phase: str | None, seen: str | None, refuted: str | None, error: str | None, *, is_told: bool
+) -> str | None:
+    """What the wire adds to what a startup says of itself; None: nothing.
+
+    Args:
+        phase: that the startup names.
+        seen: all that it met there.
+        refuted: that a limit which its output names cannot be what ended it.
+        error: what is told of its output; it may say the same of the limit.
+        is_told: whether it is known which budget ran out, or which error of the server it met.
+    """
+    if phase and not is_told and refuted and _REFUTED in (error or ""):
+        refuted = None
+    if phase and (is_told or refuted):
+        seen = None
+    told = [f"on the wire: {seen}"] if seen else []
     return "; ".join(told + ([refuted] if refuted else [])) or None
 
 

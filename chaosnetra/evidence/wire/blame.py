@@ -49,7 +49,7 @@ _WHERE = {
 }
 _WAITED_FOR = {
     Reached.TCP: "to be connected",
-    Reached.TLS: "for encryption to be agreed",
+    Reached.TLS: "for the answer to its request for encryption",
     Reached.STARTUP: "for the answer to its startup message",
     Reached.AUTHENTICATION: "for the answer to its authentication",
     Reached.SESSION: "for an answer in its session",
@@ -237,9 +237,8 @@ def _round_trips(first: Failed) -> Iterator[str]:
     answered = seen.waited_seconds - (given_up.seconds if given_up is not None else 0.0)
     each = answered / trips
     if each >= LEAST_TOLD_SECONDS:
-        least = "" if seen.complete else "at least "
         yield (
-            f"it made {least}{trips} round trips one after the other, "
+            f"it made {seen.serial_text} round trips one after the other, "
             f"which took {1000 * each:.0f} ms each on average"
         )
 
@@ -274,8 +273,7 @@ def _refuted(
         return None
     where = f"phase {phase}" if phase else "the startup"
     lasted = seen.seconds if phase_seconds is None else phase_seconds
-    least = "" if seen.complete else "at least "
-    trips = f"with {least}{seen.serial_round_trips} round trips one after the other"
+    trips = f"with {seen.serial_text} round trips one after the other"
     if not seen.serial_round_trips:
         trips = "without an answer"
     why = f"{where} had lasted {_seconds(lasted)}, {trips}"

@@ -142,9 +142,10 @@ def test_a_statement_that_is_meant_to_fail_is_not_blamed() -> None:
     assert "the server answered SELECT $1 FROM versions with SQLSTATE 42P01" in found.line
 
 
-def test_a_service_that_names_its_phase_is_told_by_its_own_words() -> None:
+def test_of_a_service_that_names_its_phase_and_no_budget_the_wire_tells_the_rest() -> None:
     found = of(wire.black_hole(), phase="database")
-    assert "on the wire" not in found.line
+    assert "in phase database, exit code 1: " in found.line
+    assert found.line.endswith(f"; on the wire: {found.waited_for}; {found.own_limit}")
     assert found.waited_for == (
         "it closed its only connection after waiting 5.0 s for the answer to its startup message"
     )
