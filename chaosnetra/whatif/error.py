@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+from chaosnetra.evidence.statistics.machine_share import LEAST_SECONDS, LEAST_STRETCH
 from chaosnetra.evidence.statistics.quantiles import nearest_rank
 from chaosnetra.evidence.statistics.rates import failure_rate_upper_bound
 from chaosnetra.whatif.calibration import Calibration, calibrated, limits_of
@@ -94,7 +95,8 @@ class ModelError:
 
         The least that allows for every miss, as seconds and a share of the time: a short startup
         that was off by a large share says little of a long one. What is longer than all of them
-        is off by as large a share as the longest.
+        is off by as large a share as the longest. It is no less than what the machine may take of
+        a startup before anybody says so: that much the measured times leave open themselves.
         """
         longest = max((time for time, _ in self.misses), default=0.0)
         within = min(predicted_seconds, longest)
@@ -112,7 +114,8 @@ class ModelError:
             else:
                 least += third
         beyond = predicted_seconds / longest if longest > 0 else 1.0
-        return allowed((least + most) / 2) * max(1.0, beyond)
+        missed = allowed((least + most) / 2) * max(1.0, beyond)
+        return max(missed, LEAST_SECONDS, LEAST_STRETCH * predicted_seconds)
 
     def to_json(self) -> dict[str, Any]:
         told = asdict(self)
