@@ -58,6 +58,15 @@ def test_connections_that_are_kept_leave_none_for_others() -> None:
     assert found.quantile(0.5) is None
 
 
+def test_a_connection_that_is_closed_is_free_for_others() -> None:
+    system = System(connector=connector(5), max_connections=5 + RESERVED_CONNECTIONS)
+    found = simulate([course()], system, 30)
+    assert found.success_share == 1
+    assert (found.sessions.most, found.sessions.available) == (5, 5)
+    busy = 6 * SERVICE / (BOOT + 6 * SERVICE + REST)
+    assert found.sessions.mean == pytest.approx(5 * busy)
+
+
 def test_one_that_is_refused_gives_back_its_slot() -> None:
     system = System(connector=connector(2), max_connections=1 + RESERVED_CONNECTIONS)
     found = simulate([course()], system, 3)
