@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chaosnetra.cli import netra
 from tests.long.fuzz.hostile import as_text, mutate
 from tests.support.measured import PROFILE
+from tests.support.observations import connection, observation
 from tests.support.startup_courses import BOOT, EACH, HELD, REST, TRIPS, calibrating, launch
 
 ALONE = BOOT + HELD + REST + TRIPS * EACH
@@ -86,6 +87,36 @@ def test_options_change_what_instances_start_through(tmp_path: Path) -> None:
     profile = asked(folder, "--instances", 5)["resources"]
     assert profile["max_connections"]["available"] == 197
     assert profile["connector_slots"]["available"] == 50
+
+
+def test_a_pool_that_is_smaller_than_what_was_opened_at_once(tmp_path: Path) -> None:
+    both = [
+        connection(1, 0.5, None, session=0.6, trips=20, waited=0.5),
+        connection(2, 0.5, None, session=0.6, trips=20, waited=0.5),
+    ]
+    beside = observation(2.0, both, [(0.5, 1.0)], serial_round_trips=20)
+    found = launch([beside] * 4)
+    folder = written(tmp_path, calibrating(before=found, after=found))
+    wide, narrow = (
+        asked(folder, "--instances", 4, "--connector-slots", 0, "--pool", size) for size in (2, 1)
+    )
+    assert wide["seconds"]["p50"] == pytest.approx(2.0)
+    assert narrow["seconds"]["p50"] > 2.3
+    assert (about(wide, "a pool of"), about(narrow, "a pool of 1: startups opened 2")) == (
+        False, True,
+    )  # fmt: skip
+    assert wide["resources"]["max_connections"]["most"] == 8
+    assert narrow["resources"]["max_connections"]["most"] == 4
+
+
+def test_a_line_that_is_busy_is_told(tmp_path: Path) -> None:
+    heavy = calibrating(5)
+    for state in ("before", "after"):
+        for one in heavy["steady_states"][state]["probes"][0]["output"]["startups"]:
+            one["wire"]["connections"][0]["received_bytes"] = 10**9
+    said = asked(written(tmp_path, heavy), "--instances", 5)
+    assert said["resources"]["connector_throughput_share"] > 1
+    assert about(said, "the connector's throughput")
 
 
 def test_the_same_seed_says_the_same(tmp_path: Path) -> None:

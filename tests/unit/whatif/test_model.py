@@ -128,6 +128,16 @@ def test_the_services_own_limit_ends_it(limits: OwnLimits, at: float) -> None:
     assert found.first_failure == (Limit.OWN_LIMIT, pytest.approx(at))
 
 
+def test_one_that_gives_up_gives_back_what_it_has() -> None:
+    stuck = Course((Stretch(0.1, 0, 0, opens=1), Stretch(0, 5, 1, 5), Stretch(0, 0, 0)))
+    later = course(boot=2, keeps=True)
+    system = System(max_connections=1 + RESERVED_CONNECTIONS, own_limits=OwnLimits(1))
+    found = simulate([stuck, later], system, 40)
+    assert found.failed[Limit.OWN_LIMIT] == 1
+    assert found.ready_seconds == pytest.approx([2 + SERVICE + REST])
+    assert found.failed[Limit.MAX_CONNECTIONS] == 38
+
+
 def test_a_login_that_waits_for_its_slot_comes_to_the_services_limit() -> None:
     system = System(connector=connector(1), own_limits=OwnLimits(connection_seconds=0.5))
     found = simulate([course()], system, 3)
