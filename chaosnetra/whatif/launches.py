@@ -28,6 +28,9 @@ CONNECTOR, TOXIC, LATENCY = "connector", "toxic", "latency"
 # Their figures are looked at one by one.
 MOST_STARTUPS = 1_000
 LONGEST_TARGET = 100
+BITS, MEGA = 8, 1_000_000
+# Traffic that takes less of a launch than this waits for nobody.
+MOST_OF_LINE = 0.1
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class Launch:
         latency_seconds: that faults added to each round trip, as measured.
         connector: its model, where a fault changed it.
         is_plain: whether no fault was in place.
-        is_known: whether every fault in place is one that the model has: a latency, a connector.
+        is_known: whether every fault in place is one that the model has: a latency, a connector
+            whose throughput is enough.
         limit_seconds: after which a startup was given up; None: the journal does not say.
     """
 
@@ -200,7 +204,7 @@ def _launch(
         (latency or 0.0) / 1000,
         models[-1] if models else None,
         not spans,
-        known and None not in models,
+        known and all(model is not None and _is_wide(model, startups) for model in models),
         seconds_or_none(check.output.get("startup_timeout_seconds")),
     )
 
@@ -235,6 +239,21 @@ def _in_place(check: Check, spans: list[FaultSpan]) -> list[FaultSpan]:
         if here:
             found.append(span)
     return found
+
+
+def _is_wide(model: ConnectorModel, startups: Sequence[Launched]) -> bool:
+    """Whether the connector's throughput, which the model leaves out, hardly delayed anybody."""
+    mbps = model.throughput_mbps(model.instances)
+    if mbps is None:
+        return True
+    passed = sum(
+        connection.sent_bytes + connection.received_bytes
+        for one in startups
+        if one.seen is not None
+        for connection in one.seen.connections
+    )
+    longest = max(one.seconds for one in startups)
+    return BITS * passed / MEGA / mbps <= MOST_OF_LINE * longest
 
 
 def _kind(span: FaultSpan) -> Any:

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from chaosnetra.whatif.asking import Question
 from chaosnetra.whatif.calibration import Calibration, database_was_full
 from chaosnetra.whatif.error import ModelError
-from chaosnetra.whatif.launches import Measured
+from chaosnetra.whatif.launches import BITS, MEGA, Measured
 from chaosnetra.whatif.model import Simulated
 from chaosnetra.whatif.system import System
 
 # Less is within what any path varies by.
 LEAST_LATENCY_SECONDS = 0.001
-BITS = 8
-MEGA = 1_000_000
 # A line that is busier than this is one that connections wait for.
 BUSY_LINE = 0.5
 
@@ -92,13 +90,13 @@ def _of_resources(
         yield Untested(
             f"up to {delay:g} s that the profile's connector makes a new connection wait under "
             "pressure: in the journals no connector did",
-            "vpc_concurrency.json, or startups_succeed under limit_connector",
+            "startups_succeed under limit_connector, with its delay and few slots",
         )
     if simulated.sessions.is_full and not database_was_full(measured.launches):
         yield Untested(
             "how the service takes a connection that the database refuses (53300): none was "
             "refused in the journals; it is taken to end, and not to try again",
-            "cloudsql_connections.json",
+            "startups_succeed under hold_connections that leaves too few",
         )
     most = max(one.count for one in measured.launches)
     seen = most * max(course.most_at_once for course in calibration.courses)

@@ -70,6 +70,7 @@ def test_a_connectors_limits_are_those_of_the_fault() -> None:
         {"kind": "toxic", "type": "bandwidth"},
         {"kind": "sessions"},
         {"kind": "connector", "slots": "many"},
+        {"kind": "connector", **connector(8, throughput_mbps_per_instance=1).to_json()},
     ],
 )
 def test_what_the_model_does_not_have_tests_nothing(parameters: dict[str, Any]) -> None:
