@@ -18,6 +18,7 @@ COMMANDS = {
     "recommend": "chaosnetra.commands.recommend:recommend",
     "recover": "chaosnetra.commands.recover:recover",
     "report": "chaosnetra.commands.report:report",
+    "roundtrips": "chaosnetra.commands.roundtrips:roundtrips",
     "stand": "chaosnetra.commands.stand:stand",
     "verdict": "chaosnetra.commands.verdict:verdict",
     "whatif": "chaosnetra.commands.whatif:whatif",

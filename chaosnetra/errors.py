@@ -263,6 +263,12 @@ class MachineryFailed(ChaosnetraError):
         super().__init__(f"chaosnetra itself failed: {type(error).__name__}: {error}{files}")
 
 
+class NotMeasured(ChaosnetraError):
+    """Starts of a target say nothing of its round trips: not ready, or without the database."""
+
+    tried_nothing = True
+
+
 class Interrupted(ChaosnetraError):
     """A signal asked the run to end; work in progress was given up."""
 

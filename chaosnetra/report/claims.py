@@ -191,11 +191,5 @@ def _claim(stage: Stage, run: Mapping[str, Any], held: bool | None) -> Claim:
         failures=failures,
         limit=limit if limit is not None and 0 <= limit <= 1 else None,
         checks_not_held=int(held is False),
-        wire=wire_text(
-            text_or_none(told.get("phase")),
-            text_or_none(told.get("on_the_wire")),
-            text_or_none(told.get("named_limit_refuted")),
-            text_or_none(told.get("error")),
-            is_told=bool(told.get("budget") or told.get("sqlstate")),
-        ),
+        wire=wire_text(told),
     )

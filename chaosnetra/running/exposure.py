@@ -48,7 +48,7 @@ class LaunchUse:
         welcomed: of these, not merely an error, or that there is no encryption.
         refused_with: the SQLSTATE that logins were refused with; None: none was.
         ready: startups that were ready.
-        ready_with_session: of these, had a session until then.
+        ready_with_session: of these, reached a session before their dwell was over.
         ready_without: startups that were ready and had opened no connection.
         connections: that they opened.
         sessions: that they reached.
@@ -126,7 +126,7 @@ class Exposure:
         by_experiment = resources.run.foreign_action_since(begun.at)
         if begun.counts and after and unchanged and not by_experiment:
             killed = after.killed_since(begun.counts, begun.databases)
-        seen = [(outcome.status, outcome.wire) for outcome in outcomes if outcome.wire is not None]
+        seen = [(one.status, wire) for one in outcomes if (wire := _settled(one)) is not None]
         use = LaunchUse(
             startups=len(outcomes),
             faults=faults,
@@ -159,14 +159,14 @@ class Exposure:
         else:
             judged = [self._judged(outcome) for outcome in outcomes]
         self.launches.append(use)
-        return use, judged
+        return use, [replace(outcome, settled=None) for outcome in judged]
 
     def facts(self) -> dict[str, Any]:
         """For the journal: see `chaosnetra.evidence.verdict.exposure`."""
         resources = self._resources
         local = not resources.settings.in_staging
         return {
-            "variables": self._variables() if local else None,
+            "variables": self.variables() if local else None,
             "proxy": resources.identifier if local else None,
             "counted_by": {"connected": "observer", "killed": "pg_stat_database"},
             "launches": [
@@ -180,7 +180,7 @@ class Exposure:
 
         One that tried nothing was not kept from anything by the fault.
         """
-        wire = outcome.wire
+        wire = _settled(outcome)
         if outcome.status is not Status.READY or not self._had_session or wire is None:
             return outcome
         if not wire.connection_count or (wire.sessions and not self._has_lost(wire)):
@@ -209,7 +209,7 @@ class Exposure:
             logger.debug(f"the database's counters cannot be read: {error}")
             return None
 
-    def _variables(self) -> list[str]:
+    def variables(self) -> list[str]:
         """Names of the target's variables that carry the database's address."""
         environment = self._resources.settings.target_environment
         return sorted(
@@ -217,6 +217,14 @@ class Exposure:
             for name, template in environment.items()
             if any(placeholder in template for placeholder in _ADDRESS)
         )
+
+
+def _settled(outcome: StartupOutcome) -> Observation | None:
+    """What was seen of a startup until its dwell was over.
+
+    One that connects beside its readiness has its session by then, or has lost it.
+    """
+    return outcome.settled or outcome.wire
 
 
 def _is_session(one: Connection) -> bool:

@@ -48,10 +48,18 @@ class ObservedStartups:
         """The outcomes with what was seen of each startup; of many, see `shortened`.
 
         Raises:
-            ObserverUnavailable: the observer does not answer.
+            ObserverUnavailable: the observer does not answer, or did not see all that passed.
             Interrupted: the run was interrupted.
         """
-        return list(shortened(self._seen(outcomes)))
+        found = list(shortened(self._seen(outcomes)))
+        state = self._observer.state()
+        if not state["healthy"]:
+            raise ObserverUnavailable(
+                "the observer did not see all that passed: "
+                f"{state['faults']} connections could not be followed ({state['last_fault']}), "
+                f"{state['accept_errors']} could not be accepted"
+            )
+        return found
 
     def _seen(self, outcomes: Iterable[StartupOutcome]) -> Iterator[StartupOutcome]:
         for outcome in outcomes:
@@ -59,7 +67,12 @@ class ObservedStartups:
                 raise Interrupted("the run was interrupted after startups")
             assert outcome.span is not None  # noqa: S101 - it was a process of ours
             name = self._names[outcome.number - 1]
-            yield replace(outcome, wire=self._observer.observation(name, *outcome.span))
+            began_at, until_at, decided_at = outcome.span
+            seen = self._observer.observation(name, began_at, until_at, outcome.phase_spans)
+            settled = None
+            if outcome.status is Status.READY and decided_at > until_at:
+                settled = self._observer.observation(name, began_at, decided_at)
+            yield replace(outcome, wire=seen, settled=settled)
 
 
 class Observing:

@@ -67,9 +67,9 @@ def judge_explanations(
 
 
 def _text(outcome: StartupOutcome, lacks: Sequence[str]) -> str:
-    if outcome.status is Status.READY:
-        return "; ".join(lacks)
-    return f"{'; '.join(lacks)}: {outcome.error.told if outcome.error else 'nothing was printed'}"
+    """What is said before its error."""
+    is_silent = outcome.status is not Status.READY and outcome.error is None
+    return "; ".join(lacks) + (": nothing was printed" if is_silent else "")
 
 
 def _contrast(reason: ExitReason, outcome: StartupOutcome) -> dict[str, Any]:

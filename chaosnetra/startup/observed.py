@@ -147,7 +147,7 @@ class Observed:
             processes_left=self.processes_left,
             late=status is Status.TIMED_OUT and self.ready_at is not None,
             processors=self.processors,
-            span=(self.started_at, end),
+            span=(self.started_at, end, max(end, self.decided_at)),
             output=() if status is Status.READY else output.kept(keeping),
         )
 

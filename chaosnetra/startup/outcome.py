@@ -1,7 +1,7 @@
 """How one startup ended."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -152,8 +152,10 @@ class StartupOutcome:
         late: whether one that timed out was ready after all, within the time it is let live.
         processors: what its processes had of the processors; None: the system does not tell.
         wire: what was seen of it on its way to the database; None where it is not observed.
-        span: from the start of its process until `seconds` later, as readings of the monotonic
-            clock; of this process alone, so not in `to_json`.
+        settled: likewise, until the end of its dwell, where it stayed ready so long; of this
+            process alone, so not in `to_json`.
+        span: the start of its process, `seconds` later, and when there was nothing left to wait
+            for, as readings of the monotonic clock; of this process alone too.
         output: what one that is not ready printed: the traceback of its error, and its last lines;
             see `chaosnetra.startup.kept_output`.
         output_of: number of the startup of its launch that has this output: its own; or that of
@@ -183,13 +185,14 @@ class StartupOutcome:
     late: bool = False
     processors: CpuUse | None = None
     wire: Observation | None = None
-    span: tuple[float, float] | None = field(default=None, repr=False, compare=False)
+    settled: Observation | None = field(default=None, repr=False, compare=False)
+    span: tuple[float, float, float] | None = field(default=None, repr=False, compare=False)
     output: tuple[str, ...] = ()
     output_of: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        told = asdict(self)
-        del told["span"]
+        told = asdict(replace(self, settled=None))
+        del told["settled"], told["span"]
         return told
 
     @classmethod

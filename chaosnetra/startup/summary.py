@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chaosnetra.evidence.statistics.machine_share import MachineShare, machine_share, share_from
@@ -9,7 +10,14 @@ from chaosnetra.evidence.statistics.quantiles import median_of, nearest_rank
 from chaosnetra.evidence.wire.blame import Blame, blame, ending_error
 from chaosnetra.evidence.wire.limits import Failed, is_same
 from chaosnetra.evidence.wire.named_limits import named_seconds
-from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
+from chaosnetra.startup.outcome import (
+    EndedBy,
+    ExitReason,
+    StartupFailure,
+    StartupOutcome,
+    StatedBudget,
+    Status,
+)
 from chaosnetra.wire.observation import Observation
 
 
@@ -45,10 +53,13 @@ def summarize(
     errors = [outcome.error for outcome in bad if outcome.error is not None]
     propagated = [] if may_propagate else [outcome for outcome in bad if propagation(outcome)]
     first = next(iter(propagated or bad), None)
-    texts = [propagation(first)] if first and propagated else []
-    texts += [first.error.told] if first and first.error else []
+    text = propagation(first) if first and propagated else ""
     lost = sum(outcome.was_ready_seconds is not None for outcome in bad)
     observed = _observed(outcomes, count, lost)
+    told = first_failure(first, text, bad)
+    refuted = first.error.stated_budget if first and first.error else None
+    if not told["named_limit_refuted"]:
+        refuted = None
     return {
         "held": rate <= max_failure_rate and not propagated,
         "expected": f"at most {max_failure_rate:.0%} of {len(outcomes)} startups fail or time out"
@@ -78,14 +89,16 @@ def summarize(
         ),
         "causes_kept": sum(outcome.cause_kept is True for outcome in bad),
         "uncontained": None if may_propagate else len(propagated),
-        "budgets_expired": _counts(error.budget for error in errors),
+        "budgets_expired": _counts(
+            error.budget for error in errors if not _states_the_same(error, refuted)
+        ),
         "exit_codes": _counts(outcome.exit_code for outcome in bad),
         "exit_reasons": _counts(outcome.exit_reason for outcome in bad),
         "signals": _counts(outcome.signal for outcome in bad),
         "ended_by": _counts(outcome.ended_by.value for outcome in bad),
         "sqlstates": _counts(map(sqlstate_of, bad)),
         "error_classes": _counts(error.error_class for error in errors),
-        **first_failure(first, ": ".join(texts), bad),
+        **told,
         "startups": [outcome.to_json() for outcome in outcomes],
     }
 
@@ -97,28 +110,36 @@ def first_failure(
 
     Args:
         outcome: of that one; None: there is none.
-        text: its error.
+        text: what is said before its error.
         bad: all that failed.
 
     Returns:
-        `phase`, `budget`, `budget_seconds`, `sqlstate`, `error` (the text); `observed_exit_code`
+        `phase`, `budget`, `budget_seconds`, `sqlstate`, `error` (the texts); `observed_exit_code`
         and `observed_signal`, where it ended by itself: what the launcher did to it says nothing.
         Of the wire, where it was looked at: `waited_for`, what it waited for last; `own_limit`,
         how long, or for how many connections, it and the others that failed tried before they
         gave up, where that was the same in most; `own_limits`, the same as figures (`kind`,
         `amount`, `startups`, `of`, `within_seconds`, `session_seconds`, `text`); `on_the_wire`,
-        all that it met there; `named_limit_refuted`: that a limit which its output names cannot be
-        what ended it. All None without an outcome; `own_limits` is empty.
+        all that it met there;
+        `named_limit_refuted`: that a limit which its output names cannot be what ended it;
+        `phase_on_the_wire`: the round trips that it made in the phase that it failed in. All
+        None without an outcome; `own_limits` is empty.
     """
     error = outcome.error if outcome else None
     ended = outcome if outcome and outcome.ended_by is EndedBy.ITSELF else None
     seen = _blame(outcome, bad) if outcome else None
+    texts = [text] if text else []
+    if error is not None:
+        # What is wrong in it is told once: with what the wire knows, where that says so too.
+        texts.append(error.text if seen and seen.refuted else error.told)
+        if seen and seen.refuted and error.stated_budget is not None:
+            error = replace(error, budget=None, budget_seconds=None)
     return {
         "phase": outcome.phase if outcome else None,
         "budget": error.budget if error else None,
         "budget_seconds": error.budget_seconds if error else None,
         "sqlstate": sqlstate_of(outcome) if outcome else None,
-        "error": text or None,
+        "error": ": ".join(texts) or None,
         "observed_exit_code": ended.exit_code if ended else None,
         "observed_signal": ended.signal if ended else None,
         "waited_for": seen.waited_for if seen else None,
@@ -126,6 +147,7 @@ def first_failure(
         "own_limits": [limit.to_json() for limit in seen.limits] if seen else [],
         "on_the_wire": seen.text if seen else None,
         "named_limit_refuted": seen.refuted if seen else None,
+        "phase_on_the_wire": seen.in_phase if seen else None,
     }
 
 
@@ -144,8 +166,9 @@ def _blame(outcome: StartupOutcome, bad: Sequence[StartupOutcome]) -> Blame | No
     if outcome.wire is None:
         return None
     error, phase = outcome.error, outcome.phase
+    stated = error.stated_budget if error else None
     said = error.text if error else ""
-    if error is not None and error.budget is not None:
+    if error is not None and error.budget is not None and stated is None:
         named = named_seconds(said)
         is_budget = error.budget_seconds is not None and named is not None
         if not is_budget or not is_same(named or 0.0, error.budget_seconds or 0.0):
@@ -154,9 +177,27 @@ def _blame(outcome: StartupOutcome, bad: Sequence[StartupOutcome]) -> Blame | No
         _as_failed(outcome, outcome.wire),
         [_as_failed(one, one.wire) for one in bad if one.wire is not None],
         said=said,
+        stated=stated.seconds if stated else None,
+        stated_name=stated.name if stated else None,
         phase=phase,
-        phase_seconds=outcome.phase_seconds.get(phase) if phase else None,
+        phase_seconds=_phase_seconds(outcome),
     )
+
+
+def _states_the_same(error: StartupFailure, stated: StatedBudget | None) -> bool:
+    own = error.stated_budget
+    return bool(own and stated and (own.name, own.seconds) == (stated.name, stated.seconds))
+
+
+def _phase_seconds(outcome: StartupOutcome) -> float | None:
+    """How long the phase lasted that it failed in, or was in; None: that is not known."""
+    phase = outcome.phase
+    if phase is None or phase in outcome.phase_seconds:
+        return None if phase is None else outcome.phase_seconds[phase]
+    if phase not in outcome.phase_spans:
+        return None
+    began, ended = outcome.phase_spans[phase]
+    return max(0.0, (outcome.seconds if ended is None else ended) - began)
 
 
 def _as_failed(outcome: StartupOutcome, seen: Observation) -> Failed:

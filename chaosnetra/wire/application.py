@@ -2,10 +2,11 @@
 
     GET    /state          what is observed, and what went wrong
     POST   /startups       `{"name": …, "socket_path": …}`: listen for one; answers with its address
-    POST   /observations   `{"name": …, "began_at": …, "until_at": …}`: what was seen of it
+    POST   /observations   `{"name": …, "began_at": …, "until_at": …, "phases": …}`: what was seen
     DELETE /startups       `{"names": […]}`: forget them
 
-`socket_path` may be left out. Moments are readings of the monotonic clock. Errors are
+`socket_path` and `phases` may be left out. Moments are readings of the monotonic clock; a phase is
+`{"name": [beginning, end]}`, in seconds from `began_at`, and `null` is no end. Errors are
 `{"error": "one line"}`.
 """
 
@@ -19,10 +20,12 @@ from starlette.routing import Route
 from chaosnetra.errors import InvalidInput, MachineryFailed
 from chaosnetra.quantities import number
 from chaosnetra.relay.bodies import read_object, refused
+from chaosnetra.wire.observation import MOST_PHASES
 from chaosnetra.wire.observations import Observations
 from chaosnetra.wire.observer import Observer
 
 LONGEST_NAME = 200
+Span = tuple[float, float | None]
 
 
 def control_api(observer: Observer) -> Starlette:
@@ -46,13 +49,14 @@ def control_api(observer: Observer) -> Starlette:
             return JSONResponse({"error": text}, status_code=503)
 
     async def observation(request: Request) -> Response:
-        data = await _read(request, "an observation", "name", "began_at", "until_at")
+        data = await _read(request, "an observation", "name", "began_at", "until_at", "phases")
         name = _name(data.get("name"))
         began_at = number("began_at", data.get("began_at"), minimum=0)
         until_at = number("until_at", data.get("until_at"), minimum=began_at)
+        phases = _phases(data.get("phases"))
         log = await observer.pickled_log(name)
         try:
-            body = await observations.of(log, began_at, until_at)
+            body = await observations.of(log, began_at, until_at, phases)
         except MachineryFailed as error:
             return JSONResponse({"error": str(error)}, status_code=500)
         return Response(body, media_type="application/json")
@@ -94,3 +98,21 @@ def _name(value: Any) -> str:
             f"a startup's name must be text of 1 to {LONGEST_NAME} characters, got {value!r:.100}"
         )
     return value
+
+
+def _phases(value: Any) -> dict[str, Span]:
+    if not isinstance(value, dict | None):
+        raise InvalidInput(f"phases must be an object, got {value!r:.100}")
+    phases = value or {}
+    if len(phases) > MOST_PHASES:
+        raise InvalidInput(f"phases must be at most {MOST_PHASES}, got {len(phases)}")
+    return {phase: _span(phase, span) for phase, span in phases.items()}
+
+
+def _span(phase: str, value: Any) -> Span:
+    if not isinstance(value, list) or len(value) != 2:
+        raise InvalidInput(
+            f"phase {phase!r:.100} must be a beginning and an end, got {value!r:.100}"
+        )
+    start = number("the beginning of a phase", value[0], minimum=0)
+    return start, None if value[1] is None else number("the end of a phase", value[1], minimum=0)

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from chaosnetra.wire.intervals import Interval, one_after_the_other, union
@@ -26,6 +26,7 @@ class ConnectionAsOf:
         statements: what each was for.
         waiting_since: when the first question began that was not answered by then.
         waiting_for: its statement.
+        left_out: round trips that came before those here; see `answered_in`.
     """
 
     number: int
@@ -36,6 +37,7 @@ class ConnectionAsOf:
     statements: "array[int]"
     waiting_since: float | None
     waiting_for: int
+    left_out: int = 0
 
     @classmethod
     def of(cls, number: int, log: ConnectionLog, at: float) -> "ConnectionAsOf":
@@ -56,6 +58,18 @@ class ConnectionAsOf:
             statements=log.statements[:answered],
             waiting_since=since,
             waiting_for=waiting_for,
+        )
+
+    def answered_in(self, start: float, end: float) -> "ConnectionAsOf":
+        """The same with only those round trips that were answered after `start` and by `end`."""
+        first = bisect_right(self.answered_at, start)
+        last = max(first, bisect_right(self.answered_at, end))
+        return replace(
+            self,
+            sent_at=self.sent_at[first:last],
+            answered_at=self.answered_at[first:last],
+            statements=self.statements[first:last],
+            left_out=first,
         )
 
     @cached_property

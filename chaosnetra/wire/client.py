@@ -1,13 +1,14 @@
 """A client for the observer's control API; every call has a deadline."""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.addresses.database_url import socket_path
 from chaosnetra.errors import InvalidInput, ObserverUnavailable
-from chaosnetra.wire.observation import Observation
+from chaosnetra.wire.observation import MOST_PHASES, Observation
 
 TIMEOUT_SECONDS = 5.0
 # Of a startup of some hundred thousand round trips, behind others of the kind.
@@ -49,15 +50,24 @@ class ObserverClient:
         self._add(name, socket_path(str(folder), database.port))
         return database.in_folder(str(folder))
 
-    def observation(self, name: str, began_at: float, until_at: float) -> Observation:
+    def observation(
+        self,
+        name: str,
+        began_at: float,
+        until_at: float,
+        phases: Mapping[str, tuple[float, float | None]] | None = None,
+    ) -> Observation:
         """What was seen of one startup.
 
         Args:
             name: of the startup.
             began_at: when it began, by `time.monotonic()`.
             until_at: when it was ready, or ended.
+            phases: of each phase that it told of, its beginning and its end in seconds from
+                `began_at`; None: it had not ended. The first `MOST_PHASES` are counted.
         """
-        asked = {"name": name, "began_at": began_at, "until_at": until_at}
+        spans = dict(islice((phases or {}).items(), MOST_PHASES))
+        asked = {"name": name, "began_at": began_at, "until_at": until_at, "phases": spans}
         answer = self._call("POST", "/observations", asked, OBSERVATION_TIMEOUT_SECONDS)
         try:
             return Observation.from_json(answer)

@@ -102,7 +102,8 @@ def _login_trips(connection: ConnectionAsOf) -> int:
     """How many of its round trips are its login."""
     trips = connection.round_trips
     if connection.unread_at is not None:
-        return min(connection.asked_before(connection.unread_at) + UNREAD_LOGIN_TURNS, len(trips))
+        turns = max(0, UNREAD_LOGIN_TURNS - connection.left_out)
+        return min(connection.asked_before(connection.unread_at) + turns, len(trips))
     if connection.session_at is None:
         return len(trips)
     return connection.asked_before(connection.session_at)

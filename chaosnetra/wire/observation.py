@@ -6,7 +6,7 @@ said is cut.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,7 @@ MOST_STATEMENTS = 50
 MOST_REPEATED = 20
 MOST_ERRORS = 20
 MOST_WAITS = 200
+MOST_PHASES = 200
 LONGEST_TEXT = 300
 
 
@@ -213,6 +214,9 @@ class Observation:
         standing: how it stood at the end.
         serial_is_exact: False where it asked on several connections at the same time, so that
             `serial_round_trips` is rather too many: others may have run side by side unseen.
+        phase_round_trips: of each phase that the startup tells of, the longest chain of round
+            trips that were answered in it. A phase is where its lines came, and they are read a
+            little late: without a latency, a few trips may be counted for the phase beside.
     """
 
     seconds: float
@@ -239,6 +243,7 @@ class Observation:
     complete: bool
     standing: Standing
     serial_is_exact: bool = True
+    phase_round_trips: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def serial_text(self) -> str:

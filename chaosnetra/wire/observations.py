@@ -11,7 +11,7 @@ import pickle
 import struct
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -31,13 +31,20 @@ class Observations:
         self._process: Process | None = None
         self._one = asyncio.Lock()
 
-    async def of(self, log: Sequence[bytes], began_at: float, until_at: float) -> bytes:
+    async def of(
+        self,
+        log: Sequence[bytes],
+        began_at: float,
+        until_at: float,
+        phases: Mapping[str, tuple[float, float | None]],
+    ) -> bytes:
         """The observation, as JSON.
 
         Args:
             log: of a startup, pickled: itself without connections, and then batches of these.
             began_at: when the startup began.
             until_at: until when it is told.
+            phases: as `chaosnetra.wire.observing.observe` takes them.
 
         Raises:
             MachineryFailed: there is none within 50 s.
@@ -45,7 +52,7 @@ class Observations:
         async with self._one:
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
-                    return await self._ask((pickle.dumps((began_at, until_at)), *log))
+                    return await self._ask((pickle.dumps((began_at, until_at, phases)), *log))
             except (OSError, EOFError) as error:
                 raise MachineryFailed(error) from None
 
@@ -81,10 +88,10 @@ def main() -> None:
     asked, answered = sys.stdin.buffer, sys.stdout.buffer
     while parts := _parts(asked):
         # From the process that started this one, and nobody else.
-        (began_at, until_at), log, *batches = map(pickle.loads, parts)
+        (began_at, until_at, phases), log, *batches = map(pickle.loads, parts)
         for batch in batches:
             log.connections += batch
-        body = json.dumps(observe(log, began_at, until_at).to_json()).encode()
+        body = json.dumps(observe(log, began_at, until_at, phases).to_json()).encode()
         answered.write(_LENGTH.pack(len(body)) + body)
         answered.flush()
 

@@ -1,7 +1,7 @@
 """The observation of one startup, made from what was written down of its traffic."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chaosnetra.wire import observation
 from chaosnetra.wire.as_of import ConnectionAsOf
@@ -13,8 +13,12 @@ from chaosnetra.wire.serial import longest_chain
 from chaosnetra.wire.standing import standing
 from chaosnetra.wire.statements import statement_table
 
+Spans = Mapping[str, tuple[float, float | None]]
 
-def observe(log: StartupLog, began_at: float, until_at: float) -> Observation:
+
+def observe(
+    log: StartupLog, began_at: float, until_at: float, phases: Spans | None = None
+) -> Observation:
     """What a startup did from its beginning up to a moment; what happened later did not happen.
 
     A round trip that was answered later is still waited for, and counted nowhere yet. Bytes are
@@ -24,6 +28,8 @@ def observe(log: StartupLog, began_at: float, until_at: float) -> Observation:
         log: complete up to that moment, or further.
         began_at: when its process was started, by the monotonic clock.
         until_at: when it was ready, had ended, or was decided upon.
+        phases: of each phase its beginning and its end, in seconds from `began_at`; None: it had
+            not ended.
     """
     until_at = max(began_at, until_at)
     # An earlier process may have had the address: one whose port somebody took, and is tried again.
@@ -76,6 +82,16 @@ def observe(log: StartupLog, began_at: float, until_at: float) -> Observation:
         complete=log.complete,
         standing=standing(connections, log.texts, round_trips, began_at, until_at),
         serial_is_exact=chain.is_exact,
+        phase_round_trips={
+            phase: longest_chain(
+                [
+                    one.answered_in(began_at + start, until_at if end is None else began_at + end)
+                    for one in connections
+                ],
+                log.texts,
+            ).round_trips
+            for phase, (start, end) in (phases or {}).items()
+        },
     )
 
 

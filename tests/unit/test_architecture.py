@@ -37,7 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "toxiproxy.probes",
     ),
     # One run.
-    ("consent",),
+    ("consent", "roundtrips"),
     ("running",),
     ("rehearsal",),
     ("stand",),

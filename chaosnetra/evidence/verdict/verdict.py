@@ -208,11 +208,11 @@ def _machine_said(
     if share is None or any(share.text in text for text in texts):
         return
     also = {
-        Outcome.HELD: "",
-        Outcome.VIOLATED: ", which does not explain all that failed",
-        Outcome.INCONCLUSIVE: f"; {share.advice}",
+        Outcome.HELD: ": the machine and not the fault took that time",
+        Outcome.VIOLATED: ", which does not explain the failures",
+        Outcome.INCONCLUSIVE: f": the machine and not the fault took that time; {share.advice}",
     }
-    yield f"{share.text}: the machine and not the fault took that time{also[outcome]}"
+    yield f"{share.text}{also[outcome]}"
 
 
 def _order_is_unknown(journal: Mapping[str, Any]) -> bool:

@@ -14,8 +14,6 @@ from chaosnetra.quantities import finite_or_none
 from chaosnetra.text import cut
 
 LONGEST_OBSERVED = 300
-# As `chaosnetra.startup.outcome.StatedBudget` says it.
-_REFUTED = "cannot be what ran out"
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
 _ACTIVITY_FAILED = "chaoslib.exceptions.ActivityFailed: "
 # The core records what an activity's error came from, innermost first.
@@ -43,6 +41,7 @@ class Violation(NamedTuple):
         own_limit: how long it and others waited before they gave up, where that was the same.
         on_the_wire: all that it met there; see `chaosnetra.evidence.wire.blame`.
         named_limit_refuted: that the limit which its output names cannot be what ended it.
+        phase_on_the_wire: the round trips that it made in the phase that it failed in.
         machine: how the machine's own share explains it, without the fault; None: it does not, or
             that is not known.
     """
@@ -63,6 +62,7 @@ class Violation(NamedTuple):
     own_limit: str | None = None
     on_the_wire: str | None = None
     named_limit_refuted: str | None = None
+    phase_on_the_wire: str | None = None
     machine: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -100,29 +100,28 @@ class Violation(NamedTuple):
     @property
     def wire(self) -> str | None:
         """What the wire adds to what the startup says of itself; None: nothing."""
-        is_told = bool(self.budget or self.sqlstate)
-        told = (self.on_the_wire, self.named_limit_refuted, self.error)
-        return wire_text(self.phase, *told, is_told=is_told)
+        return wire_text(self._asdict())
 
 
-def wire_text(
-    phase: str | None, seen: str | None, refuted: str | None, error: str | None, *, is_told: bool
-) -> str | None:
+def wire_text(told: Mapping[str, Any]) -> str | None:
     """What the wire adds to what a startup says of itself; None: nothing.
 
+    One that names its phase, and which budget ran out or which error of the server it met, is told
+    of by what it did in that phase alone.
+
     Args:
-        phase: that the startup names.
-        seen: all that it met there.
-        refuted: that a limit which its output names cannot be what ended it.
-        error: what is told of its output; it may say the same of the limit.
-        is_told: whether it is known which budget ran out, or which error of the server it met.
+        told: a violation, or the result of a probe.
     """
-    if phase and not is_told and refuted and _REFUTED in (error or ""):
-        refuted = None
-    if phase and (is_told or refuted):
+    phase, seen, in_phase, refuted = (
+        text_or_none(told.get(key))
+        for key in ("phase", "on_the_wire", "phase_on_the_wire", "named_limit_refuted")
+    )
+    if phase and refuted:
+        return refuted  # which has the round trips of the phase
+    if phase and (told.get("budget") or told.get("sqlstate")):
         seen = None
-    told = [f"on the wire: {seen}"] if seen else []
-    return "; ".join(told + ([refuted] if refuted else [])) or None
+    parts = (f"on the wire: {seen}" if seen else None, in_phase if phase else None, refuted)
+    return "; ".join(filter(None, parts)) or None
 
 
 def find_violations(journal: Mapping[str, Any]) -> list[Violation]:
@@ -245,6 +244,7 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
         own_limit=text_or_none(told.get("own_limit")),
         on_the_wire=text_or_none(told.get("on_the_wire")),
         named_limit_refuted=text_or_none(told.get("named_limit_refuted")),
+        phase_on_the_wire=text_or_none(told.get("phase_on_the_wire")),
     )
 
 

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp
 from chaosnetra.evidence.wire.limits import (
     Failed,
-    LimitKind,
     OwnLimit,
     cancels,
-    is_same,
     own_limits,
 )
-from chaosnetra.evidence.wire.named_limits import named_seconds
+from chaosnetra.evidence.wire.named_limits import Lasted, named_seconds, refutation
 from chaosnetra.text import cut
 from chaosnetra.wire.observation import (
     Doing,
@@ -67,6 +65,8 @@ class Blame:
         limits: of its own, as they show in all startups of its launch that were not ready.
         text: all that it met, as a clause.
         refuted: that a limit which its output names cannot have ended it; None: nothing says so.
+        in_phase: how many round trips it made in the phase that it failed in; None: it names none,
+            or its phases were not looked at.
     """
 
     waited_for: str
@@ -74,6 +74,7 @@ class Blame:
     limits: tuple[OwnLimit, ...]
     text: str
     refuted: str | None = None
+    in_phase: str | None = None
 
     @property
     def own_limit(self) -> str | None:
@@ -86,6 +87,8 @@ def blame(
     failed: Sequence[Failed],
     *,
     said: str = "",
+    stated: float | None = None,
+    stated_name: str | None = None,
     phase: str | None = None,
     phase_seconds: float | None = None,
 ) -> Blame:
@@ -95,12 +98,17 @@ def blame(
         first: the one that stands for all.
         failed: all of them.
         said: what the output of the first names as its error.
+        stated: seconds of the limit that its output names, where that is known better than `said`
+            tells it.
+        stated_name: of that limit.
         phase: that it failed in, by its output.
         phase_seconds: how long that took.
     """
     limits = own_limits(failed)
     error = ending_error(first.seen)
-    refuted = _refuted(first, limits, said, phase, phase_seconds)
+    lasted = Lasted.of(first.seen, phase, phase_seconds)
+    named = stated if stated is not None else named_seconds(said)
+    refuted = None if named is None else refutation(first, limits, named, stated_name, lasted)
     parts = [*_met(first, error), *(limit.text for limit in limits)]
     return Blame(
         _waited_for(first),
@@ -108,6 +116,7 @@ def blame(
         limits,
         cut("; ".join(parts), LONGEST_WHOLE),
         refuted,
+        lasted.in_phase,
     )
 
 
@@ -241,45 +250,6 @@ def _round_trips(first: Failed) -> Iterator[str]:
             f"it made {seen.serial_text} round trips one after the other, "
             f"which took {1000 * each:.0f} ms each on average"
         )
-
-
-def _refuted(
-    first: Failed,
-    limits: Sequence[OwnLimit],
-    said: str,
-    phase: str | None,
-    phase_seconds: float | None,
-) -> str | None:
-    """That a limit named by the output cannot have ended a startup.
-
-    Nothing is said where something began so long before the end that it may have been meant.
-    """
-    named, given_up = named_seconds(said), first.given_up
-    if named is None or not first.ended_itself:
-        return None
-    seen = first.seen
-    end = given_up.at_seconds if given_up is not None else seen.seconds
-    begun = [0.0, *(one.opened_seconds for one in seen.connections)]
-    begun += [one.session_seconds for one in seen.connections if one.session_seconds is not None]
-    spans = [end - at for at in begun] + ([phase_seconds] if phase_seconds is not None else [])
-    if any(is_same(named, span) for span in spans):
-        return None
-    longest = seen.seconds if phase_seconds is None else min(phase_seconds, seen.seconds)
-    shown = next(
-        (one for one in limits if one.kind in (LimitKind.ANSWER, LimitKind.CONNECTION)), None
-    )
-    too_short = longest < named
-    if not too_short and (shown is None or is_same(named, shown.amount)):
-        return None
-    where = f"phase {phase}" if phase else "the startup"
-    lasted = seen.seconds if phase_seconds is None else phase_seconds
-    trips = f"with {seen.serial_text} round trips one after the other"
-    if not seen.serial_round_trips:
-        trips = "without an answer"
-    why = f"{where} had lasted {_seconds(lasted)}, {trips}"
-    if shown is not None:
-        why += f", and {shown.text}"
-    return f"{named:g} s, which its output names, cannot be the limit that ended it: {why}"
 
 
 def _seconds(seconds: float) -> str:

@@ -51,6 +51,7 @@ def _violation(violation: Violation) -> Markup:
                 ("SQLSTATE", violation.sqlstate),
                 ("error", _error(violation.error)),
                 ("on the wire", _quoted(violation.on_the_wire)),
+                ("in the phase", _quoted(violation.phase_on_the_wire)),
                 ("limit that it names", _quoted(violation.named_limit_refuted)),
                 ("at", violation.at if isinstance(violation.at, str) else None),
             ]

@@ -59,6 +59,21 @@ async def main():
 
 asyncio.run(main())
 """
+# The same, but lost only once it was ready.
+LOSES_LATER = LOSES.replace('    print("ready", flush=True)\n', "").replace(
+    "    try:\n", '    print("ready", flush=True)\n    await asyncio.sleep(0.5)\n    try:\n'
+)
+# Ready at once: its session comes beside that.
+CONNECTS_LATER = """
+import asyncio, asyncpg, os
+
+async def main():
+    print("ready", flush=True)
+    opened = await asyncpg.connect(os.environ["DATABASE_URL"], timeout=20)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
 # Whoever comes second uses the address that the first one was given.
 SHARES = """
 import os, pathlib, time
@@ -68,6 +83,23 @@ try:
 except FileExistsError:
     while not shared.read_text(): time.sleep(0.01)
 os.environ["DATABASE_URL"] = shared.read_text()
+"""
+# Tells of its phases in words of its own, and names a limit that cannot have ended it.
+IN_PHASES = """
+import asyncio, asyncpg, os, sys
+
+async def main():
+    print("PHASE init STARTING", flush=True)
+    opened = await asyncpg.connect(os.environ["DATABASE_URL"], timeout=30)
+    print("PHASE init DONE", flush=True)
+    print("PHASE database STARTING", flush=True)
+    for number in range(7):
+        await opened.execute("SELECT 1")
+    print("Database initialization timeout after 25.0s", flush=True)
+    print("PHASE FAILED: database", flush=True)
+    os._exit(1)
+
+asyncio.run(main())
 """
 # Opens its database only once somebody asks it something.
 LAZY = "import os; assert os.environ['DATABASE_URL']"
@@ -130,6 +162,31 @@ def test_each_startup_is_seen_at_an_address_of_its_own(configuration: Configurat
     assert (launch["connections"], launch["sessions"]) == (3, 3)
 
 
+def test_the_round_trips_of_the_phase_that_failed_are_told(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    configuration["target"] = script(tmp_path, IN_PHASES)
+    configuration["phase_patterns"] = {
+        "start": r"PHASE (?P<phase>\w+) STARTING",
+        "end": r"PHASE (?P<phase>\w+) DONE",
+        "failure": r"PHASE FAILED: (?P<phase>\w+)",
+        "detail": r"timeout after (?P<budget_seconds>[\d.]+)s",
+    }
+    configuration["time_scale"] = "1"
+    add_latency(latency_ms=60, configuration=configuration)
+    result = startups_succeed(count=1, configuration=configuration)
+    [startup] = result["startups"]
+    wire = startup["wire"]
+    init = wire["serial_round_trips"] - 7
+    assert wire["phase_round_trips"] == {"init": init, "database": 7}, result["error"]
+    made = "in phase database it made 7 round trips one after the other, in "
+    assert result["phase_on_the_wire"].startswith(made)
+    refuted = "25 s, which its output names, cannot be the limit that ended it: phase database had"
+    assert result["named_limit_refuted"].startswith(refuted)
+    assert "with 7 round trips" in result["named_limit_refuted"]
+    assert result["error"] == "Database initialization timeout after 25.0s"
+
+
 def test_a_service_that_swallows_a_refused_database_is_degraded(
     configuration: Configuration, tmp_path: Path
 ) -> None:
@@ -154,10 +211,11 @@ def test_a_service_that_swallows_a_refused_database_is_degraded(
     assert partly_exposed(section(configuration)) is None
 
 
+@pytest.mark.parametrize("service", [LOSES, LOSES_LATER])
 def test_a_service_that_swallows_the_loss_of_its_session_is_degraded(
-    configuration: Configuration, tmp_path: Path
+    service: str, configuration: Configuration, tmp_path: Path
 ) -> None:
-    configuration["target"] = script(tmp_path, LOSES)
+    configuration["target"] = script(tmp_path, service)
     configuration["readiness"] = "log:^ready"
     assert startups_succeed(count=2, configuration=configuration)["ready"] == 2
     add_data_limit(limit_bytes=3_000, name="little", configuration=configuration)
@@ -165,6 +223,20 @@ def test_a_service_that_swallows_the_loss_of_its_session_is_degraded(
     assert (result["held"], result["ready"], result["degraded"]) == (False, 0, 2), result
     assert "its 1st connection was closed by the server" in result["error"]
     assert [startup["wire"]["sessions"] for startup in result["startups"]] == [1, 1]
+
+
+def test_a_service_that_connects_beside_its_readiness_has_its_session_by_the_end_of_its_dwell(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    configuration["target"] = script(tmp_path, CONNECTS_LATER)
+    configuration["readiness"] = "log:^ready"
+    assert startups_succeed(count=2, configuration=configuration)["ready"] == 2
+    add_latency(latency_ms=50, configuration=configuration)
+    result = startups_succeed(count=2, configuration=configuration)
+    assert (result["held"], result["ready"]) == (True, 2), result
+    assert [startup["wire"]["sessions"] for startup in result["startups"]] == [0, 0]
+    disable_proxy(configuration=configuration)
+    assert startups_succeed(count=2, configuration=configuration)["ready"] == 0
 
 
 def test_a_service_whose_logins_are_refused_is_not_exposed(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import resource
 import socket
 import struct
@@ -230,6 +231,9 @@ def test_startups_at_once_keep_apart(stretch: Stretch, postgres: PostgresServer)
 
 # The control API
 
+OF_PHASES = '{"name": "n", "began_at": 0, "until_at": 1, "phases": %s}'
+MANY_PHASES = json.dumps({str(number): [0, 1] for number in range(201)})
+
 
 def test_observations_go_on_when_the_process_that_makes_them_was_killed(
     echoed: ObserverServer,
@@ -273,6 +277,11 @@ def test_observations_go_on_when_the_process_that_makes_them_was_killed(
         ("POST", "/observations", '{"name": "n", "began_at": 2, "until_at": 1}', "at least 2"),
         ("POST", "/observations", '{"name": "n", "began_at": true, "until_at": 1}', "began_at"),
         ("POST", "/observations", '{"name": "n", "until_at": 1}', "began_at"),
+        ("POST", "/observations", OF_PHASES % "[]", "must be an object"),
+        ("POST", "/observations", OF_PHASES % '{"p": 1}', "a beginning and an end, got 1"),
+        ("POST", "/observations", OF_PHASES % '{"p": [-1, 2]}', "beginning of a phase"),
+        ("POST", "/observations", OF_PHASES % '{"p": [0, true]}', "end of a phase"),
+        ("POST", "/observations", OF_PHASES % MANY_PHASES, "at most 200, got 201"),
         ("DELETE", "/startups", '{"names": "n"}', "must be a list"),
         ("DELETE", "/startups", '{"names": [1]}', "must be text"),
         ("POST", "/startups", " " * (2 * MEGABYTE), "is over"),

@@ -15,7 +15,6 @@ from chaosnetra.evidence.verdict.violations import (
     is_unanswered,
     unanswered_by,
 )
-from chaosnetra.startup.outcome import StatedBudget
 from tests.support.journals import BAD, GOOD, failed_probe, probe, startups, state
 
 
@@ -74,6 +73,7 @@ def test_evidence_that_the_probe_tells_is_kept() -> None:
         "own_limit": None,
         "on_the_wire": None,
         "named_limit_refuted": None,
+        "phase_on_the_wire": None,
         "machine": None,
     }
     assert found.line == (
@@ -107,12 +107,12 @@ def test_how_a_startup_ended_is_in_the_line(told: dict[str, Any], words: str) ->
         ({"phase": "tables", "sqlstate": "53300"}, ""),
         ({"phase": "tables", "named_limit_refuted": "25 s cannot be"}, ": 25 s cannot be"),
         (
-            {
-                "phase": "tables",
-                "named_limit_refuted": "25 s cannot be",
-                "error": f"late ({StatedBudget(None, 25.0, 'tables', 12.0, False).contradiction})",
-            },
-            ": on the wire: it waited",
+            {"phase": "tables", "phase_on_the_wire": "in phase tables it made 3"},
+            ": on the wire: it waited; in phase tables it made 3",
+        ),
+        (
+            {"phase": "tables", "budget": "table_setup", "phase_on_the_wire": "in phase tables"},
+            ": in phase tables",
         ),
         (
             {"named_limit_refuted": "25 s cannot be"},

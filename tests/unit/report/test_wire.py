@@ -82,6 +82,7 @@ OBSERVATIONS = built(
     repeated=st.lists(st.tuples(TEXTS, COUNTS), max_size=3),
     errors=st.lists(built(ServerError), max_size=5),
     standing=built(Standing),
+    phase_round_trips=st.dictionaries(TEXTS, COUNTS, max_size=3),
 )
 
 

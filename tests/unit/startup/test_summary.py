@@ -264,6 +264,7 @@ def test_what_the_wire_says_of_the_first_that_failed_is_in_the_result() -> None:
     ]
     assert result["own_limit"] == "it gave up after 2 connections, in 2 of 2"
     unseen = summarize([outcome(1, Status.FAILED)], 0)
+    assert unseen["phase_on_the_wire"] is None
     for key in ("waited_for", "own_limit", "on_the_wire", "named_limit_refuted"):
         assert unseen[key] is None
     assert unseen["own_limits"] == []

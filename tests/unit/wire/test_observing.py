@@ -202,3 +202,27 @@ def test_a_question_that_was_not_answered_when_its_connection_ended() -> None:
         (None, None),
         (None, None),
     ]
+
+
+def test_the_round_trips_of_a_phase_are_those_that_were_answered_in_it() -> None:
+    logs = Logs()
+    one = logs.session(101.0, 102.0)  # 4 round trips, 0.25 s each
+    one.asks(102.0, 103.0, "SELECT a").asks(103.0, 104.0, "SELECT b").waits(104.0, "SELECT c")
+    other = logs.session(102.0, 103.0, trips=1)  # at the same time: it costs nothing
+    other.asks(104.0, 104.5, "SELECT d")
+    phases = {"login": (0.0, 2.0), "first": (2.0, 4.0), "last": (4.0, None), "none": (9.0, 9.5)}
+    seen = observe(logs.log, 100.0, 105.0, phases)
+    assert seen.phase_round_trips == {"login": 4, "first": 2, "last": 1, "none": 0}
+    assert seen.serial_round_trips == 7
+    assert seen.brief().phase_round_trips == seen.phase_round_trips
+    assert Observation.from_json(json.loads(json.dumps(seen.to_json()))) == seen
+
+
+def test_a_phase_of_connections_that_cannot_be_read() -> None:
+    logs = Logs()
+    for start in (100.0, 100.1):
+        one = logs.opened(start).asks(start, start + 0.5).cannot_be_read(start + 0.5)
+        for trip in range(8):
+            one.asks(start + trip + 0.5, start + trip + 1.4)
+    seen = observe(logs.log, 100.0, 110.0, {"set-up": (0.0, 4.6), "work": (4.6, 10.0)})
+    assert seen.phase_round_trips == {"set-up": 5, "work": 4}

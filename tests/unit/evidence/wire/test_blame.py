@@ -1,11 +1,12 @@
 """What the wire says of startups that failed: as a person with a packet capture would."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chaosnetra.evidence.verdict.violations import Violation
-from chaosnetra.startup.outcome import StartupFailure, StartupOutcome
+from chaosnetra.startup.outcome import EndedBy, StartupFailure, StartupOutcome, StatedBudget
 from chaosnetra.wire.observation import Doing, End, Observation, Reached, Standing
 from tests.support import seen_on_the_wire as wire
 from tests.support.journals import judged
@@ -222,3 +223,69 @@ def test_a_statement_that_was_canceled_is_named_and_the_connection_for_it_is_non
         "on the wire: it asked the server to cancel SELECT $1 FROM orders WHERE id = $2, after "
         "waiting 5.0 s for the answer; it gave up after 5.0 s of waiting for one answer, in 1 of 1"
     )
+
+
+def in_database(trips: int, seconds: float = 5.0) -> StartupOutcome:
+    seen = replace(wire.black_hole(), phase_round_trips={"init": 1, "database": trips})
+    return wire.failed(
+        1, seen, error=StartupFailure("it broke"), phase="database",
+        phase_seconds={"database": seconds},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trips", "told"),
+    [
+        (0, "in phase database it got no answer from the database, in 10.1 s"),
+        (1, "in phase database it made 1 round trip, in 10.1 s"),
+        (34, "in phase database it made 34 round trips one after the other, in 10.1 s"),
+    ],
+)
+def test_the_round_trips_of_the_phase_that_failed_are_told(trips: int, told: str) -> None:
+    found = violation(in_database(trips, 10.1))
+    assert "in phase database, exit code 1: it broke; on the wire: " in found.line
+    assert found.line.endswith(f"; {told}")
+    assert found.phase_on_the_wire == told
+
+
+def test_a_phase_that_never_ended_lasted_until_the_startup_did() -> None:
+    made = replace(in_database(34), phase_seconds={}, phase_spans={"database": (1.0, None)})
+    found = violation(made)
+    assert found.line.endswith("it made 34 round trips one after the other, in 4.4 s")
+
+
+def of_stated(stated: StatedBudget, **told: Any) -> Violation:
+    seen = replace(wire.incident(), phase_round_trips={"database": 27})
+    error = StartupFailure("PHASE FAILED: database: no answer", stated_budget=stated, **told)
+    phase = {"phase": "database", "phase_seconds": {"database": 113.0}}
+    return of(*[seen] * 3, error=error, **phase)
+
+
+def test_a_limit_that_a_pattern_found_and_that_cannot_be_is_refuted_once() -> None:
+    """Also where so much time had passed: it gave up after another time."""
+    possible = StatedBudget("table", 25.0, "database", 113.0, is_possible=True)
+    found = of_stated(possible, budget="table", budget_seconds=25.0)
+    assert (found.budget, found.budget_seconds) == (None, None)
+    assert found.line.endswith(
+        "observed 0 of 3 ready, 3 failed, in phase database, exit code 1: PHASE FAILED: database: "
+        "no answer; the table limit of 25 s, which its output names, cannot be the limit that "
+        "ended it: phase database had lasted 113.0 s, with 27 round trips one after the other, and "
+        "it gave up after 10.0 s of waiting for one answer, in 3 of 3"
+    ), found.line
+
+
+def test_a_stated_limit_longer_than_the_phase_is_refuted_once() -> None:
+    found = of_stated(StatedBudget(None, 300.0, "database", 113.0, is_possible=False))
+    assert found.line.count("300 s") == 1
+    assert "300 s, which its output names, cannot be the limit that ended it" in found.line
+
+
+def test_who_was_ended_has_the_contradiction_of_its_own_words_only() -> None:
+    stated = StatedBudget(None, 300.0, "database", 113.0, is_possible=False)
+    seen = replace(wire.incident(), phase_round_trips={"database": 27})
+    error = StartupFailure("it broke", stated_budget=stated)
+    found = of(seen, error=error, phase="database", ended_by=EndedBy.LAUNCHER,
+               phase_seconds={"database": 113.0})  # fmt: skip
+    assert found.named_limit_refuted is None
+    assert found.line.count("300 s") == 1
+    assert "(its log names a limit of 300 s, which cannot be what ran out" in found.line

@@ -34,14 +34,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     try_join_all(parameters.iter().map(|one| client.query_one(&kept, one))).await?;
     let count: usize = env::var("COPY_BYTES")?.parse()?;
     let line = Bytes::from("x".repeat(999) + "\n");
-    let sink = client.copy_in("COPY lines FROM STDIN").await?;
+    let from = client.prepare("COPY lines FROM STDIN").await?;
+    let sink = client.copy_in(&from).await?;
     pin_mut!(sink);
     for _ in 0..count / 1000 {
         sink.send(line.clone()).await?;
     }
     sink.finish().await?;
     let mut taken = 0;
-    let rows = client.copy_out("COPY lines TO STDOUT").await?;
+    let to = client.prepare("COPY lines TO STDOUT").await?;
+    let rows = client.copy_out(&to).await?;
     pin_mut!(rows);
     while let Some(chunk) = rows.try_next().await? {
         taken += chunk.len();

@@ -1,0 +1,71 @@
+"""A measurement from its settings to its end: nothing is left, however it ends."""
+
+import signal
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import Any
+
+from chaosnetra.errors import InvalidInput, NotMeasured
+from chaosnetra.processes.signals import handled
+from chaosnetra.redaction import Redactor
+from chaosnetra.roundtrips.finding import Finding
+from chaosnetra.roundtrips.measuring import Say, measure
+from chaosnetra.running.run import current_run
+from chaosnetra.running.session import current_session, end_session
+from chaosnetra.settings import SETTINGS
+
+
+def settings_from(*given: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration of what was given, the later over the earlier; None was not given.
+
+    What was not given is left to the environment. Time is not scaled unless that is asked for: the
+    seconds are to be those of the service.
+
+    Raises:
+        InvalidInput: there is no such setting.
+    """
+    configuration = {
+        key: value for part in given for key, value in part.items() if value is not None
+    }
+    for key in configuration:
+        if key not in SETTINGS:
+            raise InvalidInput(f"there is no setting {key!r:.100}")
+    return {"time_scale": "1", **configuration}
+
+
+def measured(
+    configuration: Mapping[str, Any], latencies_ms: Sequence[int], say: Say
+) -> tuple[Finding, Redactor]:
+    """Measure, and undo everything.
+
+    Args:
+        configuration: settings.
+        latencies_ms: of the starts under latency; empty: as the first start says.
+        say: takes a line before each start.
+
+    Returns:
+        What was found, and what masks its texts.
+
+    Raises:
+        NotMeasured: it cannot be measured, or something could not be undone.
+        Interrupted: by a signal; so does KeyboardInterrupt say.
+        ChaosnetraError: anything else that was in the way.
+    """
+    run = current_run()
+
+    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as all handlers
+        run.note_signal()
+        run.interrupted_by = run.interrupted_by or signal.Signals(number).name
+        if not run.only_notes_signals and not run.unwinding:
+            raise KeyboardInterrupt
+
+    with handled(note):
+        try:
+            session = current_session(configuration)
+            finding = measure(session, latencies_ms, say)
+        finally:
+            run.unwinding = True
+            failures = end_session()
+    if failures:
+        raise NotMeasured(f"{failures[0]}; `chaosnetra recover` undoes what is left")
+    return finding, run.redactor
