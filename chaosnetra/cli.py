@@ -22,6 +22,7 @@ COMMANDS = {
     "search": "chaosnetra.commands.search:search",
     "stand": "chaosnetra.commands.stand:stand",
     "verdict": "chaosnetra.commands.verdict:verdict",
+    "whatif": "chaosnetra.commands.whatif:whatif",
 }
 
 # Where a log cannot be written, as on a full disk, each line of it would cost a traceback, and hide

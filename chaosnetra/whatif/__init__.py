@@ -1,0 +1,1 @@
+"""How startups of more instances than a laptop can start would end: a model, from journals."""

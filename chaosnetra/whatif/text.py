@@ -1,0 +1,185 @@
+"""An answer for people; it is Markdown too."""
+
+from collections.abc import Iterator
+
+from chaosnetra.text import markdown
+from chaosnetra.whatif.answer import QUANTILES, Answer
+from chaosnetra.whatif.error import ModelError
+from chaosnetra.whatif.model import Limit, Use
+from chaosnetra.whatif.system import RESERVED_CONNECTIONS
+
+MOST_STATEMENTS = 3
+_ENDED_BY = {
+    Limit.CONNECTOR_SLOTS: "waited too long for a slot of the connector, or were refused one",
+    Limit.MAX_CONNECTIONS: "met a database without a free connection (53300)",
+    Limit.POOL: "waited too long for a connection of their own pool",
+    Limit.OWN_LIMIT: "gave up at the service's own limit",
+    Limit.STARTUP_TIMEOUT: "were not ready in time",
+}
+_LIMITS = {
+    Limit.CONNECTOR_SLOTS: "the connector's slots",
+    Limit.MAX_CONNECTIONS: "max_connections of the database",
+    Limit.POOL: "the instance's own pool",
+    Limit.OWN_LIMIT: "the service's own limit",
+    Limit.STARTUP_TIMEOUT: "the time that a startup has",
+}
+
+
+def answer_text(answer: Answer) -> str:
+    """The whole answer."""
+    return "\n".join(
+        (*_outcome(answer), "", *_resources(answer), "", *_rests_on(answer), *_untested(answer))
+    )
+
+
+def _outcome(answer: Answer) -> Iterator[str]:
+    simulated, error = answer.simulated, answer.error
+    count = simulated.instances
+    ready = len(simulated.ready_seconds)
+    share = f"{ready:,} of {count:,} instances are ready ({simulated.success_share:.1%}"
+    if error is None:
+        yield f"**{share}; error not known)**"
+    else:
+        yield f"**{share}, ± {error.success_share:.0%})**"
+    told = [
+        f"{share:.0%} within {_time(seconds, error)}"
+        for share in QUANTILES
+        if (seconds := simulated.quantile(share)) is not None
+    ]
+    if told:
+        yield f"Startup times: {', '.join(told)}"
+    elif ready:
+        half, last = simulated.ready_seconds[(ready - 1) // 2], simulated.ready_seconds[-1]
+        yield (
+            f"Startup times: of those that are ready, half within {_time(half, error)}, "
+            f"all within {_time(last, error)}"
+        )
+    for limit, failed in sorted(simulated.failed.items(), key=lambda one: -one[1]):
+        yield f"- {failed:,} {_ENDED_BY[limit]}"
+    if answer.untested:
+        yield "This extrapolates: see what is not tested, below" + (
+            ""
+            if error is None
+            else f"; that error is of up to {error.most_startups:,} startups at once"
+        )
+
+
+def _time(seconds: float, error: ModelError | None) -> str:
+    more = "" if error is None else f" ± {error.seconds(seconds):.2g} s"
+    return f"{seconds:.3g} s{more}"
+
+
+def _resources(answer: Answer) -> Iterator[str]:
+    simulated, system = answer.simulated, answer.system
+    yield f"What limits first: {limits_first(answer)}"
+    connector = system.connector
+    if simulated.slots is None or connector is None:
+        yield "- connector: none"
+    else:
+        pressed = connector.pressure_delay_seconds.longest
+        yield f"- connector's slots: {_use(simulated.slots)}" + (
+            f"; up to {simulated.most_queued:,} wait, the longest "
+            f"{simulated.longest_slot_wait_seconds:.3g} s"
+            if simulated.longest_slot_wait_seconds > 0
+            else ""
+        )
+        if pressed:
+            yield (
+                f"  (a new connection waits up to {pressed:g} s more from "
+                f"{connector.pressure_threshold:.0%} of them on)"
+            )
+    yield (
+        f"- database's connections: {_use(simulated.sessions)} "
+        f"({system.max_connections}, of which {RESERVED_CONNECTIONS} are kept for superusers)"
+    )
+    if answer.line_share is not None:
+        yield f"- connector's throughput: {answer.line_share:.2%} of it is asked for"
+    pool = max(course.most_at_once for course in answer.calibration.courses)
+    if system.pool is None or system.pool >= pool:
+        size = "" if system.pool is None else f", {system.pool} connections"
+        yield f"- pool of an instance{size}: never full, {pool} at most are open at once"
+    else:
+        courses = answer.calibration.courses
+        waits = [
+            one.with_pool(system.pool, system.latency_seconds).pool_wait_seconds for one in courses
+        ]
+        yield f"- pool of an instance: {system.pool} of {pool}, so it waits {max(waits):.3g} s more"
+    if system.startup_timeout_seconds is not None:
+        yield f"- time of a startup: given up after {system.startup_timeout_seconds:g} s"
+
+
+def limits_first(answer: Answer) -> str:
+    """The limit that ends the first startup, or that would with more instances."""
+    simulated = answer.simulated
+    if simulated.first_failure is not None:
+        limit, seconds = simulated.first_failure
+        return f"{_LIMITS[limit]}, {seconds:.3g} s after the start"
+    slots = simulated.slots
+    if slots is not None and simulated.longest_slot_wait_seconds > 0:
+        return (
+            f"{_LIMITS[Limit.CONNECTOR_SLOTS]}: startups wait for them up to "
+            f"{simulated.longest_slot_wait_seconds:.3g} s, and none fails"
+        )
+    uses = {Limit.MAX_CONNECTIONS: simulated.sessions}
+    if slots is not None:
+        uses[Limit.CONNECTOR_SLOTS] = slots
+    busy = {limit: use.most / use.available for limit, use in uses.items() if use.available}
+    if not busy:
+        return "nothing"
+    limit = max(busy, key=lambda one: busy[one])
+    return f"nothing yet; next are {_LIMITS[limit]}, {busy[limit]:.0%} taken"
+
+
+def _use(use: Use) -> str:
+    if use.available is None:
+        return f"{use.most:,} at most, {use.mean:.3g} on average"
+    return f"{use.most:,} of {use.available:,} at most, {use.mean:.3g} on average"
+
+
+def _rests_on(answer: Answer) -> Iterator[str]:
+    told = answer.calibration.to_json()
+    yield (
+        f"Calibrated on {told['startups']} startups of {markdown(answer.measured.target)}, profile "
+        f"{markdown(answer.measured.run.ran.name)}: own time {told['own_seconds']:.3g} s, "
+        f"{told['round_trips']:.3g} round trips one after the other in "
+        f"{told['waited_seconds']:.3g} s ({1000 * told['answer_seconds']:.3g} ms each), "
+        f"at most {told['connections_at_once']} of its connections open at once, together for "
+        f"{told['held_seconds']:.3g} s, {told['connections_kept']} kept"
+    )
+    longest = [
+        f"{markdown(one.text)} ({one.times:.3g} times {1000 * one.seconds:.3g} ms)"
+        for one in answer.calibration.statements[:MOST_STATEMENTS]
+    ]
+    if longest:
+        yield f"Statements that it waits for longest: {'; '.join(longest)}"
+    if answer.error is None:
+        yield "Its error is not known"
+    else:
+        error = answer.error
+        yield (
+            f"Its error, on {error.launches} launches of up to {error.most_startups} startups that "
+            f"it did not see: up to {error.time_share:.0%} of startup times, "
+            f"{error.success_share:.0%} of the share that is ready"
+        )
+    for one in answer.predictions:
+        slots = "" if one.slots is None else f", {one.slots:,} slots"
+        latency = f", {1000 * one.latency_seconds:.0f} ms more" if one.latency_seconds else ""
+        times = " and ".join(
+            f"{said:.3g} s (measured {was:.3g} s)"
+            for said, was in zip(one.predicted_seconds, one.measured_seconds, strict=False)
+        )
+        yield (
+            f"- {markdown(one.where)}, {one.count} startups{slots}{latency}: half and 90 % ready "
+            f"within {times or 'no time'}; {one.predicted_success:.0%} ready "
+            f"(measured {one.measured_success:.0%})"
+        )
+    for line in answer.measured.passed_over:
+        yield f"- passed over: {markdown(line)}"
+
+
+def _untested(answer: Answer) -> Iterator[str]:
+    if answer.untested:
+        yield ""
+        yield "Not tested by these journals:"
+    for one in answer.untested:
+        yield f"- {one.text}" + (f"; to test it: {one.check}" if one.check else "")

@@ -1,0 +1,189 @@
+"""`chaosnetra whatif`: its output, what it says is not tested, and its exit codes."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chaosnetra.cli import netra
+from tests.long.fuzz.hostile import as_text, mutate
+from tests.support.measured import PROFILE
+from tests.support.observations import connection, observation
+from tests.support.startup_courses import BOOT, EACH, HELD, REST, TRIPS, calibrating, launch
+
+ALONE = BOOT + HELD + REST + TRIPS * EACH
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(netra, ["whatif", *map(str, arguments)])
+
+
+def written(folder: Path, *journals: dict[str, Any]) -> Path:
+    for number, data in enumerate(journals):
+        (folder / f"{number}.json").write_text(json.dumps(data))
+    return folder
+
+
+def asked(*arguments: object) -> Any:
+    done = call(*arguments, "--format", "json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def about(said: Any, words: str) -> bool:
+    return any(words in one["text"] for one in said["untested"])
+
+
+def test_within_what_the_journals_have_nothing_is_untested(tmp_path: Path) -> None:
+    folder = written(tmp_path, calibrating(5), calibrating(10))
+    said = asked(folder, "--instances", 10, "--connector-slots", 0)
+    assert (said["success_share"], said["untested"]) == (1.0, [])
+    assert said["seconds"]["p50"] == pytest.approx(ALONE, abs=0.1)
+    assert said["error"]["launches"] == 4
+    assert said["error"]["time_share"] < 0.1
+    assert said["calibration"]["round_trips"] == TRIPS
+    assert said["resources"]["connector_slots"] is None
+    text = call(folder, "--instances", 10, "--connector-slots", 0).output
+    assert text.startswith("**10 of 10 instances are ready (100.0%, ± 10%)**")
+    assert "extrapolates" not in text
+    assert "given up after 60 s" in text
+    assert "nothing yet; next are max_connections of the database, 5% taken" in text
+
+
+def test_beyond_them_it_says_what_is_not_tested(tmp_path: Path) -> None:
+    folder = written(tmp_path, calibrating(5))
+    done = call(folder, "--instances", 1000, "--latency-ms", 50, "--connector-slots", 20)
+    assert done.exit_code == 0, done.output
+    assert (
+        "This extrapolates: see what is not tested, below; that error is of up to 5 " in done.output
+    )
+    for words in (
+        "1,000 instances: at most 5 started at once in the journals",
+        "50 ms more for each round trip: the journals have at most 0 ms",
+        "startups that wait for a slot of the connector: in the journals none waited",
+        "up to 20 s that the profile's connector makes a new connection wait under pressure",
+        "a service without a limit of its own",
+        "What limits first: the connector's slots",
+    ):
+        assert words in done.output
+
+
+def test_options_change_what_instances_start_through(tmp_path: Path) -> None:
+    folder = written(tmp_path, calibrating(5))
+    few = asked(folder, "--instances", 40, "--connector-slots", 0, "--max-connections", 23)
+    assert (few["ready"], few["failed"]) == (20, {"max_connections": 20})
+    assert few["first_failure"]["limit"] == "max_connections"
+    assert few["first_failure"]["seconds"] == pytest.approx(BOOT, abs=0.1)
+    assert about(few, "53300")
+    late = asked(folder, "--instances", 5, "--connector-slots", 0, "--latency-ms", 100)
+    assert late["seconds"]["p50"] == pytest.approx(ALONE + TRIPS * 0.1, abs=0.1)
+    pooled = asked(folder, "--instances", 5, "--pool", 1)
+    assert not about(pooled, "a pool of")
+    profile = asked(folder, "--instances", 5)["resources"]
+    assert profile["max_connections"]["available"] == 197
+    assert profile["connector_slots"]["available"] == 50
+
+
+def test_a_pool_that_is_smaller_than_what_was_opened_at_once(tmp_path: Path) -> None:
+    both = [
+        connection(1, 0.5, None, session=0.6, trips=20, waited=0.5),
+        connection(2, 0.5, None, session=0.6, trips=20, waited=0.5),
+    ]
+    beside = observation(2.0, both, [(0.5, 1.0)], serial_round_trips=20)
+    found = launch([beside] * 4)
+    folder = written(tmp_path, calibrating(before=found, after=found))
+    wide, narrow = (
+        asked(folder, "--instances", 4, "--connector-slots", 0, "--pool", size) for size in (2, 1)
+    )
+    assert wide["seconds"]["p50"] == pytest.approx(2.0)
+    assert narrow["seconds"]["p50"] > 2.3
+    assert (about(wide, "a pool of"), about(narrow, "a pool of 1: startups opened 2")) == (
+        False, True,
+    )  # fmt: skip
+    assert wide["resources"]["max_connections"]["most"] == 8
+    assert narrow["resources"]["max_connections"]["most"] == 4
+
+
+def test_a_line_that_is_busy_is_told(tmp_path: Path) -> None:
+    heavy = calibrating(5)
+    for state in ("before", "after"):
+        for one in heavy["steady_states"][state]["probes"][0]["output"]["startups"]:
+            one["wire"]["connections"][0]["received_bytes"] = 10**9
+    said = asked(written(tmp_path, heavy), "--instances", 5)
+    assert said["resources"]["connector_throughput_share"] > 1
+    assert about(said, "the connector's throughput")
+
+
+def test_the_same_seed_says_the_same(tmp_path: Path) -> None:
+    folder = written(tmp_path, calibrating(9))
+    said = [call(folder, "--instances", 50, "--seed", seed).output for seed in (1, 1)]
+    assert said[0] == said[1]
+
+
+def test_journals_of_something_else_are_refused(tmp_path: Path) -> None:
+    folder = written(
+        tmp_path, calibrating(), calibrating(target="other"), calibrating(time_scale=2.0)
+    )
+    done = call(folder, "--instances", 5)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert "1.json: its target is 'other', and that of " in lines[0]
+    assert "2.json: its time scale is 2" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (calibrating(before=launch([None] * 3), after=launch([None] * 3)), "observed on the wire"),
+        (calibrating(before=launch([None]) | {"output": True}, after=launch([])), "no journal"),
+        (calibrating(profile={**PROFILE, "infrastructure": {}}), "give --max-connections"),
+        (calibrating(profile=None), "does not hold the profile"),
+    ],
+    ids=["unobserved", "no startups", "no database", "no profile"],
+)
+def test_without_a_figure_it_says_what_to_do(
+    tmp_path: Path, found: dict[str, Any], said: str
+) -> None:
+    done = call(written(tmp_path, found), "--instances", 5)
+    assert done.exit_code == 2, done.output
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--instances", 0), ("--instances", 100_001), ("--latency-ms", "nan"),
+        ("--latency-ms", -1), ("--pool", 0), ("--max-connections", 3), ("--connector-slots", -1),
+    ],
+)  # fmt: skip
+def test_values_that_are_none_are_refused(tmp_path: Path, wrong: tuple[str, object]) -> None:
+    done = call(written(tmp_path, calibrating()), "--instances", 5, *wrong)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"Error: {wrong[0]} must be")
+
+
+def test_what_is_no_journal_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{")
+    assert call(tmp_path / "x.json", "--instances", 5).exit_code == 7
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), output=st.sampled_from(["text", "json"]))
+def test_whatever_a_journal_holds_is_answered_without_a_traceback(
+    tmp_path: Path, seed: int, output: str
+) -> None:
+    rng = random.Random(seed)
+    (tmp_path / "0.json").write_bytes(as_text(rng, mutate(rng, calibrating(3))))
+    done = call(tmp_path / "0.json", "--instances", 20, "--latency-ms", 5, "--format", output)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    assert done.exit_code in (0, 2, 7)
+    assert "\x1b" not in done.output
+    assert done.output.strip()
