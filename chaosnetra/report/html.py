@@ -12,10 +12,10 @@ from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import document, facts_list, section, table, verdict_badge
 from chaosnetra.report.plots.scales import number_text, seconds_text
-from chaosnetra.report.safe_text import one_visible_line
+from chaosnetra.report.safe_text import one_visible_line, shortened
 from chaosnetra.report.sections import findings, path, times, verdicts, wire
 
-LONGEST_REASON = 200
+LONGEST_REASON = 300
 
 
 class HtmlReport:
@@ -54,7 +54,7 @@ class HtmlReport:
 
 
 def _summary(facts: RunFacts, number: int) -> Sequence[object]:
-    reason = one_visible_line(facts.verdict.reason, LONGEST_REASON)
+    reason = shortened(facts.verdict.reason, LONGEST_REASON)
     return (
         element("span", element("a", facts.title, href=f"#run-{number}"), class_="name"),
         verdict_badge(facts.verdict.outcome.value),

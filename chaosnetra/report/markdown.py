@@ -7,13 +7,15 @@ from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.page import MARKS
 from chaosnetra.report.plots.scales import seconds_text, share_text
+from chaosnetra.report.safe_text import shortened
 from chaosnetra.report.sections import wire
 from chaosnetra.report.sections.times import quantile_text
 from chaosnetra.report.sections.verdicts import failure_free_trials_text, observed
 from chaosnetra.report.structure_markdown import code, folded, safe, section, table
 from chaosnetra.text import markdown
 
-LONGEST_REASON = 600
+LONGEST_REASON = 1_500
+LONGEST_REASON_IN_ROW = 300
 MOST_CLAIMS = 20
 MOST_RECOMMENDATIONS = 20
 MOST_FAULTS = 10
@@ -29,7 +31,12 @@ class MarkdownReport:
     def add(self, facts: RunFacts) -> None:
         verdict = facts.verdict
         self._rows.append(
-            (safe(facts.title), _badge(facts), safe(facts.profile or ""), safe(verdict.reason))
+            (
+                safe(facts.title),
+                _badge(facts),
+                safe(facts.profile or ""),
+                safe(shortened(verdict.reason, LONGEST_REASON_IN_ROW), LONGEST_REASON_IN_ROW),
+            )
         )
         self._runs.append(list(_run(facts)))
 

@@ -87,7 +87,8 @@ class StartState:
         }
         run.events.record("database_state.prepared", self._prepared)
         if outcome.status == "ready":
-            logger.info(f"The start was ready; the database has {tables} tables now")
+            what = "1 table" if tables == 1 else f"{tables} tables"
+            logger.info(f"The start was ready; the database has {what} now")
         else:
             logger.warning(
                 "the start that prepares the empty database was not ready "

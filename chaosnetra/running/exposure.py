@@ -15,7 +15,7 @@ from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.running.database import Database
 from chaosnetra.running.resources import Resources
 from chaosnetra.startup.outcome import StartupFailure, StartupOutcome, Status
-from chaosnetra.wire.observation import Observation
+from chaosnetra.wire.observation import Connection, End, Observation, Reached
 
 if TYPE_CHECKING:
     from chaosnetra.postgres.counters import Counts
@@ -27,10 +27,13 @@ READ_SECONDS = 5.0
 _ADDRESS = ("{url}", "{host}", "{port}")
 # Of a launch, what the exposure is judged by.
 _COUNTED = (
-    *("startups", "connected", "answered", "ready_without", "killed"),
+    *("startups", "connected", "answered", "welcomed", "ready", "ready_with_session"),
+    *("ready_without", "killed", "refused_with"),
     *("connections", "sessions", "round_trips"),
 )
 WITHOUT_SESSION = "ready, but without the database session that startups had before the fault"
+# Ends of a connection that its startup has not chosen.
+_LOST = (End.SERVER, End.SERVER_RESET, End.REFUSED, End.UNANSWERED)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class LaunchUse:
         faults: that were in place.
         connected: startups that opened a connection at the address that they were given.
         answered: startups that got an answer there.
+        welcomed: of these, not merely an error, or that there is no encryption.
+        refused_with: the SQLSTATE that logins were refused with; None: none was.
+        ready: startups that were ready.
+        ready_with_session: of these, had a session until then.
         ready_without: startups that were ready and had opened no connection.
         connections: that they opened.
         sessions: that they reached.
@@ -56,6 +63,10 @@ class LaunchUse:
     faults: tuple[str, ...]
     connected: int
     answered: int
+    welcomed: int
+    refused_with: str | None
+    ready: int
+    ready_with_session: int
     ready_without: int
     connections: int
     sessions: int
@@ -84,6 +95,8 @@ class Exposure:
         self._database = database
         # Whether each startup that was ready before the fault had a session; None: none was ready.
         self._had_session: bool | None = None
+        # And whether it still had one then.
+        self._kept_session: bool | None = None
         self.launches: list[LaunchUse] = []
 
     def begun(self, databases: Sequence[DatabaseAddress]) -> LaunchBegun:
@@ -119,6 +132,12 @@ class Exposure:
             faults=faults,
             connected=sum(wire.connection_count > 0 for _, wire in seen),
             answered=sum(wire.round_trips > 0 for _, wire in seen),
+            welcomed=sum(_is_welcome(wire) for _, wire in seen),
+            refused_with=next((told for _, wire in seen if (told := _refused_with(wire))), None),
+            ready=sum(status is Status.READY for status, _ in seen),
+            ready_with_session=sum(
+                status is Status.READY and wire.sessions > 0 for status, wire in seen
+            ),
             ready_without=sum(
                 status is Status.READY and not wire.connection_count for status, wire in seen
             ),
@@ -130,9 +149,12 @@ class Exposure:
             tables_after=after.tables if after else None,
         )
         if not faults and not any(one.faults for one in self.launches):
-            had = [wire.sessions > 0 for status, wire in seen if status is Status.READY]
-            if had:
-                self._had_session = all(had) and self._had_session is not False
+            ready = [wire for status, wire in seen if status is Status.READY]
+            if ready:
+                kept = all(_has_open_session(wire) for wire in ready)
+                self._kept_session = kept and self._kept_session is not False
+                had = all(wire.sessions for wire in ready)
+                self._had_session = had and self._had_session is not False
             judged = list(outcomes)
         else:
             judged = [self._judged(outcome) for outcome in outcomes]
@@ -161,11 +183,22 @@ class Exposure:
         wire = outcome.wire
         if outcome.status is not Status.READY or not self._had_session or wire is None:
             return outcome
-        if wire.sessions or not wire.connection_count:
+        if not wire.connection_count or (wire.sessions and not self._has_lost(wire)):
             return outcome
         error = StartupFailure(f"{WITHOUT_SESSION}: {wire.standing.text}", sqlstate=_told(wire))
         # In which of its phases it lost the session, none of them says.
         return replace(outcome, status=Status.DEGRADED, error=error, phase=None, cause_kept=False)
+
+    def _has_lost(self, wire: Observation) -> bool:
+        """Whether the session is gone that startups still had, when they were ready.
+
+        One that closed its sessions itself has done what it wanted with them.
+        """
+        return (
+            self._kept_session is True
+            and not _has_open_session(wire)
+            and any(_has_failed(one) for one in wire.connections)
+        )
 
     def _read(self) -> "Counts | None":
         from chaosnetra.postgres.counters import read_counts
@@ -184,6 +217,39 @@ class Exposure:
             for name, template in environment.items()
             if any(placeholder in template for placeholder in _ADDRESS)
         )
+
+
+def _is_session(one: Connection) -> bool:
+    return one.session_seconds is not None or one.reached in (Reached.SESSION, Reached.UNREAD)
+
+
+def _has_failed(one: Connection) -> bool:
+    """Whether a connection ended otherwise than its startup wanted, as far as can be read."""
+    if one.end is End.OPEN or one.reached is Reached.CANCEL:  # the server always closes these
+        return False
+    left = one.sqlstate is not None or one.unanswered_seconds is not None
+    return left or one.end in _LOST or one.reached is Reached.UNREAD
+
+
+def _has_open_session(wire: Observation) -> bool:
+    """Whether it has one, as far as is known: of many, their list is cut or left out."""
+    if len(wire.connections) < wire.connection_count:
+        return wire.sessions > 0
+    return any(one.end is End.OPEN and _is_session(one) for one in wire.connections)
+
+
+def _is_welcome(wire: Observation) -> bool:
+    """Whether the server dealt with it: more than an error, or that it has no encryption."""
+    return wire.sessions > 0 or any(
+        one.reached is Reached.AUTHENTICATION and one.sqlstate is None for one in wire.connections
+    )
+
+
+def _refused_with(wire: Observation) -> str | None:
+    """The SQLSTATE that a login of it was refused with, where it reached no session."""
+    if wire.sessions:
+        return None
+    return next((one.sqlstate for one in wire.connections if one.sqlstate is not None), None)
 
 
 def _told(wire: Observation) -> str | None:

@@ -18,6 +18,7 @@ from chaosnetra.running.database import Database
 from chaosnetra.running.local_path import LocalPath
 from chaosnetra.running.resources import Part, Resources
 from chaosnetra.startup.outcome import StartupOutcome, Status
+from chaosnetra.wire.observation import End, Observation
 
 if TYPE_CHECKING:
     from chaosnetra.wire.client import ObserverClient
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 OBSERVER = "observer"
 DIFFERENCE = "a refusal by what stands behind it reaches the client as a reset"
 # How many observations of one launch are kept with their lists, so that a journal stays small:
-# the first ones, and the first of startups that were not ready or reached no session.
+# the first ones, and the first of startups that were not ready or may have no session.
 WHOLE = 20
 WHOLE_NOT_WELL = 100
 
@@ -153,8 +154,12 @@ def shortened(outcomes: Iterable[StartupOutcome]) -> Iterator[StartupOutcome]:
         wire = outcome.wire
         if wire is None or outcome.number <= WHOLE:
             yield outcome
-        elif left and (outcome.status is not Status.READY or not wire.sessions):
+        elif left and (outcome.status is not Status.READY or _may_have_lost_its_session(wire)):
             left -= 1
             yield outcome
         else:
             yield replace(outcome, wire=wire.brief())
+
+
+def _may_have_lost_its_session(wire: Observation) -> bool:
+    return not wire.sessions or wire.standing.ended not in (None, End.CLIENT)

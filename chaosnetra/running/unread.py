@@ -21,6 +21,8 @@ INTERNAL = frozenset(
     )
 )
 ALIKE = 0.75
+# The module of the activities that start targets.
+_STARTS = "chaosnetra.startup.probes"
 _NAMED = re.compile(rf"{PREFIX}\w+")
 
 
@@ -38,6 +40,9 @@ def unread_variables(environ: Mapping[str, str], experiment: Mapping[str, Any]) 
     settings = {setting.variable: setting.key for setting in SETTINGS.values()}
     declared = experiment.get("configuration")
     lines = []
+    target = SETTINGS["target"].variable
+    if environ.get(target) and _STARTS not in set(_texts(experiment)):
+        lines.append(f"{target} is set, and this experiment starts no target")
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name in named or name in INTERNAL:
             continue
@@ -55,12 +60,17 @@ def unread_variables(environ: Mapping[str, str], experiment: Mapping[str, Any]) 
 
 
 def _names(data: Any) -> Iterator[str]:
+    for text in _texts(data):
+        yield from _NAMED.findall(text)
+
+
+def _texts(data: Any) -> Iterator[str]:
     if isinstance(data, str):
-        yield from _NAMED.findall(data)
+        yield data
     elif isinstance(data, Mapping):
         for key, value in data.items():
-            yield from _names(key)
-            yield from _names(value)
+            yield from _texts(key)
+            yield from _texts(value)
     elif isinstance(data, (list, tuple)):
         for value in data:
-            yield from _names(value)
+            yield from _texts(value)

@@ -117,7 +117,10 @@ def left_unsaid(
         ended = f"by signal {outcome.signal}" if by_signal else f"with {outcome.exit_code}"
         found.append(f"it ended {ended}, not with {exit_code}")
     elif outcome.exit_reason not in _reasons(outcome):
-        found.append(f"it ended with {exit_code} because of {outcome.exit_reason}")
+        why = "for a reason that is not known"
+        if outcome.exit_reason not in (None, ExitReason.UNKNOWN):
+            why = f"because of {str(outcome.exit_reason).replace('_', ' ')}"
+        found.append(f"it ended with {exit_code} {why}")
     if outcome.answered:
         found.append("it answered requests")
     elif outcome.was_ready_seconds is not None:

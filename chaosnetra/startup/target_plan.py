@@ -8,6 +8,7 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
+from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.hints import PREFIX
 from chaosnetra.settings import Settings, Target, setting_hint
@@ -16,6 +17,8 @@ from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
 
 _HINT = setting_hint("target")
+# `{port}` in a command is the port that the target listens on.
+_OF_DATABASE = frozenset(DatabaseAddress("h", 1, "u", "p", "d").placeholders) - {"port"}
 # What uvicorn imports only when it starts; what is not there it does without. The event loop itself
 # is made by each start: importing uvloop makes none, nor threads, which is checked.
 _UVICORN = (
@@ -42,6 +45,7 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
     """
     target = settings.target
     _refuse_socket_in_authority(settings)
+    _refuse_address_in_command(target)
     environment = {name: text for name, text in environ.items() if not name.startswith(PREFIX)}
     environment["CHAOSNETRA_PROFILE"] = settings.profile.source
     environment["CHAOSNETRA_TIME_SCALE"] = repr(settings.time_scale)
@@ -73,6 +77,22 @@ def _refuse_socket_in_authority(settings: Settings) -> None:
                 "a Unix socket: use {url}, or {host_quoted} in its place",
                 setting_hint("target_environment"),
             )
+
+
+def _refuse_address_in_command(target: Target) -> None:
+    """Refuse a command with a placeholder of the database, which nothing would fill; `${host}` is
+    a variable of a shell's, and a word with spaces a program of its own."""
+    for word in target.command:
+        if len(word.split()) > 1:
+            continue
+        for name in re.findall(r"(?<!\$)\{(\w+)\}", word):
+            if name in _OF_DATABASE:
+                raise InvalidInput(
+                    f"target has {{{name}}} in its command, where other users of the machine "
+                    "could read the password: the database's address comes in environment "
+                    "variables, which a command reads by sh -c 'exec … \"$DATABASE_URL\"'",
+                    setting_hint("target_environment"),
+                )
 
 
 def _imports(settings: Settings) -> tuple[str, ...]:

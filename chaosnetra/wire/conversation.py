@@ -3,10 +3,10 @@
 import struct
 from enum import Enum
 
-from chaosnetra.text import one_line
 from chaosnetra.wire.framing import OF_SERVER, Framer
 from chaosnetra.wire.log import NO_STATEMENT, ConnectionLog, StartupLog
-from chaosnetra.wire.observation import LONGEST_TEXT, Encryption, End, Reached
+from chaosnetra.wire.masking import masked_name
+from chaosnetra.wire.observation import Encryption, End, Reached
 from chaosnetra.wire.questions import Answer, Question, Questions, log_error
 from chaosnetra.wire.session import Session
 from chaosnetra.wire.unread import Turns
@@ -182,8 +182,8 @@ class Conversation:
         self._reach(Reached.STARTUP, at)
         values = body.split(b"\0")
         options = dict(zip(values[::2], values[1::2], strict=False))
-        self._connection.user = _shown(options.get(b"user"))
-        self._connection.database = _shown(options.get(b"database"))
+        self._connection.user = _name(options.get(b"user"))
+        self._connection.database = _name(options.get(b"database"))
         self._session = Session(self._log, self._connection, self._questions)
         self._state = _State.SESSION
 
@@ -295,5 +295,5 @@ def _is_known(code: int) -> bool:
     return code in (_CANCEL_REQUEST, _SSL_REQUEST, _GSS_REQUEST) or code >> 16 == _PROTOCOL_MAJOR
 
 
-def _shown(name: bytes | None) -> str | None:
-    return None if not name else one_line(name.decode("utf-8", "replace"))[:LONGEST_TEXT]
+def _name(name: bytes | None) -> str | None:
+    return masked_name(name) if name else None

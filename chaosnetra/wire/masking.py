@@ -69,14 +69,15 @@ _CUT_LIST = re.compile(
 # Values in quotes of the wrong kind, or in none, are for the server to refuse, but secret too.
 _OF_ROLES = re.compile(r"(?:\A|; ?)(?:CREATE|ALTER) (?:ROLE|USER|GROUP)\b", re.IGNORECASE)
 _PASSWORD_NEXT = re.compile(r"\bPASSWORD ?\Z", re.IGNORECASE)
-_BARE_PASSWORD = re.compile(r"(\bPASSWORD) (?!NULL\b|\?)[^ ;\0]+", re.IGNORECASE)
+_BARE_PASSWORD = re.compile(r"(\bPASSWORD) ?=? ?(?!NULL\b|\?)[^ ;=\0]+", re.IGNORECASE)
 
 
 def normalized(text: str, *, whole: bool = True) -> str:
     """A statement on one line without comments, with `?` for each of its literals.
 
     Lists of literals after IN and VALUES become one. Names, parameters and operators stay. Of
-    a literal that does not end all of the rest is masked. At most `LONGEST_TEXT` characters.
+    a literal that does not end all of the rest is masked, and of one whose end depends on
+    `standard_conforming_strings` all is left out. At most `LONGEST_TEXT` characters.
 
     Args:
         text: a statement, or several; at most the first `MOST_READ` characters are read.
@@ -123,6 +124,8 @@ def _masked(text: str) -> tuple[str, list[str], bool]:
             parts.append(token[0])
         elif case == "literal":
             parts.append(MASK)
+            if "\\'" in token[0] and token[0][0] not in "eE$":
+                return "".join(parts), names, False  # where it ends is a setting of the session
         elif case == "number":
             if parts[-1].rstrip(" ")[-1:] in ("-", "+"):
                 tail = "".join(parts[-3:])
@@ -189,18 +192,38 @@ _AFTER_COLON = re.compile(r'(: ?["„“«] ?).*?( ?["“”»][^"“”»]*)?\Z
 _VALUE_IN_QUOTES = re.compile(
     r'(\b(?:value|near) ")(?<!near ")[^"]*|(\bnear ")[0-9.$+"-].*?(?="|\Z)'
 )
+_PASSWORD_OF_NAME = re.compile(r"(\bpassword ?= ?).*", re.IGNORECASE)
+_NEAR = re.compile(r'(\bnear ").*(?=")')
 _OF_KEY = re.compile(r"(\)=\()(?:.*(?=\))|.*)", re.DOTALL)
 
 
-def masked_message(text: str) -> str:
-    """What a server said, on one line and cut, without the values that it quotes."""
+def masked_message(text: str, statement: str = "") -> str:
+    """What a server said, on one line and cut, without the values that it quotes.
+
+    Args:
+        text: that it said.
+        statement: normalized, that it answers.
+    """
     text = one_line(text[:MOST_READ])
     text = _IN_SINGLE_QUOTES.sub(f"'{MASK}'", text)
     text = _OF_KEY.sub(rf"\1{MASK}", text)
     text = _AFTER_COLON.sub(rf"\1{MASK}\2", text)
+    if _OF_ROLES.search(statement):
+        text = _NEAR.sub(rf"\1{MASK}", text)  # a password without quotes
     text = _VALUE_IN_QUOTES.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
-    if "=" in text or "://" in text:
-        secrets = Redactor()
-        secrets.learn(text)
-        text = secrets.text(text)
+    return cut(_without_secrets(text), LONGEST_TEXT)
+
+
+def masked_name(name: bytes) -> str:
+    """The name of a user or a database, on one line and cut; some give a connection string."""
+    text = one_line(name[:MOST_READ].decode("utf-8", "replace"))
+    text = _PASSWORD_OF_NAME.sub(rf"\1{MASK}", _without_secrets(text))
     return cut(text, LONGEST_TEXT)
+
+
+def _without_secrets(text: str) -> str:
+    if "=" not in text and "://" not in text:
+        return text
+    secrets = Redactor()
+    secrets.learn(text)
+    return secrets.text(text)

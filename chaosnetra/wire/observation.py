@@ -215,6 +215,8 @@ class Observation:
         phase_round_trips: of each phase that the startup tells of, the longest chain of round
             trips that were answered in it. A phase is where its lines came, and they are read a
             little late: without a latency, a few trips may be counted for the phase beside.
+        serial_is_exact: False where it asked on several connections at the same time, so that
+            `serial_round_trips` is rather too many: others may have run side by side unseen.
     """
 
     seconds: float
@@ -241,6 +243,13 @@ class Observation:
     complete: bool
     standing: Standing
     phase_round_trips: Mapping[str, int] = field(default_factory=dict)
+    serial_is_exact: bool = True
+
+    @property
+    def serial_text(self) -> str:
+        """`serial_round_trips` for people, who read from it whether it is exact."""
+        least = "" if self.serial_is_exact else "about "
+        return f"{least if self.complete else 'at least '}{self.serial_round_trips:,}"
 
     def brief(self) -> "Observation":
         """The same with its lists left out; the figures beside them stay."""

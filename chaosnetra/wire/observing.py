@@ -91,6 +91,7 @@ def observe(
             ).round_trips
             for phase, (start, end) in (phases or {}).items()
         },
+        serial_is_exact=chain.is_exact,
     )
 
 

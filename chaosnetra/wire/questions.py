@@ -196,9 +196,9 @@ def log_error(
         log.complete = False
     else:
         reached = connection.stages[-1][1] if connection.stages else Reached.TCP
-        connection.errors.append(
-            ErrorSeen(at, sqlstate, severity, masked_message(message), statement, reached)
-        )
+        asked = log.texts[statement] if 0 <= statement < len(log.texts) else ""
+        shown = masked_message(message, asked)
+        connection.errors.append(ErrorSeen(at, sqlstate, severity, shown, statement, reached))
     return severity in _FATAL
 
 

@@ -23,8 +23,10 @@ with those before: that is a pool that hands out connections in turn.
 
 What cannot be told apart, without latency: tasks side by side that never overlap at all, from one
 task that uses several connections in turn. It is taken for the latter, so that the chain is
-too long rather than too short. In a connection that cannot be read, the login is taken to last
-for its requests before encryption and the turns that SCRAM takes.
+too long rather than too short. So where some waits of different connections do overlap, others
+may have run side by side unseen, and the chain is not exact; but for logins that all overlap. In a
+connection that cannot be read, the login is taken to last for its requests before encryption and
+the turns that SCRAM takes.
 """
 
 from bisect import bisect_left, bisect_right
@@ -48,10 +50,12 @@ _SET_UP = _ROUND_TRIP - 1
 
 @dataclass(frozen=True)
 class Chain:
-    """Round trips one after the other, and how many of them set up sessions."""
+    """Round trips one after the other, and how many of them set up sessions; `is_exact` is False
+    where some ran side by side, so that it may be too long."""
 
     round_trips: int
     set_up: int
+    is_exact: bool = True
 
 
 @dataclass
@@ -80,11 +84,22 @@ def longest_chain(connections: Sequence[ConnectionAsOf], texts: Sequence[str]) -
     """
     waits = _waits(connections, texts)
     order = sorted(range(len(waits.start)), key=waits.start.__getitem__)
+    is_exact = _is_exact(waits, order)
     _hold_together(waits, [index for index in order if waits.plain[index]])
     _continue_logins(waits, order)
     longest = _longest(waits, order, _side_by_side(waits, order))
     round_trips = -(-longest // _ROUND_TRIP)
-    return Chain(round_trips, round_trips * _ROUND_TRIP - longest)
+    return Chain(round_trips, round_trips * _ROUND_TRIP - longest, is_exact)
+
+
+def _is_exact(waits: _Waits, order: list[int]) -> bool:
+    """Whether nothing ran side by side, but for all logins at once: else more may have, unseen."""
+    stretches = _stretches(waits, order)
+    if not stretches:
+        return True
+    first, last = stretches[0]
+    beside = [waits.login[index] for index in order[first : last + 1]]
+    return len(stretches) == 1 and all(beside) and len(beside) == sum(waits.login)
 
 
 def _waits(connections: Sequence[ConnectionAsOf], texts: Sequence[str]) -> _Waits:

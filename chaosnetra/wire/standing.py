@@ -10,6 +10,7 @@ from chaosnetra.wire.log import NO_STATEMENT
 from chaosnetra.wire.observation import Doing, End, Reached, Standing
 
 LONGEST_STATEMENT = 100
+JUST_SECONDS = 0.05
 
 _ANSWER_TO = {
     Reached.TCP: "to its first message",
@@ -100,8 +101,11 @@ def _by_itself(
     connections: Sequence[ConnectionAsOf], texts: Sequence[str], round_trips: int, at: float
 ) -> Standing:
     """Nothing is waited for: what was last, on the connection opened last if that has ended, else
-    on the one on which something happened last."""
+    on the one on which something happened last. A request to cancel counts while nothing followed.
+    """
     last = max(connections, key=_last_moment)
+    if last.reached is not Reached.CANCEL:
+        connections = [one for one in connections if one.reached is not Reached.CANCEL]
     seconds = at - _last_moment(last)
     if not connections[-1].is_open:
         last = connections[-1]
@@ -150,7 +154,9 @@ def _last_moment(connection: ConnectionAsOf) -> float:
 
 def _ended(connection: ConnectionAsOf, ago_seconds: float) -> str:
     which = f"{ordinal(connection.number)} connection"
-    ago = f"{ago_seconds:.1f} s before"
+    ago = "just before" if ago_seconds < JUST_SECONDS else f"{ago_seconds:.1f} s before"
+    if connection.reached is Reached.CANCEL:  # the server closes it without a word
+        return f"it had asked the server to cancel a statement, which was done {ago}"
     sqlstate = connection.sqlstate_of_end()
     told = "" if sqlstate is None else f" with SQLSTATE {sqlstate}"
     return {

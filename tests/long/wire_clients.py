@@ -40,17 +40,13 @@ MOST_DIFFERENCE_IN_TLS = 3
 
 @dataclass(frozen=True)
 class Client:
-    """A client program: what builds it in a folder of its own, and what runs it there.
-
-    `modes` are those that its driver knows; `most_difference` is above 0 for one that asks several
-    things at once by separate messages: how these are cut into turns is not the same at two places.
-    """
+    """A client program: what builds it in a folder of its own, and what runs it there; `modes`
+    are those that its driver knows."""
 
     tool: str
     build: tuple[str, ...]
     run: tuple[str, ...]
     modes: tuple[str, ...] = MODES
-    most_difference: int = 0
 
 
 CLIENTS = {
@@ -71,7 +67,6 @@ CLIENTS = {
         ("cargo", "build", "-q", "--release"),
         ("target/release/wire-client",),
         ("disable",),
-        most_difference=2,
     ),
 }
 
@@ -109,7 +104,7 @@ def run_python(size: int) -> Callable[[DatabaseAddress], None]:
     return run
 
 
-def differs(name: str, mode: str, startup: Startup, most: int) -> bool:
+def differs(name: str, mode: str, startup: Startup) -> bool:
     """Prints a line of the table; whether what was seen is not what was recorded."""
     try:
         assert_bytes_are_the_same(startup)
@@ -118,7 +113,7 @@ def differs(name: str, mode: str, startup: Startup, most: int) -> bool:
         same = "NOT the same"
     seen = sorted(one.round_trips for one in startup.seen.connections)
     turns = sorted(recording.turns for recording in startup.before)
-    most = max(most, MOST_DIFFERENCE_IN_TLS if mode == "require" else 0)
+    most = MOST_DIFFERENCE_IN_TLS if mode == "require" else 0
     wrong = len(seen) != len(turns) or any(
         abs(one - other) > most for one, other in zip(seen, turns, strict=False)
     )
@@ -168,9 +163,7 @@ def main() -> int:
                         upstream = ("127.0.0.1", front.port) if mode == "require" else place
                         with stretch.startup(with_tls(database, mode), upstream) as startup:
                             work(startup.database)
-                        wrong += differs(
-                            name, mode, startup, 0 if client is None else client.most_difference
-                        )
+                        wrong += differs(name, mode, startup)
             print(f"faults of the observer: {stretch.observer.state()['faults']}")
         finally:
             server.stop()

@@ -97,6 +97,11 @@ def _why_off(model: RoundTrips, under: Sequence[Observation]) -> str:
     found = fit(under)
     if found is None:
         return "it could not be counted whole"
+    if found.serial != model.serial and not model.is_exact:
+        return (
+            f"under the latency {found.serial:g} round trips were one after the other; it asks on "
+            "several connections at the same time, which without latency is told roughly"
+        )
     if found.serial != model.serial:
         return (
             f"it made {found.serial:g} round trips one after the other under the latency, as a "
@@ -111,9 +116,9 @@ def _why_off(model: RoundTrips, under: Sequence[Observation]) -> str:
 def time_of(model: RoundTrips) -> str:
     """How a startup's time comes about, as a sentence."""
     return (
-        f"a startup takes {shown_short(model.own_seconds)} of its own and {model.serial:g} round "
-        f"trips one after the other, {shown_ms(model.round_trip_seconds)} each without the fault "
-        f"(median of {model.startups})"
+        f"a startup takes {shown_short(model.own_seconds)} of its own and {model.shown_serial} "
+        f"round trips one after the other, {shown_ms(model.round_trip_seconds)} each without the "
+        f"fault (median of {model.startups})"
     )
 
 
@@ -123,6 +128,8 @@ def _repeated(seen: Observation) -> Iterator[Saving]:
         if one.most_in_a_row < LEAST_IN_A_ROW or not one.times:
             continue
         trips = round(one.most_in_a_row * one.round_trips / one.times)
+        if trips < one.most_in_a_row:
+            continue  # sent together already
         saved = trips - ceil(trips / one.most_in_a_row)  # one execution may take several
         if saved > 0:
             yield Saving(

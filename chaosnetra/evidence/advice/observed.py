@@ -12,7 +12,7 @@ from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
 from chaosnetra.evidence.journal.samples import DEGRADED, Startup, startups
 from chaosnetra.evidence.journal.timeline import faults
 from chaosnetra.evidence.journal.values import seconds_or_none
-from chaosnetra.evidence.statistics.round_trips import Prediction, RoundTrips, check, fit
+from chaosnetra.evidence.statistics.round_trips import Prediction, RoundTrips, check, fit, recounted
 from chaosnetra.evidence.wire.limits import Failed
 from chaosnetra.wire.observation import Observation
 
@@ -75,6 +75,8 @@ def observed_startups(run: Run) -> ObservedStartups | None:
     if not (without or under or failed) or _tells_steps(run):
         return None
     added, model = _added_seconds(run), fit(without)
+    if model is not None and added:
+        model = recounted(model, under)
     prediction = check(model, added, under) if model is not None and added else None
     return ObservedStartups(without, under, failed, added, model, prediction)
 

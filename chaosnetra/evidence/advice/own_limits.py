@@ -133,14 +133,14 @@ def _work_within(limit: OwnLimit, seen: ObservedStartups, model: RoundTrips) -> 
     else:
         trips = max((one.round_trips for one in sessions), default=0)
     trips = min(trips, round(model.serial))
-    return replace(
-        model, own_seconds=own, waited_seconds=trips * model.round_trip_seconds, serial=trips
-    )
+    waited = trips * model.round_trip_seconds
+    # Those of one connection are exact.
+    return replace(model, own_seconds=own, waited_seconds=waited, serial=trips, is_exact=True)
 
 
 def _work_text(work: RoundTrips, added: float) -> str:
     """What takes time within a limit."""
-    text = f"{work.serial:g} round trips one after the other, {shown_ms(added)} longer each,"
+    text = f"{work.shown_serial} round trips one after the other, {shown_ms(added)} longer each,"
     own = f" and {shown_short(work.own_seconds)} of its own" if work.own_seconds else ""
     return f"{text}{own}"
 

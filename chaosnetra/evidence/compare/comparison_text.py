@@ -38,6 +38,11 @@ def _lines(comparison: Comparison) -> Iterator[str]:
             for one in comparison.experiments
             for text in one.refused
         )
+        differences = (one for each in comparison.experiments for one in each.differences)
+        kinds = sorted({one.circumstance.kind or "" for one in differences if one.refused})
+        if kinds:
+            yield ""
+            yield f"To compare all the same: `{' '.join(f'--allow {kind}' for kind in kinds)}`"
     for experiment in comparison.experiments:
         yield ""
         yield from _experiment(experiment)

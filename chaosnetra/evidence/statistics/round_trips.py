@@ -8,7 +8,7 @@ One that polls, tries again, or gives up does not fit; `check` tells.
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -27,12 +27,20 @@ class RoundTrips:
         waited_seconds: in which it did, without the latency that is asked about.
         serial: round trips one after the other.
         startups: how many it is the median of.
+        is_exact: whether `serial` is sure; else it is rather too many, as what was asked at the
+            same time cannot always be told without latency.
     """
 
     own_seconds: float
     waited_seconds: float
     serial: float
     startups: int
+    is_exact: bool = True
+
+    @property
+    def shown_serial(self) -> str:
+        """`serial` for people, who read from it whether it is exact."""
+        return f"{'' if self.is_exact else 'about '}{self.serial:g}"
 
     @property
     def round_trip_seconds(self) -> float:
@@ -104,7 +112,22 @@ def fit(ready: Iterable[Observation]) -> RoundTrips | None:
         median(seen.waited_seconds for seen in whole),
         median(seen.serial_round_trips for seen in whole),
         len(whole),
+        all(seen.serial_is_exact for seen in whole),
     )
+
+
+def recounted(model: RoundTrips, under: Iterable[Observation]) -> RoundTrips:
+    """The same, by startups under a latency where the count is not exact and theirs is less: what
+    ran side by side overlaps there for as long as the latency, so that it shows.
+
+    Args:
+        model: of startups without that latency.
+        under: startups under it, that became ready.
+    """
+    found = None if model.is_exact else fit(under)
+    if found is None or not 0 < found.serial < model.serial:
+        return model
+    return replace(model, serial=found.serial)
 
 
 def check(

@@ -53,7 +53,7 @@ def not_exposed(facts: Mapping[str, Any]) -> str | None:
                 f"none of them used the path that the fault is on. Where the target {REMEMBERS}"
             )
     else:
-        return None
+        return _not_welcome(before)
     tried = _sum([*before, *under], "connected")
     what = "got an answer" if tried else "opened a connection"
     only_first = (
@@ -69,12 +69,36 @@ def not_exposed(facts: Mapping[str, Any]) -> str | None:
     )
 
 
+def _not_welcome(before: _Launches) -> str | None:
+    """That the server refused whatever startups tried before the fault, as a sentence."""
+    if not before or not all("welcomed" in one for one in before) or _sum(before, "welcomed"):
+        return None
+    told = next((one["refused_with"] for one in before if one.get("refused_with")), None)
+    how = (
+        "the server declined the encryption that they asked for"
+        if told is None
+        else f"the server refused their logins with SQLSTATE {told}"
+    )
+    return (
+        f"{_startups(before)} before the fault had a session of the database: {how}, so there was "
+        "none that the fault could take. Give the target a user, a password, a database and "
+        f"options of TLS that the server accepts, in {TARGET_ENVIRONMENT}"
+    )
+
+
 def partly_exposed(facts: Mapping[str, Any]) -> str | None:
     """That some startups under a fault were not exposed to it, as a sentence; None: none such."""
     exposure = facts.get("exposure")
     if not isinstance(exposure, dict) or not _on_path(facts, exposure):
         return None
-    _, under = _before_and_under(list(objects(exposure.get("launches"))))
+    before, under = _before_and_under(list(objects(exposure.get("launches"))))
+    ready, had = _sum(before, "ready"), _sum(before, "ready_with_session")
+    if 0 < had < ready:
+        return (
+            f"of {ready} startups that were ready before the fault only {had} had a session of the "
+            "database by then, so readiness does not wait for it, and does not tell what the "
+            "fault does to it: let readiness ask for what needs the database"
+        )
     mixed = [one for one in under if count_or_none(one.get("connected"))]
     without = _sum(mixed, "ready_without")
     if not without:

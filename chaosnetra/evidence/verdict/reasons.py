@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from chaosnetra.evidence.verdict.bounds import ProvenBound
 
 Reason = tuple[Cause, str]
+MOST_NAMED = 5
 _NOT_MET = "{} the method: the steady state was not met"
 
 
@@ -264,5 +265,11 @@ def _is_the_finding(state: Mapping[str, Any] | None, journal: Mapping[str, Any])
 
 
 def _first(violations: list[Violation], stage: Stage) -> str:
-    """The stage's first violation as a line; empty when there is none."""
-    return next((found.line for found in violations if found.stage is stage), "")
+    """The stage's first violation as a line, and the names of others; empty: there is none."""
+    found = [one for one in violations if one.stage is stage]
+    if not found:
+        return ""
+    others = list(dict.fromkeys(one.probe for one in found[1:]))
+    more = f"; nor did these hold: {', '.join(others[:MOST_NAMED])}" if others else ""
+    left = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+    return f"{found[0].line}{more}{left}"

@@ -56,7 +56,7 @@ def state_tested(facts: Mapping[str, Any]) -> str | None:
     if isinstance(prepared, dict) and prepared.get("tables_before") == 0:
         return (
             "a later deployment was tested: one start before the baseline made the tables of the "
-            f"empty database ({_tables(met)}); {_SETTING} to fresh tests the first deployment"
+            f"empty database ({_tables(met)}); to test the first, set {_SETTING} to fresh"
         )
     return f"a later deployment was tested: the database had {_tables(met)} before"
 

@@ -14,6 +14,8 @@ from chaosnetra.quantities import finite_or_none
 from chaosnetra.text import cut
 
 LONGEST_OBSERVED = 300
+# As `chaosnetra.startup.outcome.StatedBudget` says it.
+_REFUTED = "cannot be what ran out"
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
 _ACTIVITY_FAILED = "chaoslib.exceptions.ActivityFailed: "
 # The core records what an activity's error came from, innermost first.
@@ -104,7 +106,10 @@ class Violation(NamedTuple):
 
 
 def wire_text(told: Mapping[str, Any]) -> str | None:
-    """What the wire adds; of a startup that names its phase, what it did in that.
+    """What the wire adds to what a startup says of itself; None: nothing.
+
+    Where it names a phase, that is what it did in that; and all that it met, where nothing else
+    tells which budget ran out, or which error of the server it met.
 
     Args:
         told: a violation, or the result of a probe.
@@ -113,10 +118,13 @@ def wire_text(told: Mapping[str, Any]) -> str | None:
         text_or_none(told.get(key))
         for key in ("phase", "on_the_wire", "phase_on_the_wire", "named_limit_refuted")
     )
-    text = in_phase if phase else seen and f"on the wire: {seen}"
+    if phase and refuted and _REFUTED in str(told.get("error")):
+        refuted = None  # what is told of its output says the same
     if phase and refuted:
         return refuted  # which has the round trips of the phase
-    return "; ".join(filter(None, (text, refuted))) or None
+    is_told = bool(phase and (told.get("budget") or told.get("sqlstate")))
+    met = f"on the wire: {seen}" if seen and not is_told else None
+    return "; ".join(filter(None, (in_phase if phase else None, met, refuted))) or None
 
 
 def find_violations(journal: Mapping[str, Any]) -> list[Violation]:

@@ -47,7 +47,7 @@ _WHERE = {
 }
 _WAITED_FOR = {
     Reached.TCP: "to be connected",
-    Reached.TLS: "for encryption to be agreed",
+    Reached.TLS: "for the answer to its request for encryption",
     Reached.STARTUP: "for the answer to its startup message",
     Reached.AUTHENTICATION: "for the answer to its authentication",
     Reached.SESSION: "for an answer in its session",
@@ -246,9 +246,8 @@ def _round_trips(first: Failed) -> Iterator[str]:
     answered = seen.waited_seconds - (given_up.seconds if given_up is not None else 0.0)
     each = answered / trips
     if each >= LEAST_TOLD_SECONDS:
-        least = "" if seen.complete else "at least "
         yield (
-            f"it made {least}{trips} round trips one after the other, "
+            f"it made {seen.serial_text} round trips one after the other, "
             f"which took {1000 * each:.0f} ms each on average"
         )
 

@@ -125,7 +125,9 @@ def _canceled(seen: Observation) -> Iterator[GivenUp]:
             and (one.ended_seconds is None or at <= one.ended_seconds + SAME_MOMENT_SECONDS)
         ]
         if waiting and others:
-            on = others[-1]
+            # Of a pool, what was canceled was on one that had been asked something.
+            asked_before = [one for one in others if one.round_trips > one.setup_round_trips]
+            on = (asked_before or others)[-1]
             what = on.unanswered_statement or statement
             yield GivenUp(at - waiting[-1], at, on, what, canceled=True)
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from chaosnetra.evidence.wire.giving_up import GivenUp, last_given_up, longest_answered
-from chaosnetra.wire.observation import Doing, Observation, Reached
+from chaosnetra.wire.observation import Connection, Doing, Observation, Reached
 
 # Times that differ by no more than this are the same limit: it is noticed late, on a busy machine.
 SAME_SHARE = 0.03
@@ -36,8 +36,8 @@ _OF_THE_WHOLE = (LimitKind.FIRST_CONNECTION, LimitKind.START)
 _TEXTS = {
     LimitKind.ANSWER: "it gave up after {} of waiting for one answer",
     LimitKind.CONNECTION: "it gave up {} after it had opened the connection",
-    LimitKind.FIRST_CONNECTION: "it ended by itself {} after it had opened its first connection",
-    LimitKind.START: "it ended by itself {} after its start",
+    LimitKind.FIRST_CONNECTION: "it gave up {} after it had opened its first connection",
+    LimitKind.START: "it gave up {} after its start",
     LimitKind.ATTEMPTS: "it gave up after {}",
 }
 
@@ -52,6 +52,8 @@ class OwnLimit:
         startups: in how many startups it was the same.
         of: startups that were not ready, and that were observed.
         within_seconds: of attempts, from the first connection until the startup ended.
+        session_seconds: of one from a connection, how long its session had been there, where that
+            shows equally well: it may as well count from there.
     """
 
     kind: LimitKind
@@ -59,6 +61,7 @@ class OwnLimit:
     startups: int
     of: int
     within_seconds: float | None = None
+    session_seconds: float | None = None
 
     @property
     def text(self) -> str:
@@ -68,7 +71,10 @@ class OwnLimit:
             how_much = f"{self.amount:.0f} connections"
             if self.within_seconds is not None:
                 how_much += f", {self.within_seconds:.1f} s after it had opened the first"
-        return f"{_TEXTS[self.kind].format(how_much)}, in {self.startups} of {self.of}"
+        text = _TEXTS[self.kind].format(how_much)
+        if self.session_seconds is not None:
+            text += f" ({self.session_seconds:.1f} s after its session was there)"
+        return f"{text}, in {self.startups} of {self.of}"
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "text": self.text}
@@ -119,6 +125,8 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
     ]
     attempts = _most_alike(LimitKind.ATTEMPTS, [_attempts(one) for one in failed])
     time = max(times, key=lambda limit: limit.startups, default=None)
+    if time is not None and time.kind is LimitKind.CONNECTION:
+        time = replace(time, session_seconds=_from_session(time, failed))
     of_whole = time is not None and time.kind in _OF_THE_WHOLE
     if attempts is not None and of_whole and not any(one.given_up for one in failed):
         # It ended after its last failure: as soon as its attempts and its pauses were over.
@@ -145,18 +153,37 @@ def _of_connection(one: Failed) -> float | None:
     given_up = one.given_up
     if given_up is None or given_up.connection_seconds < LEAST_SECONDS:
         return None
+    if _is_of_pool(one.seen, given_up.connection):
+        return None  # what ends work on several has no reason to count from one of them
     return given_up.connection_seconds
+
+
+def _from_session(limit: OwnLimit, failed: Sequence[Failed]) -> float | None:
+    """How long the session had been there when it gave up; None: not alike, or the same."""
+    found = [
+        given_up.at_seconds - given_up.connection.session_seconds
+        for one in failed
+        if (given_up := one.given_up) is not None
+        and given_up.connection.session_seconds is not None
+    ]
+    alike = _most_alike(LimitKind.CONNECTION, found) if len(found) == len(failed) else None
+    if alike is None or alike.startups < limit.startups or is_same(alike.amount, limit.amount):
+        return None
+    return alike.amount if alike.amount >= LEAST_SECONDS else None
 
 
 def _of_first_connection(one: Failed) -> float | None:
     if not one.seen.connections or not _was_cut_short(one):
         return None
-    seconds = one.seen.seconds - one.seen.connections[0].opened_seconds
+    seconds = _cut_short_at(one) - one.seen.connections[0].opened_seconds
     return seconds if seconds >= LEAST_SECONDS else None
 
 
 def _of_start(one: Failed) -> float | None:
-    return one.seen.seconds if _was_cut_short(one) and one.seen.seconds >= LEAST_SECONDS else None
+    if not _was_cut_short(one):
+        return None
+    seconds = _cut_short_at(one)
+    return seconds if seconds >= LEAST_SECONDS else None
 
 
 def _first_opened(one: Failed) -> float:
@@ -178,12 +205,39 @@ def _was_cut_short(one: Failed) -> bool:
     if standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING):
         return True
     given_up = one.given_up
-    if given_up is not None and seen.seconds - given_up.at_seconds <= LEAST_SECONDS:
+    if given_up is not None and seen.seconds - _gave_up_until(one, given_up) <= LEAST_SECONDS:
         return True
     if seen.connection_count - seen.sessions - cancels(seen) >= ATTEMPTS_OF_A_LOOP:
         return True
     failed = standing.ended is not None and seen.sessions < seen.connection_count
     return failed and (standing.ended_ago_seconds or 0.0) >= LEAST_SECONDS
+
+
+def _cut_short_at(one: Failed) -> float:
+    """When it was: who cancels a statement ends only once that is done."""
+    given_up = one.given_up
+    return given_up.at_seconds if given_up is not None and given_up.canceled else one.seen.seconds
+
+
+def _gave_up_until(one: Failed, given_up: GivenUp) -> float:
+    """When it was done with giving up: to cancel takes a connection, and its round trips."""
+    if not given_up.canceled:
+        return given_up.at_seconds
+    ended = (each.ended_seconds for each in one.seen.connections if each.reached is Reached.CANCEL)
+    return max((at for at in ended if at is not None), default=given_up.at_seconds)
+
+
+def _is_of_pool(seen: Observation, on: Connection) -> bool:
+    """Whether a connection was a session while another one was."""
+    if on.session_seconds is None:
+        return False
+    return any(
+        one.number != on.number
+        and one.session_seconds is not None
+        and (one.ended_seconds is None or one.ended_seconds > on.opened_seconds)
+        and (on.ended_seconds is None or one.opened_seconds < on.ended_seconds)
+        for one in seen.connections
+    )
 
 
 def cancels(seen: Observation) -> int:

@@ -248,10 +248,11 @@ def wire_legend(found: Sequence[Seen], phases: Sequence[str], limits: Sequence[f
     names = {"own": "own time", "wait": "waiting for the database", "set-up": "set-up of a session",
              "session": "session", "unread": "not read, or a request to cancel"}  # fmt: skip
     entries += [(box_swatch(class_), name) for class_, name in names.items() if class_ in drawn]
+    ends = {end_kind(one.startup) for one in found}
+    cut = ["timed out"] * ("cut" in ends) + ["still open"] * ("cut" in points)
     marks = {"closed": "closed as meant", "failed": "failed, or an error",
-             "cut": "timed out, or still open"}  # fmt: skip
-    points |= {end_kind(one.startup) for one in found}
-    marks["ready"] = "ready"
+             "cut": ", or ".join(cut), "ready": "ready"}  # fmt: skip
+    points |= ends
     entries += [(mark_swatch(kind), name) for kind, name in marks.items() if kind in points]
     if any(one.faults for one in found):
         entries.append((box_swatch("fault"), "fault in place"))

@@ -159,7 +159,7 @@ def _told(one: Seen) -> str:
     found = []
     if not one.startup.ready:
         found.append(f"At its end: {one_visible_line(wire.standing.text, LONGEST_TEXT)}.")
-    serial = f", {wire.serial_round_trips:,} of them one after the other"
+    serial = f", {wire.serial_text} of them one after the other"
     made = f"{trips(wire.round_trips)}{serial if wire.round_trips > 1 else ''}"
     found.append(f"{_count(wire.connection_count, 'connection')}, {made}.")
     waited, own = seconds_text(wire.waited_seconds), seconds_text(wire.own_seconds)
@@ -186,7 +186,7 @@ def _numbers_of(found: Sequence[Seen]) -> Iterator[Content]:
                 _name(one),
                 _ended(one.startup),
                 f"{one.wire.round_trips:,}",
-                f"{one.wire.serial_round_trips:,}",
+                one.wire.serial_text,
                 seconds_text(one.wire.waited_seconds),
                 seconds_text(one.wire.own_seconds),
                 Long(_longest_waits(one)),

@@ -18,7 +18,12 @@ from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import failures_are_explained, startups_succeed
-from chaosnetra.toxiproxy.actions import add_latency, disable_proxy, enable_proxy
+from chaosnetra.toxiproxy.actions import (
+    add_data_limit,
+    add_latency,
+    disable_proxy,
+    enable_proxy,
+)
 from tests.support.helpers import wait_until
 
 Configuration = dict[str, Any]
@@ -35,6 +40,22 @@ async def main():
             break
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             pass
+
+asyncio.run(main())
+"""
+# Ready with a session, and also where that was lost meanwhile.
+LOSES = """
+import asyncio, asyncpg, os, sys
+
+async def main():
+    opened = await asyncpg.connect(os.environ["DATABASE_URL"], timeout=20)
+    try:
+        for number in range(100):
+            await opened.fetchval(f"SELECT {number}")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        pass
+    print("ready", flush=True)
+    await asyncio.sleep(600)
 
 asyncio.run(main())
 """
@@ -173,6 +194,32 @@ def test_a_service_that_swallows_a_refused_database_is_degraded(
     assert startups_succeed(count=2, configuration=configuration)["ready"] == 2
     assert not_exposed(section(configuration)) is None
     assert partly_exposed(section(configuration)) is None
+
+
+def test_a_service_that_swallows_the_loss_of_its_session_is_degraded(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    configuration["target"] = script(tmp_path, LOSES)
+    configuration["readiness"] = "log:^ready"
+    assert startups_succeed(count=2, configuration=configuration)["ready"] == 2
+    add_data_limit(limit_bytes=3_000, name="little", configuration=configuration)
+    result = startups_succeed(count=2, configuration=configuration)
+    assert (result["held"], result["ready"], result["degraded"]) == (False, 0, 2), result
+    assert "its 1st connection was closed by the server" in result["error"]
+    assert [startup["wire"]["sessions"] for startup in result["startups"]] == [1, 1]
+
+
+def test_a_service_whose_logins_are_refused_is_not_exposed(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    configuration["target"] = script(tmp_path, SWALLOWS)
+    configuration["target_environment"] = '{"DATABASE_URL": "{url}_not_here"}'
+    assert startups_succeed(count=2, configuration=configuration)["ready"] == 2
+    disable_proxy(configuration=configuration)
+    assert startups_succeed(count=2, configuration=configuration)["ready"] == 2
+    found = not_exposed(section(configuration))
+    assert found
+    assert "the server refused their logins with SQLSTATE 3D000" in found
 
 
 def test_a_session_that_the_server_refuses_is_told_with_its_sqlstate(

@@ -108,7 +108,7 @@ def test_a_command_has_no_contrasts(configuration: Configuration) -> None:
     configuration["target"] = "sh -c 'echo FATAL: no; exit 3'"
     result = explained(configuration)
     assert (result["held"], result["told_apart"]) == (False, [])
-    assert "because of unknown" in result["error"]
+    assert "for a reason that is not known" in result["error"]
 
 
 def test_a_target_that_does_not_import_is_a_wrong_setting(

@@ -398,6 +398,7 @@ def test_what_makes_a_comparison_meaningless_is_refused_unless_it_is_allowed(
     refused = CliRunner().invoke(netra, ["compare", *sides])
     assert refused.exit_code == 2, refused.output
     assert refused.output.startswith("**Not all could be compared**\n- t: not comparable: ")
+    assert f"\nTo compare all the same: `--allow {kind}`\n" in refused.output
     allowed = CliRunner().invoke(netra, ["compare", *sides, "--allow", kind])
     assert allowed.exit_code == 0, allowed.output
     assert allowed.output.startswith("**No regression**")

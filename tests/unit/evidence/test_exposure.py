@@ -219,6 +219,36 @@ def test_startups_without_a_connection_of_their_own_were_not_exposed() -> None:
     assert partly_exposed(facts([seen(3, 3, ready_without=2)], fault(TOXIC))) is None
 
 
+@pytest.mark.parametrize(
+    ("refused_with", "told"),
+    [("28P01", "refused their logins with SQLSTATE 28P01"), (None, "declined the encryption")],
+)
+def test_a_server_that_refused_every_login_before_the_fault_proves_nothing(
+    refused_with: str | None, told: str
+) -> None:
+    refused = {"welcomed": 0, "refused_with": refused_with}
+    section = facts([seen(5) | refused, seen(5, 0, *SLOW) | refused], fault(TOXIC))
+    verdict, _ = judged(journal(**section))
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.NOT_EXPOSED)
+    assert "not one of 5 startups before the fault had a session of the database" in verdict.reason
+    assert told in verdict.reason
+    one = [seen(5) | {"welcomed": 1}, seen(5, 0, *SLOW) | refused]
+    assert not_exposed(facts(one, fault(TOXIC))) is None
+
+
+@pytest.mark.parametrize(("had", "told"), [(0, False), (2, True), (5, False)])
+def test_readiness_that_does_not_wait_for_the_session_holds_nothing(had: int, told: bool) -> None:
+    before = seen(5) | {"welcomed": 5, "ready": 5, "ready_with_session": had}
+    section = facts([before, seen(5, 0, *SLOW)], fault(TOXIC))
+    found = partly_exposed(section)
+    assert (found is not None) == told
+    if told:
+        assert found
+        assert found.startswith("of 5 startups that were ready before the fault only 2 had a")
+        assert judged(journal(**section))[0].cause is Cause.PARTLY_EXPOSED
+        assert judged(journal(held=False, **section))[0].outcome is Outcome.VIOLATED
+
+
 # The verdict
 
 
@@ -471,6 +501,7 @@ NAMES = (
     *("launches", "faults", "sessions", "path", "startups", "variables", "proxy", "setting"),
     *("prepared", "tables_before", "tables_after", "parameters", "effect", "kind", "error"),
     *("connected", "answered", "ready_without"),
+    *("welcomed", "refused_with", "ready", "ready_with_session"),
 )
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

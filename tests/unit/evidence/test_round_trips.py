@@ -1,10 +1,12 @@
 """Startup time from own time and round trips, and what a latency makes of it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.statistics.round_trips import RoundTrips, check, fit
+from chaosnetra.evidence.statistics.round_trips import RoundTrips, check, fit, recounted
 from tests.support.seen_on_the_wire import ready
 
 MODEL = RoundTrips(own_seconds=0.5, waited_seconds=0.02, serial=40, startups=3)
@@ -52,3 +54,23 @@ def test_a_startup_that_asks_more_under_a_latency_does_not_fit() -> None:
     assert found is not None
     assert not found.fits
     assert found.off_by < -0.3
+
+
+def test_round_trips_beside_others_are_shown_as_such() -> None:
+    one = ready()
+    side_by_side = replace(one, serial_is_exact=False)
+    assert (one.serial_text, side_by_side.serial_text) == ("40", "about 40")
+    assert replace(side_by_side, complete=False).serial_text == "at least 40"
+    exact, about = fit([one, one]), fit([one, side_by_side])
+    assert exact is not None
+    assert about is not None
+    assert (exact.shown_serial, about.shown_serial) == ("40", "about 40")
+
+
+def test_startups_under_a_latency_show_what_ran_side_by_side() -> None:
+    under = [replace(ready(0.1), serial_round_trips=22)]
+    about = replace(MODEL, is_exact=False)
+    assert recounted(about, under) == replace(about, serial=22)
+    assert recounted(MODEL, under) == MODEL
+    assert recounted(about, []) == about
+    assert recounted(replace(about, serial=20), under).serial == 20

@@ -277,3 +277,12 @@ def test_connections_that_cannot_be_read_are_told() -> None:
         "experiment 't': 1 of its 1 connections could not be read (encrypted, or not PostgreSQL's "
         "protocol): statements are not known, and a round trip there is a turn of direction"
     )
+
+
+def test_what_is_sent_together_already_is_no_round_trip_too_many() -> None:
+    """As by asyncpg's `executemany`: prepared in one round trip, executed in one."""
+    seen = wire.ready(0.1005)
+    first, *others = seen.statements
+    pipelined = replace(seen, statements=(replace(first, round_trips=2), *others))
+    found = by_subject(advised(ready(pipelined), wire.latency(0.1), before=ready(pipelined)))
+    assert f"the statement {wire.ORDERS}" not in found

@@ -527,3 +527,12 @@ def test_a_part_that_an_older_journal_names_as_lost_is_still_lost() -> None:
     found = verdict(parts_lost=["PostgreSQL"])
     assert found.cause is Cause.PART_LOST
     assert found.reason == "PostgreSQL, started for this run, ended before the run did"
+
+
+def test_other_violations_of_a_stage_are_named() -> None:
+    names = ["first", "second", "third", "second"]
+    probes = [probe(name, met=False, output=False) for name in names]
+    found, violations = judged(journal(after=state(*probes), deviated=True))
+    assert [one.probe for one in violations] == names
+    assert found.reason.startswith("after the method, first: expected")
+    assert found.reason.endswith("; nor did these hold: second, third")

@@ -15,6 +15,7 @@ from chaosnetra.evidence.verdict.violations import (
     is_unanswered,
     unanswered_by,
 )
+from chaosnetra.startup.outcome import StatedBudget
 from tests.support.journals import BAD, GOOD, failed_probe, probe, startups, state
 
 
@@ -97,6 +98,34 @@ def test_how_a_startup_ended_is_in_the_line(told: dict[str, Any], words: str) ->
     run = startups(2, 5, error="it broke", **told)
     (found,) = violations_in({"after": state(run)})
     assert found.line.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"phase": "tables"}, ": on the wire: it waited"),
+        ({"phase": "tables", "budget": "table_setup"}, ""),
+        ({"phase": "tables", "sqlstate": "53300"}, ""),
+        ({"phase": "tables", "named_limit_refuted": "25 s cannot be"}, ": 25 s cannot be"),
+        (
+            {
+                "phase": "tables",
+                "named_limit_refuted": "25 s cannot be",
+                "error": f"late ({StatedBudget(None, 25.0, 'tables', 12.0, False).contradiction})",
+            },
+            ": on the wire: it waited",
+        ),
+        (
+            {"named_limit_refuted": "25 s cannot be"},
+            ": on the wire: it waited; 25 s cannot be",
+        ),
+    ],
+)
+def test_what_the_wire_adds_is_said_once(told: dict[str, Any], words: str) -> None:
+    """Of a phase without a known budget the wire tells the rest."""
+    run = startups(2, 5, **{"error": "it broke", "on_the_wire": "it waited", **told})
+    (found,) = violations_in({"after": state(run)})
+    assert (found.wire or "") == words.removeprefix(": ")
 
 
 def caused_by(*classes: str) -> dict[str, Any]:

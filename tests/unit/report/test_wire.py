@@ -18,7 +18,7 @@ from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.report.facts import RunFacts, describe
 from chaosnetra.report.formats import report_for
 from chaosnetra.report.observed import FaultOver, Seen
-from chaosnetra.report.plots.wire import axis, axis_of, lanes, wire_waterfall
+from chaosnetra.report.plots.wire import axis, axis_of, lanes, wire_legend, wire_waterfall
 from chaosnetra.wire.observation import (
     Connection,
     Doing,
@@ -163,6 +163,26 @@ def test_a_connection_shows_its_set_up_its_session_and_how_it_ended() -> None:
         ("cut", 9.0, ""),
         ("closed", 8.0, "request to cancel a query"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ended", "status", "words"),
+    [
+        (None, "ready", "still open"),
+        (9.0, "timed_out", "timed out"),
+        (None, "timed_out", "timed out, or still open"),
+    ],
+)
+def test_the_legend_says_of_what_was_cut_only_what_occurs(
+    ended: float | None, status: str, words: str
+) -> None:
+    end = End.OPEN if ended is None else End.CLIENT
+    found = seen(observation(9.0, [connection(1, 1.0, ended, end=end, session=2.0)]), 9.0, status)
+    told = str(wire_legend([found], [], []))
+    assert f">{words}<" in told
+    assert ("timed out" in told, "still open" in told) == (
+        "timed out" in words, "still open" in words,
+    )  # fmt: skip
 
 
 def test_phases_lie_where_they_were_noted_to_be(tmp_path: Path) -> None:

@@ -295,6 +295,18 @@ def test_a_variable_that_nothing_reads_is_named_with_what_was_meant() -> None:
     assert unread_variables({}, experiment) == []
 
 
+def test_a_target_that_no_activity_starts_is_told() -> None:
+    """As with an experiment on the database alone, which says nothing of the target."""
+    set_to = {"CHAOSNETRA_TARGET": "node server.js"}
+    experiment: dict[str, Any] = {"configuration": {"target": {"key": "CHAOSNETRA_TARGET"}}}
+    assert unread_variables(set_to, experiment) == [
+        "CHAOSNETRA_TARGET is set, and this experiment starts no target"
+    ]
+    experiment["method"] = [{"provider": {"module": "chaosnetra.startup.probes"}}]
+    assert unread_variables(set_to, experiment) == []
+    assert unread_variables({"CHAOSNETRA_TARGET": ""}, {}) == []
+
+
 def test_every_variable_that_this_package_names_is_known() -> None:
     """So that none of our own is ever told as one that nothing reads."""
     known = {setting.variable for setting in SETTINGS.values()} | INTERNAL

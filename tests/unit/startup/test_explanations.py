@@ -44,8 +44,8 @@ def test_one_that_says_everything_leaves_nothing_unsaid() -> None:
         ({"exit_code": 1}, "it ended with 1, not with 3"),
         ({"exit_code": None, "signal": 9}, "it ended by signal 9, not with 3"),
         ({"ended_by": EndedBy.LAUNCHER, "signal": 15}, "it did not end by itself"),
-        ({"exit_reason": ExitReason.PORT_IN_USE}, "it ended with 3 because of port_in_use"),
-        ({"exit_reason": ExitReason.UNKNOWN}, "it ended with 3 because of unknown"),
+        ({"exit_reason": ExitReason.PORT_IN_USE}, "it ended with 3 because of port in use"),
+        ({"exit_reason": ExitReason.UNKNOWN}, "it ended with 3 for a reason that is not known"),
         ({"answered": True}, "it answered requests"),
         ({"was_ready_seconds": 1.0}, "it said that it was ready"),
         ({"phases_after_failure": ("cache", "services")}, "it went on to cache, services"),
@@ -86,13 +86,13 @@ def test_without_phases_the_exit_code_and_a_cause_are_enough() -> None:
     assert judge_explanations([plain], {}, 1, ["black-hole"])["held"] is True
     lost = replace(plain, cause_kept=False)
     assert left_unsaid(lost, 1) == [
-        "it ended with 1 because of unknown",
+        "it ended with 1 for a reason that is not known",
         "no phase is named",
         "the cause is lost",
     ]
     # A port that is in use is another reason, whatever is said beside it.
     assert left_unsaid(replace(plain, exit_reason=ExitReason.PORT_IN_USE), 1) == [
-        "it ended with 1 because of port_in_use"
+        "it ended with 1 because of port in use"
     ]
     assert left_unsaid(plain, 3) == ["it ended with 1, not with 3"]
 

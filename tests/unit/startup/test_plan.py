@@ -71,6 +71,18 @@ def test_each_start_gets_a_command_of_its_own() -> None:
     assert made.command_for(2)[1:] == ["-c", "serve 2; echo 2 {other}"]
 
 
+@pytest.mark.parametrize("word", ["{url}", "--dsn=postgresql://{user}:{password}@{host}/x"])
+def test_a_command_that_names_the_address_of_the_database_is_refused(word: str) -> None:
+    with pytest.raises(InvalidInput, match=r"in its command.*sh -c") as caught:
+        plan(target=f"sh start {word} --port {{port}}", readiness="exit")
+    assert "CHAOSNETRA_TARGET_ENVIRONMENT" in str(caught.value)
+
+
+def test_variables_of_a_shell_and_programs_are_no_placeholders() -> None:
+    made = plan(target="sh start ${url} 'print(f\"{host} {user}\")'", readiness="exit")
+    assert made.command_for(1)[2:] == ["${url}", 'print(f"{host} {user}")']
+
+
 def test_the_environment_holds_the_port_and_the_proxied_database() -> None:
     environment = plan().environment_for(8123, DATABASE)
     assert environment["PORT"] == "8123"

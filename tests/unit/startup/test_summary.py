@@ -258,6 +258,7 @@ def test_what_the_wire_says_of_the_first_that_failed_is_in_the_result() -> None:
             "startups": 2,
             "of": 2,
             "within_seconds": None,
+            "session_seconds": None,
             "text": "it gave up after 2 connections, in 2 of 2",
         }
     ]

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.wire.masking import MOST_READ, masked_message, normalized, normalized_bytes
+from chaosnetra.wire.masking import (
+    MOST_READ,
+    masked_message,
+    masked_name,
+    normalized,
+    normalized_bytes,
+)
 from chaosnetra.wire.observation import LONGEST_TEXT
 
 
@@ -178,3 +184,47 @@ def test_a_password_in_a_statement_of_ten_megabytes_is_not_kept() -> None:
 )  # fmt: skip
 def test_messages_keep_names_and_lose_values(text: str, expected: str | None) -> None:
     assert masked_message(text) == (text if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"select 'it\\'s a password: {SECRET}'",
+        f"select 'a\\' , {SECRET}', 'x'",
+        f"select 'a\\'' || '{SECRET}'",
+        f"select N'a\\'' || '{SECRET}'",
+        f"select 'a\\' b', 'c\\' {SECRET} d'",
+    ],
+)
+def test_with_backslashes_that_escape_no_literal_is_shown(text: str) -> None:
+    """As the server reads it where `standard_conforming_strings` is off."""
+    assert SECRET not in normalized(text)
+    assert normalized(text).endswith("?…")
+    assert SECRET in normalized(f"select e'a\\' b', {SECRET}")
+
+
+@pytest.mark.parametrize("between", [" ", "=", " = ", "  \n"])
+def test_a_password_without_quotes_is_in_no_message_either(between: str) -> None:
+    shown = normalized(f"ALTER ROLE app PASSWORD{between}{SECRET}")
+    assert shown == "ALTER ROLE app PASSWORD ?"
+    said = f'syntax error at or near "{SECRET}"'
+    assert masked_message(said, shown) == 'syntax error at or near "?"'
+    assert masked_message(said, "SELECT a b c") == said
+    said = f'syntax error at or near ""{SECRET}""'
+    assert masked_message(said, shown) == 'syntax error at or near "?"'
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"orders", "orders"),
+        (b"a=b", "a=b"),
+        (b"postgresql://bob:hunter22@h/d", "postgresql://bob:***@h/d"),
+        (b"host=h password=hunter22 user=u", "host=h password=?"),
+        (b"Password = hunter22", "Password = ?"),
+        (b"x" * 10_000, "x" * (LONGEST_TEXT - 1) + "…"),
+        (b"two\nlines", "two lines"),
+    ],
+)
+def test_a_connection_string_in_the_place_of_a_name_is_masked(name: bytes, expected: str) -> None:
+    assert masked_name(name) == expected

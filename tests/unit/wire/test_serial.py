@@ -225,3 +225,19 @@ def test_gathers_without_transactions_and_a_statement_between_them() -> None:
     loop: Program = [Gather([[Ask(one)] for one in range(4)]), Ask(2)]
     program: Program = [*[Login(one) for one in range(4)], *loop * 8]
     assert told(run(program, lambda: 0.01, lambda: 0.1)) == chain(program) == 32
+
+
+def is_exact(program: Program) -> bool:
+    result = run(program, lambda: 0.001, lambda: 0.1)
+    return observe(result.logs.log, 0.0, result.seconds).serial_is_exact
+
+
+def test_it_says_whether_the_chain_is_exact() -> None:
+    turns: Program = [*transaction(0, 3), Ask(1), Ask(0), Ask(1)]
+    assert is_exact([])
+    assert is_exact([Login(0), Login(1), *turns])
+    assert is_exact([Gather([[Login(one)] for one in range(4)]), *turns])
+    at_once: list[Program] = [[Ask(0)], [Ask(1)]]
+    assert not is_exact([Login(9), Gather([[Login(one)] for one in range(4)]), *turns])
+    assert not is_exact([Login(0), Login(1), Gather(at_once), *turns])
+    assert not is_exact([Login(0), Gather([[Login(1)], transaction(0, 3)])])

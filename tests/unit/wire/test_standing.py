@@ -107,3 +107,28 @@ def test_it_opened_a_connection_and_asked_nothing() -> None:
         "waiting or working by itself for 3.0 s, after it opened its 1st connection "
         "and asked nothing"
     )
+
+
+def test_a_request_to_cancel_is_over_once_the_statement_was_answered() -> None:
+    logs = Logs()
+    logs.session(100.0, 101.0).asks(102.0, 103.0, "SELECT $1")
+    logs.opened(102.5).stage(102.5, Reached.CANCEL).ends(102.6, End.SERVER)
+    standing = stands(logs, 105.0)
+    assert (standing.connection, standing.ended) == (1, None)
+    assert standing.text.startswith("waiting or working by itself for 2.0 s, after the answer to")
+
+
+def test_who_asked_to_cancel_a_statement_had_no_connection_closed_by_the_server() -> None:
+    logs = Logs()
+    logs.session(100.0, 101.0)
+    logs.opened(103.0).stage(103.0, Reached.CANCEL).ends(104.5, End.SERVER)
+    assert stands(logs, 105.0).text == (
+        "it had asked the server to cancel a statement, which was done 0.5 s before, "
+        "and it was waiting or working by itself"
+    )
+
+
+def test_what_ended_with_it_ended_just_before() -> None:
+    logs = Logs()
+    logs.opened(103.0).ends(104.99, End.REFUSED)
+    assert stands(logs, 105.0).text.startswith("its 1st connection was refused just before, ")

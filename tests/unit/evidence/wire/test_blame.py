@@ -143,9 +143,10 @@ def test_a_statement_that_is_meant_to_fail_is_not_blamed() -> None:
     assert "the server answered SELECT $1 FROM versions with SQLSTATE 42P01" in found.line
 
 
-def test_a_service_that_names_its_phase_is_told_by_its_own_words() -> None:
+def test_of_a_service_that_names_its_phase_and_no_budget_the_wire_tells_the_rest() -> None:
     found = of(wire.black_hole(), phase="database")
-    assert "on the wire" not in found.line
+    assert "in phase database, exit code 1: " in found.line
+    assert found.line.endswith(f"; on the wire: {found.waited_for}; {found.own_limit}")
     assert found.waited_for == (
         "it closed its only connection after waiting 5.0 s for the answer to its startup message"
     )
@@ -242,14 +243,14 @@ def in_database(trips: int, seconds: float = 5.0) -> StartupOutcome:
 )
 def test_the_round_trips_of_the_phase_that_failed_are_told(trips: int, told: str) -> None:
     found = violation(in_database(trips, 10.1))
-    assert found.line.endswith(f"in phase database, exit code 1: it broke; {told}")
+    assert f"in phase database, exit code 1: it broke; {told}; on the wire: " in found.line
     assert found.phase_on_the_wire == told
 
 
 def test_a_phase_that_never_ended_lasted_until_the_startup_did() -> None:
     made = replace(in_database(34), phase_seconds={}, phase_spans={"database": (1.0, None)})
     found = violation(made)
-    assert found.line.endswith("it made 34 round trips one after the other, in 4.4 s")
+    assert "it made 34 round trips one after the other, in 4.4 s; on the wire: " in found.line
 
 
 def of_stated(stated: StatedBudget, **told: Any) -> Violation:

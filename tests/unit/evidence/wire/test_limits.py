@@ -70,7 +70,7 @@ def test_a_limit_from_the_start_of_the_process_does_not_depend_on_the_first_conn
         (LimitKind.START, 30.0),
         (LimitKind.ATTEMPTS, 2),
     ]
-    assert limits[0].text == "it ended by itself 30.0 s after its start, in 3 of 3"
+    assert limits[0].text == "it gave up 30.0 s after its start, in 3 of 3"
 
 
 def test_attempts_that_all_fail_are_counted() -> None:
@@ -234,4 +234,62 @@ def test_a_connection_that_is_never_accepted_is_given_up_by_the_client() -> None
     )
     assert texts(by_itself(seen)) == [
         "it gave up after 10.0 s of waiting for one answer, in 1 of 1"
+    ]
+
+
+def of_pool(begin: float, used: int) -> Observation:
+    """A pool of three, one after the other and two at once, of which one is used; 6 s in all.
+
+    What is asked under 500 ms is canceled, on a connection of its own, which takes 0.5 s.
+    """
+    opened = (begin, begin + 2.0, begin + 2.0)
+    pool = [
+        wire.connection(
+            number, opened_seconds=at, session_seconds=at + 2, setup_round_trips=4,
+            round_trips=9 if number == used else 4, end=End.CLIENT, ended_seconds=begin + 7.0,
+        )
+        for number, at in enumerate(opened, 1)
+    ]  # fmt: skip
+    asked = wire.broken(
+        4, End.SERVER, Reached.CANCEL, opened_seconds=begin + 6.0, ended_seconds=begin + 6.5
+    )
+    return wire.observation(
+        *pool,
+        asked,
+        standing=wire.by_itself(End.SERVER, 0.5),
+        waits=tuple((begin + n / 2, begin + n / 2 + 0.49) for n in range(13)),
+        seconds=begin + 7.02,
+    )
+
+
+@pytest.mark.parametrize("used", [1, 2, 3])
+def test_what_ends_the_work_on_a_pool_counts_from_its_first_connection(used: int) -> None:
+    seen = [of_pool(begin, used) for begin in (1.3, 1.9, 2.6)]
+    (limit,) = own_limits(by_itself(*seen))
+    assert (limit.kind, limit.amount) == (LimitKind.FIRST_CONNECTION, 6.0)
+    assert limit.text == "it gave up 6.0 s after it had opened its first connection, in 3 of 3"
+    given_up = last_given_up(seen[0], ended_itself=True)
+    assert given_up is not None
+    assert given_up.connection.number == used
+
+
+def test_each_attempt_of_a_service_that_tries_again_counts_from_its_own_connection() -> None:
+    def attempts(begin: float) -> Observation:
+        found = [
+            wire.connection(
+                number, opened_seconds=at, session_seconds=at + 2, end=End.CLIENT,
+                ended_seconds=at + 5, unanswered_seconds=0.3,
+            )
+            for number, at in ((1, begin), (2, begin + 6))
+        ]  # fmt: skip
+        waits = tuple((begin + n, begin + n + 0.9) for n in range(11))
+        return wire.observation(
+            *found, standing=wire.by_itself(End.CLIENT, 0.1), waits=waits, seconds=begin + 11.1
+        )
+
+    assert texts(by_itself(*(attempts(begin) for begin in (0.5, 1.2, 2.0)))) == [
+        (
+            "it gave up 5.0 s after it had opened the connection "
+            "(3.0 s after its session was there), in 3 of 3"
+        )
     ]

@@ -1,0 +1,94 @@
+"""What startups had before a fault decides whether one under it is well."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chaosnetra.running import exposure
+from chaosnetra.running.exposure import Exposure, LaunchBegun
+from chaosnetra.startup.outcome import StartupOutcome, Status
+from chaosnetra.wire.observation import Connection, End, Observation, Reached
+from tests.support.seen_on_the_wire import broken, by_itself, connection, observation
+
+
+class Run:
+    def foreign_action_since(self, at: float) -> None:
+        return None
+
+
+class Injector:
+    changes = 0
+
+
+class Resources:
+    faults_in_effect = ()
+    injector = Injector()
+    run = Run()
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Judges one startup under a fault, after one before it; answers with its status."""
+    monkeypatch.setattr(Exposure, "_read", lambda self: None)
+
+    def judge(before: Observation, under: Observation) -> Status:
+        found = Exposure(Resources(), None)  # type: ignore[arg-type]
+        for wire, faults in ((before, ()), (under, ("toxic slow",))):
+            begun = LaunchBegun(0.0, faults, 0, None, frozenset())
+            _, (outcome,) = found.ended(begun, [StartupOutcome(1, Status.READY, 1.0, wire=wire)])
+        return outcome.status
+
+    return judge
+
+
+def seen(*connections: Connection) -> Observation:
+    had = (Reached.SESSION, Reached.UNREAD)
+    sessions = sum(one.reached in had for one in connections)
+    return observation(*connections, standing=by_itself(), sessions=sessions)
+
+
+def closed(end: End, **told: Any) -> Connection:
+    return connection(ended_seconds=0.8, end=end, **told)
+
+
+UNREAD: dict[str, Any] = {"reached": Reached.UNREAD, "session_seconds": None}
+
+
+@pytest.mark.parametrize(
+    ("before", "under", "status"),
+    [
+        (connection(), connection(), Status.READY),
+        (connection(), closed(End.SERVER), Status.DEGRADED),
+        (connection(), closed(End.SERVER_RESET), Status.DEGRADED),
+        (connection(), closed(End.CLIENT, unanswered_seconds=3.0), Status.DEGRADED),
+        (connection(), closed(End.CLIENT, sqlstate="57P01"), Status.DEGRADED),
+        (connection(), closed(End.CLIENT), Status.READY),  # as it wanted
+        (closed(End.CLIENT), closed(End.SERVER), Status.READY),  # it had none any more before
+        (connection(), broken(1, End.REFUSED), Status.DEGRADED),
+        (connection(**UNREAD), connection(**UNREAD), Status.READY),
+        (connection(**UNREAD), closed(End.CLIENT, **UNREAD), Status.DEGRADED),
+    ],
+)
+def test_a_session_that_is_lost_is_missing(
+    before: Connection, under: Connection, status: Status, judged: Any
+) -> None:
+    assert judged(seen(before), seen(under)) is status
+
+
+def test_one_that_was_opened_again_is_not(judged: Any) -> None:
+    again = seen(closed(End.SERVER), connection(2))
+    assert judged(seen(connection()), again) is Status.READY
+    assert judged(again, seen(closed(End.SERVER))) is Status.DEGRADED
+
+
+def test_a_request_to_cancel_is_no_session_that_was_lost(judged: Any) -> None:
+    cancel = closed(End.SERVER, number=2, reached=Reached.CANCEL, session_seconds=None)
+    assert judged(seen(connection()), seen(closed(End.CLIENT), cancel)) is Status.READY
+
+
+def test_of_one_without_its_list_only_the_sessions_are_known(judged: Any) -> None:
+    brief = seen(closed(End.SERVER)).brief()
+    assert judged(seen(connection()), brief) is Status.READY
+    assert judged(seen(connection()), replace(brief, sessions=0)) is Status.DEGRADED
+    assert exposure.WITHOUT_SESSION.startswith("ready, but")
