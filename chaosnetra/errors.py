@@ -39,6 +39,7 @@ ChaosnetraError                  str() is one line that names what to change
 │   └── UndoFailed               something may be left: says what
 │       └── UndoDenied           it is not permitted, so that to try again is of no use
 ├── MachineryFailed              something of this package itself failed: no file was free, a bug
+├── NotMeasured                  starts of a target say nothing of its round trips
 ├── Interrupted                  a signal ended the run
 └── StartupError                 carries phase, budget and SQLSTATE
     ├── BudgetExpired

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.errors import NotMeasured
-from chaosnetra.evidence.statistics.round_trips import RoundTrips, fit
+from chaosnetra.evidence.statistics.round_trips import RoundTrips, fit, recounted
 from chaosnetra.roundtrips.fitting import Check, checked, fits_all, is_same
 from chaosnetra.roundtrips.shares import Share, by_phase, by_statement
 from chaosnetra.roundtrips.start import DatabaseState, Start
@@ -46,6 +46,11 @@ class Finding:
         found = [one.seen.serial_round_trips for one in (*self.others, self.plain)]
         return () if all(is_same(found[0], one) for one in found) else tuple(found)
 
+    @property
+    def is_recounted(self) -> bool:
+        """Whether round trips were counted under a latency, as without they were not exact."""
+        return self.model.serial != self.plain.seen.serial_round_trips
+
     def saved_seconds(self, added_seconds: float) -> float:
         """What one round trip less saves, where each takes so much longer than here."""
         return self.model.round_trip_seconds + added_seconds
@@ -58,6 +63,7 @@ class Finding:
             "own_seconds": self.model.own_seconds,
             "waited_seconds": self.model.waited_seconds,
             "round_trips": int(self.model.serial),
+            "counted_under_latency": self.is_recounted,
             "setup_round_trips": seen.serial_setup_round_trips,
             "round_trip_seconds": self.model.round_trip_seconds,
             "connections": seen.connection_count,
@@ -126,6 +132,8 @@ def find(
     model = fit([last.seen])
     if model is None:
         raise NotMeasured("it sent more than can be counted whole, so its round trips are unknown")
+    # What ran side by side unseen shows under a latency; the next start is what checks that.
+    model = recounted(model, [one.seen for one in under if one.is_ready][:1])
     checks = tuple(checked(model, last, one) for one in under)
     # Where most of its time is waiting, a phase's lines are read in time.
     slowest = max(

@@ -98,7 +98,7 @@ def changed_statements(plain: Observation, other: Observation) -> list[tuple[str
 def _why(model: RoundTrips, plain: Start, start: Start, prediction: Prediction) -> Iterator[str]:
     seen, added = start.seen, start.added_seconds
     if not is_same(seen.serial_round_trips, model.serial):
-        yield from _other_round_trips(plain.seen, seen)
+        yield from _other_round_trips(model, plain.seen, seen)
         return
     if prediction.fits:
         return
@@ -123,12 +123,12 @@ def _why(model: RoundTrips, plain: Start, start: Start, prediction: Prediction) 
         )
 
 
-def _other_round_trips(plain: Observation, seen: Observation) -> Iterator[str]:
-    less = seen.serial_round_trips < plain.serial_round_trips
+def _other_round_trips(model: RoundTrips, plain: Observation, seen: Observation) -> Iterator[str]:
+    less = seen.serial_round_trips < model.serial
     how = "polls" if less else "polls, or tries again"
     yield (
         f"it made {seen.serial_round_trips} round trips one after the other instead of "
-        f"{plain.serial_round_trips}, as a service does that {how}"
+        f"{model.serial:g}, as a service does that {how}"
     )
     if seen.connection_count != plain.connection_count:
         yield (

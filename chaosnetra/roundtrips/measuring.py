@@ -36,7 +36,7 @@ def measure(session: Session, given_ms: Sequence[int], say: Say) -> Finding:
     plain = [starts.plain()]
     require_use(plain[0], session.exposure.variables())
     if plain[0].seen.seconds <= SHORT_SECONDS:
-        plain.append(starts.plain())
+        plain.append(starts.plain(" once more"))
         require_use(plain[1], session.exposure.variables())
     chosen = given_ms or latencies_ms(plain[-1].seen)
     under = [starts.under(chosen[0])]
@@ -56,8 +56,8 @@ class _Starts:
         self._say = say
         self.state = DatabaseState("shared", False, False, (None, None))
 
-    def plain(self) -> Start:
-        self._say("starting it without latency")
+    def plain(self, times: str = "") -> Start:
+        self._say(f"starting it{times} without latency")
         start, self.state = self._start(0.0)
         return start
 

@@ -48,8 +48,8 @@ def _table(finding: Finding, operating_seconds: float) -> Iterator[str]:
     each = [finding.saved_seconds(one) for one in added]
     for share in by_statement(seen):
         yield _share(share, each)
-    if seen.round_trips > seen.serial_round_trips:
-        beside = seen.round_trips - seen.serial_round_trips
+    beside = seen.round_trips - int(model.serial)
+    if beside > 0:
         yield f"{INDENT}(of these {beside} beside others, so they cost no time)"
     if finding.phases:
         yield "  by phase"
@@ -70,6 +70,11 @@ def _row(name: str, *cells: str) -> str:
 def _checks(finding: Finding) -> Iterator[str]:
     for check in finding.checks:
         yield from _check(check)
+    if finding.is_recounted:
+        yield from _wrapped(
+            "Round trips were counted under latency: it uses several connections at the same time.",
+            "",
+        )
     if finding.uneven:
         counts = ", then ".join(map(str, finding.uneven))
         yield from _wrapped(

@@ -120,10 +120,9 @@ def first_failure(
         how long, or for how many connections, it and the others that failed tried before they
         gave up, where that was the same in most; `own_limits`, the same as figures (`kind`,
         `amount`, `startups`, `of`, `within_seconds`, `session_seconds`, `text`); `on_the_wire`,
-        all that it met there;
-        `named_limit_refuted`: that a limit which its output names cannot be what ended it;
-        `phase_on_the_wire`: the round trips that it made in the phase that it failed in. All
-        None without an outcome; `own_limits` is empty.
+        all that it met there; `named_limit_refuted`: that a limit which its output names cannot be
+        what ended it; `phase_on_the_wire`: the round trips that it made in the phase that it
+        failed in. All None without an outcome; `own_limits` is empty.
     """
     error = outcome.error if outcome else None
     ended = outcome if outcome and outcome.ended_by is EndedBy.ITSELF else None

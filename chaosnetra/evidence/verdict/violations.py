@@ -106,8 +106,8 @@ class Violation(NamedTuple):
 def wire_text(told: Mapping[str, Any]) -> str | None:
     """What the wire adds to what a startup says of itself; None: nothing.
 
-    One that names its phase, and which budget ran out or which error of the server it met, is told
-    of by what it did in that phase alone.
+    Where it names a phase, that is what it did in that; and all that it met, where nothing else
+    tells which budget ran out, or which error of the server it met.
 
     Args:
         told: a violation, or the result of a probe.
@@ -118,10 +118,9 @@ def wire_text(told: Mapping[str, Any]) -> str | None:
     )
     if phase and refuted:
         return refuted  # which has the round trips of the phase
-    if phase and (told.get("budget") or told.get("sqlstate")):
-        seen = None
-    parts = (f"on the wire: {seen}" if seen else None, in_phase if phase else None, refuted)
-    return "; ".join(filter(None, parts)) or None
+    is_told = bool(phase and (told.get("budget") or told.get("sqlstate")))
+    met = f"on the wire: {seen}" if seen and not is_told else None
+    return "; ".join(filter(None, (in_phase if phase else None, met, refuted))) or None
 
 
 def find_violations(journal: Mapping[str, Any]) -> list[Violation]:

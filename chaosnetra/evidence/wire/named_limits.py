@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, is_same
 from chaosnetra.wire.observation import Observation
@@ -40,23 +40,26 @@ class Lasted:
         seconds: how long.
         round_trips: one after the other; where those of the phase are not known, of the startup.
         is_counted: whether both are those of the phase.
-        is_complete: whether all were counted.
+        trips_text: `round_trips` for people.
     """
 
     phase: str | None
     seconds: float
     round_trips: int
     is_counted: bool
-    is_complete: bool
+    trips_text: str
 
     @classmethod
     def of(cls, seen: Observation, phase: str | None, phase_seconds: float | None) -> "Lasted":
         if phase is None or phase_seconds is None:
-            return cls(None, seen.seconds, seen.serial_round_trips, False, seen.complete)
-        trips = seen.phase_round_trips.get(phase)
+            phase, phase_seconds, trips = None, seen.seconds, None
+        else:
+            trips = seen.phase_round_trips.get(phase)
         is_counted = trips is not None
-        trips = seen.serial_round_trips if trips is None else trips
-        return cls(phase, phase_seconds, trips, is_counted, seen.complete)
+        counted = seen if trips is None else replace(seen, serial_round_trips=trips)
+        return cls(
+            phase, phase_seconds, counted.serial_round_trips, is_counted, counted.serial_text
+        )
 
     @property
     def text(self) -> str:
@@ -75,11 +78,9 @@ class Lasted:
 
     @property
     def _trips(self) -> str:
-        least = "" if self.is_complete else "at least "
-        trips = "1 round trip"
-        if self.round_trips > 1:
-            trips = f"{self.round_trips} round trips one after the other"
-        return f"{least}{trips}"
+        if self.trips_text == "1":
+            return "1 round trip"
+        return f"{self.trips_text} round trips one after the other"
 
 
 def refutation(

@@ -108,7 +108,7 @@ def test_how_a_startup_ended_is_in_the_line(told: dict[str, Any], words: str) ->
         ({"phase": "tables", "named_limit_refuted": "25 s cannot be"}, ": 25 s cannot be"),
         (
             {"phase": "tables", "phase_on_the_wire": "in phase tables it made 3"},
-            ": on the wire: it waited; in phase tables it made 3",
+            ": in phase tables it made 3; on the wire: it waited",
         ),
         (
             {"phase": "tables", "budget": "table_setup", "phase_on_the_wire": "in phase tables"},

@@ -136,6 +136,16 @@ def test_the_quicker_of_two_starts_counts_unless_they_differ() -> None:
     )
 
 
+def test_round_trips_side_by_side_are_counted_where_they_show() -> None:
+    unsure = start(replace(wire.ready(), serial_is_exact=False, serial_round_trips=60))
+    finding = found(slowed(0.05), slowed(0.15), plain=(unsure,))
+    assert (finding.model.serial, finding.fits) == (SERIAL, True)
+    assert finding.to_json(0)["counted_under_latency"] is True
+    assert "Round trips were counted under latency" in "\n".join(shown(finding))
+    sure = start(replace(wire.ready(), serial_round_trips=60))
+    assert found(slowed(0.05), slowed(0.15), plain=(sure,)).fits is False
+
+
 def test_who_is_not_ready_or_uses_no_database_cannot_be_measured() -> None:
     unready = start(wire.refused(), status=Status.FAILED)
     with pytest.raises(NotMeasured, match=r"not ready without any latency: .*; waiting or working"):
