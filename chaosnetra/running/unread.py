@@ -16,6 +16,7 @@ INTERNAL = frozenset(
         "REPORT_DATABASE_URL",
         "SCHEMA",
         "SESSIONS",
+        "STAND_FILE",
         "TASK",
         "WARM_POOL",
     )
