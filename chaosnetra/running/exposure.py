@@ -15,7 +15,7 @@ from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.running.database import Database
 from chaosnetra.running.resources import Resources
 from chaosnetra.startup.outcome import StartupFailure, StartupOutcome, Status
-from chaosnetra.wire.observation import Connection, End, Observation, Reached
+from chaosnetra.wire.observation import Connection, Encryption, End, Observation, Reached
 
 if TYPE_CHECKING:
     from chaosnetra.postgres.counters import Counts
@@ -228,7 +228,8 @@ def _settled(outcome: StartupOutcome) -> Observation | None:
 
 
 def _is_session(one: Connection) -> bool:
-    return one.session_seconds is not None or one.reached in (Reached.SESSION, Reached.UNREAD)
+    is_unknown = one.reached is Reached.UNREAD and one.encryption is not Encryption.TLS
+    return one.session_seconds is not None or one.reached is Reached.SESSION or is_unknown
 
 
 def _has_failed(one: Connection) -> bool:

@@ -2,15 +2,18 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from chaosnetra.wire.intervals import Interval, one_after_the_other, union
 from chaosnetra.wire.log import NO_STATEMENT, ConnectionLog, ErrorSeen
-from chaosnetra.wire.observation import End, Reached
+from chaosnetra.wire.observation import Encryption, End, Reached
 
 FATAL = ("FATAL", "PANIC")
-ANSWERS_OF_A_SESSION = 2  # to a connection that cannot be read: the TLS handshake, and more
+ANSWERS_OF_A_SESSION = 2  # to a connection that cannot be read
+# In TLS a login that is refused has one less: two of the handshake, three of SCRAM.
+ANSWERS_OF_A_SESSION_IN_TLS = 6
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,19 @@ class ConnectionAsOf:
 
     @cached_property
     def session_at(self) -> float | None:
-        """When it was ready for its first query."""
+        """When it was ready for its first query; in TLS, when that was seen at the latest."""
+        if self.log.encryption is Encryption.TLS:
+            seen = self._by_then(self.log.session_seen_at)
+            answers = self._answers_unread[ANSWERS_OF_A_SESSION_IN_TLS - 1 :]
+            return seen if seen is not None or not answers else answers[0]
         return self._first(Reached.SESSION)
+
+    @property
+    def _answers_unread(self) -> Sequence[float]:
+        """When it got the answers that could not be read."""
+        if self.unread_at is None:
+            return ()
+        return self.answered_at[bisect_right(self.answered_at, self.unread_at) :]
 
     @cached_property
     def unread_at(self) -> float | None:
@@ -114,8 +128,8 @@ class ConnectionAsOf:
     @cached_property
     def set_up_until(self) -> float:
         """Questions before it are part of the set-up of a session, as far as that can be read."""
-        moments = [at for at in (self.session_at, self.unread_at) if at is not None]
-        return min(moments, default=float("inf"))
+        known = self.session_at if self.session_at is not None else self.unread_at
+        return float("inf") if known is None else known
 
     def asked_before(self, moment: float) -> int:
         """How many of `round_trips` were asked before a moment."""
@@ -123,11 +137,10 @@ class ConnectionAsOf:
 
     @property
     def has_session(self) -> bool:
-        """Whether it reached one; of one that cannot be read, whether it got so many answers."""
-        if self.unread_at is None:
+        """Whether it reached one; of what is unread and not TLS, whether it got so many answers."""
+        if self.unread_at is None or self.log.encryption is Encryption.TLS:
             return self.session_at is not None
-        unread_from = bisect_right(self.answered_at, self.unread_at)
-        return len(self.answered_at) - unread_from >= ANSWERS_OF_A_SESSION
+        return len(self._answers_unread) >= ANSWERS_OF_A_SESSION
 
     @property
     def waiting_until(self) -> float:

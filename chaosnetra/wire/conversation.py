@@ -9,6 +9,7 @@ from chaosnetra.wire.masking import masked_name
 from chaosnetra.wire.observation import Encryption, End, Reached
 from chaosnetra.wire.questions import Answer, Question, Questions, log_error
 from chaosnetra.wire.session import Session
+from chaosnetra.wire.tls_records import TlsRecords
 from chaosnetra.wire.unread import Turns
 
 # The first message of a client has no letter: a length, then one of these, or a version.
@@ -54,6 +55,7 @@ class Conversation:
         "_log",
         "_passes",
         "_questions",
+        "_records",
         "_session",
         "_stages_ahead",
         "_state",
@@ -70,6 +72,7 @@ class Conversation:
         self._session: Session | None = None
         self._framer: Framer | None = None  # of the server, before there is a session
         self._turns: Turns | None = None
+        self._records: TlsRecords | None = None
         self._passes = False  # to the next hop
         # Reached by what the client sent before the next hop had accepted it.
         self._stages_ahead: list[Reached] = []
@@ -91,6 +94,8 @@ class Conversation:
                 self._read_no_more(at)
         elif self._turns is not None:
             self._turns.client_sent(at)
+            if self._records is not None:
+                self._records.client_sent()
         elif data:
             self._client_began(data, at)
 
@@ -110,7 +115,7 @@ class Conversation:
         self._held = b""
         self._session = self._framer = None
         self._state = _State.OVER
-        self._turns = None
+        self._turns = self._records = None
 
     def _read_server(self, data: bytes, at: float) -> None:
         session = self._session
@@ -120,6 +125,9 @@ class Conversation:
                 self._server_unreadable(at)
         elif self._turns is not None:
             self._server_unread(at)
+            if self._records is not None and self._records.begins_session(data):
+                self._connection.session_seen_at = at
+                self._records = None
         elif data:
             self._server_began(data, at)
 
@@ -199,7 +207,7 @@ class Conversation:
                 self._questions.answered(at)
                 self._encrypted(self._asked, at, sent=bool(self._held))
                 if len(data) > 1:
-                    self._server_unread(at)
+                    self._read_server(data[1:], at)
                 return
             if sign == b"N":
                 self._decline(at)
@@ -244,6 +252,7 @@ class Conversation:
         self._held = b""
         self._state = _State.UNREAD
         self._turns = Turns(self._log, self._connection)
+        self._records = TlsRecords() if encryption is Encryption.TLS else None
         if sent:
             self._turns.client_sent(at)
 

@@ -101,7 +101,7 @@ def _used(connection: ConnectionAsOf) -> set[int]:
 def _login_trips(connection: ConnectionAsOf) -> int:
     """How many of its round trips are its login."""
     trips = connection.round_trips
-    if connection.unread_at is not None:
+    if connection.session_at is None and connection.unread_at is not None:
         turns = max(0, UNREAD_LOGIN_TURNS - connection.left_out)
         return min(connection.asked_before(connection.unread_at) + turns, len(trips))
     if connection.session_at is None:

@@ -41,6 +41,7 @@ class ConnectionLog:
         ended_at: when it ended; None: it has not.
         end: how.
         stages: how far it came, and when; the first is `Reached.TCP` at `opened_at`.
+        session_seen_at: when one in TLS got the answer that begins a session.
         encryption: what became of TLS.
         user: of the startup message.
         database: likewise.
@@ -61,6 +62,7 @@ class ConnectionLog:
     ended_at: float | None = None
     end: End = End.OPEN
     stages: list[tuple[float, Reached]] = field(default_factory=list)
+    session_seen_at: float | None = None
     encryption: Encryption = Encryption.NONE
     user: str | None = None
     database: str | None = None

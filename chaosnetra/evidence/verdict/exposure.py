@@ -75,7 +75,8 @@ def _not_welcome(before: _Launches) -> str | None:
         return None
     told = next((one["refused_with"] for one in before if one.get("refused_with")), None)
     how = (
-        "the server declined the encryption that they asked for"
+        "the server declined the encryption that they asked for, or refused their logins in TLS, "
+        "where its errors cannot be read"
         if told is None
         else f"the server refused their logins with SQLSTATE {told}"
     )

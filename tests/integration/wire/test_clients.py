@@ -5,6 +5,7 @@ a recorder counts, which knows nothing of the protocol.
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -162,6 +163,22 @@ def test_what_a_client_does_in_tls(
     # after it at another.
     assert abs(connection.round_trips - recording.turns) <= 2
     assert connection.round_trips >= 6
+    assert startup.seen.sessions == 1
+    # Asking for TLS, its handshake, and SCRAM.
+    assert connection.setup_round_trips in (5, 6)
+
+
+def test_a_login_that_is_refused_in_tls_is_no_session(
+    stretch: Stretch, postgres: PostgresServer, tls_front: tuple[str, int]
+) -> None:
+    wrong = replace(with_tls(postgres.database, "require"), password="wrong")
+    with (
+        stretch.startup(wrong, tls_front) as startup,
+        pytest.raises(psycopg.OperationalError, match="password authentication failed"),
+    ):
+        psycopg.connect(startup.database.url, connect_timeout=20)
+    assert startup.seen.unread == 1
+    assert startup.seen.sessions == 0
 
 
 def test_statements_are_told_by_text_and_times(stretch: Stretch, postgres: PostgresServer) -> None:

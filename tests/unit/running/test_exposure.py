@@ -8,7 +8,7 @@ import pytest
 from chaosnetra.running import exposure
 from chaosnetra.running.exposure import Exposure, LaunchBegun
 from chaosnetra.startup.outcome import StartupOutcome, Status
-from chaosnetra.wire.observation import Connection, End, Observation, Reached
+from chaosnetra.wire.observation import Connection, Encryption, End, Observation, Reached
 from tests.support.seen_on_the_wire import broken, by_itself, connection, observation
 
 
@@ -53,6 +53,7 @@ def closed(end: End, **told: Any) -> Connection:
 
 
 UNREAD: dict[str, Any] = {"reached": Reached.UNREAD, "session_seconds": None}
+IN_TLS: dict[str, Any] = {"reached": Reached.UNREAD, "encryption": Encryption.TLS}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,13 @@ UNREAD: dict[str, Any] = {"reached": Reached.UNREAD, "session_seconds": None}
         (connection(), broken(1, End.REFUSED), Status.DEGRADED),
         (connection(**UNREAD), connection(**UNREAD), Status.READY),
         (connection(**UNREAD), closed(End.CLIENT, **UNREAD), Status.DEGRADED),
+        (connection(**IN_TLS), connection(**IN_TLS), Status.READY),
+        (connection(**IN_TLS), closed(End.CLIENT, **IN_TLS), Status.DEGRADED),
+        (
+            connection(**IN_TLS),
+            closed(End.CLIENT, **{**IN_TLS, "session_seconds": None}),
+            Status.DEGRADED,
+        ),
     ],
 )
 def test_a_session_that_is_lost_is_missing(

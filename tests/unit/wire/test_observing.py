@@ -97,21 +97,26 @@ def test_logins_given_up_by_how_far_they_came() -> None:
     assert seen.sessions == 1
 
 
-def test_a_connection_that_cannot_be_read_is_a_session_when_more_than_tls_was_answered() -> None:
+def test_a_connection_in_tls_has_a_session_when_one_was_seen_or_it_got_more_than_a_login() -> None:
     logs = Logs()
-    for turns in range(4):
+    for turns in (0, 5, 6):
         one = logs.opened(100.0).stage(100.0, Reached.TLS).asks(100.0, 101.0)
         one.cannot_be_read(101.0)
         for turn in range(turns):
             one.asks(102.0 + turn, 102.5 + turn)
         one.ends(109.0)
+    one = logs.opened(100.0).stage(100.0, Reached.TLS).asks(100.0, 101.0).cannot_be_read(101.0)
+    one.asks(102.0, 102.5).asks(103.0, 103.5).ends(109.0)
+    logs.log.connections[-1].session_seen_at = 102.5
     seen = observe(logs.log, 100.0, 110.0)
     assert seen.unread == 4
     assert seen.sessions == 2
     assert seen.given_up == {"unread": 2}
-    assert [one.setup_round_trips for one in seen.connections] == [1, 1, 1, 1]
-    assert [one.round_trips for one in seen.connections] == [1, 2, 3, 4]
+    assert [one.session_seconds for one in seen.connections] == [None, None, 7.5, 2.5]
+    assert [one.setup_round_trips for one in seen.connections] == [1, 1, 7, 2]
+    assert [one.round_trips for one in seen.connections] == [1, 6, 7, 3]
     assert seen.connections[0].encryption is Encryption.TLS
+    assert observe(logs.log, 100.0, 102.0).sessions == 0
 
 
 def test_pipelined_questions_cost_one_round_trip() -> None:
