@@ -121,6 +121,8 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     texts = [text for _, text in found]
     if knows_machine:
         texts += _machine_said(journal, outcome, texts)
+    if outcome is Outcome.HELD:
+        texts += _hidden_errors(journal)
     texts += _state_said(journal, outcome)
     return Verdict(outcome, cause, "; ".join(texts), proofs), violations
 
@@ -181,6 +183,14 @@ def _state_said(journal: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:
         tested = state_tested(facts) if outcome is not Outcome.INCONCLUSIVE else None
         wrong = not_met_in(journal["steady_states"]["before"])
         yield from filter(None, (tested, baseline_advice(journal) if wrong else None))
+
+
+def _hidden_errors(journal: Mapping[str, Any]) -> Iterator[str]:
+    """Errors that startups met under the fault alone, which a service that is ready may hide."""
+    if journal["chaosnetra"].get("exposure"):
+        from chaosnetra.evidence.verdict.hidden_errors import hidden_errors
+
+        yield from filter(None, (hidden_errors(journal),))
 
 
 def _knows_machine(journal: Mapping[str, Any]) -> bool:
