@@ -1,10 +1,11 @@
 """A run's startups as they were seen on the wire: what advice on any service rests on."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
+from typing import Any
 
 from chaosnetra.evidence.advice.needs import PER_ROUND_TRIP
 from chaosnetra.evidence.advice.runs import Run
@@ -60,7 +61,7 @@ def observed_startups(run: Run) -> ObservedStartups | None:
     without: list[Observation] = []
     under: list[Observation] = []
     failed: dict[str, list[Failed]] = {}
-    for startup in startups(run.data, lambda data: data.get("wire")):
+    for startup in startups(run.data, _is_looked_at):
         key = startup.probe, startup.under_fault
         looked_at[key] += 1
         seen = startup.observation if looked_at[key] <= MOST_LOOKED_AT else None
@@ -79,6 +80,12 @@ def observed_startups(run: Run) -> ObservedStartups | None:
         model = recounted(model, under)
     prediction = check(model, added, under) if model is not None and added else None
     return ObservedStartups(without, under, failed, added, model, prediction)
+
+
+def _is_looked_at(data: Mapping[str, Any]) -> bool:
+    """Whether a startup was seen on the wire; one that may fail, but has to say why, needs no
+    advice on how not to."""
+    return bool(data.get("wire")) and ("unsaid" not in data or data.get("status") == "ready")
 
 
 def _tells_steps(run: Run) -> bool:

@@ -28,7 +28,7 @@ MOST_ATTEMPTS = 10**9
 STARTUP_KEYS = (
     *("number", "status", "seconds", "boot_seconds", "ended_by"),
     *("phase", "phase_seconds", "error", "steps", "exit_code"),
-    *("phase_spans", "wire", "output", "output_of", "late", "processors"),
+    *("phase_spans", "wire", "output", "output_of", "late", "processors", "unsaid"),
 )
 
 

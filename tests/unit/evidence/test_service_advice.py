@@ -174,6 +174,13 @@ def test_a_service_that_ends_at_its_first_failures_could_try_again(
     assert one.proposed.startswith("a new connection after a pause")
 
 
+def test_a_startup_that_may_fail_but_has_to_say_why_is_not_told_to_try_again() -> None:
+    journal = wire.run_of_a_silent_service(failed(wire.refused()), wire.latency(0.2))
+    for startup in journal["steady_states"]["after"]["probes"][0]["output"]["startups"]:
+        startup["unsaid"] = ["its cause"]
+    assert "attempts to reach" not in str(advise([measured.read(journal)]).recommendations)
+
+
 def launched_until_its_limit(seen: Observation, status: Status) -> list[StartupOutcome]:
     return failed(seen, status=status, ended_by=EndedBy.LAUNCHER)
 
