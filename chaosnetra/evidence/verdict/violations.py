@@ -88,7 +88,8 @@ class Violation(NamedTuple):
         if self.budget:
             length = f" of {self.budget_seconds:g} s" if self.budget_seconds is not None else ""
             budget = f", budget {self.budget}{length} expired"
-        ended = f", {self.ended}" if self.ended else ""
+        is_told = bool(self.ended and self.ended in (self.error or ""))
+        ended = f", {self.ended}" if self.ended and not is_told else ""
         state = f", SQLSTATE {self.sqlstate}" if self.sqlstate else ""
         text = f": {self.error}" if self.error else ""
         seen = f"; {self.wire}" if self.wire else ""

@@ -11,7 +11,7 @@ from chaosnetra.wire.observation import Doing, End, Observation, Reached, Standi
 from tests.support import seen_on_the_wire as wire
 from tests.support.journals import judged
 
-SILENT = "exit code 1: it ended with exit code 1 and printed nothing; on the wire: "
+SILENT = ": it ended with exit code 1 and printed nothing; on the wire: "
 
 
 def violation(*outcomes: StartupOutcome) -> Violation:
@@ -114,7 +114,7 @@ def test_a_service_that_prints_nothing_is_told_by_the_wire(
 def test_an_error_of_the_server_that_the_service_hides_is_told(times: int, sentence: str) -> None:
     found = of(*[wire.no_slot(times)] * 3)
     assert found.sqlstate == "53300"
-    assert found.line.endswith(f"exit code 1, SQLSTATE 53300: it ended with exit code 1 and "
+    assert found.line.endswith(f", SQLSTATE 53300: it ended with exit code 1 and "
                                f"printed nothing; on the wire: {sentence}")  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def test_a_statement_that_is_meant_to_fail_is_not_blamed() -> None:
 
 def test_of_a_service_that_names_its_phase_and_no_budget_the_wire_tells_the_rest() -> None:
     found = of(wire.black_hole(), phase="database")
-    assert "in phase database, exit code 1: " in found.line
+    assert "in phase database: it ended with exit code 1 " in found.line
     assert found.line.endswith(f"; on the wire: {found.waited_for}; {found.own_limit}")
     assert found.waited_for == (
         "it closed its only connection after waiting 5.0 s for the answer to its startup message"
@@ -202,7 +202,7 @@ def test_a_limit_longer_than_the_phase_cannot_be() -> None:
 
 def test_a_startup_that_was_not_looked_at_is_told_as_before() -> None:
     found = violation(wire.failed(1, None))
-    assert found.line.endswith("exit code 1: it ended with exit code 1 and printed nothing")
+    assert found.line.endswith(": it ended with exit code 1 and printed nothing")
     assert (found.waited_for, found.own_limit, found.on_the_wire) == (None, None, None)
 
 
