@@ -97,6 +97,8 @@ class Exposure:
         self._had_session: bool | None = None
         # And whether it still had one then.
         self._kept_session: bool | None = None
+        # SQLSTATEs that startups met before the fault, which therefore did not cause them.
+        self._met_before: set[str] = set()
         self.launches: list[LaunchUse] = []
 
     def begun(self, databases: Sequence[DatabaseAddress]) -> LaunchBegun:
@@ -149,6 +151,7 @@ class Exposure:
             tables_after=after.tables if after else None,
         )
         if not faults and not any(one.faults for one in self.launches):
+            self._met_before.update(error.sqlstate for _, wire in seen for error in wire.errors)
             ready = [wire for status, wire in seen if status is Status.READY]
             if ready:
                 kept = all(_has_open_session(wire) for wire in ready)
@@ -185,9 +188,18 @@ class Exposure:
             return outcome
         if not wire.connection_count or (wire.sessions and not self._has_lost(wire)):
             return outcome
-        error = StartupFailure(f"{WITHOUT_SESSION}: {wire.standing.text}", sqlstate=_told(wire))
+        error = StartupFailure(
+            f"{WITHOUT_SESSION}: {wire.standing.text}", sqlstate=self._told(wire)
+        )
         # In which of its phases it lost the session, none of them says.
         return replace(outcome, status=Status.DEGRADED, error=error, phase=None, cause_kept=False)
+
+    def _told(self, wire: Observation) -> str | None:
+        """The SQLSTATE that the server refused the last session with, where it told one."""
+        errors = [error.sqlstate for error in reversed(wire.errors)]
+        told = [code for code in (wire.standing.sqlstate, *errors) if code is not None]
+        new = (code for code in told if code not in self._met_before)
+        return next(new, told[0] if told else None)
 
     def _has_lost(self, wire: Observation) -> bool:
         """Whether the session is gone that startups still had, when they were ready.
@@ -259,8 +271,3 @@ def _refused_with(wire: Observation) -> str | None:
     if wire.sessions:
         return None
     return next((one.sqlstate for one in wire.connections if one.sqlstate is not None), None)
-
-
-def _told(wire: Observation) -> str | None:
-    """The SQLSTATE that the server refused the last session with, where it told one."""
-    return wire.standing.sqlstate or (wire.errors[-1].sqlstate if wire.errors else None)

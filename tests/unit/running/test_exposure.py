@@ -9,7 +9,7 @@ from chaosnetra.running import exposure
 from chaosnetra.running.exposure import Exposure, LaunchBegun
 from chaosnetra.startup.outcome import StartupOutcome, Status
 from chaosnetra.wire.observation import Connection, Encryption, End, Observation, Reached
-from tests.support.seen_on_the_wire import broken, by_itself, connection, observation
+from tests.support.seen_on_the_wire import broken, by_itself, connection, error, observation
 
 
 class Run:
@@ -88,6 +88,23 @@ def test_one_that_was_opened_again_is_not(judged: Any) -> None:
     again = seen(closed(End.SERVER), connection(2))
     assert judged(seen(connection()), again) is Status.READY
     assert judged(again, seen(closed(End.SERVER))) is Status.DEGRADED
+
+
+def test_an_error_that_was_there_before_the_fault_is_not_its(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Exposure, "_read", lambda self: None)
+    found = Exposure(Resources(), None)  # type: ignore[arg-type]
+    other = error("28P01")
+    for wire, faults in (
+        (replace(seen(connection()), errors=(other,)), ()),
+        (replace(seen(closed(End.SERVER)), errors=(error("53300"), other)), ("slots held",)),
+    ):
+        begun = LaunchBegun(0.0, faults, 0, None, frozenset())
+        _, (outcome,) = found.ended(begun, [StartupOutcome(1, Status.READY, 1.0, wire=wire)])
+    assert outcome.status is Status.DEGRADED
+    assert outcome.error is not None
+    assert outcome.error.sqlstate == "53300"
 
 
 def test_a_request_to_cancel_is_no_session_that_was_lost(judged: Any) -> None:
