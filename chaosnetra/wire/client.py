@@ -8,29 +8,26 @@ from typing import Any
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.addresses.database_url import socket_path
 from chaosnetra.errors import InvalidInput, ObserverUnavailable
+from chaosnetra.relay.control import ControlClient
 from chaosnetra.wire.observation import MOST_PHASES, Observation
 
-TIMEOUT_SECONDS = 5.0
 # Of a startup of some hundred thousand round trips, behind others of the kind.
 OBSERVATION_TIMEOUT_SECONDS = 60.0
 
 
-class ObserverClient:
+class ObserverClient(ControlClient):
     """Calls one observer.
-
-    Args:
-        url: control URL, `http://127.0.0.1:port`.
 
     Every call raises `ObserverUnavailable` when nothing answers as an observer, and `InvalidInput`
     when the observer says that a value cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    what = "observer"
+    unavailable = ObserverUnavailable
 
     def state(self) -> dict[str, Any]:
         """Figures: see `chaosnetra.wire.observer.Observer.state`."""
-        state: dict[str, Any] = self._call("GET", "/state")
+        state: dict[str, Any] = self.call("GET", "/state")
         return state
 
     def database_for(
@@ -68,7 +65,7 @@ class ObserverClient:
         """
         spans = dict(islice((phases or {}).items(), MOST_PHASES))
         asked = {"name": name, "began_at": began_at, "until_at": until_at, "phases": spans}
-        answer = self._call("POST", "/observations", asked, OBSERVATION_TIMEOUT_SECONDS)
+        answer = self.call("POST", "/observations", asked, OBSERVATION_TIMEOUT_SECONDS)
         try:
             return Observation.from_json(answer)
         except (ValueError, KeyError, TypeError) as error:
@@ -78,39 +75,8 @@ class ObserverClient:
 
     def forget(self, names: Iterable[str]) -> None:
         """Close the addresses of these startups, and forget what was seen; unknown ones are."""
-        self._call("DELETE", "/startups", {"names": list(names)})
+        self.call("DELETE", "/startups", {"names": list(names)})
 
     def _add(self, name: str, path: str | None = None) -> str:
         asked = {"name": name} if path is None else {"name": name, "socket_path": path}
-        return str(self._call("POST", "/startups", asked)["address"])
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        data: Mapping[str, Any] | None = None,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-    ) -> Any:
-        import requests
-
-        try:
-            answer = requests.request(
-                method,
-                f"{self.url}{path}",
-                json=data,
-                timeout=timeout_seconds,
-                proxies={"http": ""},  # an HTTP proxy of the environment cannot reach it
-            )
-            body = answer.json()
-        except (requests.RequestException, ValueError) as error:
-            raise ObserverUnavailable(
-                f"no observer answers at {self.url} ({type(error).__name__})"
-            ) from None
-        if answer.status_code == 400:
-            raise InvalidInput(str(body.get("error")))
-        if not answer.ok:
-            raise ObserverUnavailable(
-                f"{self.url} answered {method} {path} with HTTP {answer.status_code}: "
-                f"{body.get('error')}"
-            )
-        return body
+        return str(self.call("POST", "/startups", asked)["address"])
