@@ -20,8 +20,7 @@ from chaosnetra.report.plots.frame import (
     text,
     x_axis,
 )
-from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
-from chaosnetra.report.plots.waterfall import (
+from chaosnetra.report.plots.phases import (
     FARTHEST_SHORTEST,
     LETTER_PX,
     NARROW_PX,
@@ -33,6 +32,7 @@ from chaosnetra.report.plots.waterfall import (
     segments,
     swatches,
 )
+from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
 from chaosnetra.wire.observation import Connection, End, Reached
 
 LANE, GAP, TOP = 14, 5, 6

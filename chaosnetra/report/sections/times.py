@@ -12,8 +12,8 @@ from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import Content, element, join
 from chaosnetra.report.page import details, figure, notes, table
 from chaosnetra.report.plots.distribution import distribution
+from chaosnetra.report.plots.phases import near, segments_text, waterfall
 from chaosnetra.report.plots.scales import number_text, seconds_text
-from chaosnetra.report.plots.waterfall import near, segments_text, waterfall
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections import Part
 from chaosnetra.report.series import AttemptTimes, StartupTimes

@@ -17,8 +17,8 @@ from chaosnetra.report.observed import (
     Standing,
     Texts,
 )
+from chaosnetra.report.plots.phases import segments_text
 from chaosnetra.report.plots.scales import number_text, seconds_text
-from chaosnetra.report.plots.waterfall import segments_text
 from chaosnetra.report.plots.wire import (
     MOST_CONNECTIONS,
     axis,

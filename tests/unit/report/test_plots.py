@@ -12,8 +12,8 @@ from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline
 from chaosnetra.report.budgets import Budget, budgets_of
 from chaosnetra.report.plots.distribution import distribution
+from chaosnetra.report.plots.phases import near, phase_start, segments, waterfall
 from chaosnetra.report.plots.timeline import connector_plot, thinned
-from chaosnetra.report.plots.waterfall import near, phase_start, segments, waterfall
 from chaosnetra.report.series import Times
 
 SECONDS = st.floats(0, 100)
