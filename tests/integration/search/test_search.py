@@ -88,7 +88,8 @@ def test_a_search_that_was_killed_leaves_nothing_and_goes_on_to_its_answer(
     parts = killed_in_its_first_trial(command, folder)
     run = json.loads((folder / "trials/001/journal.events.jsonl").read_text().split("\n")[0])["run"]
     wait_until(lambda: not parts.exists(), 120, "the parts are gone")
-    assert not (runs_folder() / f"{run}{SUFFIX}").exists()
+    ledger = runs_folder() / f"{run}{SUFFIX}"
+    wait_until(lambda: not ledger.exists(), 60, "the trial has undone all that it wrote down")
 
     done = captured(command, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
