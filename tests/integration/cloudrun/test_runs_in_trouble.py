@@ -111,7 +111,7 @@ def test_where_no_probe_looks_at_it_the_run_is_inconclusive(
 ) -> None:
     scaling_rule(endpoint, later_conditions=[CRASHED], later_seconds=0.2)
     made = scale_out(endpoint, PAUSE, step("probe", "service_instances", minimum=3))
-    made["method"][1]["pauses"] = {"after": 0.5}
+    made["method"][1]["pauses"] = {"after": 2.0}
     made["steady-state-hypothesis"]["probes"] = [
         step("probe", "ready_revision") | {"tolerance": HELD}
     ]
