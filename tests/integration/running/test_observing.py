@@ -69,6 +69,7 @@ import asyncio, asyncpg, os
 
 async def main():
     print("ready", flush=True)
+    await asyncio.sleep(1)
     opened = await asyncpg.connect(os.environ["DATABASE_URL"], timeout=20)
     await asyncio.sleep(600)
 
