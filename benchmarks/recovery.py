@@ -22,7 +22,7 @@ from tests.long.crash.bed import Bed  # noqa: E402
 
 DEADLINE_SECONDS = 60.0
 PAUSE_SECONDS = 60
-# What README promises of each kill.
+# What docs/speed.md promises of each kill.
 PROMISED_SECONDS = 2.0
 
 

@@ -200,7 +200,7 @@ class Settings:
         "how the log of a target tells its phases, as JSON: an object, or a list of them, with "
         "regular expressions (RE2) for the lines that `start` and `end` a phase, its `failure`, "
         "`degraded` (it failed, and the target goes on) and a `detail`; see "
-        "[phases in its own words](#phases-in-its-own-words)",
+        "[phases in its own words](own-service.md#phases-in-its-own-words)",
         parsers.phase_patterns,
     )
     startup_method: str = setting(

@@ -15,7 +15,7 @@ class Setting:
     Attributes:
         key: in `configuration`.
         default: as an experiment would write it.
-        meaning: for the README.
+        meaning: for docs/settings.md.
         parse: from what an experiment or an environment variable holds; see
             `chaosnetra.documents.shapes`.
     """

@@ -23,5 +23,5 @@ def check(outline: Outline) -> Iterator[Finding]:
             ("configuration", PATTERNS),
             "setting",
             f"a run with this is refused before it begins: {error}",
-            "see “Phases in its own words” in the README",
+            "see “Phases in its own words” in docs/own-service.md",
         )

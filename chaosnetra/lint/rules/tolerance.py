@@ -115,8 +115,11 @@ def _target(outline: Outline, place: Place, kind: str, target: Any) -> Iterator[
 
 
 def _probe(outline: Outline, tolerance: Activity) -> Iterator[Finding]:
-    is_python = tolerance.provider_type == "python"
-    if is_python and not isinstance(tolerance.provider.get("arguments"), dict):
+    if tolerance.provider_type != "python":
+        return
+    arguments = tolerance.provider.get("arguments")
+    given_by_control = arguments is None and outline.has_journal_control
+    if not (given_by_control or isinstance(arguments, dict)):
         happens = "a tolerance function needs 'arguments', if only {}: the core puts 'value' in"
         yield from _crashes(
             outline, tolerance.provider_place, happens, certain=True, remedy='"arguments": {}'

@@ -204,13 +204,13 @@ def test_lines_of_our_own_format_are_read_beside_patterns() -> None:
 
 
 def examples() -> Iterator[tuple[str, Any]]:
-    """Logs in the README, each with the patterns below it."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """Logs in docs/own-service.md, each with the patterns below it."""
+    text = (ROOT / "docs" / "own-service.md").read_text(encoding="utf-8")
     for before, patterns in re.findall(r"(.*?)```json phase_patterns\n(.*?)```", text, re.DOTALL):
         yield re.findall(r"```text\n(.*?)```", before, re.DOTALL)[-1], patterns
 
 
-def test_the_examples_of_the_readme_do_what_they_say() -> None:
+def test_the_documented_examples_do_what_they_say() -> None:
     made = [outcome(patterns, *log.splitlines()) for log, patterns in examples()]
     assert [one.phase for one in made] == ["database", "pool", "migrations"]
     errors = [one.error for one in made if one.error is not None]

@@ -18,6 +18,13 @@ from tests.support.lint_traps import (
     tolerance,
 )
 
+# Without arguments: the journal control gives it some.
+HELD = {
+    "type": "probe",
+    "name": "held",
+    "provider": {"type": "python", "module": "chaosnetra.tolerances", "func": "held"},
+}
+
 TOLERANCE_TRAPS: list[Any] = [
     ("tolerance-crashes", tolerance(RANGE, python("answer")), None, tolerance(RANGE)),
     ("tolerance-crashes", tolerance(REGEX), "cannot judge a number", None),
@@ -60,6 +67,14 @@ TOLERANCE_TRAPS: list[Any] = [
         ),
         '"arguments": {}',
         tolerance(JUDGE),
+    ),
+    (
+        "tolerance-never-met",
+        together(
+            tolerance({**JUDGE, "provider": {**python("judge"), "arguments": []}}), WITH_JOURNAL
+        ),
+        '"arguments": {}',
+        together(tolerance(HELD), WITH_JOURNAL),
     ),
     (
         "tolerance-never-met",
