@@ -61,20 +61,25 @@ def test_bounds_that_bound_nothing_are_refused(lower: float, upper: float, said:
     ("key", "variables", "said"),
     [
         ("latncy_ms", {}, "did you mean latency_ms"),
-        ("zzz", {}, "the configuration, profile, .* has no 'zzz'"),
-        ("profile", {}, "profile is 'issue-1278', which is no number"),
+        ("zzz", {}, "the configuration, latency_ms, .* has no 'zzz'"),
         ("latency_ms", {"cuont": "5"}, "did you mean count"),
         ("latency_ms", {"latency_ms": "5"}, "--var cannot"),
-        ("latency_ms", {"environment": "staging"}, "a search runs locally only"),
     ],
 )
 def test_a_key_that_cannot_be_varied_is_refused(
-    key: str, variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+    key: str, variables: dict[str, str], said: str
 ) -> None:
-    monkeypatch.delenv("CHAOSNETRA_PROFILE", raising=False)
     with pytest.raises(InvalidInput, match=said) as raised:
         read_subject(VPC, key, variables)
     assert "\n" not in str(raised.value)
+
+
+def test_a_search_of_staging_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidInput, match="a search runs locally only"):
+        read_subject(written(tmp_path, environment="staging"), "count", {})
+    monkeypatch.setenv("CHAOSNETRA_ENVIRONMENT", "staging")
+    with pytest.raises(InvalidInput, match="a search runs locally only"):
+        read_subject(VPC, "latency_ms", {})
 
 
 @pytest.mark.parametrize(
@@ -98,9 +103,15 @@ def test_an_experiment_that_is_none_is_refused(tmp_path: Path) -> None:
         read_subject(path, "rate", {})
 
 
-def test_a_target_is_told_without_its_secrets() -> None:
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_target_is_told_without_its_secrets(
+    declared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = "postgresql://user:fallback-secret@127.0.0.1:1/db"
     given = {"database_url": url, "target": f"serve --database {url}", "readiness": "exit"}
-    found = read_subject(VPC, "latency_ms", given)
+    if not declared:
+        for key, value in given.items():
+            monkeypatch.setenv(f"CHAOSNETRA_{key.upper()}", value)
+    found = read_subject(written(tmp_path, **(given if declared else {})), "count", {})
     assert "fallback-secret" not in found.target
     assert found.target.startswith("serve --database ")
