@@ -16,7 +16,7 @@ import sys
 import nox
 
 LINES = {"3.11": "1.44", "3.12": "1.45", "3.13": "1.45"}  # of chaostoolkit-lib
-nox.options.sessions = ["lint", "types", "tests", "lowest", "experiments"]
+nox.options.sessions = ["lint", "types", "docs", "tests", "lowest", "experiments"]
 nox.needs_version = ">=2025.2.9"
 
 
@@ -77,6 +77,13 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Strict types: the package, and what tests and benchmarks share."""
     session.run(sys.executable, "-m", "mypy", external=True)
+
+
+@nox.session(venv_backend="uv")
+def docs(session: nox.Session) -> None:
+    """The documents as a site, in `docs/_build`; a link that leads nowhere is an error."""
+    session.install("--quiet", *nox.project.load_toml()["project"]["optional-dependencies"]["docs"])
+    session.run("sphinx-build", "-q", "-W", "--keep-going", "-b", "html", "docs", "docs/_build")
 
 
 # What meets the line of the Chaos Toolkit, and with it the interpreter.

@@ -12,6 +12,7 @@ from chaosnetra.commands.lazy import LazyGroup
 COMMANDS = {
     "ci": "chaosnetra.commands.ci:ci",
     "compare": "chaosnetra.commands.compare:compare",
+    "experiments": "chaosnetra.commands.experiments:experiments",
     "gameday": "chaosnetra.commands.gameday:gameday",
     "lint": "chaosnetra.commands.lint:lint",
     "plan": "chaosnetra.commands.plan:plan",
@@ -30,7 +31,27 @@ COMMANDS = {
 logging.raiseExceptions = False
 
 
-@click.group(cls=LazyGroup, places=COMMANDS)
+def _say_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from chaosnetra import DISTRIBUTION, __version__
+
+        click.echo(f"{DISTRIBUTION} {__version__}")
+        context.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    places=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_version,
+    help="Show the version and exit.",
+)
 def netra() -> None:
     """Chaos experiments on service startups."""
     from chaosnetra.standard_streams import drop_what_nobody_reads

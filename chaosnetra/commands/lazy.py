@@ -38,10 +38,14 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(self._places)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         place = self._places.get(cmd_name)
         if place is None:
-            return None
+            from chaosnetra.documents.guess import nearest
+
+            guess = nearest(cmd_name, self._places)
+            meant = f" Did you mean {guess!r}?" if guess else ""
+            ctx.fail(f"No such command {cmd_name!r}.{meant}")
         module, _, attribute = place.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command

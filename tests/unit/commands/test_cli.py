@@ -30,7 +30,15 @@ def test_all_commands_are_listed() -> None:
 def test_an_unknown_command_is_a_usage_error() -> None:
     done = CliRunner().invoke(netra, ["lnt"])
     assert done.exit_code == 2
-    assert "No such command 'lnt'" in done.output
+    assert "No such command 'lnt'. Did you mean 'lint'?" in done.output
+    assert "Did you mean" not in CliRunner().invoke(netra, ["zzzz"]).output
+
+
+@pytest.mark.parametrize("option", ["-h", "--help", "--version"])
+def test_what_people_ask_first_is_answered(option: str) -> None:
+    done = CliRunner().invoke(netra, [option])
+    assert done.exit_code == 0
+    assert done.output.startswith("chaostoolkit-netra " if option == "--version" else "Usage: ")
 
 
 def test_listing_the_commands_loads_nothing_that_they_work_with() -> None:
