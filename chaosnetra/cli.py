@@ -11,7 +11,9 @@ from chaosnetra.commands.lazy import LazyGroup
 
 COMMANDS = {
     "ci": "chaosnetra.commands.ci:ci",
+    "clean": "chaosnetra.commands.clean:clean",
     "compare": "chaosnetra.commands.compare:compare",
+    "doctor": "chaosnetra.commands.doctor:doctor",
     "experiments": "chaosnetra.commands.experiments:experiments",
     "gameday": "chaosnetra.commands.gameday:gameday",
     "lint": "chaosnetra.commands.lint:lint",
