@@ -41,6 +41,7 @@ class RunRecord:
     # What is printed once the journal is written, and whether it says that the run held.
     verdict_line: str = ""
     held: bool = False
+    show_closing: Callable[[], bool] = lambda: False
     # The steady state after the rollbacks, as the core's journal has the others.
     recovery: dict[str, Any] | None = None
     # How the run was started: see `chaosnetra.running.recorded`.
@@ -115,6 +116,12 @@ def finish(
         record.record("run.ended", {"verdict": verdict.line, "corrections": corrections})
         run.events.close()
         record.verdict_line, record.held = verdict.line, verdict.outcome is Outcome.HELD
+        if record.session is not None:
+            from chaosnetra.controls.closing import show_closing
+
+            record.show_closing = partial(
+                show_closing, str(experiment.get("title")), journal["chaosnetra"]
+            )
     except Exception as error:
         reason = run.redactor.text(f"the journal control failed: {type(error).__name__}: {error}")
         try:
@@ -147,7 +154,10 @@ def _report(record: RunRecord, error: OSError | None) -> None:
     events = record.run.events.path if record.run else None
     beside = f"; events: {events}" if events else ""
     logger.info(f"Evidence: section chaosnetra of {journal_path()}{beside}")
-    (logger.info if record.held else logger.error)(f"Verdict: {record.verdict_line}")
+    line = record.verdict_line
+    if record.show_closing():  # which says the rest
+        line = line.partition(":")[0]
+    (logger.info if record.held else logger.error)(f"Verdict: {line}")
 
 
 def _mask(journal: dict[str, Any], run: Run) -> None:

@@ -35,7 +35,7 @@ def fed_arguments() -> Iterator[Any]:
         experiment = json.loads(path.read_text(encoding="utf-8"))
         seen = set()
         for provider in providers(experiment):
-            keys = set(re.findall(r"\$\{(\w+)\}", json.dumps(provider["arguments"])))
+            keys = set(re.findall(r"\$\{(\w+)\}", json.dumps(provider.get("arguments", {}))))
             for key in sorted(keys - set(SETTINGS)):
                 case = (path.stem, provider["func"], key)
                 if case not in seen and not provider["module"].startswith(ELSEWHERE):

@@ -173,7 +173,8 @@ def test_ctrl_c_leaves_the_terminal_clean(tmp_path: Path) -> None:
         terminal.press(b"\x03")
         terminal.finish()
     assert terminal.returncode == 1
-    assert "Verdict: inconclusive: interrupted by SIGINT" in terminal.text
+    assert "  because       interrupted by SIGINT" in terminal.text
+    assert "Verdict: inconclusive\n" in f"{terminal.text}\n"
     assert "left; " not in terminal.text
     assert terminal.cursor_shown
     written = (tmp_path / "journal.json").read_text() + (

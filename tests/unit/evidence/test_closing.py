@@ -1,0 +1,90 @@
+"""What a run says at its end fits one screen, whatever was measured."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.evidence.journal.section import complete
+from chaosnetra.evidence.verdict.closing import closing_lines
+from tests.support.journals import journal, run_of, startups, state
+
+LATENCY = {
+    "parameters": {"kind": "toxic", "type": "latency"},
+    "effect": {"quantity": "added_latency_ms", "expected": 50, "observed": 51.3, "in_effect": True},
+}
+
+
+def closing(facts: dict[str, Any] | None = None, width: int = 80, **changes: Any) -> list[str]:
+    data = journal(**changes)
+    del data["chaosnetra"]
+    complete(data, facts or {})
+    lines = closing_lines("Startups succeed", data["chaosnetra"], "journal.json", width)
+    assert len(lines) <= 15
+    assert all(len(line.text) <= width for line in lines[:-1])
+    return [line.text for line in lines]
+
+
+def test_a_run_that_held_says_what_so_few_startups_prove() -> None:
+    ready = state(startups(5, 5, ready_seconds_p50=0.912, max_failure_rate=0.2))
+    facts = {"faults": [LATENCY], "recovery": ready}
+    assert closing(facts, before=ready, after=ready) == [
+        "HELD  Startups succeed",
+        "  ✓ before the method    5 of 5 ready, median 0.912 s",
+        "  ✓ after the method     5 of 5 ready, median 0.912 s",
+        "  ✓ after the rollbacks  5 of 5 ready, median 0.912 s",
+        "  fault         latency: added_latency_ms 51.3 measured, 50 expected",
+        "  proves        a failure rate of at most 46% with 95% confidence; at most 20%",
+        "                takes 14 startups without a failure",
+        "  next          chaosnetra report journal.json -o report.html",
+    ]
+
+
+def test_a_violated_run_says_what_broke_first() -> None:
+    told = {
+        "phase": "database",
+        "budget": "table_setup",
+        "budget_seconds": 1.0,
+        "observed_exit_code": 3,
+        "error": "timeout",
+    }
+    found = closing(before=state(startups(5, 5)), after=state(startups(0, 5, **told)))
+    assert found[0] == "VIOLATED  Startups succeed"
+    assert "  ✗ after the method   0 of 5 ready" in found
+    assert (
+        "  broke first   phase database, budget table_setup of 1 s, exit code 3: timeout" in found
+    )
+
+
+def test_a_service_that_names_no_phase_is_told_by_what_it_did() -> None:
+    told = {"error": "it printed nothing", "on_the_wire": "its only connection was refused"}
+    found = closing(before=state(startups(5, 5)), after=state(startups(0, 5, **told)))
+    assert "  broke first   its only connection was refused" in found
+
+
+def test_an_inconclusive_run_says_why_and_claims_nothing() -> None:
+    found = closing(rollbacks=(run_of("undo", status="failed"),))
+    assert found[0] == "INCONCLUSIVE  Startups succeed"
+    assert any(line.startswith("  because  ") for line in found)
+    assert not any(line.startswith("  proves") for line in found)
+
+
+@given(
+    text=st.text(max_size=3000),
+    checks=st.lists(st.booleans(), min_size=1, max_size=12),
+    faults=st.integers(0, 30),
+    width=st.integers(40, 100),
+)
+def test_whatever_is_said_fits_the_screen(
+    text: str, checks: list[bool], faults: int, width: int
+) -> None:
+    probes = [
+        startups(5 if held else 0, 5, name=f"{number}{text[:50]}", error=text, on_the_wire=text)
+        for number, held in enumerate(checks)
+    ]
+    found = closing({"faults": [LATENCY] * faults}, width, after=state(*probes))
+    shown = [line for line in found if line.startswith(("  ✗", "  ✓"))]
+    assert len(shown) <= 4
+    if not all(checks):
+        assert any(line.startswith("  ✗") for line in shown)
+    assert "chaosnetra report" in found[-1]
