@@ -4,9 +4,10 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Dict, List, ParamSpec, TypeVar, cast  # noqa: UP035
+from typing import Any, Concatenate, Dict, List, ParamSpec, TypeVar, cast  # noqa: UP035
 
 from chaoslib.exceptions import ActivityFailed, ChaosException
+from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.errors import ChaosnetraError, MachineryFailed
 from chaosnetra.running.arguments import called, with_settings
@@ -25,38 +26,47 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def edge(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function one that experiments name.
+def edge(function: Callable[Concatenate[Session, P], R]) -> Callable[..., R]:
+    """Make a function one that experiments name; it is given the run's session.
 
-    Its result is masked, and a message of it names the settings that fed its arguments.
+    It parses all its arguments before it uses a part of the session: they are checked before the
+    first activity of a run by calling it with a `chaosnetra.running.preview.Preview`. Its result
+    is masked.
+
+    Returns:
+        What the Chaos Toolkit calls: without the session, and with its own `configuration` (the
+        experiment's settings) and `secrets` as the last arguments. The function has those too
+        where it names them. It raises ActivityFailed with the one line of whatever went wrong,
+        secrets masked, which names the settings of the experiment that fed its arguments.
     """
-    signature = inspect.signature(function)
+    own = inspect.signature(function)
+    given_by_core = inspect.signature(_given_by_core).parameters
+    taken = [each for each in own.parameters.values() if each.name not in given_by_core][1:]
+    signature = own.replace(parameters=[*taken, *given_by_core.values()])
 
     @functools.wraps(function)
-    def call(*given: P.args, **named: P.kwargs) -> R:
+    def call(*given: Any, **named: Any) -> R:
         try:
             arguments = signature.bind(*given, **named).arguments
         except TypeError as error:
             raise TypeError(f"{function.__name__}() {error}") from None
-        with called(call, arguments):
-            result = function(*given, **named)
+        its_own = {name: value for name, value in arguments.items() if name in own.parameters}
+        with called(call, arguments), _session_for(arguments.get("configuration")) as session:
+            result = function(session, **its_own)  # type: ignore[call-arg]
         masked: R = current_run().redactor.data(result)
         return masked
 
+    call.__signature__ = signature  # type: ignore[attr-defined]
     return call
 
 
+def _given_by_core(configuration: Configuration = None, secrets: Secrets = None) -> None:
+    """Arguments of every activity that no experiment writes."""
+
+
 @contextmanager
-def activity(configuration: Any) -> Iterator[Session]:
-    """The run's session for one activity.
-
-    An activity parses all its arguments before it uses a part of the session: they are checked
-    before the first activity of a run by calling it with a `chaosnetra.running.preview.Preview`.
-
-    Raises:
-        ActivityFailed: with the one line of whatever went wrong, secrets masked, and the settings
-            of the experiment named that fed its arguments.
-    """
+def _session_for(configuration: Configuration) -> Iterator[Session]:
+    """The run's session for one activity; what goes wrong meanwhile becomes ActivityFailed."""
     mask = current_run().redactor.text
     try:
         require_control(configuration)
