@@ -26,6 +26,7 @@ from chaosnetra.errors import (
     Interrupted,
     InvalidInput,
 )
+from chaosnetra.hints import argument
 from chaosnetra.postgres.sessions import sessions_by_name
 from chaosnetra.quantities import fraction, whole_number
 from chaosnetra.running.activity import Result, edge
@@ -143,7 +144,7 @@ def instances_start(
         endpoint: `began_at`, `stage`, `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`),
         and the last five of the first that failed.
     """
-    rate = fraction("max_failure_rate", max_failure_rate, setting=setting_hint("max_failure_rate"))
+    rate = argument(fraction, "max_failure_rate", max_failure_rate)
     if not application_name:
         raise InvalidInput("application_name is empty", setting_hint("application_name"))
     started = time.monotonic()
@@ -263,7 +264,7 @@ def execution_tasks(session: Session, execution: str = "", max_failure_rate: flo
         `running`, `succeeded`, `exited`, `signalled`, `unclean`, `cancelled`), `exit_codes`,
         `retried`, `start_spread_seconds`, `longest_seconds`, `failures` (the first ten).
     """
-    rate = fraction("max_failure_rate", max_failure_rate, setting=setting_hint("max_failure_rate"))
+    rate = argument(fraction, "max_failure_rate", max_failure_rate)
     jobs, job = session.cloud_run.jobs, session.cloud_run.job
     name = f"{job}/executions/{execution}" if execution else jobs.job(job).latest_execution
     if not name:

@@ -8,7 +8,6 @@ from typing import Any
 
 from chaosnetra.connector.faults import ConnectorChanged
 from chaosnetra.connector.model import (
-    HOUR_SECONDS,
     OPEN_CONNECTOR,
     ConnectorModel,
     model_of_profile,
@@ -16,7 +15,6 @@ from chaosnetra.connector.model import (
 from chaosnetra.errors import InvalidInput
 from chaosnetra.running.activity import Parameters, Result, edge
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
 
 __all__ = ["change_connector", "limit_connector", "restore_connector"]
 
@@ -45,7 +43,7 @@ def limit_connector(session: Session, limits: Parameters) -> Result:
         ActivityFailed: there is no connector, or a value cannot be used.
     """
     figures = session.settings.profile.infrastructure.get("vpc_connector", {})
-    model = model_of_profile(figures).changed(_given(limits), setting_hint, HOUR_SECONDS)
+    model = model_of_profile(figures).changed(_given(limits), as_written=True)
     return _change(session, model.scaled(session.settings.time_scale))
 
 
@@ -54,10 +52,10 @@ def change_connector(session: Session, limits: Parameters) -> Result:
     """Change some of the connector's limits and leave the others. See `limit_connector`."""
     given = _given(limits)
     # Each value for itself, as it is written: what they are together only the connector knows.
-    OPEN_CONNECTOR.changed(_alone(given), setting_hint, HOUR_SECONDS)
+    OPEN_CONNECTOR.changed(_alone(given), as_written=True)
     now = session.connector.model()
     # Only what is given is scaled: the rest is as it really is already.
-    scaled = now.changed(given, setting_hint).scaled(session.settings.time_scale).to_json()
+    scaled = now.changed(given).scaled(session.settings.time_scale).to_json()
     return _change(session, now.changed({key: scaled[key] for key in given}))
 
 

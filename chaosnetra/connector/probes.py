@@ -1,9 +1,9 @@
 """Probes of the connector emulator."""
 
+from chaosnetra.hints import argument
 from chaosnetra.quantities import whole_number
 from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
 
 __all__ = ["connector_has_room", "connector_state"]
 
@@ -30,9 +30,7 @@ def connector_has_room(session: Session, min_free_slots: int = 1) -> Result:
     Returns:
         `held`, `expected`, `observed`, `free_slots`, `slots`, `queued`.
     """
-    wanted = whole_number(
-        "min_free_slots", min_free_slots, minimum=0, setting=setting_hint("min_free_slots")
-    )
+    wanted = argument(whole_number, "min_free_slots", min_free_slots, minimum=0)
     state = session.connector.state()
     free = max(0, state["slots"] - state["in_use"])
     return {

@@ -8,6 +8,7 @@ import logging
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Fault, undone_result
+from chaosnetra.hints import argument
 from chaosnetra.postgres import pressure
 from chaosnetra.postgres.holders import Amount, ConnectionsHeld
 from chaosnetra.postgres.locks import CatalogLocked
@@ -60,11 +61,9 @@ def hold_connections(
     instances = None
     if by == "instances":
         pool = session.settings.profile.pool
-        instances = whole_number(
-            "amount", amount, minimum=1, maximum=5000, setting=setting_hint("amount")
-        )
+        instances = argument(whole_number, "amount", amount, minimum=1, maximum=5000)
         by, amount = "count", instances * (pool.size + pool.max_overflow)
-    wanted = Amount.parse(by, amount, setting_hint("amount"))
+    wanted = Amount.parse(by, amount)
     full_name = application_name(session.identifier, name)
     reached, check = session.database_by(through), session.guard.check_connections
     return _inject(
@@ -111,23 +110,13 @@ def press_database(
         ActivityFailed: it is not in place; says what to change.
     """
     session.require_local("press_database")
-    memory = whole_number(
-        "work_mem_mb",
-        work_mem_mb,
-        minimum=1,
-        maximum=pressure.MOST_WORK_MEM_MB,
-        setting=setting_hint("work_mem_mb"),
+    memory = argument(
+        whole_number, "work_mem_mb", work_mem_mb, minimum=1, maximum=pressure.MOST_WORK_MEM_MB
     )
     number = (
         pressure.fitting_backends(session.database, memory)
         if str(backends) == "auto"
-        else whole_number(
-            "backends",
-            backends,
-            minimum=1,
-            maximum=pressure.MOST_BACKENDS,
-            setting=setting_hint("backends"),
-        )
+        else argument(whole_number, "backends", backends, minimum=1, maximum=pressure.MOST_BACKENDS)
     )
     if number * memory > pressure.MOST_MEMORY_MB:
         raise InvalidInput(
@@ -164,7 +153,7 @@ def lock_catalog(session: Session, hold_ms: float, name: str = "locks") -> Resul
         ActivityFailed: it is not in place; says what to change.
     """
     session.require_local("lock_catalog")
-    hold = number("hold_ms", hold_ms, above=0, maximum=60_000, setting=setting_hint("hold_ms"))
+    hold = argument(number, "hold_ms", hold_ms, above=0, maximum=60_000)
     full_name = application_name(session.identifier, name)
     seconds = session.settings.scaled(hold / 1000)
     return _inject(session, CatalogLocked(session.administrator, full_name, seconds))

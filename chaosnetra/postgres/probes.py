@@ -2,6 +2,7 @@
 
 import asyncio
 
+from chaosnetra.hints import argument
 from chaosnetra.postgres.attempt_probes import connections_succeed, pool_checkouts_succeed
 from chaosnetra.postgres.connect import connect_seconds, sessions_by_name, slots
 from chaosnetra.postgres.load import sample_load
@@ -11,7 +12,6 @@ from chaosnetra.quantities import number, whole_number
 from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.measuring import measuring, progress
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
 
 __all__ = [
     "backend_load",
@@ -69,7 +69,7 @@ def free_connection_slots(session: Session, minimum: int = 1) -> Result:
         `held`, `expected`, `observed`; `free`, `max_connections`, `reserved`, `sessions` (None
         when the database does not answer), `error` and `sqlstate`.
     """
-    wanted = whole_number("minimum", minimum, minimum=0, setting=setting_hint("minimum"))
+    wanted = argument(whole_number, "minimum", minimum, minimum=0)
     result = _unmeasured(
         f"at least {wanted} free connection slots",
         *("free", "max_connections", "reserved", "sessions"),
@@ -100,9 +100,7 @@ def sessions_by_application(session: Session, name: str = "", maximum: int = 500
         `held`, `expected`, `observed`; `sessions` (by name, most first; None when the database
         does not answer), `count`, `error` and `sqlstate`.
     """
-    most = whole_number(
-        "maximum", maximum, minimum=0, maximum=5000, setting=setting_hint("maximum")
-    )
+    most = argument(whole_number, "maximum", maximum, minimum=0, maximum=5000)
     whose = f"sessions of {name}" if name else "sessions"
     result = _unmeasured(f"at most {most} {whose}", "sessions", "count")
     with measuring(session, result):
@@ -129,8 +127,7 @@ def connect_time(session: Session, maximum_ms: float = 5000, path: str = "direct
         `held`, `expected`, `observed`; `seconds` (None when it did not open), `error` and
         `sqlstate`.
     """
-    hint = setting_hint("maximum_ms")
-    most = number("maximum_ms", maximum_ms, above=0, maximum=60_000, setting=hint)
+    most = argument(number, "maximum_ms", maximum_ms, above=0, maximum=60_000)
     result = _unmeasured(f"a connection within {most:g} ms", "seconds", observed="it did not open")
     with measuring(session, result):
         limit = max(LIMIT_SECONDS, 2 * most / 1000)

@@ -2,12 +2,12 @@
 
 import logging
 
+from chaosnetra.hints import argument
 from chaosnetra.postgres.plans import LONGEST_SECONDS, transfer_bytes
 from chaosnetra.quantities import number
 from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.measuring import measuring, progress
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -45,8 +45,7 @@ def transfer_succeeds(
         `held`, `expected`, `observed`, `max_seconds` (scaled), `direction`; and what `throughput`
         returns. A transfer that takes over ten times `max_seconds` is given up.
     """
-    hint = setting_hint("max_seconds")
-    most = number("max_seconds", max_seconds, above=0, maximum=LONGEST_SECONDS, setting=hint)
+    most = argument(number, "max_seconds", max_seconds, above=0, maximum=LONGEST_SECONDS)
     limit = session.settings.scaled(most)
     measured = _transfer(session, megabytes, direction, 10 * limit + GRACE_SECONDS)
     seconds = measured["seconds"]

@@ -15,6 +15,7 @@ from chaosnetra.errors import (
     InvalidInput,
     PartUnavailable,
 )
+from chaosnetra.hints import argument
 from chaosnetra.progress.shown import shown
 from chaosnetra.quantities import whole_number
 from chaosnetra.running.launching import (
@@ -73,9 +74,7 @@ class JobLauncher:
         from chaosnetra.cloudrun.waiting import poll
 
         settings = session.settings
-        tasks = whole_number(
-            "count", count, minimum=1, maximum=MOST_TASKS, setting=setting_hint("count")
-        )
+        tasks = argument(whole_number, "count", count, minimum=1, maximum=MOST_TASKS)
         cloud_run = session.cloud_run
         if settings.profile.source.endswith(".json") and not settings.is_rehearsal:
             raise InvalidInput(

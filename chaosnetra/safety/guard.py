@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import NotAllowed
+from chaosnetra.errors import NotAllowed, changed_by
 from chaosnetra.safety.allowlist import AllowList, load_allow_list, looks_like_production
 from chaosnetra.settings import setting_hint
 
@@ -64,7 +64,8 @@ class Guard:
                 "in staging nothing may be touched that an allow-list does not name, and there is "
                 f"none; set {hint} to the path of one"
             )
-        allowed = load_allow_list(settings.allow_list, hint)
+        with changed_by(hint):
+            allowed = load_allow_list(settings.allow_list)
         seconds = min(seconds, allowed.caps.seconds)
         return cls(allowed, seconds, Deadline.after(seconds))
 

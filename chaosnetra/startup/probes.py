@@ -2,14 +2,13 @@
 
 import logging
 from dataclasses import asdict
-from typing import Any
 
+from chaosnetra.hints import argument
 from chaosnetra.quantities import duration, fraction, truth, whole_number
 from chaosnetra.quantities import min_confidence as parse_min_confidence
 from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.launchers import launcher_for
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
 from chaosnetra.startup.explanations import judge_explanations
 from chaosnetra.startup.summary import summarize
 
@@ -55,9 +54,11 @@ def startups_succeed(
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.
     """
-    rate = fraction("max_failure_rate", max_failure_rate, setting=setting_hint("max_failure_rate"))
-    demanded = parse_min_confidence(min_confidence, rate, setting=setting_hint("min_confidence"))
-    may_propagate = not truth("contained", contained, setting=setting_hint("contained"))
+    rate = argument(fraction, "max_failure_rate", max_failure_rate)
+    demanded = argument(
+        parse_min_confidence, "min_confidence", min_confidence, max_failure_rate=rate
+    )
+    may_propagate = not argument(truth, "contained", contained)
     launcher = launcher_for(session, count)
     launched = launcher.launched()
     result = summarize(launched.outcomes, rate, may_propagate=may_propagate)
@@ -98,10 +99,8 @@ def failures_are_explained(
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.
     """
-    code = whole_number(
-        "exit_code", exit_code, minimum=1, maximum=255, setting=setting_hint("exit_code")
-    )
-    is_fatal = truth("fault_is_fatal", fault_is_fatal, setting=setting_hint("fault_is_fatal"))
+    code = argument(whole_number, "exit_code", exit_code, minimum=1, maximum=255)
+    is_fatal = argument(truth, "fault_is_fatal", fault_is_fatal)
     launcher = launcher_for(session, count)
     in_effect = [" ".join(fault.split()) for fault in session.faults_in_effect]
     launched = launcher.launched()
@@ -145,14 +144,13 @@ def budgets_suffice(
 
     profile = session.settings.profile
 
-    def figure(name: str, value: Any) -> float:
-        return duration(name, value, setting=setting_hint(name))
-
     demands = Demands(
-        under_load_seconds=figure("required_under_load_seconds", required_under_load_seconds),
-        base_seconds=figure("base_seconds", base_seconds),
+        under_load_seconds=argument(
+            duration, "required_under_load_seconds", required_under_load_seconds
+        ),
+        base_seconds=argument(duration, "base_seconds", base_seconds),
         pressure_delay_seconds=pressure_delay_of(profile),
-        round_trip_seconds=figure("latency_ms", latency_ms) / 1000,
+        round_trip_seconds=argument(duration, "latency_ms", latency_ms) / 1000,
     )
     round_trips = load_workload().round_trips
     findings = find(profile, round_trips, demands)

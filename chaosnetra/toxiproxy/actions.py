@@ -12,7 +12,6 @@ from chaosnetra.faults import undone_result
 from chaosnetra.quantities import fraction, truth
 from chaosnetra.running.activity import Attributes, Result, edge
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
 from chaosnetra.toxiproxy.faults import (
     ProxyCreated,
     ProxySwitched,
@@ -236,7 +235,7 @@ def update_toxic(
     _checked_name("proxy", proxy)
     if not isinstance(attributes, dict):
         raise InvalidInput(f"attributes must be an object, got {attributes!r:.200}")
-    values = parse_attributes(attributes, session.settings.time_scale, setting_hint)
+    values = parse_attributes(attributes, session.settings.time_scale)
     share: float | None = toxicity
     if share is not None:
         share = fraction("toxicity", share)
@@ -361,7 +360,7 @@ def _add(
     full_name = _full_name(session, name)
     _checked_name("proxy", proxy)
     scale = session.settings.time_scale
-    toxic = make_toxic(full_name, type_, direction, toxicity, values, scale, setting_hint)
+    toxic = make_toxic(full_name, type_, direction, toxicity, values, scale)
     proxy_name = session.proxy_name(proxy)
     effects = session.effects_on(proxy)  # no fault waits for the session meanwhile
     injected = session.injector.inject(ToxicAdded(session.toxiproxy, proxy_name, toxic, effects))

@@ -1,10 +1,10 @@
 """Probes of Toxiproxy, and of what it adds to the path to the database."""
 
+from chaosnetra.hints import argument
 from chaosnetra.quantities import duration, whole_number
 from chaosnetra.running.activity import Result, Results, edge
 from chaosnetra.running.measuring import measuring
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
 from chaosnetra.toxiproxy.effects import added_latency as measured_latency_ms
 from chaosnetra.toxiproxy.faults import existing_proxy
 
@@ -60,9 +60,9 @@ def added_latency(
         nothing.
     """
     scale = session.settings.scaled
-    low = scale(duration("minimum_ms", minimum_ms, setting=setting_hint("minimum_ms")))
-    high = scale(duration("maximum_ms", maximum_ms, setting=setting_hint("maximum_ms")))
-    count = whole_number("samples", samples, minimum=1, maximum=1000)
+    low = scale(argument(duration, "minimum_ms", minimum_ms))
+    high = scale(argument(duration, "maximum_ms", maximum_ms))
+    count = argument(whole_number, "samples", samples, minimum=1, maximum=1000)
     result: Result = {
         "held": False,
         "expected": f"{low:g} to {high:g} ms added to a round trip",

@@ -57,9 +57,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("first_answers", "redaction", "standard_streams", "tolerances"),
     ("faults", "paths", "ports", "streams", "templates"),
     ("addresses", "durations"),
-    ("quantities",),
+    ("hints", "quantities"),
     ("errors",),
-    ("hints", "text", "whole_file"),
+    ("text", "whole_file"),
     ("",),  # the package itself: its version
 )
 # Everything else says nothing to Chaos Toolkit, and hears nothing from it.
