@@ -66,8 +66,8 @@ def _check(session: Session, plan: ScalingPlan) -> None:
         NotAllowed: it is refused; nothing was touched.
     """
     guard, consented = session.guard, session.staging.consented
-    guard.check_service(plan.service)
-    guard.check_instances(plan.instances_asked)
+    guard.check_resource(plan.service)
+    guard.check_cap("instances", plan.instances_asked)
     touched = scaling_fault_name(plan.service.name) in {
         fault.name for fault in session.injector.faults
     }

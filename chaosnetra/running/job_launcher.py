@@ -230,8 +230,8 @@ def _check(session: Session, job: "JobState", tasks: int) -> None:
     Raises:
         NotAllowed: it is refused; nothing was touched.
     """
-    session.guard.check_job(job)
-    session.guard.check_tasks(tasks)
+    session.guard.check_resource(job)
+    session.guard.check_cap("tasks", tasks)
     begun = any(fault.parameters.get("job") == job.name for fault in session.injector.faults)
     # Executions of our own may change its etag.
     if session.staging.consented is not None and not begun:
