@@ -27,7 +27,7 @@ from chaosnetra.errors import (
     InvalidInput,
 )
 from chaosnetra.hints import argument
-from chaosnetra.postgres.sessions import sessions_by_name
+from chaosnetra.postgres.connect import sessions_by_name
 from chaosnetra.quantities import fraction, whole_number
 from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.session import Session
@@ -152,19 +152,16 @@ def instances_start(
         seen = _wait_for_instances(session, f"{application_name}:")
     seconds = time.monotonic() - started
     logger.info(f"Instances: {seen.observed}")
-    result: Result = session.redactor.data(
-        {
-            "held": seen.failures <= rate * seen.wanted,
-            "expected": (
-                f"at most {rate:.0%} of {seen.wanted} instances are not connected to the "
-                "database in time"
-            ),
-            "observed": seen.observed,
-            **seen.to_json(),
-            "seconds": round(seconds, 3),
-        }
-    )
-    return result
+    return {
+        "held": seen.failures <= rate * seen.wanted,
+        "expected": (
+            f"at most {rate:.0%} of {seen.wanted} instances are not connected to the "
+            "database in time"
+        ),
+        "observed": seen.observed,
+        **seen.to_json(),
+        "seconds": round(seconds, 3),
+    }
 
 
 def _read(cloud_run: CloudRun, seconds: float) -> ServiceState:
@@ -195,7 +192,7 @@ def _wait_for_instances(session: Session, prefix: str) -> Inspection:
             )
         sessions: dict[str, int] | None = None
         try:
-            sessions = asyncio.run(sessions_by_name(session.administrator, prefix))
+            sessions = asyncio.run(sessions_by_name(session.administrator, READ_SECONDS, prefix))
         except DatabaseUnavailable as error:
             if deadline.passed:
                 logger.warning(str(error))

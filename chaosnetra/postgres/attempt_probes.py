@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from chaosnetra.postgres.attempts import Attempt, summarize
-from chaosnetra.postgres.plans import failure_bound, pool_plan, storm_plan
+from chaosnetra.postgres.plans import pool_plan, storm_plan
 from chaosnetra.postgres.pool import run_checkouts
 from chaosnetra.postgres.sessions import application_name
 from chaosnetra.postgres.storm import run_storm
 from chaosnetra.running.activity import Result, edge
-from chaosnetra.running.measuring import progress
+from chaosnetra.running.measuring import failure_bound, progress
 from chaosnetra.running.session import Session
 
 logger = logging.getLogger("chaostoolkit")

@@ -10,8 +10,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.hints import argument
 from chaosnetra.postgres.pool import PoolPlan
 from chaosnetra.postgres.storm import StormPlan
-from chaosnetra.quantities import fraction, number, whole_number
-from chaosnetra.quantities import min_confidence as parse_min_confidence
+from chaosnetra.quantities import number, whole_number
 from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
@@ -24,15 +23,6 @@ LONGEST_SECONDS = 3600.0
 SHORTEST_INTERVAL_SECONDS = 0.01
 MOST_SAMPLES = 10_000
 MOST_MEGABYTES = 500.0
-
-
-def failure_bound(max_failure_rate: Any, min_confidence: Any) -> tuple[float, float | None]:
-    """The share that may fail, 0 to 1, and the confidence demanded of it, if any."""
-    rate = argument(fraction, "max_failure_rate", max_failure_rate)
-    demanded = argument(
-        parse_min_confidence, "min_confidence", min_confidence, max_failure_rate=rate
-    )
-    return rate, demanded
 
 
 def storm_plan(

@@ -47,7 +47,7 @@ def backend_load(session: Session, seconds: float = 10, interval_ms: float = 100
     length, interval = load_plan(session.settings, seconds, interval_ms)
     known = ("source", "cpu_cores", "memory_mb_max", "active_max")
     result = _unmeasured("the load of the sessions can be sampled", *known) | {"samples": []}
-    with measuring(session, result):
+    with measuring(result):
         database = session.database
         with progress(session, "Load", 0, length):
             load = asyncio.run(sample_load(database, length, interval))
@@ -74,7 +74,7 @@ def free_connection_slots(session: Session, minimum: int = 1) -> Result:
         f"at least {wanted} free connection slots",
         *("free", "max_connections", "reserved", "sessions"),
     )
-    with measuring(session, result):
+    with measuring(result):
         found = asyncio.run(slots(session.database, LIMIT_SECONDS))
         result |= {
             "held": found.free >= wanted,
@@ -103,7 +103,7 @@ def sessions_by_application(session: Session, name: str = "", maximum: int = 500
     most = argument(whole_number, "maximum", maximum, minimum=0, maximum=5000)
     whose = f"sessions of {name}" if name else "sessions"
     result = _unmeasured(f"at most {most} {whose}", "sessions", "count")
-    with measuring(session, result):
+    with measuring(result):
         found = asyncio.run(sessions_by_name(session.database, LIMIT_SECONDS))
         count = found.get(name, 0) if name else sum(found.values())
         result |= {
@@ -129,7 +129,7 @@ def connect_time(session: Session, maximum_ms: float = 5000, path: str = "direct
     """
     most = argument(number, "maximum_ms", maximum_ms, above=0, maximum=60_000)
     result = _unmeasured(f"a connection within {most:g} ms", "seconds", observed="it did not open")
-    with measuring(session, result):
+    with measuring(result):
         limit = max(LIMIT_SECONDS, 2 * most / 1000)
         seconds = asyncio.run(connect_seconds(session.database_by(path), limit))
         result |= {

@@ -65,7 +65,7 @@ def _transfer(session: Session, megabytes: float, direction: str, limit_seconds:
         "size_bytes": size,
         **dict.fromkeys(("seconds", "megabits_per_second", "error", "sqlstate")),
     }
-    with measuring(session, result):
+    with measuring(result):
         path = session.path
         with progress(session, "Transfer", 0, limit_seconds):
             seconds = path.transfer_seconds(size, direction, limit_seconds)

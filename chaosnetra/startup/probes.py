@@ -4,10 +4,10 @@ import logging
 from dataclasses import asdict
 
 from chaosnetra.hints import argument
-from chaosnetra.quantities import duration, fraction, truth, whole_number
-from chaosnetra.quantities import min_confidence as parse_min_confidence
+from chaosnetra.quantities import duration, truth, whole_number
 from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.launchers import launcher_for
+from chaosnetra.running.measuring import failure_bound
 from chaosnetra.running.session import Session
 from chaosnetra.startup.explanations import judge_explanations
 from chaosnetra.startup.summary import summarize
@@ -54,10 +54,7 @@ def startups_succeed(
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.
     """
-    rate = argument(fraction, "max_failure_rate", max_failure_rate)
-    demanded = argument(
-        parse_min_confidence, "min_confidence", min_confidence, max_failure_rate=rate
-    )
+    rate, demanded = failure_bound(max_failure_rate, min_confidence)
     may_propagate = not argument(truth, "contained", contained)
     launcher = launcher_for(session, count)
     launched = launcher.launched()

@@ -72,7 +72,7 @@ def added_latency(
         "maximum_ms": high,
     }
     path = session.path
-    with measuring(session, result):
+    with measuring(result):
         measured = measured_latency_ms(path, count)
         result |= {
             "held": low <= measured <= high,
