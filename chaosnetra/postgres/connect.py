@@ -166,24 +166,10 @@ def _tls_advice(error: BaseException) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class DatabaseFacts:
-    """What a database says of itself."""
-
-    version: str
-    max_connections: int
-    tables: int
-
-
-async def describe(address: DatabaseAddress, timeout_seconds: float) -> DatabaseFacts:
+async def server_version(address: DatabaseAddress, timeout_seconds: float) -> str:
     """Connect and ask; raises `DatabaseUnavailable` when that does not work."""
     async with connection(address, timeout_seconds) as opened:
-        [row] = await opened.fetch(
-            "SELECT current_setting('server_version') AS version,"
-            " current_setting('max_connections')::int AS max_connections,"
-            f" ({COUNT_TABLES})::int AS tables"
-        )
-        return DatabaseFacts(row["version"], row["max_connections"], row["tables"])
+        return str(await opened.fetchval("SELECT current_setting('server_version')"))
 
 
 @dataclass(frozen=True)
