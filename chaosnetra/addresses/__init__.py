@@ -57,15 +57,8 @@ class DatabaseAddress:
             read = read_url(url)
         except Refused as error:
             raise InvalidInput(str(error)) from None
-        return cls(
-            host=read.host,
-            port=read.port,
-            user=read.user,
-            password=read.password,
-            database=read.database,
-            options=tuple(_absolute(option) for option in read.options),
-            host_as_option=read.host_as_option,
-        )
+        options = tuple(_absolute(option) for option in read.options)
+        return cls(**{**vars(read), "options": options})
 
     @property
     def url(self) -> str:
