@@ -71,7 +71,6 @@ KNOW_THE_TOOLKIT = (
     "running.abort_conditions",
     "running.activity",
     "running.precheck",
-    "running.required",
     "evidence.journal.jsonsafe",
     # Asks the Chaos Toolkit what it refuses, so that lint need not guess.
     "lint.core",
