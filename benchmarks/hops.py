@@ -7,7 +7,7 @@ from chaosnetra.addresses import parse_network_address
 from chaosnetra.connector.client import ConnectorClient
 from chaosnetra.processes.program import start_server
 from chaosnetra.processes.supervised import SupervisedProcess
-from chaosnetra.stand.connector import start_connector
+from chaosnetra.stand.hops import start_connector
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 

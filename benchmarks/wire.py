@@ -34,7 +34,7 @@ from relay import (
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.ports import free_port
 from chaosnetra.processes.program import module_command, start_program
-from chaosnetra.stand.observer import start_observer
+from chaosnetra.stand.hops import start_observer
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.wire.client import ObserverClient
 

@@ -47,6 +47,8 @@ ChaosnetraError                  str() is one line that names what to change
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from chaosnetra.text import one_line
@@ -79,6 +81,21 @@ class InvalidInput(ChaosnetraError):
     def __init__(self, what: str, setting: str | None = None) -> None:
         self.setting = setting
         super().__init__(what if setting is None else f"{what}; set {setting}")
+
+
+@contextmanager
+def changed_by(setting: str) -> Iterator[None]:
+    """A value that is refused while inside is told to be changed by `setting`.
+
+    So what checks a value need not know where it came from. A refusal that names what to change
+    already is passed on as it is.
+    """
+    try:
+        yield
+    except InvalidInput as error:
+        if error.setting is not None:
+            raise
+        raise type(error)(str(error), setting) from error.__cause__
 
 
 class UnknownProfile(InvalidInput):

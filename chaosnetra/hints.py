@@ -1,5 +1,12 @@
 """How a message says what to change: a setting, or an argument of an activity."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from chaosnetra.errors import changed_by
+
+Parsed = TypeVar("Parsed")
+
 PREFIX = "CHAOSNETRA_"
 # How a message names an argument of an activity.
 ARGUMENT = "the argument `NAME`"
@@ -18,3 +25,19 @@ def key_hint(key: str, variable: str | None) -> str:
         variable: the environment variable that replaces it; None: none does.
     """
     return f"{key} in the experiment's configuration" + (f" or {variable}" if variable else "")
+
+
+def argument(parse: Callable[..., Parsed], name: str, value: Any, **bounds: Any) -> Parsed:
+    """An argument of an activity, parsed; where it is refused, the message says what to change.
+
+    Args:
+        parse: takes the name, the value and the bounds, such as those of `chaosnetra.quantities`.
+        name: of the argument.
+        value: as the experiment gave it.
+        bounds: for `parse`.
+
+    Raises:
+        InvalidInput: it cannot be used.
+    """
+    with changed_by(ARGUMENT.replace("NAME", name)):
+        return parse(name, value, **bounds)

@@ -83,13 +83,12 @@ class PhasePatterns:
         return bool(self.patterns)
 
 
-def parse(name: str, value: Any, *, setting: str | None = None) -> PhasePatterns:
+def parse(name: str, value: Any) -> PhasePatterns:
     """Read the setting: an object, or a list of them, or the same as text.
 
     Args:
         name: for messages.
         value: as the configuration or the environment has it; nothing, or empty: no patterns.
-        setting: what a user would change, for messages.
 
     Raises:
         InvalidInput: it cannot be used; names the place.
@@ -98,32 +97,32 @@ def parse(name: str, value: Any, *, setting: str | None = None) -> PhasePatterns
         try:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput(f"{name} is not valid JSON: {error}", setting) from None
+            raise InvalidInput(f"{name} is not valid JSON: {error}") from None
     if value is None or value in ("", [], {}, ()) or (isinstance(value, str) and not value.strip()):
         return PhasePatterns()
     is_list = isinstance(value, (list, tuple))
     entries = value if is_list else [value]
     if len(json.dumps(value, default=repr)) > LONGEST_SETTING:
-        raise InvalidInput(f"{name} is longer than {LONGEST_SETTING:,} characters", setting)
+        raise InvalidInput(f"{name} is longer than {LONGEST_SETTING:,} characters")
     found: list[PhasePattern] = []
     homeless: str | None = None
     for number, entry in enumerate(entries):
         place = f"{name}[{number}]" if is_list else name
-        patterns = _entry(place, entry, setting)
+        patterns = _entry(place, entry)
         for one in patterns:
-            groups = _groups(f"{place}.{one.says}", one.text, setting)
+            groups = _groups(f"{place}.{one.says}", one.text)
             if one.phase is None and PHASE not in (*groups, *one.fields):
                 if one.says is Says.START:
-                    raise _without_phase(f"{place}.{one.says}", setting)
+                    raise _without_phase(f"{place}.{one.says}")
                 homeless = homeless or f"{place}.{one.says}"
         found += patterns
         if len(found) > MOST_PATTERNS:
-            raise InvalidInput(f"{name} has more than {MOST_PATTERNS} patterns", setting)
+            raise InvalidInput(f"{name} has more than {MOST_PATTERNS} patterns")
     if all(one.says is Says.DETAIL for one in found):
-        raise InvalidInput(f"{name} needs at least one of {', '.join(list(Says)[:-1])}", setting)
+        raise InvalidInput(f"{name} needs at least one of {', '.join(list(Says)[:-1])}")
     # They are about the phase that began last: one must be known to have begun.
     if homeless is not None and not any(one.says is Says.START or one.phase for one in found):
-        raise _without_phase(homeless, setting)
+        raise _without_phase(homeless)
     return PhasePatterns(tuple(entries), tuple(found))
 
 
@@ -153,53 +152,49 @@ def compiled(text: str, *, captures: bool = True) -> Any:
         raise ValueError(one_line(str(reason))) from None
 
 
-def _entry(name: str, entry: Any, setting: str | None) -> list[PhasePattern]:
+def _entry(name: str, entry: Any) -> list[PhasePattern]:
     # Imported where there are patterns: a task of a job has none, mostly, and little of ours.
     from chaosnetra.documents.shapes import refuse_unknown
 
     if not isinstance(entry, dict):
         raise InvalidInput(
             f"{name} must be a JSON object with {', '.join(Says)}, got {cut(repr(entry), 80)}",
-            setting,
         )
-    refuse_unknown(name, map(str, entry), _KEYS, setting)
+    refuse_unknown(name, map(str, entry), _KEYS)
     phase = entry.get(PHASE)
     if phase is not None and not (isinstance(phase, str) and 0 < len(phase) <= LONGEST_NAME):
-        raise InvalidInput(
-            f"{name}.phase must be a name of 1 to {LONGEST_NAME} characters", setting
-        )
-    fields = _fields(f"{name}.fields", entry.get("fields") or {}, setting)
+        raise InvalidInput(f"{name}.phase must be a name of 1 to {LONGEST_NAME} characters")
+    fields = _fields(f"{name}.fields", entry.get("fields") or {})
     found = [
         PhasePattern(says, text, phase, fields)
         for says in Says
-        for text in _texts(f"{name}.{says}", entry.get(says), setting)
+        for text in _texts(f"{name}.{says}", entry.get(says))
     ]
     if not found:
-        raise InvalidInput(f"{name} has no pattern: it needs one of {', '.join(Says)}", setting)
+        raise InvalidInput(f"{name} has no pattern: it needs one of {', '.join(Says)}")
     return found
 
 
-def _without_phase(name: str, setting: str | None) -> InvalidInput:
+def _without_phase(name: str) -> InvalidInput:
     return InvalidInput(
         f"{name} does not tell the phase: give the pattern a group (?P<phase>…), or the object "
         "that it is in a `phase`",
-        setting,
     )
 
 
-def _texts(name: str, value: Any, setting: str | None) -> Iterator[str]:
+def _texts(name: str, value: Any) -> Iterator[str]:
     texts = value if isinstance(value, list) else [] if value is None else [value]
     for text in texts:
         if not isinstance(text, str) or not text:
-            raise InvalidInput(f"{name} must be a regular expression or a list of them", setting)
+            raise InvalidInput(f"{name} must be a regular expression or a list of them")
         if len(text) > LONGEST_PATTERN:
             raise InvalidInput(
-                f"{name} must have at most {LONGEST_PATTERN} characters, has {len(text)}", setting
+                f"{name} must have at most {LONGEST_PATTERN} characters, has {len(text)}"
             )
         yield text
 
 
-def _groups(name: str, text: str, setting: str | None) -> Sequence[str]:
+def _groups(name: str, text: str) -> Sequence[str]:
     """The names of a pattern's groups."""
     from chaosnetra.documents.guess import instead
 
@@ -209,24 +204,23 @@ def _groups(name: str, text: str, setting: str | None) -> Sequence[str]:
         found = made.search(b"")
     except ImportError:
         raise InvalidInput(
-            f"{name}: patterns need the package google-re2, which is not installed", setting
+            f"{name}: patterns need the package google-re2, which is not installed"
         ) from None
     except (ValueError, UnicodeError) as error:
         raise InvalidInput(
             f"{name}: {shown!r} is no regular expression of RE2 (which has no look-around and no "
             f"back-references): {error}",
-            setting,
         ) from None
     if found is not None:
-        raise InvalidInput(f"{name}: {shown!r} matches every line, also an empty one", setting)
+        raise InvalidInput(f"{name}: {shown!r} matches every line, also an empty one")
     for group in made.groupindex:
         if group not in GROUPS:
             remedy = instead(group, GROUPS, f"known are {', '.join(GROUPS)}")
-            raise InvalidInput(f"{name}: a group is called {group!r}: {remedy}", setting)
+            raise InvalidInput(f"{name}: a group is called {group!r}: {remedy}")
     return list(made.groupindex)
 
 
-def _fields(name: str, value: Any, setting: str | None) -> dict[str, str]:
+def _fields(name: str, value: Any) -> dict[str, str]:
     from chaosnetra.documents.shapes import refuse_unknown
 
     if not isinstance(value, dict) or not all(
@@ -235,7 +229,6 @@ def _fields(name: str, value: Any, setting: str | None) -> dict[str, str]:
         raise InvalidInput(
             f"{name} must be a JSON object of keys, such as "
             '{"phase": "phase", "seconds": "duration"}',
-            setting,
         )
-    refuse_unknown(name, value, GROUPS, setting)
+    refuse_unknown(name, value, GROUPS)
     return value

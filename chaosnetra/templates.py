@@ -10,9 +10,7 @@ STATE_FOLDER = "state_folder"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def fill_template(
-    name: str, template: str, values: Mapping[str, str], setting: str | None = None
-) -> str:
+def fill_template(name: str, template: str, values: Mapping[str, str]) -> str:
     """Replace each `{word}` of a template by its value; other braces stay as they are.
 
     Raises:
@@ -21,6 +19,6 @@ def fill_template(
     unknown = sorted(set(_PLACEHOLDER.findall(template)) - set(values))
     if unknown:
         raise InvalidInput(
-            f"{name} refers to {', '.join(unknown)}; known are {', '.join(sorted(values))}", setting
+            f"{name} refers to {', '.join(unknown)}; known are {', '.join(sorted(values))}"
         )
     return _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)

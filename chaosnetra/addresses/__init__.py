@@ -41,7 +41,7 @@ class DatabaseAddress:
     host_as_option: bool = field(default=True, repr=False, compare=False)
 
     @classmethod
-    def parse(cls, url: str, setting: str | None = None) -> "DatabaseAddress":
+    def parse(cls, url: str) -> "DatabaseAddress":
         """Read `postgresql://user:password@host:port/database?option=value`.
 
         A driver suffix (`postgresql+asyncpg://`) is accepted and dropped. Host, port, user,
@@ -56,16 +56,9 @@ class DatabaseAddress:
         try:
             read = read_url(url)
         except Refused as error:
-            raise InvalidInput(str(error), setting) from None
-        return cls(
-            host=read.host,
-            port=read.port,
-            user=read.user,
-            password=read.password,
-            database=read.database,
-            options=tuple(_absolute(option) for option in read.options),
-            host_as_option=read.host_as_option,
-        )
+            raise InvalidInput(str(error)) from None
+        options = tuple(_absolute(option) for option in read.options)
+        return cls(**{**vars(read), "options": options})
 
     @property
     def url(self) -> str:

@@ -6,8 +6,6 @@ written down, and rolled back by `restore_service` or at the end of the run.
 
 import logging
 
-from chaoslib.types import Configuration, Secrets
-
 from chaosnetra.cloudrun.faults import ServiceScaled, scaling_fault_name
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling import WantedScaling
@@ -15,7 +13,7 @@ from chaosnetra.cloudrun.scaling_plan import ScalingPlan
 from chaosnetra.cloudrun.waiting import waiting_until
 from chaosnetra.errors import CloudRunDrifted
 from chaosnetra.faults import UndoResult, undone_result
-from chaosnetra.running.activity import Result, activity, edge
+from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.session import Session
 
 __all__ = ["restore_service", "scale_service"]
@@ -25,22 +23,20 @@ logger = logging.getLogger("chaostoolkit")
 
 @edge
 def scale_service(
+    session: Session,
     minimum: int = None,  # type: ignore[assignment]  # noqa: RUF013 - `chaos discover` knows no
     maximum: int = None,  # type: ignore[assignment]  # noqa: RUF013   `int | None`
     manual: int = None,  # type: ignore[assignment]  # noqa: RUF013
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Give the service another scaling and wait until it serves; no new revision is made.
 
-    What is left out stays as it is. Give either `manual`, or the bounds of automatic scaling.
+    The settings `project`, `region` and `service` name it. What is left out stays as it is. Give
+    either `manual`, or the bounds of automatic scaling.
 
     Args:
         minimum: instances at least, 0 to 1,000.
         maximum: instances at most, 1 to 1,000.
         manual: a fixed number of instances, 0 to 1,000.
-        configuration: the experiment's settings; `project`, `region` and `service` name it.
-        secrets: not used.
 
     Returns:
         `name`, `parameters`, `effect` (what the service says of itself afterwards).
@@ -48,20 +44,19 @@ def scale_service(
     Raises:
         ActivityFailed: it is not in place; says what to change.
     """
-    with activity(configuration) as session:
-        wanted = WantedScaling.parse(minimum, maximum, manual)
-        session.staging.require_consent()
-        cloud_run = session.cloud_run
-        fault = ServiceScaled(
-            cloud_run.services, cloud_run.service, wanted, lambda plan: _check(session, plan)
-        )
-        # An exception out of a signal handler must not come between a write and its answer.
-        with session.run.polled(), waiting_until(lambda: f"{shown(cloud_run.service)} is scaled"):
-            injected = session.injector.inject(fault)
-        effect = injected.effect
-        if effect is not None and effect.in_effect:
-            logger.info(f"{injected.name}: {effect.observed}; {effect.detail}")
-        return injected.to_result()
+    wanted = WantedScaling.parse(minimum, maximum, manual)
+    session.staging.require_consent()
+    cloud_run = session.cloud_run
+    fault = ServiceScaled(
+        cloud_run.services, cloud_run.service, wanted, lambda plan: _check(session, plan)
+    )
+    # An exception out of a signal handler must not come between a write and its answer.
+    with session.run.polled(), waiting_until(lambda: f"{shown(cloud_run.service)} is scaled"):
+        injected = session.injector.inject(fault)
+    effect = injected.effect
+    if effect is not None and effect.in_effect:
+        logger.info(f"{injected.name}: {effect.observed}; {effect.detail}")
+    return injected.to_result()
 
 
 def _check(session: Session, plan: ScalingPlan) -> None:
@@ -71,8 +66,8 @@ def _check(session: Session, plan: ScalingPlan) -> None:
         NotAllowed: it is refused; nothing was touched.
     """
     guard, consented = session.guard, session.staging.consented
-    guard.check_service(plan.service)
-    guard.check_instances(plan.instances_asked)
+    guard.check_resource(plan.service)
+    guard.check_cap("instances", plan.instances_asked)
     touched = scaling_fault_name(plan.service.name) in {
         fault.name for fault in session.injector.faults
     }
@@ -81,12 +76,8 @@ def _check(session: Session, plan: ScalingPlan) -> None:
 
 
 @edge
-def restore_service(configuration: Configuration = None, secrets: Secrets = None) -> Result:
+def restore_service(session: Session) -> Result:
     """Give the service its former scaling back. Doing it again, or with none changed, is no error.
-
-    Args:
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `result` (done, already done) and `detail`.
@@ -95,11 +86,10 @@ def restore_service(configuration: Configuration = None, secrets: Secrets = None
         ActivityFailed: our values may still be there; or somebody else changed them, and they
             were left alone.
     """
-    with activity(configuration) as session:
-        service = session.cloud_run.service
-        name = scaling_fault_name(service)
-        with session.run.polled(), waiting_until(lambda: f"{shown(service)} is restored"):
-            report = session.injector.undo(name)
-        if report is not None and report.result is UndoResult.NOT_OURS:
-            raise CloudRunDrifted(f"drift: {report.detail}")
-        return undone_result(report, "this run holds no scaling of the service")
+    service = session.cloud_run.service
+    name = scaling_fault_name(service)
+    with session.run.polled(), waiting_until(lambda: f"{shown(service)} is restored"):
+        report = session.injector.undo(name)
+    if report is not None and report.result is UndoResult.NOT_OURS:
+        raise CloudRunDrifted(f"drift: {report.detail}")
+    return undone_result(report, "this run holds no scaling of the service")

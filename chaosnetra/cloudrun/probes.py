@@ -4,8 +4,6 @@ import asyncio
 import logging
 import time
 
-from chaoslib.types import Configuration, Secrets
-
 from chaosnetra.cloudrun.faults import scaling_fault_name
 from chaosnetra.cloudrun.instances import (
     Inspection,
@@ -28,9 +26,10 @@ from chaosnetra.errors import (
     Interrupted,
     InvalidInput,
 )
-from chaosnetra.postgres.sessions import sessions_by_name
+from chaosnetra.hints import argument
+from chaosnetra.postgres.connect import sessions_by_name
 from chaosnetra.quantities import fraction, whole_number
-from chaosnetra.running.activity import Result, activity, edge
+from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.output import Output
@@ -52,12 +51,8 @@ INSPECT_SECONDS = 5.0
 
 
 @edge
-def service_state(configuration: Configuration = None, secrets: Secrets = None) -> Result:
+def service_state(session: Session) -> Result:
     """Read the service; it holds when the service serves what it is desired to, with all its parts.
-
-    Args:
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `held`, `expected`, `observed`; `name`, `uid`, `etag`, `generation`,
@@ -67,100 +62,81 @@ def service_state(configuration: Configuration = None, secrets: Secrets = None) 
         its parts: `kind`, `state`, `severity`, `text`). A condition that failed, as of instances
         that crash after they were made, does not hold, although the service says that it is ready.
     """
-    with activity(configuration) as session:
-        state = _read(session.cloud_run, INSPECT_SECONDS)
-        return {
-            "held": state.settled and not state.failing,
-            "expected": "ready with all its parts, and nothing being changed",
-            "observed": (
-                f"{state.ready_state}{', being changed' if state.reconciling else ''}, generation "
-                f"{state.observed_generation} of {state.generation} serves"
-                f"{f'; failed: {state.failing}' if state.failing else ''}"
-            ),
-            **state.to_json(),
-        }
+    state = _read(session.cloud_run, INSPECT_SECONDS)
+    return {
+        "held": state.settled and not state.failing,
+        "expected": "ready with all its parts, and nothing being changed",
+        "observed": (
+            f"{state.ready_state}{', being changed' if state.reconciling else ''}, generation "
+            f"{state.observed_generation} of {state.generation} serves"
+            f"{f'; failed: {state.failing}' if state.failing else ''}"
+        ),
+        **state.to_json(),
+    }
 
 
 @edge
-def ready_revision(
-    revision: str = "", configuration: Configuration = None, secrets: Secrets = None
-) -> Result:
+def ready_revision(session: Session, revision: str = "") -> Result:
     """Say whether the newest revision serves.
 
     Args:
         revision: the one that it must be; empty: whichever is newest.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `held`, `expected`, `observed`, `ready_revision`, `created_revision`, `traffic`.
     """
-    with activity(configuration) as session:
-        state = _read(session.cloud_run, INSPECT_SECONDS)
-        wanted = revision or state.latest_created_revision
-        return {
-            "held": state.latest_ready_revision == wanted != "",
-            "expected": f"revision {wanted} serves",
-            "observed": f"revision {state.latest_ready_revision or 'none'} serves",
-            "ready_revision": state.latest_ready_revision,
-            "created_revision": state.latest_created_revision,
-            "traffic": dict(state.traffic),
-        }
+    state = _read(session.cloud_run, INSPECT_SECONDS)
+    wanted = revision or state.latest_created_revision
+    return {
+        "held": state.latest_ready_revision == wanted != "",
+        "expected": f"revision {wanted} serves",
+        "observed": f"revision {state.latest_ready_revision or 'none'} serves",
+        "ready_revision": state.latest_ready_revision,
+        "created_revision": state.latest_created_revision,
+        "traffic": dict(state.traffic),
+    }
 
 
 @edge
-def service_instances(
-    minimum: int = 0,
-    maximum: int = 1000,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
-) -> Result:
+def service_instances(session: Session, minimum: int = 0, maximum: int = 1000) -> Result:
     """Say how many instances the service is bound to have; how many run, only Monitoring shows.
 
     Args:
         minimum: what its lower bound must be at least.
         maximum: what its upper bound must be at most.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `held`, `expected`, `observed`, `mode`, `at_least`, `at_most` (None: no limit).
     """
-    with activity(configuration) as session:
-        low = whole_number("minimum", minimum, minimum=0)
-        high = whole_number("maximum", maximum, minimum=0)
-        state = _read(session.cloud_run, INSPECT_SECONDS)
-        at_least, at_most = state.instance_bounds
-        return {
-            "held": at_least >= low and at_most is not None and at_most <= high,
-            "expected": f"bound to {low} to {high} instances",
-            "observed": f"{state.scaling.shown}; bound to {at_least} to {at_most} instances",
-            "mode": state.scaling.mode,
-            "at_least": at_least,
-            "at_most": at_most,
-        }
+    low = whole_number("minimum", minimum, minimum=0)
+    high = whole_number("maximum", maximum, minimum=0)
+    state = _read(session.cloud_run, INSPECT_SECONDS)
+    at_least, at_most = state.instance_bounds
+    return {
+        "held": at_least >= low and at_most is not None and at_most <= high,
+        "expected": f"bound to {low} to {high} instances",
+        "observed": f"{state.scaling.shown}; bound to {at_least} to {at_most} instances",
+        "mode": state.scaling.mode,
+        "at_least": at_least,
+        "at_most": at_most,
+    }
 
 
 @edge
 def instances_start(
-    max_failure_rate: float = 0.2,
-    application_name: str = "orchestrator",
-    configuration: Configuration = None,
-    secrets: Secrets = None,
+    session: Session, max_failure_rate: float = 0.2, application_name: str = "orchestrator"
 ) -> Result:
     """Wait until the instances that the service is bound to have are connected to the database.
 
     What counts is who is connected, because a port that is bound early passes for a startup. A
     local endpoint says besides what each instance printed: one that ended by itself since the
-    service was scaled, or goes on without a phase of its startup, has failed.
+    service was scaled, or goes on without a phase of its startup, has failed. They may take the
+    setting `startup_timeout_seconds`, or the profile's, times the time scale.
 
     Args:
         max_failure_rate: share of the instances that may not be connected in time, 0 to 1.
         application_name: what the sessions of an instance are called at the database: that, a
             colon, and an id of the instance.
-        configuration: the experiment's settings; they may take `startup_timeout_seconds`, or the
-            profile's, times the time scale.
-        secrets: not used.
 
     Returns:
         `held`, `expected`, `observed`; `attempts` (instances), `failures`, `connected` (instances
@@ -168,30 +144,24 @@ def instances_start(
         endpoint: `began_at`, `stage`, `phase`, `budget`, `budget_seconds`, `sqlstate`, `error`),
         and the last five of the first that failed.
     """
-    with activity(configuration) as session:
-        rate = fraction(
-            "max_failure_rate", max_failure_rate, setting=setting_hint("max_failure_rate")
-        )
-        if not application_name:
-            raise InvalidInput("application_name is empty", setting_hint("application_name"))
-        started = time.monotonic()
-        with session.run.polled(), waiting_until(lambda: "the instances have started"):
-            seen = _wait_for_instances(session, f"{application_name}:")
-        seconds = time.monotonic() - started
-        logger.info(f"Instances: {seen.observed}")
-        result: Result = session.redactor.data(
-            {
-                "held": seen.failures <= rate * seen.wanted,
-                "expected": (
-                    f"at most {rate:.0%} of {seen.wanted} instances are not connected to the "
-                    "database in time"
-                ),
-                "observed": seen.observed,
-                **seen.to_json(),
-                "seconds": round(seconds, 3),
-            }
-        )
-        return result
+    rate = argument(fraction, "max_failure_rate", max_failure_rate)
+    if not application_name:
+        raise InvalidInput("application_name is empty", setting_hint("application_name"))
+    started = time.monotonic()
+    with session.run.polled(), waiting_until(lambda: "the instances have started"):
+        seen = _wait_for_instances(session, f"{application_name}:")
+    seconds = time.monotonic() - started
+    logger.info(f"Instances: {seen.observed}")
+    return {
+        "held": seen.failures <= rate * seen.wanted,
+        "expected": (
+            f"at most {rate:.0%} of {seen.wanted} instances are not connected to the "
+            "database in time"
+        ),
+        "observed": seen.observed,
+        **seen.to_json(),
+        "seconds": round(seconds, 3),
+    }
 
 
 def _read(cloud_run: CloudRun, seconds: float) -> ServiceState:
@@ -222,7 +192,7 @@ def _wait_for_instances(session: Session, prefix: str) -> Inspection:
             )
         sessions: dict[str, int] | None = None
         try:
-            sessions = asyncio.run(sessions_by_name(session.administrator, prefix))
+            sessions = asyncio.run(sessions_by_name(session.administrator, READ_SECONDS, prefix))
         except DatabaseUnavailable as error:
             if deadline.passed:
                 logger.warning(str(error))
@@ -279,39 +249,29 @@ def _trace(instance: Instance, phase_lines: PhaseLines | None) -> Trace:
 
 
 @edge
-def execution_tasks(
-    execution: str = "",
-    max_failure_rate: float = 0.0,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
-) -> Result:
+def execution_tasks(session: Session, execution: str = "", max_failure_rate: float = 0.0) -> Result:
     """Say how the tasks of an execution of the job ended.
 
     Args:
         execution: its id; empty: the job's newest.
         max_failure_rate: share of the tasks that may not have succeeded, 0 to 1.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `held`, `expected`, `observed`, `execution` (full name), `tasks`, `ends` (counts:
         `running`, `succeeded`, `exited`, `signalled`, `unclean`, `cancelled`), `exit_codes`,
         `retried`, `start_spread_seconds`, `longest_seconds`, `failures` (the first ten).
     """
-    with activity(configuration) as session:
-        rate = fraction(
-            "max_failure_rate", max_failure_rate, setting=setting_hint("max_failure_rate")
-        )
-        jobs, job = session.cloud_run.jobs, session.cloud_run.job
-        name = f"{job}/executions/{execution}" if execution else jobs.job(job).latest_execution
-        if not name:
-            raise InvalidInput(f"{shown(job)} has no execution yet; run it, or name one")
-        summary = summarize(jobs.tasks(name))
-        not_succeeded = summary.tasks - summary.succeeded
-        return {
-            "held": summary.tasks > 0 and not_succeeded <= rate * summary.tasks,
-            "expected": f"at most {rate:.0%} of {summary.tasks} tasks do not succeed",
-            "observed": f"{summary.succeeded} of {summary.tasks} tasks succeeded",
-            "execution": name,
-            **summary.to_json(),
-        }
+    rate = argument(fraction, "max_failure_rate", max_failure_rate)
+    jobs, job = session.cloud_run.jobs, session.cloud_run.job
+    name = f"{job}/executions/{execution}" if execution else jobs.job(job).latest_execution
+    if not name:
+        raise InvalidInput(f"{shown(job)} has no execution yet; run it, or name one")
+    summary = summarize(jobs.tasks(name))
+    not_succeeded = summary.tasks - summary.succeeded
+    return {
+        "held": summary.tasks > 0 and not_succeeded <= rate * summary.tasks,
+        "expected": f"at most {rate:.0%} of {summary.tasks} tasks do not succeed",
+        "observed": f"{summary.succeeded} of {summary.tasks} tasks succeeded",
+        "execution": name,
+        **summary.to_json(),
+    }

@@ -6,29 +6,21 @@ scaled with the run. Every change is undone by `restore_connector`, or at the en
 
 from typing import Any
 
-from chaoslib.types import Configuration, Secrets
-
 from chaosnetra.connector.faults import ConnectorChanged
 from chaosnetra.connector.model import (
-    HOUR_SECONDS,
     OPEN_CONNECTOR,
     ConnectorModel,
     model_of_profile,
 )
 from chaosnetra.errors import InvalidInput
-from chaosnetra.running.activity import Parameters, Result, activity, edge
+from chaosnetra.running.activity import Parameters, Result, edge
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
 
 __all__ = ["change_connector", "limit_connector", "restore_connector"]
 
 
 @edge
-def limit_connector(
-    limits: Parameters,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
-) -> Result:
+def limit_connector(session: Session, limits: Parameters) -> Result:
     """Give the connector the limits that the profile's `infrastructure.vpc_connector` states.
 
     Args:
@@ -43,8 +35,6 @@ def limit_connector(
             both directions, not scaled; `background_mbps`, what other services take of it;
             `when_full`: `queue`, `refuse` or `ignore`;
             `queue_timeout_seconds` that a client may wait for a slot, 0 to 3,600.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `name`, `parameters` as in this run, `effect` as measured.
@@ -52,36 +42,26 @@ def limit_connector(
     Raises:
         ActivityFailed: there is no connector, or a value cannot be used.
     """
-    with activity(configuration) as session:
-        figures = session.settings.profile.infrastructure.get("vpc_connector", {})
-        model = model_of_profile(figures).changed(_given(limits), setting_hint, HOUR_SECONDS)
-        return _change(session, model.scaled(session.settings.time_scale))
+    figures = session.settings.profile.infrastructure.get("vpc_connector", {})
+    model = model_of_profile(figures).changed(_given(limits), as_written=True)
+    return _change(session, model.scaled(session.settings.time_scale))
 
 
 @edge
-def change_connector(
-    limits: Parameters,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
-) -> Result:
+def change_connector(session: Session, limits: Parameters) -> Result:
     """Change some of the connector's limits and leave the others. See `limit_connector`."""
-    with activity(configuration) as session:
-        given = _given(limits)
-        # Each value for itself, as it is written: what they are together only the connector knows.
-        OPEN_CONNECTOR.changed(_alone(given), setting_hint, HOUR_SECONDS)
-        now = session.connector.model()
-        # Only what is given is scaled: the rest is as it really is already.
-        scaled = now.changed(given, setting_hint).scaled(session.settings.time_scale).to_json()
-        return _change(session, now.changed({key: scaled[key] for key in given}))
+    given = _given(limits)
+    # Each value for itself, as it is written: what they are together only the connector knows.
+    OPEN_CONNECTOR.changed(_alone(given), as_written=True)
+    now = session.connector.model()
+    # Only what is given is scaled: the rest is as it really is already.
+    scaled = now.changed(given).scaled(session.settings.time_scale).to_json()
+    return _change(session, now.changed({key: scaled[key] for key in given}))
 
 
 @edge
-def restore_connector(configuration: Configuration = None, secrets: Secrets = None) -> Result:
+def restore_connector(session: Session) -> Result:
     """Undo every change of the connector, newest first.
-
-    Args:
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `restored`: how many changes were undone.
@@ -89,13 +69,10 @@ def restore_connector(configuration: Configuration = None, secrets: Secrets = No
     Raises:
         ActivityFailed: something may be left.
     """
-    with activity(configuration) as session:
-        ours = [
-            fault for fault in session.injector.active if fault.parameters["kind"] == "connector"
-        ]
-        for fault in reversed(ours):
-            session.injector.undo(fault.name)
-        return {"restored": len(ours)}
+    ours = [fault for fault in session.injector.active if fault.parameters["kind"] == "connector"]
+    for fault in reversed(ours):
+        session.injector.undo(fault.name)
+    return {"restored": len(ours)}
 
 
 def _given(limits: Any) -> dict[str, Any]:

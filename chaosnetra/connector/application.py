@@ -13,8 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from chaosnetra.connector.emulator import Emulator
-from chaosnetra.errors import InvalidInput
-from chaosnetra.relay.bodies import read_object, refused
+from chaosnetra.relay.bodies import control_application, read_object
 
 
 def control_api(emulator: Emulator) -> Starlette:
@@ -31,16 +30,10 @@ def control_api(emulator: Emulator) -> Starlette:
         emulator.change(emulator.model.changed(data))
         return JSONResponse(emulator.model.to_json())
 
-    def not_found(request: Request, error: Exception) -> JSONResponse:
-        code = int(getattr(error, "status_code", 404))
-        text = f"{request.method} {request.url.path} is not known here"
-        return JSONResponse({"error": text}, status_code=code)
-
-    return Starlette(
-        routes=[
+    return control_application(
+        [
             Route("/state", state),
             Route("/history", history),
             Route("/model", change, methods=["PATCH"]),
-        ],
-        exception_handlers={InvalidInput: refused, 404: not_found, 405: not_found},
+        ]
     )

@@ -9,6 +9,7 @@ from chaosnetra.connector.capacity import Capacity, Ticket, TicketState
 from chaosnetra.connector.history import History, Sample
 from chaosnetra.connector.model import ConnectorModel, WhenFull
 from chaosnetra.connector.throughput import Paced, Pipe
+from chaosnetra.relay.connection import Route
 from chaosnetra.relay.counters import State
 from chaosnetra.relay.gate import TurnedAway
 from chaosnetra.relay.relay import Relay
@@ -36,7 +37,7 @@ class Emulator:
         self._capacity = Capacity(model, seed, self._noted)
         self._timer: asyncio.TimerHandle | None = None
         self._pipe = Pipe(self._bytes_per_second)
-        self.relay = Relay(upstream, gate=self, stages=self._stages)
+        self.relay = Relay(Route(upstream, gate=self, stages=self._stages))
         self.listen: tuple[str, int] | None = None
 
     def start(self, host: str, port: int) -> None:

@@ -4,7 +4,7 @@ The figures are assumptions of the model, taken from what the platform of issue 
 its connector; the real one publishes none of them. Each can be replaced by a measured one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any
 
 from chaosnetra.documents.shapes import entry, parsers, refuse_unknown
 from chaosnetra.errors import InvalidInput
+from chaosnetra.hints import argument
 from chaosnetra.quantities import (
     LARGEST_TIME_SCALE,
     choice,
@@ -52,33 +53,25 @@ class Range:
         return [self.shortest, self.longest]
 
 
-def _seconds(
-    name: str, value: Any, *, longest: float = LONGEST_SECONDS, setting: str | None = None
-) -> float:
-    return number(name, value, minimum=0, maximum=longest, setting=setting)
+def _seconds(name: str, value: Any, *, longest: float = LONGEST_SECONDS) -> float:
+    return number(name, value, minimum=0, maximum=longest)
 
 
-def _range(
-    name: str, value: Any, *, longest: float = LONGEST_SECONDS, setting: str | None = None
-) -> Range:
+def _range(name: str, value: Any, *, longest: float = LONGEST_SECONDS) -> Range:
     parts = value if isinstance(value, (list, tuple)) else [value, value]
     if len(parts) != 2:
-        raise InvalidInput(
-            f"{name} must be one number or [shortest, longest], got {value!r}", setting
-        )
-    made = Range(*(_seconds(name, part, longest=longest, setting=setting) for part in parts))
+        raise InvalidInput(f"{name} must be one number or [shortest, longest], got {value!r}")
+    made = Range(*(_seconds(name, part, longest=longest) for part in parts))
     if made.longest < made.shortest:
-        raise InvalidInput(
-            f"{name}: the longest must not be less than the shortest, got {value}", setting
-        )
+        raise InvalidInput(f"{name}: the longest must not be less than the shortest, got {value}")
     return made
 
 
 _mbps = partial(number, maximum=MOST_MBPS)
 
 
-def _when_full(name: str, value: Any, *, setting: str | None = None) -> WhenFull:
-    return WhenFull(choice(name, value, allowed=[*WhenFull], setting=setting))
+def _when_full(name: str, value: Any) -> WhenFull:
+    return WhenFull(choice(name, value, allowed=[*WhenFull]))
 
 
 @dataclass(frozen=True)
@@ -137,15 +130,15 @@ class ConnectorModel:
     def changed(
         self,
         changes: Mapping[str, Any],
-        hint: Callable[[str], str] | None = None,
-        longest_seconds: float = LONGEST_SECONDS,
+        *,
+        as_written: bool = False,
     ) -> "ConnectorModel":
         """The model with some values replaced.
 
         Args:
             changes: values by key.
-            hint: how to change the value of a key, for the message.
-            longest_seconds: of a time; HOUR_SECONDS for one that an experiment writes.
+            as_written: whether an experiment has written them: a time of up to an hour then, and
+                the message names the argument.
 
         Raises:
             InvalidInput: a key is unknown, or a value out of bounds.
@@ -154,8 +147,10 @@ class ConnectorModel:
         refuse_unknown("a connector", changes, known)
         parsed = {}
         for key, value in changes.items():
-            longest = {"longest": longest_seconds} if known[key] in (_seconds, _range) else {}
-            parsed[key] = known[key](key, value, setting=hint(key) if hint else None, **longest)
+            is_time = known[key] in (_seconds, _range)
+            longest = {"longest": HOUR_SECONDS} if as_written and is_time else {}
+            parse = partial(argument, known[key]) if as_written else known[key]
+            parsed[key] = parse(key, value, **longest)
         model = replace(self, **parsed)
         if model.maximum_instances < model.instances:
             raise InvalidInput(

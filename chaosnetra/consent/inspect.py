@@ -152,7 +152,7 @@ class _Inspection:
             return []  # it is not even read
         state = cloud_run.services.service(cloud_run.service)
         self.target["service"] = {"name": state.name, "uid": state.uid, "etag": state.etag}
-        if not self._permitted(lambda: guard.check_service(state)):
+        if not self._permitted(lambda: guard.check_resource(state)):
             return []
         return self._scalings(cloud_run, state)
 
@@ -175,7 +175,7 @@ class _Inspection:
                 self.refusals.append(f"{step.name}: {error}")
                 break
             asked = scaling.instances_asked
-            self._permitted(partial(self.session.guard.check_instances, asked))
+            self._permitted(partial(self.session.guard.check_cap, "instances", asked))
             self.warnings += scaling.warnings
             changes.append(
                 InstanceChange(step.name, scaling, now.instance_bounds[0], scaling.instances)
@@ -212,8 +212,8 @@ class _Inspection:
         job = cloud_run.jobs.job(cloud_run.job)
         self.target["job"] = {"name": job.name, "uid": job.uid, "etag": job.etag}
         for check in (
-            lambda: guard.check_job(job),
-            lambda: guard.check_tasks(tasks),
+            lambda: guard.check_resource(job),
+            lambda: guard.check_cap("tasks", tasks),
             lambda: require_fit(job),
             lambda: require_at_once(job, tasks),
         ):

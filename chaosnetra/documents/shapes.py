@@ -5,9 +5,9 @@
         size: int = entry(partial(whole_number, minimum=1))
         pre_ping: bool = entry(truth, True)
 
-A parser takes the name of a value for messages, the value, and as `setting` what a user would
-change; it returns what the field holds, or raises `InvalidInput`. Those of
-`chaosnetra.quantities` are such, and `shaped` is, for an object within an object.
+A parser takes the name of a value for messages, and the value; it returns what the field holds, or
+raises `InvalidInput`. Those of `chaosnetra.quantities` are such, and `shaped` is, for an object
+within an object.
 """
 
 from collections.abc import Callable, Iterable
@@ -40,7 +40,6 @@ def shaped(
     data: Any,
     *,
     shape: type[Any],
-    setting: str | None = None,
     between: str = ".",
     **others: Any,
 ) -> Any:
@@ -50,7 +49,6 @@ def shaped(
         name: of the place, for messages.
         data: as the file has it.
         shape: the dataclass.
-        setting: what a user would change, for messages.
         between: a name and that of what is in it.
         others: fields that the file does not give.
 
@@ -59,22 +57,17 @@ def shaped(
     """
     known = parsers(shape)
     if not isinstance(data, dict):
-        raise InvalidInput(f"{name} must be a JSON object", setting)
-    refuse_unknown(name, data, known, setting)
+        raise InvalidInput(f"{name} must be a JSON object")
+    refuse_unknown(name, data, known)
     demanded = [one.name for one in fields(shape) if one.default is one.default_factory is MISSING]
     missing = [key for key in demanded if key not in data and key not in others]
     if missing:
-        raise InvalidInput(f"{name} lacks {', '.join(missing)}", setting)
-    values = {
-        key: known[key](f"{name}{between}{key}", value, setting=setting)
-        for key, value in data.items()
-    }
+        raise InvalidInput(f"{name} lacks {', '.join(missing)}")
+    values = {key: known[key](f"{name}{between}{key}", value) for key, value in data.items()}
     return shape(**values, **others)
 
 
-def refuse_unknown(
-    name: str, given: Iterable[str], known: Iterable[str], setting: str | None = None
-) -> None:
+def refuse_unknown(name: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Raise InvalidInput where a key is given that is not known; say what it was meant to be."""
     known = list(known)
     unknown = sorted(set(given) - set(known))
@@ -83,4 +76,4 @@ def refuse_unknown(
             f"{key} (did you mean {guess}?)" if (guess := nearest(key, known)) else key
             for key in unknown
         )
-        raise InvalidInput(f"{name} has unknown keys {told}; known are {', '.join(known)}", setting)
+        raise InvalidInput(f"{name} has unknown keys {told}; known are {', '.join(known)}")

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import BudgetExpired, StartupError
+from chaosnetra.errors import BudgetExpired, StartupError, changed_by
 from chaosnetra.orchestrator.budget import RunningBudgets
 from chaosnetra.orchestrator.database import Database, named_for_instance
 from chaosnetra.orchestrator.parts import (
@@ -65,10 +65,10 @@ class Orchestrator:
         url = os.environ.get("DATABASE_URL")
         if not url:
             raise StartupError("DATABASE_URL is not set", phase="init")
-        self._address = named_for_instance(DatabaseAddress.parse(url, "DATABASE_URL"), os.environ)
-        self._profile = load_profile(
-            os.environ.get("CHAOSNETRA_PROFILE", "issue-1278"), "CHAOSNETRA_PROFILE"
-        )
+        with changed_by("DATABASE_URL"):
+            self._address = named_for_instance(DatabaseAddress.parse(url), os.environ)
+        with changed_by("CHAOSNETRA_PROFILE"):
+            self._profile = load_profile(os.environ.get("CHAOSNETRA_PROFILE", "issue-1278"))
         self._time_scale = number(
             "time scale", os.environ.get("CHAOSNETRA_TIME_SCALE", "1"), above=0
         )

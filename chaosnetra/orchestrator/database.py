@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
@@ -62,10 +62,11 @@ def named_for_instance(address: DatabaseAddress, environ: Mapping[str, str]) -> 
     return replace(address, options=tuple(options.items()))
 
 
+@dataclass
 class Database:
     """The orchestrator's database: one engine with the profile's pool.
 
-    Args:
+    Attributes:
         address: where it is.
         schema: PostgreSQL schema that holds the orchestrator's tables.
         pool: pool settings at time scale 1.
@@ -76,27 +77,15 @@ class Database:
         warm: whether the startup opens the whole pool.
     """
 
-    def __init__(
-        self,
-        address: DatabaseAddress,
-        schema: str,
-        pool: PoolSettings,
-        budgets: RunningBudgets,
-        time_scale: float,
-        workload: Workload,
-        steps: StepLog,
-        *,
-        warm: bool = False,
-    ) -> None:
-        self._address = address
-        self._schema = schema
-        self._pool = pool
-        self._budgets = budgets
-        self._time_scale = time_scale
-        self._workload = workload
-        self._steps = steps
-        self._warm = warm
-        self._engine: AsyncEngine | None = None
+    address: DatabaseAddress
+    schema: str
+    pool: PoolSettings
+    budgets: RunningBudgets
+    time_scale: float
+    workload: Workload
+    steps: StepLog
+    warm: bool = False
+    _engine: AsyncEngine | None = field(default=None, init=False)
 
     async def start(self) -> None:
         """Phase 3.
@@ -105,14 +94,14 @@ class Database:
         opened in the table check, which `table_setup` bounds. What comes after is bounded only
         where the profile names a `schema_validation` budget.
         """
-        async with self._budgets.within("initialization", PHASE):
+        async with self.budgets.within("initialization", PHASE):
             self._engine = self._build()
-        async with self._budgets.within("table_setup", PHASE):
+        async with self.budgets.within("table_setup", PHASE):
             await self._check_tables("first_table_check", PHASE)
-        async with self._budgets.within("schema_validation", PHASE):
+        async with self.budgets.within("schema_validation", PHASE):
             await self._check_tables("second_table_check", PHASE)
             await self._validate_schema()
-        if self._warm:
+        if self.warm:
             await self._open_pool()
 
     @staticmethod
@@ -126,7 +115,7 @@ class Database:
 
     async def check_health(self, phase: str) -> None:
         """Answer whether the database can be used now, within the `health_check` budget."""
-        async with self._budgets.within("health_check", phase):
+        async with self.budgets.within("health_check", phase):
             await self._check_tables("finalize", phase)
 
     async def stop(self) -> None:
@@ -137,27 +126,27 @@ class Database:
         return create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
-            pool_size=self._pool.size,
-            max_overflow=self._pool.max_overflow,
-            pool_timeout=self._pool.timeout_seconds * self._time_scale,
-            pool_recycle=self._pool.recycle_seconds * self._time_scale,
-            pool_pre_ping=self._pool.pre_ping,
-            pool_reset_on_return=self._pool.reset_on_return,
+            pool_size=self.pool.size,
+            max_overflow=self.pool.max_overflow,
+            pool_timeout=self.pool.timeout_seconds * self.time_scale,
+            pool_recycle=self.pool.recycle_seconds * self.time_scale,
+            pool_pre_ping=self.pool.pre_ping,
+            pool_reset_on_return=self.pool.reset_on_return,
         )
 
     async def _connect(self) -> "asyncpg.Connection[Any]":
-        async with self._budgets.within("connection", PHASE):
+        async with self.budgets.within("connection", PHASE):
             # asyncpg's own limit of 60 s would hide which budget ran out.
             return await asyncpg.connect(
-                self._address.driver_url,
-                timeout=self._address.connect_timeout_seconds,  # type: ignore[arg-type]  # None: no limit
+                self.address.driver_url,
+                timeout=self.address.connect_timeout_seconds,  # type: ignore[arg-type]  # None: no limit
             )
 
     @asynccontextmanager
     async def _connection(self, phase: str) -> AsyncIterator[AsyncConnection]:
         assert self._engine is not None  # noqa: S101 - start() comes first
         connection = self._engine.connect()
-        async with self._budgets.within("pool", phase):
+        async with self.budgets.within("pool", phase):
             await connection.start()
         try:
             yield connection
@@ -170,7 +159,7 @@ class Database:
             ended = await asyncio.gather(
                 *(
                     stack.enter_async_context(self._connection(PHASE))
-                    for _ in range(self._pool.size)
+                    for _ in range(self.pool.size)
                 ),
                 return_exceptions=True,
             )
@@ -182,12 +171,12 @@ class Database:
     @asynccontextmanager
     async def _step(self, step: str, phase: str, statements: int = 1) -> AsyncIterator[Ask]:
         """One step, on a connection of its own: `statements` for each of its tables."""
-        tables = self._workload.tables_of(step)
-        with self._steps.step(
+        tables = self.workload.tables_of(step)
+        with self.steps.step(
             step,
             phase,
             budgets=_BUDGETS[step],
-            round_trips=self._workload.round_trips[step],
+            round_trips=self.workload.round_trips[step],
             statements=statements * len(tables),
         ) as progress:
             async with self._connection(phase) as connection:
@@ -195,7 +184,7 @@ class Database:
 
                 async def ask(statement: TextClause, table: str) -> Sequence[Row[Any]]:
                     found = await connection.execute(
-                        statement, {"schema": self._schema, "table": table}
+                        statement, {"schema": self.schema, "table": table}
                     )
                     progress.answered()
                     return found.all()
@@ -204,7 +193,7 @@ class Database:
 
     async def _check_tables(self, step: str, phase: str) -> None:
         async with self._step(step, phase) as ask:
-            tables = self._workload.tables_of(step)
+            tables = self.workload.tables_of(step)
             missing = [table for table in tables if not (await ask(_TABLE_EXISTS, table))[0][0]]
         if missing:
             raise StartupError(f"tables are missing: {', '.join(missing)}", phase=phase)
@@ -213,9 +202,9 @@ class Database:
         wrong = []
         step = "schema_validation"
         async with self._step(step, PHASE, statements=3) as ask:
-            for table in self._workload.tables_of(step):
+            for table in self.workload.tables_of(step):
                 columns = {row.column_name: row.data_type for row in await ask(_COLUMNS, table)}
-                if columns != self._workload.tables[table]:
+                if columns != self.workload.tables[table]:
                     wrong.append(f"{table}: columns")
                 if len(await ask(_INDEXES, table)) < 2:
                     wrong.append(f"{table}: indexes")

@@ -6,17 +6,16 @@ run, or when the run's process dies.
 
 import logging
 
-from chaoslib.types import Configuration, Secrets
-
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Fault, undone_result
+from chaosnetra.hints import argument
 from chaosnetra.postgres import pressure
 from chaosnetra.postgres.holders import Amount, ConnectionsHeld
 from chaosnetra.postgres.locks import CatalogLocked
 from chaosnetra.postgres.session_faults import SessionFault
 from chaosnetra.postgres.sessions import application_name
 from chaosnetra.quantities import number, whole_number
-from chaosnetra.running.activity import Result, activity, edge
+from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
@@ -34,12 +33,11 @@ __all__ = [
 
 @edge
 def hold_connections(
+    session: Session,
     amount: float = 0,
     by: str = "leave_free",
     through: str = "direct",
     name: str = "held",
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Open idle connections and hold them, so that few slots are left.
 
@@ -53,8 +51,6 @@ def hold_connections(
             `share`: that share of the slots that are free now, rounded down.
         through: `direct`, or `path`: through the proxies, and the connector where there is one.
         name: names it within the run: letters, digits, _, - and .
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `name`, `parameters`, and `effect`: the server's free slots.
@@ -62,33 +58,26 @@ def hold_connections(
     Raises:
         ActivityFailed: they are not held; says what to change.
     """
-    with activity(configuration) as session:
-        instances = None
-        if by == "instances":
-            pool = session.settings.profile.pool
-            instances = whole_number(
-                "amount", amount, minimum=1, maximum=5000, setting=setting_hint("amount")
-            )
-            by, amount = "count", instances * (pool.size + pool.max_overflow)
-        wanted = Amount.parse(by, amount, setting_hint("amount"))
-        full_name = application_name(session.identifier, name)
-        reached, check = session.database_by(through), session.guard.check_connections
-        return _inject(
-            session,
-            ConnectionsHeld(session.database, full_name, reached, wanted, instances, check),
-        )
+    instances = None
+    if by == "instances":
+        pool = session.settings.profile.pool
+        instances = argument(whole_number, "amount", amount, minimum=1, maximum=5000)
+        by, amount = "count", instances * (pool.size + pool.max_overflow)
+    wanted = Amount.parse(by, amount)
+    full_name = application_name(session.identifier, name)
+    reached, check = session.database_by(through), session.guard.check_connections
+    return _inject(
+        session,
+        ConnectionsHeld(session.database, full_name, reached, wanted, instances, check),
+    )
 
 
 @edge
-def release_connections(
-    name: str = "held", configuration: Configuration = None, secrets: Secrets = None
-) -> Result:
+def release_connections(session: Session, name: str = "held") -> Result:
     """Close the connections that `hold_connections` opened.
 
     Args:
         name: as given to it.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `result` (`done`, or `already done` when there were none) and `detail`.
@@ -96,17 +85,12 @@ def release_connections(
     Raises:
         ActivityFailed: something may be left.
     """
-    with activity(configuration) as session:
-        return _undo(session, ConnectionsHeld, name)
+    return _undo(session, ConnectionsHeld, name)
 
 
 @edge
 def press_database(
-    backends: int = 8,
-    work_mem_mb: int = 16,
-    name: str = "pressure",
-    configuration: Configuration = None,
-    secrets: Secrets = None,
+    session: Session, backends: int = 8, work_mem_mb: int = 16, name: str = "pressure"
 ) -> Result:
     """Put CPU and memory of the database server under pressure, by queries that sort.
 
@@ -118,8 +102,6 @@ def press_database(
             machine, as many as slots and memory allow, and 8 elsewhere.
         work_mem_mb: memory that each sorts in, 1 to 1,024 MB.
         name: names it within the run: letters, digits, _, - and .
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `name`, `parameters`, and `effect`: how many times longer a fixed query takes.
@@ -127,54 +109,32 @@ def press_database(
     Raises:
         ActivityFailed: it is not in place; says what to change.
     """
-    with activity(configuration) as session:
-        session.require_local("press_database")
-        memory = whole_number(
-            "work_mem_mb",
-            work_mem_mb,
-            minimum=1,
-            maximum=pressure.MOST_WORK_MEM_MB,
-            setting=setting_hint("work_mem_mb"),
+    session.require_local("press_database")
+    memory = argument(
+        whole_number, "work_mem_mb", work_mem_mb, minimum=1, maximum=pressure.MOST_WORK_MEM_MB
+    )
+    number = (
+        pressure.fitting_backends(session.database, memory)
+        if str(backends) == "auto"
+        else argument(whole_number, "backends", backends, minimum=1, maximum=pressure.MOST_BACKENDS)
+    )
+    if number * memory > pressure.MOST_MEMORY_MB:
+        raise InvalidInput(
+            f"{number} backends with {memory} MB each are more than {pressure.MOST_MEMORY_MB} MB",
+            setting_hint("work_mem_mb"),
         )
-        number = (
-            pressure.fitting_backends(session.database, memory)
-            if str(backends) == "auto"
-            else whole_number(
-                "backends",
-                backends,
-                minimum=1,
-                maximum=pressure.MOST_BACKENDS,
-                setting=setting_hint("backends"),
-            )
-        )
-        if number * memory > pressure.MOST_MEMORY_MB:
-            raise InvalidInput(
-                f"{number} backends with {memory} MB each are more than "
-                f"{pressure.MOST_MEMORY_MB} MB",
-                setting_hint("work_mem_mb"),
-            )
-        full_name = application_name(session.identifier, name)
-        return _inject(
-            session, pressure.DatabasePressed(session.database, full_name, number, memory)
-        )
+    full_name = application_name(session.identifier, name)
+    return _inject(session, pressure.DatabasePressed(session.database, full_name, number, memory))
 
 
 @edge
-def release_pressure(
-    name: str = "pressure", configuration: Configuration = None, secrets: Secrets = None
-) -> Result:
+def release_pressure(session: Session, name: str = "pressure") -> Result:
     """End the sessions that `press_database` opened. See `release_connections`."""
-    with activity(configuration) as session:
-        return _undo(session, pressure.DatabasePressed, name)
+    return _undo(session, pressure.DatabasePressed, name)
 
 
 @edge
-def lock_catalog(
-    hold_ms: float,
-    name: str = "locks",
-    configuration: Configuration = None,
-    secrets: Secrets = None,
-) -> Result:
+def lock_catalog(session: Session, hold_ms: float, name: str = "locks") -> Result:
     """Let maintenance hold PostgreSQL's catalog, transaction after transaction.
 
     Whatever reads the catalog, as a new connection or a check of tables does, then waits for
@@ -185,8 +145,6 @@ def lock_catalog(
         hold_ms: how long each transaction holds it; milliseconds at time scale 1, above 0 to
             60,000.
         name: names it within the run: letters, digits, _, - and .
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `name`, `parameters`, and `effect`: how much longer reading the catalog takes.
@@ -194,21 +152,17 @@ def lock_catalog(
     Raises:
         ActivityFailed: it is not in place; says what to change.
     """
-    with activity(configuration) as session:
-        session.require_local("lock_catalog")
-        hold = number("hold_ms", hold_ms, above=0, maximum=60_000, setting=setting_hint("hold_ms"))
-        full_name = application_name(session.identifier, name)
-        seconds = session.settings.scaled(hold / 1000)
-        return _inject(session, CatalogLocked(session.administrator, full_name, seconds))
+    session.require_local("lock_catalog")
+    hold = argument(number, "hold_ms", hold_ms, above=0, maximum=60_000)
+    full_name = application_name(session.identifier, name)
+    seconds = session.settings.scaled(hold / 1000)
+    return _inject(session, CatalogLocked(session.administrator, full_name, seconds))
 
 
 @edge
-def release_catalog(
-    name: str = "locks", configuration: Configuration = None, secrets: Secrets = None
-) -> Result:
+def release_catalog(session: Session, name: str = "locks") -> Result:
     """End the maintenance that `lock_catalog` began. See `release_connections`."""
-    with activity(configuration) as session:
-        return _undo(session, CatalogLocked, name)
+    return _undo(session, CatalogLocked, name)
 
 
 def _inject(session: Session, fault: Fault) -> Result:

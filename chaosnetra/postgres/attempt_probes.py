@@ -6,15 +6,13 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from chaoslib.types import Configuration, Secrets
-
 from chaosnetra.postgres.attempts import Attempt, summarize
-from chaosnetra.postgres.plans import failure_bound, pool_plan, storm_plan
+from chaosnetra.postgres.plans import pool_plan, storm_plan
 from chaosnetra.postgres.pool import run_checkouts
 from chaosnetra.postgres.sessions import application_name
 from chaosnetra.postgres.storm import run_storm
-from chaosnetra.running.activity import Result, activity, edge
-from chaosnetra.running.measuring import progress
+from chaosnetra.running.activity import Result, edge
+from chaosnetra.running.measuring import failure_bound, progress
 from chaosnetra.running.session import Session
 
 logger = logging.getLogger("chaostoolkit")
@@ -22,6 +20,7 @@ logger = logging.getLogger("chaostoolkit")
 
 @edge
 def connections_succeed(
+    session: Session,
     count: int = 50,
     max_failure_rate: float = 0.15,
     slow_after_ms: float = 10_000,
@@ -30,8 +29,6 @@ def connections_succeed(
     hold_ms: float = 0,
     path: str = "path",
     min_confidence: float = 0,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Open connections and ask a first query on each; report how each attempt ended.
 
@@ -51,8 +48,6 @@ def connections_succeed(
         min_confidence: with which the attempts of all checks under the fault have to prove that
             the rate is at most that, or that it is not; else the verdict is inconclusive, since
             they were too few. 0: not demanded; else below 1.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         See `chaosnetra.postgres.attempts.summarize`; the list of attempts is `connections`. And
@@ -62,35 +57,31 @@ def connections_succeed(
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That attempts fail is a result.
     """
-    with activity(configuration) as session:
-        rate, demanded = failure_bound(max_failure_rate, min_confidence)
-        plan = storm_plan(
-            session.settings, count, slow_after_ms, timeout_ms, rate_per_second, hold_ms
-        )
-        run = partial(run_storm, session.database_by(path), plan)
-        ended = _attempts(session, "Connections", plan.count, plan.limit_seconds, "storm", run)
-        return _summarized(
-            session,
-            "Connections",
-            summarize(ended, "connections", rate, plan.slow_after_seconds),
-            path=path,
-            min_confidence=demanded,
-            timeout_seconds=plan.timeout_seconds,
-            hold_seconds=plan.hold_seconds,
-            interval_seconds=plan.interval_seconds,
-        )
+    rate, demanded = failure_bound(max_failure_rate, min_confidence)
+    plan = storm_plan(session.settings, count, slow_after_ms, timeout_ms, rate_per_second, hold_ms)
+    run = partial(run_storm, session.database_by(path), plan)
+    ended = _attempts(session, "Connections", plan.count, plan.limit_seconds, "storm", run)
+    return _summarized(
+        session,
+        "Connections",
+        summarize(ended, "connections", rate, plan.slow_after_seconds),
+        path=path,
+        min_confidence=demanded,
+        timeout_seconds=plan.timeout_seconds,
+        hold_seconds=plan.hold_seconds,
+        interval_seconds=plan.interval_seconds,
+    )
 
 
 @edge
 def pool_checkouts_succeed(
+    session: Session,
     extra: int = 5,
     queries: int = 0,
     hold_ms: float = 10_000,
     max_failure_rate: float = 0.0,
     path: str = "path",
     min_confidence: float = 0,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Take more connections out of a SQLAlchemy pool than it has; report how each checkout ended.
 
@@ -107,8 +98,6 @@ def pool_checkouts_succeed(
         max_failure_rate: share of them, 0 to 1, that may fail, time out or be slow.
         path: see `connections_succeed`.
         min_confidence: see `connections_succeed`.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         See `chaosnetra.postgres.attempts.summarize`; the list of checkouts is `checkouts`. And
@@ -118,22 +107,21 @@ def pool_checkouts_succeed(
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That checkouts fail is a result.
     """
-    with activity(configuration) as session:
-        plan = pool_plan(session.settings, extra, queries, hold_ms)
-        rate, demanded = failure_bound(max_failure_rate, min_confidence)
-        run = partial(run_checkouts, session.database_by(path), plan)
-        limit_seconds = plan.limit_seconds + plan.hold_seconds
-        ended = _attempts(session, "Checkouts", plan.checkouts, limit_seconds, "pool", run)
-        return _summarized(
-            session,
-            "Checkouts",
-            summarize(ended, "checkouts", rate, plan.pool.timeout_seconds),
-            path=path,
-            min_confidence=demanded,
-            queries=plan.queries,
-            hold_seconds=plan.hold_seconds,
-            pool=vars(plan.pool),
-        )
+    plan = pool_plan(session.settings, extra, queries, hold_ms)
+    rate, demanded = failure_bound(max_failure_rate, min_confidence)
+    run = partial(run_checkouts, session.database_by(path), plan)
+    limit_seconds = plan.limit_seconds + plan.hold_seconds
+    ended = _attempts(session, "Checkouts", plan.checkouts, limit_seconds, "pool", run)
+    return _summarized(
+        session,
+        "Checkouts",
+        summarize(ended, "checkouts", rate, plan.pool.timeout_seconds),
+        path=path,
+        min_confidence=demanded,
+        queries=plan.queries,
+        hold_seconds=plan.hold_seconds,
+        pool=vars(plan.pool),
+    )
 
 
 def _attempts(

@@ -44,13 +44,8 @@ class AttemptOutcome(StrEnum):
     FAILED = "failed"
 
 
-_WORDS = {
-    AttemptOutcome.SLOW: "slow",
-    AttemptOutcome.REFUSED: "refused",
-    AttemptOutcome.RESET: "reset",
-    AttemptOutcome.TIMED_OUT: "timed out",
-    AttemptOutcome.POOL_TIMEOUT: "timed out in the pool",
-    AttemptOutcome.FAILED: "failed",
+_WORDS = {outcome: outcome.replace("_", " ") for outcome in AttemptOutcome} | {
+    AttemptOutcome.POOL_TIMEOUT: "timed out in the pool"
 }
 
 
@@ -250,8 +245,9 @@ def summarize(
 def _observed(
     attempts: int, count: Counter[AttemptOutcome], failure_rate: float, p95: Quantile | None
 ) -> str:
+    bad = [outcome for outcome in _WORDS if count[outcome] and outcome is not AttemptOutcome.OK]
     parts = [f"{count[AttemptOutcome.OK]} of {attempts} ok"]
-    parts += [f"{count[outcome]} {words}" for outcome, words in _WORDS.items() if count[outcome]]
+    parts += [f"{count[outcome]} {_WORDS[outcome]}" for outcome in bad]
     text = f"{', '.join(parts)}: {failure_rate:.0%} not ok"
     if p95 is None:
         return text

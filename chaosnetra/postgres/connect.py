@@ -166,24 +166,10 @@ def _tls_advice(error: BaseException) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class DatabaseFacts:
-    """What a database says of itself."""
-
-    version: str
-    max_connections: int
-    tables: int
-
-
-async def describe(address: DatabaseAddress, timeout_seconds: float) -> DatabaseFacts:
+async def server_version(address: DatabaseAddress, timeout_seconds: float) -> str:
     """Connect and ask; raises `DatabaseUnavailable` when that does not work."""
     async with connection(address, timeout_seconds) as opened:
-        [row] = await opened.fetch(
-            "SELECT current_setting('server_version') AS version,"
-            " current_setting('max_connections')::int AS max_connections,"
-            f" ({COUNT_TABLES})::int AS tables"
-        )
-        return DatabaseFacts(row["version"], row["max_connections"], row["tables"])
+        return str(await opened.fetchval("SELECT current_setting('server_version')"))
 
 
 @dataclass(frozen=True)
@@ -227,16 +213,28 @@ async def read_slots(opened: "asyncpg.Connection[Any]") -> Slots:
     return Slots(row["max_connections"], row["reserved"], row["sessions"])
 
 
-async def sessions_by_name(address: DatabaseAddress, timeout_seconds: float) -> dict[str, int]:
+async def sessions_by_name(
+    address: DatabaseAddress, timeout_seconds: float, prefix: str = ""
+) -> dict[str, int]:
     """How many sessions the server has, by application_name; the one that asks is not counted.
 
     What a session is called every role may read; one without a name is called "".
+
+    Args:
+        address: the database.
+        timeout_seconds: how long opening a session, and the answer, may take.
+        prefix: only sessions whose names begin so.
+
+    Raises:
+        DatabaseUnavailable: it cannot be asked.
     """
     async with connection(address, timeout_seconds) as opened:
         rows = await opened.fetch(
             "SELECT coalesce(application_name, '') AS name, count(*)::int AS count"
             " FROM pg_stat_activity WHERE usesysid IS NOT NULL AND datid IS NOT NULL"
-            " AND pid <> pg_backend_pid() GROUP BY 1 ORDER BY 2 DESC, 1"
+            " AND pid <> pg_backend_pid() AND starts_with(coalesce(application_name, ''), $1)"
+            " GROUP BY 1 ORDER BY 2 DESC, 1",
+            prefix,
         )
         return {row["name"]: row["count"] for row in rows}
 

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import DatabaseUnavailable, InjectionFailed, InvalidInput
+from chaosnetra.errors import DatabaseUnavailable, InjectionFailed
 from chaosnetra.faults import Effect, Undo
+from chaosnetra.hints import argument
 from chaosnetra.postgres.connect import Slots, connection, read_slots
 from chaosnetra.postgres.session_faults import SessionFault
 from chaosnetra.postgres.sessions import LIMIT_SECONDS, open_sessions, read_count, staying
 from chaosnetra.postgres.staying import TOO_MANY_CONNECTIONS
-from chaosnetra.quantities import fraction, whole_number
+from chaosnetra.quantities import choice, number, whole_number
 from chaosnetra.settings import setting_hint
 
 MOST_CONNECTIONS = 5000
@@ -47,30 +48,22 @@ class Amount:
     value: float
 
     @classmethod
-    def parse(cls, by: Any, value: Any, setting: str | None = None) -> "Amount":
+    def parse(cls, by: Any, value: Any) -> "Amount":
         """Check what an experiment gave.
 
         Args:
             by: a value of `By`.
             value: 1 to 5,000 for `count`, 0 to 5,000 for `leave_free`, above 0 to 1 for `share`.
-            setting: what the user would change, for the message.
 
         Raises:
             InvalidInput: it cannot be used.
         """
-        if by not in list(By):
-            raise InvalidInput(f"by must be {', '.join(By)}, got {by!r}", setting)
-        kind = By(by)
+        kind = By(argument(choice, "by", by, allowed=[*By]))
         if kind is By.SHARE:
-            share = fraction("amount", value, setting=setting)
-            if share == 0:
-                raise InvalidInput("amount must be more than 0 for a share", setting)
-            return cls(kind, share)
+            return cls(kind, argument(number, "amount", value, above=0, maximum=1))
         least = 1 if kind is By.COUNT else 0
-        number = whole_number(
-            "amount", value, minimum=least, maximum=MOST_CONNECTIONS, setting=setting
-        )
-        return cls(kind, number)
+        most = MOST_CONNECTIONS
+        return cls(kind, argument(whole_number, "amount", value, minimum=least, maximum=most))
 
     def of(self, found: Slots) -> int:
         """How many connections that is.

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.errors import InvalidInput
+from chaosnetra.hints import argument
 from chaosnetra.postgres.pool import PoolPlan
 from chaosnetra.postgres.storm import StormPlan
-from chaosnetra.quantities import fraction, number, whole_number
-from chaosnetra.quantities import min_confidence as parse_min_confidence
+from chaosnetra.quantities import number, whole_number
 from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
@@ -23,13 +23,6 @@ LONGEST_SECONDS = 3600.0
 SHORTEST_INTERVAL_SECONDS = 0.01
 MOST_SAMPLES = 10_000
 MOST_MEGABYTES = 500.0
-
-
-def failure_bound(max_failure_rate: Any, min_confidence: Any) -> tuple[float, float | None]:
-    """The share that may fail, 0 to 1, and the confidence demanded of it, if any."""
-    rate = fraction("max_failure_rate", max_failure_rate, setting=setting_hint("max_failure_rate"))
-    hint = setting_hint("min_confidence")
-    return rate, parse_min_confidence(min_confidence, rate, setting=hint)
 
 
 def storm_plan(
@@ -45,7 +38,7 @@ def storm_plan(
     Raises:
         InvalidInput: one cannot be used.
     """
-    attempts = _whole("count", count, 1, MOST_ATTEMPTS)
+    attempts = argument(whole_number, "count", count, minimum=1, maximum=MOST_ATTEMPTS)
     timeout = _full_seconds("timeout_ms", timeout_ms)
     if slow_after_ms in (None, ""):
         slow_after_ms = 1000 * settings.profile.budgets.connection_seconds
@@ -58,13 +51,11 @@ def storm_plan(
             "nothing would be slow",
             setting_hint("slow_after_ms"),
         )
-    hint = setting_hint("rate_per_second")
-    rate = number(
-        "rate_per_second", rate_per_second, minimum=0, maximum=MOST_PER_SECOND, setting=hint
-    )
+    rate = argument(number, "rate_per_second", rate_per_second, minimum=0, maximum=MOST_PER_SECOND)
     if rate and attempts / rate > LONGEST_SECONDS:
         raise InvalidInput(
-            f"{attempts} attempts at {rate:g} a second take over {LONGEST_SECONDS:g} s", hint
+            f"{attempts} attempts at {rate:g} a second take over {LONGEST_SECONDS:g} s",
+            setting_hint("rate_per_second"),
         )
     return StormPlan(
         attempts,
@@ -89,8 +80,8 @@ def pool_plan(settings: "Settings", extra: Any, queries: Any, hold_ms: Any) -> P
             recycle_seconds=scaled(pool.recycle_seconds),
         ),
         connect_timeout_seconds=scaled(settings.profile.budgets.connection_seconds),
-        extra=_whole("extra", extra, 0, MOST_ATTEMPTS),
-        queries=_whole("queries", queries, 0, MOST_QUERIES),
+        extra=argument(whole_number, "extra", extra, minimum=0, maximum=MOST_ATTEMPTS),
+        queries=argument(whole_number, "queries", queries, minimum=0, maximum=MOST_QUERIES),
         hold_seconds=scaled(_full_seconds("hold_ms", hold_ms)),
     )
 
@@ -101,8 +92,7 @@ def load_plan(settings: "Settings", seconds: Any, interval_ms: Any) -> tuple[flo
     Raises:
         InvalidInput: one cannot be used, or they make too many samples.
     """
-    hint = setting_hint("seconds")
-    full = number("seconds", seconds, minimum=0, maximum=LONGEST_SECONDS, setting=hint)
+    full = argument(number, "seconds", seconds, minimum=0, maximum=LONGEST_SECONDS)
     step = max(SHORTEST_INTERVAL_SECONDS, _full_seconds("interval_ms", interval_ms))
     if full / step > MOST_SAMPLES:
         raise InvalidInput(
@@ -118,19 +108,12 @@ def transfer_bytes(settings: "Settings", megabytes: Any, direction: Any) -> int:
     Raises:
         InvalidInput: one cannot be used.
     """
-    hint = setting_hint("megabytes")
-    full = number("megabytes", megabytes, above=0, maximum=MOST_MEGABYTES, setting=hint)
+    full = argument(number, "megabytes", megabytes, above=0, maximum=MOST_MEGABYTES)
     if direction not in ("downstream", "upstream"):
         raise InvalidInput(f"direction must be downstream or upstream, got {direction!r}")
     return max(1, round(settings.scaled(full) * 1e6))
 
 
-def _whole(name: str, value: Any, minimum: int, maximum: int) -> int:
-    hint = setting_hint(name)
-    return whole_number(name, value, minimum=minimum, maximum=maximum, setting=hint)
-
-
 def _full_seconds(name: str, value: Any) -> float:
     """Milliseconds, bounded, as seconds."""
-    longest, hint = 1000 * LONGEST_SECONDS, setting_hint(name)
-    return number(name, value, minimum=0, maximum=longest, setting=hint) / 1000
+    return argument(number, name, value, minimum=0, maximum=1000 * LONGEST_SECONDS) / 1000

@@ -82,32 +82,22 @@ async def run_checkouts(
         Interrupted: `interrupted` became true.
     """
     check_open_files(plan.connections)
-    async with dialing(address) as dial:
-        return await _run_by(dial, plan, application_name, interrupted, progress)
-
-
-async def _run_by(
-    dial: Dial,
-    plan: PoolPlan,
-    application_name: str,
-    interrupted: Callable[[], bool],
-    progress: Progress,
-) -> list[Attempt]:
     connections: list[asyncpg.Connection[Any]] = []
-    engine = _engine(dial, plan, application_name, connections)
-    started = asyncio.get_running_loop().time()
-    try:
-        return await gather_attempts(
-            [_checkout(engine, plan, number, started) for number in range(1, plan.checkouts + 1)],
-            interrupted,
-            progress,
-        )
-    finally:
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await engine.dispose()
-        for connection in connections:  # on a path with a fault a polite close may not end
-            connection.terminate()
+    async with dialing(address) as dial:
+        engine = _engine(dial, plan, application_name, connections)
+        started = asyncio.get_running_loop().time()
+        try:
+            return await gather_attempts(
+                [_checkout(engine, plan, each, started) for each in range(1, plan.checkouts + 1)],
+                interrupted,
+                progress,
+            )
+        finally:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await engine.dispose()
+            for connection in connections:  # on a path with a fault a polite close may not end
+                connection.terminate()
 
 
 def _engine(

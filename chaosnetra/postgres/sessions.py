@@ -38,10 +38,6 @@ POLL_SECONDS = 0.05
 LONGEST_NAME = 63
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _COUNT = "SELECT count(*)::int FROM pg_stat_activity WHERE application_name = $1"
-_BY_NAME = (
-    "SELECT application_name, count(*)::int AS sessions FROM pg_stat_activity"
-    " WHERE datid IS NOT NULL AND starts_with(application_name, $1) GROUP BY application_name"
-)
 _END = (
     "SELECT count(pg_terminate_backend(pid))::int FROM pg_stat_activity"
     " WHERE application_name = $1 AND usename = current_user"
@@ -176,19 +172,6 @@ async def read_count(opened: "asyncpg.Connection[Any]", name: str) -> int:
     """How many sessions of that name the server has."""
     found: int = await opened.fetchval(_COUNT, name)
     return found
-
-
-async def sessions_by_name(address: DatabaseAddress, prefix: str) -> dict[str, int]:
-    """How many sessions there are of each `application_name` that begins so.
-
-    Every role sees the names of all sessions; what they do, only with pg_read_all_stats.
-
-    Raises:
-        DatabaseUnavailable: it cannot be asked.
-    """
-    async with connection(address, LIMIT_SECONDS) as opened:
-        rows = await opened.fetch(_BY_NAME, prefix)
-    return {row["application_name"]: row["sessions"] for row in rows}
 
 
 def end_sessions(arguments: Mapping[str, Any]) -> UndoReport:

@@ -11,8 +11,9 @@ import logging
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.pressure.choice import choose
-from chaosnetra.running.activity import Parameters, Result, activity, edge
+from chaosnetra.running.activity import Parameters, Result, edge
 from chaosnetra.running.preview import is_previewing
+from chaosnetra.running.session import Session
 
 __all__ = ["apply_pressure", "relieve_pressure"]
 
@@ -21,6 +22,7 @@ logger = logging.getLogger("chaostoolkit")
 
 @edge
 def apply_pressure(
+    session: Session,
     local: Parameters,
     staging: Parameters,
     configuration: Configuration = None,
@@ -42,11 +44,12 @@ def apply_pressure(
         ActivityFailed: one of them is no action of ours, none is named for the environment, or
             the action failed.
     """
-    return _act(local, staging, configuration, secrets)
+    return _act(session, local, staging, configuration, secrets)
 
 
 @edge
 def relieve_pressure(
+    session: Session,
     local: Parameters,
     staging: Parameters,
     configuration: Configuration = None,
@@ -66,17 +69,20 @@ def relieve_pressure(
     Raises:
         ActivityFailed: as `apply_pressure`; or something may be left.
     """
-    return _act(local, staging, configuration, secrets)
+    return _act(session, local, staging, configuration, secrets)
 
 
 def _act(
-    local: Parameters, staging: Parameters, configuration: Configuration, secrets: Secrets
+    session: Session,
+    local: Parameters,
+    staging: Parameters,
+    configuration: Configuration,
+    secrets: Secrets,
 ) -> Result:
-    with activity(configuration) as session:
-        environment = session.settings.environment
-        chosen = choose(environment, {"local": local, "staging": staging})
-        if not is_previewing():
-            logger.info(f"In {environment}: {chosen.shown}")
-    # Outside: the action goes through the same edge itself.
+    environment = session.settings.environment
+    chosen = choose(environment, {"local": local, "staging": staging})
+    if not is_previewing():
+        logger.info(f"In {environment}: {chosen.shown}")
+    # The action goes through the same edge itself.
     result = chosen.function(**chosen.arguments, configuration=configuration, secrets=secrets)
     return {"environment": environment, "action": chosen.shown, **result}

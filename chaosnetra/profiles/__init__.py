@@ -90,9 +90,9 @@ class OrchestratorBehaviour:
     )
 
 
-def _infrastructure(name: str, value: Any, *, setting: str | None = None) -> dict[str, Any]:
+def _infrastructure(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(part, dict) for part in value.values()):
-        raise InvalidInput(f"{name} must be an object of objects", setting)
+        raise InvalidInput(f"{name} must be an object of objects")
     return value
 
 
@@ -153,13 +153,12 @@ def known_profiles() -> list[str]:
     )
 
 
-def load_profile(name_or_path: str, setting: str | None = None) -> Profile:
+def load_profile(name_or_path: str) -> Profile:
     """Load a shipped profile by name, or a user's own by the path of its JSON file.
 
     Args:
         name_or_path: a name from `known_profiles`, or a path: whatever ends in `.json` or
             holds a path separator.
-        setting: what the user would change, for error messages.
 
     Raises:
         UnknownProfile: no shipped profile has that name; the message lists those that exist.
@@ -171,7 +170,7 @@ def load_profile(name_or_path: str, setting: str | None = None) -> Profile:
             text = decoded(path.read_bytes(), path)
             source = str(path.resolve())
         except (OSError, ValueError, RuntimeError) as error:
-            raise InvalidInput(f"profile file {name_or_path!r}: {error}", setting) from None
+            raise InvalidInput(f"profile file {name_or_path!r}: {error}") from None
     elif name_or_path in known_profiles():
         text = (_DATA / f"{name_or_path}.json").read_text(encoding="utf-8")
         source = name_or_path
@@ -179,16 +178,13 @@ def load_profile(name_or_path: str, setting: str | None = None) -> Profile:
         raise UnknownProfile(
             f"unknown profile {name_or_path!r}; known are {', '.join(known_profiles())}, "
             "or give the path of a JSON file",
-            setting,
         )
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"profile {name_or_path}: not valid JSON: {error}", setting) from None
+        raise InvalidInput(f"profile {name_or_path}: not valid JSON: {error}") from None
     label = f"profile {source}"
-    profile: Profile = shaped(
-        label, data, shape=Profile, setting=setting, between=": ", source=source
-    )
+    profile: Profile = shaped(label, data, shape=Profile, between=": ", source=source)
     return profile
 
 

@@ -12,7 +12,7 @@ from chaosnetra.postgres.objects import SchemaMade
 from chaosnetra.rehearsal.allowing import write_allow_list
 from chaosnetra.rehearsal.service import WARM, named
 from chaosnetra.safety.allowlist import LABEL
-from chaosnetra.settings import LOCAL_TIME_SCALE, REFERENCE_TARGET, profile_setting
+from chaosnetra.settings import LOCAL_TIME_SCALE, REFERENCE_TARGET, SETTINGS
 from chaosnetra.stand.persistent import PersistentStand
 
 SCHEMA = "orchestrator"
@@ -54,6 +54,6 @@ def _environment(database: DatabaseAddress) -> dict[str, str]:
     return {
         "DATABASE_URL": named(database).url,
         "CHAOSNETRA_SCHEMA": SCHEMA,
-        "CHAOSNETRA_PROFILE": profile_setting(os.environ).source,
+        "CHAOSNETRA_PROFILE": SETTINGS["profile"].read({}, os.environ).source,
         "CHAOSNETRA_TIME_SCALE": f"{LOCAL_TIME_SCALE:g}",
     }

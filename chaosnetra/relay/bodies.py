@@ -1,13 +1,15 @@
-"""The bodies of control calls, read bounded and strictly, and the answer to those refused."""
+"""Control APIs: their calls' bodies, read bounded and strictly, and the answer to those refused."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from chaosnetra.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import Response
+    from starlette.routing import Route
 
 MOST_BYTES = 1024 * 1024
 
@@ -37,11 +39,24 @@ async def read_object(request: "Request", what: str) -> dict[str, Any]:
     return data
 
 
-def refused(request: "Request", error: Exception) -> "Response":  # noqa: ARG001 - a handler
-    """HTTP 400 with `{"error": "one line"}`: Starlette's handler of `InvalidInput`."""
+def control_application(routes: "Sequence[Route]") -> "Starlette":
+    """The calls as an ASGI application; every error is `{"error": "one line"}`.
+
+    `InvalidInput` that a call raises becomes HTTP 400.
+    """
+    from starlette.applications import Starlette
     from starlette.responses import JSONResponse
 
-    return JSONResponse({"error": str(error)}, status_code=400)
+    def refused(request: "Request", error: Exception) -> JSONResponse:  # noqa: ARG001 - a handler
+        return JSONResponse({"error": str(error)}, status_code=400)
+
+    def not_found(request: "Request", error: Exception) -> JSONResponse:
+        code = int(getattr(error, "status_code", 404))
+        text = f"{request.method} {request.url.path} is not known here"
+        return JSONResponse({"error": text}, status_code=code)
+
+    handlers = {InvalidInput: refused, 404: not_found, 405: not_found}
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from chaosnetra.addresses import Place, parse_network_address, shown_address
 from chaosnetra.errors import InvalidInput
+from chaosnetra.relay.connection import Route
 from chaosnetra.relay.relay import Relay
 from chaosnetra.relay.service import allow_many_descriptors, new_event_loop, say
 
@@ -41,7 +42,7 @@ def _upstream(text: str) -> Place:
 
 
 async def _serve(listen: tuple[str, int], upstream: Place) -> None:
-    relay = Relay(upstream, dial_timeout_seconds=DIAL_TIMEOUT_SECONDS)
+    relay = Relay(Route(upstream, dial_timeout_seconds=DIAL_TIMEOUT_SECONDS))
     say({"listen": shown_address(*relay.listen(*listen))})
     await asyncio.Event().wait()
 

@@ -10,11 +10,12 @@ from functools import partial
 from chaosnetra.addresses import Place
 from chaosnetra.relay.counters import LIVING, Counters, State
 from chaosnetra.relay.flow import Flow
-from chaosnetra.relay.gate import Gate, TurnedAway
+from chaosnetra.relay.gate import OPEN_GATE, Gate, TurnedAway
 from chaosnetra.relay.side import Side, WatchedSide
-from chaosnetra.relay.stage import StageFactory
+from chaosnetra.relay.stage import StageFactory, no_stages
 from chaosnetra.relay.watcher import Ending, Watchers, watching
 
+DIAL_TIMEOUT_SECONDS = 30.0
 # A peer that does not take its last bytes within this time loses them.
 CLOSING_SECONDS = 30.0
 # A client that sends something and leaves, as one that cancels a query does, may be quicker than
@@ -28,18 +29,23 @@ TOLD_AFTER_SECONDS = 0.05
 class Route:
     """Where connections go, and what happens to them on the way.
 
-    `upstream` is host and port, or the path of a Unix socket; `dial_timeout_seconds` bounds the
-    wait for its answer to a new connection; `passes_resets` is whether a reset of one side resets
-    the other, or closes it. `accepts_for_upstream`: that a client was accepted means nothing yet:
-    without an upstream it is reset, and nothing is dialed for one that has left. `watchers` look
-    on.
+    Attributes:
+        upstream: host and port, or the path of a Unix socket, that clients are passed on to.
+        gate: who may pass, and when.
+        stages: what happens to the bytes of new connections.
+        dial_timeout_seconds: limit of the upstream's answer to a new connection.
+        passes_resets: whether a reset of one side resets the other, as without a relay; else it
+            closes it.
+        accepts_for_upstream: whether a client is reset where the upstream does not accept it, and
+            nothing is dialed for one that has left; else it is closed as a socket of its own is.
+        watchers: who looks on, at what clients and the upstream send; nobody where it is None.
     """
 
     upstream: Place
-    gate: Gate
-    stages: StageFactory
-    dial_timeout_seconds: float
-    passes_resets: bool
+    gate: Gate = OPEN_GATE
+    stages: StageFactory = no_stages
+    dial_timeout_seconds: float = DIAL_TIMEOUT_SECONDS
+    passes_resets: bool = True
     accepts_for_upstream: bool = False
     watchers: Watchers | None = None
 

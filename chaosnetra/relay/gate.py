@@ -50,3 +50,6 @@ class OpenGate:
 
     def leave(self) -> None:
         return
+
+
+OPEN_GATE = OpenGate()

@@ -8,49 +8,18 @@ from dataclasses import replace
 from chaosnetra.addresses import Place
 from chaosnetra.relay.connection import Connection, Route
 from chaosnetra.relay.counters import Counters
-from chaosnetra.relay.gate import Gate, OpenGate
 from chaosnetra.relay.listener import Listener
-from chaosnetra.relay.stage import StageFactory, no_stages
-from chaosnetra.relay.watcher import Watchers
-
-DIAL_TIMEOUT_SECONDS = 30.0
 
 
 class Relay:
     """Relays clients of one address to one upstream; lives on the event loop's thread.
 
     Args:
-        upstream: host and port, or the Unix socket, that clients are passed on to.
-        gate: who may pass, and when.
-        stages: what happens to the bytes of new connections.
-        dial_timeout_seconds: limit of the upstream's answer to a new connection.
-        passes_resets: whether a reset of one side resets the other, as without a relay; else it
-            closes it.
-        accepts_for_upstream: whether a client is reset where the upstream does not accept it, and
-            nothing is dialed for one that has left; else it is closed as a socket of its own is.
-        watchers: who looks on, at what clients and the upstream send; nobody where it is None.
+        route: of its connections.
     """
 
-    def __init__(
-        self,
-        upstream: Place,
-        *,
-        gate: Gate | None = None,
-        stages: StageFactory = no_stages,
-        dial_timeout_seconds: float = DIAL_TIMEOUT_SECONDS,
-        passes_resets: bool = True,
-        accepts_for_upstream: bool = False,
-        watchers: Watchers | None = None,
-    ) -> None:
-        self._route = Route(
-            upstream=upstream,
-            gate=gate if gate is not None else OpenGate(),
-            stages=stages,
-            dial_timeout_seconds=dial_timeout_seconds,
-            passes_resets=passes_resets,
-            accepts_for_upstream=accepts_for_upstream,
-            watchers=watchers,
-        )
+    def __init__(self, route: Route) -> None:
+        self._route = route
         self.counters = Counters()
         self._connections: dict[Connection, None] = {}
         self._listener = Listener(self._accepted, self._room, self._accept_failed)

@@ -7,7 +7,8 @@ when the bytes are on their way already, and a watcher that raises is told no mo
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol
 
 
 class Ending(StrEnum):
@@ -87,7 +88,7 @@ class Watching:
         self._watcher: Watcher | None = watcher
         self._failed = failed
         self._loop = asyncio.get_running_loop()
-        self._untold: list[tuple[Callable[[Any, float], None], Any, float]] = []
+        self._untold: list[Callable[[], None]] = []
         self._early: list[bytes] = []
         self._is_dialed = False
         self._is_planned = False
@@ -97,24 +98,24 @@ class Watching:
         if self._watcher is None:
             return
         self._is_dialed = True
-        self._tell(_tell_dialed(self._watcher), None, at)
+        self._tell(partial(self._watcher.dialed, at))
         for data in self._early:
-            self._tell(self._watcher.client_sent, data, at)
+            self._tell(partial(self._watcher.client_sent, data, at))
         self._early = []
         if self._ending is not None:  # the client had said farewell already
-            self._tell(self._watcher.ended, self._ending[0], at)
+            self._tell(partial(self._watcher.ended, self._ending[0], at))
 
     def client_sent(self, data: bytes, at: float) -> None:
         if self._watcher is None:
             return
         if self._is_dialed:
-            self._tell(self._watcher.client_sent, data, at)
+            self._tell(partial(self._watcher.client_sent, data, at))
         else:
             self._early.append(data)  # the flow holds them too, and no more than it does
 
     def server_sent(self, data: bytes, at: float) -> None:
         if self._watcher is not None:
-            self._tell(self._watcher.server_sent, data, at)
+            self._tell(partial(self._watcher.server_sent, data, at))
 
     def left(self, ending: Ending, at: float) -> None:
         """One side said farewell, or was reset."""
@@ -122,7 +123,7 @@ class Watching:
             return
         self._ending = (ending, at)
         if self._is_dialed:
-            self._tell(self._watcher.ended, ending, at)
+            self._tell(partial(self._watcher.ended, ending, at))
 
     def gave_up(self, ending: Ending, at: float) -> None:
         """It is over, and neither side has ended it; or it never was dialed."""
@@ -134,10 +135,10 @@ class Watching:
             ending, at = Ending.UNANSWERED, self._ending[1]
         self._ending = (ending, at)
         self._early = []
-        self._tell(watcher.ended, ending, at)
+        self._tell(partial(watcher.ended, ending, at))
 
-    def _tell(self, call: Callable[[Any, float], None], what: Any, at: float) -> None:
-        self._untold.append((call, what, at))
+    def _tell(self, what: Callable[[], None]) -> None:
+        self._untold.append(what)
         if not self._is_planned:
             # The bytes are written at the end of this turn; what is told next is later.
             self._is_planned = True
@@ -147,16 +148,9 @@ class Watching:
         self._is_planned = False
         untold, self._untold = self._untold, []
         try:
-            for call, what, at in untold:
-                call(what, at)
+            for tell in untold:
+                tell()
         except Exception as error:  # noqa: BLE001 - whatever it is, the connection goes on
             self._watcher = None
             self._untold, self._early = [], []
             self._failed(error)
-
-
-def _tell_dialed(watcher: Watcher) -> Callable[[Any, float], None]:
-    def tell(_: Any, at: float) -> None:
-        watcher.dialed(at)
-
-    return tell

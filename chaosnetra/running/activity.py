@@ -2,18 +2,26 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Dict, List, ParamSpec, TypeVar, cast  # noqa: UP035
+from typing import Any, Concatenate, Dict, List, ParamSpec, TypeVar, cast  # noqa: UP035
 
 from chaoslib.exceptions import ActivityFailed, ChaosException
+from chaoslib.exit import exit_ungracefully
+from chaoslib.types import Configuration, Secrets
 
-from chaosnetra.errors import ChaosnetraError, MachineryFailed
+from chaosnetra.errors import ChaosnetraError, MachineryFailed, NotAllowed
 from chaosnetra.running.arguments import called, with_settings
 from chaosnetra.running.preview import Preview, is_previewing
-from chaosnetra.running.required import require_control
-from chaosnetra.running.run import current_run
-from chaosnetra.running.session import Session, current_session
+from chaosnetra.running.run import EXIT_WITHOUT_ROLLBACKS, current_run
+from chaosnetra.running.session import Session, current_session, existing_session
+from chaosnetra.running.staging import NO_CONTROL
+from chaosnetra.settings import names_staging
+
+logger = logging.getLogger("chaostoolkit")
 
 # `chaos discover` knows typing's aliases, and calls `dict[str, Any]` an "object".
 Result = Dict[str, Any]  # noqa: UP006
@@ -25,41 +33,50 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def edge(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function one that experiments name.
+def edge(function: Callable[Concatenate[Session, P], R]) -> Callable[..., R]:
+    """Make a function one that experiments name; it is given the run's session.
 
-    Its result is masked, and a message of it names the settings that fed its arguments.
+    It parses all its arguments before it uses a part of the session: they are checked before the
+    first activity of a run by calling it with a `chaosnetra.running.preview.Preview`. Its result
+    is masked.
+
+    Returns:
+        What the Chaos Toolkit calls: without the session, and with its own `configuration` (the
+        experiment's settings) and `secrets` as the last arguments. The function has those too
+        where it names them. It raises ActivityFailed with the one line of whatever went wrong,
+        secrets masked, which names the settings of the experiment that fed its arguments.
     """
-    signature = inspect.signature(function)
+    own = inspect.signature(function)
+    given_by_core = inspect.signature(_given_by_core).parameters
+    taken = [each for each in own.parameters.values() if each.name not in given_by_core][1:]
+    signature = own.replace(parameters=[*taken, *given_by_core.values()])
 
     @functools.wraps(function)
-    def call(*given: P.args, **named: P.kwargs) -> R:
+    def call(*given: Any, **named: Any) -> R:
         try:
             arguments = signature.bind(*given, **named).arguments
         except TypeError as error:
             raise TypeError(f"{function.__name__}() {error}") from None
-        with called(call, arguments):
-            result = function(*given, **named)
+        its_own = {name: value for name, value in arguments.items() if name in own.parameters}
+        with called(call, arguments), _session_for(arguments.get("configuration")) as session:
+            result = function(session, **its_own)  # type: ignore[call-arg]
         masked: R = current_run().redactor.data(result)
         return masked
 
+    call.__signature__ = signature  # type: ignore[attr-defined]
     return call
 
 
+def _given_by_core(configuration: Configuration = None, secrets: Secrets = None) -> None:
+    """Arguments of every activity that no experiment writes."""
+
+
 @contextmanager
-def activity(configuration: Any) -> Iterator[Session]:
-    """The run's session for one activity.
-
-    An activity parses all its arguments before it uses a part of the session: they are checked
-    before the first activity of a run by calling it with a `chaosnetra.running.preview.Preview`.
-
-    Raises:
-        ActivityFailed: with the one line of whatever went wrong, secrets masked, and the settings
-            of the experiment named that fed its arguments.
-    """
+def _session_for(configuration: Configuration) -> Iterator[Session]:
+    """The run's session for one activity; what goes wrong meanwhile becomes ActivityFailed."""
     mask = current_run().redactor.text
     try:
-        require_control(configuration)
+        _require_control(configuration)
         session = current_session(configuration)
         if is_previewing():
             yield cast(Session, Preview(session))
@@ -92,3 +109,35 @@ def _check_arguments(session: Session) -> None:
         return check_running(current_run())
 
     session.check_arguments(check)
+
+
+def _require_control(configuration: Mapping[str, Any] | None) -> None:
+    """End the core's run here where it acts in staging without the journal control.
+
+    A failed activity would not do: the core goes on to the next, and exits with 0.
+
+    Args:
+        configuration: the experiment's settings.
+
+    Raises:
+        SystemExit: nobody asked for consent, so nothing may be touched.
+        NotAllowed: likewise, in a thread of the core's; the run ends by a signal then.
+    """
+    session = existing_session()
+    asked = session is not None and session.staging.consented is not None
+    if asked or current_run().experiment is not None:
+        return
+    if not names_staging(configuration) or not _in_run_of_core():
+        return
+    logger.critical(NO_CONTROL)
+    if threading.current_thread() is threading.main_thread():
+        raise SystemExit(EXIT_WITHOUT_ROLLBACKS)
+    exit_ungracefully()
+    raise NotAllowed(NO_CONTROL)
+
+
+def _in_run_of_core() -> bool:
+    """Whether the core runs an experiment in this process: it listens to its own signals then."""
+    number = getattr(signal, "SIGUSR2", None)
+    handler = signal.getsignal(number) if number is not None else None
+    return getattr(handler, "__module__", "") == "chaoslib.exit"

@@ -80,7 +80,7 @@ class Database:
 
 def _bring(resources: Resources) -> tuple[DatabaseAddress, DatabaseAddress]:
     """Find or start the database, and see whether it answers."""
-    from chaosnetra.postgres.connect import describe
+    from chaosnetra.postgres.connect import server_version
 
     configured = resources.settings.database
     if configured is not None:
@@ -89,8 +89,8 @@ def _bring(resources: Resources) -> tuple[DatabaseAddress, DatabaseAddress]:
         source, address, administrator = "configured", configured, configured
     else:
         source, address, administrator = _of_stand(resources)
-    facts = asyncio.run(describe(address, CHECK_SECONDS))
-    resources.add(Part("PostgreSQL", source, address.shown, facts.version))
+    version = asyncio.run(server_version(address, CHECK_SECONDS))
+    resources.add(Part("PostgreSQL", source, address.shown, version))
     _watch(resources, source, address)
     return address, administrator.named(address.database)
 

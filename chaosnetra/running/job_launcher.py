@@ -15,6 +15,7 @@ from chaosnetra.errors import (
     InvalidInput,
     PartUnavailable,
 )
+from chaosnetra.hints import argument
 from chaosnetra.progress.shown import shown
 from chaosnetra.quantities import whole_number
 from chaosnetra.running.launching import (
@@ -73,9 +74,7 @@ class JobLauncher:
         from chaosnetra.cloudrun.waiting import poll
 
         settings = session.settings
-        tasks = whole_number(
-            "count", count, minimum=1, maximum=MOST_TASKS, setting=setting_hint("count")
-        )
+        tasks = argument(whole_number, "count", count, minimum=1, maximum=MOST_TASKS)
         cloud_run = session.cloud_run
         if settings.profile.source.endswith(".json") and not settings.is_rehearsal:
             raise InvalidInput(
@@ -231,8 +230,8 @@ def _check(session: Session, job: "JobState", tasks: int) -> None:
     Raises:
         NotAllowed: it is refused; nothing was touched.
     """
-    session.guard.check_job(job)
-    session.guard.check_tasks(tasks)
+    session.guard.check_resource(job)
+    session.guard.check_cap("tasks", tasks)
     begun = any(fault.parameters.get("job") == job.name for fault in session.injector.faults)
     # Executions of our own may change its etag.
     if session.staging.consented is not None and not begun:

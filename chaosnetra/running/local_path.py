@@ -269,7 +269,7 @@ def bring_connector(
     """The connector emulator before the run's proxy, and the database through both."""
     from chaosnetra import __version__
     from chaosnetra.connector.client import ConnectorClient
-    from chaosnetra.stand.connector import start_connector
+    from chaosnetra.stand.hops import start_connector
 
     server = start_connector(proxied.network_address, resources.settings.seed)
     resources.own("connector emulator", server.url.removeprefix("http://"), server.process)

@@ -116,7 +116,7 @@ class Observing:
     @property
     def _observer(self) -> "ObserverClient":
         from chaosnetra import __version__
-        from chaosnetra.stand.observer import start_observer
+        from chaosnetra.stand.hops import start_observer
         from chaosnetra.wire.client import ObserverClient
 
         resources = self._resources

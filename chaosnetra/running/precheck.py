@@ -25,7 +25,7 @@ from chaosnetra.running.unread import unread_variables
 
 logger = logging.getLogger("chaostoolkit")
 
-# Modules whose functions all go through `chaosnetra.running.activity.activity`.
+# Modules whose functions all go through `chaosnetra.running.activity.edge`.
 _ACTIVITIES = re.compile(r"chaosnetra\.\w+\.(?:actions|probes)")
 _LATER = re.compile(r"\$\{[^}]*\}")
 MOST_SHOWN = 3

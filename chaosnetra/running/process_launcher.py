@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
+from chaosnetra.hints import argument
 from chaosnetra.ports import LOOPBACK
 from chaosnetra.processes.cpu_meter import usable_cores
 from chaosnetra.progress.shown import shown
@@ -53,9 +54,7 @@ class ProcessLauncher:
     @classmethod
     def of(cls, session: Session, count: int) -> "ProcessLauncher":
         """See `launcher_for`."""
-        startups = whole_number(
-            "count", count, minimum=1, maximum=MOST_STARTUPS, setting=setting_hint("count")
-        )
+        startups = argument(whole_number, "count", count, minimum=1, maximum=MOST_STARTUPS)
         settings = session.settings
         # Read before anything is brought up: a wrong target should cost no time.
         make_plan(settings, os.environ, None)

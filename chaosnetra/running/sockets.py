@@ -38,7 +38,7 @@ def bring_tcp_end(
             setting_hint("toxiproxy_url"),
         )
     from chaosnetra import __version__
-    from chaosnetra.stand.bridge import bridge_to_socket
+    from chaosnetra.stand.hops import bridge_to_socket
 
     bridge = bridge_to_socket(database.network_address)
     shown = f"{bridge.listen} to {database.network_address}"

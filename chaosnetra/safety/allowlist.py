@@ -74,20 +74,19 @@ def _name(
     name: str,
     value: Any,
     *,
-    setting: str | None = None,
     demanded: bool = False,
     digits: bool = False,
 ) -> str:
     if not isinstance(value, str) or value != value.strip():
-        raise InvalidInput(f"{name} must be text, got {value!r}", setting)
+        raise InvalidInput(f"{name} must be text, got {value!r}")
     if demanded and not value:
-        raise InvalidInput(f"{name} must be named", setting)
+        raise InvalidInput(f"{name} must be named")
     if digits and not (value.isascii() and value.isdigit()):
-        raise InvalidInput(f"{name} must be digits, got {value!r}", setting)
+        raise InvalidInput(f"{name} must be digits, got {value!r}")
     return value
 
 
-def _label(name: str, data: Any, *, setting: str | None = None) -> Mapping[str, str]:
+def _label(name: str, data: Any) -> Mapping[str, str]:
     if (
         not isinstance(data, dict)
         or len(data) != 1
@@ -96,7 +95,6 @@ def _label(name: str, data: Any, *, setting: str | None = None) -> Mapping[str, 
         raise InvalidInput(
             f'{name} must be an object of one label and its value, such as {{"chaosnetra": '
             '"allowed"}',
-            setting,
         )
     return data
 
@@ -121,12 +119,11 @@ class AllowList:
         return asdict(self)
 
 
-def load_allow_list(path: str, setting: str) -> AllowList:
+def load_allow_list(path: str) -> AllowList:
     """Read an allow-list.
 
     Args:
         path: of the file.
-        setting: what the user would change, for messages.
 
     Raises:
         InvalidInput: it cannot be read, or is not as it must be; says where.
@@ -138,22 +135,20 @@ def load_allow_list(path: str, setting: str) -> AllowList:
         source = str(file.resolve())
         text = raw.decode("utf-8")
     except (OSError, ValueError, RuntimeError) as error:
-        raise InvalidInput(f"allow-list {path!r} cannot be read: {error}", setting) from None
+        raise InvalidInput(f"allow-list {path!r} cannot be read: {error}") from None
     label = f"allow-list {path}"
     if len(raw) > LARGEST_FILE_BYTES:
-        raise InvalidInput(f"{label} is larger than {LARGEST_FILE_BYTES} bytes", setting)
+        raise InvalidInput(f"{label} is larger than {LARGEST_FILE_BYTES} bytes")
     try:
         data = json.loads(text, object_pairs_hook=_once_each)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{label} is not valid JSON: {error}", setting) from None
+        raise InvalidInput(f"{label} is not valid JSON: {error}") from None
     if isinstance(data, dict):
-        refuse_unknown(label, data, ("version", *parsers(AllowList)), setting)
+        refuse_unknown(label, data, ("version", *parsers(AllowList)))
     version = data.pop("version", None) if isinstance(data, dict) else VERSION
     if version != VERSION or isinstance(version, bool):
-        raise InvalidInput(f"{label}: version must be {VERSION}", setting)
-    allowed: AllowList = shaped(
-        label, data, shape=AllowList, setting=setting, between=": ", source=source
-    )
+        raise InvalidInput(f"{label}: version must be {VERSION}")
+    allowed: AllowList = shaped(label, data, shape=AllowList, between=": ", source=source)
     return allowed
 
 

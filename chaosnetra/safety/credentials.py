@@ -8,7 +8,7 @@ import os
 from dataclasses import replace
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import UndoFailed
+from chaosnetra.errors import UndoFailed, changed_by
 
 _remembered: dict[tuple[str, int, str], str] = {}
 
@@ -30,7 +30,8 @@ def with_password(shown: str) -> DatabaseAddress:
         return replace(address, password=_remembered[key])
     url = os.environ.get("CHAOSNETRA_DATABASE_URL", "")
     if url:
-        given = DatabaseAddress.parse(url, "CHAOSNETRA_DATABASE_URL")
+        with changed_by("CHAOSNETRA_DATABASE_URL"):
+            given = DatabaseAddress.parse(url)
         if (given.host, given.port, given.user) == key:
             return replace(address, password=given.password)
     raise UndoFailed(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import NotAllowed
+from chaosnetra.errors import NotAllowed, changed_by
 from chaosnetra.safety.allowlist import AllowList, load_allow_list, looks_like_production
 from chaosnetra.settings import setting_hint
 
@@ -64,28 +64,36 @@ class Guard:
                 "in staging nothing may be touched that an allow-list does not name, and there is "
                 f"none; set {hint} to the path of one"
             )
-        allowed = load_allow_list(settings.allow_list, hint)
+        with changed_by(hint):
+            allowed = load_allow_list(settings.allow_list)
         seconds = min(seconds, allowed.caps.seconds)
         return cls(allowed, seconds, Deadline.after(seconds))
 
-    def check_service(self, state: Labelled) -> None:
-        """Refuse a service that is not allowed.
+    def check_resource(self, state: Labelled) -> None:
+        """Refuse a service or a job that is not allowed.
 
         Raises:
             NotAllowed: another project, region or name, one that looks like production, or it
                 lacks the label.
         """
-        self._check_resource(state, "service")
-
-    def check_job(self, state: Labelled) -> None:
-        """Refuse a job that is not allowed; raises as `check_service` does."""
-        self._check_resource(state, "job")
+        self.check_name(state.name)
+        if self.allowed is None:
+            return
+        ((key, value),) = self.allowed.label.items()
+        found = state.labels.get(key)
+        if found != value:
+            kind, name = state.name.split("/")[-2:]
+            has = f"it has {key}={found}" if found is not None else "it has no such label"
+            raise NotAllowed(
+                f"{kind.removesuffix('s')} {name} is not labelled {key}={value}, by which its "
+                f"owner opts in ({has}): set the label, or leave it alone"
+            )
 
     def check_name(self, full_name: str) -> None:
         """Refuse a service or a job by its full name, before it is read.
 
         Raises:
-            NotAllowed: as `check_service`, but for the label.
+            NotAllowed: as `check_resource`, but for the label.
         """
         if self.allowed is None:
             return
@@ -118,17 +126,24 @@ class Guard:
         """Refuse a Cloud SQL instance, `project:region:instance`; raises as `check_database`."""
         self._check_exactly("cloud_sql_instance", connection_name, "Cloud SQL instance")
 
-    def check_instances(self, count: int) -> None:
-        """Refuse to bind a service to more instances than the cap.
+    def check_cap(self, name: str, count: int) -> None:
+        """Refuse more of something than its cap.
+
+        Args:
+            name: an attribute of `chaosnetra.safety.allowlist.Caps`.
+            count: so many are asked for.
 
         Raises:
             NotAllowed: they are more.
         """
-        self._check_cap("instances", count)
-
-    def check_tasks(self, count: int) -> None:
-        """Refuse an execution of more tasks than the cap; raises as `check_instances` does."""
-        self._check_cap("tasks", count)
+        if self.allowed is None:
+            return
+        most = getattr(self.allowed.caps, name)
+        if count > most:
+            raise NotAllowed(
+                f"{count} {name} are more than the cap of {most}: ask for less, or raise {name} "
+                f"in caps of {self.allowed.source}"
+            )
 
     def check_connections(self, wanted: int, free_slots: int) -> int:
         """Refuse to cause more connections than the caps leave room for.
@@ -143,7 +158,7 @@ class Guard:
         Raises:
             NotAllowed: they are more than the cap, or than the share of the free slots.
         """
-        self._check_cap("connections", wanted)
+        self.check_cap("connections", wanted)
         if self.allowed is None:
             return wanted
         share = self.allowed.caps.share_of_free_slots
@@ -168,19 +183,6 @@ class Guard:
                 f"begun: raise seconds in {self.allowed.source}, or time_to_live_seconds"
             )
 
-    def _check_resource(self, state: Labelled, kind: str) -> None:
-        if self.allowed is None:
-            return
-        self.check_name(state.name)
-        ((key, value),) = self.allowed.label.items()
-        found = state.labels.get(key)
-        if found != value:
-            has = f"it has {key}={found}" if found is not None else "it has no such label"
-            raise NotAllowed(
-                f"{kind} {getattr(self.allowed, kind)} is not labelled {key}={value}, by which its "
-                f"owner opts in ({has}): set the label, or leave it alone"
-            )
-
     def _check_exactly(self, key: str, given: str, what: str, none: str = "") -> None:
         """Refuse another name than the one that stands under a key of the allow-list."""
         if self.allowed is None:
@@ -202,14 +204,4 @@ class Guard:
             raise NotAllowed(
                 f"{what} {given} looks like production by its name, and is refused although the "
                 "allow-list names it: use one of staging"
-            )
-
-    def _check_cap(self, name: str, count: int) -> None:
-        if self.allowed is None:
-            return
-        most = getattr(self.allowed.caps, name)
-        if count > most:
-            raise NotAllowed(
-                f"{count} {name} are more than the cap of {most}: ask for less, or raise {name} "
-                f"in caps of {self.allowed.source}"
             )

@@ -5,24 +5,18 @@ trial that was running has undone what it injected, which it does by itself then
 """
 
 import asyncio
-import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError
-from chaosnetra.processes.identity import started
 from chaosnetra.processes.signals import noted
-from chaosnetra.settings import profile_setting, toxiproxy_server_setting
-from chaosnetra.stand.part import Part, write_private
-from chaosnetra.stand.persistent import PersistentStand
-from chaosnetra.stand.postgres import start_postgres
-from chaosnetra.stand.toxiproxy import start_toxiproxy
+from chaosnetra.stand.part import write_private
+from chaosnetra.stand.persistent import stand_up
 
 STAND = "stand.json"
 # What a trial that is interrupted may take to undo everything.
@@ -38,7 +32,7 @@ _OF_RUNS = r"SELECT count(*) FROM pg_database WHERE datname LIKE 'chaosnetra\_%'
 def main(folder: Path) -> None:
     """Bring the parts up, say where they are, and hold them until asked to end."""
     stops = noted()
-    with _parts() as (stand, parts):
+    with stand_up() as (stand, parts):
         write_private(folder / STAND, asdict(stand))
         while not stops and not any(part.process.exited for part in parts):
             time.sleep(POLL_SECONDS)
@@ -46,30 +40,6 @@ def main(folder: Path) -> None:
         admin = DatabaseAddress.parse(stand.admin_url)
         while _runs(admin) and not deadline.passed:
             time.sleep(POLL_SECONDS)
-
-
-@contextmanager
-def _parts() -> Iterator[tuple[PersistentStand, list[Part]]]:
-    parts: list[Part] = []
-    try:
-        postgres = start_postgres(max_connections=profile_setting(os.environ).max_connections)
-        parts.append(postgres)
-        toxiproxy = start_toxiproxy(server=toxiproxy_server_setting(os.environ))
-        parts.append(toxiproxy)
-        stand = PersistentStand(
-            pid=os.getpid(),
-            process_started=started(os.getpid()),
-            database_url=postgres.database.url,
-            admin_url=postgres.admin.url,
-            postgres_version=postgres.version,
-            toxiproxy_url=toxiproxy.url,
-            toxiproxy_version=toxiproxy.version,
-            since=time.time(),
-        )
-        yield stand, parts
-    finally:
-        for part in reversed(parts):
-            part.stop()
 
 
 def _runs(admin: DatabaseAddress) -> int:

@@ -35,10 +35,8 @@ __all__ = [
     "Settings",
     "Target",
     "names_staging",
-    "profile_setting",
     "raw_settings",
     "setting_hint",
-    "toxiproxy_server_setting",
 ]
 
 
@@ -297,21 +295,6 @@ def names_staging(configuration: Mapping[str, Any] | None) -> bool:
     """Whether the settings ask for staging, also where others of them cannot be used."""
     given = SETTINGS["environment"].raw(configuration or {}, os.environ)
     return isinstance(given, str) and given.strip() == "staging"
-
-
-def toxiproxy_server_setting(environ: Mapping[str, str]) -> str:
-    """The setting `toxiproxy_server` alone, for a stand that belongs to no run.
-
-    Raises:
-        InvalidInput: it is not one of its values.
-    """
-    return str(SETTINGS["toxiproxy_server"].read({}, environ))
-
-
-def profile_setting(environ: Mapping[str, str]) -> Profile:
-    """The profile alone; see `toxiproxy_server_setting`."""
-    profile: Profile = SETTINGS["profile"].read({}, environ)
-    return profile
 
 
 def raw_settings(configuration: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

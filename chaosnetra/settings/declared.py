@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field
 from typing import Any
 
+from chaosnetra.errors import changed_by
 from chaosnetra.hints import key_hint, variable_of
 from chaosnetra.settings.parsers import text
 
@@ -52,7 +53,8 @@ class Setting:
         Raises:
             InvalidInput: it cannot be used; names the environment variable.
         """
-        return self.parse(self.key, self.raw(configuration, environ), setting=self.hint)
+        with changed_by(self.hint):
+            return self.parse(self.key, self.raw(configuration, environ))
 
 
 def setting(

@@ -17,40 +17,40 @@ from chaosnetra.templates import STATE_FOLDER, fill_template
 _INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
 
 
-def text(name: str, value: Any, *, setting: str | None = None, default: str = "") -> str:
+def text(name: str, value: Any, *, default: str = "") -> str:
     """Text without white space around it; `default` where there is none."""
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise InvalidInput(f"{name} must be text, got {value!r}", setting)
+        raise InvalidInput(f"{name} must be text, got {value!r}")
     try:
         return str(value).strip() or default
     except ValueError:  # Python refuses to print whole numbers of thousands of digits
-        raise InvalidInput(f"{name} is far too long a number", setting) from None
+        raise InvalidInput(f"{name} is far too long a number") from None
 
 
-def profile(name: str, value: Any, *, setting: str | None = None) -> Profile:
-    return load_profile(text(name, value, setting=setting), setting)
+def profile(name: str, value: Any) -> Profile:
+    return load_profile(text(name, value))
 
 
-def database(name: str, value: Any, *, setting: str | None = None) -> DatabaseAddress | None:
-    url = text(name, value, setting=setting)
-    return DatabaseAddress.parse(url, setting) if url else None
+def database(name: str, value: Any) -> DatabaseAddress | None:
+    url = text(name, value)
+    return DatabaseAddress.parse(url) if url else None
 
 
-def on_or_off(name: str, value: Any, *, setting: str | None = None) -> bool:
-    return choice(name, value, allowed=("off", "on"), setting=setting) == "on"
+def on_or_off(name: str, value: Any) -> bool:
+    return choice(name, value, allowed=("off", "on")) == "on"
 
 
-def cloud_sql_instance(name: str, value: Any, *, setting: str | None = None) -> str:
-    instance = text(name, value, setting=setting)
+def cloud_sql_instance(name: str, value: Any) -> str:
+    instance = text(name, value)
     if instance and not _INSTANCE.fullmatch(instance):
-        raise InvalidInput(f"{name} must be project:region:instance, got {instance!r}", setting)
+        raise InvalidInput(f"{name} must be project:region:instance, got {instance!r}")
     return instance
 
 
-def toxiproxy_url(name: str, value: Any, *, setting: str | None = None) -> str | None:
-    url = text(name, value, setting=setting)
+def toxiproxy_url(name: str, value: Any) -> str | None:
+    url = text(name, value)
     if not url:
         return None
     try:
@@ -62,56 +62,56 @@ def toxiproxy_url(name: str, value: Any, *, setting: str | None = None) -> str |
         usable, port = False, None
     if not usable:
         # Not repeated in the message: somebody may have put a password into it.
-        raise InvalidInput(f"{name} must look like http://host:8474", setting)
+        raise InvalidInput(f"{name} must look like http://host:8474")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"http://{host}:{port or 8474}"
 
 
-def directory(name: str, value: Any, *, setting: str | None = None) -> Path:
+def directory(name: str, value: Any) -> Path:
     """A folder that exists."""
-    given = text(name, value, setting=setting)
+    given = text(name, value)
     try:
         folder = Path(given).expanduser()
         found = folder.is_dir()
     except (OSError, ValueError, RuntimeError):
         found = False
     if not found:
-        raise InvalidInput(f"{name} {given!r} is not a directory", setting)
+        raise InvalidInput(f"{name} {given!r} is not a directory")
     return folder
 
 
-def python(name: str, value: Any, *, setting: str | None = None) -> str | None:
-    program = text(name, value, setting=setting)
+def python(name: str, value: Any) -> str | None:
+    program = text(name, value)
     if program.startswith("~"):  # a Path would turn ./python into python
         try:
             return str(Path(program).expanduser())
         except RuntimeError as error:
-            raise InvalidInput(f"{name} {program!r}: {error}", setting) from None
+            raise InvalidInput(f"{name} {program!r}: {error}") from None
     return program or None
 
 
-def phase_patterns(name: str, value: Any, *, setting: str | None = None) -> PhasePatterns:
-    return parse(name, value, setting=setting)
+def phase_patterns(name: str, value: Any) -> PhasePatterns:
+    return parse(name, value)
 
 
-def target_environment(name: str, value: Any, *, setting: str | None = None) -> dict[str, str]:
+def target_environment(name: str, value: Any) -> dict[str, str]:
     """Templates by the name of their variable."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput(f"{name} is not valid JSON: {error}", setting) from None
+            raise InvalidInput(f"{name} is not valid JSON: {error}") from None
     if not isinstance(value, dict) or not all(
         isinstance(part, str) for entry in value.items() for part in entry
     ):
-        raise InvalidInput(f"{name} must be a JSON object of texts", setting)
+        raise InvalidInput(f"{name} must be a JSON object of texts")
     known = {**DatabaseAddress("h", 1, "u", "p", "d").placeholders, STATE_FOLDER: ""}
     for variable, template in value.items():
         if not _can_be_variable(variable, template):
             raise InvalidInput(
-                f"{name}: {variable!r} cannot be an environment variable with that value", setting
+                f"{name}: {variable!r} cannot be an environment variable with that value"
             )
-        fill_template(f"{name}[{variable}]", template, known, setting)
+        fill_template(f"{name}[{variable}]", template, known)
     return value
 
 

@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from chaosnetra.errors import ChaosnetraError, PartUnavailable
 from chaosnetra.processes.identity import started
 from chaosnetra.processes.program import module_command
 from chaosnetra.processes.signals import noted
-from chaosnetra.settings import profile_setting, toxiproxy_server_setting
+from chaosnetra.settings import SETTINGS
 from chaosnetra.stand.cloudrun import CLOUD_RUN_NAMES, start_cloud_run
 from chaosnetra.stand.folders import state_folder
 from chaosnetra.stand.part import Part, last_line, wait_for_answer, write_private
@@ -172,13 +173,23 @@ def _same_process(stand: PersistentStand) -> bool:
     return stand.process_started != 0 and started(stand.pid) == stand.process_started
 
 
-def _hold(cloud_run: bool) -> None:
-    """Bring the parts up, say where they are, and hold them until asked to stop."""
-    stops = noted()
+@contextmanager
+def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list[Part]]]:
+    """A stand of this process's, by the settings of its environment; gone at the end.
+
+    Args:
+        cloud_run: whether it has a local Cloud Run endpoint.
+
+    Raises:
+        InvalidInput: a setting cannot be used.
+        PartUnavailable: a part does not start; says why.
+    """
+    profile, server = (
+        SETTINGS[key].read({}, os.environ) for key in ("profile", "toxiproxy_server")
+    )
     parts: list[Part] = []
-    server = toxiproxy_server_setting(os.environ)
     try:
-        postgres = start_postgres(max_connections=profile_setting(os.environ).max_connections)
+        postgres = start_postgres(max_connections=profile.max_connections)
         parts.append(postgres)
         toxiproxy = start_toxiproxy(server=server)
         parts.append(toxiproxy)
@@ -195,15 +206,24 @@ def _hold(cloud_run: bool) -> None:
             since=time.time(),
             cloud_run=endpoint.names if endpoint is not None else None,
         )
-        write_private(state_file(), asdict(stand))
-        # Without its file nobody could find the stand any more, nor take it down.
-        while not stops and _is_ours() and not any(part.process.exited for part in parts):
-            time.sleep(0.2)
+        yield stand, parts
     finally:
-        if _is_ours():
-            state_file().unlink(missing_ok=True)
         for part in reversed(parts):
             part.stop()
+
+
+def _hold(cloud_run: bool) -> None:
+    """Bring the parts up, say where they are, and hold them until asked to stop."""
+    stops = noted()
+    with stand_up(cloud_run=cloud_run) as (stand, parts):
+        write_private(state_file(), asdict(stand))
+        try:
+            # Without its file nobody could find the stand any more, nor take it down.
+            while not stops and _is_ours() and not any(part.process.exited for part in parts):
+                time.sleep(0.2)
+        finally:
+            if _is_ours():
+                state_file().unlink(missing_ok=True)
 
 
 def _is_ours() -> bool:

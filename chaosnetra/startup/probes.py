@@ -2,15 +2,13 @@
 
 import logging
 from dataclasses import asdict
-from typing import Any
 
-from chaoslib.types import Configuration, Secrets
-
-from chaosnetra.quantities import duration, fraction, truth, whole_number
-from chaosnetra.quantities import min_confidence as parse_min_confidence
-from chaosnetra.running.activity import Result, activity, edge
+from chaosnetra.hints import argument
+from chaosnetra.quantities import duration, truth, whole_number
+from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.launchers import launcher_for
-from chaosnetra.settings import setting_hint
+from chaosnetra.running.measuring import failure_bound
+from chaosnetra.running.session import Session
 from chaosnetra.startup.explanations import judge_explanations
 from chaosnetra.startup.summary import summarize
 
@@ -21,12 +19,11 @@ logger = logging.getLogger("chaostoolkit")
 
 @edge
 def startups_succeed(
+    session: Session,
     count: int = 5,
     max_failure_rate: float = 0.2,
     min_confidence: float = 0,
     contained: bool = False,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Start the orchestrator `count` times at once and report how each of them ended.
 
@@ -42,8 +39,6 @@ def startups_succeed(
             they were too few. 0: not demanded; else below 1.
         contained: whether it is a violation too, however few fail, that a failure propagates: the
             startup goes on to a later phase, or ends by itself without its cause in its output.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         See `chaosnetra.startup.summary.summarize`; and `target`, `profile`, `time_scale`,
@@ -59,32 +54,22 @@ def startups_succeed(
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.
     """
-    with activity(configuration) as session:
-        rate = fraction(
-            "max_failure_rate", max_failure_rate, setting=setting_hint("max_failure_rate")
-        )
-        demanded = parse_min_confidence(
-            min_confidence, rate, setting=setting_hint("min_confidence")
-        )
-        may_propagate = not truth("contained", contained, setting=setting_hint("contained"))
-        launcher = launcher_for(session, count)
-        launched = launcher.launched()
-        result = summarize(launched.outcomes, rate, may_propagate=may_propagate)
-        logger.info(f"Startups: {result['observed']}")
-        return {
-            **result,
-            **launched.circumstances,
-            "min_confidence": demanded,
-        }
+    rate, demanded = failure_bound(max_failure_rate, min_confidence)
+    may_propagate = not argument(truth, "contained", contained)
+    launcher = launcher_for(session, count)
+    launched = launcher.launched()
+    result = summarize(launched.outcomes, rate, may_propagate=may_propagate)
+    logger.info(f"Startups: {result['observed']}")
+    return {
+        **result,
+        **launched.circumstances,
+        "min_confidence": demanded,
+    }
 
 
 @edge
 def failures_are_explained(
-    count: int = 3,
-    exit_code: int = 3,
-    fault_is_fatal: bool = False,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
+    session: Session, count: int = 3, exit_code: int = 3, fault_is_fatal: bool = False
 ) -> Result:
     """Start the orchestrator `count` times at once; whichever fails must say so, and why.
 
@@ -102,8 +87,6 @@ def failures_are_explained(
         exit_code: what a failed startup ends with, 1 to 255.
         fault_is_fatal: whether every startup must fail while a fault is in place that was
             measured: one that is ready all the same leaves something unsaid too.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         See `chaosnetra.startup.explanations.judge_explanations`; and `target`, `profile`,
@@ -113,38 +96,34 @@ def failures_are_explained(
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.
     """
-    with activity(configuration) as session:
-        code = whole_number(
-            "exit_code", exit_code, minimum=1, maximum=255, setting=setting_hint("exit_code")
-        )
-        is_fatal = truth("fault_is_fatal", fault_is_fatal, setting=setting_hint("fault_is_fatal"))
-        launcher = launcher_for(session, count)
-        in_effect = [" ".join(fault.split()) for fault in session.faults_in_effect]
-        launched = launcher.launched()
-        result = judge_explanations(
-            launched.outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
-        )
-        logger.info(f"Startups: {result['observed']}")
-        return {**result, **launched.circumstances}
+    code = argument(whole_number, "exit_code", exit_code, minimum=1, maximum=255)
+    is_fatal = argument(truth, "fault_is_fatal", fault_is_fatal)
+    launcher = launcher_for(session, count)
+    in_effect = [" ".join(fault.split()) for fault in session.faults_in_effect]
+    launched = launcher.launched()
+    result = judge_explanations(
+        launched.outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
+    )
+    logger.info(f"Startups: {result['observed']}")
+    return {**result, **launched.circumstances}
 
 
 @edge
 def budgets_suffice(
+    session: Session,
     required_under_load_seconds: float = 45,
     base_seconds: float = 25,
     latency_ms: float = 500,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Hold the budgets of the profile against what startups need. Nothing is started.
+
+    Of the settings only the profile counts.
 
     Args:
         required_under_load_seconds: initialization that Cloud SQL under load takes.
         base_seconds: initialization without pressure on the connector; 25 is issue 1263's. What
             pressure adds to a new connection is the profile's figure.
         latency_ms: one round trip to the database through a slow connector.
-        configuration: the experiment's settings; of them only the profile counts.
-        secrets: not used.
 
     Returns:
         `held`, `expected`, `observed`; `findings`: for each rule of `chaosnetra.startup.budgets`
@@ -160,30 +139,28 @@ def budgets_suffice(
     from chaosnetra.orchestrator.workload import load_workload
     from chaosnetra.startup.budgets import Demands, find, pressure_delay_of
 
-    with activity(configuration) as session:
-        profile = session.settings.profile
+    profile = session.settings.profile
 
-        def figure(name: str, value: Any) -> float:
-            return duration(name, value, setting=setting_hint(name))
-
-        demands = Demands(
-            under_load_seconds=figure("required_under_load_seconds", required_under_load_seconds),
-            base_seconds=figure("base_seconds", base_seconds),
-            pressure_delay_seconds=pressure_delay_of(profile),
-            round_trip_seconds=figure("latency_ms", latency_ms) / 1000,
-        )
-        round_trips = load_workload().round_trips
-        findings = find(profile, round_trips, demands)
-        failing = [finding for finding in findings if not finding.holds]
-        return {
-            "held": not failing,
-            "expected": "every budget of the profile suffices",
-            "observed": f"{len(findings) - len(failing)} of {len(findings)} rules hold",
-            "budget": failing[0].budget if failing else None,
-            "budget_seconds": failing[0].has_seconds if failing else None,
-            "error": "; ".join(finding.line for finding in failing) or None,
-            "findings": [finding.to_json() for finding in findings],
-            "profile": profile.name,
-            "demands": asdict(demands),
-            "round_trips": dict(round_trips),
-        }
+    demands = Demands(
+        under_load_seconds=argument(
+            duration, "required_under_load_seconds", required_under_load_seconds
+        ),
+        base_seconds=argument(duration, "base_seconds", base_seconds),
+        pressure_delay_seconds=pressure_delay_of(profile),
+        round_trip_seconds=argument(duration, "latency_ms", latency_ms) / 1000,
+    )
+    round_trips = load_workload().round_trips
+    findings = find(profile, round_trips, demands)
+    failing = [finding for finding in findings if not finding.holds]
+    return {
+        "held": not failing,
+        "expected": "every budget of the profile suffices",
+        "observed": f"{len(findings) - len(failing)} of {len(findings)} rules hold",
+        "budget": failing[0].budget if failing else None,
+        "budget_seconds": failing[0].has_seconds if failing else None,
+        "error": "; ".join(finding.line for finding in failing) or None,
+        "findings": [finding.to_json() for finding in findings],
+        "profile": profile.name,
+        "demands": asdict(demands),
+        "round_trips": dict(round_trips),
+    }

@@ -26,7 +26,13 @@ from dataclasses import dataclass
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import ChaosnetraError, Interrupted, InvalidInput, MachineryFailed
+from chaosnetra.errors import (
+    ChaosnetraError,
+    Interrupted,
+    InvalidInput,
+    MachineryFailed,
+    changed_by,
+)
 from chaosnetra.phase_patterns import parse as parse_patterns
 from chaosnetra.processes.signals import noted
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
@@ -96,6 +102,8 @@ class Task:
         hint = f"DATABASE_URL or {REPORT_DATABASE} in the job's container"
         if not url:
             raise InvalidInput("no database is named to report to", hint)
+        with changed_by(hint):
+            database = DatabaseAddress.parse(url)
         ours = (ORDER_VARIABLE, REPORT_DATABASE)
         return cls(
             order=TaskOrder.parse(order),
@@ -104,7 +112,7 @@ class Task:
             index=_whole(environ, "CLOUD_RUN_TASK_INDEX"),
             attempt=_whole(environ, "CLOUD_RUN_TASK_ATTEMPT"),
             environment={name: text for name, text in environ.items() if name not in ours},
-            database=DatabaseAddress.parse(url, hint),
+            database=database,
         )
 
     @property

@@ -7,14 +7,11 @@ written down first, measured after, and undone when the run ends even without a 
 import logging
 from typing import Any
 
-from chaoslib.types import Configuration, Secrets
-
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import undone_result
 from chaosnetra.quantities import fraction, truth
-from chaosnetra.running.activity import Attributes, Result, activity, edge
+from chaosnetra.running.activity import Attributes, Result, edge
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
 from chaosnetra.toxiproxy.faults import (
     ProxyCreated,
     ProxySwitched,
@@ -48,14 +45,13 @@ __all__ = [
 
 @edge
 def add_latency(
+    session: Session,
     latency_ms: float,
     jitter_ms: float = 0,
     name: str = "latency",
     proxy: str = "database",
     direction: str = "downstream",
     toxicity: float = 1.0,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Delay what passes through a proxy, each way trip once.
 
@@ -66,8 +62,6 @@ def add_latency(
         proxy: `database`, or the name of a proxy on the server.
         direction: `downstream` (from the database) or `upstream`.
         toxicity: share of the connections it applies to, 0 to 1.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `name`, `parameters` as injected, and `effect` as measured.
@@ -76,7 +70,7 @@ def add_latency(
         ActivityFailed: it is not in place; says what to change.
     """
     return _add(
-        configuration,
+        session,
         "latency",
         name,
         proxy,
@@ -89,13 +83,12 @@ def add_latency(
 
 @edge
 def add_bandwidth_limit(
+    session: Session,
     rate_kb_per_second: int,
     name: str = "bandwidth",
     proxy: str = "database",
     direction: str = "downstream",
     toxicity: float = 1.0,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Limit the rate of each connection; 0 stalls it without loss. See `add_latency`.
 
@@ -103,7 +96,7 @@ def add_bandwidth_limit(
         rate_kb_per_second: rate in kilobytes (1,000 bytes) a second.
     """
     return _add(
-        configuration,
+        session,
         "bandwidth",
         name,
         proxy,
@@ -115,31 +108,29 @@ def add_bandwidth_limit(
 
 @edge
 def add_slow_close(
+    session: Session,
     delay_ms: float,
     name: str = "slow_close",
     proxy: str = "database",
     direction: str = "downstream",
     toxicity: float = 1.0,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Delay the close of connections. See `add_latency`.
 
     Args:
         delay_ms: delay in milliseconds at time scale 1, 0 to 3,600,000.
     """
-    return _add(configuration, "slow_close", name, proxy, direction, toxicity, delay_ms=delay_ms)
+    return _add(session, "slow_close", name, proxy, direction, toxicity, delay_ms=delay_ms)
 
 
 @edge
 def add_timeout(
+    session: Session,
     timeout_ms: float,
     name: str = "timeout",
     proxy: str = "database",
     direction: str = "downstream",
     toxicity: float = 1.0,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Let no data pass, and close after a while; 0 never closes: a black hole.
 
@@ -150,31 +141,29 @@ def add_timeout(
     Args:
         timeout_ms: milliseconds at time scale 1, 0 to 3,600,000.
     """
-    return _add(configuration, "timeout", name, proxy, direction, toxicity, timeout_ms=timeout_ms)
+    return _add(session, "timeout", name, proxy, direction, toxicity, timeout_ms=timeout_ms)
 
 
 @edge
 def add_reset_peer(
+    session: Session,
     timeout_ms: float = 0,
     name: str = "reset_peer",
     proxy: str = "database",
     direction: str = "downstream",
     toxicity: float = 1.0,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Reset each connection (TCP RST) once data has passed. See `add_latency`.
 
     Args:
         timeout_ms: milliseconds before the reset at time scale 1, 0 to 3,600,000.
     """
-    return _add(
-        configuration, "reset_peer", name, proxy, direction, toxicity, timeout_ms=timeout_ms
-    )
+    return _add(session, "reset_peer", name, proxy, direction, toxicity, timeout_ms=timeout_ms)
 
 
 @edge
 def add_slicer(
+    session: Session,
     average_size_bytes: int,
     size_variation_bytes: int = 0,
     delay_us: float = 0,
@@ -182,8 +171,6 @@ def add_slicer(
     proxy: str = "database",
     direction: str = "downstream",
     toxicity: float = 1.0,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Cut data into small pieces, with a delay between them. See `add_latency`.
 
@@ -194,7 +181,12 @@ def add_slicer(
             be measured, and the verdict is inconclusive.
     """
     return _add(
-        *(configuration, "slicer", name, proxy, direction, toxicity),
+        session,
+        "slicer",
+        name,
+        proxy,
+        direction,
+        toxicity,
         average_size_bytes=average_size_bytes,
         size_variation_bytes=size_variation_bytes,
         delay_us=delay_us,
@@ -203,33 +195,29 @@ def add_slicer(
 
 @edge
 def add_data_limit(
+    session: Session,
     limit_bytes: int,
     name: str = "limit_data",
     proxy: str = "database",
     direction: str = "downstream",
     toxicity: float = 1.0,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Close each connection once so much data has passed. See `add_latency`.
 
     Args:
         limit_bytes: bytes, not scaled.
     """
-    return _add(
-        configuration, "limit_data", name, proxy, direction, toxicity, limit_bytes=limit_bytes
-    )
+    return _add(session, "limit_data", name, proxy, direction, toxicity, limit_bytes=limit_bytes)
 
 
 @edge
 def update_toxic(
+    session: Session,
     name: str,
     attributes: Attributes,
     # `chaos discover` knows no `float | None`.
     toxicity: float = None,  # type: ignore[assignment]  # noqa: RUF013
     proxy: str = "database",
-    configuration: Configuration = None,
-    secrets: Secrets = None,
 ) -> Result:
     """Give a toxic that is in place other values; what is left out stays. Undone at the end.
 
@@ -238,45 +226,35 @@ def update_toxic(
         attributes: by the names that the `add_` actions use, at time scale 1.
         toxicity: share of the connections, 0 to 1; None is as it is.
         proxy: `database`, or the name of a proxy on the server.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         As `add_latency`.
     """
-    with activity(configuration) as session:
-        # Checked before anything is brought up, so that a slip costs no time.
-        _checked_name("name", name)
-        _checked_name("proxy", proxy)
-        if not isinstance(attributes, dict):
-            raise InvalidInput(f"attributes must be an object, got {attributes!r:.200}")
-        values = parse_attributes(attributes, session.settings.time_scale, setting_hint)
-        share: float | None = toxicity
-        if share is not None:
-            share = fraction("toxicity", share)
-        proxy_name = session.proxy_name(proxy)
-        known = _held_toxic(session, proxy_name, name)
-        found = existing_toxic(session.toxiproxy, proxy_name, known or name)
-        toxic = change_toxic(found, share, values)
-        effects, number = session.effects_on(proxy), session.next_number()
-        fault = ToxicUpdated(session.toxiproxy, proxy_name, toxic, effects, number)
-        return session.injector.inject(fault).to_result()
+    # Checked before anything is brought up, so that a slip costs no time.
+    _checked_name("name", name)
+    _checked_name("proxy", proxy)
+    if not isinstance(attributes, dict):
+        raise InvalidInput(f"attributes must be an object, got {attributes!r:.200}")
+    values = parse_attributes(attributes, session.settings.time_scale)
+    share: float | None = toxicity
+    if share is not None:
+        share = fraction("toxicity", share)
+    proxy_name = session.proxy_name(proxy)
+    known = _held_toxic(session, proxy_name, name)
+    found = existing_toxic(session.toxiproxy, proxy_name, known or name)
+    toxic = change_toxic(found, share, values)
+    effects, number = session.effects_on(proxy), session.next_number()
+    fault = ToxicUpdated(session.toxiproxy, proxy_name, toxic, effects, number)
+    return session.injector.inject(fault).to_result()
 
 
 @edge
-def remove_toxic(
-    name: str,
-    proxy: str = "database",
-    configuration: Configuration = None,
-    secrets: Secrets = None,
-) -> Result:
+def remove_toxic(session: Session, name: str, proxy: str = "database") -> Result:
     """Remove a toxic of this run. Doing it again, or with none in place, is no error.
 
     Args:
         name: its name within the run.
         proxy: `database`, or the name of a proxy on the server.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `result` (done, already done, not ours any more) and `detail`.
@@ -284,22 +262,16 @@ def remove_toxic(
     Raises:
         ActivityFailed: it may still be there.
     """
-    with activity(configuration) as session:
-        _checked_name("proxy", proxy)
-        proxy_name = _known_proxy(session, proxy)
-        held = _held_toxic(session, proxy_name, name)
-        report = session.injector.undo(toxic_fault_name(proxy_name, held)) if held else None
-        return undone_result(report, f"this run holds no toxic {name} on {proxy}")
+    _checked_name("proxy", proxy)
+    proxy_name = _known_proxy(session, proxy)
+    held = _held_toxic(session, proxy_name, name)
+    report = session.injector.undo(toxic_fault_name(proxy_name, held)) if held else None
+    return undone_result(report, f"this run holds no toxic {name} on {proxy}")
 
 
 @edge
 def create_proxy(
-    name: str,
-    upstream: str,
-    listen: str = "127.0.0.1:0",
-    enabled: bool = True,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
+    session: Session, name: str, upstream: str, listen: str = "127.0.0.1:0", enabled: bool = True
 ) -> Result:
     """Make a proxy; deleted at the end.
 
@@ -308,97 +280,75 @@ def create_proxy(
         upstream: `host:port` that it leads to.
         listen: `host:port`; port 0 lets the server choose.
         enabled: whether it accepts connections at once.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `name`, `parameters`, `listen` as the server chose it, `effect` None.
     """
     from chaosnetra.addresses import parse_network_address
 
-    with activity(configuration) as session:
-        _checked_name("name", name)
-        for what, address in (("upstream", upstream), ("listen", listen)):
-            if not isinstance(address, str):
-                raise InvalidInput(f"{what} must be host:port, got {address!r:.200}")
-            parse_network_address(what, address)
-        serves = truth("enabled", enabled)
-        # Its own numbers, and the same ones in each run of this seed.
-        seed = f"{session.settings.seed}/{name}"
-        injected = session.injector.inject(
-            ProxyCreated(session.toxiproxy, name, listen, upstream, serves, seed)
-        )
-        proxy = session.toxiproxy.proxy(name)
-        return {**injected.to_result(), "listen": proxy.listen if proxy else None}
+    _checked_name("name", name)
+    for what, address in (("upstream", upstream), ("listen", listen)):
+        if not isinstance(address, str):
+            raise InvalidInput(f"{what} must be host:port, got {address!r:.200}")
+        parse_network_address(what, address)
+    serves = truth("enabled", enabled)
+    # Its own numbers, and the same ones in each run of this seed.
+    seed = f"{session.settings.seed}/{name}"
+    injected = session.injector.inject(
+        ProxyCreated(session.toxiproxy, name, listen, upstream, serves, seed)
+    )
+    proxy = session.toxiproxy.proxy(name)
+    return {**injected.to_result(), "listen": proxy.listen if proxy else None}
 
 
 @edge
-def delete_proxy(
-    name: str,
-    configuration: Configuration = None,
-    secrets: Secrets = None,
-) -> Result:
+def delete_proxy(session: Session, name: str) -> Result:
     """Delete a proxy that this run made. Doing it again is no error.
 
     Args:
         name: its name.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `result` and `detail`.
     """
-    with activity(configuration) as session:
-        _checked_name("name", name)
-        report = session.injector.undo(proxy_fault_name(name))
-        return undone_result(report, f"this run made no proxy {name}")
+    _checked_name("name", name)
+    report = session.injector.undo(proxy_fault_name(name))
+    return undone_result(report, f"this run made no proxy {name}")
 
 
 @edge
-def disable_proxy(
-    proxy: str = "database",
-    configuration: Configuration = None,
-    secrets: Secrets = None,
-) -> Result:
+def disable_proxy(session: Session, proxy: str = "database") -> Result:
     """Take a proxy down: its connections drop, new ones are refused. Undone at the end.
 
     Args:
         proxy: `database`, or the name of a proxy on the server.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         As `add_latency`.
     """
-    return _switch(configuration, proxy, enabled=False)
+    return _switch(session, proxy, enabled=False)
 
 
 @edge
-def enable_proxy(
-    proxy: str = "database",
-    configuration: Configuration = None,
-    secrets: Secrets = None,
-) -> Result:
+def enable_proxy(session: Session, proxy: str = "database") -> Result:
     """Put a proxy up again that this run took down; or one that was down before.
 
     Args:
         proxy: `database`, or the name of a proxy on the server.
-        configuration: the experiment's settings.
-        secrets: not used.
 
     Returns:
         `result` and `detail`, or as `add_latency` for one that this run had not taken down.
     """
-    with activity(configuration) as session:
-        _checked_name("proxy", proxy)
-        report = session.injector.undo(f"proxy {_known_proxy(session, proxy)} down")
-        if report is not None:
-            return undone_result(report, "")
-    return _switch(configuration, proxy, enabled=True)
+    _checked_name("proxy", proxy)
+    report = session.injector.undo(f"proxy {_known_proxy(session, proxy)} down")
+    if report is not None:
+        return undone_result(report, "")
+
+    return _switch(session, proxy, enabled=True)
 
 
 def _add(
-    configuration: Configuration,
+    session: Session,
     type_: str,
     name: str,
     proxy: str,
@@ -406,32 +356,28 @@ def _add(
     toxicity: float,
     **values: Any,
 ) -> Result:
-    with activity(configuration) as session:
-        # Checked before anything is brought up, so that a slip costs no time.
-        full_name = _full_name(session, name)
-        _checked_name("proxy", proxy)
-        scale = session.settings.time_scale
-        toxic = make_toxic(full_name, type_, direction, toxicity, values, scale, setting_hint)
-        proxy_name = session.proxy_name(proxy)
-        effects = session.effects_on(proxy)  # no fault waits for the session meanwhile
-        injected = session.injector.inject(
-            ToxicAdded(session.toxiproxy, proxy_name, toxic, effects)
+    # Checked before anything is brought up, so that a slip costs no time.
+    full_name = _full_name(session, name)
+    _checked_name("proxy", proxy)
+    scale = session.settings.time_scale
+    toxic = make_toxic(full_name, type_, direction, toxicity, values, scale)
+    proxy_name = session.proxy_name(proxy)
+    effects = session.effects_on(proxy)  # no fault waits for the session meanwhile
+    injected = session.injector.inject(ToxicAdded(session.toxiproxy, proxy_name, toxic, effects))
+    if injected.effect is not None:
+        logger.info(
+            f"{type_} on {proxy}: {injected.effect.quantity} {injected.effect.observed} "
+            f"measured, {injected.effect.expected} expected"
         )
-        if injected.effect is not None:
-            logger.info(
-                f"{type_} on {proxy}: {injected.effect.quantity} {injected.effect.observed} "
-                f"measured, {injected.effect.expected} expected"
-            )
-        return injected.to_result()
+    return injected.to_result()
 
 
-def _switch(configuration: Configuration, proxy: str, *, enabled: bool) -> Result:
-    with activity(configuration) as session:
-        _checked_name("proxy", proxy)
-        proxy_name = session.proxy_name(proxy)
-        effects = session.effects_on(proxy)  # no fault waits for the session meanwhile
-        fault = ProxySwitched(session.toxiproxy, proxy_name, enabled, effects)
-        return session.injector.inject(fault).to_result()
+def _switch(session: Session, proxy: str, *, enabled: bool) -> Result:
+    _checked_name("proxy", proxy)
+    proxy_name = session.proxy_name(proxy)
+    effects = session.effects_on(proxy)  # no fault waits for the session meanwhile
+    fault = ProxySwitched(session.toxiproxy, proxy_name, enabled, effects)
+    return session.injector.inject(fault).to_result()
 
 
 def _full_name(session: Session, name: str) -> str:

@@ -19,12 +19,15 @@ class OnProxy:
     """What faults on a proxy have in common; its undo ends them too."""
 
     kind: ClassVar[str]
+    # Fields of its own that are parameters.
+    own: ClassVar[tuple[str, ...]] = ()
     client: ToxiproxyClient
     proxy: str
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        return {"kind": self.kind, "server": self.client.url, "proxy": self.proxy}
+        own = {name: getattr(self, name) for name in self.own}
+        return {"kind": self.kind, "server": self.client.url, "proxy": self.proxy, **own}
 
     @property
     def subject(self) -> str:
@@ -47,6 +50,7 @@ class ProxyCreated(OnProxy):
     """
 
     kind: ClassVar[str] = "proxy"
+    own: ClassVar[tuple[str, ...]] = ("listen", "upstream", "enabled")
     listen: str
     upstream: str
     enabled: bool = True
@@ -55,11 +59,6 @@ class ProxyCreated(OnProxy):
     @property
     def name(self) -> str:
         return proxy_fault_name(self.proxy)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        own = {"listen": self.listen, "upstream": self.upstream, "enabled": self.enabled}
-        return {**super().parameters, **own}
 
     def prepare(self) -> Undo:
         if self.client.proxy(self.proxy) is not None:
@@ -96,16 +95,13 @@ class ProxySwitched(OnProxy):
     """A proxy that is taken down (its connections drop, new ones are refused) or put up."""
 
     kind: ClassVar[str] = "proxy state"
+    own: ClassVar[tuple[str, ...]] = ("enabled",)
     enabled: bool
     effects: Effects = field(compare=False)
 
     @property
     def name(self) -> str:
         return f"proxy {self.proxy} {'up' if self.enabled else 'down'}"
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        return {**super().parameters, "enabled": self.enabled}
 
     def prepare(self) -> Undo:
         before = existing_proxy(self.client, self.proxy)

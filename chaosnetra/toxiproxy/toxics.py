@@ -4,15 +4,14 @@ The server checks nothing (a negative latency or a toxicity of 7.5 is stored), s
 checked here. Source: the server's own documentation of its toxics, and its source.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from chaosnetra.errors import InvalidInput
+from chaosnetra.hints import argument
 from chaosnetra.quantities import LARGEST_TIME_SCALE, fraction, number, whole_number
 
-# How to change the value of a name, for a message; None: not known.
-Hint = Callable[[str], str | None]
 DIRECTIONS = ("downstream", "upstream")
 HOUR_MS = 3_600_000
 _LARGEST = 2**53
@@ -46,14 +45,14 @@ class Attribute:
         """The largest value that a server may get, at any time scale."""
         return self.maximum * LARGEST_TIME_SCALE if self.is_time else self.maximum
 
-    def parse(self, value: Any, setting: str | None = None) -> float:
+    def parse(self, value: Any) -> float:
         """A value as an experiment writes it, within the bounds; only a time may have a fraction.
 
         Raises:
             InvalidInput: it cannot be used.
         """
         parse = number if self.is_time else whole_number
-        return parse(self.name, value, minimum=self.minimum, maximum=self.maximum, setting=setting)
+        return argument(parse, self.name, value, minimum=self.minimum, maximum=self.maximum)
 
     def in_run(self, value: float, time_scale: float) -> int:
         """A value as the server gets it: whole units, and no time that is asked for rounds to 0."""
@@ -137,7 +136,6 @@ def make_toxic(
     toxicity: Any,
     attributes: Mapping[str, Any],
     time_scale: float = 1.0,
-    hint: Hint = lambda _name: None,
 ) -> Toxic:
     """A checked toxic.
 
@@ -148,7 +146,6 @@ def make_toxic(
         toxicity: share of the connections it applies to, 0 to 1.
         attributes: see `parse_attributes`; those left out are 0.
         time_scale: of the run.
-        hint: see `parse_attributes`.
 
     Raises:
         InvalidInput: something is unknown or out of bounds.
@@ -157,7 +154,7 @@ def make_toxic(
     if direction not in DIRECTIONS:
         raise InvalidInput(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
     _check_known(type_, attributes, known)
-    values = parse_attributes({**dict.fromkeys(known, 0), **attributes}, time_scale, hint)
+    values = parse_attributes({**dict.fromkeys(known, 0), **attributes}, time_scale)
     return Toxic(
         name=name,
         type=type_,
@@ -188,15 +185,12 @@ def change_toxic(toxic: Toxic, toxicity: float | None, values: Mapping[str, int]
     return replace(toxic, toxicity=share, attributes=attributes)
 
 
-def parse_attributes(
-    values: Mapping[str, Any], time_scale: float = 1.0, hint: Hint = lambda _name: None
-) -> dict[str, int]:
+def parse_attributes(values: Mapping[str, Any], time_scale: float = 1.0) -> dict[str, int]:
     """Attributes as an experiment writes them, checked and in the time of a run.
 
     Args:
         values: by the names of `ATTRIBUTES`; times at time scale 1, 0 to one hour.
         time_scale: of the run.
-        hint: how to change the value of a name, for the message.
 
     Returns:
         By the same names, in whole units; times in the run's time.
@@ -208,7 +202,7 @@ def parse_attributes(
         raise InvalidInput(
             f"no toxic has {', '.join(unknown):.200}; known are {', '.join(ATTRIBUTES)}"
         )
-    written = {name: ATTRIBUTES[name].parse(value, hint(name)) for name, value in values.items()}
+    written = {name: ATTRIBUTES[name].parse(value) for name, value in values.items()}
     _check_proportions(written)
     return {name: ATTRIBUTES[name].in_run(value, time_scale) for name, value in written.items()}
 

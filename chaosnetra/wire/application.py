@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from chaosnetra.errors import InvalidInput, MachineryFailed
 from chaosnetra.quantities import number
-from chaosnetra.relay.bodies import read_object, refused
+from chaosnetra.relay.bodies import control_application, read_object
 from chaosnetra.wire.observation import MOST_PHASES
 from chaosnetra.wire.observations import Observations
 from chaosnetra.wire.observer import Observer
@@ -68,19 +68,13 @@ def control_api(observer: Observer) -> Starlette:
             raise InvalidInput(f"names must be a list, got {names!r:.100}")
         return JSONResponse({"forgotten": observer.forget([_name(name) for name in names])})
 
-    def not_found(request: Request, error: Exception) -> JSONResponse:
-        code = int(getattr(error, "status_code", 404))
-        text = f"{request.method} {request.url.path} is not known here"
-        return JSONResponse({"error": text}, status_code=code)
-
-    return Starlette(
-        routes=[
+    return control_application(
+        [
             Route("/state", state),
             Route("/startups", add, methods=["POST"]),
             Route("/startups", forget, methods=["DELETE"]),
             Route("/observations", observation, methods=["POST"]),
-        ],
-        exception_handlers={InvalidInput: refused, 404: not_found, 405: not_found},
+        ]
     )
 
 

@@ -13,6 +13,7 @@ from chaosnetra.addresses import Place, shown_address
 from chaosnetra.addresses.database_url import LONGEST_SOCKET_PATH_BYTES, is_too_long
 from chaosnetra.errors import InvalidInput
 from chaosnetra.ports import LOOPBACK
+from chaosnetra.relay.connection import Route
 from chaosnetra.relay.relay import Relay
 from chaosnetra.relay.watcher import Ending, Watcher
 from chaosnetra.wire.conversation import Conversation
@@ -136,10 +137,12 @@ class _Startup:
     def __init__(self, upstream: Place, faults: _Faults) -> None:
         self.log = StartupLog()
         self.relay = Relay(
-            upstream,
-            dial_timeout_seconds=DIAL_TIMEOUT_SECONDS,
-            accepts_for_upstream=True,
-            watchers=self,
+            Route(
+                upstream,
+                dial_timeout_seconds=DIAL_TIMEOUT_SECONDS,
+                accepts_for_upstream=True,
+                watchers=self,
+            )
         )
         self._faults = faults
         self._socket_path: str | None = None

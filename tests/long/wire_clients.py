@@ -23,7 +23,7 @@ from pathlib import Path
 import psycopg
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.stand.observer import start_observer
+from chaosnetra.stand.hops import start_observer
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.wire.client import ObserverClient
 from tests.support.observed import Startup, Stretch, assert_bytes_are_the_same, with_tls

@@ -33,7 +33,7 @@ import psycopg
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.evidence.statistics.round_trips import check, fit, recounted
 from chaosnetra.ports import LOOPBACK
-from chaosnetra.stand.observer import start_observer
+from chaosnetra.stand.hops import start_observer
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from chaosnetra.relay.connection import Route
 from chaosnetra.relay.gate import TurnedAway
 from chaosnetra.relay.relay import Relay
 
@@ -218,7 +219,7 @@ class Stand:
         self.listening = socket.create_server((LOOPBACK, 0), backlog=4096)
         self.listening.setblocking(False)
         self.gate = options.setdefault("gate", Hand())
-        self.relay = Relay(upstream or self.listening.getsockname(), **options)
+        self.relay = Relay(Route(upstream or self.listening.getsockname(), **options))
         self.address = self.relay.listen(LOOPBACK, 0)
         self._ends: list[End] = []
 

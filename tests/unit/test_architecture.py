@@ -57,9 +57,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("first_answers", "redaction", "standard_streams", "tolerances"),
     ("faults", "paths", "ports", "streams", "templates"),
     ("addresses", "durations"),
-    ("quantities",),
+    ("hints", "quantities"),
     ("errors",),
-    ("hints", "text", "whole_file"),
+    ("text", "whole_file"),
     ("",),  # the package itself: its version
 )
 # Everything else says nothing to Chaos Toolkit, and hears nothing from it.
@@ -71,7 +71,6 @@ KNOW_THE_TOOLKIT = (
     "running.abort_conditions",
     "running.activity",
     "running.precheck",
-    "running.required",
     "evidence.journal.jsonsafe",
     # Asks the Chaos Toolkit what it refuses, so that lint need not guess.
     "lint.core",

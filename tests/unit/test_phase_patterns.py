@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, changed_by
 from chaosnetra.phase_patterns import LONGEST_SETTING, PhasePatterns, Says, compiled, parse
 from chaosnetra.settings import Settings
 
@@ -82,8 +82,11 @@ def test_a_phase_may_be_told_in_several_ways(value: Any) -> None:
     ],
 )
 def test_what_cannot_be_used_is_named(value: Any, message: str) -> None:
-    with pytest.raises(InvalidInput, match=message) as raised:
-        parse("patterns", value, setting="CHAOSNETRA_PHASE_PATTERNS")
+    with (
+        pytest.raises(InvalidInput, match=message) as raised,
+        changed_by("CHAOSNETRA_PHASE_PATTERNS"),
+    ):
+        parse("patterns", value)
     assert str(raised.value).endswith("; set CHAOSNETRA_PHASE_PATTERNS")
     assert "\n" not in str(raised.value)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.errors import InvalidInput, UnknownProfile
+from chaosnetra.errors import InvalidInput, UnknownProfile, changed_by
 from chaosnetra.profiles import OrchestratorBehaviour, Profile, known_profiles, load_profile
 
 # initialization, table_setup, connection, pool, health_check
@@ -133,8 +133,8 @@ def test_budgets_are_found_by_name() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownProfile) as caught:
-        load_profile("issue-1279", "CHAOSNETRA_PROFILE")
+    with pytest.raises(UnknownProfile) as caught, changed_by("CHAOSNETRA_PROFILE"):
+        load_profile("issue-1279")
     message = str(caught.value)
     assert message.startswith("unknown profile 'issue-1279'")
     assert all(name in message for name in BUDGETS)
@@ -228,8 +228,11 @@ def test_a_missing_key_is_named_with_the_setting(tmp_path: Path) -> None:
     data = {key: value for key, value in OWN.items() if key != "pool"}
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(data))
-    with pytest.raises(InvalidInput, match="lacks pool; set CHAOSNETRA_PROFILE"):
-        load_profile(str(path), "CHAOSNETRA_PROFILE")
+    with (
+        pytest.raises(InvalidInput, match="lacks pool; set CHAOSNETRA_PROFILE"),
+        changed_by("CHAOSNETRA_PROFILE"),
+    ):
+        load_profile(str(path))
 
 
 @pytest.mark.parametrize(
@@ -269,8 +272,11 @@ def test_json_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["a\0b.json", "~nosuchuser/mine.json"])
 def test_a_path_that_cannot_be_one_is_refused(path: str) -> None:
-    with pytest.raises(InvalidInput, match=r"profile file .*; set CHAOSNETRA_PROFILE"):
-        load_profile(path, "CHAOSNETRA_PROFILE")
+    with (
+        pytest.raises(InvalidInput, match=r"profile file .*; set CHAOSNETRA_PROFILE"),
+        changed_by("CHAOSNETRA_PROFILE"),
+    ):
+        load_profile(path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, changed_by
+from chaosnetra.hints import argument
 from chaosnetra.quantities import choice, duration, fraction, number, optional, whole_number
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -73,11 +74,17 @@ def test_out_of_bounds_is_refused_with_the_bound(
     assert str(caught.value) == message
 
 
-def test_the_setting_to_change_is_named_and_kept() -> None:
-    with pytest.raises(InvalidInput) as caught:
-        number("n", "x", setting="CHAOSNETRA_N")
-    assert str(caught.value).endswith("; set CHAOSNETRA_N")
+def test_the_innermost_setting_to_change_is_named_and_kept() -> None:
+    with pytest.raises(InvalidInput) as caught, changed_by("OTHER"), changed_by("CHAOSNETRA_N"):
+        number("n", "x")
+    assert str(caught.value) == "n must be a number, got 'x'; set CHAOSNETRA_N"
     assert caught.value.setting == "CHAOSNETRA_N"
+
+
+def test_an_argument_is_what_a_message_says_to_change() -> None:
+    assert argument(number, "n", "2", minimum=1) == 2
+    with pytest.raises(InvalidInput, match=r"^n must be at least 1, got 0; set the argument `n`$"):
+        argument(number, "n", 0, minimum=1)
 
 
 @pytest.mark.parametrize("value", [5, 5.0, "5", "5.0"])
@@ -138,8 +145,8 @@ def test_anything_gives_a_finite_float_or_invalid_input(value: Any) -> None:
 def test_a_choice_is_one_of_its_texts() -> None:
     assert choice("mode", " on ", allowed=("on", "off")) == "on"
     for value in ("ON", "", None, True, ["on"], 10**5000):
-        with pytest.raises(InvalidInput, match=r"mode must be on or off, got .*; set MODE"):
-            choice("mode", value, allowed=("on", "off"), setting="MODE")
+        with pytest.raises(InvalidInput, match=r"mode must be on or off, got .*"):
+            choice("mode", value, allowed=("on", "off"))
 
 
 def test_an_optional_value_is_none_where_it_is_empty_and_else_checked() -> None:
@@ -148,5 +155,5 @@ def test_an_optional_value_is_none_where_it_is_empty_and_else_checked() -> None:
         *(None, None, None),
         *(2.0, 0.0),
     ]
-    with pytest.raises(InvalidInput, match="wait_seconds must be at least 0, got -1; set WAIT"):
-        parse("wait_seconds", -1, setting="WAIT")
+    with pytest.raises(InvalidInput, match="wait_seconds must be at least 0, got -1"):
+        parse("wait_seconds", -1)

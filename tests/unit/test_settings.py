@@ -357,8 +357,8 @@ def test_a_value_that_looks_like_a_placeholder_is_not_filled_again() -> None:
 
 def test_unknown_placeholders_are_listed_with_the_known() -> None:
     with pytest.raises(InvalidInput) as caught:
-        fill_template("url", "{b}{a}{host}", {"port": "1", "host": "h"}, "THE_SETTING")
-    assert str(caught.value) == "url refers to a, b; known are host, port; set THE_SETTING"
+        fill_template("url", "{b}{a}{host}", {"port": "1", "host": "h"})
+    assert str(caught.value) == "url refers to a, b; known are host, port"
 
 
 @given(st.text(), st.dictionaries(st.sampled_from(["a", "b"]), st.text()))

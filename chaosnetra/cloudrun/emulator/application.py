@@ -19,7 +19,7 @@ from chaosnetra.cloudrun.emulator.controls import Rule
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.emulator.status import Refused
 from chaosnetra.errors import InvalidInput
-from chaosnetra.relay.bodies import read_json, refused
+from chaosnetra.relay.bodies import control_application, read_json
 
 
 def control_api(local: LocalCloudRun) -> Starlette:
@@ -59,8 +59,8 @@ def control_api(local: LocalCloudRun) -> Starlette:
             raise InvalidInput(error.text) from None
         return JSONResponse({"instances": found})
 
-    return Starlette(
-        routes=[
+    return control_application(
+        [
             Route("/state", state),
             Route("/rules", add_rule, methods=["POST"]),
             Route("/rules", clear_rules, methods=["DELETE"]),
@@ -68,5 +68,4 @@ def control_api(local: LocalCloudRun) -> Starlette:
             Route("/instances", instances),
             Route("/output", output),
         ],
-        exception_handlers={InvalidInput: refused},
     )

@@ -128,10 +128,10 @@ def _persistent_stand() -> Iterator[Checked]:
 
 
 def _database(address: Any) -> Checked:
-    from chaosnetra.postgres.connect import describe
+    from chaosnetra.postgres.connect import server_version
 
     return _answers(
-        "PostgreSQL", address.shown, lambda: asyncio.run(describe(address, ANSWER_SECONDS)).version
+        "PostgreSQL", address.shown, lambda: asyncio.run(server_version(address, ANSWER_SECONDS))
     )
 
 

@@ -23,7 +23,7 @@ from chaosnetra.toxiproxy.embedded import bodies
 from chaosnetra.toxiproxy.embedded.collection import Collection
 from chaosnetra.toxiproxy.embedded.metrics import CONTENT_TYPE, exposition
 from chaosnetra.toxiproxy.embedded.proxy import EmbeddedProxy
-from chaosnetra.toxiproxy.embedded.refusals import Refused, bad_body
+from chaosnetra.toxiproxy.embedded.refusals import Refused
 from chaosnetra.toxiproxy.toxics import Toxic
 
 # What a client that asks for the version must be able to tell: which API, and that it is ours.
@@ -205,7 +205,7 @@ def _text(text: str, status: int) -> Response:
 
 
 def _described(error: Exception) -> dict[str, Any]:
-    refused = error if isinstance(error, Refused) else bad_body(error)
+    refused = error if isinstance(error, Refused) else Refused(400, f"bad request body: {error}")
     return {"error": str(refused), "status": refused.status}
 
 

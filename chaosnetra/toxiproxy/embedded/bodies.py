@@ -14,7 +14,7 @@ from chaosnetra.addresses import shown_address
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import fraction
 from chaosnetra.toxiproxy.embedded.addresses import Address, listen_address, upstream_address
-from chaosnetra.toxiproxy.embedded.refusals import Refused, missing_field
+from chaosnetra.toxiproxy.embedded.refusals import Refused
 from chaosnetra.toxiproxy.toxics import (
     DIRECTIONS,
     SERVER_TOXIC_TYPES,
@@ -72,7 +72,7 @@ def new_proxy(data: Any, *, anywhere: bool, place: str = "") -> ProxySpec:
     upstream = _take(fields, "upstream", str, "")
     for key, value in (("name", name), ("upstream", upstream)):
         if not value:
-            raise missing_field(f"{key}{place}")
+            raise Refused(400, f"missing required field: {key}{place}")
     return ProxySpec(
         addressable(name),
         listen_address(listen, anywhere=anywhere),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from chaosnetra.toxiproxy.embedded.bodies import ProxySpec
 from chaosnetra.toxiproxy.embedded.proxy import EmbeddedProxy
-from chaosnetra.toxiproxy.embedded.refusals import Refused, no_proxy, proxy_exists
+from chaosnetra.toxiproxy.embedded.refusals import Refused
 
 
 class Collection:
@@ -33,7 +33,7 @@ class Collection:
         try:
             return self._proxies[name]
         except KeyError:
-            raise no_proxy() from None
+            raise Refused(404, "proxy not found") from None
 
     def add(self, spec: ProxySpec) -> EmbeddedProxy:
         """Make a proxy.
@@ -42,7 +42,7 @@ class Collection:
             Refused: there is one of the name, or the address cannot be used.
         """
         if spec.name in self._proxies:
-            raise proxy_exists()
+            raise Refused(409, "proxy already exists")
         return self._make(spec)
 
     def put(self, spec: ProxySpec) -> EmbeddedProxy:

@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from chaosnetra.addresses import shown_address
+from chaosnetra.relay.connection import Route
 from chaosnetra.relay.relay import Relay
 from chaosnetra.relay.stage import StreamStage
 from chaosnetra.toxiproxy.embedded.bodies import ProxySpec
 from chaosnetra.toxiproxy.embedded.live_toxic import LiveToxic
-from chaosnetra.toxiproxy.embedded.refusals import Refused, no_toxic, toxic_exists
+from chaosnetra.toxiproxy.embedded.refusals import Refused
 from chaosnetra.toxiproxy.toxics import Toxic
 
 
@@ -26,7 +27,7 @@ class EmbeddedProxy:
         self.spec = replace(spec, enabled=False)
         self._seed = seed
         # As the real server does: a peer's reset ends the other side's stream, and no more.
-        self.relay = Relay(spec.upstream, stages=self._stages, passes_resets=False)
+        self.relay = Relay(Route(spec.upstream, stages=self._stages, passes_resets=False))
         self._toxics: list[LiveToxic] = []
         self._toxics_ever = 0
 
@@ -101,7 +102,7 @@ class EmbeddedProxy:
             Refused: there is one of the name.
         """
         if any(live.toxic.name == toxic.name for live in self._toxics):
-            raise toxic_exists()
+            raise Refused(409, "toxic already exists")
         self._toxics_ever += 1
         live = LiveToxic(toxic, self.relay, f"{self._seed}/{self._toxics_ever}")
         self._toxics.append(live)
@@ -129,7 +130,7 @@ class EmbeddedProxy:
         for live in self._toxics:
             if live.toxic.name == name:
                 return live
-        raise no_toxic()
+        raise Refused(404, "toxic not found")
 
     def _stages(self, downstream: bool) -> list[StreamStage]:
         direction = "downstream" if downstream else "upstream"

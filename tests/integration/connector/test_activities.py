@@ -14,7 +14,7 @@ from chaosnetra.connector.faults import ConnectorChanged
 from chaosnetra.connector.model import OPEN_CONNECTOR
 from chaosnetra.faults import UndoResult, play
 from chaosnetra.postgres.path import PostgresPath
-from chaosnetra.stand.connector import start_connector
+from chaosnetra.stand.hops import start_connector
 from chaosnetra.stand.postgres import PostgresServer
 from tests.conftest import RunChaos
 from tests.support import experiments

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from chaosnetra.connector.client import ConnectorClient
 from chaosnetra.errors import ConnectorUnavailable, InvalidInput
-from chaosnetra.stand.connector import ConnectorServer, start_connector
+from chaosnetra.stand.hops import Hop, start_connector
 from tests.support.helpers import wait_until
 from tests.support.programs import captured
 
@@ -90,14 +90,14 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def server(upstream: Upstream) -> Iterator[ConnectorServer]:
+def server(upstream: Upstream) -> Iterator[Hop]:
     server = start_connector(upstream.address, seed=7)
     yield server
     server.stop()
 
 
 @pytest.fixture
-def connector(server: ConnectorServer) -> ConnectorClient:
+def connector(server: Hop) -> ConnectorClient:
     return ConnectorClient(server.url)
 
 

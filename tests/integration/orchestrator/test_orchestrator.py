@@ -27,7 +27,7 @@ from chaosnetra.orchestrator.steps import StepLog
 from chaosnetra.orchestrator.workload import load_workload, schema_statements
 from chaosnetra.ports import free_port
 from chaosnetra.profiles import load_profile
-from chaosnetra.stand.observer import start_observer
+from chaosnetra.stand.hops import start_observer
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import make_toxic

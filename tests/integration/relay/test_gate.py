@@ -10,6 +10,7 @@ import time
 import psutil
 import pytest
 
+from chaosnetra.relay.connection import Route
 from chaosnetra.relay.counters import State
 from chaosnetra.relay.relay import Relay
 from tests.support.relaying import (
@@ -318,7 +319,7 @@ async def test_it_can_be_closed_at_any_moment_of_a_clients_way() -> None:
 @on_each_loop
 async def test_a_port_in_use_is_an_error_and_leaves_nothing() -> None:
     with socket.create_server((LOOPBACK, 0)) as taken:
-        relay = Relay((LOOPBACK, 1))
+        relay = Relay(Route((LOOPBACK, 1)))
         with pytest.raises(OSError, match="in use"):
             relay.listen(*taken.getsockname())
         assert not relay.listening

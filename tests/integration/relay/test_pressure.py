@@ -211,11 +211,12 @@ async def test_two_thousand_connections_held_open() -> None:
 # A relay with few descriptors to spare; answers each line it is given with its counters.
 CHILD = """
 import asyncio, json, os, resource, sys
+from chaosnetra.relay.connection import Route
 from chaosnetra.relay.relay import Relay
 from tests.support.relaying import LOOPS
 
 async def main():
-    relay = Relay(("127.0.0.1", int(sys.argv[2])))
+    relay = Relay(Route(("127.0.0.1", int(sys.argv[2]))))
     port = relay.listen("127.0.0.1", 0)[1]
     highest = max(map(int, os.listdir("/dev/fd")))
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + 20, resource.RLIM_INFINITY))

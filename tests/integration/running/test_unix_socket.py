@@ -19,8 +19,9 @@ from chaoslib.exceptions import ActivityFailed
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseLoginRefused, DatabaseUnavailable, InvalidInput
 from chaosnetra.paths import FirstAnswer
-from chaosnetra.postgres.connect import connection, describe, unavailable
+from chaosnetra.postgres.connect import connection, server_version, unavailable
 from chaosnetra.relay import bridge
+from chaosnetra.relay.connection import Route
 from chaosnetra.relay.relay import Relay
 from chaosnetra.running.session import current_session, end_session
 from chaosnetra.running.sockets import bring_tcp_end
@@ -88,7 +89,7 @@ def configuration(server: DatabaseAddress, toxiproxy_server: ToxiproxyServer) ->
 
 def unusable(address: DatabaseAddress) -> str:
     with pytest.raises(DatabaseUnavailable) as caught:
-        asyncio.run(describe(address, 5))
+        asyncio.run(server_version(address, 5))
     text = str(caught.value)
     assert "\n" not in text
     if address.password:
@@ -210,7 +211,7 @@ def test_an_undo_finds_its_password_in_a_url_of_the_other_spelling(
 
 def test_a_wrong_password_is_refused_with_its_sqlstate(server: DatabaseAddress) -> None:
     with pytest.raises(DatabaseLoginRefused):
-        asyncio.run(describe(replace(server, password="certainly-wrong"), 5))
+        asyncio.run(server_version(replace(server, password="certainly-wrong"), 5))
 
 
 def test_what_is_wrong_with_a_socket_is_told(server: DatabaseAddress, tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ def test_options_of_libpq_do_not_reach_the_server_as_settings(
     postgres: PostgresServer, query: str
 ) -> None:
     address = DatabaseAddress.parse(f"{postgres.database.url}?{query}")
-    assert asyncio.run(describe(address, 5)).version
+    assert asyncio.run(server_version(address, 5))
 
 
 def test_an_option_that_the_server_does_not_know_is_named(postgres: PostgresServer) -> None:
@@ -352,7 +353,7 @@ async def test_a_relay_carries_both_directions_and_each_end_over_sockets(tmp_pat
         writer.close()
 
     upstream, listen = str(tmp_path / "upstream"), str(tmp_path / "listen")
-    relay = Relay(upstream)
+    relay = Relay(Route(upstream))
     relay.listen_on_socket(listen)
     async with await asyncio.start_unix_server(serve, upstream):
         reader, writer = await open_stream(listen)

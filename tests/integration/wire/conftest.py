@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaosnetra.stand.observer import start_observer
+from chaosnetra.stand.hops import start_observer
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.wire.client import ObserverClient
 from tests.support.observed import Stretch

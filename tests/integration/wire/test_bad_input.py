@@ -17,7 +17,7 @@ import requests
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput, ObserverUnavailable
-from chaosnetra.stand.observer import ObserverServer, start_observer
+from chaosnetra.stand.hops import Hop, start_observer
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.wire.client import ObserverClient
 from tests.support.helpers import query, wait_until
@@ -151,7 +151,7 @@ class Echo:
 
 
 @pytest.fixture(scope="module")
-def echoed() -> Iterator[ObserverServer]:
+def echoed() -> Iterator[Hop]:
     """An observer in front of an echo."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     many_descriptors(min(4 * MANY, hard) if hard != resource.RLIM_INFINITY else 4 * MANY)
@@ -161,13 +161,13 @@ def echoed() -> Iterator[ObserverServer]:
         server.stop()
 
 
-def started(server: ObserverServer, name: str) -> tuple[ObserverClient, tuple[str, int]]:
+def started(server: Hop, name: str) -> tuple[ObserverClient, tuple[str, int]]:
     observer = ObserverClient(server.url)
     made = observer.database_for(name, DatabaseAddress("127.0.0.1", 1, "u", "p", "d"))
     return observer, (made.host, made.port)
 
 
-def test_a_port_scan_and_many_connections(echoed: ObserverServer) -> None:
+def test_a_port_scan_and_many_connections(echoed: Hop) -> None:
     began = time.monotonic()
     observer, address = started(echoed, "many")
     for _ in range(50):
@@ -190,7 +190,7 @@ def test_a_port_scan_and_many_connections(echoed: ObserverServer) -> None:
     observer.forget(["many"])
 
 
-def test_a_client_that_never_reads_holds_up_nobody(echoed: ObserverServer) -> None:
+def test_a_client_that_never_reads_holds_up_nobody(echoed: Hop) -> None:
     observer, address = started(echoed, "deaf")
     before = psutil.Process(echoed.process.pid).memory_info().rss
     with contextlib.ExitStack() as held:
@@ -236,7 +236,7 @@ MANY_PHASES = json.dumps({str(number): [0, 1] for number in range(201)})
 
 
 def test_observations_go_on_when_the_process_that_makes_them_was_killed(
-    echoed: ObserverServer,
+    echoed: Hop,
 ) -> None:
     began = time.monotonic()
     observer, address = started(echoed, "killed")
@@ -288,7 +288,7 @@ def test_observations_go_on_when_the_process_that_makes_them_was_killed(
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(
-    method: str, path: str, body: str, says: str, echoed: ObserverServer
+    method: str, path: str, body: str, says: str, echoed: Hop
 ) -> None:
     answer = requests.request(method, echoed.url + path, data=body, timeout=20)
     assert answer.status_code == 400
@@ -298,7 +298,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(
     assert len(error) < 300
 
 
-def test_a_name_is_given_once(echoed: ObserverServer) -> None:
+def test_a_name_is_given_once(echoed: Hop) -> None:
     observer, _ = started(echoed, "twice")
     with pytest.raises(InvalidInput, match="called 'twice' already"):
         started(echoed, "twice")
@@ -307,7 +307,7 @@ def test_a_name_is_given_once(echoed: ObserverServer) -> None:
     observer.forget(["twice"])
 
 
-def test_nobody_answers_as_an_observer(echoed: ObserverServer) -> None:
+def test_nobody_answers_as_an_observer(echoed: Hop) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
     with pytest.raises(ObserverUnavailable, match="no observer answers"):

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.stand.observer import start_observer
+from chaosnetra.stand.hops import start_observer
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.wire.client import ObserverClient
 from chaosnetra.wire.observation import Observation

@@ -13,7 +13,7 @@ import pytest
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.processes.program import module_command, start_program
-from chaosnetra.stand.observer import start_observer
+from chaosnetra.stand.hops import start_observer
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.wire.client import ObserverClient
 from chaosnetra.wire.observation import End, Observation, Reached

@@ -4,7 +4,7 @@ import json
 import random
 from pathlib import Path
 
-from chaosnetra.errors import ChaosnetraError
+from chaosnetra.errors import ChaosnetraError, changed_by
 from chaosnetra.profiles import known_profiles, load_profile
 from tests.long.fuzz.checks import PACKAGE, Report, one_line
 from tests.long.fuzz.hostile import as_text, mutate
@@ -17,7 +17,8 @@ def fuzz_profiles(rng: random.Random, report: Report, saved: Path) -> None:
     file = saved / "profile.json"
     file.write_bytes(as_text(rng, mutate(rng, data)))
     try:
-        profile = load_profile(str(file), "CHAOSNETRA_PROFILE")
+        with changed_by("CHAOSNETRA_PROFILE"):
+            profile = load_profile(str(file))
         seconds = profile.startup_deadline_seconds
     except ChaosnetraError as error:
         report.seen["profile refused"] += 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.addresses.database_url import LONGEST_SOCKET_PATH_BYTES
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, changed_by
 from chaosnetra.redaction import Redactor
 
 FOLDER = "/cloudsql/p:r:I"
@@ -39,8 +39,8 @@ def driver_sees(address: DatabaseAddress) -> tuple[object, object]:
 
 
 def refused(url: str) -> str:
-    with pytest.raises(InvalidInput) as caught:
-        DatabaseAddress.parse(url, "CHAOSNETRA_DATABASE_URL")
+    with pytest.raises(InvalidInput) as caught, changed_by("CHAOSNETRA_DATABASE_URL"):
+        DatabaseAddress.parse(url)
     text = str(caught.value)
     assert text.endswith("; set CHAOSNETRA_DATABASE_URL")
     assert "\n" not in text

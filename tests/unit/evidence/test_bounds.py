@@ -166,10 +166,10 @@ def test_a_rate_that_is_none_needs_no_number_of_trials(most: Any) -> None:
     ("value", "expected"), [(0, None), ("0", None), (None, None), ("", None), ("0.95", 0.95)]
 )
 def test_a_probe_reads_its_min_confidence(value: Any, expected: float | None) -> None:
-    assert min_confidence(value, 0.2) == expected
+    assert min_confidence("min_confidence", value, max_failure_rate=0.2) == expected
 
 
 @pytest.mark.parametrize(("value", "most"), [(-0.1, 0.2), (1, 0.2), ("high", 0.2), (0.95, 0)])
 def test_a_confidence_that_nothing_could_reach_is_refused(value: Any, most: float) -> None:
     with pytest.raises(InvalidInput, match="min_confidence"):
-        min_confidence(value, most)
+        min_confidence("min_confidence", value, max_failure_rate=most)

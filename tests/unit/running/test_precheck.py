@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import chaosnetra
 from chaosnetra.errors import InvalidInput
+from chaosnetra.running.activity import edge
 from chaosnetra.running.precheck import check_arguments
 from chaosnetra.running.session import current_session
 from chaosnetra.running.unread import INTERNAL, unread_variables
@@ -98,30 +99,13 @@ def test_every_activity_refuses_each_argument_that_it_cannot_use_and_brings_no_p
 
 def test_every_activity_goes_through_the_one_edge_first() -> None:
     """Else to check its arguments would be to run it."""
-    wrong = []
-    for module, name in activities():
-        defined_in = inspect.getmodule(getattr(module, name))
-        assert defined_in is not None
-        tree = ast.parse(inspect.getsource(defined_in))
-        functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-        if not _is_edged(functions[name], functions):
-            wrong.append(f"{module.__name__}.{name}")
+    edged = edge(lambda session: None).__code__
+    wrong = [
+        f"{module.__name__}.{name}"
+        for module, name in activities()
+        if getattr(module, name).__code__ is not edged
+    ]
     assert wrong == []
-
-
-def _is_edged(function: ast.FunctionDef, functions: dict[str, ast.FunctionDef]) -> bool:
-    """Whether it does nothing before `with activity(configuration)`, itself or by a helper."""
-    for node in function.body:
-        if isinstance(node, ast.With):
-            call = node.items[0].context_expr
-            return isinstance(call, ast.Call) and ast.unparse(call.func) == "activity"
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Call):
-            return _is_edged(functions[ast.unparse(node.value.func)], functions)
-        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Dict, ast.Constant)):
-            continue
-        if not isinstance(node, (ast.Expr, ast.ImportFrom, ast.FunctionDef)):
-            return False
-    return False
 
 
 def test_the_value_is_named_as_the_core_will_give_it_and_the_setting_behind_it() -> None:

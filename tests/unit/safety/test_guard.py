@@ -76,11 +76,11 @@ def test_without_an_allow_list_nothing_may_be_touched() -> None:
 
 def test_locally_everything_is_let_through() -> None:
     made = Guard.for_settings(Settings.from_configuration({"time_to_live_seconds": 60}, {}))
-    made.check_service(service(project="prod", labels={}))
-    made.check_job(service(kind="jobs", labels={}))
+    made.check_resource(service(project="prod", labels={}))
+    made.check_resource(service(kind="jobs", labels={}))
     made.check_database(DatabaseAddress.parse("postgresql://prod/prod"))
-    made.check_instances(1000)
-    made.check_tasks(10_000)
+    made.check_cap("instances", 1000)
+    made.check_cap("tasks", 10_000)
     made.check_time()
     assert made.check_connections(500, 1) == 500
     assert 59 < made.deadline.remaining_seconds <= 60
@@ -91,8 +91,8 @@ def test_what_is_named_is_let_through_by_the_projects_id_and_by_its_number(
 ) -> None:
     made = guard()
     for project in ("acme-staging", "314159265358"):
-        made.check_service(service(project))
-        made.check_job(service(project, kind="jobs", name="startups"))
+        made.check_resource(service(project))
+        made.check_resource(service(project, kind="jobs", name="startups"))
     made.check_database(DatabaseAddress.parse(DATABASE))
     made.check_cloud_sql_instance("acme-staging:europe-west1:main")
 
@@ -111,13 +111,13 @@ def test_what_is_named_is_let_through_by_the_projects_id_and_by_its_number(
 )
 def test_another_service_is_refused(guard: MakeGuard, resource: Resource, message: str) -> None:
     with pytest.raises(NotAllowed, match=message) as caught:
-        guard().check_service(resource)
+        guard().check_resource(resource)
     assert "\n" not in str(caught.value)
 
 
 def test_a_job_is_not_a_service(guard: MakeGuard) -> None:
     with pytest.raises(NotAllowed, match="job orchestrator is not in the allow-list"):
-        guard().check_job(service(kind="jobs"))
+        guard().check_resource(service(kind="jobs"))
 
 
 def test_a_database_behind_a_socket_is_allowed_by_the_folder_of_its_socket(
@@ -135,8 +135,8 @@ def test_a_database_behind_a_socket_is_allowed_by_the_folder_of_its_socket(
 def test_what_is_left_out_of_the_list_is_refused(guard: MakeGuard, key: str) -> None:
     made = guard(**{key: None})
     checks: dict[str, Callable[[], object]] = {
-        "service": lambda: made.check_service(service()),
-        "job": lambda: made.check_job(service(kind="jobs", name="startups")),
+        "service": lambda: made.check_resource(service()),
+        "job": lambda: made.check_resource(service(kind="jobs", name="startups")),
         "database_host": lambda: made.check_database(DatabaseAddress.parse(DATABASE)),
         "cloud_sql_instance": lambda: made.check_cloud_sql_instance(LIST[key]),
     }
@@ -153,9 +153,9 @@ def test_another_database_is_refused(guard: MakeGuard) -> None:
 @pytest.mark.parametrize(
     ("changes", "check"),
     [
-        ({"project": "acme-prod"}, lambda made: made.check_service(service("acme-prod"))),
-        ({"project": "acme-prod"}, lambda made: made.check_service(service("314159265358"))),
-        ({"service": "live-api"}, lambda made: made.check_service(service(name="live-api"))),
+        ({"project": "acme-prod"}, lambda made: made.check_resource(service("acme-prod"))),
+        ({"project": "acme-prod"}, lambda made: made.check_resource(service("314159265358"))),
+        ({"service": "live-api"}, lambda made: made.check_resource(service(name="live-api"))),
         (
             {"database_host": "db.prd2.internal"},
             lambda made: made.check_database(
@@ -193,12 +193,15 @@ def test_a_word_that_only_holds_one_is_none(name: str) -> None:
 
 def test_caps_are_the_files(guard: MakeGuard) -> None:
     made = guard(caps={"instances": 4, "tasks": 20, "connections": 30, "seconds": 60})
-    made.check_instances(4)
-    made.check_tasks(20)
+    made.check_cap("instances", 4)
+    made.check_cap("tasks", 20)
     assert made.check_connections(30, 100) == 30
     for check, message in (
-        (lambda: made.check_instances(5), "5 instances are more than the cap of 4: ask for less"),
-        (lambda: made.check_tasks(21), "21 tasks are more than the cap of 20"),
+        (
+            lambda: made.check_cap("instances", 5),
+            "5 instances are more than the cap of 4: ask for less",
+        ),
+        (lambda: made.check_cap("tasks", 21), "21 tasks are more than the cap of 20"),
         (lambda: made.check_connections(31, 100), "31 connections are more than the cap of 30"),
         (lambda: made.check_connections(30, 42), "more than 70% of the 42 free slots.* 29: ask"),
     ):
