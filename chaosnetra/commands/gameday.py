@@ -76,7 +76,7 @@ def gameday_check(file: Path, rehearse: bool) -> None:
     be read.
     """
     from chaosnetra.errors import ChaosnetraError, Unreadable
-    from chaosnetra.gameday.plan.checking import check_day
+    from chaosnetra.gameday.plan.preflight import check_day
 
     with exit_on({Unreadable: UNREADABLE, ChaosnetraError: REFUSED}):
         results = list(check_day(file, rehearsal=rehearse))

@@ -49,7 +49,10 @@ def main(arguments: list[str]) -> None:
         run = run_in_progress(read_entries(folder), folder)
         if run is not None:
             end_and_undo(run)
-    _end_session()
+    if "chaosnetra.running.session" in sys.modules:  # undo what probes brought
+        from chaosnetra.running.session import end_session
+
+        end_session()
 
 
 @dataclass(frozen=True)
@@ -127,14 +130,6 @@ def _say(answers: IO[bytes], data: Mapping[str, Any]) -> None:
     with contextlib.suppress(OSError):
         answers.write(json.dumps(data, default=str).encode() + b"\n")
         answers.flush()
-
-
-def _end_session() -> None:
-    """Undo what probes brought, if they did."""
-    if "chaosnetra.running.session" in sys.modules:
-        from chaosnetra.running.session import end_session
-
-        end_session()
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ from typing import Any
 from chaosnetra.documents.document import Document, read_document
 from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
 from chaosnetra.gameday.conduct.conductor import Conductor
-from chaosnetra.gameday.conduct.exits import Exit, exit_code
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.options import Options
 from chaosnetra.gameday.conduct.rehearsal import stand_for_rehearsal
+from chaosnetra.gameday.conduct.results import Exit, exit_code
 from chaosnetra.gameday.conduct.signals import Signals
 from chaosnetra.gameday.people.answers import Say, Scripted
-from chaosnetra.gameday.people.interface import Interface, Left, Style
+from chaosnetra.gameday.people.interface import Left, Style
 from chaosnetra.gameday.people.view import plain_say
 from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.plan.preflight import preflight
@@ -190,34 +190,31 @@ class _Leading:
 
     def _conduct(self, record: Record, checks: Checks) -> Exit:
         again = f"chaosnetra gameday run {self.options.plan} --resume"
-        monitor: AbortMonitor | None = None
-        interface: Interface | None = None
         try:
-            monitor = AbortMonitor(record.folder, record.day, self.options.terminal_to_restore())
-            interface = self.options.interface(
-                lambda text, style: self.say(record.shown(text), style)
-            )
-            attended = not self.options.yes
-            Conductor(record, interface, monitor, self.signals, checks, attended=attended).lead()
+            with contextlib.ExitStack() as around:
+                terminal = self.options.terminal_to_restore()
+                monitor = AbortMonitor(record.folder, record.day, terminal)
+                around.callback(monitor.end)
+                interface = self.options.interface(
+                    lambda text, style: self.say(record.shown(text), style)
+                )
+                around.callback(interface.close)
+                parts = (record, interface, monitor, self.signals, checks)
+                Conductor(*parts, attended=not self.options.yes).lead()
         except Left as left:
             with contextlib.suppress(ChaosnetraError):  # the record says where it was all the same
                 record.write(Kind.INTERRUPTED, {"why": str(left)})
-            _close(interface)
             return self.left(
                 Exit.LEFT,
                 f"The day was left: {left}. Nothing of it is injected; go on with: {again}",
             )
         except RecordLost as lost:
-            _close(interface)
             return self.left(
                 Exit.RECORD_LOST,
                 f"{lost}. What was said last was not taken; nothing of the day is injected. Make "
                 f"room, then: {again}",
             )
         finally:
-            if monitor is not None:
-                monitor.end()
-            _close(interface)
             record.close()
         if isinstance(interface, Scripted) and interface.unused:
             unused = ", ".join(interface.unused)
@@ -243,8 +240,3 @@ def _closed_on_error(record: Record) -> Iterator[None]:
     except BaseException:
         record.close()
         raise
-
-
-def _close(interface: Interface | None) -> None:
-    if interface is not None:
-        interface.close()
