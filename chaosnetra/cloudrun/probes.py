@@ -6,6 +6,7 @@ import time
 
 from chaoslib.types import Configuration, Secrets
 
+from chaosnetra.cloudrun.executions import summarize
 from chaosnetra.cloudrun.faults import scaling_fault_name
 from chaosnetra.cloudrun.instances import (
     Inspection,
@@ -17,7 +18,6 @@ from chaosnetra.cloudrun.instances import (
 )
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.state import ServiceState
-from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.cloudrun.target import CloudRun
 from chaosnetra.cloudrun.waiting import next_pause_seconds, poll, waiting_until
 from chaosnetra.durations import Deadline

@@ -45,18 +45,11 @@ def control_api(local: LocalCloudRun) -> Starlette:
         return JSONResponse(local.state())
 
     def output(request: Request) -> Response:
-        task = request.query_params.get("task", "")
-        try:
-            raw = local.output(task)
-        except Refused as error:
-            raise InvalidInput(error.text) from None
+        raw = local.output(request.query_params.get("task", ""))
         return PlainTextResponse(raw.decode(errors="replace"))
 
     def instances(request: Request) -> Response:
-        try:
-            found = local.listed_instances(request.query_params.get("service", ""))
-        except Refused as error:
-            raise InvalidInput(error.text) from None
+        found = local.listed_instances(request.query_params.get("service", ""))
         return JSONResponse({"instances": found})
 
     return Starlette(
@@ -68,5 +61,8 @@ def control_api(local: LocalCloudRun) -> Starlette:
             Route("/instances", instances),
             Route("/output", output),
         ],
-        exception_handlers={InvalidInput: refused},
+        exception_handlers={
+            InvalidInput: refused,
+            Refused: lambda request, error: refused(request, InvalidInput(error.text)),
+        },
     )
