@@ -54,10 +54,10 @@ def ci(
     inconclusive or broken, or the baseline cannot be read, or the call is wrong; 3 a regression
     against the baseline; 6 interrupted, with everything undone.
     """
-    from chaosnetra.ci.endings import ended_as_by_ctrl_c
     from chaosnetra.ci.summary import table
     from chaosnetra.ci.validate import validate
     from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.processes.signals import ended_as_by_ctrl_c
     from chaosnetra.runner.files import find_experiments
 
     for option, given in (("EXPERIMENT", experiments), ("--output-folder", (output_folder,))):

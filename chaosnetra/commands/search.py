@@ -85,8 +85,8 @@ def search(
     prove nothing, or the response is not monotonic, or the call is wrong; 6 interrupted, with
     everything undone: the same call with the same folder goes on.
     """
-    from chaosnetra.ci.endings import ended_as_by_ctrl_c
     from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.processes.signals import ended_as_by_ctrl_c
     from chaosnetra.search.conclusion import conclude
     from chaosnetra.search.conduct import Wanted, begun, conduct
     from chaosnetra.search.folders import new_folder
