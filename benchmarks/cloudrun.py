@@ -17,11 +17,11 @@ from google.cloud import run_v2
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.deploy import deploy_job, deploy_service
-from chaosnetra.cloudrun.emulator.location import EmulatedLocation
+from chaosnetra.cloudrun.emulator.resources import EmulatedLocation
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
+from chaosnetra.cloudrun.executions import summarize
 from chaosnetra.cloudrun.jobs import JobClient
 from chaosnetra.cloudrun.scaling import WantedScaling
-from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.durations import Deadline
 
 PLACE = EmulatedLocation("benchmark-1", "europe-west1", "100000000001")

@@ -75,13 +75,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.suffix not in SUFFIXES or not _asked_for(file_path, parent.config):
         return None
     from chaosnetra.runner.files import read_experiment
-    from chaosnetra.testing.items import ExperimentFile, Options, UnreadableFile
+    from chaosnetra.testing.items import ExperimentFile, Options
 
     experiment = read_experiment(file_path)
     if experiment is None:
         return None
-    if experiment.broken is not None:
-        return UnreadableFile.from_parent(parent, path=file_path, why=experiment.broken)
     config = parent.config
     options = Options(limit_seconds(config), MARKERS, _output_folder(config))
     return ExperimentFile.from_parent(

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from chaosnetra.cloudrun.authorship import OurWrite, identity_by
 from chaosnetra.cloudrun.connection import Connection
-from chaosnetra.cloudrun.history import notify
+from chaosnetra.cloudrun.history import READINGS
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling import PATHS, WantedScaling, Write
 from chaosnetra.cloudrun.scaling_plan import ScalingPlan, plan_scaling
-from chaosnetra.cloudrun.state import ServiceState, service_state
+from chaosnetra.cloudrun.state import OurWrite, ServiceState, identity_by, service_state
 from chaosnetra.cloudrun.waiting import Interrupt, never, poll
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
@@ -42,7 +41,7 @@ class ServiceClient:
         """Read a service by its full name."""
         answer = self.connection.call("Services", "GetService", {"name": name}, name)
         state = service_state(answer)
-        notify(state)
+        READINGS.notify(state)
         return state
 
     def plan(self, name: str, wanted: WantedScaling) -> ScalingPlan:

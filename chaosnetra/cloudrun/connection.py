@@ -7,18 +7,16 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from chaosnetra.addresses import parse_network_address
 from chaosnetra.cloudrun.failures import as_ours, status_of
+from chaosnetra.cloudrun.history import CALLS, Call
 from chaosnetra.cloudrun.names import shown
-from chaosnetra.cloudrun.watchers import Watchers
 from chaosnetra.errors import (
     CloudRunCredentials,
-    CloudRunError,
     CloudRunGone,
     CloudRunUnanswered,
     InvalidInput,
@@ -41,31 +39,33 @@ LARGEST_RECONNECT_MS = 2000
 GONE_SECONDS = 0.5
 
 
-@dataclass(frozen=True)
-class Call:
-    """One call that was made: what an audit needs, and no more.
+@contextlib.contextmanager
+def reported(method: str, resource: str, whom: str, writes: str | None = None) -> Iterator[None]:
+    """Notify of the call inside, however it ends; what the library raises is raised as ours.
 
-    Attributes:
-        method: its name, such as `UpdateService`.
-        resource: full name of what it was about.
-        status: name of the gRPC status code, `OK` included.
-        seconds: how long it took.
-        writes: what it asked to change; None for a call that changes nothing.
+    Args:
+        method: its name as the API has it, such as `GetService`.
+        resource: full name of what it is about.
+        whom: to whom it is sent, for messages.
+        writes: what it asks to change.
+
+    Raises:
+        CloudRunError: it was refused, or gave no answer.
     """
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
 
-    method: str
-    resource: str
-    status: str
-    seconds: float
-    writes: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "seconds": round(self.seconds, 4)}
-
-
-_auditors: Watchers[Call] = Watchers()
-# To be notified of every call of every connection of this process, and to notify of one.
-audit, notify = _auditors.add, _auditors.notify
+    started, status = time.monotonic(), "OK"
+    try:
+        yield
+    except (GoogleAPIError, GoogleAuthError) as error:
+        status = status_of(error)[0] or type(error).__name__
+        raise as_ours(error, method, resource, whom) from error
+    except BaseException as error:
+        status = type(error).__name__  # interrupted: it may have been carried out
+        raise
+    finally:
+        CALLS.notify(Call(method, resource, status, time.monotonic() - started, writes))
 
 
 class Connection:
@@ -115,34 +115,24 @@ class Connection:
         Raises:
             CloudRunError: it was refused, or gave no answer.
         """
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
-
         function = getattr(self._client(client), _snake(method))
-        started = time.monotonic()
-        status = "OK"
         try:
-            return function(request=request, retry=None, timeout=self.call_seconds)
-        except (GoogleAPIError, GoogleAuthError) as error:
-            status = status_of(error)[0] or type(error).__name__
-            raise self._as_ours(error, method, resource) from error
-        except BaseException as error:
-            status = type(error).__name__  # interrupted: it may have been carried out
-            raise
-        finally:
-            notify(Call(method, resource, status, time.monotonic() - started, writes))
+            with reported(method, resource, self.shown, writes):
+                return function(request=request, retry=None, timeout=self.call_seconds)
+        except CloudRunUnanswered as error:
+            if not self.is_refused:
+                raise
+            raise CloudRunGone(
+                f"nobody listens at {self.endpoint}, so {method} on {shown(resource)} has no "
+                "answer: start the local Cloud Run endpoint, or check cloud_run_endpoint"
+            ) from error.__cause__
 
-    def _as_ours(self, error: Exception, method: str, resource: str) -> CloudRunError:
-        ours = as_ours(error, method, resource, self.shown)
-        if self.endpoint is None or not isinstance(ours, CloudRunUnanswered):
-            return ours
-        host, port = parse_network_address("endpoint", self.endpoint)
-        if not is_refused(host, port, GONE_SECONDS):
-            return ours
-        return CloudRunGone(
-            f"nobody listens at {self.endpoint}, so {method} on {shown(resource)} has no answer: "
-            "start the local Cloud Run endpoint, or check cloud_run_endpoint"
-        )
+    @property
+    def is_refused(self) -> bool:
+        """Whether nobody listens at a local endpoint, for half a second."""
+        if self.endpoint is None:
+            return False
+        return is_refused(*parse_network_address("endpoint", self.endpoint), GONE_SECONDS)
 
     def close(self) -> None:
         """Let the channel go. A later call makes a new one."""
@@ -169,22 +159,30 @@ class Connection:
             ("grpc.min_reconnect_backoff_ms", RECONNECT_MS),
             ("grpc.max_reconnect_backoff_ms", LARGEST_RECONNECT_MS),
         ]
-        if self.endpoint is None:
-            from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+        from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
-            credentials = find_credentials()
-            self._identity = str(getattr(credentials, "service_account_email", None) or "")
-            with blocked():
-                return ServicesGrpcTransport.create_channel(
-                    f"{GOOGLE}:443", credentials=credentials, options=options
-                )
+        credentials = None if self.endpoint else find_credentials()
+        self._identity = str(getattr(credentials, "service_account_email", None) or self._identity)
+        return open_channel(self.endpoint, GOOGLE, ServicesGrpcTransport, credentials, options)
+
+
+def open_channel(
+    endpoint: str | None,
+    google: str,
+    transport: Any,
+    credentials: Any,
+    options: Sequence[tuple[str, int]] = (),
+) -> Any:
+    """A channel to a local endpoint, or to Google's by a transport of the client library."""
+    with blocked():
+        if endpoint is None:
+            address = f"{google}:443"
+            return transport.create_channel(address, credentials=credentials, options=options)
         import grpc
 
-        with blocked():
-            # An HTTP proxy of the environment cannot reach it.
-            return grpc.insecure_channel(
-                self.endpoint, options=[*options, ("grpc.enable_http_proxy", 0)]
-            )
+        # An HTTP proxy of the environment cannot reach it.
+        without_proxy = ("grpc.enable_http_proxy", 0)
+        return grpc.insecure_channel(endpoint, options=[*options, without_proxy])
 
 
 def pages(fetch: Callable[[Mapping[str, Any]], Any], request: Mapping[str, Any]) -> Iterator[Any]:

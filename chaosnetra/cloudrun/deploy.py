@@ -1,6 +1,7 @@
 """Puts a service and a job into a local Cloud Run endpoint, to rehearse with."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from chaosnetra.cloudrun.client import ServiceClient
@@ -36,10 +37,9 @@ def deploy_service(
     """
     from google.cloud import run_v2
 
-    connection = Connection(loopback(endpoint))
-    client, name = ServiceClient(connection), place.service(service_id)
+    name = place.service(service_id)
     container = run_v2.Container(_container(service_id, command, environment))
-    try:
+    with closing(Connection(loopback(endpoint))) as connection:
         try:
             there = connection.call("Services", "GetService", {"name": name}, name)
         except CloudRunNotFound:
@@ -53,9 +53,8 @@ def deploy_service(
         else:
             if list(there.template.containers) != [container]:
                 _replace(connection, there, container)
-        client.wait_until_settled(name, Deadline.after(READY_SECONDS))
-    finally:
-        connection.close()
+        deadline = Deadline.after(READY_SECONDS)
+        ServiceClient(connection).wait_until_settled(name, deadline)
 
 
 def deploy_job(
@@ -76,17 +75,15 @@ def deploy_job(
     Raises:
         CloudRunError: it could not be deployed.
     """
-    connection, name = Connection(loopback(endpoint)), place.job(job_id)
+    name = place.job(job_id)
     task = {"containers": [_container(job_id, command, environment)], "max_retries": 0}
     job = {"template": {"parallelism": 0, "template": task}, "labels": labels}
     request = {"parent": place.parent, "job_id": job_id, "job": job}
-    try:
+    with closing(Connection(loopback(endpoint))) as connection:
         try:
             JobClient(connection).job(name)
         except CloudRunNotFound:
             connection.call("Jobs", "CreateJob", request, name, writes="a new job")
-    finally:
-        connection.close()
 
 
 def _replace(connection: Connection, there: Any, container: Any) -> None:

@@ -16,7 +16,7 @@ from chaosnetra.cloudrun.executions import (
     job_state,
     task_state,
 )
-from chaosnetra.cloudrun.history import notify
+from chaosnetra.cloudrun.history import READINGS
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.waiting import Interrupt, never, poll
 from chaosnetra.durations import Deadline
@@ -59,7 +59,7 @@ class JobClient:
     def job(self, name: str) -> JobState:
         """Read a job by its full name."""
         state = job_state(self.connection.call("Jobs", "GetJob", {"name": name}, name))
-        notify(state)
+        READINGS.notify(state)
         return state
 
     def run(
@@ -118,7 +118,7 @@ class JobClient:
         """Read an execution by its full name."""
         answer = self.connection.call("Executions", "GetExecution", {"name": name}, name)
         state = execution_state(answer)
-        notify(state)
+        READINGS.notify(state)
         return state
 
     def watch(

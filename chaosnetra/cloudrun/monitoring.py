@@ -10,18 +10,16 @@ from typing import Any
 
 from chaosnetra.cloudrun.connection import (
     CALL_SECONDS,
-    Call,
     find_credentials,
     loopback,
-    notify,
+    open_channel,
     pages,
+    reported,
 )
-from chaosnetra.cloudrun.failures import as_ours, status_of
 from chaosnetra.cloudrun.series import METRICS, Metric, Series, evidence, newest, series_of
 from chaosnetra.cloudrun.waiting import Interrupt, never, pause, waiting_until
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunQuotaExceeded, CloudRunUnanswered, PartUnavailable
-from chaosnetra.processes.signals import blocked
 
 GOOGLE = "monitoring.googleapis.com"
 EXTRA = "pip install 'chaostoolkit-netra[monitoring]'"
@@ -59,18 +57,9 @@ class Monitoring:
             )
         except ImportError as error:
             raise PartUnavailable(f"Cloud Monitoring needs an extra: {EXTRA} ({error})") from None
-        with blocked():
-            if self.endpoint:
-                import grpc
-
-                options = [("grpc.enable_http_proxy", 0)]
-                address = loopback(self.endpoint, "monitoring_endpoint")
-                self._channel = grpc.insecure_channel(address, options=options)
-            else:
-                credentials = find_credentials()
-                self._channel = MetricServiceGrpcTransport.create_channel(
-                    f"{GOOGLE}:443", credentials=credentials
-                )
+        address = loopback(self.endpoint, "monitoring_endpoint") if self.endpoint else None
+        credentials = None if address else find_credentials()
+        self._channel = open_channel(address, GOOGLE, MetricServiceGrpcTransport, credentials)
         transport = MetricServiceGrpcTransport(channel=self._channel)
         self._client = monitoring_v3.MetricServiceClient(transport=transport)
 
@@ -90,22 +79,13 @@ class Monitoring:
         Raises:
             CloudRunError: it was refused, or gave no answer.
         """
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
-
         name = f"projects/{self.project}"
 
         def listed(request: Mapping[str, Any]) -> Any:
-            started, status = time.monotonic(), "OK"
-            try:
+            with reported("ListTimeSeries", name, self.shown):
                 return self._client.list_time_series(
                     request=request, retry=None, timeout=self.call_seconds
                 )
-            except (GoogleAPIError, GoogleAuthError) as error:
-                status = status_of(error)[0] or type(error).__name__
-                raise as_ours(error, "ListTimeSeries", name, self.shown) from error
-            finally:
-                notify(Call("ListTimeSeries", name, status, time.monotonic() - started))
 
         first = {
             "name": name,

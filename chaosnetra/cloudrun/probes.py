@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 
+from chaosnetra.cloudrun.executions import summarize
 from chaosnetra.cloudrun.faults import scaling_fault_name
 from chaosnetra.cloudrun.instances import (
     Inspection,
@@ -15,7 +16,6 @@ from chaosnetra.cloudrun.instances import (
 )
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.state import ServiceState
-from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.cloudrun.target import CloudRun
 from chaosnetra.cloudrun.waiting import next_pause_seconds, poll, waiting_until
 from chaosnetra.durations import Deadline

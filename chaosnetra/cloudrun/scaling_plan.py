@@ -71,15 +71,12 @@ class ScalingPlan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What keeps the change from doing what it says."""
-        found = []
-        limit = self.service.revision_maximum
-        wanted = self.after.minimum
-        if not self.after.is_manual and limit and wanted > limit:
-            found.append(
-                f"the revision's own maximum of {limit} instances is less than the minimum of "
-                f"{wanted}"
-            )
-        return tuple(found)
+        limit, wanted = self.service.revision_maximum, self.after.minimum
+        if self.after.is_manual or not limit or wanted <= limit:
+            return ()
+        return (
+            f"the revision's own maximum of {limit} instances is less than the minimum of {wanted}",
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chaosnetra.cloudrun.authorship import OurWrite
 from chaosnetra.cloudrun.by_hand import RECOVER, restore_command
 from chaosnetra.cloudrun.client import ServiceClient
 from chaosnetra.cloudrun.connection import Connection
@@ -19,7 +18,7 @@ from chaosnetra.cloudrun.scaling import (
     outcome,
     restoration,
 )
-from chaosnetra.cloudrun.state import ServiceState
+from chaosnetra.cloudrun.state import OurWrite, ServiceState
 from chaosnetra.cloudrun.undoing import Undoing, may_be_under_way, was_carried_out
 from chaosnetra.errors import (
     ChaosnetraError,

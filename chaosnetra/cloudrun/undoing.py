@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from chaosnetra.addresses import parse_network_address
 from chaosnetra.cloudrun.connection import GOOGLE, Connection
 from chaosnetra.cloudrun.waiting import next_pause_seconds, pause, waiting_until
 from chaosnetra.durations import Deadline
@@ -27,7 +26,6 @@ from chaosnetra.errors import (
     UndoFailed,
 )
 from chaosnetra.faults import UndoReport, UndoResult
-from chaosnetra.ports import is_refused
 from chaosnetra.running.run import existing_run, is_hurrying
 
 # What may pass by itself; everything else is for people.
@@ -43,7 +41,6 @@ DENIED = (CloudRunPermissionDenied, CloudRunUnauthenticated)
 LOCAL = "grpc://"
 # How long a write without an answer may still be carried out, in limits of one call.
 IN_FLIGHT_CALLS = 4
-ENDED_SECONDS = 0.5
 ENDED = "the local endpoint has ended, with all it held"
 # Writes of this process that were answered: none of them comes later. Those that were refused were
 # never carried out.
@@ -96,17 +93,6 @@ def undo_data(
         "sent_at": time.time(),
         "in_flight_seconds": asked_again_seconds + IN_FLIGHT_CALLS * connection.call_seconds,
     }
-
-
-def has_ended(connection: Connection) -> bool:
-    """Whether a local endpoint has ended, and all it held with it: nothing is left to undo.
-
-    It has to be refused for a second in all: one that only cut its connections is back sooner, and
-    still holds it.
-    """
-    if connection.endpoint is None:
-        return False
-    return is_refused(*parse_network_address("endpoint", connection.endpoint), ENDED_SECONDS)
 
 
 def may_be_under_way(arguments: Mapping[str, Any], write: str) -> bool:
@@ -230,7 +216,8 @@ class Undoing(ABC):
         except CloudRunNotFound as error:
             return self.not_found(error)
         except (CloudRunError, Interrupted) as error:
-            if isinstance(error, CloudRunGone) and has_ended(self.connection):
+            # One that only cut its connections is back by now, and still holds all it held.
+            if isinstance(error, CloudRunGone) and self.connection.is_refused:
                 return UndoReport(UndoResult.ALREADY_DONE, ENDED)
             denied = isinstance(error, DENIED)
             if not denied and not self.patience.over and self.may_pass(error):

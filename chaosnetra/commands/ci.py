@@ -1,8 +1,10 @@
 """`chaosnetra ci`: the steady state as a pipeline's step."""
 
+from pathlib import Path
+
 import click
 
-from chaosnetra.commands.shared import exit_on
+from chaosnetra.commands.shared import exit_on, finite
 
 USAGE = 2
 
@@ -28,6 +30,7 @@ USAGE = 2
     show_default=True,
     metavar="SECONDS",
     type=click.FloatRange(min=0, min_open=True),
+    callback=finite,
     help="Interrupt an experiment that takes longer.",
 )
 @click.option("--no-lint", is_flag=True, help="Run experiments in which lint finds errors too.")
@@ -51,17 +54,12 @@ def ci(
     inconclusive or broken, or the baseline cannot be read, or the call is wrong; 3 a regression
     against the baseline; 6 interrupted, with everything undone.
     """
-    import math
-    from pathlib import Path
-
-    from chaosnetra.ci.endings import ended_as_by_ctrl_c
     from chaosnetra.ci.summary import table
     from chaosnetra.ci.validate import validate
     from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.processes.signals import ended_as_by_ctrl_c
     from chaosnetra.runner.files import find_experiments
 
-    if not math.isfinite(timeout):
-        raise click.BadParameter("it must be a number of seconds", param_hint="--timeout")
     for option, given in (("EXPERIMENT", experiments), ("--output-folder", (output_folder,))):
         if "" in given:
             raise click.BadParameter("it is empty", param_hint=option)

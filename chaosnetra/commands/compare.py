@@ -1,21 +1,18 @@
 """`chaosnetra compare`: did a change help?"""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
-from chaosnetra.commands.shared import UNREADABLE, exit_on, format_option, say_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from chaosnetra.commands.shared import PATH, UNREADABLE, exit_on, format_option, say_json
 
 REGRESSION = 1
 INCOMPLETE = 2
 
 
 @click.command()
-@click.argument("before", type=click.Path())
-@click.argument("after", type=click.Path())
+@click.argument("before", type=PATH)
+@click.argument("after", type=PATH)
 @format_option("Text that is Markdown too, or one JSON document.")
 @click.option(
     "--allow",
@@ -24,7 +21,7 @@ INCOMPLETE = 2
     type=click.Choice(["target", "faults", "count", "database_state"]),
     help="Compare although this differs; can be given several times.",
 )
-def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> None:
+def compare(before: Path, after: Path, output: str, allowed: tuple[str, ...]) -> None:
     """Compare the runs BEFORE a change with those AFTER it.
 
     BEFORE and AFTER are each a journal, or a folder of journals; experiments are matched by their
@@ -48,8 +45,6 @@ def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> N
     Exit codes: 0 no regression; 1 a regression; 2 an experiment of BEFORE is missing, proves
     nothing before or after, or is not comparable; 7 a journal that cannot be read.
     """
-    from pathlib import Path
-
     from chaosnetra.errors import Unreadable
     from chaosnetra.evidence.compare.circumstances import Kind
     from chaosnetra.evidence.compare.comparison import compare as compare_runs
@@ -58,11 +53,11 @@ def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> N
     from chaosnetra.evidence.journal.reading import read_journals
     from chaosnetra.search.record import search_file
 
-    files = [search_file(Path(path)) for path in (before, after)]
+    files = [search_file(path) for path in (before, after)]
     if any(file is not None for file in files):
         _searches(files, output)
     with exit_on({Unreadable: UNREADABLE}):
-        runs = [gather(read_journals(Path(path))) for path in (before, after)]
+        runs = [gather(read_journals(path)) for path in (before, after)]
     comparison = compare_runs(runs[0], runs[1], frozenset(map(Kind, allowed)))
     if output == "json":
         say_json(comparison.to_json())
@@ -74,7 +69,7 @@ def compare(before: str, after: str, output: str, allowed: tuple[str, ...]) -> N
         raise SystemExit(INCOMPLETE)
 
 
-def _searches(files: "list[Path | None]", output: str) -> None:
+def _searches(files: list[Path | None], output: str) -> None:
     """End with what became of the breaking point of two searches."""
     from chaosnetra.errors import InvalidInput, Unreadable
     from chaosnetra.search.comparing import compare_searches

@@ -1,20 +1,19 @@
 """`chaosnetra gameday …`: a planned exercise with people, run from one file."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from chaosnetra.commands.shared import PATH, UNREADABLE, exit_on, format_option, say_json
 
 if TYPE_CHECKING:
     from chaosnetra.gameday.people.interface import Style
 
 REFUSED = 3
 RECORD_LOST = 5
-UNREADABLE = 7
-FILE = click.argument("file", type=click.Path(path_type=Path))
-DAY = click.argument("day", metavar="FILE|FOLDER", type=click.Path(path_type=Path))
+FILE = click.argument("file", type=PATH)
+DAY = click.argument("day", metavar="FILE|FOLDER", type=PATH)
 
 
 @click.group()
@@ -25,17 +24,13 @@ def gameday() -> None:
 @gameday.command("run")
 @FILE
 @click.option("--yes", is_flag=True, help="Nobody is there: go everywhere, predict nothing.")
-@click.option(
-    "--answers",
-    type=click.Path(path_type=Path),
-    help="Take answers from a file, KEY = ANSWER lines.",
-)
+@click.option("--answers", type=PATH, help="Take answers from a file, KEY = ANSWER lines.")
 @click.option("--resume", is_flag=True, help="Go on with the last day of FILE.")
 @click.option("--new", is_flag=True, help="Begin another day although the last has not ended.")
 @click.option("--rehearse", is_flag=True, help="Run it on the local stand, whatever FILE says.")
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default="gamedays",
     show_default=True,
     help="Where days are kept, a folder each.",
@@ -58,10 +53,13 @@ def gameday_run(
     skipped; 3 something is not as the day needs it, nothing was run; 4 aborted; 5 the record
     cannot be written; 6 left before its end; 7 FILE cannot be read.
     """
-    with _errors(REFUSED, RecordLost=RECORD_LOST, InvalidInput=UNREADABLE, Unreadable=UNREADABLE):
-        from chaosnetra.gameday.conduct.leading import lead_day
-        from chaosnetra.gameday.conduct.options import Options
+    from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
+    from chaosnetra.gameday.conduct.leading import lead_day
+    from chaosnetra.gameday.conduct.options import Options
+    from chaosnetra.gameday.record.record import RecordLost
 
+    codes = {RecordLost: RECORD_LOST, InvalidInput: UNREADABLE, Unreadable: UNREADABLE}
+    with exit_on({**codes, ChaosnetraError: REFUSED}):
         options = Options(file, folder, yes, answers, resume, new, rehearse)
         options.check_answers()
         code = lead_day(options, _say)
@@ -77,9 +75,10 @@ def gameday_check(file: Path, rehearse: bool) -> None:
     Abort criteria are checked too. Exit codes: 0 all is fine; 3 something is not; 7 FILE cannot
     be read.
     """
-    with _errors(REFUSED, Unreadable=UNREADABLE):
-        from chaosnetra.gameday.plan.checking import check_day
+    from chaosnetra.errors import ChaosnetraError, Unreadable
+    from chaosnetra.gameday.plan.preflight import check_day
 
+    with exit_on({Unreadable: UNREADABLE, ChaosnetraError: REFUSED}):
         results = list(check_day(file, rehearsal=rehearse))
     for checked in results:
         click.echo(f"{'ok ' if checked.fine else 'NO '} {checked.line}")
@@ -105,11 +104,12 @@ def gameday_stop(day: Path) -> None:
     """
     import getpass
 
-    left = False
-    with _errors(REFUSED, Unreadable=UNREADABLE):
-        from chaosnetra.gameday.conduct.stop import stop_day
-        from chaosnetra.gameday.record.folders import find_folder
+    from chaosnetra.errors import ChaosnetraError, Unreadable
+    from chaosnetra.gameday.conduct.stop import stop_day
+    from chaosnetra.gameday.record.folders import find_folder
 
+    left = False
+    with exit_on({Unreadable: UNREADABLE, ChaosnetraError: REFUSED}):
         for line in stop_day(find_folder(day), f"{getpass.getuser()}, at another terminal"):
             left = left or "may be left" in line
             click.echo(line)
@@ -121,61 +121,43 @@ def gameday_stop(day: Path) -> None:
 @DAY
 def gameday_report(day: Path) -> None:
     """Write the report of a game day anew, from its record alone: report.html and report.md."""
-    with _errors(UNREADABLE, OSError=REFUSED):
-        from chaosnetra.gameday.record.folders import find_folder
-        from chaosnetra.gameday.report.writing import write_reports
+    from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.gameday.record.folders import find_folder
+    from chaosnetra.gameday.report.writing import write_reports
 
-        for path in write_reports(find_folder(day)):
-            click.echo(f"report: {path}")
+    with exit_on({ChaosnetraError: UNREADABLE}):
+        try:
+            for path in write_reports(find_folder(day)):
+                click.echo(f"report: {path}")
+        except OSError as error:
+            click.echo(f"Error: the report cannot be written: {error}", err=True)
+            raise SystemExit(REFUSED) from None
 
 
 @gameday.command("compare")
-@click.argument("before", type=click.Path(path_type=Path))
-@click.argument("after", type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Text that is Markdown too, or one JSON document.",
-)
+@click.argument("before", type=PATH)
+@click.argument("after", type=PATH)
+@format_option("Text that is Markdown too, or one JSON document.")
 def gameday_compare(before: Path, after: Path, output: str) -> None:
     """Put two game days side by side: what got better since BEFORE, and what worse.
 
     Each is the folder of a day, or a plan's file for its last day. Exit codes: 0 nothing got
     worse; 1 something did; 2 not all of it can be compared; 7 a day that cannot be read.
     """
-    import json
+    from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.gameday.record.folders import find_folder
+    from chaosnetra.gameday.report.comparing import compare_days, days_text
 
-    with _errors(UNREADABLE):
-        from chaosnetra.gameday.record.folders import find_folder
-        from chaosnetra.gameday.report.comparing import compare_days, days_text
-
+    with exit_on({ChaosnetraError: UNREADABLE}):
         compared = compare_days(find_folder(before), find_folder(after))
-    click.echo(
-        json.dumps(compared.to_json(), indent=2) if output == "json" else days_text(compared)
-    )
+    if output == "json":
+        say_json(compared.to_json())
+    else:
+        click.echo(days_text(compared))
     if compared.steps.regressed:
         raise SystemExit(1)
     if not compared.steps.complete:
         raise SystemExit(2)
-
-
-@contextmanager
-def _errors(other: int, **codes: int) -> Iterator[None]:
-    """Tells an error in one line, and ends with its exit code, by the name of its class."""
-    from chaosnetra.errors import ChaosnetraError
-
-    try:
-        yield
-    except (ChaosnetraError, OSError) as error:
-        found = [codes[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in codes]
-        if not found and isinstance(error, OSError):
-            raise
-        what = "the report cannot be written: " if isinstance(error, OSError) else ""
-        click.echo(f"Error: {what}{error}", err=True)
-        raise SystemExit(found[0] if found else other) from None
 
 
 def _say(text: str, style: "Style") -> None:

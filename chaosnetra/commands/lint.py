@@ -30,6 +30,7 @@ def lint(experiments: tuple[str, ...], output: str) -> None:
     Exit codes: 0 clean, or warnings only; 1 findings; 2 something cannot be read as JSON or
     YAML, or is a folder without an experiment.
     """
+    from dataclasses import asdict
     from itertools import chain
 
     from chaosnetra.documents.findings import Finding, Severity
@@ -49,7 +50,7 @@ def lint(experiments: tuple[str, ...], output: str) -> None:
             seen.add(document.name)
             findings += lint_document(document, modules)
     if output == "json":
-        say_json({"findings": [one.to_json() for one in findings], "unreadable": unreadable})
+        say_json({"findings": list(map(asdict, findings)), "unreadable": unreadable})
     else:
         for finding in findings:
             click.echo(finding.text)

@@ -1,17 +1,19 @@
 """`chaosnetra plan`: what an experiment would do to staging, before it does."""
 
+from pathlib import Path
+
 import click
 
-from chaosnetra.commands.shared import exit_on, format_option
+from chaosnetra.commands.shared import PATH, exit_on, format_option
 
 REFUSED = 1
 NOT_LOOKED_AT = 2
 
 
 @click.command()
-@click.argument("experiment", metavar="EXPERIMENT")
+@click.argument("experiment", metavar="EXPERIMENT", type=PATH)
 @format_option("Lines for people, or one JSON document.")
-def plan(experiment: str, output: str) -> None:
+def plan(experiment: Path, output: str) -> None:
     """Look at what an experiment would change, and print it with a hash. Changes nothing.
 
     Shown are the fields before and after, the instances, the connections against the free slots of
@@ -23,7 +25,6 @@ def plan(experiment: str, output: str) -> None:
     Exit codes: 0 it may be run; 1 it is refused; 2 it cannot be read or looked at.
     """
     import json
-    from pathlib import Path
 
     from chaosnetra.consent.inspect import inspect_experiment
     from chaosnetra.controls.consent import load, steps_of
@@ -32,7 +33,7 @@ def plan(experiment: str, output: str) -> None:
 
     try:
         with exit_on({ChaosnetraError: NOT_LOOKED_AT}):
-            loaded, configuration = load(Path(experiment))
+            loaded, configuration = load(experiment)
             session = current_session(configuration)
             environment = session.settings.environment
             steps = steps_of(loaded, configuration, environment=environment)

@@ -1,15 +1,24 @@
 """`chaosnetra recommend`: what to change, from the measurements of runs."""
 
+from pathlib import Path
+
 import click
 
-from chaosnetra.commands.shared import UNREADABLE, exit_on, format_option, say_json
+from chaosnetra.commands.shared import (
+    JOURNALS,
+    PATH,
+    UNREADABLE,
+    exit_on,
+    format_option,
+    say_json,
+)
 
 NOTHING_LEARNED = 2
 NOT_WRITTEN = 2
 
 
 @click.command()
-@click.argument("journals", metavar="JOURNAL…", type=click.Path(), nargs=-1, required=True)
+@JOURNALS
 @format_option("Text that is Markdown too, or one JSON document.")
 @click.option(
     "--write-profile",
@@ -19,12 +28,12 @@ NOT_WRITTEN = 2
 )
 @click.option(
     "--directory",
-    type=click.Path(),
+    type=PATH,
     default=".",
     show_default=True,
     help="Where NAME.json is written. A file that is there already is left alone.",
 )
-def recommend(journals: tuple[str, ...], output: str, name: str | None, directory: str) -> None:
+def recommend(journals: tuple[Path, ...], output: str, name: str | None, directory: Path) -> None:
     """Say what to change, from the measurements in journals alone.
 
     Each JOURNAL is a journal, or a folder of journals. Runs with the same profile are taken
@@ -41,7 +50,6 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
     something has to be changed, or the profile was not written; 7 a journal that cannot be read.
     """
     from itertools import chain
-    from pathlib import Path
 
     from chaosnetra.errors import InvalidInput, Unreadable
     from chaosnetra.evidence.advice.profile_file import profile_path, write_profile
@@ -51,8 +59,8 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
     from chaosnetra.text import markdown
 
     with exit_on({InvalidInput: NOT_WRITTEN, Unreadable: UNREADABLE}):
-        path = None if name is None else profile_path(name, Path(directory))
-        advising = advise(chain.from_iterable(read_journals(Path(one)) for one in journals))
+        path = None if name is None else profile_path(name, directory)
+        advising = advise(chain.from_iterable(map(read_journals, journals)))
     found = advising.recommendations_for(str(path) if path else None)
     if output == "json":
         said = {

@@ -1,21 +1,21 @@
 """`chaosnetra report`: what runs showed, for people and for CI."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from chaosnetra.commands.shared import UNREADABLE, exit_on
+from chaosnetra.commands.shared import JOURNALS, UNREADABLE, exit_on
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from chaosnetra.evidence.advice.recommendation import Recommendation
     from chaosnetra.evidence.journal.reading import Journal
+
+Format = TypeVar("Format")
 
 
 @click.command()
-@click.argument("journals", metavar="JOURNAL…", nargs=-1, required=True, type=click.Path())
+@JOURNALS
 @click.option(
     "-o",
     "--output",
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     metavar="FILE",
     multiple=True,
     required=True,
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="Where to write it; may be given several times. Its ending names the format: "
     ".html, .md or .xml (JUnit).",
 )
-def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+def report(journals: tuple[Path, ...], outputs: tuple[Path, ...]) -> None:
     """Report on runs, from each JOURNAL alone; a folder stands for all journals in it.
 
     The HTML page is one file that needs no network and no script. Markdown is for a pull request
@@ -43,27 +43,23 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     import gc
     from collections import deque
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from chaosnetra.errors import InvalidInput, Unreadable
+    from chaosnetra.errors import Unreadable
+    from chaosnetra.evidence.advice.recommending import recommend
     from chaosnetra.evidence.journal.reading import read_journals
     from chaosnetra.report.facts import describe
     from chaosnetra.report.formats import report_for
     from chaosnetra.search.record import search_file
-    from chaosnetra.whole_file import write_whole
 
-    files = [search_file(Path(name)) for name in journals]
+    files = [search_file(path) for path in journals]
     if any(file is not None for file in files):
         _searches(files, outputs)
         return
-    try:
-        reports = {path: report_for(path) for path in map(Path, outputs)}
-    except InvalidInput as error:
-        raise click.BadParameter(str(error), param_hint="-o") from None
+    reports = _formats(outputs, report_for)
 
     def read() -> Iterator["Journal"]:
-        for name in journals:
-            for journal in read_journals(Path(name)):
+        for path in journals:
+            for journal in read_journals(path):
                 gc.freeze()  # nothing of a journal is garbage, and it may be very large
                 facts = describe(journal)
                 for made in reports.values():
@@ -73,45 +69,44 @@ def report(journals: tuple[str, ...], outputs: tuple[str, ...]) -> None:
 
     with exit_on({Unreadable: UNREADABLE}):
         found = read()
-        recommendations = recommendations_for(found)
+        recommendations = recommend(found)
         deque(found, maxlen=0)  # those that nobody asked for
     for path, made in reports.items():
-        try:
-            write_whole(path, made.text(recommendations))
-        except OSError as error:
-            raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
-        click.echo(f"written: {path}")
+        _write(path, made.text(recommendations))
 
 
-def recommendations_for(journals: Iterable["Journal"]) -> tuple["Recommendation", ...]:
-    """What to change, from these journals together; each can be read once only."""
-    from chaosnetra.evidence.advice.recommending import recommend
-
-    return recommend(journals)
-
-
-def _searches(files: "list[Path | None]", outputs: tuple[str, ...]) -> None:
+def _searches(files: list[Path | None], outputs: tuple[Path, ...]) -> None:
     """Report on searches."""
-    from pathlib import Path
-
-    from chaosnetra.errors import InvalidInput, Unreadable
+    from chaosnetra.errors import Unreadable
     from chaosnetra.search.page import search_report
     from chaosnetra.search.record import read_search
-    from chaosnetra.whole_file import write_whole
 
     if None in files:
         raise click.BadParameter(
             "searches and runs have reports of their own", param_hint="JOURNAL"
         )
-    try:
-        writers = {path: search_report(path) for path in map(Path, outputs)}
-    except InvalidInput as error:
-        raise click.BadParameter(str(error), param_hint="-o") from None
+    writers = _formats(outputs, search_report)
     with exit_on({Unreadable: UNREADABLE}):
         found = [read_search(file) for file in files if file is not None]
     for path, written in writers.items():
-        try:
-            write_whole(path, written(found))
-        except OSError as error:
-            raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
-        click.echo(f"written: {path}")
+        _write(path, written(found))
+
+
+def _formats(outputs: tuple[Path, ...], format_of: Callable[[Path], Format]) -> dict[Path, Format]:
+    """What writes each file, by its ending."""
+    from chaosnetra.errors import InvalidInput
+
+    try:
+        return {path: format_of(path) for path in outputs}
+    except InvalidInput as error:
+        raise click.BadParameter(str(error), param_hint="-o") from None
+
+
+def _write(path: Path, text: str) -> None:
+    from chaosnetra.whole_file import write_whole
+
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
+    click.echo(f"written: {path}")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from chaosnetra.commands.shared import exit_on, format_option, say_json
+from chaosnetra.commands.shared import exit_on, finite, format_option, pairs, say_json
 
 NOT_MEASURED = 2
 INTERRUPTED = 6
@@ -46,6 +46,7 @@ INTERRUPTED = 6
     "--operating-point-ms",
     default=0.0,
     type=click.FloatRange(0, 60_000),
+    callback=finite,
     metavar="MS",
     help="What a round trip takes where it is to run, more than here.",
 )
@@ -81,27 +82,25 @@ def roundtrips(
     everything undone.
     """
     import json
-    import math
 
     from chaosnetra.errors import ChaosnetraError, Interrupted
     from chaosnetra.roundtrips.conduct import measured, settings_from
     from chaosnetra.roundtrips.telling import screen
 
-    if not math.isfinite(operating_point_ms):
-        raise click.BadParameter("it must be finite", param_hint="--operating-point-ms")
+    own = pairs("--environment", variables, "NAME=VALUE")
     given: dict[str, Any] = {
         "target": target,
         "readiness": readiness,
         "target_directory": directory,
         "database_url": database_url,
-        "target_environment": json.dumps(_pairs("--environment", variables)) if variables else None,
+        "target_environment": json.dumps(own) if own else None,
         "database_state": "fresh" if fresh else None,
     }
     added_seconds = operating_point_ms / 1000
     with exit_on({Interrupted: INTERRUPTED, ChaosnetraError: NOT_MEASURED, OSError: NOT_MEASURED}):
         try:
             finding, mask = measured(
-                settings_from(_pairs("--var", settings), given),
+                settings_from(pairs("--var", settings), given),
                 latencies,
                 lambda line: click.echo(line, err=True),
             )
@@ -112,13 +111,3 @@ def roundtrips(
         say_json(mask.data(finding.to_json(added_seconds)))
     else:
         click.echo(mask.text(screen(finding, added_seconds)))
-
-
-def _pairs(option: str, words: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for word in words:
-        name, sign, value = word.partition("=")
-        if not sign or not name:
-            raise click.BadParameter(f"{word!r} is not NAME=VALUE", param_hint=option)
-        found[name] = value
-    return found

@@ -1,25 +1,25 @@
 """`chaosnetra search`: how much can it take?"""
 
+from functools import partial
+from pathlib import Path
+
 import click
 
-from chaosnetra.commands.shared import exit_on, format_option, say_json
+from chaosnetra.commands.shared import PATH, exit_on, finite, format_option, pairs, say_json
 
 NOT_ABOVE = 1
 PROVES_NOTHING = 2
 INTERRUPTED = 6
+_number = partial(click.option, type=float, callback=finite)
 
 
 @click.command()
-@click.argument("experiment", type=click.Path())
+@click.argument("experiment", type=PATH)
 @click.option("--vary", "key", required=True, metavar="KEY", help="Of its configuration; a number.")
-@click.option("--from", "lower", required=True, type=float, metavar="A", help="Least value.")
-@click.option("--to", "upper", required=True, type=float, metavar="B", help="Greatest value.")
-@click.option(
-    "--operating-point", type=float, metavar="V", help="Where the system stands today, for margins."
-)
-@click.option(
-    "--at-least", type=float, metavar="V", help="Fail unless the whole interval lies above this."
-)
+@_number("--from", "lower", required=True, metavar="A", help="Least value.")
+@_number("--to", "upper", required=True, metavar="B", help="Greatest value.")
+@_number("--operating-point", metavar="V", help="Where the system stands today, for margins.")
+@_number("--at-least", metavar="V", help="Fail unless the whole interval lies above this.")
 @click.option(
     "--precision",
     default=0.1,
@@ -32,7 +32,10 @@ INTERRUPTED = 6
     "--trials", default=40, show_default=True, type=click.IntRange(1, 1000), help="At most so many."
 )
 @click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Begin no trial after so long."
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=finite,
+    help="Begin no trial after so long.",
 )
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0, 2**31), help="Of trials."
@@ -40,7 +43,7 @@ INTERRUPTED = 6
 @click.option(
     "--output-folder",
     metavar="FOLDER",
-    type=click.Path(),
+    type=PATH,
     help="For search.json and the trials; by default a new one here. The folder of an earlier call "
     "goes on with its search.",
 )
@@ -53,7 +56,7 @@ INTERRUPTED = 6
 )
 @format_option("Text, or one JSON document: the search's journal.")
 def search(
-    experiment: str,
+    experiment: Path,
     key: str,
     lower: float,
     upper: float,
@@ -63,7 +66,7 @@ def search(
     trials: int,
     seconds: float | None,
     seed: int,
-    output_folder: str | None,
+    output_folder: Path | None,
     variables: tuple[str, ...],
     output: str,
 ) -> None:
@@ -82,11 +85,8 @@ def search(
     prove nothing, or the response is not monotonic, or the call is wrong; 6 interrupted, with
     everything undone: the same call with the same folder goes on.
     """
-    import math
-    from pathlib import Path
-
-    from chaosnetra.ci.endings import ended_as_by_ctrl_c
     from chaosnetra.errors import ChaosnetraError
+    from chaosnetra.processes.signals import ended_as_by_ctrl_c
     from chaosnetra.search.conclusion import conclude
     from chaosnetra.search.conduct import Wanted, begun, conduct
     from chaosnetra.search.folders import new_folder
@@ -94,21 +94,7 @@ def search(
     from chaosnetra.search.subject import read_subject
     from chaosnetra.search.telling import summary
 
-    for option, value in (
-        ("--from", lower),
-        ("--to", upper),
-        ("--operating-point", operating_point),
-        ("--at-least", at_least),
-        ("--seconds", seconds),
-    ):
-        if value is not None and not math.isfinite(value):
-            raise click.BadParameter("it must be a finite number", param_hint=option)
-    given = {}
-    for word in variables:
-        name, found, text = word.partition("=")
-        if not found or not name:
-            raise click.BadParameter(f"{name!r} is not KEY=VALUE", param_hint="--var")
-        given[name] = text
+    given = pairs("--var", variables)
     wanted = Wanted(
         lower, upper, seed, precision, trials, seconds, operating_point, at_least, given
     )
@@ -117,9 +103,9 @@ def search(
         click.echo(line, err=output == "json")
 
     with exit_on({ChaosnetraError: PROVES_NOTHING, OSError: PROVES_NOTHING}):
-        subject = read_subject(Path(experiment), key, given)
+        subject = read_subject(experiment, key, given)
         subject.check_bounds(lower, upper)
-        folder = Path(output_folder) if output_folder else new_folder(Path(), key)
+        folder = output_folder or new_folder(Path(), key)
         made = begun(subject, wanted, folder)
         say(f"{subject.title or experiment}: {key} from {lower:g} to {upper:g} ({made.feeds})")
         try:

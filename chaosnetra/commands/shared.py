@@ -1,13 +1,16 @@
-"""What commands share: the option for the format of their output, and how they end on an error."""
+"""What commands share: arguments and options, and how they end on an error."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
-# Of `verdict`, `report`, `compare` and `recommend`: a journal cannot be read.
+# Of commands that read journals and game days: one of them cannot be read.
 UNREADABLE = 7
+PATH = click.Path(path_type=Path)
+JOURNALS = click.argument("journals", metavar="JOURNAL…", nargs=-1, required=True, type=PATH)
 
 
 def format_option(help_: str) -> Callable[[Any], Any]:
@@ -20,6 +23,26 @@ def format_option(help_: str) -> Callable[[Any], Any]:
         show_default=True,
         help=help_,
     )
+
+
+def finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """Refuse infinity and what is no number at all: the `callback` of an option."""
+    import math
+
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter("it must be a finite number")
+    return value
+
+
+def pairs(option: str, words: Iterable[str], form: str = "KEY=VALUE") -> dict[str, str]:
+    """What the words of an option set, each `KEY=VALUE`; `form` is what users know that as."""
+    found = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{word!r} is not {form}", param_hint=option)
+        found[name] = value
+    return found
 
 
 def say_json(data: Any) -> None:

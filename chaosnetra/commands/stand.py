@@ -26,7 +26,7 @@ def stand_up(cloud_run: bool) -> None:
     with exit_on({ChaosnetraError: 1}):
         kept = keep_stand_up(cloud_run=cloud_run)
         if cloud_run:
-            from chaosnetra.rehearsal.orchestrator import deploy_orchestrator
+            from chaosnetra.rehearsal.deployed import deploy_orchestrator
 
             deploy_orchestrator(kept)
     click.echo(_described(kept))

@@ -1,19 +1,16 @@
 """`chaosnetra verdict`: what a journal proves, as a line and an exit code."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
-from chaosnetra.commands.shared import UNREADABLE, exit_on, format_option, say_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from chaosnetra.commands.shared import PATH, UNREADABLE, exit_on, format_option, say_json
 
 
 @click.command()
-@click.argument("journal", type=click.Path())
+@click.argument("journal", type=PATH)
 @format_option("One line, or one JSON document with intervals of rates and quantiles of times.")
-def verdict(journal: str, output: str) -> None:
+def verdict(journal: Path, output: str) -> None:
     """Judge a run anew, from its JOURNAL alone.
 
     Takes any journal of the Chaos Toolkit, also one without our section, and one of an
@@ -24,18 +21,16 @@ def verdict(journal: str, output: str) -> None:
     injected; 5 a rollback failed, or the steady state did not come back; 6 interrupted; 7 the
     journal cannot be read.
     """
-    from pathlib import Path
-
     from chaosnetra.errors import Unreadable
     from chaosnetra.evidence.journal.reading import read_journal
     from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
     from chaosnetra.search.record import search_file
 
-    file = search_file(Path(journal))
+    file = search_file(journal)
     if file is not None:
         _search(file, output)
     with exit_on({Unreadable: UNREADABLE}):
-        found = read_journal(Path(journal))
+        found = read_journal(journal)
     judged, violations = judge(found.data)
     if output == "json":
         from chaosnetra.evidence.statistics.times import times_of
@@ -59,7 +54,7 @@ def verdict(journal: str, output: str) -> None:
     raise SystemExit(by_cause.get(judged.cause, by_outcome[judged.outcome]))
 
 
-def _search(file: "Path", output: str) -> None:
+def _search(file: Path, output: str) -> None:
     """End with what the trials of a search tell."""
     from chaosnetra.errors import Unreadable
     from chaosnetra.search.conclusion import conclude

@@ -1,14 +1,16 @@
 """`chaosnetra whatif`: what becomes of more instances than can be started here."""
 
+from pathlib import Path
+
 import click
 
-from chaosnetra.commands.shared import UNREADABLE, exit_on, format_option, say_json
+from chaosnetra.commands.shared import JOURNALS, UNREADABLE, exit_on, format_option, say_json
 
 REFUSED = 2
 
 
 @click.command()
-@click.argument("journals", metavar="JOURNAL…", type=click.Path(), nargs=-1, required=True)
+@JOURNALS
 @click.option("--instances", type=int, required=True, help="Instances that start at once.")
 @click.option(
     "--latency-ms",
@@ -27,7 +29,7 @@ REFUSED = 2
 @click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn.")
 @format_option("Text that is Markdown too, or one JSON document.")
 def whatif(
-    journals: tuple[str, ...],
+    journals: tuple[Path, ...],
     instances: int,
     latency_ms: float,
     pool: int | None,
@@ -53,7 +55,6 @@ def whatif(
     cannot be read.
     """
     from itertools import chain
-    from pathlib import Path
 
     from chaosnetra.errors import InvalidInput, Unreadable
     from chaosnetra.evidence.journal.reading import read_journals
@@ -65,7 +66,7 @@ def whatif(
     with exit_on({InvalidInput: REFUSED, Unreadable: UNREADABLE}):
         question = Question(instances, latency_ms, pool, max_connections, connector_slots, seed)
         try:
-            found = measured(chain.from_iterable(read_journals(Path(one)) for one in journals))
+            found = measured(chain.from_iterable(map(read_journals, journals)))
         except OtherJournals as error:
             for line in error.lines:
                 click.echo(f"Error: {line}", err=True)

@@ -5,8 +5,8 @@ Read from the activities' own arguments, those left out by their functions' defa
 
 import inspect
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -67,9 +67,6 @@ class PlannedActivity:
         }
         return {**defaults, **self.arguments}
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def wanted_scaling(step: PlannedActivity) -> WantedScaling | None:
     """The scaling that a step asks for; None when it scales nothing."""
@@ -128,7 +125,7 @@ def total_connections(found: Sequence[Connections]) -> int:
 
 def tasks_of(steps: Sequence[PlannedActivity]) -> int:
     """Most tasks that a step starts at once."""
-    return max((count for step in steps for count in _tasks(step)), default=0)
+    return max(map(_tasks, steps), default=0)
 
 
 def _connections(step: PlannedActivity, pool: PoolSettings, free: int, per_startup: int) -> int:
@@ -147,7 +144,7 @@ def _connections(step: PlannedActivity, pool: PoolSettings, free: int, per_start
             return _whole(step, given, "count")
         case "pool_checkouts_succeed":
             return most
-    return per_startup * sum(_tasks(step))
+    return per_startup * _tasks(step)
 
 
 def _held(step: PlannedActivity, given: Mapping[str, Any], most: int, free: int) -> int:
@@ -163,11 +160,9 @@ def _held(step: PlannedActivity, given: Mapping[str, Any], most: int, free: int)
     return int(counts[given["by"]])
 
 
-def _tasks(step: PlannedActivity) -> Iterator[int]:
-    if step.module == _STARTUPS:
-        given = step.all_arguments()
-        if "count" in given:
-            yield _whole(step, given, "count")
+def _tasks(step: PlannedActivity) -> int:
+    given = step.all_arguments() if step.module == _STARTUPS else {}
+    return _whole(step, given, "count") if "count" in given else 0
 
 
 def _whole(step: PlannedActivity, given: Mapping[str, Any], name: str) -> int:

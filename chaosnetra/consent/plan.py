@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from chaosnetra.cloudrun.names import shown
@@ -122,7 +122,7 @@ class ExperimentPlan:
             "content": self.content,
             "environment": self.environment,
             "target": dict(self.target),
-            "steps": [step.to_json() for step in self.steps],
+            "steps": list(map(asdict, self.steps)),
             "changes": [
                 {
                     "rows": [row.to_json() for row in change.scaling.rows],

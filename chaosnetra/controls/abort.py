@@ -41,6 +41,7 @@ from chaoslib.exceptions import InterruptExecution
 from chaoslib.types import Configuration, Experiment, Secrets
 
 from chaosnetra.controls.interruption import pass_on
+from chaosnetra.documents.shapes import refuse_unknown
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import number
 from chaosnetra.running.abort_conditions import Condition
@@ -180,11 +181,7 @@ def _stop() -> None:
 def _make(
     run: Run, configuration: Configuration, secrets: Secrets, options: Mapping[str, Any]
 ) -> Watch:
-    unknown = sorted(set(options) - set(OPTIONS))
-    if unknown:
-        raise InvalidInput(
-            f"the abort control has no argument {', '.join(unknown)}; it has {', '.join(OPTIONS)}"
-        )
+    refuse_unknown("the abort control", options, OPTIONS)
     conditions = options.get("conditions", [])
     if not isinstance(conditions, list):
         raise InvalidInput("the abort control's conditions must be a list")

@@ -1,13 +1,18 @@
-"""The activities that a run asks consent for, as the Chaos Toolkit will call them."""
+"""Consent of a run in staging, and the activities that it is asked for, as they will be called."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.consent.ask import require_consent
+from chaosnetra.cloudrun.waiting import waiting_until
 from chaosnetra.consent.demands import PlannedActivity
-from chaosnetra.errors import Unreadable
+from chaosnetra.consent.inspect import database_of, inspect_experiment
+from chaosnetra.consent.plan import ExperimentPlan
+from chaosnetra.errors import NotAllowed, Unreadable
 from chaosnetra.running.session import Session
+from chaosnetra.settings import setting_hint
+
+ANY_PLAN = "yes"
 
 # Its actions name another action for each environment.
 BY_ENVIRONMENT = "chaosnetra.pressure.actions"
@@ -91,8 +96,42 @@ def ask_for_consent(
     configuration: Mapping[str, Any],
     secrets: Mapping[str, Any] | None = None,
 ) -> None:
-    """In staging, require consent to what the experiment would change: see `require_consent`."""
+    """In staging, inspect before anything is touched, require the consent, and take the lease.
+
+    The plan is made anew when a run begins, and must be the one that was consented to.
+
+    Args:
+        session: of the run.
+        experiment: as it was loaded.
+        configuration: likewise.
+        secrets: likewise.
+
+    Raises:
+        NotAllowed: the guard refuses it, there is no consent, or it was given to another plan.
+        ChaosnetraError: something cannot be inspected.
+    """
     settings = session.settings
-    if settings.in_staging:
-        steps = steps_of(experiment, configuration, secrets, settings.environment)
-        require_consent(session, experiment, steps)
+    if not settings.in_staging:
+        return
+    steps = steps_of(experiment, configuration, secrets, settings.environment)
+    with waiting_until(lambda: "it is known what the experiment would change"):
+        plan = inspect_experiment(session, experiment, steps)
+    session.staging.propose(plan)
+    _require(plan, settings.consent)
+    session.staging.consent(database_of(session))
+
+
+def _require(plan: ExperimentPlan, consent: str) -> None:
+    if plan.refusals:
+        raise NotAllowed("; ".join(plan.refusals))
+    if not consent:
+        raise NotAllowed(
+            "in staging nothing is touched without consent: read `chaosnetra plan EXPERIMENT` and "
+            f"set {setting_hint('consent')} to the hash that it prints"
+        )
+    if consent not in (ANY_PLAN, plan.hash):
+        raise NotAllowed(
+            f"the consent {consent[:40]} is for another plan than this one, {plan.hash}: the "
+            "experiment, its values, the allow-list or the service itself has changed since; read "
+            "`chaosnetra plan EXPERIMENT` again"
+        )

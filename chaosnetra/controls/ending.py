@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from chaosnetra.controls.command_line import experiment_file, journal_path
 from chaosnetra.controls.interruption import hold_until_exit
-from chaosnetra.controls.logs import log_failures
 from chaosnetra.controls.mend import forget_judged_values, hide_provider_secrets
-from chaosnetra.controls.writing import let_the_core_write_whole, reported, unwritable
+from chaosnetra.controls.writing import (
+    let_the_core_write_whole,
+    log_failures,
+    reported,
+    unwritable,
+)
 from chaosnetra.evidence.journal.jsonsafe import strict
 from chaosnetra.evidence.journal.section import complete
 from chaosnetra.evidence.verdict.verdict import Outcome

@@ -35,7 +35,6 @@ from chaosnetra.controls.command_line import (
 from chaosnetra.controls.ending import RunRecord, finish, finish_crashed
 from chaosnetra.controls.interrupters import raised_by
 from chaosnetra.controls.interruption import listen, pass_on
-from chaosnetra.controls.logs import watch_logs
 from chaosnetra.controls.mend import (
     check_loaded,
     give_arguments,
@@ -45,10 +44,7 @@ from chaosnetra.controls.mend import (
     mend_tolerance,
     tell_why_unmet,
 )
-from chaosnetra.controls.writing import (
-    check_writable,
-    unwritable,
-)
+from chaosnetra.controls.writing import check_writable, unwritable, watch_logs
 from chaosnetra.errors import (
     ChaosnetraError,
     CloudRunQuotaExceeded,
@@ -140,9 +136,11 @@ def before_experiment_control(
         _run.started_with["configuration"] = recorded_configuration(configuration, declared)
     try:
         if options:
-            from chaosnetra.controls.recovery import check_options
+            from chaosnetra.controls.recovery import recovery_timeout_seconds
+            from chaosnetra.documents.shapes import refuse_unknown
 
-            check_options(options, OPTIONS)
+            refuse_unknown("the journal control", options, OPTIONS)
+            recovery_timeout_seconds(options)
         give_arguments(context)
         check_loaded(context, configuration)
         if _run.event_registry is None or _run.finished:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from chaoslib.hypothesis import run_steady_state_hypothesis
@@ -11,7 +11,6 @@ from chaoslib.types import Configuration, Experiment, Secrets
 from chaosnetra.controls.ending import RunRecord
 from chaosnetra.controls.interruption import pass_on
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import InvalidInput
 from chaosnetra.evidence.journal.dry import dry_of
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.activities import unplayed_rollbacks
@@ -65,20 +64,6 @@ def check_recovery(
         if (record.recovery or {}).get("steady_state_met") or deadline.passed:
             return
         time.sleep(RECOVERY_POLL_SECONDS)
-
-
-def check_options(options: Mapping[str, Any], known: Collection[str]) -> None:
-    """Refuse arguments of the control that it does not have, or cannot use.
-
-    Raises:
-        InvalidInput: says which.
-    """
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise InvalidInput(
-            f"the journal control has no argument {', '.join(unknown)}; it has {', '.join(known)}"
-        )
-    recovery_timeout_seconds(options)
 
 
 def recovery_timeout_seconds(options: Mapping[str, Any]) -> float:

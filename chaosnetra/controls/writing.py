@@ -1,17 +1,24 @@
-"""A journal appears whole or not at all, also when its run is killed while it is written.
+"""A journal appears whole or not at all, and a log that cannot be written is told of once.
 
-See `chaosnetra.whole_file`. The core writes it in place: a kill in that moment leaves half of it,
-over the one that was there.
+See `chaosnetra.whole_file`. The core writes a journal in place: a kill in that moment leaves half
+of it, over the one that was there. Of a log it would print a traceback for each line.
 """
 
 import errno
+import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from chaoslib.exceptions import InterruptExecution
+
 from chaosnetra.controls.command_line import in_command, journal_path
+from chaosnetra.running.run import LOGGER
+from chaosnetra.standard_streams import NO_ROOM, NOBODY_READS, drop_what_nobody_reads
 from chaosnetra.whole_file import partial_path, written_whole
 
 CORE_MODULE = "chaostoolkit.commands.run"
@@ -20,6 +27,8 @@ CURES = {
     errno.EDQUOT: "make room there",
     errno.EFBIG: "raise the limit on the size of files (`ulimit -f`)",
 }
+
+_failures: dict[str, str] = {}  # by the path of a log
 
 # Called once a journal is written, with None, or with why it cannot be.
 Report = Callable[[OSError | None], None]
@@ -81,8 +90,6 @@ def let_the_core_write_whole(report: Report) -> bool:
     The core calls `open` by its name: one in its module comes before the built-in. Where a later
     core no longer does so, it writes as it always did.
     """
-    import sys
-
     core = sys.modules.get(CORE_MODULE)
     if core is None or not in_command():
         return False
@@ -95,3 +102,40 @@ def let_the_core_write_whole(report: Report) -> bool:
 
     vars(core)["open"] = open_
     return True
+
+
+def watch_logs() -> None:
+    """Have the log's handlers note what they cannot write; see `log_failures`.
+
+    What activities print is no result either, and must not fail them when nobody reads it.
+
+    An interruption that comes while a line is written is passed on: a handler takes it for an
+    error of its own, as any exception.
+    """
+    _failures.clear()
+    drop_what_nobody_reads("stdout", forgiven=NOBODY_READS | NO_ROOM)
+    for handler in logging.getLogger(LOGGER).handlers:
+        # As `logging` wants it to be replaced, by instance: the core made them.
+        handler.handleError = partial(_note, handler)  # type: ignore[method-assign]
+
+
+def log_failures() -> list[str]:
+    """A line for each log file of which something is missing."""
+    return list(_failures.values())
+
+
+def _note(handler: logging.Handler, record: logging.LogRecord) -> None:
+    error = sys.exc_info()[1]
+    if isinstance(error, InterruptExecution):
+        raise error
+    if not isinstance(error, (OSError, ValueError)):
+        type(handler).handleError(handler, record)
+        return
+    # Nothing is said here: this handler holds its lock, and others may wait for theirs.
+    path = getattr(handler, "baseFilename", None)
+    if path is not None:
+        _failures.setdefault(
+            path,
+            f"{path} is not complete: {getattr(error, 'strerror', None) or error}; make room for "
+            "it, or leave it away with --no-log-file",
+        )

@@ -1,8 +1,7 @@
 """What lint says about one place of an experiment."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from chaosnetra.text import one_line
 
@@ -33,9 +32,6 @@ class Finding:
     message: str
     remedy: str
     severity: Severity = Severity.ERROR
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
     @property
     def text(self) -> str:

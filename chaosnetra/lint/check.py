@@ -13,10 +13,7 @@ from chaosnetra.lint.rules import (
     controls,
     keys,
     meaning,
-    own_settings,
-    references,
     refused,
-    runtime,
     tolerance,
     undo,
     variables,
@@ -28,15 +25,15 @@ Rule = Callable[[Outline], Iterator[Finding]]
 
 RULES: tuple[Rule, ...] = (
     keys.check,
-    references.check,
-    runtime.check,
+    activities.check_references,
+    undo.check_strategies,
     variables.check,
     activities.check,
     tolerance.check,
     meaning.check,
     controls.check,
     undo.check,
-    own_settings.check,
+    refused.check_settings,
     refused.check,
 )
 

@@ -101,14 +101,11 @@ def _of_all(sequence: Any, flags: int) -> Reach:
         _, added, removed, sequence = sequence[0][1]
         flags = (flags | added) & ~removed
     parts = list(sequence)
-    while parts and _one_is_empty_at(str(parts[0][0]), parts[0][1], _At.START):
-        if _takes(parts[0], flags) is not Reach.UNKNOWN:
-            break
-        del parts[0]
-    while parts and _one_is_empty_at(str(parts[-1][0]), parts[-1][1], _At.END):
-        if _takes(parts[-1], flags) is not Reach.UNKNOWN:
-            break
-        del parts[-1]
+    for end, place in ((0, _At.START), (-1, _At.END)):
+        while parts and _one_is_empty_at(str(parts[end][0]), parts[end][1], place):
+            if _takes(parts[end], flags) is not Reach.UNKNOWN:
+                break
+            del parts[end]
     if not parts or not all(_one_is_empty_at(str(code), one, _At.END) for code, one in parts):
         return Reach.UNKNOWN
     return _takes(parts[0], flags)

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+OF_PIPELINES = ("SIGTERM", "SIGHUP")
+ENDING = ("SIGINT", *OF_PIPELINES)
 # Also those by which `chaoslib.exit` ends a run.
 ENDING_A_RUN = (*ENDING, "SIGUSR1", "SIGUSR2")
 
@@ -80,3 +81,16 @@ def blocked(names: Iterable[str] = ENDING_A_RUN) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+@contextmanager
+def ended_as_by_ctrl_c() -> Iterator[None]:
+    """Have the signals by which pipelines end a step end what is inside as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        for one in known(OF_PIPELINES):
+            signal.signal(one, signal.SIG_IGN)  # once is enough
+        raise KeyboardInterrupt
+
+    with handled(interrupt, OF_PIPELINES):
+        yield

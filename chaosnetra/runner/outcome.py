@@ -1,8 +1,7 @@
 """How one run of an experiment ended, judged from what it left."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -109,28 +108,13 @@ def judge_run(
         given_up: why it was ended from outside, if it was.
     """
 
-    def outcome(
-        kind: Kind, line: str, violations: Sequence[Violation] = (), profile: str | None = None
-    ) -> RunOutcome:
-        return RunOutcome(
-            experiment,
-            kind,
-            one_line(line),
-            tuple(violations),
-            files,
-            files.journal if journal else None,
-            profile,
-            seconds,
-            returncode,
-        )
-
-    journal = None
+    seen = RunOutcome(experiment, Kind.BROKEN, "", (), files, None, None, seconds, returncode)
     try:
         journal = read_journal(files.journal)
     except Unreadable as error:
         why = str(error) if files.journal.exists() else _last_error(files.output)
         ending = f"chaos run ended with exit code {returncode} and no journal"
-        return outcome(Kind.BROKEN, f"broken: {given_up or ending}: {why}")
+        return replace(seen, line=one_line(f"broken: {given_up or ending}: {why}"))
     verdict, violations = judge(journal.data)
     kind, line = Kind(verdict.outcome.value), verdict.line
     if given_up:
@@ -138,7 +122,14 @@ def judge_run(
     elif verdict.outcome is Outcome.HELD and returncode != 0:
         kind = Kind.INCONCLUSIVE
         line = f"inconclusive: by its journal it {line}; but chaos run exited with {returncode}"
-    return outcome(kind, line, violations, journal.profile)
+    return replace(
+        seen,
+        kind=kind,
+        line=one_line(line),
+        violations=tuple(violations),
+        journal=files.journal,
+        profile=journal.profile,
+    )
 
 
 def not_run(experiment: Experiment, files: RunFiles, why: str) -> RunOutcome:

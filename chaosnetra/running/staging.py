@@ -14,8 +14,7 @@ from chaosnetra.running.run import Run
 from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
-    from chaosnetra.cloudrun.connection import Call
-    from chaosnetra.cloudrun.tally import CallTally
+    from chaosnetra.cloudrun.history import Call, History
     from chaosnetra.cloudrun.target import CloudRun
 
 logger = logging.getLogger("chaostoolkit")
@@ -55,7 +54,7 @@ class Staging:
         self._began_at = time.time()
         self.plan: ConsentedPlan | None = None
         self.consented: ConsentedPlan | None = None
-        self.calls: CallTally | None = None
+        self.calls: History | None = None
         self.monitoring: dict[str, Any] | None = None
 
     @property
@@ -67,10 +66,10 @@ class Staging:
         """
         with self._resources.lock:
             if self._cloud_run is None:
-                from chaosnetra.cloudrun.tally import CallTally
+                from chaosnetra.cloudrun.history import History
 
                 self._cloud_run = bring_cloud_run(self._resources, self._database)
-                self.calls = CallTally()
+                self.calls = History()
                 ended = record_calls(self._resources.run, self.calls)
                 self._at_close += [ended, self._cloud_run.connection.close]
             return self._cloud_run
@@ -194,7 +193,7 @@ def bring_cloud_run(resources: Resources, database: Database) -> "CloudRun":
 
     def start_own() -> Mapping[str, str]:
         """An endpoint of the run's own with the target in it, against the run's database."""
-        from chaosnetra.rehearsal.service import deploy_target
+        from chaosnetra.rehearsal.deployed import deploy_target
         from chaosnetra.stand.cloudrun import start_cloud_run
 
         address, schema = database.address, database.schema
@@ -215,16 +214,15 @@ def bring_cloud_run(resources: Resources, database: Database) -> "CloudRun":
     return reached.cloud_run
 
 
-def record_calls(run: Run, tally: "CallTally") -> Callable[[], None]:
+def record_calls(run: Run, history: "History") -> Callable[[], None]:
     """Write down every call to Cloud Run, and its answer; returns what ends that."""
-    from chaosnetra.cloudrun.connection import audit
-    from chaosnetra.cloudrun.history import watch
+    from chaosnetra.cloudrun.history import CALLS, READINGS
 
     def record(call: "Call") -> None:
-        tally.add(call)
+        history.add(call)
         run.events.record_if_possible("cloudrun.call", call.to_json())
 
-    ends = [audit(record), watch(tally.history.see)]
+    ends = [CALLS.add(record), READINGS.add(history.see)]
 
     def end() -> None:
         for one in ends:

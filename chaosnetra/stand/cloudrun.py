@@ -15,7 +15,7 @@ CLOUD_RUN_NAMES = ("endpoint", "url", "project", "project_number", "region", "se
 
 @dataclass(frozen=True)
 class CloudRunServer(Part):
-    """A running endpoint, with nothing deployed; see `chaosnetra.rehearsal.orchestrator`.
+    """A running endpoint, with nothing deployed; see `chaosnetra.rehearsal.deployed`.
 
     `endpoint` is where it serves gRPC, `url` its control API.
     """

@@ -34,19 +34,8 @@ class Options:
     folder: Path | None
 
 
-class UnreadableFile(pytest.File):
-    """A file that would be an experiment if it could be parsed: to pass it over hides it."""
-
-    def __init__(self, why: str, **named: Any) -> None:
-        super().__init__(**named)
-        self._why = why
-
-    def collect(self) -> Iterator[pytest.Item]:
-        raise self.CollectError(self._why)
-
-
 class ExperimentFile(pytest.File):
-    """One experiment: one test."""
+    """One experiment: one test. To pass one over that cannot be parsed would hide it."""
 
     def __init__(self, experiment: Experiment, options: Options, **named: Any) -> None:
         super().__init__(**named)
@@ -54,6 +43,8 @@ class ExperimentFile(pytest.File):
         self._options = options
 
     def collect(self) -> Iterator[pytest.Item]:
+        if self._experiment.broken is not None:
+            raise self.CollectError(self._experiment.broken)
         yield ExperimentItem.from_parent(
             self,
             name=self._experiment.path.stem,

@@ -37,7 +37,7 @@ def main(
         Location.parse(project, region)
     except ChaosnetraError as error:
         raise click.ClickException(str(error)) from None
-    from chaosnetra.cloudrun.emulator.location import EmulatedLocation
+    from chaosnetra.cloudrun.emulator.resources import EmulatedLocation
     from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 
     local = LocalCloudRun(

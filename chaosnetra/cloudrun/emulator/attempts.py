@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chaosnetra.processes.supervised import start_supervisor
 from chaosnetra.processes.supervisor import AT_ONCE
@@ -18,6 +19,8 @@ from chaosnetra.processes.supervisor import AT_ONCE
 GRACE_SECONDS = 10.0
 KEPT_OUTPUT_BYTES = 16_384
 CHUNK_BYTES = 65_536
+# Of this machine's environment, what a program needs to run at all.
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
 
 
 @dataclass(frozen=True)
@@ -115,3 +118,24 @@ class TaskAttempt:
             if at_once:
                 stdin.write(AT_ONCE)
             stdin.close()
+
+
+def begin(container: Any, variables: Mapping[str, str]) -> TaskAttempt:
+    """Start a container's command.
+
+    Args:
+        container: its message: `command`, `args`, `env`, `working_dir`.
+        variables: what the platform adds to its environment.
+
+    Raises:
+        OSError: it cannot be started, or has no command.
+    """
+    if not container.command:
+        raise OSError("the local endpoint runs commands, not images: set command")
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    given = {variable.name: variable.value for variable in container.env}
+    return TaskAttempt(
+        [*container.command, *container.args],
+        {**inherited, **given, **variables},
+        Path(container.working_dir) if container.working_dir else None,
+    )

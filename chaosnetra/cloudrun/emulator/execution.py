@@ -7,8 +7,8 @@ from typing import Any
 
 from google.cloud import run_v2
 
-from chaosnetra.cloudrun.emulator.attempts import AttemptEnd, TaskAttempt
-from chaosnetra.cloudrun.emulator.containers import begin
+from chaosnetra.cloudrun.emulator.attempts import AttemptEnd, TaskAttempt, begin
+from chaosnetra.cloudrun.emulator.controls import Rule
 from chaosnetra.cloudrun.emulator.resources import new_etag, set_condition
 from chaosnetra.cloudrun.emulator.status import Refused
 
@@ -45,26 +45,17 @@ class Execution:
         failed = self.message.failed_count
         return int(_Completion.EXECUTION_FAILED if failed else _Completion.EXECUTION_SUCCEEDED)
 
-    def start(
-        self,
-        lock: Any,
-        completed: Callable[[], None],
-        *,
-        unset_exit_code: bool,
-        miscounted: int = 0,
-    ) -> None:
+    def start(self, lock: Any, completed: Callable[[], None], rule: Rule) -> None:
         """Begin its tasks.
 
         Args:
             lock: taken for every change.
             completed: called when all have ended, with the lock held.
-            unset_exit_code: tasks end without an exit code.
-            miscounted: so many tasks that succeeded are counted as failed.
+            rule: how its tasks end otherwise than they do, and are counted.
         """
         self._lock = lock
-        self._miscounted = miscounted
         self._completed = completed
-        self._unset_exit_code = unset_exit_code
+        self._rule = rule
         self._left = self.message.task_count
         self.message.start_time.GetCurrentTime()
         self.message.observed_generation = self.message.generation
@@ -171,7 +162,7 @@ class Execution:
         elif end.stopped:
             result.status.code, result.term_signal = CANCELLED, end.signal or 0
             result.status.message = "The execution was cancelled."
-        elif end.error or end.signal or self._unset_exit_code:
+        elif end.error or end.signal or self._rule.unset_exit_code:
             result.status.code, result.term_signal = UNKNOWN, end.signal or 0
             result.status.message = end.error or "The container did not exit cleanly."
         else:
@@ -192,7 +183,7 @@ class Execution:
             message.cancelled_count += 1
             state, reason, text = _State.CONDITION_FAILED, _Reason.CANCELLED, "cancelled"
         elif succeeded:
-            miscounted = message.failed_count < self._miscounted
+            miscounted = message.failed_count < self._rule.failed_tasks
             message.failed_count += miscounted
             message.succeeded_count += not miscounted
             state, reason, text = _State.CONDITION_SUCCEEDED, None, ""

@@ -13,8 +13,7 @@ from typing import Any
 
 from google.cloud import run_v2
 
-from chaosnetra.cloudrun.emulator.attempts import AttemptEnd, TaskAttempt
-from chaosnetra.cloudrun.emulator.containers import begin
+from chaosnetra.cloudrun.emulator.attempts import AttemptEnd, TaskAttempt, begin
 from chaosnetra.ports import free_port
 
 TICK_SECONDS = 0.05

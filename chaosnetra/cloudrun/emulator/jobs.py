@@ -12,9 +12,9 @@ from google.cloud import run_v2
 
 from chaosnetra.cloudrun.emulator.controls import NO_RULE, Rule
 from chaosnetra.cloudrun.emulator.execution import Execution
-from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.operations import Operations
 from chaosnetra.cloudrun.emulator.resources import (
+    EmulatedLocation,
     Resources,
     check_etag,
     copy_of,
@@ -111,12 +111,7 @@ class Jobs(Resources):
                 latest.completion_status = execution.completion_status
             self.operations.end(operation.name)
 
-        execution.start(
-            self._lock,
-            completed,
-            unset_exit_code=rule.unset_exit_code,
-            miscounted=rule.failed_tasks,
-        )
+        execution.start(self._lock, completed, rule)
         return operation
 
     def execution(self, name: str) -> Execution:

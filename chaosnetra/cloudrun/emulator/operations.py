@@ -15,7 +15,7 @@ from chaosnetra.cloudrun.emulator.status import Refused
 class _Running:
     operation: Any
     due: float | None
-    finish: Callable[[], None]
+    finish: Callable[[Any], None]
 
 
 class Operations:
@@ -42,13 +42,8 @@ class Operations:
             name=f"{self._parent}/operations/{secrets.token_hex(16)}"
         )
         operation.metadata.Pack(metadata)
-
-        def done() -> None:
-            finish(operation)
-            operation.done = True
-
         due = None if seconds is None else time.monotonic() + seconds
-        self._running[operation.name] = _Running(operation, due, done)
+        self._running[operation.name] = _Running(operation, due, finish)
         return operation
 
     def finished(self, message: Any) -> Any:
@@ -70,7 +65,8 @@ class Operations:
 
     def end(self, name: str) -> None:
         running = self._running.pop(name)
-        running.finish()
+        running.finish(running.operation)
+        running.operation.done = True
         self._finished[name] = running.operation
 
     def get(self, name: str) -> Any:

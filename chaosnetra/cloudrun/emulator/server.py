@@ -8,14 +8,12 @@ from typing import Any
 
 import grpc
 
-from chaosnetra.cloudrun.emulator.controls import Deployment, Rule
+from chaosnetra.cloudrun.emulator.controls import Deployment, Rule, Rules
 from chaosnetra.cloudrun.emulator.instances import Instances
 from chaosnetra.cloudrun.emulator.jobs import Jobs
-from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.methods import Method, Work, methods
 from chaosnetra.cloudrun.emulator.operations import Operations
-from chaosnetra.cloudrun.emulator.resources import copy_of, id_of, new_etag
-from chaosnetra.cloudrun.emulator.rules import Rules
+from chaosnetra.cloudrun.emulator.resources import EmulatedLocation, copy_of, id_of, new_etag
 from chaosnetra.cloudrun.emulator.services import Services
 from chaosnetra.cloudrun.emulator.status import Refused
 from chaosnetra.ports import LOOPBACK

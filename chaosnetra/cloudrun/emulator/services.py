@@ -5,6 +5,7 @@ scaling" of the Cloud Run documentation (what switching the scaling mode does to
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from google.cloud import run_v2
@@ -13,9 +14,9 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from chaosnetra.cloudrun.connection import LOCAL_CALLER
 from chaosnetra.cloudrun.emulator.controls import NO_RULE, Deployment, Rule, StateCondition
 from chaosnetra.cloudrun.emulator.desired import check, fill_in, serve, set_variable, template_bytes
-from chaosnetra.cloudrun.emulator.location import EmulatedLocation
 from chaosnetra.cloudrun.emulator.operations import Operations
 from chaosnetra.cloudrun.emulator.resources import (
+    EmulatedLocation,
     Resources,
     check_etag,
     copy_of,
@@ -202,11 +203,8 @@ class Services(Resources):
         service.reconciling = True
         set_condition(service.terminal_condition, "Ready", _State.CONDITION_RECONCILING)
         new_etag(service)
-
-        def finish(operation: Any) -> None:
-            self._reconciled(service, generation, rule, operation)
-
         seconds = self._seconds if rule.operation_seconds is None else rule.operation_seconds
+        finish = partial(self._reconciled, service, generation, rule)
         return self.operations.start(service, seconds, finish)
 
     def _reconciled(self, service: Any, generation: int, rule: Rule, operation: Any) -> None:

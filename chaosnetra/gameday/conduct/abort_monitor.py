@@ -20,7 +20,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,8 +39,8 @@ def main(arguments: list[str]) -> None:
     answers = _taken(1, os.O_WRONLY, "wb")
     first = conductor.readline()
     if first.endswith(b"\n"):
-        watch = (_Watch(**json.loads(first)), folder, answers)
-        threading.Thread(target=_watch, args=watch, daemon=True).start()
+        what = {**json.loads(first), "folder": folder, "answers": answers}
+        threading.Thread(target=_watch, kwargs=what, daemon=True).start()
     said = conductor.read()
     if END not in said.split(b"\n"):
         for kept in arguments[1:]:
@@ -49,16 +48,10 @@ def main(arguments: list[str]) -> None:
         run = run_in_progress(read_entries(folder), folder)
         if run is not None:
             end_and_undo(run)
-    _end_session()
+    if "chaosnetra.running.session" in sys.modules:  # undo what probes brought
+        from chaosnetra.running.session import end_session
 
-
-@dataclass(frozen=True)
-class _Watch:
-    """What to check: the day's conditions and parameters, and seconds between two rounds."""
-
-    conditions: list[Any]
-    frequency_seconds: float
-    parameters: dict[str, str]
+        end_session()
 
 
 def _taken(number: int, flags: int, mode: str) -> IO[bytes]:
@@ -70,16 +63,22 @@ def _taken(number: int, flags: int, mode: str) -> IO[bytes]:
     return stream
 
 
-def _watch(watch: _Watch, folder: Path, answers: IO[bytes]) -> None:
+def _watch(
+    conditions: list[Any],
+    parameters: dict[str, str],
+    frequency_seconds: float,
+    folder: Path,
+    answers: IO[bytes],
+) -> None:
     """Check the criteria until one is crossed."""
     try:
-        conditions = _conditions(watch)
+        parsed = _parsed(conditions, parameters)
         said = -SAY_SECONDS
-        while (reason := _crossed(conditions, watch)) is None:
+        while (reason := _crossed(parsed, parameters)) is None:
             if time.monotonic() - said >= SAY_SECONDS:
                 said = time.monotonic()
                 _say(answers, {"checked": True})
-            time.sleep(watch.frequency_seconds)
+            time.sleep(frequency_seconds)
     except Exception as error:  # noqa: BLE001 - a day that is not watched must not go on
         reason = f"the criteria cannot be checked: {type(error).__name__}: {error}"
     # Said first: the conductor must know why before the run has ended.
@@ -90,22 +89,22 @@ def _watch(watch: _Watch, folder: Path, answers: IO[bytes]) -> None:
             run.ask_to_end()
 
 
-def _conditions(watch: _Watch) -> list[Any]:
-    if not watch.conditions:
+def _parsed(conditions: list[Any], parameters: Mapping[str, str]) -> list[Any]:
+    if not conditions:
         return []
     from chaosnetra.running.abort_conditions import Condition
     from chaosnetra.settings import SETTINGS
 
     # Probes of modules beside the experiments, as `chaos run` finds them.
     sys.path.insert(0, str(Path.cwd()))
-    for key, value in watch.parameters.items():
+    for key, value in parameters.items():
         if key in SETTINGS:  # for the probes that use those
             os.environ[SETTINGS[key].variable] = value
-    return [Condition(condition) for condition in watch.conditions]
+    return [Condition(condition) for condition in conditions]
 
 
-def _crossed(conditions: list[Any], watch: _Watch) -> str | None:
-    reasons = (condition.crossed(dict(watch.parameters), {}) for condition in conditions)
+def _crossed(conditions: list[Any], parameters: Mapping[str, str]) -> str | None:
+    reasons = (condition.crossed(dict(parameters), {}) for condition in conditions)
     return next((reason for reason in reasons if reason is not None), None)
 
 
@@ -127,14 +126,6 @@ def _say(answers: IO[bytes], data: Mapping[str, Any]) -> None:
     with contextlib.suppress(OSError):
         answers.write(json.dumps(data, default=str).encode() + b"\n")
         answers.flush()
-
-
-def _end_session() -> None:
-    """Undo what probes brought, if they did."""
-    if "chaosnetra.running.session" in sys.modules:
-        from chaosnetra.running.session import end_session
-
-        end_session()
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.results import result_of
 from chaosnetra.gameday.conduct.signals import Signals
 from chaosnetra.gameday.conduct.step_run import (
-    bounds_of,
-    checked_changes,
+    check_changes,
     consented_parameters,
     parameters_of,
     run_in,
+    seconds_at_most,
     settings_of,
 )
 from chaosnetra.gameday.people import questions
@@ -206,7 +206,7 @@ class Conductor:
         folder = unused(self._record.folder / "steps" / named)
         try:
             passed = consented_parameters(self._record, self.tick)
-            bounds = bounds_of(step, passed)
+            at_most = seconds_at_most(step, passed)
             run = run_in(folder, step, passed)
         except (InvalidInput, Unreadable, PartUnavailable) as error:
             raise Left(f"step {step.name!r} cannot be run: {error}") from None
@@ -221,7 +221,7 @@ class Conductor:
             run.give_up()
             raise
         around = (self._record, self._interface, self._monitor, self._signals, self._people)
-        following = Following(*around, shown, bounds)
+        following = Following(*around, shown, at_most)
         facts = following.to_its_end(run)
         self._record.write(Kind.RUN_ENDED, {**facts, **result_of(folder).to_json()})
         if following.skipped is not None and self._record.state.stage is DayStage.REVIEWING:
@@ -234,8 +234,9 @@ class Conductor:
         may_go_on = step.go_on_when_violated or ended.get("verdict") != "violated"
 
         def check(text: str) -> None:
-            self._record.learn_secrets(changes(text))
-            checked_changes(self._day, step, self._record.state.changed, text)
+            changed = changes(text)
+            self._record.learn_secrets(changed)
+            check_changes(self._day, step, {**self._record.state.changed, **changed})
 
         question = questions.what_next(step, check, may_go_on=may_go_on)
         word, rest = questions.next_word(self._interface.ask(question, self))

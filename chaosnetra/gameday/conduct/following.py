@@ -11,7 +11,6 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.progress import ENDED, Progress
 from chaosnetra.gameday.conduct.signals import Signals
-from chaosnetra.gameday.conduct.step_run import Bounds
 from chaosnetra.gameday.people.interface import (
     NOTES,
     Command,
@@ -43,7 +42,7 @@ class Following:
         signals: that ask the conductor to leave.
         people: who may say something.
         parameters: of the run, as they are shown.
-        bounds: of the run.
+        seconds_at_most: that it may take, by whatever bounds it; to be shown.
         patience_seconds: after which a run that was asked to end is killed.
     """
 
@@ -53,7 +52,7 @@ class Following:
     signals: Signals
     people: tuple[str, ...]
     parameters: Mapping[str, str]
-    bounds: Bounds
+    seconds_at_most: float
     patience_seconds: float = PATIENCE_SECONDS
     progress: Progress = field(default_factory=Progress)
     skipped: str | None = None
@@ -113,7 +112,7 @@ class Following:
         if self._stopping is not None:
             return
         crossed = self.monitor.crossed
-        step_seconds = self.bounds.step_seconds
+        step_seconds = self.record.step.maximum_seconds
         if crossed is not None:
             self._abort(f"abort criterion: {crossed}", "abort criteria")
         elif step_seconds is not None and time.monotonic() - self._began > step_seconds:
@@ -192,7 +191,6 @@ class Following:
 
     def _panel(self) -> Panel:
         running = time.monotonic() - self._began
-        shown = self.bounds.shown_seconds
         state, step = self.record.state, self.record.step
         return Panel(
             step=step.name,
@@ -203,7 +201,7 @@ class Following:
             attempt=state.attempt,
             progress=self.progress,
             running_seconds=running,
-            abort_in_seconds=None if shown is None else max(0.0, shown - running),
+            abort_in_seconds=max(0.0, self.seconds_at_most - running),
             paused=state.paused,
             stopping=f"stopping: {self._stopping}" if self._stopping else "",
         )

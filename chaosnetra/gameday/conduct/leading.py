@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 from chaosnetra.documents.document import Document, read_document
 from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
 from chaosnetra.gameday.conduct.conductor import Conductor
-from chaosnetra.gameday.conduct.exits import Exit, exit_code
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
 from chaosnetra.gameday.conduct.options import Options
 from chaosnetra.gameday.conduct.rehearsal import stand_for_rehearsal
+from chaosnetra.gameday.conduct.results import Exit, exit_code
 from chaosnetra.gameday.conduct.signals import Signals
 from chaosnetra.gameday.people.answers import Say, Scripted
-from chaosnetra.gameday.people.interface import Interface, Left, Style
+from chaosnetra.gameday.people.interface import Left, Style
 from chaosnetra.gameday.people.view import plain_say
 from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.plan.preflight import preflight
@@ -46,16 +46,14 @@ def lead_day(options: Options, say: Say = plain_say) -> Exit:
     if not options.resume and not options.plan.is_file():
         raise Unreadable(f"{options.plan}: there is no such file")
     signals = Signals()
-    signals.listen()
     leading = _Leading(options, signals, say)
-    try:
-        return leading.lead()
-    except KeyboardInterrupt:
-        return leading.left(
-            Exit.LEFT, f"{signals.received} came before everything was checked; nothing was run"
-        )
-    finally:
-        signals.stop_listening()
+    with signals.listening():
+        try:
+            return leading.lead()
+        except KeyboardInterrupt:
+            return leading.left(
+                Exit.LEFT, f"{signals.received} came before everything was checked; nothing was run"
+            )
 
 
 @dataclass(frozen=True)
@@ -77,10 +75,17 @@ class _Leading:
                 # Who leads, for `chaosnetra gameday stop`.
                 conductor = {"pid": own, "started": started(own), **brought}
                 if folder is None:
-                    record, checks = self._begin(lock, conductor)
+                    record, checks = self._begin(conductor)
                 else:
-                    record, checks = self._go_on(folder, conductor)
-                return self._conduct(record, checks)
+                    record, checks = Record.reopened(folder), []
+                with contextlib.closing(record):
+                    if folder is None:
+                        lock.point_to(record.folder)
+                        where = f"recorded in {record.folder}"
+                        self.say(f"{record.day.title}: {where}", Style.TITLE)
+                    else:
+                        checks = self._go_on(record, conductor)
+                    return self._conduct(record, checks)
         finally:
             lock.close()
 
@@ -117,7 +122,7 @@ class _Leading:
             )
         return began
 
-    def _begin(self, lock: PlanLock, conductor: Mapping[str, Any]) -> tuple[Record, Checks]:
+    def _begin(self, conductor: Mapping[str, Any]) -> tuple[Record, Checks]:
         plan = self.options.plan
         day, findings = read_gameday(plan)
         if day is None:
@@ -127,32 +132,25 @@ class _Leading:
         acting = day.acting(rehearsal=self.options.rehearsal)
         checks = self._check(acting, read_document(plan, any_encoding=True))
         folder = new_folder(plan, self.options.parent)
-        record = Record.opened(folder, acting, {"rehearsal": self.options.rehearsal, **conductor})
-        with _closed_on_error(record):
-            lock.point_to(folder)
-        self.say(f"{day.title}: recorded in {folder}", Style.TITLE)
-        return record, checks
+        facts = {"rehearsal": self.options.rehearsal, **conductor}
+        return Record.opened(folder, acting, facts), checks
 
-    def _go_on(self, folder: Path, conductor: Mapping[str, Any]) -> tuple[Record, Checks]:
+    def _go_on(self, record: Record, conductor: Mapping[str, Any]) -> Checks:
         """Undo what the step that was left had done, and check everything again."""
-        record = Record.reopened(folder)
-        with _closed_on_error(record):
-            run = run_in_progress(record.entries, folder)
-            undone = [] if run is None else end_and_undo(run)
-            record.write(Kind.RESUMED, conductor)
-            if record.state.stage is DayStage.RUNNING:
-                why = "the conductor was gone before the run ended"
-                record.write(Kind.RUN_LOST, {"why": why, "undone": undone})
-            for line in undone:
-                self.say(line, Style.WARNING)
-            self._take_plan(record)
-            where = f"goes on in {folder}, {record.state.stage}"
-            self.say(f"{record.day.title}: {where}", Style.TITLE)
-            checks: Checks = []
-            if record.state.stage is not DayStage.WRAPPING_UP:
-                lines = Document(str(record.day.path), record.day.data, {})
-                checks = self._check(record.day, lines)
-        return record, checks
+        run = run_in_progress(record.entries, record.folder)
+        undone = [] if run is None else end_and_undo(run)
+        record.write(Kind.RESUMED, conductor)
+        if record.state.stage is DayStage.RUNNING:
+            why = "the conductor was gone before the run ended"
+            record.write(Kind.RUN_LOST, {"why": why, "undone": undone})
+        for line in undone:
+            self.say(line, Style.WARNING)
+        self._take_plan(record)
+        where = f"goes on in {record.folder}, {record.state.stage}"
+        self.say(f"{record.day.title}: {where}", Style.TITLE)
+        if record.state.stage is DayStage.WRAPPING_UP:
+            return []
+        return self._check(record.day, Document(str(record.day.path), record.day.data, {}))
 
     def _take_plan(self, record: Record) -> None:
         """Take the plan from its file again, which has the secrets that the record has not."""
@@ -190,35 +188,30 @@ class _Leading:
 
     def _conduct(self, record: Record, checks: Checks) -> Exit:
         again = f"chaosnetra gameday run {self.options.plan} --resume"
-        monitor: AbortMonitor | None = None
-        interface: Interface | None = None
         try:
-            monitor = AbortMonitor(record.folder, record.day, self.options.terminal_to_restore())
-            interface = self.options.interface(
-                lambda text, style: self.say(record.shown(text), style)
-            )
-            attended = not self.options.yes
-            Conductor(record, interface, monitor, self.signals, checks, attended=attended).lead()
+            with contextlib.ExitStack() as around:
+                terminal = self.options.terminal_to_restore()
+                monitor = AbortMonitor(record.folder, record.day, terminal)
+                around.callback(monitor.end)
+                interface = self.options.interface(
+                    lambda text, style: self.say(record.shown(text), style)
+                )
+                around.callback(interface.close)
+                parts = (record, interface, monitor, self.signals, checks)
+                Conductor(*parts, attended=not self.options.yes).lead()
         except Left as left:
             with contextlib.suppress(ChaosnetraError):  # the record says where it was all the same
                 record.write(Kind.INTERRUPTED, {"why": str(left)})
-            _close(interface)
             return self.left(
                 Exit.LEFT,
                 f"The day was left: {left}. Nothing of it is injected; go on with: {again}",
             )
         except RecordLost as lost:
-            _close(interface)
             return self.left(
                 Exit.RECORD_LOST,
                 f"{lost}. What was said last was not taken; nothing of the day is injected. Make "
                 f"room, then: {again}",
             )
-        finally:
-            if monitor is not None:
-                monitor.end()
-            _close(interface)
-            record.close()
         if isinstance(interface, Scripted) and interface.unused:
             unused = ", ".join(interface.unused)
             self.say(f"answers that nobody asked for: {unused}", Style.WARNING)
@@ -234,17 +227,3 @@ class _Leading:
         except (ChaosnetraError, OSError) as error:
             self.say(f"the report cannot be written: {error}", Style.BAD)
             self.say(f"make it later: chaosnetra gameday report {folder}", Style.PLAIN)
-
-
-@contextlib.contextmanager
-def _closed_on_error(record: Record) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        record.close()
-        raise
-
-
-def _close(interface: Interface | None) -> None:
-    if interface is not None:
-        interface.close()

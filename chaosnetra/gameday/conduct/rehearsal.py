@@ -41,7 +41,7 @@ def stand_for_rehearsal(
     if not wanted:
         yield {}
         return
-    from chaosnetra.rehearsal.orchestrator import deploy_orchestrator
+    from chaosnetra.rehearsal.deployed import deploy_orchestrator
 
     standing = find_persistent_stand()
     own = standing is None or _brought(former, standing)

@@ -1,7 +1,8 @@
-"""What the run of a step showed, from what it left."""
+"""What the run of a step showed, from what it left; and what a day comes to, as an exit code."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.evidence.journal.samples import startups
 from chaosnetra.evidence.verdict.verdict import judge
 from chaosnetra.gameday.conduct.progress import is_in_effect
+from chaosnetra.gameday.record.entries import Entry
 from chaosnetra.gameday.record.events import events_of
+from chaosnetra.gameday.record.states import Kind
 from chaosnetra.runner.files import RunFiles
 from chaosnetra.runner.outcome import last_lines
 
@@ -76,3 +79,37 @@ def result_of(folder: Path) -> RunResult:
         tuple(proof for proof in listed if isinstance(proof, dict)),
         ready[(len(ready) - 1) // 2] if ready else None,
     )
+
+
+class Exit(IntEnum):
+    """How a day ended, as an exit code."""
+
+    HELD = 0
+    VIOLATED = 1
+    UNPROVEN = 2
+    REFUSED = 3
+    ABORTED = 4
+    RECORD_LOST = 5
+    LEFT = 6
+    UNREADABLE = 7
+
+
+def exit_code(entries: Iterable[Entry]) -> Exit:
+    """What a closed day says: of each step its last run counts."""
+    verdicts: dict[str, str] = {}
+    step, left_out, checked = "", False, False
+    for entry in entries:
+        if entry.kind is Kind.ABORTED:
+            return Exit.ABORTED if checked else Exit.REFUSED
+        checked = checked or entry.kind is Kind.CHECKED
+        if entry.kind is Kind.RUN_BEGUN:
+            step = str(entry.data.get("step"))
+        elif entry.kind is Kind.RUN_ENDED:
+            verdicts[step] = str(entry.data.get("verdict"))
+        elif entry.kind in (Kind.NO_GO, Kind.SKIPPED):
+            left_out = True
+    if "violated" in verdicts.values():
+        return Exit.VIOLATED
+    if left_out or any(verdict != "held" for verdict in verdicts.values()):
+        return Exit.UNPROVEN
+    return Exit.HELD

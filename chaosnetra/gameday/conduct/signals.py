@@ -1,10 +1,10 @@
 """Signals that ask the conductor to leave: noted when they come, and asked for often."""
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
-NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+from chaosnetra.processes.signals import handled, known
 
 
 class Signals:
@@ -13,20 +13,11 @@ class Signals:
     def __init__(self) -> None:
         self.received: str | None = None
         self._interrupts = False
-        self._former: dict[int, Callable[..., object] | int | None] = {}
 
-    def listen(self) -> None:
-        """Note signals from now on, in place of what was done before."""
-        for name in NAMES:
-            number = getattr(signal, name)
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                self._former[number] = signal.signal(number, self._note)
-
-    def stop_listening(self) -> None:
-        """Put the former handlers back."""
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
-        self._former.clear()
+    def listening(self) -> AbstractContextManager[None]:
+        """Inside, note signals in place of what is done with them else."""
+        heard = (one for one in known() if signal.getsignal(one) is not signal.SIG_IGN)  # nohup
+        return handled(self._note, [one.name for one in heard])
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:

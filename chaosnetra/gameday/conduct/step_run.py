@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ from chaosnetra.documents.document import read_document
 from chaosnetra.errors import ChaosnetraError, InvalidInput, PartUnavailable
 from chaosnetra.gameday.conduct.consent import consent_to
 from chaosnetra.gameday.people.interface import Left
-from chaosnetra.gameday.people.predictions import changes
 from chaosnetra.gameday.plan.day import DayStep, GameDay
 from chaosnetra.gameday.plan.parameters import Passed, for_experiment, own_limit
 from chaosnetra.gameday.record.record import Record
@@ -19,19 +17,6 @@ from chaosnetra.runner.files import RunFiles
 
 if TYPE_CHECKING:
     from chaosnetra.settings import Settings
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What bounds a run.
-
-    Attributes:
-        step_seconds: after which the conductor stops it; None without such a bound of its step.
-        shown_seconds: until the first of all bounds, its own among them.
-    """
-
-    step_seconds: float | None
-    shown_seconds: float | None
 
 
 def parameters_of(day: GameDay, step: DayStep, changed: Mapping[str, str]) -> Passed:
@@ -76,29 +61,25 @@ def settings_of(passed: Passed) -> "Settings":
     return Settings.from_configuration({}, {**os.environ, **passed.environment})
 
 
-def checked_changes(
-    day: GameDay, step: DayStep, former: Mapping[str, str], text: str
-) -> dict[str, str]:
-    """What a repetition changes, `former` being what others changed before.
+def check_changes(day: GameDay, step: DayStep, changed: Mapping[str, str]) -> None:
+    """That a step can be run with what repetitions have changed of its parameters.
 
     Raises:
-        InvalidInput: it could not be run so.
+        InvalidInput: it cannot.
     """
-    changed = changes(text)
     try:
-        settings_of(parameters_of(day, step, {**former, **changed}))
+        settings_of(parameters_of(day, step, changed))
     except InvalidInput:
         raise
     except ChaosnetraError as error:
         raise InvalidInput(str(error)) from None
-    return changed
 
 
-def bounds_of(step: DayStep, passed: Passed) -> Bounds:
-    """The bounds of a run: the step's, the experiment's own, and the watchdog's."""
+def seconds_at_most(step: DayStep, passed: Passed) -> float:
+    """How long a run may take: by the bounds of its step, its experiment and the watchdog."""
     own = own_limit(read_document(step.experiment).data)
     limits = (step.maximum_seconds, own, settings_of(passed).time_to_live_seconds)
-    return Bounds(step.maximum_seconds, min(limit for limit in limits if limit is not None))
+    return min(limit for limit in limits if limit is not None)
 
 
 def run_in(folder: Path, step: DayStep, passed: Passed) -> ChildRun:

@@ -126,17 +126,11 @@ def seconds_range(text: str) -> tuple[float, float] | None:
     return low, high
 
 
-@dataclass(frozen=True)
-class FollowUp:
-    """Something to be done after the day; `due` is a date, ISO 8601."""
+def follow_up(text: str) -> dict[str, str]:
+    """Something to be done after the day: `what; owner; 2026-12-10`.
 
-    what: str
-    owner: str
-    due: str
-
-
-def follow_up(text: str) -> FollowUp:
-    """A follow-up: `what; owner; 2026-12-10`.
+    Returns:
+        For the record: `what_to_do`, `owner` and `due`, a date in ISO 8601.
 
     Raises:
         InvalidInput: one of the three is missing, or the date is none.
@@ -148,7 +142,7 @@ def follow_up(text: str) -> FollowUp:
         due = date.fromisoformat(parts[2])
     except ValueError:
         raise InvalidInput(f"{parts[2][:40]!r} is no date; write it as 2026-12-10") from None
-    return FollowUp(parts[0], parts[1], due.isoformat())
+    return {"what_to_do": parts[0], "owner": parts[1], "due": due.isoformat()}
 
 
 def changes(text: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from chaosnetra.documents.guess import nearest
 from chaosnetra.documents.places import Place
 from chaosnetra.errors import InvalidInput
 from chaosnetra.gameday.plan.day import DayStep, GameDay
+from chaosnetra.lint.outline import mapping, objects
 from chaosnetra.quantities import finite_or_none, number
 from chaosnetra.settings import SETTINGS
 
@@ -134,17 +135,14 @@ def for_experiment(
 
 def own_limit(experiment: Any) -> float | None:
     """Seconds after which the experiment's own abort control ends its run, if it has one."""
-    controls = experiment.get("controls") if isinstance(experiment, Mapping) else None
     found = []
-    for control in controls if isinstance(controls, list) else ():
-        provider = control.get("provider") if isinstance(control, Mapping) else None
-        if isinstance(provider, Mapping) and provider.get("module") == ABORT_CONTROL:
-            arguments = provider.get("arguments")
-            if isinstance(arguments, Mapping):
-                found.append(finite_or_none(arguments.get("maximum_seconds")))
+    for _, control in objects(mapping(experiment).get("controls")):
+        provider = mapping(control.get("provider"))
+        if provider.get("module") == ABORT_CONTROL:
+            arguments = mapping(provider.get("arguments"))
+            found.append(finite_or_none(arguments.get("maximum_seconds")))
     return min((seconds for seconds in found if seconds is not None), default=None)
 
 
 def _configuration(experiment: Any) -> Mapping[str, Any]:
-    found = experiment.get("configuration") if isinstance(experiment, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    return mapping(mapping(experiment).get("configuration"))

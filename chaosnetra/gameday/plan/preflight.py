@@ -1,19 +1,30 @@
 """What is checked before the first step, each as one line."""
 
 import asyncio
-import os
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chaosnetra.documents.document import Document, read_document
 from chaosnetra.documents.findings import Severity
 from chaosnetra.errors import ChaosnetraError, FaultError, InvalidInput, Unreadable
 from chaosnetra.gameday.conduct.consent import consent_to
+from chaosnetra.gameday.conduct.monitored import AbortMonitor
+from chaosnetra.gameday.conduct.step_run import settings_of
 from chaosnetra.gameday.plan.day import DayStep, GameDay
-from chaosnetra.gameday.plan.parameters import check_parameters, check_shared, for_experiment
+from chaosnetra.gameday.plan.parameters import (
+    Passed,
+    check_parameters,
+    check_shared,
+    for_experiment,
+)
+from chaosnetra.gameday.plan.reading import read_gameday
+from chaosnetra.gameday.record.record import Record
 from chaosnetra.lint.check import lint_document
 from chaosnetra.lint.modules import Modules
+from chaosnetra.settings import Settings
 from chaosnetra.text import one_line
 
 ANSWER_SECONDS = 5.0
@@ -44,29 +55,35 @@ def preflight(day: GameDay, lines: Document) -> Iterator[Checked]:
     Yields:
         One result after the other, as they are found. Abort criteria are the monitor's.
     """
-    documents: dict[str, Document] = {}
+    documents: dict[Path, Document] = {}
+    runs: list[tuple[DayStep, Passed, Settings]] = []
     modules = Modules()
     for step in day.steps:
-        name = str(step.experiment)
-        if name not in documents:
+        if step.experiment not in documents:
             try:
-                documents[name] = read_document(step.experiment)
+                documents[step.experiment] = read_document(step.experiment)
             except Unreadable as error:
                 yield Checked(False, str(error))
                 continue
-            yield from _lint(documents[name], modules)
-        yield from _parameters(day, step, documents[name], lines)
-    if all(str(step.experiment) in documents for step in day.steps):
-        experiments = [document.data for document in documents.values()]
-        shared = check_shared(day, experiments, lines)
+            yield from _lint(documents[step.experiment], modules)
+        experiment = documents[step.experiment].data
+        wrong = check_parameters(day, step, experiment, lines)
+        yield from (Checked(False, finding.text) for finding in wrong)
+        if not wrong:
+            try:
+                passed = for_experiment(experiment, day, step, {})
+                runs.append((step, passed, settings_of(passed)))
+            except InvalidInput as error:
+                yield Checked(False, f"step {step.name!r}: {error}")
+    if all(step.experiment in documents for step in day.steps):
+        shared = check_shared(day, [one.data for one in documents.values()], lines)
         yield from (Checked(False, finding.text) for finding in shared)
-    yield from _parts(day, documents)
+    yield from _parts([settings for _, _, settings in runs])
     yield from _leftovers()
     if day.environment == "staging":
-        for step in day.steps:
-            if str(step.experiment) in documents:
-                experiment = documents[str(step.experiment)].data
-                yield _consent(day, step, experiment)
+        for step, passed, _ in runs:
+            consent = consent_to(step.experiment, passed.environment)
+            yield Checked(consent.given, f"step {step.name!r}: {consent.text}")
 
 
 def _lint(document: Document, modules: Modules) -> Iterator[Checked]:
@@ -77,41 +94,14 @@ def _lint(document: Document, modules: Modules) -> Iterator[Checked]:
         yield Checked(True, f"{document.name}: lint finds nothing")
 
 
-def _parameters(
-    day: GameDay, step: DayStep, document: Document, lines: Document
-) -> Iterator[Checked]:
-    findings = check_parameters(day, step, document.data, lines)
-    yield from (Checked(False, finding.text) for finding in findings)
-    if not findings:
-        from chaosnetra.settings import Settings
-
-        try:
-            passed = for_experiment(document.data, day, step, {})
-            Settings.from_configuration({}, {**os.environ, **passed.environment})
-        except InvalidInput as error:
-            yield Checked(False, f"step {step.name!r}: {error}")
-
-
-def _parts(day: GameDay, documents: Mapping[str, Document]) -> Iterator[Checked]:
+def _parts(settings: Sequence[Settings]) -> Iterator[Checked]:
     """The servers that the steps name answer; those that a run brings itself cannot be asked."""
-    from chaosnetra.settings import Settings
-
-    asked = set()
-    for step in day.steps:
-        document = documents.get(str(step.experiment))
-        if document is None:
-            continue
-        try:
-            passed = for_experiment(document.data, day, step, {})
-            settings = Settings.from_configuration({}, {**os.environ, **passed.environment})
-        except InvalidInput:
-            continue  # said above
-        if settings.database is not None and settings.database.shown not in asked:
-            asked.add(settings.database.shown)
-            yield _database(settings.database)
-        if settings.toxiproxy_url is not None and settings.toxiproxy_url not in asked:
-            asked.add(settings.toxiproxy_url)
-            yield _toxiproxy(settings.toxiproxy_url)
+    named = [one.database for one in settings if one.database is not None]
+    for database in {one.shown: one for one in named}.values():
+        yield _database(database)
+    for url in dict.fromkeys(one.toxiproxy_url for one in settings):
+        if url is not None:
+            yield _toxiproxy(url)
     yield from _persistent_stand()
 
 
@@ -169,10 +159,38 @@ def _leftovers() -> Iterator[Checked]:
         yield Checked(True, "nothing is left from earlier runs")
 
 
-def _consent(day: GameDay, step: DayStep, experiment: Any) -> Checked:
-    try:
-        environment = for_experiment(experiment, day, step, {}).environment
-    except InvalidInput as error:
-        return Checked(False, f"step {step.name!r}: {error}")
-    consent = consent_to(step.experiment, environment)
-    return Checked(consent.given, f"step {step.name!r}: {consent.text}")
+def check_day(path: Path, *, rehearsal: bool) -> Iterator[Checked]:
+    """Check a day's file and everything that it needs, without a day; nothing is run.
+
+    Raises:
+        Unreadable: there is no such file, or it is no JSON.
+        ChaosnetraError: the abort criteria cannot be checked.
+    """
+    day, findings = read_gameday(path)
+    if day is None:
+        yield from (Checked(False, finding.text) for finding in findings)
+        return
+    acting = day.acting(rehearsal=rehearsal)
+    yield Checked(True, f"{path}: {len(day.steps)} steps, {len(day.people)} people")
+    yield from preflight(acting, read_document(path, any_encoding=True))
+    yield _criteria(acting, rehearsal=rehearsal)
+
+
+def _criteria(day: GameDay, *, rehearsal: bool) -> Checked:
+    if not day.abort.conditions:
+        return Checked(True, "the day has no abort criteria")
+    with tempfile.TemporaryDirectory(prefix="chaosnetra-") as folder:
+        record = Record.opened(Path(folder) / "check", day, {"rehearsal": rehearsal})
+        monitor = AbortMonitor(record.folder, day)
+        try:
+            in_time = monitor.has_checked()
+            reason = monitor.crossed if in_time else "the criteria could not be checked in time"
+        finally:
+            monitor.end()
+            record.close()
+    count = len(day.abort.conditions)
+    if reason is not None:
+        return Checked(False, f"abort criterion: {reason}")
+    return Checked(
+        True, f"{count} abort criteri{'on' if count == 1 else 'a'} checked, none crossed"
+    )

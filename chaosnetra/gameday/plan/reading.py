@@ -24,6 +24,7 @@ from chaosnetra.gameday.plan.day import (
     Part,
     Role,
 )
+from chaosnetra.lint.outline import mapping, objects
 
 RULE = "gameday"
 LONGEST_SHOWN = 60
@@ -84,7 +85,7 @@ def parse_gameday(
         check_files: whether they have to be there.
     """
     day = None
-    told = [*_twice(document), *_too_many(document)]
+    told = list(_of_lists(document))
     try:
         file = DayFile.model_validate(
             document.data, context={"path": path, "check_files": check_files}
@@ -94,7 +95,7 @@ def parse_gameday(
         told += [
             _told(dict(one))
             for one in error.errors(include_url=False)
-            # A list is too short for pydantic also where what it holds is wrong; `_twice` says
+            # A list is too short for pydantic also where what it holds is wrong; `_of_lists` says
             # which one is too long.
             if (one["type"] != "too_short" or not one["input"])
             and not (one["type"] == "too_long" and one["loc"] in (("steps",), ("roles",)))
@@ -107,27 +108,24 @@ def parse_gameday(
     return (None if findings else day), findings
 
 
-def _twice(document: Document) -> Iterator[tuple[Place, str, str]]:
-    """Keys of an object, and names in a list, that are there twice."""
+def _of_lists(document: Document) -> Iterator[tuple[Place, str, str]]:
+    """What is there twice, and lists that are too long.
+
+    Of those pydantic says nothing where what they hold is wrong too.
+    """
     for twice in document.duplicates:
         yield twice.place, f"{twice.place[-1]!r} is there twice", "keep one of them"
-    for key, what in (("steps", "name"), ("roles", "role")):
-        items = document.data.get(key) if isinstance(document.data, dict) else None
+    for key, what, most in (("steps", "name", MOST_STEPS), ("roles", "role", MOST_PEOPLE)):
+        items = mapping(document.data).get(key)
+        if isinstance(items, list) and len(items) > most:
+            yield (key,), f"there are more than {most} {key}", "make it two days"
         seen = set()
-        for at, item in enumerate(items if isinstance(items, list) else ()):
-            name = item.get(what) if isinstance(item, dict) else None
+        for at, item in objects(items):
+            name = item.get(what)
             if isinstance(name, str) and name and name in seen:
                 yield (key, at, what), f"there are two called {name!r}", "rename one of them"
             elif isinstance(name, str):
                 seen.add(name)
-
-
-def _too_many(document: Document) -> Iterator[tuple[Place, str, str]]:
-    """Lists that are too long; pydantic does not say so where what they hold is wrong too."""
-    for key, most in (("steps", MOST_STEPS), ("roles", MOST_PEOPLE)):
-        items = document.data.get(key) if isinstance(document.data, dict) else None
-        if isinstance(items, list) and len(items) > most:
-            yield (key,), f"there are more than {most} {key}", "make it two days"
 
 
 class _AsItIs(str):

@@ -35,8 +35,7 @@ def take_note(record: Record, command: Command, people: tuple[str, ...]) -> str:
         "attempt": record.state.attempt,
     }
     if command.does is Does.FOLLOW_UP:
-        done = follow_up(text)
-        data |= {"what_to_do": done.what, "owner": done.owner, "due": done.due}
+        data |= follow_up(text)
     entry = record.write(Kind.NOTED, data)
     return f"noted at {entry.at[11:19]} UTC: {command.does} of {by}: {entry.data['text']}"
 

@@ -14,7 +14,7 @@ gone, however it went.
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,8 @@ class Record:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             entries = read_entries(folder)
             record = cls(folder, plan_of(entries, folder), file, clock or Clock())
-            record._take(entries)
+            record.entries = entries
+            record.state = state_of(entries, len(record.day.steps), folder)
             record.learn_environment()
             mend_end(path)
         except BlockingIOError:
@@ -210,10 +211,6 @@ class Record:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-
-    def _take(self, entries: Iterable[Entry]) -> None:
-        self.entries = list(entries)
-        self.state = state_of(self.entries, len(self.day.steps), self.folder)
 
 
 def _flush_name(folder: Path) -> None:

@@ -43,8 +43,12 @@ class Span:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that somebody said; `at` in seconds of the day, when they began to type."""
+    """Something that somebody said; `at` in seconds of the day, when they began to type.
 
+    `number`, from 1, is the one that plots and their table have for it.
+    """
+
+    number: int
     what: str
     by: str
     text: str
@@ -191,8 +195,6 @@ def _attempts(moments: Sequence[Moment], folder: Path) -> Iterable[StepAttempt]:
     begun: Moment | None = None
     counted: dict[str, int] = {}
     for entry, at in moments:
-        if entry.kind in (Kind.ANNOUNCED, Kind.REPEATED):
-            said = []
         said.append(entry)
         if entry.kind is Kind.RUN_BEGUN:
             begun = entry, at
@@ -246,18 +248,19 @@ def _faults(path: Path, offset: float) -> Iterable[Span]:
 
 
 def _notes(moments: Sequence[Moment], day: GameDay) -> Iterable[Note]:
-    for entry, at in moments:
-        if entry.kind is Kind.NOTED:
-            number = entry.data.get("step")
-            known = isinstance(number, int) and 0 <= number < len(day.steps)
-            yield Note(
-                what=str(entry.data.get("what")),
-                by=str(entry.data.get("by")),
-                text=str(entry.data.get("text")),
-                at=max(0.0, at - (finite_or_none(entry.data.get("typing_seconds")) or 0.0)),
-                step=day.steps[int(number or 0)].name if known else "",
-                data=entry.data,
-            )
+    noted = ((entry.data, at) for entry, at in moments if entry.kind is Kind.NOTED)
+    for number, (data, at) in enumerate(noted, start=1):
+        step = data.get("step")
+        known = isinstance(step, int) and 0 <= step < len(day.steps)
+        yield Note(
+            number,
+            what=str(data.get("what")),
+            by=str(data.get("by")),
+            text=str(data.get("text")),
+            at=max(0.0, at - (finite_or_none(data.get("typing_seconds")) or 0.0)),
+            step=day.steps[int(step or 0)].name if known else "",
+            data=data,
+        )
 
 
 _TURNS: Mapping[Kind, str] = {

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from chaosnetra import __version__
 from chaosnetra.gameday.people.panel import clock
 from chaosnetra.gameday.report.happened import Happened
-from chaosnetra.gameday.report.plot import Numbered, timeline_plot
+from chaosnetra.gameday.report.plot import timeline_plot
 from chaosnetra.gameday.report.sections import attempt_name, facts, sections
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import details, document, facts_list, figure, table
@@ -37,22 +37,21 @@ def _section(part: Section, day: Happened) -> Markup:
 
 def _plots(day: Happened) -> Iterator[Markup]:
     """The day and each run on an axis, and what was said, by its numbers there."""
-    numbered = [Numbered(number, note) for number, note in enumerate(day.notes, start=1)]
-    whole = timeline_plot("The day", day.attempts, numbered, 0.0, day.seconds)
+    whole = timeline_plot("The day", day.attempts, day.notes, 0.0, day.seconds)
     yield figure(whole, "The whole day; minutes and seconds since it began.")
     plots = []
     for attempt in day.attempts:
         end = attempt.end if attempt.end is not None else day.seconds
-        inside = [one for one in numbered if attempt.begin <= one.note.at <= end]
+        inside = [note for note in day.notes if attempt.begin <= note.at <= end]
         if attempt.faults or inside:
             name = attempt_name(attempt)
             drawn = timeline_plot(name, [attempt], inside, attempt.begin, end)
             plots.append(figure(drawn, f"Run: {name}"))
     if plots:
         yield details("Each run by itself", *plots)
-    said = []
-    for number, note in enumerate(day.notes, start=1):
-        text = f"{note.by}: {note.text}"
-        said.append((str(number), clock(note.at), note.step, note.what, text))
+    said = [
+        (str(note.number), clock(note.at), note.step, note.what, f"{note.by}: {note.text}")
+        for note in day.notes
+    ]
     if said:
         yield table(("number", "at", "step", "what", "said"), said)

@@ -1,7 +1,6 @@
 """A day, or one run of it, on one axis: runs, faults, and what people said meanwhile."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -31,18 +30,10 @@ NUMBER, NUMBER_SHARE, NUMBER_ROWS = 11, 0.03, 6
 _BOXES = {"held": "ready", "violated": "failed"}
 
 
-@dataclass(frozen=True)
-class Numbered:
-    """A note with the number that it has in the table beneath."""
-
-    number: int
-    note: Note
-
-
 def timeline_plot(
     title: str,
     attempts: Sequence[StepAttempt],
-    notes: Sequence[Numbered],
+    notes: Sequence[Note],
     begin: float,
     end: float,
 ) -> Markup:
@@ -125,12 +116,12 @@ def _lane(faults: Sequence[Span], name: str, across: Scale, y: float) -> list[Ma
     return parts
 
 
-def _number_rows(notes: Sequence[Numbered], across: Scale) -> list[int]:
+def _number_rows(notes: Sequence[Note], across: Scale) -> list[int]:
     """For each note the row of its number, so that those of near notes do not overlap."""
     rows = [0] * len(notes)
     ends: list[float] = []
-    for index in sorted(range(len(notes)), key=lambda index: notes[index].note.at):
-        at = across.share(notes[index].note.at)
+    for index in sorted(range(len(notes)), key=lambda index: notes[index].at):
+        at = across.share(notes[index].at)
         free = [row for row, end in enumerate(ends) if at - end >= NUMBER_SHARE]
         row = free[0] if free else min(len(ends), NUMBER_ROWS - 1)
         ends[row : row + 1] = [at]
@@ -138,12 +129,12 @@ def _number_rows(notes: Sequence[Numbered], across: Scale) -> list[int]:
     return rows
 
 
-def _said(notes: Sequence[Numbered], rows: Sequence[int], across: Scale, y: float) -> list[Markup]:
+def _said(notes: Sequence[Note], rows: Sequence[int], across: Scale, y: float) -> list[Markup]:
     marks = y + NUMBER * max(rows) + 11
     parts = [text("-6", marks + 4, "said", anchor="end", class_="quiet small")]
-    for numbered, row in zip(notes, rows, strict=True):
-        x = across.percent(numbered.note.at)
+    for note, row in zip(notes, rows, strict=True):
+        x = across.percent(note.at)
         above = marks - 9 - NUMBER * row
         parts.append(mark("ready", x, marks))
-        parts.append(text(x, above, str(numbered.number), anchor="middle", class_="small"))
+        parts.append(text(x, above, str(note.number), anchor="middle", class_="small"))
     return parts

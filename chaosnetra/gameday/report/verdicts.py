@@ -50,30 +50,25 @@ def outcome_of(ended: Mapping[str, Any]) -> PredictionOutcome:
 
 
 def predictions_of(entries: Iterable[Entry]) -> list[Prediction]:
-    """What each person said, from entries of the kind `predicted`; the last word counts."""
+    """What each person said of the last run; the last word counts.
+
+    It is what was predicted since the step, or its repetition, began.
+    """
     said: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        if entry.kind is Kind.PREDICTED:
+        if entry.kind in (Kind.ANNOUNCED, Kind.REPEATED):
+            said.clear()
+        elif entry.kind is Kind.PREDICTED:
             by = str(entry.data.get("by"))
             said.setdefault(by, {"by": by}).update(entry.data)
     return [Prediction.from_json(data) for data in said.values()]
-
-
-def latest_predictions(entries: Iterable[Entry]) -> list[Prediction]:
-    """What was said of the last run: since the step, or its repetition, began."""
-    since: list[Entry] = []
-    for entry in entries:
-        if entry.kind in (Kind.ANNOUNCED, Kind.REPEATED):
-            since = []
-        since.append(entry)
-    return predictions_of(since)
 
 
 def comparison_lines(entries: list[Entry]) -> Iterator[str]:
     """What people said of the last run, and what happened."""
     ended = next((e.data for e in reversed(entries) if e.kind is Kind.RUN_ENDED), {})
     outcome = outcome_of(ended)
-    for prediction in latest_predictions(entries):
+    for prediction in predictions_of(entries):
         yield against(prediction, outcome)
 
 

@@ -1,16 +1,26 @@
-"""Python activities: their modules, their functions, the arguments they get."""
+"""Activities: what references stand for; modules, functions and arguments of python providers."""
 
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from chaosnetra import ACTION_MODULES, PROBE_MODULES
 from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.documents.guess import instead
 from chaosnetra.lint.modules import member
 from chaosnetra.lint.outline import OURS, Activity, Outline, Role
-from chaosnetra.lint.run_time import setter_of
+from chaosnetra.lint.rules.controls import setter_of
 
 GIVEN_BY_THE_CORE = ("configuration", "secrets")
+# Of a reference to what is not there.
+_HAPPENS = {
+    Role.METHOD: "`chaos validate` refuses the experiment",
+    Role.HYPOTHESIS: "validation passes, and the run ends with a traceback and without a journal",
+    Role.ROLLBACK: (
+        "validation passes, and the run ends with a traceback in the rollbacks: those after it "
+        "are not played, and there is no journal"
+    ),
+}
 
 
 def check(outline: Outline) -> Iterator[Finding]:
@@ -34,7 +44,7 @@ def _check(outline: Outline, activity: Activity) -> Iterator[Finding]:
             "functions were not checked",
             instead(
                 activity.module,
-                _our_modules() if activity.module.startswith(OURS) else (),
+                (*ACTION_MODULES, *PROBE_MODULES) if activity.module.startswith(OURS) else (),
                 "install what holds it, or put its folder on PYTHONPATH",
             ),
         )
@@ -46,12 +56,6 @@ def _check(outline: Outline, activity: Activity) -> Iterator[Finding]:
     yield from _kind_of_function(outline, activity, function)
     yield from _arguments(outline, activity)
     yield from _secrets(outline, activity)
-
-
-def _our_modules() -> tuple[str, ...]:
-    from chaosnetra import ACTION_MODULES, PROBE_MODULES
-
-    return (*ACTION_MODULES, *PROBE_MODULES)
 
 
 def _no_function(outline: Outline, activity: Activity, found: Any) -> Finding:
@@ -174,3 +178,18 @@ def _secrets(outline: Outline, activity: Activity) -> Iterator[Finding]:
                 instead(str(group), known, "declare it under the experiment's 'secrets'"),
                 Severity.WARNING if setter else Severity.ERROR,
             )
+
+
+def check_references(outline: Outline) -> Iterator[Finding]:
+    """`unknown-ref`: a reference finds activities of the hypothesis and the method only."""
+    for activity in outline.activities:
+        if activity.ref is None or outline.resolved(activity) is not None:
+            continue
+        known = ", ".join(outline.names) or "none has a name"
+        yield outline.finding(
+            (*activity.place, "ref"),
+            "unknown-ref",
+            f"no activity of the hypothesis or the method is called {activity.ref!r}: "
+            f"{_HAPPENS.get(activity.role, 'the activity fails')}",
+            instead(activity.ref, outline.names, f"name one of these ({known}), or write it out"),
+        )

@@ -1,7 +1,9 @@
-"""Controls that the core leaves out without a word."""
+"""Controls that the core leaves out without a word, and those that set something when they run."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 from chaosnetra.documents.findings import Finding
@@ -15,6 +17,8 @@ CONFIGURE = "configure_control"
 # What the core passes to a hook that has such a parameter.
 GIVEN = ("context", "state", "experiment", "configuration", "secrets", "settings", "extensions")
 GIVEN_TO_CONFIGURE = ("experiment", "configuration", "secrets", "settings", "event_registry")
+# Through these a control can change what the core substitutes; all of them are the run's own.
+_CHANGEABLE = {"configuration", "secrets", "experiment"}
 OUR_CONTROLS = ("chaosnetra.controls.journal", "chaosnetra.controls.abort")
 
 
@@ -122,3 +126,36 @@ def _hook(
             "core leaves it out without a word",
             f"give it what it has: {', '.join(signature.parameters)}",
         )
+
+
+def setter_of(outline: Outline, name: str) -> str | None:
+    """A control that may set a variable of this name, or a group of secrets; None if none does.
+
+    It is one of another package that is given the configuration, the secrets or the experiment,
+    that names the variable itself, or that is not installed here, so that nobody knows.
+    """
+    for control in outline.controls:
+        if not control.module or control.module.startswith(OURS):
+            continue
+        module = outline.modules.load(control.module).module
+        if module is None or _is_given_them(module) or _names(module, name):
+            return control.module
+    return None
+
+
+def _is_given_them(module: ModuleType) -> bool:
+    for hook in (member(module, name) for name in (CONFIGURE, *HOOKS)):
+        try:
+            if _CHANGEABLE & inspect.signature(hook).parameters.keys():
+                return True
+        except (ValueError, TypeError):
+            continue
+    return False
+
+
+def _names(module: ModuleType, name: str) -> bool:
+    try:
+        source = inspect.getsource(module)
+    except (OSError, TypeError):
+        return False
+    return re.search(rf"""["']{re.escape(name)}["']""", source) is not None

@@ -1,13 +1,16 @@
-"""What `chaos validate` refuses, and no other rule has found."""
+"""What `chaos validate`, or a run, refuses, and no other rule has found."""
 
 import os
 from collections.abc import Iterator, Sequence
 
 from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.documents.places import Place
+from chaosnetra.errors import InvalidInput
 from chaosnetra.lint.core import refusal
 from chaosnetra.lint.outline import Outline, mapping, text
+from chaosnetra.phase_patterns import parse
 
+PATTERNS = "phase_patterns"
 VALIDATE = "`chaos validate`"
 
 
@@ -17,6 +20,23 @@ def check(outline: Outline) -> Iterator[Finding]:
         if "default" not in mapping(value):
             yield from _unset(outline, ("configuration", key), value)
     yield from _unset_secrets(outline, ("secrets",))
+
+
+def check_settings(outline: Outline) -> Iterator[Finding]:
+    """`setting`: one of ours that a run would refuse before its first activity."""
+    value = outline.configuration.get(PATTERNS)
+    variable = mapping(value)
+    if variable.get("type") in ("env", "probe"):
+        value = variable.get("default")  # what else it may be is known where it is run
+    try:
+        parse(PATTERNS, value)
+    except InvalidInput as error:
+        yield outline.finding(
+            ("configuration", PATTERNS),
+            "setting",
+            f"a run with this is refused before it begins: {error}",
+            "see “Phases in its own words” in docs/own-service.md",
+        )
 
 
 def check_refusal(outline: Outline, found: Sequence[Finding]) -> Iterator[Finding]:

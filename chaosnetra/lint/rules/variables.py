@@ -9,7 +9,7 @@ from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.documents.guess import nearest
 from chaosnetra.documents.places import Place
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
-from chaosnetra.lint.run_time import setter_of
+from chaosnetra.lint.rules.controls import setter_of
 
 # What the core substitutes in an activity, by type of provider.
 SUBSTITUTED = {

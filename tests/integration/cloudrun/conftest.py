@@ -12,10 +12,11 @@ import requests
 from google.cloud import run_v2
 
 from chaosnetra.cloudrun.client import ServiceClient
-from chaosnetra.cloudrun.connection import Call, Connection, audit
+from chaosnetra.cloudrun.connection import Connection
 from chaosnetra.cloudrun.emulator.controls import Rule
-from chaosnetra.cloudrun.emulator.location import EmulatedLocation
+from chaosnetra.cloudrun.emulator.resources import EmulatedLocation
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
+from chaosnetra.cloudrun.history import CALLS, Call
 from chaosnetra.cloudrun.jobs import JobClient
 from chaosnetra.durations import Deadline
 from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
@@ -133,7 +134,7 @@ def make_stage() -> Iterator[MakeStage]:
         connection = Connection(local.endpoint, call_seconds=CALL_SECONDS)
         made.append((local, connection))
         stage = Stage(local, connection)
-        ends.append(audit(stage.calls.append))
+        ends.append(CALLS.add(stage.calls.append))
         return stage
 
     yield make

@@ -12,8 +12,7 @@ from google.api_core import exceptions
 from google.cloud import run_v2
 
 from chaosnetra.cloudrun.emulator.resources import set_condition
-from chaosnetra.cloudrun.executions import ExecutionState, TaskEnd, TaskState
-from chaosnetra.cloudrun.summary import summarize
+from chaosnetra.cloudrun.executions import ExecutionState, TaskEnd, TaskState, summarize
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     CloudRunEtagChanged,

@@ -14,7 +14,7 @@ from google.cloud import monitoring_v3
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun import monitoring as module
-from chaosnetra.cloudrun.connection import Call, audit
+from chaosnetra.cloudrun.history import CALLS, Call
 from chaosnetra.cloudrun.monitoring import Monitoring, collect
 from chaosnetra.cloudrun.series import METRICS
 from chaosnetra.durations import Deadline
@@ -119,7 +119,7 @@ def test_the_evidence_of_a_run_is_read(server: Server, client: Monitoring) -> No
         type_of("backends"): [[(1080, number)] for number in range(33)],
     }
     calls: list[Call] = []
-    end = audit(calls.append)
+    end = CALLS.add(calls.append)
     result = collected(client)
     end()
     assert result["complete"]

@@ -8,14 +8,13 @@ from google.cloud import run_v2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.cloudrun.executions import JobState, TaskEnd, job_state, task_state
+from chaosnetra.cloudrun.executions import JobState, TaskEnd, job_state, summarize, task_state
 from chaosnetra.cloudrun.failures import as_ours
 from chaosnetra.cloudrun.jobs import require_fit
 from chaosnetra.cloudrun.names import Location, shown
 from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.cloudrun.scaling_plan import plan_scaling
 from chaosnetra.cloudrun.state import ServiceState, service_state
-from chaosnetra.cloudrun.summary import summarize
 from chaosnetra.cloudrun.waiting import next_pause_seconds, poll
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (

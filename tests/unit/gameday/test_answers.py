@@ -98,7 +98,8 @@ def test_answers_that_cannot_be_taken(raw: str | bytes, named_as: str) -> None:
 
 
 def test_a_follow_up_has_three_parts() -> None:
-    assert follow_up("Raise it; to 20 s; Ada; 2026-12-10").what == "Raise it; to 20 s"
+    said = follow_up("Raise it; to 20 s; Ada; 2026-12-10")
+    assert said == {"what_to_do": "Raise it; to 20 s", "owner": "Ada", "due": "2026-12-10"}
     for wrong in ("Raise it", "Raise it; Ada", "Raise it; Ada; soon", "; Ada; 2026-12-10"):
         with pytest.raises(InvalidInput):
             follow_up(wrong)

@@ -12,7 +12,7 @@ from chaosnetra.gameday.record.record import Record
 from chaosnetra.gameday.record.states import Kind
 from chaosnetra.gameday.report.comparing import compare_days, days_text
 from chaosnetra.gameday.report.happened import Note, read_day
-from chaosnetra.gameday.report.plot import Numbered, timeline_plot
+from chaosnetra.gameday.report.plot import timeline_plot
 from chaosnetra.gameday.report.writing import write_reports
 from tests.unit.gameday.test_progress import EFFECT, TOXIC
 from tests.unit.gameday.test_reading import plan, step, written
@@ -100,8 +100,10 @@ def test_what_people_type_does_nothing_in_a_report(tmp_path: Path) -> None:
 
 
 def test_numbers_of_notes_that_are_near_lie_in_rows_of_their_own() -> None:
-    said = [Note("observation", "Ada", "x", at, "", {}) for at in (50.0, 10.0, 10.5, 11.0)]
-    notes = [Numbered(number, note) for number, note in enumerate(said, start=1)]
+    notes = [
+        Note(number, "observation", "Ada", "x", at, "", {})
+        for number, at in enumerate((50.0, 10.0, 10.5, 11.0), start=1)
+    ]
     drawn = str(timeline_plot("t", [], notes, 0.0, 100.0))
     found = re.findall(r'y="([-\d.]+)" text-anchor="middle" class="small">(\d)<', drawn)
     row = {number: y for y, number in found}

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ def test_any_json_has_findings_or_none_and_never_a_traceback(data: Any) -> None:
     for finding in lint_document(Document("e.json", read, lines, tuple(duplicates))):
         assert "\n" not in finding.text
         assert finding.line == 1
-        json.dumps(finding.to_json())
+        json.dumps(asdict(finding))
 
 
 @given(data=st.data())

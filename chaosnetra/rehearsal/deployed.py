@@ -1,25 +1,32 @@
-"""The reference orchestrator as a Cloud Run service and job of the persistent stand."""
+"""What is deployed on local endpoints: the reference orchestrator, and the target of a run."""
 
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.cloudrun.deploy import deploy_job, deploy_service
 from chaosnetra.cloudrun.names import Location
 from chaosnetra.errors import InjectionFailed
+from chaosnetra.hints import PREFIX
 from chaosnetra.orchestrator.workload import schema_statements
 from chaosnetra.postgres.objects import SchemaMade
 from chaosnetra.rehearsal.allowing import write_allow_list
-from chaosnetra.rehearsal.service import WARM, named
 from chaosnetra.safety.allowlist import LABEL
-from chaosnetra.settings import LOCAL_TIME_SCALE, REFERENCE_TARGET, SETTINGS
+from chaosnetra.settings import LOCAL_TIME_SCALE, REFERENCE_TARGET, SETTINGS, Settings
 from chaosnetra.stand.persistent import PersistentStand
+from chaosnetra.startup.target_plan import make_plan
 
 SCHEMA = "orchestrator"
+# What the service's sessions are called at the database, before the id of their instance.
+APPLICATION_NAME = "orchestrator"
+# No requests come here, which would open an instance's pool; so its startup does.
+WARM = {"CHAOSNETRA_WARM_POOL": "1"}
 
 
 def deploy_orchestrator(kept: PersistentStand) -> None:
-    """Deploy it against the stand's PostgreSQL, with the environment's profile.
+    """Deploy it against a persistent stand's PostgreSQL, with the environment's profile.
 
     The service has one instance; one that is there with another profile gets a new revision. The
     job's tasks start the same command.
@@ -57,3 +64,44 @@ def _environment(database: DatabaseAddress) -> dict[str, str]:
         "CHAOSNETRA_PROFILE": SETTINGS["profile"].read({}, os.environ).source,
         "CHAOSNETRA_TIME_SCALE": f"{LOCAL_TIME_SCALE:g}",
     }
+
+
+def deploy_target(
+    settings: Settings,
+    database: DatabaseAddress,
+    schema: str | None,
+    names: Mapping[str, str],
+) -> None:
+    """Deploy the target of a run against its database, one instance, on an endpoint of the run's.
+
+    Args:
+        settings: the run's.
+        database: its address, directly.
+        schema: PostgreSQL schema with the reference orchestrator's tables.
+        names: of the endpoint: see `PersistentStand.cloud_run`.
+
+    Raises:
+        ChaosnetraError: the target is none, or the endpoint does not take it.
+    """
+    plan = make_plan(settings, os.environ, schema)
+    # Its port comes from the platform's PORT; the reference orchestrator needs none that is known.
+    variables = plan.environment_for(0, named(database))
+    own = {
+        name: value
+        for name, value in variables.items()
+        if name in plan.target_environment or name.startswith(PREFIX)
+    }
+    deploy_service(
+        names["endpoint"],
+        Location.parse(names["project"], names["region"]),
+        names["service"],
+        plan.command_for(0),
+        {**own, **WARM},
+        LABEL,
+    )
+
+
+def named(database: DatabaseAddress) -> DatabaseAddress:
+    """The database, with a name by which the service's sessions are distinguished from others."""
+    others = tuple(pair for pair in database.options if pair[0] != "application_name")
+    return replace(database, options=(*others, ("application_name", APPLICATION_NAME)))
