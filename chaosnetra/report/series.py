@@ -91,8 +91,12 @@ class Times:
     told: dict[str, tuple[float, bool]] = field(default_factory=dict)
 
     @property
+    def kinds(self) -> "tuple[array[float], array[float], array[float]]":
+        return self.seen, self.failed, self.given_up
+
+    @property
     def listed(self) -> int:
-        return len(self.seen) + len(self.failed) + len(self.given_up)
+        return sum(map(len, self.kinds))
 
     @property
     def complete(self) -> bool:
