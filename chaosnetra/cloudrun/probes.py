@@ -231,16 +231,17 @@ def _trace(instance: Instance, phase_lines: PhaseLines | None) -> Trace:
     output = Output(phase_lines=phase_lines)
     output.feed("stdout", instance.output.encode())
     output.feed("stdout", b"")
-    bad = output.failed_phase or output.degraded_phase
+    phases = output.phases
+    bad = phases.failed or phases.degraded
     if instance.running and not bad:
-        last = output.events[-1]["status"] if output.events else None
+        last = phases.events[-1]["status"] if phases.events else None
         stages = {None: InstanceStage.SILENT, "started": InstanceStage.STARTING}
         stage = stages.get(last, InstanceStage.READY)
-        return Trace(instance.began_at, stage, output.phase)
+        return Trace(instance.began_at, stage, phases.phase)
     stage = InstanceStage.FAILED
-    if instance.running and not output.failed_phase:
+    if instance.running and not phases.failed:
         stage = InstanceStage.DEGRADED
-    phase, error = bad or output.phase, output.error
+    phase, error = bad or phases.phase, output.error
     if error is None:
         ended = f"it ended with exit code {instance.exit_code}, signal {instance.signal}"
         return Trace(instance.began_at, stage, phase, error=ended)

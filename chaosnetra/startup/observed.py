@@ -1,19 +1,28 @@
 """What was observed of one startup, and what it came to. Pure."""
 
+import re
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from chaosnetra.processes.cpu_meter import CpuUse
 from chaosnetra.startup.causes import Found
-from chaosnetra.startup.exits import exit_reason
 from chaosnetra.startup.kept_output import Keeping
-from chaosnetra.startup.outcome import EndedBy, StartupFailure, StartupOutcome, Status
+from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.output import Output
 from chaosnetra.startup.readiness import Check, Readiness
 
 # Who says the same so often tries for ever.
 TIMES_OF_A_LOOP = 3
+# An exit code alone proves nothing. uvicorn ends with 3 when a startup failed; from some version
+# after 0.30 on (seen in 0.54) also when the application cannot be imported or the port is in use,
+# where it was 1 before. So exit code, phase and text are taken together.
+# These are words of uvicorn's, of the ASGI servers that run on it, and of the system.
+_STARTUP_FAILED = "Application startup failed"
+_PORT_IN_USE = re.compile(r"address already in use|EADDRINUSE|Connection in use", re.IGNORECASE)
+_NOT_IMPORTED = re.compile(r"Error loading ASGI app|Could not import module")
+_IMPORT_ERRORS = {"ModuleNotFoundError", "ImportError", "SyntaxError"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ class Observed:
             return Status.FAILED if self._own_exit else Status.TIMED_OUT
         if not self.is_in_time:
             return Status.TIMED_OUT
-        return Status.READY if self.output.degraded_phase is None else Status.DEGRADED
+        return Status.READY if self.output.phases.degraded is None else Status.DEGRADED
 
     def outcome(self, number: int, keeping: Keeping) -> StartupOutcome:
         """What is known of it now.
@@ -107,19 +116,15 @@ class Observed:
             number: which of the startups of its launch.
             keeping: how its output is kept, where it is not ready.
         """
-        status, output = self.status, self.output
+        status, output, phases = self.status, self.output, self.output.phases
         failed = status is Status.FAILED
         error = None if status is Status.READY else self._error(status)
         # Where it failed or lost something, whatever it did later; else how far it came.
-        phase = {
-            Status.DEGRADED: output.degraded_phase,
-            Status.FAILED: output.failed_phase,
-        }
+        lost = {Status.DEGRADED: phases.degraded, Status.FAILED: phases.failed}
         own = self._own_exit
         ends = (self._gone_at, self.ready_at, own.at if own else None, self.decided_at or None)
         end = next((at for at in ends if at is not None), time.monotonic())
         error = None if error is None else self._with_stated_budget(error, end)
-        first_event = output.first_event_at
         return StartupOutcome(
             number=number,
             status=status,
@@ -127,18 +132,18 @@ class Observed:
             was_ready_seconds=round(self._after(self.ready_at), 4)
             if failed and self.ready_at is not None
             else None,
-            boot_seconds=None if first_event is None else round(self._after(first_event), 4),
-            phase=phase.get(status) or output.phase,
-            phases_after_failure=output.phases_after_failure,
-            phase_seconds=output.phase_seconds,
-            phase_spans=output.phases.spans(self.started_at),
-            steps=output.steps,
+            boot_seconds=None
+            if phases.first_at is None
+            else round(self._after(phases.first_at), 4),
+            phase=lost.get(status) or phases.phase,
+            phases_after_failure=phases.after_failure,
+            phase_seconds=phases.seconds,
+            phase_spans=phases.spans(self.started_at),
+            steps=phases.steps,
             exit_code=self.exit.code if self.exit else None,
             signal=self.exit.signal if self.exit else None,
             ended_by=EndedBy.ITSELF if own else EndedBy.LAUNCHER,
-            exit_reason=exit_reason(output.lines, error, output.failed_phase)
-            if failed and own
-            else None,
+            exit_reason=exit_reason(output.lines, error, phases.failed) if failed and own else None,
             error=error,
             cause_kept=None if error is None or status is Status.TIMED_OUT else bool(error.causes),
             answered=Check.NOT_READY in self.checks
@@ -228,3 +233,23 @@ class Observed:
             return "no line of its output matched readiness"
         met = ", ".join(f"{count} {kind}" for kind, count in self.checks.items()) or "none"
         return f"not ready, and it named no cause; readiness checks: {met}"
+
+
+def exit_reason(
+    lines: Sequence[str], error: StartupFailure | None, failed_phase: str | None
+) -> ExitReason:
+    """Why a process that failed by itself ended.
+
+    Args:
+        lines: what it printed.
+        error: the error found in that.
+        failed_phase: the phase that failed by its own lines.
+    """
+    if failed_phase is not None or any(_STARTUP_FAILED in line for line in lines):
+        return ExitReason.STARTUP_FAILED
+    if any(_PORT_IN_USE.search(line) for line in lines):
+        return ExitReason.PORT_IN_USE
+    imports = error is not None and error.error_class in _IMPORT_ERRORS
+    if imports or any(_NOT_IMPORTED.search(line) for line in lines):
+        return ExitReason.NOT_IMPORTED
+    return ExitReason.UNKNOWN

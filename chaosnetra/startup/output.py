@@ -9,8 +9,7 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from chaosnetra.startup import causes
 from chaosnetra.startup.kept_output import LAST_LINES, LONGEST_READ, Keeping, kept
@@ -93,50 +92,6 @@ class Output:
     @property
     def _logged(self) -> list[LogLine]:
         return [*self._first, *self._stacks, *self._last]
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """Of phases, in order."""
-        return self.phases.events
-
-    @property
-    def phase(self) -> str | None:
-        """The phase reached."""
-        return self.phases.phase
-
-    @property
-    def failed_phase(self) -> str | None:
-        """The first phase that failed and ended the startup by that."""
-        return self._phase_that("failed")
-
-    @property
-    def degraded_phase(self) -> str | None:
-        """The first phase that failed, and the startup went on."""
-        return self._phase_that("degraded")
-
-    def _phase_that(self, status: str) -> str | None:
-        event = self.phases.first(status)
-        return None if event is None else event["phase"]
-
-    @property
-    def phases_after_failure(self) -> tuple[str, ...]:
-        """Phases that began after the one that failed, in order."""
-        return self.phases.after_failure
-
-    @property
-    def phase_seconds(self) -> dict[str, float]:
-        """How long each phase took that ended."""
-        return self.phases.seconds
-
-    @property
-    def steps(self) -> tuple[Mapping[str, Any], ...]:
-        """Of the phases that ended; see `chaosnetra.orchestrator.steps`."""
-        return self.phases.steps
-
-    @property
-    def first_event_at(self) -> float | None:
-        """When the first line about a phase came."""
-        return self.phases.first_at
 
     @property
     def error(self) -> StartupFailure | None:

@@ -114,9 +114,21 @@ class PhaseLog:
         """The phase reached."""
         return self.events[-1]["phase"] if self.events else None
 
-    def first(self, status: str) -> dict[str, Any] | None:
+    def _first(self, status: str) -> dict[str, Any] | None:
         """The first event with a status."""
         return next((event for event in self.events if event["status"] == status), None)
+
+    @property
+    def failed(self) -> str | None:
+        """The first phase that failed and ended the startup by that."""
+        event = self._first("failed")
+        return None if event is None else event["phase"]
+
+    @property
+    def degraded(self) -> str | None:
+        """The first phase that failed, and the startup went on."""
+        event = self._first("degraded")
+        return None if event is None else event["phase"]
 
     @property
     def after_failure(self) -> tuple[str, ...]:
@@ -185,7 +197,7 @@ class PhaseLog:
         Args:
             printed: what its other lines tell, which has the chain of causes.
         """
-        event = self.first("failed") or self.first("degraded")
+        event = self._first("failed") or self._first("degraded")
         if event is None:
             return None
         if not isinstance(event, PatternEvent):
@@ -209,7 +221,7 @@ class PhaseLog:
             started_at: when the process was started.
             ended_at: when the startup had ended, where no line told the end of its phase.
         """
-        event = self.first("failed") or self.first("degraded")
+        event = self._first("failed") or self._first("degraded")
         if isinstance(event, PatternEvent):
             name, seconds, phase = event["budget"], event["budget_seconds"], event["phase"]
             at = self._moments[self.events.index(event)]

@@ -1,25 +1,13 @@
 """How times are distributed, stage by stage, on one axis; those cut short are marked."""
 
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.statistics.quantiles import Quantile
-from chaosnetra.report.plots.frame import (
-    AXIS_HEIGHT,
-    box_swatch,
-    edge_label,
-    legend,
-    line,
-    line_swatch,
-    mark,
-    mark_swatch,
-    plot,
-    text,
-    x_axis,
-)
+from chaosnetra.report.markup import element, join
+from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, seconds_text, time_scale_of
 from chaosnetra.report.series import Times
 
@@ -51,65 +39,53 @@ def distribution(
     ends = [
         extreme
         for times in stages.values()
-        for values in (times.seen, times.failed, times.given_up)
+        for values in times.kinds
         if values
         for extreme in (min(values), max(values))
     ]
     within = [(name, limit) for name, limit in limits if ends and limit <= 1.5 * max(ends)]
     across = time_scale_of([*ends, *(limit for _, limit in within)])
-    parts, y, as_bars = [], 2.0, False
-    for _ in within:
-        y += 14
-    top = y
+    parts, as_bars = [], False
+    y = top = 2.0 + 14 * len(within)
     described = []
     for stage, times in stages.items():
         bars = times.listed > MOST_POINTS
         as_bars = as_bars or bars
         counts = _count(times, words)
         described.append(f"{stage.when}: {', '.join(counts)}")
-        parts.append(text("0%", y + 14, stage.when, class_="head"))
+        parts.append(frame.text("0%", y + 14, stage.when, class_="head"))
         y += HEAD
         for told in _lines(counts):
-            parts.append(text("0%", y + 8, told, class_="quiet small"))
+            parts.append(frame.text("0%", y + 8, told, class_="quiet small"))
             y += LINE
         parts.append(_bars(times, across, y) if bars else _points(times, across, y))
         y += HEIGHT
-        parts.append(line("0%", y, "100%", y, "grid"))
+        parts.append(frame.line("0%", y, "100%", y, "grid"))
         median = medians.get(stage)
         if median is not None and median.value is not None:
             parts.append(_median(median, across, y + FOOT / 2))
         y += FOOT
     for index, (name, limit) in enumerate(within):
-        x = across.percent(limit)
-        parts.append(line(x, 2 + 14 * index, x, y, "budget"))
-        parts.append(
-            edge_label(across, limit, 12 + 14 * index, f"{name} {seconds_text(limit)}", "small")
-        )
-    swatch = box_swatch if as_bars else mark_swatch
+        parts.append(frame.upright(across, limit, 2 + 14 * index, y, "budget"))
+        told = f"{name} {seconds_text(limit)}"
+        parts.append(frame.edge_label(across, limit, 12 + 14 * index, told, "small"))
+    swatch = frame.box_swatch if as_bars else frame.mark_swatch
     entries = [
         (swatch(kind), word)
-        for kind, word, values in zip(KINDS, words, _all(stages), strict=True)
-        if values
+        for index, (kind, word) in enumerate(zip(KINDS, words, strict=True))
+        if any(times.kinds[index] for times in stages.values())
     ]
-    entries.append((line_swatch("median"), "median with its 95% interval"))
+    entries.append((frame.line_swatch("median"), "median with its 95% interval"))
     if across.logarithmic:
         entries.append((Markup(""), "logarithmic axis"))
-    drawn = plot(title, "; ".join(described), y + AXIS_HEIGHT, x_axis(across, top, y), *parts)
-    return Markup("").join([legend(entries), drawn])
-
-
-def _all(stages: Mapping[Stage, Times]) -> tuple[bool, bool, bool]:
-    found = list(stages.values())
-    return (
-        any(times.seen for times in found),
-        any(times.failed for times in found),
-        any(times.given_up for times in found),
-    )
+    x_axis = frame.x_axis(across, top, y)
+    height = y + frame.AXIS_HEIGHT
+    return frame.plot(title, "; ".join(described), height, x_axis, *parts, signs=entries)
 
 
 def _count(times: Times, words: tuple[str, str, str]) -> list[str]:
-    counts = (len(times.seen), len(times.failed), len(times.given_up))
-    parts = [f"{count:,} {word}" for count, word in zip(counts, words, strict=True) if count]
+    found = zip(map(len, times.kinds), words, strict=True)
+    parts = [f"{count:,} {word}" for count, word in found if count]
     missing = times.attempts - times.listed
     return [*parts, *([f"{missing:,} not listed"] if missing > 0 else [])]
 
@@ -125,16 +101,13 @@ def _lines(parts: Sequence[str]) -> list[str]:
     return lines
 
 
-def _binned(times: Times, across: Scale, bins: int) -> list[tuple[int, int, int]]:
+def _binned(times: Times, across: Scale, bins: int) -> list[list[int]]:
+    """How many times of each of `KINDS` lie in each part of the axis."""
     counted = [[0, 0, 0] for _ in range(bins)]
-    for kind, values in enumerate((times.seen, times.failed, times.given_up)):
-        for index in _bins(values, across, bins):
-            counted[index][kind] += 1
-    return [(a, b, c) for a, b, c in counted]
-
-
-def _bins(values: "array[float]", across: Scale, bins: int) -> Iterator[int]:
-    return (min(bins - 1, int(across.share(value) * bins)) for value in values)
+    for kind, values in enumerate(times.kinds):
+        for value in values:
+            counted[min(bins - 1, int(across.share(value) * bins))][kind] += 1
+    return counted
 
 
 def _points(times: Times, across: Scale, y: float) -> Markup:
@@ -145,8 +118,9 @@ def _points(times: Times, across: Scale, y: float) -> Markup:
     for index, counts in enumerate(counted):
         x = f"{100 * (index + 0.5) / POINT_BINS:.3f}%"
         kinds = [kind for kind, count in zip(KINDS, counts, strict=True) for _ in range(count)]
-        parts += [mark(kind, x, y + HEIGHT - 6 - apart * level) for level, kind in enumerate(kinds)]
-    return Markup("").join(parts)
+        for level, kind in enumerate(kinds):
+            parts.append(frame.mark(kind, x, y + HEIGHT - 6 - apart * level))
+    return join(parts)
 
 
 def _bars(times: Times, across: Scale, y: float) -> Markup:
@@ -159,20 +133,17 @@ def _bars(times: Times, across: Scale, y: float) -> Markup:
             if count:
                 height = max(1.0, HEIGHT * count / highest)
                 base -= height
-                parts.append(
-                    Markup(
-                        '<rect class="{}" x="{}%" y="{}" width="{}%" height="{}">'
-                        "<title>{}</title></rect>"
-                    ).format(
-                        kind,
-                        f"{100 * index / BAR_BINS:.3f}",
-                        f"{max(y, base):.2f}",
-                        f"{94 / BAR_BINS:.3f}",
-                        f"{height:.2f}",
-                        f"{count:,}",
-                    )
+                bar = element(
+                    "rect",
+                    element("title", f"{count:,}"),
+                    class_=kind,
+                    x=f"{100 * index / BAR_BINS:.3f}%",
+                    y=f"{max(y, base):.2f}",
+                    width=f"{94 / BAR_BINS:.3f}%",
+                    height=f"{height:.2f}",
                 )
-    return Markup("").join(parts)
+                parts.append(bar)
+    return join(parts)
 
 
 def _median(median: Quantile, across: Scale, y: float) -> Markup:
@@ -180,15 +151,11 @@ def _median(median: Quantile, across: Scale, y: float) -> Markup:
     if median.value is None:
         return Markup("")
     low = median.value if median.low is None else median.low
-    open_above = median.high is None
     high = across.high if median.high is None else median.high
     if median.low is not None or median.high is not None or median.is_lower_bound:
-        parts.append(line(across.percent(low), y, across.percent(high), y, "interval"))
-        for end, is_open in ((low, False), (high, open_above)):
-            if not is_open:
-                x = across.percent(end)
-                parts.append(line(x, y - 3, x, y + 3, "interval"))
+        parts.append(frame.line(across.percent(low), y, across.percent(high), y, "interval"))
+        ends = (low,) if median.high is None else (low, high)
+        parts += [frame.upright(across, end, y - 3, y + 3, "interval") for end in ends]
     if not median.is_lower_bound:
-        x = across.percent(median.value)
-        parts.append(line(x, y - 6, x, y + 6, "median"))
-    return Markup("").join(parts)
+        parts.append(frame.upright(across, median.value, y - 6, y + 6, "median"))
+    return join(parts)

@@ -4,11 +4,11 @@ Across, everything is placed in per cent; down, in pixels. So a plot needs no sc
 drawing for narrow screens. Labels at its left lie in a margin that the page's style leaves.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from chaosnetra.report.markup import Content, element
+from chaosnetra.report.markup import Content, element, join
 from chaosnetra.report.plots.scales import Scale, seconds_text
 
 AXIS_HEIGHT = 22
@@ -20,7 +20,12 @@ _MARKS = {
 }
 
 
-def plot(title: str, description: str, height: float, *content: Content) -> Markup:
+Signs = Sequence[tuple[Markup, str]]
+
+
+def plot(
+    title: str, description: str, height: float, *content: Content, signs: Signs = ()
+) -> Markup:
     """A whole plot.
 
     Args:
@@ -28,8 +33,9 @@ def plot(title: str, description: str, height: float, *content: Content) -> Mark
         description: what is to be seen, for those who cannot.
         height: pixels.
         content: what the functions here make.
+        signs: for a legend above it; see `legend`.
     """
-    return element(
+    drawn = element(
         "svg",
         element("title", title),
         element("desc", description),
@@ -40,6 +46,7 @@ def plot(title: str, description: str, height: float, *content: Content) -> Mark
         width="100%",
         height=f"{height:g}",
     )
+    return join([legend(signs), drawn]) if signs else drawn
 
 
 def text(
@@ -53,11 +60,24 @@ def line(x1: str, y1: float, x2: str, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=f"{y1:g}", x2=x2, y2=f"{y2:g}", class_=class_)
 
 
+def upright(scale: Scale, value: float, top: float, bottom: float, class_: str) -> Markup:
+    """A line at a value, from one height to another."""
+    x = scale.percent(value)
+    return line(x, top, x, bottom, class_)
+
+
 def box(
-    scale: Scale, start: float, end: float, y: float, height: float, class_: str, told: Content
+    scale: Scale,
+    start: float,
+    end: float | None,
+    y: float,
+    height: float,
+    class_: str,
+    told: Content,
 ) -> Markup:
-    """A bar from one value to another; `told` is shown when it is pointed at."""
-    left, right = 100 * scale.share(start), 100 * scale.share(end)
+    """A bar from one value to another, or to the end of the scale; `told` is shown when it is
+    pointed at."""
+    left, right = 100 * scale.share(start), 100 * scale.share(scale.high if end is None else end)
     return element(
         "rect",
         element("title", told) if told is not None else None,
@@ -80,11 +100,12 @@ def x_axis(
     """Lines at round values from `top` to `bottom`, and their names beneath."""
     found = []
     for tick in scale.ticks:
-        x = scale.percent(tick)
-        found += [line(x, top, x, bottom, "grid")]
-        found += [text(x, bottom + 15, shown(tick), anchor="middle", class_="quiet small")]
-    found.append(line("0%", bottom, "100%", bottom, "axis"))
-    return Markup("").join(found)
+        name = shown(tick)
+        found.append(upright(scale, tick, top, bottom, "grid"))
+        found.append(
+            text(scale.percent(tick), bottom + 15, name, anchor="middle", class_="quiet small")
+        )
+    return join([*found, line("0%", bottom, "100%", bottom, "axis")])
 
 
 def y_axis(scale: Scale, top: float, height: float, shown: Callable[[float], str]) -> Markup:
@@ -96,7 +117,7 @@ def y_axis(scale: Scale, top: float, height: float, shown: Callable[[float], str
         y = top + height * (1 - scale.share(tick))
         found.append(line("0%", y, "100%", y, "grid"))
         found.append(text("-6", y + 4, shown(tick), anchor="end", class_="quiet small"))
-    return Markup("").join(found)
+    return join(found)
 
 
 def edge_label(scale: Scale, value: float, y: float, content: str, class_: str) -> Markup:
@@ -155,11 +176,11 @@ def steps(
     )
 
 
-def legend(entries: Iterable[tuple[Markup, str]]) -> Markup:
-    """What the signs mean: each a swatch and its name."""
+def legend(signs: Signs) -> Markup:
+    """What signs mean: each a swatch and its name."""
     return element(
         "div",
-        *(element("span", swatch, name) for swatch, name in entries),
+        *(element("span", swatch, name) for swatch, name in signs),
         class_="legend",
     )
 

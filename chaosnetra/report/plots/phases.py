@@ -1,6 +1,6 @@
 """Startups by phase: when each phase began and ended, and where the budgets end."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -8,20 +8,8 @@ from markupsafe import Markup
 from chaosnetra.evidence.journal.samples import Startup
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.report.budgets import Budget
-from chaosnetra.report.plots.frame import (
-    AXIS_HEIGHT,
-    box,
-    box_swatch,
-    edge_label,
-    legend,
-    line,
-    line_swatch,
-    mark,
-    mark_swatch,
-    plot,
-    text,
-    x_axis,
-)
+from chaosnetra.report.markup import element, join
+from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
 from chaosnetra.report.safe_text import one_visible_line, shortened, visible
 from chaosnetra.report.series import TIMED_OUT
@@ -121,25 +109,19 @@ def waterfall(
     for stage, found in rows.items():
         part, y = _stage(stage, found, names, drawn, across, y)
         parts.append(part)
-    for limit in close:
-        x = across.percent(limit)
-        parts.append(line(x, 0, x, y, "budget"))
+    parts += [frame.upright(across, limit, 0, y, "budget") for limit in close]
     description = "; ".join(
         f"{stage.when}: {len(found)} rows, the slowest "
         f"{seconds_text(max(startup.seconds for _, startup in found))}"
         for stage, found in rows.items()
     )
-    return Markup("").join(
-        [
-            _legend(swatches(used, phases), drawn, close),
-            plot(
-                "Startups by phase",
-                description,
-                y + AXIS_HEIGHT,
-                x_axis(across, 0, y),
-                *parts,
-            ),
-        ]
+    return frame.plot(
+        "Startups by phase",
+        description,
+        y + frame.AXIS_HEIGHT,
+        frame.x_axis(across, 0, y),
+        *parts,
+        signs=_signs(swatches(used, phases), drawn, close),
     )
 
 
@@ -175,7 +157,7 @@ def colours_of(phases: Sequence[str]) -> dict[str, int]:
 def swatches(found: Container[str], phases: Sequence[str]) -> list[tuple[Markup, str]]:
     """Entries of a legend for what startups spent their time with."""
     return [
-        (box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
+        (frame.box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
         for name, colour in colours_of(phases).items()
         if name in found
     ]
@@ -189,34 +171,35 @@ def _stage(
     across: Scale,
     y: float,
 ) -> tuple[Markup, float]:
-    parts = [text("0%", y + 14, stage.when, class_="head")]
+    parts: list[Markup | None] = [frame.text("0%", y + 14, stage.when, class_="head")]
     y += HEAD
     labels = _labels([startup for _, startup in found], budgets)
     labels_top = y
     y += LABEL * len(labels)
     top = y
     for rank, startup in found:
-        parts += filter(None, _row(rank, startup, names, across, y))
+        parts += _row(rank, startup, names, across, y)
         y += ROW + GAP
     for index, (end, name, expired) in enumerate(labels):
         label_y = labels_top + LABEL * index
-        class_ = "budget expired" if expired else "budget"
-        parts.append(line(across.percent(end), label_y + 2, across.percent(end), top, class_))
-        parts.append(
-            edge_label(
-                across, end, label_y + 11, name, "small expired" if expired else "small quiet"
-            )
-        )
+        parts.append(frame.upright(across, end, label_y + 2, top, _class_of(expired)))
+        class_ = "small expired" if expired else "small quiet"
+        parts.append(frame.edge_label(across, end, label_y + 11, name, class_))
     y_row = top
     for _, startup in found:
         for budget in budgets:
             start = phase_start(startup, budget.phase)
             if start is not None:
-                x = across.percent(start + budget.seconds)
-                class_ = "budget expired" if _ended(startup, budget) else "budget"
-                parts.append(line(x, y_row - GAP / 2, x, y_row + ROW + GAP / 2, class_))
+                end, class_ = start + budget.seconds, _class_of(_ended(startup, budget))
+                above, below = y_row - GAP / 2, y_row + ROW + GAP / 2
+                parts.append(frame.upright(across, end, above, below, class_))
         y_row += ROW + GAP
-    return Markup("").join(parts), y + 6
+    return join(parts), y + 6
+
+
+def _class_of(expired: bool) -> str:
+    """Of the line at the end of a budget."""
+    return "budget expired" if expired else "budget"
 
 
 def _labels(
@@ -249,19 +232,15 @@ def _ended(startup: Startup, budget: Budget) -> bool:
 
 def _row(
     rank: int, startup: Startup, names: Mapping[str, int], across: Scale, y: float
-) -> list[Markup | None]:
-    parts: list[Markup | None] = [
-        text("-6", y + 12, _short(rank), anchor="end", class_="quiet small")
-    ]
-    for segment in segments(startup):
-        colour = f"p{names.get(segment.name, 0)}"
-        lasted = segment.end - segment.start
-        told = f"{segment.name}: {seconds_text(lasted)}"
-        parts.append(box(across, segment.start, segment.end, y, ROW, f"segment {colour}", told))
-        on_bar = name_on_bar(across, segment.start, segment.end, y + 12, segment.name, colour)
-        parts.append(on_bar)
-    parts.append(end_mark(startup, across, y + ROW / 2))
-    return parts
+) -> Iterator[Markup | None]:
+    label = f"{rank}" if rank < 10_000 else f"{rank / 1000:.0f}k"
+    yield frame.text("-6", y + 12, label, anchor="end", class_="quiet small")
+    for one in segments(startup):
+        colour = f"p{names.get(one.name, 0)}"
+        told = f"{one.name}: {seconds_text(one.end - one.start)}"
+        yield frame.box(across, one.start, one.end, y, ROW, f"segment {colour}", told)
+        yield name_on_bar(across, one.start, one.end, y + 12, one.name, colour)
+    yield end_mark(startup, across, y + ROW / 2)
 
 
 def name_on_bar(
@@ -271,9 +250,8 @@ def name_on_bar(
     room = (across.share(end) - across.share(start)) * NARROW_PX
     if not name or room < LETTER_PX * len(name) + 8:
         return None
-    return Markup('<text class="on {}" x="{}" dx="5" y="{}">{}</text>').format(
-        class_, f"{100 * across.share(start):.3f}%", f"{y:g}", visible(name, 40)
-    )
+    x = f"{100 * across.share(start):.3f}%"
+    return element("text", visible(name, 40), class_=f"on {class_}", x=x, dx="5", y=f"{y:g}")
 
 
 def end_kind(startup: Startup) -> str:
@@ -284,22 +262,21 @@ def end_kind(startup: Startup) -> str:
 def end_mark(startup: Startup, across: Scale, y: float) -> Markup:
     """How a startup ended, beside its end."""
     share = across.share(startup.seconds)
-    return mark(end_kind(startup), f"{100 * min(share + 0.012, 1):.3f}%", y)
+    return frame.mark(end_kind(startup), f"{100 * min(share + 0.012, 1):.3f}%", y)
 
 
-def _legend(
+def _signs(
     names: Sequence[tuple[Markup, str]], drawn: Sequence[Budget], limits: Sequence[float]
-) -> Markup:
-    entries = list(names)
-    entries += [(mark_swatch("ready"), "ready"), (mark_swatch("failed"), "failed")]
-    entries += [(mark_swatch("cut"), "timed out")]
+) -> frame.Signs:
+    ends = (("ready", "ready"), ("failed", "failed"), ("cut", "timed out"))
+    signs = [*names, *((frame.mark_swatch(kind), name) for kind, name in ends)]
     if drawn:
-        entries.append((line_swatch("budget"), "end of a budget"))
+        signs.append((frame.line_swatch("budget"), "end of a budget"))
     if any(budget.expired for budget in drawn):
-        entries.append((line_swatch("expired"), "budget that ran out"))
-    entries += [(line_swatch("budget"), f"limit {seconds_text(limit)}") for limit in limits]
-    return legend(entries)
+        signs.append((frame.line_swatch("expired"), "budget that ran out"))
+    return [*signs, *limit_signs(limits)]
 
 
-def _short(rank: int) -> str:
-    return f"{rank}" if rank < 10_000 else f"{rank / 1000:.0f}k"
+def limit_signs(limits: Sequence[float]) -> frame.Signs:
+    """How long startups were waited for, as entries of a legend."""
+    return [(frame.line_swatch("budget"), f"limit {seconds_text(limit)}") for limit in limits]

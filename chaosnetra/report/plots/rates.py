@@ -5,17 +5,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from chaosnetra.report.claims import Claim
-from chaosnetra.report.plots.frame import (
-    AXIS_HEIGHT,
-    legend,
-    line,
-    line_swatch,
-    mark,
-    mark_swatch,
-    plot,
-    text,
-    x_axis,
-)
+from chaosnetra.report.markup import join
+from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, share_text
 from chaosnetra.report.safe_text import shortened
 
@@ -37,34 +28,33 @@ def rates(claims: Sequence[Claim]) -> Markup:
         for claim in found
     )
     entries = [
-        (mark_swatch("ready"), "share that failed, held"),
-        (mark_swatch("failed"), "share that failed, not held"),
-        (line_swatch("interval"), "95% interval (Wilson)"),
-        (line_swatch("expired"), "allowed at most"),
+        (frame.mark_swatch("ready"), "share that failed, held"),
+        (frame.mark_swatch("failed"), "share that failed, not held"),
+        (frame.line_swatch("interval"), "95% interval (Wilson)"),
+        (frame.line_swatch("expired"), "allowed at most"),
     ]
-    drawn = plot(
+    return frame.plot(
         "Failure rates against what is allowed",
         description,
-        y + AXIS_HEIGHT,
-        x_axis(across, 0, y, share_text),
+        y + frame.AXIS_HEIGHT,
+        frame.x_axis(across, 0, y, share_text),
         *parts,
+        signs=entries,
     )
-    return Markup("").join([legend(entries), drawn])
 
 
 def _row(claim: Claim, across: Scale, y: float) -> Markup:
     name = f"{shortened(claim.probe, 26)}, {claim.stage.when}"
-    parts = [text("0%", y + 12, name)]
+    parts = [frame.text("0%", y + 12, name)]
     middle = y + 28
     interval, rate = claim.wilson, claim.rate
     if interval is not None and rate is not None:
         low, high = across.percent(interval.low), across.percent(interval.high)
-        parts.append(line(low, middle, high, middle, "interval"))
-        parts += [line(x, middle - 4, x, middle + 4, "interval") for x in (low, high)]
-        parts.append(
-            mark("failed" if claim.held is False else "ready", across.percent(rate), middle)
-        )
+        parts.append(frame.line(low, middle, high, middle, "interval"))
+        ends = (interval.low, interval.high)
+        parts += [frame.upright(across, end, middle - 4, middle + 4, "interval") for end in ends]
+        kind = "failed" if claim.held is False else "ready"
+        parts.append(frame.mark(kind, across.percent(rate), middle))
     if claim.limit is not None:
-        x = across.percent(claim.limit)
-        parts.append(line(x, middle - 11, x, middle + 9, "expired"))
-    return Markup("").join(parts)
+        parts.append(frame.upright(across, claim.limit, middle - 11, middle + 9, "expired"))
+    return join(parts)

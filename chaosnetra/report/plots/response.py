@@ -6,21 +6,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from chaosnetra.report.plots.frame import (
-    AXIS_HEIGHT,
-    box,
-    box_swatch,
-    edge_label,
-    legend,
-    line,
-    line_swatch,
-    mark,
-    mark_swatch,
-    plot,
-    text,
-    x_axis,
-    y_axis,
-)
+from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, number_text, share_text
 
 HEIGHT = 220.0
@@ -84,55 +70,45 @@ def response_plot(curve: Curve) -> Markup:
     up = Scale(0.0, 1.0)
     bottom = TOP + HEIGHT
     bands = curve.bands[:MOST_BANDS]
-    parts: list[Markup] = [y_axis(up, TOP, HEIGHT, share_text)]
+    parts: list[Markup] = [frame.y_axis(up, TOP, HEIGHT, share_text)]
     if curve.interval is not None:
         low, value, high = curve.interval
         told = f"{number_text(value)}, {number_text(low)} to {number_text(high)}"
-        parts.append(box(across, low, high, TOP, HEIGHT, "area a", told))
-    parts += [_slope(one, other, across, up) for one, other in pairwise(curve.points)]
-    parts += [_mark(one, across, up) for one in curve.tried[:MOST_MARKS]]
+        parts.append(frame.box(across, low, high, TOP, HEIGHT, "area a", told))
+    points = [(across.percent(value), _y(up, share)) for value, share in curve.points]
+    parts += [frame.line(*one, *other, "line a") for one, other in pairwise(points)]
+    for one in curve.tried[:MOST_MARKS]:
+        kind = "failed" if one.violated else "ready"
+        parts.append(frame.mark(kind, across.percent(one.value), _y(up, one.share)))
     for at, name, y in (
         (curve.operating_point, "today", 12.0),
         (curve.predicted, "predicted", 26.0),
     ):
         if at is not None and across.holds(at):
-            x = across.percent(at)
-            parts.append(line(x, y - 8, x, bottom, "interval"))
-            parts.append(edge_label(across, at, y, f"{name} {number_text(at)}", "quiet"))
+            parts.append(frame.upright(across, at, y - 8, bottom, "interval"))
+            parts.append(frame.edge_label(across, at, y, f"{name} {number_text(at)}", "quiet"))
     for number, band in enumerate(bands):
-        y = bottom + AXIS_HEIGHT + 6 + number * BAND
-        parts.append(box(across, band.start, band.end, y, BAND - 6, "area b", band.name))
-        parts.append(text("0%", y + 10, band.name, class_="small"))
+        y = bottom + frame.AXIS_HEIGHT + 6 + number * BAND
+        parts.append(frame.box(across, band.start, band.end, y, BAND - 6, "area b", band.name))
+        parts.append(frame.text("0%", y + 10, band.name, class_="small"))
     description = "; ".join(one.told for one in curve.tried[:20]) or "nothing was tried"
     entries = [
-        (mark_swatch("ready"), "trial that held"),
-        (mark_swatch("failed"), "trial that was violated"),
-        (line_swatch("line a"), "expected share of attempts that fail"),
+        (frame.mark_swatch("ready"), "trial that held"),
+        (frame.mark_swatch("failed"), "trial that was violated"),
+        (frame.line_swatch("line a"), "expected share of attempts that fail"),
     ]
     if curve.interval is not None:
-        entries.append((box_swatch("area a"), "where it breaks, 95%"))
+        entries.append((frame.box_swatch("area a"), "where it breaks, 95%"))
     if bands:
-        entries.append((box_swatch("area b"), "what breaks first there"))
-    drawn = plot(
+        entries.append((frame.box_swatch("area b"), "what breaks first there"))
+    return frame.plot(
         f"How often attempts fail by {curve.key}",
         description,
-        bottom + AXIS_HEIGHT + 10 + len(bands) * BAND,
-        x_axis(across, TOP, bottom, number_text),
+        bottom + frame.AXIS_HEIGHT + 10 + len(bands) * BAND,
+        frame.x_axis(across, TOP, bottom, number_text),
         *parts,
+        signs=entries,
     )
-    return Markup("").join([legend(entries), drawn])
-
-
-def _slope(
-    one: tuple[float, float], other: tuple[float, float], across: Scale, up: Scale
-) -> Markup:
-    (x1, y1), (x2, y2) = one, other
-    return line(across.percent(x1), _y(up, y1), across.percent(x2), _y(up, y2), "line a")
-
-
-def _mark(tried: Tried, across: Scale, up: Scale) -> Markup:
-    kind = "failed" if tried.violated else "ready"
-    return mark(kind, across.percent(tried.value), _y(up, tried.share))
 
 
 def _y(up: Scale, share: float) -> float:

@@ -6,20 +6,8 @@ from markupsafe import Markup
 
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline
 from chaosnetra.report.facts import PlacedFault, Span
-from chaosnetra.report.plots.frame import (
-    AXIS_HEIGHT,
-    box,
-    box_swatch,
-    edge_label,
-    legend,
-    line,
-    line_swatch,
-    plot,
-    steps,
-    text,
-    x_axis,
-    y_axis,
-)
+from chaosnetra.report.markup import join
+from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, number_text, scale_of
 
 # A line of more points than this is not finer to the eye; peaks are kept.
@@ -67,19 +55,19 @@ def connector_plot(
     queue = max(_values(samples, ("most_queued", "queued")), default=0.0)
     description = f"at most {peak:,.0f} slots taken and {queue:,.0f} clients waiting"
     entries = [
-        (box_swatch("area a"), "taken or waiting (the most in each interval)"),
-        (line_swatch("line c"), "slots or instances there are"),
-        (box_swatch("fault"), "fault in place"),
+        (frame.box_swatch("area a"), "taken or waiting (the most in each interval)"),
+        (frame.line_swatch("line c"), "slots or instances there are"),
+        (frame.box_swatch("fault"), "fault in place"),
     ]
-    drawn = plot(
+    return frame.plot(
         "The connector over time",
         description,
-        y - GAP + AXIS_HEIGHT,
+        y - GAP + frame.AXIS_HEIGHT,
         back,
-        x_axis(across, top, y - GAP, lambda value: f"{number_text(value)} s"),
+        frame.x_axis(across, top, y - GAP, lambda value: f"{number_text(value)} s"),
         *parts,
+        signs=entries,
     )
-    return Markup("").join([legend(entries), drawn])
 
 
 def thinned(samples: Samples, most: int = MOST_POINTS) -> list[dict[str, float]]:
@@ -97,14 +85,10 @@ def thinned(samples: Samples, most: int = MOST_POINTS) -> list[dict[str, float]]
 
 def _values(samples: Samples, names: Sequence[str]) -> list[float]:
     """The first of these gauges that a sample has; not negative."""
-    return (
-        [
-            max(0.0, next((sample[name] for name in names if name in sample), 0.0))
-            for sample in samples
-        ]
-        if names
-        else []
-    )
+    if not names:
+        return []
+    found = (next((sample[name] for name in names if name in sample), 0.0) for sample in samples)
+    return [max(0.0, value) for value in found]
 
 
 def _limited(samples: Samples) -> list[float | None]:
@@ -131,17 +115,17 @@ def _panel(
     if any(value is None for value in there):
         title = f"{title} (where there is no dashed line, no limit)"
     y += HEAD
-    parts = [y_axis(up, y, PANEL, number_text)]
+    parts = [frame.y_axis(up, y, PANEL, number_text)]
     if used:
         points = list(zip(times, used, strict=True))
-        parts.append(steps(points, across, up, y, PANEL, "a", filled=True))
-        parts.append(steps(points, across, up, y, PANEL, "a"))
+        parts.append(frame.steps(points, across, up, y, PANEL, "a", filled=True))
+        parts.append(frame.steps(points, across, up, y, PANEL, "a"))
     for start, stop in _runs(there):
         points = [(times[index], there[index] or 0.0) for index in range(start, stop)]
         ends_at = times[stop] if stop < len(times) else None
         parts.append(_limit(points, ends_at, across, up, y))
-    parts.append(text("0%", y - 6, title))
-    return Markup("").join(parts), y + PANEL + GAP
+    parts.append(frame.text("0%", y - 6, title))
+    return join(parts), y + PANEL + GAP
 
 
 def _runs(values: Sequence[float | None]) -> list[tuple[int, int]]:
@@ -167,38 +151,38 @@ def _limit(
         if next_value == value:
             continue
         height = y + PANEL * (1 - up.share(value))
-        parts.append(line(across.percent(at), height, across.percent(next_at), height, "line c"))
+        parts.append(
+            frame.line(across.percent(at), height, across.percent(next_at), height, "line c")
+        )
         if next_value is not None:
             to = y + PANEL * (1 - up.share(next_value))
             x = across.percent(next_at)
-            parts.append(line(x, height, x, to, "line c"))
+            parts.append(frame.line(x, height, x, to, "line c"))
             at, value = next_at, next_value
-    return Markup("").join(parts)
+    return join(parts)
 
 
 def _checks(spans: Sequence[Span], across: Scale) -> Markup:
     """When the steady state was checked: a strip above the plot, with names in two rows."""
     parts = [
-        box(across, span.start, span.end, STRIP - 5, 5, "p0", f"checked {span.stage}")
+        frame.box(across, span.start, span.end, STRIP - 5, 5, "p0", f"checked {span.stage}")
         for span in spans[:MOST_SPANS]
     ]
     for index, stage in enumerate(dict.fromkeys(span.stage for span in spans)):
         start = next(span.start for span in spans if span.stage == stage)
         name = {"recovery": "after the rollbacks"}.get(stage, stage)
-        parts.append(edge_label(across, start, 10 + 12 * (index % 2), name, "small quiet"))
-    return Markup("").join(parts)
+        parts.append(frame.edge_label(across, start, 10 + 12 * (index % 2), name, "small quiet"))
+    return join(parts)
 
 
 def _faults(faults: Sequence[PlacedFault], across: Scale, top: float, bottom: float) -> Markup:
     parts = []
     for placed in faults:
-        if placed.start is None or not placed.is_in_effect:
-            continue
-        end = across.high if placed.end is None else placed.end
-        parts.append(
-            box(across, placed.start, end, top, bottom - top, "fault", f"fault: {placed.name}")
-        )
-        for edge in (placed.start, *([placed.end] if placed.end is not None else [])):
-            x = across.percent(edge)
-            parts.append(line(x, top, x, bottom, "fault-edge"))
-    return Markup("").join(parts)
+        if placed.start is not None and placed.is_in_effect:
+            told = f"fault: {placed.name}"
+            parts.append(
+                frame.box(across, placed.start, placed.end, top, bottom - top, "fault", told)
+            )
+            edges = [placed.start] if placed.end is None else [placed.start, placed.end]
+            parts += [frame.upright(across, edge, top, bottom, "fault-edge") for edge in edges]
+    return join(parts)

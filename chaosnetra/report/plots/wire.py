@@ -7,19 +7,7 @@ from markupsafe import Markup
 
 from chaosnetra.report.markup import element
 from chaosnetra.report.observed import Seen
-from chaosnetra.report.plots.frame import (
-    AXIS_HEIGHT,
-    box,
-    box_swatch,
-    legend,
-    line,
-    line_swatch,
-    mark,
-    mark_swatch,
-    plot,
-    text,
-    x_axis,
-)
+from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.phases import (
     FARTHEST_SHORTEST,
     LETTER_PX,
@@ -28,6 +16,7 @@ from chaosnetra.report.plots.phases import (
     colours_of,
     end_kind,
     end_mark,
+    limit_signs,
     name_on_bar,
     segments,
     swatches,
@@ -203,9 +192,9 @@ def wire_waterfall(
     rows = list(lanes(seen, colours_of(phases), most))
     y, parts = float(TOP), list[Markup | None]()
     for number, lane in enumerate(rows):
-        parts.append(text("-6", y + 11, lane.label, anchor="end", class_="quiet small"))
+        parts.append(frame.text("-6", y + 11, lane.label, anchor="end", class_="quiet small"))
         for bar in lane.bars:
-            parts.append(box(across, bar.start, bar.end, y, LANE, bar.class_, bar.told))
+            parts.append(frame.box(across, bar.start, bar.end, y, LANE, bar.class_, bar.told))
             on = bar.class_.replace("segment ", "")
             parts.append(name_on_bar(across, bar.start, bar.end, y + 11, bar.name, on))
         parts += _points(across, lane.points, y)
@@ -214,28 +203,27 @@ def wire_waterfall(
         y += LANE + GAP
     left_out = wire.connection_count - min(most, len(wire.connections))
     if left_out > 0:
-        parts.append(text("0%", y + 11, f"{left_out:,} more connections", class_="quiet small"))
+        told = f"{left_out:,} more connections"
+        parts.append(frame.text("0%", y + 11, told, class_="quiet small"))
         y += LANE + GAP
     back = [
-        box(across, fault.start, across.high if fault.end is None else fault.end, 0, y, "fault",
-            f"fault in place: {fault.name}")
+        frame.box(across, fault.start, fault.end, 0, y, "fault", f"fault in place: {fault.name}")
         for fault in seen.faults
-    ]  # fmt: skip
+    ]
     ends = [(startup.seconds, "end"), *((limit, "budget") for limit in limits)]
     for seconds, class_ in ends:
         if across.holds(seconds):
-            x = across.percent(seconds)
-            parts.append(line(x, 0, x, y, class_))
+            parts.append(frame.upright(across, seconds, 0, y, class_))
     description = (
         f"{trips(wire.round_trips)} on {wire.connection_count:,} connections; waited "
         f"{seconds_text(wire.waited_seconds)} of {seconds_text(startup.seconds)}"
     )
-    return plot(
+    return frame.plot(
         f"Startup {startup.number} {seen.when} on the wire",
         description,
-        y + AXIS_HEIGHT,
+        y + frame.AXIS_HEIGHT,
         *back,
-        x_axis(across, 0, y),
+        frame.x_axis(across, 0, y),
         *parts,
     )
 
@@ -247,20 +235,20 @@ def wire_legend(found: Sequence[Seen], phases: Sequence[str], limits: Sequence[f
     points = {point.kind for one in found for lane in lanes(one, {}) for point in lane.points}
     names = {"own": "own time", "wait": "waiting for the database", "set-up": "set-up of a session",
              "session": "session", "unread": "not read, or a request to cancel"}  # fmt: skip
-    entries += [(box_swatch(class_), name) for class_, name in names.items() if class_ in drawn]
+    entries += [
+        (frame.box_swatch(class_), name) for class_, name in names.items() if class_ in drawn
+    ]
     ends = {end_kind(one.startup) for one in found}
     cut = ["timed out"] * ("cut" in ends) + ["still open"] * ("cut" in points)
     marks = {"closed": "closed as meant", "failed": "failed, or an error",
              "cut": ", or ".join(cut), "ready": "ready"}  # fmt: skip
     points |= ends
-    entries += [(mark_swatch(kind), name) for kind, name in marks.items() if kind in points]
+    entries += [(frame.mark_swatch(kind), name) for kind, name in marks.items() if kind in points]
     if any(one.faults for one in found):
-        entries.append((box_swatch("fault"), "fault in place"))
-    entries.append((line_swatch("end"), "end of the startup"))
+        entries.append((frame.box_swatch("fault"), "fault in place"))
+    entries.append((frame.line_swatch("end"), "end of the startup"))
     across = axis(found, limits)
-    near = [limit for limit in limits if across.holds(limit)]
-    entries += [(line_swatch("budget"), f"limit {seconds_text(limit)}") for limit in near]
-    return legend(entries)
+    return frame.legend([*entries, *limit_signs([one for one in limits if across.holds(one)])])
 
 
 def _points(across: Scale, points: Sequence[Point], y: float) -> Iterator[Markup]:
@@ -268,7 +256,7 @@ def _points(across: Scale, points: Sequence[Point], y: float) -> Iterator[Markup
     taken = [across.share(point.at) for point in points]
     for number, (point, share) in enumerate(zip(points, taken, strict=True)):
         at = f"{100 * share:.3f}%"
-        yield element("g", element("title", point.told), mark(point.kind, at, y + LANE / 2))
+        yield element("g", element("title", point.told), frame.mark(point.kind, at, y + LANE / 2))
         end = share + (LETTER_PX * len(point.name) + 14) / NARROW_PX
         if point.name and end <= min([1.0, *taken[number + 1 :]]):
             yield element("text", point.name, x=at, dx="8", y=f"{y + 11:g}", class_="small halo")

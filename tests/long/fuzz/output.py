@@ -66,7 +66,13 @@ def fuzz_output(rng: random.Random, report: Report, saved: Path) -> None:
     output.feed("stderr", b"")
     error = output.error
     kept = output.kept(Keeping())
-    told = [output.lines, output.phase, output.phase_seconds, output.phases.spans(0.0), kept]
+    told = [
+        output.lines,
+        output.phases.phase,
+        output.phases.seconds,
+        output.phases.spans(0.0),
+        kept,
+    ]
     json.dumps(told, allow_nan=False)
     if len(json.dumps(kept)) > MOST_BYTES or any(one_line(line) != line for line in kept):
         raise Failed("an output is kept that is too long, or that a terminal would obey")

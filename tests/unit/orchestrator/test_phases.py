@@ -286,8 +286,8 @@ def test_the_launcher_reads_what_is_printed(capsys: pytest.CaptureFixture[str]) 
     failure = Startup(a=(1, None), database=(10, error)).fail()
     output = Output()
     output.feed("stdout", capsys.readouterr().out.encode())
-    assert output.phase == "database"
-    assert output.phase_seconds == {"a": 1.0, "database": 10.0}
+    assert output.phases.phase == "database"
+    assert output.phases.seconds == {"a": 1.0, "database": 10.0}
     assert output.error is not None
     assert output.error.text == str(failure)
     assert (output.error.budget, output.error.budget_seconds) == ("table_setup", 10.0)

@@ -67,7 +67,7 @@ def test_the_launcher_reads_the_steps_of_a_phase_that_ended(clock: Clock) -> Non
     event = {"status": "failed", "phase": "database", "number": 3, **log.details("database")}
     output = Output()
     output.feed("stdout", (json.dumps({"startup_phase": event}) + "\n").encode())
-    (step,) = output.steps
+    (step,) = output.phases.steps
     assert (step["step"], step["budgets"], step["statements"]) == ("check", ["table_setup"], 3)
 
 
@@ -89,8 +89,8 @@ def test_steps_of_anybody_are_read_bounded_or_left_out(steps: object) -> None:
     event = {"status": "completed", "phase": "p", "steps": steps}
     output = Output()
     output.feed("stdout", (json.dumps({"startup_phase": event})[:60_000] + "\n").encode())
-    for step in output.steps:
+    for step in output.phases.steps:
         assert len(step["step"]) <= 500
         assert len(step["budgets"]) <= 10
         assert step["answered"] is None or type(step["answered"]) is int
-    assert len(output.steps) <= 50
+    assert len(output.phases.steps) <= 50

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaosnetra.startup.exits import exit_reason
+from chaosnetra.startup.observed import exit_reason
 from chaosnetra.startup.outcome import ExitReason
 from chaosnetra.startup.output import Output
 
@@ -15,7 +15,7 @@ FAILED_PHASE = '{"startup_phase": {"status": "failed", "phase": "database", "err
 def reason(*lines: str) -> ExitReason:
     output = Output()
     output.feed("stderr", "".join(f"{line}\n" for line in lines).encode())
-    return exit_reason(output.lines, output.error, output.failed_phase)
+    return exit_reason(output.lines, output.error, output.phases.failed)
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,9 @@ def traceback(*last_lines: str) -> list[str]:
 
 def test_nothing_printed_tells_nothing() -> None:
     made = Output()
-    assert (made.lines, made.events, made.phase, made.error) == ([], [], None, None)
-    assert made.phase_seconds == {}
-    assert made.first_event_at is None
+    assert (made.lines, made.phases.events, made.phases.phase, made.error) == ([], [], None, None)
+    assert made.phases.seconds == {}
+    assert made.phases.first_at is None
 
 
 def test_phase_lines_are_followed() -> None:
@@ -70,20 +70,20 @@ def test_phase_lines_are_followed() -> None:
         event(status="completed", phase="initialization", number=1, seconds=0.2),
         event(status="started", phase="database", number=3),
     )
-    assert made.phase == "database"
-    assert made.phase_seconds == {"initialization": 0.2}
-    assert [one["status"] for one in made.events] == ["started", "completed", "started"]
+    assert made.phases.phase == "database"
+    assert made.phases.seconds == {"initialization": 0.2}
+    assert [one["status"] for one in made.phases.events] == ["started", "completed", "started"]
 
 
 def test_the_first_phase_line_is_when_the_boot_ended() -> None:
     times = iter([7.5, 99.0])
     made = Output(clock=lambda: next(times))
     made.feed("stdout", b"hello\n")
-    assert made.first_event_at is None
+    assert made.phases.first_at is None
     line = event(status="started", phase="a").encode() + b"\n"
     made.feed("stdout", line)
     made.feed("stdout", line)
-    assert made.first_event_at == 7.5
+    assert made.phases.first_at == 7.5
 
 
 def test_a_failed_phase_tells_the_cause() -> None:
@@ -119,13 +119,13 @@ def test_a_degraded_phase_is_told_and_its_error_too() -> None:
         event(status="started", phase="cache"),
         event(status="completed", phase="cache", seconds=0.1),
     )
-    assert (made.degraded_phase, made.failed_phase, made.phase) == (
+    assert (made.phases.degraded, made.phases.failed, made.phases.phase) == (
         "database",
         None,
         "cache",
     )
-    assert made.phase_seconds == {"database": 0.5, "cache": 0.1}
-    assert made.phases_after_failure == ()
+    assert made.phases.seconds == {"database": 0.5, "cache": 0.1}
+    assert made.phases.after_failure == ()
     assert made.error is not None
     assert (made.error.text, made.error.causes) == ("refused", ("a", "b"))
 
@@ -147,7 +147,7 @@ def test_phases_after_a_failure_are_named_once_and_in_order() -> None:
         event(status="completed", phase="cache"),
         event(status="started", phase="services"),
     )
-    assert (made.failed_phase, made.phases_after_failure) == (
+    assert (made.phases.failed, made.phases.after_failure) == (
         "database",
         ("cache", "services"),
     )
@@ -192,17 +192,17 @@ def test_a_failed_phase_with_odd_fields_is_read_as_far_as_it_goes() -> None:
 )
 def test_lines_that_only_look_like_phase_lines_are_plain_output(line: str) -> None:
     made = output(line)
-    assert made.events == []
+    assert made.phases.events == []
     assert made.lines == [line]
 
 
 def test_phase_lines_with_more_than_the_known_fields_count() -> None:
-    assert output(event(status="started", phase="a", extra={"x": 1})).phase == "a"
+    assert output(event(status="started", phase="a", extra={"x": 1})).phases.phase == "a"
 
 
 def test_the_number_of_phase_lines_kept_is_bounded() -> None:
     made = output(*[event(status="started", phase=f"p{number}") for number in range(5000)])
-    assert len(made.events) == 200
+    assert len(made.phases.events) == 200
 
 
 @pytest.mark.parametrize(
@@ -215,14 +215,14 @@ def test_lengths_that_are_no_usable_number_are_left_out(seconds: str) -> None:
         f'{{"startup_phase": {{"status": "failed", "phase": "c", "seconds": {seconds}, '
         f'"budget": "pool", "budget_seconds": {seconds}}}}}',
     )
-    assert made.phase_seconds == {"a": 0.5}
+    assert made.phases.seconds == {"a": 0.5}
     assert made.error == StartupFailure(text="phase c failed", budget="pool", budget_seconds=None)
 
 
 def test_a_long_phase_line_is_read_whole() -> None:
     line = event(status="failed", phase="database", extra="x" * 20_000, error="too slow")
     made = output(line)
-    assert made.phase == "database"
+    assert made.phases.phase == "database"
     assert made.error == StartupFailure(text="too slow")
     assert made.lines == [line[:LONGEST_KEPT_LINE]]
 
@@ -230,9 +230,9 @@ def test_a_long_phase_line_is_read_whole() -> None:
 def test_a_failure_behind_all_phase_lines_that_are_kept_is_the_cause() -> None:
     others = [event(status="started", phase=f"p{number}") for number in range(200)]
     made = output(*others, event(status="failed", phase="last", error="too slow"))
-    assert made.phase == "last"
+    assert made.phases.phase == "last"
     assert made.error == StartupFailure(text="too slow")
-    assert len(made.events) == 200
+    assert len(made.phases.events) == 200
 
 
 def test_in_a_chain_the_first_exception_is_the_cause() -> None:
@@ -484,9 +484,9 @@ PRINTED = st.lists(INTERESTING | st.binary(max_size=10), max_size=12).map(b"".jo
 def everything(made: Output) -> tuple[Any, ...]:
     return (
         made.lines,
-        made.events,
-        made.phase,
-        made.phase_seconds,
+        made.phases.events,
+        made.phases.phase,
+        made.phases.seconds,
         made.error,
         made.matched,
     )
@@ -547,4 +547,4 @@ EVENT_KEYS = st.sampled_from(
 def test_any_phase_lines_can_be_read(events: list[dict[str, Any]]) -> None:
     made = output(*[event(**fields) for fields in events])
     everything(made)
-    assert len(made.events) <= len(events)
+    assert len(made.phases.events) <= len(events)
