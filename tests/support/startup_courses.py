@@ -56,7 +56,7 @@ def seen(
     return observation(
         at + REST,
         [connection(1, opened, ended, end=End.OPEN if keeps else End.CLIENT, session=waits[3][1],
-                    trips=TRIPS, waited=sum(end - start for start, end in waits))],
+                    trips=TRIPS, waited_seconds=sum(end - start for start, end in waits))],
         waits,
     )  # fmt: skip
 

@@ -91,8 +91,8 @@ def test_options_change_what_instances_start_through(tmp_path: Path) -> None:
 
 def test_a_pool_that_is_smaller_than_what_was_opened_at_once(tmp_path: Path) -> None:
     both = [
-        connection(1, 0.5, None, session=0.6, trips=20, waited=0.5),
-        connection(2, 0.5, None, session=0.6, trips=20, waited=0.5),
+        connection(1, 0.5, None, session=0.6, trips=20, waited_seconds=0.5),
+        connection(2, 0.5, None, session=0.6, trips=20, waited_seconds=0.5),
     ]
     beside = observation(2.0, both, [(0.5, 1.0)], serial_round_trips=20)
     found = launch([beside] * 4)
