@@ -58,8 +58,7 @@ def call(served: Served, method: str, path: str, body: Any = None, agent: str = 
 
 def is_error(answer: Answer, status: int, words: str) -> None:
     """An error as every call gives it: JSON, served as text."""
-    assert answer.status == status
-    assert answer.content_type == TEXT
+    assert (answer.status, answer.content_type) == (status, TEXT)
     assert set(answer.data) == {"error", "status"}
     assert answer.data["status"] == status
     assert words in answer.data["error"]

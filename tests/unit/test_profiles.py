@@ -146,8 +146,7 @@ def test_a_file_of_ones_own_is_read_by_its_path(tmp_path: Path) -> None:
     profile = load_profile(path)
     assert isinstance(profile, Profile)
     assert (profile.name, profile.source) == ("mine", path)
-    assert profile.budgets.table_setup_seconds == 2.5
-    assert profile.pool.timeout_seconds == 1.5
+    assert (profile.budgets.table_setup_seconds, profile.pool.timeout_seconds) == (2.5, 1.5)
 
 
 def test_a_file_of_ones_own_may_leave_out_what_has_a_default(tmp_path: Path) -> None:

@@ -57,8 +57,7 @@ def test_a_plan_and_its_dry_run_change_nothing(stage: Stage) -> None:
     before = stage.message
     plan = stage.services.plan(SERVICE, TEN)
     stage.services.try_out(plan)
-    assert stage.message == before
-    assert stage.writes == []
+    assert (stage.message, stage.writes) == (before, [])
     assert plan.to_json()["rows"] == [
         {"path": "scaling.min_instance_count", "before": 1, "after": 10, "written": True}
     ]
@@ -98,8 +97,7 @@ def refused(stage: Stage, error: type[ChaosnetraError], name: str = SERVICE) -> 
     before = stage.message
     with pytest.raises(error) as raised:
         ServiceScaled(stage.services, name, TEN).prepare()
-    assert stage.message == before
-    assert stage.writes == []
+    assert (stage.message, stage.writes) == (before, [])
     text = str(raised.value)
     assert "\n" not in text
     return text

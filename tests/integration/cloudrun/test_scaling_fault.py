@@ -105,8 +105,7 @@ def test_the_undo_is_on_disk_before_anything_is_written(stage: Stage, ledger: Le
     day = game_day(stage, ledger)
     written = next(data for event, data in day.events if event == "fault.undo_written")
     arguments = written["undo"]["arguments"]
-    assert arguments["uid"] == before.uid
-    assert arguments["etag"] == before.etag
+    assert (arguments["uid"], arguments["etag"]) == (before.uid, before.etag)
     assert arguments["generation"] == before.generation
     assert arguments["traffic"] == {"latest": 100}
     assert arguments["before"] == {

@@ -53,8 +53,7 @@ def test_what_somebody_else_set_to_the_same_value_is_not_undone(
     )
     with pytest.raises(InjectionFailed):
         injector.inject(ServiceScaled(client, SERVICE, TEN))
-    assert stage.local.rules.left == 0
-    assert stage.message.scaling.min_instance_count == 10
+    assert (stage.local.rules.left, stage.message.scaling.min_instance_count) == (0, 10)
     assert stage.writes == ["scaling.min_instance_count=10"], "ours was asked for, and no undo"
     (undone,) = [data for event, data in events if event == "fault.undone"]
     assert undone["result"] == "already done"
@@ -132,8 +131,7 @@ def test_a_run_that_was_killed_before_its_change_undoes_nobody_elses(
     report = play(undo)
     assert report.result is UndoResult.ALREADY_DONE
     assert f"it was changed by {before.last_modifier} instead" in report.detail
-    assert stage.message == before
-    assert stage.writes == []
+    assert (stage.message, stage.writes) == (before, [])
     assert any("nothing is ours" in message for message in caplog.messages)
 
 

@@ -207,8 +207,7 @@ def test_full_with_a_queue_ten_of_sixty_wait_their_turn(
         made = clients.connect(60)
         state = settled(connector, 60)
         assert gauges(connector) == (50, 50, 10)
-        assert state["connections"]["queued"] == 10
-        assert state["connections"]["open"] == 50
+        assert (state["connections"]["queued"], state["connections"]["open"]) == (10, 50)
         wait_until(lambda: upstream.clients == 50, 5, "fifty clients at the upstream")
         said = answers(made, 1)
         assert sorted(said) == ["hello"] * 50 + ["silent"] * 10

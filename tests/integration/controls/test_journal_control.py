@@ -65,8 +65,7 @@ def test_a_deviation_after_the_method_is_a_violation(run_chaos: RunChaos, tmp_pa
     assert_judged(run, "violated", "steady state violated")
     assert run.journal["deviated"] is True
     (violation,) = run.section["violations"]
-    assert violation["stage"] == "after"
-    assert violation["probe"] == "missing"
+    assert (violation["stage"], violation["probe"]) == ("after", "missing")
     assert violation["observed"] == "false"
 
 
@@ -81,8 +80,7 @@ def test_a_probe_that_raises_after_the_method_is_a_violation_and_rolled_back(
             [action("touch", file=str(mark))],
         )
     )
-    assert run.section["verdict"] == "violated"
-    assert run.returncode == 1
+    assert (run.section["verdict"], run.returncode) == ("violated", 1)
     (violation, *_) = run.section["violations"]
     assert violation["stage"] == "after"
     assert "gone wrong" in violation["error"]
@@ -176,8 +174,7 @@ def test_an_exception_of_the_core_in_the_method_is_not_success(run_chaos: RunCha
     step = action("value", of=1)
     step["provider"]["func"] = "no_such_function"
     run = run_chaos(experiment([probe("value", of=True)], [step]), "--no-validation")
-    assert run.returncode == 1
-    assert run.section["verdict"] == "inconclusive"
+    assert (run.returncode, run.section["verdict"]) == (1, "inconclusive")
 
 
 def test_a_misspelled_hypothesis_is_not_success(run_chaos: RunChaos) -> None:
@@ -261,8 +258,7 @@ def test_rollbacks_that_are_not_played_are_no_recovery(run_chaos: RunChaos, tmp_
 
 def test_an_argument_that_the_control_does_not_know_ends_the_run(run_chaos: RunChaos) -> None:
     run = run_chaos(experiment([probe("value", of=True)], [], recover=False))
-    assert run.returncode == 1
-    assert run.section["cause"] == "settings refused"
+    assert (run.returncode, run.section["cause"]) == (1, "settings refused")
     assert "recover" in run.section["reason"]
 
 
@@ -278,6 +274,5 @@ def test_a_failure_of_the_control_itself_fails_the_run(run_chaos: RunChaos, tmp_
     step = action("value")
     step["provider"].update(module="breaker", func="close_events", arguments={})
     run = run_chaos(experiment([probe("value", of=True)], [step]))
-    assert run.returncode == 1
-    assert run.section["verdict"] == "inconclusive"
+    assert (run.returncode, run.section["verdict"]) == (1, "inconclusive")
     assert "journal control failed" in run.section["reason"]

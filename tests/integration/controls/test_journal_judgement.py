@@ -168,8 +168,7 @@ def test_arguments_that_no_answer_can_be_put_into_are_told_in_one_line(
     tolerance = {"type": "probe", "name": "t", "provider": {"type": "process", "path": "true"}}
     tolerance["provider"]["arguments"] = "-x"  # type: ignore[index]
     run = run_chaos(experiment([probe("value", tolerance, of=True)], []))
-    assert run.returncode == 1
-    assert run.section["cause"] == "settings refused"
+    assert (run.returncode, run.section["cause"]) == (1, "settings refused")
     assert "arguments must be an object, got '-x'" in run.section["reason"]
     assert "Traceback" not in run.output
 
@@ -219,8 +218,7 @@ def test_a_tolerance_that_cannot_judge_an_object_is_blamed_and_not_the_system(
 ) -> None:
     answer = {"held": True, "expected": "at most 20% fail", "observed": "4 of 4 ready"}
     run = run_chaos(experiment([probe("value", tolerance, of=answer)], []))
-    assert run.returncode == 1
-    assert run.section["cause"] == "a tolerance is wrong"
+    assert (run.returncode, run.section["cause"]) == (1, "a tolerance is wrong")
     assert "the tolerance of 'value' is wrong, not the system" in run.section["reason"]
     assert run.section["violations"] == []
     assert "Traceback" not in run.output

@@ -366,8 +366,7 @@ def test_the_actions_hold_and_release(
 ) -> None:
     result = hold_connections(amount="5", configuration=small_configuration)  # type: ignore[arg-type]
     assert result["effect"]["in_effect"] is True
-    assert result["effect"]["observed"] == 5
-    assert result["parameters"]["by"] == "leave_free"
+    assert (result["effect"]["observed"], result["parameters"]["by"]) == (5, "leave_free")
     name = result["parameters"]["application_name"]
     assert sessions_called(small_server.admin, name) == 22
     json.dumps(result)

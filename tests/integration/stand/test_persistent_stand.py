@@ -73,8 +73,7 @@ def test_up_status_up_again_down_status_down_again() -> None:
     assert asyncio.run(answer_of(kept["database_url"])) == 1
 
     status = stand("status")
-    assert status.returncode == 0
-    assert status.stdout == first.stdout
+    assert (status.returncode, status.stdout) == (0, first.stdout)
 
     again = stand("up")
     assert again.returncode == 0

@@ -129,9 +129,7 @@ def test_yaml_lines_duplicates_and_merges() -> None:
         "b": {"x": 1, "y": 4},
         "c": [{"x": 1, "y": 2}, 5],
     }
-    assert lines["b", "y"] == 7
-    assert lines["b", "x"] == 2
-    assert lines["c", 1] == 8
+    assert (lines["b", "y"], lines["b", "x"], lines["c", 1]) == (7, 2, 8)
     assert duplicates == [Duplicate(("b", "y"), 6, 7)]
 
 

@@ -97,8 +97,7 @@ def test_a_remediation_is_seen_in_rates_and_times() -> None:
     assert rate.difference.interval.high < 0
     under = next(time for time in found.times if time.when == "under the fault")
     assert under.before.is_lower_bound
-    assert under.after.value == 2.2
-    assert under.test.cliffs_delta == -1
+    assert (under.after.value, under.test.cliffs_delta) == (2.2, -1)
 
 
 def test_a_failure_rate_that_certainly_rose_is_a_regression_though_the_rule_still_holds() -> None:
@@ -173,8 +172,7 @@ def test_many_comparisons_make_no_regression_out_of_chance() -> None:
 
 def test_runs_of_one_experiment_are_taken_together() -> None:
     found = compared([run(FAST), run(FAST[:4])], [run(FAST)] * 3).experiments[0]
-    assert found.rates[0].before == (1, 10)
-    assert found.rates[0].after == (0, 15)
+    assert (found.rates[0].before, found.rates[0].after) == ((1, 10), (0, 15))
     assert found.before is not None
     assert found.before.to_json()["runs"] == 2
 
@@ -277,8 +275,7 @@ def test_an_unreadable_journal_is_exit_code_7_and_one_line(held: Path, tmp_path:
     torn.write_text('{"experiment": ')
     for arguments in ((torn, held), (held, torn), (held, tmp_path / "none")):
         done = command(*arguments)
-        assert done.exit_code == 7
-        assert done.stdout == ""
+        assert (done.exit_code, done.stdout) == (7, "")
         assert done.stderr.count("\n") == 1
 
 

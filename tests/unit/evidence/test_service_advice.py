@@ -169,8 +169,7 @@ def test_a_service_that_ends_at_its_first_failures_could_try_again(
     seen: Observation, current: str
 ) -> None:
     (one,) = advised(failed(seen)).recommendations
-    assert one.subject == "attempts to reach the database"
-    assert one.current == current
+    assert (one.subject, one.current) == ("attempts to reach the database", current)
     assert one.proposed.startswith("a new connection after a pause")
 
 

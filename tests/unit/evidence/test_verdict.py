@@ -316,8 +316,7 @@ def test_the_line_of_an_inconclusive_run_claims_nothing() -> None:
 
 def test_the_verdict_is_json() -> None:
     data = json.loads(json.dumps(verdict(after=state(startups(0, 5))).to_json()))
-    assert data["outcome"] == "violated"
-    assert data["cause"] == "steady state violated"
+    assert (data["outcome"], data["cause"]) == ("violated", "steady state violated")
     assert data["proofs"] == [
         {
             "probe": "startups",

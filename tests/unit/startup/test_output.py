@@ -275,8 +275,7 @@ def test_the_inner_exception_of_a_group_is_the_cause() -> None:
     except ExceptionGroup:
         printed = format_exc()
     found = error(*printed.splitlines(), GIVING_UP)
-    assert found.error_class == "ValueError"
-    assert found.text == "ValueError: no such database"
+    assert (found.error_class, found.text) == ("ValueError", "ValueError: no such database")
 
 
 def test_a_cancellation_alone_is_better_than_nothing() -> None:

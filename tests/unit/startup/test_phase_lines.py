@@ -157,8 +157,7 @@ def test_the_error_that_a_pattern_names_has_the_causes_that_are_printed() -> Non
         "CustomThing: no",
     )
     assert made.error is not None
-    assert made.error.text == "nothing works"
-    assert made.error.causes == ("CustomThing: no",)
+    assert (made.error.text, made.error.causes) == ("nothing works", ("CustomThing: no",))
     assert made.cause_kept
 
 

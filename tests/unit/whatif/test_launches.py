@@ -122,9 +122,7 @@ def test_statements_are_told_with_what_an_answer_takes() -> None:
     calibration = calibrated(read(calibrating(4)).launches, OwnLimits())
     assert calibration is not None
     (one,) = calibration.statements
-    assert one.text == SAME
-    assert one.times == 33
-    assert one.seconds == pytest.approx(TRIPS * EACH / 2 / 33)
+    assert (one.text, one.times, one.seconds) == (SAME, 33, pytest.approx(TRIPS * EACH / 2 / 33))
 
 
 def test_limits_that_a_time_scale_has_shortened_are_told_as_they_are() -> None:
