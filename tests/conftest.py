@@ -151,10 +151,7 @@ def run_chaos(tmp_path: Path) -> RunChaos:
         )
         journal = folder / "journal.json"
         return ChaosRun(
-            done.returncode,
-            done.stdout,
-            folder,
-            journal.read_text() if journal.exists() else None,
+            done.returncode, done.stdout, folder, journal.read_text() if journal.exists() else None
         )
 
     return run

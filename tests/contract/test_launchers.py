@@ -352,8 +352,7 @@ def test_nothing_outlives_a_launcher_that_is_killed(method: Method, tmp_path: Pa
     text = tmp_path / "text.py"
     text.write_text(f"{ESCAPE}\nescape({place})\nwrite_pid({place})\ntime.sleep(100)")
     with subprocess.Popen(
-        [sys.executable, "-c", KILLED, method.name, str(tmp_path), str(text)],
-        cwd=ROOT,
+        [sys.executable, "-c", KILLED, method.name, str(tmp_path), str(text)], cwd=ROOT
     ) as launcher:
         found = written_pids(pids, 4, seconds=30)
         below = psutil.Process(launcher.pid).children(recursive=True)

@@ -104,10 +104,7 @@ def test_a_toxic_is_made_shown_listed_changed_and_deleted(served: Served) -> Non
     made = call(served, "POST", TOXICS, LATENCY)
     assert (made.status, made.content_type) == (200, JSON)
     assert made.data == {**LATENCY, "stream": "downstream", "toxicity": 1}
-    for path, expected in (
-        (SLOW, made.data),
-        (TOXICS, [made.data]),
-    ):
+    for path, expected in ((SLOW, made.data), (TOXICS, [made.data])):
         answer = call(served, "GET", path)
         assert (answer.status, answer.content_type, answer.data) == (200, JSON, expected)
     assert call(served, "GET", "/proxies/one").data["toxics"] == [made.data]

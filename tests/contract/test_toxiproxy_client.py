@@ -10,12 +10,7 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.errors import (
-    InvalidInput,
-    ToxiproxyRefused,
-    ToxiproxyUnavailable,
-    ToxiproxyWedged,
-)
+from chaosnetra.errors import InvalidInput, ToxiproxyRefused, ToxiproxyUnavailable, ToxiproxyWedged
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import TOXIC_TYPES, Toxic, make_toxic

@@ -230,10 +230,7 @@ def test_a_script_that_waits_for_the_database_can_take_its_place(
     )
     script.chmod(0o755)
     run = run_chaos(
-        EXPERIMENT,
-        CHAOSNETRA_TARGET=str(script),
-        CHAOSNETRA_LATENCY_MS="100",
-        CHAOSNETRA_COUNT="2",
+        EXPERIMENT, CHAOSNETRA_TARGET=str(script), CHAOSNETRA_LATENCY_MS="100", CHAOSNETRA_COUNT="2"
     )
     assert run.returncode == 0, run.output
     stages = {figures["stage"]: figures for figures in run.section["measurements"]}

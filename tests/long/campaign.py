@@ -93,11 +93,7 @@ class Campaign:
         self._numbers = 0
 
     def run(
-        self,
-        experiments: list[Path],
-        counts: Counts,
-        seed: int,
-        variants: Iterable[str] = VARIANTS,
+        self, experiments: list[Path], counts: Counts, seed: int, variants: Iterable[str] = VARIANTS
     ) -> Report:
         """Rehearse each experiment with each variant, then play the plan."""
         cases = [(experiment, variant) for experiment in experiments for variant in variants]

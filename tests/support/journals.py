@@ -54,10 +54,7 @@ def startups(ready: int, attempts: int, name: str = "startups", **told: Any) -> 
 
 def state(*probes: dict[str, Any]) -> dict[str, Any]:
     """One check of the hypothesis."""
-    return {
-        "steady_state_met": all(run["tolerance_met"] for run in probes),
-        "probes": list(probes),
-    }
+    return {"steady_state_met": all(run["tolerance_met"] for run in probes), "probes": list(probes)}
 
 
 GOOD = state(probe())

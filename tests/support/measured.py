@@ -138,12 +138,7 @@ def attempt(number: int, outcome: str, seconds: float, **told: Any) -> dict[str,
 def storm(*found: dict[str, Any], rate: float = 0.1, **told: Any) -> dict[str, Any]:
     """The probe of connections, with those."""
     failures = sum(one["outcome"] != "ok" for one in found)
-    output = {
-        "connections": list(found),
-        "max_failure_rate": rate,
-        "sqlstates": {},
-        **told,
-    }
+    output = {"connections": list(found), "max_failure_rate": rate, "sqlstates": {}, **told}
     run = startups(len(found) - failures, len(found), "connections-succeed", **output)
     run["output"]["held"] = run["tolerance_met"] = failures <= rate * len(found)
     return run

@@ -9,12 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput, UnknownProfile
-from chaosnetra.settings import (
-    REFERENCE_TARGET,
-    SETTINGS,
-    Settings,
-    setting_hint,
-)
+from chaosnetra.settings import REFERENCE_TARGET, SETTINGS, Settings, setting_hint
 from chaosnetra.templates import fill_template
 
 

@@ -120,10 +120,7 @@ def played_elsewhere(client: ServiceClient, **earlier: Any) -> Undo:
     ],
 )
 def test_a_run_that_was_killed_before_its_change_undoes_nobody_elses(
-    stage: Stage,
-    client: ServiceClient,
-    caplog: pytest.LogCaptureFixture,
-    theirs: dict[str, Any],
+    stage: Stage, client: ServiceClient, caplog: pytest.LogCaptureFixture, theirs: dict[str, Any]
 ) -> None:
     undo = played_elsewhere(client)
     stage.local.deploy(theirs)

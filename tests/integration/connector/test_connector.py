@@ -526,10 +526,7 @@ def test_a_bad_change_is_refused_and_changes_nothing(
 
 def test_unknown_calls_are_told_so(connector: ConnectorClient) -> None:
     answer = requests.get(f"{connector.url}/nowhere", timeout=5)
-    assert (answer.status_code, answer.json()) == (
-        404,
-        {"error": "GET /nowhere is not known here"},
-    )
+    assert (answer.status_code, answer.json()) == (404, {"error": "GET /nowhere is not known here"})
     assert requests.delete(f"{connector.url}/model", timeout=5).status_code == 405
 
 

@@ -65,7 +65,7 @@ def end(file, calls):
 
 def fail():
     raise RuntimeError("no route to the neighbour")
-""",
+"""
 }
 
 

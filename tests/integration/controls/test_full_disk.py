@@ -170,10 +170,7 @@ def run_until_full(environment: dict[str, str], toxiproxy: ToxiproxyClient) -> t
 
 
 def test_a_folder_that_fills_up_in_mid_run_leaves_nothing_injected(
-    home: Path,
-    environment: dict[str, str],
-    postgres: PostgresServer,
-    toxiproxy: ToxiproxyClient,
+    home: Path, environment: dict[str, str], postgres: PostgresServer, toxiproxy: ToxiproxyClient
 ) -> None:
     code, output = run_until_full(environment, toxiproxy)
     assert code == 1, output

@@ -133,11 +133,7 @@ def test_a_deviation_only_during_the_method_is_a_violation(
 
 @pytest.mark.parametrize(
     "tolerance",
-    [
-        {"type": "range", "range": [0, 1]},
-        {"type": "regex", "pattern": "^well"},
-        [0, 1],
-    ],
+    [{"type": "range", "range": [0, 1]}, {"type": "regex", "pattern": "^well"}, [0, 1]],
     ids=["range", "regex", "list"],
 )
 def test_a_tolerance_that_cannot_judge_keeps_journal_and_rollbacks(

@@ -104,12 +104,7 @@ def test_events_that_cannot_be_written_end_the_run_before_it_begins(
 ) -> None:
     mark = tmp_path / "ran"
     (tmp_path / "run" / "journal.events.jsonl").mkdir(parents=True)
-    run = run_chaos(
-        experiment(
-            [probe("value", of=True)],
-            [action("touch", file=str(mark))],
-        )
-    )
+    run = run_chaos(experiment([probe("value", of=True)], [action("touch", file=str(mark))]))
     assert (run.returncode, run.section["cause"]) == (1, "settings refused")
     assert "--journal-path" in run.section["reason"]
     assert not mark.exists()

@@ -31,7 +31,7 @@ def lose_the_session(text):
         raise OSError(f"no session {text}")
 
     ending._close_session = close
-""",
+"""
 }
 
 

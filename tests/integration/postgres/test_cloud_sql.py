@@ -355,11 +355,7 @@ def test_the_connector_opens_sessions_with_one_certificate_for_all(
     ],
 )
 def test_what_the_admin_api_refuses_is_told_from_what_the_database_does(
-    postgres: PostgresServer,
-    admin_api: AdminApi,
-    status: int,
-    kind: type[Exception],
-    words: str,
+    postgres: PostgresServer, admin_api: AdminApi, status: int, kind: type[Exception], words: str
 ) -> None:
     admin_api.status = status
     address = postgres.database.by_cloud_sql("project:europe-west1:instance")
@@ -440,11 +436,7 @@ def test_without_the_extra_it_says_what_to_install(
     ],
 )
 def test_what_is_made_for_ones_own_machine_is_refused_in_staging(
-    postgres: PostgresServer,
-    tmp_path: Path,
-    action: Any,
-    arguments: dict[str, Any],
-    words: str,
+    postgres: PostgresServer, tmp_path: Path, action: Any, arguments: dict[str, Any], words: str
 ) -> None:
     configuration = staging_settings(tmp_path, postgres.database)
     with pytest.raises(ActivityFailed, match=words) as caught:

@@ -27,13 +27,7 @@ from chaosnetra.toxiproxy.toxics import make_toxic
 from tests.conftest import ChaosRun, RunChaos
 from tests.support import experiments
 from tests.support.experiments import HELD, ours
-from tests.support.helpers import (
-    ProxiedDatabase,
-    alive,
-    query,
-    sessions_called,
-    wait_until,
-)
+from tests.support.helpers import ProxiedDatabase, alive, query, sessions_called, wait_until
 from tests.support.programs import chaos_command
 from tests.support.undoing import effect_of, played_elsewhere
 

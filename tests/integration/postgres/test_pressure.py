@@ -27,12 +27,7 @@ from chaosnetra.postgres.load import (
     is_local,
     sample_load,
 )
-from chaosnetra.postgres.pressure import (
-    NOTICE_GONE_CLIENT,
-    DatabasePressed,
-    fitting_backends,
-    work,
-)
+from chaosnetra.postgres.pressure import NOTICE_GONE_CLIENT, DatabasePressed, fitting_backends, work
 from chaosnetra.postgres.probes import backend_load
 from chaosnetra.safety.injector import Injector
 from chaosnetra.stand.postgres import PostgresServer
@@ -254,9 +249,7 @@ def test_more_memory_than_the_machine_can_spare_is_refused(
 # The probe
 
 
-def test_a_server_on_this_machine_is_told_from_one_that_is_not(
-    small: DatabaseAddress,
-) -> None:
+def test_a_server_on_this_machine_is_told_from_one_that_is_not(small: DatabaseAddress) -> None:
     async def ask() -> bool:
         async with connection(small, 10) as opened:
             return await is_local(opened)

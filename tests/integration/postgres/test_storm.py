@@ -144,9 +144,7 @@ def test_a_reset_connection(proxied_small: ProxiedDatabase) -> None:
     assert outcomes(attempts) == {AttemptOutcome.RESET}
 
 
-def test_a_port_that_nobody_listens_on_is_refused_without_sqlstate(
-    small: DatabaseAddress,
-) -> None:
+def test_a_port_that_nobody_listens_on_is_refused_without_sqlstate(small: DatabaseAddress) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         attempts = run(small.at("127.0.0.1", free.getsockname()[1]), replace(PLAN, count=5))

@@ -7,15 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from chaosnetra.relay.counters import State
-from tests.support.relaying import (
-    FAREWELL,
-    RESET,
-    End,
-    Stand,
-    assert_same,
-    on_each_loop,
-    until,
-)
+from tests.support.relaying import FAREWELL, RESET, End, Stand, assert_same, on_each_loop, until
 
 BOTH = pytest.mark.parametrize("first", ["client", "server"])
 SMALL = bytes(range(256)) * 100  # fits into any socket's buffers
@@ -154,9 +146,7 @@ async def test_a_reset_after_the_other_ends_farewell(first: str) -> None:
 
 @BOTH
 @on_each_loop
-async def test_a_reset_after_its_own_farewell_shows_at_the_other_ends_next_word(
-    first: str,
-) -> None:
+async def test_a_reset_after_its_own_farewell_shows_at_the_other_ends_next_word(first: str) -> None:
     async with paired(first) as (stand, near, far):
         near.say_farewell()
         assert await far.rest() == (b"", FAREWELL)

@@ -18,12 +18,7 @@ from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import failures_are_explained, startups_succeed
-from chaosnetra.toxiproxy.actions import (
-    add_data_limit,
-    add_latency,
-    disable_proxy,
-    enable_proxy,
-)
+from chaosnetra.toxiproxy.actions import add_data_limit, add_latency, disable_proxy, enable_proxy
 from tests.support.helpers import wait_until
 
 Configuration = dict[str, Any]

@@ -236,11 +236,7 @@ def test_a_process_id_used_again_is_no_stand() -> None:
     state_file().parent.mkdir(parents=True)
     state_file().write_text(
         json.dumps(
-            {
-                **WHOLE,
-                "pid": os.getpid(),
-                "process_started": psutil.Process().create_time() - 100,
-            }
+            {**WHOLE, "pid": os.getpid(), "process_started": psutil.Process().create_time() - 100}
         )
     )
     assert stand("status").returncode == 1

@@ -129,11 +129,7 @@ class Talker:
 
 
 @BOUNDED
-@given(
-    loop=loops,
-    steps=whole_streams,
-    seed=st.integers(0, 9),
-)
+@given(loop=loops, steps=whole_streams, seed=st.integers(0, 9))
 def test_bytes_are_never_altered_reordered_or_lost(
     loop: str, steps: list[tuple[tuple[Any, ...], float]], seed: int
 ) -> None:

@@ -78,12 +78,7 @@ def test_a_socket_is_read_in_every_spelling(url: str, as_option: bool, port: int
 
 
 @given(
-    folder=FOLDERS,
-    port=PORTS,
-    user=NAMES,
-    password=TEXT,
-    database=NAMES,
-    as_option=st.booleans(),
+    folder=FOLDERS, port=PORTS, user=NAMES, password=TEXT, database=NAMES, as_option=st.booleans()
 )
 def test_a_socket_survives_being_written_as_a_url(
     folder: str, port: int, user: str, password: str, database: str, as_option: bool

@@ -40,10 +40,7 @@ def launch(sessions: int | None, path: int | None, faults: tuple[str, ...] = ())
 
 
 def seen(
-    connected: int,
-    answered: int | None = None,
-    *faults: str,
-    ready_without: int = 0,
+    connected: int, answered: int | None = None, *faults: str, ready_without: int = 0
 ) -> Facts:
     """As it is seen on the wire."""
     return {
@@ -348,11 +345,7 @@ def test_a_baseline_that_failed_because_of_somebody_else_names_what_they_took() 
 
 def state(setting: str = "auto", *met: tuple[int | None, int | None, bool], **more: Any) -> Facts:
     launches = [
-        {
-            "faults": ["toxic slow"] if under else [],
-            "tables_before": before,
-            "tables_after": after,
-        }
+        {"faults": ["toxic slow"] if under else [], "tables_before": before, "tables_after": after}
         for before, after, under in met
     ]
     return {
@@ -506,12 +499,7 @@ NAMES = (
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(NAMES),
-            inner,
-            max_size=6,
-        )
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6)
     ),
     max_leaves=12,
 )

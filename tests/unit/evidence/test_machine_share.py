@@ -70,14 +70,8 @@ REFUSED = startup(20, delayed=19.5, status="failed", error={"error_class": "Conn
 OUT_OF_BUDGET = {"budget": "table_setup", "budget_seconds": 10, "error_class": "TimeoutError"}
 NO_BUDGET = {"budget": None, "error_class": "TimeoutError"}
 TABLE: dict[str, tuple[dict[str, Any], bool]] = {
-    "late by the machine": (
-        startup(26, delayed=6, status="timed_out", late=True),
-        True,
-    ),
-    "late all the same": (
-        startup(32, delayed=6, status="timed_out", late=True),
-        False,
-    ),
+    "late by the machine": (startup(26, delayed=6, status="timed_out", late=True), True),
+    "late all the same": (startup(32, delayed=6, status="timed_out", late=True), False),
     "late, and no share worth a word": (
         startup(25.1, delayed=0.2, status="timed_out", late=True),
         False,
@@ -135,10 +129,7 @@ TABLE: dict[str, tuple[dict[str, Any], bool]] = {
         False,
     ),
     "failed by itself": (REFUSED, False),
-    "nothing known of it": (
-        {"status": "timed_out", "seconds": 27.0, "processors": None},
-        False,
-    ),
+    "nothing known of it": ({"status": "timed_out", "seconds": 27.0, "processors": None}, False),
 }
 
 

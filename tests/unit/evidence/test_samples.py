@@ -92,10 +92,7 @@ def test_trials_are_counted_for_startups_and_connections_alike() -> None:
     data = read(before=state(storm()), after=state(launch(Status.READY, Status.FAILED)))
     assert [
         (one.probe, one.attempts, one.failures, one.max_failure_rate) for one in trials(data)
-    ] == [
-        ("connects", 3, 2, 0.15),
-        ("starts", 2, 1, 0.2),
-    ]
+    ] == [("connects", 3, 2, 0.15), ("starts", 2, 1, 0.2)]
 
 
 def test_attempts_are_those_that_the_storm_wrote() -> None:

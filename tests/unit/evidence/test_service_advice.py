@@ -49,10 +49,7 @@ def test_a_statement_many_times_in_a_row_could_be_one() -> None:
         "each execution waits for the one before; without 32 of these round trips each startup "
         "would save 3.22 s under that latency (100 ms more each), and 16 ms without it"
     )
-    assert one.evidence == (
-        f"experiment 't': {TIME}",
-        f"experiment 't': {PREDICTED}",
-    )
+    assert one.evidence == (f"experiment 't': {TIME}", f"experiment 't': {PREDICTED}")
     assert one.check == "chaos run latency.json"
 
 
@@ -155,10 +152,7 @@ def test_an_answer_that_takes_longer_than_a_service_waits() -> None:
     ("seen", "current"),
     [
         (wire.refused(), "one connection; then the startup ended, 0.32 s after its start"),
-        (
-            wire.refused(5, 1.0),
-            "5 connections; then the startup ended, 4.32 s after its start",
-        ),
+        (wire.refused(5, 1.0), "5 connections; then the startup ended, 4.32 s after its start"),
         (
             wire.black_hole(),
             "one connection, given up after 5 s; then the startup ended, 5.4 s after its start",

@@ -236,9 +236,7 @@ def test_a_dry_run_is_never_held_nor_blamed_for_what_it_did_not_check() -> None:
 
 def test_trials_under_the_fault_are_counted_without_the_baseline() -> None:
     found = verdict(
-        before=state(startups(5, 5)),
-        during=(state(startups(4, 4)),),
-        after=state(startups(7, 10)),
+        before=state(startups(5, 5)), during=(state(startups(4, 4)),), after=state(startups(7, 10))
     )
     intervals = {"exact_interval": (0.0465, 0.508), "wilson_interval": (0.0757, 0.4759)}
     assert found.proofs == (ProvenBound("startups", 14, 3, (0.0611, 0.4657), 0.95, **intervals),)

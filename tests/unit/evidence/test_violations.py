@@ -114,10 +114,7 @@ def test_how_a_startup_ended_is_in_the_line(told: dict[str, Any], words: str) ->
             {"phase": "tables", "budget": "table_setup", "phase_on_the_wire": "in phase tables"},
             ": in phase tables",
         ),
-        (
-            {"named_limit_refuted": "25 s cannot be"},
-            ": on the wire: it waited; 25 s cannot be",
-        ),
+        ({"named_limit_refuted": "25 s cannot be"}, ": on the wire: it waited; 25 s cannot be"),
     ],
 )
 def test_what_the_wire_adds_is_said_once(told: dict[str, Any], words: str) -> None:
@@ -204,10 +201,7 @@ def test_what_is_no_json_is_described_all_the_same() -> None:
     [
         (["Traceback\n", "KeyError: 'x'\n"], "KeyError: 'x'"),
         (["chaoslib.exceptions.ActivityFailed: gone\n"], "gone"),
-        (
-            ["chaoslib.exceptions.ActivityFailed: chaoslib.exceptions.ActivityFailed: gone"],
-            "gone",
-        ),
+        (["chaoslib.exceptions.ActivityFailed: chaoslib.exceptions.ActivityFailed: gone"], "gone"),
         (["two\n  lines\tof   text"], "two lines of text"),
         ([], "no reason was recorded"),
         (None, "no reason was recorded"),

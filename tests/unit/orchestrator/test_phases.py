@@ -232,9 +232,7 @@ def test_what_is_no_sqlstate_is_passed_over() -> None:
 
 
 @pytest.mark.timeout(20)
-def test_causes_that_go_in_a_circle_are_told_once_each(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_causes_that_go_in_a_circle_are_told_once_each(capsys: pytest.CaptureFixture[str]) -> None:
     outer, inner = RuntimeError("outer"), KeyError("inner")
     outer.__cause__, inner.__cause__ = inner, outer
     assert sqlstate_of(outer) is None

@@ -574,7 +574,7 @@ def test_a_fault_counts_again_once_what_replaced_it_is_undone(injector: Injector
     happened.clear()
     injector.undo_all()
     assert happened == [
-        *("measure slow update 1", "undo slow update 1", "measure slow", "undo slow"),
+        *("measure slow update 1", "undo slow update 1", "measure slow", "undo slow")
     ]
 
 

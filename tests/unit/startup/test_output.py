@@ -119,11 +119,7 @@ def test_a_degraded_phase_is_told_and_its_error_too() -> None:
         event(status="started", phase="cache"),
         event(status="completed", phase="cache", seconds=0.1),
     )
-    assert (made.degraded_phase, made.failed_phase, made.phase) == (
-        "database",
-        None,
-        "cache",
-    )
+    assert (made.degraded_phase, made.failed_phase, made.phase) == ("database", None, "cache")
     assert made.phase_seconds == {"database": 0.5, "cache": 0.1}
     assert made.phases_after_failure == ()
     assert made.error is not None
@@ -147,10 +143,7 @@ def test_phases_after_a_failure_are_named_once_and_in_order() -> None:
         event(status="completed", phase="cache"),
         event(status="started", phase="services"),
     )
-    assert (made.failed_phase, made.phases_after_failure) == (
-        "database",
-        ("cache", "services"),
-    )
+    assert (made.failed_phase, made.phases_after_failure) == ("database", ("cache", "services"))
 
 
 def test_the_first_failed_phase_counts() -> None:
@@ -481,14 +474,7 @@ PRINTED = st.lists(INTERESTING | st.binary(max_size=10), max_size=12).map(b"".jo
 
 
 def everything(made: Output) -> tuple[Any, ...]:
-    return (
-        made.lines,
-        made.events,
-        made.phase,
-        made.phase_seconds,
-        made.error,
-        made.matched,
-    )
+    return (made.lines, made.events, made.phase, made.phase_seconds, made.error, made.matched)
 
 
 @given(printed=PRINTED, cuts=st.lists(st.integers(0, 10_000), max_size=8))

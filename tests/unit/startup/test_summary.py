@@ -9,13 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.startup.outcome import (
-    EndedBy,
-    ExitReason,
-    StartupFailure,
-    StartupOutcome,
-    Status,
-)
+from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.summary import summarize
 from tests.support import seen_on_the_wire as wire
 

@@ -19,13 +19,7 @@ from chaosnetra.startup.orders import (
     insert_statement,
     output_bytes,
 )
-from chaosnetra.startup.outcome import (
-    EndedBy,
-    ExitReason,
-    StartupFailure,
-    StartupOutcome,
-    Status,
-)
+from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.summary import summarize
 from chaosnetra.startup.task import NOT_UNDERSTOOD, OUT_OF_TIME, Task, exit_code_of, main
 from chaosnetra.startup.tasks import barrier_of, outcome_of, outcomes_of
@@ -199,10 +193,7 @@ def test_an_order_carries_the_services_own_words_for_its_phases() -> None:
     patterns = ({"start": "begin (?P<phase>.+)"},)
     order = replace(ORDER, phase_patterns=patterns, output_bytes=output_bytes(5))
     assert TaskOrder.parse(order.text) == order
-    environ = {
-        "CHAOSNETRA_TASK": order.text,
-        "DATABASE_URL": "postgresql://u:p@h/d",
-    }
+    environ = {"CHAOSNETRA_TASK": order.text, "DATABASE_URL": "postgresql://u:p@h/d"}
     lines = Task.of(["--", "true"], environ).plan.phase_lines
     assert lines is not None
     assert [said.phase for said in lines.read("begin database", ["begin database"])] == ["database"]

@@ -37,10 +37,7 @@ def retried(times: int) -> Observation:
     ]  # fmt: skip
     waits = tuple((4.0 * n, 4.0 * n + 3.0) for n in range(1, times + 1))
     return wire.observation(
-        *found,
-        standing=wire.by_itself(End.CLIENT, 0.1),
-        waits=waits,
-        seconds=4.0 * times + 3.1,
+        *found, standing=wire.by_itself(End.CLIENT, 0.1), waits=waits, seconds=4.0 * times + 3.1
     )
 
 

@@ -82,9 +82,7 @@ def test_attempts_that_all_fail_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "seen",
-    [wire.refused(), wire.reset(), wire.no_slot()],
-    ids=["refused", "reset", "no slot"],
+    "seen", [wire.refused(), wire.reset(), wire.no_slot()], ids=["refused", "reset", "no slot"]
 )
 def test_who_ends_at_its_first_failure_has_no_limit(seen: Observation) -> None:
     assert own_limits(by_itself(seen, seen, seen)) == ()
