@@ -24,6 +24,7 @@ from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from tests.integration.cloudrun.conftest import SERVICE, MakeStage, Stage, lasting, nobody_listens
 from tests.support.helpers import wait_until
+from tests.support.undoing import undone
 
 # Far more than a call takes, however busy the machine is; and less than what never answers takes.
 CALL_SECONDS = 3.0
@@ -362,8 +363,7 @@ def test_a_deleted_service_is_told(stage: Stage, ledger: Ledger) -> None:
     injector.inject(fault)
     with stage.local.lock:
         stage.local.services.by_name.clear()
-    report = injector.undo(fault.name)
-    assert report is not None
+    report = undone(injector, fault.name)
     assert report.result is UndoResult.NOT_OURS
     assert "there is no service orchestrator" in report.detail
 
@@ -499,9 +499,7 @@ def test_instances_that_crash_while_the_operation_succeeds_leave_the_service_as_
     (first, *_) = stage.local.listed_instances(SERVICE)
     assert first["output"] == "no database\n"
     assert (first["running"], first["asked"]) == (False, False)
-    report = injector.undo(fault.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(injector, fault.name).result is UndoResult.DONE
     assert lasting(stage.message) == lasting(before)
     assert drifts(caplog) == []
 

@@ -17,6 +17,7 @@ from chaosnetra.faults import Undo, UndoResult, play
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from tests.integration.cloudrun.conftest import SERVICE, Stage, lasting
+from tests.support.undoing import undone
 
 TEN = WantedScaling(minimum=10)
 THEIRS = {"scaling": {"min_instance_count": 10}}
@@ -81,9 +82,7 @@ def test_ours_is_undone_where_its_answer_was_lost(
     injector = Injector(Ledger("run", tmp_path), lambda event, data: None)
     fault = ServiceScaled(client, SERVICE, TEN)
     injector.inject(fault)
-    report = injector.undo(fault.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(injector, fault.name).result is UndoResult.DONE
     assert lasting(stage.message) == lasting(before)
 
 

@@ -29,7 +29,7 @@ from tests.support import experiments
 from tests.support.experiments import HELD, ours
 from tests.support.helpers import ProxiedDatabase, alive, query, sessions_called, wait_until
 from tests.support.programs import chaos_command
-from tests.support.undoing import effect_of, played_elsewhere
+from tests.support.undoing import effect_of, played_elsewhere, undone
 
 # Of this process alone: tests of another may hold sessions at the same time.
 NAME = f"chaosnetra_test_held_{os.getpid()}"
@@ -84,9 +84,7 @@ def test_exactly_so_many_are_held(
     assert sessions_called(small_server.admin, NAME) == count
     assert len(processes()) == 1
 
-    report = injector.undo(fault.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(injector, fault.name).result is UndoResult.DONE
     assert sessions_called(small_server.admin, NAME) == 0
     assert processes() == []
     assert asyncio.run(slots(small, 5)).free == FREE
@@ -312,9 +310,7 @@ def test_sessions_end_with_their_process_and_the_undo_finds_none(
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: sessions_called(small, NAME) == 0, 20, "they ended with their process")
     assert not effect_of(injector.inject(held(small, By.COUNT, 5))).in_effect
-    report = injector.undo(fault.name)
-    assert report is not None
-    assert report.result is UndoResult.ALREADY_DONE
+    assert undone(injector, fault.name).result is UndoResult.ALREADY_DONE
 
 
 def test_sessions_that_the_process_left_behind_a_proxy_are_ended_at_the_server(
@@ -330,8 +326,7 @@ def test_sessions_that_the_process_left_behind_a_proxy_are_ended_at_the_server(
     wait_until(lambda: alive([pid]) == [], 20, "the process has ended")
     time.sleep(0.3)
     assert sessions_called(small_server.admin, NAME) == 5
-    report = injector.undo(fault.name)
-    assert report is not None
+    report = undone(injector, fault.name)
     assert report.result is UndoResult.DONE
     assert "5 at the server" in report.detail
     assert sessions_called(small_server.admin, NAME) == 0

@@ -32,7 +32,7 @@ from chaosnetra.postgres.probes import backend_load
 from chaosnetra.safety.injector import Injector
 from chaosnetra.stand.postgres import PostgresServer
 from tests.support.helpers import query, sessions_called, wait_until
-from tests.support.undoing import effect_of
+from tests.support.undoing import effect_of, undone
 
 # Of this process alone: tests of another may press a database at the same time.
 NAME = f"chaosnetra_test_pressed_{os.getpid()}"
@@ -91,9 +91,7 @@ def test_pressure_is_felt_and_taken_back(small: DatabaseAddress, injector: Injec
     assert "MiB" in effect.detail
     assert sessions_called(small, NAME) == BACKENDS
 
-    report = injector.undo(fault.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(injector, fault.name).result is UndoResult.DONE
     assert sessions_called(small, NAME) == 0
     assert keeping() == []
     assert play(fault.undo).result is UndoResult.ALREADY_DONE

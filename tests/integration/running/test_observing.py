@@ -4,7 +4,6 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from chaoslib.exceptions import ActivityFailed
 from chaosnetra.evidence.verdict.exposure import not_exposed, partly_exposed
 from chaosnetra.orchestrator.workload import load_workload
 from chaosnetra.postgres.actions import hold_connections
-from chaosnetra.running.session import current_session, end_session
+from chaosnetra.running.session import current_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import failures_are_explained, startups_succeed
@@ -100,14 +99,7 @@ asyncio.run(main())
 # Opens its database only once somebody asks it something.
 LAZY = "import os; assert os.environ['DATABASE_URL']"
 
-pytestmark = pytest.mark.usefixtures("ended")
-
-
-@pytest.fixture
-def ended(nothing_left: None) -> Iterator[None]:
-    """The session of this process ends with the test."""
-    yield
-    end_session()
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 @pytest.fixture
