@@ -14,6 +14,7 @@ from chaosnetra.errors import InvalidInput, ToxiproxyRefused, ToxiproxyUnavailab
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import TOXIC_TYPES, Toxic, make_toxic
+from tests.support.helpers import present
 from tests.support.toxiproxy_servers import IMPLEMENTATIONS, LISTEN, UPSTREAM
 
 
@@ -141,8 +142,7 @@ def test_switching_keeps_address_and_toxics(client: ToxiproxyClient) -> None:
 def test_upstream_can_be_changed(client: ToxiproxyClient) -> None:
     client.create_proxy("one", LISTEN, UPSTREAM)
     assert client.update_proxy("one", upstream="127.0.0.1:10").upstream == "127.0.0.1:10"
-    found = client.proxy("one")
-    assert found is not None
+    found = present(client.proxy("one"))
     assert found.upstream == "127.0.0.1:10"
 
 
@@ -203,10 +203,8 @@ def test_every_toxic_is_stored_as_sent(client: ToxiproxyClient, type_: str, dire
     values = {attribute.name: 1000 - number for number, attribute in enumerate(TOXIC_TYPES[type_])}
     toxic = make_toxic("t", type_, direction, 0.25, values)
     assert client.add_toxic("one", toxic).same_as(toxic)
-    found = client.proxy("one")
-    assert found is not None
-    stored = found.toxic("t")
-    assert stored is not None
+    found = present(client.proxy("one"))
+    stored = present(found.toxic("t"))
     assert stored.same_as(toxic)
 
 
@@ -218,8 +216,7 @@ def test_toxics_are_added_updated_and_deleted_by_name(client: ToxiproxyClient) -
     assert changed == Toxic("first", "latency", "downstream", 0.5, {"latency": 30, "jitter": 5})
     assert client.delete_toxic("one", "first") is True
     assert client.delete_toxic("one", "first") is False
-    found = client.proxy("one")
-    assert found is not None
+    found = present(client.proxy("one"))
     assert found.toxic("first") is None
     assert found.toxics == (latency("second", 20, "upstream"),)
 
@@ -230,8 +227,7 @@ def test_a_second_toxic_of_the_name_is_refused_with_409(client: ToxiproxyClient)
     with pytest.raises(ToxiproxyRefused) as caught:
         client.add_toxic("one", latency(milliseconds=999, direction="upstream"))
     assert caught.value.status == 409
-    found = client.proxy("one")
-    assert found is not None
+    found = present(client.proxy("one"))
     assert found.toxics == (latency(),)
 
 
@@ -247,8 +243,7 @@ def test_a_bad_toxic_is_refused_with_400(
     assert caught.value.status == 400
     assert caught.value.text
     assert "POST /proxies/one/toxics" in str(caught.value)
-    found = client.proxy("one")
-    assert found is not None
+    found = present(client.proxy("one"))
     assert found.toxics == ()
 
 

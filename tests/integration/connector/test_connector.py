@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from chaosnetra.connector.client import ConnectorClient
 from chaosnetra.errors import ConnectorUnavailable, InvalidInput
 from chaosnetra.stand.connector import ConnectorServer, start_connector
-from tests.support.helpers import wait_until
+from tests.support.helpers import present, wait_until
 from tests.support.programs import captured
 
 FIFTY = {
@@ -50,8 +50,7 @@ class Upstream:
 
     def __exit__(self, *error: object) -> None:
         async def stop() -> None:
-            assert self._server is not None
-            self._server.close()
+            present(self._server).close()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
                 task.cancel()
@@ -64,8 +63,7 @@ class Upstream:
 
     @property
     def address(self) -> str:
-        assert self._server is not None
-        host, port = self._server.sockets[0].getsockname()
+        host, port = present(self._server).sockets[0].getsockname()
         return f"{host}:{port}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

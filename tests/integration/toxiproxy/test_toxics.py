@@ -18,7 +18,7 @@ from chaosnetra.toxiproxy.effects import OnPath, added_latency, effect_of, effec
 from chaosnetra.toxiproxy.faults import ProxyCreated, ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 from chaosnetra.toxiproxy.toxics import Toxic, make_toxic
-from tests.support.helpers import ProxiedDatabase
+from tests.support.helpers import ProxiedDatabase, present
 from tests.support.programs import captured
 from tests.support.undoing import effect_of as measured
 from tests.support.undoing import undone
@@ -45,9 +45,7 @@ def fault_of(proxied: ProxiedDatabase, toxic: Toxic) -> ToxicAdded:
 
 
 def current(proxied: ProxiedDatabase) -> Proxy:
-    found = proxied.client.proxy(proxied.proxy)
-    assert found is not None
-    return found
+    return present(proxied.client.proxy(proxied.proxy))
 
 
 def latency(milliseconds: int, name: str = "ours", toxicity: float = 1) -> Toxic:
@@ -364,8 +362,7 @@ def test_a_proxy_of_somebody_else_is_not_taken_over(proxied: ProxiedDatabase) ->
     proxied.client.add_toxic("made", latency(7, "theirs"))
     with pytest.raises(InjectionFailed, match="not this run's"):
         proxied.injector.inject(ProxyCreated(proxied.client, "made", "127.0.0.1:0", "127.0.0.1:9"))
-    found = proxied.client.proxy("made")
-    assert found is not None
+    found = present(proxied.client.proxy("made"))
     assert (found.listen, found.toxics) == (theirs.listen, (latency(7, "theirs"),))
     assert proxied.injector.undo_all() == []
     assert proxied.client.proxy("made") is not None

@@ -20,7 +20,7 @@ from chaosnetra.errors import InvalidInput, ObserverUnavailable
 from chaosnetra.stand.observer import ObserverServer, start_observer
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.wire.client import ObserverClient
-from tests.support.helpers import query, wait_until
+from tests.support.helpers import present, query, wait_until
 from tests.support.observed import Stretch, assert_bytes_are_the_same, with_tls
 from tests.support.relaying import many_descriptors
 
@@ -93,8 +93,7 @@ def test_a_long_statement_with_a_password(stretch: Stretch, postgres: PostgresSe
 
         async def run() -> None:
             opened = await asyncpg.connect(startup.database.driver_url, timeout=20)
-            found = await opened.fetchrow(long)
-            assert found is not None
+            found = present(await opened.fetchrow(long))
             assert found[0] == len(secret)
             for statement in (unfinished, unfinished + "'"):
                 with pytest.raises(asyncpg.PostgresError):
@@ -256,8 +255,7 @@ def test_observations_go_on_when_the_process_that_makes_them_was_killed(
             return seen is not None
 
         wait_until(observed, 20, "an observation is made")
-    assert seen is not None
-    assert seen.round_trips == 1
+    assert present(seen).round_trips == 1
     observer.forget(["killed"])
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chaosnetra.evidence.verdict.answers import LONGEST_TOLD, own_failure
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from tests.support.helpers import present
 from tests.support.journals import BAD, journal, judged
 
 
@@ -112,15 +113,13 @@ def test_a_violation_under_an_action_that_failed_proves_nothing_and_is_told() ->
 
 def test_what_it_wrote_is_cut_at_its_beginning_and_shows_no_password() -> None:
     url = "postgres://netra:hunter22@db.example/x"
-    text = own_failure(acted(ended(1, f"{'x' * 9_000}\ncannot reach {url}\n\x1b[0m")))
-    assert text is not None
+    text = present(own_failure(acted(ended(1, f"{'x' * 9_000}\ncannot reach {url}\n\x1b[0m"))))
     assert "hunter22" not in text
     assert "cannot reach postgres://netra:***@db.example/x" in text
     assert len(text) < LONGEST_TOLD + 100
     assert "\n" not in text
     assert "\x1b" not in text
-    body = own_failure(acted({"status": 500, "body": f"{url} {'y' * 9_000}"}, "http"))
-    assert body is not None
+    body = present(own_failure(acted({"status": 500, "body": f"{url} {'y' * 9_000}"}, "http")))
     assert "hunter22" not in body
     assert len(body) < LONGEST_TOLD + 100
 

@@ -17,6 +17,7 @@ from chaosnetra.evidence.statistics.machine_share import (
 )
 from chaosnetra.evidence.verdict.machine import Before, is_explained
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
+from tests.support.helpers import present
 from tests.support.journals import journal, judged, probe, startups, state
 
 CORES = 2
@@ -163,8 +164,7 @@ TIMES = st.floats(0, 1000, allow_subnormal=False)
 def test_a_share_is_never_more_than_was_waited_or_than_work_leaves(
     one: dict[str, Any], cores: int
 ) -> None:
-    share = share_of(one, cores)
-    assert share is not None
+    share = present(share_of(one, cores))
     figures = one["processors"]
     assert 0 <= share.share_seconds <= figures["delayed_seconds"]
     assert share.share_seconds <= share.own_seconds <= one["seconds"]
@@ -177,8 +177,7 @@ def test_it_is_felt_above_a_tenth_of_the_time_alone(
     count: int, alone: float, share: float, cores: int
 ) -> None:
     one = startup(alone + share, delayed=share, cpu=0)
-    found = machine_share([share_of(one, cores)] * count, cores)
-    assert found is not None
+    found = present(machine_share([share_of(one, cores)] * count, cores))
     assert found.share_seconds == pytest.approx(share, abs=1e-3)
     worth = max(LEAST_SECONDS, LEAST_STRETCH * alone)
     if abs(share - worth) > 1e-3:
@@ -331,8 +330,7 @@ def test_no_recovery_by_the_machine_alone_is_not_blamed_on_the_fault() -> None:
     ],
 )
 def test_who_took_the_time_is_told(all_of_it: list[dict[str, Any]], text: str) -> None:
-    found = machine_share([share_of(one, CORES) for one in all_of_it], CORES)
-    assert found is not None
+    found = present(machine_share([share_of(one, CORES) for one in all_of_it], CORES))
     assert found.text.startswith(text)
     assert found.text.count("own time") == (found.waits_known and found.own_seconds > 0)
     assert "less other work" in found.advice

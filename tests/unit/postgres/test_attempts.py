@@ -19,6 +19,7 @@ from chaosnetra.postgres.attempts import (
     quantile,
     summarize,
 )
+from tests.support.helpers import present
 
 BAD = [outcome for outcome in AttemptOutcome if outcome is not AttemptOutcome.OK]
 
@@ -196,8 +197,7 @@ def test_a_quantile_never_claims_more_than_is_true(
         else attempt(number, AttemptOutcome.TIMED_OUT, seconds=limit)
         for number, (true, limit) in enumerate(waits, start=1)
     ]
-    found = quantile(made, share)
-    assert found is not None
+    found = present(quantile(made, share))
     rank = max(1, math.ceil(round(share * len(waits), 9)))
     true_value = sorted(true for true, _ in waits)[rank - 1]
     assert found.seconds <= true_value
@@ -210,8 +210,7 @@ def test_without_censoring_a_quantile_is_exact(
     waits: list[tuple[float, float]], share: float
 ) -> None:
     made = [attempt(number, seconds=true) for number, (true, _) in enumerate(waits, start=1)]
-    found = quantile(made, share)
-    assert found is not None
+    found = present(quantile(made, share))
     assert found.exact
     not_above = sum(true <= found.seconds for true, _ in waits)
     below = sum(true < found.seconds for true, _ in waits)

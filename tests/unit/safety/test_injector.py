@@ -22,6 +22,7 @@ from chaosnetra.faults import UNDO_PLAYERS, Effect, Undo, UndoReport, UndoResult
 from chaosnetra.redaction import Redactor
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
+from tests.support.helpers import present
 
 # What the fakes did, in order, and how undos of some names end.
 happened: list[str] = []
@@ -385,8 +386,7 @@ def test_an_undo_of_an_unknown_kind_fails_by_its_description(injector: Injector)
 def test_a_leftover_that_is_not_ours_counts_as_undone(injector: Injector, ledger: Ledger) -> None:
     injector.inject(FakeFault("slow"))
     undo_ends["slow"] = UndoResult.NOT_OURS
-    report = injector.undo("slow")
-    assert report is not None
+    report = present(injector.undo("slow"))
     assert report.result is UndoResult.NOT_OURS
     ledger.close()
     assert not ledger.path.exists()
@@ -492,8 +492,7 @@ def test_what_is_not_in_effect_any_more_is_told_with_when_it_was(
     injector.inject(LookedAt("slow", FELT, NOTHING))
     seen = injector.faults[0].last_in_effect_at
     injector.undo("slow")
-    found = after(injector, "slow")
-    assert found is not None
+    found = present(after(injector, "slow"))
     assert (found.expected, found.observed, found.in_effect) == (100, 0.2, False)
     told = dict(events.seen)["fault.gone"]
     assert (told["name"], told["last_in_effect_at"]) == ("slow", seen)
@@ -508,8 +507,7 @@ def test_what_is_not_listed_any_more_is_not_measured(
     fault.gone = gone
     injector.undo("slow")
     assert happened.count("measure slow") == 1
-    found = after(injector, "slow")
-    assert found is not None
+    found = present(after(injector, "slow"))
     assert not found.in_effect
     assert str(gone) in found.detail
 
@@ -521,8 +519,7 @@ def test_an_undo_that_finds_nothing_to_undo_says_that_the_fault_was_gone(
     injector.inject(FakeFault("slow"))
     undo_ends["slow"] = result
     injector.undo("slow")
-    found = after(injector, "slow")
-    assert found is not None
+    found = present(after(injector, "slow"))
     assert not found.in_effect
     assert "slow is gone" in found.detail
 
@@ -585,8 +582,7 @@ def test_behind_a_fault_that_lets_nothing_through_nothing_is_measured(injector: 
     happened.clear()
     injector.undo("slow")
     assert happened == ["undo slow"]
-    found = after(injector, "slow")
-    assert found is not None
+    found = present(after(injector, "slow"))
     assert (found.in_effect, found.observed) == (True, "not measured")
     assert "measured no more under hole" in found.detail
     injector.undo("elsewhere")
@@ -597,8 +593,7 @@ def test_what_a_later_fault_hides_counts_as_its_server_lists_it(injector: Inject
     injector.inject(LookedAt("slow", FELT, NOTHING))
     injector.inject(LookedAt("cut"))
     injector.undo("slow")
-    found = after(injector, "slow")
-    assert found is not None
+    found = present(after(injector, "slow"))
     assert found.in_effect
     assert "in place as its server lists it" in found.detail
 
@@ -619,8 +614,7 @@ def test_a_fault_that_comes_back_was_gone_all_the_same(injector: Injector, event
     injector.look(held)
     fault.gone = None
     injector.undo("slow")
-    found = after(injector, "slow")
-    assert found is not None
+    found = present(after(injector, "slow"))
     assert (found.in_effect, found.detail) == (False, "somebody removed it")
     assert events.names.count("fault.gone") == 1
     assert injector.watched() == []
