@@ -1,11 +1,9 @@
 """What the client relies on: every server that takes Toxiproxy's place must pass these."""
 
-import http.server
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import TOXIC_TYPES, Toxic, make_toxic
 from tests.support.helpers import present
+from tests.support.http_servers import answering
 from tests.support.toxiproxy_servers import IMPLEMENTATIONS, LISTEN, UPSTREAM
 
 
@@ -333,36 +332,8 @@ def test_a_server_that_never_answers_is_wedged_within_the_limit() -> None:
             assert 0.4 <= time.monotonic() - started < 1.5
 
 
-@contextmanager
-def answering(status: int, body: bytes, content_type: str) -> Iterator[str]:
-    """An HTTP server that gives every request the same answer."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join(5)
-
-
 def test_503_is_wedged() -> None:
-    with answering(503, b"<html><body>timeout</body></html>", "text/html") as url:
+    with answering(lambda *_: (503, "text/html", b"<html><body>timeout</body></html>")) as url:
         client = ToxiproxyClient(url)
         for call in (
             client.proxies,
@@ -390,7 +361,8 @@ def test_503_is_wedged() -> None:
 def test_other_errors_carry_status_and_the_servers_text(
     status: int, body: bytes, text: str
 ) -> None:
-    with answering(status, body, "text/plain") as url, pytest.raises(ToxiproxyRefused) as caught:
+    answer = status, "text/plain", body
+    with answering(lambda *_: answer) as url, pytest.raises(ToxiproxyRefused) as caught:
         ToxiproxyClient(url).create_proxy("one", LISTEN, UPSTREAM)
     assert (caught.value.status, caught.value.text) == (status, text)
     assert str(status) in str(caught.value)
@@ -398,13 +370,14 @@ def test_other_errors_carry_status_and_the_servers_text(
 
 def test_a_long_error_page_is_cut() -> None:
     page = b"x" * 100_000
-    with answering(502, page, "text/html") as url, pytest.raises(ToxiproxyRefused) as caught:
+    answer = 502, "text/html", page
+    with answering(lambda *_: answer) as url, pytest.raises(ToxiproxyRefused) as caught:
         ToxiproxyClient(url).proxies()
     assert len(str(caught.value)) < 500
 
 
 def test_an_old_servers_bare_version_is_read() -> None:
-    with answering(200, b"2.1.4\n", "text/plain") as url:
+    with answering(lambda *_: (200, "text/plain", b"2.1.4\n")) as url:
         assert ToxiproxyClient(url).version() == "2.1.4"
 
 
@@ -421,22 +394,11 @@ def test_a_name_that_could_never_be_removed_is_refused(client: ToxiproxyClient, 
 
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"[]", b'{"a": 1}', b'{"a": {"b": 2}}'])
 def test_a_server_that_is_no_toxiproxy_is_told_as_that(body: bytes) -> None:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        with pytest.raises(ToxiproxyUnavailable, match="CHAOSNETRA_TOXIPROXY_URL"):
-            ToxiproxyClient(f"http://127.0.0.1:{server.server_port}").proxies()
-        thread.join()
+    with (
+        answering(lambda *_: (200, "text/plain", body)) as url,
+        pytest.raises(ToxiproxyUnavailable, match="CHAOSNETRA_TOXIPROXY_URL"),
+    ):
+        ToxiproxyClient(url).proxies()
 
 
 def test_an_http_proxy_of_the_environment_is_not_asked(

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from chaosnetra.connector.client import ConnectorClient
 from chaosnetra.errors import ConnectorUnavailable, InvalidInput
 from chaosnetra.stand.connector import ConnectorServer, start_connector
-from tests.support.helpers import present, wait_until
+from tests.support.helpers import wait_until
 from tests.support.programs import captured
+from tests.support.serving import Serving
 
 FIFTY = {
     "instances": 2,
@@ -30,43 +31,13 @@ FIFTY = {
 TRYING_SECONDS = 40.0
 
 
-class Upstream:
+class Upstream(Serving):
     """Says hello to every client and then echoes; counts who is there."""
 
-    def __init__(self) -> None:
-        self.clients = 0
-        self.most = 0
-        self._loop = asyncio.new_event_loop()
-        self._server: asyncio.Server | None = None
-        self._thread = threading.Thread(target=self._loop.run_forever)
+    clients = 0
+    most = 0
 
-    def __enter__(self) -> "Upstream":
-        self._thread.start()
-        started = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024), self._loop
-        )
-        self._server = started.result(5)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        async def stop() -> None:
-            present(self._server).close()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(stop(), self._loop).result(5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
-
-    @property
-    def address(self) -> str:
-        host, port = present(self._server).sockets[0].getsockname()
-        return f"{host}:{port}"
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.clients += 1
         self.most = max(self.most, self.clients)
         try:

@@ -3,10 +3,6 @@
 One test a row; each runs `chaos run` as a process of its own, on the installed line.
 """
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,7 @@ import pytest
 
 from tests.conftest import RunChaos
 from tests.support.experiments import process
+from tests.support.http_servers import answering
 from tests.support.judged_runs import USER_MODULES, action, assert_judged, call, experiment, probe
 
 __all__ = ["USER_MODULES"]  # for the fixture
@@ -210,27 +207,8 @@ def test_a_process_that_ends_with_an_error_is_no_success(run_chaos: RunChaos, pa
     assert "/nowhere/***" in run.section["reason"]
 
 
-@contextmanager
-def answering(status: int) -> Iterator[str]:
-    """The URL of a server that answers everything with this status."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(b"not now")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
 def test_a_request_that_is_answered_with_an_error_is_no_success(run_chaos: RunChaos) -> None:
-    with answering(503) as url:
+    with answering(lambda *_: (503, "text/plain", b"not now")) as url:
         asked = {"type": "action", "name": "ask", "provider": {"type": "http", "url": url}}
         run = run_chaos(experiment([probe("value", of=True)], [asked]))
     assert_judged(run, "inconclusive", "injection failed")

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from chaosnetra.stand.postgres import PostgresServer
-from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
+from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.long.campaign import Run, Servers, postgres_left, run_folder, toxiproxy_left, until_clean
 from tests.support.helpers import target_of, wait_until
@@ -147,14 +147,6 @@ def start(servers: Servers) -> Iterator[Start]:
         yield start_one
         for run in runs:
             run.end()
-
-
-@pytest.fixture
-def own_toxiproxy() -> Iterator[ToxiproxyServer]:
-    """A server that the test may stop."""
-    server = start_toxiproxy()
-    yield server
-    server.stop()
 
 
 MOMENTS = {
