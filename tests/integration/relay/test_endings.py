@@ -203,29 +203,16 @@ async def test_a_whole_conversation_before_the_relay_looks_up() -> None:
         await stand.settles(closed=20)
 
 
+@pytest.mark.parametrize("words", [b"", SMALL])
 @on_each_loop
-async def test_data_and_farewell_come_before_the_relay_looks_up() -> None:
+async def test_data_and_farewell_or_that_alone_come_before_the_relay_looks_up(words: bytes) -> None:
     async with Stand() as stand:
         for number in range(1, 21):
             client = stand.client_now()
-            client.send_now(SMALL)
+            client.send_now(words)
             client.say_farewell()
             server = await stand.server()
-            assert await server.rest() == (SMALL, FAREWELL)
-            await server.send(b"answer")
-            server.close()
-            assert await client.rest() == (b"answer", FAREWELL)
-            await stand.settles(closed=number)
-
-
-@on_each_loop
-async def test_a_farewell_without_a_word_before_the_relay_looks_up() -> None:
-    async with Stand() as stand:
-        for number in range(1, 21):
-            client = stand.client_now()
-            client.say_farewell()
-            server = await stand.server()
-            assert await server.rest() == (b"", FAREWELL)
+            assert await server.rest() == (words, FAREWELL)
             await server.send(b"answer")
             server.close()
             assert await client.rest() == (b"answer", FAREWELL)
