@@ -373,21 +373,14 @@ def test_errors_of_toxics(served: Served) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "",
-        "{",
-        "[]",
-        '"text"',
-        "\xff",
-        '{"name": 1}',
-        '{"name": ["one"]}',
+        "", "{", "[]", '"text"', "\xff", '{"name": 1}', '{"name": ["one"]}',
         '{"name": "two", "upstream": 9}',
         '{"name": "two", "upstream": "127.0.0.1:9", "listen": {}}',
         '{"name": "two", "upstream": "127.0.0.1:9", "listen": "127.0.0.1:0", "enabled": "no"}',
         '{"name": "two", "upstream": "127.0.0.1:9", "listen": "127.0.0.1:0", "enabled": 1}',
-        '{"name": NaN}',
-        "[" * 100_000,
+        '{"name": NaN}', "[" * 100_000,
     ],
-)
+)  # fmt: skip
 def test_bodies_of_proxies_that_cannot_be_read(served: Served, body: str) -> None:
     is_error(call(served, "POST", "/proxies", body.encode("latin-1")), 400, "bad request body: ")
     assert call(served, "GET", "/proxies").data == {}
@@ -396,20 +389,13 @@ def test_bodies_of_proxies_that_cannot_be_read(served: Served, body: str) -> Non
 @pytest.mark.parametrize(
     "change",
     [
-        '{"attributes": []}',
-        '{"attributes": {"latency": "5"}}',
-        '{"attributes": {"latency": 5.5}}',
-        '{"attributes": {"latency": true}}',
-        '{"attributes": {"latency": 1e2}}',
-        '{"attributes": {"latency": 99999999999999999999}}',
-        '{"attributes": {"latency": NaN}}',
-        '{"toxicity": "1"}',
-        '{"toxicity": true}',
-        '{"toxicity": Infinity}',
-        '{"toxicity": 1e999}',
-        "not JSON",
+        '{"attributes": []}', '{"attributes": {"latency": "5"}}',
+        '{"attributes": {"latency": 5.5}}', '{"attributes": {"latency": true}}',
+        '{"attributes": {"latency": 1e2}}', '{"attributes": {"latency": 99999999999999999999}}',
+        '{"attributes": {"latency": NaN}}', '{"toxicity": "1"}', '{"toxicity": true}',
+        '{"toxicity": Infinity}', '{"toxicity": 1e999}', "not JSON",
     ],
-)
+)  # fmt: skip
 def test_bodies_of_toxics_that_cannot_be_read(served: Served, change: str) -> None:
     with_a_toxic(served)
     before = call(served, "GET", SLOW).data

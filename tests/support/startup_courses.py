@@ -71,15 +71,9 @@ def launch(found: Sequence[Observation | None], *, share: float = 0.0, **told: A
         for number, one in enumerate(found, start=1)
     ]  # fmt: skip
     output = {
-        "held": True,
-        "attempts": len(found),
-        "failures": 0,
-        "startup_timeout_seconds": 60.0,
-        "machine_share": {"cores": 2},
-        "added_round_trip_ms": 0.0,
-        "startups": startups,
-        **told,
-    }
+        "held": True, "attempts": len(found), "failures": 0, "startup_timeout_seconds": 60.0,
+        "machine_share": {"cores": 2}, "added_round_trip_ms": 0.0, "startups": startups, **told,
+    }  # fmt: skip
     return probe("startups", output=output)
 
 

@@ -258,15 +258,10 @@ def test_without_credentials_it_says_how_to_get_some(no_credentials: pytest.Monk
 
 
 UNREADABLE_CREDENTIALS = [
-    None,
-    "no json",
-    "{}",
-    "[]",
-    '"x"',
-    '{"type": "service_account"}',
+    None, "no json", "{}", "[]", '"x"', '{"type": "service_account"}',
     '{"type": "impersonated_service_account"}',
     '{"type": "external_account", "credential_source": "x"}',
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("content", UNREADABLE_CREDENTIALS)

@@ -75,15 +75,10 @@ def home(tmp_path: Path) -> Path:
 def environment(home: Path, postgres: PostgresServer, toxiproxy: ToxiproxyClient) -> dict[str, str]:
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     return {
-        **os.environ,
-        "HOME": str(home),
-        "XDG_CACHE_HOME": cache,
-        "CHAOSNETRA_DATABASE_URL": postgres.database.url,
-        "CHAOSNETRA_TOXIPROXY_URL": toxiproxy.url,
-        "CHAOSNETRA_TARGET": target_of(2),
-        "CHAOSNETRA_COUNT": "2",
-        "CHAOSNETRA_LATENCY_MS": "50",
-    }
+        **os.environ, "HOME": str(home), "XDG_CACHE_HOME": cache,
+        "CHAOSNETRA_DATABASE_URL": postgres.database.url, "CHAOSNETRA_TOXIPROXY_URL": toxiproxy.url,
+        "CHAOSNETRA_TARGET": target_of(2), "CHAOSNETRA_COUNT": "2", "CHAOSNETRA_LATENCY_MS": "50",
+    }  # fmt: skip
 
 
 def start(folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:

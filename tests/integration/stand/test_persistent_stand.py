@@ -168,15 +168,10 @@ def test_up_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 WHOLE: dict[str, Any] = {
-    "pid": 1,
-    "process_started": 1.0,
-    "database_url": "postgresql://u:p@127.0.0.1:1/d",
-    "admin_url": "postgresql://u:p@127.0.0.1:1/d",
-    "postgres_version": "16",
-    "toxiproxy_url": "http://127.0.0.1:1",
-    "toxiproxy_version": "2",
-    "since": 0,
-}
+    "pid": 1, "process_started": 1.0, "database_url": "postgresql://u:p@127.0.0.1:1/d",
+    "admin_url": "postgresql://u:p@127.0.0.1:1/d", "postgres_version": "16",
+    "toxiproxy_url": "http://127.0.0.1:1", "toxiproxy_version": "2", "since": 0,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -109,22 +109,15 @@ raw_bodies = st.one_of(bodies.map(lambda data: json.dumps(data).encode()), st.bi
 paths = st.one_of(
     st.sampled_from(
         [
-            "/proxies",
-            "/proxies/a",
-            "/proxies/b",
-            "/proxies/a/toxics",
-            "/proxies/a/toxics/t",
-            "/proxies/a/gauges",
-            "/populate",
-            "/reset",
-            "/version",
+            "/proxies", "/proxies/a", "/proxies/b", "/proxies/a/toxics", "/proxies/a/toxics/t",
+            "/proxies/a/gauges", "/populate", "/reset", "/version",
         ]
     ),
     st.text(
         alphabet=st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"),
         max_size=30,
     ).map(lambda text: f"/{text}"),
-)
+)  # fmt: skip
 methods = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "WHAT"])
 
 

@@ -225,16 +225,10 @@ def asked(application: Starlette, method: str, path: str, body: Any = None) -> t
     messages: list[dict[str, Any]] = []
     raw = b"" if body is None else json.dumps(body).encode()
     scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": quote(path).encode(),
-        "query_string": b"",
-        "headers": [],
-        "root_path": "",
-        "http_version": "1.1",
+        "type": "http", "method": method, "path": path, "raw_path": quote(path).encode(),
+        "query_string": b"", "headers": [], "root_path": "", "http_version": "1.1",
         "scheme": "http",
-    }
+    }  # fmt: skip
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": raw, "more_body": False}

@@ -227,17 +227,11 @@ def test_a_root_of_the_system_is_no_file() -> None:
     second=st.text("QXZJ79", min_size=6, max_size=10),
     tail=st.sampled_from(
         [
-            "@h/db",
-            "@h:x/db",
-            "@h1,h2/db",
-            f"@/db?host={FOLDER}",
-            "@%2Fa%2C/db",
-            "@h/db?sslmode=no",
-            "@h/db?sslrootcert=/a@b",
-            "/db",
+            "@h/db", "@h:x/db", "@h1,h2/db", f"@/db?host={FOLDER}", "@%2Fa%2C/db",
+            "@h/db?sslmode=no", "@h/db?sslrootcert=/a@b", "/db",
         ]
     ),
-)
+)  # fmt: skip
 def test_no_part_of_a_password_is_shown_however_it_is_spelled(
     first: str, sign: str, second: str, tail: str
 ) -> None:

@@ -29,31 +29,20 @@ FAILED = [
     (acted(ended(1, "", "said so")), "its process ended with exit code 1: said so"),
     (acted(ended(-9)), "its process ended with signal 9"),
     (acted({"status": 503, "body": "busy"}, "http"), "it was answered with status 503: busy"),
-    (
-        acted({"status": 404, "body": {"error": "no"}}, "http"),
-        'it was answered with status 404: {"error": "no"}',
-    ),
+    (acted({"status": 404, "body": {"error": "no"}}, "http"),
+     'it was answered with status 404: {"error": "no"}'),
     (acted(False, "python"), "it answered false"),
     (acted({"status": "failed"}, "python"), 'it answered that it failed: {"status": "failed"}'),
     (acted({"status": "Failure"}, "python"), 'it answered that it failed: {"status": "Failure"}'),
     (acted({"status": "error"}, "python"), 'it answered that it failed: {"status": "error"}'),
     (acted({"success": False}, "python"), 'it answered that it failed: {"success": false}'),
     (acted({"ok": False}, "python"), 'it answered that it failed: {"ok": false}'),
-    (
-        acted(ended(0), tolerance=1),
-        (
-            "its answer is outside its tolerance: "
-            'answer {"status": 0, "stdout": "", "stderr": ""}, tolerance 1'
-        ),
-    ),
-    (
-        acted(5, "python", tolerance={"type": "probe", "provider": {"type": "python"}}),
-        (
-            "nobody judged whether its answer is within its tolerance: answer 5, "
-            'tolerance {"type": "probe", "provider": {"type": "python"}}'
-        ),
-    ),
-]
+    (acted(ended(0), tolerance=1), ("its answer is outside its tolerance: "
+     'answer {"status": 0, "stdout": "", "stderr": ""}, tolerance 1')),
+    (acted(5, "python", tolerance={"type": "probe", "provider": {"type": "python"}}),
+     ("nobody judged whether its answer is within its tolerance: answer 5, "
+     'tolerance {"type": "probe", "provider": {"type": "python"}}')),
+]  # fmt: skip
 WORKED = [
     acted(ended(0, "a warning")),
     acted({"status": 204, "body": ""}, "http"),

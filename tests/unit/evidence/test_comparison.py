@@ -333,52 +333,25 @@ APPLY = {
 }
 
 INCOMPARABLE = [
-    (
-        "target",
-        run(FAST, target="python a.py"),
-        run(FAST, target="python b.py"),
-        "not comparable: the target was python a.py before and python b.py after",
-    ),
-    (
-        "faults",
-        with_method(run(FAST), add_latency(500)),
-        with_method(run(FAST), add_latency(50)),
-        (
-            "not comparable: what was injected was add_latency(latency_ms 500) before and "
-            "add_latency(latency_ms 50) after"
-        ),
-    ),
-    (
-        "faults",
-        with_method(run(FAST, configuration={"latency_ms": "500"}, environment="local"), APPLY),
-        with_method(run(FAST, configuration={"latency_ms": "50"}, environment="local"), APPLY),
-        (
-            "not comparable: what was injected was add_latency(latency_ms 500) before and "
-            "add_latency(latency_ms 50) after"
-        ),
-    ),
-    (
-        "faults",
-        with_method(run(FAST, faults=[toxic(500)]), add_latency("${latency_ms}")),
-        with_method(run(FAST, faults=[toxic(50)]), add_latency("${latency_ms}")),
-        (
-            "not comparable: what Toxiproxy did at time scale 0.1 was "
-            'latency {"latency": 500} before and latency {"latency": 50} after'
-        ),
-    ),
-    (
-        "count",
-        run(FAST),
-        run(FAST * 2, attempts=10),
-        "not comparable: how many startups tried at once was 5 before and 10 and 5 after",
-    ),
-    (
-        "database_state",
-        in_state(run(FAST), "shared"),
-        in_state(run(FAST), "fresh"),
-        "not comparable: the database state was shared before and fresh after",
-    ),
-]
+    ("target", run(FAST, target="python a.py"), run(FAST, target="python b.py"),
+     "not comparable: the target was python a.py before and python b.py after"),
+    ("faults", with_method(run(FAST), add_latency(500)), with_method(run(FAST), add_latency(50)),
+     ("not comparable: what was injected was add_latency(latency_ms 500) before and "
+     "add_latency(latency_ms 50) after")),
+    ("faults",
+     with_method(run(FAST, configuration={"latency_ms": "500"}, environment="local"), APPLY),
+     with_method(run(FAST, configuration={"latency_ms": "50"}, environment="local"), APPLY),
+     ("not comparable: what was injected was add_latency(latency_ms 500) before and "
+     "add_latency(latency_ms 50) after")),
+    ("faults", with_method(run(FAST, faults=[toxic(500)]), add_latency("${latency_ms}")),
+     with_method(run(FAST, faults=[toxic(50)]), add_latency("${latency_ms}")),
+     ("not comparable: what Toxiproxy did at time scale 0.1 was "
+     'latency {"latency": 500} before and latency {"latency": 50} after')),
+    ("count", run(FAST), run(FAST * 2, attempts=10),
+     "not comparable: how many startups tried at once was 5 before and 10 and 5 after"),
+    ("database_state", in_state(run(FAST), "shared"), in_state(run(FAST), "fresh"),
+     "not comparable: the database state was shared before and fresh after"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "before", "after", "line"), INCOMPARABLE)
@@ -412,21 +385,15 @@ def test_a_worse_result_of_another_target_is_no_regression() -> None:
     [
         (run(FAST, target="a"), run(FAST)),
         (run(FAST), in_state(run(FAST), "fresh")),
-        (
-            with_method(run(FAST), add_latency("500", name="one")),
-            with_method(run(FAST), add_latency(500.0, name="another")),
-        ),
-        (
-            with_method(run(FAST), add_latency("${latency_ms}")),
-            with_method(run(FAST), add_latency(50)),
-        ),
-        (
-            with_method(run(FAST, configuration={"ms": "5"}), add_latency("${ms}")),
-            with_method(run(FAST, configuration={"ms": 5, "x": 1}), add_latency("${ms}")),
-        ),
+        (with_method(run(FAST), add_latency("500", name="one")),
+         with_method(run(FAST), add_latency(500.0, name="another"))),
+        (with_method(run(FAST), add_latency("${latency_ms}")),
+         with_method(run(FAST), add_latency(50))),
+        (with_method(run(FAST, configuration={"ms": "5"}), add_latency("${ms}")),
+         with_method(run(FAST, configuration={"ms": 5, "x": 1}), add_latency("${ms}"))),
     ],
     ids=["unknown target", "unknown state", "written otherwise", "not resolved", "same value"],
-)
+)  # fmt: skip
 def test_what_is_the_same_or_not_known_is_compared(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:

@@ -311,24 +311,16 @@ def test_no_recovery_by_the_machine_alone_is_not_blamed_on_the_fault() -> None:
 @pytest.mark.parametrize(
     ("all_of_it", "text"),
     [
-        (
-            [startup(5, delayed=4, cpu=0.7)] * 2,
-            "other work on this machine stretched the time of 2 startups at once from at most 1 s",
-        ),
-        (
-            [startup(5, delayed=4, cpu=0.7, wire=wire(4.5, 0.5, 9))],
-            "other work on this machine stretched the own time of 1 startup from at most 0.5 s to",
-        ),
-        (
-            [startup(27, delayed=20, cpu=0.7, status="timed_out")],
-            "1 startup, beside other work on this machine, waited 20 s of its 27 s for a core",
-        ),
-        (
-            [startup(27, delayed=20, cpu=0.7, status="timed_out", wire=wire(21, 6, 9))] * 3,
-            "each of 3 startups at once, beside other work on this machine, waited 20 s of its ",
-        ),
+        ([startup(5, delayed=4, cpu=0.7)] * 2,
+         "other work on this machine stretched the time of 2 startups at once from at most 1 s"),
+        ([startup(5, delayed=4, cpu=0.7, wire=wire(4.5, 0.5, 9))],
+         "other work on this machine stretched the own time of 1 startup from at most 0.5 s to"),
+        ([startup(27, delayed=20, cpu=0.7, status="timed_out")],
+         "1 startup, beside other work on this machine, waited 20 s of its 27 s for a core"),
+        ([startup(27, delayed=20, cpu=0.7, status="timed_out", wire=wire(21, 6, 9))] * 3,
+         "each of 3 startups at once, beside other work on this machine, waited 20 s of its "),
     ],
-)
+)  # fmt: skip
 def test_who_took_the_time_is_told(all_of_it: list[dict[str, Any]], text: str) -> None:
     found = present(machine_share([share_of(one, CORES) for one in all_of_it], CORES))
     assert found.text.startswith(text)

@@ -81,20 +81,15 @@ def with_connections(*opened: tuple[float, float | None], at_once: int) -> Obser
 @pytest.mark.parametrize(
     ("seen", "current", "proposed", "saved"),
     [
-        (
-            with_connections((0.1, 0.2), (0.3, 0.4), (0.5, 0.6), at_once=1),
-            "3, at most 1 at the same time",
-            "1, kept and used again (a pool)",
-            "6 of these round trips",
-        ),
-        (
-            with_connections((0.1, None), (0.3, None), at_once=2),
-            "2, each opened after the one before was set up",
-            "open them at the same time, or only the first before the service is ready",
-            "3 of these round trips",
-        ),
+        (with_connections((0.1, 0.2), (0.3, 0.4), (0.5, 0.6), at_once=1),
+         "3, at most 1 at the same time", "1, kept and used again (a pool)",
+         "6 of these round trips"),
+        (with_connections((0.1, None), (0.3, None), at_once=2),
+         "2, each opened after the one before was set up",
+         "open them at the same time, or only the first before the service is ready",
+         "3 of these round trips"),
     ],
-)
+)  # fmt: skip
 def test_connections_one_after_the_other_could_be_fewer(
     seen: Observation, current: str, proposed: str, saved: str
 ) -> None:

@@ -110,35 +110,20 @@ def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
 @pytest.mark.parametrize(
     ("changes", "cause", "words"),
     [
-        (
-            {"before": BAD, "after": None},
-            Cause.BASELINE,
-            "baseline not met: before the method, starts",
-        ),
-        (
-            {"method": (run_of("add latency", status="failed", text="no toxiproxy"),)},
-            Cause.INJECTION,
-            "action 'add latency' in the method failed: no toxiproxy",
-        ),
-        (
-            {"faults": [FELT, NOT_FELT]},
-            Cause.NOT_MEASURED,
-            "slow was measured: expected 100, observed 0.3 (added_latency_ms) through the proxy",
-        ),
-        (
-            {"rollbacks": (run_of("remove", status="failed", text="gone"),)},
-            Cause.ROLLBACK,
-            "action 'remove' in the rollbacks failed: gone",
-        ),
+        ({"before": BAD, "after": None}, Cause.BASELINE,
+         "baseline not met: before the method, starts"),
+        ({"method": (run_of("add latency", status="failed", text="no toxiproxy"),)},
+         Cause.INJECTION, "action 'add latency' in the method failed: no toxiproxy"),
+        ({"faults": [FELT, NOT_FELT]}, Cause.NOT_MEASURED,
+         "slow was measured: expected 100, observed 0.3 (added_latency_ms) through the proxy"),
+        ({"rollbacks": (run_of("remove", status="failed", text="gone"),)}, Cause.ROLLBACK,
+         "action 'remove' in the rollbacks failed: gone"),
         ({"undo_failures": ["a toxic may be left"]}, Cause.ROLLBACK, "a toxic may be left"),
         ({"interrupted_by": "SIGTERM"}, Cause.INTERRUPTED, "interrupted by SIGTERM"),
         ({"status": "interrupted"}, Cause.INTERRUPTED, "interrupted; by whom is not known"),
         ({"dry": "actions"}, Cause.DRY, "a dry run (actions) checks nothing"),
-        (
-            {"hypothesis": False, "before": None, "after": None},
-            Cause.NO_HYPOTHESIS,
-            "the experiment has no steady-state-hypothesis with probes",
-        ),
+        ({"hypothesis": False, "before": None, "after": None}, Cause.NO_HYPOTHESIS,
+         "the experiment has no steady-state-hypothesis with probes"),
         ({"before": None}, Cause.NO_HYPOTHESIS, "was not checked before the method"),
         ({"after": None}, Cause.NO_HYPOTHESIS, "was not checked after the method"),
         ({"crashed": "KeyError: 'x'"}, Cause.CRASHED, "the run crashed: KeyError: 'x'"),
@@ -146,7 +131,7 @@ def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
         ({"control_failures": ["disk full"]}, Cause.CONTROL, "journal control failed: disk full"),
     ],
     ids=lambda value: value.name if isinstance(value, Cause) else "",
-)
+)  # fmt: skip
 def test_what_makes_a_run_invalid_is_inconclusive(
     changes: dict[str, Any], cause: Cause, words: str
 ) -> None:
@@ -305,18 +290,11 @@ def test_the_verdict_is_json() -> None:
     assert (data["outcome"], data["cause"]) == ("violated", "steady state violated")
     assert data["proofs"] == [
         {
-            "probe": "startups",
-            "trials": 5,
-            "failures": 5,
-            "failure_rate_bounds": [0.5492, 1.0],
-            "confidence": 0.95,
-            "exact_interval": [0.4781, 1.0],
-            "wilson_interval": [0.5655, 1.0],
-            "max_failure_rate": None,
-            "clean_trials_needed": None,
-            "min_confidence": None,
-        }
-    ]
+            "probe": "startups", "trials": 5, "failures": 5, "failure_rate_bounds": [0.5492, 1.0],
+            "confidence": 0.95, "exact_interval": [0.4781, 1.0], "wilson_interval": [0.5655, 1.0],
+            "max_failure_rate": None, "clean_trials_needed": None, "min_confidence": None,
+        },
+    ]  # fmt: skip
 
 
 def test_judging_changes_nothing_and_can_be_repeated() -> None:

@@ -57,25 +57,13 @@ def test_evidence_that_the_probe_tells_is_kept() -> None:
     )
     (found,) = violations_in({"after": state(run)})
     assert found.to_json() == {
-        "stage": "after",
-        "probe": "startups",
-        "expected": "at most 0% fail",
-        "observed": "2 of 5 ready",
-        "phase": "database",
-        "budget": "table_setup",
-        "budget_seconds": 1.0,
-        "sqlstate": "53300",
-        "error": "too many clients",
-        "at": "2026-01-01T00:00:01",
-        "exit_code": None,
-        "signal": None,
-        "waited_for": None,
-        "own_limit": None,
-        "on_the_wire": None,
-        "named_limit_refuted": None,
-        "phase_on_the_wire": None,
-        "machine": None,
-    }
+        "stage": "after", "probe": "startups", "expected": "at most 0% fail",
+        "observed": "2 of 5 ready", "phase": "database", "budget": "table_setup",
+        "budget_seconds": 1.0, "sqlstate": "53300", "error": "too many clients",
+        "at": "2026-01-01T00:00:01", "exit_code": None, "signal": None, "waited_for": None,
+        "own_limit": None, "on_the_wire": None, "named_limit_refuted": None,
+        "phase_on_the_wire": None, "machine": None,
+    }  # fmt: skip
     assert found.line == (
         "after the method, startups: expected at most 0% fail; observed 2 of 5 ready, "
         "in phase database, budget table_setup of 1 s expired, SQLSTATE 53300: too many clients"

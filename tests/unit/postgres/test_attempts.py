@@ -242,14 +242,9 @@ def test_each_outcome_is_counted_and_all_but_ok_are_failures() -> None:
     result = summary(attempts(ok=40, slow=1, refused=4, reset=2, timed_out=2, failed=1))
     assert (result["attempts"], result["failures"]) == (50, 10)
     assert {outcome.value: result[outcome.value] for outcome in AttemptOutcome} == {
-        "ok": 40,
-        "slow": 1,
-        "refused": 4,
-        "reset": 2,
-        "timed_out": 2,
-        "pool_timeout": 0,
+        "ok": 40, "slow": 1, "refused": 4, "reset": 2, "timed_out": 2, "pool_timeout": 0,
         "failed": 1,
-    }
+    }  # fmt: skip
     assert result["failure_rate"] == 0.2
     assert result["observed"].startswith(
         "40 of 50 ok, 1 slow, 4 refused, 2 reset, 2 timed out, 1 failed: 20% not ok, p95 "

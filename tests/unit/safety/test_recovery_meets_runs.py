@@ -238,17 +238,12 @@ def test_a_proxy_does_not_go_with_the_database_behind_it(
     arguments: dict[str, dict[str, Any]] = {
         "toxiproxy.delete_proxy": {"url": url, "name": "p", "upstream": database},
         "toxiproxy.remove_toxic": {
-            "url": url,
-            "proxy": "p",
-            "toxic": toxic,
+            "url": url, "proxy": "p", "toxic": toxic,
             "before": {
-                "listen": "127.0.0.1:2",
-                "upstream": database,
-                "enabled": True,
-                "toxics": [],
+                "listen": "127.0.0.1:2", "upstream": database, "enabled": True, "toxics": [],
             },
         },
-    }
+    }  # fmt: skip
     path = with_part(tmp_path, gone_part, database, Undo(kind, "take it back", arguments[kind]))
     gone_part.kill()
     gone_part.wait()

@@ -454,22 +454,13 @@ def test_error_texts_are_one_short_line() -> None:
 
 INTERESTING = st.sampled_from(
     [
-        b"\n",
-        b"\r\n",
-        b"hello",
-        b"ERROR: it failed\n",
-        TRACEBACK.encode() + b"\n",
-        b"asyncio.exceptions.CancelledError\n",
-        b"x.TimeoutError: late\n",
-        b"code: 53300",
+        b"\n", b"\r\n", b"hello", b"ERROR: it failed\n", TRACEBACK.encode() + b"\n",
+        b"asyncio.exceptions.CancelledError\n", b"x.TimeoutError: late\n", b"code: 53300",
         event(status="started", phase="a").encode() + b"\n",
         event(status="failed", phase="a", error="e", seconds=1).encode() + b"\n",
-        b'{"startup_phase":',
-        b"\xc3",
-        b"\xa9",
-        b"y" * (LONGEST_LINE - 1),
+        b'{"startup_phase":', b"\xc3", b"\xa9", b"y" * (LONGEST_LINE - 1),
     ]
-)
+)  # fmt: skip
 PRINTED = st.lists(INTERESTING | st.binary(max_size=10), max_size=12).map(b"".join)
 
 
@@ -510,17 +501,10 @@ EVENT_VALUES = st.recursive(
 )
 EVENT_KEYS = st.sampled_from(
     [
-        "phase",
-        "status",
-        "seconds",
-        "error",
-        "cause",
-        "budget",
-        "budget_seconds",
-        "sqlstate",
+        "phase", "status", "seconds", "error", "cause", "budget", "budget_seconds", "sqlstate",
         "error_class",
     ]
-)
+)  # fmt: skip
 
 
 @given(

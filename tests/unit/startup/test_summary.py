@@ -246,15 +246,10 @@ def test_what_the_wire_says_of_the_first_that_failed_is_in_the_result() -> None:
     assert result["on_the_wire"].startswith("the server ended both of its connections with")
     assert result["own_limits"] == [
         {
-            "kind": "attempts",
-            "amount": 2,
-            "startups": 2,
-            "of": 2,
-            "within_seconds": None,
-            "session_seconds": None,
-            "text": "it gave up after 2 connections, in 2 of 2",
-        }
-    ]
+            "kind": "attempts", "amount": 2, "startups": 2, "of": 2, "within_seconds": None,
+            "session_seconds": None, "text": "it gave up after 2 connections, in 2 of 2",
+        },
+    ]  # fmt: skip
     assert result["own_limit"] == "it gave up after 2 connections, in 2 of 2"
     unseen = summarize([outcome(1, Status.FAILED)], 0)
     assert unseen["phase_on_the_wire"] is None

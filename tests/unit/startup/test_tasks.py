@@ -266,18 +266,12 @@ def test_a_schema_is_never_sql() -> None:
         (["true"], {}, "usage"),
         (["--", "true"], {}, "CHAOSNETRA_TASK is not set"),
         (["--", "true"], {"CHAOSNETRA_TASK": ORDER.text}, "no database is named"),
-        (
-            ["--", "true"],
-            {"CHAOSNETRA_TASK": ORDER.text, "DATABASE_URL": "mysql://x"},
-            "must begin with postgresql://",
-        ),
-        (
-            ["--", "true"],
-            {"CHAOSNETRA_TASK": "{", "DATABASE_URL": "postgresql://h/d"},
-            "no order of this version",
-        ),
+        (["--", "true"], {"CHAOSNETRA_TASK": ORDER.text, "DATABASE_URL": "mysql://x"},
+         "must begin with postgresql://"),
+        (["--", "true"], {"CHAOSNETRA_TASK": "{", "DATABASE_URL": "postgresql://h/d"},
+         "no order of this version"),
     ],
-)
+)  # fmt: skip
 def test_a_task_that_cannot_be_understood_says_so(
     arguments: list[str], environ: dict[str, str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
