@@ -96,6 +96,8 @@ CORE = (
     "tests/integration/controls/test_journal_judgement.py",
     "tests/integration/controls/test_journal_signals.py",
     "tests/integration/commands/test_lint_traps.py",
+    "tests/integration/safety/test_recover_by_hand.py",
+    "tests/integration/safety/test_run_signals.py",
     "tests/integration/safety/test_watchdog.py",
     "tests/experiments/test_vpc_latency.py",
 )

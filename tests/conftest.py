@@ -55,9 +55,10 @@ def user_modules(
 
 @pytest.fixture
 def nothing_left() -> Iterator[None]:
-    """Fails the test when a process that it started is still there at its end."""
+    """Ends the session; fails the test when a process that it started is there after that."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     yield
+    end_session()
     # A shared server's own helpers come and go; what is really left stays.
     deadline = time.monotonic() + 15
     while True:
@@ -151,10 +152,7 @@ def run_chaos(tmp_path: Path) -> RunChaos:
         )
         journal = folder / "journal.json"
         return ChaosRun(
-            done.returncode,
-            done.stdout,
-            folder,
-            journal.read_text() if journal.exists() else None,
+            done.returncode, done.stdout, folder, journal.read_text() if journal.exists() else None
         )
 
     return run

@@ -27,7 +27,7 @@ from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
 from chaosnetra.startup.starting import Fork, Spawn, Starter, fork_server
 from chaosnetra.startup.target_plan import make_plan
-from tests.support.helpers import ESCAPE, alive, wait_until, written_pids
+from tests.support.helpers import ESCAPE, alive, present, wait_until, written_pids
 from tests.support.launches import DATABASE, HTTP, SERVE, TCP
 from tests.support.repository import ROOT
 
@@ -185,16 +185,14 @@ def test_the_exit_code_is_told(method: Method, code: int) -> None:
     outcome = method.one(f"import sys; print('ERROR: no luck'); sys.exit({code})", TCP)
     assert (outcome.status, outcome.exit_code, outcome.signal) == (Status.FAILED, code, None)
     assert outcome.ended_by is EndedBy.ITSELF
-    assert outcome.error is not None
-    assert outcome.error.text == "no luck"
+    assert present(outcome.error).text == "no luck"
     assert not outcome.answered
 
 
 def test_words_to_exit_with_are_printed(method: Method) -> None:
     outcome = method.one("raise SystemExit('FATAL: it broke')", TCP)
     assert outcome.exit_code == 1
-    assert outcome.error is not None
-    assert "it broke" in outcome.error.text
+    assert "it broke" in present(outcome.error).text
 
 
 def test_an_exception_is_printed_with_its_cause(method: Method) -> None:
@@ -233,8 +231,7 @@ sys.exit(5)
 """
     outcome = method.one(text, TCP)
     assert outcome.exit_code == 5
-    assert outcome.error is not None
-    assert outcome.error.text == "no newline at the end"
+    assert present(outcome.error).text == "no newline at the end"
     assert (tmp_path / "atexit").exists()
     assert (tmp_path / "thread").exists()
 
@@ -243,8 +240,7 @@ def test_a_module_that_does_not_exist_is_told(method: Method) -> None:
     plan = replace(method.plan("", TCP), command=[sys.executable, "-m", "netra_no_such_module"])
     (outcome,) = method.launched(plan)
     assert (outcome.status, outcome.exit_code) == (Status.FAILED, 1)
-    assert outcome.error is not None
-    assert "netra_no_such_module" in outcome.error.text
+    assert "netra_no_such_module" in present(outcome.error).text
 
 
 # Out of time, interrupted, killed
@@ -352,8 +348,7 @@ def test_nothing_outlives_a_launcher_that_is_killed(method: Method, tmp_path: Pa
     text = tmp_path / "text.py"
     text.write_text(f"{ESCAPE}\nescape({place})\nwrite_pid({place})\ntime.sleep(100)")
     with subprocess.Popen(
-        [sys.executable, "-c", KILLED, method.name, str(tmp_path), str(text)],
-        cwd=ROOT,
+        [sys.executable, "-c", KILLED, method.name, str(tmp_path), str(text)], cwd=ROOT
     ) as launcher:
         found = written_pids(pids, 4, seconds=30)
         below = psutil.Process(launcher.pid).children(recursive=True)
@@ -451,8 +446,7 @@ def test_uvicorn_whose_startup_fails_ends_with_3(method: Method) -> None:
     (outcome,) = method.launched(uvicorn_plan(method, text))
     assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
     assert outcome.exit_reason is ExitReason.STARTUP_FAILED
-    assert outcome.error is not None
-    assert outcome.error.text == "OSError: no such luck"
+    assert present(outcome.error).text == "OSError: no such luck"
     assert not outcome.answered
 
 
@@ -468,8 +462,7 @@ def test_uvicorn_that_cannot_import_is_told_apart(method: Method, text: str, wor
     (outcome,) = method.launched(uvicorn_plan(method, text))
     assert (outcome.status, outcome.exit_code) in [(Status.FAILED, 1), (Status.FAILED, 3)]
     assert outcome.exit_reason is ExitReason.NOT_IMPORTED
-    assert outcome.error is not None
-    assert words in outcome.error.text
+    assert words in present(outcome.error).text
 
 
 def test_uvicorn_whose_port_is_taken_is_told_apart(method: Method) -> None:

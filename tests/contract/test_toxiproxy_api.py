@@ -58,8 +58,7 @@ def call(served: Served, method: str, path: str, body: Any = None, agent: str = 
 
 def is_error(answer: Answer, status: int, words: str) -> None:
     """An error as every call gives it: JSON, served as text."""
-    assert answer.status == status
-    assert answer.content_type == TEXT
+    assert (answer.status, answer.content_type) == (status, TEXT)
     assert set(answer.data) == {"error", "status"}
     assert answer.data["status"] == status
     assert words in answer.data["error"]
@@ -105,10 +104,7 @@ def test_a_toxic_is_made_shown_listed_changed_and_deleted(served: Served) -> Non
     made = call(served, "POST", TOXICS, LATENCY)
     assert (made.status, made.content_type) == (200, JSON)
     assert made.data == {**LATENCY, "stream": "downstream", "toxicity": 1}
-    for path, expected in (
-        (SLOW, made.data),
-        (TOXICS, [made.data]),
-    ):
+    for path, expected in ((SLOW, made.data), (TOXICS, [made.data])):
         answer = call(served, "GET", path)
         assert (answer.status, answer.content_type, answer.data) == (200, JSON, expected)
     assert call(served, "GET", "/proxies/one").data["toxics"] == [made.data]
@@ -377,21 +373,14 @@ def test_errors_of_toxics(served: Served) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "",
-        "{",
-        "[]",
-        '"text"',
-        "\xff",
-        '{"name": 1}',
-        '{"name": ["one"]}',
+        "", "{", "[]", '"text"', "\xff", '{"name": 1}', '{"name": ["one"]}',
         '{"name": "two", "upstream": 9}',
         '{"name": "two", "upstream": "127.0.0.1:9", "listen": {}}',
         '{"name": "two", "upstream": "127.0.0.1:9", "listen": "127.0.0.1:0", "enabled": "no"}',
         '{"name": "two", "upstream": "127.0.0.1:9", "listen": "127.0.0.1:0", "enabled": 1}',
-        '{"name": NaN}',
-        "[" * 100_000,
+        '{"name": NaN}', "[" * 100_000,
     ],
-)
+)  # fmt: skip
 def test_bodies_of_proxies_that_cannot_be_read(served: Served, body: str) -> None:
     is_error(call(served, "POST", "/proxies", body.encode("latin-1")), 400, "bad request body: ")
     assert call(served, "GET", "/proxies").data == {}
@@ -400,20 +389,13 @@ def test_bodies_of_proxies_that_cannot_be_read(served: Served, body: str) -> Non
 @pytest.mark.parametrize(
     "change",
     [
-        '{"attributes": []}',
-        '{"attributes": {"latency": "5"}}',
-        '{"attributes": {"latency": 5.5}}',
-        '{"attributes": {"latency": true}}',
-        '{"attributes": {"latency": 1e2}}',
-        '{"attributes": {"latency": 99999999999999999999}}',
-        '{"attributes": {"latency": NaN}}',
-        '{"toxicity": "1"}',
-        '{"toxicity": true}',
-        '{"toxicity": Infinity}',
-        '{"toxicity": 1e999}',
-        "not JSON",
+        '{"attributes": []}', '{"attributes": {"latency": "5"}}',
+        '{"attributes": {"latency": 5.5}}', '{"attributes": {"latency": true}}',
+        '{"attributes": {"latency": 1e2}}', '{"attributes": {"latency": 99999999999999999999}}',
+        '{"attributes": {"latency": NaN}}', '{"toxicity": "1"}', '{"toxicity": true}',
+        '{"toxicity": Infinity}', '{"toxicity": 1e999}', "not JSON",
     ],
-)
+)  # fmt: skip
 def test_bodies_of_toxics_that_cannot_be_read(served: Served, change: str) -> None:
     with_a_toxic(served)
     before = call(served, "GET", SLOW).data

@@ -1,24 +1,19 @@
 """What the client relies on: every server that takes Toxiproxy's place must pass these."""
 
-import http.server
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from chaosnetra.errors import (
-    InvalidInput,
-    ToxiproxyRefused,
-    ToxiproxyUnavailable,
-    ToxiproxyWedged,
-)
+from chaosnetra.errors import InvalidInput, ToxiproxyRefused, ToxiproxyUnavailable, ToxiproxyWedged
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import TOXIC_TYPES, Toxic, make_toxic
+from tests.support.helpers import present
+from tests.support.http_servers import answering
 from tests.support.toxiproxy_servers import IMPLEMENTATIONS, LISTEN, UPSTREAM
 
 
@@ -146,8 +141,7 @@ def test_switching_keeps_address_and_toxics(client: ToxiproxyClient) -> None:
 def test_upstream_can_be_changed(client: ToxiproxyClient) -> None:
     client.create_proxy("one", LISTEN, UPSTREAM)
     assert client.update_proxy("one", upstream="127.0.0.1:10").upstream == "127.0.0.1:10"
-    found = client.proxy("one")
-    assert found is not None
+    found = present(client.proxy("one"))
     assert found.upstream == "127.0.0.1:10"
 
 
@@ -208,10 +202,8 @@ def test_every_toxic_is_stored_as_sent(client: ToxiproxyClient, type_: str, dire
     values = {attribute.name: 1000 - number for number, attribute in enumerate(TOXIC_TYPES[type_])}
     toxic = make_toxic("t", type_, direction, 0.25, values)
     assert client.add_toxic("one", toxic).same_as(toxic)
-    found = client.proxy("one")
-    assert found is not None
-    stored = found.toxic("t")
-    assert stored is not None
+    found = present(client.proxy("one"))
+    stored = present(found.toxic("t"))
     assert stored.same_as(toxic)
 
 
@@ -223,8 +215,7 @@ def test_toxics_are_added_updated_and_deleted_by_name(client: ToxiproxyClient) -
     assert changed == Toxic("first", "latency", "downstream", 0.5, {"latency": 30, "jitter": 5})
     assert client.delete_toxic("one", "first") is True
     assert client.delete_toxic("one", "first") is False
-    found = client.proxy("one")
-    assert found is not None
+    found = present(client.proxy("one"))
     assert found.toxic("first") is None
     assert found.toxics == (latency("second", 20, "upstream"),)
 
@@ -235,8 +226,7 @@ def test_a_second_toxic_of_the_name_is_refused_with_409(client: ToxiproxyClient)
     with pytest.raises(ToxiproxyRefused) as caught:
         client.add_toxic("one", latency(milliseconds=999, direction="upstream"))
     assert caught.value.status == 409
-    found = client.proxy("one")
-    assert found is not None
+    found = present(client.proxy("one"))
     assert found.toxics == (latency(),)
 
 
@@ -252,8 +242,7 @@ def test_a_bad_toxic_is_refused_with_400(
     assert caught.value.status == 400
     assert caught.value.text
     assert "POST /proxies/one/toxics" in str(caught.value)
-    found = client.proxy("one")
-    assert found is not None
+    found = present(client.proxy("one"))
     assert found.toxics == ()
 
 
@@ -343,36 +332,8 @@ def test_a_server_that_never_answers_is_wedged_within_the_limit() -> None:
             assert 0.4 <= time.monotonic() - started < 1.5
 
 
-@contextmanager
-def answering(status: int, body: bytes, content_type: str) -> Iterator[str]:
-    """An HTTP server that gives every request the same answer."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join(5)
-
-
 def test_503_is_wedged() -> None:
-    with answering(503, b"<html><body>timeout</body></html>", "text/html") as url:
+    with answering(lambda *_: (503, "text/html", b"<html><body>timeout</body></html>")) as url:
         client = ToxiproxyClient(url)
         for call in (
             client.proxies,
@@ -400,7 +361,8 @@ def test_503_is_wedged() -> None:
 def test_other_errors_carry_status_and_the_servers_text(
     status: int, body: bytes, text: str
 ) -> None:
-    with answering(status, body, "text/plain") as url, pytest.raises(ToxiproxyRefused) as caught:
+    answer = status, "text/plain", body
+    with answering(lambda *_: answer) as url, pytest.raises(ToxiproxyRefused) as caught:
         ToxiproxyClient(url).create_proxy("one", LISTEN, UPSTREAM)
     assert (caught.value.status, caught.value.text) == (status, text)
     assert str(status) in str(caught.value)
@@ -408,13 +370,14 @@ def test_other_errors_carry_status_and_the_servers_text(
 
 def test_a_long_error_page_is_cut() -> None:
     page = b"x" * 100_000
-    with answering(502, page, "text/html") as url, pytest.raises(ToxiproxyRefused) as caught:
+    answer = 502, "text/html", page
+    with answering(lambda *_: answer) as url, pytest.raises(ToxiproxyRefused) as caught:
         ToxiproxyClient(url).proxies()
     assert len(str(caught.value)) < 500
 
 
 def test_an_old_servers_bare_version_is_read() -> None:
-    with answering(200, b"2.1.4\n", "text/plain") as url:
+    with answering(lambda *_: (200, "text/plain", b"2.1.4\n")) as url:
         assert ToxiproxyClient(url).version() == "2.1.4"
 
 
@@ -431,22 +394,11 @@ def test_a_name_that_could_never_be_removed_is_refused(client: ToxiproxyClient, 
 
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"[]", b'{"a": 1}', b'{"a": {"b": 2}}'])
 def test_a_server_that_is_no_toxiproxy_is_told_as_that(body: bytes) -> None:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        with pytest.raises(ToxiproxyUnavailable, match="CHAOSNETRA_TOXIPROXY_URL"):
-            ToxiproxyClient(f"http://127.0.0.1:{server.server_port}").proxies()
-        thread.join()
+    with (
+        answering(lambda *_: (200, "text/plain", body)) as url,
+        pytest.raises(ToxiproxyUnavailable, match="CHAOSNETRA_TOXIPROXY_URL"),
+    ):
+        ToxiproxyClient(url).proxies()
 
 
 def test_an_http_proxy_of_the_environment_is_not_asked(

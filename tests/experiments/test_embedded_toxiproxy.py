@@ -70,8 +70,7 @@ def test_the_real_server_can_be_insisted_on(
     run_chaos: RunChaos, no_real_server: dict[str, str]
 ) -> None:
     run = run_chaos(EXPERIMENT, CHAOSNETRA_TOXIPROXY_SERVER="real", **no_real_server)
-    assert run.returncode == 1
-    assert run.section["verdict"] == "inconclusive"
+    assert (run.returncode, run.section["verdict"]) == (1, "inconclusive")
     assert "CHAOSNETRA_TOXIPROXY_URL" in run.section["reason"]
     assert "install Go" in run.section["reason"]
     assert PLACE not in run.output

@@ -77,8 +77,7 @@ def test_each_figure_can_be_changed(
     run_chaos: RunChaos, variable: str, value: str, rule: str
 ) -> None:
     run = run_chaos(EXPERIMENT, **{variable: value})
-    assert run.returncode == 1
-    assert run.section["verdict"] == "violated"
+    assert (run.returncode, run.section["verdict"]) == (1, "violated")
     assert findings_of(run)[rule]["holds"] is False
 
 
@@ -86,8 +85,7 @@ def test_a_profile_that_lacks_a_budget_does_not_pass(run_chaos: RunChaos, tmp_pa
     run = run_chaos(
         EXPERIMENT, CHAOSNETRA_PROFILE=own_profile(tmp_path, critical_path_seconds=None)
     )
-    assert run.returncode == 1
-    assert run.section["verdict"] == "violated"
+    assert (run.returncode, run.section["verdict"]) == (1, "violated")
     assert "the profile has no critical_path" in run.section["reason"]
 
 
@@ -95,8 +93,7 @@ def test_a_budget_that_must_be_there_is_asked_for(run_chaos: RunChaos, tmp_path:
     run = run_chaos(
         EXPERIMENT, CHAOSNETRA_PROFILE=own_profile(tmp_path, initialization_seconds=None)
     )
-    assert run.returncode == 1
-    assert run.section["verdict"] == "inconclusive"
+    assert (run.returncode, run.section["verdict"]) == (1, "inconclusive")
     assert "initialization_seconds must be a number" in run.section["reason"]
 
 
@@ -113,7 +110,6 @@ def test_bad_input_is_inconclusive_and_names_the_setting(
     run_chaos: RunChaos, environment: dict[str, str], expected: str
 ) -> None:
     run = run_chaos(EXPERIMENT, **environment)
-    assert run.returncode == 1
-    assert run.section["verdict"] == "inconclusive"
+    assert (run.returncode, run.section["verdict"]) == (1, "inconclusive")
     assert expected in run.section["reason"]
     assert "Traceback" not in run.output

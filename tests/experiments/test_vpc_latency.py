@@ -28,10 +28,8 @@ def test_the_remediated_profile_holds(run_chaos: RunChaos) -> None:
     run = run_chaos(EXPERIMENT)
     assert run.returncode == 0, run.output
     section = run.section
-    assert section["verdict"] == "held"
-    assert section["violations"] == []
-    assert section["profile"]["name"] == "issue-1278"
-    assert section["time_scale"] == 0.1
+    assert (section["verdict"], section["violations"]) == ("held", [])
+    assert (section["profile"]["name"], section["time_scale"]) == ("issue-1278", 0.1)
     assert {part["kind"] for part in section["stand"]} == {"PostgreSQL", "Toxiproxy", "observer"}
     assert all(part["version"] != "unknown" for part in section["stand"])
     (fault,) = [fault for fault in section["faults"] if fault["effect"]]
@@ -58,10 +56,8 @@ def test_the_older_profile_deviates_and_names_phase_and_budget(failing_runs: Fai
     section = run.section
     assert section["verdict"] == "violated"
     (violation,) = section["violations"]
-    assert violation["stage"] == "after"
-    assert violation["phase"] == "database"
-    assert violation["budget"] == "table_setup"
-    assert violation["budget_seconds"] == 1.0
+    assert (violation["stage"], violation["phase"]) == ("after", "database")
+    assert (violation["budget"], violation["budget_seconds"]) == ("table_setup", 1.0)
     # What ran out, and beside it what the older orchestrator's message says of it.
     assert "Database initialization timeout after 2.5s" in violation["error"]
     (fault,) = [fault for fault in section["faults"] if fault["effect"]]
@@ -101,8 +97,7 @@ def test_bad_input_gives_one_line_that_names_the_setting(
     run_chaos: RunChaos, environment: dict[str, str], expected: str
 ) -> None:
     run = run_chaos(EXPERIMENT, **environment)
-    assert run.returncode == 1
-    assert run.section["verdict"] == "inconclusive"
+    assert (run.returncode, run.section["verdict"]) == (1, "inconclusive")
     (line,) = [line for line in run.output.splitlines() if "Verdict:" in line]
     assert expected in line
     assert expected in run.section["reason"]
@@ -113,16 +108,14 @@ def test_bad_input_gives_one_line_that_names_the_setting(
 
 def test_a_negative_latency_injects_nothing(run_chaos: RunChaos) -> None:
     run = run_chaos(EXPERIMENT, CHAOSNETRA_LATENCY_MS="-5", CHAOSNETRA_COUNT="1")
-    assert run.returncode == 1
-    assert run.section["cause"] == "settings refused"
+    assert (run.returncode, run.section["cause"]) == (1, "settings refused")
     assert "CHAOSNETRA_LATENCY_MS" in run.section["reason"]
     assert run.journal["run"] == [], "nothing was begun"
 
 
 def test_no_latency_has_no_effect_and_proves_nothing(run_chaos: RunChaos) -> None:
     run = run_chaos(EXPERIMENT, CHAOSNETRA_LATENCY_MS="0", CHAOSNETRA_COUNT="1")
-    assert run.returncode == 1
-    assert run.section["verdict"] == "inconclusive"
+    assert (run.returncode, run.section["verdict"]) == (1, "inconclusive")
     assert run.section["cause"] == "fault without a measured effect"
 
 
@@ -218,8 +211,7 @@ def test_an_application_of_ones_own_holds_or_deviates(run_chaos: RunChaos, tmp_p
     """At 200 ms its 1.5 s connection timeout suffices for the 3 round trips, at 1,000 ms not."""
     held = own_application(run_chaos, tmp_path, 200)
     assert held.returncode == 0, held.output
-    assert held.section["time_scale"] == 1
-    assert held.section["target"] == "own_service:application"
+    assert (held.section["time_scale"], held.section["target"]) == (1, "own_service:application")
     violated = own_application(run_chaos, tmp_path, 1000)
     assert violated.returncode == 1, violated.output
     assert violated.section["verdict"] == "violated"
@@ -238,10 +230,7 @@ def test_a_script_that_waits_for_the_database_can_take_its_place(
     )
     script.chmod(0o755)
     run = run_chaos(
-        EXPERIMENT,
-        CHAOSNETRA_TARGET=str(script),
-        CHAOSNETRA_LATENCY_MS="100",
-        CHAOSNETRA_COUNT="2",
+        EXPERIMENT, CHAOSNETRA_TARGET=str(script), CHAOSNETRA_LATENCY_MS="100", CHAOSNETRA_COUNT="2"
     )
     assert run.returncode == 0, run.output
     stages = {figures["stage"]: figures for figures in run.section["measurements"]}
@@ -295,8 +284,7 @@ def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals, moment:
     process.send_signal(number)
     assert process.wait(timeout=30) == 1
     journal: dict[str, Any] = json.loads((folder / "journal.json").read_text())
-    assert journal["status"] == "interrupted"
-    assert journal["chaosnetra"]["verdict"] == "inconclusive"
+    assert (journal["status"], journal["chaosnetra"]["verdict"]) == ("interrupted", "inconclusive")
     assert {fault["undo"] for fault in journal["chaosnetra"]["faults"]} <= {"done", "already done"}
 
 
@@ -320,5 +308,4 @@ def test_a_part_of_the_stand_that_dies_makes_the_run_prove_nothing(
     assert process.wait(timeout=60) == 1
     section = json.loads((folder / "journal.json").read_text())["chaosnetra"]
     assert section["verdict"] == "inconclusive"
-    assert section["cause"] == "a part of the stand was lost"
-    assert section["undo_failures"] == []
+    assert (section["cause"], section["undo_failures"]) == ("a part of the stand was lost", [])

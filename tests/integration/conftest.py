@@ -8,6 +8,7 @@ import pytest
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
 from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
+from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.support.helpers import ProxiedDatabase, query, wait_until
 
@@ -19,6 +20,14 @@ RESERVED = 3
 def small_server() -> Iterator[PostgresServer]:
     """A server with few connection slots: 27 for its ordinary role, 3 reserved."""
     server = start_postgres(max_connections=SMALL)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_toxiproxy() -> Iterator[ToxiproxyServer]:
+    """A server that the test may stop."""
+    server = start_toxiproxy()
     yield server
     server.stop()
 

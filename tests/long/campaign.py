@@ -45,17 +45,9 @@ from tests.long.crash.verdicts import checks, contradictions
 from tests.support.repository import EXPERIMENTS
 
 __all__ = [
-    "Campaign",
-    "Counts",
-    "Report",
-    "Run",
-    "Servers",
-    "own_beds",
-    "postgres_left",
-    "run_folder",
-    "toxiproxy_left",
-    "until_clean",
-]
+    "Campaign", "Counts", "Report", "Run", "Servers", "own_beds", "postgres_left", "run_folder",
+    "toxiproxy_left", "until_clean",
+]  # fmt: skip
 
 SETTINGS = {"CHAOSNETRA_LATENCY_MS": "200"}
 CLEAN_SECONDS = 30.0
@@ -93,11 +85,7 @@ class Campaign:
         self._numbers = 0
 
     def run(
-        self,
-        experiments: list[Path],
-        counts: Counts,
-        seed: int,
-        variants: Iterable[str] = VARIANTS,
+        self, experiments: list[Path], counts: Counts, seed: int, variants: Iterable[str] = VARIANTS
     ) -> Report:
         """Rehearse each experiment with each variant, then play the plan."""
         cases = [(experiment, variant) for experiment in experiments for variant in variants]

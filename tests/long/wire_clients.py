@@ -76,15 +76,10 @@ def run_program(
 ) -> Callable[[DatabaseAddress], None]:
     def run(address: DatabaseAddress) -> None:
         environment = {
-            **os.environ,
-            "PGHOST": address.host,
-            "PGPORT": str(address.port),
-            "PGUSER": address.user,
-            "PGPASSWORD": address.password,
-            "PGDATABASE": address.database,
-            "PGSSLMODE": mode,
-            "COPY_BYTES": str(size),
-        }
+            **os.environ, "PGHOST": address.host, "PGPORT": str(address.port),
+            "PGUSER": address.user, "PGPASSWORD": address.password, "PGDATABASE": address.database,
+            "PGSSLMODE": mode, "COPY_BYTES": str(size),
+        }  # fmt: skip
         subprocess.run(client.run, cwd=folder, env=environment, check=True, timeout=RUN_SECONDS)
 
     return run

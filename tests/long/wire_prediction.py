@@ -158,14 +158,9 @@ class Route:
 
 def run(folder: Path, command: Sequence[str], address: DatabaseAddress) -> None:
     environment = {
-        **os.environ,
-        "PGHOST": address.host,
-        "PGPORT": str(address.port),
-        "PGUSER": address.user,
-        "PGPASSWORD": address.password,
-        "PGDATABASE": address.database,
-        "PGSSLMODE": "disable",
-    }
+        **os.environ, "PGHOST": address.host, "PGPORT": str(address.port), "PGUSER": address.user,
+        "PGPASSWORD": address.password, "PGDATABASE": address.database, "PGSSLMODE": "disable",
+    }  # fmt: skip
     subprocess.run(command, cwd=folder, env=environment, check=True, timeout=RUN_SECONDS)
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import psutil
 import pytest
@@ -21,6 +21,13 @@ from chaosnetra.safety.ledger import Ledger
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 
 POLL_SECONDS = 0.02
+Value = TypeVar("Value")
+
+
+def present(value: Value | None) -> Value:
+    """What must not be None."""
+    assert value is not None
+    return value
 
 
 def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:

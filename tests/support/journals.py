@@ -13,16 +13,11 @@ def probe(name: str = "starts", *, met: bool = True, output: Any = True) -> dict
     """A probe of the hypothesis that answered."""
     return {
         "activity": {
-            "type": "probe",
-            "name": name,
-            "tolerance": HELD if isinstance(output, dict) else True,
+            "type": "probe", "name": name, "tolerance": HELD if isinstance(output, dict) else True,
         },
-        "output": output,
-        "status": "succeeded",
-        "start": "2026-01-01T00:00:00",
-        "end": "2026-01-01T00:00:01",
-        "tolerance_met": met,
-    }
+        "output": output, "status": "succeeded", "start": "2026-01-01T00:00:00",
+        "end": "2026-01-01T00:00:01", "tolerance_met": met,
+    }  # fmt: skip
 
 
 def failed_probe(name: str = "starts", text: str = "it broke") -> dict[str, Any]:
@@ -41,23 +36,15 @@ def startups(ready: int, attempts: int, name: str = "startups", **told: Any) -> 
     """The hypothesis' probe with an output that counts trials."""
     held = ready == attempts
     output = {
-        "held": held,
-        "expected": "at most 0% fail",
-        "observed": f"{ready} of {attempts} ready",
-        "attempts": attempts,
-        "ready": ready,
-        "failures": attempts - ready,
-        **told,
-    }
+        "held": held, "expected": "at most 0% fail", "observed": f"{ready} of {attempts} ready",
+        "attempts": attempts, "ready": ready, "failures": attempts - ready, **told,
+    }  # fmt: skip
     return probe(name, met=held, output=output)
 
 
 def state(*probes: dict[str, Any]) -> dict[str, Any]:
     """One check of the hypothesis."""
-    return {
-        "steady_state_met": all(run["tolerance_met"] for run in probes),
-        "probes": list(probes),
-    }
+    return {"steady_state_met": all(run["tolerance_met"] for run in probes), "probes": list(probes)}
 
 
 GOOD = state(probe())

@@ -82,7 +82,7 @@ def not_json():
 
 def not_a_number():
     return {"held": True, "rate": float("nan")}
-''',
+'''
 }
 
 

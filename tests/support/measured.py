@@ -11,15 +11,10 @@ from tests.support.journals import GOOD, journal, probe, run_of, startups, state
 SCALE = 0.1
 OLD = load_profile("issue-1263")
 PROFILE = {
-    "name": OLD.name,
-    "date": OLD.date,
-    "source": OLD.source,
-    "environment": OLD.environment,
-    "budgets": vars(OLD.budgets),
-    "pool": vars(OLD.pool),
-    "orchestrator": vars(OLD.orchestrator),
+    "name": OLD.name, "date": OLD.date, "source": OLD.source, "environment": OLD.environment,
+    "budgets": vars(OLD.budgets), "pool": vars(OLD.pool), "orchestrator": vars(OLD.orchestrator),
     "infrastructure": OLD.infrastructure,
-}
+}  # fmt: skip
 STEPS = {
     "first_table_check": (["table_setup"], 24, 6),
     "finalize": (["critical_path", "health_check"], 22, 17),
@@ -45,15 +40,9 @@ def step(
 def startup(number: int, *steps: dict[str, Any], **told: Any) -> dict[str, Any]:
     """One startup; ready unless it has an error."""
     return {
-        "number": number,
-        "status": "failed" if "error" in told else "ready",
-        "seconds": 1.0,
-        "phase": "database",
-        "phase_seconds": {},
-        "steps": list(steps),
-        "error": None,
-        **told,
-    }
+        "number": number, "status": "failed" if "error" in told else "ready", "seconds": 1.0,
+        "phase": "database", "phase_seconds": {}, "steps": list(steps), "error": None, **told,
+    }  # fmt: skip
 
 
 def expired(budget: str, seconds: float, text: str = "it took too long") -> dict[str, Any]:
@@ -138,12 +127,7 @@ def attempt(number: int, outcome: str, seconds: float, **told: Any) -> dict[str,
 def storm(*found: dict[str, Any], rate: float = 0.1, **told: Any) -> dict[str, Any]:
     """The probe of connections, with those."""
     failures = sum(one["outcome"] != "ok" for one in found)
-    output = {
-        "connections": list(found),
-        "max_failure_rate": rate,
-        "sqlstates": {},
-        **told,
-    }
+    output = {"connections": list(found), "max_failure_rate": rate, "sqlstates": {}, **told}
     run = startups(len(found) - failures, len(found), "connections-succeed", **output)
     run["output"]["held"] = run["tolerance_met"] = failures <= rate * len(found)
     return run

@@ -11,10 +11,10 @@ from chaosnetra.wire.observation import (
     End,
     Observation,
     Reached,
-    ServerError,
     Standing,
     Statement,
 )
+from tests.support import seen_on_the_wire as wire
 from tests.support.journals import journal, probe, state
 
 SAME = "SELECT name, value FROM settings WHERE tenant = $1"
@@ -26,12 +26,11 @@ def connection(
     reached: Reached = Reached.SESSION, session: float | None = None, trips: int = 7, **told: Any,
 ) -> Connection:  # fmt: skip
     """One connection; `session` is when it was ready for a query."""
-    return Connection(
-        number=number, opened_seconds=opened, ended_seconds=ended, end=end, reached=reached,
-        session_seconds=session, encryption=told.get("encryption", Encryption.DECLINED),
-        round_trips=trips, setup_round_trips=min(4, trips),
-        waited_seconds=told.get("waited", 0.1), user="app", database="orders",
-        sqlstate=told.get("sqlstate"), sent_bytes=1_000, received_bytes=20_000,
+    made = {"encryption": Encryption.DECLINED, "waited_seconds": 0.1, "database": "orders"}
+    return wire.connection(
+        number, opened_seconds=opened, ended_seconds=ended, end=end, reached=reached,
+        session_seconds=session, round_trips=trips, setup_round_trips=min(4, trips),
+        received_bytes=20_000, **(made | told),
     )  # fmt: skip
 
 
@@ -42,36 +41,17 @@ def observation(
     standing: Standing | None = None,
     **told: Any,
 ) -> Observation:
-    """An observation whose counts follow from its connections and waits."""
-    trips = sum(one.round_trips for one in connections)
-    setup = sum(one.setup_round_trips for one in connections)
+    """An observation of a startup that asked the same thing 33 times."""
     waited = sum(end - start for start, end in waits)
-    found: dict[str, Any] = {
-        "seconds": seconds,
-        "connections": tuple(connections),
-        "connection_count": len(connections),
+    made: dict[str, Any] = {
+        "seconds": seconds, "waits": tuple(waits), "own_seconds": max(0.0, seconds - waited),
         "most_at_once": min(2, len(connections)),
         "sessions": sum(one.reached is Reached.SESSION for one in connections),
-        "given_up": {},
-        "refused": sum(one.end is End.REFUSED for one in connections),
-        "round_trips": trips,
-        "setup_round_trips": setup,
-        "serial_round_trips": trips,
-        "serial_setup_round_trips": setup,
-        "waited_seconds": waited,
-        "own_seconds": max(0.0, seconds - waited),
-        "waits": tuple(waits),
-        "statements": (Statement(SAME, 33, 33, waited / 2, 33),),
-        "statement_count": 1,
-        "executions": 33,
-        "repeated": ((SAME, 33),),
-        "errors": (),
-        "error_count": 0,
-        "unread": 0,
-        "complete": True,
-        "standing": standing or Standing(Doing.BY_ITSELF, 0.1, "at work by itself for 0.1 s"),
-    }
-    return Observation(**(found | told))
+        "statements": (Statement(SAME, 33, 33, waited / 2, 33),), "statement_count": 1,
+        "executions": 33, "repeated": ((SAME, 33),),
+    }  # fmt: skip
+    at_work = Standing(Doing.BY_ITSELF, 0.1, "at work by itself for 0.1 s")
+    return wire.observation(*connections, standing=standing or at_work, **(made | told))
 
 
 def ready_in(seconds: float, latency: float = 0.0005) -> Observation:
@@ -107,10 +87,10 @@ def timed_out(seconds: float, waiting: float = 10.2) -> Observation:
         waits,
         standing,
         errors=(
-            ServerError("42P01", "ERROR", 'relation "plans" does not exist', 1, 3.2,
-                        "SELECT … FROM plans", Reached.SESSION),
-            ServerError("57P01", "FATAL", "terminating connection due to administrator command",
-                        1, 4.0, None, Reached.SESSION),
+            wire.error("42P01", severity="ERROR", message='relation "plans" does not exist',
+                       first_seconds=3.2, statement="SELECT … FROM plans", reached=Reached.SESSION),
+            wire.error("57P01", message="terminating connection due to administrator command",
+                       first_seconds=4.0, reached=Reached.SESSION),
         ),
         error_count=2,
         statements=(Statement(ORDERS, 1, 1, waiting, 1), Statement(SAME, 12, 12, 4.8, 12)),

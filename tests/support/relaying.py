@@ -235,8 +235,7 @@ class Stand:
         self.listening.close()
         if kind is None:
             self.check()
-            assert self.relay.counters.living == 0
-            assert self.gate.left == self.gate.admitted
+            assert (self.relay.counters.living, self.gate.left) == (0, self.gate.admitted)
 
     def client_now(self) -> End:
         """A client whose connect is on its way."""

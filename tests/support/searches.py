@@ -21,27 +21,13 @@ def forecast(value: float, spread: float = 0.05) -> Forecast:
 def search(*trials: SearchTrial, **keys: Any) -> Search:
     """A search from 20 to 2,000, with what else is given."""
     values: dict[str, Any] = {
-        "version": VERSION,
-        "chaosnetra": "0.1.0",
-        "experiment": "vpc.json",
-        "fingerprint": "0" * 64,
-        "title": "Startups survive",
-        "key": "latency_ms",
-        "feeds": "latency_ms of add_latency",
-        "span": Span(20, 2000),
-        "resolution": 0.0,
-        "seed": 0,
-        "precision": 0.1,
-        "most_trials": 40,
-        "most_seconds": None,
-        "operating_point": None,
-        "operating_point_measured": False,
-        "at_least": None,
-        "variables": (),
-        "profile": "issue-1278",
-        "target": "app",
-        "time_scale": 1.0,
-    }
+        "version": VERSION, "chaosnetra": "0.1.0", "experiment": "vpc.json",
+        "fingerprint": "0" * 64, "title": "Startups survive", "key": "latency_ms",
+        "feeds": "latency_ms of add_latency", "span": Span(20, 2000), "resolution": 0.0, "seed": 0,
+        "precision": 0.1, "most_trials": 40, "most_seconds": None, "operating_point": None,
+        "operating_point_measured": False, "at_least": None, "variables": (),
+        "profile": "issue-1278", "target": "app", "time_scale": 1.0,
+    }  # fmt: skip
     return Search(**{**values, **keys, "trials": trials})
 
 
@@ -49,18 +35,13 @@ def trial(value: float, failures: int = 0, number: int = 1, **keys: Any) -> Sear
     """One that says something, of five attempts."""
     violated = failures > MAX_FAILURE_RATE * ATTEMPTS
     values: dict[str, Any] = {
-        "number": number,
-        "value": value,
-        "applied": value,
-        "outcome": "violated" if violated else "held",
-        "attempts": ATTEMPTS,
-        "failures": failures,
+        "number": number, "value": value, "applied": value,
+        "outcome": "violated" if violated else "held", "attempts": ATTEMPTS, "failures": failures,
         "max_failure_rate": MAX_FAILURE_RATE,
         "line": "violated: too many" if violated else "held: it did",
         "breaks_first": "budget table_setup" if violated else None,
-        "journal": f"trials/{number:03}/journal.json",
-        "seconds": 10.0,
-    }
+        "journal": f"trials/{number:03}/journal.json", "seconds": 10.0,
+    }  # fmt: skip
     return SearchTrial(**{**values, **keys})
 
 

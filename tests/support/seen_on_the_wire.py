@@ -27,22 +27,11 @@ def connection(number: int = 1, **told: Any) -> Connection:
     """One that reached a session after two round trips, and was still open."""
     opened = told.get("opened_seconds", 0.3)
     made: dict[str, Any] = {
-        "number": number,
-        "opened_seconds": opened,
-        "ended_seconds": None,
-        "end": End.OPEN,
-        "reached": Reached.SESSION,
-        "session_seconds": opened + 0.01,
-        "encryption": Encryption.NONE,
-        "round_trips": 10,
-        "setup_round_trips": 2,
-        "waited_seconds": 0.01,
-        "user": "app",
-        "database": "app",
-        "sqlstate": None,
-        "sent_bytes": 1000,
-        "received_bytes": 1000,
-    }
+        "number": number, "opened_seconds": opened, "ended_seconds": None, "end": End.OPEN,
+        "reached": Reached.SESSION, "session_seconds": opened + 0.01, "encryption": Encryption.NONE,
+        "round_trips": 10, "setup_round_trips": 2, "waited_seconds": 0.01, "user": "app",
+        "database": "app", "sqlstate": None, "sent_bytes": 1000, "received_bytes": 1000,
+    }  # fmt: skip
     return Connection(**{**made, **told})
 
 
@@ -80,43 +69,23 @@ def observation(*connections: Connection, standing: Standing, **told: Any) -> Ob
     trips = sum(one.round_trips for one in connections)
     setup = sum(one.setup_round_trips for one in connections)
     made: dict[str, Any] = {
-        "seconds": seconds,
-        "connections": connections,
-        "connection_count": len(connections),
+        "seconds": seconds, "connections": connections, "connection_count": len(connections),
         "most_at_once": min(1, len(connections)),
-        "sessions": sum(one.session_seconds is not None for one in connections),
-        "given_up": {},
-        "refused": sum(one.end is End.REFUSED for one in connections),
-        "round_trips": trips,
-        "setup_round_trips": setup,
-        "serial_round_trips": trips,
-        "serial_setup_round_trips": setup,
-        "waited_seconds": waited,
-        "own_seconds": seconds - waited,
-        "waits": waits,
-        "statements": (),
-        "statement_count": 0,
-        "executions": 0,
-        "repeated": (),
-        "errors": (),
-        "error_count": 0,
-        "unread": 0,
-        "complete": True,
-        "standing": standing,
-    }
+        "sessions": sum(one.session_seconds is not None for one in connections), "given_up": {},
+        "refused": sum(one.end is End.REFUSED for one in connections), "round_trips": trips,
+        "setup_round_trips": setup, "serial_round_trips": trips, "serial_setup_round_trips": setup,
+        "waited_seconds": waited, "own_seconds": seconds - waited, "waits": waits, "statements": (),
+        "statement_count": 0, "executions": 0, "repeated": (), "errors": (), "error_count": 0,
+        "unread": 0, "complete": True, "standing": standing,
+    }  # fmt: skip
     return Observation(**{**made, **told})
 
 
 def error(sqlstate: str = "53300", **told: Any) -> ServerError:
     made: dict[str, Any] = {
-        "sqlstate": sqlstate,
-        "severity": "FATAL",
-        "message": "sorry, too many clients already",
-        "times": 1,
-        "first_seconds": 0.4,
-        "statement": None,
-        "reached": Reached.STARTUP,
-    }
+        "sqlstate": sqlstate, "severity": "FATAL", "message": "sorry, too many clients already",
+        "times": 1, "first_seconds": 0.4, "statement": None, "reached": Reached.STARTUP,
+    }  # fmt: skip
     return ServerError(**{**made, **told})
 
 

@@ -56,7 +56,7 @@ def seen(
     return observation(
         at + REST,
         [connection(1, opened, ended, end=End.OPEN if keeps else End.CLIENT, session=waits[3][1],
-                    trips=TRIPS, waited=sum(end - start for start, end in waits))],
+                    trips=TRIPS, waited_seconds=sum(end - start for start, end in waits))],
         waits,
     )  # fmt: skip
 
@@ -71,15 +71,9 @@ def launch(found: Sequence[Observation | None], *, share: float = 0.0, **told: A
         for number, one in enumerate(found, start=1)
     ]  # fmt: skip
     output = {
-        "held": True,
-        "attempts": len(found),
-        "failures": 0,
-        "startup_timeout_seconds": 60.0,
-        "machine_share": {"cores": 2},
-        "added_round_trip_ms": 0.0,
-        "startups": startups,
-        **told,
-    }
+        "held": True, "attempts": len(found), "failures": 0, "startup_timeout_seconds": 60.0,
+        "machine_share": {"cores": 2}, "added_round_trip_ms": 0.0, "startups": startups, **told,
+    }  # fmt: skip
     return probe("startups", output=output)
 
 

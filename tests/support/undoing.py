@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 
-from chaosnetra.faults import Effect, Injected, Undo
+from chaosnetra.faults import Effect, Injected, Undo, UndoReport
+from chaosnetra.safety.injector import Injector
 
 PLAY = (
     "import json, sys\n"
@@ -22,6 +23,13 @@ def effect_of(fault: Injected) -> Effect:
     """What was measured of it; there is something."""
     assert fault.effect is not None
     return fault.effect
+
+
+def undone(injector: Injector, name: str) -> UndoReport:
+    """How the undo of a fault that is in place ended."""
+    report = injector.undo(name)
+    assert report is not None
+    return report
 
 
 def played_elsewhere(undo: Undo, **environment: str) -> str:

@@ -105,9 +105,7 @@ def test_discovery_lists_every_activity_once(discovered: dict[str, dict[str, Any
     assert len(discover()["activities"]) == len(discovered)
 
 
-def test_discovery_knows_the_type_of_every_argument(
-    discovered: dict[str, dict[str, Any]],
-) -> None:
+def test_discovery_knows_the_type_of_every_argument(discovered: dict[str, dict[str, Any]]) -> None:
     untyped = [
         (name, argument["name"])
         for name, activity in discovered.items()

@@ -39,20 +39,14 @@ ENVIRONMENTS = {
 }
 
 OWN: dict[str, Any] = {
-    "name": "mine",
-    "date": "2026-01-01",
-    "environment": "laptop",
-    "description": "One of my own.",
+    "name": "mine", "date": "2026-01-01", "environment": "laptop", "description": "One of my own.",
     "budgets": {
-        "initialization_seconds": 1,
-        "table_setup_seconds": 2.5,
-        "connection_seconds": 3,
-        "pool_seconds": 4,
-        "health_check_seconds": 5,
+        "initialization_seconds": 1, "table_setup_seconds": 2.5, "connection_seconds": 3,
+        "pool_seconds": 4, "health_check_seconds": 5,
     },
     "pool": {"size": 2, "max_overflow": 0, "timeout_seconds": 1.5, "recycle_seconds": 60},
     "infrastructure": {},
-}
+}  # fmt: skip
 
 
 def own(tmp_path: Path, **changes: Any) -> str:
@@ -146,8 +140,7 @@ def test_a_file_of_ones_own_is_read_by_its_path(tmp_path: Path) -> None:
     profile = load_profile(path)
     assert isinstance(profile, Profile)
     assert (profile.name, profile.source) == ("mine", path)
-    assert profile.budgets.table_setup_seconds == 2.5
-    assert profile.pool.timeout_seconds == 1.5
+    assert (profile.budgets.table_setup_seconds, profile.pool.timeout_seconds) == (2.5, 1.5)
 
 
 def test_a_file_of_ones_own_may_leave_out_what_has_a_default(tmp_path: Path) -> None:
@@ -194,20 +187,14 @@ def test_a_file_sets_its_own_startup_deadline(tmp_path: Path) -> None:
         ({"pool__reset_on_return": "none"}, r"pool.reset_on_return must be rollback or commit"),
         ({"orchestrator": None}, "orchestrator must be a JSON object"),
         ({"orchestrator": {"gracefull": True}}, "orchestrator has unknown keys gracefull"),
-        (
-            {"orchestrator": {"graceful_startup": "yes"}},
-            r"orchestrator.graceful_startup must be true or false, got 'yes'",
-        ),
-        (
-            {"orchestrator": {"timeout_message_names": "all"}},
-            r"timeout_message_names must be expired or initialization, got 'all'",
-        ),
-        (
-            {"orchestrator": {"timeout_message_names": ["expired"]}},
-            r"timeout_message_names must be expired or initialization",
-        ),
+        ({"orchestrator": {"graceful_startup": "yes"}},
+         r"orchestrator.graceful_startup must be true or false, got 'yes'"),
+        ({"orchestrator": {"timeout_message_names": "all"}},
+         r"timeout_message_names must be expired or initialization, got 'all'"),
+        ({"orchestrator": {"timeout_message_names": ["expired"]}},
+         r"timeout_message_names must be expired or initialization"),
     ],
-)
+)  # fmt: skip
 def test_a_file_with_a_mistake_is_refused(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:

@@ -9,12 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput, UnknownProfile
-from chaosnetra.settings import (
-    REFERENCE_TARGET,
-    SETTINGS,
-    Settings,
-    setting_hint,
-)
+from chaosnetra.settings import REFERENCE_TARGET, SETTINGS, Settings, setting_hint
 from chaosnetra.templates import fill_template
 
 
@@ -24,16 +19,13 @@ def settings(environ: dict[str, str] | None = None, **configuration: Any) -> Set
 
 def test_everything_has_a_default() -> None:
     made = settings()
-    assert made.profile.name == "issue-1278"
-    assert made.environment == "local"
+    assert (made.profile.name, made.environment) == ("issue-1278", "local")
     assert made.database is None
     assert made.toxiproxy_url is None
-    assert made.toxiproxy_listen_host == "127.0.0.1"
-    assert made.target.import_path == REFERENCE_TARGET
+    assert (made.toxiproxy_listen_host, made.target.import_path) == ("127.0.0.1", REFERENCE_TARGET)
     assert made.target.is_reference
     assert made.target_environment == {"DATABASE_URL": "{url}"}
-    assert made.readiness_timeout_seconds == 5
-    assert made.startup_timeout_seconds == 240
+    assert (made.readiness_timeout_seconds, made.startup_timeout_seconds) == (5, 240)
     assert (made.database_state, made.state_folder) == ("auto", None)
 
 
@@ -94,8 +86,7 @@ def test_each_setting_comes_from_either_place(
 def test_the_configuration_beats_the_environment_variable() -> None:
     environ = {"CHAOSNETRA_PROFILE": "issue-1263", "CHAOSNETRA_DATABASE_STATE": "fresh"}
     made = settings(environ, profile="after-1278")
-    assert made.profile.name == "after-1278"
-    assert made.database_state == "fresh"
+    assert (made.profile.name, made.database_state) == ("after-1278", "fresh")
 
 
 def test_this_processs_environment_is_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,9 +238,7 @@ def test_toxiproxys_address_is_brought_to_one_form(url: str, expected: str) -> N
 @pytest.mark.parametrize("text", ["shop.main:app", "app:app", "_a.b_1:create_app"])
 def test_module_and_name_are_a_target_for_uvicorn(text: str) -> None:
     target = settings(target=text).target
-    assert target.import_path == text
-    assert target.command == ()
-    assert target.shown == text
+    assert (target.import_path, target.command, target.shown) == (text, (), text)
     assert not target.is_reference
 
 
@@ -272,8 +261,7 @@ def test_directory_and_python_belong_to_the_target(tmp_path: Path) -> None:
     target = settings(
         target="shop:app", target_directory=str(tmp_path), target_python="python3.12"
     ).target
-    assert target.directory == tmp_path
-    assert target.python == "python3.12"
+    assert (target.directory, target.python) == (tmp_path, "python3.12")
 
 
 def test_home_is_expanded_in_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

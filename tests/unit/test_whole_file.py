@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chaosnetra.whole_file import write_whole, written_whole
+from tests.support.helpers import present
 
 HALF = """
 import sys
@@ -52,8 +53,7 @@ def test_a_kill_leaves_what_was_there_and_the_next_writes_as_ever(tmp_path: Path
     with subprocess.Popen(
         [sys.executable, "-c", HALF, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as writer:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == b"written\n"
+        assert present(writer.stdout).readline() == b"written\n"
         writer.send_signal(signal.SIGKILL)
     assert path.read_text() == "old"
     with written_whole(path) as file:
@@ -68,8 +68,7 @@ def test_two_runs_that_write_to_one_place_do_not_meet(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HALF, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as writer:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == b"written\n"
+        assert present(writer.stdout).readline() == b"written\n"
         with written_whole(path) as file:
             file.write("new")
         assert path.read_text() == "new"

@@ -3,10 +3,9 @@
 import json
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from chaosnetra.errors import (
 from chaosnetra.ports import free_port
 from tests.integration.cloudrun.conftest import JOB, PLACE, SERVICE, MakeStage, Stage
 from tests.support.cloud_run_endpoint import OPTED_IN
+from tests.support.http_servers import Answer, answering
 from tests.support.programs import captured
 
 TEN = WantedScaling(minimum=10)
@@ -57,8 +57,7 @@ def test_a_plan_and_its_dry_run_change_nothing(stage: Stage) -> None:
     before = stage.message
     plan = stage.services.plan(SERVICE, TEN)
     stage.services.try_out(plan)
-    assert stage.message == before
-    assert stage.writes == []
+    assert (stage.message, stage.writes) == (before, [])
     assert plan.to_json()["rows"] == [
         {"path": "scaling.min_instance_count", "before": 1, "after": 10, "written": True}
     ]
@@ -98,8 +97,7 @@ def refused(stage: Stage, error: type[ChaosnetraError], name: str = SERVICE) -> 
     before = stage.message
     with pytest.raises(error) as raised:
         ServiceScaled(stage.services, name, TEN).prepare()
-    assert stage.message == before
-    assert stage.writes == []
+    assert (stage.message, stage.writes) == (before, [])
     text = str(raised.value)
     assert "\n" not in text
     return text
@@ -260,15 +258,10 @@ def test_without_credentials_it_says_how_to_get_some(no_credentials: pytest.Monk
 
 
 UNREADABLE_CREDENTIALS = [
-    None,
-    "no json",
-    "{}",
-    "[]",
-    '"x"',
-    '{"type": "service_account"}',
+    None, "no json", "{}", "[]", '"x"', '{"type": "service_account"}',
     '{"type": "impersonated_service_account"}',
     '{"type": "external_account", "credential_source": "x"}',
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("content", UNREADABLE_CREDENTIALS)
@@ -293,15 +286,15 @@ def test_a_folder_is_no_file_of_credentials(
         find_credentials()
 
 
-class TokenService(BaseHTTPRequestHandler):
+@dataclass
+class TokenService:
     """Exchanges a workload's token as Google's security token service does."""
 
-    asked: list[str] = []  # noqa: RUF012 - one test reads it
-    status = 200
+    asked: list[str] = field(default_factory=list)
+    status: int = 200
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.asked.append(body)
+    def answer(self, _: object, body: bytes) -> Answer:
+        self.asked.append(body.decode())
         answer: dict[str, Any] = {
             "access_token": "federated",
             "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
@@ -310,52 +303,37 @@ class TokenService(BaseHTTPRequestHandler):
         }
         if self.status != 200:
             answer = {"error": "invalid_grant", "error_description": "the pool is disabled"}
-        self.send_response(self.status)
-        self.end_headers()
-        self.wfile.write(json.dumps(answer).encode())
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
+        return self.status, "application/json", json.dumps(answer).encode()
 
 
 @pytest.fixture
-def federated(no_credentials: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[TokenService]]:
+def federated(no_credentials: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TokenService]:
     """Workload identity federation, its token service on this machine."""
-
-    class Service(TokenService):
-        asked: list[str] = []  # noqa: RUF012
-
-    server = HTTPServer(("127.0.0.1", 0), Service)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    token = tmp_path / "token"
-    token.write_text("of-the-workload")
+    service = TokenService()
+    (tmp_path / "token").write_text("of-the-workload")
     path = tmp_path / "federation.json"
     pool = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x"
-    path.write_text(
-        json.dumps(
-            {
-                "type": "external_account",
-                "audience": pool,
-                "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-                "token_url": f"http://127.0.0.1:{server.server_port}/v1/token",
-                "credential_source": {"file": str(token)},
-            }
-        )
-    )
-    no_credentials.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
-    yield Service
-    server.shutdown()
-    server.server_close()
+    with answering(service.answer) as url:
+        account = {
+            "type": "external_account",
+            "audience": pool,
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "token_url": f"{url}/v1/token",
+            "credential_source": {"file": str(tmp_path / "token")},
+        }
+        path.write_text(json.dumps(account))
+        no_credentials.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+        yield service
 
 
-def test_workload_identity_federation(federated: type[TokenService]) -> None:
+def test_workload_identity_federation(federated: TokenService) -> None:
     credentials = find_credentials()
     assert credentials.token == "federated"
     assert "of-the-workload" in federated.asked[0]
     assert "cloud-platform" in federated.asked[0]
 
 
-def test_a_federation_that_is_refused(federated: type[TokenService]) -> None:
+def test_a_federation_that_is_refused(federated: TokenService) -> None:
     federated.status = 400
     with pytest.raises(CloudRunCredentials, match=r"cannot be used.*the pool is disabled"):
         find_credentials()

@@ -65,8 +65,7 @@ if index == "2":
     assert tasks[2].signal == 11
     assert all(task.seconds is not None and task.seconds < 30 for task in tasks)
     assert (state.succeeded, state.failed, state.running, state.cancelled) == (1, 2, 0, 0)
-    assert state.state == "CONDITION_FAILED"
-    assert state.text == "2 of 3 tasks failed."
+    assert (state.state, state.text) == ("CONDITION_FAILED", "2 of 3 tasks failed.")
     job = stage.jobs.job(JOB)
     assert job.latest_execution == state.name
 
@@ -88,8 +87,7 @@ json.dump([dict(os.environ), sys.argv[1:]], open(path, "w"))
 
     environment, arguments = json.loads((tmp_path / "1").read_text())
     assert arguments == ["two"]
-    assert environment["KEPT"] == "k"
-    assert environment["CLOUD_RUN_TASK_INDEX"] == "1"
+    assert (environment["KEPT"], environment["CLOUD_RUN_TASK_INDEX"]) == ("k", "1")
     assert environment["CLOUD_RUN_TASK_COUNT"] == "2"
     assert environment["CLOUD_RUN_TASK_ATTEMPT"] == "0"
     assert environment["CLOUD_RUN_JOB"] == "startups"
@@ -278,8 +276,7 @@ def test_watching_tells_how_it_goes_and_can_be_given_up(stage: Stage) -> None:
     seen: list[ExecutionState] = []
     with pytest.raises(CloudRunOperationFailed, match="has ended"):
         stage.jobs.watch(execution, Deadline.after(0.5), seen.append)
-    assert seen[-1].running == 2
-    assert seen[-1].decided == 0
+    assert (seen[-1].running, seen[-1].decided) == (2, 0)
     assert not seen[-1].done
     tasks = list(stage.jobs.tasks(execution))
     assert {task.end for task in tasks} == {TaskEnd.RUNNING}
@@ -362,8 +359,7 @@ def test_a_thousand_tasks_are_listed_and_classified_in_two_seconds(stage: Stage)
         started = time.monotonic()
         summary = summarize(stage.jobs.tasks(execution))
         took.append(time.monotonic() - started)
-        assert summary.tasks == 1000
-        assert summary.ends[TaskEnd.EXITED] == 99
+        assert (summary.tasks, summary.ends[TaskEnd.EXITED]) == (1000, 99)
         assert len(summary.failures) == 10
     assert min(took) < 2
 

@@ -23,7 +23,8 @@ from chaosnetra.faults import Effect, UndoReport, UndoResult, play
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from tests.integration.cloudrun.conftest import SERVICE, MakeStage, Stage, lasting, nobody_listens
-from tests.support.helpers import wait_until
+from tests.support.helpers import present, wait_until
+from tests.support.undoing import undone
 
 # Far more than a call takes, however busy the machine is; and less than what never answers takes.
 CALL_SECONDS = 3.0
@@ -90,8 +91,7 @@ def test_it_is_injected_measured_and_restored_exactly(stage: Stage, ledger: Ledg
     assert day.effect is not None
     assert day.effect.in_effect
     assert (day.effect.expected, day.effect.observed) == ({"minimum": 10}, {"minimum": 10})
-    assert day.report is not None
-    assert day.report.result is UndoResult.DONE
+    assert present(day.report).result is UndoResult.DONE
     after = stage.message
     assert lasting(after) == lasting(before)
     assert after.generation == after.observed_generation == before.generation + 2
@@ -105,8 +105,7 @@ def test_the_undo_is_on_disk_before_anything_is_written(stage: Stage, ledger: Le
     day = game_day(stage, ledger)
     written = next(data for event, data in day.events if event == "fault.undo_written")
     arguments = written["undo"]["arguments"]
-    assert arguments["uid"] == before.uid
-    assert arguments["etag"] == before.etag
+    assert (arguments["uid"], arguments["etag"]) == (before.uid, before.etag)
     assert arguments["generation"] == before.generation
     assert arguments["traffic"] == {"latest": 100}
     assert arguments["before"] == {
@@ -154,10 +153,8 @@ def test_every_scaling_comes_back_with_its_mode_and_presence(
     before = stage.message
     day = game_day(stage, ledger, WantedScaling(**wanted))
     assert day.error is None
-    assert day.effect is not None
-    assert day.effect.in_effect
-    assert day.report is not None
-    assert day.report.result is UndoResult.DONE
+    assert present(day.effect).in_effect
+    assert present(day.report).result is UndoResult.DONE
     assert lasting(stage.message) == lasting(before)
     assert stage.message.scaling.HasField("manual_instance_count") == before.scaling.HasField(
         "manual_instance_count"
@@ -238,8 +235,7 @@ def test_whatever_goes_wrong_the_service_ends_as_it_was(
         assert lasting(after) == lasting(before)
     assert not ledger.path.exists()
     if day.error is None:
-        assert day.report is not None
-        assert day.report.result is UndoResult.DONE
+        assert present(day.report).result is UndoResult.DONE
     else:
         assert "\n" not in str(day.error)
 
@@ -262,8 +258,7 @@ def test_whatever_goes_wrong_the_mode_comes_back_with_its_counts(
     assert stage.local.rules.left == 0
     assert day.undo_error is None
     assert stage.message.scaling == scaling
-    assert day.report is not None
-    assert day.report.result is UndoResult.DONE
+    assert present(day.report).result is UndoResult.DONE
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
@@ -273,8 +268,7 @@ def test_one_reading_without_an_answer_does_not_cost_the_effect(
     stage.rule("GetService", skip=2, refuse=code)
     day = game_day(stage, ledger)
     assert stage.local.rules.left == 0
-    assert day.effect is not None
-    assert day.effect.in_effect
+    assert present(day.effect).in_effect
 
 
 THEIRS = {
@@ -363,8 +357,7 @@ def test_a_deleted_service_is_told(stage: Stage, ledger: Ledger) -> None:
     injector.inject(fault)
     with stage.local.lock:
         stage.local.services.by_name.clear()
-    report = injector.undo(fault.name)
-    assert report is not None
+    report = undone(injector, fault.name)
     assert report.result is UndoResult.NOT_OURS
     assert "there is no service orchestrator" in report.detail
 
@@ -400,8 +393,7 @@ def test_a_permission_that_was_taken_away_leaves_an_undo_for_recovery(
     from chaosnetra.safety.recovery import recover
 
     (recovered,) = recover(ledger.path)
-    assert recovered.report is not None
-    assert recovered.report.result is UndoResult.DONE
+    assert present(recovered.report).result is UndoResult.DONE
     assert lasting(stage.message) == lasting(before)
     assert not ledger.path.exists()
 
@@ -488,8 +480,7 @@ def test_instances_that_crash_while_the_operation_succeeds_leave_the_service_as_
     before = stage.message
     injector = Injector(ledger, lambda event, data: None)
     fault = ServiceScaled(stage.services, SERVICE, WantedScaling(minimum=2))
-    effect = injector.inject(fault).effect
-    assert effect is not None
+    effect = present(injector.inject(fault).effect)
     assert effect.in_effect, "the service says that it serves"
     wait_until(lambda: stage.local.listed_instances(SERVICE), 20, "an instance has begun")
     wait_until(
@@ -500,9 +491,7 @@ def test_instances_that_crash_while_the_operation_succeeds_leave_the_service_as_
     (first, *_) = stage.local.listed_instances(SERVICE)
     assert first["output"] == "no database\n"
     assert (first["running"], first["asked"]) == (False, False)
-    report = injector.undo(fault.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(injector, fault.name).result is UndoResult.DONE
     assert lasting(stage.message) == lasting(before)
     assert drifts(caplog) == []
 

@@ -17,6 +17,7 @@ from chaosnetra.faults import Undo, UndoResult, play
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from tests.integration.cloudrun.conftest import SERVICE, Stage, lasting
+from tests.support.undoing import undone
 
 TEN = WantedScaling(minimum=10)
 THEIRS = {"scaling": {"min_instance_count": 10}}
@@ -53,8 +54,7 @@ def test_what_somebody_else_set_to_the_same_value_is_not_undone(
     )
     with pytest.raises(InjectionFailed):
         injector.inject(ServiceScaled(client, SERVICE, TEN))
-    assert stage.local.rules.left == 0
-    assert stage.message.scaling.min_instance_count == 10
+    assert (stage.local.rules.left, stage.message.scaling.min_instance_count) == (0, 10)
     assert stage.writes == ["scaling.min_instance_count=10"], "ours was asked for, and no undo"
     (undone,) = [data for event, data in events if event == "fault.undone"]
     assert undone["result"] == "already done"
@@ -82,9 +82,7 @@ def test_ours_is_undone_where_its_answer_was_lost(
     injector = Injector(Ledger("run", tmp_path), lambda event, data: None)
     fault = ServiceScaled(client, SERVICE, TEN)
     injector.inject(fault)
-    report = injector.undo(fault.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(injector, fault.name).result is UndoResult.DONE
     assert lasting(stage.message) == lasting(before)
 
 
@@ -121,10 +119,7 @@ def played_elsewhere(client: ServiceClient, **earlier: Any) -> Undo:
     ],
 )
 def test_a_run_that_was_killed_before_its_change_undoes_nobody_elses(
-    stage: Stage,
-    client: ServiceClient,
-    caplog: pytest.LogCaptureFixture,
-    theirs: dict[str, Any],
+    stage: Stage, client: ServiceClient, caplog: pytest.LogCaptureFixture, theirs: dict[str, Any]
 ) -> None:
     undo = played_elsewhere(client)
     stage.local.deploy(theirs)
@@ -132,8 +127,7 @@ def test_a_run_that_was_killed_before_its_change_undoes_nobody_elses(
     report = play(undo)
     assert report.result is UndoResult.ALREADY_DONE
     assert f"it was changed by {before.last_modifier} instead" in report.detail
-    assert stage.message == before
-    assert stage.writes == []
+    assert (stage.message, stage.writes) == (before, [])
     assert any("nothing is ours" in message for message in caplog.messages)
 
 

@@ -41,7 +41,7 @@ def inject():
 
 def undo():
     os.remove("fault")
-""",
+"""
 }
 
 

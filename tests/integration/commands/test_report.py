@@ -29,7 +29,7 @@ def inject():
 
 def undo():
     os.remove("fault")
-""",
+"""
 }
 
 

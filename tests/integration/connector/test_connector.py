@@ -1,25 +1,17 @@
 """The connector emulator as a process, with real clients in front and a real server behind."""
 
-import asyncio
 import contextlib
-import json
 import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-import requests
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from chaosnetra.connector.client import ConnectorClient
-from chaosnetra.errors import ConnectorUnavailable, InvalidInput
-from chaosnetra.stand.hops import Hop, start_connector
+from chaosnetra.stand.hops import start_connector
+from tests.integration.connector.connecting import Clients, Upstream, answers, gauges, settled
 from tests.support.helpers import wait_until
-from tests.support.programs import captured
 
 FIFTY = {
     "instances": 2,
@@ -28,143 +20,6 @@ FIFTY = {
     "queue_timeout_seconds": 30,
 }
 TRYING_SECONDS = 40.0
-
-
-class Upstream:
-    """Says hello to every client and then echoes; counts who is there."""
-
-    def __init__(self) -> None:
-        self.clients = 0
-        self.most = 0
-        self._loop = asyncio.new_event_loop()
-        self._server: asyncio.Server | None = None
-        self._thread = threading.Thread(target=self._loop.run_forever)
-
-    def __enter__(self) -> "Upstream":
-        self._thread.start()
-        started = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024), self._loop
-        )
-        self._server = started.result(5)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        async def stop() -> None:
-            assert self._server is not None
-            self._server.close()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(stop(), self._loop).result(5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
-
-    @property
-    def address(self) -> str:
-        assert self._server is not None
-        host, port = self._server.sockets[0].getsockname()
-        return f"{host}:{port}"
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.clients += 1
-        self.most = max(self.most, self.clients)
-        try:
-            writer.write(b"hello")
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            self.clients -= 1
-            writer.close()
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def server(upstream: Upstream) -> Iterator[Hop]:
-    server = start_connector(upstream.address, seed=7)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def connector(server: Hop) -> ConnectorClient:
-    return ConnectorClient(server.url)
-
-
-class Clients:
-    """Sockets of this process at a connector."""
-
-    def __init__(self, connector: ConnectorClient) -> None:
-        host, port = connector.state()["listen"].split(":")
-        self._address = (host, int(port))
-        self.sockets: list[socket.socket] = []
-
-    def __enter__(self) -> "Clients":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for client in self.sockets:
-            client.close()
-
-    def connect(self, count: int = 1) -> list[socket.socket]:
-        """So many more, all at once; what the far end says to them is not awaited."""
-        made = []
-        for _ in range(count):
-            client = socket.socket()
-            client.setblocking(False)
-            client.connect_ex(self._address)
-            made.append(client)
-        self.sockets += made
-        return made
-
-
-def answers(clients: list[socket.socket], within_seconds: float) -> list[str]:
-    """What each client gets from the far end within the time, all counted together."""
-    until = time.monotonic() + within_seconds
-    found = []
-    for client in clients:
-        client.settimeout(max(0.001, until - time.monotonic()))
-        try:
-            found.append("hello" if client.recv(5) == b"hello" else "closed")
-        except TimeoutError:
-            found.append("silent")
-        except ConnectionError:
-            found.append("reset")
-    return found
-
-
-def gauges(connector: ConnectorClient) -> tuple[int, int, int]:
-    """Slots, slots taken, clients waiting."""
-    state = connector.state()
-    return state["slots"], state["in_use"], state["queued"]
-
-
-def settled(connector: ConnectorClient, accepted: int) -> dict[str, Any]:
-    """The state once the emulator has dealt with so many clients."""
-
-    state: dict[str, Any] = {}
-
-    def dealt_with() -> bool:
-        state.update(connector.state())
-        counters = state["connections"]
-        return bool(
-            counters["accepted"] >= accepted
-            and counters["dialing"] == 0
-            and counters["queued"] == state["queued"]  # each has been at the gate
-        )
-
-    wait_until(dealt_with, 10, f"{accepted} clients accepted")
-    return state
 
 
 def assert_exact(
@@ -207,8 +62,7 @@ def test_full_with_a_queue_ten_of_sixty_wait_their_turn(
         made = clients.connect(60)
         state = settled(connector, 60)
         assert gauges(connector) == (50, 50, 10)
-        assert state["connections"]["queued"] == 10
-        assert state["connections"]["open"] == 50
+        assert (state["connections"]["queued"], state["connections"]["open"]) == (10, 50)
         wait_until(lambda: upstream.clients == 50, 5, "fifty clients at the upstream")
         said = answers(made, 1)
         assert sorted(said) == ["hello"] * 50 + ["silent"] * 10
@@ -468,115 +322,3 @@ def test_an_upstream_that_refuses_closes_its_clients_only(connector: ConnectorCl
             assert client.state()["in_use"] == 0
         finally:
             dead.stop()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--port", "99999"], "99999 is not in the range 0<=x<=65535"),
-        (["--port", "-1"], "-1 is not in the range 0<=x<=65535"),
-        (["--listen", "99999"], "99999 is not in the range 0<=x<=65535"),
-        (["--upstream", "127.0.0.1:0"], "--upstream must name a port of 1 to 65535"),
-        (["--upstream", "here"], "--upstream must be host:port"),
-        *(
-            (["--model", text], "--model must be a JSON object")
-            for text in ("5", "null", "[]", '"abc"')
-        ),
-        *((["--model", text], "--model is not valid JSON") for text in ("{", "[[[", "[" * 100_000)),
-        (["--model", '{"instances": 0}'], "instances must be at least 1"),
-        (["--port", "TAKEN"], "--port: 127.0.0.1:TAKEN cannot be used"),
-        (["--listen", "TAKEN"], "--listen: 127.0.0.1:TAKEN cannot be used"),
-    ],
-)
-def test_the_program_tells_a_bad_option_in_a_line(options: list[str], message: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        given = [option.replace("TAKEN", port) for option in options]
-        done = captured(
-            [sys.executable, "-P", "-m", "chaosnetra.connector", "--upstream", "a:1", *given],
-            timeout=30,
-        )
-    assert done.returncode != 0
-    assert done.stdout == ""
-    assert message.replace("TAKEN", port) in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"{", "not valid JSON"),
-        (b"[]", "must be a JSON object"),
-        (b'{"instances": NaN}', "NaN is no JSON number"),
-        (b'{"instances": -1}', "instances must be at least 1"),
-        (b'{"colour": 1}', "a connector has unknown keys colour"),
-        (b'{"a": "' + b"x" * 2_000_000 + b'"}', "the body is over"),
-        (b"[" * 100_000, "not valid JSON"),
-    ],
-)
-def test_a_bad_change_is_refused_and_changes_nothing(
-    connector: ConnectorClient, body: bytes, message: str
-) -> None:
-    before = connector.state()
-    answer = requests.patch(f"{connector.url}/model", data=body, timeout=5)
-    assert answer.status_code == 400
-    assert message in answer.json()["error"]
-    assert "\n" not in answer.json()["error"]
-    assert connector.state() == before
-
-
-def test_unknown_calls_are_told_so(connector: ConnectorClient) -> None:
-    answer = requests.get(f"{connector.url}/nowhere", timeout=5)
-    assert (answer.status_code, answer.json()) == (
-        404,
-        {"error": "GET /nowhere is not known here"},
-    )
-    assert requests.delete(f"{connector.url}/model", timeout=5).status_code == 405
-
-
-def test_the_client_tells_what_cannot_be_used_and_what_is_not_there() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(ConnectorUnavailable, match="no connector emulator answers at"):
-            ConnectorClient(url).state()
-
-
-def test_the_client_passes_the_emulators_refusal_on(connector: ConnectorClient) -> None:
-    with pytest.raises(InvalidInput, match="when_full must be queue or refuse or ignore"):
-        connector.change({"when_full": "panic"})
-
-
-@pytest.fixture(scope="module")
-def fuzzed(upstream: Upstream) -> Iterator[ConnectorClient]:
-    server = start_connector(upstream.address, seed=1)
-    yield ConnectorClient(server.url)
-    server.stop()
-
-
-texts = st.text(max_size=20)
-values = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=6,
-)
-keys = st.sampled_from(["instances", "maximum_instances", "when_full", "pressure_delay_seconds"])
-
-
-@given(
-    method=st.sampled_from(["GET", "PATCH", "POST", "PUT", "DELETE"]),
-    path=st.sampled_from(["/model", "/state", "/history", "/"])
-    | texts.map(lambda text: f"/{text}"),
-    body=st.binary(max_size=200)
-    | st.dictionaries(keys, values).map(lambda d: json.dumps(d).encode()),
-)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_the_control_api_is_sent_it_answers_and_goes_on(
-    fuzzed: ConnectorClient, method: str, path: str, body: bytes
-) -> None:
-    with contextlib.suppress(requests.exceptions.InvalidURL):
-        answer = requests.request(method, f"{fuzzed.url}{path}", data=body, timeout=5)
-        assert answer.status_code in (200, 400, 404, 405)
-        assert isinstance(answer.json(), dict)
-    fuzzed.change({"instances": 1, "maximum_instances": 1, "when_full": "queue"})
-    assert fuzzed.state()["instances"] == 1

@@ -65,7 +65,7 @@ def end(file, calls):
 
 def fail():
     raise RuntimeError("no route to the neighbour")
-""",
+"""
 }
 
 
@@ -91,8 +91,7 @@ def experiment(
 
 def assert_aborted(run: ChaosRun, tmp_path: Path, reason: str) -> None:
     assert run.returncode == 1, run.output
-    assert run.journal["status"] == "interrupted"
-    assert run.section["cause"] == "interrupted"
+    assert (run.journal["status"], run.section["cause"]) == ("interrupted", "interrupted")
     assert "abort condition" in run.section["reason"]
     assert reason in run.section["reason"]
     assert not (tmp_path / "fault").exists()
@@ -179,8 +178,7 @@ def test_conditions_that_cannot_be_read_let_nothing_begin(
     run_chaos: RunChaos, tmp_path: Path, abort: dict[str, Any], named: str
 ) -> None:
     run = run_chaos(experiment(tmp_path, 0, **abort))
-    assert run.returncode == 1
-    assert run.journal["run"] == []
+    assert (run.returncode, run.journal["run"]) == (1, [])
     assert named in run.section["reason"]
 
 

@@ -75,15 +75,10 @@ def home(tmp_path: Path) -> Path:
 def environment(home: Path, postgres: PostgresServer, toxiproxy: ToxiproxyClient) -> dict[str, str]:
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     return {
-        **os.environ,
-        "HOME": str(home),
-        "XDG_CACHE_HOME": cache,
-        "CHAOSNETRA_DATABASE_URL": postgres.database.url,
-        "CHAOSNETRA_TOXIPROXY_URL": toxiproxy.url,
-        "CHAOSNETRA_TARGET": target_of(2),
-        "CHAOSNETRA_COUNT": "2",
-        "CHAOSNETRA_LATENCY_MS": "50",
-    }
+        **os.environ, "HOME": str(home), "XDG_CACHE_HOME": cache,
+        "CHAOSNETRA_DATABASE_URL": postgres.database.url, "CHAOSNETRA_TOXIPROXY_URL": toxiproxy.url,
+        "CHAOSNETRA_TARGET": target_of(2), "CHAOSNETRA_COUNT": "2", "CHAOSNETRA_LATENCY_MS": "50",
+    }  # fmt: skip
 
 
 def start(folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -170,10 +165,7 @@ def run_until_full(environment: dict[str, str], toxiproxy: ToxiproxyClient) -> t
 
 
 def test_a_folder_that_fills_up_in_mid_run_leaves_nothing_injected(
-    home: Path,
-    environment: dict[str, str],
-    postgres: PostgresServer,
-    toxiproxy: ToxiproxyClient,
+    home: Path, environment: dict[str, str], postgres: PostgresServer, toxiproxy: ToxiproxyClient
 ) -> None:
     code, output = run_until_full(environment, toxiproxy)
     assert code == 1, output

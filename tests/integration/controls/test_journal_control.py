@@ -3,10 +3,6 @@
 One test a row; each runs `chaos run` as a process of its own, on the installed line.
 """
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,7 @@ import pytest
 
 from tests.conftest import RunChaos
 from tests.support.experiments import process
+from tests.support.http_servers import answering
 from tests.support.judged_runs import USER_MODULES, action, assert_judged, call, experiment, probe
 
 __all__ = ["USER_MODULES"]  # for the fixture
@@ -65,8 +62,7 @@ def test_a_deviation_after_the_method_is_a_violation(run_chaos: RunChaos, tmp_pa
     assert_judged(run, "violated", "steady state violated")
     assert run.journal["deviated"] is True
     (violation,) = run.section["violations"]
-    assert violation["stage"] == "after"
-    assert violation["probe"] == "missing"
+    assert (violation["stage"], violation["probe"]) == ("after", "missing")
     assert violation["observed"] == "false"
 
 
@@ -81,8 +77,7 @@ def test_a_probe_that_raises_after_the_method_is_a_violation_and_rolled_back(
             [action("touch", file=str(mark))],
         )
     )
-    assert run.section["verdict"] == "violated"
-    assert run.returncode == 1
+    assert (run.section["verdict"], run.returncode) == ("violated", 1)
     (violation, *_) = run.section["violations"]
     assert violation["stage"] == "after"
     assert "gone wrong" in violation["error"]
@@ -135,11 +130,7 @@ def test_a_deviation_only_during_the_method_is_a_violation(
 
 @pytest.mark.parametrize(
     "tolerance",
-    [
-        {"type": "range", "range": [0, 1]},
-        {"type": "regex", "pattern": "^well"},
-        [0, 1],
-    ],
+    [{"type": "range", "range": [0, 1]}, {"type": "regex", "pattern": "^well"}, [0, 1]],
     ids=["range", "regex", "list"],
 )
 def test_a_tolerance_that_cannot_judge_keeps_journal_and_rollbacks(
@@ -176,8 +167,7 @@ def test_an_exception_of_the_core_in_the_method_is_not_success(run_chaos: RunCha
     step = action("value", of=1)
     step["provider"]["func"] = "no_such_function"
     run = run_chaos(experiment([probe("value", of=True)], [step]), "--no-validation")
-    assert run.returncode == 1
-    assert run.section["verdict"] == "inconclusive"
+    assert (run.returncode, run.section["verdict"]) == (1, "inconclusive")
 
 
 def test_a_misspelled_hypothesis_is_not_success(run_chaos: RunChaos) -> None:
@@ -217,27 +207,8 @@ def test_a_process_that_ends_with_an_error_is_no_success(run_chaos: RunChaos, pa
     assert "/nowhere/***" in run.section["reason"]
 
 
-@contextmanager
-def answering(status: int) -> Iterator[str]:
-    """The URL of a server that answers everything with this status."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(b"not now")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
 def test_a_request_that_is_answered_with_an_error_is_no_success(run_chaos: RunChaos) -> None:
-    with answering(503) as url:
+    with answering(lambda *_: (503, "text/plain", b"not now")) as url:
         asked = {"type": "action", "name": "ask", "provider": {"type": "http", "url": url}}
         run = run_chaos(experiment([probe("value", of=True)], [asked]))
     assert_judged(run, "inconclusive", "injection failed")
@@ -261,8 +232,7 @@ def test_rollbacks_that_are_not_played_are_no_recovery(run_chaos: RunChaos, tmp_
 
 def test_an_argument_that_the_control_does_not_know_ends_the_run(run_chaos: RunChaos) -> None:
     run = run_chaos(experiment([probe("value", of=True)], [], recover=False))
-    assert run.returncode == 1
-    assert run.section["cause"] == "settings refused"
+    assert (run.returncode, run.section["cause"]) == (1, "settings refused")
     assert "recover" in run.section["reason"]
 
 
@@ -278,6 +248,5 @@ def test_a_failure_of_the_control_itself_fails_the_run(run_chaos: RunChaos, tmp_
     step = action("value")
     step["provider"].update(module="breaker", func="close_events", arguments={})
     run = run_chaos(experiment([probe("value", of=True)], [step]))
-    assert run.returncode == 1
-    assert run.section["verdict"] == "inconclusive"
+    assert (run.returncode, run.section["verdict"]) == (1, "inconclusive")
     assert "journal control failed" in run.section["reason"]

@@ -35,8 +35,7 @@ def test_sigterm_inside_an_activity_ends_the_run(tmp_path: Path, place: str) -> 
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=50) == 1
     journal = json.loads((tmp_path / "journal.json").read_text())
-    assert journal["status"] == "interrupted"
-    assert journal["chaosnetra"]["cause"] == "interrupted"
+    assert (journal["status"], journal["chaosnetra"]["cause"]) == ("interrupted", "interrupted")
     assert journal["chaosnetra"]["interrupted_by"] == "SIGTERM"
     assert rolled_back.exists()
     assert not next_step.exists()
@@ -105,14 +104,8 @@ def test_events_that_cannot_be_written_end_the_run_before_it_begins(
 ) -> None:
     mark = tmp_path / "ran"
     (tmp_path / "run" / "journal.events.jsonl").mkdir(parents=True)
-    run = run_chaos(
-        experiment(
-            [probe("value", of=True)],
-            [action("touch", file=str(mark))],
-        )
-    )
-    assert run.returncode == 1
-    assert run.section["cause"] == "settings refused"
+    run = run_chaos(experiment([probe("value", of=True)], [action("touch", file=str(mark))]))
+    assert (run.returncode, run.section["cause"]) == (1, "settings refused")
     assert "--journal-path" in run.section["reason"]
     assert not mark.exists()
 

@@ -24,8 +24,7 @@ def _experiment(with_control: bool) -> dict[str, Any]:
 
 def test_a_slip_ends_the_run_before_its_baseline(run_chaos: RunChaos) -> None:
     run = run_chaos(_experiment(True), CHAOSNETRA_LATENCY_MS="500ms", CHAOSNETRA_LATENCY="1")
-    assert run.returncode == 1
-    assert run.section["verdict"] == "inconclusive"
+    assert (run.returncode, run.section["verdict"]) == (1, "inconclusive")
     assert "got '500ms'" in run.section["reason"]
     assert "CHAOSNETRA_LATENCY_MS" in run.section["reason"]
     assert "did you mean CHAOSNETRA_LATENCY_MS?" in run.output

@@ -31,7 +31,7 @@ def lose_the_session(text):
         raise OSError(f"no session {text}")
 
     ending._close_session = close
-""",
+"""
 }
 
 
@@ -130,8 +130,7 @@ def test_a_run_that_is_refused_writes_no_secret(run_chaos: RunChaos) -> None:
         secrets={"vault": {"token": {"type": "env", "key": "VAULT_TOKEN"}}},
     )
     run = run_chaos(made, VAULT_TOKEN="vault-12345", NETRA_SPARE="in-use-2222")
-    assert run.returncode == 1
-    assert run.section["cause"] == "settings refused"
+    assert (run.returncode, run.section["cause"]) == (1, "settings refused")
     known = ("open%2dsesame", "open-sesame", "tok-12345-abcde", "in-reserve-1", "in-use-2222")
     written = [run.journal_text or "", run.output]
     written += [path.read_text() for path in run.folder.glob("*.log")]

@@ -86,13 +86,7 @@ def orchestrator_database(
 def test_steps_tell_what_was_asked_and_answered(postgres: PostgresServer, schema: str) -> None:
     steps = StepLog()
     database = Database(
-        postgres.database,
-        schema,
-        PROFILE.pool,
-        unscaled(),
-        1,
-        load_workload(),
-        steps,
+        postgres.database, schema, PROFILE.pool, unscaled(), 1, load_workload(), steps
     )
     asyncio.run(started_and_checked(database))
     told = {

@@ -4,14 +4,12 @@ PostgreSQL is a real one; TLS in front of it, and the Admin API, are the test's 
 """
 
 import asyncio
-import contextlib
 import gc
 import json
 import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +41,7 @@ from chaosnetra.running.session import end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.toxiproxy.actions import add_latency, create_proxy
 from tests.support.helpers import sessions_called, wait_until
+from tests.support.http_servers import Answer, answering
 from tests.support.staging import consented, staging_settings
 from tests.support.tls import Authority, TlsFront, server_context
 
@@ -224,57 +223,29 @@ class AdminApi:
     """Cloud SQL's Admin API, as much of it as the connector asks, and where tokens come from."""
 
     authority: Authority
+    url: str = ""
     status: int = 200
     paths: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> "AdminApi":
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer(
-                    {
-                        "region": "europe-west1",
-                        "databaseVersion": "POSTGRES_16",
-                        "ipAddresses": [{"type": "PRIVATE", "ipAddress": HOST}],
-                        "serverCaCert": {"cert": api.authority.pem.decode()},
-                    }
-                )
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.path == "/token":
-                    self._answer(
-                        {"access_token": "a-token", "expires_in": 3600, "token_type": "Bearer"}
-                    )
-                    return
-                key = json.loads(body)["public_key"]
-                self._answer({"ephemeralCert": {"cert": api.authority.client(key)}})
-
-            def _answer(self, data: dict[str, Any]) -> None:
-                api.paths.append(self.path)
-                status = 200 if self.path == "/token" else api.status
-                if status != 200:
-                    data = {"error": {"code": status, "message": "Quota or right is missing."}}
-                raw = json.dumps(data).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(raw)))
-                self.end_headers()
-                with contextlib.suppress(BrokenPipeError):  # it has given the call up
-                    self.wfile.write(raw)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
-        self.url = f"http://{HOST}:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> Answer:
+        self.paths.append(request.path)
+        if request.path == "/token":
+            token = {"access_token": "a-token", "expires_in": 3600, "token_type": "Bearer"}
+            return 200, "application/json", json.dumps(token).encode()
+        data: dict[str, Any]
+        if self.status != 200:
+            data = {"error": {"code": self.status, "message": "Quota or right is missing."}}
+        elif request.command == "GET":
+            data = {
+                "region": "europe-west1",
+                "databaseVersion": "POSTGRES_16",
+                "ipAddresses": [{"type": "PRIVATE", "ipAddress": HOST}],
+                "serverCaCert": {"cert": self.authority.pem.decode()},
+            }
+        else:
+            key = json.loads(body)["public_key"]
+            data = {"ephemeralCert": {"cert": self.authority.client(key)}}
+        return self.status, "application/json", json.dumps(data).encode()
 
 
 @pytest.fixture
@@ -286,7 +257,8 @@ def admin_api(
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     key = rsa.generate_private_key(65537, 2048)
-    with AdminApi(authority) as api:
+    api = AdminApi(authority)
+    with answering(api.answer) as api.url:
         account = {
             "type": "service_account",
             "client_email": "tester@project.iam.gserviceaccount.com",
@@ -355,11 +327,7 @@ def test_the_connector_opens_sessions_with_one_certificate_for_all(
     ],
 )
 def test_what_the_admin_api_refuses_is_told_from_what_the_database_does(
-    postgres: PostgresServer,
-    admin_api: AdminApi,
-    status: int,
-    kind: type[Exception],
-    words: str,
+    postgres: PostgresServer, admin_api: AdminApi, status: int, kind: type[Exception], words: str
 ) -> None:
     admin_api.status = status
     address = postgres.database.by_cloud_sql("project:europe-west1:instance")
@@ -440,11 +408,7 @@ def test_without_the_extra_it_says_what_to_install(
     ],
 )
 def test_what_is_made_for_ones_own_machine_is_refused_in_staging(
-    postgres: PostgresServer,
-    tmp_path: Path,
-    action: Any,
-    arguments: dict[str, Any],
-    words: str,
+    postgres: PostgresServer, tmp_path: Path, action: Any, arguments: dict[str, Any], words: str
 ) -> None:
     configuration = staging_settings(tmp_path, postgres.database)
     with pytest.raises(ActivityFailed, match=words) as caught:

@@ -27,15 +27,9 @@ from chaosnetra.toxiproxy.toxics import make_toxic
 from tests.conftest import ChaosRun, RunChaos
 from tests.support import experiments
 from tests.support.experiments import HELD, ours
-from tests.support.helpers import (
-    ProxiedDatabase,
-    alive,
-    query,
-    sessions_called,
-    wait_until,
-)
+from tests.support.helpers import ProxiedDatabase, alive, query, sessions_called, wait_until
 from tests.support.programs import chaos_command
-from tests.support.undoing import effect_of, played_elsewhere
+from tests.support.undoing import effect_of, played_elsewhere, undone
 
 # Of this process alone: tests of another may hold sessions at the same time.
 NAME = f"chaosnetra_test_held_{os.getpid()}"
@@ -90,9 +84,7 @@ def test_exactly_so_many_are_held(
     assert sessions_called(small_server.admin, NAME) == count
     assert len(processes()) == 1
 
-    report = injector.undo(fault.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(injector, fault.name).result is UndoResult.DONE
     assert sessions_called(small_server.admin, NAME) == 0
     assert processes() == []
     assert asyncio.run(slots(small, 5)).free == FREE
@@ -318,9 +310,7 @@ def test_sessions_end_with_their_process_and_the_undo_finds_none(
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: sessions_called(small, NAME) == 0, 20, "they ended with their process")
     assert not effect_of(injector.inject(held(small, By.COUNT, 5))).in_effect
-    report = injector.undo(fault.name)
-    assert report is not None
-    assert report.result is UndoResult.ALREADY_DONE
+    assert undone(injector, fault.name).result is UndoResult.ALREADY_DONE
 
 
 def test_sessions_that_the_process_left_behind_a_proxy_are_ended_at_the_server(
@@ -336,8 +326,7 @@ def test_sessions_that_the_process_left_behind_a_proxy_are_ended_at_the_server(
     wait_until(lambda: alive([pid]) == [], 20, "the process has ended")
     time.sleep(0.3)
     assert sessions_called(small_server.admin, NAME) == 5
-    report = injector.undo(fault.name)
-    assert report is not None
+    report = undone(injector, fault.name)
     assert report.result is UndoResult.DONE
     assert "5 at the server" in report.detail
     assert sessions_called(small_server.admin, NAME) == 0
@@ -366,8 +355,7 @@ def test_the_actions_hold_and_release(
 ) -> None:
     result = hold_connections(amount="5", configuration=small_configuration)  # type: ignore[arg-type]
     assert result["effect"]["in_effect"] is True
-    assert result["effect"]["observed"] == 5
-    assert result["parameters"]["by"] == "leave_free"
+    assert (result["effect"]["observed"], result["parameters"]["by"]) == (5, "leave_free")
     name = result["parameters"]["application_name"]
     assert sessions_called(small_server.admin, name) == 22
     json.dumps(result)

@@ -16,6 +16,7 @@ from chaosnetra.safety.ledger import Ledger
 from chaosnetra.stand.postgres import PostgresServer
 from tests.support.helpers import query, wait_until
 from tests.support.staging import consented, staging_settings
+from tests.support.undoing import undone
 
 HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
 
@@ -34,9 +35,7 @@ def test_a_second_run_is_refused_until_the_first_has_ended(
     with pytest.raises(NotAllowed, match=r"holds the lease on .*chaosnetra_one_lease") as caught:
         injector.inject(second)
     assert postgres.database.password not in str(caught.value)
-    report = injector.undo(first.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(injector, first.name).result is UndoResult.DONE
     injector.inject(second)
     injector.undo(second.name)
     assert query(postgres.database, HELD) == 0

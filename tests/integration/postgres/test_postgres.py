@@ -24,7 +24,7 @@ from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.stand.postgres import PostgresServer
 from tests.support.helpers import query
-from tests.support.undoing import played_elsewhere
+from tests.support.undoing import played_elsewhere, undone
 
 
 def unusable(address: DatabaseAddress, seconds: float = 5) -> DatabaseUnavailable:
@@ -170,9 +170,7 @@ def test_a_schema_is_made_and_dropped(database: DatabaseAddress, injector: Injec
     held = injector.inject(schema(database))
     assert held.effect is None
     query(database, "INSERT INTO chaosnetra_test.t VALUES (1)")
-    report = injector.undo(held.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(injector, held.name).result is UndoResult.DONE
     assert schemas(database) == []
     assert play(held.undo).result is UndoResult.ALREADY_DONE
 

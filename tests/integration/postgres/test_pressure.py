@@ -27,17 +27,12 @@ from chaosnetra.postgres.load import (
     is_local,
     sample_load,
 )
-from chaosnetra.postgres.pressure import (
-    NOTICE_GONE_CLIENT,
-    DatabasePressed,
-    fitting_backends,
-    work,
-)
+from chaosnetra.postgres.pressure import NOTICE_GONE_CLIENT, DatabasePressed, fitting_backends, work
 from chaosnetra.postgres.probes import backend_load
 from chaosnetra.safety.injector import Injector
 from chaosnetra.stand.postgres import PostgresServer
 from tests.support.helpers import query, sessions_called, wait_until
-from tests.support.undoing import effect_of
+from tests.support.undoing import effect_of, undone
 
 # Of this process alone: tests of another may press a database at the same time.
 NAME = f"chaosnetra_test_pressed_{os.getpid()}"
@@ -96,9 +91,7 @@ def test_pressure_is_felt_and_taken_back(small: DatabaseAddress, injector: Injec
     assert "MiB" in effect.detail
     assert sessions_called(small, NAME) == BACKENDS
 
-    report = injector.undo(fault.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(injector, fault.name).result is UndoResult.DONE
     assert sessions_called(small, NAME) == 0
     assert keeping() == []
     assert play(fault.undo).result is UndoResult.ALREADY_DONE
@@ -111,8 +104,7 @@ def test_it_is_the_backends_that_compute(small: DatabaseAddress, injector: Injec
     # How much of a core they get is up to whoever else is at work on this machine.
     busy = sampled_until(small, lambda found: cpu_seconds(found) >= 0.3)
     injector.undo(fault.name)
-    assert busy.source == PROCESSES
-    assert busy.active_max == 2
+    assert (busy.source, busy.active_max) == (PROCESSES, 2)
     assert busy.cpu_cores is not None
     assert cpu_seconds(idle) < 0.1
     assert cpu_seconds(busy) >= 0.3
@@ -255,9 +247,7 @@ def test_more_memory_than_the_machine_can_spare_is_refused(
 # The probe
 
 
-def test_a_server_on_this_machine_is_told_from_one_that_is_not(
-    small: DatabaseAddress,
-) -> None:
+def test_a_server_on_this_machine_is_told_from_one_that_is_not(small: DatabaseAddress) -> None:
     async def ask() -> bool:
         async with connection(small, 10) as opened:
             return await is_local(opened)

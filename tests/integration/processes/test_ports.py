@@ -30,10 +30,7 @@ def taken() -> Iterator[int]:
 
 @pytest.mark.parametrize(
     ("module", "start"),
-    [
-        (chaosnetra.stand.postgres, start_postgres),
-        (chaosnetra.stand.toxiproxy, start_toxiproxy),
-    ],
+    [(chaosnetra.stand.postgres, start_postgres), (chaosnetra.stand.toxiproxy, start_toxiproxy)],
     ids=["postgres", "toxiproxy"],
 )
 def test_a_server_whose_port_was_taken_starts_on_another(

@@ -112,8 +112,7 @@ def test_probes_that_run_at_once_have_a_line_each(tmp_path: Path) -> None:
         terminal.wait_for(lambda: [line.split()[0] for line in terminal.lines] == ["Two"])
         (tmp_path / "two").touch()
         terminal.finish()
-    assert terminal.returncode == 0
-    assert terminal.lines == []
+    assert (terminal.returncode, terminal.lines) == (0, [])
     assert terminal.cursor_shown
 
 

@@ -7,15 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from chaosnetra.relay.counters import State
-from tests.support.relaying import (
-    FAREWELL,
-    RESET,
-    End,
-    Stand,
-    assert_same,
-    on_each_loop,
-    until,
-)
+from tests.support.relaying import FAREWELL, RESET, End, Stand, assert_same, on_each_loop, until
 
 BOTH = pytest.mark.parametrize("first", ["client", "server"])
 SMALL = bytes(range(256)) * 100  # fits into any socket's buffers
@@ -154,9 +146,7 @@ async def test_a_reset_after_the_other_ends_farewell(first: str) -> None:
 
 @BOTH
 @on_each_loop
-async def test_a_reset_after_its_own_farewell_shows_at_the_other_ends_next_word(
-    first: str,
-) -> None:
+async def test_a_reset_after_its_own_farewell_shows_at_the_other_ends_next_word(first: str) -> None:
     async with paired(first) as (stand, near, far):
         near.say_farewell()
         assert await far.rest() == (b"", FAREWELL)
@@ -213,29 +203,16 @@ async def test_a_whole_conversation_before_the_relay_looks_up() -> None:
         await stand.settles(closed=20)
 
 
+@pytest.mark.parametrize("words", [b"", SMALL])
 @on_each_loop
-async def test_data_and_farewell_come_before_the_relay_looks_up() -> None:
+async def test_data_and_farewell_or_that_alone_come_before_the_relay_looks_up(words: bytes) -> None:
     async with Stand() as stand:
         for number in range(1, 21):
             client = stand.client_now()
-            client.send_now(SMALL)
+            client.send_now(words)
             client.say_farewell()
             server = await stand.server()
-            assert await server.rest() == (SMALL, FAREWELL)
-            await server.send(b"answer")
-            server.close()
-            assert await client.rest() == (b"answer", FAREWELL)
-            await stand.settles(closed=number)
-
-
-@on_each_loop
-async def test_a_farewell_without_a_word_before_the_relay_looks_up() -> None:
-    async with Stand() as stand:
-        for number in range(1, 21):
-            client = stand.client_now()
-            client.say_farewell()
-            server = await stand.server()
-            assert await server.rest() == (b"", FAREWELL)
+            assert await server.rest() == (words, FAREWELL)
             await server.send(b"answer")
             server.close()
             assert await client.rest() == (b"answer", FAREWELL)

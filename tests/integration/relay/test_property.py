@@ -25,16 +25,8 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(
             [
-                "connect",
-                "send",
-                "send",
-                "send",
-                "farewell",
-                "reset",
-                "stop reading",
-                "stop reading",
-                "read",
-                "settle",
+                "connect", "send", "send", "send", "farewell", "reset", "stop reading",
+                "stop reading", "read", "settle",
             ]
         ),
         st.integers(0, MOST_LINKS - 1),
@@ -43,7 +35,7 @@ STEPS = st.lists(
     ),
     min_size=20,
     max_size=40,
-)
+)  # fmt: skip
 
 
 class Talker:

@@ -228,8 +228,7 @@ async def test_a_client_that_leaves_at_once_is_told_whole() -> None:
         assert await server.rest() == (b"cancel that", FAREWELL)
         server.close()
         told = await ended_as(audience, Ending.CLIENT)
-        assert told.names == ["dialed", "client", "ended"]
-        assert told.client == b"cancel that"
+        assert (told.names, told.client) == (["dialed", "client", "ended"], b"cancel that")
 
 
 @on_each_loop

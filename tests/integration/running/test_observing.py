@@ -4,7 +4,6 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,11 @@ from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.exposure import not_exposed, partly_exposed
 from chaosnetra.orchestrator.workload import load_workload
 from chaosnetra.postgres.actions import hold_connections
-from chaosnetra.running.session import current_session, end_session
+from chaosnetra.running.session import current_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import failures_are_explained, startups_succeed
-from chaosnetra.toxiproxy.actions import (
-    add_data_limit,
-    add_latency,
-    disable_proxy,
-    enable_proxy,
-)
+from chaosnetra.toxiproxy.actions import add_data_limit, add_latency, disable_proxy, enable_proxy
 from tests.support.helpers import wait_until
 
 Configuration = dict[str, Any]
@@ -106,14 +100,7 @@ asyncio.run(main())
 # Opens its database only once somebody asks it something.
 LAZY = "import os; assert os.environ['DATABASE_URL']"
 
-pytestmark = pytest.mark.usefixtures("ended")
-
-
-@pytest.fixture
-def ended(nothing_left: None) -> Iterator[None]:
-    """The session of this process ends with the test."""
-    yield
-    end_session()
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 @pytest.fixture

@@ -85,8 +85,7 @@ def test_a_server_that_was_restarted_between_two_looks_is_another_one(
 def test_a_server_that_ended_all_sessions_and_recovered_is_lost(bed: Bed, session: Session) -> None:
     """As PostgreSQL does when one of its processes crashes: the server itself stays."""
     pid = query(
-        bed.postgres.admin,
-        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'",
+        bed.postgres.admin, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
     )
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: answers(bed), SECONDS, "PostgreSQL recovers")

@@ -151,9 +151,7 @@ def test_the_path_is_measured_through_the_proxy(configuration: Configuration) ->
     assert path.added_round_trip_seconds(3, 5) >= 0.09  # less what the direct path took
 
 
-def test_a_proxy_that_is_down_fails_startups_at_the_database(
-    configuration: Configuration,
-) -> None:
+def test_a_proxy_that_is_down_fails_startups_at_the_database(configuration: Configuration) -> None:
     disable_proxy(configuration=configuration)
     result = startups_succeed(count=1, configuration=configuration)
     assert (result["failed"], result["phase"]) == (1, "database"), result

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -53,34 +53,30 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
 @pytest.fixture
-def started() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Runs, ended with the test."""
+def start(folder: Path) -> Iterator[Start]:
+    """Starts runs that do something `then`, ended with the test."""
     runs: list[subprocess.Popen[bytes]] = []
-    yield runs
+
+    def start_one(then: str, seconds: float = 100) -> subprocess.Popen[bytes]:
+        runs.append(subprocess.Popen([sys.executable, "-c", RUN + then, folder, str(seconds)]))
+        return runs[-1]
+
+    yield start_one
     for run in runs:
         run.kill()
         run.wait(10)
-
-
-def start(
-    started: list[subprocess.Popen[bytes]], folder: Path, then: str, seconds: float = 100
-) -> subprocess.Popen[bytes]:
-    run = subprocess.Popen([sys.executable, "-c", RUN + then, str(folder), str(seconds)])
-    started.append(run)
-    return run
 
 
 def left(folder: Path) -> list[Path]:
     return [*folder.glob("chaosnetra-*"), *folder.rglob(f"*{SUFFIX}")]
 
 
-def test_a_helper_that_a_run_forked_keeps_no_undo_waiting(
-    started: list[subprocess.Popen[bytes]], folder: Path
-) -> None:
+def test_a_helper_that_a_run_forked_keeps_no_undo_waiting(start: Start, folder: Path) -> None:
     run = start(
-        started,
-        folder,
         f"""
 helper = os.fork()
 if helper == 0:
@@ -88,7 +84,7 @@ if helper == 0:
     os._exit(0)
 tell(helper, kept.pid)
 time.sleep(100)
-""",
+"""
     )
     helper, server = written_pids(folder / "pids", 2, 30)
     assert len(left(folder)) == 2
@@ -102,18 +98,16 @@ time.sleep(100)
 
 
 def test_a_copy_that_keeps_the_pipe_open_does_not_hide_the_end_of_the_run(
-    started: list[subprocess.Popen[bytes]], folder: Path
+    start: Start, folder: Path
 ) -> None:
     """One that no Python forked: it passes by what closes the pipe in copies."""
     run = start(
-        started,
-        folder,
         f"""
 pipe = watchdog_process._process.stdin.fileno()
 holder = __import__("subprocess").Popen(["sleep", "{HELPER_SECONDS}"], pass_fds=(pipe,))
 tell(holder.pid)
 time.sleep(100)
-""",
+"""
     )
     (holder,) = written_pids(folder / "pids", 1, 30)
     run.kill()
@@ -124,18 +118,16 @@ time.sleep(100)
 
 
 def test_a_watchdog_that_was_ended_is_replaced_before_the_next_undo(
-    started: list[subprocess.Popen[bytes]], folder: Path
+    start: Start, folder: Path
 ) -> None:
     run = start(
-        started,
-        folder,
         """
 watchdog_process._process.kill()
 watchdog_process._process.wait()
 ledger.add(UNDO)
 tell(watchdog_process._process.pid)
 time.sleep(100)
-""",
+"""
     )
     (watchdog,) = written_pids(folder / "pids", 1, 30)
     assert WATCHDOG in " ".join(psutil.Process(watchdog).cmdline())
@@ -145,14 +137,12 @@ time.sleep(100)
 
 @pytest.mark.parametrize("hard", [True, False])
 def test_a_watchdog_that_cannot_write_undoes_all_and_ends(
-    started: list[subprocess.Popen[bytes]], folder: Path, hard: bool
+    start: Start, folder: Path, hard: bool
 ) -> None:
     """Its files may have no size at all. A limit that it may lift itself is none."""
     before = "" if hard else "resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))\n"
     after = "resource.prlimit(watchdog_process._process.pid, resource.RLIMIT_FSIZE, (0, 0))\n"
     run = start(
-        started,
-        folder,
         f"""
 import resource
 {before}watchdog_process._process.kill()
@@ -161,7 +151,7 @@ watchdog_process.guard(ledger.path)
 {after if hard else ""}resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
 tell(watchdog_process._process.pid)
 time.sleep(100)
-""",
+"""
     )
     (watchdog,) = written_pids(folder / "pids", 1, 30)
     run.kill()
@@ -172,10 +162,8 @@ time.sleep(100)
     assert bool(left(folder)) == hard
 
 
-def test_a_run_out_of_time_is_ended_by_what_is_surely_it(
-    started: list[subprocess.Popen[bytes]], folder: Path
-) -> None:
-    run = start(started, folder, "time.sleep(100)\n", seconds=1)
+def test_a_run_out_of_time_is_ended_by_what_is_surely_it(start: Start, folder: Path) -> None:
+    run = start("time.sleep(100)\n", seconds=1)
     assert run.wait(30) == -signal.SIGTERM
     wait_until(lambda: not left(folder), UNDONE_SECONDS, "the undo")
 

@@ -181,13 +181,6 @@ def test_missing_wheel_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> 
     assert "\n" not in str(caught.value)
 
 
-@pytest.fixture
-def own_toxiproxy() -> Iterator[ToxiproxyServer]:
-    server = start_toxiproxy()
-    yield server
-    server.stop()
-
-
 @nothing_left_behind
 def test_toxiproxy_serves_on_loopback_only(own_toxiproxy: ToxiproxyServer) -> None:
     port = int(own_toxiproxy.url.rpartition(":")[2])
@@ -374,33 +367,28 @@ def test_which_servers_suit_the_setting() -> None:
     ]
 
 
-@nothing_left_behind
-def test_failed_build_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go = tmp_path / "go"
-    go.write_text("#!/bin/sh\necho 'no network today' >&2\nexit 1\n")
-    go.chmod(0o755)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
-    with pytest.raises(PartUnavailable, match="no network today"):
-        find_program()
-    left = [path.name for path in (folders.cache_folder()).iterdir() if path.suffix != ".lock"]
-    assert left == []
+NO_NETWORK = "echo 'no network today' >&2\nexit 1\n"
+ANOTHER_CHECKSUM = """\
+if [ "$1" = install ]; then echo "#!/bin/sh" > "$GOBIN/server"; exit 0; fi
+printf '\\tmod\\tgithub.com/Shopify/toxiproxy/v2\\tv2.12.0\\th1:wrong=\\n'
+"""
 
 
 @nothing_left_behind
-def test_built_program_with_another_checksum_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("go", "why"),
+    [(NO_NETWORK, "no network today"), (ANOTHER_CHECKSUM, r"not v2\.12\.0 with checksum")],
+    ids=["it fails", "what it built has another checksum"],
+)
+def test_a_build_that_cannot_be_used_says_why_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: str, why: str
 ) -> None:
-    go = tmp_path / "go"
-    go.write_text(
-        "#!/bin/sh\n"
-        'if [ "$1" = install ]; then echo "#!/bin/sh" > "$GOBIN/server"; exit 0; fi\n'
-        "printf '\\tmod\\tgithub.com/Shopify/toxiproxy/v2\\tv2.12.0\\th1:wrong=\\n'\n"
-    )
-    go.chmod(0o755)
+    program = tmp_path / "go"
+    program.write_text(f"#!/bin/sh\n{go}")
+    program.chmod(0o755)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
-    with pytest.raises(PartUnavailable, match=r"not v2\.12\.0 with checksum"):
+    with pytest.raises(PartUnavailable, match=why):
         find_program()
-    left = [path.name for path in (folders.cache_folder()).iterdir() if path.suffix != ".lock"]
+    left = [path.name for path in folders.cache_folder().iterdir() if path.suffix != ".lock"]
     assert left == []

@@ -73,8 +73,7 @@ def test_up_status_up_again_down_status_down_again() -> None:
     assert asyncio.run(answer_of(kept["database_url"])) == 1
 
     status = stand("status")
-    assert status.returncode == 0
-    assert status.stdout == first.stdout
+    assert (status.returncode, status.stdout) == (0, first.stdout)
 
     again = stand("up")
     assert again.returncode == 0
@@ -169,15 +168,10 @@ def test_up_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 WHOLE: dict[str, Any] = {
-    "pid": 1,
-    "process_started": 1.0,
-    "database_url": "postgresql://u:p@127.0.0.1:1/d",
-    "admin_url": "postgresql://u:p@127.0.0.1:1/d",
-    "postgres_version": "16",
-    "toxiproxy_url": "http://127.0.0.1:1",
-    "toxiproxy_version": "2",
-    "since": 0,
-}
+    "pid": 1, "process_started": 1.0, "database_url": "postgresql://u:p@127.0.0.1:1/d",
+    "admin_url": "postgresql://u:p@127.0.0.1:1/d", "postgres_version": "16",
+    "toxiproxy_url": "http://127.0.0.1:1", "toxiproxy_version": "2", "since": 0,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -237,11 +231,7 @@ def test_a_process_id_used_again_is_no_stand() -> None:
     state_file().parent.mkdir(parents=True)
     state_file().write_text(
         json.dumps(
-            {
-                **WHOLE,
-                "pid": os.getpid(),
-                "process_started": psutil.Process().create_time() - 100,
-            }
+            {**WHOLE, "pid": os.getpid(), "process_started": psutil.Process().create_time() - 100}
         )
     )
     assert stand("status").returncode == 1

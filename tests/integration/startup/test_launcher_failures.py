@@ -12,6 +12,7 @@ from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.launcher import launch
 from chaosnetra.startup.outcome import EndedBy, StartupOutcome, Status
+from tests.support.helpers import present
 from tests.support.launches import (
     DATABASE,
     HTTP,
@@ -37,16 +38,14 @@ def test_exit_code_of_a_failed_start(code: int, readiness: str) -> None:
     outcome = one(["sh", "-c", f"echo 'ERROR: no luck' >&2; exit {code}"], readiness)
     assert (outcome.status, outcome.exit_code) == (Status.FAILED, code)
     assert (outcome.signal, outcome.ended_by) == (None, EndedBy.ITSELF)
-    assert outcome.error is not None
-    assert outcome.error.text == "no luck"
+    assert present(outcome.error).text == "no luck"
 
 
 @nothing_left_behind
 def test_clean_exit_of_a_service_that_was_never_ready_is_a_failure() -> None:
     outcome = one(["true"], TCP)
     assert (outcome.status, outcome.exit_code) == (Status.FAILED, 0)
-    assert outcome.error is not None
-    assert outcome.error.text == "it ended with exit code 0 and printed nothing"
+    assert present(outcome.error).text == "it ended with exit code 0 and printed nothing"
 
 
 @nothing_left_behind
@@ -103,8 +102,7 @@ def test_our_own_lack_of_files_is_not_the_targets_failure(monkeypatch: pytest.Mo
 def test_never_ready_without_a_port(readiness: str, text: str) -> None:
     outcome = one(["sleep", "100"], readiness, short(0.3))
     assert outcome.status is Status.TIMED_OUT
-    assert outcome.error is not None
-    assert text in outcome.error.text
+    assert text in present(outcome.error).text
 
 
 @nothing_left_behind
@@ -113,8 +111,7 @@ def test_ready_after_the_limit_is_timed_out() -> None:
     outcome = one(script(text), HTTP, short(0.5, margin=10))
     assert outcome.status is Status.TIMED_OUT
     assert outcome.seconds > 0.8
-    assert outcome.error is not None
-    assert outcome.error.text.startswith("ready only after ")
+    assert present(outcome.error).text.startswith("ready only after ")
     assert outcome.ended_by is EndedBy.LAUNCHER
 
 
@@ -123,8 +120,7 @@ def test_end_in_the_margin_is_a_failure_of_its_own() -> None:
     outcome = one(["sh", "-c", "sleep 0.6; echo FATAL: gave up; exit 3"], TCP, short(0.3, 10))
     assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
     assert outcome.ended_by is EndedBy.ITSELF
-    assert outcome.error is not None
-    assert "gave up" in outcome.error.text
+    assert "gave up" in present(outcome.error).text
 
 
 @nothing_left_behind
@@ -134,8 +130,7 @@ def test_page_slower_than_the_check_is_told_from_not_ready() -> None:
     assert outcome.status is Status.TIMED_OUT
     assert outcome.checks["timed_out"] >= 1
     assert "not_ready" not in outcome.checks
-    assert outcome.error is not None
-    assert "timed_out" in outcome.error.text
+    assert "timed_out" in present(outcome.error).text
 
 
 @nothing_left_behind
@@ -163,8 +158,7 @@ def test_cause_after_a_flood_of_output_is_found() -> None:
     text = "for n in range(200_000): print('line', n)\nraise SystemExit('FATAL: it broke')"
     outcome = one(script(text), TCP, short(30))
     assert outcome.status is Status.FAILED
-    assert outcome.error is not None
-    assert "it broke" in outcome.error.text
+    assert "it broke" in present(outcome.error).text
     assert len(json.dumps(outcome.to_json())) < 10_000
 
 
@@ -174,8 +168,7 @@ def test_invalid_utf8_and_an_endless_line_do_no_harm() -> None:
     text += "os.write(2, b'\\xff\\xfe ERROR: br\\x80ken \\xc3\\n'); raise SystemExit(1)"
     outcome = one(script(text), TCP)
     assert outcome.status is Status.FAILED
-    assert outcome.error is not None
-    assert "ERROR: br\ufffdken" in outcome.error.text
+    assert "ERROR: br\ufffdken" in present(outcome.error).text
 
 
 def test_password_in_an_error_text_is_masked(

@@ -11,6 +11,7 @@ from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from chaosnetra.processes.cpu_meter import usable_cores
 from chaosnetra.startup.outcome import StartupOutcome
 from chaosnetra.startup.summary import machine_share_of, summarize
+from tests.support.helpers import present
 from tests.support.journals import journal, judged, startups, state
 from tests.support.launches import (
     ENOUGH,
@@ -67,8 +68,7 @@ def one_core() -> Iterator[None]:
 
 def check(outcomes: list[StartupOutcome], limit_seconds: float) -> dict[str, Any]:
     """The check of a steady state that launched these."""
-    share = machine_share_of(outcomes, usable_cores())
-    assert share is not None
+    share = present(machine_share_of(outcomes, usable_cores()))
     told = summarize(outcomes, 0) | {
         "machine_share": share.to_json(),
         "startup_timeout_seconds": limit_seconds,
@@ -81,9 +81,8 @@ def check(outcomes: list[StartupOutcome], limit_seconds: float) -> dict[str, Any
 def test_many_on_one_core_stretch_each_other_and_the_fault_is_not_blamed() -> None:
     assert usable_cores() == 1
     (alone,) = launched(PLAN)
-    assert alone.processors is not None
     # One core has no time for all of them in half of what their work takes on it.
-    limit = AT_ONCE * alone.processors.cpu_seconds / 2
+    limit = AT_ONCE * present(alone.processors).cpu_seconds / 2
     many = launched(PLAN, short(limit, margin=ENOUGH.startup_seconds), AT_ONCE)
     assert any(outcome.late for outcome in many)
     for outcome in (alone, *many):
@@ -91,8 +90,7 @@ def test_many_on_one_core_stretch_each_other_and_the_fault_is_not_blamed() -> No
         assert outcome.processors.cpu_seconds >= 2 * PART_SECONDS
         assert outcome.processors.delayed_seconds <= outcome.seconds
         assert StartupOutcome.from_json(outcome.to_json()) == outcome
-    share = machine_share_of(many, usable_cores())
-    assert share is not None
+    share = present(machine_share_of(many, usable_cores()))
     assert share.is_felt
     before, after = check([alone], ENOUGH.startup_seconds), check(many, limit)
     found, _ = judged(journal(before=before, after=after, deviated=True))

@@ -10,6 +10,7 @@ from chaosnetra.startup.kept_output import MOST_BYTES, Keeping
 from chaosnetra.startup.launcher import launch
 from chaosnetra.startup.outcome import StartupOutcome, Status
 from chaosnetra.startup.phase_lines import PhaseLines
+from tests.support.helpers import present
 from tests.support.launches import (
     DATABASE,
     ENOUGH,
@@ -78,8 +79,7 @@ def test_a_shell_script_tells_its_phases_in_its_own_words() -> None:
     assert 0 <= began < ended <= made.seconds + 1
     assert made.error is not None
     assert made.error.text == "gave up: no answer within 25 s"
-    assert made.error.stated_budget is not None
-    assert not made.error.stated_budget.is_possible
+    assert not present(made.error.stated_budget).is_possible
     # Two streams, whose lines may come in any order.
     assert sorted(made.output) == [
         "[1/2] checking settings",
@@ -108,8 +108,7 @@ for number in range(200000): print("tidying up", number, file=sys.stderr)
 sys.exit(1)
 """
     made = outcome(script(text))
-    assert made.error is not None
-    assert made.error.error_class == "ValueError"
+    assert present(made.error).error_class == "ValueError"
     assert made.output[0] == "Traceback (most recent call last):"
     assert "ValueError: invalid literal for int() with base 10: 'no number'" in made.output
     assert made.output[-1] == "tidying up 199999"

@@ -82,9 +82,7 @@ def test_a_startup_that_is_ready_under_a_fatal_fault_is_a_violation(
         explained(configuration, fault_is_fatal="perhaps")
 
 
-def test_a_hang_is_explained_by_the_remedied_orchestrator(
-    configuration: Configuration,
-) -> None:
+def test_a_hang_is_explained_by_the_remedied_orchestrator(configuration: Configuration) -> None:
     add_timeout(timeout_ms=0, configuration=configuration)
     result = explained(configuration)
     assert (result["held"], result["failed"]) == (True, 2)

@@ -17,7 +17,7 @@ from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.exposure import not_exposed
 from chaosnetra.evidence.verdict.start_state import baseline_advice, differing_states, state_tested
 from chaosnetra.postgres.actions import hold_connections
-from chaosnetra.running.session import current_session, end_session
+from chaosnetra.running.session import current_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import startups_succeed
@@ -54,18 +54,11 @@ open(cache, "w").close()
 
 Configuration = dict[str, Any]
 
-pytestmark = pytest.mark.usefixtures("ended")
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 @pytest.fixture
-def ended(nothing_left: None) -> Iterator[None]:
-    """The session of this process ends with the test."""
-    yield
-    end_session()
-
-
-@pytest.fixture
-def empty(postgres: PostgresServer, ended: None) -> Iterator[DatabaseAddress]:
+def empty(postgres: PostgresServer, nothing_left: None) -> Iterator[DatabaseAddress]:
     """An empty database on a server that other tests use at the same time."""
     name = f"test_state_{secrets.token_hex(4)}"
     query(postgres.database, f"CREATE DATABASE {name}")

@@ -96,11 +96,7 @@ def run_steps(
         done = merged(
             ["bash", "-e", str(script)],
             cwd=folder,
-            env={
-                **environment,
-                "GITHUB_OUTPUT": str(output),
-                "GITHUB_STEP_SUMMARY": str(summary),
-            },
+            env={**environment, "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)},
             timeout=300,
         )
         codes[step["name"]] = done.returncode

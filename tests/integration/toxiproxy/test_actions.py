@@ -1,6 +1,6 @@
 """The actions on Toxiproxy as an experiment calls them, with whatever it holds as arguments."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,12 +27,6 @@ NOWHERE = {
     "toxiproxy_url": "http://127.0.0.1:1",
     "time_scale": "0.1",
 }
-
-
-@pytest.fixture(autouse=True)
-def ended() -> Iterator[None]:
-    yield
-    end_session()
 
 
 @pytest.fixture

@@ -100,9 +100,7 @@ def test_where_it_applies_to_some_connections_only_the_effect_says_what_they_hea
     assert "a connection that the server ends by itself meanwhile is closed" in effect["detail"]
 
 
-def test_an_update_that_lets_data_pass_lets_the_end_pass_too(
-    configuration: dict[str, Any],
-) -> None:
+def test_an_update_that_lets_data_pass_lets_the_end_pass_too(configuration: dict[str, Any]) -> None:
     add_bandwidth_limit(0, name="hole", configuration=configuration)
     update_toxic("hole", {"rate_kb_per_second": 100}, configuration=configuration)
     with client_of(configuration) as client:

@@ -23,6 +23,7 @@ from chaosnetra.ports import free_port
 from chaosnetra.stand.toxiproxy import PORT_TRIES, ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.toxics import DIRECTIONS, TOXIC_TYPES, Toxic
+from tests.support.helpers import present
 
 BOUNDED = settings(
     max_examples=250,
@@ -108,22 +109,15 @@ raw_bodies = st.one_of(bodies.map(lambda data: json.dumps(data).encode()), st.bi
 paths = st.one_of(
     st.sampled_from(
         [
-            "/proxies",
-            "/proxies/a",
-            "/proxies/b",
-            "/proxies/a/toxics",
-            "/proxies/a/toxics/t",
-            "/proxies/a/gauges",
-            "/populate",
-            "/reset",
-            "/version",
+            "/proxies", "/proxies/a", "/proxies/b", "/proxies/a/toxics", "/proxies/a/toxics/t",
+            "/proxies/a/gauges", "/populate", "/reset", "/version",
         ]
     ),
     st.text(
         alphabet=st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"),
         max_size=30,
     ).map(lambda text: f"/{text}"),
-)
+)  # fmt: skip
 methods = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "WHAT"])
 
 
@@ -136,8 +130,7 @@ def test_any_call_gets_an_answer_that_says_what_is_wrong(
         status, content_type, answer = call(embedded, method, path, body)
         assert status in (200, 201, 204, 400, 403, 404, 405, 409, 500), (status, answer)
         if status in (200, 201):
-            assert content_type is not None
-            assert content_type.startswith("application/json")
+            assert present(content_type).startswith("application/json")
             json.loads(answer)
         elif status in (400, 409, 500):
             error = json.loads(answer)
@@ -194,8 +187,7 @@ def started(*options: str) -> Iterator[str]:
     """Its URL, as its first line says."""
     process = program(*options)
     try:
-        assert process.stdout is not None
-        first = process.stdout.readline()
+        first = present(process.stdout).readline()
         if b"cannot be used" in first:
             raise PortTaken
         yield json.loads(first)["url"]
@@ -255,8 +247,7 @@ class Echo(socketserver.BaseRequestHandler):
 
 def closed_by_a_toxic_of_half(client: ToxiproxyClient, name: str) -> list[bool]:
     """Which of the connections of a proxy a toxic of half of them closes."""
-    made = client.proxy(name)
-    assert made is not None
+    made = present(client.proxy(name))
     client.add_toxic(name, Toxic("t", "limit_data", "downstream", 0.5, {"bytes": 0}))
     found = []
     for _ in range(20):

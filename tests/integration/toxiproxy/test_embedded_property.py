@@ -129,11 +129,7 @@ class Talker:
 
 
 @BOUNDED
-@given(
-    loop=loops,
-    steps=whole_streams,
-    seed=st.integers(0, 9),
-)
+@given(loop=loops, steps=whole_streams, seed=st.integers(0, 9))
 def test_bytes_are_never_altered_reordered_or_lost(
     loop: str, steps: list[tuple[tuple[Any, ...], float]], seed: int
 ) -> None:
@@ -229,16 +225,10 @@ def asked(application: Starlette, method: str, path: str, body: Any = None) -> t
     messages: list[dict[str, Any]] = []
     raw = b"" if body is None else json.dumps(body).encode()
     scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": quote(path).encode(),
-        "query_string": b"",
-        "headers": [],
-        "root_path": "",
-        "http_version": "1.1",
+        "type": "http", "method": method, "path": path, "raw_path": quote(path).encode(),
+        "query_string": b"", "headers": [], "root_path": "", "http_version": "1.1",
         "scheme": "http",
-    }
+    }  # fmt: skip
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": raw, "more_body": False}

@@ -1,9 +1,7 @@
 """Toxics on a proxy that is not the run's own are measured by what it leads to."""
 
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from chaosnetra.toxiproxy.actions import (
     update_toxic,
 )
 from chaosnetra.toxiproxy.client import ToxiproxyClient
+from tests.support.http_servers import answering
 
 Action = Callable[..., dict[str, Any]]
 THEIRS = "checkout"
@@ -48,22 +47,10 @@ TOXICS: dict[str, tuple[Action, dict[str, Any]]] = {
 BY_FIRST_ANSWER = {"latency", "latency upstream", "timeout", "black hole", "stall", "reset"}
 
 
-class Answers(BaseHTTPRequestHandler):
-    def do_HEAD(self) -> None:
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def http_service() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with answering(lambda *_: (204, "text/plain", b"")) as url:
+        yield url.removeprefix("http://")
 
 
 @pytest.fixture(scope="module")

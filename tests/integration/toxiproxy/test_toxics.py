@@ -18,8 +18,10 @@ from chaosnetra.toxiproxy.effects import OnPath, added_latency, effect_of, effec
 from chaosnetra.toxiproxy.faults import ProxyCreated, ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 from chaosnetra.toxiproxy.toxics import Toxic, make_toxic
-from tests.support.helpers import ProxiedDatabase
+from tests.support.helpers import ProxiedDatabase, present
 from tests.support.programs import captured
+from tests.support.undoing import effect_of as measured
+from tests.support.undoing import undone
 
 PROXY = "database"
 PLAY = (
@@ -43,9 +45,7 @@ def fault_of(proxied: ProxiedDatabase, toxic: Toxic) -> ToxicAdded:
 
 
 def current(proxied: ProxiedDatabase) -> Proxy:
-    found = proxied.client.proxy(proxied.proxy)
-    assert found is not None
-    return found
+    return present(proxied.client.proxy(proxied.proxy))
 
 
 def latency(milliseconds: int, name: str = "ours", toxicity: float = 1) -> Toxic:
@@ -88,9 +88,7 @@ def test_a_toxic_is_in_effect_and_undone(
     expected = {each.name for each in (toxic, fault.holder) if each is not None}
     assert {stored.name for stored in current(proxied).toxics} == expected
 
-    report = proxied.injector.undo(held.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(proxied.injector, held.name).result is UndoResult.DONE
     assert current(proxied).toxics == ()
     after = effect_of(toxic, proxied.path)
     assert not after.in_effect, after
@@ -111,15 +109,14 @@ def test_latency_is_measured_accurately(proxied: ProxiedDatabase) -> None:
     # difference too small as well as too large. A wrong measurement is wrong every time.
     for _ in range(3):
         held = proxied.injector.inject(fault_of(proxied, latency(50)))
-        assert held.effect is not None
-        assert held.effect.expected == 50
+        assert measured(held).expected == 50
         seconds = proxied.injector.added_round_trip_seconds
-        measured = added_latency(proxied.path, 9)
+        added = added_latency(proxied.path, 9)
         proxied.injector.undo(held.name)
         assert proxied.injector.added_round_trip_seconds == 0
-        if 48 <= measured <= 60 and 0.048 <= seconds < 0.2:
+        if 48 <= added <= 60 and 0.048 <= seconds < 0.2:
             break
-    assert 48 <= measured <= 60
+    assert 48 <= added <= 60
     assert 0.048 <= seconds < 0.2
     assert abs(least_added_latency(proxied)) < 20
 
@@ -154,18 +151,16 @@ def test_a_share_of_the_connections_is_slow(proxied: ProxiedDatabase) -> None:
 
 
 def test_toxicity_zero_is_not_felt(proxied: ProxiedDatabase) -> None:
-    held = proxied.injector.inject(fault_of(proxied, latency(500, toxicity=0)))
-    assert held.effect is not None
-    assert not held.effect.in_effect
-    assert held.effect.added_round_trip_seconds == 0
+    effect = measured(proxied.injector.inject(fault_of(proxied, latency(500, toxicity=0))))
+    assert not effect.in_effect
+    assert effect.added_round_trip_seconds == 0
 
 
 def test_what_cannot_be_measured_is_not_in_effect(proxied: ProxiedDatabase) -> None:
     slicer = make_toxic("ours", "slicer", "downstream", 1, {"average_size_bytes": 10})
-    held = proxied.injector.inject(fault_of(proxied, slicer))
-    assert held.effect is not None
-    assert (held.effect.in_effect, held.effect.observed) == (False, "not measured")
-    assert held.effect.detail
+    effect = measured(proxied.injector.inject(fault_of(proxied, slicer)))
+    assert (effect.in_effect, effect.observed) == (False, "not measured")
+    assert effect.detail
     assert [stored.name for stored in current(proxied).toxics] == ["ours"]
 
 
@@ -176,9 +171,8 @@ def test_a_toxic_that_does_nothing_is_not_in_effect(
     proxied: ProxiedDatabase, type_: str, values: dict[str, int]
 ) -> None:
     toxic = make_toxic("ours", type_, "downstream", 1, values)
-    held = proxied.injector.inject(fault_of(proxied, toxic))
-    assert held.effect is not None
-    assert not held.effect.in_effect
+    effect = measured(proxied.injector.inject(fault_of(proxied, toxic)))
+    assert not effect.in_effect
 
 
 def test_a_database_that_cannot_be_reached_is_no_proof(proxied: ProxiedDatabase) -> None:
@@ -198,9 +192,7 @@ def test_a_proxy_taken_down_refuses_and_comes_back(proxied: ProxiedDatabase) -> 
     assert held.effect is not None
     assert (held.effect.in_effect, held.effect.observed) == (True, "refused")
     assert not current(proxied).enabled
-    report = proxied.injector.undo(held.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(proxied.injector, held.name).result is UndoResult.DONE
     assert (current(proxied).enabled, current(proxied).listen) == (True, listen)
     assert not effect_of_switch(False, proxied.path).in_effect
     assert effect_of_switch(True, proxied.path).in_effect
@@ -217,9 +209,7 @@ def test_a_proxy_put_up_answers_and_goes_down_again(proxied: ProxiedDatabase) ->
 
 def test_a_switch_to_the_state_it_has_changes_nothing(proxied: ProxiedDatabase) -> None:
     held = proxied.injector.inject(switch(proxied, True))
-    report = proxied.injector.undo(held.name)
-    assert report is not None
-    assert report.result is UndoResult.ALREADY_DONE
+    assert undone(proxied.injector, held.name).result is UndoResult.ALREADY_DONE
     assert current(proxied).enabled
 
 
@@ -231,12 +221,9 @@ def test_an_update_is_felt_and_its_undo_restores_the_values(proxied: ProxiedData
     before = proxied.client.add_toxic(PROXY, latency(10, "theirs"))
     wanted = make_toxic("theirs", "latency", "downstream", 1, {"latency_ms": 80, "jitter_ms": 3})
     held = proxied.injector.inject(update(proxied, wanted))
-    assert held.effect is not None
-    assert held.effect.in_effect
+    assert measured(held).in_effect
     assert current(proxied).toxics == (wanted,)
-    report = proxied.injector.undo(held.name)
-    assert report is not None
-    assert report.result is UndoResult.DONE
+    assert undone(proxied.injector, held.name).result is UndoResult.DONE
     assert current(proxied).toxics == (before,)
     assert not effect_of(wanted, proxied.path).in_effect
     assert play(held.undo).result is UndoResult.ALREADY_DONE
@@ -254,9 +241,7 @@ def test_an_updated_toxic_that_somebody_changed_is_left_alone(proxied: ProxiedDa
     proxied.client.add_toxic(PROXY, latency(10, "theirs"))
     held = proxied.injector.inject(update(proxied, latency(20, "theirs")))
     changed = proxied.client.update_toxic(PROXY, "theirs", {"latency": 33, "jitter": 0}, 1)
-    report = proxied.injector.undo(held.name)
-    assert report is not None
-    assert report.result is UndoResult.NOT_OURS
+    assert undone(proxied.injector, held.name).result is UndoResult.NOT_OURS
     assert current(proxied).toxics == (changed,)
 
 
@@ -314,9 +299,7 @@ def test_undo_twice_is_already_done(proxied: ProxiedDatabase) -> None:
     held = proxied.injector.inject(fault_of(proxied, latency(10)))
     assert play(held.undo).result is UndoResult.DONE
     assert play(held.undo).result is UndoResult.ALREADY_DONE
-    report = proxied.injector.undo(held.name)
-    assert report is not None
-    assert report.result is UndoResult.ALREADY_DONE
+    assert undone(proxied.injector, held.name).result is UndoResult.ALREADY_DONE
     assert proxied.injector.undo(held.name) is None
 
 
@@ -379,8 +362,7 @@ def test_a_proxy_of_somebody_else_is_not_taken_over(proxied: ProxiedDatabase) ->
     proxied.client.add_toxic("made", latency(7, "theirs"))
     with pytest.raises(InjectionFailed, match="not this run's"):
         proxied.injector.inject(ProxyCreated(proxied.client, "made", "127.0.0.1:0", "127.0.0.1:9"))
-    found = proxied.client.proxy("made")
-    assert found is not None
+    found = present(proxied.client.proxy("made"))
     assert (found.listen, found.toxics) == (theirs.listen, (latency(7, "theirs"),))
     assert proxied.injector.undo_all() == []
     assert proxied.client.proxy("made") is not None
@@ -450,9 +432,8 @@ def test_nothing_in_place_is_never_taken_for_an_effect(
 def test_full_jitter_is_felt(proxied: ProxiedDatabase) -> None:
     values = {"latency_ms": 60, "jitter_ms": 60}
     toxic = make_toxic("ours", "latency", "downstream", 1, values)
-    held = proxied.injector.inject(fault_of(proxied, toxic))
-    assert held.effect is not None
-    assert held.effect.in_effect is True
+    effect = measured(proxied.injector.inject(fault_of(proxied, toxic)))
+    assert effect.in_effect is True
 
 
 def test_a_limit_behind_a_proxy_that_is_down_is_no_effect(proxied: ProxiedDatabase) -> None:
@@ -477,7 +458,6 @@ def test_a_bandwidth_limit_on_half_of_the_connections_is_always_found(
     proxied: ProxiedDatabase,
 ) -> None:
     toxic = make_toxic("ours", "bandwidth", "downstream", 0.5, {"rate_kb_per_second": 100})
-    held = proxied.injector.inject(fault_of(proxied, toxic))
-    assert held.effect is not None
-    assert held.effect.in_effect is True
-    assert "seen on connection" in held.effect.detail
+    effect = measured(proxied.injector.inject(fault_of(proxied, toxic)))
+    assert effect.in_effect is True
+    assert "seen on connection" in effect.detail

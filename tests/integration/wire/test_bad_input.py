@@ -6,7 +6,6 @@ import json
 import resource
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator
 
@@ -20,9 +19,10 @@ from chaosnetra.errors import InvalidInput, ObserverUnavailable
 from chaosnetra.stand.hops import Hop, start_observer
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.wire.client import ObserverClient
-from tests.support.helpers import query, wait_until
+from tests.support.helpers import present, query, wait_until
 from tests.support.observed import Stretch, assert_bytes_are_the_same, with_tls
 from tests.support.relaying import many_descriptors
+from tests.support.serving import Serving
 
 MANY = 1_500
 MEGABYTE = 1_000_000
@@ -93,8 +93,7 @@ def test_a_long_statement_with_a_password(stretch: Stretch, postgres: PostgresSe
 
         async def run() -> None:
             opened = await asyncpg.connect(startup.database.driver_url, timeout=20)
-            found = await opened.fetchrow(long)
-            assert found is not None
+            found = present(await opened.fetchrow(long))
             assert found[0] == len(secret)
             for statement in (unfinished, unfinished + "'"):
                 with pytest.raises(asyncpg.PostgresError):
@@ -113,34 +112,10 @@ def test_a_long_statement_with_a_password(stretch: Stretch, postgres: PostgresSe
 # Behind these is no PostgreSQL, and nobody records.
 
 
-class Echo:
+class Echo(Serving):
     """Sends back what it hears; after a `b` it sends without end."""
 
-    def __enter__(self) -> "Echo":
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        started = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=4096), self._loop
-        )
-        self._server = started.result(20)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        async def stop() -> None:
-            self._server.close()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(stop(), self._loop).result(20)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
                 writer.write(data)
@@ -156,7 +131,7 @@ def echoed() -> Iterator[Hop]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     many_descriptors(min(4 * MANY, hard) if hard != resource.RLIM_INFINITY else 4 * MANY)
     with Echo() as echo:
-        server = start_observer(f"127.0.0.1:{echo.port}")
+        server = start_observer(echo.address)
         yield server
         server.stop()
 
@@ -256,8 +231,7 @@ def test_observations_go_on_when_the_process_that_makes_them_was_killed(
             return seen is not None
 
         wait_until(observed, 20, "an observation is made")
-    assert seen is not None
-    assert seen.round_trips == 1
+    assert present(seen).round_trips == 1
     observer.forget(["killed"])
 
 

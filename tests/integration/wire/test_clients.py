@@ -177,16 +177,14 @@ def test_a_login_that_is_refused_in_tls_is_no_session(
         pytest.raises(psycopg.OperationalError, match="password authentication failed"),
     ):
         psycopg.connect(startup.database.url, connect_timeout=20)
-    assert startup.seen.unread == 1
-    assert startup.seen.sessions == 0
+    assert (startup.seen.unread, startup.seen.sessions) == (1, 0)
 
 
 def test_statements_are_told_by_text_and_times(stretch: Stretch, postgres: PostgresServer) -> None:
     with stretch.startup(with_tls(postgres.database, "disable")) as startup:
         with_asyncpg(startup.database)
     times = {one.text: one.times for one in startup.seen.statements}
-    assert times["SELECT $1::int"] == 3
-    assert times["INSERT INTO numbers VALUES ($1)"] == 50
+    assert (times["SELECT $1::int"], times["INSERT INTO numbers VALUES ($1)"]) == (3, 50)
     (error,) = startup.seen.errors
     assert (error.sqlstate, error.statement) == ("42P01", "SELECT * FROM nowhere")
     assert error.reached is Reached.SESSION

@@ -6,16 +6,6 @@ from tests.long.fuzz.fuzzer import CALLS_A_ROUND, RUNS_A_ROUND, Fuzz, databases_
 from tests.long.fuzz.hostile import as_text, mutate
 
 __all__ = [
-    "CALLS_A_ROUND",
-    "EXPERIMENT",
-    "PACKAGE",
-    "RUNS_A_ROUND",
-    "TRACEBACK",
-    "Fuzz",
-    "as_text",
-    "databases_left",
-    "mutate",
-    "package_frames",
-    "processes_of",
-    "strict_json",
-]
+    "CALLS_A_ROUND", "EXPERIMENT", "PACKAGE", "RUNS_A_ROUND", "TRACEBACK", "Fuzz", "as_text",
+    "databases_left", "mutate", "package_frames", "processes_of", "strict_json",
+]  # fmt: skip

@@ -93,9 +93,7 @@ ABORTED: dict[str, Any] = {
                 "arguments": {
                     "maximum_seconds": 60,
                     "frequency_seconds": 0.2,
-                    "conditions": [
-                        {"name": "c", "window": 2, "max_failure_rate": 0.5, **HELD},
-                    ],
+                    "conditions": [{"name": "c", "window": 2, "max_failure_rate": 0.5, **HELD}],
                 },
             },
         },

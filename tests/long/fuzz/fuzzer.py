@@ -46,11 +46,7 @@ class Fuzz:
         self.save = save
         self.report = Report()
         self.stack = ExitStack()
-        fast = {
-            "CHAOSNETRA_COUNT": "1",
-            "CHAOSNETRA_TARGET": "true",
-            "CHAOSNETRA_LATENCY_MS": "50",
-        }
+        fast = {"CHAOSNETRA_COUNT": "1", "CHAOSNETRA_TARGET": "true", "CHAOSNETRA_LATENCY_MS": "50"}
         self.bases = {"tiny": TINY, "small": SMALL, "aborted": ABORTED}
         self.fast = fast
         self._configured: dict[str, str] | None = None

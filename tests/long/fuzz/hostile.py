@@ -28,37 +28,12 @@ def hostile(rng: random.Random, escape: str = "/no/such/place") -> Any:
     """One value that nobody expects. `escape` is a path that must not come into being."""
     numbers = [0, -1, 2.5, 1e308, -1e308, 5e-324, 2**63, 10**30, math.nan, math.inf, True, None]
     texts = [
-        "",
-        " ",
-        "x" * 100_000,
-        "\0",
-        "a\0b",
-        "\x1b[31mred\x07\r",
-        "\u202eabc\u2028\ufeff",
-        "\ud800",
-        "\udcff/\U0001f600",
-        "../../x",
-        "../../../" + "y" * 300,
-        escape,
-        "/etc/passwd",
-        "one\ntwo",
-        "%s%n%(x)s",
-        "{port}{url}{nope}{}",
-        "${latency_ms}",
-        "${nope}",
-        "'; DROP SCHEMA public CASCADE; --",
-        "NaN",
-        "1e999",
-        "-0",
-        "\u0663",
-        "0x10",
-        "@digits@",
-        "a" * 300 + ".json",
-        "~no-such-user/x.json",
-        "[::1",
-        "http://[",
-        "tcp://127.0.0.1:99999",
-    ]
+        "", " ", "x" * 100_000, "\0", "a\0b", "\x1b[31mred\x07\r", "\u202eabc\u2028\ufeff",
+        "\ud800", "\udcff/\U0001f600", "../../x", "../../../" + "y" * 300, escape, "/etc/passwd",
+        "one\ntwo", "%s%n%(x)s", "{port}{url}{nope}{}", "${latency_ms}", "${nope}",
+        "'; DROP SCHEMA public CASCADE; --", "NaN", "1e999", "-0", "\u0663", "0x10", "@digits@",
+        "a" * 300 + ".json", "~no-such-user/x.json", "[::1", "http://[", "tcp://127.0.0.1:99999",
+    ]  # fmt: skip
     raws = ["@deep@", "@deeper@", "@digits@", "@overflow@", "@octal@"]
     made: list[Any] = [[], {}, [None], {"": ""}, nested(60), nested(400), [[], {}, "x", 1]]
     kind = rng.random()

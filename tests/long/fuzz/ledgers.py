@@ -21,37 +21,17 @@ def fuzz_ledgers(rng: random.Random, report: Report, saved: Path) -> None:
         "attributes": {},
     }
     arguments = {
-        "url": unreachable,
-        "proxy": "p",
-        "toxic": toxic,
+        "url": unreachable, "proxy": "p", "toxic": toxic,
         "before": {
-            "listen": "127.0.0.1:0",
-            "upstream": "127.0.0.1:1",
-            "enabled": True,
-            "toxics": [toxic],
+            "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1", "enabled": True, "toxics": [toxic],
         },
-        "ours": toxic,
-        "name": "n",
-        "enabled": True,
-        "upstream": "127.0.0.1:1",
-        "database": "postgresql://u@127.0.0.1:1/d",
-        "schema": "s",
-        "application_name": "chaosnetra_fuzz",
-        "label": "20260101t000000-abcdef",
-        "places": [str(saved)],
-        "job": "projects/p/locations/l/jobs/j",
-        "mark": "m",
-        "uid": "u",
-        "etag": "e",
-        "generation": 1,
-        "revision": "r",
-        "traffic": {},
-        "write": "w",
-        "seconds": 0.1,
-        "call_seconds": 0.1,
-        "sent_at": 1.0,
-        "in_flight_seconds": 0.1,
-    }
+        "ours": toxic, "name": "n", "enabled": True, "upstream": "127.0.0.1:1",
+        "database": "postgresql://u@127.0.0.1:1/d", "schema": "s",
+        "application_name": "chaosnetra_fuzz", "label": "20260101t000000-abcdef",
+        "places": [str(saved)], "job": "projects/p/locations/l/jobs/j", "mark": "m", "uid": "u",
+        "etag": "e", "generation": 1, "revision": "r", "traffic": {}, "write": "w", "seconds": 0.1,
+        "call_seconds": 0.1, "sent_at": 1.0, "in_flight_seconds": 0.1,
+    }  # fmt: skip
     scaling = {"mode": "AUTOMATIC", "minimum": 0, "maximum": 1, "manual": None}
     model = {"instances": 2, "when_full": "queue"}
     of_kind: dict[str, dict[str, Any]] = {

@@ -28,25 +28,18 @@ def fuzz_output(rng: random.Random, report: Report, saved: Path) -> None:
                 (
                     made.encode(),
                     json.dumps({"startup_phase": event}).encode()[: rng.randrange(90)],
-                    b'{"startup_phase":' + b"[" * rng.choice((10, 70_000)),
-                    TRACEBACK.encode(),
+                    b'{"startup_phase":' + b"[" * rng.choice((10, 70_000)), TRACEBACK.encode(),
                     b"  | " + TRACEBACK.encode(),
                     b"asyncpg.exceptions.TooManyConnectionsError: sorry, too many clients already",
-                    b"a." * 5000 + b"Error: x",
-                    b"Error(" * 3000,
-                    b"code: " + b"1A" * 20_000,
-                    b"SQLSTATE" + b" " * 30_000,
-                    b"ERROR: " * rng.choice((1, 9000)),
-                    bytes(rng.randrange(256) for _ in range(200)),
-                    b"\0\x1b[2J\r\r",
+                    b"a." * 5000 + b"Error: x", b"Error(" * 3000, b"code: " + b"1A" * 20_000,
+                    b"SQLSTATE" + b" " * 30_000, b"ERROR: " * rng.choice((1, 9000)),
+                    bytes(rng.randrange(256) for _ in range(200)), b"\0\x1b[2J\r\r",
                     hostile_text(rng).encode(errors="surrogatepass"),
-                    b"x" * rng.choice((10, 70_000, 300_000)),
-                    b"KeyError",
-                    b"PostgresError: code 1",
+                    b"x" * rng.choice((10, 70_000, 300_000)), b"KeyError", b"PostgresError: code 1",
                     b"ExceptionGroup: " + b"+ " * 2000,
                 )
             )
-        )
+        )  # fmt: skip
     raw = b"\n".join(pieces)
     (saved / "output.bin").write_bytes(raw)
     words = {

@@ -19,18 +19,9 @@ ENVIRONMENT: dict[str, list[str]] = {
     "target": ["false", "true", "sh -c 'exit 3'", "no_such:app", "json:dumps", "'", "-", "true \\"],
     "readiness": ["exit", "log:(", "log:.*", "log:(?P<a>", "tcp://127.0.0.1:{port}", "udp://x"],
     "target_environment": [
-        "{}",
-        '{"A=B": "x"}',
-        '{"": "x"}',
-        '{"A": "\\u0000"}',
-        '{"A\\u0000": "x"}',
-        '{"A": "\\ud800"}',
-        '{"A": "{nope}"}',
-        '{"A": "{{url}}"}',
-        '{"PATH": ""}',
-        '{"LD_PRELOAD": "/no/such"}',
-        "[]",
-        '{"A": 1}',
+        "{}", '{"A=B": "x"}', '{"": "x"}', '{"A": "\\u0000"}', '{"A\\u0000": "x"}',
+        '{"A": "\\ud800"}', '{"A": "{nope}"}', '{"A": "{{url}}"}', '{"PATH": ""}',
+        '{"LD_PRELOAD": "/no/such"}', "[]", '{"A": 1}',
     ],
     "database_state": ["fresh", "SHARED", "auto"],
     "profile": ["issue-1263", "./none.json", "/etc/passwd.json", "/", "\\", "..", "/dev/null"],
@@ -44,18 +35,12 @@ ENVIRONMENT: dict[str, list[str]] = {
     "time_to_live_seconds": ["0", "1e12", "-1", "0.0001"],
     "toxiproxy_listen_host": ["", "localhost", "no such host", "256.1.1.1", "::1", "127.0.0.1:1"],
     "database_url": [
-        "postgresql://u:hidden-word@127.0.0.1:1/d",
-        "postgresql://u@127.0.0.1:1/d",
-        "postgresql://[::1",
-        "postgresql://127.0.0.1:70000/d",
-        "mysql://u:p@127.0.0.1/d",
+        "postgresql://u:hidden-word@127.0.0.1:1/d", "postgresql://u@127.0.0.1:1/d",
+        "postgresql://[::1", "postgresql://127.0.0.1:70000/d", "mysql://u:p@127.0.0.1/d",
         "postgresql://u:%zz%00@127.0.0.1:1/%00",
     ],
     "toxiproxy_url": [
-        "http://127.0.0.1:1",
-        "http://u:p@127.0.0.1",
-        "ftp://x",
-        "http://127.0.0.1:0",
+        "http://127.0.0.1:1", "http://u:p@127.0.0.1", "ftp://x", "http://127.0.0.1:0",
     ],
     "environment": ["production", "LOCAL", ""],
     "connector": ["none", "emulator", "auto", "EMULATOR", "vpc"],
@@ -69,7 +54,7 @@ ENVIRONMENT: dict[str, list[str]] = {
     "count": ["0", "-1", "1001", "1.5", "two", "1e30"],
     "latency_ms": ["-1", "0", "1e30", "nan", "3600001"],
     "max_failure_rate": ["2", "-0.1", "nan"],
-}
+}  # fmt: skip
 
 
 def hostile_setting(rng: random.Random, key: str) -> Any:

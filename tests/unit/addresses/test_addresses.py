@@ -184,16 +184,10 @@ def test_another_database_of_the_server() -> None:
 def test_placeholders_hold_plain_and_quoted_parts() -> None:
     address = DatabaseAddress("h", 6543, "an na", "p/w@1", "d")
     assert address.placeholders == {
-        "url": "postgresql://an%20na:p%2Fw%401@h:6543/d",
-        "host": "h",
-        "port": "6543",
-        "user": "an na",
-        "password": "p/w@1",
-        "database": "d",
-        "host_quoted": "h",
-        "user_quoted": "an%20na",
-        "password_quoted": "p%2Fw%401",
-    }
+        "url": "postgresql://an%20na:p%2Fw%401@h:6543/d", "host": "h", "port": "6543",
+        "user": "an na", "password": "p/w@1", "database": "d", "host_quoted": "h",
+        "user_quoted": "an%20na", "password_quoted": "p%2Fw%401",
+    }  # fmt: skip
 
 
 @given(

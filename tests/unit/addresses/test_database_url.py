@@ -78,12 +78,7 @@ def test_a_socket_is_read_in_every_spelling(url: str, as_option: bool, port: int
 
 
 @given(
-    folder=FOLDERS,
-    port=PORTS,
-    user=NAMES,
-    password=TEXT,
-    database=NAMES,
-    as_option=st.booleans(),
+    folder=FOLDERS, port=PORTS, user=NAMES, password=TEXT, database=NAMES, as_option=st.booleans()
 )
 def test_a_socket_survives_being_written_as_a_url(
     folder: str, port: int, user: str, password: str, database: str, as_option: bool
@@ -232,17 +227,11 @@ def test_a_root_of_the_system_is_no_file() -> None:
     second=st.text("QXZJ79", min_size=6, max_size=10),
     tail=st.sampled_from(
         [
-            "@h/db",
-            "@h:x/db",
-            "@h1,h2/db",
-            f"@/db?host={FOLDER}",
-            "@%2Fa%2C/db",
-            "@h/db?sslmode=no",
-            "@h/db?sslrootcert=/a@b",
-            "/db",
+            "@h/db", "@h:x/db", "@h1,h2/db", f"@/db?host={FOLDER}", "@%2Fa%2C/db",
+            "@h/db?sslmode=no", "@h/db?sslrootcert=/a@b", "/db",
         ]
     ),
-)
+)  # fmt: skip
 def test_no_part_of_a_password_is_shown_however_it_is_spelled(
     first: str, sign: str, second: str, tail: str
 ) -> None:

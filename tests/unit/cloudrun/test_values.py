@@ -193,8 +193,7 @@ def test_a_summary_counts_and_keeps_the_first_failures_only() -> None:
     failed = task(exit_code=3, status={"code": 2})
     good = task(exit_code=0, status={"code": 0})
     summary = summarize([*[failed] * 50, good, task(done=False)]).to_json()
-    assert summary["tasks"] == 52
-    assert summary["ends"]["exited"] == 50
+    assert (summary["tasks"], summary["ends"]["exited"]) == (52, 50)
     assert summary["exit_codes"] == {"0": 1, "3": 50}
     assert len(summary["failures"]) == 10
     assert summary["start_spread_seconds"] == 0

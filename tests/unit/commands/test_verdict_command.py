@@ -29,23 +29,17 @@ def judged(tmp_path: Path, text: str, *options: str) -> tuple[int, str]:
         (1, "violated: ", journal(method=INJECTED, after=BAD, deviated=True, **RECOVERED)),
         (2, "inconclusive: ", journal(hypothesis=False, before=None, after=None)),
         (3, "inconclusive: baseline not met", journal(before=BAD, after=None, status="failed")),
-        (
-            4,
-            "inconclusive: ",
-            journal(method=(run_of("inject", status="failed"),), status="failed"),
-        ),
-        (
-            5,
-            "inconclusive: ",
-            journal(method=INJECTED, rollbacks=(run_of("undo", status="failed"),), **RECOVERED),
-        ),
+        (4, "inconclusive: ",
+         journal(method=(run_of("inject", status="failed"),), status="failed")),
+        (5, "inconclusive: ",
+         journal(method=INJECTED, rollbacks=(run_of("undo", status="failed"),), **RECOVERED)),
         (5, "violated: ", journal(method=INJECTED, recovery=BAD)),
         (2, "inconclusive: probe 'look' in", journal(method=(*INJECTED, LOOK_FAILED))),
         (1, "violated: after", journal(method=(*INJECTED, LOOK_FAILED), after=BAD)),
         (2, "inconclusive: a dry run", journal(dry="activities")),
         (6, "inconclusive: ", journal(status="interrupted", interrupted_by="SIGTERM")),
     ],
-)
+)  # fmt: skip
 def test_each_ending_has_its_code(
     tmp_path: Path, code: int, begins: str, data: dict[str, Any]
 ) -> None:
@@ -79,8 +73,7 @@ def test_json_holds_the_violations_and_what_the_trials_prove(tmp_path: Path) -> 
     code, output = judged(tmp_path, json.dumps(data), "--format", "json")
     told = json.loads(output)
     assert (code, told["outcome"]) == (1, "violated")
-    assert told["violations"][0]["probe"] == "startups"
-    assert told["proofs"][0]["trials"] == 5
+    assert (told["violations"][0]["probe"], told["proofs"][0]["trials"]) == ("startups", 5)
 
 
 def test_json_holds_quantiles_of_times_with_their_intervals(tmp_path: Path) -> None:

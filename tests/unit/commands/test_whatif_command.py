@@ -43,8 +43,7 @@ def test_within_what_the_journals_have_nothing_is_untested(tmp_path: Path) -> No
     folder = written(tmp_path, calibrating(5), calibrating(10))
     said = asked(folder, "--instances", 10, "--connector-slots", 0)
     assert (said["success_share"], said["untested"]) == (1.0, [])
-    assert said["seconds"]["p50"] == pytest.approx(ALONE, abs=0.1)
-    assert said["error"]["launches"] == 4
+    assert (said["seconds"]["p50"], said["error"]["launches"]) == (pytest.approx(ALONE, abs=0.1), 4)
     assert said["error"]["time_share"] < 0.1
     assert said["calibration"]["round_trips"] == TRIPS
     assert said["resources"]["connector_slots"] is None
@@ -91,8 +90,8 @@ def test_options_change_what_instances_start_through(tmp_path: Path) -> None:
 
 def test_a_pool_that_is_smaller_than_what_was_opened_at_once(tmp_path: Path) -> None:
     both = [
-        connection(1, 0.5, None, session=0.6, trips=20, waited=0.5),
-        connection(2, 0.5, None, session=0.6, trips=20, waited=0.5),
+        connection(1, 0.5, None, session=0.6, trips=20, waited_seconds=0.5),
+        connection(2, 0.5, None, session=0.6, trips=20, waited_seconds=0.5),
     ]
     beside = observation(2.0, both, [(0.5, 1.0)], serial_round_trips=20)
     found = launch([beside] * 4)
@@ -130,8 +129,7 @@ def test_journals_of_something_else_are_refused(tmp_path: Path) -> None:
         tmp_path, calibrating(), calibrating(target="other"), calibrating(time_scale=2.0)
     )
     done = call(folder, "--instances", 5)
-    assert done.exit_code == 2
-    assert done.stdout == ""
+    assert (done.exit_code, done.stdout) == (2, "")
     lines = done.stderr.splitlines()
     assert len(lines) == 2
     assert "1.json: its target is 'other', and that of " in lines[0]

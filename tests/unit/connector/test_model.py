@@ -45,10 +45,7 @@ def test_a_profile_that_says_nothing_gets_the_figures_of_the_seed() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"instance": 1},
-            "unknown keys instance .did you mean instances..; known are instances, ",
-        ),
+        ({"instance": 1}, "unknown keys instance .did you mean instances..; known are instances, "),
         ({"instances": 0}, "instances must be at least 1, got 0"),
         ({"instances": 2.5}, "instances must be a whole number"),
         ({"instances": True}, "instances must be a number"),

@@ -45,13 +45,7 @@ def test_lines_are_those_of_keys_and_elements() -> None:
         '{\n "a": [\n  1,\n  {"b":\n 2}\n ],\n "c, \\"d\\": {": "e\\n}"\n}'
     )
     assert data == {"a": [1, {"b": 2}], 'c, "d": {': "e\n}"}
-    assert lines == {
-        ("a",): 2,
-        ("a", 0): 3,
-        ("a", 1): 4,
-        ("a", 1, "b"): 4,
-        ('c, "d": {',): 7,
-    }
+    assert lines == {("a",): 2, ("a", 0): 3, ("a", 1): 4, ("a", 1, "b"): 4, ('c, "d": {',): 7}
     assert duplicates == []
 
 
@@ -124,14 +118,8 @@ def test_any_yaml_text_is_read_as_the_core_reads_it_or_refused(text: str) -> Non
 def test_yaml_lines_duplicates_and_merges() -> None:
     text = "a: &a\n  x: 1\n  y: 2\nb:\n  <<: *a\n  y: 3\n  y: 4\nc: [*a, 5]\n"
     read, lines, duplicates = parse_yaml(text)
-    assert read == {
-        "a": {"x": 1, "y": 2},
-        "b": {"x": 1, "y": 4},
-        "c": [{"x": 1, "y": 2}, 5],
-    }
-    assert lines["b", "y"] == 7
-    assert lines["b", "x"] == 2
-    assert lines["c", 1] == 8
+    assert read == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 4}, "c": [{"x": 1, "y": 2}, 5]}
+    assert (lines["b", "y"], lines["b", "x"], lines["c", 1]) == (7, 2, 8)
     assert duplicates == [Duplicate(("b", "y"), 6, 7)]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chaosnetra.evidence.advice.budgets import proposed, upper_of
 from chaosnetra.evidence.advice.needs import Sample
+from tests.support.helpers import present
 
 TIMES = st.lists(st.floats(0, 1e5), max_size=40)
 
@@ -27,8 +28,7 @@ def test_the_upper_bound_lies_above_the_quantile_as_often_as_it_says(
     rounds = 1500
     covered = 0
     for _ in range(rounds):
-        found = upper_of(sample([drawn.expovariate(1) for _ in range(count)]))
-        assert found is not None
+        found = present(upper_of(sample([drawn.expovariate(1) for _ in range(count)])))
         assert "with 95% confidence" in found.text
         covered += found.seconds >= true
     assert least <= covered / rounds <= most
@@ -39,8 +39,7 @@ def test_so_few_startups_are_said_to_prove_what_they_prove() -> None:
     drawn = random.Random(6)
     covered = 0
     for _ in range(2000):
-        found = upper_of(sample([drawn.expovariate(1) for _ in range(5)]))
-        assert found is not None
+        found = present(upper_of(sample([drawn.expovariate(1) for _ in range(5)])))
         assert "with 67% confidence (14 give 95%)" in found.text
         covered += found.seconds >= 1.6094379124341003
     assert covered / 2000 == pytest.approx(0.672, abs=0.03)
@@ -64,19 +63,16 @@ def test_a_bound_is_never_below_what_the_share_took(
 
 
 def test_when_all_were_cut_short_twice_the_time_is_proposed() -> None:
-    found = upper_of(sample([], [10.0] * 5))
-    assert found is not None
+    found = present(upper_of(sample([], [10.0] * 5)))
     assert (found.is_bound, proposed(found)) == (True, 20)
 
 
 def test_equal_times_are_their_own_bound() -> None:
-    found = upper_of(sample([8.0] * 20))
-    assert found is not None
+    found = present(upper_of(sample([8.0] * 20)))
     assert (found.seconds, found.is_bound, proposed(found)) == (8.0, False, 10)
 
 
 def test_one_time_is_better_than_none_and_says_how_little_it_proves() -> None:
-    found = upper_of(sample([8.0]))
-    assert found is not None
+    found = present(upper_of(sample([8.0])))
     assert "the longest of 1" in found.text
     assert "20% confidence" in found.text

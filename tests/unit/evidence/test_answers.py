@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chaosnetra.evidence.verdict.answers import LONGEST_TOLD, own_failure
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from tests.support.helpers import present
 from tests.support.journals import BAD, journal, judged
 
 
@@ -28,31 +29,20 @@ FAILED = [
     (acted(ended(1, "", "said so")), "its process ended with exit code 1: said so"),
     (acted(ended(-9)), "its process ended with signal 9"),
     (acted({"status": 503, "body": "busy"}, "http"), "it was answered with status 503: busy"),
-    (
-        acted({"status": 404, "body": {"error": "no"}}, "http"),
-        'it was answered with status 404: {"error": "no"}',
-    ),
+    (acted({"status": 404, "body": {"error": "no"}}, "http"),
+     'it was answered with status 404: {"error": "no"}'),
     (acted(False, "python"), "it answered false"),
     (acted({"status": "failed"}, "python"), 'it answered that it failed: {"status": "failed"}'),
     (acted({"status": "Failure"}, "python"), 'it answered that it failed: {"status": "Failure"}'),
     (acted({"status": "error"}, "python"), 'it answered that it failed: {"status": "error"}'),
     (acted({"success": False}, "python"), 'it answered that it failed: {"success": false}'),
     (acted({"ok": False}, "python"), 'it answered that it failed: {"ok": false}'),
-    (
-        acted(ended(0), tolerance=1),
-        (
-            "its answer is outside its tolerance: "
-            'answer {"status": 0, "stdout": "", "stderr": ""}, tolerance 1'
-        ),
-    ),
-    (
-        acted(5, "python", tolerance={"type": "probe", "provider": {"type": "python"}}),
-        (
-            "nobody judged whether its answer is within its tolerance: answer 5, "
-            'tolerance {"type": "probe", "provider": {"type": "python"}}'
-        ),
-    ),
-]
+    (acted(ended(0), tolerance=1), ("its answer is outside its tolerance: "
+     'answer {"status": 0, "stdout": "", "stderr": ""}, tolerance 1')),
+    (acted(5, "python", tolerance={"type": "probe", "provider": {"type": "python"}}),
+     ("nobody judged whether its answer is within its tolerance: answer 5, "
+     'tolerance {"type": "probe", "provider": {"type": "python"}}')),
+]  # fmt: skip
 WORKED = [
     acted(ended(0, "a warning")),
     acted({"status": 204, "body": ""}, "http"),
@@ -112,15 +102,13 @@ def test_a_violation_under_an_action_that_failed_proves_nothing_and_is_told() ->
 
 def test_what_it_wrote_is_cut_at_its_beginning_and_shows_no_password() -> None:
     url = "postgres://netra:hunter22@db.example/x"
-    text = own_failure(acted(ended(1, f"{'x' * 9_000}\ncannot reach {url}\n\x1b[0m")))
-    assert text is not None
+    text = present(own_failure(acted(ended(1, f"{'x' * 9_000}\ncannot reach {url}\n\x1b[0m"))))
     assert "hunter22" not in text
     assert "cannot reach postgres://netra:***@db.example/x" in text
     assert len(text) < LONGEST_TOLD + 100
     assert "\n" not in text
     assert "\x1b" not in text
-    body = own_failure(acted({"status": 500, "body": f"{url} {'y' * 9_000}"}, "http"))
-    assert body is not None
+    body = present(own_failure(acted({"status": 500, "body": f"{url} {'y' * 9_000}"}, "http")))
     assert "hunter22" not in body
     assert len(body) < LONGEST_TOLD + 100
 

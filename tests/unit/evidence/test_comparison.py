@@ -97,8 +97,7 @@ def test_a_remediation_is_seen_in_rates_and_times() -> None:
     assert rate.difference.interval.high < 0
     under = next(time for time in found.times if time.when == "under the fault")
     assert under.before.is_lower_bound
-    assert under.after.value == 2.2
-    assert under.test.cliffs_delta == -1
+    assert (under.after.value, under.test.cliffs_delta) == (2.2, -1)
 
 
 def test_a_failure_rate_that_certainly_rose_is_a_regression_though_the_rule_still_holds() -> None:
@@ -173,8 +172,7 @@ def test_many_comparisons_make_no_regression_out_of_chance() -> None:
 
 def test_runs_of_one_experiment_are_taken_together() -> None:
     found = compared([run(FAST), run(FAST[:4])], [run(FAST)] * 3).experiments[0]
-    assert found.rates[0].before == (1, 10)
-    assert found.rates[0].after == (0, 15)
+    assert (found.rates[0].before, found.rates[0].after) == ((1, 10), (0, 15))
     assert found.before is not None
     assert found.before.to_json()["runs"] == 2
 
@@ -277,8 +275,7 @@ def test_an_unreadable_journal_is_exit_code_7_and_one_line(held: Path, tmp_path:
     torn.write_text('{"experiment": ')
     for arguments in ((torn, held), (held, torn), (held, tmp_path / "none")):
         done = command(*arguments)
-        assert done.exit_code == 7
-        assert done.stdout == ""
+        assert (done.exit_code, done.stdout) == (7, "")
         assert done.stderr.count("\n") == 1
 
 
@@ -336,52 +333,25 @@ APPLY = {
 }
 
 INCOMPARABLE = [
-    (
-        "target",
-        run(FAST, target="python a.py"),
-        run(FAST, target="python b.py"),
-        "not comparable: the target was python a.py before and python b.py after",
-    ),
-    (
-        "faults",
-        with_method(run(FAST), add_latency(500)),
-        with_method(run(FAST), add_latency(50)),
-        (
-            "not comparable: what was injected was add_latency(latency_ms 500) before and "
-            "add_latency(latency_ms 50) after"
-        ),
-    ),
-    (
-        "faults",
-        with_method(run(FAST, configuration={"latency_ms": "500"}, environment="local"), APPLY),
-        with_method(run(FAST, configuration={"latency_ms": "50"}, environment="local"), APPLY),
-        (
-            "not comparable: what was injected was add_latency(latency_ms 500) before and "
-            "add_latency(latency_ms 50) after"
-        ),
-    ),
-    (
-        "faults",
-        with_method(run(FAST, faults=[toxic(500)]), add_latency("${latency_ms}")),
-        with_method(run(FAST, faults=[toxic(50)]), add_latency("${latency_ms}")),
-        (
-            "not comparable: what Toxiproxy did at time scale 0.1 was "
-            'latency {"latency": 500} before and latency {"latency": 50} after'
-        ),
-    ),
-    (
-        "count",
-        run(FAST),
-        run(FAST * 2, attempts=10),
-        "not comparable: how many startups tried at once was 5 before and 10 and 5 after",
-    ),
-    (
-        "database_state",
-        in_state(run(FAST), "shared"),
-        in_state(run(FAST), "fresh"),
-        "not comparable: the database state was shared before and fresh after",
-    ),
-]
+    ("target", run(FAST, target="python a.py"), run(FAST, target="python b.py"),
+     "not comparable: the target was python a.py before and python b.py after"),
+    ("faults", with_method(run(FAST), add_latency(500)), with_method(run(FAST), add_latency(50)),
+     ("not comparable: what was injected was add_latency(latency_ms 500) before and "
+     "add_latency(latency_ms 50) after")),
+    ("faults",
+     with_method(run(FAST, configuration={"latency_ms": "500"}, environment="local"), APPLY),
+     with_method(run(FAST, configuration={"latency_ms": "50"}, environment="local"), APPLY),
+     ("not comparable: what was injected was add_latency(latency_ms 500) before and "
+     "add_latency(latency_ms 50) after")),
+    ("faults", with_method(run(FAST, faults=[toxic(500)]), add_latency("${latency_ms}")),
+     with_method(run(FAST, faults=[toxic(50)]), add_latency("${latency_ms}")),
+     ("not comparable: what Toxiproxy did at time scale 0.1 was "
+     'latency {"latency": 500} before and latency {"latency": 50} after')),
+    ("count", run(FAST), run(FAST * 2, attempts=10),
+     "not comparable: how many startups tried at once was 5 before and 10 and 5 after"),
+    ("database_state", in_state(run(FAST), "shared"), in_state(run(FAST), "fresh"),
+     "not comparable: the database state was shared before and fresh after"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "before", "after", "line"), INCOMPARABLE)
@@ -415,21 +385,15 @@ def test_a_worse_result_of_another_target_is_no_regression() -> None:
     [
         (run(FAST, target="a"), run(FAST)),
         (run(FAST), in_state(run(FAST), "fresh")),
-        (
-            with_method(run(FAST), add_latency("500", name="one")),
-            with_method(run(FAST), add_latency(500.0, name="another")),
-        ),
-        (
-            with_method(run(FAST), add_latency("${latency_ms}")),
-            with_method(run(FAST), add_latency(50)),
-        ),
-        (
-            with_method(run(FAST, configuration={"ms": "5"}), add_latency("${ms}")),
-            with_method(run(FAST, configuration={"ms": 5, "x": 1}), add_latency("${ms}")),
-        ),
+        (with_method(run(FAST), add_latency("500", name="one")),
+         with_method(run(FAST), add_latency(500.0, name="another"))),
+        (with_method(run(FAST), add_latency("${latency_ms}")),
+         with_method(run(FAST), add_latency(50))),
+        (with_method(run(FAST, configuration={"ms": "5"}), add_latency("${ms}")),
+         with_method(run(FAST, configuration={"ms": 5, "x": 1}), add_latency("${ms}"))),
     ],
     ids=["unknown target", "unknown state", "written otherwise", "not resolved", "same value"],
-)
+)  # fmt: skip
 def test_what_is_the_same_or_not_known_is_compared(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:

@@ -242,8 +242,7 @@ def test_what_a_dry_run_carried_out_must_have_worked(
     kind: str, changes: dict[str, Any], cause: Cause
 ) -> None:
     made = dry(kind, **changes)
-    assert made["chaosnetra"]["cause"] == cause
-    assert made["status"] == "failed"
+    assert (made["chaosnetra"]["cause"], made["status"]) == (cause, "failed")
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,7 @@ def launch(sessions: int | None, path: int | None, faults: tuple[str, ...] = ())
 
 
 def seen(
-    connected: int,
-    answered: int | None = None,
-    *faults: str,
-    ready_without: int = 0,
+    connected: int, answered: int | None = None, *faults: str, ready_without: int = 0
 ) -> Facts:
     """As it is seen on the wire."""
     return {
@@ -124,8 +121,7 @@ def test_a_path_that_is_slowed_has_to_be_used_under_the_fault_too(
 
 def test_a_start_that_prepared_the_database_is_told_beside() -> None:
     prepared = {"database_state": {"prepared": {"status": "ready", "tables_after": 3}}}
-    found = not_exposed(facts([launch(0, 0)], fault(TOXIC), **prepared))
-    assert found
+    found = not_exposed(facts([launch(0, 0)], fault(TOXIC), **prepared)) or ""
     assert "no session was opened in the database but by the one start that prepared it" in found
     assert "{state_folder}" in found
 
@@ -137,8 +133,7 @@ def test_what_injects_nothing_has_no_path() -> None:
 
 
 def test_each_fault_has_its_own_path() -> None:
-    found = not_exposed(facts([launch(4, 0)], fault(HELD), fault(TOXIC)))
-    assert found
+    found = not_exposed(facts([launch(4, 0)], fault(HELD), fault(TOXIC))) or ""
     assert (
         "4 sessions were opened in the database, and none of them on the path of toxic slow, so "
         "the target reaches it by another address, or they are sessions of others"
@@ -196,15 +191,12 @@ def test_a_path_that_is_not_used_is_told_with_what_the_target_was_given() -> Non
         "CHAOSNETRA_TARGET_ENVIRONMENT; where it connects only once it is used, let readiness ask "
         "for what needs the database"
     )
-    answered = not_exposed(facts([seen(5, 0)], fault(TOXIC)))
-    assert answered
+    answered = not_exposed(facts([seen(5, 0)], fault(TOXIC))) or ""
     assert answered.startswith("not one of 5 startups before the fault got an answer at the")
     prepared = {"database_state": {"prepared": {"status": "ready", "tables_after": 3}}}
-    found = not_exposed(facts([seen(0)], fault(TOXIC), **prepared))
-    assert found
+    found = not_exposed(facts([seen(0)], fault(TOXIC), **prepared)) or ""
     assert "The one start that prepared the database did: where the target keeps" in found
-    only_before = not_exposed(facts([seen(5), seen(0, 0, *SLOW)], fault(TOXIC)))
-    assert only_before
+    only_before = not_exposed(facts([seen(5), seen(0, 0, *SLOW)], fault(TOXIC))) or ""
     assert only_before.startswith(
         "not one of 5 startups under toxic slow opened a connection to the database, as those "
         "before the fault did"
@@ -213,8 +205,7 @@ def test_a_path_that_is_not_used_is_told_with_what_the_target_was_given() -> Non
 
 def test_startups_without_a_connection_of_their_own_were_not_exposed() -> None:
     section = facts([seen(5), seen(3, 3, *SLOW, ready_without=2)], fault(TOXIC))
-    found = partly_exposed(section)
-    assert found
+    found = partly_exposed(section) or ""
     assert found.startswith("2 of 5 startups under toxic slow were ready without a connection")
     verdict, _ = judged(journal(**section))
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.PARTLY_EXPOSED)
@@ -248,8 +239,7 @@ def test_readiness_that_does_not_wait_for_the_session_holds_nothing(had: int, to
     section = facts([before, seen(5, 0, *SLOW)], fault(TOXIC))
     found = partly_exposed(section)
     assert (found is not None) == told
-    if told:
-        assert found
+    if found:
         assert found.startswith("of 5 startups that were ready before the fault only 2 had a")
         assert judged(journal(**section))[0].cause is Cause.PARTLY_EXPOSED
         assert judged(journal(held=False, **section))[0].outcome is Outcome.VIOLATED
@@ -354,11 +344,7 @@ def test_a_baseline_that_failed_because_of_somebody_else_names_what_they_took() 
 
 def state(setting: str = "auto", *met: tuple[int | None, int | None, bool], **more: Any) -> Facts:
     launches = [
-        {
-            "faults": ["toxic slow"] if under else [],
-            "tables_before": before,
-            "tables_after": after,
-        }
+        {"faults": ["toxic slow"] if under else [], "tables_before": before, "tables_after": after}
         for before, after, under in met
     ]
     return {
@@ -379,22 +365,14 @@ PREPARED = {"status": "ready", "error": None, "tables_before": 0, "tables_after"
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        (
-            state("auto", (14, 14, False), (14, 14, True), prepared=PREPARED),
-            "a later deployment was tested: one start before the baseline made the tables",
-        ),
-        (
-            state("auto", (3, 3, False), (3, 3, True)),
-            "a later deployment was tested: the database had 3 tables before",
-        ),
-        (
-            state("fresh", (0, 0, False), (0, 0, True), template_tables=0),
-            "a first deployment was tested: each startup met an empty database of its own",
-        ),
-        (
-            state("fresh", (1, 1, False), template_tables=1),
-            "a later deployment was tested: each startup met a copy of a database with 1 table",
-        ),
+        (state("auto", (14, 14, False), (14, 14, True), prepared=PREPARED),
+         "a later deployment was tested: one start before the baseline made the tables"),
+        (state("auto", (3, 3, False), (3, 3, True)),
+         "a later deployment was tested: the database had 3 tables before"),
+        (state("fresh", (0, 0, False), (0, 0, True), template_tables=0),
+         "a first deployment was tested: each startup met an empty database of its own"),
+        (state("fresh", (1, 1, False), template_tables=1),
+         "a later deployment was tested: each startup met a copy of a database with 1 table"),
         (state("shared", (0, 14, True)), "the first startups met an empty database"),
         (state("auto", (0, 0, False), (0, 0, True)), None),
         (state("auto", (None, None, False)), None),
@@ -402,7 +380,7 @@ PREPARED = {"status": "ready", "error": None, "tables_before": 0, "tables_after"
         (state("auto"), None),
         ({}, None),
     ],
-)
+)  # fmt: skip
 def test_the_verdict_says_which_deployment_was_tested(section: Facts, said: str | None) -> None:
     found = state_tested(known(section))
     assert (found is None) if said is None else (found or "").startswith(said)
@@ -512,12 +490,7 @@ NAMES = (
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(NAMES),
-            inner,
-            max_size=6,
-        )
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6)
     ),
     max_leaves=12,
 )

@@ -17,6 +17,7 @@ from chaosnetra.evidence.statistics.machine_share import (
 )
 from chaosnetra.evidence.verdict.machine import Before, is_explained
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
+from tests.support.helpers import present
 from tests.support.journals import journal, judged, probe, startups, state
 
 CORES = 2
@@ -70,14 +71,8 @@ REFUSED = startup(20, delayed=19.5, status="failed", error={"error_class": "Conn
 OUT_OF_BUDGET = {"budget": "table_setup", "budget_seconds": 10, "error_class": "TimeoutError"}
 NO_BUDGET = {"budget": None, "error_class": "TimeoutError"}
 TABLE: dict[str, tuple[dict[str, Any], bool]] = {
-    "late by the machine": (
-        startup(26, delayed=6, status="timed_out", late=True),
-        True,
-    ),
-    "late all the same": (
-        startup(32, delayed=6, status="timed_out", late=True),
-        False,
-    ),
+    "late by the machine": (startup(26, delayed=6, status="timed_out", late=True), True),
+    "late all the same": (startup(32, delayed=6, status="timed_out", late=True), False),
     "late, and no share worth a word": (
         startup(25.1, delayed=0.2, status="timed_out", late=True),
         False,
@@ -135,10 +130,7 @@ TABLE: dict[str, tuple[dict[str, Any], bool]] = {
         False,
     ),
     "failed by itself": (REFUSED, False),
-    "nothing known of it": (
-        {"status": "timed_out", "seconds": 27.0, "processors": None},
-        False,
-    ),
+    "nothing known of it": ({"status": "timed_out", "seconds": 27.0, "processors": None}, False),
 }
 
 
@@ -172,8 +164,7 @@ TIMES = st.floats(0, 1000, allow_subnormal=False)
 def test_a_share_is_never_more_than_was_waited_or_than_work_leaves(
     one: dict[str, Any], cores: int
 ) -> None:
-    share = share_of(one, cores)
-    assert share is not None
+    share = present(share_of(one, cores))
     figures = one["processors"]
     assert 0 <= share.share_seconds <= figures["delayed_seconds"]
     assert share.share_seconds <= share.own_seconds <= one["seconds"]
@@ -186,8 +177,7 @@ def test_it_is_felt_above_a_tenth_of_the_time_alone(
     count: int, alone: float, share: float, cores: int
 ) -> None:
     one = startup(alone + share, delayed=share, cpu=0)
-    found = machine_share([share_of(one, cores)] * count, cores)
-    assert found is not None
+    found = present(machine_share([share_of(one, cores)] * count, cores))
     assert found.share_seconds == pytest.approx(share, abs=1e-3)
     worth = max(LEAST_SECONDS, LEAST_STRETCH * alone)
     if abs(share - worth) > 1e-3:
@@ -321,27 +311,18 @@ def test_no_recovery_by_the_machine_alone_is_not_blamed_on_the_fault() -> None:
 @pytest.mark.parametrize(
     ("all_of_it", "text"),
     [
-        (
-            [startup(5, delayed=4, cpu=0.7)] * 2,
-            "other work on this machine stretched the time of 2 startups at once from at most 1 s",
-        ),
-        (
-            [startup(5, delayed=4, cpu=0.7, wire=wire(4.5, 0.5, 9))],
-            "other work on this machine stretched the own time of 1 startup from at most 0.5 s to",
-        ),
-        (
-            [startup(27, delayed=20, cpu=0.7, status="timed_out")],
-            "1 startup, beside other work on this machine, waited 20 s of its 27 s for a core",
-        ),
-        (
-            [startup(27, delayed=20, cpu=0.7, status="timed_out", wire=wire(21, 6, 9))] * 3,
-            "each of 3 startups at once, beside other work on this machine, waited 20 s of its ",
-        ),
+        ([startup(5, delayed=4, cpu=0.7)] * 2,
+         "other work on this machine stretched the time of 2 startups at once from at most 1 s"),
+        ([startup(5, delayed=4, cpu=0.7, wire=wire(4.5, 0.5, 9))],
+         "other work on this machine stretched the own time of 1 startup from at most 0.5 s to"),
+        ([startup(27, delayed=20, cpu=0.7, status="timed_out")],
+         "1 startup, beside other work on this machine, waited 20 s of its 27 s for a core"),
+        ([startup(27, delayed=20, cpu=0.7, status="timed_out", wire=wire(21, 6, 9))] * 3,
+         "each of 3 startups at once, beside other work on this machine, waited 20 s of its "),
     ],
-)
+)  # fmt: skip
 def test_who_took_the_time_is_told(all_of_it: list[dict[str, Any]], text: str) -> None:
-    found = machine_share([share_of(one, CORES) for one in all_of_it], CORES)
-    assert found is not None
+    found = present(machine_share([share_of(one, CORES) for one in all_of_it], CORES))
     assert found.text.startswith(text)
     assert found.text.count("own time") == (found.waits_known and found.own_seconds > 0)
     assert "less other work" in found.advice

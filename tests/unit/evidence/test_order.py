@@ -87,16 +87,13 @@ def said(verdict: Verdict) -> tuple[Any, ...]:
 
 
 STEP = st.tuples(
-    st.floats(0, 15, allow_nan=False),
-    st.sampled_from([-DAY, -5.0, -2.0, -0.5, 0.5, 2.0, 5.0, DAY]),
+    st.floats(0, 15, allow_nan=False), st.sampled_from([-DAY, -5.0, -2.0, -0.5, 0.5, 2.0, 5.0, DAY])
 )
 STEPS = st.lists(STEP, max_size=4)
 
 
 @given(STEPS)
-def test_however_the_clock_is_set_the_verdict_is_the_same(
-    steps: list[tuple[float, float]],
-) -> None:
+def test_however_the_clock_is_set_the_verdict_is_the_same(steps: list[tuple[float, float]]) -> None:
     undisturbed, _ = judged(run_with(Clocks([])))
     found, _ = judged(run_with(Clocks(steps)))
     assert (undisturbed.outcome, undisturbed.cause) == (Outcome.INCONCLUSIVE, Cause.TOO_FEW)

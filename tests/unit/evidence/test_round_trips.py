@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.evidence.statistics.round_trips import RoundTrips, check, fit, recounted
+from tests.support.helpers import present
 from tests.support.seen_on_the_wire import ready
 
 MODEL = RoundTrips(own_seconds=0.5, waited_seconds=0.02, serial=40, startups=3)
@@ -41,8 +42,7 @@ def test_the_model_is_the_median_of_startups() -> None:
 
 
 def test_a_prediction_is_held_against_what_was_measured() -> None:
-    found = check(MODEL, 0.1, [ready(0.1005), ready(0.1005, own=0.6)])
-    assert found is not None
+    found = present(check(MODEL, 0.1, [ready(0.1005), ready(0.1005, own=0.6)]))
     assert found.predicted_seconds == pytest.approx(4.52)
     assert found.measured_seconds == pytest.approx(4.57)
     assert found.fits
@@ -50,8 +50,7 @@ def test_a_prediction_is_held_against_what_was_measured() -> None:
 
 
 def test_a_startup_that_asks_more_under_a_latency_does_not_fit() -> None:
-    found = check(MODEL, 0.1, [ready(0.1005, rows=60)])
-    assert found is not None
+    found = present(check(MODEL, 0.1, [ready(0.1005, rows=60)]))
     assert not found.fits
     assert found.off_by < -0.3
 

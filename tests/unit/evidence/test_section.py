@@ -21,10 +21,8 @@ def test_a_run_that_held_needs_no_correction() -> None:
     data = completed()
     assert (data["status"], data["deviated"]) == ("completed", False)
     section = data["chaosnetra"]
-    assert section["version"] == 1
-    assert section["verdict"] == "held"
-    assert section["cause"] == "steady state held"
-    assert section["violations"] == []
+    assert (section["version"], section["verdict"]) == (1, "held")
+    assert (section["cause"], section["violations"]) == ("steady state held", [])
     assert section["corrections"] == []
     json.dumps(data)
 
@@ -66,14 +64,12 @@ def test_an_inconclusive_run_is_never_reported_as_completed(deviated: bool) -> N
 @pytest.mark.parametrize("status", ["failed", "aborted", "interrupted"])
 def test_what_the_core_calls_no_success_keeps_its_name(status: str) -> None:
     data = completed({"interrupted_by": "SIGINT"}, status=status)
-    assert data["status"] == status
-    assert data["chaosnetra"]["corrections"] == []
+    assert (data["status"], data["chaosnetra"]["corrections"]) == (status, [])
 
 
 def test_a_dry_run_is_inconclusive_but_not_corrected() -> None:
     data = completed({"dry": "actions"})
-    assert data["chaosnetra"]["verdict"] == "inconclusive"
-    assert data["status"] == "completed"
+    assert (data["chaosnetra"]["verdict"], data["status"]) == ("inconclusive", "completed")
     assert data["chaosnetra"]["corrections"] == []
 
 

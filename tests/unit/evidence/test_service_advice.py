@@ -49,10 +49,7 @@ def test_a_statement_many_times_in_a_row_could_be_one() -> None:
         "each execution waits for the one before; without 32 of these round trips each startup "
         "would save 3.22 s under that latency (100 ms more each), and 16 ms without it"
     )
-    assert one.evidence == (
-        f"experiment 't': {TIME}",
-        f"experiment 't': {PREDICTED}",
-    )
+    assert one.evidence == (f"experiment 't': {TIME}", f"experiment 't': {PREDICTED}")
     assert one.check == "chaos run latency.json"
 
 
@@ -84,20 +81,15 @@ def with_connections(*opened: tuple[float, float | None], at_once: int) -> Obser
 @pytest.mark.parametrize(
     ("seen", "current", "proposed", "saved"),
     [
-        (
-            with_connections((0.1, 0.2), (0.3, 0.4), (0.5, 0.6), at_once=1),
-            "3, at most 1 at the same time",
-            "1, kept and used again (a pool)",
-            "6 of these round trips",
-        ),
-        (
-            with_connections((0.1, None), (0.3, None), at_once=2),
-            "2, each opened after the one before was set up",
-            "open them at the same time, or only the first before the service is ready",
-            "3 of these round trips",
-        ),
+        (with_connections((0.1, 0.2), (0.3, 0.4), (0.5, 0.6), at_once=1),
+         "3, at most 1 at the same time", "1, kept and used again (a pool)",
+         "6 of these round trips"),
+        (with_connections((0.1, None), (0.3, None), at_once=2),
+         "2, each opened after the one before was set up",
+         "open them at the same time, or only the first before the service is ready",
+         "3 of these round trips"),
     ],
-)
+)  # fmt: skip
 def test_connections_one_after_the_other_could_be_fewer(
     seen: Observation, current: str, proposed: str, saved: str
 ) -> None:
@@ -155,10 +147,7 @@ def test_an_answer_that_takes_longer_than_a_service_waits() -> None:
     ("seen", "current"),
     [
         (wire.refused(), "one connection; then the startup ended, 0.32 s after its start"),
-        (
-            wire.refused(5, 1.0),
-            "5 connections; then the startup ended, 4.32 s after its start",
-        ),
+        (wire.refused(5, 1.0), "5 connections; then the startup ended, 4.32 s after its start"),
         (
             wire.black_hole(),
             "one connection, given up after 5 s; then the startup ended, 5.4 s after its start",
@@ -169,8 +158,7 @@ def test_a_service_that_ends_at_its_first_failures_could_try_again(
     seen: Observation, current: str
 ) -> None:
     (one,) = advised(failed(seen)).recommendations
-    assert one.subject == "attempts to reach the database"
-    assert one.current == current
+    assert (one.subject, one.current) == ("attempts to reach the database", current)
     assert one.proposed.startswith("a new connection after a pause")
 
 

@@ -37,8 +37,7 @@ OUTSIDE = [
     looked(None, OURS),
     looked({"a": {"b": 3}}, {"type": "jsonpath", "path": "$.a.b", "expect": 4}),
     looked(
-        {"body": '{"a": [1]}'},
-        {"type": "jsonpath", "path": "$.a[*]", "count": 2, "target": "body"},
+        {"body": '{"a": [1]}'}, {"type": "jsonpath", "path": "$.a[*]", "count": 2, "target": "body"}
     ),
     looked({"a": 1}, {"type": "jsonpath", "path": "$.b"}),
     # As the control judged it, whatever it looks like.

@@ -23,16 +23,10 @@ from tests.support.journals import (
 )
 
 FELT = {"name": "slow", "effect": {"in_effect": True, "quantity": "ms"}}
+MEASURED = {"quantity": "added_latency_ms", "expected": 100, "observed": 0.3}
 NOT_FELT = {
-    "name": "slow",
-    "effect": {
-        "in_effect": False,
-        "quantity": "added_latency_ms",
-        "expected": 100,
-        "observed": 0.3,
-        "detail": "through the proxy",
-    },
-}
+    "name": "slow", "effect": {**MEASURED, "in_effect": False, "detail": "through the proxy"}
+}  # fmt: skip
 
 
 def verdict(**changes: Any) -> Verdict:
@@ -44,17 +38,18 @@ def test_held_before_and_after_is_held() -> None:
     assert (found.outcome, found.cause) == (Outcome.HELD, Cause.HELD)
 
 
-def test_violated_after_the_method_is_violated() -> None:
-    found, violations = judged(journal(after=BAD, deviated=True))
+@pytest.mark.parametrize(
+    ("stage", "changes"),
+    [("after", {"after": BAD, "deviated": True}), ("during", {"during": (GOOD, BAD, GOOD)})],
+)
+def test_violated_after_or_only_during_the_method_is_violated(
+    stage: str, changes: dict[str, Any]
+) -> None:
+    found, (violation,) = judged(journal(**changes))
     assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
-    assert found.reason == violations[0].line
-
-
-def test_violated_only_during_the_method_is_violated() -> None:
-    found, violations = judged(journal(during=(GOOD, BAD, GOOD)))
-    assert (found.outcome, found.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
-    assert found.reason.startswith("during the method, starts: expected")
-    assert [violation.stage for violation in violations] == ["during"]
+    assert found.reason == violation.line
+    assert found.reason.startswith(f"{stage} the method, starts: expected")
+    assert violation.stage == stage
 
 
 @pytest.mark.parametrize("met", [False, None])
@@ -115,35 +110,20 @@ def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
 @pytest.mark.parametrize(
     ("changes", "cause", "words"),
     [
-        (
-            {"before": BAD, "after": None},
-            Cause.BASELINE,
-            "baseline not met: before the method, starts",
-        ),
-        (
-            {"method": (run_of("add latency", status="failed", text="no toxiproxy"),)},
-            Cause.INJECTION,
-            "action 'add latency' in the method failed: no toxiproxy",
-        ),
-        (
-            {"faults": [FELT, NOT_FELT]},
-            Cause.NOT_MEASURED,
-            "slow was measured: expected 100, observed 0.3 (added_latency_ms) through the proxy",
-        ),
-        (
-            {"rollbacks": (run_of("remove", status="failed", text="gone"),)},
-            Cause.ROLLBACK,
-            "action 'remove' in the rollbacks failed: gone",
-        ),
+        ({"before": BAD, "after": None}, Cause.BASELINE,
+         "baseline not met: before the method, starts"),
+        ({"method": (run_of("add latency", status="failed", text="no toxiproxy"),)},
+         Cause.INJECTION, "action 'add latency' in the method failed: no toxiproxy"),
+        ({"faults": [FELT, NOT_FELT]}, Cause.NOT_MEASURED,
+         "slow was measured: expected 100, observed 0.3 (added_latency_ms) through the proxy"),
+        ({"rollbacks": (run_of("remove", status="failed", text="gone"),)}, Cause.ROLLBACK,
+         "action 'remove' in the rollbacks failed: gone"),
         ({"undo_failures": ["a toxic may be left"]}, Cause.ROLLBACK, "a toxic may be left"),
         ({"interrupted_by": "SIGTERM"}, Cause.INTERRUPTED, "interrupted by SIGTERM"),
         ({"status": "interrupted"}, Cause.INTERRUPTED, "interrupted; by whom is not known"),
         ({"dry": "actions"}, Cause.DRY, "a dry run (actions) checks nothing"),
-        (
-            {"hypothesis": False, "before": None, "after": None},
-            Cause.NO_HYPOTHESIS,
-            "the experiment has no steady-state-hypothesis with probes",
-        ),
+        ({"hypothesis": False, "before": None, "after": None}, Cause.NO_HYPOTHESIS,
+         "the experiment has no steady-state-hypothesis with probes"),
         ({"before": None}, Cause.NO_HYPOTHESIS, "was not checked before the method"),
         ({"after": None}, Cause.NO_HYPOTHESIS, "was not checked after the method"),
         ({"crashed": "KeyError: 'x'"}, Cause.CRASHED, "the run crashed: KeyError: 'x'"),
@@ -151,7 +131,7 @@ def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
         ({"control_failures": ["disk full"]}, Cause.CONTROL, "journal control failed: disk full"),
     ],
     ids=lambda value: value.name if isinstance(value, Cause) else "",
-)
+)  # fmt: skip
 def test_what_makes_a_run_invalid_is_inconclusive(
     changes: dict[str, Any], cause: Cause, words: str
 ) -> None:
@@ -170,32 +150,24 @@ def test_a_change_that_is_not_felt_needs_no_effect() -> None:
     assert verdict(faults=[{"name": "proxy", "effect": None}]).outcome is Outcome.HELD
 
 
-def unanswered_probe() -> dict[str, Any]:
-    run = failed_probe("instances", "run.googleapis.com gave no answer to GetService")
-    origin = "chaosnetra.errors.CloudRunUnanswered: run.googleapis.com gave no answer\n"
-    return {**run, "exception": [run["exception"][0], origin, run["exception"][-1]]}
-
-
+@pytest.mark.parametrize(
+    ("error", "text", "cause"),
+    [
+        ("CloudRunUnanswered", "run.googleapis.com gave no answer", Cause.CLOUD_RUN_UNANSWERED),
+        ("PartUnavailable", "the supervisor of a startup was killed", Cause.UNANSWERED),
+    ],
+    ids=["Cloud Run gave no answer", "its own machinery failed"],
+)
 @pytest.mark.parametrize("stage", ["after", "recovery"])
-def test_a_probe_that_cloud_run_gave_no_answer_tried_nothing(stage: str) -> None:
-    found = verdict(**{stage: state(probe(), unanswered_probe())})
-    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.CLOUD_RUN_UNANSWERED)
-    assert (
-        "so the system was not looked at: run.googleapis.com gave no answer to GetService"
-        in found.reason
-    )
-    both = verdict(**{stage: state(probe(met=False, output=False), unanswered_probe())})
-    assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
-
-
-@pytest.mark.parametrize("stage", ["after", "recovery"])
-def test_a_probe_whose_own_machinery_failed_proves_nothing(stage: str) -> None:
-    run = failed_probe("startups", "the supervisor of a startup was killed")
-    origin = "chaosnetra.errors.PartUnavailable: the supervisor of a startup was killed\n"
-    broken = {**run, "exception": [origin, run["exception"][-1]]}
+def test_a_probe_that_could_not_ask_proves_nothing(
+    stage: str, error: str, text: str, cause: Cause
+) -> None:
+    run = failed_probe("starts", text)
+    first, last = run["exception"]
+    broken = {**run, "exception": [first, f"chaosnetra.errors.{error}: {text}\n", last]}
     found = verdict(**{stage: state(probe(), broken)})
-    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.UNANSWERED)
-    assert "so the system was not looked at: the supervisor of a startup was killed" in found.reason
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, cause)
+    assert f"so the system was not looked at: {text}" in found.reason
     both = verdict(**{stage: state(probe(met=False, output=False), broken)})
     assert both.outcome is Outcome.VIOLATED, "what another probe saw was seen all the same"
 
@@ -236,9 +208,7 @@ def test_a_dry_run_is_never_held_nor_blamed_for_what_it_did_not_check() -> None:
 
 def test_trials_under_the_fault_are_counted_without_the_baseline() -> None:
     found = verdict(
-        before=state(startups(5, 5)),
-        during=(state(startups(4, 4)),),
-        after=state(startups(7, 10)),
+        before=state(startups(5, 5)), during=(state(startups(4, 4)),), after=state(startups(7, 10))
     )
     intervals = {"exact_interval": (0.0465, 0.508), "wilson_interval": (0.0757, 0.4759)}
     assert found.proofs == (ProvenBound("startups", 14, 3, (0.0611, 0.4657), 0.95, **intervals),)
@@ -294,19 +264,20 @@ def test_what_does_not_count_its_trials_soundly_counts_none(output: dict[str, An
     assert [(proof.trials, proof.failures) for proof in beside.proofs] == [(4, 0)]
 
 
-def test_the_line_of_a_held_run_says_what_it_proves_at_most() -> None:
-    found = verdict(before=state(startups(5, 5)), after=state(startups(5, 5)))
-    assert found.proofs[0].failure_rate_bounds == (0.0, 0.4508)
-    assert found.line.endswith(
-        "(0 of 5 trials under the fault failed, which proves a failure rate of at most 46% "
-        "with 95% confidence)"
-    )
-
-
-def test_the_line_of_a_violated_run_says_what_it_proves_at_least() -> None:
-    found = verdict(before=state(startups(5, 5)), after=state(startups(0, 5)))
-    assert found.proofs[0].failure_rate_bounds == (0.5492, 1.0)
-    assert "a failure rate of at least 54% with 95% confidence" in found.line
+@pytest.mark.parametrize(
+    ("ready", "bounds", "proven"),
+    [
+        (5, (0.0, 0.4508), "(0 of 5 trials under the fault failed, which proves {} at most 46%"),
+        (0, (0.5492, 1.0), "5 of 5 trials under the fault failed, which proves {} at least 54%"),
+    ],
+    ids=["held, at most", "violated, at least"],
+)
+def test_the_line_says_what_the_run_proves(
+    ready: int, bounds: tuple[float, float], proven: str
+) -> None:
+    found = verdict(before=state(startups(5, 5)), after=state(startups(ready, 5)))
+    assert found.proofs[0].failure_rate_bounds == bounds
+    assert f"{proven.format('a failure rate of')} with 95% confidence" in found.line
 
 
 def test_the_line_of_an_inconclusive_run_claims_nothing() -> None:
@@ -316,22 +287,14 @@ def test_the_line_of_an_inconclusive_run_claims_nothing() -> None:
 
 def test_the_verdict_is_json() -> None:
     data = json.loads(json.dumps(verdict(after=state(startups(0, 5))).to_json()))
-    assert data["outcome"] == "violated"
-    assert data["cause"] == "steady state violated"
+    assert (data["outcome"], data["cause"]) == ("violated", "steady state violated")
     assert data["proofs"] == [
         {
-            "probe": "startups",
-            "trials": 5,
-            "failures": 5,
-            "failure_rate_bounds": [0.5492, 1.0],
-            "confidence": 0.95,
-            "exact_interval": [0.4781, 1.0],
-            "wilson_interval": [0.5655, 1.0],
-            "max_failure_rate": None,
-            "clean_trials_needed": None,
-            "min_confidence": None,
-        }
-    ]
+            "probe": "startups", "trials": 5, "failures": 5, "failure_rate_bounds": [0.5492, 1.0],
+            "confidence": 0.95, "exact_interval": [0.4781, 1.0], "wilson_interval": [0.5655, 1.0],
+            "max_failure_rate": None, "clean_trials_needed": None, "min_confidence": None,
+        },
+    ]  # fmt: skip
 
 
 def test_judging_changes_nothing_and_can_be_repeated() -> None:
@@ -502,14 +465,16 @@ def test_a_fault_that_could_not_be_measured_again_is_not_called_gone() -> None:
     assert "slow could not be measured once more before its undo: nobody answers" in found.reason
 
 
-def test_a_fault_that_was_in_effect_until_its_undo_is_a_proof() -> None:
-    fault = {**GONE, "effect_after": {**GONE["effect_after"], "in_effect": True}}
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {**GONE, "effect_after": {**GONE["effect_after"], "in_effect": True}},
+        {key: value for key, value in GONE.items() if key in ("name", "effect", "undo")},
+    ],
+    ids=["in effect until its undo", "an older journal, without a second measurement"],
+)
+def test_a_fault_that_was_not_seen_to_be_gone_is_a_proof(fault: dict[str, Any]) -> None:
     assert verdict(faults=[fault], recovery=GOOD).outcome is Outcome.HELD
-
-
-def test_a_journal_without_a_second_measurement_is_judged_as_before() -> None:
-    old = {key: value for key, value in GONE.items() if key in ("name", "effect", "undo")}
-    assert verdict(faults=[old], recovery=GOOD).outcome is Outcome.HELD
 
 
 @pytest.mark.parametrize("after", [GOOD, BAD])

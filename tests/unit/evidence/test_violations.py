@@ -57,25 +57,13 @@ def test_evidence_that_the_probe_tells_is_kept() -> None:
     )
     (found,) = violations_in({"after": state(run)})
     assert found.to_json() == {
-        "stage": "after",
-        "probe": "startups",
-        "expected": "at most 0% fail",
-        "observed": "2 of 5 ready",
-        "phase": "database",
-        "budget": "table_setup",
-        "budget_seconds": 1.0,
-        "sqlstate": "53300",
-        "error": "too many clients",
-        "at": "2026-01-01T00:00:01",
-        "exit_code": None,
-        "signal": None,
-        "waited_for": None,
-        "own_limit": None,
-        "on_the_wire": None,
-        "named_limit_refuted": None,
-        "phase_on_the_wire": None,
-        "machine": None,
-    }
+        "stage": "after", "probe": "startups", "expected": "at most 0% fail",
+        "observed": "2 of 5 ready", "phase": "database", "budget": "table_setup",
+        "budget_seconds": 1.0, "sqlstate": "53300", "error": "too many clients",
+        "at": "2026-01-01T00:00:01", "exit_code": None, "signal": None, "waited_for": None,
+        "own_limit": None, "on_the_wire": None, "named_limit_refuted": None,
+        "phase_on_the_wire": None, "machine": None,
+    }  # fmt: skip
     assert found.line == (
         "after the method, startups: expected at most 0% fail; observed 2 of 5 ready, "
         "in phase database, budget table_setup of 1 s expired, SQLSTATE 53300: too many clients"
@@ -114,10 +102,7 @@ def test_how_a_startup_ended_is_in_the_line(told: dict[str, Any], words: str) ->
             {"phase": "tables", "budget": "table_setup", "phase_on_the_wire": "in phase tables"},
             ": in phase tables",
         ),
-        (
-            {"named_limit_refuted": "25 s cannot be"},
-            ": on the wire: it waited; 25 s cannot be",
-        ),
+        ({"named_limit_refuted": "25 s cannot be"}, ": on the wire: it waited; 25 s cannot be"),
     ],
 )
 def test_what_the_wire_adds_is_said_once(told: dict[str, Any], words: str) -> None:
@@ -204,10 +189,7 @@ def test_what_is_no_json_is_described_all_the_same() -> None:
     [
         (["Traceback\n", "KeyError: 'x'\n"], "KeyError: 'x'"),
         (["chaoslib.exceptions.ActivityFailed: gone\n"], "gone"),
-        (
-            ["chaoslib.exceptions.ActivityFailed: chaoslib.exceptions.ActivityFailed: gone"],
-            "gone",
-        ),
+        (["chaoslib.exceptions.ActivityFailed: chaoslib.exceptions.ActivityFailed: gone"], "gone"),
         (["two\n  lines\tof   text"], "two lines of text"),
         ([], "no reason was recorded"),
         (None, "no reason was recorded"),

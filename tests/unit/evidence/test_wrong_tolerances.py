@@ -14,6 +14,7 @@ from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from chaosnetra.evidence.verdict.violations import find_violations
 from chaosnetra.evidence.verdict.wrong_tolerances import HELD, without_target, wrong_tolerance
 from chaosnetra.running.precheck import check_arguments
+from tests.support.helpers import present
 from tests.support.journals import GOOD, journal, judged, probe, state
 
 ANSWER = {"held": True, "expected": "at most 20% fail", "observed": "4 of 4 ready"}
@@ -50,8 +51,7 @@ RIGHT: list[tuple[Any, Any]] = [
 
 @pytest.mark.parametrize("tolerance", WRONG, ids=repr)
 def test_one_that_no_such_answer_meets_is_wrong(tolerance: Any) -> None:
-    why = wrong_tolerance(tolerance, ANSWER)
-    assert why is not None
+    why = present(wrong_tolerance(tolerance, ANSWER))
     assert "an object, which its probe answers with" in why
     assert "chaosnetra.tolerances" in why
     assert "\n" not in why
@@ -151,8 +151,7 @@ def test_it_is_told_before_the_run_for_probes_of_ours(tolerance: Any, function: 
     if isinstance(tolerance, list) and "ok" in tolerance:
         assert refusal(tolerance, function) is None  # texts may stand for anything
         return
-    text = refusal(tolerance, function)
-    assert text is not None
+    text = present(refusal(tolerance, function))
     assert text.startswith("probe 'p': its tolerance is wrong: ")
 
 

@@ -295,12 +295,10 @@ def test_how_well_predictions_were_calibrated() -> None:
             (Prediction("Ben", None, 1, 2), PredictionOutcome(False, 4)),
         ]
     )
-    assert found.judged == 2
-    assert found.brier == pytest.approx((0.01 + 0.64) / 2)
+    assert (found.judged, found.brier) == (2, pytest.approx((0.01 + 0.64) / 2))
     assert (found.expected_held, found.observed_held) == (pytest.approx(0.55), 1)
     assert (found.times, found.ranges, found.covered) == (3, 2, 1)
-    assert found.coverage == 0.5
-    assert found.median_error_seconds == 2.5
+    assert (found.coverage, found.median_error_seconds) == (0.5, 2.5)
     assert found.median_bias_seconds == 0.5
 
 

@@ -42,8 +42,7 @@ def after(events: list[dict[str, Any]]) -> Progress:
 def test_a_run_is_followed() -> None:
     assert after(EVENTS[:5]) == Progress("baseline", "startups-succeed", (), 1, 0)
     progress = after(EVENTS)
-    assert progress.phase == "under the fault"
-    assert progress.faults == ("toxic vpc-latency",)
+    assert (progress.phase, progress.faults) == ("under the fault", ("toxic vpc-latency",))
     assert (progress.ready, progress.failed) == (0, 2)
     assert progress.budgets == {"table_setup": 2}
     progress = after([*EVENTS, {"event": "rollbacks.started"}, {"event": "hypothesis.started"}])

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from chaosnetra.documents.document import Document, read_document
 from chaosnetra.errors import InvalidInput, Unreadable
-from chaosnetra.gameday.plan.day import Asked, day_schema
+from chaosnetra.gameday.plan.day import Asked, GameDay, day_schema
 from chaosnetra.gameday.plan.parameters import check_parameters, for_experiment, own_limit, passed
 from chaosnetra.gameday.plan.reading import parse_gameday, read_gameday
+from tests.support.helpers import present
 from tests.support.repository import EXPERIMENTS
 
 ROOT = EXPERIMENTS
@@ -44,6 +45,13 @@ def written(folder: Path, data: Any) -> Path:
     return path
 
 
+def day_of(path: Path) -> GameDay:
+    """The day of a file in which nothing is wrong."""
+    day, findings = read_gameday(path)
+    assert findings == []
+    return present(day)
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_days_that_are_shipped_are_what_the_schema_says(name: str) -> None:
     data = json.loads((ROOT / "gamedays" / f"{name}.json").read_text(encoding="utf-8"))
@@ -68,10 +76,7 @@ def test_a_day_is_read_whatever_its_editor_wrote_it_in(tmp_path: Path, encoding:
     path = written(tmp_path, plan(title="Größe 1 €"))
     data = json.loads(path.read_text())
     path.write_bytes(json.dumps(data, ensure_ascii=False).encode(encoding))
-    day, findings = read_gameday(path)
-    assert findings == []
-    assert day is not None
-    assert day.title == "Größe 1 €"
+    assert day_of(path).title == "Größe 1 €"
 
 
 def test_the_schema_is_one_and_is_what_is_shipped() -> None:
@@ -97,9 +102,7 @@ def test_a_day_is_read_whole(tmp_path: Path) -> None:
         ],
     )
     jsonschema.validate(data, SCHEMA)
-    day, findings = read_gameday(written(tmp_path, data))
-    assert findings == []
-    assert day is not None
+    day = day_of(written(tmp_path, data))
     (only,) = day.steps
     assert only.parameters == {"count": "2"}
     assert only.predict == (Asked.HELD, Asked.STARTUP_SECONDS)
@@ -186,9 +189,7 @@ def test_what_is_wrong_is_named_with_its_value(
 def test_null_is_as_left_out(tmp_path: Path) -> None:
     """Records of earlier days may have it."""
     data = plan(purpose=None, starts_at=None, steps=[step(announcement=None)])
-    day, findings = read_gameday(written(tmp_path, data | {"$schema": None}))
-    assert findings == []
-    assert day is not None
+    day = day_of(written(tmp_path, data | {"$schema": None}))
     assert (day.purpose, day.starts_at, day.steps[0].announcement) == ("", "", "")
 
 
@@ -256,16 +257,14 @@ def test_a_value_that_is_no_number_where_the_experiment_has_one_is_named(
 
 
 def test_a_step_acts_where_its_day_acts(tmp_path: Path) -> None:
-    day, _ = read_gameday(written(tmp_path, plan()))
-    assert day is not None
+    day = day_of(written(tmp_path, plan()))
     with pytest.raises(InvalidInput, match="the day has one for all"):
         for_experiment(EXPERIMENT, day, day.steps[0], {"environment": "staging"})
 
 
 def test_an_unknown_parameter_of_a_step_has_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, plan(steps=[step(parameters={"countt": 1})]))
-    day, _ = read_gameday(path)
-    assert day is not None
+    day = day_of(path)
     document = read_document(path)
     (finding,) = check_parameters(day, day.steps[0], EXPERIMENT, document)
     assert "countt" in path.read_text().splitlines()[finding.line - 1]
@@ -274,8 +273,7 @@ def test_an_unknown_parameter_of_a_step_has_its_line(tmp_path: Path) -> None:
 
 def test_parameters_of_the_day_are_for_the_experiments_that_have_them(tmp_path: Path) -> None:
     path = written(tmp_path, plan(parameters={"latency_ms": 1, "rate": 2}))
-    day, _ = read_gameday(path)
-    assert day is not None
+    day = day_of(path)
     handed = for_experiment(EXPERIMENT, day, day.steps[0], {"latency_ms": "3"})
     assert handed.environment == {"MY_LATENCY": "3"}
     assert handed.variables == {}

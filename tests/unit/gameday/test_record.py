@@ -39,14 +39,7 @@ def record(tmp_path: Path, day: GameDay) -> Record:
     return Record.opened(tmp_path / "days" / "one", day, {"pid": 1})
 
 
-ENTRY = {
-    "number": 2,
-    "kind": "checked",
-    "at": "",
-    "monotonic_seconds": 0,
-    "boot": "",
-    "data": {},
-}
+ENTRY = {"number": 2, "kind": "checked", "at": "", "monotonic_seconds": 0, "boot": "", "data": {}}
 
 
 class SetClock(Clock):

@@ -69,14 +69,11 @@ def led(tmp_path: Path, verdict: str, probability: float) -> Path:
     return folder
 
 
-def test_faults_lie_on_the_axis_of_the_day_by_the_clocks_that_were_compared(
-    tmp_path: Path,
-) -> None:
+def test_faults_lie_on_the_axis_of_the_day_by_the_clocks_that_were_compared(tmp_path: Path) -> None:
     day = read_day(led(tmp_path, "held", 0.9))
     (attempt,) = day.attempts
     (fault,) = attempt.faults
-    assert fault.name == "toxic vpc-latency"
-    assert fault.begin == pytest.approx(attempt.begin + 3)
+    assert (fault.name, fault.begin) == ("toxic vpc-latency", pytest.approx(attempt.begin + 3))
     assert fault.end == pytest.approx(attempt.begin + 5)
     assert day.calibration.brier == pytest.approx(0.01)
 

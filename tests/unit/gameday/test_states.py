@@ -37,9 +37,7 @@ def days(draw: st.DrawFn) -> tuple[int, list[Happened]]:
 
 
 @given(days())
-def test_what_was_allowed_can_be_replayed_from_any_point(
-    day: tuple[int, list[Happened]],
-) -> None:
+def test_what_was_allowed_can_be_replayed_from_any_point(day: tuple[int, list[Happened]]) -> None:
     steps, happened = day
     state = DayState(steps)
     for number, (kind, data) in enumerate(happened):

@@ -1,12 +1,10 @@
 """`chaosnetra lint` as its users meet it."""
 
-import http.server
 import json
 import socket
-import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,6 +12,7 @@ from click.testing import CliRunner, Result
 import chaosnetra
 from chaosnetra.cli import netra
 from chaosnetra.documents import download
+from tests.support.http_servers import Answer, answering
 from tests.support.programs import captured, chaos_command
 
 EXPERIMENTS = sorted((Path(chaosnetra.__file__).parents[1] / "experiments").glob("*.json"))
@@ -117,41 +116,29 @@ def test_a_folder_without_an_experiment_is_told_as_that(tmp_path: Path) -> None:
     assert lint("").exit_code == 2
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Says what it is asked for, as the kind that it is asked for."""
+ANSWERS: dict[str, Answer] = {
+    "/e.json": (200, "application/json", TRAP.encode()),
+    "/bom.json": (200, "application/json", b"\xef\xbb\xbf" + TRAP.encode()),
+    "/e.yaml": (200, "text/yaml; charset=utf-8", b"title: t\ndescription: d\nmethod: []\nx: 1"),
+    "/plain": (200, "text/plain", TRAP.encode()),
+    "/page": (200, "text/html", b"<html>"),
+    "/none": (404, "application/json", b"{}"),
+    "/torn": (200, "application/json", b"{"),
+    "/large": (200, "application/json", b" " * 1_000_001),
+}
 
-    answers: ClassVar[dict[str, tuple[int, str, bytes]]] = {
-        "/e.json": (200, "application/json", TRAP.encode()),
-        "/bom.json": (200, "application/json", b"\xef\xbb\xbf" + TRAP.encode()),
-        "/e.yaml": (200, "text/yaml; charset=utf-8", b"title: t\ndescription: d\nmethod: []\nx: 1"),
-        "/plain": (200, "text/plain", TRAP.encode()),
-        "/page": (200, "text/html", b"<html>"),
-        "/none": (404, "application/json", b"{}"),
-        "/torn": (200, "application/json", b"{"),
-        "/large": (200, "application/json", b" " * 1_000_001),
-    }
 
-    def do_GET(self) -> None:
-        status, kind, body = self.answers[self.path.partition("?")[0]]
-        if self.headers["Authorization"] not in (None, "bearer s3cret"):
-            status = 401
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+def answer(request: BaseHTTPRequestHandler, _: bytes) -> Answer:
+    """What is asked for, as the kind that it is asked for."""
+    status, kind, body = ANSWERS[request.path.partition("?")[0]]
+    allowed = request.headers["Authorization"] in (None, "bearer s3cret")
+    return status if allowed else 401, kind, body
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with answering(answer) as url:
+        yield url
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,7 @@ def test_yaml_is_linted_alike(tmp_path: Path) -> None:
     ]
 
 
-def test_what_a_module_prints_does_not_spoil_the_output(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_what_a_module_prints_does_not_spoil_the_output(capsys: pytest.CaptureFixture[str]) -> None:
     found(put(*PROVIDER, "module", value="lint_broken"))
     assert capsys.readouterr() == ("", "noise\n")
 

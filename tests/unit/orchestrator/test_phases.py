@@ -67,16 +67,10 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_before_it_runs_the_state_says_so() -> None:
     assert vars(Startup(a=(0, None)).state) == {
-        "startup_complete": False,
-        "startup_in_progress": False,
-        "startup_failed": False,
-        "startup_error": None,
-        "startup_phase": None,
-        "startup_phase_timings": {},
-        "startup_completed_phases": [],
-        "startup_failed_phases": [],
-        "startup_degraded_phases": [],
-    }
+        "startup_complete": False, "startup_in_progress": False, "startup_failed": False,
+        "startup_error": None, "startup_phase": None, "startup_phase_timings": {},
+        "startup_completed_phases": [], "startup_failed_phases": [], "startup_degraded_phases": [],
+    }  # fmt: skip
 
 
 def test_phases_run_in_order_and_are_timed() -> None:
@@ -174,17 +168,12 @@ def test_a_degraded_phase_does_not_end_it(capsys: pytest.CaptureFixture[str]) ->
         "degraded",
     ]
     assert events[3] == {
-        "status": "degraded",
-        "phase": "database",
-        "number": 2,
-        "seconds": 2.0,
+        "status": "degraded", "phase": "database", "number": 2, "seconds": 2.0,
         "error_class": "ConnectionRefusedError",
         "error": "CRITICAL STARTUP FAILURE: phase 2 (database): no",
-        "cause": ["ConnectionRefusedError: no"],
-        "budget": None,
-        "budget_seconds": None,
+        "cause": ["ConnectionRefusedError: no"], "budget": None, "budget_seconds": None,
         "sqlstate": None,
-    }
+    }  # fmt: skip
 
 
 def test_a_budget_is_told_whatever_the_message_on_top_says(
@@ -232,9 +221,7 @@ def test_what_is_no_sqlstate_is_passed_over() -> None:
 
 
 @pytest.mark.timeout(20)
-def test_causes_that_go_in_a_circle_are_told_once_each(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_causes_that_go_in_a_circle_are_told_once_each(capsys: pytest.CaptureFixture[str]) -> None:
     outer, inner = RuntimeError("outer"), KeyError("inner")
     outer.__cause__, inner.__cause__ = inner, outer
     assert sqlstate_of(outer) is None

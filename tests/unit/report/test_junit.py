@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.report.junit_xml import distinct
+from tests.support.helpers import present
 from tests.support.journals import BAD, GOOD, INJECT, failed_probe, journal, run_of, startups, state
 from tests.support.reports import launch, reported, rich
 
@@ -21,8 +22,7 @@ def suite_of(folder: Path, data: Any) -> ET.Element:
 
 
 def outcome(suite: ET.Element, name: str) -> tuple[str, str | None]:
-    case = suite.find(f"testcase[@name='{name}']")
-    assert case is not None
+    case = present(suite.find(f"testcase[@name='{name}']"))
     found = [child for child in case if child.tag in ("failure", "error", "skipped")]
     assert len(found) <= 1
     return (found[0].tag, found[0].get("type")) if found else ("passed", None)
@@ -71,8 +71,7 @@ def test_a_probe_outside_the_steady_state_is_a_case_too(tmp_path: Path, stage: s
     for met, run in ((True, look(True)), (False, look(False)), (None, look(1, status="failed"))):
         runs = (INJECT, run) if part == "method" else (run,)
         page, text, root = reported(tmp_path, journal(**{part: runs}))
-        suite = root.find("testsuite")
-        assert suite is not None
+        suite = present(root.find("testsuite"))
         expected = {
             True: ("passed", None),
             False: ("failure", "violated"),
@@ -134,8 +133,7 @@ def test_what_the_machine_explains_is_an_error(tmp_path: Path) -> None:
 def test_a_probe_that_failed_itself_is_an_error(tmp_path: Path) -> None:
     suite = suite_of(tmp_path, journal(after=state(failed_probe(text="no server"))))
     assert outcome(suite, "starts after the method") == ("error", "probe failed")
-    case = suite.find("testcase[@name='starts after the method']/error")
-    assert case is not None
+    case = present(suite.find("testcase[@name='starts after the method']/error"))
     assert "no server" in case.get("message", "")
 
 

@@ -176,11 +176,7 @@ def test_a_journal_of_an_earlier_version_names_what_it_does_not_hold() -> None:
         "CHAOSNETRA_SEED=0 CHAOSNETRA_TARGET=chaosnetra.orchestrator.app:app chaos run "
         "experiment.json"
     )
-    assert found.variables == (
-        "CHAOSNETRA_CONNECTOR",
-        "CHAOSNETRA_LATENCY_MS",
-        "CHAOSNETRA_COUNT",
-    )
+    assert found.variables == ("CHAOSNETRA_CONNECTOR", "CHAOSNETRA_LATENCY_MS", "CHAOSNETRA_COUNT")
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,7 @@ def test_the_same_round_trips_that_take_another_time_are_told(under: Start, why:
 
 def test_what_the_machine_took_is_not_the_services_doing() -> None:
     busy = replace(
-        slowed(0.15, own=3.0).outcome,
-        processors=CpuUse(cpu_seconds=0.4, delayed_seconds=2.5),
+        slowed(0.15, own=3.0).outcome, processors=CpuUse(cpu_seconds=0.4, delayed_seconds=2.5)
     )
     finding = found(Start(busy, 0.15))
     assert finding.fits is True

@@ -6,63 +6,29 @@ from typing import Any
 from chaosnetra.running.observing import WHOLE, WHOLE_NOT_WELL, shortened
 from chaosnetra.startup.outcome import StartupOutcome, Status
 from chaosnetra.wire import observation
-from chaosnetra.wire.observation import (
-    Connection,
-    Doing,
-    Encryption,
-    End,
-    Observation,
-    Reached,
-    ServerError,
-    Standing,
-    Statement,
-)
+from chaosnetra.wire.observation import Doing, Encryption, Reached, Standing, Statement
+from tests.support import seen_on_the_wire as wire
 
 TEXT = "x" * observation.LONGEST_TEXT
-CONNECTION = Connection(
-    number=1,
-    opened_seconds=0.123456789,
-    ended_seconds=None,
-    end=End.OPEN,
-    reached=Reached.SESSION,
-    session_seconds=0.123456789,
-    encryption=Encryption.DECLINED,
-    round_trips=1000,
-    setup_round_trips=4,
-    waited_seconds=0.123456789,
-    user="somebody",
-    database="something",
-    sqlstate=None,
-    sent_bytes=10**6,
-    received_bytes=10**6,
+CONNECTION = wire.connection(
+    1, opened_seconds=0.123456789, session_seconds=0.123456789, encryption=Encryption.DECLINED,
+    round_trips=1000, setup_round_trips=4, waited_seconds=0.123456789, user="somebody",
+    database="something", sent_bytes=10**6, received_bytes=10**6,
+)  # fmt: skip
+ERROR = wire.error(
+    message=TEXT, times=3, first_seconds=0.123456789, statement=TEXT, reached=Reached.SESSION
 )
-ERROR = ServerError("53300", "FATAL", TEXT, 3, 0.123456789, TEXT, Reached.SESSION)
 # As large as one can be.
-LARGEST = Observation(
-    seconds=1.0,
-    connections=(CONNECTION,) * observation.MOST_CONNECTIONS,
-    connection_count=2000,
-    most_at_once=100,
-    sessions=2000,
-    given_up={},
-    refused=0,
-    round_trips=10**6,
-    setup_round_trips=10**5,
-    serial_round_trips=10**6,
-    serial_setup_round_trips=10**5,
-    waited_seconds=0.5,
-    own_seconds=0.5,
+LARGEST = wire.observation(
+    *[CONNECTION] * observation.MOST_CONNECTIONS, connection_count=2000, most_at_once=100,
+    sessions=2000, round_trips=10**6, setup_round_trips=10**5, serial_round_trips=10**6,
+    serial_setup_round_trips=10**5, waited_seconds=0.5, own_seconds=0.5,
     waits=((0.123456789, 0.223456789),) * observation.MOST_WAITS,
     statements=(Statement(TEXT, 5, 5, 0.1, 5),) * observation.MOST_STATEMENTS,
-    statement_count=500,
-    executions=10**6,
-    repeated=((TEXT, 5),) * observation.MOST_REPEATED,
-    errors=(ERROR,) * observation.MOST_ERRORS,
-    error_count=100,
-    unread=0,
-    complete=True,
+    statement_count=500, executions=10**6, repeated=((TEXT, 5),) * observation.MOST_REPEATED,
+    errors=(ERROR,) * observation.MOST_ERRORS, error_count=100,
     standing=Standing(Doing.WAITING, 0.1, TEXT, 1, 29, TEXT),
-)
+)  # fmt: skip
 
 
 def outcomes(ready: int, failed: int) -> list[StartupOutcome]:

@@ -32,20 +32,11 @@ MODULES = sorted(
 )
 # One that can be used, for each argument that has no default.
 USABLE: dict[str, Any] = {
-    "attributes": {"latency_ms": 5},
-    "average_size_bytes": 10,
-    "delay_ms": 1,
-    "hold_ms": 10,
-    "latency_ms": 5,
-    "limit_bytes": 5,
-    "limits": {},
-    "local": {"module": "chaosnetra.toxiproxy.actions", "func": "delete_proxy"},
-    "name": "one",
-    "rate_kb_per_second": 1,
-    "staging": {},
-    "timeout_ms": 1,
-    "upstream": "127.0.0.1:1",
-}
+    "attributes": {"latency_ms": 5}, "average_size_bytes": 10, "delay_ms": 1, "hold_ms": 10,
+    "latency_ms": 5, "limit_bytes": 5, "limits": {},
+    "local": {"module": "chaosnetra.toxiproxy.actions", "func": "delete_proxy"}, "name": "one",
+    "rate_kb_per_second": 1, "staging": {}, "timeout_ms": 1, "upstream": "127.0.0.1:1",
+}  # fmt: skip
 USABLE["local"]["arguments"] = {"name": "one"}
 # Names of somebody else's things, which the server knows or does not.
 ANY_TEXT = {"application_name", "execution", "proxy", "revision"}
@@ -253,19 +244,12 @@ def test_a_variable_that_nothing_reads_is_named_with_what_was_meant() -> None:
     }
     environ = dict.fromkeys(
         [
-            "CHAOSNETRA_COUNTS",
-            "CHAOSNETRA_COUNT",
-            "CHAOSNETRA_MINE",
-            "CHAOSNETRA_PASS",
-            "CHAOSNETRA_PROFILE",
-            "CHAOSNETRA_SCHEMA",
-            "CHAOSNETRA_SEED",
-            "CHAOSNETRA_TIMESCALE",
-            "CHAOSNETRA_XYZZY",
-            "OTHER",
+            "CHAOSNETRA_COUNTS", "CHAOSNETRA_COUNT", "CHAOSNETRA_MINE", "CHAOSNETRA_PASS",
+            "CHAOSNETRA_PROFILE", "CHAOSNETRA_SCHEMA", "CHAOSNETRA_SEED", "CHAOSNETRA_TIMESCALE",
+            "CHAOSNETRA_XYZZY", "OTHER",
         ],
         "",
-    )
+    )  # fmt: skip
     assert unread_variables(environ, experiment) == [
         "CHAOSNETRA_COUNTS is set, and nothing reads it; did you mean CHAOSNETRA_COUNT?",
         (

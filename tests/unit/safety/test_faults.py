@@ -40,9 +40,7 @@ def test_an_injected_fault_is_active_until_there_is_a_report() -> None:
     assert not fault.active
 
 
-def test_playing_calls_the_player_with_the_undos_arguments(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_playing_calls_the_player_with_the_undos_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(UNDO_PLAYERS, "test.take_back", f"{__name__}:take_back")
     report = play(Undo("test.take_back", "take it back", {"what": "the latency"}))
     assert report == UndoReport(UndoResult.DONE, "took back the latency")

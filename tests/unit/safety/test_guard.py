@@ -17,16 +17,11 @@ from chaosnetra.safety.guard import Guard
 from chaosnetra.settings import Settings
 
 LIST: dict[str, Any] = {
-    "version": 1,
-    "project": "acme-staging",
-    "project_number": "314159265358",
-    "region": "europe-west1",
-    "service": "orchestrator",
-    "job": "startups",
-    "cloud_sql_instance": "acme-staging:europe-west1:main",
-    "database_host": "10.20.0.3",
+    "version": 1, "project": "acme-staging", "project_number": "314159265358",
+    "region": "europe-west1", "service": "orchestrator", "job": "startups",
+    "cloud_sql_instance": "acme-staging:europe-west1:main", "database_host": "10.20.0.3",
     "database_name": "netra",
-}
+}  # fmt: skip
 OPTED_IN = {"chaosnetra": "allowed"}
 DATABASE = "postgresql://netra:secret@10.20.0.3/netra"
 

@@ -2,14 +2,12 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chaosnetra.errors import (
-    ChaosnetraError,
     DatabaseUnavailable,
     FaultError,
     InjectionFailed,
@@ -18,117 +16,20 @@ from chaosnetra.errors import (
     UndoFailed,
 )
 from chaosnetra.evidence.journal.events import EventLog
-from chaosnetra.faults import UNDO_PLAYERS, Effect, Undo, UndoReport, UndoResult
+from chaosnetra.faults import Effect, Undo, UndoReport, UndoResult
 from chaosnetra.redaction import Redactor
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger
-
-# What the fakes did, in order, and how undos of some names end.
-happened: list[str] = []
-undo_ends: dict[str, "Exception | UndoResult | WaitsFor"] = {}
-
-
-class WaitsFor(str):
-    """The name of a fault whose undo another undo waits for."""
-
-
-def take_back(arguments: Mapping[str, Any]) -> UndoReport:
-    """The player of the fake faults' undos."""
-    name = arguments["name"]
-    happened.append(f"undo {name}")
-    end = undo_ends.get(name, UndoResult.DONE)
-    if isinstance(end, Exception):
-        raise end
-    if isinstance(end, WaitsFor):
-        if f"undo {end}" not in happened:
-            raise UndoFailed(f"{name} waits for {end}")
-        end = UndoResult.DONE
-    return UndoReport(end, f"{name} is gone")
-
-
-def undone() -> list[str]:
-    """Names of what undos were played of, in order."""
-    return [what.removeprefix("undo ") for what in happened if what.startswith("undo ")]
-
-
-FELT = Effect("latency_ms", 100, 101, in_effect=True, added_round_trip_seconds=0.1)
-
-
-class FakeFault:
-    """Writes down what is done to it."""
-
-    def __init__(
-        self,
-        name: str,
-        effect: Effect | Exception | None = FELT,
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        prepare: Exception | None = None,
-        inject: Exception | Callable[[], None] | None = None,
-        kind: str = "test.take_back",
-    ) -> None:
-        self.name = name
-        self.parameters = parameters or {"size": 1}
-        self._effect = effect
-        self._prepare = prepare
-        self._inject = inject
-        self._kind = kind
-
-    def prepare(self) -> Undo:
-        happened.append(f"prepare {self.name}")
-        if self._prepare:
-            raise self._prepare
-        return Undo(self._kind, f"remove {self.name}", {"name": self.name})
-
-    def inject(self) -> None:
-        happened.append(f"inject {self.name}")
-        if isinstance(self._inject, Exception):
-            raise self._inject
-        if self._inject:
-            self._inject()
-
-    def measure(self) -> Effect | None:
-        happened.append(f"measure {self.name}")
-        if isinstance(self._effect, Exception):
-            raise self._effect
-        return self._effect
-
-
-class Events:
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, dict[str, Any]]] = []
-
-    def record(self, event: str, data: dict[str, Any]) -> None:
-        json.dumps(data)
-        self.seen.append((event, data))
-
-    @property
-    def names(self) -> list[str]:
-        return [event for event, _ in self.seen]
-
-
-@pytest.fixture(autouse=True)
-def player(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(UNDO_PLAYERS, "test.take_back", f"{__name__}:take_back")
-    happened.clear()
-    undo_ends.clear()
-
-
-@pytest.fixture
-def events() -> Events:
-    return Events()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger("run-1", tmp_path / "runs")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def injector(ledger: Ledger, events: Events) -> Injector:
-    return Injector(ledger, events.record)
+from tests.support.fake_faults import (
+    FELT,
+    Events,
+    FakeFault,
+    WaitsFor,
+    happened,
+    undo_ends,
+    undone,
+)
+from tests.support.helpers import present
 
 
 def test_the_order_is_prepare_inject_measure(injector: Injector, events: Events) -> None:
@@ -385,8 +286,7 @@ def test_an_undo_of_an_unknown_kind_fails_by_its_description(injector: Injector)
 def test_a_leftover_that_is_not_ours_counts_as_undone(injector: Injector, ledger: Ledger) -> None:
     injector.inject(FakeFault("slow"))
     undo_ends["slow"] = UndoResult.NOT_OURS
-    report = injector.undo("slow")
-    assert report is not None
+    report = present(injector.undo("slow"))
     assert report.result is UndoResult.NOT_OURS
     ledger.close()
     assert not ledger.path.exists()
@@ -446,211 +346,3 @@ def test_what_is_not_admitted_is_not_even_prepared(tmp_path: Path) -> None:
         injector.inject(FakeFault("a", prepare=AssertionError("it was looked at")))
     assert injector.faults == []
     assert not ledger.path.exists()
-
-
-class LookedAt(FakeFault):
-    """A fault that tells whether it is still in place."""
-
-    def __init__(self, name: str, *effects: Effect | None, **more: Any) -> None:
-        super().__init__(name, effects[0] if effects else FELT)
-        self._effects = list(effects) or [FELT]
-        self.gone: str | ChaosnetraError | None = None
-        self.subject = more.get("subject", name)
-        self.within = more.get("within", ())
-        self.place = more.get("place", "")
-
-    def measure(self) -> Effect | None:
-        happened.append(f"measure {self.name}")
-        return self._effects.pop(0) if len(self._effects) > 1 else self._effects[0]
-
-    def inspect(self) -> str | None:
-        if isinstance(self.gone, ChaosnetraError):
-            raise self.gone
-        return self.gone
-
-
-NOTHING = Effect("latency_ms", 100, 0.2, in_effect=False)
-SILENT = Effect("first_answer", "silent", "silent", in_effect=True)
-
-
-def after(injector: Injector, name: str) -> Effect | None:
-    return next(held for held in injector.faults if held.name == name).effect_after
-
-
-def test_a_fault_is_measured_again_before_its_undo(injector: Injector, events: Events) -> None:
-    injector.inject(FakeFault("slow"))
-    injector.undo("slow")
-    assert happened[-2:] == ["measure slow", "undo slow"]
-    assert after(injector, "slow") == FELT
-    assert injector.faults[0].last_in_effect_at is not None
-    assert events.names[-2:] == ["fault.measured_again", "fault.undone"]
-
-
-def test_what_is_not_in_effect_any_more_is_told_with_when_it_was(
-    injector: Injector, events: Events
-) -> None:
-    injector.inject(LookedAt("slow", FELT, NOTHING))
-    seen = injector.faults[0].last_in_effect_at
-    injector.undo("slow")
-    found = after(injector, "slow")
-    assert found is not None
-    assert (found.expected, found.observed, found.in_effect) == (100, 0.2, False)
-    told = dict(events.seen)["fault.gone"]
-    assert (told["name"], told["last_in_effect_at"]) == ("slow", seen)
-
-
-@pytest.mark.parametrize("gone", ["somebody removed it", ChaosnetraError("no answer")])
-def test_what_is_not_listed_any_more_is_not_measured(
-    injector: Injector, gone: str | ChaosnetraError
-) -> None:
-    fault = LookedAt("slow")
-    injector.inject(fault)
-    fault.gone = gone
-    injector.undo("slow")
-    assert happened.count("measure slow") == 1
-    found = after(injector, "slow")
-    assert found is not None
-    assert not found.in_effect
-    assert str(gone) in found.detail
-
-
-@pytest.mark.parametrize("result", [UndoResult.ALREADY_DONE, UndoResult.NOT_OURS])
-def test_an_undo_that_finds_nothing_to_undo_says_that_the_fault_was_gone(
-    injector: Injector, result: UndoResult
-) -> None:
-    injector.inject(FakeFault("slow"))
-    undo_ends["slow"] = result
-    injector.undo("slow")
-    found = after(injector, "slow")
-    assert found is not None
-    assert not found.in_effect
-    assert "slow is gone" in found.detail
-
-
-def test_an_undo_that_was_tried_before_may_find_nothing(injector: Injector) -> None:
-    injector.inject(FakeFault("slow"))
-    undo_ends["slow"] = UndoFailed("the answer was lost")
-    assert len(injector.undo_all()) == 1
-    undo_ends["slow"] = UndoResult.ALREADY_DONE
-    assert injector.undo_all() == []
-    assert after(injector, "slow") == FELT
-
-
-def test_nothing_is_measured_again_in_a_hurry(ledger: Ledger, events: Events) -> None:
-    hurried = Injector(ledger, events.record, hurried=lambda: True)
-    hurried.inject(FakeFault("slow"))
-    hurried.undo_all()
-    assert happened[-2:] == ["measure slow", "undo slow"]
-    assert happened.count("measure slow") == 1
-    assert after(hurried, "slow") is None
-
-
-def test_what_was_never_in_effect_is_not_measured_again(injector: Injector) -> None:
-    injector.inject(FakeFault("slow", NOTHING))
-    injector.inject(FakeFault("proxy", None))
-    injector.undo_all()
-    assert (happened.count("measure slow"), happened.count("measure proxy")) == (1, 1)
-
-
-def test_a_fault_that_is_replaced_is_measured_before_that(injector: Injector) -> None:
-    injector.inject(LookedAt("slow"))
-    injector.inject(LookedAt("slow update 1", subject="slow", within=("slow",)))
-    assert happened == [
-        *("prepare slow", "inject slow", "measure slow", "measure slow"),
-        *(f"{what} slow update 1" for what in ("prepare", "inject", "measure")),
-    ]
-    happened.clear()
-    # Its undo ends the update too, which is what is in effect now.
-    undo_ends["slow update 1"] = UndoResult.NOT_OURS
-    injector.undo("slow")
-    injector.undo_all()
-    assert happened == ["measure slow update 1", "undo slow", "undo slow update 1"]
-    assert after(injector, "slow update 1") == FELT
-
-
-def test_a_fault_counts_again_once_what_replaced_it_is_undone(injector: Injector) -> None:
-    injector.inject(LookedAt("slow"))
-    injector.inject(LookedAt("slow update 1", subject="slow", within=("slow",)))
-    happened.clear()
-    injector.undo_all()
-    assert happened == [
-        *("measure slow update 1", "undo slow update 1", "measure slow", "undo slow"),
-    ]
-
-
-def test_behind_a_fault_that_lets_nothing_through_nothing_is_measured(injector: Injector) -> None:
-    injector.inject(LookedAt("slow", place="database"))
-    injector.inject(LookedAt("hole", SILENT, place="database"))
-    injector.inject(LookedAt("elsewhere", FELT, place="other"))
-    happened.clear()
-    injector.undo("slow")
-    assert happened == ["undo slow"]
-    found = after(injector, "slow")
-    assert found is not None
-    assert (found.in_effect, found.observed) == (True, "not measured")
-    assert "measured no more under hole" in found.detail
-    injector.undo("elsewhere")
-    assert happened[1:] == ["measure elsewhere", "undo elsewhere"]
-
-
-def test_what_a_later_fault_hides_counts_as_its_server_lists_it(injector: Injector) -> None:
-    injector.inject(LookedAt("slow", FELT, NOTHING))
-    injector.inject(LookedAt("cut"))
-    injector.undo("slow")
-    found = after(injector, "slow")
-    assert found is not None
-    assert found.in_effect
-    assert "in place as its server lists it" in found.detail
-
-
-def test_one_look_at_a_busy_machine_is_not_believed(injector: Injector) -> None:
-    injector.inject(LookedAt("slow", FELT, NOTHING, FELT))
-    injector.undo("slow")
-    assert after(injector, "slow") == FELT
-
-
-def test_a_fault_that_comes_back_was_gone_all_the_same(injector: Injector, events: Events) -> None:
-    fault = LookedAt("slow")
-    injector.inject(fault)
-    [held] = injector.watched()
-    injector.look(held)
-    assert not held.is_gone
-    fault.gone = "somebody removed it"
-    injector.look(held)
-    fault.gone = None
-    injector.undo("slow")
-    found = after(injector, "slow")
-    assert found is not None
-    assert (found.in_effect, found.detail) == (False, "somebody removed it")
-    assert events.names.count("fault.gone") == 1
-    assert injector.watched() == []
-
-
-def test_a_look_that_cannot_be_taken_tells_nothing(injector: Injector) -> None:
-    fault = LookedAt("slow")
-    fault.gone = DatabaseUnavailable("no answer")
-    injector.inject(fault)
-    [held] = injector.watched()
-    injector.look(held)
-    assert not held.is_gone
-
-
-def test_what_is_seen_in_the_middle_of_an_undo_tells_nothing(injector: Injector) -> None:
-    fault = LookedAt("slow")
-    held = injector.inject(fault)
-    fault.gone = "it is just being removed"
-    with injector._changing():
-        injector.look(held)
-    assert not held.is_gone
-
-
-def test_what_others_roll_back_is_measured_before(injector: Injector) -> None:
-    fault = LookedAt("slow")
-    injector.inject(fault)
-    injector.settle()
-    fault.gone = "it was rolled back by other means"
-    assert injector.watched() == []
-    undo_ends["slow"] = UndoResult.ALREADY_DONE
-    injector.undo("slow")
-    assert happened.count("measure slow") == 2
-    assert after(injector, "slow") == FELT

@@ -11,16 +11,7 @@ from chaosnetra.errors import FaultError
 from chaosnetra.faults import Undo, UndoReport, UndoResult
 from chaosnetra.safety.ledger import SUFFIX, Ledger, read_ledger
 from chaosnetra.safety.recovery import leftovers, recover, recover_all
-from tests.support.ledgers import (
-    HEADER,
-    UNDO,
-    event_lines,
-    left_by,
-    played,
-    results,
-    undo,
-    written,
-)
+from tests.support.ledgers import HEADER, UNDO, event_lines, left_by, played, results, undo, written
 from tests.support.programs import merged
 
 # Taking back

@@ -16,6 +16,7 @@ from chaosnetra.faults import Undo, UndoReport, UndoResult
 from chaosnetra.safety import ledger as ledger_module
 from chaosnetra.safety.ledger import Ledger, read_ledger
 from chaosnetra.safety.recovery import Recovered, leftovers, recover, recover_all
+from tests.support.helpers import present
 from tests.support.ledgers import HEADER, KIND, ended, left_by, mark, played, results, undo, written
 from tests.support.repository import ROOT
 
@@ -59,8 +60,7 @@ def test_a_run_lives_until_its_process_is_gone(tmp_path: Path, marks: Path) -> N
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as run:
-        assert run.stdout is not None
-        assert run.stdout.readline() == b"held\n"
+        assert present(run.stdout).readline() == b"held\n"
         assert results(path) == []
         assert leftovers(path.parent) == []
         run.kill()
@@ -157,8 +157,7 @@ def test_recoveries_in_processes_play_each_undo_once(tmp_path: Path, marks: Path
         for _ in range(2)
     ]
     for process in recoveries:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        assert present(process.stdout).readline() == "ready\n"
     lines = [line for process in recoveries for line in ended(process)]
     assert played(marks) == ["4", "3", "2", "1", "0"]
     assert len(lines) == 5
@@ -239,17 +238,12 @@ def test_a_proxy_does_not_go_with_the_database_behind_it(
     arguments: dict[str, dict[str, Any]] = {
         "toxiproxy.delete_proxy": {"url": url, "name": "p", "upstream": database},
         "toxiproxy.remove_toxic": {
-            "url": url,
-            "proxy": "p",
-            "toxic": toxic,
+            "url": url, "proxy": "p", "toxic": toxic,
             "before": {
-                "listen": "127.0.0.1:2",
-                "upstream": database,
-                "enabled": True,
-                "toxics": [],
+                "listen": "127.0.0.1:2", "upstream": database, "enabled": True, "toxics": [],
             },
         },
-    }
+    }  # fmt: skip
     path = with_part(tmp_path, gone_part, database, Undo(kind, "take it back", arguments[kind]))
     gone_part.kill()
     gone_part.wait()

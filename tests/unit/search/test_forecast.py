@@ -13,6 +13,7 @@ from chaosnetra.search.forecast import (
     round_trip_seconds,
 )
 from chaosnetra.search.record import Limit, StartModel
+from tests.support.helpers import present
 from tests.support.journals import journal, startups, state
 
 STEPS = (
@@ -65,8 +66,7 @@ def test_limits_have_the_work_that_they_bound() -> None:
 
 
 def test_the_first_limit_decides_in_the_unit_of_the_key() -> None:
-    found = forecast_of(limits_of(BASELINE), 0.1)
-    assert found is not None
+    found = present(forecast_of(limits_of(BASELINE), 0.1))
     assert found.value == pytest.approx(1000 * (1.0 - 0.2) / 30 / 0.1)
     assert found.limit.name == "budget table_setup"
     assert "30 round trips" in found.how
@@ -76,8 +76,7 @@ def test_a_baseline_that_varies_predicts_less_well() -> None:
     calm = forecast_of([Limit("l", 1.0, 0.2, 24, 0.0)], 1.0)
     noisy = forecast_of([Limit("l", 1.0, 0.2, 24, 0.16)], 1.0)
     assert calm is not None
-    assert noisy is not None
-    assert (calm.spread, noisy.spread) == (0.05, pytest.approx(0.2))
+    assert (calm.spread, present(noisy).spread) == (0.05, pytest.approx(0.2))
 
 
 @pytest.mark.parametrize("limit", [Limit("l", 1.0, 0.1, 0), Limit("l", 1.0, 1.5, 5)])

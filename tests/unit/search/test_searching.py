@@ -88,8 +88,7 @@ def test_values_that_cannot_be_told_apart_are_not_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "end"),
-    [({"most_trials": 3}, End.TRIALS), ({"most_seconds": 25.0}, End.SECONDS)],
+    ("keys", "end"), [({"most_trials": 3}, End.TRIALS), ({"most_seconds": 25.0}, End.SECONDS)]
 )
 def test_a_search_ends_when_it_may_take_no_more(keys: dict[str, float], end: End) -> None:
     made = conducted(search(**keys), step(300))

@@ -168,15 +168,10 @@ def test_every_shipped_profile_says_what_pressure_adds(name: str) -> None:
 BUDGETS = [
     f"{name}_seconds"
     for name in (
-        "initialization",
-        "table_setup",
-        "connection",
-        "pool",
-        "health_check",
-        "critical_path",
+        "initialization", "table_setup", "connection", "pool", "health_check", "critical_path",
         "validation",
     )
-]
+]  # fmt: skip
 LENGTHS = st.fixed_dictionaries({budget: st.floats(0, 300) for budget in BUDGETS})
 
 

@@ -105,10 +105,7 @@ DOTNET_53300 = [
         (DOTNET_53300, "PostgresException", "53300", "53300: sorry"),
         ([f"2026/01/02 03:04:05 dial tcp 10.0.0.3:5432: {REFUSED}"], None, None, REFUSED),
         (
-            [
-                "2026/01/02 03:04:05 server error (FATAL: sorry (SQLSTATE 53300))",
-                "exit status 1",
-            ],
+            ["2026/01/02 03:04:05 server error (FATAL: sorry (SQLSTATE 53300))", "exit status 1"],
             None,
             "53300",
             "SQLSTATE 53300",

@@ -24,18 +24,13 @@ from chaosnetra.startup.output import Output
 from chaosnetra.text import one_line
 
 PYTHON = [
-    "Traceback (most recent call last):",
-    '  File "/app/db.py", line 3, in connect',
+    "Traceback (most recent call last):", '  File "/app/db.py", line 3, in connect',
     "    raise OSError(111, 'Connection refused')",
-    "ConnectionRefusedError: [Errno 111] Connection refused",
-    "",
-    "The above exception was the direct cause of the following exception:",
-    "",
-    "Traceback (most recent call last):",
-    '  File "/app/main.py", line 9, in <module>',
-    "    start()",
-    "app.errors.StartupFailed: no database",
-]
+    "ConnectionRefusedError: [Errno 111] Connection refused", "",
+    "The above exception was the direct cause of the following exception:", "",
+    "Traceback (most recent call last):", '  File "/app/main.py", line 9, in <module>',
+    "    start()", "app.errors.StartupFailed: no database",
+]  # fmt: skip
 JAVA = [
     "org.springframework.beans.factory.BeanCreationException: Error creating bean",
     "\tat org.springframework.Factory.create(Factory.java:10)",

@@ -275,8 +275,7 @@ def test_the_inner_exception_of_a_group_is_the_cause() -> None:
     except ExceptionGroup:
         printed = format_exc()
     found = error(*printed.splitlines(), GIVING_UP)
-    assert found.error_class == "ValueError"
-    assert found.text == "ValueError: no such database"
+    assert (found.error_class, found.text) == ("ValueError", "ValueError: no such database")
 
 
 def test_a_cancellation_alone_is_better_than_nothing() -> None:
@@ -462,22 +461,13 @@ def test_error_texts_are_one_short_line() -> None:
 
 INTERESTING = st.sampled_from(
     [
-        b"\n",
-        b"\r\n",
-        b"hello",
-        b"ERROR: it failed\n",
-        TRACEBACK.encode() + b"\n",
-        b"asyncio.exceptions.CancelledError\n",
-        b"x.TimeoutError: late\n",
-        b"code: 53300",
+        b"\n", b"\r\n", b"hello", b"ERROR: it failed\n", TRACEBACK.encode() + b"\n",
+        b"asyncio.exceptions.CancelledError\n", b"x.TimeoutError: late\n", b"code: 53300",
         event(status="started", phase="a").encode() + b"\n",
         event(status="failed", phase="a", error="e", seconds=1).encode() + b"\n",
-        b'{"startup_phase":',
-        b"\xc3",
-        b"\xa9",
-        b"y" * (LONGEST_LINE - 1),
+        b'{"startup_phase":', b"\xc3", b"\xa9", b"y" * (LONGEST_LINE - 1),
     ]
-)
+)  # fmt: skip
 PRINTED = st.lists(INTERESTING | st.binary(max_size=10), max_size=12).map(b"".join)
 
 
@@ -525,17 +515,10 @@ EVENT_VALUES = st.recursive(
 )
 EVENT_KEYS = st.sampled_from(
     [
-        "phase",
-        "status",
-        "seconds",
-        "error",
-        "cause",
-        "budget",
-        "budget_seconds",
-        "sqlstate",
+        "phase", "status", "seconds", "error", "cause", "budget", "budget_seconds", "sqlstate",
         "error_class",
     ]
-)
+)  # fmt: skip
 
 
 @given(

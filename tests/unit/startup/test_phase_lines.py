@@ -18,6 +18,7 @@ from chaosnetra.startup.output import Output
 from chaosnetra.startup.phase_lines import LONGEST_MATCHED, PhaseLines
 from chaosnetra.startup.phase_log import MOST_EVENTS
 from chaosnetra.startup.readiness import Readiness
+from tests.support.helpers import present
 from tests.support.repository import ROOT
 
 # As the platform of issue 1278 logs.
@@ -74,8 +75,7 @@ def test_phase_seconds_and_budget_are_told_of_a_platform_that_cannot_be_changed(
     assert (made.status, made.phase) == (Status.FAILED, "database")
     assert made.phase_seconds == {"init": 0.06, "database": 10.2}
     assert made.phase_spans == {"init": (1.0, 6.1), "database": (11.2, 21.4)}
-    error = made.error
-    assert error is not None
+    error = present(made.error)
     assert error.stated_budget is not None
     assert (error.budget, error.budget_seconds) == (None, None)
     assert (error.stated_budget.seconds, error.stated_budget.is_possible) == (25.0, False)
@@ -97,16 +97,14 @@ def test_a_limit_that_may_have_run_out_is_the_one_that_did() -> None:
         seconds_a_line=113,
     )
     assert made.error is not None
-    assert made.error.stated_budget is not None
-    assert made.error.stated_budget.is_possible
+    assert present(made.error.stated_budget).is_possible
     assert (made.error.budget, made.error.budget_seconds) == ("table_setup", 25.0)
     assert made.error.told == made.error.text
 
 
 def test_without_a_beginning_a_limit_is_held_against_the_whole_startup() -> None:
     made = outcome({"phase": "db", "failure": r"after (?P<budget_seconds>\d+) s"}, "after 9 s")
-    assert made.error is not None
-    assert made.error.told == (
+    assert present(made.error).told == (
         "after 9 s (its log names a limit of 9 s, which cannot be what ran out: "
         "the startup had lasted 1.00 s)"
     )
@@ -117,8 +115,7 @@ def test_a_detail_counts_where_the_service_just_ends() -> None:
     assert made.phase == "database"
     assert made.phase_spans == {"database": (1.0, None)}
     assert made.error is not None
-    assert made.error.stated_budget is not None
-    assert made.error.stated_budget.elapsed_seconds == 1.0
+    assert present(made.error.stated_budget).elapsed_seconds == 1.0
 
 
 def test_a_phase_that_went_well_after_all_did_not_end_the_startup() -> None:
@@ -143,8 +140,7 @@ def test_a_startup_that_is_ready_all_the_same_is_ready() -> None:
     del given_up["failure"]
     made = outcome(given_up, *lines, code=None, ready=True)
     assert (made.status, made.phase) == (Status.DEGRADED, "database")
-    assert made.error is not None
-    assert made.error.text == "PHASE FAILED: database 2 s"
+    assert present(made.error).text == "PHASE FAILED: database 2 s"
 
 
 def test_the_error_that_a_pattern_names_has_the_causes_that_are_printed() -> None:
@@ -157,8 +153,7 @@ def test_the_error_that_a_pattern_names_has_the_causes_that_are_printed() -> Non
         "CustomThing: no",
     )
     assert made.error is not None
-    assert made.error.text == "nothing works"
-    assert made.error.causes == ("CustomThing: no",)
+    assert (made.error.text, made.error.causes) == ("nothing works", ("CustomThing: no",))
     assert made.cause_kept
 
 

@@ -37,8 +37,7 @@ def test_the_reference_orchestrator_runs_under_uvicorn_with_its_lifespan() -> No
     assert command[command.index("--port") + 1] == "8123"
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--lifespan") + 1] == "on"
-    assert made.shown == REFERENCE_TARGET
-    assert made.readiness.text == "http://127.0.0.1:{port}/ready"
+    assert (made.shown, made.readiness.text) == (REFERENCE_TARGET, "http://127.0.0.1:{port}/ready")
 
 
 def test_a_readiness_by_log_sees_what_uvicorn_says_of_a_startup() -> None:
@@ -99,8 +98,7 @@ def test_templates_are_filled_for_each_start() -> None:
         }
     )
     environment = made.environment_for(8123, DATABASE)
-    assert environment["PGHOST"] == "127.0.0.1"
-    assert environment["PGPORT"] == "7000"
+    assert (environment["PGHOST"], environment["PGPORT"]) == ("127.0.0.1", "7000")
     assert environment["DSN"] == "postgresql+asyncpg://anna:p%2Fw@127.0.0.1/shop"
     assert environment["PLAIN"] == "p/w"
     assert "DATABASE_URL" not in environment

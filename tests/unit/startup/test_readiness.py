@@ -64,23 +64,11 @@ def test_a_port_that_is_named_is_fixed(text: str, port: int | None) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "ready",
-        "Exit",
-        "https://h/ready",
-        "http://",
-        "http:///ready",
-        "tcp://h",
-        "tcp://:80",
-        "tcp://h:80/path",
-        "h:80",
-        "http://h:port/",
-        "http://h:99999/",
-        "http://[::1/",
-        "log:(unclosed",
-        "log:[a",
+        "", "ready", "Exit", "https://h/ready", "http://", "http:///ready", "tcp://h", "tcp://:80",
+        "tcp://h:80/path", "h:80", "http://h:port/", "http://h:99999/", "http://[::1/",
+        "log:(unclosed", "log:[a",
     ],
-)
+)  # fmt: skip
 def test_what_is_no_readiness_is_refused_with_the_variable(text: str) -> None:
     with pytest.raises(InvalidInput, match="CHAOSNETRA_READINESS") as caught:
         Readiness.parse(text)

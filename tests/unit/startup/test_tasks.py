@@ -19,16 +19,11 @@ from chaosnetra.startup.orders import (
     insert_statement,
     output_bytes,
 )
-from chaosnetra.startup.outcome import (
-    EndedBy,
-    ExitReason,
-    StartupFailure,
-    StartupOutcome,
-    Status,
-)
+from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.summary import summarize
 from chaosnetra.startup.task import NOT_UNDERSTOOD, OUT_OF_TIME, Task, exit_code_of, main
 from chaosnetra.startup.tasks import barrier_of, outcome_of, outcomes_of
+from tests.support.helpers import present
 
 READY = StartupOutcome(1, Status.READY, 2.5, phase="finalize", phase_seconds={"database": 0.2})
 FAILED = StartupOutcome(
@@ -72,8 +67,7 @@ def test_a_report_counts_and_gets_the_number_of_its_task() -> None:
 def test_a_task_that_was_tried_again_is_no_success(attempt: int) -> None:
     outcome = outcome_of(Told(retried=1), report(attempt=attempt), 24)
     assert (outcome.status, outcome.exit_reason) == (Status.FAILED, ExitReason.RETRIED)
-    assert outcome.error is not None
-    assert "tried again 1 times" in outcome.error.text
+    assert "tried again 1 times" in present(outcome.error).text
 
 
 @pytest.mark.parametrize(
@@ -98,8 +92,7 @@ def test_without_a_report_nothing_is_taken_for_ready(
         ExitReason(reason),
         EndedBy(ended_by),
     )
-    assert outcome.error is not None
-    assert words in outcome.error.text
+    assert words in present(outcome.error).text
 
 
 def test_a_task_that_still_runs_is_out_of_time() -> None:
@@ -199,12 +192,8 @@ def test_an_order_carries_the_services_own_words_for_its_phases() -> None:
     patterns = ({"start": "begin (?P<phase>.+)"},)
     order = replace(ORDER, phase_patterns=patterns, output_bytes=output_bytes(5))
     assert TaskOrder.parse(order.text) == order
-    environ = {
-        "CHAOSNETRA_TASK": order.text,
-        "DATABASE_URL": "postgresql://u:p@h/d",
-    }
-    lines = Task.of(["--", "true"], environ).plan.phase_lines
-    assert lines is not None
+    environ = {"CHAOSNETRA_TASK": order.text, "DATABASE_URL": "postgresql://u:p@h/d"}
+    lines = present(Task.of(["--", "true"], environ).plan.phase_lines)
     assert [said.phase for said in lines.read("begin database", ["begin database"])] == ["database"]
     environ["CHAOSNETRA_TASK"] = ORDER.text
     assert Task.of(["--", "true"], environ).plan.phase_lines is None
@@ -277,18 +266,12 @@ def test_a_schema_is_never_sql() -> None:
         (["true"], {}, "usage"),
         (["--", "true"], {}, "CHAOSNETRA_TASK is not set"),
         (["--", "true"], {"CHAOSNETRA_TASK": ORDER.text}, "no database is named"),
-        (
-            ["--", "true"],
-            {"CHAOSNETRA_TASK": ORDER.text, "DATABASE_URL": "mysql://x"},
-            "must begin with postgresql://",
-        ),
-        (
-            ["--", "true"],
-            {"CHAOSNETRA_TASK": "{", "DATABASE_URL": "postgresql://h/d"},
-            "no order of this version",
-        ),
+        (["--", "true"], {"CHAOSNETRA_TASK": ORDER.text, "DATABASE_URL": "mysql://x"},
+         "must begin with postgresql://"),
+        (["--", "true"], {"CHAOSNETRA_TASK": "{", "DATABASE_URL": "postgresql://h/d"},
+         "no order of this version"),
     ],
-)
+)  # fmt: skip
 def test_a_task_that_cannot_be_understood_says_so(
     arguments: list[str], environ: dict[str, str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,18 +13,10 @@ from tests.support.repository import EXPERIMENTS
 pytest_plugins = ["pytester"]
 
 OF_THE_STRATEGY = (
-    "cloudsql_connections",
-    "cloudsql_pool",
-    "cloudsql_pressure",
-    "database_reset",
-    "exit_code",
-    "smd_cascade",
-    "timeout_budget",
-    "vpc_concurrency",
-    "vpc_latency",
-    "vpc_scaling_delay",
+    "cloudsql_connections", "cloudsql_pool", "cloudsql_pressure", "database_reset", "exit_code",
+    "smd_cascade", "timeout_budget", "vpc_concurrency", "vpc_latency", "vpc_scaling_delay",
     "vpc_throughput",
-)
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

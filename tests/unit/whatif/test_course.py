@@ -8,42 +8,38 @@ from hypothesis import strategies as st
 
 from chaosnetra.whatif.course import Course, Opened, Stretch, course_of
 from chaosnetra.wire.observation import Reached
+from tests.support.helpers import present
 from tests.support.observations import connection, observation
 from tests.support.startup_courses import BOOT, EACH, HELD, REST, TRIPS, seen
 
 
 def test_it_works_opens_asks_closes_and_works() -> None:
-    course = course_of(seen())
-    assert course is not None
+    course = present(course_of(seen()))
     first, second, third = course.stretches
     assert (first.own_seconds, first.waited_seconds, first.opens) == (pytest.approx(BOOT), 0, 1)
     assert second.own_seconds == pytest.approx(HELD)
     assert second.waited_seconds == pytest.approx(TRIPS * EACH)
     assert second.round_trips == pytest.approx(TRIPS)
-    assert second.longest_wait_seconds == pytest.approx(EACH)
-    assert second.closes == 1
+    assert (second.longest_wait_seconds, second.closes) == (pytest.approx(EACH), 1)
     assert (third.own_seconds, third.opens, third.closes) == (pytest.approx(REST), 0, 0)
     assert (course.most_at_once, course.kept) == (1, 0)
 
 
 def test_a_connection_that_had_not_ended_is_kept() -> None:
-    course = course_of(seen(keeps=True))
-    assert course is not None
+    course = present(course_of(seen(keeps=True)))
     assert (course.most_at_once, course.kept) == (1, 1)
 
 
 def test_what_was_waited_for_a_core_is_taken_from_the_time_before_the_first_connection() -> None:
     whole = seen(own=0.3)
-    course = course_of(whole, whole.own_seconds - 0.3)
-    assert course is not None
+    course = present(course_of(whole, whole.own_seconds - 0.3))
     assert course.stretches[0].own_seconds == pytest.approx(BOOT)
     assert course.stretches[1].own_seconds == pytest.approx(HELD)
 
 
 def test_more_of_it_than_there_is_time_is_taken_from_all_others_alike() -> None:
     whole = seen()
-    course = course_of(whole, whole.own_seconds - BOOT - 0.4)
-    assert course is not None
+    course = present(course_of(whole, whole.own_seconds - BOOT - 0.4))
     assert [one.own_seconds for one in course.stretches] == pytest.approx([0, 0.3, 0.1])
 
 
@@ -98,8 +94,7 @@ def test_it_adds_up_to_what_was_seen(
         at += each + 0.05
     whole = observation(4.0, made, intervals)
     alone = max(0.0, whole.own_seconds - share)
-    course = course_of(whole, alone)
-    assert course is not None
+    course = present(course_of(whole, alone))
     assert course.own_seconds == pytest.approx(alone, abs=1e-9)
     assert course.waited_seconds == pytest.approx(whole.waited_seconds)
     assert course.round_trips == pytest.approx(whole.serial_round_trips)

@@ -13,6 +13,7 @@ from chaosnetra.whatif.calibration import calibrated, database_was_full, limits_
 from chaosnetra.whatif.error import ModelError, predictions, stated
 from chaosnetra.whatif.launches import Measured, OtherJournals, measured
 from chaosnetra.whatif.system import OwnLimits
+from tests.support.helpers import present
 from tests.support.journals import state
 from tests.support.measured import PROFILE, fault
 from tests.support.observations import SAME, asked, startup, timed_out
@@ -103,8 +104,7 @@ def test_journals_of_something_else_are_refused_by_a_line_each(
 def test_what_startups_waited_for_a_core_is_no_time_of_an_instance() -> None:
     stretched = launch([seen(own=0.4)] * 6, share=0.4)
     found = read(calibrating(before=stretched, after=stretched)).launches
-    calibration = calibrated(found, OwnLimits())
-    assert calibration is not None
+    calibration = present(calibrated(found, OwnLimits()))
     assert calibration.without_machine == 0
     assert [one.seconds(0) for one in calibration.courses] == pytest.approx([ALONE] * 12)
     assert [one.alone_seconds for one in found[0].startups] == pytest.approx([ALONE] * 6)
@@ -113,18 +113,14 @@ def test_what_startups_waited_for_a_core_is_no_time_of_an_instance() -> None:
 def test_startups_that_hardly_waited_for_a_core_are_enough() -> None:
     stretched = launch([seen(own=0.4)] * 6, share=0.3)
     found = read(calibrating(before=stretched, after=launch([seen()] * 3))).launches
-    calibration = calibrated(found, OwnLimits())
-    assert calibration is not None
+    calibration = present(calibrated(found, OwnLimits()))
     assert (calibration.without_machine, len(calibration.courses)) == (3, 3)
 
 
 def test_statements_are_told_with_what_an_answer_takes() -> None:
-    calibration = calibrated(read(calibrating(4)).launches, OwnLimits())
-    assert calibration is not None
+    calibration = present(calibrated(read(calibrating(4)).launches, OwnLimits()))
     (one,) = calibration.statements
-    assert one.text == SAME
-    assert one.times == 33
-    assert one.seconds == pytest.approx(TRIPS * EACH / 2 / 33)
+    assert (one.text, one.times, one.seconds) == (SAME, 33, pytest.approx(TRIPS * EACH / 2 / 33))
 
 
 def test_limits_that_a_time_scale_has_shortened_are_told_as_they_are() -> None:
@@ -134,8 +130,7 @@ def test_limits_that_a_time_scale_has_shortened_are_told_as_they_are() -> None:
 
 def test_waits_that_grow_with_the_number_are_seen() -> None:
     one = calibrating(before=launch([seen()] * 3), after=launch([seen(waited_before=0.5)] * 9))
-    calibration = calibrated(read(one).launches, OwnLimits())
-    assert calibration is not None
+    calibration = present(calibrated(read(one).launches, OwnLimits()))
     assert calibration.waits_grow is not None
     (few, short), (many, long) = calibration.waits_grow
     assert (few, many) == (3, 9)
@@ -153,8 +148,7 @@ def test_the_error_is_that_of_launches_that_were_not_seen() -> None:
     slower = launch([seen(own=0.2 * ALONE)] * 4)
     found = list(predictions(read(calibrating(before=same, after=slower)).launches, 0))
     assert [one.time_error for one in found] == pytest.approx([0.2, 0.2 / 1.2])
-    error = stated(found)
-    assert error is not None
+    error = present(stated(found))
     assert (error.launches, error.most_startups) == (2, 4)
     assert error.time_share == pytest.approx(0.2 * 3 / 2)
     # All of these eight were ready, as predicted: so many show no failure rate below a third.

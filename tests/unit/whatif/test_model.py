@@ -11,6 +11,7 @@ from chaosnetra.connector.model import model_of_profile
 from chaosnetra.whatif.course import Course, Opened, Stretch
 from chaosnetra.whatif.model import Limit, simulate
 from chaosnetra.whatif.system import RESERVED_CONNECTIONS, OwnLimits, System
+from tests.support.helpers import present
 from tests.support.startup_courses import BOOT, EACH, HELD, REST, TRIPS, connector, course
 
 SERVICE = HELD + TRIPS * EACH
@@ -22,8 +23,7 @@ def test_alone_a_startup_takes_own_time_and_round_trips_times_latency(
 ) -> None:
     found = simulate([course(trips=trips)], System(latency), count)
     expected = BOOT + HELD + REST + trips * EACH + trips * latency
-    assert found.ready_seconds == pytest.approx([expected] * count)
-    assert found.success_share == 1
+    assert (found.ready_seconds, found.success_share) == (pytest.approx([expected] * count), 1)
 
 
 @given(slots=st.integers(1, 12), count=st.integers(1, 60))
@@ -32,19 +32,16 @@ def test_slots_serve_in_rounds(slots: int, count: int) -> None:
     found = simulate([course()], System(connector=connector(slots)), count)
     rounds = [1 + number // slots for number in range(count)]
     assert found.ready_seconds == pytest.approx([BOOT + REST + SERVICE * one for one in rounds])
-    assert found.slots is not None
-    assert found.slots.most == min(slots, count)
+    assert present(found.slots).most == min(slots, count)
     assert found.most_queued == max(0, count - slots)
     assert found.longest_slot_wait_seconds == pytest.approx(SERVICE * (rounds[-1] - 1))
 
 
 def test_how_busy_slots_are_is_their_use_over_the_time() -> None:
     found = simulate([course(boot=0, rest=0)], System(connector=connector(4)), 8)
-    assert found.slots is not None
-    assert found.slots.mean == pytest.approx(4)
+    assert present(found.slots).mean == pytest.approx(4)
     apart = simulate([course()], System(connector=connector(4)), 4)
-    assert apart.slots is not None
-    assert apart.slots.mean == pytest.approx(4 * SERVICE / (BOOT + SERVICE + REST))
+    assert present(apart.slots).mean == pytest.approx(4 * SERVICE / (BOOT + SERVICE + REST))
 
 
 def test_connections_that_are_kept_leave_none_for_others() -> None:
@@ -94,10 +91,8 @@ def test_a_connector_under_pressure_delays_and_scales_up() -> None:
     alone = BOOT + SERVICE + REST
     # Two are let in at once, and two under pressure; four more slots are there a second later.
     assert found.ready_seconds[:2] == pytest.approx([alone] * 2)
-    assert found.ready_seconds[2:4] == pytest.approx([alone + 3] * 2)
-    assert found.success_share == 1
-    assert found.slots is not None
-    assert (found.slots.available, found.most_queued) == (8, 4)
+    assert (found.ready_seconds[2:4], found.success_share) == (pytest.approx([alone + 3] * 2), 1)
+    assert (present(found.slots).available, found.most_queued) == (8, 4)
 
 
 def test_who_waits_for_a_slot_until_its_time_is_up_was_ended_by_the_slots() -> None:
@@ -110,8 +105,7 @@ def test_who_waits_for_a_slot_until_its_time_is_up_was_ended_by_the_slots() -> N
 def test_one_that_takes_too_long_by_itself_was_ended_by_its_time() -> None:
     found = simulate([course()], System(1.0, startup_timeout_seconds=10), 3)
     assert found.failed == {Limit.STARTUP_TIMEOUT: 3}
-    assert found.lasted_seconds == pytest.approx(10)
-    assert found.sessions.most == 3
+    assert (found.lasted_seconds, found.sessions.most) == (pytest.approx(10), 3)
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,7 @@ Program = list[Login | Ask | Gather]
 
 
 def transaction(connection: int, statements: int) -> Program:
-    return [
-        Ask(connection, "BEGIN"),
-        *([Ask(connection)] * statements),
-        Ask(connection, "COMMIT"),
-    ]
+    return [Ask(connection, "BEGIN"), *([Ask(connection)] * statements), Ask(connection, "COMMIT")]
 
 
 def chain(program: Program) -> int:

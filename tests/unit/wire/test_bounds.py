@@ -70,8 +70,7 @@ def test_one_startups_statements_share_their_texts() -> None:
             getattr(seen, side)(data)
         seen.client(query(f"SELECT {number}")).server(answered())
         assert seen.executed == ["SELECT ?"]
-    assert log.texts == ["SELECT ?"]
-    assert log.trips == 4
+    assert (log.texts, log.trips) == (["SELECT ?"], 4)
 
 
 def test_a_statement_of_ten_megabytes_leaves_no_secret_and_little_behind() -> None:

@@ -68,17 +68,12 @@ def test_a_row_of_a_gigabyte_is_awaited_and_not_held() -> None:
 @pytest.mark.parametrize(
     "lie",
     [
-        b"Z" + struct.pack(">I", 3),
-        b"D" + struct.pack(">I", 0),
-        b"D" + struct.pack(">I", 3) + b"abc",
-        b"D\xff\xff\xff\xff",
-        b"T\xff\xff\xff\xff",
-        b"HTTP/1.1 400 Bad Request\r\n",
-        b"R" + struct.pack(">I", 0x10000000),
-        b"\x00\x00\x00\x00\x00",
-        b"1" + struct.pack(">I", 5) + b"x",
+        b"Z" + struct.pack(">I", 3), b"D" + struct.pack(">I", 0),
+        b"D" + struct.pack(">I", 3) + b"abc", b"D\xff\xff\xff\xff", b"T\xff\xff\xff\xff",
+        b"HTTP/1.1 400 Bad Request\r\n", b"R" + struct.pack(">I", 0x10000000),
+        b"\x00\x00\x00\x00\x00", b"1" + struct.pack(">I", 5) + b"x",
     ],
-)
+)  # fmt: skip
 def test_lengths_and_letters_that_cannot_be_are_no_messages(lie: bytes) -> None:
     framer = Framer(OF_SERVER)
     told = framer.messages(ready() + lie)

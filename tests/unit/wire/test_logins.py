@@ -82,8 +82,7 @@ def test_an_error_may_answer_the_startup(sqlstate: str, before: bytes) -> None:
 
 def test_a_login_that_is_not_answered_is_waited_for() -> None:
     seen = Seen().client(startup()).ended()
-    assert seen.trips == []
-    assert seen.connection.waiting_since == 1
+    assert (seen.trips, seen.connection.waiting_since) == ([], 1)
     assert seen.stages == [Reached.TCP, Reached.STARTUP]
 
 

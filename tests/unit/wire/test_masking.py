@@ -72,18 +72,11 @@ GAPS = st.sampled_from([" ", "\n", "  ", " -- c\n", " /* /* */ 'x' */ "])
 SECRET = "SeCrEtXyZ"
 STRINGS = st.sampled_from(
     [
-        f"'{SECRET}'",
-        f"'{SECRET}''{SECRET}'",
-        f"E'{SECRET}\\'{SECRET}'",
-        f"e'\\\\{SECRET}'",
-        f"$${SECRET}'$$",
-        f"$q$ {SECRET} $$ {SECRET}$q$",
-        f"N'{SECRET}'",
-        f"U&'{SECRET}'",
-        f"x'{SECRET}'",
-        f"'{SECRET} -- {SECRET} /* '",
+        f"'{SECRET}'", f"'{SECRET}''{SECRET}'", f"E'{SECRET}\\'{SECRET}'", f"e'\\\\{SECRET}'",
+        f"$${SECRET}'$$", f"$q$ {SECRET} $$ {SECRET}$q$", f"N'{SECRET}'", f"U&'{SECRET}'",
+        f"x'{SECRET}'", f"'{SECRET} -- {SECRET} /* '",
     ]
-)
+)  # fmt: skip
 NUMBERS = st.sampled_from(["97531", "9753.1e-5", "0x97531", "9_7531", ".97531"])
 PIECES = st.lists(st.one_of(NAMES, OPERATORS, STRINGS, NUMBERS, st.just("-")), max_size=30)
 

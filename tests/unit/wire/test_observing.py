@@ -14,8 +14,7 @@ def test_a_startup_that_opens_nothing() -> None:
     assert seen.standing.doing is Doing.NOTHING_OPENED
     assert seen.standing.text == "no connection was opened"
     assert (seen.seconds, seen.own_seconds, seen.waited_seconds) == (3.0, 3.0, 0.0)
-    assert seen.connections == ()
-    assert seen.serial_round_trips == 0
+    assert (seen.connections, seen.serial_round_trips) == ((), 0)
 
 
 def test_one_connection_with_two_statements() -> None:
@@ -27,8 +26,7 @@ def test_one_connection_with_two_statements() -> None:
     assert (seen.round_trips, seen.setup_round_trips) == (6, 4)
     assert (seen.serial_round_trips, seen.serial_setup_round_trips) == (6, 4)
     assert seen.waits == ((1.0, 2.0), (3.0, 4.5))
-    assert seen.waited_seconds == pytest.approx(2.5)
-    assert seen.own_seconds == pytest.approx(3.5)
+    assert (seen.waited_seconds, seen.own_seconds) == (pytest.approx(2.5), pytest.approx(3.5))
     [connection] = seen.connections
     assert (connection.opened_seconds, connection.session_seconds) == (1.0, 2.0)
     assert (connection.ended_seconds, connection.end) == (5.0, End.CLIENT)
@@ -77,8 +75,7 @@ def test_waits_on_several_connections_count_once() -> None:
     logs.session(100.0, 101.5).asks(103.0, 105.0, "SELECT b")
     seen = observe(logs.log, 100.0, 110.0)
     assert seen.waits == ((0.0, 1.5), (2.0, 5.0))
-    assert seen.waited_seconds == 4.5
-    assert seen.connections[0].waited_seconds == 3.0
+    assert (seen.waited_seconds, seen.connections[0].waited_seconds) == (4.5, 3.0)
     assert seen.most_at_once == 2
 
 
@@ -93,8 +90,7 @@ def test_logins_given_up_by_how_far_they_came() -> None:
     logs.opened(100.0).stage(100.0, Reached.TLS).waits(100.0)  # goes on
     seen = observe(logs.log, 100.0, 110.0)
     assert seen.given_up == {"tcp": 1, "startup": 2}
-    assert seen.refused == 1
-    assert seen.sessions == 1
+    assert (seen.refused, seen.sessions) == (1, 1)
 
 
 def test_a_connection_in_tls_has_a_session_when_one_was_seen_or_it_got_more_than_a_login() -> None:
@@ -109,8 +105,7 @@ def test_a_connection_in_tls_has_a_session_when_one_was_seen_or_it_got_more_than
     one.asks(102.0, 102.5).asks(103.0, 103.5).ends(109.0)
     logs.log.connections[-1].session_seen_at = 102.5
     seen = observe(logs.log, 100.0, 110.0)
-    assert seen.unread == 4
-    assert seen.sessions == 2
+    assert (seen.unread, seen.sessions) == (4, 2)
     assert seen.given_up == {"unread": 2}
     assert [one.session_seconds for one in seen.connections] == [None, None, 7.5, 2.5]
     assert [one.setup_round_trips for one in seen.connections] == [1, 1, 7, 2]
@@ -125,8 +120,7 @@ def test_pipelined_questions_cost_one_round_trip() -> None:
     for step in range(10):
         one.asks(102.0 + step / 100, 103.0 + step / 100, "INSERT INTO t VALUES ($1)")
     seen = observe(logs.log, 100.0, 110.0)
-    assert seen.round_trips == 5
-    assert seen.serial_round_trips == 5
+    assert (seen.round_trips, seen.serial_round_trips) == (5, 5)
     [statement] = seen.statements
     assert (statement.times, statement.most_in_a_row) == (10, 10)
     assert seen.repeated == ()  # nothing would be saved
@@ -142,8 +136,7 @@ def test_a_statement_repeated_one_wait_after_the_other_is_told() -> None:
         one.asks(160.0 + step, 160.5 + step, "SELECT * FROM items WHERE id = $1")
     seen = observe(logs.log, 100.0, 200.0)
     assert seen.repeated == (("SELECT * FROM items WHERE id = $1", 33),)
-    assert seen.statements[0].times == 36
-    assert seen.statements[0].most_in_a_row == 33
+    assert (seen.statements[0].times, seen.statements[0].most_in_a_row) == (36, 33)
 
 
 def test_a_repeated_transaction_is_told_from_its_begin() -> None:
@@ -171,8 +164,7 @@ def test_errors_alike_are_told_once() -> None:
         ("53300", 1, None),
     ]
     assert seen.errors[1].reached is Reached.STARTUP
-    assert seen.connections[1].sqlstate == "53300"
-    assert seen.standing.sqlstate == "53300"
+    assert (seen.connections[1].sqlstate, seen.standing.sqlstate) == ("53300", "53300")
     assert seen.standing.text == (
         "its 2nd connection was closed by the server with SQLSTATE 53300 4.4 s before, "
         "and it was waiting or working by itself"

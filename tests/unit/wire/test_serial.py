@@ -17,16 +17,7 @@ from hypothesis import strategies as st
 from chaosnetra.wire.observation import Reached
 from chaosnetra.wire.observing import observe
 from tests.unit.wire.logs import Logs
-from tests.unit.wire.programs import (
-    Ask,
-    Gather,
-    Login,
-    Program,
-    Ran,
-    chain,
-    run,
-    transaction,
-)
+from tests.unit.wire.programs import Ask, Gather, Login, Program, Ran, chain, run, transaction
 
 CLIENT_SECONDS = 0.000_1
 MOST_AT_ONCE = 6

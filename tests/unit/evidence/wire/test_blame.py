@@ -37,10 +37,7 @@ def retried(times: int) -> Observation:
     ]  # fmt: skip
     waits = tuple((4.0 * n, 4.0 * n + 3.0) for n in range(1, times + 1))
     return wire.observation(
-        *found,
-        standing=wire.by_itself(End.CLIENT, 0.1),
-        waits=waits,
-        seconds=4.0 * times + 3.1,
+        *found, standing=wire.by_itself(End.CLIENT, 0.1), waits=waits, seconds=4.0 * times + 3.1
     )
 
 
@@ -50,50 +47,30 @@ NOTHING = wire.observation(standing=Standing(Doing.NOTHING_OPENED, 1.0, "no conn
 @pytest.mark.parametrize(
     ("seen", "sentence"),
     [
-        (
-            [wire.cut_short(begin=0.3 + n / 100) for n in range(3)],
-            (
-                "it made 12 round trips one after the other, which took 400 ms each on average; at "
-                "its end it had been waiting 0.1 s for the answer to the 13th round trip, SELECT "
-                "$1 FROM orders WHERE id = $2; it gave up 5.0 s after it had opened the "
-                "connection, in 3 of 3"
-            ),
-        ),
+        ([wire.cut_short(begin=0.3 + n / 100) for n in range(3)],
+         ("it made 12 round trips one after the other, which took 400 ms each on average; at "
+         "its end it had been waiting 0.1 s for the answer to the 13th round trip, SELECT "
+         "$1 FROM orders WHERE id = $2; it gave up 5.0 s after it had opened the "
+         "connection, in 3 of 3")),
         ([wire.refused()] * 3, "its only connection was refused"),
-        (
-            [wire.refused(5, 1.0)] * 3,
-            (
-                "all 5 of its connections were refused; it gave up after 5 connections, 4.0 s "
-                "after it had opened the first, in 3 of 3"
-            ),
-        ),
-        (
-            [wire.reset()] * 3,
-            (
-                "its only connection was reset by the server's side before the startup message was "
-                "answered"
-            ),
-        ),
-        (
-            [wire.black_hole()] * 3,
-            (
-                "it closed its only connection after waiting 5.0 s for the answer to its startup "
-                "message; it gave up after 5.0 s of waiting for one answer, in 3 of 3"
-            ),
-        ),
-        (
-            [retried(2)] * 3,
-            (
-                "it gave up both of its connections before they had become sessions; it closed "
-                "connection 2 of 2 after waiting 3.0 s for the answer to its startup "
-                "message; it gave up after 3.0 s of waiting for one answer, in 3 of 3; it gave up "
-                "after 2 connections, in 3 of 3"
-            ),
-        ),
+        ([wire.refused(5, 1.0)] * 3,
+         ("all 5 of its connections were refused; it gave up after 5 connections, 4.0 s "
+         "after it had opened the first, in 3 of 3")),
+        ([wire.reset()] * 3,
+         ("its only connection was reset by the server's side before the startup message was "
+         "answered")),
+        ([wire.black_hole()] * 3,
+         ("it closed its only connection after waiting 5.0 s for the answer to its startup "
+         "message; it gave up after 5.0 s of waiting for one answer, in 3 of 3")),
+        ([retried(2)] * 3,
+         ("it gave up both of its connections before they had become sessions; it closed "
+         "connection 2 of 2 after waiting 3.0 s for the answer to its startup "
+         "message; it gave up after 3.0 s of waiting for one answer, in 3 of 3; it gave up "
+         "after 2 connections, in 3 of 3")),
         ([NOTHING] * 3, "no connection was opened"),
     ],
     ids=["latency", "refused", "refused often", "reset", "black hole", "tried twice", "nothing"],
-)
+)  # fmt: skip
 def test_a_service_that_prints_nothing_is_told_by_the_wire(
     seen: list[Observation], sentence: str
 ) -> None:

@@ -11,6 +11,7 @@ from chaosnetra.evidence.wire.giving_up import last_given_up
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits
 from chaosnetra.wire.observation import Doing, End, Observation, Reached
 from tests.support import seen_on_the_wire as wire
+from tests.support.helpers import present
 
 SECONDS = st.floats(0.01, 300)
 
@@ -82,9 +83,7 @@ def test_attempts_that_all_fail_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "seen",
-    [wire.refused(), wire.reset(), wire.no_slot()],
-    ids=["refused", "reset", "no slot"],
+    "seen", [wire.refused(), wire.reset(), wire.no_slot()], ids=["refused", "reset", "no slot"]
 )
 def test_who_ends_at_its_first_failure_has_no_limit(seen: Observation) -> None:
     assert own_limits(by_itself(seen, seen, seen)) == ()
@@ -109,8 +108,7 @@ def test_a_statement_that_was_canceled_was_given_up_when_that_was_asked() -> Non
         errors=(wire.error("57014", statement=wire.ORDERS, severity="ERROR"),),
         seconds=6.4,
     )
-    given_up = last_given_up(seen, ended_itself=True)
-    assert given_up is not None
+    given_up = present(last_given_up(seen, ended_itself=True))
     assert (given_up.seconds, given_up.statement, given_up.canceled) == (5.0, wire.ORDERS, True)
 
 
@@ -268,8 +266,7 @@ def test_what_ends_the_work_on_a_pool_counts_from_its_first_connection(used: int
     (limit,) = own_limits(by_itself(*seen))
     assert (limit.kind, limit.amount) == (LimitKind.FIRST_CONNECTION, 6.0)
     assert limit.text == "it gave up 6.0 s after it had opened its first connection, in 3 of 3"
-    given_up = last_given_up(seen[0], ended_itself=True)
-    assert given_up is not None
+    given_up = present(last_given_up(seen[0], ended_itself=True))
     assert given_up.connection.number == used
 
 

@@ -27,9 +27,7 @@ ROLLBACK_TRAPS: list[Any] = [
         rename("runtime", to="x-runtime"),
         "warning: with the strategy 'default' rollbacks are not played when a probe raises",
         together(
-            rename("runtime", to="x-runtime"),
-            put("rollbacks", value=[]),
-            put("method", value=[]),
+            rename("runtime", to="x-runtime"), put("rollbacks", value=[]), put("method", value=[])
         ),
     ),
     (
