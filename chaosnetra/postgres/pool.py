@@ -119,12 +119,7 @@ def _engine(
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
-        pool_size=plan.pool.size,
-        max_overflow=plan.pool.max_overflow,
-        pool_timeout=plan.pool.timeout_seconds,
-        pool_recycle=plan.pool.recycle_seconds,
-        pool_pre_ping=plan.pool.pre_ping,
-        pool_reset_on_return=plan.pool.reset_on_return,
+        **plan.pool.engine_options(),
     )
 
 
