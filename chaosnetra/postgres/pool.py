@@ -39,13 +39,8 @@ class PoolPlan:
     hold_seconds: float
 
     @property
-    def connections(self) -> int:
-        """The most that the pool has open."""
-        return self.pool.size + self.pool.max_overflow
-
-    @property
     def checkouts(self) -> int:
-        return self.connections + self.extra
+        return self.pool.connections + self.extra
 
     @property
     def limit_seconds(self) -> float:
@@ -81,7 +76,7 @@ async def run_checkouts(
         InvalidInput: this process may not open so many files.
         Interrupted: `interrupted` became true.
     """
-    check_open_files(plan.connections)
+    check_open_files(plan.pool.connections)
     connections: list[asyncpg.Connection[Any]] = []
     async with dialing(address) as dial:
         engine = _engine(dial, plan, application_name, connections)

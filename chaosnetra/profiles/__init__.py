@@ -71,6 +71,11 @@ class PoolSettings:
     pre_ping: bool = entry(truth, True)
     reset_on_return: str = entry(partial(choice, allowed=("rollback", "commit")), "rollback")
 
+    @property
+    def connections(self) -> int:
+        """The most that it has open."""
+        return self.size + self.max_overflow
+
     def engine_options(self, time_scale: float = 1.0) -> dict[str, Any]:
         """The pool as options of SQLAlchemy's `create_engine`."""
         return {

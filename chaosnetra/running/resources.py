@@ -87,12 +87,7 @@ class Resources:
             hurried=lambda: run.interrupted_by is not None or bool(self.losses),
             ended=self.has_ended,
         )
-        self.watch_thread = Watch(
-            self.injector,
-            lambda: list(self.watched),
-            run.events.record_if_possible,
-            run.foreign_action_since,
-        )
+        self.watch_thread = Watch(self.injector, lambda: list(self.watched), run)
 
     @property
     def identifier(self) -> str:
