@@ -1,6 +1,6 @@
 """Where a database is, and with what credentials."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -11,7 +11,7 @@ from chaosnetra.addresses.database_options import (
     options_for_driver,
     without_tls,
 )
-from chaosnetra.addresses.database_url import DEFAULT_PORT, read_url, socket_path
+from chaosnetra.addresses.database_url import DEFAULT_PORT, DatabaseUrl, read_url, socket_path
 from chaosnetra.errors import InvalidInput
 
 __all__ = ["DEFAULT_PORT", "DatabaseAddress", "Place", "parse_network_address", "shown_address"]
@@ -22,23 +22,8 @@ Place = tuple[str, int] | str
 
 
 @dataclass(frozen=True)
-class DatabaseAddress:
-    """A PostgreSQL address; its representation never shows the password.
-
-    Attributes:
-        host: name or IP address; with a / at its beginning the folder of a Unix socket, whose
-            name `port` is a part of.
-        host_as_option: whether its URL names such a folder by `?host=`, and not, percent-encoded,
-            in the place of the host.
-    """
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    database: str
-    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    host_as_option: bool = field(default=True, repr=False, compare=False)
+class DatabaseAddress(DatabaseUrl):
+    """A PostgreSQL address: what a URL says, and what can be done with it."""
 
     @classmethod
     def parse(cls, url: str) -> "DatabaseAddress":

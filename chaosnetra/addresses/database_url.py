@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -38,21 +38,23 @@ _NO_HOST = (
 
 @dataclass(frozen=True)
 class DatabaseUrl:
-    """What a URL says.
+    """What a URL says; its representation never shows the password.
 
     Attributes:
-        host: name or IP address, or the absolute path of the folder with the Unix socket.
-        host_as_option: whether it was `?host=…`, and not in the place of the host.
-        options: the others, in order.
+        host: name or IP address; with a / at its beginning the folder of a Unix socket, whose
+            name `port` is a part of.
+        options: in order, without those that are one of these.
+        host_as_option: whether such a folder is named by `?host=`, and not, percent-encoded, in
+            the place of the host.
     """
 
     host: str
     port: int
     user: str
-    password: str
+    password: str = field(repr=False)
     database: str
-    options: tuple[tuple[str, str], ...]
-    host_as_option: bool
+    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    host_as_option: bool = field(default=True, repr=False, compare=False)
 
 
 def socket_path(folder: str, port: int) -> str:

@@ -1,7 +1,7 @@
 """What happened to a connector over time: samples of its gauges, and events."""
 
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 MOST_SAMPLES = 2000
@@ -35,12 +35,10 @@ class Sample:
 
     def later(self, other: "Sample") -> "Sample":
         """Both intervals as one; `other` is the later."""
-        return Sample(
-            **{
-                **asdict(other),
-                "most_in_use": max(self.most_in_use, other.most_in_use),
-                "most_queued": max(self.most_queued, other.most_queued),
-            }
+        return replace(
+            other,
+            most_in_use=max(self.most_in_use, other.most_in_use),
+            most_queued=max(self.most_queued, other.most_queued),
         )
 
 

@@ -131,7 +131,7 @@ def tasks_of(steps: Sequence[PlannedActivity]) -> int:
 def _connections(step: PlannedActivity, pool: PoolSettings, free: int, per_startup: int) -> int:
     if step.module not in (_ACTIONS, _PROBES, _STARTUPS):
         return 0
-    most = pool.size + pool.max_overflow
+    most = pool.connections
     given = step.all_arguments()
     match step.function:
         case "hold_connections":

@@ -253,7 +253,7 @@ class _Inspection:
             self.refusals.append(str(error))
         before = changes[0].before if changes else 0
         after = max((change.after for change in changes), default=0)
-        new = max(0, after - before) * (pool.size + pool.max_overflow)
+        new = max(0, after - before) * pool.connections
         total = new + total_connections(opened)
         if found is not None:
             free = found.free
@@ -263,7 +263,7 @@ class _Inspection:
     @property
     def _per_startup(self) -> int:
         given, pool = self.session.settings.job_connections, self.session.settings.profile.pool
-        return pool.size + pool.max_overflow if given is None else given
+        return pool.connections if given is None else given
 
     @property
     def _task_settings(self) -> dict[str, Any]:

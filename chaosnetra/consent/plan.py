@@ -55,18 +55,15 @@ class Arithmetic:
     total: int
     slots: Slots | None
 
-    @property
-    def per_instance(self) -> int:
-        return self.pool.size + self.pool.max_overflow
-
     def to_json(self) -> dict[str, Any]:
+        each, new = self.pool.connections, self.instances_after - self.instances_before
         return {
             "pool_size": self.pool.size,
             "pool_max_overflow": self.pool.max_overflow,
             "instances_before": self.instances_before,
             "instances_after": self.instances_after,
-            "of_all_instances": self.instances_after * self.per_instance,
-            "of_new_instances": (self.instances_after - self.instances_before) * self.per_instance,
+            "of_all_instances": self.instances_after * each,
+            "of_new_instances": new * each,
             "opened": {one.step: one.count for one in self.opened},
             "total": self.total,
             "free_slots": self.slots.free if self.slots else None,
@@ -232,11 +229,11 @@ class ExperimentPlan:
             return []
         lines = []
         if self.changes:
-            new = sums.instances_after - sums.instances_before
+            each, new = sums.pool.connections, sums.instances_after - sums.instances_before
             lines.append(
                 f"connections of the service: pool {sums.pool.size} + {sums.pool.max_overflow}, "
-                f"x {sums.instances_after} instances = {sums.instances_after * sums.per_instance}, "
-                f"of them {new * sums.per_instance} new"
+                f"x {sums.instances_after} instances = {sums.instances_after * each}, "
+                f"of them {new * each} new"
             )
         lines += [f"connections of {one.step}: {one.count}" for one in sums.opened]
         free = (

@@ -126,12 +126,7 @@ class Database:
         return create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
-            pool_size=self.pool.size,
-            max_overflow=self.pool.max_overflow,
-            pool_timeout=self.pool.timeout_seconds * self.time_scale,
-            pool_recycle=self.pool.recycle_seconds * self.time_scale,
-            pool_pre_ping=self.pool.pre_ping,
-            pool_reset_on_return=self.pool.reset_on_return,
+            **self.pool.engine_options(self.time_scale),
         )
 
     async def _connect(self) -> "asyncpg.Connection[Any]":

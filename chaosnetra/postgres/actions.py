@@ -14,7 +14,7 @@ from chaosnetra.postgres.holders import Amount, ConnectionsHeld
 from chaosnetra.postgres.locks import CatalogLocked
 from chaosnetra.postgres.session_faults import SessionFault
 from chaosnetra.postgres.sessions import application_name
-from chaosnetra.quantities import number, whole_number
+from chaosnetra.quantities import choice, number, whole_number
 from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
@@ -58,11 +58,11 @@ def hold_connections(
     Raises:
         ActivityFailed: they are not held; says what to change.
     """
+    by = argument(choice, "by", by, allowed=("count", "instances", "leave_free", "share"))
     instances = None
     if by == "instances":
-        pool = session.settings.profile.pool
         instances = argument(whole_number, "amount", amount, minimum=1, maximum=5000)
-        by, amount = "count", instances * (pool.size + pool.max_overflow)
+        by, amount = "count", instances * session.settings.profile.pool.connections
     wanted = Amount.parse(by, amount)
     full_name = application_name(session.identifier, name)
     reached, check = session.database_by(through), session.guard.check_connections

@@ -39,13 +39,8 @@ class PoolPlan:
     hold_seconds: float
 
     @property
-    def connections(self) -> int:
-        """The most that the pool has open."""
-        return self.pool.size + self.pool.max_overflow
-
-    @property
     def checkouts(self) -> int:
-        return self.connections + self.extra
+        return self.pool.connections + self.extra
 
     @property
     def limit_seconds(self) -> float:
@@ -81,7 +76,7 @@ async def run_checkouts(
         InvalidInput: this process may not open so many files.
         Interrupted: `interrupted` became true.
     """
-    check_open_files(plan.connections)
+    check_open_files(plan.pool.connections)
     connections: list[asyncpg.Connection[Any]] = []
     async with dialing(address) as dial:
         engine = _engine(dial, plan, application_name, connections)
@@ -119,12 +114,7 @@ def _engine(
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
-        pool_size=plan.pool.size,
-        max_overflow=plan.pool.max_overflow,
-        pool_timeout=plan.pool.timeout_seconds,
-        pool_recycle=plan.pool.recycle_seconds,
-        pool_pre_ping=plan.pool.pre_ping,
-        pool_reset_on_return=plan.pool.reset_on_return,
+        **plan.pool.engine_options(),
     )
 
 

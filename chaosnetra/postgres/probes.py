@@ -10,7 +10,7 @@ from chaosnetra.postgres.plans import load_plan
 from chaosnetra.postgres.transfer_probes import throughput, transfer_succeeds
 from chaosnetra.quantities import number, whole_number
 from chaosnetra.running.activity import Result, edge
-from chaosnetra.running.measuring import measuring, progress
+from chaosnetra.running.measuring import measuring, progress, unmeasured
 from chaosnetra.running.session import Session
 
 __all__ = [
@@ -46,7 +46,7 @@ def backend_load(session: Session, seconds: float = 10, interval_ms: float = 100
     """
     length, interval = load_plan(session.settings, seconds, interval_ms)
     known = ("source", "cpu_cores", "memory_mb_max", "active_max")
-    result = _unmeasured("the load of the sessions can be sampled", *known) | {"samples": []}
+    result = unmeasured("the load of the sessions can be sampled", *known) | {"samples": []}
     with measuring(result):
         database = session.database
         with progress(session, "Load", 0, length):
@@ -70,7 +70,7 @@ def free_connection_slots(session: Session, minimum: int = 1) -> Result:
         when the database does not answer), `error` and `sqlstate`.
     """
     wanted = argument(whole_number, "minimum", minimum, minimum=0)
-    result = _unmeasured(
+    result = unmeasured(
         f"at least {wanted} free connection slots",
         *("free", "max_connections", "reserved", "sessions"),
     )
@@ -102,7 +102,7 @@ def sessions_by_application(session: Session, name: str = "", maximum: int = 500
     """
     most = argument(whole_number, "maximum", maximum, minimum=0, maximum=5000)
     whose = f"sessions of {name}" if name else "sessions"
-    result = _unmeasured(f"at most {most} {whose}", "sessions", "count")
+    result = unmeasured(f"at most {most} {whose}", "sessions", "count")
     with measuring(result):
         found = asyncio.run(sessions_by_name(session.database, LIMIT_SECONDS))
         count = found.get(name, 0) if name else sum(found.values())
@@ -128,7 +128,7 @@ def connect_time(session: Session, maximum_ms: float = 5000, path: str = "direct
         `sqlstate`.
     """
     most = argument(number, "maximum_ms", maximum_ms, above=0, maximum=60_000)
-    result = _unmeasured(f"a connection within {most:g} ms", "seconds", observed="it did not open")
+    result = unmeasured(f"a connection within {most:g} ms", "seconds", observed="it did not open")
     with measuring(result):
         limit = max(LIMIT_SECONDS, 2 * most / 1000)
         seconds = asyncio.run(connect_seconds(session.database_by(path), limit))
@@ -138,11 +138,3 @@ def connect_time(session: Session, maximum_ms: float = 5000, path: str = "direct
             "seconds": round(seconds, 6),
         }
     return result
-
-
-def _unmeasured(
-    expected: str, *unknown: str, observed: str = "the database does not answer"
-) -> Result:
-    """The result of a probe that could measure nothing."""
-    missing = dict.fromkeys((*unknown, "error", "sqlstate"))
-    return {"held": False, "expected": expected, "observed": observed, **missing}

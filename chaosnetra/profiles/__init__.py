@@ -71,6 +71,22 @@ class PoolSettings:
     pre_ping: bool = entry(truth, True)
     reset_on_return: str = entry(partial(choice, allowed=("rollback", "commit")), "rollback")
 
+    @property
+    def connections(self) -> int:
+        """The most that it has open."""
+        return self.size + self.max_overflow
+
+    def engine_options(self, time_scale: float = 1.0) -> dict[str, Any]:
+        """The pool as options of SQLAlchemy's `create_engine`."""
+        return {
+            "pool_size": self.size,
+            "max_overflow": self.max_overflow,
+            "pool_timeout": self.timeout_seconds * time_scale,
+            "pool_recycle": self.recycle_seconds * time_scale,
+            "pool_pre_ping": self.pre_ping,
+            "pool_reset_on_return": self.reset_on_return,
+        }
+
 
 @dataclass(frozen=True)
 class OrchestratorBehaviour:

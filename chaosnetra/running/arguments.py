@@ -80,25 +80,25 @@ def _arguments(experiment: Mapping[str, Any]) -> tuple[list[Any], Mapping[str, A
 
 def _given(data: Any, function: Callable[..., Any]) -> Iterator[Any]:
     """Arguments of each provider that names a function, also of one inside another."""
-    if isinstance(data, Mapping):
-        module = sys.modules.get(str(data.get("module")))
-        if module is not None and getattr(module, str(data.get("func")), None) is function:
-            yield data.get("arguments")
-        data = list(data.values())
-    if isinstance(data, list):
-        for value in data:
-            yield from _given(value, function)
+    for found in _objects(data):
+        module = sys.modules.get(str(found.get("module")))
+        if module is not None and getattr(module, str(found.get("func")), None) is function:
+            yield found.get("arguments")
 
 
 def _values_of(name: str, data: Any) -> Iterator[Any]:
     """The values that an argument of that name has, at any depth."""
+    return (found[name] for found in _objects(data) if name in found)
+
+
+def _objects(data: Any) -> Iterator[Mapping[str, Any]]:
+    """Every object in JSON-like data, those within another one behind it."""
     if isinstance(data, Mapping):
-        if name in data:
-            yield data[name]
+        yield data
         data = list(data.values())
     if isinstance(data, list):
         for value in data:
-            yield from _values_of(name, value)
+            yield from _objects(value)
 
 
 def _keys(value: Any) -> Iterator[str]:

@@ -1,15 +1,23 @@
 """The database of a run: configured, a persistent stand's, or the run's own."""
 
 import asyncio
+import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseNotReady, DatabaseUnavailable, InvalidInput
 from chaosnetra.running.resources import Part, Resources
-from chaosnetra.running.watching import FAILED_LOOKS, of_process
+from chaosnetra.running.watching import FAILED_LOOKS, WatchedPart, of_process
 from chaosnetra.settings import setting_hint
 
+if TYPE_CHECKING:
+    from chaosnetra.postgres.server import Counts
+
+logger = logging.getLogger("chaostoolkit")
+
 CHECK_SECONDS = 10.0
+READ_SECONDS = 5.0
 
 
 class Database:
@@ -40,6 +48,16 @@ class Database:
     def known(self) -> DatabaseAddress | None:
         """Its address, if it was met or is configured."""
         return self._met[0] if self._met is not None else self._resources.settings.database
+
+    def counts(self) -> "Counts | None":
+        """What its server counts now; None when it cannot be asked."""
+        from chaosnetra.postgres.server import read_counts
+
+        try:
+            return asyncio.run(read_counts(self.address, READ_SECONDS))
+        except DatabaseUnavailable as error:
+            logger.debug(f"the database's counters cannot be read: {error}")
+            return None
 
     @property
     def schema(self) -> str | None:
@@ -100,8 +118,8 @@ def _watch(resources: Resources, source: str, address: DatabaseAddress) -> None:
 
     In staging it is not asked in between.
     """
-    from chaosnetra.postgres.identity import identify
     from chaosnetra.postgres.path import answers
+    from chaosnetra.postgres.server import identify
 
     first = asyncio.run(identify(address))
     pid = resources.process_at(address.network_address)
@@ -117,14 +135,11 @@ def _watch(resources: Resources, source: str, address: DatabaseAddress) -> None:
             is_there = error.sqlstate is not None and not isinstance(error, DatabaseNotReady)
             return None if is_there else f"it does not answer: {error}"
 
-    resources.watch(
-        "PostgreSQL",
-        source,
-        address.network_address,
-        look if pid is None else of_process(pid),
-        look_at_end,
-        1 if pid is not None else FAILED_LOOKS,
-    )
+    place = address.network_address
+    part = WatchedPart("PostgreSQL", source, place, look, look_at_end, FAILED_LOOKS)
+    if pid is not None:
+        part = WatchedPart("PostgreSQL", source, place, of_process(pid), look_at_end)
+    resources.watch(part)
 
 
 def _of_stand(resources: Resources) -> tuple[str, DatabaseAddress, DatabaseAddress]:

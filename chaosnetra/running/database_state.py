@@ -1,6 +1,5 @@
 """The state that startups meet in the run's database: shared, prepared by one start, or copied."""
 
-import asyncio
 import logging
 import shutil
 import threading
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chaostoolkit")
 
-READ_SECONDS = 5.0
 # Of a launch, what tells which state it met.
 _MET = ("tables_before", "tables_after")
 
@@ -157,12 +155,8 @@ class StartState:
 
     def tables(self) -> int | None:
         """How many tables the database has; None when it cannot be asked."""
-        from chaosnetra.postgres.counters import read_counts
-
-        try:
-            return asyncio.run(read_counts(self._database.address, READ_SECONDS)).tables
-        except DatabaseUnavailable:
-            return None
+        counts = self._database.counts()
+        return None if counts is None else counts.tables
 
     def details(self, tables_before: int | None, tables_after: int | None) -> dict[str, Any]:
         """What a result says of the state that its startups met and left."""

@@ -3,7 +3,6 @@
 What they had before the fault decides whether a startup under it is well.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -11,18 +10,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.running.database import Database
 from chaosnetra.running.resources import Resources
 from chaosnetra.startup.outcome import StartupFailure, StartupOutcome, Status
 from chaosnetra.wire.observation import Connection, Encryption, End, Observation, Reached
 
 if TYPE_CHECKING:
-    from chaosnetra.postgres.counters import Counts
+    from chaosnetra.postgres.server import Counts
 
 logger = logging.getLogger("chaostoolkit")
 
-READ_SECONDS = 5.0
 # Placeholders of a template that tell a target where the database is.
 _ADDRESS = ("{url}", "{host}", "{port}")
 # Of a launch, what the exposure is judged by.
@@ -110,7 +107,7 @@ class Exposure:
         resources = self._resources
         at, faults = time.monotonic(), tuple(resources.faults_in_effect)
         names = frozenset(address.database for address in databases)
-        return LaunchBegun(at, faults, resources.injector.changes, self._read(), names)
+        return LaunchBegun(at, faults, resources.injector.changes, self._database.counts(), names)
 
     def ended(
         self, begun: LaunchBegun, outcomes: Sequence[StartupOutcome]
@@ -121,7 +118,7 @@ class Exposure:
             begun: from before it.
             outcomes: of all its startups, each with what was seen of it.
         """
-        resources, after = self._resources, self._read()
+        resources, after = self._resources, self._database.counts()
         faults = tuple(dict.fromkeys((*begun.faults, *resources.faults_in_effect)))
         unchanged = begun.changes == resources.injector.changes
         killed = None
@@ -211,15 +208,6 @@ class Exposure:
             and not _has_open_session(wire)
             and any(_has_failed(one) for one in wire.connections)
         )
-
-    def _read(self) -> "Counts | None":
-        from chaosnetra.postgres.counters import read_counts
-
-        try:
-            return asyncio.run(read_counts(self._database.address, READ_SECONDS))
-        except DatabaseUnavailable as error:
-            logger.debug(f"the database's counters cannot be read: {error}")
-            return None
 
     def variables(self) -> list[str]:
         """Names of the target's variables that carry the database's address."""

@@ -1,6 +1,7 @@
 """What stands between the system under experiment and its database, on one's own machine."""
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -11,10 +12,10 @@ from chaosnetra.errors import (
     InvalidInput,
     ToxiproxyUnavailable,
 )
+from chaosnetra.ports import is_loopback
 from chaosnetra.running.database import Database
 from chaosnetra.running.resources import Part, Resources
-from chaosnetra.running.sockets import bring_tcp_end
-from chaosnetra.running.watching import FAILED_LOOKS, of_process
+from chaosnetra.running.watching import FAILED_LOOKS, WatchedPart, of_process
 from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chaostoolkit")
 
+BRIDGE = "Unix socket bridge"
 # What an experiment calls the proxy to the run's database.
 DATABASE_PROXY = "database"
 
@@ -211,11 +213,46 @@ def bring_toxiproxy(resources: Resources) -> "ToxiproxyClient":
         return None
 
     if pid is None:
-        resources.watch("Toxiproxy", source, url, look, failed_looks=FAILED_LOOKS)
+        resources.watch(WatchedPart("Toxiproxy", source, url, look, failed_looks=FAILED_LOOKS))
     else:
         resources.forgets(address, pid)
-        resources.watch("Toxiproxy", source, url, of_process(pid))
+        resources.watch(WatchedPart("Toxiproxy", source, url, of_process(pid)))
     return client
+
+
+def bring_tcp_end(
+    resources: Resources, database: DatabaseAddress, toxiproxy_url: str
+) -> DatabaseAddress:
+    """The database by an address that a proxy can lead to: itself, unless it is behind a socket.
+
+    Then: target -> socket of the observer -> proxy -> bridge -> the database's socket.
+
+    Args:
+        resources: the run's.
+        database: its address, directly.
+        toxiproxy_url: control URL of the server that has the proxy.
+
+    Raises:
+        InvalidInput: that server is on another machine, from where no socket of this one is
+            reached.
+        PartUnavailable: the bridge does not start.
+    """
+    if not database.is_socket:
+        return database
+    if not is_loopback(urlsplit(toxiproxy_url).hostname or ""):
+        raise InvalidInput(
+            f"the database is behind a Unix socket of this machine, which Toxiproxy at "
+            f"{toxiproxy_url} cannot reach: name a server of this machine by 127.0.0.1",
+            setting_hint("toxiproxy_url"),
+        )
+    from chaosnetra import __version__
+    from chaosnetra.stand.hops import bridge_to_socket
+
+    bridge = bridge_to_socket(database.network_address)
+    shown = f"{bridge.listen} to {database.network_address}"
+    resources.own(BRIDGE, bridge.listen, bridge.process)
+    resources.add(Part(BRIDGE, "started for this run", shown, __version__))
+    return database.at(*parse_network_address("listen", bridge.listen))
 
 
 def bring_proxy(
@@ -240,12 +277,8 @@ def bring_proxy(
     upstream, seed = database.network_address, str(settings.seed)
     resources.injector.inject(ProxyCreated(toxiproxy, name, listen, upstream, seed=seed))
     listens = existing_proxy(toxiproxy, name).listen
-    resources.watch(
-        "path to the database",
-        "made for this run",
-        listens,
-        lambda: _foreign_toxics(toxiproxy, name),
-    )
+    look = partial(_foreign_toxics, toxiproxy, name)
+    resources.watch(WatchedPart("path to the database", "made for this run", listens, look))
     return database.at(*parse_network_address("listen", listens))
 
 

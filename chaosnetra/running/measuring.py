@@ -29,6 +29,14 @@ def measuring(result: Result) -> Iterator[None]:
         result |= {"error": str(error), "sqlstate": error.sqlstate}
 
 
+def unmeasured(
+    expected: str, *unknown: str, observed: str = "the database does not answer"
+) -> Result:
+    """The result of a probe that could measure nothing; `unknown`: what it does not know then."""
+    missing = dict.fromkeys((*unknown, "error", "sqlstate"))
+    return {"held": False, "expected": expected, "observed": observed, **missing}
+
+
 def failure_bound(max_failure_rate: Any, min_confidence: Any) -> tuple[float, float | None]:
     """The share that may fail, 0 to 1, and the confidence demanded of it, if any.
 

@@ -16,7 +16,7 @@ from chaosnetra.errors import UndoFailed
 from chaosnetra.faults import Undo
 from chaosnetra.processes.identity import is_stopped, started
 from chaosnetra.running.run import Run
-from chaosnetra.running.watching import Look, Watch, WatchedPart, local_listener, of_process
+from chaosnetra.running.watching import Watch, WatchedPart, local_listener, of_process
 from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger, servers_of
@@ -87,12 +87,7 @@ class Resources:
             hurried=lambda: run.interrupted_by is not None or bool(self.losses),
             ended=self.has_ended,
         )
-        self.watch_thread = Watch(
-            self.injector,
-            lambda: list(self.watched),
-            run.events.record_if_possible,
-            run.foreign_action_since,
-        )
+        self.watch_thread = Watch(self.injector, lambda: list(self.watched), run)
 
     @property
     def identifier(self) -> str:
@@ -146,23 +141,15 @@ class Resources:
         self._servers.append(process)
         self.ledger.add_part(address, process.pid)
         self.forgets(address, process.pid)
-        self.watch(kind, "started for this run", address, of_process(process.pid))
+        self.watch(WatchedPart(kind, "started for this run", address, of_process(process.pid)))
 
-    def watch(
-        self,
-        kind: str,
-        source: str,
-        address: str,
-        look: Look,
-        look_at_end: Look | None = None,
-        failed_looks: int = 1,
-    ) -> None:
-        """Watch a part as long as the run uses it; see `WatchedPart`.
+    def watch(self, part: WatchedPart) -> None:
+        """Watch a part as long as the run uses it.
 
         What is watched already at that address is watched in this way from now on.
         """
-        part = WatchedPart(kind, source, address, look, look_at_end, failed_looks)
-        others = [other for other in self.watched if (other.kind, other.address) != (kind, address)]
+        known = (part.kind, part.address)
+        others = [other for other in self.watched if (other.kind, other.address) != known]
         self.watched = [*others, part]
 
     def process_at(self, address: str) -> int | None:

@@ -10,7 +10,6 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import ChaosnetraError, InjectionFailed, InvalidInput, NotAllowed
 from chaosnetra.running.database import Database
 from chaosnetra.running.resources import Part, Resources
-from chaosnetra.running.run import Run
 from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
@@ -66,13 +65,23 @@ class Staging:
         """
         with self._resources.lock:
             if self._cloud_run is None:
-                from chaosnetra.cloudrun.history import History
-
                 self._cloud_run = bring_cloud_run(self._resources, self._database)
-                self.calls = History()
-                ended = record_calls(self._resources.run, self.calls)
-                self._at_close += [ended, self._cloud_run.connection.close]
+                self._record_calls()
+                self._at_close.append(self._cloud_run.connection.close)
             return self._cloud_run
+
+    def _record_calls(self) -> None:
+        """Write down every call to Cloud Run, and its answer, until the run ends."""
+        from chaosnetra.cloudrun.history import CALLS, READINGS, History
+
+        self.calls = history = History()
+        record = self._resources.run.events.record_if_possible
+
+        def note(call: "Call") -> None:
+            history.add(call)
+            record("cloudrun.call", call.to_json())
+
+        self._at_close += [CALLS.add(note), READINGS.add(history.see)]
 
     def propose(self, plan: ConsentedPlan) -> None:
         """Keep, and write down, what the run would do."""
@@ -163,9 +172,7 @@ class Staging:
                 for failure in self._resources.injector.undo_all(only_in_effect=True):
                     logger.error(str(failure))
                 if settings.in_staging:
-                    self.monitoring = read_monitoring(
-                        self._resources, self.cloud_run, self._began_at
-                    )
+                    self.monitoring = self._read_monitoring()
         except Exception as error:  # noqa: BLE001 - the verdict must still come
             ours = isinstance(error, ChaosnetraError)
             text = str(error) if ours else f"{type(error).__name__}: {error}"
@@ -178,6 +185,51 @@ class Staging:
                 f"the VPC connector grew from {grown['before']} to {grown['after']} instances; "
                 "it does not scale in by itself"
             )
+
+    def _read_monitoring(self) -> dict[str, Any]:
+        """The run's evidence from Cloud Monitoring; an interruption ends the wait for samples.
+
+        Returns:
+            See `chaosnetra.cloudrun.monitoring.collect`; and `source`, `error` (None) and `of`.
+
+        Raises:
+            ChaosnetraError: there is none.
+        """
+        from chaosnetra.cloudrun.monitoring import Monitoring, collect
+
+        resources = self._resources
+        settings, guard, cloud_run = resources.settings, resources.guard, self.cloud_run
+        endpoint, sql_instance = settings.monitoring_endpoint, settings.cloud_sql_instance
+        if sql_instance:
+            guard.check_cloud_sql_instance(sql_instance)
+        if settings.is_rehearsal and not endpoint:
+            raise InvalidInput(
+                "a local Cloud Run endpoint has no Monitoring",
+                f"{setting_hint('monitoring_endpoint')}, or monitoring to off",
+            )
+        ended_at = time.time()
+        monitoring = Monitoring(cloud_run.place.project, endpoint or None)
+        place, _, instance = sql_instance.rpartition(":")
+        project = place.rpartition(":")[0]
+        whose = {
+            "service": cloud_run.service_id,
+            "job": cloud_run.job_id,
+            "connector": cloud_run.connector,
+            "database": f"{project}:{instance}" if instance else "",
+        }
+        logger.info(f"Reading evidence from Cloud Monitoring ({monitoring.shown})")
+        try:
+            found = collect(
+                monitoring,
+                whose,
+                self._began_at,
+                ended_at,
+                Deadline.after(settings.monitoring_wait_seconds),
+                lambda: resources.run.interrupted_by is not None,
+            )
+        finally:
+            monitoring.close()
+        return {"source": monitoring.shown, "error": None, "of": whose, **found}
 
     def close(self) -> None:
         """Let the lock of this machine go, and every connection to Cloud Run."""
@@ -212,70 +264,3 @@ def bring_cloud_run(resources: Resources, database: Database) -> "CloudRun":
     shown = reached.cloud_run.connection.shown
     resources.add(Part(reached.kind, reached.source, shown, __version__))
     return reached.cloud_run
-
-
-def record_calls(run: Run, history: "History") -> Callable[[], None]:
-    """Write down every call to Cloud Run, and its answer; returns what ends that."""
-    from chaosnetra.cloudrun.history import CALLS, READINGS
-
-    def record(call: "Call") -> None:
-        history.add(call)
-        run.events.record_if_possible("cloudrun.call", call.to_json())
-
-    ends = [CALLS.add(record), READINGS.add(history.see)]
-
-    def end() -> None:
-        for one in ends:
-            one()
-
-    return end
-
-
-def read_monitoring(resources: Resources, cloud_run: "CloudRun", began_at: float) -> dict[str, Any]:
-    """The run's evidence from Cloud Monitoring; an interruption ends the wait for samples.
-
-    Args:
-        resources: the run's.
-        cloud_run: whose evidence it is.
-        began_at: of the run, seconds since 1970.
-
-    Returns:
-        See `chaosnetra.cloudrun.monitoring.collect`; and `source`, `error` (None) and `of`.
-
-    Raises:
-        ChaosnetraError: there is none.
-    """
-    from chaosnetra.cloudrun.monitoring import Monitoring, collect
-
-    settings = resources.settings
-    endpoint, sql_instance = settings.monitoring_endpoint, settings.cloud_sql_instance
-    if sql_instance:
-        resources.guard.check_cloud_sql_instance(sql_instance)
-    if settings.is_rehearsal and not endpoint:
-        raise InvalidInput(
-            "a local Cloud Run endpoint has no Monitoring",
-            f"{setting_hint('monitoring_endpoint')}, or monitoring to off",
-        )
-    ended_at = time.time()
-    monitoring = Monitoring(cloud_run.place.project, endpoint or None)
-    place, _, instance = sql_instance.rpartition(":")
-    project = place.rpartition(":")[0]
-    whose = {
-        "service": cloud_run.service_id,
-        "job": cloud_run.job_id,
-        "connector": cloud_run.connector,
-        "database": f"{project}:{instance}" if instance else "",
-    }
-    logger.info(f"Reading evidence from Cloud Monitoring ({monitoring.shown})")
-    try:
-        found = collect(
-            monitoring,
-            whose,
-            began_at,
-            ended_at,
-            Deadline.after(settings.monitoring_wait_seconds),
-            lambda: resources.run.interrupted_by is not None,
-        )
-    finally:
-        monitoring.close()
-    return {"source": monitoring.shown, "error": None, "of": whose, **found}

@@ -16,6 +16,7 @@ from chaosnetra.addresses import parse_network_address
 from chaosnetra.ports import is_loopback
 from chaosnetra.processes.identity import is_stopped, started
 from chaosnetra.processes.listening import listener
+from chaosnetra.running.run import Run
 from chaosnetra.safety.injector import Injector
 from chaosnetra.text import utc_now
 
@@ -122,21 +123,15 @@ class Watch:
     Args:
         injector: of the run; it keeps the faults.
         parts: answers with what is to be watched.
-        record: takes (event name, JSON data); raises nothing.
-        taken_down_since: see `WatchedPart.check`.
+        run: the run in progress.
     """
 
     def __init__(
-        self,
-        injector: Injector,
-        parts: Callable[[], list[WatchedPart]],
-        record: Callable[[str, dict[str, Any]], None],
-        taken_down_since: Callable[[float], str | None],
+        self, injector: Injector, parts: Callable[[], list[WatchedPart]], run: Run
     ) -> None:
         self._injector = injector
         self._parts = parts
-        self._record = record
-        self._taken_down_since = taken_down_since
+        self._run = run
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -168,7 +163,7 @@ class Watch:
     def _look_at_parts(self, *, at_end: bool) -> None:
         for part in self._to_watch():
             changes = self._injector.changes
-            if not part.check(self._taken_down_since, at_end=at_end):
+            if not part.check(self._run.foreign_action_since, at_end=at_end):
                 continue
             if changes != self._injector.changes or changes % 2:
                 part.loss = None  # seen in the middle of a change of our own
@@ -187,6 +182,7 @@ class Watch:
                 f"{part.kind} at {part.address} was lost: {part.loss['why']}; this run will "
                 "prove nothing"
             )
-            self._record("part.lost", part.loss)
+            self._run.events.record_if_possible("part.lost", part.loss)
         else:
-            self._record("part.taken_down", {"kind": part.kind, "by": part.taken_down_by})
+            told = {"kind": part.kind, "by": part.taken_down_by}
+            self._run.events.record_if_possible("part.taken_down", told)

@@ -66,9 +66,6 @@ class Caps:
     share_of_free_slots: float = entry(partial(number, above=0, maximum=1), 0.7)
     seconds: float = entry(partial(number, above=0, maximum=86_400), 3600.0)
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def _name(
     name: str,

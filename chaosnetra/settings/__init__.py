@@ -14,6 +14,7 @@ from typing import Any
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.hints import ARGUMENT
 from chaosnetra.phase_patterns import PhasePatterns
+from chaosnetra.phase_patterns import parse as parse_phase_patterns
 from chaosnetra.profiles import Profile
 from chaosnetra.quantities import (
     LARGEST_TIME_SCALE,
@@ -199,7 +200,7 @@ class Settings:
         "regular expressions (RE2) for the lines that `start` and `end` a phase, its `failure`, "
         "`degraded` (it failed, and the target goes on) and a `detail`; see "
         "[phases in its own words](own-service.md#phases-in-its-own-words)",
-        parsers.phase_patterns,
+        parse_phase_patterns,
     )
     startup_method: str = setting(
         "auto",

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
-from chaosnetra.phase_patterns import PhasePatterns, parse
 from chaosnetra.profiles import Profile, load_profile
 from chaosnetra.quantities import choice
 from chaosnetra.templates import STATE_FOLDER, fill_template
@@ -88,10 +87,6 @@ def python(name: str, value: Any) -> str | None:
         except RuntimeError as error:
             raise InvalidInput(f"{name} {program!r}: {error}") from None
     return program or None
-
-
-def phase_patterns(name: str, value: Any) -> PhasePatterns:
-    return parse(name, value)
 
 
 def target_environment(name: str, value: Any) -> dict[str, str]:

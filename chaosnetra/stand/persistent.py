@@ -106,7 +106,10 @@ def keep_stand_up(*, cloud_run: bool = False) -> PersistentStand:
         with FileLock(folder / "stand.lock", timeout=UP_SECONDS):
             standing = find_persistent_stand() or _start(folder, cloud_run)
     except OSError as error:  # a lock's timeout is one
-        raise _unusable(folder, error) from None
+        raise PartUnavailable(
+            f"the folder of the stand's state, {folder}, cannot be used: {error}; "
+            "set XDG_STATE_HOME to another one"
+        ) from None
     if cloud_run and standing.cloud_run is None:
         raise PartUnavailable(
             "the stand is up without a Cloud Run endpoint; take it down first: "
@@ -159,13 +162,6 @@ def take_stand_down() -> bool:
             f"the stand (process {stand.pid}) did not go down within {DOWN_SECONDS:g} s"
         ) from None
     return True
-
-
-def _unusable(folder: Path, error: OSError) -> PartUnavailable:
-    return PartUnavailable(
-        f"the folder of the stand's state, {folder}, cannot be used: {error}; "
-        "set XDG_STATE_HOME to another one"
-    )
 
 
 def _same_process(stand: PersistentStand) -> bool:

@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +35,6 @@ class ToxiproxyServer(Part):
 
     url: str
     version: str
-    program: Path
 
 
 def is_embedded(version: str) -> bool:
@@ -75,7 +73,7 @@ def _start_embedded(seed: int) -> ToxiproxyServer:
     module = "chaosnetra.toxiproxy.embedded"
     url, process = start_server("the embedded Toxiproxy", module, "--seed", str(seed))
     with stopped_on_error(process):
-        return ToxiproxyServer(process, url, _version_answered(url), Path(sys.executable))
+        return ToxiproxyServer(process, url, _version_answered(url))
 
 
 def _version_answered(url: str) -> str:
@@ -98,7 +96,7 @@ def _start_real(label: str) -> ToxiproxyServer:
         try:
             with stopped_on_error(process):
                 _wait_until_ready(url, port, process, program)
-                return ToxiproxyServer(process, url, program_version(program), program)
+                return ToxiproxyServer(process, url, program_version(program))
         except PortTaken:
             continue
     raise PartUnavailable(

@@ -241,7 +241,7 @@ def test_sessions_of_that_name_that_are_not_ours_are_not_taken_over(
 @pytest.mark.parametrize(
     ("by", "amount", "words"),
     [
-        ("many", 5, "by must be count, leave_free, share"),
+        ("many", 5, "by must be count or leave_free or share, got 'many'"),
         (None, 5, "by must be"),
         (By.COUNT, 0, "amount must be at least 1"),
         (By.COUNT, 5001, "amount must be at most 5000"),
@@ -383,6 +383,7 @@ def test_the_pools_of_other_instances_are_held(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ({"by": "many"}, "by must be count or instances or leave_free or share, got 'many'; set"),
         ({"by": "count", "amount": 0}, "amount must be at least 1"),
         ({"by": "instances", "amount": 0}, "amount must be at least 1"),
         ({"through": "sideways"}, "must be path or direct"),

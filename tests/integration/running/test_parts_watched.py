@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from chaosnetra.errors import DatabaseUnavailable
-from chaosnetra.postgres.identity import identify
+from chaosnetra.postgres.server import identify
 from chaosnetra.running.session import Session, current_session, end_session
 from chaosnetra.running.watching import WatchedPart, local_listener, of_process
 from chaosnetra.stand.postgres import PostgresServer

@@ -23,8 +23,8 @@ from chaosnetra.postgres.connect import connection, server_version, unavailable
 from chaosnetra.relay import bridge
 from chaosnetra.relay.connection import Route
 from chaosnetra.relay.relay import Relay
+from chaosnetra.running.local_path import bring_tcp_end
 from chaosnetra.running.session import current_session, end_session
-from chaosnetra.running.sockets import bring_tcp_end
 from chaosnetra.safety import credentials
 from chaosnetra.stand.folders import folder_prefix, socket_folder, temporary_places
 from chaosnetra.stand.postgres import PostgresServer

@@ -27,13 +27,19 @@ class Resources:
     run = Run()
 
 
+class Database:
+    """One that cannot be asked."""
+
+    def counts(self) -> None:
+        return None
+
+
 @pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> Any:
+def judged() -> Any:
     """Judges one startup under a fault, after one before it; answers with its status."""
-    monkeypatch.setattr(Exposure, "_read", lambda self: None)
 
     def judge(before: Observation, under: Observation) -> Status:
-        found = Exposure(Resources(), None)  # type: ignore[arg-type]
+        found = Exposure(Resources(), Database())  # type: ignore[arg-type]
         for wire, faults in ((before, ()), (under, ("toxic slow",))):
             begun = LaunchBegun(0.0, faults, 0, None, frozenset())
             _, (outcome,) = found.ended(begun, [StartupOutcome(1, Status.READY, 1.0, wire=wire)])
@@ -90,11 +96,8 @@ def test_one_that_was_opened_again_is_not(judged: Any) -> None:
     assert judged(again, seen(closed(End.SERVER))) is Status.DEGRADED
 
 
-def test_an_error_that_was_there_before_the_fault_is_not_its(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(Exposure, "_read", lambda self: None)
-    found = Exposure(Resources(), None)  # type: ignore[arg-type]
+def test_an_error_that_was_there_before_the_fault_is_not_its() -> None:
+    found = Exposure(Resources(), Database())  # type: ignore[arg-type]
     other = error("28P01")
     for wire, faults in (
         (replace(seen(connection()), errors=(other,)), ()),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaosnetra.postgres.counters import Counts
+from chaosnetra.postgres.server import Counts
 
 
 def killed(counted: dict[str, int] | None) -> Counts:
