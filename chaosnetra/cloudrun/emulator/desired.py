@@ -4,8 +4,8 @@ from typing import Any
 
 from google.cloud import run_v2
 
+from chaosnetra.cloudrun.emulator.answers import Refused
 from chaosnetra.cloudrun.emulator.resources import set_condition
-from chaosnetra.cloudrun.emulator.status import Refused
 
 _State = run_v2.Condition.State
 DEFAULT_MAXIMUM = 100

@@ -7,10 +7,10 @@ from typing import Any
 
 from google.cloud import run_v2
 
+from chaosnetra.cloudrun.emulator.answers import Refused
 from chaosnetra.cloudrun.emulator.attempts import AttemptEnd, TaskAttempt, begin
 from chaosnetra.cloudrun.emulator.controls import Rule
 from chaosnetra.cloudrun.emulator.resources import new_etag, set_condition
-from chaosnetra.cloudrun.emulator.status import Refused
 
 Task = run_v2.Task.pb()
 _State = run_v2.Condition.State
