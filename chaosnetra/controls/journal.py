@@ -25,7 +25,6 @@ from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import RunEventHandler
 from chaoslib.types import Configuration, Experiment, Secrets
 
-from chaosnetra.controls.clock import Clock, mend_duration
 from chaosnetra.controls.command_line import (
     events_path,
     in_command,
@@ -33,13 +32,14 @@ from chaosnetra.controls.command_line import (
     run_options,
 )
 from chaosnetra.controls.ending import RunRecord, finish, finish_crashed
-from chaosnetra.controls.interrupters import raised_by
-from chaosnetra.controls.interruption import listen, pass_on
+from chaosnetra.controls.interruption import listen, pass_on, raised_by
 from chaosnetra.controls.mend import (
+    Clock,
     check_loaded,
     give_arguments,
     judge_tolerance,
     literals,
+    mend_duration,
     mend_output,
     mend_tolerance,
     tell_why_unmet,

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from chaosnetra import ACTION_MODULES, PROBE_MODULES
-from chaosnetra.documents.findings import Finding, Severity
-from chaosnetra.documents.guess import instead
+from chaosnetra.documents.findings import Finding, Severity, instead
 from chaosnetra.lint.modules import member
 from chaosnetra.lint.outline import OURS, Activity, Outline, Role
 from chaosnetra.lint.rules.controls import setter_of

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chaosnetra.documents.findings import Finding
-from chaosnetra.documents.guess import instead, nearest
+from chaosnetra.documents.findings import Finding, instead, nearest
 from chaosnetra.documents.places import Place
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.schema import (

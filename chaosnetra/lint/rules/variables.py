@@ -5,8 +5,7 @@ from pathlib import PurePath
 from string import Template
 from typing import Any
 
-from chaosnetra.documents.findings import Finding, Severity
-from chaosnetra.documents.guess import nearest
+from chaosnetra.documents.findings import Finding, Severity, nearest
 from chaosnetra.documents.places import Place
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.rules.controls import setter_of
