@@ -74,18 +74,12 @@ def finish_crashed(record: RunRecord, journal: dict[str, Any], error: BaseExcept
     if current_run().interrupted_by or isinstance(error, (KeyboardInterrupt, SystemExit)):
         # A further signal hit the core between two of its steps: an interruption, no crash.
         journal["status"] = "interrupted"
-        _finish_and_write(record, journal)
-        return
-    crash = f"{type(error).__name__}: {error}" if error is not None else "no reason is known"
-    logger.error(f"the run crashed: {crash}")
-    if journal.get("status") in (None, "completed"):
-        journal["status"] = "aborted"
-    record.failures.append(f"the run ended without its after_experiment_control ({crash})")
-    _finish_and_write(record, journal)
-
-
-def _finish_and_write(record: RunRecord, journal: dict[str, Any]) -> None:
-    """Finish a run whose journal the core will not write."""
+    else:
+        crash = f"{type(error).__name__}: {error}" if error is not None else "no reason is known"
+        logger.error(f"the run crashed: {crash}")
+        if journal.get("status") in (None, "completed"):
+            journal["status"] = "aborted"
+        record.failures.append(f"the run ended without its after_experiment_control ({crash})")
     finish(record, journal.get("experiment") or {}, journal, written_by_the_core=False)
     path = journal_path()
     from chaostoolkit import encoder

@@ -19,12 +19,10 @@ def serve(service: Any) -> None:
     service.latest_ready_revision = service.latest_created_revision
     set_condition(service.terminal_condition, "Ready", _State.CONDITION_SUCCEEDED)
     del service.conditions[2:]
-    for index, kind in enumerate(("RoutesReady", "ConfigurationsReady")):
-        condition = (
-            service.conditions[index]
-            if index < len(service.conditions)
-            else service.conditions.add()
-        )
+    while len(service.conditions) < 2:
+        service.conditions.add()
+    kinds = ("RoutesReady", "ConfigurationsReady")
+    for condition, kind in zip(service.conditions, kinds, strict=True):
         set_condition(condition, kind, _State.CONDITION_SUCCEEDED)
     del service.traffic_statuses[:]
     for target in service.traffic:
