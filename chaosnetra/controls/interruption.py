@@ -24,6 +24,7 @@ from typing import Any
 from chaoslib.exceptions import InterruptExecution
 
 from chaosnetra.controls.command_line import in_command
+from chaosnetra.processes.signals import ENDING_A_RUN, known
 from chaosnetra.running.run import LOGGER, Run
 
 INSIST_SECONDS = 2.0
@@ -31,7 +32,6 @@ LOOP_SECONDS = 0.5
 PATIENT_SIGNALS = 3
 # Those of `chaoslib.exit`: what the core leaves a run with, 30 without its rollbacks.
 EXIT_CODES = {"SIGUSR1": 20, "SIGUSR2": 30}
-NAMES = ("SIGTERM", "SIGINT", "SIGHUP", *EXIT_CODES)
 
 _EXIT = "chaoslib.exit"
 # They raise, or call, for somebody else.
@@ -54,10 +54,7 @@ def listen(run: Run) -> Callable[[], None]:
     """
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
-    former = {
-        number: signal.getsignal(number)
-        for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name))
-    }
+    former = {int(number): signal.getsignal(number) for number in known(ENDING_A_RUN)}
     watch_senders()
 
     patience = iter(range(PATIENT_SIGNALS))
@@ -121,8 +118,7 @@ def hold_until_exit() -> None:
     """
     if in_command() and threading.current_thread() is threading.main_thread():
         signal.setitimer(signal.ITIMER_REAL, 0)
-        held = {getattr(signal, name) for name in NAMES if hasattr(signal, name)}
-        signal.pthread_sigmask(signal.SIG_BLOCK, held)
+        signal.pthread_sigmask(signal.SIG_BLOCK, known(ENDING_A_RUN))
 
 
 def _runs_a_loop() -> bool:

@@ -29,8 +29,7 @@ class Refused(Exception):
     @property
     def number(self) -> int:
         """The code as `google.rpc.Status` has it."""
-        number: int = self.code.value[0]
-        return number
+        return int(self.code.value[0])
 
 
 @dataclass

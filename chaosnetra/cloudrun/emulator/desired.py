@@ -69,8 +69,7 @@ def check(service: Any) -> None:
 
 
 def template_bytes(service: Any) -> bytes:
-    raw: bytes = service.template.SerializeToString(deterministic=True)
-    return raw
+    return bytes(service.template.SerializeToString(deterministic=True))
 
 
 def set_variable(container: Any, name: str, value: str) -> None:
