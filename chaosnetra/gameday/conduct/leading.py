@@ -248,30 +248,32 @@ class _Leading:
 
     def _conduct(self, record: Record, checks: Checks) -> Exit:
         again = f"chaosnetra gameday run {self.options.plan} --resume"
-        try:
-            with contextlib.ExitStack() as around:
-                terminal = self.options.terminal_to_restore()
-                monitor = AbortMonitor(record.folder, record.day, terminal)
-                around.callback(monitor.end)
-                interface = self.options.interface(
-                    lambda text, style: self.say(record.shown(text), style)
-                )
-                around.callback(interface.close)
+        with contextlib.ExitStack() as around:
+            terminal = self.options.terminal_to_restore()
+            monitor = AbortMonitor(record.folder, record.day, terminal)
+            around.callback(monitor.end)
+            interface = self.options.interface(
+                lambda text, style: self.say(record.shown(text), style)
+            )
+            around.callback(interface.close)
+            try:
                 parts = (record, interface, monitor, self.signals, checks)
                 Conductor(*parts, attended=not self.options.yes).lead()
-        except Left as left:
-            with contextlib.suppress(ChaosnetraError):  # the record says where it was all the same
-                record.write(Kind.INTERRUPTED, {"why": str(left)})
-            return self.left(
-                Exit.LEFT,
-                f"The day was left: {left}. Nothing of it is injected; go on with: {again}",
-            )
-        except RecordLost as lost:
-            return self.left(
-                Exit.RECORD_LOST,
-                f"{lost}. What was said last was not taken; nothing of the day is injected. Make "
-                f"room, then: {again}",
-            )
+            except Left as left:
+                with contextlib.suppress(ChaosnetraError):  # the record says where it was anyway
+                    record.write(Kind.INTERRUPTED, {"why": str(left)})
+                interface.close()
+                return self.left(
+                    Exit.LEFT,
+                    f"The day was left: {left}. Nothing of it is injected; go on with: {again}",
+                )
+            except RecordLost as lost:
+                interface.close()
+                return self.left(
+                    Exit.RECORD_LOST,
+                    f"{lost}. What was said last was not taken; nothing of the day is injected. "
+                    f"Make room, then: {again}",
+                )
         if isinstance(interface, Scripted) and interface.unused:
             unused = ", ".join(interface.unused)
             self.say(f"answers that nobody asked for: {unused}", Style.WARNING)
