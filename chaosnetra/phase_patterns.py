@@ -196,7 +196,7 @@ def _texts(name: str, value: Any) -> Iterator[str]:
 
 def _groups(name: str, text: str) -> Sequence[str]:
     """The names of a pattern's groups."""
-    from chaosnetra.documents.guess import instead
+    from chaosnetra.documents.findings import instead
 
     shown = cut(one_line(text), 80)
     try:

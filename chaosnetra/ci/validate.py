@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from chaosnetra.ci.gate import Validation
-from chaosnetra.ci.summary import summary
+from chaosnetra.ci.validation import Validation, summary
 from chaosnetra.documents.findings import Severity
 from chaosnetra.errors import InvalidInput, Unreadable
 from chaosnetra.evidence.compare.comparison import Comparison, compare

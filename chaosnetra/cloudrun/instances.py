@@ -93,8 +93,7 @@ def concerned(instances: Sequence[Instance], since: float | None) -> list[Instan
     return [
         one
         for one in instances
-        if (one.running and not one.asked)
-        or (since is not None and not one.running and not one.asked and one.began_at >= since)
+        if not one.asked and (one.running or (since is not None and one.began_at >= since))
     ]
 
 

@@ -111,8 +111,7 @@ class JobClient:
             )
         except CloudRunUnanswered as error:
             return self._find_started(job.name, mark, error)
-        name: str = operation.metadata.name
-        return name
+        return str(operation.metadata.name)
 
     def execution(self, name: str) -> ExecutionState:
         """Read an execution by its full name."""
@@ -234,8 +233,7 @@ class JobClient:
         for page in islice(every, LOOKED_THROUGH // EXECUTIONS_PAGE):
             for execution in page.executions:
                 if any(_has(container, mark) for container in execution.template.containers):
-                    name: str = execution.name
-                    return name
+                    return str(execution.name)
         return None
 
 

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -73,11 +73,8 @@ def waiting_until(what: Callable[[], str], level: int = logging.INFO) -> Iterato
     waits = _waits.all
     waits.append(_Wait(what, level, time.monotonic()))
     try:
-        if len(waits) > 1:
+        with _reporting(waits) if len(waits) == 1 else nullcontext():
             yield
-        else:
-            with _reporting(waits):
-                yield
     finally:
         waits.pop()
 

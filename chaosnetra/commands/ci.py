@@ -54,8 +54,8 @@ def ci(
     inconclusive or broken, or the baseline cannot be read, or the call is wrong; 3 a regression
     against the baseline; 6 interrupted, with everything undone.
     """
-    from chaosnetra.ci.summary import table
     from chaosnetra.ci.validate import validate
+    from chaosnetra.ci.validation import table
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.processes.signals import ended_as_by_ctrl_c
     from chaosnetra.runner.files import find_experiments

@@ -29,7 +29,7 @@ def experiments(name: str | None, folder: Path | None) -> None:
 
     Exit codes: 0 done; 1 a file cannot be written; 2 there is no such experiment.
     """
-    from chaosnetra.documents.guess import nearest
+    from chaosnetra.documents.findings import nearest
 
     shipped = _shipped()
     if name is not None and name not in shipped:

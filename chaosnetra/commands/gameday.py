@@ -54,8 +54,7 @@ def gameday_run(
     cannot be written; 6 left before its end; 7 FILE cannot be read.
     """
     from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
-    from chaosnetra.gameday.conduct.leading import lead_day
-    from chaosnetra.gameday.conduct.options import Options
+    from chaosnetra.gameday.conduct.leading import Options, lead_day
     from chaosnetra.gameday.record.record import RecordLost
 
     codes = {RecordLost: RECORD_LOST, InvalidInput: UNREADABLE, Unreadable: UNREADABLE}

@@ -66,10 +66,9 @@ class Watch:
     maximum_seconds: float | None
     configuration: Configuration
     secrets: Secrets
-    clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._began = self.clock()
+        self._began = time.monotonic()
         self._stop = threading.Event()
         self._reported = threading.Event()
         self._reported.set()
@@ -105,7 +104,7 @@ class Watch:
                 self._abort(reason)
 
     def _watch_time(self, seconds: float) -> None:
-        if not self._stop.wait(max(0.0, self._began + seconds - self.clock())):
+        if not self._stop.wait(max(0.0, self._began + seconds - time.monotonic())):
             self._abort(f"it took over {seconds:g} s")
 
     def _abort(self, reason: str) -> None:

@@ -102,9 +102,7 @@ def ask_for_consent(
 
     Args:
         session: of the run.
-        experiment: as it was loaded.
-        configuration: likewise.
-        secrets: likewise.
+        experiment, configuration, secrets: as for `steps_of`.
 
     Raises:
         NotAllowed: the guard refuses it, there is no consent, or it was given to another plan.

@@ -1,4 +1,7 @@
-"""What the journal control knows of a run, and how one ends: undone, judged, masked, reported."""
+"""What the journal control knows of a run, and how one ends.
+
+Whether it has recovered is checked; it is undone, judged, masked and reported.
+"""
 
 import json
 import logging
@@ -10,8 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from chaoslib.hypothesis import run_steady_state_hypothesis
+from chaoslib.types import Configuration, Experiment, Secrets
+
 from chaosnetra.controls.command_line import experiment_file, journal_path
-from chaosnetra.controls.interruption import hold_until_exit
+from chaosnetra.controls.interruption import hold_until_exit, pass_on
 from chaosnetra.controls.mend import forget_judged_values, hide_provider_secrets
 from chaosnetra.controls.writing import (
     let_the_core_write_whole,
@@ -19,15 +25,22 @@ from chaosnetra.controls.writing import (
     reported,
     unwritable,
 )
+from chaosnetra.durations import Deadline
+from chaosnetra.evidence.journal.dry import dry_of
 from chaosnetra.evidence.journal.jsonsafe import strict
 from chaosnetra.evidence.journal.section import complete
+from chaosnetra.evidence.journal.shape import normalized
+from chaosnetra.evidence.verdict.activities import unplayed_rollbacks
 from chaosnetra.evidence.verdict.verdict import Outcome
+from chaosnetra.quantities import duration
 from chaosnetra.running.run import LOGGER, Run, current_run, end_run
 
 if TYPE_CHECKING:
     from chaosnetra.running.session import Session
 
 logger = logging.getLogger(LOGGER)
+
+RECOVERY_POLL_SECONDS = 0.2
 
 
 @dataclass
@@ -75,18 +88,12 @@ def finish_crashed(record: RunRecord, journal: dict[str, Any], error: BaseExcept
     if current_run().interrupted_by or isinstance(error, (KeyboardInterrupt, SystemExit)):
         # A further signal hit the core between two of its steps: an interruption, no crash.
         journal["status"] = "interrupted"
-        _finish_and_write(record, journal)
-        return
-    crash = f"{type(error).__name__}: {error}" if error is not None else "no reason is known"
-    logger.error(f"the run crashed: {crash}")
-    if journal.get("status") in (None, "completed"):
-        journal["status"] = "aborted"
-    record.failures.append(f"the run ended without its after_experiment_control ({crash})")
-    _finish_and_write(record, journal)
-
-
-def _finish_and_write(record: RunRecord, journal: dict[str, Any]) -> None:
-    """Finish a run whose journal the core will not write."""
+    else:
+        crash = f"{type(error).__name__}: {error}" if error is not None else "no reason is known"
+        logger.error(f"the run crashed: {crash}")
+        if journal.get("status") in (None, "completed"):
+            journal["status"] = "aborted"
+        record.failures.append(f"the run ended without its after_experiment_control ({crash})")
     finish(record, journal.get("experiment") or {}, journal, written_by_the_core=False)
     path = journal_path()
     from chaostoolkit import encoder
@@ -211,3 +218,52 @@ def _facts(record: RunRecord, experiment: Mapping[str, Any], run: Run) -> dict[s
     from chaosnetra.controls.facts import session_facts
 
     return facts | session_facts(record.session)
+
+
+def check_recovery(
+    record: RunRecord,
+    experiment: Experiment,
+    journal: Mapping[str, Any],
+    configuration: Configuration,
+    secrets: Secrets,
+    options: Mapping[str, Any],
+) -> None:
+    """Check the steady state of an experiment that acted again, now that the faults are gone."""
+    run, session = record.run, record.session
+    before = journal["steady_states"]["before"] or {}
+    if (
+        run is None
+        or not before.get("steady_state_met")
+        or journal["status"] in ("interrupted", "aborted")
+        or run.interrupted_by is not None
+        or dry_of(experiment.get("dry")) is not None
+    ):
+        return
+    faults = {}
+    if session is not None:
+        # An exception of a signal would tear an undo, which is only played again then.
+        with run.polled():
+            for failure in session.injector.undo_all(only_in_effect=True):
+                logger.error(str(failure))
+        pass_on(run)
+        from chaosnetra.controls.facts import faults_of
+
+        faults["faults"] = faults_of(session)
+    unplayed = unplayed_rollbacks(normalized({**journal, "chaosnetra": faults}))
+    if unplayed.in_place:
+        logger.warning(f"No recovery to check: {unplayed.text}")
+        return
+    logger.info("Checking that the steady state has come back")
+    deadline = Deadline.after(recovery_timeout_seconds(options))
+    while True:
+        record.recovery = run_steady_state_hypothesis(
+            experiment, configuration, secrets, None, record.event_registry
+        )
+        if (record.recovery or {}).get("steady_state_met") or deadline.passed:
+            return
+        time.sleep(RECOVERY_POLL_SECONDS)
+
+
+def recovery_timeout_seconds(options: Mapping[str, Any]) -> float:
+    """How long the steady state may take to come back; 0: it is checked once."""
+    return duration("recovery_timeout_seconds", options.get("recovery_timeout_seconds", 0))

@@ -25,21 +25,27 @@ from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import RunEventHandler
 from chaoslib.types import Configuration, Experiment, Secrets
 
-from chaosnetra.controls.clock import Clock, mend_duration
 from chaosnetra.controls.command_line import (
     events_path,
     in_command,
     journal_path,
     run_options,
 )
-from chaosnetra.controls.ending import RunRecord, finish, finish_crashed
-from chaosnetra.controls.interrupters import raised_by
-from chaosnetra.controls.interruption import listen, pass_on
+from chaosnetra.controls.ending import (
+    RunRecord,
+    check_recovery,
+    finish,
+    finish_crashed,
+    recovery_timeout_seconds,
+)
+from chaosnetra.controls.interruption import listen, pass_on, raised_by
 from chaosnetra.controls.mend import (
+    Clock,
     check_loaded,
     give_arguments,
     judge_tolerance,
     literals,
+    mend_duration,
     mend_output,
     mend_tolerance,
     tell_why_unmet,
@@ -136,7 +142,6 @@ def before_experiment_control(
         _run.started_with["configuration"] = recorded_configuration(configuration, declared)
     try:
         if options:
-            from chaosnetra.controls.recovery import recovery_timeout_seconds
             from chaosnetra.documents.shapes import refuse_unknown
 
             refuse_unknown("the journal control", options, OPTIONS)
@@ -346,8 +351,6 @@ def after_experiment_control(
     try:
         mend_duration(state, time.monotonic() - _run.began)
         if any(step.get("type") == "action" for step in context.get("method") or ()):
-            from chaosnetra.controls.recovery import check_recovery
-
             check_recovery(_run, context, state, configuration, secrets, options)
     except (InterruptExecution, KeyboardInterrupt, SystemExit):
         state["status"] = "interrupted"

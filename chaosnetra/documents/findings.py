@@ -1,9 +1,16 @@
-"""What lint says about one place of an experiment."""
+"""What is found wrong in one place of a document, and what a misspelled name was meant to be."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
+from itertools import islice
 
 from chaosnetra.text import one_line
+
+# Of the names that are compared: their length, and how many.
+LONGEST = 100
+MOST_KNOWN = 200
 
 
 class Severity(StrEnum):
@@ -40,3 +47,25 @@ class Finding:
         return one_line(
             f"{self.file}:{self.line}: [{self.rule}] {mark}{self.message}; {self.remedy}"
         )
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like `name`; None when none is.
+
+    Capitals, and hyphens in place of underscores, make no difference to the likeness.
+    """
+    if len(name) > LONGEST:
+        return None
+    plain = {_plain(candidate): candidate for candidate in islice(known, MOST_KNOWN)}
+    found = get_close_matches(_plain(name), plain, n=1, cutoff=0.7)
+    return plain[found[0]] if found else None
+
+
+def instead(name: str, known: Iterable[str], otherwise: str) -> str:
+    """What to write: the nearest name, else `otherwise`."""
+    guess = nearest(name, known)
+    return f"write {guess!r}" if guess is not None else otherwise
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")

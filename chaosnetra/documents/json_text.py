@@ -55,13 +55,11 @@ class _Scanner:
         here = self._open[-1] if self._open else None
         if piece in "}]":
             self._open.pop()
-        elif piece == ",":
-            assert here is not None  # noqa: S101 - json has read this text
+        elif piece == "," and here is not None:
             here.wants_key = True
             if not here.is_object:
                 here.at += 1
-        elif piece == ":":
-            assert here is not None  # noqa: S101 - json has read this text
+        elif piece == ":" and here is not None:
             here.wants_key = False
         elif here is not None and here.is_object and here.wants_key:
             self._take_key(here, json.loads(piece), line)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import MISSING, field, fields
 from typing import Any
 
-from chaosnetra.documents.guess import nearest
+from chaosnetra.documents.findings import nearest
 from chaosnetra.errors import InvalidInput
 
 Parse = Callable[..., Any]

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
@@ -24,7 +24,6 @@ PATIENCE_SECONDS = 30.0
 RECOVERY_SECONDS = 75.0
 POLL_SECONDS = 0.05
 ASKED = "the run was asked to end"
-Wait = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -60,20 +59,19 @@ class RunIdentity:
         self.signal(signal.SIGCONT)  # one that was suspended cannot undo anything
         return there
 
-    def has_ended(self, seconds: float, wait: Wait = time.sleep) -> bool:
+    def has_ended(self, seconds: float) -> bool:
         """Wait for its end, so long at most; whether it has ended."""
         deadline = Deadline.after(seconds)
         while self.is_alive():
             if deadline.passed:
                 return False
-            wait(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         return True
 
 
 def end_and_undo(
     run: RunIdentity,
     patience_seconds: float = PATIENCE_SECONDS,
-    wait: Wait = time.sleep,
     *,
     asked: bool = False,
 ) -> list[str]:
@@ -82,21 +80,20 @@ def end_and_undo(
     Args:
         run: to be ended.
         patience_seconds: until it is killed.
-        wait: for so many seconds.
         asked: whether it was asked already.
 
     Returns:
         What was done, each as a line; the last says so when something may be left.
     """
     done = [ASKED] if not asked and run.ask_to_end() else []
-    if not run.has_ended(patience_seconds, wait):
+    if not run.has_ended(patience_seconds):
         run.signal(signal.SIGKILL)
-        run.has_ended(POLL_SECONDS * 100, wait)
+        run.has_ended(POLL_SECONDS * 100)
         done.append(f"it was killed, because it did not end within {patience_seconds:g} s")
-    return done + undo(run.folder, wait)
+    return done + undo(run.folder)
 
 
-def undo(folder: Path, wait: Wait = time.sleep) -> list[str]:
+def undo(folder: Path) -> list[str]:
     """Undo what the run in a folder left; its watchdog may be doing it already.
 
     Returns:
@@ -114,7 +111,7 @@ def undo(folder: Path, wait: Wait = time.sleep) -> list[str]:
         failed = [result.line for result in results if result.left]
         if deadline.passed:
             return [*done, *failed, "something may be left: `chaosnetra recover` says what"]
-        wait(POLL_SECONDS * 4)
+        time.sleep(POLL_SECONDS * 4)
     return done or ["its watchdog undid what the run had left"]
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosnetra.documents.document import read_document
-from chaosnetra.documents.findings import Severity
-from chaosnetra.documents.guess import nearest
+from chaosnetra.documents.findings import Severity, nearest
 from chaosnetra.errors import InvalidInput
 from chaosnetra.lint.check import lint_file
 from chaosnetra.lint.modules import Modules

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from chaosnetra import ACTION_MODULES, PROBE_MODULES, pytest_plugin
-from chaosnetra.ci.gate import Exit as CiExit
+from chaosnetra.ci.validation import Exit as CiExit
 from chaosnetra.cli import netra
 from chaosnetra.evidence.journal.section import complete
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from chaosnetra.cloudrun.emulator.answers import Refused
 from chaosnetra.cloudrun.emulator.controls import Rule
 from chaosnetra.cloudrun.emulator.server import LocalCloudRun
-from chaosnetra.cloudrun.emulator.status import Refused
 from chaosnetra.errors import InvalidInput
 from chaosnetra.relay.bodies import control_application, read_json
 

@@ -58,6 +58,10 @@ class TaskAttempt:
             directory=directory,
             grace_seconds=GRACE_SECONDS,
         )
+        stdin, stdout = self._supervisor.stdin, self._supervisor.stdout
+        assert stdin is not None  # noqa: S101 - it is a pipe
+        assert stdout is not None  # noqa: S101 - likewise
+        self._stdin, self._stdout = stdin, stdout
 
     def wait(self, timeout_seconds: float | None) -> AttemptEnd:
         """Until nothing of it is left; call once.
@@ -65,12 +69,11 @@ class TaskAttempt:
         Args:
             timeout_seconds: when it is stopped; None: never.
         """
-        assert self._supervisor.stdout is not None  # noqa: S101 - it is a pipe
         until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         end = AttemptEnd(error="its supervisor did not answer")
         timed_out = False
         raw = b""
-        watched = [self._status, self._supervisor.stdout.fileno()]
+        watched = [self._status, self._stdout.fileno()]
         try:
             while watched:
                 left = None if until is None else max(0.0, until - time.monotonic())
@@ -98,10 +101,9 @@ class TaskAttempt:
             return end
         finally:
             os.close(self._status)
-            self._supervisor.stdout.close()
+            self._stdout.close()
             with contextlib.suppress(OSError):
-                if self._supervisor.stdin is not None:
-                    self._supervisor.stdin.close()
+                self._stdin.close()
             self._supervisor.wait()
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -110,14 +112,13 @@ class TaskAttempt:
         Args:
             at_once: without the grace.
         """
-        stdin = self._supervisor.stdin
-        if stdin is None or self._stopped:
+        if self._stopped:
             return  # a grace that has begun is not cut short
         self._stopped = True
         with contextlib.suppress(OSError, ValueError):  # it has just ended
             if at_once:
-                stdin.write(AT_ONCE)
-            stdin.close()
+                self._stdin.write(AT_ONCE)
+            self._stdin.close()
 
 
 def begin(container: Any, variables: Mapping[str, str]) -> TaskAttempt:

@@ -4,8 +4,8 @@ from typing import Any
 
 from google.cloud import run_v2
 
+from chaosnetra.cloudrun.emulator.answers import Refused
 from chaosnetra.cloudrun.emulator.resources import set_condition
-from chaosnetra.cloudrun.emulator.status import Refused
 
 _State = run_v2.Condition.State
 DEFAULT_MAXIMUM = 100
@@ -19,12 +19,10 @@ def serve(service: Any) -> None:
     service.latest_ready_revision = service.latest_created_revision
     set_condition(service.terminal_condition, "Ready", _State.CONDITION_SUCCEEDED)
     del service.conditions[2:]
-    for index, kind in enumerate(("RoutesReady", "ConfigurationsReady")):
-        condition = (
-            service.conditions[index]
-            if index < len(service.conditions)
-            else service.conditions.add()
-        )
+    while len(service.conditions) < 2:
+        service.conditions.add()
+    kinds = ("RoutesReady", "ConfigurationsReady")
+    for condition, kind in zip(service.conditions, kinds, strict=True):
         set_condition(condition, kind, _State.CONDITION_SUCCEEDED)
     del service.traffic_statuses[:]
     for target in service.traffic:
@@ -71,8 +69,7 @@ def check(service: Any) -> None:
 
 
 def template_bytes(service: Any) -> bytes:
-    raw: bytes = service.template.SerializeToString(deterministic=True)
-    return raw
+    return bytes(service.template.SerializeToString(deterministic=True))
 
 
 def set_variable(container: Any, name: str, value: str) -> None:

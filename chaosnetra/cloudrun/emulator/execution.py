@@ -7,10 +7,10 @@ from typing import Any
 
 from google.cloud import run_v2
 
+from chaosnetra.cloudrun.emulator.answers import Refused
 from chaosnetra.cloudrun.emulator.attempts import AttemptEnd, TaskAttempt, begin
 from chaosnetra.cloudrun.emulator.controls import Rule
 from chaosnetra.cloudrun.emulator.resources import new_etag, set_condition
-from chaosnetra.cloudrun.emulator.status import Refused
 
 Task = run_v2.Task.pb()
 _State = run_v2.Condition.State
@@ -157,19 +157,17 @@ class Execution:
         result = task.last_attempt_result
         result.Clear()
         if end.timed_out:
-            result.status.code, result.term_signal = DEADLINE_EXCEEDED, end.signal or 0
-            result.status.message = "The configured timeout was reached."
+            code, text = DEADLINE_EXCEEDED, "The configured timeout was reached."
         elif end.stopped:
-            result.status.code, result.term_signal = CANCELLED, end.signal or 0
-            result.status.message = "The execution was cancelled."
+            code, text = CANCELLED, "The execution was cancelled."
         elif end.error or end.signal or self._rule.unset_exit_code:
-            result.status.code, result.term_signal = UNKNOWN, end.signal or 0
-            result.status.message = end.error or "The container did not exit cleanly."
+            code, text = UNKNOWN, end.error or "The container did not exit cleanly."
         else:
             result.exit_code = end.exit_code or 0
-            result.status.code = OK if end.exit_code == 0 else UNKNOWN
-            if end.exit_code:
-                result.status.message = f"Container called exit({end.exit_code})."
+            code = OK if end.exit_code == 0 else UNKNOWN
+            text = f"Container called exit({end.exit_code})." if end.exit_code else ""
+        result.status.code, result.status.message = code, text
+        result.term_signal = end.signal or 0
 
     def _end(self, task: Any, end: AttemptEnd | None) -> None:
         """The task is over; perhaps the execution is. The lock is held."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from google.cloud import run_v2
 
+from chaosnetra.cloudrun.emulator.answers import Operations, Refused
 from chaosnetra.cloudrun.emulator.controls import NO_RULE, Rule
 from chaosnetra.cloudrun.emulator.execution import Execution
-from chaosnetra.cloudrun.emulator.operations import Operations
 from chaosnetra.cloudrun.emulator.resources import (
     EmulatedLocation,
     Resources,
@@ -25,7 +25,6 @@ from chaosnetra.cloudrun.emulator.resources import (
     set_condition,
     suffix,
 )
-from chaosnetra.cloudrun.emulator.status import Refused
 
 Job = run_v2.Job.pb()
 _State = run_v2.Condition.State

@@ -7,60 +7,53 @@ from typing import Any
 from google.cloud import run_v2
 from google.longrunning import operations_pb2
 
+from chaosnetra.cloudrun.emulator.answers import Operations, Refused
 from chaosnetra.cloudrun.emulator.controls import Rule
 from chaosnetra.cloudrun.emulator.jobs import Jobs
-from chaosnetra.cloudrun.emulator.operations import Operations
 from chaosnetra.cloudrun.emulator.resources import find
 from chaosnetra.cloudrun.emulator.services import Services
-from chaosnetra.cloudrun.emulator.status import Refused
 
 DEFAULT_PAGE = 100
 MOST_ON_A_PAGE = 1000
 _V2 = "google.cloud.run.v2"
 
 Work = Callable[[Any, Rule], Any]
-Method = tuple[Any, Work]
 
 
-def methods(services: Services, jobs: Jobs, operations: Operations) -> dict[str, dict[str, Method]]:
-    """By gRPC service and method: the type of the request, and what makes the answer."""
-    works: dict[str, dict[str, Work]] = {
-        "Services": {
+def methods(services: Services, jobs: Jobs, operations: Operations) -> dict[str, dict[str, Work]]:
+    """By gRPC service and method: what makes the answer."""
+    return {
+        f"{_V2}.Services": {
             "GetService": lambda request, rule: services.get(request.name),
             "ListServices": _listing("Services", services.listed),
             "CreateService": services.create,
             "UpdateService": services.update,
         },
-        "Jobs": {
+        f"{_V2}.Jobs": {
             "GetJob": lambda request, rule: jobs.get(request.name),
             "ListJobs": _listing("Jobs", jobs.listed),
             "CreateJob": jobs.create,
             "RunJob": jobs.run,
         },
-        "Executions": {
+        f"{_V2}.Executions": {
             "GetExecution": lambda request, rule: jobs.execution(request.name).message,
             "ListExecutions": _listing("Executions", jobs.executions_of),
             "CancelExecution": lambda request, rule: jobs.cancel(request),
         },
-        "Tasks": {
+        f"{_V2}.Tasks": {
             "GetTask": lambda request, rule: _task(jobs, request.name),
             "ListTasks": _listing("Tasks", lambda name: jobs.execution(name).tasks),
         },
-    }
-    return {
-        **{
-            f"{_V2}.{service}": {
-                name: (getattr(run_v2, f"{name}Request"), work) for name, work in found.items()
-            }
-            for service, found in works.items()
-        },
         "google.longrunning.Operations": {
-            "GetOperation": (
-                operations_pb2.GetOperationRequest,
-                lambda request, rule: operations.get(request.name),
-            ),
+            "GetOperation": lambda request, rule: operations.get(request.name),
         },
     }
+
+
+def request_of(method: str) -> Any:
+    """The type of a method's request."""
+    found = getattr(run_v2, f"{method}Request", None)
+    return found.pb() if found is not None else getattr(operations_pb2, f"{method}Request")
 
 
 def _listing(kind: str, find: Callable[[str], Iterable[Any]]) -> Work:

@@ -9,8 +9,7 @@ from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from chaosnetra.cloudrun.emulator.operations import Operations
-from chaosnetra.cloudrun.emulator.status import Refused
+from chaosnetra.cloudrun.emulator.answers import Operations, Refused
 from chaosnetra.cloudrun.names import Location
 
 _NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)(?:/(.+))?")

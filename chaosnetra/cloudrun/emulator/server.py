@@ -8,14 +8,13 @@ from typing import Any
 
 import grpc
 
+from chaosnetra.cloudrun.emulator.answers import Operations, Refused
 from chaosnetra.cloudrun.emulator.controls import Deployment, Rule, Rules
 from chaosnetra.cloudrun.emulator.instances import Instances
 from chaosnetra.cloudrun.emulator.jobs import Jobs
-from chaosnetra.cloudrun.emulator.methods import Method, Work, methods
-from chaosnetra.cloudrun.emulator.operations import Operations
+from chaosnetra.cloudrun.emulator.methods import Work, methods, request_of
 from chaosnetra.cloudrun.emulator.resources import EmulatedLocation, copy_of, id_of, new_etag
 from chaosnetra.cloudrun.emulator.services import Services
-from chaosnetra.cloudrun.emulator.status import Refused
 from chaosnetra.ports import LOOPBACK
 
 THREADS = 32
@@ -73,7 +72,7 @@ class LocalCloudRun:
         server = grpc.server(self._pool, options=[("grpc.so_reuseport", 0)])
         every = methods(self.services, self.jobs, self.operations)
         server.add_generic_rpc_handlers(
-            tuple(self._handler(service, found) for service, found in every.items())
+            tuple(self._handler(service, works) for service, works in every.items())
         )
         try:
             self.port = server.add_insecure_port(f"{LOOPBACK}:{port}")
@@ -159,16 +158,16 @@ class LocalCloudRun:
                 "rules": self.rules.left,
             }
 
-    def _handler(self, service: str, found: dict[str, Method]) -> Any:
+    def _handler(self, service: str, works: dict[str, Work]) -> Any:
         return grpc.method_handlers_generic_handler(
             service,
             {
                 name: grpc.unary_unary_rpc_method_handler(
                     self._answering(name, work),
-                    request_deserializer=(kind.pb() if hasattr(kind, "pb") else kind).FromString,
+                    request_deserializer=request_of(name).FromString,
                     response_serializer=lambda raw: raw,
                 )
-                for name, (kind, work) in found.items()
+                for name, work in works.items()
             },
         )
 

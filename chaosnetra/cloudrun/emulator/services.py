@@ -12,9 +12,9 @@ from google.cloud import run_v2
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from chaosnetra.cloudrun.connection import LOCAL_CALLER
+from chaosnetra.cloudrun.emulator.answers import Operations, Refused
 from chaosnetra.cloudrun.emulator.controls import NO_RULE, Deployment, Rule, StateCondition
 from chaosnetra.cloudrun.emulator.desired import check, fill_in, serve, set_variable, template_bytes
-from chaosnetra.cloudrun.emulator.operations import Operations
 from chaosnetra.cloudrun.emulator.resources import (
     EmulatedLocation,
     Resources,
@@ -26,7 +26,6 @@ from chaosnetra.cloudrun.emulator.resources import (
     set_condition,
     suffix,
 )
-from chaosnetra.cloudrun.emulator.status import Refused
 
 Service = run_v2.Service.pb()
 _State = run_v2.Condition.State

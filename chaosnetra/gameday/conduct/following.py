@@ -43,7 +43,6 @@ class Following:
         people: who may say something.
         parameters: of the run, as they are shown.
         seconds_at_most: that it may take, by whatever bounds it; to be shown.
-        patience_seconds: after which a run that was asked to end is killed.
     """
 
     record: Record
@@ -53,7 +52,6 @@ class Following:
     people: tuple[str, ...]
     parameters: Mapping[str, str]
     seconds_at_most: float
-    patience_seconds: float = PATIENCE_SECONDS
     progress: Progress = field(default_factory=Progress)
     skipped: str | None = None
     _stopping: str | None = None
@@ -91,7 +89,7 @@ class Following:
             self.progress = replace(self.progress, phase=ENDED, activity="")
             self._wait(0.0)
         except BaseException:
-            end_and_undo(run.identity, self.patience_seconds)
+            end_and_undo(run.identity)
             raise
         facts = {
             "exit_code": run.exit_code,
@@ -173,7 +171,7 @@ class Following:
         if self._stopping is None:
             return
         if self._told is None:
-            self._told = Deadline.after(self.patience_seconds)
+            self._told = Deadline.after(PATIENCE_SECONDS)
             run.identity.ask_to_end()
         elif self._told.passed and not self._killed:
             self._killed = True

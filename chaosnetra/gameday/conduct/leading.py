@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,11 @@ from chaosnetra.documents.document import Document, read_document
 from chaosnetra.errors import ChaosnetraError, InvalidInput, Unreadable
 from chaosnetra.gameday.conduct.conductor import Conductor
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
-from chaosnetra.gameday.conduct.options import Options
 from chaosnetra.gameday.conduct.rehearsal import stand_for_rehearsal
 from chaosnetra.gameday.conduct.results import Exit, exit_code
 from chaosnetra.gameday.conduct.signals import Signals
-from chaosnetra.gameday.people.answers import Say, Scripted
-from chaosnetra.gameday.people.interface import Left, Style
+from chaosnetra.gameday.people.answers import Say, Scripted, Unattended, read_answers
+from chaosnetra.gameday.people.interface import Interface, Left, Style
 from chaosnetra.gameday.people.view import plain_say
 from chaosnetra.gameday.plan.day import GameDay
 from chaosnetra.gameday.plan.preflight import preflight
@@ -29,6 +29,66 @@ from chaosnetra.processes.identity import started
 from chaosnetra.runner.ending import end_and_undo
 
 Checks = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a day is to be led.
+
+    Attributes:
+        plan: its file.
+        parent: folder in which days are kept.
+        yes: nobody is there; everything is answered as the plan expects.
+        answers: a file of answers; see `chaosnetra.gameday.people.answers`.
+        resume: go on with the last day of this file, which has not ended.
+        new: begin another one all the same.
+        rehearsal: on the local stand.
+    """
+
+    plan: Path
+    parent: Path
+    yes: bool = False
+    answers: Path | None = None
+    resume: bool = False
+    new: bool = False
+    rehearsal: bool = False
+
+    def check_answers(self) -> None:
+        """That somebody or something can answer.
+
+        Raises:
+            InvalidInput: nobody can.
+            Unreadable: the file of answers cannot be read.
+        """
+        if self.yes and self.answers is not None:
+            raise InvalidInput("--yes and --answers cannot both answer; leave one of them out")
+        if self.answers is not None:
+            read_answers(self.answers)
+        elif not self.yes and not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise InvalidInput(
+                "there is no terminal to answer at; give --answers FILE, or --yes for a rehearsal"
+            )
+
+    def interface(self, say: Say) -> Interface:
+        """The people of the day; `say` shows a line where there is no terminal."""
+        if self.yes:
+            return Unattended(say)
+        if self.answers is not None:
+            return Scripted(read_answers(self.answers), say)
+        from chaosnetra.gameday.people.keys import Keyboard
+        from chaosnetra.gameday.people.terminal import Terminal
+        from chaosnetra.gameday.people.view import terminal_view
+
+        view = terminal_view()
+        return Terminal(Keyboard(sys.stdin), view)
+
+    def terminal_to_restore(self) -> str | None:
+        """The terminal of the day, for the monitor; see `kept_terminal`."""
+        if self.yes or self.answers is not None:
+            return None
+        from chaosnetra.gameday.people.keys import kept_terminal
+
+        return kept_terminal(sys.stdin)
 
 
 class Refused(ChaosnetraError):
@@ -188,30 +248,32 @@ class _Leading:
 
     def _conduct(self, record: Record, checks: Checks) -> Exit:
         again = f"chaosnetra gameday run {self.options.plan} --resume"
-        try:
-            with contextlib.ExitStack() as around:
-                terminal = self.options.terminal_to_restore()
-                monitor = AbortMonitor(record.folder, record.day, terminal)
-                around.callback(monitor.end)
-                interface = self.options.interface(
-                    lambda text, style: self.say(record.shown(text), style)
-                )
-                around.callback(interface.close)
+        with contextlib.ExitStack() as around:
+            terminal = self.options.terminal_to_restore()
+            monitor = AbortMonitor(record.folder, record.day, terminal)
+            around.callback(monitor.end)
+            interface = self.options.interface(
+                lambda text, style: self.say(record.shown(text), style)
+            )
+            around.callback(interface.close)
+            try:
                 parts = (record, interface, monitor, self.signals, checks)
                 Conductor(*parts, attended=not self.options.yes).lead()
-        except Left as left:
-            with contextlib.suppress(ChaosnetraError):  # the record says where it was all the same
-                record.write(Kind.INTERRUPTED, {"why": str(left)})
-            return self.left(
-                Exit.LEFT,
-                f"The day was left: {left}. Nothing of it is injected; go on with: {again}",
-            )
-        except RecordLost as lost:
-            return self.left(
-                Exit.RECORD_LOST,
-                f"{lost}. What was said last was not taken; nothing of the day is injected. Make "
-                f"room, then: {again}",
-            )
+            except Left as left:
+                with contextlib.suppress(ChaosnetraError):  # the record says where it was anyway
+                    record.write(Kind.INTERRUPTED, {"why": str(left)})
+                interface.close()
+                return self.left(
+                    Exit.LEFT,
+                    f"The day was left: {left}. Nothing of it is injected; go on with: {again}",
+                )
+            except RecordLost as lost:
+                interface.close()
+                return self.left(
+                    Exit.RECORD_LOST,
+                    f"{lost}. What was said last was not taken; nothing of the day is injected. "
+                    f"Make room, then: {again}",
+                )
         if isinstance(interface, Scripted) and interface.unused:
             unused = ", ".join(interface.unused)
             self.say(f"answers that nobody asked for: {unused}", Style.WARNING)

@@ -51,8 +51,11 @@ class AbortMonitor:
             raise PartUnavailable(
                 f"the abort monitor of the day cannot be started: {error}"
             ) from None
-        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
-        os.set_blocking(self._process.stdout.fileno(), False)
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None  # noqa: S101 - a pipe was asked for
+        assert stdout is not None  # noqa: S101 - likewise
+        self._stdin, self._stdout = stdin, stdout
+        os.set_blocking(stdout.fileno(), False)
         self._raw = b""
         self._checked = False
         self._longest_seconds = day.abort.frequency_seconds + ROUND_SECONDS
@@ -92,33 +95,28 @@ class AbortMonitor:
 
     def end(self) -> None:
         """Tell it that the day is over. Doing it again is no error."""
-        stdin = self._process.stdin
-        if stdin is None or stdin.closed:
+        if self._stdin.closed:
             return
         self._tell(b"end\n")
         with contextlib.suppress(OSError):
-            stdin.close()
+            self._stdin.close()
         try:
             self._process.wait(GOODBYE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()  # a probe hangs; there is no run any more that it could monitor
             self._process.wait(GOODBYE_SECONDS)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._stdout.close()
 
     def _tell(self, line: bytes) -> None:
-        stdin = self._process.stdin
-        if stdin is not None:
-            with contextlib.suppress(OSError):  # it has ended, which `crossed` says
-                stdin.write(line)
-                stdin.flush()
+        with contextlib.suppress(OSError):  # it has ended, which `crossed` says
+            self._stdin.write(line)
+            self._stdin.flush()
 
     def _read(self) -> None:
-        stdout = self._process.stdout
-        if stdout is None or stdout.closed:
+        if self._stdout.closed:
             return
         with contextlib.suppress(OSError):
-            while chunk := stdout.read(65536):
+            while chunk := self._stdout.read(65536):
                 self._raw += chunk
         *lines, self._raw = self._raw.split(b"\n")
         for line in lines:

@@ -19,13 +19,12 @@ CONDUCTOR_SECONDS = GOODBYE_SECONDS + 5.0
 POLL_SECONDS = 0.05
 
 
-def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS) -> Iterator[str]:
+def stop_day(folder: Path, by: str) -> Iterator[str]:
     """End the day in a folder: its run, its conductor, and the day itself.
 
     Args:
         folder: of the day.
         by: who stops it, for the record.
-        conductor_seconds: after the end of the run, until a conductor counts as hung.
 
     Yields:
         What was done, each as a line.
@@ -50,7 +49,7 @@ def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS
         yield ASKED
     if run is not None:
         yield from end_and_undo(run, asked=True)
-    yield from _end_conductor(conductor, conductor_seconds)
+    yield from _end_conductor(conductor)
     # One that began between the two looks.
     later = run_in_progress(read_entries(folder), folder)
     undone: list[str] = []
@@ -62,16 +61,16 @@ def stop_day(folder: Path, by: str, conductor_seconds: float = CONDUCTOR_SECONDS
         yield "the stand that the rehearsal had brought was taken down"
 
 
-def _end_conductor(conductor: RunIdentity, seconds: float) -> Iterator[str]:
+def _end_conductor(conductor: RunIdentity) -> Iterator[str]:
     if not conductor.is_alive():
         yield "its conductor was gone, or has left"
         return
-    if conductor.has_ended(seconds):
+    if conductor.has_ended(CONDUCTOR_SECONDS):
         yield "its conductor has left"
         return
     conductor.signal(signal.SIGKILL)
-    conductor.has_ended(seconds)
-    yield f"its conductor was killed, because it did not leave within {seconds:g} s"
+    conductor.has_ended(CONDUCTOR_SECONDS)
+    yield f"its conductor was killed, because it did not leave within {CONDUCTOR_SECONDS:g} s"
 
 
 def _close(folder: Path, by: str, undone: list[str]) -> Iterator[str]:

@@ -87,7 +87,7 @@ class Panel:
     attempt: int
     progress: Progress
     running_seconds: float
-    abort_in_seconds: float | None
+    abort_in_seconds: float
     paused: bool = False
     stopping: str = ""
     observe: Sequence[str] = ()

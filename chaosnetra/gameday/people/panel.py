@@ -19,8 +19,7 @@ def panel_lines(panel: Panel) -> list[str]:
     """The panel, each line to be cut where the terminal ends."""
     progress = panel.progress
     attempt = f" (attempt {panel.attempt})" if panel.attempt > 1 else ""
-    left = panel.abort_in_seconds
-    deadline = f", abort deadline in {clock(left)}" if left is not None else ""
+    deadline = f", abort deadline in {clock(panel.abort_in_seconds)}"
     state = panel.stopping or ("pausing after this run" if panel.paused else "")
     which = f"step {panel.number} of {panel.steps}: {panel.step}{attempt}"
     startups = _startups(progress.ready, progress.failed)

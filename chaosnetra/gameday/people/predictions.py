@@ -61,14 +61,15 @@ class Prediction:
         )
 
 
-def checked_answer(raw: str | bytes, *, most: int = LONGEST_ANSWER) -> str:
+def checked_answer(raw: str | bytes) -> str:
     """An answer as text on one line, without space around it.
 
     Raises:
-        InvalidInput: it is empty, longer than `most` characters, or no text.
+        InvalidInput: it is empty, longer than 2,000 characters, or no text.
     """
-    if len(raw) > most * 4:
-        raise InvalidInput(f"the answer has {len(raw):,} characters; at most {most:,} fit")
+    at_most = f"at most {LONGEST_ANSWER:,} fit"
+    if len(raw) > LONGEST_ANSWER * 4:
+        raise InvalidInput(f"the answer has {len(raw):,} characters; {at_most}")
     if isinstance(raw, bytes):
         try:
             raw = raw.decode()
@@ -79,8 +80,8 @@ def checked_answer(raw: str | bytes, *, most: int = LONGEST_ANSWER) -> str:
     text = " ".join(one_line(raw).split())
     if not text:
         raise InvalidInput("the answer is empty; type one, or - for none")
-    if len(text) > most:
-        raise InvalidInput(f"the answer has {len(text):,} characters; at most {most:,} fit")
+    if len(text) > LONGEST_ANSWER:
+        raise InvalidInput(f"the answer has {len(text):,} characters; {at_most}")
     return text
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.documents.document import Document
-from chaosnetra.documents.findings import Finding
-from chaosnetra.documents.guess import nearest
+from chaosnetra.documents.findings import Finding, nearest
 from chaosnetra.documents.places import Place
 from chaosnetra.errors import InvalidInput
 from chaosnetra.gameday.plan.day import DayStep, GameDay

@@ -10,9 +10,8 @@ from typing import Any
 from chaosnetra.documents.document import Document, read_document
 from chaosnetra.documents.findings import Severity
 from chaosnetra.errors import ChaosnetraError, FaultError, InvalidInput, Unreadable
-from chaosnetra.gameday.conduct.consent import consent_to
 from chaosnetra.gameday.conduct.monitored import AbortMonitor
-from chaosnetra.gameday.conduct.step_run import settings_of
+from chaosnetra.gameday.conduct.step_run import consent_to, settings_of
 from chaosnetra.gameday.plan.day import DayStep, GameDay
 from chaosnetra.gameday.plan.parameters import (
     Passed,

@@ -7,8 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from chaosnetra.documents.document import Document, read_document
-from chaosnetra.documents.findings import Finding
-from chaosnetra.documents.guess import instead
+from chaosnetra.documents.findings import Finding, instead
 from chaosnetra.documents.places import Place
 from chaosnetra.errors import Unreadable
 from chaosnetra.gameday.plan.day import (

@@ -107,7 +107,7 @@ class Record:
         return record
 
     @classmethod
-    def reopened(cls, folder: Path, clock: Clock | None = None) -> "Record":
+    def reopened(cls, folder: Path) -> "Record":
         """Go on with a day whose conductor is gone.
 
         Raises:
@@ -123,7 +123,7 @@ class Record:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             entries = read_entries(folder)
-            record = cls(folder, plan_of(entries, folder), file, clock or Clock())
+            record = cls(folder, plan_of(entries, folder), file, Clock())
             record.entries = entries
             record.state = state_of(entries, len(record.day.steps), folder)
             record.learn_environment()

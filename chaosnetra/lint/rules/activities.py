@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from chaosnetra import ACTION_MODULES, PROBE_MODULES
-from chaosnetra.documents.findings import Finding, Severity
-from chaosnetra.documents.guess import instead
+from chaosnetra.documents.findings import Finding, Severity, instead
 from chaosnetra.lint.modules import member
 from chaosnetra.lint.outline import OURS, Activity, Outline, Role
 from chaosnetra.lint.rules.controls import setter_of
@@ -60,7 +59,6 @@ def _check(outline: Outline, activity: Activity) -> Iterator[Finding]:
 
 def _no_function(outline: Outline, activity: Activity, found: Any) -> Finding:
     module = outline.modules.load(activity.module).module
-    functions = [name for name, _ in _functions(module)]
     if found is not None:
         message = (
             f"{activity.function!r} of {activity.module!r} is a {type(found).__name__}, and the "
@@ -72,16 +70,11 @@ def _no_function(outline: Outline, activity: Activity, found: Any) -> Finding:
             f"{activity.module!r} has no function {activity.function!r}, and `chaos validate` "
             "refuses the experiment"
         )
+        public = (name for name in dir(module) if not name.startswith("_"))
+        functions = [name for name in public if inspect.isfunction(member(module, name))]
         remedy = instead(activity.function, functions, f"see `help({activity.module!r})`")
     place = (*activity.provider_place, "func")
     return outline.finding(place, "function-not-found", message, remedy)
-
-
-def _functions(module: Any) -> Iterator[tuple[str, Any]]:
-    for name in dir(module):
-        found = member(module, name)
-        if not name.startswith("_") and inspect.isfunction(found):
-            yield name, found
 
 
 def _kind_of_function(

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from chaosnetra.documents.findings import Finding
-from chaosnetra.documents.guess import instead
+from chaosnetra.documents.findings import Finding, instead
 from chaosnetra.lint.modules import member
 from chaosnetra.lint.outline import OURS, Outline, Provided, Role
 

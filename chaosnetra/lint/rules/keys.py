@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chaosnetra.documents.findings import Finding
-from chaosnetra.documents.guess import instead, nearest
+from chaosnetra.documents.findings import Finding, instead, nearest
 from chaosnetra.documents.places import Place
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.schema import (
@@ -193,24 +192,20 @@ def _types(outline: Outline) -> Iterator[Finding]:
     for activity in outline.activities:
         if activity.ref is not None:
             continue
-        kind = activity.data.get("type")
-        if kind is not None and kind not in ("probe", "action"):
-            yield _unknown(outline, (*activity.place, "type"), kind, ("probe", "action"))
-        kind = activity.provider.get("type")
-        if kind is not None and kind not in list(PROVIDERS):
-            yield _unknown(outline, (*activity.provider_place, "type"), kind, tuple(PROVIDERS))
+        declared = [
+            (activity.place, activity.data.get("type"), ("probe", "action")),
+            (activity.provider_place, activity.provider.get("type"), tuple(PROVIDERS)),
+        ]
+        # One that is missing is told of as such; a tolerance that is an object must have one.
+        declared = [one for one in declared if one[1] is not None]
         tolerance = activity.tolerance
         if activity.role is Role.HYPOTHESIS and isinstance(tolerance, dict):
-            kind = tolerance.get("type")
-            if kind not in TOLERANCE_TYPES:
-                place = (*activity.place, "tolerance", "type")
-                yield _unknown(outline, place, kind, TOLERANCE_TYPES)
-
-
-def _unknown(outline: Outline, place: Place, kind: Any, known: tuple[str, ...]) -> Finding:
-    return outline.finding(
-        place,
-        "unknown-type",
-        f"{kind!r} is no type that there is here, and `chaos validate` refuses it",
-        instead(str(kind), known, f"write one of {', '.join(known)}"),
-    )
+            declared.append((activity.tolerance_place, tolerance.get("type"), TOLERANCE_TYPES))
+        for place, kind, known in declared:
+            if kind not in known:
+                yield outline.finding(
+                    (*place, "type"),
+                    "unknown-type",
+                    f"{kind!r} is no type that there is here, and `chaos validate` refuses it",
+                    instead(str(kind), known, f"write one of {', '.join(known)}"),
+                )

@@ -8,9 +8,9 @@ from typing import Any
 
 from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.documents.places import Place
-from chaosnetra.lint.answer_kinds import KEYS, Answer, answer_of
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.patterns import Reach, is_every_json, reach
+from chaosnetra.lint.rules.tolerance import KEYS, Answer, answer_of
 
 ALWAYS = "tolerance-always-met"
 _STATUSES = frozenset(int(status) for status in HTTPStatus)

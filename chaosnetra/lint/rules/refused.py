@@ -19,7 +19,11 @@ def check(outline: Outline) -> Iterator[Finding]:
     for key, value in outline.configuration.items():
         if "default" not in mapping(value):
             yield from _unset(outline, ("configuration", key), value)
-    yield from _unset_secrets(outline, ("secrets",))
+    for group, secret in outline.secrets.items():
+        yield from _unset(outline, ("secrets", group), secret)
+        if mapping(secret).get("type") != "env":
+            for key, value in mapping(secret).items():
+                yield from _unset(outline, ("secrets", group, key), value)
 
 
 def check_settings(outline: Outline) -> Iterator[Finding]:
@@ -51,17 +55,6 @@ def check_refusal(outline: Outline, found: Sequence[Finding]) -> Iterator[Findin
             f"{VALIDATE} refuses the experiment: {reason}",
             "correct this first: the core says only the first thing that it refuses",
         )
-
-
-def _unset_secrets(outline: Outline, place: Place) -> Iterator[Finding]:
-    part = outline.data
-    for key in place:
-        part = mapping(part.get(key))
-    for key, value in part.items():
-        if mapping(value).get("type") == "env":
-            yield from _unset(outline, (*place, key), value)
-        elif len(place) == 1:
-            yield from _unset_secrets(outline, (*place, key))
 
 
 def _unset(outline: Outline, place: Place, value: object) -> Iterator[Finding]:

@@ -5,8 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from chaosnetra.documents.findings import Finding, Severity
-from chaosnetra.documents.guess import instead
+from chaosnetra.documents.findings import Finding, Severity, instead
 from chaosnetra.lint.outline import OURS, Activity, Outline, Role, mapping, text
 from chaosnetra.lint.undo_actions import NAMING, UNDONE_BY
 

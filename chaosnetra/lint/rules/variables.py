@@ -5,8 +5,7 @@ from pathlib import PurePath
 from string import Template
 from typing import Any
 
-from chaosnetra.documents.findings import Finding, Severity
-from chaosnetra.documents.guess import nearest
+from chaosnetra.documents.findings import Finding, Severity, nearest
 from chaosnetra.documents.places import Place
 from chaosnetra.lint.outline import Activity, Outline, Role, mapping, text
 from chaosnetra.lint.rules.controls import setter_of
@@ -89,10 +88,12 @@ def _substituted(outline: Outline) -> Iterator[tuple[Place, Any]]:
         yield (*activity.place, "pauses"), activity.data.get("pauses")
         for key in SUBSTITUTED.get(activity.provider_type, ()):
             yield (*activity.provider_place, key), activity.provider.get(key)
-        for place, tolerance, keys in _tolerance(activity):
-            if keys is None:
+        if activity.role is Role.HYPOTHESIS:
+            tolerance, place = activity.tolerance, activity.tolerance_place
+            if isinstance(tolerance, str):
                 yield place, tolerance
-            for key in keys or ():
+            kind = text(mapping(tolerance).get("type"))
+            for key in SUBSTITUTED_IN_TOLERANCE.get(kind, ()):
                 yield (*place, key), tolerance.get(key)
     for control in outline.controls:
         yield (*control.provider_place, "arguments"), control.provider.get("arguments")
@@ -109,20 +110,6 @@ def _taken_as_is(outline: Outline) -> Iterator[tuple[Place, Any]]:
                 yield place, tolerance
             for key in ("range", "target", "count"):
                 yield (*place, key), mapping(tolerance).get(key)
-
-
-def _tolerance(activity: Activity) -> Iterator[tuple[Place, Any, tuple[str, ...] | None]]:
-    """A tolerance with the keys that are substituted; None stands for all of it."""
-    tolerance = activity.tolerance
-    place = activity.tolerance_place
-    if activity.role is not Role.HYPOTHESIS:
-        return
-    if isinstance(tolerance, str):
-        yield place, tolerance, None
-    elif isinstance(tolerance, dict):
-        kind = tolerance.get("type")
-        keys = SUBSTITUTED_IN_TOLERANCE.get(kind, ()) if isinstance(kind, str) else ()
-        yield place, tolerance, keys
 
 
 def _variables(place: Place, value: Any) -> Iterator[tuple[Place, str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosnetra.gameday.conduct.consent import consent_to
+from chaosnetra.gameday.conduct.step_run import consent_to
 from tests.support.staged import Staging
 
 

@@ -11,9 +11,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.ci.gate import Exit, Validation
 from chaosnetra.ci.junit import write_junit
-from chaosnetra.ci.summary import summary, table
+from chaosnetra.ci.validation import Exit, Validation, summary, table
 from chaosnetra.cli import netra
 from chaosnetra.evidence.compare.comparison import Comparison, ExperimentChange, compare
 from chaosnetra.evidence.compare.experiment_runs import Runs

@@ -8,8 +8,8 @@ import pytest
 
 from chaosnetra.gameday.conduct import step_run
 from chaosnetra.gameday.conduct.conductor import Conductor
-from chaosnetra.gameday.conduct.consent import Consent
 from chaosnetra.gameday.conduct.signals import Signals
+from chaosnetra.gameday.conduct.step_run import Consent
 from chaosnetra.gameday.people.answers import Scripted
 from chaosnetra.gameday.people.interface import Left
 from chaosnetra.gameday.plan.reading import read_gameday

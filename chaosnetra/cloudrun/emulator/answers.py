@@ -1,4 +1,7 @@
-"""Long-running operations: they end when their time has come, or when somebody ends them."""
+"""Answers that are no resource: an error, as gRPC knows it, or a long-running operation.
+
+Operations end when their time has come, or when somebody ends them.
+"""
 
 import secrets
 import time
@@ -6,9 +9,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 from google.longrunning import operations_pb2
 
-from chaosnetra.cloudrun.emulator.status import Refused
+
+class Refused(Exception):
+    """Ends a call with a status code and a text.
+
+    Args:
+        code: name of a gRPC status code, such as `NOT_FOUND`.
+        text: what the caller reads.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code = grpc.StatusCode[code]
+        self.text = text
+        super().__init__(f"{code}: {text}")
+
+    @property
+    def number(self) -> int:
+        """The code as `google.rpc.Status` has it."""
+        return int(self.code.value[0])
 
 
 @dataclass
