@@ -44,8 +44,8 @@ def recommend(journals: tuple[str, ...], output: str, name: str | None, director
     from pathlib import Path
 
     from chaosnetra.errors import InvalidInput, Unreadable
-    from chaosnetra.evidence.advice.profile_file import profile_path, write_profile
-    from chaosnetra.evidence.advice.recommendation_text import recommendation_text
+    from chaosnetra.evidence.advice.derived_profile import profile_path, write_profile
+    from chaosnetra.evidence.advice.recommendation import recommendation_text
     from chaosnetra.evidence.advice.recommending import advise
     from chaosnetra.evidence.journal.reading import read_journals
     from chaosnetra.text import markdown

@@ -4,13 +4,17 @@ The margin is 25 % of a measured or estimated need. Where every startup was cut 
 bound of the need is known; twice that is proposed, and a second run has to confirm it.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 from chaosnetra.evidence.advice.needs import Sample, samples_of
-from chaosnetra.evidence.advice.recommendation import MARGIN, MARGIN_OF_A_BOUND, Recommendation
+from chaosnetra.evidence.advice.recommendation import (
+    MARGIN,
+    MARGIN_OF_A_BOUND,
+    Recommendation,
+    with_margin,
+)
 from chaosnetra.evidence.advice.runs import SUFFIX, RanWith, Run, shown
 from chaosnetra.evidence.statistics.quantiles import quantile
 from chaosnetra.evidence.statistics.rates import CONFIDENCE, failure_free_trials_needed
@@ -38,6 +42,11 @@ class Upper:
     seconds: float
     is_bound: bool
     text: str
+
+    @property
+    def proposed(self) -> int:
+        """A budget for that need, seconds."""
+        return with_margin(self.seconds, is_bound=self.is_bound)
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,7 @@ class BudgetAdvisor:
                 source for source in found if current is not None and _exceeds(source, current)
             ]
             if short:
-                raised[budget] = max(proposed(source.upper) for source in short)
+                raised[budget] = max(source.upper.proposed for source in short)
                 reasons[budget] = sorted(short, key=lambda source: -source.upper.seconds)
         yield from (self._raised(budget, raised[budget], reasons[budget]) for budget in raised)
         checks = {budget: found[0].sample.check for budget, found in reasons.items()}
@@ -92,7 +101,7 @@ class BudgetAdvisor:
 
     def _raised(self, budget: str, seconds: int, sources: list[_Source]) -> Recommendation:
         current = self._ran.budgets[budget]
-        source = max(sources, key=lambda source: proposed(source.upper))
+        source = max(sources, key=lambda source: source.upper.proposed)
         largest = source.upper
         margin = MARGIN_OF_A_BOUND if largest.is_bound else MARGIN
         needs = "under pressure the work inside it takes up to"
@@ -212,12 +221,6 @@ def upper_of(sample: Sample) -> Upper | None:
         f"quantile with {proven:.0%} confidence ({needed} give {CONFIDENCE:.0%})"
     )
     return Upper(largest, False, text)
-
-
-def proposed(upper: Upper) -> int:
-    """A budget for that need: whole seconds, with the margin."""
-    margin = MARGIN_OF_A_BOUND if upper.is_bound else MARGIN
-    return max(1, math.ceil(round(upper.seconds * (1 + margin), 6)))
 
 
 def _exceeds(source: _Source, current: float) -> bool:

@@ -253,6 +253,16 @@ def _added_seconds(run: Run, probe: str) -> _Added:
     return _Added(0.0, max(added, meant) if seconds_or_none(meant) is not None else added)
 
 
+def added_to_round_trip(run: Run) -> float:
+    """Real seconds that faults added to each round trip, as measured; 0.0 where none did."""
+    added = (
+        seconds_or_none(fault.effect.get("added_round_trip_seconds"))
+        for fault in faults(run.data)
+        if fault.effect and fault.effect.get("quantity") == PER_ROUND_TRIP
+    )
+    return max((seconds for seconds in added if seconds is not None), default=0.0)
+
+
 def _meant_seconds(effect: Mapping[str, Any]) -> float:
     """What a fault was to add, as far as it says so in milliseconds."""
     quantity, expected = effect.get("quantity"), finite_or_none(effect.get("expected"))

@@ -1,18 +1,16 @@
 """A run's startups as they were seen on the wire: what advice on any service rests on."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
 from typing import Any
 
-from chaosnetra.evidence.advice.needs import PER_ROUND_TRIP
+from chaosnetra.evidence.advice.needs import added_to_round_trip
 from chaosnetra.evidence.advice.runs import Run
 from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
-from chaosnetra.evidence.journal.samples import DEGRADED, Startup, startups
-from chaosnetra.evidence.journal.timeline import faults
-from chaosnetra.evidence.journal.values import seconds_or_none
+from chaosnetra.evidence.journal.samples import DEGRADED, startups
 from chaosnetra.evidence.statistics.round_trips import Prediction, RoundTrips, check, fit, recounted
 from chaosnetra.evidence.wire.limits import Failed
 from chaosnetra.wire.observation import Observation
@@ -73,9 +71,10 @@ def observed_startups(run: Run) -> ObservedStartups | None:
             serving = startup.status == DEGRADED
             one = Failed(seen, startup.ended_itself, serving)
             failed.setdefault(startup.probe, []).append(one)
-    if not (without or under or failed) or _tells_steps(run):
+    first = islice(startups(run.data), MOST_LOOKED_AT)
+    if not (without or under or failed) or any(map(steps_of, first)):
         return None
-    added, model = _added_seconds(run), fit(without)
+    added, model = added_to_round_trip(run), fit(without)
     if model is not None and added:
         model = recounted(model, under)
     prediction = check(model, added, under) if model is not None and added else None
@@ -86,18 +85,3 @@ def _is_looked_at(data: Mapping[str, Any]) -> bool:
     """Whether a startup was seen on the wire; one that may fail, but has to say why, needs no
     advice on how not to."""
     return bool(data.get("wire")) and ("unsaid" not in data or data.get("status") == "ready")
-
-
-def _tells_steps(run: Run) -> bool:
-    first: Iterator[Startup] = islice(startups(run.data), MOST_LOOKED_AT)
-    return any(steps_of(startup) for startup in first)
-
-
-def _added_seconds(run: Run) -> float:
-    """What faults added to each round trip, as measured in the run."""
-    added = [
-        seconds_or_none(fault.effect.get("added_round_trip_seconds"))
-        for fault in faults(run.data)
-        if fault.effect and fault.effect.get("quantity") == PER_ROUND_TRIP
-    ]
-    return max((seconds for seconds in added if seconds is not None), default=0.0)

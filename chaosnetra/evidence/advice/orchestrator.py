@@ -1,17 +1,16 @@
 """The orchestrator: round trips it could save, errors it swallows, budgets its messages hide."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from chaosnetra.evidence.advice.needs import PER_ROUND_TRIP
+from chaosnetra.evidence.advice.needs import added_to_round_trip
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
-from chaosnetra.evidence.journal.samples import DEGRADED, startups
-from chaosnetra.evidence.journal.timeline import faults
+from chaosnetra.evidence.journal.samples import DEGRADED, Startup, startups
 from chaosnetra.evidence.journal.values import seconds_or_none, text_or_none
 from chaosnetra.text import cut, one_line
 
@@ -45,78 +44,92 @@ class OrchestratorAdvisor:
     def advice(self) -> Iterator[Recommendation]:
         """What to change in the service itself."""
         if self._swallowed:
-            yield self._graceful()
+            yield self._setting(
+                "graceful_startup",
+                False,
+                "false: a startup whose database phase failed ends with its error",
+                "a service that starts without its database takes traffic that it cannot serve, "
+                "and the platform sees no failure",
+                self._swallowed,
+            )
         if self._hidden:
-            yield self._message()
+            yield self._setting(
+                "timeout_message_names",
+                "expired",
+                "expired: the message of a timeout names the budget that ran out",
+                "whoever reads the message raises a budget that was not too small, and the next "
+                "startup fails again",
+                self._hidden,
+            )
         for step, saving in sorted(self._savings.items(), key=lambda one: -one[1][0]):
             yield _fewer_round_trips(step, *saving)
 
-    def _graceful(self) -> Recommendation:
-        known = self.ran.orchestrator.get("graceful_startup")
+    def _setting(
+        self, name: str, value: Any, proposed: str, reason: str, found: Sequence[tuple[str, str]]
+    ) -> Recommendation:
+        """One of the profile's settings of the orchestrator, by what was found with its check."""
+        known = self.ran.orchestrator.get(name)
+        shown = str(known).lower() if isinstance(known, bool) else str(known)
         return Recommendation(
             AREA,
-            "orchestrator.graceful_startup",
-            None if known is None else str(known).lower(),
-            "false: a startup whose database phase failed ends with its error",
-            "a service that starts without its database takes traffic that it cannot serve, "
-            "and the platform sees no failure",
-            tuple(line for line, _ in self._swallowed[:4]),
-            self._swallowed[0][1],
-            {("orchestrator", "graceful_startup"): False},
-        )
-
-    def _message(self) -> Recommendation:
-        known = self.ran.orchestrator.get("timeout_message_names")
-        return Recommendation(
-            AREA,
-            "orchestrator.timeout_message_names",
-            None if known is None else str(known),
-            "expired: the message of a timeout names the budget that ran out",
-            "whoever reads the message raises a budget that was not too small, and the next "
-            "startup fails again",
-            tuple(line for line, _ in self._hidden[:4]),
-            self._hidden[0][1],
-            {("orchestrator", "timeout_message_names"): "expired"},
+            f"orchestrator.{name}",
+            None if known is None else shown,
+            proposed,
+            reason,
+            tuple(line for line, _ in found[:4]),
+            found[0][1],
+            {("orchestrator", name): value},
         )
 
 
 def _swallowed(run: Run) -> Iterator[tuple[str, str]]:
     """Startups that served although a phase had failed, by probe and phase."""
-    found: Counter[tuple[str, str]] = Counter()
-    texts: dict[tuple[str, str], str] = {}
 
     # One without a phase was seen on the wire to lack its session, which no setting of ours allows.
     def swallowed(data: Mapping[str, Any]) -> bool:
         return data.get("status") == DEGRADED and bool(data.get("phase"))
 
-    for startup in startups(run.data, swallowed):
-        key = startup.probe, startup.phase or "unknown"
-        found[key] += 1
-        texts.setdefault(key, _quoted(startup.error))
-    for (probe, phase), count in found.items():
-        line = (
-            f"{run.where}, {probe}: {count} startups serve although phase {phase} failed: "
-            f"{texts[probe, phase]}"
-        )
-        yield line, run.check
+    for who, phase, count, said in _alike(run, swallowed, lambda one: one.phase or "unknown"):
+        yield f"{who}: {count} startups serve although phase {phase} failed: {said}", run.check
 
 
 def _hidden(run: Run) -> Iterator[tuple[str, str]]:
     """Messages that do not name the budget that ran out, by probe and budget."""
-    found: Counter[tuple[str, str]] = Counter()
-    texts: dict[tuple[str, str], str] = {}
-    for startup in startups(run.data, lambda data: data.get("error")):
+
+    def unnamed(startup: Startup) -> str | None:
         budget, text = text_or_none(startup.error.get("budget")), startup.error.get("text")
         # The limit of the launcher is none that a service could name.
-        if budget and budget != "startup" and isinstance(text, str) and budget not in text:
-            found[startup.probe, budget] += 1
-            texts.setdefault((startup.probe, budget), _quoted(startup.error))
-    for (probe, budget), count in found.items():
-        line = (
-            f"{run.where}, {probe}: {budget} ran out in {count} startups, which say: "
-            f"{texts[probe, budget]}"
-        )
-        yield line, run.check
+        is_hidden = budget and budget != "startup" and isinstance(text, str) and budget not in text
+        return budget if is_hidden else None
+
+    for who, budget, count, said in _alike(run, lambda data: data.get("error"), unnamed):
+        yield f"{who}: {budget} ran out in {count} startups, which say: {said}", run.check
+
+
+def _alike(
+    run: Run,
+    among: Callable[[Mapping[str, Any]], Any],
+    what_of: Callable[[Startup], str | None],
+) -> Iterator[tuple[str, str, int, str]]:
+    """Startups of one probe with the same fault of their own.
+
+    Args:
+        run: their run.
+        among: see `chaosnetra.evidence.journal.samples.startups`.
+        what_of: what is wrong with one; None: nothing.
+
+    Returns:
+        The run and the probe, what is wrong, in how many startups, and what the first one says.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    texts: dict[tuple[str, str], str] = {}
+    for startup in startups(run.data, among):
+        what = what_of(startup)
+        if what is not None:
+            counts[startup.probe, what] += 1
+            texts.setdefault((startup.probe, what), _quoted(startup.error))
+    for (probe, what), count in counts.items():
+        yield f"{run.where}, {probe}", what, count, texts[probe, what]
 
 
 def _savings(run: Run) -> dict[str, tuple[float, str, str, int, int]]:
@@ -125,15 +138,9 @@ def _savings(run: Run) -> dict[str, tuple[float, str, str, int, int]]:
     Returns:
         By step: seconds at time scale 1, the evidence, the check, its round trips, its statements.
     """
-    added = [
-        seconds
-        for fault in faults(run.data)
-        if fault.effect and fault.effect.get("quantity") == PER_ROUND_TRIP
-        if (seconds := seconds_or_none(fault.effect.get("added_round_trip_seconds")))
-    ]
-    if not added:
+    trip = run.full(added_to_round_trip(run))
+    if not trip:
         return {}
-    trip = run.full(max(added))
     found = {}
     for startup in islice(startups(run.data), MOST_LOOKED_AT):
         for told in steps_of(startup):

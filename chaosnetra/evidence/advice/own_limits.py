@@ -170,7 +170,7 @@ def _tries(
     if 2 * len(ended) <= len(failed):
         yield from _waits_for_ever(failed, evidence, check)
         return
-    tried = median(_attempts(one) for one in ended)
+    tried = median(one.seen.connection_count - cancels(one.seen) for one in ended)
     if not tried:
         return
     attempts = "one connection" if tried == 1 else f"{tried:g} connections"
@@ -250,7 +250,3 @@ def _is_login(given_up: GivenUp) -> bool:
 def _is_full(one: Failed) -> bool:
     error = ending_error(one.seen)
     return error is not None and error.sqlstate == NO_SLOT
-
-
-def _attempts(one: Failed) -> int:
-    return one.seen.connection_count - cancels(one.seen)

@@ -5,12 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaosnetra.evidence.advice.recommendation import (
-    HEADROOM,
-    MARGIN,
-    MARGIN_OF_A_BOUND,
-    Recommendation,
-)
+from chaosnetra.evidence.advice.recommendation import HEADROOM, MARGIN, Recommendation, with_margin
 from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.journal.samples import checks
 from chaosnetra.evidence.journal.timeline import faults
@@ -47,6 +42,11 @@ class _Wait:
     line: str
     check: str
 
+    @property
+    def proposed(self) -> int:
+        """A timeout for that, seconds."""
+        return with_margin(self.seconds, is_bound=self.is_bound)
+
 
 @dataclass
 class PoolAdvisor:
@@ -74,7 +74,7 @@ class PoolAdvisor:
         current = seconds_or_none(self.ran.pool.get("timeout_seconds"))
         short = [wait for wait in self._waits if current is not None and wait.seconds >= current]
         if short and current is not None:
-            yield _timeout(max(short, key=_proposed), current)
+            yield _timeout(max(short, key=lambda wait: wait.proposed), current)
 
     def _size(self) -> Iterator[Recommendation]:
         size = count_or_none(self.ran.pool.get("size"))
@@ -190,13 +190,8 @@ def _first_to_be_done(run: Run, output: Mapping[str, Any], pool: Mapping[str, An
     return [seconds for seconds in done if seconds_or_none(seconds) is not None]
 
 
-def _proposed(wait: _Wait) -> int:
-    margin = MARGIN_OF_A_BOUND if wait.is_bound else MARGIN
-    return max(1, math.ceil(round(wait.seconds * (1 + margin), 6)))
-
-
 def _timeout(wait: _Wait, current: float) -> Recommendation:
-    seconds = _proposed(wait)
+    seconds = wait.proposed
     if wait.is_bound:
         reason = "all who waited were cut short; twice that, and a second run is to confirm it"
     else:

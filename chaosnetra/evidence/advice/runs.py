@@ -70,8 +70,13 @@ class Run:
 
     @property
     def check(self) -> str:
-        """The command that shows whether a change helped."""
-        return check_command(self.file)
+        """The command that runs it again with what was recommended: did it help?"""
+        return f"CHAOSNETRA_PROFILE={PLACE_OF_PROFILE} {self.check_of_service}"
+
+    @property
+    def check_of_service(self) -> str:
+        """The command that runs it again with a service that was changed, and the profile as is."""
+        return f"chaos run {shlex.quote(self.file) if self.file else 'EXPERIMENT'}"
 
     def full(self, seconds: float) -> float:
         """Seconds of this run at time scale 1."""
@@ -121,14 +126,3 @@ def shown_ms(seconds: float) -> str:
 def shown_short(seconds: float) -> str:
     """Seconds for people that may be very few."""
     return shown(seconds) if seconds >= 0.1 else shown_ms(seconds)
-
-
-def check_command(file: str | None) -> str:
-    """How to run an experiment again with what was recommended."""
-    experiment = shlex.quote(file) if file else "EXPERIMENT"
-    return f"CHAOSNETRA_PROFILE={PLACE_OF_PROFILE} chaos run {experiment}"
-
-
-def service_check(file: str | None) -> str:
-    """How to run an experiment again with a service that was changed, and its profile as it is."""
-    return f"chaos run {shlex.quote(file) if file else 'EXPERIMENT'}"

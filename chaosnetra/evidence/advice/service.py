@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
-from chaosnetra.evidence.advice.runs import RanWith, Run, service_check
+from chaosnetra.evidence.advice.runs import RanWith, Run
 from chaosnetra.evidence.journal.samples import startups
 
 MOST_TOLD = 4
@@ -40,7 +40,7 @@ class ServiceAdvisor:
         seen = observed_startups(run)
         if seen is None:
             return False
-        check = service_check(run.file)
+        check = run.check_of_service
         limits = list(limits_advised(seen, run.where, check))
         for one in limits:
             self._keep(0.0, one)
@@ -55,7 +55,8 @@ class ServiceAdvisor:
 
     def advice(self) -> Iterator[Recommendation]:
         """What to change in the service: its limits, then what saves most."""
-        yield from (one for _, one in sorted(self._found.values(), key=_by_worth))
+        by_worth = sorted(self._found.values(), key=lambda found: (found[0] > 0, -found[0]))
+        yield from (one for _, one in by_worth)
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -66,7 +67,3 @@ class ServiceAdvisor:
         """Of the same advice from several runs that which is worth most."""
         if one.subject not in self._found or saved_seconds > self._found[one.subject][0]:
             self._found[one.subject] = (saved_seconds, one)
-
-
-def _by_worth(found: tuple[float, Recommendation]) -> tuple[bool, float]:
-    return found[0] > 0, -found[0]

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
-from typing import Any
 
 from chaosnetra.evidence.advice.runs import Run
 from chaosnetra.evidence.journal.samples import Startup, checks, startups_of
@@ -62,11 +61,5 @@ def _keep(found: dict[str, StartupStep], step: StartupStep) -> None:
 
 def steps_of(startup: Startup) -> list[StartupStep]:
     """The steps that a startup told, in order."""
-    found = (
-        one if isinstance(one, StartupStep) else _step(one) for one in startup.steps[:MOST_STEPS]
-    )
-    return [step for step in found if step is not None]
-
-
-def _step(told: Any) -> StartupStep | None:
-    return step_of(told) if isinstance(told, dict) else None
+    found = (step_of(one) if isinstance(one, dict) else one for one in startup.steps[:MOST_STEPS])
+    return [step for step in found if isinstance(step, StartupStep)]

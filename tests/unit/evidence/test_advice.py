@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.evidence.advice.budgets import proposed, upper_of
+from chaosnetra.evidence.advice.budgets import upper_of
 from chaosnetra.evidence.advice.needs import Sample
 
 TIMES = st.lists(st.floats(0, 1e5), max_size=40)
@@ -59,20 +59,20 @@ def test_a_bound_is_never_below_what_the_share_took(
     assert found.seconds >= ordered[min(len(ordered) - 1, int(share * len(ordered)) - 1)] - 1e-9
     if not seconds:
         assert found.is_bound
-    assert proposed(found) >= max(1, found.seconds)
+    assert found.proposed >= max(1, found.seconds)
     json.dumps(found.seconds, allow_nan=False)
 
 
 def test_when_all_were_cut_short_twice_the_time_is_proposed() -> None:
     found = upper_of(sample([], [10.0] * 5))
     assert found is not None
-    assert (found.is_bound, proposed(found)) == (True, 20)
+    assert (found.is_bound, found.proposed) == (True, 20)
 
 
 def test_equal_times_are_their_own_bound() -> None:
     found = upper_of(sample([8.0] * 20))
     assert found is not None
-    assert (found.seconds, found.is_bound, proposed(found)) == (8.0, False, 10)
+    assert (found.seconds, found.is_bound, found.proposed) == (8.0, False, 10)
 
 
 def test_one_time_is_better_than_none_and_says_how_little_it_proves() -> None:
