@@ -13,7 +13,12 @@ from chaosnetra.evidence.journal.values import object_or_empty, objects, text_or
 # Facts of our section that are lists of texts, and of objects.
 _TEXTS = ("control_failures", "undo_failures", "parts_lost", "corrections")
 _OBJECTS = ("faults", "part_losses", "stand", "violations", "measurements")
-
+# Facts that are objects, each with what in it is a list of objects.
+_PARTS = {
+    "exposure": ("launches",),
+    "database_state": ("launches",),
+    "cloud_run": ("revisions", "conditions"),
+}
 _EFFECTS = ("effect", "effect_after")
 
 
@@ -53,7 +58,8 @@ def normalized(data: Mapping[str, Any]) -> dict[str, Any]:
         `after` (a state or None) and `during` (states), a state being `steady_state_met` and
         `probes`; `run` and `rollbacks`; each run with `activity` (object), `output`, `status`,
         `exception` (texts), `tolerance_met`, `start`, `end`; and `chaosnetra`: our section, with
-        its lists as lists and `recovery` a state or None. Whatever else there was is kept.
+        its lists as lists, its objects as objects (empty where there was none) and `recovery` a
+        state or None. Whatever else there was is kept.
     """
     states = object_or_empty(data.get("steady_states"))
     experiment = _experiment(object_or_empty(data.get("experiment")))
@@ -106,8 +112,19 @@ def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str
         section[key] = list(objects(found.get(key)))
     for key in ("crashed", "refused", "unanswered", "interrupted_by"):
         section[key] = text_or_none(found.get(key))
+    for key, parts in _PARTS.items():
+        fact = object_or_empty(found.get(key))
+        section[key] = fact and {**fact, **{part: list(objects(fact.get(part))) for part in parts}}
+    if section["database_state"]:
+        section["database_state"]["prepared"] = object_or_empty(
+            section["database_state"].get("prepared")
+        )
     section["faults"] = [
-        {**fault, **{key: object_or_empty(fault.get(key)) or None for key in _EFFECTS}}
+        {
+            **fault,
+            "parameters": object_or_empty(fault.get("parameters")),
+            **{key: object_or_empty(fault.get(key)) or None for key in _EFFECTS},
+        }
         for fault in section["faults"]
     ]
     section["recovery"] = _state(found.get("recovery"))

@@ -13,7 +13,7 @@ from chaosnetra.evidence.journal.order import (
     moment,
     seconds_of_run,
 )
-from chaosnetra.evidence.journal.values import object_or_empty, objects, text_or_none
+from chaosnetra.evidence.journal.values import objects, text_or_none
 from chaosnetra.quantities import finite_or_none
 
 
@@ -27,31 +27,17 @@ class FaultSpan:
         effect: as measured: `quantity`, `expected`, `observed`, `in_effect`; None for a change
             that the system does not feel.
         undo: how its undo ended; None when it was not undone.
-        injected_at: UTC; None when the journal does not say.
-        undone_at: UTC, of the rollbacks' beginning where the journal says no more.
-        injected_seconds: since the run's beginning, by a clock that cannot be set; None where
-            that was not noted.
-        undone_seconds: likewise.
+        injected: when; not known where the journal does not say.
+        undone: when, of the rollbacks' beginning where the journal says no more; None for one
+            that stayed.
     """
 
     name: str
     parameters: Mapping[str, Any]
     effect: Mapping[str, Any] | None
     undo: str | None
-    injected_at: str | None
-    undone_at: str | None
-    injected_seconds: float | None = None
-    undone_seconds: float | None = None
-
-    @property
-    def injected(self) -> Moment:
-        return Moment(self.injected_seconds, moment(self.injected_at))
-
-    @property
-    def undone(self) -> Moment | None:
-        """None for one that stayed."""
-        when = Moment(self.undone_seconds, moment(self.undone_at))
-        return when if when.is_known else None
+    injected: Moment
+    undone: Moment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +48,12 @@ class ConnectorTimeline:
         samples: each with `at_seconds` and, of `instances`, `slots`, `in_use`, `queued`,
             `most_in_use`, `most_queued` and `refused`, those that the journal has.
         events: each with `at_seconds` and `event`.
-        started_at: what the seconds count from, UTC; None when the journal does not say.
-        started_seconds: the same, since the run's beginning, by a clock that cannot be set.
+        started: what the seconds count from; not known where the journal does not say.
     """
 
     samples: Sequence[Mapping[str, float]]
     events: Sequence[Mapping[str, Any]]
-    started_at: str | None
-    started_seconds: float | None = None
-
-    @property
-    def started(self) -> Moment:
-        return Moment(self.started_seconds, moment(self.started_at))
+    started: Moment
 
 
 def faults(journal: Mapping[str, Any]) -> Iterator[FaultSpan]:
@@ -82,29 +62,25 @@ def faults(journal: Mapping[str, Any]) -> Iterator[FaultSpan]:
     for fault in journal["chaosnetra"]["faults"]:
         name = fault.get("name")
         undo = text_or_none(fault.get("undo"))
-        injected_at, injected_seconds = _noted(fault, "injected")
-        if injected_at is None and injected_seconds is None:
-            run = _injecting(journal, name)
-            if run is not None:
-                injected_at, injected_seconds = run["end"], ended(run).seconds
-        undone_at, undone_seconds = _noted(fault, "undone")
-        if undone_at is None and undone_seconds is None and undo and first is not None:
-            undone_at, undone_seconds = first["start"], began(first).seconds
+        injected, undone = _noted(fault, "injected"), _noted(fault, "undone")
+        if not injected.is_known and (run := _injecting(journal, name)) is not None:
+            injected = ended(run)
+        if not undone.is_known and undo and first is not None:
+            undone = began(first)
         yield FaultSpan(
             str(name),
-            object_or_empty(fault.get("parameters")),
+            fault["parameters"],
             fault["effect"],
             undo,
-            injected_at,
-            undone_at,
-            injected_seconds,
-            undone_seconds,
+            injected,
+            undone if undone.is_known else None,
         )
 
 
-def _noted(fault: Mapping[str, Any], what: str) -> tuple[str | None, float | None]:
-    """When it was injected or undone, by both clocks, as far as it was noted."""
-    return text_or_none(fault.get(f"{what}_at")), seconds_of_run(fault.get(f"{what}_seconds"))
+def _noted(data: Mapping[str, Any], what: str) -> Moment:
+    """When something was injected, undone or started, by both clocks, as far as it was noted."""
+    at = moment(text_or_none(data.get(f"{what}_at")))
+    return Moment(seconds_of_run(data.get(f"{what}_seconds")), at)
 
 
 def in_place(journal: Mapping[str, Any]) -> list[Period] | None:
@@ -149,8 +125,7 @@ def connector(journal: Mapping[str, Any]) -> ConnectorTimeline | None:
             for event in objects(found.get("events"))
             if finite_or_none(event.get("at_seconds")) is not None
         ],
-        text_or_none(found.get("started_at")),
-        seconds_of_run(found.get("started_seconds")),
+        _noted(found, "started"),
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.journal.samples import checks, counted
 from chaosnetra.evidence.statistics.rates import (
     CONFIDENCE,
     Interval,
@@ -13,7 +14,6 @@ from chaosnetra.evidence.statistics.rates import (
     failure_rate_upper_bound,
     wilson_interval,
 )
-from chaosnetra.evidence.verdict.activities import counts_attempts
 from chaosnetra.quantities import finite_or_none
 
 DIGITS = 4
@@ -83,10 +83,6 @@ def bounds_of(journal: Mapping[str, Any]) -> tuple[ProvenBound, ...]:
     Args:
         journal: as `chaosnetra.evidence.journal.shape.normalized` returns it.
     """
-    if not counts_attempts(journal):
-        return ()  # as in most experiments of others: what reads series is not even loaded
-    from chaosnetra.evidence.journal.samples import checks
-
     counts: dict[str, _Count] = {}
     for check in checks(journal):
         if check.under_fault and "held" in check.output:
@@ -172,8 +168,6 @@ def _percent(share: float, rounded: Callable[[float, int], float]) -> str:
 
 def _count(output: Mapping[str, Any]) -> _Count:
     """What a probe's output counts and claims; nothing for a probe that does not count."""
-    from chaosnetra.evidence.journal.samples import counted
-
     trials, failures = counted(output)
     most = finite_or_none(output.get("max_failure_rate"))
     demanded = finite_or_none(output.get("min_confidence"))

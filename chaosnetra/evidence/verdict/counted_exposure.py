@@ -10,7 +10,7 @@ slows the path, `path` was counted under it too, and has to be more than 0.
 from collections.abc import Mapping
 from typing import Any
 
-from chaosnetra.evidence.journal.values import count_or_none, objects
+from chaosnetra.evidence.journal.values import count_or_none
 
 # Faults of the database itself: whoever opens a session there is exposed to them.
 AT_SERVER = ("connections held", "catalog locked", "database pressed")
@@ -26,14 +26,14 @@ REMEMBERS = (
 
 def not_counted(facts: Mapping[str, Any], exposure: Mapping[str, Any]) -> str | None:
     """Why no startup was exposed to a fault, as a sentence; None: one was, or may have been."""
-    launches = [one for one in objects(exposure.get("launches")) if one.get("faults") == []]
+    launches = [one for one in exposure["launches"] if one.get("faults") == []]
     if not launches:
         return None
     sessions = _sum(one.get("sessions") for one in launches)
     path = _sum(one.get("path") for one in launches)
     startups = _sum(one.get("startups") for one in launches)
-    for fault in objects(facts.get("faults")):
-        if fault.get("effect") is None or not startups:
+    for fault in facts["faults"]:
+        if fault["effect"] is None or not startups:
             continue
         used = _used(fault, exposure.get("proxy"), sessions, path)
         if used != 0:
@@ -41,13 +41,18 @@ def not_counted(facts: Mapping[str, Any], exposure: Mapping[str, Any]) -> str | 
                 return _only_before(exposure)
             continue
         if sessions:
+            # Without the run's own name, which its toxics and proxies begin with.
+            name, proxy = str(fault.get("name")), exposure.get("proxy")
+            name = name.replace(f"{proxy}/", "").replace(f"{proxy}_", "")
             what = (
                 f"{sessions} sessions were opened in the database, and none of them on the path "
-                f"of {_short(fault.get('name'), exposure.get('proxy'))}, so the target reaches it "
+                f"of {name}, so the target reaches it "
                 "by another address, or they are sessions of others"
             )
         else:
-            what = "no session was opened in the database" + _but_prepared(facts)
+            what = "no session was opened in the database"
+            if was_prepared(facts):
+                what += f" but by the one start that prepared it. Where the target {REMEMBERS}"
         return (
             f"not one of {startups} startups without a fault used the path that the fault is on: "
             f"{what}. The target was given {given(exposure)}; name others, with {{url}}, {{host}} "
@@ -60,9 +65,7 @@ def _used(
     fault: Mapping[str, Any], proxy: Any, sessions: int | None, path: int | None
 ) -> int | None:
     """By how much the startups used what the fault is on; None: not known."""
-    parameters = fault.get("parameters")
-    if not isinstance(parameters, dict):
-        return None
+    parameters = fault["parameters"]
     kind = parameters.get("kind")
     # Who opens no session may still have tried, which the proxy sees.
     if kind in AT_SERVER:
@@ -74,8 +77,7 @@ def _used(
 
 def _unused_under(exposure: Mapping[str, Any], fault: Mapping[str, Any]) -> bool:
     """Whether all startups under faults that only slow the run's path left it unused."""
-    parameters = fault.get("parameters")
-    if not isinstance(parameters, dict) or parameters.get("proxy") != exposure.get("proxy"):
+    if fault["parameters"].get("proxy") != exposure.get("proxy"):
         return False
     under = _under_faults(exposure)
     return bool(under) and all(count_or_none(one.get("path")) == 0 for one in under)
@@ -92,25 +94,13 @@ def _only_before(exposure: Mapping[str, Any]) -> str:
 
 
 def _under_faults(exposure: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [one for one in objects(exposure.get("launches")) if one.get("faults")]
-
-
-def _but_prepared(facts: Mapping[str, Any]) -> str:
-    if not was_prepared(facts):
-        return ""
-    return f" but by the one start that prepared it. Where the target {REMEMBERS}"
+    return [one for one in exposure["launches"] if one.get("faults")]
 
 
 def was_prepared(facts: Mapping[str, Any]) -> bool:
     """Whether the one start before the baseline is known to have used the database."""
-    state = facts.get("database_state")
-    prepared = state.get("prepared") if isinstance(state, dict) else None
-    return isinstance(prepared, dict) and bool(count_or_none(prepared.get("tables_after")))
-
-
-def _short(name: Any, proxy: Any) -> str:
-    """A fault's name without the run's own, which its toxics and proxies begin with."""
-    return str(name).replace(f"{proxy}/", "").replace(f"{proxy}_", "")
+    prepared = facts["database_state"].get("prepared", {})
+    return bool(count_or_none(prepared.get("tables_after")))
 
 
 def given(exposure: Mapping[str, Any]) -> str:

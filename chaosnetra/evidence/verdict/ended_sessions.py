@@ -9,7 +9,7 @@ from typing import Any
 
 from chaosnetra.evidence.journal.samples import attempts
 from chaosnetra.evidence.journal.shape import Stage
-from chaosnetra.evidence.journal.values import count_or_none, object_or_empty, objects
+from chaosnetra.evidence.journal.values import count_or_none
 from chaosnetra.evidence.verdict.activities import is_ours
 
 # PostgreSQL's admin_shutdown: "terminating connection due to administrator command".
@@ -29,7 +29,7 @@ def sessions_ended(journal: Mapping[str, Any]) -> str | None:
 
 
 def _of_startups(journal: Mapping[str, Any]) -> int:
-    launches = objects(object_or_empty(journal["chaosnetra"].get("exposure")).get("launches"))
+    launches = journal["chaosnetra"]["exposure"].get("launches", ())
     killed = [count_or_none(one.get("killed")) for one in launches]
     if not killed or killed[0] != 0:  # the first launch is the baseline's
         return 0

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from chaosnetra.evidence.journal.values import count_or_none, objects
+from chaosnetra.evidence.journal.values import count_or_none
 from chaosnetra.evidence.verdict.counted_exposure import (
     AT_SERVER,
     ON_PATH,
@@ -34,10 +34,10 @@ _Launches = Sequence[Mapping[str, Any]]
 
 def not_exposed(facts: Mapping[str, Any]) -> str | None:
     """Why no startup was exposed to a fault, as a sentence; None: one was, or may have been."""
-    exposure = facts.get("exposure")
-    if not isinstance(exposure, dict):
+    exposure = facts["exposure"]
+    if not exposure:
         return None  # of a version that did not count
-    launches = list(objects(exposure.get("launches")))
+    launches = exposure["launches"]
     if not all("connected" in one for one in launches):
         return not_counted(facts, exposure)
     if not _on_path(facts, exposure):
@@ -89,10 +89,10 @@ def _not_welcome(before: _Launches) -> str | None:
 
 def partly_exposed(facts: Mapping[str, Any]) -> str | None:
     """That some startups under a fault were not exposed to it, as a sentence; None: none such."""
-    exposure = facts.get("exposure")
-    if not isinstance(exposure, dict) or not _on_path(facts, exposure):
+    exposure = facts["exposure"]
+    if not exposure or not _on_path(facts, exposure):
         return None
-    before, under = _before_and_under(list(objects(exposure.get("launches"))))
+    before, under = _before_and_under(exposure["launches"])
     ready, had = _sum(before, "ready"), _sum(before, "ready_with_session")
     if 0 < had < ready:
         return (
@@ -123,16 +123,13 @@ def _before_and_under(launches: _Launches) -> tuple[_Launches, _Launches]:
 def _on_path(facts: Mapping[str, Any], exposure: Mapping[str, Any]) -> bool:
     """Whether a fault that was measured is on the run's path, or at its end."""
     return any(
-        fault.get("effect") is not None and _is_on_path(fault, exposure.get("proxy"))
-        for fault in objects(facts.get("faults"))
+        fault["effect"] is not None and _is_on_path(fault["parameters"], exposure.get("proxy"))
+        for fault in facts["faults"]
     )
 
 
-def _is_on_path(fault: Mapping[str, Any], proxy: Any) -> bool:
+def _is_on_path(parameters: Mapping[str, Any], proxy: Any) -> bool:
     """Whether a fault is on the path through the proxy of that name, or at its end."""
-    parameters = fault.get("parameters")
-    if not isinstance(parameters, dict):
-        return False
     if parameters.get("kind") in (*AT_SERVER, *ON_PATH):
         return True
     return proxy is not None and parameters.get("proxy") == proxy

@@ -127,21 +127,18 @@ def is_explained(startup: Mapping[str, Any], cores: int, before: Before, limit: 
         is_open = startup.get("late") is not True and not has_work
     elif status in _BY_A_BUDGET and _is_out_of_budget(startup):
         budget = seconds_or_none(object_or_empty(startup.get("error")).get("budget_seconds"))
-        if budget is None and not _waited_as_before(startup, before):
-            return False
+        if budget is None:
+            waited = seconds_or_none(object_or_empty(startup.get("wire")).get("waited_seconds"))
+            if waited is None or before.waited_seconds is None:
+                return False
+            if waited > _SAME_WAITS * before.waited_seconds + _SAME_SECONDS:
+                return False
         limit, is_open = limit if budget is None else budget, True
     else:
         return False
     if is_open and share.share_seconds < share.seconds / 2:
         return False
     return needed_seconds(startup, share, before) <= limit
-
-
-def _waited_as_before(startup: Mapping[str, Any], before: Before) -> bool:
-    waited = seconds_or_none(object_or_empty(startup.get("wire")).get("waited_seconds"))
-    if waited is None or before.waited_seconds is None:
-        return False
-    return waited <= _SAME_WAITS * before.waited_seconds + _SAME_SECONDS
 
 
 def _is_out_of_budget(startup: Mapping[str, Any]) -> bool:

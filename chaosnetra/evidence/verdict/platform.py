@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaosnetra.evidence.journal.shape import checked_probes
-from chaosnetra.evidence.journal.values import object_or_empty, objects
+from chaosnetra.evidence.journal.values import object_or_empty
 
 
 def deployments(facts: Mapping[str, Any]) -> Iterator[str]:
     """Services and jobs that somebody else deployed meanwhile: trials may be of two versions."""
     versions: dict[str, list[tuple[str, str]]] = {}
-    for entry in _entries(facts, "revisions"):
+    for entry in facts["cloud_run"]["revisions"]:
         version, at = _version(entry), str(entry.get("at"))
         found = versions.setdefault(str(entry.get("resource")), [])
         if version and version not in [known for known, _ in found]:
@@ -39,7 +39,7 @@ def contradictions(journal: Mapping[str, Any]) -> Iterator[str]:
 def _failed_parts(facts: Mapping[str, Any]) -> Iterator[str]:
     before: dict[str, str] = {}
     told: set[tuple[str, str]] = set()
-    for entry in _entries(facts, "conditions"):
+    for entry in facts["cloud_run"]["conditions"]:
         resource, failing = str(entry.get("resource")), str(entry.get("failing") or "")
         if failing != before.setdefault(resource, failing) and failing:
             told.add((resource, failing))
@@ -50,7 +50,7 @@ def _failed_parts(facts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _miscounted(journal: Mapping[str, Any]) -> Iterator[str]:
-    counts = object_or_empty(_cloud_run(journal["chaosnetra"]).get("executions"))
+    counts = object_or_empty(journal["chaosnetra"]["cloud_run"].get("executions"))
     for run in (*journal["run"], *(run for _, run in checked_probes(journal))):
         output = object_or_empty(run["output"])
         name = object_or_empty(output.get("launch")).get("execution")
@@ -81,11 +81,3 @@ def _shown(resource: str) -> str:
     place, _, name = resource.rpartition("/")
     kind = place.rpartition("/")[2].removesuffix("s")
     return f"{kind} {name}".strip()
-
-
-def _cloud_run(facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    return object_or_empty(facts.get("cloud_run"))
-
-
-def _entries(facts: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
-    return objects(_cloud_run(facts).get(key))

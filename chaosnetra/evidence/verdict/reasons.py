@@ -4,6 +4,7 @@ Each reason is a cause and a sentence; all come from the journal alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.evidence.journal.dry import carries_out_actions, checks_hypothesis
@@ -17,7 +18,6 @@ from chaosnetra.evidence.verdict.activities import (
     not_injected,
     unplayed_rollbacks,
 )
-from chaosnetra.evidence.verdict.causes import Cause
 from chaosnetra.evidence.verdict.violations import (
     Violation,
     failure_text,
@@ -29,6 +29,39 @@ from chaosnetra.evidence.verdict.violations import (
 
 if TYPE_CHECKING:
     from chaosnetra.evidence.verdict.bounds import ProvenBound
+
+
+class Cause(StrEnum):
+    """Why the verdict is what it is."""
+
+    HELD = "steady state held"
+    VIOLATED = "steady state violated"
+    NOT_RECOVERED = "no recovery after the rollback"
+    BASELINE = "baseline not met"
+    NO_HYPOTHESIS = "no steady state was checked"
+    INJECTION = "injection failed"
+    NOT_MEASURED = "fault without a measured effect"
+    NOT_EXPOSED = "no startup used the path that the fault is on"
+    PARTLY_EXPOSED = "a startup did not use the path that the fault is on"
+    STATE = "startups met different states of the database"
+    UNANSWERED = "a probe could not be asked"
+    CLOUD_RUN_UNANSWERED = "Cloud Run could not be asked"
+    FAULT_GONE = "a fault was gone before its undo"
+    DEPLOYED = "the service or the job was changed during the run"
+    CONTRADICTED = "Cloud Run contradicts the probes"
+    TOO_FEW = "too few trials for the demanded confidence"
+    OBSERVATION = "an observation failed"
+    ROLLBACK = "rollback failed"
+    INTERRUPTED = "interrupted"
+    CRASHED = "run crashed"
+    PART_LOST = "a part of the stand was lost"
+    SESSIONS_ENDED = "sessions were ended by somebody else"
+    MACHINE = "the machine and not the fault took the time"
+    REFUSED = "settings refused"
+    DRY = "dry run"
+    CONTROL = "journal control failed"
+    TOLERANCE = "a tolerance is wrong"
+
 
 Reason = tuple[Cause, str]
 MOST_NAMED = 5
@@ -73,7 +106,7 @@ def _invalid(journal: Mapping[str, Any], violations: list[Violation]) -> Iterato
             f"Cloud Run could not be asked, so nothing was tried: {facts['unanswered']}",
         )
         return
-    if facts.get("cloud_run"):
+    if facts["cloud_run"]:
         from chaosnetra.evidence.verdict.platform import deployments  # of runs that use it alone
 
         yield from ((Cause.DEPLOYED, text) for text in deployments(facts))
@@ -116,7 +149,7 @@ def _invalid(journal: Mapping[str, Any], violations: list[Violation]) -> Iterato
                 f"no effect of {fault.get('name')} was measured: {_compared(effect)}",
             )
         yield from _gone_faults([fault])
-    if facts.get("exposure"):
+    if facts["exposure"]:
         from chaosnetra.evidence.verdict.exposure import not_exposed  # likewise
 
         unused = not_exposed(facts)

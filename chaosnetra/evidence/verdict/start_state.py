@@ -29,11 +29,9 @@ _THERE = re.compile(r"\b(?:42P07|42P06|42710)\b|\brelation \S+ already exists\b"
 
 def state_tested(facts: Mapping[str, Any]) -> str | None:
     """Which state of the database was tested, as a clause; None where there is nothing to say."""
-    state = facts.get("database_state")
-    if not isinstance(state, dict) or state.get("own_tables"):
-        return None
-    launches = list(objects(state.get("launches")))
-    if not launches:
+    state = facts["database_state"]
+    launches = state.get("launches")
+    if not launches or state.get("own_tables"):
         return None
     if state.get("setting") == "fresh":
         tables = state.get("template_tables")
@@ -52,8 +50,7 @@ def state_tested(facts: Mapping[str, Any]) -> str | None:
         if all(one.get("tables_after") in (0, None) for one in launches):
             return None  # it keeps nothing there
         return "the first startups met an empty database"
-    prepared = state.get("prepared")
-    if isinstance(prepared, dict) and prepared.get("tables_before") == 0:
+    if state["prepared"].get("tables_before") == 0:
         return (
             "a later deployment was tested: one start before the baseline made the tables of the "
             f"empty database ({_tables(met)}); to test the first, set {_SETTING} to fresh"
@@ -64,11 +61,9 @@ def state_tested(facts: Mapping[str, Any]) -> str | None:
 def differing_states(facts: Mapping[str, Any]) -> str | None:
     """Why the startups under a fault met another database than those before it; None: they did
     not, or it is not known."""
-    state = facts.get("database_state")
-    if not isinstance(state, dict) or state.get("setting") == "fresh":
-        return None
-    launches = list(objects(state.get("launches")))
-    if not launches or launches[0].get("faults") != []:
+    state = facts["database_state"]
+    launches = state.get("launches")
+    if not launches or state.get("setting") == "fresh" or launches[0].get("faults") != []:
         return None  # nothing to compare with
     before = launches[0].get("tables_before")
     under = (count_or_none(one.get("tables_before")) for one in launches if one.get("faults"))
@@ -87,11 +82,11 @@ def differing_states(facts: Mapping[str, Any]) -> str | None:
 
 def baseline_advice(journal: Mapping[str, Any]) -> str | None:
     """What to change where the baseline failed for the state of its database; None: nothing."""
-    state = journal["chaosnetra"].get("database_state")
-    if not isinstance(state, dict) or state.get("own_tables"):
+    state = journal["chaosnetra"]["database_state"]
+    if not state or state.get("own_tables"):
         return None
-    said = list(_said(journal))
-    first = next(objects(state.get("launches")), {})
+    said, prepared = list(_said(journal)), state["prepared"]
+    first: Mapping[str, Any] = next(iter(state["launches"]), {})
     there = any(_THERE.search(text) for text in said)
     raced = any(_RACE.search(text) for text in said) or (there and first.get("tables_before") == 0)
     if raced and state.get("setting") != "fresh":
@@ -100,13 +95,12 @@ def baseline_advice(journal: Mapping[str, Any]) -> str | None:
             f"{_SETTING} to auto (one start prepares an empty database first) or fresh (each "
             "startup gets a copy of its own)"
         )
-    if there and isinstance(state.get("prepared"), dict):
+    if there and prepared:
         return (
             "they met a database that one start had prepared, and what they make is there "
             f"already; for a target that starts on an empty database only, set {_SETTING} to fresh"
         )
-    prepared = state.get("prepared")
-    if isinstance(prepared, dict) and prepared.get("status") != "ready":
+    if prepared and prepared.get("status") != "ready":
         error = f": {prepared['error']}" if prepared.get("error") else ""
         return (
             "the one start that should prepare the empty database before it was not ready either "

@@ -53,7 +53,8 @@ def _within(tolerance: Any, value: Any) -> bool | None:
     if isinstance(tolerance, (bool, str)):
         return bool(value == tolerance)
     if isinstance(tolerance, int):
-        return bool(_status(value) == tolerance)
+        told = value["status"] if isinstance(value, dict) and "status" in value else value
+        return bool(told == tolerance)
     if isinstance(tolerance, list):
         if isinstance(value, dict) and "status" in value:
             return value["status"] in tolerance
@@ -114,10 +115,6 @@ def _jsonpath(tolerance: Mapping[str, Any], value: Any) -> bool | None:
         return bool(found == (expected if isinstance(expected, list) else [expected]))
     count = tolerance.get("count")
     return len(found) == count if count is not None else bool(found)
-
-
-def _status(value: Any) -> Any:
-    return value["status"] if isinstance(value, dict) and "status" in value else value
 
 
 def _has_placeholder(tolerance: Any) -> bool:

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chaosnetra.evidence.journal.shape import checked_probes
 from chaosnetra.evidence.verdict.activities import counts_attempts
-from chaosnetra.evidence.verdict.causes import Cause
-from chaosnetra.evidence.verdict.reasons import Reason, not_met_in, reasons, too_few, unanswered
+from chaosnetra.evidence.verdict.reasons import (
+    Cause,
+    Reason,
+    not_met_in,
+    reasons,
+    too_few,
+    unanswered,
+)
 from chaosnetra.evidence.verdict.violations import Violation, find_violations
 from chaosnetra.text import one_line
 
@@ -102,7 +108,11 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     contradicted = list(_contradictions(journal))
     held = found[0][0] is Cause.HELD
     found = [*contradicted, *found] if held else [*found, *contradicted]
-    proofs = _proofs(journal)
+    proofs: tuple[ProvenBound, ...] = ()
+    if counts_attempts(journal):
+        from chaosnetra.evidence.verdict.bounds import bounds_of
+
+        proofs = bounds_of(journal)
     if found[0][0] is Cause.HELD:
         found = [*_partly_exposed(facts), *_other_state(facts), *found]
     if found[0][0] in (Cause.HELD, Cause.VIOLATED):
@@ -110,19 +120,26 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     if found[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
         from chaosnetra.evidence.verdict.ended_sessions import sessions_ended  # of these alone
 
-        found = [*_by_machine(violations), *unanswered(journal, violations), *found]
+        found = [*unanswered(journal, violations), *found]
+        by_machine = [violation.machine for violation in violations if violation.machine]
+        if by_machine and len(by_machine) == len(violations):
+            found = [(Cause.MACHINE, by_machine[0]), *found]
         ended = sessions_ended(journal)
         if ended:
             found = [(Cause.SESSIONS_ENDED, ended), *found]
     cause, _ = found[0]
-    if _order_is_unknown(journal):
-        found.append((cause, _NO_ORDER))
+    if facts["faults"]:
+        from chaosnetra.evidence.journal.timeline import order_is_unknown
+
+        found += [(cause, _NO_ORDER)] if order_is_unknown(journal) else []
     outcome = _OUTCOMES.get(cause, Outcome.INCONCLUSIVE)
     texts = [text for _, text in found]
     if knows_machine:
         texts += _machine_said(journal, outcome, texts)
-    if outcome is Outcome.HELD:
-        texts += _hidden_errors(journal)
+    if outcome is Outcome.HELD and facts["exposure"]:
+        from chaosnetra.evidence.verdict.hidden_errors import hidden_errors
+
+        texts += filter(None, (hidden_errors(journal),))
     texts += _state_said(journal, outcome)
     return Verdict(outcome, cause, "; ".join(texts), proofs), violations
 
@@ -141,23 +158,15 @@ _OUTCOMES = {
 # What only some runs tell of is loaded for them alone: an empty run pays for every module.
 
 
-def _proofs(journal: Mapping[str, Any]) -> "tuple[ProvenBound, ...]":
-    if not counts_attempts(journal):
-        return ()
-    from chaosnetra.evidence.verdict.bounds import bounds_of
-
-    return bounds_of(journal)
-
-
 def _contradictions(journal: Mapping[str, Any]) -> Iterator[Reason]:
-    if journal["chaosnetra"].get("cloud_run"):
+    if journal["chaosnetra"]["cloud_run"]:
         from chaosnetra.evidence.verdict.platform import contradictions
 
         yield from ((Cause.CONTRADICTED, text) for text in contradictions(journal))
 
 
 def _partly_exposed(facts: Mapping[str, Any]) -> Iterator[Reason]:
-    if facts.get("exposure"):
+    if facts["exposure"]:
         from chaosnetra.evidence.verdict.exposure import partly_exposed
 
         text = partly_exposed(facts)
@@ -166,7 +175,7 @@ def _partly_exposed(facts: Mapping[str, Any]) -> Iterator[Reason]:
 
 
 def _other_state(facts: Mapping[str, Any]) -> Iterator[Reason]:
-    if facts.get("database_state"):
+    if facts["database_state"]:
         from chaosnetra.evidence.verdict.start_state import differing_states
 
         text = differing_states(facts)
@@ -177,20 +186,12 @@ def _other_state(facts: Mapping[str, Any]) -> Iterator[Reason]:
 def _state_said(journal: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:
     """Which state of the database was tested, and what to do where the baseline met a wrong one."""
     facts = journal["chaosnetra"]
-    if facts.get("database_state"):
+    if facts["database_state"]:
         from chaosnetra.evidence.verdict.start_state import baseline_advice, state_tested
 
         tested = state_tested(facts) if outcome is not Outcome.INCONCLUSIVE else None
         wrong = not_met_in(journal["steady_states"]["before"])
         yield from filter(None, (tested, baseline_advice(journal) if wrong else None))
-
-
-def _hidden_errors(journal: Mapping[str, Any]) -> Iterator[str]:
-    """Errors that startups met under the fault alone, which a service that is ready may hide."""
-    if journal["chaosnetra"].get("exposure"):
-        from chaosnetra.evidence.verdict.hidden_errors import hidden_errors
-
-        yield from filter(None, (hidden_errors(journal),))
 
 
 def _knows_machine(journal: Mapping[str, Any]) -> bool:
@@ -199,13 +200,6 @@ def _knows_machine(journal: Mapping[str, Any]) -> bool:
     runs = (*checked, *journal["run"], *journal["rollbacks"])
     outputs = (run["output"] for run in runs)
     return any(isinstance(output, dict) and output.get("machine_share") for output in outputs)
-
-
-def _by_machine(violations: list[Violation]) -> Iterator[Reason]:
-    """That the machine alone explains all violations."""
-    texts = [violation.machine for violation in violations if violation.machine]
-    if texts and len(texts) == len(violations):
-        yield Cause.MACHINE, texts[0]
 
 
 def _machine_said(
@@ -223,11 +217,3 @@ def _machine_said(
         Outcome.INCONCLUSIVE: f": the machine and not the fault took that time; {share.advice}",
     }
     yield f"{share.text}{also[outcome]}"
-
-
-def _order_is_unknown(journal: Mapping[str, Any]) -> bool:
-    if not journal["chaosnetra"]["faults"]:
-        return False  # what reads series is not even loaded
-    from chaosnetra.evidence.journal.timeline import order_is_unknown
-
-    return order_is_unknown(journal)

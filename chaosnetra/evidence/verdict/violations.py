@@ -18,6 +18,11 @@ LONGEST_OBSERVED = 300
 _ACTIVITY_FAILED = "chaoslib.exceptions.ActivityFailed: "
 # The core records what an activity's error came from, innermost first.
 _OUR_ERROR = r"^chaosnetra\.errors\.(\w+): "
+# Texts that a probe's result has under the names that a violation has for them.
+_TEXTS = (
+    *("phase", "budget", "sqlstate", "waited_for", "own_limit"),
+    *("on_the_wire", "named_limit_refuted", "phase_on_the_wire"),
+)
 _Asked = tuple[Stage, Mapping[str, Any]]
 
 
@@ -232,19 +237,12 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
         expected=text_or_none(told.get("expected"))
         or ("an answer" if failure else f"tolerance {_short(tolerance)}"),
         observed="a failed probe" if failure else observed,
-        phase=text_or_none(told.get("phase")),
-        budget=text_or_none(told.get("budget")),
         budget_seconds=finite_or_none(told.get("budget_seconds")),
-        sqlstate=text_or_none(told.get("sqlstate")),
         error=failure or text_or_none(told.get("error")),
         at=run["end"],
         exit_code=int_or_none(told.get("observed_exit_code")),
         signal=int_or_none(told.get("observed_signal")),
-        waited_for=text_or_none(told.get("waited_for")),
-        own_limit=text_or_none(told.get("own_limit")),
-        on_the_wire=text_or_none(told.get("on_the_wire")),
-        named_limit_refuted=text_or_none(told.get("named_limit_refuted")),
-        phase_on_the_wire=text_or_none(told.get("phase_on_the_wire")),
+        **{key: text_or_none(told.get(key)) for key in _TEXTS},
     )
 
 

@@ -30,11 +30,12 @@ def wrong_tolerance(tolerance: Any, answer: Any) -> str | None:
     if isinstance(tolerance, dict):
         return _of_a_kind(tolerance, answer)
     told = isinstance(answer, dict) and "status" in answer
-    if told and _is_number(tolerance):
+    if told and finite_or_none(tolerance) is not None:
         return None  # the core looks at the status
     if isinstance(tolerance, list) and (told or any(one == answer for one in tolerance)):
         return None
-    return _wrong(f"{_shown(tolerance)} never matches", answer)
+    shown = cut(json.dumps(tolerance, default=repr), LONGEST_SHOWN)
+    return _wrong(f"{shown} never matches", answer)
 
 
 def without_target(tolerance: Any, answer: Any) -> str | None:
@@ -98,11 +99,3 @@ def _named(value: Any) -> str:
     if isinstance(value, dict):
         return "an object"
     return "a list" if isinstance(value, list) else "the answer"
-
-
-def _is_number(value: Any) -> bool:
-    return not isinstance(value, bool) and finite_or_none(value) is not None
-
-
-def _shown(tolerance: Any) -> str:
-    return cut(json.dumps(tolerance, default=repr), LONGEST_SHOWN)

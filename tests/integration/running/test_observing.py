@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from chaoslib.exceptions import ActivityFailed
 
+from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.exposure import not_exposed, partly_exposed
 from chaosnetra.orchestrator.workload import load_workload
 from chaosnetra.postgres.actions import hold_connections
@@ -141,7 +142,9 @@ def section(configuration: Configuration) -> dict[str, Any]:
         }
         for fault in session.injector.faults
     ]
-    return {"faults": faults, "exposure": session.exposure.facts()}
+    told = {"faults": faults, "exposure": session.exposure.facts()}
+    known: dict[str, Any] = normalized({"chaosnetra": told})["chaosnetra"]
+    return known
 
 
 def test_each_startup_is_seen_at_an_address_of_its_own(configuration: Configuration) -> None:

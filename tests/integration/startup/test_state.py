@@ -97,11 +97,13 @@ def launched(configuration: Configuration, count: int = 2) -> dict[str, Any]:
         }
         for fault in session.injector.faults
     ]
-    return {
+    section = {
         "faults": faults,
         "exposure": session.exposure.facts(),
         "database_state": session.state.facts(session.exposure.launches),
     }
+    known: dict[str, Any] = normalized({"chaosnetra": section})["chaosnetra"]
+    return known
 
 
 def test_a_service_that_never_opens_the_database_proves_nothing(run_chaos: RunChaos) -> None:

@@ -57,7 +57,13 @@ def seen(
 
 def facts(launches: list[Facts], *faults: Facts, **more: Any) -> Facts:
     exposure = {"variables": ["DATABASE_URL", "PGHOST"], "proxy": "chaosnetra_1"}
-    return {"faults": list(faults), "exposure": {**exposure, "launches": launches}, **more}
+    return known({"faults": list(faults), "exposure": {**exposure, "launches": launches}, **more})
+
+
+def known(section: Facts) -> Facts:
+    """A section as the verdict gets it."""
+    found: Facts = normalized({"chaosnetra": section})["chaosnetra"]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -398,7 +404,7 @@ PREPARED = {"status": "ready", "error": None, "tables_before": 0, "tables_after"
     ],
 )
 def test_the_verdict_says_which_deployment_was_tested(section: Facts, said: str | None) -> None:
-    found = state_tested(section)
+    found = state_tested(known(section))
     assert (found is None) if said is None else (found or "").startswith(said)
     for held in (True, False):
         verdict, _ = judged(journal(held, **section))
@@ -427,7 +433,7 @@ def test_startups_that_met_another_state_prove_nothing() -> None:
     ],
 )
 def test_the_same_state_or_an_unknown_one_is_none_of_another_kind(section: Facts) -> None:
-    assert differing_states(section) is None
+    assert differing_states(known(section)) is None
 
 
 def baseline(text: str, sqlstate: str | None = None) -> Facts:
@@ -521,10 +527,10 @@ ANYTHING = st.recursive(
 def test_a_section_that_is_anything_is_read(exposure: Any, database: Any, faults: Any) -> None:
     section = {"exposure": exposure, "database_state": database, "faults": faults}
     for found in (
-        not_exposed(normalized({"chaosnetra": section})["chaosnetra"]),
-        partly_exposed(normalized({"chaosnetra": section})["chaosnetra"]),
-        state_tested(section),
-        differing_states(section),
+        not_exposed(known(section)),
+        partly_exposed(known(section)),
+        state_tested(known(section)),
+        differing_states(known(section)),
         advice_on({}, section),
     ):
         assert found is None or isinstance(found, str)

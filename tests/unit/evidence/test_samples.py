@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chaosnetra.evidence.journal.order import Moment, moment
 from chaosnetra.evidence.journal.samples import Startup, attempts, checks, startups, trials
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.journal.timeline import connector, faults
@@ -162,10 +163,15 @@ def test_faults_have_their_times() -> None:
         ],
     )
     proxy, toxic, exact = faults(data)
-    assert (proxy.injected_at, proxy.undone_at) == (None, "2026-01-01T00:00:09")
-    assert (toxic.injected_at, toxic.undone_at) == ("2026-01-01T00:00:02", None)
+    assert (proxy.injected.is_known, proxy.undone) == (False, at("2026-01-01T00:00:09"))
+    assert (toxic.injected, toxic.undone) == (at("2026-01-01T00:00:02"), None)
     assert (toxic.effect, toxic.parameters) == (effect, {"a": 1})
-    assert (exact.injected_at, exact.undone_at) == ("2026-01-01T00:00:03", "2026-01-01T00:00:08")
+    assert (exact.injected, exact.undone) == (at("2026-01-01T00:00:03"), at("2026-01-01T00:00:08"))
+
+
+def at(text: str) -> Moment:
+    """A moment by the wall clock alone."""
+    return Moment(None, moment(text))
 
 
 def test_the_connector_is_what_its_history_says() -> None:
@@ -179,5 +185,5 @@ def test_the_connector_is_what_its_history_says() -> None:
     assert found.samples[0]["at_seconds"] == 0.5
     assert found.samples[0]["most_in_use"] == 60
     assert found.events[0]["event"] == "scaled up"
-    assert found.started_at == "2026-01-01T00:00:00"
+    assert found.started == at("2026-01-01T00:00:00")
     assert connector(read()) is None
