@@ -176,6 +176,12 @@ class KeptOutput:
     identical: bool
     stages: Set[Stage]
 
+    def with_one_more(self, stage: Stage, *, identical: bool) -> "KeptOutput":
+        """The same of one more startup, whose output may be identical or only alike."""
+        return KeptOutput(
+            self.lines, self.startups + 1, self.identical and identical, self.stages | {stage}
+        )
+
 
 @dataclass(frozen=True)
 class ProbeSeen:
@@ -237,9 +243,8 @@ class ProbeCollector:
         self._printed[id(check), startup.number] = key
         kept = self._outputs.get(key)
         if kept is not None:
-            same = kept.identical and kept.lines == lines
-            stages = kept.stages | {check.stage}
-            self._outputs[key] = KeptOutput(kept.lines, kept.startups + 1, same, stages)
+            same = kept.lines == lines
+            self._outputs[key] = kept.with_one_more(check.stage, identical=same)
         elif len(self._outputs) < MOST_TEXTS:
             self._outputs[key] = KeptOutput(lines, 1, True, {check.stage})
 
@@ -248,9 +253,8 @@ class ProbeCollector:
         for stage, place in self._like:
             kept = self._outputs.get(self._printed.get(place, ""))
             if kept is not None:
-                self._outputs[self._printed[place]] = KeptOutput(
-                    kept.lines, kept.startups + 1, False, kept.stages | {stage}
-                )
+                alike_to = self._printed[place]
+                self._outputs[alike_to] = kept.with_one_more(stage, identical=False)
         self._like.clear()
         return sorted(self._outputs.values(), key=lambda one: -one.startups)
 

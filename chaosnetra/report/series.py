@@ -20,7 +20,6 @@ from chaosnetra.evidence.journal.samples import (
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import objects
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
-from chaosnetra.evidence.statistics.startup_times import time_in_phase
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.observed import MOST_PROBES, ProbeCollector
 from chaosnetra.report.safe_text import one_visible_line
@@ -40,11 +39,11 @@ class Failure(NamedTuple):
     stage: Stage
     probe: str
     status: str
-    phase: str | None
-    budget: str | None
-    budget_seconds: float | None
     sqlstate: str | None
     text: str | None
+    phase: str | None = None
+    budget: str | None = None
+    budget_seconds: float | None = None
     exit_code: int | None = None
 
 
@@ -199,22 +198,17 @@ class StartupCollector:
         names = {**startup.phase_seconds, **({startup.phase: 0.0} if startup.phase else {})}
         for name in names:
             found = times.phases.get(name) or self._phase(times, name)
-            time = time_in_phase(startup, name)
+            time = startup.time_in_phase(name)
             if found is not None and time is not None:
                 found[0 if time[1] else 1].append(time[0])
 
     def _phase(self, times: StartupTimes, name: str) -> "tuple[array[float], array[float]] | None":
         """Where the times of a phase go; None for one too many."""
-        if not self._knows(name):
-            return None
-        return times.phases.setdefault(name, (array("d"), array("d")))
-
-    def _knows(self, name: str) -> bool:
         if name not in self.phases:
             if len(self.phases) >= MOST_PHASES:
-                return False
+                return None
             self.phases.append(name)
-        return True
+        return times.phases.setdefault(name, (array("d"), array("d")))
 
     def _failure(self, startup: Startup) -> None:
         error = startup.error
@@ -224,11 +218,11 @@ class StartupCollector:
                 startup.stage,
                 startup.probe,
                 startup.status,
+                _text(error.get("sqlstate")),
+                _text(error.get("text")),
                 startup.phase,
                 _text(error.get("budget")),
                 finite_or_none(error.get("budget_seconds")),
-                _text(error.get("sqlstate")),
-                _text(error.get("text")),
                 startup.exit_code,
             ),
             causes if isinstance(causes, list) else (),
@@ -244,12 +238,8 @@ class StartupCollector:
             range(len(kept)),
             key=lambda index: (kept[index]["status"] != "ready", kept[index]["seconds"]),
         )
-        count = min(ROWS, len(order))
-        ranks = (
-            [round(step * (len(order) - 1) / (count - 1)) for step in range(count)]
-            if count > 1
-            else [0]
-        )
+        last, steps = len(order) - 1, min(ROWS, len(order)) - 1
+        ranks = [round(step * last / max(1, steps)) for step in range(steps + 1)]
         found = [(rank + 1, startup_of(of[order[rank]], kept[order[rank]])) for rank in ranks]
         return [(rank, startup) for rank, startup in found if startup is not None]
 
@@ -292,18 +282,8 @@ class AttemptCollector:
             times.failed.append(attempt.seconds)
         times.outcomes[one_visible_line(attempt.outcome, 40)] += 1
         if attempt.outcome != "ok":
-            self.failures.add(
-                Failure(
-                    attempt.stage,
-                    attempt.probe,
-                    attempt.outcome,
-                    None,
-                    None,
-                    None,
-                    attempt.sqlstate,
-                    _text(attempt.error),
-                )
-            )
+            said = attempt.sqlstate, _text(attempt.error)
+            self.failures.add(Failure(attempt.stage, attempt.probe, attempt.outcome, *said))
 
     def _times(self, probe: str, kind: str, stage: Stage) -> AttemptTimes:
         stages = self.probes.setdefault((probe, kind), {})

@@ -4,22 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
+from chaosnetra.report import structure
 from chaosnetra.report.safe_text import one_visible_line, visible
-from chaosnetra.report.structure import (
-    Cell,
-    Content,
-    Folded,
-    Items,
-    Legend,
-    Link,
-    Long,
-    Output,
-    Plot,
-    Section,
-    Table,
-    Text,
-    Verdict,
-)
 from chaosnetra.text import markdown
 
 LONGEST_CELL = 160
@@ -64,7 +50,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
         yield "".join(f"| {cell} " if cell else "| " for cell in row) + "|"
 
 
-def section(part: Section, level: int = 2, shown: Shown = safe) -> Iterator[str]:
+def section(part: structure.Section, level: int = 2, shown: Shown = safe) -> Iterator[str]:
     """A whole section, an empty line before each of its pieces; see `written`."""
     yield f"{'#' * level} {shown(part.heading, LONGEST_TEXT)}"
     for content in part.content:
@@ -74,7 +60,7 @@ def section(part: Section, level: int = 2, shown: Shown = safe) -> Iterator[str]
         yield from ("", part.none)
 
 
-def written(content: Content, shown: Shown = safe) -> Iterator[str]:
+def written(content: structure.Content, shown: Shown = safe) -> Iterator[str]:
     """One piece of content; nothing for what only a page shows.
 
     Args:
@@ -82,24 +68,24 @@ def written(content: Content, shown: Shown = safe) -> Iterator[str]:
         shown: makes a text Markdown, of so many characters at the most.
     """
     match content:
-        case Table(numbers=False):
+        case structure.Table(numbers=False):
             if content.caption:
                 yield from (shown(content.caption, LONGEST_TEXT), "")
             headers = [shown(header, LONGEST_CELL) for header in content.headers]
             yield from table(
                 headers, [[_cell(cell, shown) for cell in row] for row in content.rows]
             )
-        case Items():
+        case structure.Items():
             mark = "- [ ]" if content.to_do else "-"
             yield from (f"{mark} {shown(text, LONGEST_TEXT)}" for text in content.texts)
-        case Text():
+        case structure.Text():
             yield shown(content.text, LONGEST_TEXT)
-        case Plot():
+        case structure.Plot():
             title = shown(content.title, LONGEST_TEXT)
             yield f"- **{title}.** {shown(content.caption, LONGEST_TEXT)}"
-        case Output():
+        case structure.Output():
             yield from folded(content.folded, code("\n".join(_last(content.lines)), "text"))
-        case Table() | Legend() | Folded():
+        case structure.Table() | structure.Legend() | structure.Folded():
             return
 
 
@@ -117,15 +103,15 @@ def _last(lines: Sequence[str]) -> list[str]:
     return [f"({left_out:,} lines before these)", *last] if left_out else last
 
 
-def _cell(cell: Cell, shown: Shown) -> str:
+def _cell(cell: structure.Cell, shown: Shown) -> str:
     match cell:
         case None:
             return ""
-        case Link():
+        case structure.Link():
             return f"[{markdown(cell.text)}]({cell.target})"
-        case Verdict():
+        case structure.Verdict():
             return shown(f"{cell.outcome}: {cell.why}", LONGEST_TEXT)
-        case Long():
+        case structure.Long():
             return shown(cell.text, LONGEST_TEXT)
         case _:
             return shown(cell, LONGEST_TEXT)

@@ -126,13 +126,14 @@ class TaskReport:
         try:
             if not isinstance(data, Mapping):
                 raise TypeError("it is no object")
+            outcome = StartupOutcome.from_json(data["outcome"])
             return cls(
                 execution=str(data["execution"]),
                 index=int(data["index"]),
                 attempt=int(data["attempt"]),
                 arrived_at=number("arrived_at", data["arrived_at"]),
                 begun_at=number("begun_at", data["begun_at"]),
-                outcome=_outcome(data["outcome"]),
+                outcome=replace(outcome, output=bounded(outcome.output)),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InvalidInput(f"no report of this version: {error!r}") from None
@@ -141,11 +142,6 @@ class TaskReport:
 def output_bytes(tasks: int) -> int:
     """How much of its output each of so many tasks may report."""
     return min(MOST_BYTES, MOST_REPORTED_BYTES // tasks)
-
-
-def _outcome(data: Mapping[str, Any]) -> StartupOutcome:
-    outcome = StartupOutcome.from_json(data)
-    return replace(outcome, output=bounded(outcome.output)) if outcome.output else outcome
 
 
 def report_statements(schema: str) -> list[str]:

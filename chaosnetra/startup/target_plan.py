@@ -60,7 +60,9 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
         readiness=readiness,
         readiness_timeout_seconds=settings.readiness_timeout_seconds,
         target_environment=settings.target_environment,
-        imports=_imports(settings),
+        imports=(*_UVICORN, target.import_path.partition(":")[0])
+        if target.import_path and settings.startup_method != "spawn"
+        else (),
         phase_lines=PhaseLines(settings.phase_patterns) if settings.phase_patterns else None,
     )
 
@@ -93,12 +95,6 @@ def _refuse_address_in_command(target: Target) -> None:
                     "variables, which a command reads by sh -c 'exec … \"$DATABASE_URL\"'",
                     setting_hint("target_environment"),
                 )
-
-
-def _imports(settings: Settings) -> tuple[str, ...]:
-    if settings.startup_method == "spawn" or settings.target.import_path is None:
-        return ()
-    return (*_UVICORN, settings.target.import_path.partition(":")[0])
 
 
 def _uvicorn(target: Target, readiness: Readiness) -> list[str]:

@@ -177,17 +177,13 @@ def _written_faults(experiment: Mapping[str, Any], section: Mapping[str, Any]) -
         provider = action.get("provider")
         if not isinstance(provider, dict) or action.get("type") != "action":
             continue
-        chosen = _chosen(provider, section.get("environment"))
+        # Of a provider that names several actions, the one that is meant for the environment.
+        meant = object_or_empty(provider.get("arguments")).get(str(section.get("environment")))
+        chosen = meant if isinstance(meant, dict) and "func" in meant else provider
         if values is None and _SUBSTITUTED.search(json.dumps(chosen, default=str)):
             return None
         told.append(_shown(_resolved(chosen, object_or_empty(values))))
     return ", ".join(told)
-
-
-def _chosen(provider: Mapping[str, Any], environment: Any) -> Mapping[str, Any]:
-    """The action that is meant for the environment, where a provider names several."""
-    one = object_or_empty(provider.get("arguments")).get(str(environment))
-    return one if isinstance(one, dict) and "func" in one else provider
 
 
 def _resolved(value: Any, given: Mapping[str, Any]) -> Any:

@@ -97,7 +97,11 @@ def clock_was_set(journal: Mapping[str, Any]) -> bool:
     Args:
         journal: `data` of a `chaosnetra.evidence.journal.reading.Journal`.
     """
-    return any(map(_goes_back, _sequences(journal)))
+    return any(
+        (one - next_).total_seconds() > SLACK_SECONDS
+        for times in _sequences(journal)
+        for one, next_ in pairwise(times)
+    )
 
 
 def since_start(journal: Mapping[str, Any], when: Moment) -> float | None:
@@ -116,10 +120,6 @@ def since_start(journal: Mapping[str, Any], when: Moment) -> float | None:
     return max(0.0, seconds)
 
 
-def _goes_back(times: Sequence[datetime]) -> bool:
-    return any((one - next_).total_seconds() > SLACK_SECONDS for one, next_ in pairwise(times))
-
-
 def _sequences(journal: Mapping[str, Any]) -> Iterator[list[datetime]]:
     """Wall-clock times that must not decrease, as far as they are noted."""
     method, rollbacks = journal["run"], journal["rollbacks"]
@@ -130,18 +130,14 @@ def _sequences(journal: Mapping[str, Any]) -> Iterator[list[datetime]]:
         yield _known([run["start"], run["end"]])
     in_order = [journal["start"]]
     for run in (*asked[Stage.BEFORE], *method, *asked[Stage.AFTER], *rollbacks):
-        in_order += _in_order(run)
+        in_background = run["activity"].get("background")  # then only its beginning is in order
+        in_order += [run["start"]] if in_background else [run["start"], run["end"]]
     in_order += [journal["end"]]
     yield _known(in_order)
     yield _known([run["start"] for run in asked[Stage.DURING]])
     yield _known([run["start"] for run in (*rollbacks, *asked[Stage.RECOVERY])])
     for fault in journal["chaosnetra"]["faults"]:
         yield _known([fault.get("injected_at"), fault.get("undone_at")])
-
-
-def _in_order(run: Mapping[str, Any]) -> list[Any]:
-    """Of an activity in the background only the beginning is in order."""
-    return [run["start"]] if run["activity"].get("background") else [run["start"], run["end"]]
 
 
 def _known(texts: Sequence[Any]) -> list[datetime]:

@@ -106,7 +106,7 @@ def read_journals(path: Path) -> Iterator[Journal]:
 
 def _parsed(path: Path) -> Any:
     """The journal, whatever it is encoded in; one that is no UTF-8 is begun again."""
-    *tried, last = possible(_beginning(path))
+    *tried, last = possible(next(_blocks(path), b"")[:4])
     for encoding in tried:
         with suppress(UnicodeDecodeError):
             return _parsed_as(path, encoding)
@@ -135,10 +135,6 @@ def _parsed_as(path: Path, encoding: str) -> Any:
             gc.enable()
     tell(path, encoding)
     return data
-
-
-def _beginning(path: Path) -> bytes:
-    return next(_blocks(path), b"")[:4]
 
 
 def _text_of(path: Path, encoding: str) -> Iterator[str]:

@@ -133,6 +133,21 @@ class Startup(NamedTuple):
             if (seconds := seconds_of(value)) is not None
         }
 
+    def time_in_phase(self, phase: str) -> tuple[float, bool] | None:
+        """Seconds that it spent in a phase, and whether the phase did its work.
+
+        Where it failed or ran out of time in the phase, that is the time until the phase failed,
+        else what is left when boot and the phases before are taken off; None where it never
+        reached the phase.
+        """
+        seconds = self.phase_seconds.get(phase)
+        if self.ready or self.phase != phase:
+            return None if seconds is None else (seconds, True)
+        if seconds is None:
+            before = (self.boot_seconds or 0.0) + sum(self.phase_seconds.values())
+            seconds = max(0.0, self.seconds - before)
+        return seconds, False
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedAttempt:
@@ -190,7 +205,8 @@ def checks(journal: Mapping[str, Any]) -> Iterator[Check]:
                 str(run["activity"].get("name")),
                 met if isinstance(met, bool) else None,
                 run["output"],
-                stage in UNDER_FAULT and _overlaps(ran, spans),
+                # So it is too where nothing is known of when a fault was in place.
+                stage in UNDER_FAULT and (spans is None or any(map(ran.may_overlap, spans))),
                 ran,
             )
 
@@ -288,11 +304,6 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[RecordedAttempt]:
                     text_or_none(data.get("error")),
                     check.under_fault,
                 )
-
-
-def _overlaps(ran: Period, spans: Sequence[Period] | None) -> bool:
-    """Whether a fault was in place while something ran; so it is where nothing is known."""
-    return spans is None or any(ran.may_overlap(span) for span in spans)
 
 
 def seconds_of(value: Any) -> float | None:

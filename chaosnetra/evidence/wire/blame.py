@@ -156,7 +156,7 @@ def _stood(standing: Standing) -> str:
 def _gave_up(seen: Observation, given_up: GivenUp) -> str:
     """That it gave up on an answer, where that is not how it stood at its end."""
     statement = cut(given_up.statement, LONGEST_STATEMENT) if given_up.statement else None
-    waited = _seconds(given_up.seconds)
+    waited = f"{given_up.seconds:.1f} s"
     if given_up.canceled:
         what = statement or "a statement"
         return f"it asked the server to cancel {what}, after waiting {waited} for the answer"
@@ -250,7 +250,3 @@ def _round_trips(first: Failed) -> Iterator[str]:
             f"it made {seen.serial_text} round trips one after the other, "
             f"which took {1000 * each:.0f} ms each on average"
         )
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s"

@@ -86,15 +86,10 @@ def longest_answered(seen: Observation, given_up: GivenUp) -> float:
             end - start
             for start, end in seen.waits
             if start >= begun - SAME_MOMENT_SECONDS
-            and end < given_up.at_seconds
-            and not _is_same(end, given_up.at_seconds)
+            and given_up.at_seconds - end > SAME_MOMENT_SECONDS
         ),
         default=0.0,
     )
-
-
-def _is_same(one: float, other: float) -> bool:
-    return abs(one - other) <= SAME_MOMENT_SECONDS
 
 
 def _closed(seen: Observation) -> Iterator[GivenUp]:

@@ -7,6 +7,7 @@ waiting for one answer, closes a connection, or ends, so many seconds after it b
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from operator import eq
 from typing import Any
 
 from chaosnetra.evidence.wire.giving_up import GivenUp, last_given_up, longest_answered
@@ -121,7 +122,7 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
     times = [
         limit
         for kind, of in _TIMES.items()
-        if (limit := _most_alike(kind, [of(one) for one in failed])) is not None
+        if (limit := _most_alike(kind, [_long_enough(of(one)) for one in failed])) is not None
     ]
     attempts = _most_alike(LimitKind.ATTEMPTS, [_attempts(one) for one in failed])
     time = max(times, key=lambda limit: limit.startups, default=None)
@@ -130,7 +131,10 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
     of_whole = time is not None and time.kind in _OF_THE_WHOLE
     if attempts is not None and of_whole and not any(one.given_up for one in failed):
         # It ended after its last failure: as soon as its attempts and its pauses were over.
-        took = sorted(one.seen.seconds - _first_opened(one) for one in failed)
+        took = sorted(
+            seen.seconds - (seen.connections[0].opened_seconds if seen.connections else 0.0)
+            for seen in (one.seen for one in failed)
+        )
         return (replace(attempts, within_seconds=round(took[len(took) // 2], 4)),)
     return tuple(limit for limit in (time, attempts) if limit is not None)
 
@@ -140,9 +144,13 @@ def is_same(one: float, other: float) -> bool:
     return abs(one - other) <= max(SAME_SECONDS, SAME_SHARE * max(one, other))
 
 
+def _long_enough(seconds: float | None) -> float | None:
+    return seconds if seconds is not None and seconds >= LEAST_SECONDS else None
+
+
 def _of_answer(one: Failed) -> float | None:
     given_up = one.given_up
-    if given_up is None or given_up.seconds < LEAST_SECONDS:
+    if given_up is None:
         return None
     # Who waited longer for another answer has no such limit: it was cut short by a longer one.
     others = longest_answered(one.seen, given_up)
@@ -151,10 +159,9 @@ def _of_answer(one: Failed) -> float | None:
 
 def _of_connection(one: Failed) -> float | None:
     given_up = one.given_up
-    if given_up is None or given_up.connection_seconds < LEAST_SECONDS:
+    # What ends work on several of a pool has no reason to count from one of them.
+    if given_up is None or _is_of_pool(one.seen, given_up.connection):
         return None
-    if _is_of_pool(one.seen, given_up.connection):
-        return None  # what ends work on several has no reason to count from one of them
     return given_up.connection_seconds
 
 
@@ -169,25 +176,17 @@ def _from_session(limit: OwnLimit, failed: Sequence[Failed]) -> float | None:
     alike = _most_alike(LimitKind.CONNECTION, found) if len(found) == len(failed) else None
     if alike is None or alike.startups < limit.startups or is_same(alike.amount, limit.amount):
         return None
-    return alike.amount if alike.amount >= LEAST_SECONDS else None
+    return _long_enough(alike.amount)
 
 
 def _of_first_connection(one: Failed) -> float | None:
     if not one.seen.connections or not _was_cut_short(one):
         return None
-    seconds = _cut_short_at(one) - one.seen.connections[0].opened_seconds
-    return seconds if seconds >= LEAST_SECONDS else None
+    return _cut_short_at(one) - one.seen.connections[0].opened_seconds
 
 
 def _of_start(one: Failed) -> float | None:
-    if not _was_cut_short(one):
-        return None
-    seconds = _cut_short_at(one)
-    return seconds if seconds >= LEAST_SECONDS else None
-
-
-def _first_opened(one: Failed) -> float:
-    return one.seen.connections[0].opened_seconds if one.seen.connections else 0.0
+    return _cut_short_at(one) if _was_cut_short(one) else None
 
 
 def _attempts(one: Failed) -> float | None:
@@ -256,12 +255,9 @@ _TIMES: Mapping[LimitKind, Callable[[Failed], float | None]] = {
 def _most_alike(kind: LimitKind, found: Sequence[float | None]) -> OwnLimit | None:
     """The amount that most startups have in common; None where no more than half have one."""
     amounts = sorted(amount for amount in found if amount is not None)
-    groups = [[other for other in amounts if _is_alike(kind, amount, other)] for amount in amounts]
+    alike = eq if kind is LimitKind.ATTEMPTS else is_same
+    groups = [[other for other in amounts if alike(amount, other)] for amount in amounts]
     best = max(groups, key=len, default=[])
     if 2 * len(best) <= len(found):
         return None
     return OwnLimit(kind, round(best[len(best) // 2], 4), len(best), len(found))
-
-
-def _is_alike(kind: LimitKind, one: float, other: float) -> bool:
-    return one == other if kind is LimitKind.ATTEMPTS else is_same(one, other)

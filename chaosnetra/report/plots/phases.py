@@ -233,7 +233,8 @@ def _ended(startup: Startup, budget: Budget) -> bool:
 def _row(
     rank: int, startup: Startup, names: Mapping[str, int], across: Scale, y: float
 ) -> Iterator[Markup | None]:
-    yield frame.text("-6", y + 12, _short(rank), anchor="end", class_="quiet small")
+    label = f"{rank}" if rank < 10_000 else f"{rank / 1000:.0f}k"
+    yield frame.text("-6", y + 12, label, anchor="end", class_="quiet small")
     for one in segments(startup):
         colour = f"p{names.get(one.name, 0)}"
         told = f"{one.name}: {seconds_text(one.end - one.start)}"
@@ -279,7 +280,3 @@ def _signs(
 def limit_signs(limits: Sequence[float]) -> frame.Signs:
     """How long startups were waited for, as entries of a legend."""
     return [(frame.line_swatch("budget"), f"limit {seconds_text(limit)}") for limit in limits]
-
-
-def _short(rank: int) -> str:
-    return f"{rank}" if rank < 10_000 else f"{rank / 1000:.0f}k"

@@ -75,8 +75,11 @@ def response_plot(curve: Curve) -> Markup:
         low, value, high = curve.interval
         told = f"{number_text(value)}, {number_text(low)} to {number_text(high)}"
         parts.append(frame.box(across, low, high, TOP, HEIGHT, "area a", told))
-    parts += [_slope(one, other, across, up) for one, other in pairwise(curve.points)]
-    parts += [_mark(one, across, up) for one in curve.tried[:MOST_MARKS]]
+    points = [(across.percent(value), _y(up, share)) for value, share in curve.points]
+    parts += [frame.line(*one, *other, "line a") for one, other in pairwise(points)]
+    for one in curve.tried[:MOST_MARKS]:
+        kind = "failed" if one.violated else "ready"
+        parts.append(frame.mark(kind, across.percent(one.value), _y(up, one.share)))
     for at, name, y in (
         (curve.operating_point, "today", 12.0),
         (curve.predicted, "predicted", 26.0),
@@ -106,18 +109,6 @@ def response_plot(curve: Curve) -> Markup:
         *parts,
         signs=entries,
     )
-
-
-def _slope(
-    one: tuple[float, float], other: tuple[float, float], across: Scale, up: Scale
-) -> Markup:
-    (x1, y1), (x2, y2) = one, other
-    return frame.line(across.percent(x1), _y(up, y1), across.percent(x2), _y(up, y2), "line a")
-
-
-def _mark(tried: Tried, across: Scale, up: Scale) -> Markup:
-    kind = "failed" if tried.violated else "ready"
-    return frame.mark(kind, across.percent(tried.value), _y(up, tried.share))
 
 
 def _y(up: Scale, share: float) -> float:

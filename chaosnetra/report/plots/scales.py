@@ -83,13 +83,10 @@ def time_scale_of(values: Iterable[float]) -> Scale:
     found = sorted(max(FINEST, value) for value in values if value > 0)
     if not found or found[-1] < LOGARITHMIC_FROM * found[len(found) // 20]:
         return scale_of(found)
-    return Scale(_below(found[0]), found[-1] * 1.15, logarithmic=True)
-
-
-def _below(value: float) -> float:
-    """1, 2 or 5 times a power of ten, below `value`."""
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(power * one for one in (5, 2, 1) if power * one <= value * 0.999 or one == 1)
+    # From 1, 2 or 5 times a power of ten, below the smallest.
+    power, least = 10.0 ** math.floor(math.log10(found[0])), found[0] * 0.999
+    low = next((power * one for one in (5, 2) if power * one <= least), power)
+    return Scale(low, found[-1] * 1.15, logarithmic=True)
 
 
 def seconds_text(seconds: float) -> str:

@@ -32,7 +32,7 @@ def violations(facts: RunFacts) -> Markup:
 
 
 def _violation(violation: Violation) -> Markup:
-    budget = violation.budget
+    budget, error = violation.budget, violation.error
     if budget is not None and violation.budget_seconds is not None:
         budget = f"{budget} of {seconds_text(violation.budget_seconds)} ran out"
     return element(
@@ -49,7 +49,7 @@ def _violation(violation: Violation) -> Markup:
                 ("budget", budget),
                 ("ended", violation.ended),
                 ("SQLSTATE", violation.sqlstate),
-                ("error", _error(violation.error)),
+                ("error", error and error_text(error[: 4 * LONGEST_ERROR])),
                 ("on the wire", _quoted(violation.on_the_wire)),
                 ("in the phase", _quoted(violation.phase_on_the_wire)),
                 ("limit that it names", _quoted(violation.named_limit_refuted)),
@@ -62,10 +62,6 @@ def _violation(violation: Violation) -> Markup:
 
 def _quoted(text: str | None) -> Markup | None:
     return None if text is None else quoted(text[:LONGEST_ERROR])
-
-
-def _error(text: str | None) -> Markup | None:
-    return None if text is None else error_text(text[: 4 * LONGEST_ERROR])
 
 
 def _failures(facts: RunFacts) -> Markup:

@@ -204,7 +204,9 @@ def _numbers_of(found: Sequence[Seen]) -> Iterator[Content]:
                 f"{each.number}",
                 _name(one),
                 seconds_text(each.opened_seconds),
-                _seconds_after(each.session_seconds, each.opened_seconds),
+                None
+                if each.session_seconds is None
+                else seconds_text(max(0.0, each.session_seconds - each.opened_seconds)),
                 None if each.ended_seconds is None else seconds_text(each.ended_seconds),
                 Long(end_text(each)),
                 f"{each.round_trips:,}",
@@ -338,7 +340,3 @@ def _ended(one: Startup | Standing) -> str:
 
 def _count(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _seconds_after(seconds: float | None, start: float) -> str | None:
-    return None if seconds is None else seconds_text(max(0.0, seconds - start))

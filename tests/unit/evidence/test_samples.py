@@ -8,7 +8,6 @@ from chaosnetra.evidence.journal.order import Moment, moment
 from chaosnetra.evidence.journal.samples import Startup, attempts, checks, startups, trials
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.journal.timeline import connector, faults
-from chaosnetra.evidence.statistics.startup_times import seconds_of_phase
 from chaosnetra.postgres.attempts import Attempt as RealAttempt
 from chaosnetra.postgres.attempts import AttemptOutcome
 from chaosnetra.postgres.attempts import summarize as summarize_attempts
@@ -131,11 +130,11 @@ def test_a_phase_that_failed_is_cut_short_where_it_failed() -> None:
         startup("database", "timed_out", init=0.1),  # it was still at it
         startup("init", init=0.3),  # it never came so far
     ]
-    database = seconds_of_phase(found, "database", 0.5)
-    assert (database.observations, database.censored) == (3, 2)
-    assert (database.value, database.is_lower_bound) == (2.5, True)
-    assert seconds_of_phase(found, "database", 0.99).value == pytest.approx(3.9)
-    assert seconds_of_phase(found, "init", 0.5).censored == 1
+    in_database = [one.time_in_phase("database") for one in found]
+    assert in_database[:2] == [(0.5, True), (2.5, False)]
+    assert in_database[2] == (pytest.approx(3.9), False)
+    assert in_database[3] is None
+    assert [one.time_in_phase("init") for one in found][3] == (0.3, False)
 
 
 def test_faults_have_their_times() -> None:
