@@ -74,11 +74,6 @@ class Claim:
         return wilson_interval(self.failures, self.trials) if self.trials else None
 
     @property
-    def upper_bound(self) -> float | None:
-        """What the trials prove: the failure rate is at most so much (Clopper-Pearson)."""
-        return failure_rate_upper_bound(self.failures, self.trials) if self.trials else None
-
-    @property
     def bound_text(self) -> str:
         """What the trials prove: of those that all failed, how often that is at the least."""
         if self.failures == self.trials:
@@ -88,8 +83,9 @@ class Claim:
     @property
     def is_proven(self) -> bool:
         """Whether the trials prove the claim, and do not only agree with it."""
-        bound = self.upper_bound
-        return bound is not None and self.limit is not None and bound <= self.limit
+        if not self.trials or self.limit is None:
+            return False
+        return failure_rate_upper_bound(self.failures, self.trials) <= self.limit
 
     @property
     def failure_free_trials_needed(self) -> int | None:

@@ -146,8 +146,7 @@ def error_text(text: Content) -> Markup:
 
 def notes(texts: Iterable[Content]) -> Markup:
     """Remarks, each a line; nothing without any."""
-    found = [element("p", text, class_="note") for text in texts]
-    return join(found)
+    return join(element("p", text, class_="note") for text in texts)
 
 
 def _cell(cell: Content, header: Content) -> Markup:

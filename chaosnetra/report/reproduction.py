@@ -79,7 +79,8 @@ def reproduction(journal: Journal) -> Reproduction:
     call = _Call()
     settings = _settings(journal)
     for key, text in settings.items():
-        variable = _variable_of(key, entries)
+        # None for one that the experiment has written out.
+        variable = _variable(entries[key]) if key in entries else PREFIX + key.upper()
         if variable is not None:
             _give(call, variable, text)
     _add_configuration(call, entries, settings, journal.section)
@@ -125,13 +126,6 @@ def _settings(journal: Journal) -> dict[str, Any]:
         for key, value in object_or_empty(section.get("settings")).items()
         if isinstance(value, (str, dict))
     }
-
-
-def _variable_of(key: str, entries: Mapping[str, Any]) -> str | None:
-    """The variable that gives a setting; None for one that the experiment has written out."""
-    if key not in entries:
-        return PREFIX + key.upper()
-    return _variable(entries[key])
 
 
 def _variable(entry: Any) -> str | None:

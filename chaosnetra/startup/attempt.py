@@ -190,8 +190,10 @@ class StartupAttempt:
         """What a check met; None when it could not be made, which `failure` then says."""
         try:
             answer = await check.run(self.limits.readiness_seconds)
-            if answer in (Check.READY, Check.NOT_READY) and not self._is_ours(check.port):
-                # Left over from somebody else: an answer, but not of this startup.
+            assert self._supervisor is not None  # noqa: S101 - it runs
+            is_answer = answer in (Check.READY, Check.NOT_READY)
+            if is_answer and not listens(self._supervisor.pid, check.port):
+                # Left over from somebody else: an answer, but not of this startup's processes.
                 return Check.FOREIGN
         except MachineryFailed as error:
             self.failure = error
@@ -200,11 +202,6 @@ class StartupAttempt:
         else:
             return answer
         return None
-
-    def _is_ours(self, port: int) -> bool:
-        """Whether the answer came from this startup's own processes."""
-        assert self._supervisor is not None  # noqa: S101 - it runs
-        return listens(self._supervisor.pid, port)
 
     async def _read_output(self, name: str, pipe: IO[bytes]) -> None:
         async with _reading(pipe) as stream:

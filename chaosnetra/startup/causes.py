@@ -159,14 +159,8 @@ def _last_named(lines: Sequence[LogLine], chains: Sequence[Chain]) -> Found | No
         default=None,
     )
     within = {number for chain in chains for number in chain.lines}
-    number = next(
-        (
-            number
-            for number in reversed(range(len(lines)))
-            if number not in within and _names_cause(lines[number])
-        ),
-        None,
-    )
+    alone = (number for number in reversed(range(len(lines))) if number not in within)
+    number = next((number for number in alone if _names_cause(lines[number])), None)
     if by_last is not None and (number is None or number <= by_last[0].last_line):
         return _of_chain(lines, *by_last, is_named=True)
     if number is None:
@@ -270,12 +264,11 @@ def _cause_at(text: str, level: Level = Level.ERROR) -> int | None:
 
 def _sqlstate_of(chain: Chain) -> str | None:
     states = (sqlstate_in(one.line) or sqlstate_of_class(one.name) for one in chain.inner_first)
-    return next((state for state in states if state), None)
+    return next(filter(None, states), None)
 
 
 def _sqlstate_on(lines: Sequence[LogLine], numbers: range) -> str | None:
-    states = (sqlstate_in(lines[number].text) for number in numbers)
-    return next((state for state in states if state), None)
+    return next(filter(None, (sqlstate_in(lines[number].text) for number in numbers)), None)
 
 
 def _times(lines: Sequence[LogLine], text: str) -> int:

@@ -166,8 +166,8 @@ def _with_stack(lines: Sequence[LogLine], number: int) -> Raised | None:
     below = lines[number + 1 : number + 3]
     if not any(_STACK.match(logged.text) or _LED.match(logged.text) for logged in below):
         return None
-    if match[1].upper() in _LOG_LEVELS and match[1] != "Error":
-        return None if match[1] != "error" else Raised(match[1], (match[2] or "").strip())
+    if match[1].upper() in _LOG_LEVELS and match[1] not in ("Error", "error"):
+        return None
     return Raised(match[1], (match[2] or "").strip())
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
+from chaosnetra.evidence.journal.values import int_or_none
 from chaosnetra.phase_patterns import Says
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.startup import causes
@@ -271,16 +272,13 @@ def _known_step(step: Any) -> dict[str, Any] | None:
     """What is known of a step, in its shape; None when it has no name."""
     if not isinstance(step, dict) or not isinstance(step.get("step"), str):
         return None
-    counts = {key: step.get(key) for key in ("round_trips", "statements", "answered")}
-    budgets = step.get("budgets")
+    given = step.get("budgets")
+    budgets = given if isinstance(given, list) else []
     return {
         "step": causes.short(step["step"]),
-        "budgets": [causes.short(str(name)) for name in budgets[:10]]
-        if isinstance(budgets, list)
-        else [],
-        **{key: value if type(value) is int else None for key, value in counts.items()},
-        "connected_seconds": finite_or_none(step.get("connected_seconds")),
-        "seconds": finite_or_none(step.get("seconds")),
+        "budgets": [causes.short(str(name)) for name in budgets[:10]],
+        **{key: int_or_none(step.get(key)) for key in ("round_trips", "statements", "answered")},
+        **{key: finite_or_none(step.get(key)) for key in ("connected_seconds", "seconds")},
     }
 
 
@@ -289,7 +287,8 @@ def _error_of_event(event: Mapping[str, Any]) -> StartupFailure:
         value = event.get(key)
         return value if isinstance(value, str) else None
 
-    chain = event.get("cause")
+    given = event.get("cause")
+    chain = given if isinstance(given, list) else []
     text = text_or_none("error") or f"phase {event['phase']} failed"
     if "\n" in text:  # a traceback, as it is: what it says stands at its end
         found = causes.find([logged for line in text.split("\n") for logged in read(line)])
@@ -298,9 +297,7 @@ def _error_of_event(event: Mapping[str, Any]) -> StartupFailure:
         text=causes.short(text),
         error_class=text_or_none("error_class"),
         sqlstate=text_or_none("sqlstate"),
-        causes=tuple(causes.short(str(cause)) for cause in chain[:10])
-        if isinstance(chain, list)
-        else (),
+        causes=tuple(causes.short(str(cause)) for cause in chain[:10]),
         budget=text_or_none("budget"),
         budget_seconds=finite_or_none(event.get("budget_seconds")),
     )

@@ -78,8 +78,8 @@ def summarize(
         "failed_after_ready": lost,
         "failure_rate": round(rate, 6),
         "max_failure_rate": max_failure_rate,
-        "ready_seconds_p50": _quantile(seconds, 0.5),
-        "ready_seconds_p95": _quantile(seconds, 0.95),
+        "ready_seconds_p50": seconds[nearest_rank(0.5, len(seconds)) - 1] if seconds else None,
+        "ready_seconds_p95": seconds[nearest_rank(0.95, len(seconds)) - 1] if seconds else None,
         "ready_seconds_max": seconds[-1] if seconds else None,
         "boot_seconds_p50": median_of((outcome.boot_seconds for outcome in outcomes), 4),
         "phase_seconds_p50": _phases(outcomes),
@@ -258,13 +258,6 @@ def _observed(outcomes: Sequence[StartupOutcome], count: Counter[Status], lost: 
     if count[Status.TIMED_OUT]:
         parts.append(f"{count[Status.TIMED_OUT]} timed out")
     return ", ".join(parts)
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least this share of the values does not exceed."""
-    if not ordered:
-        return None
-    return ordered[nearest_rank(share, len(ordered)) - 1]
 
 
 def _phases(outcomes: Sequence[StartupOutcome]) -> dict[str, float | None]:

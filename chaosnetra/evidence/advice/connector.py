@@ -62,11 +62,7 @@ class ConnectorAdvisor:
         limits = limits_of(run)
         if limits is None:
             return False
-        demands = [
-            demand
-            for demand in (_slots(run, limits), _throughput(run, limits))
-            if demand is not None
-        ]
+        demands = list(filter(None, (_slots(run, limits), _throughput(run, limits))))
         self._demands += demands
         self._delays += [
             (run.full(seconds), told, run.where, run.check) for seconds, told in _scale_ups(run)

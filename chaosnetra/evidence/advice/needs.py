@@ -140,9 +140,11 @@ class _Needs:
         """Take in one startup."""
         self.startups += 1
         told = steps_of(startup)
-        if told:
-            self._add_first_connection(told[0])
-        elif not startup.ready:
+        if told and told[0].connected is not None:
+            self.connected.append(self.run.full(told[0].connected))
+        elif told and told[0].seconds is not None:
+            self.unconnected.append(self.run.full(told[0].seconds))
+        elif not told and not startup.ready:
             self._add_silent(startup)
         steps = {step.name: step for step in told}
         for name, form in self.forms.items():
@@ -151,12 +153,6 @@ class _Needs:
                 found = self.cut if need.is_bound else self.seconds
                 found[name].append(self.run.full(need.seconds))
                 self.how[name].add(need.how)
-
-    def _add_first_connection(self, first: StartupStep) -> None:
-        if first.connected is not None:
-            self.connected.append(self.run.full(first.connected))
-        elif first.seconds is not None:
-            self.unconnected.append(self.run.full(first.seconds))
 
     def _add_silent(self, startup: Startup) -> None:
         """One that names the budget that ran out, and tells no steps: it was not enough."""

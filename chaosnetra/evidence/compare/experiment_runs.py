@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from chaosnetra.evidence.compare.circumstances import Circumstance, circumstances
 from chaosnetra.evidence.compare.on_the_wire import Seen
@@ -12,6 +12,7 @@ from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from chaosnetra.quantities import finite_or_none
 
 FAULT = "fault"
+Value = TypeVar("Value")
 
 
 @dataclass
@@ -47,18 +48,12 @@ class Runs:
         verdict, _ = judge(journal.data)
         self.outcomes.append(verdict.outcome)
         self.reasons.append(verdict.reason)
-        if journal.profile is not None and journal.profile not in self.profiles:
-            self.profiles.append(journal.profile)
-        scale = finite_or_none(journal.section.get("time_scale"))
-        if scale is not None and scale not in self.time_scales:
-            self.time_scales.append(scale)
+        _note(self.profiles, journal.profile)
+        _note(self.time_scales, finite_or_none(journal.section.get("time_scale")))
         environment = journal.section.get("environment")
-        if isinstance(environment, str) and environment not in self.environments:
-            self.environments.append(environment)
+        _note(self.environments, environment if isinstance(environment, str) else None)
         for circumstance, value in circumstances(journal):
-            values = self.circumstances.setdefault(circumstance, [])
-            if value not in values:
-                values.append(value)
+            _note(self.circumstances.setdefault(circumstance, []), value)
         if verdict.cause is Cause.MACHINE:
             return  # its failures and times are the machine's
         for counted in trials(journal.data):
@@ -106,6 +101,12 @@ class Runs:
             "time_scales": self.time_scales,
             "environments": self.environments,
         }
+
+
+def _note(values: list[Value], value: Value | None) -> None:
+    """Add a value that is known, once."""
+    if value is not None and value not in values:
+        values.append(value)
 
 
 def gather(journals: Iterable[Journal]) -> dict[str, Runs]:

@@ -14,6 +14,9 @@ MOST_STATEMENTS = 5
 MOST_KEPT = 2_000
 LONGEST_STATEMENT = 80
 MOST_STARTUPS = 1_000
+# Of an observation: how many round trips were one after the other; in which time no answer was
+# waited for, and in which one was.
+FIGURES = ("serial_round_trips", "own_seconds", "waited_seconds")
 
 
 @dataclass
@@ -21,24 +24,19 @@ class Seen:
     """Startups that became ready.
 
     Attributes:
-        serial: round trips one after the other of each.
-        own_seconds: in which each waited for no answer.
-        waited_seconds: in which it did.
+        figures: of each, what `FIGURES` names.
         statements: in how many startups each was executed, by its text.
         all_told: whether the observations list every statement that was executed.
     """
 
-    serial: list[int] = field(default_factory=list)
-    own_seconds: list[float] = field(default_factory=list)
-    waited_seconds: list[float] = field(default_factory=list)
+    figures: dict[str, list[float]] = field(default_factory=lambda: {key: [] for key in FIGURES})
     statements: Counter[str] = field(default_factory=Counter)
     all_told: bool = True
 
     def add(self, seen: Observation) -> None:
         """Take in one startup; of very many the first ones tell."""
-        self.serial.append(seen.serial_round_trips)
-        self.own_seconds.append(seen.own_seconds)
-        self.waited_seconds.append(seen.waited_seconds)
+        for key, values in self.figures.items():
+            values.append(getattr(seen, key))
         texts = {one.text for one in seen.statements}
         if len(self.statements) + len(texts) <= MOST_KEPT:
             self.statements.update(texts)
@@ -48,16 +46,16 @@ class Seen:
             self.all_told = False
 
     @property
+    def startups(self) -> int:
+        return len(self.figures["own_seconds"])
+
+    @property
     def is_enough(self) -> bool:
         """Whether there are so many that one more would tell nothing new."""
-        return len(self.serial) >= MOST_STARTUPS
+        return self.startups >= MOST_STARTUPS
 
     def medians(self) -> dict[str, float]:
-        return {
-            "serial_round_trips": median(self.serial),
-            "own_seconds": median(self.own_seconds),
-            "waited_seconds": median(self.waited_seconds),
-        }
+        return {key: median(values) for key, values in self.figures.items()}
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class WireChange:
 
     Attributes:
         when: without the fault, or under it.
-        before: medians: `serial_round_trips`, `own_seconds`, `waited_seconds`.
+        before: medians; see `FIGURES`.
         after: likewise.
         startups: how many before, and after.
         came: statements that no startup executed before.
@@ -126,7 +124,7 @@ def wire_change(
         after: likewise.
         listed: whether statements that came or went are to be told.
     """
-    if before is None or after is None or not before.serial or not after.serial:
+    if before is None or after is None or not before.startups or not after.startups:
         return None
     # Under a fault they are the same, or fewer.
     told = listed and before.all_told and after.all_told
@@ -134,7 +132,7 @@ def wire_change(
         when,
         before.medians(),
         after.medians(),
-        (len(before.serial), len(after.serial)),
+        (before.startups, after.startups),
         sorted(after.statements.keys() - before.statements.keys()) if told else (),
         sorted(before.statements.keys() - after.statements.keys()) if told else (),
     )

@@ -63,9 +63,6 @@ class RoundTrips:
         left = limit_seconds - self.own_seconds - self.waited_seconds
         return max(0.0, left / self.serial)
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Prediction:

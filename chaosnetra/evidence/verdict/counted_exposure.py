@@ -37,8 +37,8 @@ def not_counted(facts: Mapping[str, Any], exposure: Mapping[str, Any]) -> str | 
             continue
         used = _used(fault, exposure.get("proxy"), sessions, path)
         if used != 0:
-            if _unused_under(exposure, fault):
-                return _only_before(exposure)
+            if unused := _only_before(exposure, fault):
+                return unused
             continue
         if sessions:
             # Without the run's own name, which its toxics and proxies begin with.
@@ -75,26 +75,19 @@ def _used(
     return None
 
 
-def _unused_under(exposure: Mapping[str, Any], fault: Mapping[str, Any]) -> bool:
-    """Whether all startups under faults that only slow the run's path left it unused."""
-    if fault["parameters"].get("proxy") != exposure.get("proxy"):
-        return False
-    under = _under_faults(exposure)
-    return bool(under) and all(count_or_none(one.get("path")) == 0 for one in under)
-
-
-def _only_before(exposure: Mapping[str, Any]) -> str:
-    under = _under_faults(exposure)
+def _only_before(exposure: Mapping[str, Any], fault: Mapping[str, Any]) -> str | None:
+    """That all startups under faults which only slow the run's path left it unused."""
+    under = [one for one in exposure["launches"] if one.get("faults")]
+    if not under or fault["parameters"].get("proxy") != exposure.get("proxy"):
+        return None
+    if any(count_or_none(one.get("path")) != 0 for one in under):
+        return None
     startups = _sum(one.get("startups") for one in under)
     names = dict.fromkeys(str(name) for one in under for name in one["faults"])
     return (
         f"not one of {startups} startups under {', '.join(names)} used the path that the fault is "
         f"on, as those without a fault did. Where the target {REMEMBERS}"
     )
-
-
-def _under_faults(exposure: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [one for one in exposure["launches"] if one.get("faults")]
 
 
 def was_prepared(facts: Mapping[str, Any]) -> bool:

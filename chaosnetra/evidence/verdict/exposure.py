@@ -122,17 +122,13 @@ def _before_and_under(launches: _Launches) -> tuple[_Launches, _Launches]:
 
 def _on_path(facts: Mapping[str, Any], exposure: Mapping[str, Any]) -> bool:
     """Whether a fault that was measured is on the run's path, or at its end."""
+    proxy = exposure.get("proxy")
+    measured = [fault["parameters"] for fault in facts["faults"] if fault["effect"] is not None]
     return any(
-        fault["effect"] is not None and _is_on_path(fault["parameters"], exposure.get("proxy"))
-        for fault in facts["faults"]
+        one.get("kind") in (*AT_SERVER, *ON_PATH)
+        or (proxy is not None and one.get("proxy") == proxy)
+        for one in measured
     )
-
-
-def _is_on_path(parameters: Mapping[str, Any], proxy: Any) -> bool:
-    """Whether a fault is on the path through the proxy of that name, or at its end."""
-    if parameters.get("kind") in (*AT_SERVER, *ON_PATH):
-        return True
-    return proxy is not None and parameters.get("proxy") == proxy
 
 
 def _startups(launches: _Launches) -> str:

@@ -114,7 +114,7 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
 
         proofs = bounds_of(journal)
     if found[0][0] is Cause.HELD:
-        found = [*_partly_exposed(facts), *_other_state(facts), *found]
+        found = [*((cause, text) for cause, text in _not_alike(facts) if text), *found]
     if found[0][0] in (Cause.HELD, Cause.VIOLATED):
         found = [*too_few(proofs, violations), *found]
     if found[0][0] in (Cause.VIOLATED, Cause.NOT_RECOVERED):
@@ -165,22 +165,16 @@ def _contradictions(journal: Mapping[str, Any]) -> Iterator[Reason]:
         yield from ((Cause.CONTRADICTED, text) for text in contradictions(journal))
 
 
-def _partly_exposed(facts: Mapping[str, Any]) -> Iterator[Reason]:
+def _not_alike(facts: Mapping[str, Any]) -> Iterator[tuple[Cause, str | None]]:
+    """Why not all startups met the fault, or not the same database; a text for what is so."""
     if facts["exposure"]:
         from chaosnetra.evidence.verdict.exposure import partly_exposed
 
-        text = partly_exposed(facts)
-        if text:
-            yield Cause.PARTLY_EXPOSED, text
-
-
-def _other_state(facts: Mapping[str, Any]) -> Iterator[Reason]:
+        yield Cause.PARTLY_EXPOSED, partly_exposed(facts)
     if facts["database_state"]:
         from chaosnetra.evidence.verdict.start_state import differing_states
 
-        text = differing_states(facts)
-        if text:
-            yield Cause.STATE, text
+        yield Cause.STATE, differing_states(facts)
 
 
 def _state_said(journal: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:

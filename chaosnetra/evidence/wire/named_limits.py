@@ -9,7 +9,8 @@ from chaosnetra.wire.observation import Observation
 
 LONGEST_LOOKED_AT = 2000
 _OF_WAITS = (LimitKind.ANSWER, LimitKind.CONNECTION)
-_UNITS = {"ms": 0.001, "m": 60.0, "s": 1.0}
+# By their beginnings, longer ones first.
+_UNITS = (("ms", 0.001), ("milli", 0.001), ("m", 60.0), ("s", 1.0))
 _UNIT = r"(ms|msecs?|milliseconds?|m|mins?|minutes?|s|secs?|seconds?)\b"
 _LIMIT = r"(?:time[d -]?\s?-?out|deadline|time limit|gave up|expired)"
 _NAMED = (
@@ -115,7 +116,4 @@ def refutation(
 
 
 def _factor(unit: str) -> float:
-    unit = unit.lower()
-    if unit.startswith(("ms", "milli")):
-        return _UNITS["ms"]
-    return _UNITS["m" if unit.startswith("m") else "s"]
+    return next(factor for start, factor in _UNITS if unit.lower().startswith(start))

@@ -37,10 +37,7 @@ def _violation(violation: Violation) -> Markup:
         budget = f"{budget} of {seconds_text(violation.budget_seconds)} ran out"
     return element(
         "div",
-        element(
-            "p",
-            element("strong", f"{violation.probe}, {violation.stage.when}"),
-        ),
+        element("p", element("strong", f"{violation.probe}, {violation.stage.when}")),
         facts_list(
             [
                 ("expected", quoted(violation.expected)),
@@ -67,16 +64,13 @@ def _quoted(text: str | None) -> Markup | None:
 def _failures(facts: RunFacts) -> Markup:
     rows = []
     for failure, count, causes in facts.failures[:MOST_FAILURES]:
-        where = ", ".join(
-            part
-            for part in (
-                f"phase {failure.phase}" if failure.phase else None,
-                f"budget {failure.budget}" if failure.budget else None,
-                f"SQLSTATE {failure.sqlstate}" if failure.sqlstate else None,
-                f"exit code {failure.exit_code}" if failure.exit_code is not None else None,
-            )
-            if part
-        )
+        places = {
+            "phase": failure.phase,
+            "budget": failure.budget,
+            "SQLSTATE": failure.sqlstate,
+            "exit code": failure.exit_code,
+        }
+        where = ", ".join(f"{kind} {one}" for kind, one in places.items() if one is not None)
         chain = element("ol", *(element("li", error_text(cause)) for cause in causes))
         text = error_text(failure.text) if failure.text is not None else "no error text"
         rows.append(

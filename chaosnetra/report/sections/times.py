@@ -186,9 +186,7 @@ def _answer_table(
     stages: Mapping[Stage, AttemptTimes], medians: Mapping[Stage, Quantile | None]
 ) -> Markup:
     rows = []
-    incomplete = False
     for stage, times in stages.items():
-        incomplete = incomplete or not times.complete
         outcomes = ", ".join(
             f"{count:,} {outcome.replace('_', ' ')}"
             for outcome, count in times.outcomes.most_common(12)
@@ -204,22 +202,17 @@ def _answer_table(
                 _told(times, "max"),
             )
         )
+    headers = (
+        *("when", "attempts", "listed"),
+        *("median (95%)", "95th percentile (95%)", "longest wait"),
+    )
+    if all(times.complete for times in stages.values()):
+        return table(headers, rows)
     remark = (
         "The journal lists only some of the attempts, failed ones first; quantiles are then what "
         "the probe counted of all."
-        if incomplete
-        else None
     )
-    return join(
-        (
-            table(
-                ("when", "attempts", "listed", "median (95%)", "95th percentile (95%)",
-                 "longest wait"),
-                rows,
-            ),
-            notes([remark] if remark else []),
-        )
-    )  # fmt: skip
+    return join((table(headers, rows), notes([remark])))
 
 
 def _told(times: AttemptTimes, name: str) -> str:

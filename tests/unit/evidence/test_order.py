@@ -42,6 +42,7 @@ class Clocks:
     def fault(self, start: float, end: float) -> dict[str, Any]:
         fault = {
             "name": "latency",
+            "parameters": {},
             "effect": {"in_effect": True, "quantity": "ms"},
             "undo": "done",
             "injected_at": self.wall(start),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chaosnetra.evidence.journal.order import Moment, moment
 from chaosnetra.evidence.journal.samples import Startup, attempts, checks, startups, trials
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.journal.timeline import connector, faults
@@ -91,7 +92,10 @@ def test_trials_are_counted_for_startups_and_connections_alike() -> None:
     data = read(before=state(storm()), after=state(launch(Status.READY, Status.FAILED)))
     assert [
         (one.probe, one.attempts, one.failures, one.max_failure_rate) for one in trials(data)
-    ] == [("connects", 3, 2, 0.15), ("starts", 2, 1, 0.2)]
+    ] == [
+        ("connects", 3, 2, 0.15),
+        ("starts", 2, 1, 0.2),
+    ]
 
 
 def test_attempts_are_those_that_the_storm_wrote() -> None:
@@ -158,10 +162,15 @@ def test_faults_have_their_times() -> None:
         ],
     )
     proxy, toxic, exact = faults(data)
-    assert (proxy.injected_at, proxy.undone_at) == (None, "2026-01-01T00:00:09")
-    assert (toxic.injected_at, toxic.undone_at) == ("2026-01-01T00:00:02", None)
+    assert (proxy.injected.is_known, proxy.undone) == (False, at("2026-01-01T00:00:09"))
+    assert (toxic.injected, toxic.undone) == (at("2026-01-01T00:00:02"), None)
     assert (toxic.effect, toxic.parameters) == (effect, {"a": 1})
-    assert (exact.injected_at, exact.undone_at) == ("2026-01-01T00:00:03", "2026-01-01T00:00:08")
+    assert (exact.injected, exact.undone) == (at("2026-01-01T00:00:03"), at("2026-01-01T00:00:08"))
+
+
+def at(text: str) -> Moment:
+    """A moment by the wall clock alone."""
+    return Moment(None, moment(text))
 
 
 def test_the_connector_is_what_its_history_says() -> None:
@@ -172,6 +181,8 @@ def test_the_connector_is_what_its_history_says() -> None:
     history.note(0.4, "scaled up", {"instances": 2})
     found = connector(read(connector={**history.to_json(), "started_at": "2026-01-01T00:00:00"}))
     assert found is not None
-    assert (found.samples[0]["at_seconds"], found.samples[0]["most_in_use"]) == (0.5, 60)
-    assert (found.events[0]["event"], found.started_at) == ("scaled up", "2026-01-01T00:00:00")
+    assert found.samples[0]["at_seconds"] == 0.5
+    assert found.samples[0]["most_in_use"] == 60
+    assert found.events[0]["event"] == "scaled up"
+    assert found.started == at("2026-01-01T00:00:00")
     assert connector(read()) is None
