@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from chaosnetra.cli import netra
 from chaosnetra.faults import Undo
 from chaosnetra.gameday.conduct import monitored as guarded
 from chaosnetra.gameday.plan.reading import read_gameday
@@ -115,16 +117,17 @@ def test_a_day_that_cannot_be_run_does_not_begin(
     (line,) = [line for line in output.splitlines() if said in line]
     assert "day.json:" in line or "step 'budgets'" in line
     assert not bed.days.exists()
-    found, output = bed.call("check", str(bed.plan_path))
-    assert found == 3
-    assert said in output
+    checked = CliRunner().invoke(netra, ["gameday", "check", str(bed.plan_path)])
+    assert checked.exit_code == 3
+    assert said in checked.output
 
 
 def test_what_the_day_sets_for_no_step_is_named(bed: Bed) -> None:
     bed.plan(budgets(bed), parameters={"latencyms": 800})
-    code, output = bed.call("check", str(bed.plan_path))
-    assert code == 3
-    assert "no step's experiment has a parameter 'latencyms'; did you mean latency_ms?" in output
+    checked = CliRunner().invoke(netra, ["gameday", "check", str(bed.plan_path)])
+    assert checked.exit_code == 3
+    said = "no step's experiment has a parameter 'latencyms'; did you mean latency_ms?"
+    assert said in checked.output
 
 
 def test_a_signal_during_the_checks_is_answered_at_once(bed: Bed) -> None:

@@ -43,6 +43,12 @@ def test_more_of_it_than_there_is_time_is_taken_from_all_others_alike() -> None:
     assert [one.own_seconds for one in course.stretches] == pytest.approx([0, 0.3, 0.1])
 
 
+def test_what_several_connections_wait_for_at_the_same_time_is_beside() -> None:
+    both = [connection(n, 0.5, 1.5, session=0.6, trips=trips) for n, trips in ((1, 10), (2, 8))]
+    course = present(course_of(observation(2.0, both, [(0.5, 0.65)], serial_round_trips=10)))
+    assert (course.beside_round_trips, course.beside_seconds) == (8, pytest.approx(0.05))
+
+
 def test_connections_that_are_opened_together_are_one_step() -> None:
     course = course_of(
         observation(
