@@ -47,6 +47,8 @@ MODES = ("disable", "prefer", "require")
 MOST_DIFFERENCE_IN_TLS = 3
 SLOTS, RESERVED_SLOTS = 6, 3
 SILENT_SECONDS = 2.0
+# Enough to be in the midst of when the server goes.
+MIDST_BYTES = 300_000_000
 
 
 @dataclass(frozen=True)
@@ -143,11 +145,13 @@ class Program:
         )
 
     @contextmanager
-    def beside(self, address: DatabaseAddress) -> Iterator["subprocess.Popen[bytes]"]:
+    def beside(
+        self, address: DatabaseAddress, size: int | None = None
+    ) -> Iterator["subprocess.Popen[bytes]"]:
         with subprocess.Popen(
             self.client.run,
             cwd=self.folder,
-            env=self.client.environment(address, self.size, "disable"),
+            env=self.client.environment(address, size or self.size, "disable"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -180,7 +184,7 @@ class Program:
 
     def while_it_restarts(self, server: RestartablePostgres) -> tuple[Observation, bool]:
         with watched(server.database) as (moved, seen):
-            with self.beside(moved) as process:
+            with self.beside(moved, MIDST_BYTES) as process:
                 wait_until(lambda: seen().sessions, RUN_SECONDS, "it has a session")
                 server.stop()
                 server.start()
