@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chaosnetra.line_patterns import LinePattern
 from chaosnetra.startup import causes
 from chaosnetra.startup.kept_output import LAST_LINES, LONGEST_READ, Keeping, kept
 from chaosnetra.startup.log_lines import LogLine, read
@@ -52,7 +53,7 @@ class Output:
 
     def __init__(
         self,
-        matches: re.Pattern[str] | None = None,
+        matches: LinePattern | None = None,
         clock: Callable[[], float] = time.monotonic,
         phase_lines: PhaseLines | None = None,
     ) -> None:
@@ -185,7 +186,7 @@ class Output:
         if self._pattern is not None and not self.matched:
             # As it was printed, and as it reads.
             texts = (line, *(logged.text for logged in read_as))
-            self.matched = any(self._pattern.search(text) for text in texts)
+            self.matched = any(self._pattern.is_in(text) for text in texts)
         if self._phase_lines is not None and not is_event:
             for said in self._phase_lines.read(line, [logged.text for logged in read_as]):
                 self.phases.say(said)
