@@ -1,9 +1,4 @@
-"""A service's own words for its phases: patterns that say which lines of its log begin or end one.
-
-They are regular expressions of RE2, whose time grows with the length of a line and not with what
-the line looks like: a pattern is applied to every line that a service prints, and Python's own
-engine can be kept busy for ever by one line.
-"""
+"""A service's own words for its phases: patterns of the lines that begin or end one in its log."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from chaosnetra.errors import InvalidInput
+from chaosnetra.line_patterns import NO_RE2, WHAT_RE2_LACKS, compiled
 from chaosnetra.text import cut, one_line
 
 MOST_PATTERNS = 100
@@ -19,8 +15,6 @@ LONGEST_PATTERN = 1000
 LONGEST_NAME = 100
 # All of them as JSON: in staging they stand in a variable of the job.
 LONGEST_SETTING = 16_000
-# Of the RE2 program and its cache, for each pattern.
-PATTERN_MEMORY_BYTES = 4 << 20
 
 PHASE, ERROR = "phase", "error"
 # What a pattern may find in a line: names of groups, and of the keys that `fields` maps to.
@@ -126,32 +120,6 @@ def parse(name: str, value: Any) -> PhasePatterns:
     return PhasePatterns(tuple(entries), tuple(found))
 
 
-def compiled(text: str, *, captures: bool = True) -> Any:
-    """A pattern of RE2.
-
-    Args:
-        text: the regular expression.
-        captures: whether its groups are wanted; without them it is faster.
-
-    Raises:
-        ValueError: it is none; says why.
-        ImportError: there is no google-re2.
-    """
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = PATTERN_MEMORY_BYTES
-    options.never_capture = not captures
-    try:
-        return re2.compile(text, options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else "it cannot be read"
-        if isinstance(reason, bytes):
-            reason = reason.decode(errors="replace")
-        raise ValueError(one_line(str(reason))) from None
-
-
 def _entry(name: str, entry: Any) -> list[PhasePattern]:
     # Imported where there are patterns: a task of a job has none, mostly, and little of ours.
     from chaosnetra.documents.shapes import refuse_unknown
@@ -203,13 +171,10 @@ def _groups(name: str, text: str) -> Sequence[str]:
         made = compiled(text)
         found = made.search(b"")
     except ImportError:
-        raise InvalidInput(
-            f"{name}: patterns need the package google-re2, which is not installed"
-        ) from None
+        raise InvalidInput(f"{name}: {NO_RE2}") from None
     except (ValueError, UnicodeError) as error:
         raise InvalidInput(
-            f"{name}: {shown!r} is no regular expression of RE2 (which has no look-around and no "
-            f"back-references): {error}",
+            f"{name}: {shown!r} is no regular expression of RE2 ({WHAT_RE2_LACKS}): {error}",
         ) from None
     if found is not None:
         raise InvalidInput(f"{name}: {shown!r} matches every line, also an empty one")

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -217,9 +219,22 @@ class Flow:
         if self._ends_with_close:
             self._end_far()
         elif not self._far.is_closing():
-            with contextlib.suppress(OSError):  # a reset is already there, and will be told
-                self._far.write_eof()
+            _say_farewell(self._far)
         self._owner.flow_ended()
+
+
+def _say_farewell(far: asyncio.Transport) -> None:
+    """Half-close it.
+
+    Not by the transport where nothing is left to be written: uvloop's would take a reset that is
+    already there for an error of writing, and lose what its peer said before it.
+    """
+    with contextlib.suppress(OSError):  # a reset is already there, and will be told
+        if far.get_write_buffer_size():
+            far.write_eof()
+        else:
+            with socket.socket(fileno=os.dup(far.get_extra_info("socket").fileno())) as same:
+                same.shutdown(socket.SHUT_WR)
 
 
 class _Sink:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 
 from chaosnetra.addresses import Place
@@ -33,6 +34,8 @@ class Listener:
         self._socket: socket.socket | None = None
         self._reading = False
         self._pause: asyncio.TimerHandle | None = None
+        # Since when clients have waited in the kernel's queue without a break; None: it was empty.
+        self.accepting_since: float | None = None
         self._plug: socket.socket | None = None
         self._plugs: set[object] = set()  # addresses of our own that may still be in the queue
 
@@ -134,6 +137,8 @@ class Listener:
             loop.remove_reader(self._socket)
 
     def _accept(self) -> None:
+        if self.accepting_since is None:
+            self.accepting_since = time.monotonic()
         for _ in range(MOST_AT_ONCE):
             if self._socket is None:
                 return
@@ -146,6 +151,7 @@ class Listener:
             try:
                 client, address = self._socket.accept()
             except BlockingIOError:
+                self.accepting_since = None
                 self._plugs.clear()  # they are out of the queue, or never were in it
                 return
             except (InterruptedError, ConnectionAbortedError):

@@ -46,6 +46,12 @@ class Relay:
         return self._listener.listening
 
     @property
+    def accepting_since(self) -> float | None:
+        """Since when clients are taken out of the kernel's queue, by the monotonic clock, without
+        it having been empty; None: it was when it was looked at last."""
+        return self._listener.accepting_since
+
+    @property
     def connections(self) -> Iterator[Connection]:
         """Those that have not ended, oldest first."""
         return iter(list(self._connections))

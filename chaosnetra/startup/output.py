@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from chaosnetra.line_patterns import LinePattern
 from chaosnetra.startup import causes
 from chaosnetra.startup.kept_output import LAST_LINES, LONGEST_READ, Keeping, kept
 from chaosnetra.startup.log_lines import LogLine, read
@@ -51,7 +52,7 @@ class Output:
 
     def __init__(
         self,
-        matches: re.Pattern[str] | None = None,
+        matches: LinePattern | None = None,
         clock: Callable[[], float] = time.monotonic,
         phase_lines: PhaseLines | None = None,
     ) -> None:
@@ -140,7 +141,7 @@ class Output:
         if self._pattern is not None and not self.matched:
             # As it was printed, and as it reads.
             texts = (line, *(logged.text for logged in read_as))
-            self.matched = any(self._pattern.search(text) for text in texts)
+            self.matched = any(self._pattern.is_in(text) for text in texts)
         if self._phase_lines is not None and not is_event:
             for said in self._phase_lines.read(line, [logged.text for logged in read_as]):
                 self.phases.say(said)

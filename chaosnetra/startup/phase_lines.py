@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chaosnetra.line_patterns import compiled
 from chaosnetra.phase_patterns import (
     ERROR,
     LONGEST_NAME,
@@ -14,7 +15,6 @@ from chaosnetra.phase_patterns import (
     PhasePattern,
     PhasePatterns,
     Says,
-    compiled,
 )
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.startup.causes import short

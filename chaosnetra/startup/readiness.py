@@ -1,13 +1,14 @@
 """How a target shows that it is ready."""
 
 import asyncio
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from chaosnetra.errors import InvalidInput, MachineryFailed, is_our_own
 from chaosnetra.hints import key_hint, variable_of
+from chaosnetra.line_patterns import NO_RE2, WHAT_RE2_LACKS, LinePattern
+from chaosnetra.text import cut
 
 PORT = "{port}"
 
@@ -94,12 +95,12 @@ class Readiness:
     Attributes:
         text: the setting as it was given.
         on_exit: ready when the target ends with exit code 0.
-        log_pattern: ready when a line of its output matches.
+        log_pattern: ready when a line of its output has it.
     """
 
     text: str
     on_exit: bool = False
-    log_pattern: re.Pattern[str] | None = None
+    log_pattern: LinePattern | None = None
 
     @classmethod
     def parse(cls, text: str) -> "Readiness":
@@ -112,10 +113,14 @@ class Readiness:
             return cls(text, on_exit=True)
         if text.startswith("log:"):
             try:
-                return cls(text, log_pattern=re.compile(text.removeprefix("log:")))
-            except (re.error, OverflowError, RecursionError) as error:
+                return cls(text, log_pattern=LinePattern(text.removeprefix("log:")))
+            except ImportError:
+                raise InvalidInput(f"readiness {text!r}: {NO_RE2}", _HINT) from None
+            except (ValueError, UnicodeError) as error:
                 raise InvalidInput(
-                    f"readiness: {text!r} is no regular expression: {error}", _HINT
+                    f"readiness: {cut(repr(text), 100)} is no regular expression of RE2 "
+                    f"({WHAT_RE2_LACKS}): {cut(str(error), 100)}",
+                    _HINT,
                 ) from None
         readiness = cls(text)
         readiness.check(port=1)

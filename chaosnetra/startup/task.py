@@ -12,7 +12,7 @@ out of time, 143 where the task was cancelled, 64 where the task cannot be under
 itself.
 
 Besides this package's own modules it needs psutil and asyncpg only, and google-re2 where the run
-has `phase_patterns`.
+has `phase_patterns` or its readiness is `log:REGEX`.
 """
 
 import asyncio

@@ -37,6 +37,7 @@ class ConnectionLog:
 
     Attributes:
         opened_at: when it was accepted.
+        queued_since: since when it may have waited to be accepted, behind others; None: it has not.
         dialed_at: when the next hop had accepted it; None: it has not.
         ended_at: when it ended; None: it has not.
         end: how.
@@ -58,6 +59,7 @@ class ConnectionLog:
     """
 
     opened_at: float
+    queued_since: float | None = None
     dialed_at: float | None = None
     ended_at: float | None = None
     end: End = End.OPEN

@@ -70,6 +70,14 @@ _CUT_LIST = re.compile(
 _OF_ROLES = re.compile(r"(?:\A|; ?)(?:CREATE|ALTER) (?:ROLE|USER|GROUP)\b", re.IGNORECASE)
 _PASSWORD_NEXT = re.compile(r"\bPASSWORD ?\Z", re.IGNORECASE)
 _BARE_PASSWORD = re.compile(r"(\bPASSWORD) ?=? ?(?!NULL\b|\?)[^ ;=\0]+", re.IGNORECASE)
+# A value of a setting is masked without quotes as well: some keep secrets in settings.
+_SETS = re.compile(r"\bSET\b", re.IGNORECASE)
+_SETTING = (
+    r"(?:\A ?|; ?)(?:ALTER (?:ROLE|USER|GROUP|DATABASE|SYSTEM|FUNCTION|PROCEDURE|ROUTINE) [^;]*?)?"
+    r"\bSET (?:(?:SESSION|LOCAL) )?[^ ;=]+ ?(?:=|\bTO\b) ?+"
+)
+_IN_SETTING = re.compile(rf"{_SETTING}[^;]*\Z", re.IGNORECASE)
+_BARE_SETTING = re.compile(rf"({_SETTING})(?!DEFAULT\b|\Z)[^;\0]*", re.IGNORECASE)
 
 
 def normalized(text: str, *, whole: bool = True) -> str:
@@ -96,6 +104,8 @@ def normalized(text: str, *, whole: bool = True) -> str:
             masked = _CUT_LIST.sub(_start_of_list, masked)
     if "PASSWORD" in masked.upper() and _OF_ROLES.search(masked):
         masked = _BARE_PASSWORD.sub(rf"\1 {MASK}", masked)
+    if _SETS.search(masked):
+        masked = _BARE_SETTING.sub(rf"\1{MASK}", masked)
     if names:
         between = masked.split(_NAME)
         del names[len(between) - 1 :]
@@ -112,6 +122,7 @@ def _masked(text: str) -> tuple[str, list[str], bool]:
     """
     parts: list[str] = [""]
     names: list[str] = []
+    sets = _SETS.search(text) is not None
     at, end = 0, len(text)
     match = _TOKEN.match
     while at < end and len(parts) < _MOST_PIECES:
@@ -133,7 +144,9 @@ def _masked(text: str) -> tuple[str, list[str], bool]:
                 parts[-3:] = [tail[:near], _SIGN.sub(r"\1", tail[near:])]
             parts.append(MASK)
         elif case == "name":
-            if _PASSWORD_NEXT.search("".join(parts[-2:])) and _OF_ROLES.search("".join(parts)):
+            if (
+                _PASSWORD_NEXT.search("".join(parts[-2:])) and _OF_ROLES.search("".join(parts))
+            ) or (sets and _IN_SETTING.search("".join(parts))):
                 parts.append(MASK)
             else:
                 names.append(_CONTROL.sub(" ", token[0]))
@@ -208,8 +221,8 @@ def masked_message(text: str, statement: str = "") -> str:
     text = _IN_SINGLE_QUOTES.sub(f"'{MASK}'", text)
     text = _OF_KEY.sub(rf"\1{MASK}", text)
     text = _AFTER_COLON.sub(rf"\1{MASK}\2", text)
-    if _OF_ROLES.search(statement):
-        text = _NEAR.sub(rf"\1{MASK}", text)  # a password without quotes
+    if _OF_ROLES.search(statement) or _IN_SETTING.search(statement):
+        text = _NEAR.sub(rf"\1{MASK}", text)  # a password, or a setting, without quotes
     text = _VALUE_IN_QUOTES.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
     return cut(_without_secrets(text), LONGEST_TEXT)
 

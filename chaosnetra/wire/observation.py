@@ -209,8 +209,8 @@ class Observation:
         errors: of the server, first ones first.
         error_count: of all.
         unread: connections that could not be read, and were counted by turns of direction.
-        complete: whether everything was counted; False: it was too much to keep, and figures
-            are at least.
+        complete: whether everything was counted; False: it was too much to keep, or more
+            connections waited to be accepted, and figures are at least.
         standing: how it stood at the end.
         serial_is_exact: False where it asked on several connections at the same time, so that
             `serial_round_trips` is rather too many: others may have run side by side unseen.

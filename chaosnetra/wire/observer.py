@@ -177,7 +177,7 @@ class _Startup:
         if len(log.connections) >= MOST_CONNECTIONS:
             log.complete = False
             return None
-        connection = ConnectionLog(at)
+        connection = ConnectionLog(at, queued_since=self.relay.accepting_since)
         log.connections.append(connection)
         return _Watcher(Conversation(log, connection))
 

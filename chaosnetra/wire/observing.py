@@ -39,6 +39,11 @@ def observe(
         for number, one in enumerate(its_own, start=1)
         if one.opened_at <= until_at
     ]
+    # Those may have been opened by then that were still in the queue.
+    queued = any(
+        one.queued_since is not None and one.queued_since <= until_at < one.opened_at
+        for one in its_own
+    )
     unseen = log.opened - len(log.connections) if len(connections) == len(log.connections) else 0
     described = [_connection(one, log.texts, began_at) for one in connections]
     round_trips = sum(one.round_trips for one in described)
@@ -79,7 +84,7 @@ def observe(
         errors=tuple(errors[: observation.MOST_ERRORS]),
         error_count=error_count,
         unread=sum(1 for one in connections if one.unread_at is not None),
-        complete=log.complete,
+        complete=log.complete and not queued,
         standing=standing(connections, log.texts, round_trips, began_at, until_at),
         serial_is_exact=chain.is_exact,
         phase_round_trips={

@@ -24,9 +24,10 @@ with those before: that is a pool that hands out connections in turn.
 What cannot be told apart, without latency: tasks side by side that never overlap at all, from one
 task that uses several connections in turn. It is taken for the latter, so that the chain is
 too long rather than too short. So where some waits of different connections do overlap, others
-may have run side by side unseen, and the chain is not exact; but for logins that all overlap. In a
-connection that cannot be read, the login is taken to last for its requests before encryption and
-the turns that SCRAM takes.
+may have run side by side unseen, and the chain is not exact; but for logins that all overlap. It is
+too short where tasks side by side hand over between connections of their own. In a connection that
+cannot be read, the login is taken to last for its requests before encryption and the turns that
+SCRAM takes.
 """
 
 from bisect import bisect_left, bisect_right

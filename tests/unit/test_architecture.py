@@ -57,7 +57,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("first_answers", "redaction", "standard_streams", "tolerances"),
     ("faults", "paths", "ports", "streams", "templates"),
     ("addresses", "durations"),
-    ("hints", "quantities"),
+    ("hints", "line_patterns", "quantities"),
     ("errors",),
     ("text", "whole_file"),
     ("",),  # the package itself: its version

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput, changed_by
-from chaosnetra.phase_patterns import LONGEST_SETTING, PhasePatterns, Says, compiled, parse
+from chaosnetra.line_patterns import compiled
+from chaosnetra.phase_patterns import LONGEST_SETTING, PhasePatterns, Says, parse
 from chaosnetra.settings import Settings
 
 START = r"starting (?P<phase>\w+)"

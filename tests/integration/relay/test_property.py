@@ -280,6 +280,16 @@ class World:
         ("reset", 0, "client", 1_000),
     ]
 )
+@example(  # the other end's farewell meets a reset, with much still to be read
+    steps=[
+        ("stop reading", 0, "server", 1),
+        ("send", 0, "client", 5_000_000),
+        ("farewell", 0, "client", 1),
+        ("settle", 0, "client", 1),
+        ("reset", 0, "client", 1_000),
+        ("farewell", 0, "server", 1),
+    ]
+)
 def test_ends_may_do_what_they_want(loop: str, steps: list[Step]) -> None:
     async def scenario() -> None:
         async with Stand() as stand:

@@ -12,14 +12,14 @@ import psycopg
 import pytest
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.processes.program import module_command, start_program
 from chaosnetra.stand.hops import start_observer
-from chaosnetra.stand.postgres import PostgresServer, start_postgres
+from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.wire.client import ObserverClient
 from chaosnetra.wire.observation import End, Observation, Reached
 from tests.support.helpers import query, wait_until
 from tests.support.observed import Stretch, assert_bytes_are_the_same, with_tls
 from tests.support.relaying import black_hole
+from tests.support.restartable import RestartablePostgres
 
 
 def observed(observer: ObserverClient, name: str, began: float, count: int) -> Observation:
@@ -62,35 +62,33 @@ def test_no_slot_is_free(stretch: Stretch, small: DatabaseAddress) -> None:
     assert seen.connections[-1].session_seconds is None
 
 
-def test_a_server_that_stops_and_comes_back(postgres: PostgresServer) -> None:
-    first = start_postgres()
-    server = start_observer(first.database.network_address)
-    bridge = None
+def test_a_server_that_restarts() -> None:
+    restarted = RestartablePostgres()
+    server = start_observer(restarted.database.network_address)
     try:
         observer = ObserverClient(server.url)
         began = time.monotonic()
-        database = observer.database_for("s", with_tls(first.database, "disable"))
+        database = observer.database_for("s", with_tls(restarted.database, "disable"))
         with psycopg.connect(database.url, connect_timeout=20) as opened:
             opened.execute("SELECT 1")
-            first.stop()
+            restarted.stop()
             with pytest.raises(psycopg.OperationalError):
                 opened.execute("SELECT 1")
         with pytest.raises(psycopg.OperationalError, match=r"closed the connection|reset"):
             psycopg.connect(database.url, connect_timeout=20)
-        places = first.database.network_address, postgres.database.network_address
-        _, bridge = start_program("bridge", module_command("chaosnetra.relay.bridge", *places))
-        again = postgres.database.at(database.host, database.port)
-        assert query(again, "SELECT 1") == 1
+        restarted.start()
+        assert query(database, "SELECT 1") == 1
         seen = observed(observer, "s", began, 3)
     finally:
-        for one in (first, server, bridge):
-            if one is not None:
-                one.stop()
+        server.stop()
+        restarted.remove()
     ends = [one.end for one in seen.connections]
     assert ends[0] in (End.SERVER, End.SERVER_RESET)
     assert ends[1:] == [End.REFUSED, End.CLIENT]
     assert (seen.refused, seen.sessions) == (1, 2)
-    assert "57P01" in [error.sqlstate for error in seen.errors]
+    (error,) = seen.errors
+    assert (error.sqlstate, error.times) == ("57P01", 1)
+    assert seen.connections[0].sqlstate == "57P01"
     assert seen.connections[1].reached is Reached.TCP
 
 

@@ -2,10 +2,10 @@
 
 import json
 import random
-import re
 import time
 from pathlib import Path
 
+from chaosnetra.line_patterns import LinePattern
 from chaosnetra.phase_patterns import parse
 from chaosnetra.startup.kept_output import MOST_BYTES, Keeping
 from chaosnetra.startup.output import LONGEST_ERROR, Output
@@ -48,7 +48,7 @@ def fuzz_output(rng: random.Random, report: Report, saved: Path) -> None:
         "detail": "(?P<budget>B)",
     }
     lines = PhaseLines(parse("phase_patterns", words)) if rng.random() < 0.5 else None
-    output = Output(re.compile("ready"), phase_lines=lines)
+    output = Output(LinePattern("ready"), phase_lines=lines)
     begun = time.process_time()
     at = 0
     while at < len(raw):

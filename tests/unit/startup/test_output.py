@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import re
+import time
 import tracemalloc
 from itertools import pairwise
 from traceback import format_exc
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaosnetra.line_patterns import LinePattern
 from chaosnetra.startup.outcome import StartupFailure
 from chaosnetra.startup.output import (
     KEPT_FIRST,
@@ -403,11 +404,20 @@ def test_a_last_line_without_an_end_counts_when_its_stream_ends() -> None:
 
 
 def test_a_log_line_shows_readiness() -> None:
-    made = Output(re.compile(r"listening on \d+"))
+    made = Output(LinePattern(r"listening on \d+"))
     made.feed("stderr", b"starting\nlistening on \n")
     assert not made.matched
     made.feed("stderr", b"now listening on 8080\nother\n")
     assert made.matched
+
+
+def test_no_line_keeps_readiness_busy() -> None:
+    # Python's own engine needs longer than the universe has existed for this one.
+    made = Output(LinePattern("(x+x+)+y"))
+    began = time.process_time()
+    made.feed("stdout", b"x" * 200_000 + b"\n")
+    assert not made.matched
+    assert time.process_time() - began < 1
 
 
 def test_without_a_pattern_nothing_matches() -> None:
@@ -484,7 +494,7 @@ def everything(made: Output) -> tuple[Any, ...]:
 
 @given(printed=PRINTED, cuts=st.lists(st.integers(0, 10_000), max_size=8))
 def test_how_bytes_arrive_makes_no_difference(printed: bytes, cuts: list[int]) -> None:
-    pattern = re.compile("hello|late")
+    pattern = LinePattern("hello|late")
     whole = Output(pattern, clock=lambda: 0.0)
     if printed:
         whole.feed("stdout", printed)
@@ -499,7 +509,7 @@ def test_how_bytes_arrive_makes_no_difference(printed: bytes, cuts: list[int]) -
 
 @given(st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.binary(max_size=200))))
 def test_any_bytes_can_be_read(chunks: list[tuple[str, bytes]]) -> None:
-    made = Output(re.compile("x"))
+    made = Output(LinePattern("x"))
     for stream, chunk in chunks:
         made.feed(stream, chunk)
     everything(made)

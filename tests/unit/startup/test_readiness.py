@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import re
 
 import pytest
 from hypothesis import given
@@ -21,7 +20,9 @@ def test_exit_is_no_network_check() -> None:
 
 def test_a_log_pattern_is_compiled() -> None:
     readiness = Readiness.parse(r"log:listening on :\d+")
-    assert readiness.log_pattern == re.compile(r"listening on :\d+")
+    assert readiness.log_pattern is not None
+    assert readiness.log_pattern.is_in("é: listening on :80\udc80")
+    assert not readiness.log_pattern.is_in("listening on :")
     assert not readiness.is_network
     assert not readiness.on_exit
     assert readiness.fixed_port is None
@@ -67,6 +68,7 @@ def test_a_port_that_is_named_is_fixed(text: str, port: int | None) -> None:
         "", "ready", "Exit", "https://h/ready", "http://", "http:///ready", "tcp://h", "tcp://:80",
         "tcp://h:80/path", "h:80", "http://h:port/", "http://h:99999/", "http://[::1/",
         "log:(unclosed", "log:[a",
+        "log:(?=ready)", r"log:(a)\1", "log:\ud800",
     ],
 )  # fmt: skip
 def test_what_is_no_readiness_is_refused_with_the_variable(text: str) -> None:
@@ -75,11 +77,9 @@ def test_what_is_no_readiness_is_refused_with_the_variable(text: str) -> None:
     assert repr(text) in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "pattern", ["a{99999999999999999999}", "(" * 5000], ids=["count", "groups"]
-)
+@pytest.mark.parametrize("pattern", ["a{1001}", "(" * 5000], ids=["count", "groups"])
 def test_a_pattern_that_is_beyond_the_engine_is_refused(pattern: str) -> None:
-    with pytest.raises(InvalidInput, match=r"is no regular expression: .*CHAOSNETRA_READINESS"):
+    with pytest.raises(InvalidInput, match=r"is no regular expression of RE2 .*READINESS"):
         Readiness.parse(f"log:{pattern}")
 
 

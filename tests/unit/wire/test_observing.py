@@ -188,6 +188,16 @@ def test_lists_are_bounded_and_counted() -> None:
     assert not seen.complete
 
 
+def test_of_connections_that_waited_to_be_accepted_there_are_at_least_so_many() -> None:
+    logs = Logs()
+    for at in (1.0, 2.0, 3.0):
+        logs.opened(at).connection.queued_since = 0.9
+    assert observe(logs.log, 0.0, 3.0).complete
+    seen = observe(logs.log, 0.0, 2.5)
+    assert (seen.connection_count, seen.complete) == (2, False)
+    assert observe(logs.log, 0.0, 0.5).complete  # none of them waited then
+
+
 def test_a_question_that_was_not_answered_when_its_connection_ended() -> None:
     logs = Logs()
     logs.session(100.0, 101.0).waits(102.0, "SELECT slow()").ends(107.0)

@@ -1,19 +1,29 @@
 // A startup by tokio-postgres: what it does is said in tests/long/wire_clients.py.
 use bytes::Bytes;
 use futures_util::{future::try_join_all, pin_mut, SinkExt, TryStreamExt};
+use native_tls::TlsConnector;
+use postgres_native_tls::MakeTlsConnector;
 use std::{env, time::Duration};
-use tokio_postgres::{error::SqlState, Config, NoTls};
+use tokio_postgres::{config::SslMode, error::SqlState, Config};
 
 // On one thread all that is pipelined is in one write, so that it is one turn wherever it is counted.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mode = match env::var("PGSSLMODE")?.as_str() {
+        "disable" => SslMode::Disable,
+        "prefer" => SslMode::Prefer,
+        _ => SslMode::Require,
+    };
+    let tls = TlsConnector::builder().danger_accept_invalid_certs(true).build()?;
+    let tls = MakeTlsConnector::new(tls);
     let (client, connection) = Config::new()
+        .ssl_mode(mode)
         .host(env::var("PGHOST")?)
         .port(env::var("PGPORT")?.parse()?)
         .user(env::var("PGUSER")?)
         .password(env::var("PGPASSWORD")?)
         .dbname(env::var("PGDATABASE")?)
-        .connect(NoTls)
+        .connect(tls.clone())
         .await?;
     let running = tokio::spawn(connection);
     let kept = client.prepare("SELECT $1::int4").await?;
@@ -52,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let token = client.cancel_token();
     let cancelling = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        token.cancel_query(NoTls).await
+        token.cancel_query(tls).await
     });
     let error = client.batch_execute("SELECT pg_sleep(60)").await.unwrap_err();
     assert_eq!(error.code(), Some(&SqlState::QUERY_CANCELED));
