@@ -4,7 +4,6 @@ import click
 
 from chaosnetra.commands.shared import exit_on, format_option, say_json
 
-NOT_ABOVE = 1
 PROVES_NOTHING = 2
 INTERRUPTED = 6
 
@@ -19,6 +18,12 @@ INTERRUPTED = 6
 )
 @click.option(
     "--at-least", type=float, metavar="V", help="Fail unless the whole interval lies above this."
+)
+@click.option(
+    "--at-most",
+    type=float,
+    metavar="V",
+    help="Fail unless it lies below this; of a key that makes it harder as it falls.",
 )
 @click.option(
     "--precision",
@@ -59,6 +64,7 @@ def search(
     upper: float,
     operating_point: float | None,
     at_least: float | None,
+    at_most: float | None,
     precision: float,
     trials: int,
     seconds: float | None,
@@ -69,7 +75,8 @@ def search(
 ) -> None:
     """Find the value of KEY at which the steady state of EXPERIMENT stops holding.
 
-    KEY has to be a number that makes it harder as it grows, such as a latency or a count.
+    KEY is a number that makes it harder as it grows, such as a latency or a count, or as it
+    falls, such as a bandwidth or a number of slots: trials at both ends tell which.
 
     Each trial is a `chaos run` of the experiment with that value, undone before the next; its
     journal lies in the folder. Where the key is a latency, the round trips that startups make and
@@ -78,9 +85,9 @@ def search(
     A trial that proves nothing counts for nothing, and is made once more. The interval holds the
     breaking point with 95 %.
 
-    Exit codes: 0 the search has an answer; 1 the interval does not lie above --at-least; 2 trials
-    prove nothing, or the response is not monotonic, or the call is wrong; 6 interrupted, with
-    everything undone: the same call with the same folder goes on.
+    Exit codes: 0 the search has an answer; 1 the interval does not lie above --at-least, or below
+    --at-most; 2 trials prove nothing, or the response is not monotonic, or the call is wrong; 6
+    interrupted, with everything undone: the same call with the same folder goes on.
     """
     import math
     from pathlib import Path
@@ -99,10 +106,13 @@ def search(
         ("--to", upper),
         ("--operating-point", operating_point),
         ("--at-least", at_least),
+        ("--at-most", at_most),
         ("--seconds", seconds),
     ):
         if value is not None and not math.isfinite(value):
             raise click.BadParameter("it must be a finite number", param_hint=option)
+    if at_least is not None and at_most is not None:
+        raise click.UsageError("give --at-least or --at-most: it gets harder in one direction")
     given = {}
     for word in variables:
         name, found, text = word.partition("=")
@@ -110,7 +120,8 @@ def search(
             raise click.BadParameter(f"{name!r} is not KEY=VALUE", param_hint="--var")
         given[name] = text
     wanted = Wanted(
-        lower, upper, seed, precision, trials, seconds, operating_point, at_least, given
+        *(lower, upper, seed, precision, trials, seconds, operating_point),
+        *(at_least, at_most, given),
     )
 
     def say(line: str) -> None:

@@ -54,6 +54,7 @@ class Wanted:
     most_seconds: float | None
     operating_point: float | None
     at_least: float | None
+    at_most: float | None
     variables: Mapping[str, str]
 
 
@@ -72,7 +73,7 @@ def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
         title=subject.title,
         key=subject.key,
         feeds=", ".join(dict.fromkeys(one.shown for one in subject.fed)),
-        span=Span(wanted.lower, wanted.upper, subject.whole),
+        span=Span(wanted.lower, wanted.upper, subject.whole, _falls(subject, wanted)),
         resolution=subject.resolution,
         seed=wanted.seed,
         precision=wanted.precision,
@@ -81,6 +82,7 @@ def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
         operating_point=wanted.operating_point,
         operating_point_measured=False,
         at_least=wanted.at_least,
+        at_most=wanted.at_most,
         variables=tuple(sorted(wanted.variables)),
         profile=subject.settings.profile.name,
         target=subject.target,
@@ -96,7 +98,7 @@ def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
         return new
     former = read_search(file)
     for name, what in _SAME.items():
-        if getattr(former, name) != getattr(new, name):
+        if _told(former, name) != _told(new, name):
             raise InvalidInput(
                 f"{folder} holds a search of another {what}", "--output-folder to a new folder"
             )
@@ -129,6 +131,19 @@ _SAME = {
 }
 
 
+def _told(search: Search, name: str) -> Any:
+    found = getattr(search, name)
+    # In which direction it gets harder is only expected.
+    return replace(found, falling=False) if isinstance(found, Span) else found
+
+
+def _falls(subject: Subject, wanted: Wanted) -> bool:
+    """Whether it is expected to get harder as the value falls: who asks for a bound knows."""
+    if wanted.at_least is not None or wanted.at_most is not None:
+        return wanted.at_most is not None
+    return subject.falls
+
+
 def conduct(
     subject: Subject,
     search: Search,
@@ -149,6 +164,7 @@ def conduct(
         KeyboardInterrupt: it was interrupted; the trial that ran was undone, and what was found
             is written.
         PartUnavailable: the stand cannot be had.
+        InvalidInput: it gets harder in the other direction than the bound that was asked for says.
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -170,6 +186,12 @@ def conduct(
 
 
 def _goes_on(search: Search) -> bool:
+    if search.asked is not None and search.oriented.falling is (search.at_most is None):
+        wrong, right = ("--at-least", "--at-most")[:: 1 if search.at_most is None else -1]
+        raise InvalidInput(
+            f"{search.key} makes it harder going {search.oriented.grows}: give {right} in place of "
+            f"{wrong}; the same folder goes on"
+        )
     return end_of(search) is End.GOES_ON
 
 

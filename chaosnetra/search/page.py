@@ -105,7 +105,7 @@ def markdown_text(searches: Sequence[Search]) -> str:
 
 def curve_of(search: Search, conclusion: Conclusion) -> Curve:
     """What the plot of a search shows."""
-    span, response = search.span, response_of(search)
+    span, response = search.oriented, response_of(search)
     values = sorted(
         {span.lower + (span.upper - span.lower) * number / POINTS for number in range(POINTS + 1)}
         if not span.is_logarithmic
@@ -147,5 +147,8 @@ def _bands(search: Search) -> list[Band]:
     if not found:
         return []
     # Each reaches to where the next one begins, the last to the end.
-    ends = [band.start for band in found[1:]] + [search.span.upper]
-    return [Band(band.start, end, band.name) for band, end in zip(found, ends, strict=True)]
+    ends = [band.start for band in found[1:]] + [search.oriented.hard]
+    return [
+        Band(min(band.start, end), max(band.start, end), band.name)
+        for band, end in zip(found, ends, strict=True)
+    ]

@@ -6,7 +6,7 @@ is computed anew from them, see `chaosnetra.search.conclusion`.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ class Search:
         title: of it.
         key: that was varied.
         feeds: what the key becomes, for people.
-        span: of the values.
+        span: of the values, with the direction in which it is expected to get harder.
         resolution: values that lie nearer to each other cannot be told apart; 0: any can.
         seed: that the trials were given.
         precision: that was asked for: the interval's width as a share of the value.
@@ -132,6 +132,7 @@ class Search:
         operating_point: where the system stands today; None: not known.
         operating_point_measured: whether it was measured in the first baseline, and not given.
         at_least: that the breaking point has to lie above; None: nothing is asked.
+        at_most: that it has to lie below, where it gets harder as the value falls; None likewise.
         variables: names of those that were set for the trials.
         profile: of the runs; None before the first.
         target: likewise.
@@ -166,6 +167,28 @@ class Search:
     forecast: Forecast | None = None
     model: StartModel | None = None
     interrupted: bool = False
+    at_most: float | None = None
+
+    @property
+    def asked(self) -> float | None:
+        """What the breaking point has to lie beyond; None: nothing is asked."""
+        return self.at_least if self.at_most is None else self.at_most
+
+    @property
+    def oriented(self) -> Span:
+        """The span with the direction in which it gets harder, as trials at its ends tell.
+
+        It is the expected one until one end was violated more often than the other.
+        """
+        span, shares = self.span, []
+        for end in (span.lower, span.upper):
+            found = [trial.violated for trial in self.counted if trial.value == end]
+            if not found:
+                return span
+            shares.append(sum(found) / len(found))
+        if shares[0] == shares[1]:
+            return span
+        return replace(span, falling=shares[0] > shares[1])
 
     @property
     def counted(self) -> tuple[SearchTrial, ...]:

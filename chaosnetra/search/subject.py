@@ -19,8 +19,17 @@ from chaosnetra.settings import SETTINGS, Settings, names_staging, setting_hint
 
 LATENCY = ("chaosnetra.toxiproxy.actions", "add_latency", "latency_ms")
 # What a value may be at least, and at most, by how its argument is called.
-_AT_LEAST_ONE = ("count", "attempts", "connections", "startups", "instances", "slots")
+_AT_LEAST_ONE = (
+    *("count", "attempts", "connections", "startups", "instances", "slots"),
+    *("connections_per_instance", "maximum_instances"),
+)
 _SHARES = ("toxicity", "max_failure_rate", "min_confidence", "fraction")
+# Of these more makes it easier.
+_FALLING = (
+    *("connections_per_instance", "instances", "maximum_instances", "rate_kb_per_second"),
+    *("limit_bytes", "average_size_bytes", "max_seconds", "maximum_ms", "slow_after_ms"),
+    *("max_failure_rate", "startup_timeout_seconds", "readiness_timeout_seconds"),
+)
 _HOUR_MS = 3_600_000.0
 
 
@@ -54,7 +63,6 @@ class Subject:
         path: of the experiment.
         title: as it calls itself.
         key: that is varied.
-        value: what the key has without a search.
         fed: what becomes of it, at least one.
         settings: of its runs.
         target: that they start, for people, without a secret.
@@ -63,7 +71,6 @@ class Subject:
     path: Path
     title: str
     key: str
-    value: float
     fed: tuple[Fed, ...]
     settings: Settings
     target: str
@@ -71,6 +78,11 @@ class Subject:
     @property
     def whole(self) -> bool:
         return any(one.whole for one in self.fed)
+
+    @property
+    def falls(self) -> bool:
+        """Whether it is expected to get harder as the value falls, by what it is used for."""
+        return all(one.argument in _FALLING for one in self.fed)
 
     @property
     def is_latency(self) -> bool:
@@ -136,10 +148,12 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
     if names_staging(values):
         raise InvalidInput("a search runs locally only", f"{setting_hint('environment')} to local")
     settings = Settings.from_configuration(values)
-    try:
-        value = number(key, values[key])
-    except InvalidInput:
-        raise InvalidInput(f"{key} is {values[key]!r}, which is no number to vary") from None
+    # An empty text is what a value has that is left out, unless it is one of ours.
+    if values[key] != "" or key in SETTINGS:
+        try:
+            number(key, values[key])
+        except InvalidInput:
+            raise InvalidInput(f"{key} is {values[key]!r}, which is no number to vary") from None
     fed = tuple(_fed(experiment, key))
     if not fed:
         raise InvalidInput(
@@ -155,7 +169,6 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         path,
         title if isinstance(title, str) else "",
         key,
-        value,
         fed,
         settings,
         redactor.text(settings.target.shown),
@@ -196,7 +209,7 @@ def _in(part: Any, used: re.Pattern[str], inside: str = "the experiment") -> Ite
         for value in part:
             yield from _in(value, used, inside)
     elif isinstance(part, str) and used.search(part):
-        yield Fed("", "", inside)
+        yield Fed("", "", inside, inside in _AT_LEAST_ONE)
 
 
 def _takes_whole(module: str, function: str, argument: str) -> bool:

@@ -33,31 +33,45 @@ def summary(search: Search, conclusion: Conclusion) -> str:
 
 def answer(search: Search, conclusion: Conclusion) -> str:
     """The answer in one sentence."""
-    key, span = search.key, search.span
+    key, span = search.key, search.oriented
     if conclusion.end is End.HOLDS:
-        text = f"no limit up to {key} {shown(span.upper)}"
+        text = f"no limit {span.grows} to {key} {shown(span.hard)}"
+        if conclusion.same_at_ends is not None:
+            return (
+                f"{text}: {conclusion.same_at_ends} there as well as at {shown(span.easy)}, so "
+                f"{key} may do nothing here; it is used for: {search.feeds}"
+            )
         return f"{text}; {model_text(search)}" if search.model is not None else text
     if conclusion.end is End.FAILS:
+        lower, upper = shown(span.lower), shown(span.upper)
+        if conclusion.same_at_ends is not None:
+            return (
+                f"the steady state holds neither at {key} {lower} nor at {upper}: both times it "
+                f"{conclusion.same_at_ends}; widen --from and --to, or see whether {key} does "
+                f"anything: it is used for {search.feeds}"
+            )
         return (
-            f"the steady state does not hold at {key} {shown(span.lower)} already, the lower end: "
-            f"{breaks_first(search) or 'it says nothing of why'}; begin lower, and vary what makes "
-            "it harder as it grows"
+            f"the steady state holds neither at {key} {lower} nor at {upper}: "
+            f"{breaks_first(search) or 'it says nothing of why'}; widen --from and --to"
         )
     if conclusion.end is End.INCONCLUSIVE:
         values = ", ".join(map(shown, conclusion.proves_nothing_at))
         return f"proves nothing at {key} {values}: {conclusion.why_nothing}"
     if conclusion.end is End.NOT_MONOTONIC:
         return (
-            f"the response is not monotonic: the steady state held at values of {key} above some "
-            "at which it was violated, so no breaking point is claimed"
+            f"the response is not monotonic: the steady state held at values of {key} "
+            f"{'below' if span.falling else 'above'} some at which it was violated, so no breaking "
+            "point is claimed; give --from and --to within which it breaks once"
         )
     if conclusion.point is None:
         tried = [trial.applied for trial in search.counted]
         if not tried:
             return "nothing is known: no trial says anything"
         if conclusion.first_violated is None:
-            return f"no limit was met up to {key} {shown(max(tried))}, the highest that was tried"
-        return f"it breaks below {key} {shown(conclusion.first_violated)}"
+            hardest = max(tried, key=span.hardness)
+            return f"no limit was met {span.grows} to {key} {shown(hardest)}, the hardest tried"
+        before = "above" if span.falling else "below"
+        return f"it breaks {before} {key} {shown(conclusion.first_violated)}"
     reason = breaks_first(search)
     because = f"; what breaks first: {reason}" if reason else ""
     return f"it breaks at {key} {interval(conclusion.point)}{because}"
@@ -76,7 +90,9 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
         how = "measured here" if search.operating_point_measured else "given"
         today = f"  today: {shown(search.operating_point)} ({how})"
         if conclusion.margin is not None:
-            today += f", so it bears {conclusion.margin:.3g} times as much"
+            bears = f"{conclusion.margin:.3g} times as "
+            falling = search.oriented.falling
+            today += f", so {f'{bears}little is enough' if falling else f'it bears {bears}much'}"
         yield today
     if search.forecast is not None:
         text = f"  predicted: {shown(search.forecast.value)}, by {search.forecast.how}"
@@ -96,27 +112,29 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
     yield f"  {len(search.trials)} trials, {search.seconds:.0f} s; {conclusion.end.value}"
     if conclusion.more_trials is not None:
         yield f"  about {conclusion.more_trials} more trials would halve the interval"
-    if conclusion.holds_at_least is not None:
-        assert search.at_least is not None  # noqa: S101 - it was asked
-        word = "lies" if conclusion.holds_at_least else "does not lie"
-        text = f"  the interval {word} above {shown(search.at_least)}, which was asked"
-        if conclusion.chance_above is not None:
-            text += f" (half of the attempts fail above it with {conclusion.chance_above:.0%})"
+    if conclusion.bears_asked is not None:
+        assert search.asked is not None  # noqa: S101 - it was asked
+        word = "lies" if conclusion.bears_asked else "does not lie"
+        beyond = "above" if search.at_most is None else "below"
+        text = f"  the interval {word} {beyond} {shown(search.asked)}, which was asked"
+        chance = conclusion.chance_bears_asked
+        if chance is not None:
+            text += f" (half of the attempts fail {beyond} it with {chance:.0%})"
         yield text
 
 
 def reasons(search: Search) -> list[tuple[float, str]]:
-    """What breaks first at each value that was violated, from the lowest."""
+    """What breaks first at each value that was violated, from the easiest."""
     found = {
         trial.applied: trial.breaks_first
         for trial in search.counted
         if trial.violated and trial.breaks_first
     }
-    return sorted(found.items())
+    return sorted(found.items(), key=lambda one: search.oriented.hardness(one[0]))
 
 
 def breaks_first(search: Search) -> str | None:
-    """What breaks first at the lowest value that was violated."""
+    """What breaks first at the easiest value that was violated."""
     found = reasons(search)
     return found[0][1] if found else None
 

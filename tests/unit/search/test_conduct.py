@@ -19,7 +19,7 @@ from chaosnetra.search.subject import Subject, read_subject
 from tests.support.repository import ROOT
 
 VPC = ROOT / "experiments" / "vpc_latency.json"
-WANTED = Wanted(20, 2000, 0, 0.3, 40, None, None, None, {"count": "3"})
+WANTED = Wanted(20, 2000, 0, 0.3, 40, None, None, None, None, {"count": "3"})
 TRUTH = 300.0
 
 
@@ -122,6 +122,17 @@ def test_an_interrupted_search_goes_on_where_it_was(
     assert found.trials[:1] == left.trials
     assert not read_search(folder / FILE).interrupted
     assert len(runs.values) == len(found.trials)
+
+
+def test_a_bound_on_the_wrong_side_is_refused_once_the_ends_tell(
+    tmp_path: Path, subject: Subject, runs: Runs
+) -> None:
+    with pytest.raises(InvalidInput, match="going up: give --at-least in place of --at-most"):
+        made(subject, tmp_path / "s", replace(WANTED, at_most=400.0))
+    assert runs.values == [2000, 20]
+    found = made(subject, tmp_path / "s", replace(WANTED, at_least=100.0))
+    assert runs.values[:2] == [2000, 20]
+    assert conclude(found).bears_asked is True
 
 
 def test_a_search_that_has_ended_makes_no_trial(
