@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 
-from chaosnetra.search.conclusion import AT_AN_END, response_of, took_alike
+from chaosnetra.search.conclusion import AT_AN_END, levels_of, response_of, took_alike
 from chaosnetra.search.record import Search
 
 # Trials around a prediction lie so far from it, in parts of the precision that is asked for: if
@@ -45,7 +45,7 @@ def next_value(search: Search) -> float:
             return value
     if not violated:
         return _doubled(search, max(held, key=span.hardness))
-    return _new(search, rounded(search, response_of(search).next_value()), tried)
+    return _new(search, rounded(search, response_of(search).next_value(levels_of(search)[0])), tried)
 
 
 def _near(

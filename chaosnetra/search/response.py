@@ -166,15 +166,32 @@ class Response:
         """The expected share of attempts that fail at each value: the response curve."""
         return [float(self._failing(self.span.position(value)).sum()) for value in values]
 
-    def next_value(self) -> float:
-        """Where one more trial is expected to tell most about the centre."""
+    def next_value(self, level: float = 0.5) -> float:
+        """Where one more trial is expected to tell most about `point(level)`."""
         import numpy as np
 
-        quantiles = np.searchsorted(np.cumsum(self._of_centre), CANDIDATES)
+        place = self._places(level)
+        mass: NDArray[np.float64] = np.bincount(
+            place.ravel(), self._posterior.sum(axis=2).ravel(), CENTRES
+        )
+        quantiles = np.searchsorted(np.cumsum(mass), CANDIDATES)
         wanted = np.clip(_centres()[np.minimum(quantiles, CENTRES - 1)], 0.0, 1.0)
         values = sorted({self.span.value(float(position)) for position in wanted})
-        losses = [self._expected_entropy(self.span.position(value)) for value in values]
+        losses = [
+            self._expected_entropy(self.span.position(value), place, mass) for value in values
+        ]
         return values[int(np.argmin(losses))]
+
+    def _places(self, level: float) -> "NDArray[np.intp]":
+        """For each centre and width of the grid the centre at which `point(level)` lies."""
+        import numpy as np
+
+        offset = math.log(level / (1 - level))
+        positions = _centres()[:, None] + offset * _scales()[None, :]
+        step = (1 + 2 * BEYOND) / (CENTRES - 1)
+        nearest = np.rint((positions + BEYOND) / step).astype(np.intp)
+        places: NDArray[np.intp] = np.clip(nearest, 0, CENTRES - 1)
+        return places
 
     @cached_property
     def _prior(self) -> "NDArray[np.float64]":
@@ -214,27 +231,29 @@ class Response:
 
     @cached_property
     def _lapsing(self) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
-        """The posterior with the lapses summed up.
+        """The posterior with the lapses summed up, by centre and width.
 
-        By centre the mass that fails below, and by centre and width what is between both lapses:
-        the mass that fails at a position is the first and so much of the second as has risen.
+        First the mass that fails below, then what lies between both lapses: at a position the
+        first fails, and so much of the second as has risen there.
         """
         below, above, _ = _lapses()
-        return (self._posterior @ below).sum(axis=1), self._posterior @ (1 - below - above)
+        return self._posterior @ below, self._posterior @ (1 - below - above)
 
     def _failing(self, position: float) -> "NDArray[np.float64]":
-        """The mass of each centre with which an attempt fails at a position."""
+        """The mass of each centre and width with which an attempt fails at a position."""
         below, between = self._lapsing
-        failing: NDArray[np.float64] = below + (between * _rises(position)).sum(axis=1)
+        failing: NDArray[np.float64] = below + between * _rises(position)
         return failing
 
-    def _expected_entropy(self, position: float) -> float:
-        """Of the centre, after one more trial there."""
+    def _expected_entropy(
+        self, position: float, place: "NDArray[np.intp]", mass: "NDArray[np.float64]"
+    ) -> float:
+        """Of what has this mass at its places, after one more trial at a position."""
         import numpy as np
 
-        failing = self._failing(position)
+        failing = np.bincount(place.ravel(), self._failing(position).ravel(), CENTRES)
         total = 0.0
-        for part in (failing, self._of_centre - failing):
+        for part in (failing, mass - failing):
             chance = part.sum()
             share = part[part > 0] / chance if chance > 0 else part[part > 0]
             total -= float(chance * (share * np.log(share)).sum())
