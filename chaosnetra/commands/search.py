@@ -10,9 +10,20 @@ INTERRUPTED = 6
 
 @click.command()
 @click.argument("experiment", type=click.Path())
-@click.option("--vary", "key", required=True, metavar="KEY", help="Of its configuration; a number.")
-@click.option("--from", "lower", required=True, type=float, metavar="A", help="Least value.")
-@click.option("--to", "upper", required=True, type=float, metavar="B", help="Greatest value.")
+@click.option(
+    "--vary",
+    "keys",
+    required=True,
+    multiple=True,
+    metavar="KEY",
+    help="Of its configuration; a number. Given twice, with --from and --to: where both break.",
+)
+@click.option(
+    "--from", "lowers", required=True, multiple=True, type=float, metavar="A", help="Least value."
+)
+@click.option(
+    "--to", "uppers", required=True, multiple=True, type=float, metavar="B", help="Greatest value."
+)
 @click.option(
     "--operating-point", type=float, metavar="V", help="Where the system stands today, for margins."
 )
@@ -31,7 +42,8 @@ INTERRUPTED = 6
     show_default=True,
     metavar="SHARE",
     type=click.FloatRange(0.01, 0.9),
-    help="Width of the interval that is enough, as a share of the value.",
+    help="Width of the interval that is enough, as a share of the value; of two keys, the share of "
+    "the map that may stay undecided.",
 )
 @click.option(
     "--trials", default=40, show_default=True, type=click.IntRange(1, 1000), help="At most so many."
@@ -59,9 +71,9 @@ INTERRUPTED = 6
 @format_option("Text, or one JSON document: the search's journal.")
 def search(
     experiment: str,
-    key: str,
-    lower: float,
-    upper: float,
+    keys: tuple[str, ...],
+    lowers: tuple[float, ...],
+    uppers: tuple[float, ...],
     operating_point: float | None,
     at_least: float | None,
     at_most: float | None,
@@ -82,6 +94,10 @@ def search(
     journal lies in the folder. Where the key is a latency, the round trips that startups make and
     the limits of the service predict the value, and two trials around it confirm or refute that.
 
+    With two keys (--vary K --from A --to B --vary L --from C --to D) it finds where both together
+    stop holding, as a map: a trial that held decides all that is easier in both, one that was
+    violated all that is harder.
+
     A trial that proves nothing counts for nothing, and is made once more. The interval holds the
     breaking point with 95 %.
 
@@ -94,16 +110,16 @@ def search(
 
     from chaosnetra.ci.endings import ended_as_by_ctrl_c
     from chaosnetra.errors import ChaosnetraError
-    from chaosnetra.search.conclusion import conclude
-    from chaosnetra.search.conduct import Wanted, begun, conduct
+    from chaosnetra.search.conduct import Varied, Wanted, begun, conduct
     from chaosnetra.search.folders import new_folder
+    from chaosnetra.search.judging import judged
     from chaosnetra.search.record import FILE
     from chaosnetra.search.subject import read_subject
     from chaosnetra.search.telling import summary
 
     for option, value in (
-        ("--from", lower),
-        ("--to", upper),
+        *(("--from", lower) for lower in lowers),
+        *(("--to", upper) for upper in uppers),
         ("--operating-point", operating_point),
         ("--at-least", at_least),
         ("--at-most", at_most),
@@ -111,6 +127,21 @@ def search(
     ):
         if value is not None and not math.isfinite(value):
             raise click.BadParameter("it must be a finite number", param_hint=option)
+    if len(keys) > 2 or not len(keys) == len(lowers) == len(uppers):
+        raise click.UsageError(
+            "give --vary, --from and --to once, or each twice for a map of two keys: got "
+            f"{len(keys)}, {len(lowers)} and {len(uppers)}"
+        )
+    if len(set(keys)) < len(keys):
+        raise click.UsageError(f"--vary twice takes two keys, got {keys[0]} both times")
+    if len(keys) == 2:
+        for option, value in (
+            ("--at-least", at_least),
+            ("--at-most", at_most),
+            ("--operating-point", operating_point),
+        ):
+            if value is not None:
+                raise click.UsageError(f"{option} is about one key: vary only one with it")
     if at_least is not None and at_most is not None:
         raise click.UsageError("give --at-least or --at-most: it gets harder in one direction")
     given = {}
@@ -119,27 +150,28 @@ def search(
         if not found or not name:
             raise click.BadParameter(f"{name!r} is not KEY=VALUE", param_hint="--var")
         given[name] = text
-    wanted = Wanted(
-        *(lower, upper, seed, precision, trials, seconds, operating_point),
-        *(at_least, at_most, given),
-    )
+    wanted = Wanted(seed, precision, trials, seconds, operating_point, at_least, at_most, given)
 
     def say(line: str) -> None:
         click.echo(line, err=output == "json")
 
     with exit_on({ChaosnetraError: PROVES_NOTHING, OSError: PROVES_NOTHING}):
-        subject = read_subject(Path(experiment), key, given)
-        subject.check_bounds(lower, upper)
-        folder = Path(output_folder) if output_folder else new_folder(Path(), key)
-        made = begun(subject, wanted, folder)
-        say(f"{subject.title or experiment}: {key} from {lower:g} to {upper:g} ({made.feeds})")
+        varied = []
+        for name, lower, upper in zip(keys, lowers, uppers, strict=True):
+            subject = read_subject(Path(experiment), name, given)
+            subject.check_bounds(lower, upper)
+            varied.append(Varied(subject, lower, upper))
+        subject = varied[0].subject
+        folder = Path(output_folder) if output_folder else new_folder(Path(), "-".join(keys))
+        made = begun(varied[0], wanted, folder, varied[1] if len(varied) == 2 else None)
+        say(f"{subject.title or experiment}: {', '.join(one.shown for one in varied)}")
         try:
             with ended_as_by_ctrl_c():
                 made = conduct(subject, made, folder, given, say)
         except KeyboardInterrupt:
             say(f"interrupted; everything is undone, and the same call goes on: {folder / FILE}")
             raise SystemExit(INTERRUPTED) from None
-    conclusion = conclude(made)
+    conclusion = judged(made)
     if output == "json":
         say_json({**made.to_json(), "conclusion": conclusion.to_json()})
     else:

@@ -71,9 +71,14 @@ def compare_searches(before: Search, after: Search) -> SearchComparison:
     """Compare what two searches have found.
 
     Raises:
-        InvalidInput: they varied different keys, or in one it gets harder as the value grows, in
-            the other as it falls.
+        InvalidInput: they varied two keys, or different ones, or in one it gets harder as the
+            value grows, in the other as it falls.
     """
+    if before.second is not None or after.second is not None:
+        raise InvalidInput(
+            "a search over two keys has no one breaking point to compare: look at both reports, or "
+            "compare searches over one of the keys"
+        )
     if (before.key, before.feeds) != (after.key, after.feeds):
         raise InvalidInput(
             f"the searches varied {before.key} ({before.feeds}) and {after.key} ({after.feeds}): "

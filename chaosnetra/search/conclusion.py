@@ -1,12 +1,12 @@
 """What the trials of a search tell: from its journal alone."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import accumulate
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from chaosnetra.search.levels import failing_share
 from chaosnetra.search.record import Search, SearchTrial
@@ -30,12 +30,14 @@ MOST_MORE = 12
 # Exit codes.
 ANSWERED, NOT_BEYOND, PROVES_NOTHING, INTERRUPTED = 0, 1, 2, 6
 
+Where = TypeVar("Where", float, tuple[float, float])
+
 
 class End(StrEnum):
     """Why a search ended, or that it has not."""
 
     GOES_ON = "goes on"
-    PRECISE = "the interval is as narrow as was asked"
+    PRECISE = "it is as precise as was asked"
     HOLDS = "it holds from end to end"
     FAILS = "it holds at neither end"
     INCONCLUSIVE = "trials prove nothing"
@@ -93,11 +95,8 @@ class Conclusion:
     @property
     def exit_code(self) -> int:
         """Of the commands that end with what a search has found."""
-        if self.end in (End.INCONCLUSIVE, End.NOT_MONOTONIC):
-            return PROVES_NOTHING
-        if self.end is End.INTERRUPTED:
-            return INTERRUPTED
-        return NOT_BEYOND if self.bears_asked is False else ANSWERED
+        code = exit_code_of(self.end)
+        return NOT_BEYOND if code == ANSWERED and self.bears_asked is False else code
 
     def to_json(self) -> dict[str, Any]:
         points = {
@@ -105,6 +104,13 @@ class Conclusion:
             for name, point in (("point", self.point), ("point_95", self.point_95))
         }
         return {**asdict(self), **points, "end": self.end.value}
+
+
+def exit_code_of(end: End) -> int:
+    """Of the commands that end with a search that has ended so, where nothing was asked of it."""
+    if end in (End.INCONCLUSIVE, End.NOT_MONOTONIC):
+        return PROVES_NOTHING
+    return INTERRUPTED if end is End.INTERRUPTED else ANSWERED
 
 
 def conclude(search: Search) -> Conclusion:
@@ -125,7 +131,7 @@ def conclude(search: Search) -> Conclusion:
         level_95,
         _hardest(search, held, violated),
         _easiest(search, violated, held),
-        _nothing_at(search),
+        nothing_at(search, _value),
         next((trial.line for trial in reversed(search.trials) if not trial.counts), None),
         _margin(search, middle),
         _confirmed(search, point),
@@ -256,7 +262,7 @@ def _end(search: Search, point: Estimate | None) -> End:
     trials, span = search.counted, search.oriented
     at_easy = [trial.violated for trial in trials if trial.value == span.easy]
     at_hard = [trial.violated for trial in trials if trial.value == span.hard]
-    if _nothing_at(search):
+    if nothing_at(search, _value):
         return End.INCONCLUSIVE
     if not is_monotonic(trials, falling=span.falling):
         return End.NOT_MONOTONIC
@@ -266,6 +272,11 @@ def _end(search: Search, point: Estimate | None) -> End:
         return End.HOLDS
     if is_precise(search, point):
         return End.PRECISE
+    return end_without_answer(search)
+
+
+def end_without_answer(search: Search) -> End:
+    """Why a search that is not precise enough goes no further, or that it goes on."""
     if search.interrupted:
         return End.INTERRUPTED
     if len(search.trials) >= search.most_trials:
@@ -275,10 +286,19 @@ def _end(search: Search, point: Estimate | None) -> End:
     return End.GOES_ON
 
 
-def _nothing_at(search: Search) -> tuple[float, ...]:
-    """Values at which trials proved nothing so often that they are not tried again."""
-    values = [trial.value for trial in search.trials if not trial.counts]
-    counted = {trial.value for trial in search.counted}
+def _value(trial: SearchTrial) -> float:
+    return trial.value
+
+
+def nothing_at(search: Search, at: "Callable[[SearchTrial], Where]") -> "tuple[Where, ...]":
+    """Where trials proved nothing so often that they are not made there again.
+
+    Args:
+        search: that made them.
+        at: where a trial was made.
+    """
+    values = [at(trial) for trial in search.trials if not trial.counts]
+    counted = {at(trial) for trial in search.counted}
     return tuple(
         sorted(
             value

@@ -13,7 +13,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.runner.files import RunFiles, find_experiments
 from chaosnetra.runner.process import run_experiment
-from chaosnetra.search.conclusion import End, conclude, end_of
+from chaosnetra.search.conclusion import End
 from chaosnetra.search.forecast import (
     forecast_of,
     limits_of,
@@ -21,10 +21,11 @@ from chaosnetra.search.forecast import (
     own_limit_of,
     round_trip_seconds,
 )
-from chaosnetra.search.placing import next_value
+from chaosnetra.search.judging import end_of, judged, next_values
 from chaosnetra.search.record import (
     FILE,
     VERSION,
+    Axis,
     Search,
     SearchTrial,
     read_search,
@@ -43,11 +44,34 @@ SEED_VARIABLE = "CHAOSNETRA_SEED"
 
 
 @dataclass(frozen=True)
+class Varied:
+    """A key that is varied, and between which values."""
+
+    subject: Subject
+    lower: float
+    upper: float
+
+    @property
+    def shown(self) -> str:
+        """For people."""
+        axis = self.axis(falling=False)
+        return f"{axis.key} from {self.lower:g} to {self.upper:g} ({axis.feeds})"
+
+    def axis(self, *, falling: bool) -> Axis:
+        """It, as the journal has it."""
+        subject = self.subject
+        return Axis(
+            subject.key,
+            ", ".join(dict.fromkeys(one.shown for one in subject.fed)),
+            Span(self.lower, self.upper, subject.whole, falling),
+            subject.resolution,
+        )
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What a search was asked for; see `Search`."""
 
-    lower: float
-    upper: float
     seed: int
     precision: float
     most_trials: int
@@ -58,23 +82,31 @@ class Wanted:
     variables: Mapping[str, str]
 
 
-def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
+def begun(varied: Varied, wanted: Wanted, folder: Path, second: Varied | None = None) -> Search:
     """The search in a folder that goes on, or a new one.
+
+    Args:
+        varied: what is varied.
+        wanted: what is asked.
+        folder: of the search.
+        second: what is varied with it, of the same experiment.
 
     Raises:
         InvalidInput: the folder holds another search, or something else.
         Unreadable: its search cannot be read.
     """
+    subject = varied.subject
+    axis = varied.axis(falling=_falls(subject, wanted))
     new = Search(
         version=VERSION,
         chaosnetra=__version__,
         experiment=str(subject.path),
         fingerprint=hashlib.sha256(subject.path.read_bytes()).hexdigest(),
         title=subject.title,
-        key=subject.key,
-        feeds=", ".join(dict.fromkeys(one.shown for one in subject.fed)),
-        span=Span(wanted.lower, wanted.upper, subject.whole, _falls(subject, wanted)),
-        resolution=subject.resolution,
+        key=axis.key,
+        feeds=axis.feeds,
+        span=axis.span,
+        resolution=axis.resolution,
         seed=wanted.seed,
         precision=wanted.precision,
         most_trials=wanted.most_trials,
@@ -87,6 +119,7 @@ def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
         profile=subject.settings.profile.name,
         target=subject.target,
         time_scale=subject.settings.time_scale,
+        second=None if second is None else second.axis(falling=second.subject.falls),
     )
     file = folder / FILE
     if not file.exists():
@@ -123,6 +156,7 @@ _SAME = {
     "fingerprint": "experiment",
     "key": "key",
     "span": "span",
+    "second": "second key or span",
     "seed": "seed",
     "variables": "set of variables",
     "profile": "profile",
@@ -134,6 +168,8 @@ _SAME = {
 def _told(search: Search, name: str) -> Any:
     found = getattr(search, name)
     # In which direction it gets harder is only expected.
+    if isinstance(found, Axis):
+        return replace(found, span=replace(found.span, falling=False))
     return replace(found, falling=False) if isinstance(found, Span) else found
 
 
@@ -178,7 +214,7 @@ def conduct(
                 search = _learned(subject, replace(search, trials=(*search.trials, trial)), folder)
                 _write(folder, search)
                 with suppress(OSError):  # nobody reads any more
-                    say(trial_line(search, trial, conclude(search)))
+                    say(trial_line(search, trial, judged(search)))
     except KeyboardInterrupt:
         _write(folder, replace(search, interrupted=True))
         raise
@@ -202,17 +238,20 @@ def _make(
     variables: Mapping[str, str],
     environment: Mapping[str, str],
 ) -> SearchTrial:
-    value, number = next_value(search), len(search.trials) + 1
+    values, number = next_values(search), len(search.trials) + 1
     place = folder / TRIALS / f"{number:03}"
     experiment = find_experiments([subject.path])[0]
     ran = run_experiment(
         experiment,
         place,
-        variables={**variables, search.key: f"{value:.12g}"},
+        variables={**variables, **{key: f"{value:.12g}" for key, value in values.items()}},
         environment={SEED_VARIABLE: str(search.seed + number), **_given_seed(), **environment},
     )
     journal = str(RunFiles(Path(TRIALS, place.name)).journal)
-    return trial_of(number, value, journal, ran, subject.is_latency)
+    # Of a map, what holds at a value is looked up by the value that was asked for.
+    latency = subject.is_latency and search.second is None
+    trial = trial_of(number, values[search.key], journal, ran, latency)
+    return trial if search.second is None else replace(trial, second=values[search.second.key])
 
 
 def _given_seed() -> dict[str, str]:
@@ -224,7 +263,7 @@ def _given_seed() -> dict[str, str]:
 def _learned(subject: Subject, search: Search, folder: Path) -> Search:
     """A search with what its last trial tells of where it breaks, and of its runs."""
     last = search.trials[-1]
-    if not last.counts:
+    if not last.counts or search.second is not None:
         return search
     data = journal_of(folder / last.journal)
     if data is None:
@@ -258,4 +297,4 @@ def _with_measured_point(search: Search, data: Mapping[str, Any]) -> Search:
 
 
 def _write(folder: Path, search: Search) -> None:
-    write_search(folder / FILE, search, conclude(search).to_json())
+    write_search(folder / FILE, search, judged(search).to_json())

@@ -5,6 +5,7 @@ from collections import Counter
 
 from chaosnetra.search.conclusion import AT_AN_END, levels_of, response_of, took_alike
 from chaosnetra.search.record import Search
+from chaosnetra.search.span import Span
 
 # Trials around a prediction lie so far from it, in parts of the precision that is asked for: if
 # both confirm it, the interval between them is narrow enough.
@@ -45,7 +46,8 @@ def next_value(search: Search) -> float:
             return value
     if not violated:
         return _doubled(search, max(held, key=span.hardness))
-    return _new(search, rounded(search, response_of(search).next_value(levels_of(search)[0])), tried)
+    value = response_of(search).next_value(levels_of(search)[0])
+    return _new(search, rounded(span, search.resolution, value), tried)
 
 
 def _near(
@@ -63,20 +65,25 @@ def _near(
         return span.upper
     below, above = max(held, default=-math.inf), min(violated, default=math.inf)
     shares = [-half, half]
-    if above <= rounded(search, predicted * (1 - half)):
+    if above <= rounded(span, search.resolution, predicted * (1 - half)):
         shares = [-half * FARTHER**times for times in range(1, MOST_STEPS)]
-    elif below >= rounded(search, predicted * (1 + half)):
+    elif below >= rounded(span, search.resolution, predicted * (1 + half)):
         shares = [half * FARTHER**times for times in range(1, MOST_STEPS)]
     for share in shares:
-        value = rounded(search, predicted * (1 + share))
+        value = rounded(span, search.resolution, predicted * (1 + share))
         if below < value < above and value > span.lower:
             return value
     return None
 
 
-def rounded(search: Search, value: float) -> float:
-    """A value of the span as it is tried: with few digits, and one that can be told apart."""
-    span, step = search.oriented, search.resolution
+def rounded(span: Span, step: float, value: float) -> float:
+    """A value of a span as it is tried: with few digits, and one that can be told apart.
+
+    Args:
+        span: that it lies on.
+        step: values that lie nearer to each other cannot be told apart; 0: any can.
+        value: of it.
+    """
     value = round(value / step) * step if step else float(f"{value:.{DIGITS}g}")
     return min(max(float(f"{value:.12g}"), span.lower), span.upper)
 
@@ -91,12 +98,12 @@ def _doubled(search: Search, hardest: float) -> float:
         return span.hard
     step = span.value(min(1.0, span.position(hardest) + 1 / STEPS))
     twice = hardest / 2 if span.falling else 2 * hardest
-    return rounded(search, max(twice, step, key=span.hardness))
+    return rounded(span, search.resolution, max(twice, step, key=span.hardness))
 
 
 def _new(search: Search, value: float, tried: "Counter[float]") -> float:
     """A value that is not settled: an end of the span settles nothing more than its two trials."""
     span = search.oriented
     if value in (span.lower, span.upper) and tried[value] >= AT_AN_END:
-        return rounded(search, span.value(0.5))
+        return rounded(span, search.resolution, span.value(0.5))
     return value

@@ -77,6 +77,7 @@ class SearchTrial:
         seconds: that it took.
         baseline_seconds: until each startup of its baseline was ready.
         under_fault_seconds: until each startup under the fault that was ready was so.
+        second: value of the second key, where two are varied.
     """
 
     number: int
@@ -92,6 +93,7 @@ class SearchTrial:
     seconds: float
     baseline_seconds: tuple[float, ...] = ()
     under_fault_seconds: tuple[float, ...] = ()
+    second: float | None = None
 
     @property
     def counts(self) -> bool:
@@ -101,6 +103,16 @@ class SearchTrial:
     @property
     def violated(self) -> bool:
         return self.outcome == "violated"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One key of two that are varied together; see `Search` for its attributes."""
+
+    key: str
+    feeds: str
+    span: Span
+    resolution: float
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,7 @@ class Search:
         operating_point_measured: whether it was measured in the first baseline, and not given.
         at_least: that the breaking point has to lie above; None: nothing is asked.
         at_most: that it has to lie below, where it gets harder as the value falls; None likewise.
+        second: the key that is varied with it; None: none is.
         variables: names of those that were set for the trials.
         profile: of the runs; None before the first.
         target: likewise.
@@ -168,6 +181,7 @@ class Search:
     model: StartModel | None = None
     interrupted: bool = False
     at_most: float | None = None
+    second: Axis | None = None
 
     @property
     def asked(self) -> float | None:
@@ -212,7 +226,7 @@ class Search:
         """
         known = {field.name for field in fields(cls)}
         given = {name: value for name, value in data.items() if name in known}
-        forecast, model = data["forecast"], data["model"]
+        forecast, model, second = data["forecast"], data["model"], data.get("second")
         search = cls(
             **{
                 **given,
@@ -223,6 +237,9 @@ class Search:
                 if forecast is None
                 else Forecast(**{**forecast, "limit": Limit(**forecast["limit"])}),
                 "model": None if model is None else StartModel(**model),
+                "second": None
+                if second is None
+                else Axis(**{**second, "span": Span(**second["span"])}),
             }
         )
         search.check()
@@ -234,11 +251,16 @@ class Search:
         Raises:
             ValueError: it is such.
         """
-        span = self.span
-        numbers = [span.lower, span.upper, self.precision]
-        numbers += [trial.applied for trial in self.trials]
-        if any(finite_or_none(value) is None for value in numbers) or span.lower >= span.upper:
-            raise ValueError("its span or its values are no finite numbers in order")
+        spans = [self.span] if self.second is None else [self.span, self.second.span]
+        numbers: list[Any] = [self.precision, *(trial.applied for trial in self.trials)]
+        for span in spans:
+            numbers += [span.lower, span.upper]
+        if self.second is not None:
+            numbers += [self.second.resolution, *(trial.second for trial in self.trials)]
+        if any(finite_or_none(value) is None for value in numbers):
+            raise ValueError("its spans or its values are no finite numbers")
+        if any(span.lower >= span.upper for span in spans):
+            raise ValueError("the ends of a span are not in order")
         if len(self.trials) > MOST_TRIALS:
             raise ValueError(f"it has more than {MOST_TRIALS:,} trials")
         if (finite_or_none(self.resolution) or 0.0) < 0:

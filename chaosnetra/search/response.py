@@ -126,6 +126,14 @@ def _logarithm(position: float, failures: int, attempts: int) -> "NDArray[np.flo
     return found
 
 
+def _summed(places: "NDArray[np.intp]", masses: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """The mass at each place of the grid."""
+    import numpy as np
+
+    summed = np.bincount(places.ravel(), masses.ravel(), CENTRES)
+    return summed.astype(np.float64, copy=False)
+
+
 @dataclass(frozen=True)
 class Response:
     """What trials on a span tell.
@@ -171,9 +179,7 @@ class Response:
         import numpy as np
 
         place = self._places(level)
-        mass: NDArray[np.float64] = np.bincount(
-            place.ravel(), self._posterior.sum(axis=2).ravel(), CENTRES
-        )
+        mass = _summed(place, self._posterior.sum(axis=2))
         quantiles = np.searchsorted(np.cumsum(mass), CANDIDATES)
         wanted = np.clip(_centres()[np.minimum(quantiles, CENTRES - 1)], 0.0, 1.0)
         values = sorted({self.span.value(float(position)) for position in wanted})
@@ -251,7 +257,7 @@ class Response:
         """Of what has this mass at its places, after one more trial at a position."""
         import numpy as np
 
-        failing = np.bincount(place.ravel(), self._failing(position).ravel(), CENTRES)
+        failing = _summed(place, self._failing(position))
         total = 0.0
         for part in (failing, mass - failing):
             chance = part.sum()

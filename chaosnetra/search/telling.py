@@ -1,15 +1,20 @@
 """A search for people: a line for each trial, and what was found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chaosnetra.search.conclusion import Conclusion, End
-from chaosnetra.search.record import Search, SearchTrial
+from chaosnetra.search.frontier import Column, Frontier, Map
+from chaosnetra.search.record import Axis, Search, SearchTrial
 from chaosnetra.search.response import Estimate
 
+# Rows of a map that are told.
+MOST_COLUMNS = 7
+NO_MAP = (End.INCONCLUSIVE, End.NOT_MONOTONIC, End.FAILS)
 
-def trial_line(search: Search, trial: SearchTrial, conclusion: Conclusion) -> str:
+
+def trial_line(search: Search, trial: SearchTrial, conclusion: Conclusion | Frontier) -> str:
     """One trial, and where the search stands after it."""
-    text = f"trial {trial.number}: {search.key} {shown(trial.value)}: {trial.outcome}"
+    text = f"trial {trial.number}: {where(search, trial)}: {trial.outcome}"
     if trial.applied != trial.value:
         text += f" (in place: {shown(trial.applied)})"
     if trial.counts and trial.attempts > 1:
@@ -19,16 +24,122 @@ def trial_line(search: Search, trial: SearchTrial, conclusion: Conclusion) -> st
     if not trial.counts:
         text += f": {trial.line.removeprefix(f'{trial.outcome}: ')}"
     text += f"; {trial.seconds:.1f} s"
-    if conclusion.point is not None:
+    if isinstance(conclusion, Frontier):
+        text += f"; {percent(conclusion.undecided)} of the map is undecided"
+    elif conclusion.point is not None:
         text += f"; it breaks {interval(conclusion.point)}"
     elif search.forecast is not None and len(search.counted) == 1:
         text += f"; predicted to break at {shown(search.forecast.value)}"
     return text
 
 
-def summary(search: Search, conclusion: Conclusion) -> str:
+def where(search: Search, trial: SearchTrial) -> str:
+    """The values of a trial."""
+    text = f"{search.key} {shown(trial.value)}"
+    if search.second is not None and trial.second is not None:
+        text += f", {search.second.key} {shown(trial.second)}"
+    return text
+
+
+def summary(search: Search, conclusion: Conclusion | Frontier) -> str:
     """What was found, some lines; the first is the answer."""
+    if isinstance(conclusion, Frontier):
+        return "\n".join(_map_lines(search, conclusion))
     return "\n".join(_lines(search, conclusion))
+
+
+def map_answer(search: Search, found: Frontier) -> str:
+    """What a search over two keys has found, in one sentence."""
+    (first, second), end = Map(search).axes, found.end
+    ends = (first.span, second.span)
+    hard, easy = (
+        f"{first.key} {shown(one)}, {second.key} {shown(other)}"
+        for one, other in ([span.hard for span in ends], [span.easy for span in ends])
+    )
+    if end is End.HOLDS:
+        return f"no limit up to the hardest corner, {hard}"
+    if end is End.FAILS:
+        return f"the steady state holds at no corner, not even at {easy}; widen --from and --to"
+    if end is End.INCONCLUSIVE:
+        one, other = found.proves_nothing_at[-1]
+        place = f"{first.key} {shown(one)}, {second.key} {shown(other)}"
+        return f"proves nothing at {place}: {found.why_nothing}"
+    if end is End.NOT_MONOTONIC:
+        return (
+            "the response is not monotonic: it held where both keys are harder than where it was "
+            "violated, so no map is claimed; give spans within which it breaks once"
+        )
+    if not search.counted:
+        return "nothing is known: no trial says anything"
+    said = [
+        f"at {first.key} {shown(column.value)} it {_breaks(second, column)}"
+        for column in (found.columns[0], found.columns[-1])
+    ]
+    return f"{'; '.join(said)}; {percent(found.undecided)} of the map is undecided"
+
+
+def _breaks(axis: Axis, column: Column) -> str:
+    """Where it breaks in a column, as a clause."""
+    held, violated = column.holds_to, column.violated_from
+    if violated is None:
+        if held is None:
+            return "is not known"
+        return f"holds {axis.span.grows} to {axis.key} {shown(held)}"
+    if held is None:
+        return f"is violated from {axis.key} {shown(violated)}"
+    return f"breaks between {axis.key} {shown(held)} and {shown(violated)}"
+
+
+def _map_lines(search: Search, found: Frontier) -> Iterator[str]:
+    yield map_answer(search, found)
+    first, second = Map(search).axes
+    if search.counted and found.end not in NO_MAP:
+        yield (
+            f"  it holds in {percent(found.held)} of the map, and is violated in "
+            f"{percent(found.violated)}"
+        )
+        rows = [
+            (shown(one.value), _or_unknown(one.holds_to), _or_unknown(one.violated_from))
+            for one in _some(found.columns)
+        ]
+        head = (first.key, f"{second.key}: holds to", "violated from")
+        widths = [max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
+        for row in (head, *rows):
+            cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            yield f"  {'  '.join(cells)}"
+    for text, places in _map_reasons(search):
+        yield f"  breaks first: {text}, as at {places}"
+    for trial in search.trials:
+        if not trial.counts:
+            yield f"  trial {trial.number} at {where(search, trial)} proves nothing: {trial.line}"
+    if found.drift is not None:
+        yield f"  {found.drift}"
+    yield f"  {len(search.trials)} trials, {search.seconds:.0f} s; {found.end.value}"
+
+
+def _some(columns: Sequence[Column]) -> list[Column]:
+    """Both ends, and so many between them that all can be told."""
+    last = len(columns) - 1
+    steps = min(last, MOST_COLUMNS - 1)
+    return [columns[round(last * step / max(1, steps))] for step in range(steps + 1)]
+
+
+def _map_reasons(search: Search) -> list[tuple[str, str]]:
+    """What broke first, and the first place where it did."""
+    found: dict[str, str] = {}
+    for trial in search.counted:
+        if trial.violated and trial.breaks_first:
+            found.setdefault(trial.breaks_first, where(search, trial))
+    return list(found.items())[:MOST_COLUMNS]
+
+
+def _or_unknown(value: float | None) -> str:
+    return "-" if value is None else shown(value)
+
+
+def percent(share: float) -> str:
+    """A share of a map."""
+    return f"{100 * share:.0f} %"
 
 
 def answer(search: Search, conclusion: Conclusion) -> str:

@@ -13,13 +13,13 @@ from chaosnetra.runner.files import Experiment, RunFiles
 from chaosnetra.runner.outcome import Kind, RunOutcome
 from chaosnetra.search import conduct as conducting
 from chaosnetra.search.conclusion import End, conclude
-from chaosnetra.search.conduct import Wanted, begun, conduct
+from chaosnetra.search.conduct import Varied, Wanted, begun, conduct
 from chaosnetra.search.record import FILE, Search, read_search
 from chaosnetra.search.subject import Subject, read_subject
 from tests.support.repository import ROOT
 
 VPC = ROOT / "experiments" / "vpc_latency.json"
-WANTED = Wanted(20, 2000, 0, 0.3, 40, None, None, None, None, {"count": "3"})
+WANTED = Wanted(0, 0.3, 40, None, None, None, None, {"count": "3"})
 TRUTH = 300.0
 
 
@@ -74,7 +74,8 @@ class Runs:
 
 def made(subject: Subject, folder: Path, wanted: Wanted = WANTED) -> Search:
     said: list[str] = []
-    found = conduct(subject, begun(subject, wanted, folder), folder, wanted.variables, said.append)
+    search = begun(Varied(subject, 20, 2000), wanted, folder)
+    found = conduct(subject, search, folder, wanted.variables, said.append)
     assert len(said) <= len(found.trials)
     return found
 
@@ -156,8 +157,10 @@ def test_another_search_is_not_gone_on_with(
 ) -> None:
     runs.kinds = [Kind.BROKEN, Kind.BROKEN]
     made(subject, tmp_path)
+    given = dict(changed)
+    varied = Varied(subject, 20, given.pop("upper", 2000))
     with pytest.raises(InvalidInput, match=f"holds a search of another {what}"):
-        begun(subject, replace(WANTED, **changed), tmp_path)
+        begun(varied, replace(WANTED, **given), tmp_path)
 
 
 def test_another_experiment_is_not_gone_on_with(
@@ -168,5 +171,5 @@ def test_another_experiment_is_not_gone_on_with(
     copied = tmp_path / "other.json"
     copied.write_text(VPC.read_text() + "\n")
     with pytest.raises(InvalidInput, match="another experiment"):
-        begun(replace(subject, path=copied), WANTED, tmp_path / "s")
+        begun(Varied(replace(subject, path=copied), 20, 2000), WANTED, tmp_path / "s")
     assert runs.values == [20, 20]
