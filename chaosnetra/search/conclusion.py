@@ -196,13 +196,15 @@ def drift_of(trials: Sequence[SearchTrial]) -> str | None:
     """How the last baselines differ from the first beyond chance, as a sentence."""
     from chaosnetra.evidence.statistics.ranks import compare_times
 
-    known = [trial for trial in trials if trial.baseline_seconds]
+    # What a trial leaves after its rollbacks is the baseline of the next one.
+    measured = [
+        one for trial in trials for one in (trial.baseline_seconds, trial.recovered_seconds)
+    ]
+    known = [one for number, one in enumerate(measured) if one and one not in measured[:number]]
     if len(known) < 2:
         return None
-    first = known[0].baseline_seconds
-    rest = known[1:]
-    half = rest[len(rest) // 2 :]
-    last = tuple(seconds for trial in half for seconds in trial.baseline_seconds)
+    first, rest = known[0], known[1:]
+    last = tuple(seconds for one in rest[len(rest) // 2 :] for seconds in one)
     test = compare_times(first, last)
     before, after = median(first), median(last)
     differs = abs(after - before) > DRIFT_SHARE * before
@@ -210,8 +212,8 @@ def drift_of(trials: Sequence[SearchTrial]) -> str | None:
         return None
     word = "longer" if after > before else "less"
     return (
-        f"baselines drift: startups without the fault took {before:.3g} s in the first trial, and "
-        f"{after:.3g} s, {word}, in the last ones"
+        f"baselines drift: startups without the fault took {before:.3g} s at first, and "
+        f"{after:.3g} s, {word}, towards the end"
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.runner.files import RunFiles, find_experiments
 from chaosnetra.runner.process import run_experiment
+from chaosnetra.running.baseline import WITHOUT_BASELINE
+from chaosnetra.running.run import BASELINE_FILE
 from chaosnetra.search.conclusion import End
 from chaosnetra.search.forecast import (
     forecast_of,
@@ -38,6 +41,11 @@ from chaosnetra.search.telling import trial_line
 from chaosnetra.search.trial import journal_of, trial_of
 
 TRIALS = "trials"
+BASELINE = "baseline.json"
+# One of so many trials has a baseline of its own; the others have what the one before left, where
+# that is no older.
+OWN_BASELINE_EVERY = 4
+BASELINE_SECONDS = 60.0
 # A limit of its own that a trial shows is known less well than a budget that is written down.
 OWN_SPREAD = 0.1
 SEED_VARIABLE = "CHAOSNETRA_SEED"
@@ -207,6 +215,8 @@ def conduct(
     _write(folder, search)
     if not _goes_on(search):
         return search
+    baseline = folder / BASELINE
+    baseline.unlink(missing_ok=True)
     try:
         with shared_stand(subject.settings) as environment:
             while _goes_on(search):
@@ -218,6 +228,8 @@ def conduct(
     except KeyboardInterrupt:
         _write(folder, replace(search, interrupted=True))
         raise
+    finally:
+        baseline.unlink(missing_ok=True)
     return search
 
 
@@ -245,13 +257,38 @@ def _make(
         experiment,
         place,
         variables={**variables, **{key: f"{value:.12g}" for key, value in values.items()}},
-        environment={SEED_VARIABLE: str(search.seed + number), **_given_seed(), **environment},
+        environment={
+            SEED_VARIABLE: str(search.seed + number),
+            BASELINE_FILE: str(folder.resolve() / BASELINE),
+            **_given_seed(),
+            **environment,
+        },
+        options=_options(subject, search, folder),
     )
     journal = str(RunFiles(Path(TRIALS, place.name)).journal)
     # Of a map, what holds at a value is looked up by the value that was asked for.
     latency = subject.is_latency and search.second is None
     trial = trial_of(number, values[search.key], journal, ran, latency)
     return trial if search.second is None else replace(trial, second=values[search.second.key])
+
+
+def _options(subject: Subject, search: Search, folder: Path) -> tuple[str, ...]:
+    """Of the next trial: without a baseline of its own, where the last one has just left one.
+
+    Every few trials measure theirs all the same, as the first one does, and one after a trial that
+    proved nothing.
+    """
+    file, number = folder / BASELINE, len(search.trials)
+    keeps = (
+        subject.may_adopt
+        and search.second is None
+        and number % OWN_BASELINE_EVERY
+        and search.trials[-1].counts
+    )
+    if keeps and file.exists() and time.time() - file.stat().st_mtime < BASELINE_SECONDS:
+        return WITHOUT_BASELINE
+    file.unlink(missing_ok=True)
+    return ()
 
 
 def _given_seed() -> dict[str, str]:

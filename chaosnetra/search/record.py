@@ -77,6 +77,7 @@ class SearchTrial:
         seconds: that it took.
         baseline_seconds: until each startup of its baseline was ready.
         under_fault_seconds: until each startup under the fault that was ready was so.
+        recovered_seconds: until each startup after the rollbacks was ready.
         second: value of the second key, where two are varied.
     """
 
@@ -93,6 +94,7 @@ class SearchTrial:
     seconds: float
     baseline_seconds: tuple[float, ...] = ()
     under_fault_seconds: tuple[float, ...] = ()
+    recovered_seconds: tuple[float, ...] = ()
     second: float | None = None
 
     @property
@@ -278,7 +280,8 @@ class Search:
 
 def _trial(data: Mapping[str, Any]) -> SearchTrial:
     times = {
-        name: tuple(map(float, data[name])) for name in ("baseline_seconds", "under_fault_seconds")
+        name: tuple(map(float, data.get(name) or ()))
+        for name in ("baseline_seconds", "under_fault_seconds", "recovered_seconds")
     }
     return SearchTrial(**{**data, **times})
 

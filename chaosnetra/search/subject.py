@@ -66,6 +66,7 @@ class Subject:
         fed: what becomes of it, at least one.
         settings: of its runs.
         target: that they start, for people, without a secret.
+        same_baseline: whether the steady state before the method is the same check for all values.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Subject:
     fed: tuple[Fed, ...]
     settings: Settings
     target: str
+    same_baseline: bool
 
     @property
     def whole(self) -> bool:
@@ -88,6 +90,16 @@ class Subject:
     def is_latency(self) -> bool:
         """Whether it is what each round trip to the database takes longer, in milliseconds."""
         return any((one.module, one.function, one.argument) == LATENCY for one in self.fed)
+
+    @property
+    def may_adopt(self) -> bool:
+        """Whether a trial may have the baseline that another one left.
+
+        Not where startups leave a state in the database that those under the fault then meet.
+        """
+        settings = self.settings
+        leaves_state = not settings.target.is_reference and settings.database_state != "auto"
+        return self.same_baseline and not leaves_state
 
     @property
     def resolution(self) -> float:
@@ -172,6 +184,7 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         fed,
         settings,
         redactor.text(settings.target.shown),
+        _same_baseline(experiment, key),
     )
 
 
@@ -186,11 +199,21 @@ def _value(name: str, declared: Any, variables: Mapping[str, str]) -> Any:
 
 def _fed(experiment: Mapping[str, Any], key: str) -> Iterator[Fed]:
     """Every argument, other place and setting that a key is used for."""
-    used = re.compile(rf"\$\{{{re.escape(key)}\}}|\${re.escape(key)}\b")
     if key in SETTINGS:
         yield Fed("", "", key)
     parts = {name: part for name, part in experiment.items() if name != "configuration"}
-    yield from _in(parts, used)
+    yield from _in(parts, _used(key))
+
+
+def _same_baseline(experiment: Mapping[str, Any], key: str) -> bool:
+    hypothesis = experiment.get("steady-state-hypothesis")
+    runtime = experiment.get("runtime")
+    own_strategy = isinstance(runtime, dict) and "hypothesis" in runtime
+    return key not in SETTINGS and not own_strategy and not any(_in(hypothesis, _used(key)))
+
+
+def _used(key: str) -> re.Pattern[str]:
+    return re.compile(rf"\$\{{{re.escape(key)}\}}|\${re.escape(key)}\b")
 
 
 def _in(part: Any, used: re.Pattern[str], inside: str = "the experiment") -> Iterator[Fed]:

@@ -97,11 +97,25 @@ def test_a_search_that_was_killed_leaves_nothing_and_goes_on_to_its_answer(
     made = read_search(folder / "search.json")
     check(made)
     assert (folder / made.trials[-1].journal).is_file()
+    check_baselines(folder, made)
 
     # No trial is paid twice.
     gated = captured([*command, "--at-least", "149"], timeout=120)
     assert gated.returncode == 1, gated.stdout + gated.stderr
     assert read_search(folder / "search.json").trials == made.trials
+
+
+def check_baselines(folder: Path, made: Search) -> None:
+    """The second trial has the baseline that the first one left: its startups after the undo."""
+    first, second = (
+        json.loads((folder / trial.journal).read_text())["chaosnetra"] for trial in made.trials[:2]
+    )
+    assert (first["baseline_of"], second["baseline_of"]) == (None, first["run"])
+    assert made.trials[1].baseline_seconds == made.trials[0].recovered_seconds
+    before, under, after = second["exposure"]["launches"]
+    assert [bool(one["faults"]) for one in (before, under, after)] == [False, True, False]
+    assert before["ready_with_session"] == 3
+    assert not (folder / "baseline.json").exists()
 
 
 def check(made: Search) -> None:

@@ -1,6 +1,6 @@
 """How a search goes on, is interrupted, and is refused; its runs are simulated."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +48,8 @@ class Runs:
     def __init__(self) -> None:
         self.values: list[float] = []
         self.environments: list[Mapping[str, str]] = []
+        self.options: list[Sequence[str]] = []
+        self.leaves_baseline = False
         self.interrupted_at = 1000
         self.kinds: list[Kind] = []
 
@@ -58,6 +60,7 @@ class Runs:
         *,
         variables: Mapping[str, str],
         environment: Mapping[str, str],
+        options: Sequence[str],
     ) -> RunOutcome:
         assert variables["count"] == "3"
         if len(self.values) == self.interrupted_at:
@@ -65,6 +68,9 @@ class Runs:
         value = float(variables["latency_ms"])
         self.values.append(value)
         self.environments.append(environment)
+        self.options.append(options)
+        if self.leaves_baseline:
+            Path(environment["CHAOSNETRA_BASELINE"]).write_text("{}")
         kind = Kind.VIOLATED if value > TRUTH else Kind.HELD
         if self.kinds:
             kind = self.kinds.pop(0)
@@ -102,10 +108,37 @@ def test_a_run_that_proves_nothing_counts_for_nothing(
 
 def test_trials_have_seeds_and_the_stand(tmp_path: Path, subject: Subject, runs: Runs) -> None:
     made(subject, tmp_path / "s", replace(WANTED, seed=5, most_trials=2))
+    baseline = str(tmp_path / "s" / "baseline.json")
     assert runs.environments == [
-        {"CHAOSNETRA_SEED": "6", "STAND": "here"},
-        {"CHAOSNETRA_SEED": "7", "STAND": "here"},
+        {"CHAOSNETRA_SEED": seed, "STAND": "here", "CHAOSNETRA_BASELINE": baseline}
+        for seed in ("6", "7")
     ]
+
+
+def test_a_trial_has_the_baseline_that_the_one_before_left(
+    tmp_path: Path, subject: Subject, runs: Runs
+) -> None:
+    runs.leaves_baseline = True
+    # The second trial proves nothing, so what it left is not built on.
+    runs.kinds = [Kind.HELD, Kind.BROKEN, Kind.HELD]
+    made(subject, tmp_path / "s", replace(WANTED, most_trials=6))
+    # And every fourth has its own.
+    assert [bool(options) for options in runs.options] == [
+        *(False, True, False, True),
+        *(False, True),
+    ]
+    assert not (tmp_path / "s" / "baseline.json").exists()
+
+
+def test_a_baseline_of_another_value_is_not_taken(tmp_path: Path, runs: Runs) -> None:
+    runs.leaves_baseline = True
+    counted = read_subject(VPC, "count", {"latency_ms": "3"})
+    assert not counted.may_adopt
+    fresh = read_subject(VPC, "latency_ms", {"target": "true", "readiness": "exit"})
+    assert fresh.may_adopt
+    assert not replace(fresh, same_baseline=False).may_adopt
+    shared = replace(fresh.settings, database_state="shared")
+    assert not replace(fresh, settings=shared).may_adopt
 
 
 def test_an_interrupted_search_goes_on_where_it_was(
