@@ -19,7 +19,7 @@ from chaosnetra.search.frontier import Frontier, Map, place_of
 from chaosnetra.search.judging import judged
 from chaosnetra.search.record import Axis, Search, SearchTrial
 from chaosnetra.search.span import Span
-from chaosnetra.search.telling import reasons, shown, summary
+from chaosnetra.search.telling import map_notes, map_rows, reasons, shown, summary
 
 POINTS = 80
 HEADERS = ("trial", "value", "in place", "outcome", "failed", "breaks first", "seconds", "journal")
@@ -57,11 +57,14 @@ def html_page(searches: Sequence[Search]) -> str:
 
 def _section(search: Search) -> list[Content]:
     conclusion = judged(search)
-    first, *rest = summary(search, conclusion).splitlines()
+    rows_of_map: list[tuple[str, ...]] = []
     if isinstance(conclusion, Frontier):
         drawn = map_of(search, conclusion)
+        first, *rest = map_notes(search, conclusion)
+        rows_of_map = map_rows(search, conclusion)
     else:
         drawn = response_plot(curve_of(search, conclusion))
+        first, *rest = summary(search, conclusion).splitlines()
     second = search.second
     rows = [
         (
@@ -95,6 +98,7 @@ def _section(search: Search) -> list[Content]:
     ]
     return [
         figure(drawn, first, notes(map(str.strip, rest))),
+        *([table(rows_of_map[0], rows_of_map[1:], "The map")] if rows_of_map else []),
         table(HEADERS if second is None else _map_headers(search, second), rows, "Trials"),
         section("How it was searched", facts_list(facts)),
     ]
@@ -104,7 +108,12 @@ def markdown_text(searches: Sequence[Search]) -> str:
     """The same for a pull request, short."""
     lines: list[str] = []
     for search in searches:
-        first, *rest = summary(search, judged(search)).splitlines()
+        conclusion = judged(search)
+        first, *rest = summary(search, conclusion).splitlines()
+        rows: list[tuple[str, ...]] = []
+        if isinstance(conclusion, Frontier):
+            first, *rest = map_notes(search, conclusion)
+            rows = map_rows(search, conclusion)
         lines += [
             f"## {safe(search.title or search.experiment)}",
             "",
@@ -112,6 +121,10 @@ def markdown_text(searches: Sequence[Search]) -> str:
             "",
         ]
         lines += [f"- {safe(line.strip(), 400)}" for line in rest]
+        for number, row in enumerate(rows):
+            lines += [""] if number == 0 else []
+            lines.append(f"| {' | '.join(map(safe, row))} |")
+            lines += [f"|{' --- |' * len(row)}"] if number == 0 else []
         lines += ["", "| trial | value | outcome | failed | breaks first |"]
         lines += ["| --- | --- | --- | --- | --- |"]
         lines += [

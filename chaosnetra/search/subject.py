@@ -120,7 +120,9 @@ class Subject:
         number("--from", lower)
         number("--to", upper)
         if lower >= upper:
-            raise InvalidInput(f"--from must be less than --to, got {lower:g} and {upper:g}")
+            raise InvalidInput(
+                f"--from must be less than --to for {self.key}, got {lower:g} and {upper:g}"
+            )
         for one in self.fed:
             least, most = _bounds(one.argument)
             if least is not None and lower < least:

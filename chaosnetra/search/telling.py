@@ -91,30 +91,46 @@ def _breaks(axis: Axis, column: Column) -> str:
 
 
 def _map_lines(search: Search, found: Frontier) -> Iterator[str]:
-    yield map_answer(search, found)
+    first, *notes = map_notes(search, found)
+    yield first
+    rows = map_rows(search, found)
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}"
+    yield from (f"  {note}" for note in notes)
+
+
+def map_rows(search: Search, found: Frontier) -> list[tuple[str, ...]]:
+    """Where it holds and is violated at some values of the first key, after a row of headings."""
+    if not search.counted or found.end in NO_MAP:
+        return []
     first, second = Map(search).axes
-    if search.counted and found.end not in NO_MAP:
-        yield (
-            f"  it holds in {percent(found.held)} of the map, and is violated in "
-            f"{percent(found.violated)}"
-        )
-        rows = [
+    return [
+        (first.key, f"{second.key}: holds to", "violated from"),
+        *(
             (shown(one.value), _or_unknown(one.holds_to), _or_unknown(one.violated_from))
             for one in _some(found.columns)
-        ]
-        head = (first.key, f"{second.key}: holds to", "violated from")
-        widths = [max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
-        for row in (head, *rows):
-            cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            yield f"  {'  '.join(cells)}"
-    for text, places in _map_reasons(search):
-        yield f"  breaks first: {text}, as at {places}"
+        ),
+    ]
+
+
+def map_notes(search: Search, found: Frontier) -> Iterator[str]:
+    """What was found but for these rows; the first is the answer."""
+    yield map_answer(search, found)
+    if search.counted and found.end not in NO_MAP:
+        yield (
+            f"it holds in {percent(found.held)} of the map, and is violated in "
+            f"{percent(found.violated)}"
+        )
+    for text, place in _map_reasons(search):
+        yield f"breaks first: {text}, as at {place}"
     for trial in search.trials:
         if not trial.counts:
-            yield f"  trial {trial.number} at {where(search, trial)} proves nothing: {trial.line}"
+            yield f"trial {trial.number} at {where(search, trial)} proves nothing: {trial.line}"
     if found.drift is not None:
-        yield f"  {found.drift}"
-    yield f"  {len(search.trials)} trials, {search.seconds:.0f} s; {found.end.value}"
+        yield found.drift
+    yield f"{len(search.trials)} trials, {search.seconds:.0f} s; {found.end.value}"
 
 
 def _some(columns: Sequence[Column]) -> list[Column]:

@@ -44,7 +44,7 @@ def test_a_count_takes_whole_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lower", "upper", "said"),
     [
-        (500, 20, "--from must be less than --to, got 500 and 20"),
+        (500, 20, "--from must be less than --to for latency_ms, got 500 and 20"),
         (20, 20, "--from must be less than --to"),
         (float("nan"), 20, "--from must be a finite number"),
         (20, float("inf"), "--to must be a finite number"),
