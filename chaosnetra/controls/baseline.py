@@ -22,6 +22,8 @@ def adopt(record: RunRecord) -> None:
     if baseline is not None:
         session.exposure.recall(baseline.launches)
         record.baseline = baseline
+        # Who runs it again, alone, measures one.
+        record.started_with["options"].pop(option, None)
 
 
 def prepare(record: RunRecord) -> None:

@@ -112,6 +112,7 @@ def check_baselines(folder: Path, made: Search) -> None:
     )
     assert (first["baseline_of"], second["baseline_of"]) == (None, first["run"])
     assert made.trials[1].baseline_seconds == made.trials[0].recovered_seconds
+    assert second["options"] == {}
     before, under, after = second["exposure"]["launches"]
     assert [bool(one["faults"]) for one in (before, under, after)] == [False, True, False]
     assert before["ready_with_session"] == 3

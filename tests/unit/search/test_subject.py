@@ -85,6 +85,12 @@ def test_a_key_that_does_nothing_is_refused(tmp_path: Path, key: str, said: str)
         read_subject(written(tmp_path), key, {})
 
 
+def test_an_empty_default_can_be_varied_unless_it_is_a_setting(tmp_path: Path) -> None:
+    assert read_subject(written(tmp_path, rate=""), "rate", {}).falls
+    with pytest.raises(InvalidInput, match="target is '', which is no number"):
+        read_subject(VPC, "target", {})
+
+
 def test_an_experiment_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "experiment.json"
     for content, error in (("{}", InvalidInput), ("{", Unreadable), ("[1]", InvalidInput)):
