@@ -63,7 +63,7 @@ def map_answer(search: Search, found: Frontier) -> str:
     if end is End.INCONCLUSIVE:
         one, other = found.proves_nothing_at[-1]
         place = f"{first.key} {shown(one)}, {second.key} {shown(other)}"
-        return f"proves nothing at {place}: {found.why_nothing}"
+        return f"proves nothing at {place}: {_to_mend(found.why_nothing)}"
     if end is End.NOT_MONOTONIC:
         return (
             "the response is not monotonic: it held where both keys are harder than where it was "
@@ -183,7 +183,7 @@ def answer(search: Search, conclusion: Conclusion) -> str:
         )
     if conclusion.end is End.INCONCLUSIVE:
         values = ", ".join(map(shown, conclusion.proves_nothing_at))
-        return f"proves nothing at {key} {values}: {conclusion.why_nothing}"
+        return f"proves nothing at {key} {values}: {_to_mend(conclusion.why_nothing)}"
     if conclusion.end is End.NOT_MONOTONIC:
         return (
             f"the response is not monotonic: the steady state held at values of {key} "
@@ -202,6 +202,12 @@ def answer(search: Search, conclusion: Conclusion) -> str:
     reason = breaks_first(search)
     because = f"; what breaks first: {reason}" if reason else ""
     return f"it breaks at {key} {interval(conclusion.point)}{because}"
+
+
+def _to_mend(why: str | None) -> str:
+    """Why trials prove nothing, and what to do."""
+    said = (why or "it says nothing of why").removeprefix("inconclusive: ").removeprefix("broken: ")
+    return f"{said}; mend that, and search again in a new folder"
 
 
 def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:

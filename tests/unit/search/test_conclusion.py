@@ -1,5 +1,7 @@
 """What the trials of a search tell."""
 
+from dataclasses import replace
+
 import pytest
 
 from chaosnetra.search.conclusion import End, conclude, drift_of, is_monotonic
@@ -57,7 +59,9 @@ def test_a_value_that_proves_nothing_is_tried_once_more_and_ends_the_search() ->
     made = search(trial(20, 0, 1), nothing(430, 2), nothing(430, 3))
     found = conclude(made)
     assert (found.end, found.exit_code) == (End.INCONCLUSIVE, 2)
-    assert answer(made, found) == "proves nothing at latency_ms 430: inconclusive: no effect"
+    assert answer(made, found) == (
+        "proves nothing at latency_ms 430: no effect; mend that, and search again in a new folder"
+    )
 
 
 def test_one_that_proved_nothing_once_counts_for_nothing() -> None:
@@ -95,6 +99,9 @@ def test_baselines_that_drift_are_told() -> None:
     calm = trial(20, baseline_seconds=(1.0, 1.01, 1.02, 1.03, 1.04))
     slow = trial(20, baseline_seconds=(2.0, 2.01, 2.02, 2.03, 2.04))
     noisy = trial(20, baseline_seconds=(0.9, 1.3, 1.0, 1.1, 0.8))
+    ended_slow = replace(calm, recovered_seconds=slow.baseline_seconds)
+    assert "baselines drift" in (drift_of([ended_slow]) or "")
+    assert drift_of([replace(calm, recovered_seconds=calm.baseline_seconds)]) is None
     assert "baselines drift" in (drift_of([calm, slow]) or "")
     assert drift_of([calm, noisy]) is None
     assert drift_of([calm]) is None

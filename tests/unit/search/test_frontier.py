@@ -142,7 +142,9 @@ def test_a_place_that_proves_nothing_is_tried_once_more() -> None:
     made = with_trial(made, replace(nothing(20, 2), second=1.0))
     found = frontier_of(made)
     assert (found.end, found.exit_code) == (End.INCONCLUSIVE, 2)
-    assert summary(made, found).startswith("proves nothing at latency_ms 20, count 1: inconcl")
+    assert summary(made, found).startswith(
+        "proves nothing at latency_ms 20, count 1: no effect; mend"
+    )
 
 
 def test_a_map_is_written_told_and_reported(tmp_path: Path) -> None:
