@@ -2,6 +2,7 @@
 
 from chaosnetra.controls.command_line import run_options
 from chaosnetra.controls.ending import RunRecord
+from chaosnetra.evidence.journal.values import ENDED, STARTED
 from chaosnetra.running.baseline import (
     WITHOUT_BASELINE,
     Baseline,
@@ -44,5 +45,11 @@ def leave(record: RunRecord) -> None:
         return
     found = None
     if state is not None and state.get("steady_state_met") and record.run.interrupted_by is None:
+        # Seconds of this run's clock say nothing in another one.
+        probes = [
+            {name: value for name, value in probe.items() if name not in (STARTED, ENDED)}
+            for probe in state["probes"]
+        ]
+        state = {**state, "probes": probes}
         found = Baseline(record.run.id, state, tuple(session.exposure.free))
     leave_baseline(path, found)

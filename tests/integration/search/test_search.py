@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from chaosnetra.evidence.journal.order import clock_was_set
+from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.safety.ledger import SUFFIX, runs_folder
 from chaosnetra.search.conclusion import conclude
 from chaosnetra.search.record import Search, read_search
@@ -107,9 +109,13 @@ def test_a_search_that_was_killed_leaves_nothing_and_goes_on_to_its_answer(
 
 def check_baselines(folder: Path, made: Search) -> None:
     """The second trial has the baseline that the first one left: its startups after the undo."""
-    first, second = (
-        json.loads((folder / trial.journal).read_text())["chaosnetra"] for trial in made.trials[:2]
+    journals = [read_journal(folder / trial.journal).data for trial in made.trials[:2]]
+    first, second = (journal["chaosnetra"] for journal in journals)
+    # Its times are of another run's clock.
+    assert all(
+        "started_seconds" not in one for one in journals[1]["steady_states"]["before"]["probes"]
     )
+    assert not clock_was_set(journals[1])
     assert (first["baseline_of"], second["baseline_of"]) == (None, first["run"])
     assert made.trials[1].baseline_seconds == made.trials[0].recovered_seconds
     assert second["options"] == {}
