@@ -40,7 +40,7 @@ def compare(before: Path, after: Path, output: str, allowed: tuple[str, ...]) ->
     unless --allow names it; between local and staging they are only said.
 
     Two searches (their folders, or their search.json) are compared by how likely it is that the
-    breaking point lies higher after; it is a regression where it lies lower with 95 %.
+    second bears more than the first; it is a regression where it bears less with 95 %.
 
     Exit codes: 0 no regression; 1 a regression; 2 an experiment of BEFORE is missing, proves
     nothing before or after, or is not comparable; 7 a journal that cannot be read.
@@ -84,6 +84,6 @@ def _searches(files: list[Path | None], output: str) -> None:
         say_json(comparison.to_json())
     else:
         click.echo(comparison.text)
-    if comparison.chance_higher is None:
+    if comparison.chance_bears_more is None:
         raise SystemExit(INCOMPLETE)
     raise SystemExit(REGRESSION if comparison.regressed else 0)

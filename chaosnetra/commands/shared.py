@@ -25,11 +25,12 @@ def format_option(help_: str) -> Callable[[Any], Any]:
     )
 
 
-def finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+def finite(_: click.Context, __: click.Parameter, value: Any) -> Any:
     """Refuse infinity and what is no number at all: the `callback` of an option."""
     import math
 
-    if value is not None and not math.isfinite(value):
+    values = value if isinstance(value, tuple) else () if value is None else (value,)
+    if not all(map(math.isfinite, values)):
         raise click.BadParameter("it must be a finite number")
     return value
 

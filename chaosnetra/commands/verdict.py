@@ -57,13 +57,13 @@ def verdict(journal: Path, output: str) -> None:
 def _search(file: Path, output: str) -> None:
     """End with what the trials of a search tell."""
     from chaosnetra.errors import Unreadable
-    from chaosnetra.search.conclusion import conclude
+    from chaosnetra.search.judging import judged
     from chaosnetra.search.record import read_search
     from chaosnetra.search.telling import summary
 
     with exit_on({Unreadable: UNREADABLE}):
         found = read_search(file)
-    conclusion = conclude(found)
+    conclusion = judged(found)
     if output == "json":
         say_json(conclusion.to_json())
     else:

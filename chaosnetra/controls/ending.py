@@ -36,6 +36,7 @@ from chaosnetra.quantities import duration
 from chaosnetra.running.run import LOGGER, Run, current_run, end_run
 
 if TYPE_CHECKING:
+    from chaosnetra.running.baseline import Baseline
     from chaosnetra.running.session import Session
 
 logger = logging.getLogger(LOGGER)
@@ -63,6 +64,7 @@ class RunRecord:
     recovery: dict[str, Any] | None = None
     # How the run was started: see `chaosnetra.running.recorded`.
     started_with: dict[str, Any] = field(default_factory=dict)
+    baseline: "Baseline | None" = None  # of another run, in place of one of its own
     finished: bool = False  # whether the journal is complete
     # The steady state may be checked in a thread beside the method.
     thread: threading.local = field(default_factory=threading.local)
@@ -203,6 +205,7 @@ def _facts(record: RunRecord, experiment: Mapping[str, Any], run: Run) -> dict[s
     dry = experiment.get("dry")
     facts = {
         "recovery": record.recovery,
+        "baseline_of": record.baseline.run if record.baseline is not None else None,
         "dry": getattr(dry, "value", dry),
         "refused": record.refused,
         "unanswered": record.unanswered,

@@ -60,7 +60,13 @@ from chaosnetra.errors import (
 from chaosnetra.evidence.journal.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.verdict.tolerance import has_tolerance
 from chaosnetra.redaction import mask_tracebacks
-from chaosnetra.running.run import EXIT_WITHOUT_ROLLBACKS, Run, activities_of, current_run
+from chaosnetra.running.run import (
+    BASELINE_FILE,
+    EXIT_WITHOUT_ROLLBACKS,
+    Run,
+    activities_of,
+    current_run,
+)
 from chaosnetra.text import one_line
 
 if TYPE_CHECKING:
@@ -184,6 +190,10 @@ def _open_session(experiment: Experiment, configuration: Configuration, secrets:
     from chaosnetra.running.session import current_session
 
     _run.session = session = current_session(configuration)
+    if BASELINE_FILE in os.environ:
+        from chaosnetra.controls.baseline import adopt
+
+        adopt(_run)
     _run.started_with["settings"] = recorded_settings(session.settings, configuration, os.environ)
     session.check_arguments(lambda: check_arguments(experiment, configuration, secrets))
 
@@ -269,6 +279,10 @@ def after_hypothesis_control(
 @guarded
 def before_method_control(context: Any, **options: Any) -> None:
     _run.thread.in_hypothesis = False
+    if _run.baseline is not None:
+        from chaosnetra.controls.baseline import prepare
+
+        prepare(_run)
     _run.record("method.started", {})
 
 
@@ -350,8 +364,14 @@ def after_experiment_control(
     current_run().over = True
     try:
         mend_duration(state, time.monotonic() - _run.began)
+        if _run.baseline is not None:
+            state["steady_states"]["before"] = _run.baseline.state
         if any(step.get("type") == "action" for step in context.get("method") or ()):
             check_recovery(_run, context, state, configuration, secrets, options)
+        if BASELINE_FILE in os.environ:
+            from chaosnetra.controls.baseline import leave
+
+            leave(_run)
     except (InterruptExecution, KeyboardInterrupt, SystemExit):
         state["status"] = "interrupted"
     except Exception as error:  # noqa: BLE001 - the undo and the verdict must still come

@@ -239,6 +239,7 @@ def _environment(journal: Journal) -> Iterator[tuple[str, str]]:
         ("time scale", section.get("time_scale")),
         ("seed", section.get("seed")),
         ("run", section.get("run")),
+        ("baseline measured by run", section.get("baseline_of")),
         ("started", data["start"]),
         ("ended", data["end"]),
         ("status for the Chaos Toolkit", data["status"]),

@@ -4,7 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +27,7 @@ class ChildRun:
         output: where what it says goes; a file, or `subprocess.PIPE`.
         variables: of its configuration, in place of those in its file (`--var`).
         environment: what it has besides this process's.
+        options: of `chaos run`, beside those for its journal.
 
     Raises:
         OSError: it cannot be started; so does a ValueError.
@@ -40,8 +41,9 @@ class ChildRun:
         *,
         variables: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
-        options = [
+        given = [
             word for key, value in (variables or {}).items() for word in ("--var", f"{key}={value}")
         ]
         reading, self._lifeline = os.pipe()
@@ -59,6 +61,7 @@ class ChildRun:
                     "run",
                     "--journal-path",
                     str(files.journal),
+                    *given,
                     *options,
                     str(experiment),
                 ],

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -28,6 +28,7 @@ def run_experiment(
     limit_seconds: float = LIMIT_SECONDS,
     variables: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
     told: Callable[[str], None] = lambda line: None,
 ) -> RunOutcome:
     """Run an experiment as its user would, and wait for its end.
@@ -38,6 +39,7 @@ def run_experiment(
         limit_seconds: a run that takes longer is interrupted, and proves nothing.
         variables: of its configuration, in place of those in its file.
         environment: what it has besides this process's.
+        options: of `chaos run`, beside those for its journal.
         told: called with each line that it says, in another thread.
 
     Raises:
@@ -52,7 +54,12 @@ def run_experiment(
     given_up = None
     with files.output.open("wb") as output:
         run = ChildRun(
-            experiment.path, files, subprocess.PIPE, variables=variables, environment=environment
+            experiment.path,
+            files,
+            subprocess.PIPE,
+            variables=variables,
+            environment=environment,
+            options=options,
         )
         assert run.process.stdout is not None  # noqa: S101 - it is a pipe
         pipe = (run.process.stdout, output, told)

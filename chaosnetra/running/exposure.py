@@ -5,7 +5,7 @@ What they had before the fault decides whether a startup under it is well.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,34 @@ class LaunchUse:
 
 
 @dataclass(frozen=True)
+class FreeLaunch:
+    """A launch without a fault, and what its startups had.
+
+    Attributes:
+        use: what they used.
+        had_session: whether each that was ready had a session; None: none was ready.
+        kept_session: and whether it still had one then.
+        met: SQLSTATEs that they met.
+    """
+
+    use: LaunchUse
+    had_session: bool | None
+    kept_session: bool | None
+    met: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "FreeLaunch":
+        """What `dataclasses.asdict` gave.
+
+        Raises:
+            KeyError: it is not that; so does a TypeError.
+        """
+        use = {**data["use"], "faults": tuple(data["use"]["faults"])}
+        had, kept = data["had_session"], data["kept_session"]
+        return cls(LaunchUse(**use), had, kept, tuple(data["met"]))
+
+
+@dataclass(frozen=True)
 class LaunchBegun:
     """What was so before a launch."""
 
@@ -97,6 +125,14 @@ class Exposure:
         # SQLSTATEs that startups met before the fault, which therefore did not cause them.
         self._met_before: set[str] = set()
         self.launches: list[LaunchUse] = []
+        # Those since a fault was in place.
+        self.free: list[FreeLaunch] = []
+
+    def recall(self, launches: Iterable[FreeLaunch]) -> None:
+        """Take launches of another run for those before the fault."""
+        for one in launches:
+            self._learn(one)
+            self.launches.append(one.use)
 
     def begun(self, databases: Sequence[DatabaseAddress]) -> LaunchBegun:
         """Look before a launch.
@@ -147,19 +183,29 @@ class Exposure:
             tables_before=begun.counts.tables if begun.counts else None,
             tables_after=after.tables if after else None,
         )
+        ready = [wire for status, wire in seen if status is Status.READY]
+        free = FreeLaunch(
+            use,
+            all(wire.sessions for wire in ready) if ready else None,
+            all(_has_open_session(wire) for wire in ready) if ready else None,
+            tuple({error.sqlstate for _, wire in seen for error in wire.errors}),
+        )
         if not faults and not any(one.faults for one in self.launches):
-            self._met_before.update(error.sqlstate for _, wire in seen for error in wire.errors)
-            ready = [wire for status, wire in seen if status is Status.READY]
-            if ready:
-                kept = all(_has_open_session(wire) for wire in ready)
-                self._kept_session = kept and self._kept_session is not False
-                had = all(wire.sessions for wire in ready)
-                self._had_session = had and self._had_session is not False
+            self._learn(free)
             judged = list(outcomes)
         else:
             judged = [self._judged(outcome) for outcome in outcomes]
+        self.free = [] if faults else [*self.free, free]
         self.launches.append(use)
         return use, [replace(outcome, settled=None) for outcome in judged]
+
+    def _learn(self, free: FreeLaunch) -> None:
+        """What startups have before the fault."""
+        self._met_before.update(free.met)
+        if free.kept_session is not None:
+            self._kept_session = free.kept_session and self._kept_session is not False
+        if free.had_session is not None:
+            self._had_session = free.had_session and self._had_session is not False
 
     def facts(self) -> dict[str, Any]:
         """For the journal: see `chaosnetra.evidence.verdict.exposure`."""

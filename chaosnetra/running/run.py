@@ -27,6 +27,8 @@ AFTERMATH_SECONDS = 1.0
 ENDING_SECONDS = 300.0
 # The core's own code for "leave now, and play no rollbacks": nothing was injected yet.
 EXIT_WITHOUT_ROLLBACKS = 30
+# Names the file in which a baseline is passed on: see `chaosnetra.running.baseline`.
+BASELINE_FILE = "CHAOSNETRA_BASELINE"
 
 
 class Run:

@@ -12,6 +12,7 @@ from chaosnetra.settings import SETTINGS
 INTERNAL = frozenset(
     PREFIX + name
     for name in (
+        "BASELINE",
         "EXECUTION",
         "REPORT_DATABASE_URL",
         "SCHEMA",

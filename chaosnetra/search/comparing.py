@@ -6,7 +6,7 @@ from typing import Any
 from chaosnetra.errors import InvalidInput
 from chaosnetra.search.conclusion import End, conclude, response_of
 from chaosnetra.search.record import Search
-from chaosnetra.search.response import chance_higher
+from chaosnetra.search.response import chance_bears_more
 from chaosnetra.search.telling import answer
 
 CERTAIN = 0.95
@@ -20,29 +20,29 @@ class SearchComparison:
     Attributes:
         before: the answer of the search before, as a sentence.
         after: likewise.
-        chance_higher: how likely it is that the breaking point is higher after; None: one of the
-            searches says nothing.
+        chance_bears_more: how likely it is that the breaking point is harder after; None:
+            one of the searches says nothing.
         differences: in how they were made, as sentences.
     """
 
     before: str
     after: str
-    chance_higher: float | None
+    chance_bears_more: float | None
     differences: tuple[str, ...]
 
     @property
     def grew(self) -> bool:
-        return self.chance_higher is not None and self.chance_higher >= CERTAIN
+        return self.chance_bears_more is not None and self.chance_bears_more >= CERTAIN
 
     @property
     def regressed(self) -> bool:
-        return self.chance_higher is not None and self.chance_higher <= 1 - CERTAIN
+        return self.chance_bears_more is not None and self.chance_bears_more <= 1 - CERTAIN
 
     @property
     def text(self) -> str:
         """For people; Markdown too."""
         lines = [f"before: {self.before}", f"after: {self.after}", *self.differences]
-        chance = self.chance_higher
+        chance = self.chance_bears_more
         if chance is None:
             said = "nothing can be compared: a search proves nothing"
         elif self.grew:
@@ -60,7 +60,7 @@ class SearchComparison:
         return {
             "before": self.before,
             "after": self.after,
-            "chance_higher": self.chance_higher,
+            "chance_bears_more": self.chance_bears_more,
             "grew": self.grew,
             "regressed": self.regressed,
             "differences": list(self.differences),
@@ -71,16 +71,27 @@ def compare_searches(before: Search, after: Search) -> SearchComparison:
     """Compare what two searches have found.
 
     Raises:
-        InvalidInput: they varied different keys.
+        InvalidInput: they varied two keys, or different ones, or in one it gets harder as the
+            value grows, in the other as it falls.
     """
+    if before.second is not None or after.second is not None:
+        raise InvalidInput(
+            "a search over two keys has no one breaking point to compare: look at both reports, or "
+            "compare searches over one of the keys"
+        )
     if (before.key, before.feeds) != (after.key, after.feeds):
         raise InvalidInput(
             f"the searches varied {before.key} ({before.feeds}) and {after.key} ({after.feeds}): "
             "give two of the same"
         )
+    if before.oriented.falling != after.oriented.falling:
+        raise InvalidInput(
+            f"the searches cannot be compared: {before.key} makes it harder going "
+            f"{before.oriented.grows} before, and {after.oriented.grows} after"
+        )
     ends = [(one, conclude(one)) for one in (before, after)]
     says_nothing = any(found.end in SAYS_NOTHING or not search.counted for search, found in ends)
-    chance = None if says_nothing else chance_higher(response_of(before), response_of(after))
+    chance = None if says_nothing else chance_bears_more(response_of(before), response_of(after))
     told = [
         ("experiment", before.title or before.experiment, after.title or after.experiment),
         ("profile", before.profile, after.profile),

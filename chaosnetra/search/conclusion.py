@@ -1,12 +1,12 @@
 """What the trials of a search tell: from its journal alone."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import accumulate
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from chaosnetra.search.levels import failing_share
 from chaosnetra.search.record import Search, SearchTrial
@@ -24,18 +24,22 @@ DRIFT_SHARE = 0.25
 DRIFT_P = 0.01
 # Times that are no further from the model than this are explained by it.
 MODEL_FITS = 0.25
+# Startups whose medians differ by no more took alike.
+ALIKE = 0.1
 MOST_MORE = 12
 # Exit codes.
-ANSWERED, NOT_ABOVE, PROVES_NOTHING, INTERRUPTED = 0, 1, 2, 6
+ANSWERED, NOT_BEYOND, PROVES_NOTHING, INTERRUPTED = 0, 1, 2, 6
+
+Where = TypeVar("Where", float, tuple[float, float])
 
 
 class End(StrEnum):
     """Why a search ended, or that it has not."""
 
     GOES_ON = "goes on"
-    PRECISE = "the interval is as narrow as was asked"
-    HOLDS = "it holds at the upper end"
-    FAILS = "it fails at the lower end already"
+    PRECISE = "it is as precise as was asked"
+    HOLDS = "it holds from end to end"
+    FAILS = "it holds at neither end"
     INCONCLUSIVE = "trials prove nothing"
     NOT_MONOTONIC = "the response is not monotonic"
     TRIALS = "all trials are used up"
@@ -53,18 +57,20 @@ class Conclusion:
         point_95: likewise with 95 %.
         level: share of the attempts that fail there.
         level_95: likewise.
-        last_held: highest value that held, below all that did not; None: none did.
-        first_violated: lowest value that was violated, above all that held.
+        last_held: hardest value that held, easier than all that did not; None: none did.
+        first_violated: easiest value that was violated, harder than all that held.
         proves_nothing_at: values at which trials prove nothing.
         why_nothing: the reason of the last of these.
-        margin: breaking point over operating point; None: either is not known.
+        margin: how many times as hard as the operating point the breaking point is; None: either
+            is not known.
         forecast_confirmed: whether the predicted value, give or take its spread, lies within the
             interval; None: there is no prediction, or no interval.
         drift: how baselines differ beyond chance, as a sentence; None: they do not.
         model_fits: whether startups under latency took what the model says; None: not known.
-        holds_at_least: whether the interval lies above what was asked; None: nothing was.
-        chance_above: how likely it is that the value at which half of the attempts fail lies
-            above what was asked; None: nothing was, or no breaking point is claimed.
+        bears_asked: whether the interval lies beyond what was asked; None: nothing was.
+        chance_bears_asked: how likely it is that the value at which half of the attempts fail lies
+            beyond what was asked; None: nothing was, or no breaking point is claimed.
+        same_at_ends: what was the same at both ends, where the key may do nothing; as a clause.
         more_trials: that are expected to be needed for half the width; None: not known.
     """
 
@@ -81,18 +87,16 @@ class Conclusion:
     forecast_confirmed: bool | None
     drift: str | None
     model_fits: bool | None
-    holds_at_least: bool | None
-    chance_above: float | None
+    bears_asked: bool | None
+    chance_bears_asked: float | None
+    same_at_ends: str | None
     more_trials: int | None
 
     @property
     def exit_code(self) -> int:
         """Of the commands that end with what a search has found."""
-        if self.end in (End.INCONCLUSIVE, End.NOT_MONOTONIC):
-            return PROVES_NOTHING
-        if self.end is End.INTERRUPTED:
-            return INTERRUPTED
-        return NOT_ABOVE if self.holds_at_least is False else ANSWERED
+        code = exit_code_of(self.end)
+        return NOT_BEYOND if code == ANSWERED and self.bears_asked is False else code
 
     def to_json(self) -> dict[str, Any]:
         points = {
@@ -100,6 +104,13 @@ class Conclusion:
             for name, point in (("point", self.point), ("point_95", self.point_95))
         }
         return {**asdict(self), **points, "end": self.end.value}
+
+
+def exit_code_of(end: End) -> int:
+    """Of the commands that end with a search that has ended so, where nothing was asked of it."""
+    if end in (End.INCONCLUSIVE, End.NOT_MONOTONIC):
+        return PROVES_NOTHING
+    return INTERRUPTED if end is End.INTERRUPTED else ANSWERED
 
 
 def conclude(search: Search) -> Conclusion:
@@ -118,16 +129,17 @@ def conclude(search: Search) -> Conclusion:
         response.point(level_95) if point is not None else None,
         level,
         level_95,
-        max((value for value in held if not violated or value < min(violated)), default=None),
-        min((value for value in violated if not held or value > max(held)), default=None),
-        _nothing_at(search),
+        _hardest(search, held, violated),
+        _easiest(search, violated, held),
+        nothing_at(search, _value),
         next((trial.line for trial in reversed(search.trials) if not trial.counts), None),
-        middle / search.operating_point if middle and search.operating_point else None,
+        _margin(search, middle),
         _confirmed(search, point),
         drift_of(search.trials),
         _model_fits(search),
-        _holds_at_least(search, point, end),
-        response.chance_above(search.at_least) if point and search.at_least is not None else None,
+        _bears_asked(search, point, end),
+        response.chance_harder(search.asked) if point and search.asked is not None else None,
+        _same_at_ends(search, end),
         _more_trials(search, point),
     )
 
@@ -151,7 +163,7 @@ def response_of(search: Search) -> Response:
     """The response that the trials of a search show."""
     forecast = search.forecast
     return Response(
-        search.span,
+        search.oriented,
         tuple(Trial(trial.applied, trial.failures, trial.attempts) for trial in search.counted),
         None if forecast is None else Prediction(forecast.value, forecast.spread),
     )
@@ -184,13 +196,15 @@ def drift_of(trials: Sequence[SearchTrial]) -> str | None:
     """How the last baselines differ from the first beyond chance, as a sentence."""
     from chaosnetra.evidence.statistics.ranks import compare_times
 
-    known = [trial for trial in trials if trial.baseline_seconds]
+    # What a trial leaves after its rollbacks is the baseline of the next one.
+    measured = [
+        one for trial in trials for one in (trial.baseline_seconds, trial.recovered_seconds)
+    ]
+    known = [one for number, one in enumerate(measured) if one and one not in measured[:number]]
     if len(known) < 2:
         return None
-    first = known[0].baseline_seconds
-    rest = known[1:]
-    half = rest[len(rest) // 2 :]
-    last = tuple(seconds for trial in half for seconds in trial.baseline_seconds)
+    first, rest = known[0], known[1:]
+    last = tuple(seconds for one in rest[len(rest) // 2 :] for seconds in one)
     test = compare_times(first, last)
     before, after = median(first), median(last)
     differs = abs(after - before) > DRIFT_SHARE * before
@@ -198,18 +212,18 @@ def drift_of(trials: Sequence[SearchTrial]) -> str | None:
         return None
     word = "longer" if after > before else "less"
     return (
-        f"baselines drift: startups without the fault took {before:.3g} s in the first trial, and "
-        f"{after:.3g} s, {word}, in the last ones"
+        f"baselines drift: startups without the fault took {before:.3g} s at first, and "
+        f"{after:.3g} s, {word}, towards the end"
     )
 
 
-def is_monotonic(trials: Sequence[SearchTrial]) -> bool:
-    """Whether failures may all the same become no fewer where the value grows.
+def is_monotonic(trials: Sequence[SearchTrial], *, falling: bool = False) -> bool:
+    """Whether failures may all the same become no fewer where it gets harder.
 
     They do not where two or more trials in a row failed clearly more than two or more in a row
-    above them, beyond what chance explains.
+    that were harder, beyond what chance explains.
     """
-    ordered = sorted(trials, key=lambda trial: trial.applied)
+    ordered = sorted(trials, key=lambda trial: trial.applied, reverse=falling)
     attempts = [0, *accumulate(trial.attempts for trial in ordered)]
     failures = [0, *accumulate(trial.failures for trial in ordered)]
     violated = [0, *accumulate(int(trial.violated) for trial in ordered)]
@@ -218,13 +232,13 @@ def is_monotonic(trials: Sequence[SearchTrial]) -> bool:
         if ordered[cut - 1].applied == ordered[cut].applied:
             continue
         for first in range(cut - FEWEST_IN_BLOCK + 1):
-            # All of the lower block are violated, and none of the upper.
+            # All of the easier block are violated, and none of the harder.
             if violated[cut] - violated[first] < cut - first:
                 continue
             for last in range(cut + FEWEST_IN_BLOCK, count + 1):
                 if violated[last] > violated[cut]:
                     break
-                chance = _fewer_above(
+                chance = _fewer_where_harder(
                     failures[cut] - failures[first],
                     attempts[cut] - attempts[first],
                     failures[last] - failures[cut],
@@ -235,31 +249,36 @@ def is_monotonic(trials: Sequence[SearchTrial]) -> bool:
     return True
 
 
-def _fewer_above(low_failures: int, low: int, high_failures: int, high: int) -> float:
-    """Fisher's exact chance of so many failures below, out of all, if both failed alike."""
-    total, failures = low + high, low_failures + high_failures
+def _fewer_where_harder(easy_failures: int, easy: int, hard_failures: int, hard: int) -> float:
+    """Fisher's exact chance of so many failures where it is easier, if both failed alike."""
+    total, failures = easy + hard, easy_failures + hard_failures
     ways = sum(
-        math.comb(low, below) * math.comb(high, failures - below)
-        for below in range(low_failures, min(low, failures) + 1)
-        if failures - below <= high
+        math.comb(easy, here) * math.comb(hard, failures - here)
+        for here in range(easy_failures, min(easy, failures) + 1)
+        if failures - here <= hard
     )
     return ways / math.comb(total, failures)
 
 
 def _end(search: Search, point: Estimate | None) -> End:
-    trials, span = search.counted, search.span
-    at_lower = [trial.violated for trial in trials if trial.value == span.lower]
-    at_upper = [trial.violated for trial in trials if trial.value == span.upper]
-    if _nothing_at(search):
+    trials, span = search.counted, search.oriented
+    at_easy = [trial.violated for trial in trials if trial.value == span.easy]
+    at_hard = [trial.violated for trial in trials if trial.value == span.hard]
+    if nothing_at(search, _value):
         return End.INCONCLUSIVE
-    if not is_monotonic(trials):
+    if not is_monotonic(trials, falling=span.falling):
         return End.NOT_MONOTONIC
-    if len(at_lower) >= AT_AN_END and all(at_lower):
+    if len(at_easy) >= AT_AN_END and at_hard and all(at_easy + at_hard):
         return End.FAILS
-    if len(at_upper) >= AT_AN_END and not any(trial.violated for trial in trials):
+    if len(at_hard) >= AT_AN_END and not any(trial.violated for trial in trials):
         return End.HOLDS
     if is_precise(search, point):
         return End.PRECISE
+    return end_without_answer(search)
+
+
+def end_without_answer(search: Search) -> End:
+    """Why a search that is not precise enough goes no further, or that it goes on."""
     if search.interrupted:
         return End.INTERRUPTED
     if len(search.trials) >= search.most_trials:
@@ -269,10 +288,19 @@ def _end(search: Search, point: Estimate | None) -> End:
     return End.GOES_ON
 
 
-def _nothing_at(search: Search) -> tuple[float, ...]:
-    """Values at which trials proved nothing so often that they are not tried again."""
-    values = [trial.value for trial in search.trials if not trial.counts]
-    counted = {trial.value for trial in search.counted}
+def _value(trial: SearchTrial) -> float:
+    return trial.value
+
+
+def nothing_at(search: Search, at: "Callable[[SearchTrial], Where]") -> "tuple[Where, ...]":
+    """Where trials proved nothing so often that they are not made there again.
+
+    Args:
+        search: that made them.
+        at: where a trial was made.
+    """
+    values = [at(trial) for trial in search.trials if not trial.counts]
+    counted = {at(trial) for trial in search.counted}
     return tuple(
         sorted(
             value
@@ -290,15 +318,63 @@ def _confirmed(search: Search, point: Estimate | None) -> bool | None:
     return point.low <= forecast.value + off and forecast.value - off <= point.high
 
 
-def _holds_at_least(search: Search, point: Estimate | None, end: End) -> bool | None:
-    wanted = search.at_least
+def _hardest(search: Search, held: list[float], violated: list[float]) -> float | None:
+    hardness = search.oriented.hardness
+    first = min(map(hardness, violated), default=math.inf)
+    return max((value for value in held if hardness(value) < first), key=hardness, default=None)
+
+
+def _easiest(search: Search, violated: list[float], held: list[float]) -> float | None:
+    hardness = search.oriented.hardness
+    last = max(map(hardness, held), default=-math.inf)
+    return min((value for value in violated if hardness(value) > last), key=hardness, default=None)
+
+
+def _margin(search: Search, value: float | None) -> float | None:
+    today = search.operating_point
+    if not value or not today:
+        return None
+    return today / value if search.oriented.falling else value / today
+
+
+def _bears_asked(search: Search, point: Estimate | None, end: End) -> bool | None:
+    wanted, span = search.asked, search.oriented
     if wanted is None:
         return None
     if end is End.HOLDS:
-        return search.span.upper >= wanted
+        return span.hardness(span.hard) >= span.hardness(wanted)
     if end in (End.FAILS, End.NOT_MONOTONIC, End.INCONCLUSIVE) or point is None:
         return False
-    return point.low is not None and point.low > wanted
+    easiest = point.high if span.falling else point.low
+    return easiest is not None and span.hardness(easiest) > span.hardness(wanted)
+
+
+def _same_at_ends(search: Search, end: End) -> str | None:
+    """What was the same at both ends of a span between which nothing changed."""
+    if end not in (End.HOLDS, End.FAILS):
+        return None
+    lower, upper = (
+        [trial for trial in search.counted if trial.value == value]
+        for value in (search.span.lower, search.span.upper)
+    )
+    if end is End.FAILS:
+        reasons = {trial.breaks_first for trial in lower + upper}
+        return f"fails by {reasons.pop()}" if len(reasons) == 1 and None not in reasons else None
+    if not took_alike(lower, upper):
+        return None
+    return f"startups under the fault take {median(_under_fault(lower + upper)):.2g} s"
+
+
+def took_alike(some: Sequence[SearchTrial], others: Sequence[SearchTrial]) -> bool:
+    """Whether startups under the fault took as long in some trials as in others, as is known."""
+    first, second = _under_fault(some), _under_fault(others)
+    if not first or not second:
+        return False
+    return abs(median(first) - median(second)) <= ALIKE * max(median(first), median(second))
+
+
+def _under_fault(trials: Sequence[SearchTrial]) -> list[float]:
+    return [seconds for trial in trials for seconds in trial.under_fault_seconds]
 
 
 def _model_fits(search: Search) -> bool | None:

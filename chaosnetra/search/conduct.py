@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,7 +14,9 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.runner.files import RunFiles, find_experiments
 from chaosnetra.runner.process import run_experiment
-from chaosnetra.search.conclusion import End, conclude, end_of
+from chaosnetra.running.baseline import WITHOUT_BASELINE
+from chaosnetra.running.run import BASELINE_FILE
+from chaosnetra.search.conclusion import End
 from chaosnetra.search.forecast import (
     forecast_of,
     limits_of,
@@ -21,10 +24,11 @@ from chaosnetra.search.forecast import (
     own_limit_of,
     round_trip_seconds,
 )
-from chaosnetra.search.placing import next_value
+from chaosnetra.search.judging import end_of, judged, next_values
 from chaosnetra.search.record import (
     FILE,
     VERSION,
+    Axis,
     Search,
     SearchTrial,
     read_search,
@@ -37,43 +41,80 @@ from chaosnetra.search.telling import trial_line
 from chaosnetra.search.trial import journal_of, trial_of
 
 TRIALS = "trials"
+BASELINE = "baseline.json"
+# One of so many trials has a baseline of its own; the others have what the one before left, where
+# that is no older.
+OWN_BASELINE_EVERY = 4
+BASELINE_SECONDS = 60.0
 # A limit of its own that a trial shows is known less well than a budget that is written down.
 OWN_SPREAD = 0.1
 SEED_VARIABLE = "CHAOSNETRA_SEED"
 
 
 @dataclass(frozen=True)
+class Varied:
+    """A key that is varied, and between which values."""
+
+    subject: Subject
+    lower: float
+    upper: float
+
+    @property
+    def shown(self) -> str:
+        """For people."""
+        axis = self.axis(falling=False)
+        return f"{axis.key} from {self.lower:g} to {self.upper:g} ({axis.feeds})"
+
+    def axis(self, *, falling: bool) -> Axis:
+        """It, as the journal has it."""
+        subject = self.subject
+        return Axis(
+            subject.key,
+            ", ".join(dict.fromkeys(one.shown for one in subject.fed)),
+            Span(self.lower, self.upper, subject.whole, falling),
+            subject.resolution,
+        )
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What a search was asked for; see `Search`."""
 
-    lower: float
-    upper: float
     seed: int
     precision: float
     most_trials: int
     most_seconds: float | None
     operating_point: float | None
     at_least: float | None
+    at_most: float | None
     variables: Mapping[str, str]
 
 
-def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
+def begun(varied: Varied, wanted: Wanted, folder: Path, second: Varied | None = None) -> Search:
     """The search in a folder that goes on, or a new one.
+
+    Args:
+        varied: what is varied.
+        wanted: what is asked.
+        folder: of the search.
+        second: what is varied with it, of the same experiment.
 
     Raises:
         InvalidInput: the folder holds another search, or something else.
         Unreadable: its search cannot be read.
     """
+    subject = varied.subject
+    axis = varied.axis(falling=_falls(subject, wanted))
     new = Search(
         version=VERSION,
         chaosnetra=__version__,
         experiment=str(subject.path),
         fingerprint=hashlib.sha256(subject.path.read_bytes()).hexdigest(),
         title=subject.title,
-        key=subject.key,
-        feeds=", ".join(dict.fromkeys(one.shown for one in subject.fed)),
-        span=Span(wanted.lower, wanted.upper, subject.whole),
-        resolution=subject.resolution,
+        key=axis.key,
+        feeds=axis.feeds,
+        span=axis.span,
+        resolution=axis.resolution,
         seed=wanted.seed,
         precision=wanted.precision,
         most_trials=wanted.most_trials,
@@ -81,10 +122,12 @@ def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
         operating_point=wanted.operating_point,
         operating_point_measured=False,
         at_least=wanted.at_least,
+        at_most=wanted.at_most,
         variables=tuple(sorted(wanted.variables)),
         profile=subject.settings.profile.name,
         target=subject.target,
         time_scale=subject.settings.time_scale,
+        second=None if second is None else second.axis(falling=second.subject.falls),
     )
     file = folder / FILE
     if not file.exists():
@@ -96,7 +139,7 @@ def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
         return new
     former = read_search(file)
     for name, what in _SAME.items():
-        if getattr(former, name) != getattr(new, name):
+        if _told(former, name) != _told(new, name):
             raise InvalidInput(
                 f"{folder} holds a search of another {what}", "--output-folder to a new folder"
             )
@@ -121,12 +164,28 @@ _SAME = {
     "fingerprint": "experiment",
     "key": "key",
     "span": "span",
+    "second": "second key or span",
     "seed": "seed",
     "variables": "set of variables",
     "profile": "profile",
     "target": "target",
     "time_scale": "time scale",
 }
+
+
+def _told(search: Search, name: str) -> Any:
+    found = getattr(search, name)
+    # In which direction it gets harder is only expected.
+    if isinstance(found, Axis):
+        return replace(found, span=replace(found.span, falling=False))
+    return replace(found, falling=False) if isinstance(found, Span) else found
+
+
+def _falls(subject: Subject, wanted: Wanted) -> bool:
+    """Whether it is expected to get harder as the value falls: who asks for a bound knows."""
+    if wanted.at_least is not None or wanted.at_most is not None:
+        return wanted.at_most is not None
+    return subject.falls
 
 
 def conduct(
@@ -149,12 +208,15 @@ def conduct(
         KeyboardInterrupt: it was interrupted; the trial that ran was undone, and what was found
             is written.
         PartUnavailable: the stand cannot be had.
+        InvalidInput: it gets harder in the other direction than the bound that was asked for says.
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder, search)
     if not _goes_on(search):
         return search
+    baseline = folder / BASELINE
+    baseline.unlink(missing_ok=True)
     try:
         with shared_stand(subject.settings) as environment:
             while _goes_on(search):
@@ -162,14 +224,22 @@ def conduct(
                 search = _learned(subject, replace(search, trials=(*search.trials, trial)), folder)
                 _write(folder, search)
                 with suppress(OSError):  # nobody reads any more
-                    say(trial_line(search, trial, conclude(search)))
+                    say(trial_line(search, trial, judged(search)))
     except KeyboardInterrupt:
         _write(folder, replace(search, interrupted=True))
         raise
+    finally:
+        baseline.unlink(missing_ok=True)
     return search
 
 
 def _goes_on(search: Search) -> bool:
+    if search.asked is not None and search.oriented.falling is (search.at_most is None):
+        wrong, right = ("--at-least", "--at-most")[:: 1 if search.at_most is None else -1]
+        raise InvalidInput(
+            f"{search.key} makes it harder going {search.oriented.grows}: give {right} in place of "
+            f"{wrong}; the same folder goes on"
+        )
     return end_of(search) is End.GOES_ON
 
 
@@ -180,17 +250,45 @@ def _make(
     variables: Mapping[str, str],
     environment: Mapping[str, str],
 ) -> SearchTrial:
-    value, number = next_value(search), len(search.trials) + 1
+    values, number = next_values(search), len(search.trials) + 1
     place = folder / TRIALS / f"{number:03}"
     experiment = find_experiments([subject.path])[0]
     ran = run_experiment(
         experiment,
         place,
-        variables={**variables, search.key: f"{value:.12g}"},
-        environment={SEED_VARIABLE: str(search.seed + number), **_given_seed(), **environment},
+        variables={**variables, **{key: f"{value:.12g}" for key, value in values.items()}},
+        environment={
+            SEED_VARIABLE: str(search.seed + number),
+            BASELINE_FILE: str(folder.resolve() / BASELINE),
+            **_given_seed(),
+            **environment,
+        },
+        options=_options(subject, search, folder),
     )
     journal = str(RunFiles(Path(TRIALS, place.name)).journal)
-    return trial_of(number, value, journal, ran, subject.is_latency)
+    # Of a map, what holds at a value is looked up by the value that was asked for.
+    latency = subject.is_latency and search.second is None
+    trial = trial_of(number, values[search.key], journal, ran, latency)
+    return trial if search.second is None else replace(trial, second=values[search.second.key])
+
+
+def _options(subject: Subject, search: Search, folder: Path) -> tuple[str, ...]:
+    """Of the next trial: without a baseline of its own, where the last one has just left one.
+
+    Every few trials measure theirs all the same, as the first one does, and one after a trial that
+    proved nothing.
+    """
+    file, number = folder / BASELINE, len(search.trials)
+    keeps = (
+        subject.may_adopt
+        and search.second is None
+        and number % OWN_BASELINE_EVERY
+        and search.trials[-1].counts
+    )
+    if keeps and file.exists() and time.time() - file.stat().st_mtime < BASELINE_SECONDS:
+        return WITHOUT_BASELINE
+    file.unlink(missing_ok=True)
+    return ()
 
 
 def _given_seed() -> dict[str, str]:
@@ -202,7 +300,7 @@ def _given_seed() -> dict[str, str]:
 def _learned(subject: Subject, search: Search, folder: Path) -> Search:
     """A search with what its last trial tells of where it breaks, and of its runs."""
     last = search.trials[-1]
-    if not last.counts:
+    if not last.counts or search.second is not None:
         return search
     data = journal_of(folder / last.journal)
     if data is None:
@@ -236,4 +334,4 @@ def _with_measured_point(search: Search, data: Mapping[str, Any]) -> Search:
 
 
 def _write(folder: Path, search: Search) -> None:
-    write_search(folder / FILE, search, conclude(search).to_json())
+    write_search(folder / FILE, search, judged(search).to_json())

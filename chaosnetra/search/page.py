@@ -1,18 +1,25 @@
 """Reports on searches: HTML with the response curve, and Markdown."""
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
+
+from markupsafe import Markup
 
 from chaosnetra import __version__
 from chaosnetra.errors import InvalidInput
 from chaosnetra.report.markup import Content
 from chaosnetra.report.page import document, facts_list, figure, notes, section, table
+from chaosnetra.report.plots.frontier import Spot, Strip, frontier_plot
 from chaosnetra.report.plots.response import Band, Curve, Tried, response_plot
+from chaosnetra.report.plots.scales import Scale
 from chaosnetra.report.structure_markdown import safe
-from chaosnetra.search.conclusion import Conclusion, conclude, response_of
-from chaosnetra.search.record import Search
-from chaosnetra.search.telling import reasons, shown, summary
+from chaosnetra.search.conclusion import Conclusion, response_of
+from chaosnetra.search.frontier import Frontier, Map, place_of
+from chaosnetra.search.judging import judged
+from chaosnetra.search.record import Axis, Search, SearchTrial
+from chaosnetra.search.span import Span
+from chaosnetra.search.telling import map_notes, map_rows, reasons, shown, summary
 
 POINTS = 80
 HEADERS = ("trial", "value", "in place", "outcome", "failed", "breaks first", "seconds", "journal")
@@ -39,7 +46,7 @@ def html_page(searches: Sequence[Search]) -> str:
     """One page on some searches."""
     parts: list[Content] = []
     for search in searches:
-        content = _section(search, conclude(search))
+        content = _section(search)
         heading = search.title or search.experiment
         parts += list(content) if len(searches) == 1 else [section(heading, *content)]
     title = searches[0].title or searches[0].experiment
@@ -48,13 +55,22 @@ def html_page(searches: Sequence[Search]) -> str:
     return document(title, *parts, footer=FOOTER)
 
 
-def _section(search: Search, conclusion: Conclusion) -> list[Content]:
-    first, *rest = summary(search, conclusion).splitlines()
+def _section(search: Search) -> list[Content]:
+    conclusion = judged(search)
+    rows_of_map: list[tuple[str, ...]] = []
+    if isinstance(conclusion, Frontier):
+        drawn = map_of(search, conclusion)
+        first, *rest = map_notes(search, conclusion)
+        rows_of_map = map_rows(search, conclusion)
+    else:
+        drawn = response_plot(curve_of(search, conclusion))
+        first, *rest = summary(search, conclusion).splitlines()
+    second = search.second
     rows = [
         (
             trial.number,
             shown(trial.value),
-            shown(trial.applied),
+            shown(trial.applied if trial.second is None else trial.second),
             trial.outcome,
             f"{trial.failures} of {trial.attempts}" if trial.counts else "",
             trial.breaks_first or ("" if trial.counts else trial.line),
@@ -66,6 +82,14 @@ def _section(search: Search, conclusion: Conclusion) -> list[Content]:
     facts: list[tuple[str, Content]] = [
         ("varied", f"{search.key} ({search.feeds})"),
         ("span", f"{shown(search.span.lower)} to {shown(search.span.upper)}"),
+        *(
+            []
+            if second is None
+            else [
+                ("varied with it", f"{second.key} ({second.feeds})"),
+                ("its span", f"{shown(second.span.lower)} to {shown(second.span.upper)}"),
+            ]
+        ),
         ("profile", search.profile),
         ("target", search.target),
         ("time scale", search.time_scale),
@@ -73,8 +97,9 @@ def _section(search: Search, conclusion: Conclusion) -> list[Content]:
         ("version", search.chaosnetra),
     ]
     return [
-        figure(response_plot(curve_of(search, conclusion)), first, notes(map(str.strip, rest))),
-        table(HEADERS, rows, "Trials"),
+        figure(drawn, first, notes(map(str.strip, rest))),
+        *([table(rows_of_map[0], rows_of_map[1:], "The map")] if rows_of_map else []),
+        table(HEADERS if second is None else _map_headers(search, second), rows, "Trials"),
         section("How it was searched", facts_list(facts)),
     ]
 
@@ -83,8 +108,12 @@ def markdown_text(searches: Sequence[Search]) -> str:
     """The same for a pull request, short."""
     lines: list[str] = []
     for search in searches:
-        conclusion = conclude(search)
+        conclusion = judged(search)
         first, *rest = summary(search, conclusion).splitlines()
+        rows: list[tuple[str, ...]] = []
+        if isinstance(conclusion, Frontier):
+            first, *rest = map_notes(search, conclusion)
+            rows = map_rows(search, conclusion)
         lines += [
             f"## {safe(search.title or search.experiment)}",
             "",
@@ -92,10 +121,14 @@ def markdown_text(searches: Sequence[Search]) -> str:
             "",
         ]
         lines += [f"- {safe(line.strip(), 400)}" for line in rest]
+        for number, row in enumerate(rows):
+            lines += [""] if number == 0 else []
+            lines.append(f"| {' | '.join(map(safe, row))} |")
+            lines += [f"|{' --- |' * len(row)}"] if number == 0 else []
         lines += ["", "| trial | value | outcome | failed | breaks first |"]
         lines += ["| --- | --- | --- | --- | --- |"]
         lines += [
-            f"| {trial.number} | {shown(trial.applied)} | {trial.outcome} | "
+            f"| {trial.number} | {_places(trial)} | {trial.outcome} | "
             f"{trial.failures} of {trial.attempts} | {safe(trial.breaks_first or '')} |"
             for trial in search.trials
         ]
@@ -103,9 +136,64 @@ def markdown_text(searches: Sequence[Search]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _map_headers(search: Search, second: Axis) -> tuple[str, ...]:
+    return HEADERS[0], search.key, second.key, *HEADERS[3:]
+
+
+def _places(trial: SearchTrial) -> str:
+    if trial.second is None:
+        return shown(trial.applied)
+    return f"{shown(trial.value)}, {shown(trial.second)}"
+
+
+def map_of(search: Search, found: Frontier) -> Markup:
+    """The plot of a search over two keys."""
+    first, second = Map(search).axes
+    columns = sorted(found.columns, key=lambda column: column.value)
+    strips = []
+    for column, next_one in pairwise(columns):
+        # Between two values is known what both say.
+        held = _held_in_both(second.span, column.holds_to, next_one.holds_to)
+        violated = _violated_in_both(second.span, column.violated_from, next_one.violated_from)
+        strips.append(
+            Strip(
+                column.value,
+                next_one.value,
+                None if held is None else _in_order(second.span.easy, held),
+                None if violated is None else _in_order(violated, second.span.hard),
+            )
+        )
+    return frontier_plot(
+        (first.key, second.key),
+        (_scale(first), _scale(second)),
+        strips,
+        [
+            Spot(*place_of(trial), trial.violated, f"{_places(trial)}: {trial.outcome}")
+            for trial in search.counted
+        ],
+    )
+
+
+def _scale(axis: Axis) -> Scale:
+    span = axis.span
+    return Scale(span.lower, span.upper, span.is_logarithmic, span.whole)
+
+
+def _held_in_both(span: Span, one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else min(one, other, key=span.hardness)
+
+
+def _violated_in_both(span: Span, one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else max(one, other, key=span.hardness)
+
+
+def _in_order(one: float, other: float) -> tuple[float, float]:
+    return min(one, other), max(one, other)
+
+
 def curve_of(search: Search, conclusion: Conclusion) -> Curve:
     """What the plot of a search shows."""
-    span, response = search.span, response_of(search)
+    span, response = search.oriented, response_of(search)
     values = sorted(
         {span.lower + (span.upper - span.lower) * number / POINTS for number in range(POINTS + 1)}
         if not span.is_logarithmic
@@ -147,5 +235,8 @@ def _bands(search: Search) -> list[Band]:
     if not found:
         return []
     # Each reaches to where the next one begins, the last to the end.
-    ends = [band.start for band in found[1:]] + [search.span.upper]
-    return [Band(band.start, end, band.name) for band, end in zip(found, ends, strict=True)]
+    ends = [band.start for band in found[1:]] + [search.oriented.hard]
+    return [
+        Band(min(band.start, end), max(band.start, end), band.name)
+        for band, end in zip(found, ends, strict=True)
+    ]

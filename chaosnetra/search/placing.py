@@ -3,8 +3,9 @@
 import math
 from collections import Counter
 
-from chaosnetra.search.conclusion import AT_AN_END, response_of
+from chaosnetra.search.conclusion import AT_AN_END, levels_of, response_of, took_alike
 from chaosnetra.search.record import Search
+from chaosnetra.search.span import Span
 
 # Trials around a prediction lie so far from it, in parts of the precision that is asked for: if
 # both confirm it, the interval between them is narrow enough.
@@ -20,29 +21,33 @@ DIGITS = 4
 def next_value(search: Search) -> float:
     """The value of the next trial of a search that goes on.
 
-    One that proved nothing is tried again first. The ends of the span are tried where the answer
-    may lie beyond; two trials around the prediction confirm or refute it; without one the values
-    double until the first is violated. After that each is where it is expected to tell most.
+    One that proved nothing is tried again first. The easy end comes first; where it is violated,
+    the other one may be the easy one. The hard end is tried where the answer may lie beyond; two
+    trials around the prediction confirm or refute it; without one the values double, or halve,
+    until the first is violated. After that each is where it is expected to tell most.
     """
-    span = search.span
+    span = search.oriented
     if search.trials and not search.trials[-1].counts:
         return search.trials[-1].value
     tried = Counter(trial.value for trial in search.counted)
     if not tried:
-        return span.lower
+        return span.easy
     violated = [trial.applied for trial in search.counted if trial.violated]
     held = [trial.applied for trial in search.counted if not trial.violated]
-    if not held and tried[span.lower] < AT_AN_END:
-        return span.lower
-    if not violated and tried[span.upper]:
-        return span.upper
+    if not held and not tried[span.hard]:
+        return span.hard
+    if not held and tried[span.easy] < AT_AN_END:
+        return span.easy
+    if not violated and tried[span.hard]:
+        return span.hard
     if search.forecast is not None:
         value = _near(search, search.forecast.value, held, violated)
         if value is not None:
             return value
     if not violated:
-        return _doubled(search, max(held))
-    return _new(search, rounded(search, response_of(search).next_value()), tried)
+        return _doubled(search, max(held, key=span.hardness))
+    value = response_of(search).next_value(levels_of(search)[0])
+    return _new(search, rounded(span, search.resolution, value), tried)
 
 
 def _near(
@@ -53,38 +58,52 @@ def _near(
     The first two are around it. Where the prediction is refuted, what follows goes away from it by
     three times as far each time, until the answer lies between.
     """
-    span, half = search.span, AROUND * search.precision
+    span, half = search.oriented, AROUND * search.precision
+    if span.falling:
+        return None  # nothing predicts those
     if predicted >= span.upper and not violated:
         return span.upper
     below, above = max(held, default=-math.inf), min(violated, default=math.inf)
     shares = [-half, half]
-    if above <= rounded(search, predicted * (1 - half)):
+    if above <= rounded(span, search.resolution, predicted * (1 - half)):
         shares = [-half * FARTHER**times for times in range(1, MOST_STEPS)]
-    elif below >= rounded(search, predicted * (1 + half)):
+    elif below >= rounded(span, search.resolution, predicted * (1 + half)):
         shares = [half * FARTHER**times for times in range(1, MOST_STEPS)]
     for share in shares:
-        value = rounded(search, predicted * (1 + share))
+        value = rounded(span, search.resolution, predicted * (1 + share))
         if below < value < above and value > span.lower:
             return value
     return None
 
 
-def rounded(search: Search, value: float) -> float:
-    """A value of the span as it is tried: with few digits, and one that can be told apart."""
-    span, step = search.span, search.resolution
+def rounded(span: Span, step: float, value: float) -> float:
+    """A value of a span as it is tried: with few digits, and one that can be told apart.
+
+    Args:
+        span: that it lies on.
+        step: values that lie nearer to each other cannot be told apart; 0: any can.
+        value: of it.
+    """
     value = round(value / step) * step if step else float(f"{value:.{DIGITS}g}")
     return min(max(float(f"{value:.12g}"), span.lower), span.upper)
 
 
-def _doubled(search: Search, highest: float) -> float:
-    """Twice the highest value that held, or a step of the span from it where that is more."""
-    span = search.span
-    step = span.value(min(1.0, span.position(highest) + 1 / STEPS))
-    return rounded(search, max(2 * highest, step))
+def _doubled(search: Search, hardest: float) -> float:
+    """Twice as hard as the hardest value that held, or a step of the span where that is more.
+
+    Where startups felt nothing of it so far, it may be that the key does nothing: the end tells.
+    """
+    span, held = search.oriented, search.counted
+    if len(held) > 1 and took_alike(held[:1], held[-1:]):
+        return span.hard
+    step = span.value(min(1.0, span.position(hardest) + 1 / STEPS))
+    twice = hardest / 2 if span.falling else 2 * hardest
+    return rounded(span, search.resolution, max(twice, step, key=span.hardness))
 
 
 def _new(search: Search, value: float, tried: "Counter[float]") -> float:
     """A value that is not settled: an end of the span settles nothing more than its two trials."""
-    if value in (search.span.lower, search.span.upper) and tried[value] >= AT_AN_END:
-        return rounded(search, search.span.value(0.5))
+    span = search.oriented
+    if value in (span.lower, span.upper) and tried[value] >= AT_AN_END:
+        return rounded(span, search.resolution, span.value(0.5))
     return value

@@ -6,7 +6,7 @@ is computed anew from them, see `chaosnetra.search.conclusion`.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,8 @@ class SearchTrial:
         seconds: that it took.
         baseline_seconds: until each startup of its baseline was ready.
         under_fault_seconds: until each startup under the fault that was ready was so.
+        recovered_seconds: until each startup after the rollbacks was ready.
+        second: value of the second key, where two are varied.
     """
 
     number: int
@@ -92,6 +94,8 @@ class SearchTrial:
     seconds: float
     baseline_seconds: tuple[float, ...] = ()
     under_fault_seconds: tuple[float, ...] = ()
+    recovered_seconds: tuple[float, ...] = ()
+    second: float | None = None
 
     @property
     def counts(self) -> bool:
@@ -101,6 +105,16 @@ class SearchTrial:
     @property
     def violated(self) -> bool:
         return self.outcome == "violated"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One key of two that are varied together; see `Search` for its attributes."""
+
+    key: str
+    feeds: str
+    span: Span
+    resolution: float
 
 
 @dataclass(frozen=True)
@@ -123,7 +137,7 @@ class Search:
         title: of it.
         key: that was varied.
         feeds: what the key becomes, for people.
-        span: of the values.
+        span: of the values, with the direction in which it is expected to get harder.
         resolution: values that lie nearer to each other cannot be told apart; 0: any can.
         seed: that the trials were given.
         precision: that was asked for: the interval's width as a share of the value.
@@ -132,6 +146,8 @@ class Search:
         operating_point: where the system stands today; None: not known.
         operating_point_measured: whether it was measured in the first baseline, and not given.
         at_least: that the breaking point has to lie above; None: nothing is asked.
+        at_most: that it has to lie below, where it gets harder as the value falls; None likewise.
+        second: the key that is varied with it; None: none is.
         variables: names of those that were set for the trials.
         profile: of the runs; None before the first.
         target: likewise.
@@ -166,6 +182,29 @@ class Search:
     forecast: Forecast | None = None
     model: StartModel | None = None
     interrupted: bool = False
+    at_most: float | None = None
+    second: Axis | None = None
+
+    @property
+    def asked(self) -> float | None:
+        """What the breaking point has to lie beyond; None: nothing is asked."""
+        return self.at_least if self.at_most is None else self.at_most
+
+    @property
+    def oriented(self) -> Span:
+        """The span with the direction in which it gets harder, as trials at its ends tell.
+
+        It is the expected one until one end was violated more often than the other.
+        """
+        span, shares = self.span, []
+        for end in (span.lower, span.upper):
+            found = [trial.violated for trial in self.counted if trial.value == end]
+            if not found:
+                return span
+            shares.append(sum(found) / len(found))
+        if shares[0] == shares[1]:
+            return span
+        return replace(span, falling=shares[0] > shares[1])
 
     @property
     def counted(self) -> tuple[SearchTrial, ...]:
@@ -189,7 +228,7 @@ class Search:
         """
         known = {field.name for field in fields(cls)}
         given = {name: value for name, value in data.items() if name in known}
-        forecast, model = data["forecast"], data["model"]
+        forecast, model, second = data["forecast"], data["model"], data.get("second")
         search = cls(
             **{
                 **given,
@@ -200,6 +239,9 @@ class Search:
                 if forecast is None
                 else Forecast(**{**forecast, "limit": Limit(**forecast["limit"])}),
                 "model": None if model is None else StartModel(**model),
+                "second": None
+                if second is None
+                else Axis(**{**second, "span": Span(**second["span"])}),
             }
         )
         search.check()
@@ -211,11 +253,16 @@ class Search:
         Raises:
             ValueError: it is such.
         """
-        span = self.span
-        numbers = [span.lower, span.upper, self.precision]
-        numbers += [trial.applied for trial in self.trials]
-        if any(finite_or_none(value) is None for value in numbers) or span.lower >= span.upper:
-            raise ValueError("its span or its values are no finite numbers in order")
+        spans = [self.span] if self.second is None else [self.span, self.second.span]
+        numbers: list[Any] = [self.precision, *(trial.applied for trial in self.trials)]
+        for span in spans:
+            numbers += [span.lower, span.upper]
+        if self.second is not None:
+            numbers += [self.second.resolution, *(trial.second for trial in self.trials)]
+        if any(finite_or_none(value) is None for value in numbers):
+            raise ValueError("its spans or its values are no finite numbers")
+        if any(span.lower >= span.upper for span in spans):
+            raise ValueError("the ends of a span are not in order")
         if len(self.trials) > MOST_TRIALS:
             raise ValueError(f"it has more than {MOST_TRIALS:,} trials")
         if (finite_or_none(self.resolution) or 0.0) < 0:
@@ -233,7 +280,8 @@ class Search:
 
 def _trial(data: Mapping[str, Any]) -> SearchTrial:
     times = {
-        name: tuple(map(float, data[name])) for name in ("baseline_seconds", "under_fault_seconds")
+        name: tuple(map(float, data.get(name) or ()))
+        for name in ("baseline_seconds", "under_fault_seconds", "recovered_seconds")
     }
     return SearchTrial(**{**data, **times})
 

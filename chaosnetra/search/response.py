@@ -6,14 +6,14 @@ The model is the psychometric function: a logistic response between two lapse ra
 
 with a posterior on a grid over all four, and trials placed where they are expected to tell most
 about the centre (Kontsevich and Tyler 1999, Vision Research 39:2729; Prins 2013, Journal of Vision
-13(7):3, for lapses as parameters). `x` is a position on a `Span`: 0 at its lower end, 1 at its
-upper. The centre may lie beyond either end, which says that the response does.
+13(7):3, for lapses as parameters). `x` is a position on a `Span`: 0 at its easy end, 1 at its hard
+one. The centre may lie beyond either end, which says that the response does.
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from chaosnetra.search.span import Span
@@ -35,6 +35,8 @@ LAPSES = ((0.001, 0.5), (0.02, 0.25), (0.06, 0.15), (0.15, 0.1))
 TEN_TO_NINETY = 2 * math.log(9)
 # Attempts of one trial have a machine and a moment in common: together they count as so many.
 MOST_COUNTED = 3.0
+# Trials whose likelihood is kept, a megabyte each.
+MOST_KEPT = 64
 # Values that are weighed up for the next trial, as quantiles of the centre.
 CANDIDATES = tuple((number + 0.5) / 24 for number in range(24))
 
@@ -75,6 +77,63 @@ class Prediction(NamedTuple):
     spread: float = 0.05
 
 
+@cache
+def _centres() -> "NDArray[np.float64]":
+    import numpy as np
+
+    return np.linspace(-BEYOND, 1 + BEYOND, CENTRES)
+
+
+@cache
+def _scales() -> "NDArray[np.float64]":
+    import numpy as np
+
+    return np.array(WIDTHS) / TEN_TO_NINETY
+
+
+@cache
+def _lapses() -> "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]":
+    """Rates below and above the centre, and how likely each pair is."""
+    import numpy as np
+
+    pairs = [(low, high, p * q) for low, p in LAPSES for high, q in LAPSES]
+    below, above, chance = np.array(pairs).T
+    return below, above, chance
+
+
+def _rises(position: float) -> "NDArray[np.float64]":
+    """The logistic response at a position, for each centre and width of the grid."""
+    import numpy as np
+
+    steps = (position - _centres()[:, None]) / _scales()[None, :]
+    rises: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(steps, -60, 60)))
+    return rises
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _logarithm(position: float, failures: int, attempts: int) -> "NDArray[np.float64]":
+    """Of how likely a trial is, for each point of the grid."""
+    import numpy as np
+
+    below, above, _ = _lapses()
+    chance = below + (1 - below - above) * _rises(position)[:, :, None]
+    found: NDArray[np.float64] = np.zeros_like(chance)
+    if failures:
+        found = found + failures * np.log(chance)
+    if failures < attempts:
+        found = found + (attempts - failures) * np.log(1 - chance)
+    found *= min(1.0, MOST_COUNTED / attempts)
+    return found
+
+
+def _summed(places: "NDArray[np.intp]", masses: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """The mass at each place of the grid."""
+    import numpy as np
+
+    summed = np.bincount(places.ravel(), masses.ravel(), CENTRES)
+    return summed.astype(np.float64, copy=False)
+
+
 @dataclass(frozen=True)
 class Response:
     """What trials on a span tell.
@@ -98,59 +157,47 @@ class Response:
             confidence: of the interval, above 0 and below 1.
         """
         if level == 0.5:
-            return self._estimate(self._centres, self._of_centre, confidence)
+            return self._estimate(_centres(), self._of_centre, confidence)
         import numpy as np
 
         offset = math.log(level / (1 - level))
-        positions = self._centres[:, None] + offset * self._scales[None, :]
+        positions = _centres()[:, None] + offset * _scales()[None, :]
         mass = self._posterior.sum(axis=2)
         order = np.argsort(positions, axis=None)
         return self._estimate(positions.ravel()[order], mass.ravel()[order], confidence)
 
-    def chance_above(self, value: float) -> float:
-        """How likely it is that the centre lies above a value, 0 to 1."""
-        return float(self._of_centre[self._centres > self.span.position(value)].sum())
+    def chance_harder(self, value: float) -> float:
+        """How likely it is that the centre is harder than a value, 0 to 1."""
+        return float(self._of_centre[_centres() > self.span.position(value)].sum())
 
     def failing_at(self, values: Iterable[float]) -> list[float]:
         """The expected share of attempts that fail at each value: the response curve."""
+        return [float(self._failing(self.span.position(value)).sum()) for value in values]
+
+    def next_value(self, level: float = 0.5) -> float:
+        """Where one more trial is expected to tell most about `point(level)`."""
         import numpy as np
 
-        positions = np.array([self.span.position(value) for value in values])
-        return [float(share) for share in self._predicted(positions)]
-
-    def next_value(self) -> float:
-        """Where one more trial is expected to tell most about the centre."""
-        import numpy as np
-
-        quantiles = np.searchsorted(np.cumsum(self._of_centre), CANDIDATES)
-        wanted = np.clip(self._centres[np.minimum(quantiles, CENTRES - 1)], 0.0, 1.0)
+        place = self._places(level)
+        mass = _summed(place, self._posterior.sum(axis=2))
+        quantiles = np.searchsorted(np.cumsum(mass), CANDIDATES)
+        wanted = np.clip(_centres()[np.minimum(quantiles, CENTRES - 1)], 0.0, 1.0)
         values = sorted({self.span.value(float(position)) for position in wanted})
-        positions = np.array([self.span.position(value) for value in values])
-        losses = [self._expected_entropy(position) for position in positions]
+        losses = [
+            self._expected_entropy(self.span.position(value), place, mass) for value in values
+        ]
         return values[int(np.argmin(losses))]
 
-    # The grid: centres, widths, pairs of lapses.
-
-    @cached_property
-    def _centres(self) -> "NDArray[np.float64]":
+    def _places(self, level: float) -> "NDArray[np.intp]":
+        """For each centre and width of the grid the centre at which `point(level)` lies."""
         import numpy as np
 
-        return np.linspace(-BEYOND, 1 + BEYOND, CENTRES)
-
-    @cached_property
-    def _scales(self) -> "NDArray[np.float64]":
-        import numpy as np
-
-        return np.array(WIDTHS) / TEN_TO_NINETY
-
-    @cached_property
-    def _lapses(self) -> "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]":
-        """Rates below and above the centre, and how likely each pair is."""
-        import numpy as np
-
-        pairs = [(low, high, p * q) for low, p in LAPSES for high, q in LAPSES]
-        below, above, chance = np.array(pairs).T
-        return below, above, chance
+        offset = math.log(level / (1 - level))
+        positions = _centres()[:, None] + offset * _scales()[None, :]
+        step = (1 + 2 * BEYOND) / (CENTRES - 1)
+        nearest = np.rint((positions + BEYOND) / step).astype(np.intp)
+        places: NDArray[np.intp] = np.clip(nearest, 0, CENTRES - 1)
+        return places
 
     @cached_property
     def _prior(self) -> "NDArray[np.float64]":
@@ -162,24 +209,14 @@ class Response:
             at = self.span.position(self.prediction.value)
             above = self.span.position(self.prediction.value * (1 + self.prediction.spread))
             spread = max(abs(above - at), 1 / CENTRES)
-            near = np.exp(-0.5 * ((self._centres - at) / spread) ** 2)
+            near = np.exp(-0.5 * ((_centres() - at) / spread) ** 2)
             if near.sum() > 0:
                 centres = (centres + near / near.sum()) / 2
         widths = np.array(WIDTH_WEIGHTS) / sum(WIDTH_WEIGHTS)
         prior: NDArray[np.float64] = (
-            centres[:, None, None] * widths[None, :, None] * self._lapses[2][None, None, :]
+            centres[:, None, None] * widths[None, :, None] * _lapses()[2][None, None, :]
         )
         return prior
-
-    def _fails(self, position: float) -> "NDArray[np.float64]":
-        """The chance of a failure at a position, for each point of the grid."""
-        import numpy as np
-
-        below, above, _ = self._lapses
-        steps = (position - self._centres[:, None]) / self._scales[None, :]
-        rises = 1 / (1 + np.exp(-np.clip(steps, -60, 60)))
-        chances: NDArray[np.float64] = below + (1 - below - above) * rises[:, :, None]
-        return chances
 
     @cached_property
     def _posterior(self) -> "NDArray[np.float64]":
@@ -187,11 +224,8 @@ class Response:
 
         logarithm = np.log(self._prior)
         for trial in self.trials:
-            chance = self._fails(self.span.position(trial.value))
-            held = trial.attempts - trial.failures
-            logarithm = logarithm + min(1.0, MOST_COUNTED / trial.attempts) * (
-                trial.failures * np.log(chance) + held * np.log(1 - chance)
-            )
+            position = self.span.position(trial.value)
+            logarithm += _logarithm(position, trial.failures, trial.attempts)
         weights = np.exp(logarithm - logarithm.max())
         posterior: NDArray[np.float64] = weights / weights.sum()
         return posterior
@@ -201,16 +235,31 @@ class Response:
         marginal: NDArray[np.float64] = self._posterior.sum(axis=(1, 2))
         return marginal
 
-    def _predicted(self, positions: "NDArray[np.float64]") -> "list[float]":
-        return [float((self._posterior * self._fails(float(at))).sum()) for at in positions]
+    @cached_property
+    def _lapsing(self) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+        """The posterior with the lapses summed up, by centre and width.
 
-    def _expected_entropy(self, position: float) -> float:
-        """Of the centre, after one more trial there."""
+        First the mass that fails below, then what lies between both lapses: at a position the
+        first fails, and so much of the second as has risen there.
+        """
+        below, above, _ = _lapses()
+        return self._posterior @ below, self._posterior @ (1 - below - above)
+
+    def _failing(self, position: float) -> "NDArray[np.float64]":
+        """The mass of each centre and width with which an attempt fails at a position."""
+        below, between = self._lapsing
+        failing: NDArray[np.float64] = below + between * _rises(position)
+        return failing
+
+    def _expected_entropy(
+        self, position: float, place: "NDArray[np.intp]", mass: "NDArray[np.float64]"
+    ) -> float:
+        """Of what has this mass at its places, after one more trial at a position."""
         import numpy as np
 
-        failing = (self._posterior * self._fails(position)).sum(axis=(1, 2))
+        failing = _summed(place, self._failing(position))
         total = 0.0
-        for part in (failing, self._of_centre - failing):
+        for part in (failing, mass - failing):
             chance = part.sum()
             share = part[part > 0] / chance if chance > 0 else part[part > 0]
             total -= float(chance * (share * np.log(share)).sum())
@@ -222,28 +271,31 @@ class Response:
         import numpy as np
 
         sums = np.cumsum(masses)
-        low, middle, high = (
+        first, middle, last = (
             float(positions[min(int(np.searchsorted(sums, share)), len(positions) - 1)])
             for share in ((1 - confidence) / 2, 0.5, (1 + confidence) / 2)
         )
         # What stands for a cell of the grid may lie anywhere in it.
         half = (1 + 2 * BEYOND) / (CENTRES - 1) / 2
-        low, high = low - half, high + half
-        return Estimate(self._inside(low), self._inside(middle), self._inside(high), confidence)
+        low, high = self._inside(first - half), self._inside(last + half)
+        if self.span.falling:
+            low, high = high, low
+        return Estimate(low, self._inside(middle), high, confidence)
 
     def _inside(self, position: float) -> float | None:
         return self.span.value(position) if 0 <= position <= 1 else None
 
 
-def chance_higher(before: Response, after: Response) -> float:
-    """How likely it is that the centre of `after` lies above that of `before`, 0 to 1.
+def chance_bears_more(before: Response, after: Response) -> float:
+    """How likely it is that the centre of `after` is harder than that of `before`, 0 to 1.
 
-    Both may have spans of their own. What lies at the same value counts half.
+    Both may have spans of their own, which get harder in the same direction. What lies at the same
+    value counts half.
     """
     import numpy as np
 
     values = [
-        np.array([response.span.value(float(at)) for at in response._centres])
+        np.array([response.span.hardness(response.span.value(float(at))) for at in _centres()])
         for response in (before, after)
     ]
     sums = np.concatenate([[0.0], np.cumsum(before._of_centre)])

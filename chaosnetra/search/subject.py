@@ -18,8 +18,17 @@ from chaosnetra.settings import SETTINGS, Settings, names_staging, setting_hint
 
 LATENCY = ("chaosnetra.toxiproxy.actions", "add_latency", "latency_ms")
 # What a value may be at least, and at most, by how its argument is called.
-_AT_LEAST_ONE = ("count", "attempts", "connections", "startups", "instances", "slots")
+_AT_LEAST_ONE = (
+    *("count", "attempts", "connections", "startups", "instances", "slots"),
+    *("connections_per_instance", "maximum_instances"),
+)
 _SHARES = ("toxicity", "max_failure_rate", "min_confidence", "fraction")
+# Of these more makes it easier.
+_FALLING = (
+    *("connections_per_instance", "instances", "maximum_instances", "rate_kb_per_second"),
+    *("limit_bytes", "average_size_bytes", "max_seconds", "maximum_ms", "slow_after_ms"),
+    *("max_failure_rate", "startup_timeout_seconds", "readiness_timeout_seconds"),
+)
 _HOUR_MS = 3_600_000.0
 
 
@@ -53,28 +62,43 @@ class Subject:
         path: of the experiment.
         title: as it calls itself.
         key: that is varied.
-        value: what the key has without a search.
         fed: what becomes of it, at least one.
         settings: of its runs.
         target: that they start, for people, without a secret.
+        same_baseline: whether the steady state before the method is the same check for all values.
     """
 
     path: Path
     title: str
     key: str
-    value: float
     fed: tuple[Fed, ...]
     settings: Settings
     target: str
+    same_baseline: bool
 
     @property
     def whole(self) -> bool:
         return any(one.whole for one in self.fed)
 
     @property
+    def falls(self) -> bool:
+        """Whether it is expected to get harder as the value falls, by what it is used for."""
+        return all(one.argument in _FALLING for one in self.fed)
+
+    @property
     def is_latency(self) -> bool:
         """Whether it is what each round trip to the database takes longer, in milliseconds."""
         return any((one.module, one.function, one.argument) == LATENCY for one in self.fed)
+
+    @property
+    def may_adopt(self) -> bool:
+        """Whether a trial may have the baseline that another one left.
+
+        Not where startups leave a state in the database that those under the fault then meet.
+        """
+        settings = self.settings
+        leaves_state = not settings.target.is_reference and settings.database_state != "auto"
+        return self.same_baseline and not leaves_state
 
     @property
     def resolution(self) -> float:
@@ -95,7 +119,9 @@ class Subject:
         number("--from", lower)
         number("--to", upper)
         if lower >= upper:
-            raise InvalidInput(f"--from must be less than --to, got {lower:g} and {upper:g}")
+            raise InvalidInput(
+                f"--from must be less than --to for {self.key}, got {lower:g} and {upper:g}"
+            )
         for one in self.fed:
             least, most = _bounds(one.argument)
             if least is not None and lower < least:
@@ -135,10 +161,12 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
     if names_staging(values):
         raise InvalidInput("a search runs locally only", f"{setting_hint('environment')} to local")
     settings = Settings.from_configuration(values)
-    try:
-        value = number(key, values[key])
-    except InvalidInput:
-        raise InvalidInput(f"{key} is {values[key]!r}, which is no number to vary") from None
+    # An empty text is what a value has that is left out, unless it is one of ours.
+    if values[key] != "" or key in SETTINGS:
+        try:
+            number(key, values[key])
+        except InvalidInput:
+            raise InvalidInput(f"{key} is {values[key]!r}, which is no number to vary") from None
     fed = tuple(_fed(experiment, key))
     if not fed:
         raise InvalidInput(
@@ -155,10 +183,10 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         path,
         title if isinstance(title, str) else "",
         key,
-        value,
         fed,
         settings,
         redactor.text(settings.target.shown),
+        _same_baseline(experiment, key),
     )
 
 
@@ -173,11 +201,21 @@ def _value(name: str, declared: Any, variables: Mapping[str, str]) -> Any:
 
 def _fed(experiment: Mapping[str, Any], key: str) -> Iterator[Fed]:
     """Every argument, other place and setting that a key is used for."""
-    used = re.compile(rf"\$\{{{re.escape(key)}\}}|\${re.escape(key)}\b")
     if key in SETTINGS:
         yield Fed("", "", key)
     parts = {name: part for name, part in experiment.items() if name != "configuration"}
-    yield from _in(parts, used)
+    yield from _in(parts, _used(key))
+
+
+def _same_baseline(experiment: Mapping[str, Any], key: str) -> bool:
+    hypothesis = experiment.get("steady-state-hypothesis")
+    runtime = experiment.get("runtime")
+    own_strategy = isinstance(runtime, dict) and "hypothesis" in runtime
+    return key not in SETTINGS and not own_strategy and not any(_in(hypothesis, _used(key)))
+
+
+def _used(key: str) -> re.Pattern[str]:
+    return re.compile(rf"\$\{{{re.escape(key)}\}}|\${re.escape(key)}\b")
 
 
 def _in(part: Any, used: re.Pattern[str], inside: str = "the experiment") -> Iterator[Fed]:
@@ -196,7 +234,7 @@ def _in(part: Any, used: re.Pattern[str], inside: str = "the experiment") -> Ite
         for value in part:
             yield from _in(value, used, inside)
     elif isinstance(part, str) and used.search(part):
-        yield Fed("", "", inside)
+        yield Fed("", "", inside, inside in _AT_LEAST_ONE)
 
 
 def _takes_whole(module: str, function: str, argument: str) -> bool:

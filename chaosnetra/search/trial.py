@@ -1,12 +1,12 @@
 """What one run of an experiment says at one value: from its outcome and its journal alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from chaosnetra.errors import Unreadable
 from chaosnetra.evidence.journal.reading import read_journal
-from chaosnetra.evidence.journal.samples import startups
+from chaosnetra.evidence.journal.samples import Startup, startups
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.verdict.bounds import ProvenBound
 from chaosnetra.evidence.verdict.verdict import Outcome, Verdict, judge
@@ -51,8 +51,9 @@ def trial_of(
         breaks_first=breaks_first,
         journal=journal,
         seconds=round(ran.seconds, 3),
-        baseline_seconds=_ready_seconds(data, under_fault=False),
-        under_fault_seconds=_ready_seconds(data, under_fault=True),
+        baseline_seconds=_ready_seconds(data, lambda one: one.stage is Stage.BEFORE),
+        under_fault_seconds=_ready_seconds(data, lambda one: one.under_fault),
+        recovered_seconds=_ready_seconds(data, lambda one: one.stage is Stage.RECOVERY),
     )
 
 
@@ -119,11 +120,11 @@ def _applied(data: Mapping[str, Any], value: float) -> float:
     return value
 
 
-def _ready_seconds(data: Mapping[str, Any] | None, *, under_fault: bool) -> tuple[float, ...]:
+def _ready_seconds(
+    data: Mapping[str, Any] | None, wanted: Callable[[Startup], bool]
+) -> tuple[float, ...]:
     if data is None:
         return ()
     return tuple(
-        round(startup.seconds, 4)
-        for startup in startups(data)
-        if startup.ready and (startup.under_fault if under_fault else startup.stage is Stage.BEFORE)
+        round(startup.seconds, 4) for startup in startups(data) if startup.ready and wanted(startup)
     )[:200]

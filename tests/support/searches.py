@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chaosnetra.search.conclusion import End, end_of
-from chaosnetra.search.placing import next_value
-from chaosnetra.search.record import VERSION, Forecast, Limit, Search, SearchTrial
+from chaosnetra.search.conclusion import End
+from chaosnetra.search.judging import end_of, next_values
+from chaosnetra.search.record import VERSION, Axis, Forecast, Limit, Search, SearchTrial
 from chaosnetra.search.span import Span
 
 ATTEMPTS = 5
@@ -59,8 +59,25 @@ def with_trial(made: Search, one: SearchTrial) -> Search:
 def conducted(made: Search, outcomes: Callable[[float], int]) -> Search:
     """A search to its end; `outcomes` gives the failures of five at a value."""
     while end_of(made) is End.GOES_ON:
-        value = next_value(made)
+        value = next_values(made)[made.key]
         made = with_trial(made, trial(value, outcomes(value), len(made.trials) + 1))
+    return made
+
+
+SECOND = Axis("count", "count of startups_succeed", Span(1, 20, whole=True), 1.0)
+
+
+def mapped(*trials: SearchTrial, **keys: Any) -> Search:
+    """A search from 20 to 2,000 of latency_ms and from 1 to 20 of count."""
+    return search(*trials, **{"second": SECOND, **keys})
+
+
+def conducted_map(made: Search, outcomes: Callable[[float, float], int]) -> Search:
+    """A search over two keys to its end; `outcomes` gives the failures of five at two values."""
+    while end_of(made) is End.GOES_ON:
+        first, second = next_values(made).values()
+        number = len(made.trials) + 1
+        made = with_trial(made, trial(first, outcomes(first, second), number, second=second))
     return made
 
 

@@ -129,7 +129,9 @@ def _sequences(journal: Mapping[str, Any]) -> Iterator[list[datetime]]:
     for run in (*chain.from_iterable(asked.values()), *method, *rollbacks):
         yield _known([run["start"], run["end"]])
     in_order = [journal["start"]]
-    for run in (*asked[Stage.BEFORE], *method, *asked[Stage.AFTER], *rollbacks):
+    # A baseline of another run was measured before this one began.
+    before = () if journal["chaosnetra"].get("baseline_of") else asked[Stage.BEFORE]
+    for run in (*before, *method, *asked[Stage.AFTER], *rollbacks):
         in_background = run["activity"].get("background")  # then only its beginning is in order
         in_order += [run["start"]] if in_background else [run["start"], run["end"]]
     in_order += [journal["end"]]

@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from chaosnetra.evidence.journal.order import clock_was_set
+from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.safety.ledger import SUFFIX, runs_folder
 from chaosnetra.search.conclusion import conclude
 from chaosnetra.search.record import Search, read_search
@@ -97,11 +99,30 @@ def test_a_search_that_was_killed_leaves_nothing_and_goes_on_to_its_answer(
     made = read_search(folder / "search.json")
     check(made)
     assert (folder / made.trials[-1].journal).is_file()
+    check_baselines(folder, made)
 
     # No trial is paid twice.
     gated = captured([*command, "--at-least", "149"], timeout=120)
     assert gated.returncode == 1, gated.stdout + gated.stderr
     assert read_search(folder / "search.json").trials == made.trials
+
+
+def check_baselines(folder: Path, made: Search) -> None:
+    """The second trial has the baseline that the first one left: its startups after the undo."""
+    journals = [read_journal(folder / trial.journal).data for trial in made.trials[:2]]
+    first, second = (journal["chaosnetra"] for journal in journals)
+    # Its times are of another run's clock.
+    assert all(
+        "started_seconds" not in one for one in journals[1]["steady_states"]["before"]["probes"]
+    )
+    assert not clock_was_set(journals[1])
+    assert (first["baseline_of"], second["baseline_of"]) == (None, first["run"])
+    assert made.trials[1].baseline_seconds == made.trials[0].recovered_seconds
+    assert second["options"] == {}
+    before, under, after = second["exposure"]["launches"]
+    assert [bool(one["faults"]) for one in (before, under, after)] == [False, True, False]
+    assert before["ready_with_session"] == 3
+    assert not (folder / "baseline.json").exists()
 
 
 def check(made: Search) -> None:

@@ -13,6 +13,8 @@ from tests.support.searches import forecast, search, trial
 
 VPC = str(ROOT / "experiments" / "vpc_latency.json")
 VARY = ("search", VPC, "--vary", "latency_ms")
+TWICE = (*VARY, "--vary", "count")
+BOUNDS = ("--from", "20", "--to", "400", "--from", "1", "--to", "9")
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,16 @@ VARY = ("search", VPC, "--vary", "latency_ms")
         ((*VARY, "--from", "20", "--to", "inf"), "it must be a finite number"),
         ((*VARY, "--from", "-5", "--to", "20"), "at least 0"),
         ((*VARY, "--from", "20", "--to", "400", "--var", "count"), "is not KEY=VALUE"),
+        ((*VARY, "--from", "5", "--to", "4"), "less than --to for latency_ms, got 5 and 4"),
+        ((*VARY, "--from", "5", "--to", "9", "--at-least", "6", "--at-most", "7"), "one direction"),
+        ((*TWICE, "--from", "1", "--to", "2"), "once, or each twice"),
+        ((*TWICE, *BOUNDS, "--vary", "x"), "once, or each twice"),
+        ((*VARY, *VARY[2:], *BOUNDS), "takes two keys, got latency_ms both times"),
+        ((*TWICE, *BOUNDS, "--at-least", "3"), "--at-least is about one key"),
+        ((*TWICE, *BOUNDS, "--at-most", "3"), "--at-most is about one key"),
+        ((*TWICE, *BOUNDS, "--operating-point", "3"), "--operating-point is about one key"),
+        ((*TWICE, *BOUNDS, "--var", "count=3"), "count is varied"),
+        ((*TWICE, "--from", "1", "--to", "9", "--from", "3.5", "--to", "5"), "whole numbers"),
         (("search", VPC, "--vary", "latncy_ms", "--from", "1", "--to", "2"), "did you mean"),
         (("search", "no.json", "--vary", "k", "--from", "1", "--to", "2"), "no.json"),
     ],

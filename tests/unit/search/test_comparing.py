@@ -8,6 +8,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.search.comparing import compare_searches
 from chaosnetra.search.page import html_page, markdown_text, search_report
 from chaosnetra.search.record import Search
+from chaosnetra.search.span import Span
 from tests.support.searches import forecast, nothing, search, trial
 
 
@@ -25,7 +26,7 @@ def test_a_margin_that_grew_is_told_from_noise() -> None:
     assert (back.grew, back.regressed) == (False, True)
     same = compare_searches(breaking_at(400), breaking_at(404))
     assert (same.grew, same.regressed) == (False, False)
-    assert same.chance_higher == pytest.approx(0.5, abs=0.3)
+    assert same.chance_bears_more == pytest.approx(0.5, abs=0.3)
     assert "no difference beyond noise" in same.text
 
 
@@ -38,9 +39,22 @@ def test_no_limit_is_more_than_any() -> None:
 def test_what_proves_nothing_is_not_compared() -> None:
     broken = search(nothing(20), nothing(20, 2))
     found = compare_searches(broken, breaking_at(400))
-    assert (found.chance_higher, found.grew, found.regressed) == (None, False, False)
+    assert (found.chance_bears_more, found.grew, found.regressed) == (None, False, False)
     with pytest.raises(InvalidInput, match="varied"):
         compare_searches(breaking_at(400), breaking_at(400, key="count"))
+
+
+def falling_at(value: float) -> Search:
+    trials = (trial(2000), trial(value * 1.04), trial(value * 0.96, 5), trial(20, 5))
+    return search(*trials, span=Span(20, 2000, falling=True))
+
+
+def test_where_less_makes_it_harder_a_lower_breaking_point_bears_more() -> None:
+    assert compare_searches(falling_at(400), falling_at(200)).grew
+    assert compare_searches(falling_at(200), falling_at(400)).regressed
+    with pytest.raises(InvalidInput, match="going down before, and up after"):
+        compare_searches(falling_at(200), breaking_at(400))
+    assert "it breaks at latency_ms" in html_page([falling_at(200)])
 
 
 def test_a_report_shows_the_curve_with_all_that_is_known() -> None:

@@ -1,5 +1,7 @@
 """What the trials of a search tell."""
 
+from dataclasses import replace
+
 import pytest
 
 from chaosnetra.search.conclusion import End, conclude, drift_of, is_monotonic
@@ -36,9 +38,9 @@ def test_the_margin_is_from_where_the_system_stands() -> None:
 def test_a_gate_asks_for_the_whole_interval(wanted: float, holds: bool, code: int) -> None:
     made = search(*PRECISE, forecast=forecast(400), at_least=wanted)
     found = conclude(made)
-    assert (found.holds_at_least, found.exit_code) == (holds, code)
-    assert found.chance_above is not None
-    assert (found.chance_above > 0.99) is holds
+    assert (found.bears_asked, found.exit_code) == (holds, code)
+    assert found.chance_bears_asked is not None
+    assert (found.chance_bears_asked > 0.99) is holds
     assert f"above {wanted:g}, which was asked" in summary(made, found)
 
 
@@ -47,7 +49,7 @@ def test_a_steady_state_that_always_holds_is_gated_by_what_was_tried(
     wanted: float, holds: bool
 ) -> None:
     made = search(trial(20), trial(2000), trial(2000), at_least=wanted)
-    assert conclude(made).holds_at_least is holds
+    assert conclude(made).bears_asked is holds
 
 
 def test_a_value_that_proves_nothing_is_tried_once_more_and_ends_the_search() -> None:
@@ -57,7 +59,9 @@ def test_a_value_that_proves_nothing_is_tried_once_more_and_ends_the_search() ->
     made = search(trial(20, 0, 1), nothing(430, 2), nothing(430, 3))
     found = conclude(made)
     assert (found.end, found.exit_code) == (End.INCONCLUSIVE, 2)
-    assert answer(made, found) == "proves nothing at latency_ms 430: inconclusive: no effect"
+    assert answer(made, found) == (
+        "proves nothing at latency_ms 430: no effect; mend that, and search again in a new folder"
+    )
 
 
 def test_one_that_proved_nothing_once_counts_for_nothing() -> None:
@@ -74,7 +78,7 @@ def test_a_response_that_turns_is_said_and_claims_nothing() -> None:
     assert not is_monotonic(turning)
     found = conclude(search(*turning))
     assert (found.end, found.point, found.exit_code) == (End.NOT_MONOTONIC, None, 2)
-    assert found.holds_at_least is None
+    assert found.bears_asked is None
 
 
 @pytest.mark.parametrize(
@@ -95,6 +99,9 @@ def test_baselines_that_drift_are_told() -> None:
     calm = trial(20, baseline_seconds=(1.0, 1.01, 1.02, 1.03, 1.04))
     slow = trial(20, baseline_seconds=(2.0, 2.01, 2.02, 2.03, 2.04))
     noisy = trial(20, baseline_seconds=(0.9, 1.3, 1.0, 1.1, 0.8))
+    ended_slow = replace(calm, recovered_seconds=slow.baseline_seconds)
+    assert "baselines drift" in (drift_of([ended_slow]) or "")
+    assert drift_of([replace(calm, recovered_seconds=calm.baseline_seconds)]) is None
     assert "baselines drift" in (drift_of([calm, slow]) or "")
     assert drift_of([calm, noisy]) is None
     assert drift_of([calm]) is None
@@ -123,10 +130,21 @@ def test_nothing_tried_is_nothing_known() -> None:
 
 
 def test_one_that_fails_at_once_says_what_can_be_searched() -> None:
-    made = search(trial(20, 5), trial(20, 5))
+    made = search(trial(20, 5), trial(2000, 5, breaks_first="phase boot"), trial(20, 5))
     found = conclude(made)
     assert (found.end, found.exit_code) == (End.FAILS, 0)
     assert answer(made, found) == (
-        "the steady state does not hold at latency_ms 20 already, the lower end: "
-        "budget table_setup; begin lower, and vary what makes it harder as it grows"
+        "the steady state holds neither at latency_ms 20 nor at 2000: budget table_setup; "
+        "widen --from and --to"
     )
+
+
+def test_a_key_that_may_do_nothing_is_named() -> None:
+    calm = {"under_fault_seconds": (0.5,) * ATTEMPTS}
+    made = search(trial(20, **calm), trial(2000, **calm), trial(2000, **calm))
+    assert answer(made, conclude(made)) == (
+        "no limit up to latency_ms 2000: startups under the fault take 0.5 s there as well as at "
+        "20, so latency_ms may do nothing here; it is used for: latency_ms of add_latency"
+    )
+    made = search(trial(20, 5), trial(2000, 5), trial(20, 5))
+    assert "both times it fails by budget table_setup" in answer(made, conclude(made))

@@ -1,6 +1,6 @@
 """How a search goes on, is interrupted, and is refused; its runs are simulated."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +13,13 @@ from chaosnetra.runner.files import Experiment, RunFiles
 from chaosnetra.runner.outcome import Kind, RunOutcome
 from chaosnetra.search import conduct as conducting
 from chaosnetra.search.conclusion import End, conclude
-from chaosnetra.search.conduct import Wanted, begun, conduct
+from chaosnetra.search.conduct import Varied, Wanted, begun, conduct
 from chaosnetra.search.record import FILE, Search, read_search
 from chaosnetra.search.subject import Subject, read_subject
 from tests.support.repository import ROOT
 
 VPC = ROOT / "experiments" / "vpc_latency.json"
-WANTED = Wanted(20, 2000, 0, 0.3, 40, None, None, None, {"count": "3"})
+WANTED = Wanted(0, 0.3, 40, None, None, None, None, {"count": "3"})
 TRUTH = 300.0
 
 
@@ -48,6 +48,8 @@ class Runs:
     def __init__(self) -> None:
         self.values: list[float] = []
         self.environments: list[Mapping[str, str]] = []
+        self.options: list[Sequence[str]] = []
+        self.leaves_baseline = False
         self.interrupted_at = 1000
         self.kinds: list[Kind] = []
 
@@ -58,6 +60,7 @@ class Runs:
         *,
         variables: Mapping[str, str],
         environment: Mapping[str, str],
+        options: Sequence[str],
     ) -> RunOutcome:
         assert variables["count"] == "3"
         if len(self.values) == self.interrupted_at:
@@ -65,6 +68,9 @@ class Runs:
         value = float(variables["latency_ms"])
         self.values.append(value)
         self.environments.append(environment)
+        self.options.append(options)
+        if self.leaves_baseline:
+            Path(environment["CHAOSNETRA_BASELINE"]).write_text("{}")
         kind = Kind.VIOLATED if value > TRUTH else Kind.HELD
         if self.kinds:
             kind = self.kinds.pop(0)
@@ -74,7 +80,8 @@ class Runs:
 
 def made(subject: Subject, folder: Path, wanted: Wanted = WANTED) -> Search:
     said: list[str] = []
-    found = conduct(subject, begun(subject, wanted, folder), folder, wanted.variables, said.append)
+    search = begun(Varied(subject, 20, 2000), wanted, folder)
+    found = conduct(subject, search, folder, wanted.variables, said.append)
     assert len(said) <= len(found.trials)
     return found
 
@@ -101,10 +108,37 @@ def test_a_run_that_proves_nothing_counts_for_nothing(
 
 def test_trials_have_seeds_and_the_stand(tmp_path: Path, subject: Subject, runs: Runs) -> None:
     made(subject, tmp_path / "s", replace(WANTED, seed=5, most_trials=2))
+    baseline = str(tmp_path / "s" / "baseline.json")
     assert runs.environments == [
-        {"CHAOSNETRA_SEED": "6", "STAND": "here"},
-        {"CHAOSNETRA_SEED": "7", "STAND": "here"},
+        {"CHAOSNETRA_SEED": seed, "STAND": "here", "CHAOSNETRA_BASELINE": baseline}
+        for seed in ("6", "7")
     ]
+
+
+def test_a_trial_has_the_baseline_that_the_one_before_left(
+    tmp_path: Path, subject: Subject, runs: Runs
+) -> None:
+    runs.leaves_baseline = True
+    # The second trial proves nothing, so what it left is not built on.
+    runs.kinds = [Kind.HELD, Kind.BROKEN, Kind.HELD]
+    made(subject, tmp_path / "s", replace(WANTED, most_trials=6))
+    # And every fourth has its own.
+    assert [bool(options) for options in runs.options] == [
+        *(False, True, False, True),
+        *(False, True),
+    ]
+    assert not (tmp_path / "s" / "baseline.json").exists()
+
+
+def test_a_baseline_of_another_value_is_not_taken(tmp_path: Path, runs: Runs) -> None:
+    runs.leaves_baseline = True
+    counted = read_subject(VPC, "count", {"latency_ms": "3"})
+    assert not counted.may_adopt
+    fresh = read_subject(VPC, "latency_ms", {"target": "true", "readiness": "exit"})
+    assert fresh.may_adopt
+    assert not replace(fresh, same_baseline=False).may_adopt
+    shared = replace(fresh.settings, database_state="shared")
+    assert not replace(fresh, settings=shared).may_adopt
 
 
 def test_an_interrupted_search_goes_on_where_it_was(
@@ -122,6 +156,17 @@ def test_an_interrupted_search_goes_on_where_it_was(
     assert found.trials[:1] == left.trials
     assert not read_search(folder / FILE).interrupted
     assert len(runs.values) == len(found.trials)
+
+
+def test_a_bound_on_the_wrong_side_is_refused_once_the_ends_tell(
+    tmp_path: Path, subject: Subject, runs: Runs
+) -> None:
+    with pytest.raises(InvalidInput, match="going up: give --at-least in place of --at-most"):
+        made(subject, tmp_path / "s", replace(WANTED, at_most=400.0))
+    assert runs.values == [2000, 20]
+    found = made(subject, tmp_path / "s", replace(WANTED, at_least=100.0))
+    assert runs.values[:2] == [2000, 20]
+    assert conclude(found).bears_asked is True
 
 
 def test_a_search_that_has_ended_makes_no_trial(
@@ -145,8 +190,10 @@ def test_another_search_is_not_gone_on_with(
 ) -> None:
     runs.kinds = [Kind.BROKEN, Kind.BROKEN]
     made(subject, tmp_path)
+    given = dict(changed)
+    varied = Varied(subject, 20, given.pop("upper", 2000))
     with pytest.raises(InvalidInput, match=f"holds a search of another {what}"):
-        begun(subject, replace(WANTED, **changed), tmp_path)
+        begun(varied, replace(WANTED, **given), tmp_path)
 
 
 def test_another_experiment_is_not_gone_on_with(
@@ -157,5 +204,5 @@ def test_another_experiment_is_not_gone_on_with(
     copied = tmp_path / "other.json"
     copied.write_text(VPC.read_text() + "\n")
     with pytest.raises(InvalidInput, match="another experiment"):
-        begun(replace(subject, path=copied), WANTED, tmp_path / "s")
+        begun(Varied(replace(subject, path=copied), 20, 2000), WANTED, tmp_path / "s")
     assert runs.values == [20, 20]

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from chaosnetra.search.conclusion import End, conclude, is_precise
 from chaosnetra.search.levels import failing_share
+from chaosnetra.search.span import Span
+from chaosnetra.search.telling import answer, summary
 from tests.support.searches import ATTEMPTS, conducted, forecast, search, values_of
 
 
@@ -43,6 +45,64 @@ def test_a_wrong_prediction_is_refuted(truth: float, times: float) -> None:
     assert found.point.low * 0.97 <= truth <= found.point.high * 1.03
 
 
+@pytest.mark.parametrize("expected", [False, True])
+def test_a_response_that_falls_is_found_from_its_ends(expected: bool) -> None:
+    made = conducted(
+        search(span=Span(20, 2000, falling=expected)), lambda value: ATTEMPTS if value < 300 else 0
+    )
+    assert values_of(made)[: 2 - expected] == ([2000] if expected else [20, 2000])
+    assert made.oriented.falling
+    found = conclude(made)
+    assert found.end is End.PRECISE
+    assert found.point is not None
+    assert found.point.low is not None
+    assert found.point.high is not None
+    assert found.point.low * 0.98 <= 300 <= found.point.high * 1.02
+    assert found.last_held is not None
+    assert found.first_violated is not None
+    assert found.first_violated < 300 <= found.last_held
+    if expected:
+        assert values_of(made)[1:4] == [1000, 500, 250]
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.floats(40, 1000), st.integers(0, 5))
+def test_a_falling_response_is_searched_as_a_rising_one_in_a_mirror(
+    truth: float, lapse: int
+) -> None:
+    def rising(value: float) -> int:
+        return ATTEMPTS if value > truth else lapse % 2
+
+    up = conducted(search(span=Span(20, 2000)), rising)
+    down = conducted(
+        search(span=Span(20, 2000, falling=True)), lambda value: rising(40_000 / value)
+    )
+    # Later ones may be rounded to different sides of the truth.
+    mirrored = [pytest.approx(40_000 / value, rel=2e-3) for value in values_of(down)[:6]]
+    assert list(values_of(up)[:6]) == mirrored
+
+
+def test_one_that_holds_down_to_the_end_has_no_limit() -> None:
+    made = conducted(search(span=Span(20, 2000, falling=True), at_most=50.0), step(1e9))
+    found = conclude(made)
+    assert (found.end, found.bears_asked, found.exit_code) == (End.HOLDS, True, 0)
+    assert answer(made, found) == "no limit down to latency_ms 20"
+
+
+@pytest.mark.parametrize(("most", "passes"), [(500.0, True), (301.0, False), (100.0, False)])
+def test_a_falling_response_is_gated_from_above(most: float, passes: bool) -> None:
+    made = conducted(
+        search(span=Span(20, 2000, falling=True), at_most=most, operating_point=1200.0),
+        lambda value: ATTEMPTS if value < 300 else 0,
+    )
+    found = conclude(made)
+    assert (found.bears_asked, found.exit_code) == (passes, 0 if passes else 1)
+    assert found.margin == pytest.approx(4, rel=0.1)
+    text = summary(made, found)
+    assert f"below {most:g}, which was asked" in text
+    assert "times as little is enough" in text
+
+
 def test_without_a_prediction_values_double_until_one_is_violated() -> None:
     made = conducted(search(), step(300))
     assert list(values_of(made)[:6]) == [20, 40, 80, 160, 320, pytest.approx(240, rel=0.25)]
@@ -75,7 +135,7 @@ def test_a_steady_state_that_holds_to_the_end_has_no_limit() -> None:
 
 def test_one_that_fails_at_the_beginning_is_not_searched() -> None:
     made = conducted(search(forecast=forecast(400)), step(0))
-    assert values_of(made) == [20, 20]
+    assert values_of(made) == [20, 2000, 20]
     assert conclude(made).end is End.FAILS
 
 

@@ -44,7 +44,7 @@ def test_a_count_takes_whole_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lower", "upper", "said"),
     [
-        (500, 20, "--from must be less than --to, got 500 and 20"),
+        (500, 20, "--from must be less than --to for latency_ms, got 500 and 20"),
         (20, 20, "--from must be less than --to"),
         (float("nan"), 20, "--from must be a finite number"),
         (20, float("inf"), "--to must be a finite number"),
@@ -88,6 +88,12 @@ def test_a_search_of_staging_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_key_that_does_nothing_is_refused(tmp_path: Path, key: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         read_subject(written(tmp_path), key, {})
+
+
+def test_an_empty_default_can_be_varied_unless_it_is_a_setting(tmp_path: Path) -> None:
+    assert read_subject(written(tmp_path, rate=""), "rate", {}).falls
+    with pytest.raises(InvalidInput, match="target is '', which is no number"):
+        read_subject(VPC, "target", {})
 
 
 def test_an_experiment_that_is_none_is_refused(tmp_path: Path) -> None:
