@@ -15,16 +15,19 @@ from chaosnetra.runner.files import RunFiles, find_experiments
 from chaosnetra.runner.process import run_experiment
 from chaosnetra.search.conclusion import End, conclude, end_of
 from chaosnetra.search.forecast import (
+    Tried,
     forecast_of,
     limits_of,
     model_of,
     own_limit_of,
     round_trip_seconds,
 )
-from chaosnetra.search.placing import next_value
+from chaosnetra.search.habits import habits_of
+from chaosnetra.search.placing import AROUND, next_value
 from chaosnetra.search.record import (
     FILE,
     VERSION,
+    Forecast,
     Search,
     SearchTrial,
     read_search,
@@ -105,6 +108,7 @@ def begun(subject: Subject, wanted: Wanted, folder: Path) -> Search:
         trials=former.trials,
         forecast=former.forecast,
         model=former.model,
+        habits=former.habits,
         interrupted=False,
     )
     if wanted.operating_point is None:
@@ -218,12 +222,30 @@ def _learned(subject: Subject, search: Search, folder: Path) -> Search:
             search = _with_measured_point(search, data)
     if search.forecast is None and len(search.counted) == 1:
         search = replace(search, forecast=forecast_of(limits_of(data), scale))
-    if last.violated:
-        own = own_limit_of(data, search.model)
-        known = search.forecast
-        if own is not None and (known is None or own.seconds < known.limit.seconds):
-            search = replace(search, forecast=forecast_of([own], scale, OWN_SPREAD))
-    return search
+    tried = _tried(search, scale, folder)
+    own = own_limit_of(tried)
+    found = None if own is None else forecast_of([own], scale, OWN_SPREAD)
+    if found is not None and not _is_same(search, found):
+        search = replace(search, forecast=found)
+    return replace(search, habits=habits_of(tried))
+
+
+def _is_same(search: Search, found: Forecast) -> bool:
+    """Whether a forecast is the known one but for chance: the trials around that stay around it."""
+    known = search.forecast
+    return known is not None and abs(found.value - known.value) <= (
+        AROUND * search.precision * known.value
+    )
+
+
+def _tried(search: Search, scale: float, folder: Path) -> list[Tried]:
+    """The trials that say anything, with their journals."""
+    journals = ((trial, journal_of(folder / trial.journal)) for trial in search.counted)
+    return [
+        Tried(trial.applied * scale / 1000, trial.violated, data)
+        for trial, data in journals
+        if data is not None
+    ]
 
 
 def _with_measured_point(search: Search, data: Mapping[str, Any]) -> Search:

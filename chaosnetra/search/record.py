@@ -112,6 +112,19 @@ class StartModel:
 
 
 @dataclass(frozen=True)
+class Habits:
+    """What a service does otherwise under a latency; each a sentence, or None: it does not.
+
+    Attributes:
+        polls: it makes another number of round trips, so they do not tell what a start takes.
+        tries_again: it opens more connections when one fails.
+    """
+
+    polls: str | None = None
+    tries_again: str | None = None
+
+
+@dataclass(frozen=True)
 class Search:
     """A search.
 
@@ -140,6 +153,7 @@ class Search:
         forecast: None: nothing predicts where it breaks.
         model: of a startup, from the first baseline; None: it is not known.
         interrupted: whether a signal ended it.
+        habits: what startups under a latency do otherwise than without.
     """
 
     version: int
@@ -166,6 +180,7 @@ class Search:
     forecast: Forecast | None = None
     model: StartModel | None = None
     interrupted: bool = False
+    habits: Habits = Habits()
 
     @property
     def counted(self) -> tuple[SearchTrial, ...]:
@@ -200,6 +215,7 @@ class Search:
                 if forecast is None
                 else Forecast(**{**forecast, "limit": Limit(**forecast["limit"])}),
                 "model": None if model is None else StartModel(**model),
+                "habits": Habits(**data.get("habits", {})),
             }
         )
         search.check()

@@ -84,7 +84,9 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
         yield text + said[conclusion.forecast_confirmed]
     if search.model is not None and conclusion.end is not End.HOLDS:
         yield f"  {model_text(search)}"
-    if conclusion.model_fits is False:
+    if search.habits.tries_again is not None:
+        yield f"  {search.habits.tries_again}"
+    if conclusion.model_fits is False and search.habits.polls is None:
         yield "  startups under latency took other times, so they do more than wait"
     for value, reason in reasons(search):
         yield f"  at {shown(value)}: {reason}"
@@ -126,6 +128,8 @@ def model_text(search: Search) -> str:
     model = search.model
     if model is None:
         return "what a start takes is not known"
+    if search.habits.polls is not None:
+        return search.habits.polls
     scaled = "" if search.time_scale in (None, 1) else f" at time scale {search.time_scale:g}"
     trips = f"{model.round_trips} x latency" if model.round_trips else "and no latency"
     return f"a start takes {model.own_seconds:.2g} s + {trips}{scaled}"

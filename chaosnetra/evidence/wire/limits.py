@@ -9,7 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from chaosnetra.evidence.wire.giving_up import GivenUp, last_given_up, longest_answered
+from chaosnetra.evidence.wire.giving_up import (
+    BY_CLIENT,
+    GivenUp,
+    last_given_up,
+    longest_answered,
+)
 from chaosnetra.wire.observation import Connection, Doing, Observation, Reached
 
 # Times that differ by no more than this are the same limit: it is noticed late, on a busy machine.
@@ -118,11 +123,7 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
         Of times that show equally well it is the one that began last.
     """
     failed = [one for one in failed if one.is_listed]
-    times = [
-        limit
-        for kind, of in _TIMES.items()
-        if (limit := _most_alike(kind, [of(one) for one in failed])) is not None
-    ]
+    times = limits_of_time(failed)
     attempts = _most_alike(LimitKind.ATTEMPTS, [_attempts(one) for one in failed])
     time = max(times, key=lambda limit: limit.startups, default=None)
     if time is not None and time.kind is LimitKind.CONNECTION:
@@ -133,6 +134,27 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
         took = sorted(one.seen.seconds - _first_opened(one) for one in failed)
         return (replace(attempts, within_seconds=round(took[len(took) // 2], 4)),)
     return tuple(limit for limit in (time, attempts) if limit is not None)
+
+
+def limits_of_time(failed: Sequence[Failed]) -> list[OwnLimit]:
+    """The limits of time that may be what ended startups: of each kind the one that shows.
+
+    Startups under one latency took alike times from many moments. Which of them a limit counts
+    from shows under another.
+    """
+    failed = [one for one in failed if one.is_listed]
+    found = (_most_alike(kind, [of(one) for one in failed]) for kind, of in _TIMES.items())
+    return [limit for limit in found if limit is not None]
+
+
+def login_limit(failed: Sequence[Failed]) -> OwnLimit | None:
+    """The limit of connections alone: the longest that each startup waited for a session in vain.
+
+    One that tries again may be cut short at last, in a login that is not over.
+    """
+    return _most_alike(
+        LimitKind.CONNECTION, [_longest_login(one.seen) for one in failed if one.is_listed]
+    )
 
 
 def is_same(one: float, other: float) -> bool:
@@ -184,6 +206,16 @@ def _of_start(one: Failed) -> float | None:
         return None
     seconds = _cut_short_at(one)
     return seconds if seconds >= LEAST_SECONDS else None
+
+
+def _longest_login(seen: Observation) -> float | None:
+    found = [
+        one.ended_seconds - one.opened_seconds
+        for one in seen.connections
+        if one.session_seconds is None and one.reached is not Reached.CANCEL
+        if one.end in BY_CLIENT and one.ended_seconds is not None
+    ]
+    return max((seconds for seconds in found if seconds >= LEAST_SECONDS), default=None)
 
 
 def _first_opened(one: Failed) -> float:
