@@ -215,19 +215,19 @@ def _learned(subject: Subject, search: Search, folder: Path) -> Search:
     scale = finite_or_none(facts.get("time_scale"))
     if not subject.is_latency or scale is None or scale <= 0:
         return search
-    search = replace(search, time_scale=scale)
-    if search.model is None:
-        search = replace(search, model=model_of(data))
-        if search.operating_point is None and scale == 1:
-            search = _with_measured_point(search, data)
+    tried = _tried(search, scale, folder)
+    first = search.model is None
+    model = model_of(*(one.journal for one in tried))
+    search = replace(search, time_scale=scale, model=model, habits=habits_of(tried))
+    if first and search.operating_point is None and scale == 1:
+        search = _with_measured_point(search, data)
     if search.forecast is None and len(search.counted) == 1:
         search = replace(search, forecast=forecast_of(limits_of(data), scale))
-    tried = _tried(search, scale, folder)
     own = own_limit_of(tried)
     found = None if own is None else forecast_of([own], scale, OWN_SPREAD)
     if found is not None and not _is_same(search, found):
         search = replace(search, forecast=found)
-    return replace(search, habits=habits_of(tried))
+    return search
 
 
 def _is_same(search: Search, found: Forecast) -> bool:

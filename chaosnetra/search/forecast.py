@@ -38,10 +38,11 @@ READ_SECONDS = 0.05
 PLATFORM = "startup timeout"
 
 
-def model_of(journal: Mapping[str, Any]) -> StartModel | None:
+def model_of(*journals: Mapping[str, Any]) -> StartModel | None:
     """What a startup takes, from those that were ready before the fault; None: nothing shows it."""
     seen = [
         (startup.seconds, trips)
+        for journal in journals
         for startup, wire in _startups(journal, Stage.BEFORE)
         if startup.ready and (trips := count_or_none(wire.get("serial_round_trips"))) is not None
         if wire.get("complete") is True
@@ -109,17 +110,17 @@ def own_limit_of(tried: Sequence[Tried]) -> Limit | None:
     highest = max((one.added_seconds for one in held), default=-math.inf)
     lowest = violated[0].added_seconds
     found = []
-    nearest: dict[Scope, OwnLimit] = {}
-    for one in shown:
-        nearest = {**nearest, **{scope: one[scope] for scope in one if scope not in nearest}}
-    for order, (scope, limit) in enumerate(nearest.items()):
-        bounded = _bounded(scope, limit, tried)
+    scopes = dict.fromkeys(scope for of_one in shown for scope in of_one)
+    for order, scope in enumerate(scopes):
+        amounts = [of_one[scope].amount for of_one in shown if scope in of_one]
+        # Of a login only that is known which was too long; else the nearest trial is most like.
+        amount = min(amounts) if scope is Scope.LOGIN else amounts[0]
+        bounded = _bounded(scope, amount, tried)
         if bounded is None or bounded.seconds <= bounded.own_seconds:
             continue
         breaks_at = (bounded.seconds - bounded.own_seconds) / bounded.round_trips
         if not highest * (1 - SLACK) <= breaks_at <= lowest * (1 + SLACK):
             continue
-        amounts = [other[scope].amount for other in shown if scope in other]
         apart = max(amounts) - min(amounts)
         # What two readings differ by says nothing.
         found.append((-len(amounts), apart if apart > READ_SECONDS else 0.0, order, bounded))
@@ -153,7 +154,7 @@ def _shown(failed: Sequence[Failed]) -> dict[Scope, OwnLimit]:
 def _gave_up_session(one: Failed, limit: OwnLimit) -> bool:
     """Whether a startup gave up a session as old as a limit: that bounds more than its set-up."""
     return any(
-        connection.session_seconds is not None
+        connection.has_asked
         and connection.end in BY_CLIENT
         and connection.ended_seconds is not None
         and is_same(connection.ended_seconds - connection.opened_seconds, limit.amount)
@@ -161,7 +162,7 @@ def _gave_up_session(one: Failed, limit: OwnLimit) -> bool:
     )
 
 
-def _bounded(scope: Scope, shown: OwnLimit, tried: Sequence[Tried]) -> Limit | None:
+def _bounded(scope: Scope, amount: float, tried: Sequence[Tried]) -> Limit | None:
     """A limit, with the work inside as it was under the highest latency that held.
 
     A service that polls asks less often under a latency, so that what a baseline shows is far off.
@@ -181,7 +182,7 @@ def _bounded(scope: Scope, shown: OwnLimit, tried: Sequence[Tried]) -> Limit | N
             trips = round(median(work.round_trips for work in ready))
             own = [max(0.0, work.seconds - work.round_trips * added) for work in ready]
             spread = (max(own) - min(own)) / 2
-            return Limit(_NAMES[scope], shown.amount, median(own), trips, spread)
+            return Limit(_NAMES[scope], amount, median(own), trips, spread)
     return None
 
 

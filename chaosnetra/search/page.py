@@ -3,16 +3,20 @@
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 
 from chaosnetra import __version__
 from chaosnetra.errors import InvalidInput
 from chaosnetra.report.markup import Content
 from chaosnetra.report.page import document, facts_list, figure, notes, section, table
 from chaosnetra.report.plots.response import Band, Curve, Tried, response_plot
+from chaosnetra.report.plots.scales import seconds_text
+from chaosnetra.report.plots.start_times import start_times_plot
 from chaosnetra.report.structure_markdown import safe
 from chaosnetra.search.conclusion import Conclusion, conclude, response_of
 from chaosnetra.search.record import Search
-from chaosnetra.search.telling import reasons, shown, summary
+from chaosnetra.search.start_times import against, start_times
+from chaosnetra.search.telling import model_text, reasons, shown, summary
 
 POINTS = 80
 HEADERS = ("trial", "value", "in place", "outcome", "failed", "breaks first", "seconds", "journal")
@@ -75,7 +79,34 @@ def _section(search: Search, conclusion: Conclusion) -> list[Content]:
     return [
         figure(response_plot(curve_of(search, conclusion)), first, notes(map(str.strip, rest))),
         table(HEADERS, rows, "Trials"),
+        *_start_times(search),
         section("How it was searched", facts_list(facts)),
+    ]
+
+
+def _start_times(search: Search) -> list[Content]:
+    """The model against what was measured, where both are known."""
+    times = start_times(search)
+    if times is None:
+        return []
+    rows = [
+        (
+            shown(one.value),
+            seconds_text(one.predicted_seconds),
+            seconds_text(median(one.measured_seconds)),
+            f"{seconds_text(one.measured_seconds[0])} to {seconds_text(one.measured_seconds[-1])}",
+            f"{one.off_by:+.0%}",
+            len(one.measured_seconds),
+        )
+        for one in against(search)
+    ]
+    headers = (search.key, "predicted", "median", "shortest to longest", "off by", "startups")
+    return [
+        section(
+            "What a start takes",
+            figure(start_times_plot(times), model_text(search)),
+            table(headers, rows, "The model against startups that were ready"),
+        )
     ]
 
 

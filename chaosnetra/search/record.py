@@ -152,8 +152,8 @@ class Search:
         trials: in order.
         forecast: None: nothing predicts where it breaks.
         model: of a startup, from the first baseline; None: it is not known.
-        interrupted: whether a signal ended it.
         habits: what startups under a latency do otherwise than without.
+        interrupted: whether a signal ended it.
     """
 
     version: int
@@ -179,8 +179,8 @@ class Search:
     trials: tuple[SearchTrial, ...] = ()
     forecast: Forecast | None = None
     model: StartModel | None = None
-    interrupted: bool = False
     habits: Habits = Habits()
+    interrupted: bool = False
 
     @property
     def counted(self) -> tuple[SearchTrial, ...]:

@@ -150,7 +150,8 @@ def limits_of_time(failed: Sequence[Failed]) -> list[OwnLimit]:
 def login_limit(failed: Sequence[Failed]) -> OwnLimit | None:
     """The limit of connections alone: the longest that each startup waited for a session in vain.
 
-    One that tries again may be cut short at last, in a login that is not over.
+    One that tries again may be cut short at last, in a login that is not over. The limit may have
+    come sooner, but not later: a client may notice only at the next answer.
     """
     return _most_alike(
         LimitKind.CONNECTION, [_longest_login(one.seen) for one in failed if one.is_listed]
@@ -209,13 +210,28 @@ def _of_start(one: Failed) -> float | None:
 
 
 def _longest_login(seen: Observation) -> float | None:
+    if any(one.has_asked for one in seen.connections):
+        tried = [one for one in seen.connections if one.session_seconds is None]
+    else:  # a session that is left without a question was there too late
+        tried = list(seen.connections)
     found = [
-        one.ended_seconds - one.opened_seconds
-        for one in seen.connections
-        if one.session_seconds is None and one.reached is not Reached.CANCEL
-        if one.end in BY_CLIENT and one.ended_seconds is not None
+        _answered_until(one, seen) - one.opened_seconds
+        for one in tried
+        if one.reached not in (Reached.CANCEL, Reached.UNREAD) and one.end in BY_CLIENT
     ]
     return max((seconds for seconds in found if seconds >= LEAST_SECONDS), default=None)
+
+
+def _answered_until(one: Connection, seen: Observation) -> float:
+    """When a connection was given up, at the latest: who is answered and asks nothing more has.
+
+    It may be closed much later, with the process.
+    """
+    ended = seen.seconds if one.ended_seconds is None else one.ended_seconds
+    if one.unanswered_seconds is not None:
+        return ended
+    answers = [end for start, end in seen.waits if one.opened_seconds <= start and end <= ended]
+    return max(answers, default=ended)
 
 
 def _first_opened(one: Failed) -> float:

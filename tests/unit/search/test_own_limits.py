@@ -181,6 +181,39 @@ def test_an_attempt_that_is_cut_short_now_in_a_login_and_now_after_it_is_limited
     assert (limit.seconds, limit.round_trips) == (pytest.approx(2.0), 10)
 
 
+def test_a_login_that_was_over_too_late_tells_its_limit_better_than_the_end_of_its_process() -> (
+    None
+):
+    """A client may notice only at the next answer, and close with its process."""
+
+    def late(answered: int, each: float, closed: float) -> tuple[bool, Observation]:
+        waits = tuple((OPENED + n * each, OPENED + (n + 1) * each) for n in range(answered))
+        is_session = answered == LOGIN
+        connection = wire.connection(
+            opened_seconds=OPENED,
+            session_seconds=waits[-1][1] if is_session else None,
+            reached=Reached.SESSION if is_session else Reached.AUTHENTICATION,
+            round_trips=answered,
+            setup_round_trips=answered,
+            end=End.CLIENT_RESET,
+            ended_seconds=OPENED + closed,
+        )
+        standing = wire.by_itself(End.CLIENT_RESET, 0.01)
+        seconds = OPENED + closed + 0.01
+        return False, wire.observation(connection, standing=standing, waits=waits, seconds=seconds)
+
+    service = Service()
+    before = [service.start(0.0)] * 3
+    trials = [
+        tried(service, 0.02),
+        Tried(1.05, True, journal_of(before, [late(2, 1.05, 2.6)] * 3)),
+        Tried(0.68, True, journal_of(before, [late(LOGIN, 0.68, 2.5)] * 3)),
+    ]
+    limit = own_limit_of(trials)
+    assert limit is not None
+    assert (limit.seconds, limit.round_trips) == (pytest.approx(3 * 0.68), LOGIN)
+
+
 def test_a_limit_that_a_trial_contradicts_is_none() -> None:
     """Three seconds from the connection on would have ended it at 900 ms, which held."""
     service = Service(answer=1.5)
