@@ -113,8 +113,10 @@ def own_limit_of(tried: Sequence[Tried]) -> Limit | None:
     scopes = dict.fromkeys(scope for of_one in shown for scope in of_one)
     for order, scope in enumerate(scopes):
         amounts = [of_one[scope].amount for of_one in shown if scope in of_one]
-        # Of a login only that is known which was too long; else the nearest trial is most like.
+        # Of a login it is known only what was too long; else the nearest trial is most like.
         amount = min(amounts) if scope is Scope.LOGIN else amounts[0]
+        if scope is not Scope.LOGIN and not is_same(min(amounts), max(amounts)):
+            continue
         bounded = _bounded(scope, amount, tried)
         if bounded is None or bounded.seconds <= bounded.own_seconds:
             continue

@@ -6,6 +6,9 @@ from chaosnetra.search.conclusion import Conclusion, End
 from chaosnetra.search.record import Search, SearchTrial
 from chaosnetra.search.response import Estimate
 
+# Larger values are told without a power of ten.
+WHOLE_FROM = 1000
+
 
 def trial_line(search: Search, trial: SearchTrial, conclusion: Conclusion) -> str:
     """One trial, and where the search stands after it."""
@@ -145,4 +148,4 @@ def interval(point: Estimate) -> str:
 
 def shown(value: float) -> str:
     """A value of the key with as many digits as it is worth."""
-    return f"{value:.4g}"
+    return f"{value:.0f}" if abs(value) >= WHOLE_FROM else f"{value:.4g}"

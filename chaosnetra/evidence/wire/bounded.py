@@ -60,7 +60,11 @@ def _answer(seen: Observation) -> Work | None:
 
 
 def _connection(seen: Observation) -> Work | None:
-    one = max(seen.connections, key=lambda one: one.round_trips)
+    # One that tries again may have to ask less than in an attempt that it gave up.
+    whole = [one for one in seen.connections if one.unanswered_seconds is None]
+    if not whole:
+        return None
+    one = max(whole, key=lambda one: one.round_trips)
     return Work(max(0.0, _last_answer(seen, one) - one.opened_seconds), one.round_trips)
 
 
