@@ -31,6 +31,9 @@ from chaosnetra.search.record import Forecast, Limit, StartModel
 SPREAD = 0.05
 # A service's own limit shows where so many startups gave up alike.
 FEWEST_ALIKE = 2
+# What ends startups sooner, and only under a latency, may be anything.
+LEAST_SECONDS = 0.3
+LEAST_OF_ANSWER_SECONDS = 1.0
 # A limit that a trial contradicts by no more may still be the one.
 SLACK = 0.05
 # Times of one limit in two trials differ by so much on a machine that is busy.
@@ -133,22 +136,23 @@ def _shown(failed: Sequence[Failed]) -> dict[Scope, OwnLimit]:
     """The limits that may have ended the startups of a trial, those that are likelier first."""
     if len(failed) < FEWEST_ALIKE:
         return {}
-    found = {_SCOPES[limit.kind]: limit for limit in limits_of_time(failed)}
-    login = login_limit(failed)
+    found = {_SCOPES[limit.kind]: limit for limit in limits_of_time(failed, LEAST_SECONDS)}
+    login = login_limit(failed, LEAST_SECONDS)
     if login is not None and not any(_gave_up_session(one, login) for one in failed):
         # Until a session is there, only the limit of its set-up is known to be met.
         rest = {scope: limit for scope, limit in found.items() if scope not in _OF_CONNECTIONS}
         return {Scope.LOGIN: login, **rest}
     if login is not None:
         found = {Scope.CONNECTION: login, **found}
-    # Who waits out one answer, and gives up on the next that takes as long, was cut short.
+    # Who waits out one answer, and gives up on the next that takes as long, was cut short; so,
+    # mostly, was who waited for less than anybody allows for an answer.
     answer = found.pop(Scope.ANSWER, None)
     if answer is None:
         return found
     waited = median(
         longest_answered(one.seen, given_up) for one in failed if (given_up := one.given_up)
     )
-    if 2 * waited < answer.amount:
+    if answer.amount >= LEAST_OF_ANSWER_SECONDS and 2 * waited < answer.amount:
         return {Scope.ANSWER: answer, **found}
     return {**found, Scope.ANSWER: answer}
 

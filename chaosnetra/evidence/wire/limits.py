@@ -136,26 +136,38 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
     return tuple(limit for limit in (time, attempts) if limit is not None)
 
 
-def limits_of_time(failed: Sequence[Failed]) -> list[OwnLimit]:
+def limits_of_time(
+    failed: Sequence[Failed], least_seconds: float = LEAST_SECONDS
+) -> list[OwnLimit]:
     """The limits of time that may be what ended startups: of each kind the one that shows.
 
     Startups under one latency took alike times from many moments. Which of them a limit counts
     from shows under another.
+
+    Args:
+        failed: of one launch.
+        least_seconds: of a limit.
     """
     failed = [one for one in failed if one.is_listed]
-    found = (_most_alike(kind, [of(one) for one in failed]) for kind, of in _TIMES.items())
+    found = [
+        _most_alike(kind, [_at_least(least_seconds, of(one)) for one in failed])
+        for kind, of in _TIMES.items()
+    ]
     return [limit for limit in found if limit is not None]
 
 
-def login_limit(failed: Sequence[Failed]) -> OwnLimit | None:
+def login_limit(failed: Sequence[Failed], least_seconds: float = LEAST_SECONDS) -> OwnLimit | None:
     """The limit of connections alone: the longest that each startup waited for a session in vain.
 
     One that tries again may be cut short at last, in a login that is not over. The limit may have
     come sooner, but not later: a client may notice only at the next answer.
     """
-    return _most_alike(
-        LimitKind.CONNECTION, [_longest_login(one.seen) for one in failed if one.is_listed]
-    )
+    found = [_at_least(least_seconds, _longest_login(one.seen)) for one in failed if one.is_listed]
+    return _most_alike(LimitKind.CONNECTION, found)
+
+
+def _at_least(least_seconds: float, seconds: float | None) -> float | None:
+    return seconds if seconds is not None and seconds >= least_seconds else None
 
 
 def is_same(one: float, other: float) -> bool:
@@ -165,7 +177,7 @@ def is_same(one: float, other: float) -> bool:
 
 def _of_answer(one: Failed) -> float | None:
     given_up = one.given_up
-    if given_up is None or given_up.seconds < LEAST_SECONDS:
+    if given_up is None:
         return None
     # Who waited longer for another answer has no such limit: it was cut short by a longer one.
     others = longest_answered(one.seen, given_up)
@@ -174,7 +186,7 @@ def _of_answer(one: Failed) -> float | None:
 
 def _of_connection(one: Failed) -> float | None:
     given_up = one.given_up
-    if given_up is None or given_up.connection_seconds < LEAST_SECONDS:
+    if given_up is None:
         return None
     if _is_of_pool(one.seen, given_up.connection):
         return None  # what ends work on several has no reason to count from one of them
@@ -198,15 +210,11 @@ def _from_session(limit: OwnLimit, failed: Sequence[Failed]) -> float | None:
 def _of_first_connection(one: Failed) -> float | None:
     if not one.seen.connections or not _was_cut_short(one):
         return None
-    seconds = _cut_short_at(one) - one.seen.connections[0].opened_seconds
-    return seconds if seconds >= LEAST_SECONDS else None
+    return _cut_short_at(one) - one.seen.connections[0].opened_seconds
 
 
 def _of_start(one: Failed) -> float | None:
-    if not _was_cut_short(one):
-        return None
-    seconds = _cut_short_at(one)
-    return seconds if seconds >= LEAST_SECONDS else None
+    return _cut_short_at(one) if _was_cut_short(one) else None
 
 
 def _longest_login(seen: Observation) -> float | None:
@@ -219,7 +227,7 @@ def _longest_login(seen: Observation) -> float | None:
         for one in tried
         if one.reached not in (Reached.CANCEL, Reached.UNREAD) and one.end in BY_CLIENT
     ]
-    return max((seconds for seconds in found if seconds >= LEAST_SECONDS), default=None)
+    return max(found, default=None)
 
 
 def _answered_until(one: Connection, seen: Observation) -> float:

@@ -226,8 +226,10 @@ def test_only_settings_are_taken_and_time_is_not_scaled() -> None:
         ({"target": " "}, "the target is empty: give a command line or module:app"),
         (
             {"target": "x", "environment": "staging"},
-            "round trips are measured locally only; set environment in the experiment's "
-            "configuration or CHAOSNETRA_ENVIRONMENT to local",
+            (
+                "round trips are measured locally only; set environment in the experiment's "
+                "configuration or CHAOSNETRA_ENVIRONMENT to local"
+            ),
         ),
     ],
 )

@@ -126,6 +126,7 @@ def journal_of(
         (Service(attempt=3.0), "its own limit from the opening of its connection", 10),
         (Service(attempt=3.0, attempts=3), "its own limit from the opening of its connection", 10),
         (Service(whole=4.0), "its own limit from the opening of its connection", 10),
+        (Service(whole=0.8), "its own limit from the opening of its connection", 10),
     ],
 )
 def test_a_limit_of_its_own_bounds_the_work_that_it_counts_from(
