@@ -5,7 +5,7 @@ from statistics import median
 
 from chaosnetra.evidence.journal.samples import Startup, startups
 from chaosnetra.evidence.journal.shape import Stage
-from chaosnetra.evidence.wire.limits import cancels
+from chaosnetra.evidence.wire.limits import attempts
 from chaosnetra.search.forecast import Tried
 from chaosnetra.search.record import Habits
 
@@ -78,6 +78,5 @@ def _tries_again(before: Sequence[Startup], violated: Tried) -> str | None:
 
 
 def _connections(all_of: Sequence[Startup]) -> float | None:
-    seen = [one.observation for one in all_of]
-    counts = [one.connection_count - cancels(one) for one in seen if one is not None]
+    counts = [attempts(seen) for one in all_of if (seen := one.observation) is not None]
     return median(counts) if counts else None

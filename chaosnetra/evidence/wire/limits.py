@@ -11,6 +11,7 @@ from typing import Any
 
 from chaosnetra.evidence.wire.giving_up import (
     BY_CLIENT,
+    SAME_MOMENT_SECONDS,
     GivenUp,
     last_given_up,
     longest_answered,
@@ -294,6 +295,21 @@ def _is_of_pool(seen: Observation, on: Connection) -> bool:
         and (on.ended_seconds is None or one.opened_seconds < on.ended_seconds)
         for one in seen.connections
     )
+
+
+def attempts(seen: Observation) -> int:
+    """Connections that were to become sessions; of very many also those that were to cancel."""
+    if not seen.connections:
+        return seen.connection_count
+    others = sum(not _is_attempt(one) for one in seen.connections)
+    return seen.connection_count - others
+
+
+def _is_attempt(one: Connection) -> bool:
+    """Whether it was not to cancel: such a one may end, with its process, before it says so."""
+    if one.reached is Reached.TCP and one.end in BY_CLIENT and one.ended_seconds is not None:
+        return one.ended_seconds - one.opened_seconds > SAME_MOMENT_SECONDS
+    return one.reached is not Reached.CANCEL
 
 
 def cancels(seen: Observation) -> int:

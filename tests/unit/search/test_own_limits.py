@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from chaosnetra.wire.observation import End, Observation, Reached
 from tests.support import seen_on_the_wire as wire
 from tests.support.journals import journal, startups, state
 
+RECORDED = json.loads((Path(__file__).parent / "recorded_searches.json").read_text())
 LOGIN = 3
 OPENED = 0.2
 
@@ -93,14 +95,23 @@ def tried(service: Service, added: float) -> Tried:
 def journal_of(
     before: Sequence[tuple[bool, Observation]], under: Sequence[tuple[bool, Observation]]
 ) -> dict[str, Any]:
+    return journal_with(
+        *([(ready, seen.to_json()) for ready, seen in found] for found in (before, under))
+    )
+
+
+def journal_with(
+    before: Sequence[tuple[bool, Any]], under: Sequence[tuple[bool, Any]]
+) -> dict[str, Any]:
+    """A journal with startups of which it is known whether they were ready, and their `wire`."""
     told = [
         [
             {
                 "number": number,
                 "status": "ready" if ready else "failed",
                 "ended_by": None if ready else "itself",
-                "seconds": seen.seconds,
-                "wire": json.loads(json.dumps(seen.to_json())),
+                "seconds": seen["seconds"],
+                "wire": json.loads(json.dumps(seen)),
             }
             for number, (ready, seen) in enumerate(found, 1)
         ]
@@ -111,6 +122,37 @@ def journal_of(
         for of in told
     ]
     return normalized(journal(before=checks[0], after=checks[1]))
+
+
+@pytest.mark.parametrize("service", RECORDED)
+def test_what_was_recorded_of_services_predicts_where_they_break(service: str) -> None:
+    """Searches of a FastAPI, a Django, a Node and a shell service with limits of their own.
+
+    FastAPI has one on all that it asks (22 round trips in 6 s), Django on the set-up of a
+    connection (4 in 2 s), Node on an answer (1.5 s), the script on each of three attempts (9 in
+    4 s). Where they break was measured through a delay of another make.
+    """
+    told = RECORDED[service]
+    lowest, highest = told["breaks_at_ms"]
+    trials = [
+        Tried(
+            one["added_seconds"],
+            one["violated"],
+            journal_with(
+                [(True, wire) for wire in one["before"]],
+                [(under["ready"], under["wire"]) for under in one["under"]],
+            ),
+        )
+        for one in told["trials"]
+    ]
+    assert own_limit_of(trials[:1]) is None
+    limit = own_limit_of(trials)
+    assert limit is not None
+    forecast = forecast_of([limit], 1.0)
+    assert forecast is not None
+    assert 0.96 * lowest <= forecast.value <= 1.04 * highest
+    assert (habits_of(trials).tries_again is not None) == (service == "shell_wait")
+    assert habits_of(trials).polls is None
 
 
 @pytest.mark.parametrize(
