@@ -71,7 +71,8 @@ def parsed(text: str, name: str, *, is_json: bool) -> Document:
 def _text(path: Path, any_encoding: bool) -> str:
     try:
         if not path.is_file():
-            raise Unreadable(f"{path}: there is no such file")
+            why = "it is no plain file" if path.exists() else "there is no such file"
+            raise Unreadable(f"{path}: {why}")
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:

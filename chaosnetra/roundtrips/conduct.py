@@ -12,7 +12,7 @@ from chaosnetra.roundtrips.finding import Finding
 from chaosnetra.roundtrips.measuring import Say, measure
 from chaosnetra.running.run import current_run
 from chaosnetra.running.session import current_session, end_session
-from chaosnetra.settings import SETTINGS
+from chaosnetra.settings import SETTINGS, names_staging, setting_hint
 
 
 def settings_from(*given: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def settings_from(*given: Mapping[str, Any]) -> dict[str, Any]:
     seconds are to be those of the service.
 
     Raises:
-        InvalidInput: there is no such setting.
+        InvalidInput: there is no such setting, it names staging, or an empty target.
     """
     configuration = {
         key: value for part in given for key, value in part.items() if value is not None
@@ -30,6 +30,12 @@ def settings_from(*given: Mapping[str, Any]) -> dict[str, Any]:
     for key in configuration:
         if key not in SETTINGS:
             raise InvalidInput(f"there is no setting {key!r:.100}")
+    if not str(configuration.get("target", "?")).strip():
+        raise InvalidInput("the target is empty: give a command line or module:app")
+    if names_staging(configuration):
+        raise InvalidInput(
+            "round trips are measured locally only", f"{setting_hint('environment')} to local"
+        )
     return {"time_scale": "1", **configuration}
 
 

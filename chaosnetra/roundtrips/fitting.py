@@ -14,6 +14,7 @@ from chaosnetra.evidence.statistics.round_trips import (
     RoundTrips,
     check,
 )
+from chaosnetra.evidence.wire.limits import attempts
 from chaosnetra.roundtrips.start import Start
 from chaosnetra.text import cut, one_line
 from chaosnetra.wire.observation import Observation
@@ -140,11 +141,12 @@ def _other_round_trips(model: RoundTrips, plain: Observation, seen: Observation)
 
 
 def _tried_again(plain: Observation, seen: Observation) -> Iterator[str]:
-    """Of one that was not ready: whether it opened more than a connection to cancel a query."""
-    if seen.connection_count > plain.connection_count + 1:
+    """Of one that was not ready: whether it opened more connections, those to cancel aside."""
+    before, after = attempts(plain), attempts(seen)
+    if after > before:
         yield (
-            f"it opened {_connections(seen.connection_count)} instead of {plain.connection_count}, "
-            "as a service does that tries again"
+            f"it opened {_connections(after)} instead of {before}, as a service does that tries "
+            "again"
         )
 
 

@@ -379,6 +379,8 @@ def _under_fault(trials: Sequence[SearchTrial]) -> list[float]:
 
 def _model_fits(search: Search) -> bool | None:
     """Whether startups under the highest latency that held took what the model says."""
+    if search.habits.polls is not None:
+        return False
     model, scale = search.model, search.time_scale
     held = [one for one in search.counted if not one.violated and one.under_fault_seconds]
     if model is None or scale is None or not held:

@@ -18,17 +18,21 @@ from chaosnetra.running.baseline import WITHOUT_BASELINE
 from chaosnetra.running.run import BASELINE_FILE
 from chaosnetra.search.conclusion import End
 from chaosnetra.search.forecast import (
+    Tried,
     forecast_of,
     limits_of,
     model_of,
     own_limit_of,
     round_trip_seconds,
 )
+from chaosnetra.search.habits import habits_of
 from chaosnetra.search.judging import end_of, judged, next_values
+from chaosnetra.search.placing import AROUND
 from chaosnetra.search.record import (
     FILE,
     VERSION,
     Axis,
+    Forecast,
     Search,
     SearchTrial,
     read_search,
@@ -148,6 +152,7 @@ def begun(varied: Varied, wanted: Wanted, folder: Path, second: Varied | None = 
         trials=former.trials,
         forecast=former.forecast,
         model=former.model,
+        habits=former.habits,
         interrupted=False,
     )
     if wanted.operating_point is None:
@@ -309,19 +314,37 @@ def _learned(subject: Subject, search: Search, folder: Path) -> Search:
     scale = finite_or_none(facts.get("time_scale"))
     if not subject.is_latency or scale is None or scale <= 0:
         return search
-    search = replace(search, time_scale=scale)
-    if search.model is None:
-        search = replace(search, model=model_of(data))
-        if search.operating_point is None and scale == 1:
-            search = _with_measured_point(search, data)
+    tried = _tried(search, scale, folder)
+    first = search.model is None
+    model = model_of(*(one.journal for one in tried))
+    search = replace(search, time_scale=scale, model=model, habits=habits_of(tried))
+    if first and search.operating_point is None and scale == 1:
+        search = _with_measured_point(search, data)
     if search.forecast is None and len(search.counted) == 1:
         search = replace(search, forecast=forecast_of(limits_of(data), scale))
-    if last.violated:
-        own = own_limit_of(data, search.model)
-        known = search.forecast
-        if own is not None and (known is None or own.seconds < known.limit.seconds):
-            search = replace(search, forecast=forecast_of([own], scale, OWN_SPREAD))
+    own = own_limit_of(tried)
+    found = None if own is None else forecast_of([own], scale, OWN_SPREAD)
+    if found is not None and not _is_same(search, found):
+        search = replace(search, forecast=found)
     return search
+
+
+def _is_same(search: Search, found: Forecast) -> bool:
+    """Whether a forecast is the known one but for chance: the trials around that stay around it."""
+    known = search.forecast
+    return known is not None and abs(found.value - known.value) <= (
+        AROUND * search.precision * known.value
+    )
+
+
+def _tried(search: Search, scale: float, folder: Path) -> list[Tried]:
+    """The trials that say anything, with their journals."""
+    journals = ((trial, journal_of(folder / trial.journal)) for trial in search.counted)
+    return [
+        Tried(trial.applied * scale / 1000, trial.violated, data)
+        for trial, data in journals
+        if data is not None
+    ]
 
 
 def _with_measured_point(search: Search, data: Mapping[str, Any]) -> Search:

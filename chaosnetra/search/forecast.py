@@ -4,29 +4,48 @@ Work inside a limit takes its own time, and a latency longer for each round trip
 it breaks at (limit - own time) / round trips.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from chaosnetra.evidence.journal.samples import Startup, checks, startup_of
+from chaosnetra.evidence.journal.samples import Startup, checks, startup_of, startups
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.steps import StartupStep, step_of
 from chaosnetra.evidence.journal.values import count_or_none, object_or_empty, objects
+from chaosnetra.evidence.wire.bounded import Scope, work_inside
+from chaosnetra.evidence.wire.giving_up import BY_CLIENT, longest_answered
+from chaosnetra.evidence.wire.limits import (
+    Failed,
+    LimitKind,
+    OwnLimit,
+    is_same,
+    limits_of_time,
+    login_limit,
+)
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.search.record import Forecast, Limit, StartModel
 
 SPREAD = 0.05
-# A service's own limit shows where startups that failed by themselves took as long, up to this.
-ALIKE = 0.1
+# A service's own limit shows where so many startups gave up alike.
 FEWEST_ALIKE = 2
+# What ends startups sooner, and only under a latency, may be anything.
+LEAST_SECONDS = 0.3
+LEAST_OF_ANSWER_SECONDS = 1.0
+# A limit that a trial contradicts by no more may still be the one.
+SLACK = 0.05
+# Times of one limit in two trials differ by so much on a machine that is busy.
+READ_SECONDS = 0.05
 PLATFORM = "startup timeout"
 
 
-def model_of(journal: Mapping[str, Any]) -> StartModel | None:
+def model_of(*journals: Mapping[str, Any]) -> StartModel | None:
     """What a startup takes, from those that were ready before the fault; None: nothing shows it."""
     seen = [
         (startup.seconds, trips)
+        for journal in journals
         for startup, wire in _startups(journal, Stage.BEFORE)
         if startup.ready and (trips := count_or_none(wire.get("serial_round_trips"))) is not None
         if wire.get("complete") is True
@@ -60,25 +79,143 @@ def limits_of(journal: Mapping[str, Any]) -> list[Limit]:
     return found
 
 
-def own_limit_of(violated: Mapping[str, Any], model: StartModel | None) -> Limit | None:
-    """The limit of the service's own that a violated trial shows; None: it shows none.
+@dataclass(frozen=True)
+class Tried:
+    """A trial with its journal.
 
-    Startups that failed by themselves after about the same time have reached one.
+    Attributes:
+        added_seconds: really, to each round trip, under its fault.
+        violated: whether the steady state was.
+        journal: of the run.
     """
-    if model is None or not model.round_trips:
+
+    added_seconds: float
+    violated: bool
+    journal: Mapping[str, Any]
+
+
+def own_limit_of(tried: Sequence[Tried]) -> Limit | None:
+    """The limit of the service's own that violated trials show; None: they show none.
+
+    Startups under the lowest latency at which it shows say after how long. They gave up so long
+    after several moments, which does not tell from which the limit counts. The work inside has to
+    fit between the trials that held and those that were violated; then what shows in most violated
+    trials counts, and of these what is most alike.
+
+    Args:
+        tried: all trials that say anything, at least one.
+    """
+    held = [one for one in tried if not one.violated]
+    violated = sorted((one for one in tried if one.violated), key=lambda one: one.added_seconds)
+    if not violated:
         return None
-    ended = [
-        startup.seconds
-        for stage in (Stage.AFTER, Stage.DURING, Stage.METHOD)
-        for startup, _ in _startups(violated, stage)
-        if startup.under_fault and startup.status == "failed" and not startup.error.get("budget")
+    shown = [_shown(_gave_up(one)) for one in violated]
+    highest = max((one.added_seconds for one in held), default=-math.inf)
+    lowest = violated[0].added_seconds
+    found = []
+    scopes = dict.fromkeys(scope for of_one in shown for scope in of_one)
+    for order, scope in enumerate(scopes):
+        amounts = [of_one[scope].amount for of_one in shown if scope in of_one]
+        # Of a login it is known only what was too long; else the nearest trial is most like.
+        amount = min(amounts) if scope is Scope.LOGIN else amounts[0]
+        if scope is not Scope.LOGIN and not is_same(min(amounts), max(amounts)):
+            continue
+        bounded = _bounded(scope, amount, tried)
+        if bounded is None or bounded.seconds <= bounded.own_seconds:
+            continue
+        breaks_at = (bounded.seconds - bounded.own_seconds) / bounded.round_trips
+        if not highest * (1 - SLACK) <= breaks_at <= lowest * (1 + SLACK):
+            continue
+        apart = max(amounts) - min(amounts)
+        # What two readings differ by says nothing.
+        found.append((-len(amounts), apart if apart > READ_SECONDS else 0.0, order, bounded))
+    return min(found)[-1] if found else None
+
+
+def _shown(failed: Sequence[Failed]) -> dict[Scope, OwnLimit]:
+    """The limits that may have ended the startups of a trial, those that are likelier first."""
+    if len(failed) < FEWEST_ALIKE:
+        return {}
+    found = {_SCOPES[limit.kind]: limit for limit in limits_of_time(failed, LEAST_SECONDS)}
+    login = login_limit(failed, LEAST_SECONDS)
+    if login is not None and not any(_gave_up_session(one, login) for one in failed):
+        # Until a session is there, only the limit of its set-up is known to be met.
+        rest = {scope: limit for scope, limit in found.items() if scope not in _OF_CONNECTIONS}
+        return {Scope.LOGIN: login, **rest}
+    if login is not None:
+        found = {Scope.CONNECTION: login, **found}
+    # Who waits out one answer, and gives up on the next that takes as long, was cut short; so,
+    # mostly, was who waited for less than anybody allows for an answer.
+    answer = found.pop(Scope.ANSWER, None)
+    if answer is None:
+        return found
+    waited = median(
+        longest_answered(one.seen, given_up) for one in failed if (given_up := one.given_up)
+    )
+    if answer.amount >= LEAST_OF_ANSWER_SECONDS and 2 * waited < answer.amount:
+        return {Scope.ANSWER: answer, **found}
+    return {**found, Scope.ANSWER: answer}
+
+
+def _gave_up_session(one: Failed, limit: OwnLimit) -> bool:
+    """Whether a startup gave up a session as old as a limit: that bounds more than its set-up."""
+    return any(
+        connection.has_asked
+        and connection.end in BY_CLIENT
+        and connection.ended_seconds is not None
+        and is_same(connection.ended_seconds - connection.opened_seconds, limit.amount)
+        for connection in one.seen.connections
+    )
+
+
+def _bounded(scope: Scope, amount: float, tried: Sequence[Tried]) -> Limit | None:
+    """A limit, with the work inside as it was under the highest latency that held.
+
+    A service that polls asks less often under a latency, so that what a baseline shows is far off.
+    """
+    held = sorted((one for one in tried if not one.violated), key=lambda one: -one.added_seconds)
+    for one, under_fault in (*((one, True) for one in held), *((one, False) for one in tried)):
+        added = one.added_seconds if under_fault else 0.0
+        ready = [
+            work
+            for startup in startups(one.journal)
+            if startup.ready
+            if (startup.under_fault if under_fault else startup.stage is Stage.BEFORE)
+            if (seen := startup.observation) is not None and seen.complete
+            if (work := work_inside(scope, seen)) is not None and work.round_trips
+        ]
+        if ready:
+            trips = round(median(work.round_trips for work in ready))
+            own = [max(0.0, work.seconds - work.round_trips * added) for work in ready]
+            spread = (max(own) - min(own)) / 2
+            return Limit(_NAMES[scope], amount, median(own), trips, spread)
+    return None
+
+
+def _gave_up(violated: Tried) -> list[Failed]:
+    """The startups under the fault that may have met a limit of the service's own."""
+    return [
+        Failed(seen, startup.ended_itself)
+        for startup in startups(violated.journal)
+        if startup.under_fault and not startup.ready and not startup.error.get("budget")
+        if (seen := startup.observation) is not None
     ]
-    if len(ended) < FEWEST_ALIKE or max(ended) - min(ended) > ALIKE * max(ended):
-        return None
-    length = median(ended)
-    if length <= model.own_seconds:
-        return None
-    return Limit("a limit of its own", length, model.own_seconds, model.round_trips)
+
+
+_SCOPES = {
+    LimitKind.ANSWER: Scope.ANSWER,
+    LimitKind.CONNECTION: Scope.CONNECTION,
+    LimitKind.FIRST_CONNECTION: Scope.FROM_FIRST_CONNECTION,
+    LimitKind.START: Scope.FROM_START,
+}
+_OF_CONNECTIONS = (Scope.ANSWER, Scope.CONNECTION)
+_NAMES = {
+    Scope.LOGIN: "its own limit of a connection's set-up",
+    Scope.ANSWER: "its own limit of one answer",
+    Scope.CONNECTION: "its own limit from the opening of its connection",
+    Scope.FROM_FIRST_CONNECTION: "its own limit from its first connection",
+    Scope.FROM_START: "its own limit from its start",
+}
 
 
 def forecast_of(
@@ -100,9 +237,12 @@ def forecast_of(
         return None
     value, limit = min(values, key=lambda one: one[0])
     spread = max(spread, limit.spread_seconds / (limit.seconds - limit.own_seconds))
+    trips = f"{limit.round_trips} round trip{'' if limit.round_trips == 1 else 's'}"
+    if limit.round_trips > 1:
+        trips += " one after the other"
     how = (
         f"{limit.name} of {limit.seconds:.3g} s, of which {limit.own_seconds:.2g} s pass anyway, "
-        f"over {limit.round_trips} round trips one after the other"
+        f"over {trips}"
     )
     if time_scale != 1:
         how += f", at time scale {time_scale:g}"

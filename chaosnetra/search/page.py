@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
+from statistics import median
 
 from markupsafe import Markup
 
@@ -12,14 +13,16 @@ from chaosnetra.report.markup import Content
 from chaosnetra.report.page import document, facts_list, figure, notes, section, table
 from chaosnetra.report.plots.frontier import Spot, Strip, frontier_plot
 from chaosnetra.report.plots.response import Band, Curve, Tried, response_plot
-from chaosnetra.report.plots.scales import Scale
+from chaosnetra.report.plots.scales import Scale, seconds_text
+from chaosnetra.report.plots.start_times import start_times_plot
 from chaosnetra.report.structure_markdown import safe
 from chaosnetra.search.conclusion import Conclusion, response_of
 from chaosnetra.search.frontier import Frontier, Map, place_of
 from chaosnetra.search.judging import judged
 from chaosnetra.search.record import Axis, Search, SearchTrial
 from chaosnetra.search.span import Span
-from chaosnetra.search.telling import map_notes, map_rows, reasons, shown, summary
+from chaosnetra.search.start_times import against, start_times
+from chaosnetra.search.telling import map_notes, map_rows, model_text, reasons, shown, summary
 
 POINTS = 80
 HEADERS = ("trial", "value", "in place", "outcome", "failed", "breaks first", "seconds", "journal")
@@ -100,7 +103,34 @@ def _section(search: Search) -> list[Content]:
         figure(drawn, first, notes(map(str.strip, rest))),
         *([table(rows_of_map[0], rows_of_map[1:], "The map")] if rows_of_map else []),
         table(HEADERS if second is None else _map_headers(search, second), rows, "Trials"),
+        *_start_times(search),
         section("How it was searched", facts_list(facts)),
+    ]
+
+
+def _start_times(search: Search) -> list[Content]:
+    """The model against what was measured, where both are known."""
+    times = start_times(search)
+    if times is None:
+        return []
+    rows = [
+        (
+            shown(one.value),
+            seconds_text(one.predicted_seconds),
+            seconds_text(median(one.measured_seconds)),
+            f"{seconds_text(one.measured_seconds[0])} to {seconds_text(one.measured_seconds[-1])}",
+            f"{one.off_by:+.0%}",
+            len(one.measured_seconds),
+        )
+        for one in against(search)
+    ]
+    headers = (search.key, "predicted", "median", "shortest to longest", "off by", "startups")
+    return [
+        section(
+            "What a start takes",
+            figure(start_times_plot(times), model_text(search)),
+            table(headers, rows, "The model against startups that were ready"),
+        )
     ]
 
 

@@ -126,6 +126,19 @@ class StartModel:
 
 
 @dataclass(frozen=True)
+class Habits:
+    """What a service does otherwise under a latency; each a sentence, or None: it does not.
+
+    Attributes:
+        polls: it makes another number of round trips, so they do not tell what a start takes.
+        tries_again: it opens more connections when one fails.
+    """
+
+    polls: str | None = None
+    tries_again: str | None = None
+
+
+@dataclass(frozen=True)
 class Search:
     """A search.
 
@@ -155,6 +168,7 @@ class Search:
         trials: in order.
         forecast: None: nothing predicts where it breaks.
         model: of a startup, from the first baseline; None: it is not known.
+        habits: what startups under a latency do otherwise than without.
         interrupted: whether a signal ended it.
     """
 
@@ -181,6 +195,7 @@ class Search:
     trials: tuple[SearchTrial, ...] = ()
     forecast: Forecast | None = None
     model: StartModel | None = None
+    habits: Habits = Habits()
     interrupted: bool = False
     at_most: float | None = None
     second: Axis | None = None
@@ -242,6 +257,7 @@ class Search:
                 "second": None
                 if second is None
                 else Axis(**{**second, "span": Span(**second["span"])}),
+                "habits": Habits(**data.get("habits", {})),
             }
         )
         search.check()

@@ -7,6 +7,8 @@ from chaosnetra.search.frontier import Column, Frontier, Map
 from chaosnetra.search.record import Axis, Search, SearchTrial
 from chaosnetra.search.response import Estimate
 
+# Larger values are told without a power of ten.
+WHOLE_FROM = 1000
 # Rows of a map that are told.
 MOST_COLUMNS = 7
 NO_MAP = (End.INCONCLUSIVE, End.NOT_MONOTONIC, End.FAILS)
@@ -233,7 +235,9 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
         yield text + said[conclusion.forecast_confirmed]
     if search.model is not None and conclusion.end is not End.HOLDS:
         yield f"  {model_text(search)}"
-    if conclusion.model_fits is False:
+    if search.habits.tries_again is not None:
+        yield f"  {search.habits.tries_again}"
+    if conclusion.model_fits is False and search.habits.polls is None:
         yield "  startups under latency took other times, so they do more than wait"
     for value, reason in reasons(search):
         yield f"  at {shown(value)}: {reason}"
@@ -277,6 +281,8 @@ def model_text(search: Search) -> str:
     model = search.model
     if model is None:
         return "what a start takes is not known"
+    if search.habits.polls is not None:
+        return search.habits.polls
     scaled = "" if search.time_scale in (None, 1) else f" at time scale {search.time_scale:g}"
     trips = f"{model.round_trips} x latency" if model.round_trips else "and no latency"
     return f"a start takes {model.own_seconds:.2g} s + {trips}{scaled}"
@@ -292,4 +298,4 @@ def interval(point: Estimate) -> str:
 
 def shown(value: float) -> str:
     """A value of the key with as many digits as it is worth."""
-    return f"{value:.4g}"
+    return f"{value:.0f}" if abs(value) >= WHOLE_FROM else f"{value:.4g}"

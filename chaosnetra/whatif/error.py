@@ -9,7 +9,7 @@ from chaosnetra.evidence.statistics.machine_share import LEAST_SECONDS, LEAST_ST
 from chaosnetra.evidence.statistics.quantiles import nearest_rank
 from chaosnetra.evidence.statistics.rates import failure_rate_upper_bound
 from chaosnetra.whatif.calibration import Calibration, calibrated, limits_of
-from chaosnetra.whatif.launches import Launch
+from chaosnetra.whatif.launches import Launch, Launched
 from chaosnetra.whatif.model import simulate
 from chaosnetra.whatif.system import System
 
@@ -33,6 +33,8 @@ class LaunchPrediction:
         measured_seconds: the same, without what they waited for a core.
         predicted_success: share of startups.
         measured_success: likewise.
+        machine_share: what a startup waited for a core, a median, as a share of the rest. It is
+            taken out of what was measured, and known at least.
     """
 
     where: str
@@ -43,6 +45,7 @@ class LaunchPrediction:
     measured_seconds: tuple[float, ...]
     predicted_success: float
     measured_success: float
+    machine_share: float = 0.0
 
     @property
     def time_error(self) -> float:
@@ -82,6 +85,7 @@ class ModelError:
         misses: times that were predicted, and how far they may be off.
         success_share: of the share of startups that are ready; no less than so few startups leave
             open, where each ended as predicted.
+        machine_share: the largest of a launch.
     """
 
     launches: int
@@ -89,6 +93,7 @@ class ModelError:
     time_share: float
     misses: tuple[tuple[float, float], ...]
     success_share: float
+    machine_share: float = 0.0
 
     def seconds(self, predicted_seconds: float) -> float:
         """How far a predicted time may be off.
@@ -96,7 +101,9 @@ class ModelError:
         The least that allows for every miss, as seconds and a share of the time: a short startup
         that was off by a large share says little of a long one. What is longer than all of them
         is off by as large a share as the longest. It is no less than what the machine may take of
-        a startup before anybody says so: that much the measured times leave open themselves.
+        a startup before anybody says so: that much the measured times leave open themselves. Nor
+        is it less than the share that the machine did take: that is known at least, and what the
+        database and the proxies waited for a core is part of the waits.
         """
         longest = max((time for time, _ in self.misses), default=0.0)
         within = min(predicted_seconds, longest)
@@ -115,7 +122,8 @@ class ModelError:
                 least += third
         beyond = predicted_seconds / longest if longest > 0 else 1.0
         missed = allowed((least + most) / 2) * max(1.0, beyond)
-        return max(missed, LEAST_SECONDS, LEAST_STRETCH * predicted_seconds)
+        least_share = max(LEAST_STRETCH, self.machine_share)
+        return max(missed, LEAST_SECONDS, least_share * predicted_seconds)
 
     def to_json(self) -> dict[str, Any]:
         told = asdict(self)
@@ -166,7 +174,13 @@ def predicted(launch: Launch, calibration: Calibration, seed: int) -> LaunchPred
         _quantiles(ready) if ready else (),
         median(run.success_share for run in runs),
         len(ready) / len(launch.startups),
+        median(map(_machine_share, launch.startups)),
     )
+
+
+def _machine_share(one: Launched) -> float:
+    alone = one.alone_seconds
+    return one.share.share_seconds / alone if one.share is not None and alone > 0 else 0.0
 
 
 def _quantiles(ordered: Sequence[float]) -> tuple[float, ...]:
@@ -185,4 +199,5 @@ def stated(found: Sequence[LaunchPrediction]) -> ModelError | None:
         more * max(one.time_error for one in found),
         tuple((said, more * off) for one in found for said, off in one.misses),
         min(1.0, max(left_open, more * max(one.success_error for one in found))),
+        max(one.machine_share for one in found),
     )

@@ -96,6 +96,13 @@ class Connection:
     unanswered_seconds: float | None = None
     unanswered_statement: str | None = None
 
+    @property
+    def has_asked(self) -> bool:
+        """Whether anything was asked in its session."""
+        in_session = self.round_trips > self.setup_round_trips
+        waits = self.unanswered_seconds is not None
+        return self.session_seconds is not None and (in_session or waits)
+
 
 @dataclass(frozen=True)
 class Statement:

@@ -154,7 +154,8 @@ def _blocks(path: Path) -> Iterator[bytes]:
         if path.is_dir():
             raise Unreadable(f"{path}: it is a folder; give a journal.json in it")
         if not path.is_file():
-            raise Unreadable(f"{path}: there is no such file")
+            why = "it is no plain file" if path.exists() else "there is no such file"
+            raise Unreadable(f"{path}: {why}")
         with path.open("rb") as file:
             size = 0
             while block := file.read(BLOCK_BYTES):

@@ -10,7 +10,13 @@ from enum import StrEnum
 from operator import eq
 from typing import Any
 
-from chaosnetra.evidence.wire.giving_up import GivenUp, last_given_up, longest_answered
+from chaosnetra.evidence.wire.giving_up import (
+    BY_CLIENT,
+    SAME_MOMENT_SECONDS,
+    GivenUp,
+    last_given_up,
+    longest_answered,
+)
 from chaosnetra.wire.observation import Connection, Doing, Observation, Reached
 
 # Times that differ by no more than this are the same limit: it is noticed late, on a busy machine.
@@ -119,11 +125,7 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
         Of times that show equally well it is the one that began last.
     """
     failed = [one for one in failed if one.is_listed]
-    times = [
-        limit
-        for kind, of in _TIMES.items()
-        if (limit := _most_alike(kind, [_long_enough(of(one)) for one in failed])) is not None
-    ]
+    times = limits_of_time(failed)
     attempts = _most_alike(LimitKind.ATTEMPTS, [_attempts(one) for one in failed])
     time = max(times, key=lambda limit: limit.startups, default=None)
     if time is not None and time.kind is LimitKind.CONNECTION:
@@ -139,13 +141,43 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
     return tuple(limit for limit in (time, attempts) if limit is not None)
 
 
+def limits_of_time(
+    failed: Sequence[Failed], least_seconds: float = LEAST_SECONDS
+) -> list[OwnLimit]:
+    """The limits of time that may be what ended startups: of each kind the one that shows.
+
+    Startups under one latency took alike times from many moments. Which of them a limit counts
+    from shows under another.
+
+    Args:
+        failed: of one launch.
+        least_seconds: of a limit.
+    """
+    failed = [one for one in failed if one.is_listed]
+    found = [
+        _most_alike(kind, [_at_least(least_seconds, of(one)) for one in failed])
+        for kind, of in _TIMES.items()
+    ]
+    return [limit for limit in found if limit is not None]
+
+
+def login_limit(failed: Sequence[Failed], least_seconds: float = LEAST_SECONDS) -> OwnLimit | None:
+    """The limit of connections alone: the longest that each startup waited for a session in vain.
+
+    One that tries again may be cut short at last, in a login that is not over. The limit may have
+    come sooner, but not later: a client may notice only at the next answer.
+    """
+    found = [_at_least(least_seconds, _longest_login(one.seen)) for one in failed if one.is_listed]
+    return _most_alike(LimitKind.CONNECTION, found)
+
+
+def _at_least(least_seconds: float, seconds: float | None) -> float | None:
+    return seconds if seconds is not None and seconds >= least_seconds else None
+
+
 def is_same(one: float, other: float) -> bool:
     """Whether two times are the same limit."""
     return abs(one - other) <= max(SAME_SECONDS, SAME_SHARE * max(one, other))
-
-
-def _long_enough(seconds: float | None) -> float | None:
-    return seconds if seconds is not None and seconds >= LEAST_SECONDS else None
 
 
 def _of_answer(one: Failed) -> float | None:
@@ -176,7 +208,7 @@ def _from_session(limit: OwnLimit, failed: Sequence[Failed]) -> float | None:
     alike = _most_alike(LimitKind.CONNECTION, found) if len(found) == len(failed) else None
     if alike is None or alike.startups < limit.startups or is_same(alike.amount, limit.amount):
         return None
-    return _long_enough(alike.amount)
+    return _at_least(LEAST_SECONDS, alike.amount)
 
 
 def _of_first_connection(one: Failed) -> float | None:
@@ -187,6 +219,31 @@ def _of_first_connection(one: Failed) -> float | None:
 
 def _of_start(one: Failed) -> float | None:
     return _cut_short_at(one) if _was_cut_short(one) else None
+
+
+def _longest_login(seen: Observation) -> float | None:
+    if any(one.has_asked for one in seen.connections):
+        tried = [one for one in seen.connections if one.session_seconds is None]
+    else:  # a session that is left without a question was there too late
+        tried = list(seen.connections)
+    found = [
+        _answered_until(one, seen) - one.opened_seconds
+        for one in tried
+        if one.reached not in (Reached.CANCEL, Reached.UNREAD) and one.end in BY_CLIENT
+    ]
+    return max(found, default=None)
+
+
+def _answered_until(one: Connection, seen: Observation) -> float:
+    """When a connection was given up, at the latest: who is answered and asks nothing more has.
+
+    It may be closed much later, with the process.
+    """
+    ended = seen.seconds if one.ended_seconds is None else one.ended_seconds
+    if one.unanswered_seconds is not None:
+        return ended
+    answers = [end for start, end in seen.waits if one.opened_seconds <= start and end <= ended]
+    return max(answers, default=ended)
 
 
 def _attempts(one: Failed) -> float | None:
@@ -237,6 +294,21 @@ def _is_of_pool(seen: Observation, on: Connection) -> bool:
         and (on.ended_seconds is None or one.opened_seconds < on.ended_seconds)
         for one in seen.connections
     )
+
+
+def attempts(seen: Observation) -> int:
+    """Connections that were to become sessions; of very many also those that were to cancel."""
+    if not seen.connections:
+        return seen.connection_count
+    others = sum(not _is_attempt(one) for one in seen.connections)
+    return seen.connection_count - others
+
+
+def _is_attempt(one: Connection) -> bool:
+    """Whether it was not to cancel: such a one may end, with its process, before it says so."""
+    if one.reached is Reached.TCP and one.end in BY_CLIENT and one.ended_seconds is not None:
+        return one.ended_seconds - one.opened_seconds > SAME_MOMENT_SECONDS
+    return one.reached is not Reached.CANCEL
 
 
 def cancels(seen: Observation) -> int:

@@ -217,3 +217,24 @@ def test_only_settings_are_taken_and_time_is_not_scaled() -> None:
     assert asked == {"time_scale": "0.5", "seed": "2"}
     with pytest.raises(InvalidInput, match="no setting 'latency'"):
         settings_from({"latency": "1"})
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"target": " "}, "the target is empty: give a command line or module:app"),
+        (
+            {"target": "x", "environment": "staging"},
+            (
+                "round trips are measured locally only; set environment in the experiment's "
+                "configuration or CHAOSNETRA_ENVIRONMENT to local"
+            ),
+        ),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is_started(
+    given: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        settings_from(given)
+    assert str(refused.value) == why

@@ -1,5 +1,6 @@
 """Two searches: whether the breaking point moved, and reports on them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from chaosnetra.errors import InvalidInput
 from chaosnetra.search.comparing import compare_searches
 from chaosnetra.search.page import html_page, markdown_text, search_report
-from chaosnetra.search.record import Search
+from chaosnetra.search.record import Habits, Search, StartModel
 from chaosnetra.search.span import Span
+from chaosnetra.search.start_times import against
 from tests.support.searches import forecast, nothing, search, trial
 
 
@@ -79,3 +81,29 @@ def test_a_report_on_a_search_without_trials_is_one() -> None:
 def test_only_pages_and_markdown_are_written() -> None:
     with pytest.raises(InvalidInput, match=r"\.html, \.md"):
         search_report(Path("junit.xml"))
+
+
+def test_a_report_holds_what_startups_took_against_the_model() -> None:
+    trials = (
+        trial(20, baseline_seconds=(0.5, 0.6, 0.7), under_fault_seconds=(1.0, 1.1)),
+        trial(100, number=2, under_fault_seconds=(2.75,)),
+        trial(200, 5, number=3),
+    )
+    made = search(*trials, model=StartModel(0.6, 20))
+    told = [
+        (one.value, one.predicted_seconds, one.measured_seconds, round(one.off_by, 2))
+        for one in against(made)
+    ]
+    assert told == [
+        (0.0, 0.6, (0.5, 0.6, 0.7), 0.0),
+        (20, 1.0, (1.0, 1.1), -0.05),
+        (100, 2.6, (2.75,), -0.05),
+    ]
+    page = html_page([made])
+    assert "a start takes 0.6 s + 20 x latency" in page
+    assert "own time + round trips x latency" in page
+    assert "The model against startups that were ready" in page
+    assert "What a start takes" not in html_page([search(*trials)])
+    polling = replace(made, habits=Habits(polls="under 100 ms a startup made fewer"))
+    assert "under 100 ms a startup made fewer" in html_page([polling])
+    assert "20 x latency" not in html_page([polling])

@@ -9,7 +9,6 @@ from chaosnetra.search.forecast import (
     forecast_of,
     limits_of,
     model_of,
-    own_limit_of,
     round_trip_seconds,
 )
 from chaosnetra.search.record import Limit, StartModel
@@ -94,28 +93,6 @@ def test_what_a_start_takes_is_seen_on_the_wire() -> None:
                                   {"serial_round_trips": 5, "complete": False}])  # fmt: skip
 def test_without_it_nothing_is_known(wire: Any) -> None:
     assert model_of(made([startup(0.5, wire=wire)])) is None
-
-
-def test_startups_that_give_up_after_the_same_time_have_a_limit_of_their_own() -> None:
-    model = StartModel(0.5, 14)
-    ended = [startup(seconds, "failed") for seconds in (1.52, 1.5, 1.55)]
-    assert own_limit_of(made([startup(0.5)], ended), model) == Limit(
-        "a limit of its own", 1.52, 0.5, 14
-    )
-
-
-@pytest.mark.parametrize(
-    "ended",
-    [
-        [startup(1.5, "failed")],
-        [startup(1.5, "failed"), startup(2.5, "failed")],
-        [startup(1.5, "failed", error={"budget": "table_setup"})] * 3,
-        [startup(1.5, "timed_out")] * 3,
-        [startup(0.4, "failed")] * 3,
-    ],
-)
-def test_others_have_none(ended: list[dict[str, Any]]) -> None:
-    assert own_limit_of(made([startup(0.5)], ended), StartModel(0.5, 14)) is None
 
 
 def test_a_journal_without_startups_predicts_nothing() -> None:

@@ -186,6 +186,16 @@ def test_no_less_is_stated_than_the_machine_may_take_unseen() -> None:
     assert error.seconds(20) == pytest.approx(2.0)
 
 
+def test_no_less_is_stated_than_the_share_that_the_machine_took() -> None:
+    """It is known at least: what the database waited for a core is part of the waits."""
+    error = ModelError(2, 5, 0.0, ((2.0, 0.001),), 0.1, machine_share=0.2)
+    assert error.seconds(20) == pytest.approx(4.0)
+    calm = launch([seen()] * 4)
+    assert [
+        one.machine_share for one in predictions(read(calibrating(before=calm)).launches, 0)
+    ] == [0.0, 0.0]
+
+
 @given(
     misses=st.lists(st.tuples(st.floats(0.01, 100), st.floats(0, 50)), min_size=1, max_size=8),
     asked=st.floats(0.01, 1_000),

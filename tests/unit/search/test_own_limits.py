@@ -1,0 +1,319 @@
+"""Limits of a service's own, and what they bound, from the trials of a search."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosnetra.evidence.journal.shape import normalized
+from chaosnetra.search.forecast import Tried, forecast_of, own_limit_of
+from chaosnetra.search.habits import habits_of
+from chaosnetra.wire.observation import End, Observation, Reached
+from tests.support import seen_on_the_wire as wire
+from tests.support.journals import journal, startups, state
+
+RECORDED = json.loads((Path(__file__).parent / "recorded_searches.json").read_text())
+LOGIN = 3
+OPENED = 0.2
+
+
+class Service:
+    """One that asks so many things on one connection, each with an answer, within limits."""
+
+    def __init__(
+        self,
+        *,
+        statements: int = 7,
+        answer: float = 99.0,
+        login: float = 99.0,
+        attempt: float = 99.0,
+        whole: float = 99.0,
+        attempts: int = 1,
+    ) -> None:
+        self.statements, self.answer, self.login = statements, answer, login
+        self.attempt, self.whole, self.attempts = attempt, whole, attempts
+
+    def start(self, added: float, late: float = 0.0) -> tuple[bool, Observation]:
+        """Whether it is ready under so much latency, and what is seen of it."""
+        each = 0.001 + added
+        at, found, waits = OPENED + late, [], []
+        for number in range(1, self.attempts + 1):
+            opened, answered = at, 0
+            ends = min(opened + self.attempt, OPENED + late + self.whole)
+            limits = [opened + self.login] * LOGIN
+            given_up = None
+            for trip in range(LOGIN + self.statements):
+                limit = limits[trip] if trip < LOGIN else at + self.answer
+                if at + each > min(ends, limit):
+                    given_up = min(ends, limit)
+                    waits.append((at, given_up))
+                    break
+                waits.append((at, at + each))
+                at, answered = at + each, answered + 1
+            is_session = answered >= LOGIN
+            found.append(
+                wire.connection(
+                    number,
+                    opened_seconds=opened,
+                    session_seconds=opened + LOGIN * each if is_session else None,
+                    reached=Reached.SESSION if is_session else Reached.STARTUP,
+                    round_trips=answered,
+                    setup_round_trips=min(LOGIN, answered),
+                    end=End.OPEN if given_up is None else End.CLIENT,
+                    ended_seconds=given_up,
+                    unanswered_seconds=None if given_up is None else given_up - at,
+                )
+            )
+            if given_up is None:
+                break
+            at = given_up + 0.5
+            if given_up >= OPENED + late + self.whole:
+                break
+        ready = given_up is None
+        ended = waits[-1][1] + 0.1
+        last = None if ready else End.CLIENT
+        return ready, wire.observation(
+            *found, standing=wire.by_itself(last, 0.1), waits=tuple(waits), seconds=ended
+        )
+
+    @property
+    def breaks_at(self) -> float:
+        """The latency in seconds above which it is not ready."""
+        trips = LOGIN + self.statements
+        limits = (self.answer, self.login / LOGIN, self.attempt / trips, self.whole / trips)
+        return min(limits) - 0.001
+
+
+def tried(service: Service, added: float) -> Tried:
+    before = [service.start(0.0, late) for late in (0.0, 0.3, 0.6)]
+    under = [service.start(added, late) for late in (0.0, 0.25, 0.5)]
+    return Tried(added, not all(ready for ready, _ in under), journal_of(before, under))
+
+
+def journal_of(
+    before: Sequence[tuple[bool, Observation]], under: Sequence[tuple[bool, Observation]]
+) -> dict[str, Any]:
+    return journal_with(
+        *([(ready, seen.to_json()) for ready, seen in found] for found in (before, under))
+    )
+
+
+def journal_with(
+    before: Sequence[tuple[bool, Any]], under: Sequence[tuple[bool, Any]]
+) -> dict[str, Any]:
+    """A journal with startups of which it is known whether they were ready, and their `wire`."""
+    told = [
+        [
+            {
+                "number": number,
+                "status": "ready" if ready else "failed",
+                "ended_by": None if ready else "itself",
+                "seconds": seen["seconds"],
+                "wire": json.loads(json.dumps(seen)),
+            }
+            for number, (ready, seen) in enumerate(found, 1)
+        ]
+        for found in (before, under)
+    ]
+    checks = [
+        state(startups(sum(one["status"] == "ready" for one in of), len(of), startups=of))
+        for of in told
+    ]
+    return normalized(journal(before=checks[0], after=checks[1]))
+
+
+@pytest.mark.parametrize("service", RECORDED)
+def test_what_was_recorded_of_services_predicts_where_they_break(service: str) -> None:
+    """Searches of a FastAPI, a Django, a Node and a shell service with limits of their own.
+
+    FastAPI has one on all that it asks (22 round trips in 6 s), Django on the set-up of a
+    connection (4 in 2 s), Node on an answer (1.5 s), the script on each of three attempts (9 in
+    4 s). Where they break was measured through a delay of another make.
+    """
+    told = RECORDED[service]
+    lowest, highest = told["breaks_at_ms"]
+    trials = [
+        Tried(
+            one["added_seconds"],
+            one["violated"],
+            journal_with(
+                [(True, wire) for wire in one["before"]],
+                [(under["ready"], under["wire"]) for under in one["under"]],
+            ),
+        )
+        for one in told["trials"]
+    ]
+    assert own_limit_of(trials[:1]) is None
+    limit = own_limit_of(trials)
+    assert limit is not None
+    forecast = forecast_of([limit], 1.0)
+    assert forecast is not None
+    assert 0.96 * lowest <= forecast.value <= 1.04 * highest
+    assert (habits_of(trials).tries_again is not None) == (service == "shell_wait")
+    assert habits_of(trials).polls is None
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "trips"),
+    [
+        (Service(answer=1.5), "its own limit of one answer", 1),
+        (Service(login=2.0), "its own limit of a connection's set-up", LOGIN),
+        (
+            Service(login=2.0, attempts=4),
+            "its own limit of a connection's set-up",
+            LOGIN,
+        ),
+        (Service(attempt=3.0), "its own limit from the opening of its connection", 10),
+        (Service(attempt=3.0, attempts=3), "its own limit from the opening of its connection", 10),
+        (Service(whole=4.0), "its own limit from the opening of its connection", 10),
+        (Service(whole=0.8), "its own limit from the opening of its connection", 10),
+    ],
+)
+def test_a_limit_of_its_own_bounds_the_work_that_it_counts_from(
+    service: Service, name: str, trips: int
+) -> None:
+    broken = 1.5 * service.breaks_at
+    limit = own_limit_of([tried(service, 0.02), tried(service, broken)])
+    assert limit is not None
+    assert (limit.name, limit.round_trips) == (name, trips)
+    forecast = forecast_of([limit], 1.0)
+    assert forecast is not None
+    assert forecast.value == pytest.approx(1000 * service.breaks_at, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "service",
+    [Service(whole=4.0), Service(answer=1.5), Service(login=2.0), Service(login=3.0, whole=8.0)],
+)
+@pytest.mark.parametrize("highest", [1.3, 2.0, 3.7])
+def test_a_search_gets_there_in_few_trials(service: Service, highest: float) -> None:
+    """Also where the first that is violated leaves open which limit it was."""
+    trials = [tried(service, 0.02), tried(service, highest)]
+    if not trials[-1].violated:
+        return
+    for _ in range(3):
+        limit = own_limit_of(trials)
+        assert limit is not None
+        predicted = (limit.seconds - limit.own_seconds) / limit.round_trips
+        if predicted == pytest.approx(service.breaks_at, rel=0.03):
+            break
+        trials.append(tried(service, 0.96 * predicted))
+    else:
+        pytest.fail(f"{predicted} is predicted after {len(trials)} trials")
+    assert len(trials) <= 4
+
+
+def test_a_loop_that_is_cut_short_in_a_login_has_the_limit_of_each_login() -> None:
+    service = Service(login=3.0, whole=8.0, attempts=9)
+    limit = own_limit_of([tried(service, 0.02), tried(service, 2.0)])
+    assert limit is not None
+    assert (limit.seconds, limit.round_trips) == (pytest.approx(3.0), LOGIN)
+
+
+def test_an_attempt_that_is_cut_short_now_in_a_login_and_now_after_it_is_limited_as_a_whole() -> (
+    None
+):
+    service = Service(attempt=2.0, attempts=3)
+    early, late = service.start(0.68), service.start(0.66)
+    assert (early[1].sessions, late[1].sessions) == (0, 3)
+    data = journal_of([service.start(0.0)] * 3, [early, late, early])
+    limit = own_limit_of([tried(service, 0.02), Tried(0.67, True, data)])
+    assert limit is not None
+    assert (limit.seconds, limit.round_trips) == (pytest.approx(2.0), 10)
+
+
+def test_a_login_that_was_over_too_late_tells_its_limit_better_than_the_end_of_its_process() -> (
+    None
+):
+    """A client may notice only at the next answer, and close with its process."""
+
+    def late(answered: int, each: float, closed: float) -> tuple[bool, Observation]:
+        waits = tuple((OPENED + n * each, OPENED + (n + 1) * each) for n in range(answered))
+        is_session = answered == LOGIN
+        connection = wire.connection(
+            opened_seconds=OPENED,
+            session_seconds=waits[-1][1] if is_session else None,
+            reached=Reached.SESSION if is_session else Reached.AUTHENTICATION,
+            round_trips=answered,
+            setup_round_trips=answered,
+            end=End.CLIENT_RESET,
+            ended_seconds=OPENED + closed,
+        )
+        standing = wire.by_itself(End.CLIENT_RESET, 0.01)
+        seconds = OPENED + closed + 0.01
+        return False, wire.observation(connection, standing=standing, waits=waits, seconds=seconds)
+
+    service = Service()
+    before = [service.start(0.0)] * 3
+    trials = [
+        tried(service, 0.02),
+        Tried(1.05, True, journal_of(before, [late(2, 1.05, 2.6)] * 3)),
+        Tried(0.68, True, journal_of(before, [late(LOGIN, 0.68, 2.5)] * 3)),
+    ]
+    limit = own_limit_of(trials)
+    assert limit is not None
+    assert (limit.seconds, limit.round_trips) == (pytest.approx(3 * 0.68), LOGIN)
+
+
+def test_a_limit_that_a_trial_contradicts_is_none() -> None:
+    """Three seconds from the connection on would have ended it at 900 ms, which held."""
+    service = Service(answer=1.5)
+    trials = [tried(service, 0.02), tried(service, 2.0)]
+    assert own_limit_of(trials) is not None
+    other = Service(whole=3.0)
+    impossible = [Tried(0.9, False, trials[0].journal), tried(other, 0.95)]
+    assert own_limit_of(impossible) is None
+
+
+def test_one_startup_and_those_that_a_budget_ended_show_none() -> None:
+    service = Service(answer=1.5)
+    before, under = service.start(0.0), service.start(2.0)
+    lonely = Tried(2.0, True, journal_of([before], [under]))
+    assert own_limit_of([lonely]) is None
+    data = journal_of([before] * 3, [under] * 3)
+    for run in data["steady_states"]["after"]["probes"]:
+        for one in run["output"]["startups"]:
+            one["error"] = {"budget": "table_setup"}
+    assert own_limit_of([Tried(2.0, True, data)]) is None
+
+
+def test_the_work_is_that_of_the_highest_latency_that_held() -> None:
+    """One that polls for three seconds asks less often under a latency."""
+
+    def polls(added: float) -> Tried:
+        trips = max(1, int(3.0 / (0.2 + added)))
+        service = Service(statements=trips, whole=6.0)
+        fast = Service(statements=15, whole=6.0)
+        before = [fast.start(0.0)] * 3
+        under = [service.start(added, late) for late in (0.0, 0.3, 0.6)]
+        return Tried(added, not all(ready for ready, _ in under), journal_of(before, under))
+
+    trials = [polls(0.02), polls(1.7)]
+    first = own_limit_of(trials)
+    assert first is not None
+    assert first.round_trips == LOGIN + 13
+    trials.append(polls(1.0))
+    assert not trials[-1].violated
+    second = own_limit_of(trials)
+    assert second is not None
+    assert second.round_trips == LOGIN + 2
+    habits = habits_of(trials)
+    assert habits.polls == (
+        "under 1000 ms a startup made 5 round trips one after the other instead of 18, as a "
+        "service does that polls: they do not tell what a start takes"
+    )
+    assert habits.tries_again is None
+
+
+def test_who_tries_again_is_told_apart() -> None:
+    service = Service(login=2.0, attempts=4)
+    habits = habits_of([tried(service, 0.02), tried(service, 1.0)])
+    assert habits.tries_again == (
+        "under 1000 ms a startup opened 4 connections instead of 1, as a service does that tries "
+        "again"
+    )
+    assert habits.polls is None
+    calm = Service(login=2.0)
+    assert habits_of([tried(calm, 0.02), tried(calm, 1.0)]) == habits_of([])
