@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.phase_patterns import PhasePatterns, parse
 from chaosnetra.profiles import Profile, load_profile
 from chaosnetra.quantities import choice
-from chaosnetra.templates import STATE_FOLDER, fill_template
+from chaosnetra.templates import SERVICE_PORT, STATE_FOLDER, fill_template
 
 _INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
 
@@ -90,6 +91,17 @@ def python(name: str, value: Any, *, setting: str | None = None) -> str | None:
     return program or None
 
 
+def command_line(name: str, value: Any, *, setting: str | None = None) -> tuple[str, ...]:
+    """The words of a command, which no shell reads."""
+    given = text(name, value, setting=setting)
+    try:
+        return tuple(shlex.split(given))
+    except ValueError as error:
+        raise InvalidInput(
+            f"{name} {given!r} cannot be split into words: {error}", setting
+        ) from None
+
+
 def phase_patterns(name: str, value: Any, *, setting: str | None = None) -> PhasePatterns:
     return parse(name, value, setting=setting)
 
@@ -105,7 +117,8 @@ def target_environment(name: str, value: Any, *, setting: str | None = None) -> 
         isinstance(part, str) for entry in value.items() for part in entry
     ):
         raise InvalidInput(f"{name} must be a JSON object of texts", setting)
-    known = {**DatabaseAddress("h", 1, "u", "p", "d").placeholders, STATE_FOLDER: ""}
+    own = dict.fromkeys((SERVICE_PORT, STATE_FOLDER), "")
+    known = {**DatabaseAddress("h", 1, "u", "p", "d").placeholders, **own}
     for variable, template in value.items():
         if not _can_be_variable(variable, template):
             raise InvalidInput(
