@@ -140,6 +140,17 @@ class StartupAttempt:
             self._meter.read()  # what it does from now on is not part of its startup
 
     @property
+    def pid(self) -> int:
+        """Of the supervisor, whose descendants are all that it started; it must run."""
+        assert self._supervisor is not None  # noqa: S101 - it runs
+        return self._supervisor.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its first process has ended, and all that it printed was read."""
+        return self._exited.is_set()
+
+    @property
     def _is_over(self) -> bool:
         """Whether there is nothing to wait for any more."""
         return self._exited.is_set() or self.failure is not None or self.interrupted()
@@ -203,8 +214,7 @@ class StartupAttempt:
 
     def _is_ours(self, port: int) -> bool:
         """Whether the answer came from this startup's own processes."""
-        assert self._supervisor is not None  # noqa: S101 - it runs
-        return listens(self._supervisor.pid, port)
+        return listens(self.pid, port)
 
     async def _read_output(self, name: str, pipe: IO[bytes]) -> None:
         async with _reading(pipe) as stream:

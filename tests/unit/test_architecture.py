@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli", "pytest_plugin"),
     ("commands", "testing"),
     ("controls",),
+    ("trying",),
     ("gameday", "ci", "search", "whatif"),
     # Of documents and journals alone.
     ("lint", "runner"),
