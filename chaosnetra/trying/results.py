@@ -10,6 +10,7 @@ from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import DEGRADED, Startup, checks, startups_of
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import objects, text_or_none
+from chaosnetra.evidence.wire.limits import LimitKind
 from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW, STEADY
 
 TIMED_OUT = "timed_out"
@@ -75,7 +76,12 @@ def stages_of(data: Mapping[str, Any]) -> list[StageResult]:
     for check in checks(data):
         key = check.probe, check.probe == STEADY and check.stage is not Stage.BEFORE
         found.setdefault(key, []).extend(startups_of(check))
-        shown = [text_or_none(one.get("text")) for one in objects(check.output.get("own_limits"))]
+        shown = [
+            text_or_none(one.get("text"))
+            for one in objects(check.output.get("own_limits"))
+            # What a refusal ends at once has no limit of time.
+            if check.probe != REFUSED or one.get("kind") == LimitKind.ATTEMPTS.value
+        ]
         limits[key] = next((one for one in shown if one), limits.get(key))
     order = ((STEADY, False), (SLOW, False), (REFUSED, False), (SILENT, False), (STEADY, True))
     return [

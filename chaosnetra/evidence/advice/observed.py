@@ -10,7 +10,7 @@ from typing import Any
 from chaosnetra.evidence.advice.needs import PER_ROUND_TRIP
 from chaosnetra.evidence.advice.runs import Run
 from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
-from chaosnetra.evidence.journal.samples import DEGRADED, Startup, startups
+from chaosnetra.evidence.journal.samples import DEGRADED, Startup, checks, startups, startups_of
 from chaosnetra.evidence.journal.timeline import faults
 from chaosnetra.evidence.journal.values import seconds_or_none
 from chaosnetra.evidence.statistics.round_trips import Prediction, RoundTrips, check, fit, recounted
@@ -24,8 +24,8 @@ class ObservedStartups:
 
     Attributes:
         without: ready, without the fault.
-        under: ready, under it.
-        failed: not ready, under it, by probe.
+        under: ready, under it; where a latency was added, under that.
+        failed: not ready, under it, by probe; likewise.
         added_seconds: that the fault added to each round trip; 0 where it is another one.
         model: of those without it.
         prediction: of those under it; None where none became ready, or no latency was added.
@@ -61,7 +61,8 @@ def observed_startups(run: Run) -> ObservedStartups | None:
     without: list[Observation] = []
     under: list[Observation] = []
     failed: dict[str, list[Failed]] = {}
-    for startup in startups(run.data, _is_looked_at):
+    added = _added_seconds(run)
+    for startup in _startups(run.data, slow_only=added > 0):
         key = startup.probe, startup.under_fault
         looked_at[key] += 1
         seen = startup.observation if looked_at[key] <= MOST_LOOKED_AT else None
@@ -75,11 +76,25 @@ def observed_startups(run: Run) -> ObservedStartups | None:
             failed.setdefault(startup.probe, []).append(one)
     if not (without or under or failed) or _tells_steps(run):
         return None
-    added, model = _added_seconds(run), fit(without)
+    model = fit(without)
     if model is not None and added:
         model = recounted(model, under)
     prediction = check(model, added, under) if model is not None and added else None
     return ObservedStartups(without, under, failed, added, model, prediction)
+
+
+def _startups(data: Mapping[str, Any], *, slow_only: bool) -> Iterator[Startup]:
+    """Startups that were looked at.
+
+    Args:
+        data: the journal.
+        slow_only: whether those under a fault count only where it added a latency: what ends at
+            once, or never, because of another one says nothing of what a latency does.
+    """
+    for one in checks(data):
+        added_ms = seconds_or_none(one.output.get("added_round_trip_ms"))
+        if not (slow_only and one.under_fault and added_ms == 0):
+            yield from startups_of(one, _is_looked_at)
 
 
 def _is_looked_at(data: Mapping[str, Any]) -> bool:
