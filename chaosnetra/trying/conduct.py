@@ -1,6 +1,7 @@
 """A try from a command to its journal: look, guess anew where it was wrong, run the experiment."""
 
 import json
+import math
 import os
 import re
 import shlex
@@ -46,6 +47,10 @@ MOST_STARTS = 4
 # One that starts quickly is started once more: the first time it may have made its tables.
 QUICK_SECONDS = 6.0
 MOST_NAMED = 4
+# Of one start: above the common limit of 30 s, and some times what a clean one takes.
+LIMIT_SECONDS = 35.0
+TIMES_A_CLEAN_START = 3.0
+FIRST_SECONDS = 90.0
 _ACTIVITY = re.compile(r"(?:Probe|Action): (\S+)$")
 Say = Callable[[str], None]
 
@@ -67,7 +72,7 @@ class Wanted:
         database_url: its database; None: an empty one.
         latency_ms: to put on each round trip.
         count: starts at once.
-        limit_seconds: of one start.
+        limit_seconds: of one start; None: as its clean start suggests.
         folder: for what is written.
     """
 
@@ -83,7 +88,7 @@ class Wanted:
     database_url: str | None = None
     latency_ms: int | None = None
     count: int = 1
-    limit_seconds: float = 35.0
+    limit_seconds: float | None = None
     folder: Path | None = None
 
     @property
@@ -100,12 +105,14 @@ class Found:
         guess: what it is given.
         sight: its last start.
         corrections: that earlier starts pointed to.
+        limit_seconds: of one start.
         tried: what the experiment is made of.
     """
 
     guess: Guess
     sight: Sight
     corrections: tuple[Correction, ...]
+    limit_seconds: float
     tried: Tried
 
 
@@ -207,7 +214,9 @@ def _guess(wanted: Wanted) -> Guess:
     )
 
 
-def _configuration(wanted: Wanted, guess: Guess, readiness: str | None = None) -> dict[str, Any]:
+def _configuration(
+    wanted: Wanted, guess: Guess, readiness: str | None = None, limit_seconds: float | None = None
+) -> dict[str, Any]:
     """The settings of a service that is given what was guessed; without secrets."""
     given = {
         "target": wanted.target,
@@ -216,7 +225,7 @@ def _configuration(wanted: Wanted, guess: Guess, readiness: str | None = None) -
         "target_environment": dict(guess.environment),
         "readiness": readiness or wanted.ready or "",
         "prepare_command": guess.prepare_command,
-        "startup_timeout_seconds": wanted.limit_seconds,
+        "startup_timeout_seconds": limit_seconds,
     }
     return {key: value for key, value in given.items() if value}
 
@@ -237,6 +246,8 @@ class _Finding:
         self._session = session
         self._say = say
         self._is_prepared = False
+        # The first start may make its tables, and read its programs from a disk.
+        self._limit_seconds = wanted.limit_seconds or FIRST_SECONDS
 
     def found(self, guess: Guess) -> Found:
         """See `find`."""
@@ -254,12 +265,18 @@ class _Finding:
             corrections.append(better)
             tried.append(guess.environment)
             guess = replace(guess, environment=better.environment)
+        if self._wanted.count > 1 and sight.own_port is not None:
+            raise NotTried(
+                f"it opens port {sight.own_port} whatever it is given, so that only one can run at "
+                "a time: leave out --count"
+            )
         sight = self._once_more(guess, sight)
         latency_ms = self._wanted.latency_ms or latencies_ms(sight.seen)[1]
-        configuration = _configuration(self._wanted, guess, sight.readiness)
+        limit_seconds = self._wanted.limit_seconds or limit_for(sight.seconds)
+        configuration = _configuration(self._wanted, guess, sight.readiness, limit_seconds)
         name = Path(self._wanted.words[0]).name
         made = Tried(name, configuration, latency_ms, self._wanted.count)
-        return Found(guess, sight, tuple(corrections), made)
+        return Found(guess, sight, tuple(corrections), limit_seconds, made)
 
     def _start(self, guess: Guess) -> tuple[Sight, list[str]]:
         """A start, and the lines that may tell what is wrong with it."""
@@ -277,7 +294,7 @@ class _Finding:
         sight = look(
             self._session,
             settings,
-            self._wanted.limit_seconds,
+            self._limit_seconds,
             is_known=self._wanted.ready is not None,
             port=self._wanted.port,
         )
@@ -289,7 +306,7 @@ class _Finding:
             return sight
         self._say(f"starting it once more, ready by {sight.readiness}")
         settings = self._settings(guess, sight.readiness)
-        again = look(self._session, settings, self._wanted.limit_seconds, is_known=True)
+        again = look(self._session, settings, self._limit_seconds, is_known=True)
         if again.readiness is None:
             raise NotTried(
                 f"it was ready once, by {sight.readiness}, and the second time not: "
@@ -315,8 +332,8 @@ class _Finding:
                 )
             if sight.seen.round_trips:
                 return (
-                    f"{said}: say how it shows that it is ready by --ready, or what else it needs "
-                    "by --environment NAME=VALUE"
+                    f"{said}: say how it shows that it is ready by --ready, give it longer by "
+                    "--limit-seconds, or what else it needs by --environment NAME=VALUE"
                 )
             return (
                 f"{said}; it did not use the database, which it was given in {given}: name the "
@@ -329,6 +346,11 @@ class _Finding:
             f"database's address, which it was given in {given}: name the variable that it reads "
             "by --database-variable NAME[=FORM], or a page that needs the database by --ready URL"
         )
+
+
+def limit_for(clean_seconds: float) -> float:
+    """How long a start may take, by what a clean one took."""
+    return max(LIMIT_SECONDS, 5.0 * math.ceil(TIMES_A_CLEAN_START * clean_seconds / 5.0))
 
 
 def _named(environment: Mapping[str, str]) -> str:

@@ -44,13 +44,11 @@ def guesses(wanted: Wanted, found: Found) -> Iterator[str]:
         yield from _told("python", guess.python, "--python")
 
 
-def screen(
-    wanted: Wanted, found: Found, stages: Sequence[StageResult], advice: Iterator[Advice]
-) -> Iterator[str]:
+def screen(found: Found, stages: Sequence[StageResult], advice: Iterator[Advice]) -> Iterator[str]:
     """What it did in each stage, and what to change."""
     yield f"{'':<{NAME}}{'ready':<12}{'seconds':>9}{'round trips':>14}"
     for stage in stages:
-        yield from _stage(stage, found.tried.latency_ms, wanted.limit_seconds)
+        yield from _stage(stage, found.tried.latency_ms, found.limit_seconds)
     chosen = list(islice(advice, MOST_ADVICE))
     if chosen:
         yield ""

@@ -8,7 +8,7 @@ import pytest
 
 from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.lint.check import lint_file
-from chaosnetra.trying.conduct import Found, Wanted
+from chaosnetra.trying.conduct import Found, Wanted, limit_for
 from chaosnetra.trying.experiment import (
     REFUSED,
     SILENT,
@@ -35,6 +35,7 @@ FOUND = Found(
     ),
     SIGHT,
     (),
+    35.0,
     TRIED,
 )
 
@@ -56,7 +57,7 @@ def tried(folder: Path, refusing: dict[str, Any], silent: dict[str, Any]) -> Pat
 def shown(path: Path) -> list[str]:
     read = read_journal(path)
     stages = stages_of(read.data)
-    return list(screen(WANTED, FOUND, stages, advice_of(read, stages, 35)))
+    return list(screen(FOUND, stages, advice_of(read, stages, 35)))
 
 
 @pytest.mark.parametrize("make", [experiment_of, latency_experiment_of])
@@ -120,3 +121,7 @@ def test_a_password_is_in_no_command() -> None:
     wanted = Wanted(("serve",), "serve", database_url="postgresql://u:hunter22@h/d")
     (line,) = paths(wanted, Path("x/experiment.json"), None)
     assert line == "again   CHAOSNETRA_DATABASE_URL=… chaos run x/experiment.json"
+
+
+def test_a_slow_start_has_a_longer_limit() -> None:
+    assert [limit_for(seconds) for seconds in (0.4, 11.0, 13.0, 40.0)] == [35, 35, 40, 120]
