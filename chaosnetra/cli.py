@@ -25,6 +25,7 @@ COMMANDS = {
     "roundtrips": "chaosnetra.commands.roundtrips:roundtrips",
     "search": "chaosnetra.commands.search:search",
     "stand": "chaosnetra.commands.stand:stand",
+    "try": "chaosnetra.commands.try_:try_",
     "verdict": "chaosnetra.commands.verdict:verdict",
     "whatif": "chaosnetra.commands.whatif:whatif",
 }

@@ -40,6 +40,7 @@ ChaosnetraError                  str() is one line that names what to change
 │       └── UndoDenied           it is not permitted, so that to try again is of no use
 ├── MachineryFailed              something of this package itself failed: no file was free, a bug
 ├── NotMeasured                  starts of a target say nothing of its round trips
+├── NotTried                     a service cannot be tried as it was guessed: names the option
 ├── Interrupted                  a signal ended the run
 └── StartupError                 carries phase, budget and SQLSTATE
     ├── BudgetExpired
@@ -283,6 +284,12 @@ class MachineryFailed(ChaosnetraError):
 
 class NotMeasured(ChaosnetraError):
     """Starts of a target say nothing of its round trips: not ready, or without the database."""
+
+    tried_nothing = True
+
+
+class NotTried(ChaosnetraError):
+    """A service cannot be tried as it was guessed; names the option that says it better."""
 
     tried_nothing = True
 

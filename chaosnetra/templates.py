@@ -7,7 +7,11 @@ from chaosnetra.errors import InvalidInput
 
 # The placeholder of a folder that each start has to itself.
 STATE_FOLDER = "state_folder"
+# The port that each start listens on; of the database's there is `{database_port}`.
+SERVICE_PORT = "service_port"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+# In a command, where `${name}` is a shell's variable, and `{{name}}` some other program's template.
+_IN_COMMAND = re.compile(r"(?<![${])\{(\w+)\}(?!\})")
 
 
 def fill_template(name: str, template: str, values: Mapping[str, str]) -> str:
@@ -22,3 +26,30 @@ def fill_template(name: str, template: str, values: Mapping[str, str]) -> str:
             f"{name} refers to {', '.join(unknown)}; known are {', '.join(sorted(values))}"
         )
     return _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)
+
+
+def is_program(word: str) -> bool:
+    """Whether a word of a command has spaces in it: a program of its own, as after `sh -c`."""
+    return len(word.split()) > 1
+
+
+def placeholders_in(word: str) -> list[str]:
+    """The placeholders of a word of a command; a program's own braces are none."""
+    return [] if is_program(word) else _IN_COMMAND.findall(word)
+
+
+def fill_word(word: str, port: int, values: Mapping[str, str]) -> str:
+    """A word of a command for one start: the port everywhere, the rest where it is no program.
+
+    Args:
+        word: checked before; what is not known stays.
+        port: that the start listens on.
+        values: of the database, by placeholder; `{port}` is never the database's.
+    """
+    own = {"port": str(port), SERVICE_PORT: str(port)}
+    if is_program(word):
+        for name, value in own.items():
+            word = word.replace(f"{{{name}}}", value)
+        return word
+    known = {**values, **own}
+    return _IN_COMMAND.sub(lambda match: known.get(match[1], match[0]), word)

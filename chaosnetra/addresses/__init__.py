@@ -52,6 +52,19 @@ class DatabaseAddress(DatabaseUrl):
         return f"postgresql://{quote(self.user, safe='')}{secret}@{self._tail}"
 
     @property
+    def dsn(self) -> str:
+        """The address as libpq's keywords and values, password included; see `url`."""
+        parts = {
+            "host": self.host,
+            "port": str(self.port),
+            "user": self.user,
+            "password": self.password,
+            "dbname": self.database,
+            **dict(self.options),
+        }
+        return " ".join(f"{name}={_quoted(text)}" for name, text in parts.items() if text)
+
+    @property
     def driver_url(self) -> str:
         """The same in the words of asyncpg, which sends those that it does not know to the server.
 
@@ -120,13 +133,18 @@ class DatabaseAddress(DatabaseUrl):
     def placeholders(self) -> dict[str, str]:
         """What a target's environment template may refer to.
 
-        `url` is the whole URL; `host_quoted`, `user_quoted` and `password_quoted` are safe inside
-        a URL that a template builds itself.
+        `url` is the whole URL, `dsn` the same as libpq's keywords and values; in a URL that a
+        template builds itself `url_without_scheme` is all behind `://`, and `host_quoted`,
+        `user_quoted` and `password_quoted` are safe. `database_port` is `port` by a name that
+        cannot be taken for the service's own.
         """
         return {
             "url": self.url,
+            "url_without_scheme": self.url.partition("://")[2],
+            "dsn": self.dsn,
             "host": self.host,
             "port": str(self.port),
+            "database_port": str(self.port),
             "user": self.user,
             "password": self.password,
             "database": self.database,
@@ -160,6 +178,14 @@ def _absolute(option: tuple[str, str]) -> tuple[str, str]:
         return name, str(Path(text).absolute())
     except OSError:  # the working directory was removed
         return option
+
+
+def _quoted(text: str) -> str:
+    """A value of libpq's connection string."""
+    if text.isascii() and text.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        return text
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def shown_address(host: str, port: int) -> str:

@@ -22,7 +22,9 @@ MESSAGE_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port 
 QUESTION = struct.Struct("=BBBxI")  # family, protocol, extensions, states
 PORTS = struct.Struct(">HH")  # source, destination
 ANYWHERE = bytes(32) + struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
+PORT_OFFSET = MESSAGE_HEADER.size + 4
 INODE_OFFSET = MESSAGE_HEADER.size + 68
+ANY_PORT = 0
 ANSWER_SECONDS = 1.0
 
 
@@ -33,7 +35,7 @@ def listens(root_pid: int, port: int) -> bool:
     the port is then all there is to go by.
     """
     try:
-        sockets = {f"socket:[{inode}]" for inode in _listening_sockets(port)}
+        sockets = {f"socket:[{inode}]" for inode, _ in _listening(port)}
         return bool(sockets) and any(_holds(pid, sockets) for pid in _tree(root_pid))
     except PermissionError:
         return True
@@ -41,8 +43,23 @@ def listens(root_pid: int, port: int) -> bool:
         return _listens_by_psutil(root_pid, port)
 
 
-def _listening_sockets(port: int) -> Iterator[int]:
-    """Inodes of the sockets that listen on a port.
+def ports_of(root_pid: int) -> list[int]:
+    """The TCP ports that a process, or one that descends from it, listens on; lowest first.
+
+    Empty where the system does not let us inspect it.
+    """
+    try:
+        ports = {f"socket:[{inode}]": port for inode, port in _listening(ANY_PORT)}
+        held = {name for pid in _tree(root_pid) for name in _files(pid) if name in ports}
+        return sorted({ports[name] for name in held})
+    except PermissionError:
+        return []
+    except (OSError, AttributeError):  # no such way on this system
+        return _ports_by_psutil(root_pid)
+
+
+def _listening(port: int) -> Iterator[tuple[int, int]]:
+    """Inode and port of the sockets that listen on a port, or on any.
 
     Raises:
         OSError, AttributeError: the system does not list them in this way.
@@ -59,7 +76,7 @@ def _listening_sockets(port: int) -> Iterator[int]:
             yield from _answers(kernel)
 
 
-def _answers(kernel: socket.socket) -> Iterator[int]:
+def _answers(kernel: socket.socket) -> Iterator[tuple[int, int]]:
     while True:
         data = kernel.recv(1 << 16)
         while data:
@@ -68,7 +85,8 @@ def _answers(kernel: socket.socket) -> Iterator[int]:
                 return
             if kind == MESSAGE_ERROR:
                 raise OSError("the kernel does not list sockets")
-            yield struct.unpack_from("=I", data, INODE_OFFSET)[0]
+            (port,) = struct.unpack_from(">H", data, PORT_OFFSET)
+            yield struct.unpack_from("=I", data, INODE_OFFSET)[0], port
             data = data[(length + 3) & ~3 :]
 
 
@@ -83,35 +101,50 @@ def _tree(root: int) -> Iterator[int]:
 
 def _holds(pid: int, sockets: set[str]) -> bool:
     """Whether a process has one of the sockets open."""
+    return any(name in sockets for name in _files(pid))
+
+
+def _files(pid: int) -> Iterator[str]:
+    """What a process has open, as the system calls it."""
     with suppress(FileNotFoundError, ProcessLookupError):
         files = list(Path(f"/proc/{pid}/fd").iterdir())
         if not files:  # its first thread has ended: another one has them
             files = list(Path(f"/proc/{pid}/task").glob("*/fd/*"))
         for file in files:
             with suppress(FileNotFoundError):
-                if str(file.readlink()) in sockets:
-                    return True
-    return False
+                yield str(file.readlink())
 
 
 def _listens_by_psutil(root_pid: int, port: int) -> bool:
     try:
+        return port in _by_psutil(root_pid)
+    except psutil.AccessDenied:
+        return True
+
+
+def _ports_by_psutil(root_pid: int) -> list[int]:
+    try:
+        return sorted(set(_by_psutil(root_pid)))
+    except psutil.AccessDenied:
+        return []
+
+
+def _by_psutil(root_pid: int) -> Iterator[int]:
+    """The ports that a process, or one that descends from it, listens on.
+
+    Raises:
+        psutil.AccessDenied: the system does not let us inspect one.
+    """
+    try:
         root = psutil.Process(root_pid)
         tree = [root, *root.children(recursive=True)]
-    except psutil.Error:
-        return False
+    except psutil.NoSuchProcess:
+        return
     for process in tree:
-        try:
-            connections = process.net_connections(kind="tcp")
-        except psutil.AccessDenied:
-            return True
-        except psutil.Error:
-            continue
-        if any(
-            link.status == psutil.CONN_LISTEN and link.laddr.port == port for link in connections
-        ):
-            return True
-    return False
+        with suppress(psutil.NoSuchProcess):
+            for link in process.net_connections(kind="tcp"):
+                if link.status == psutil.CONN_LISTEN:
+                    yield link.laddr.port
 
 
 def listener(port: int) -> int | None:
@@ -122,7 +155,7 @@ def listener(port: int) -> int | None:
     from chaosnetra.processes.identity import started
 
     try:
-        sockets = {f"socket:[{inode}]" for inode in _listening_sockets(port)}
+        sockets = {f"socket:[{inode}]" for inode, _ in _listening(port)}
     except (OSError, AttributeError):  # no such way on this system
         return None
     found = []

@@ -95,7 +95,7 @@ def deploy_target(
         names["endpoint"],
         Location.parse(names["project"], names["region"]),
         names["service"],
-        plan.command_for(0),
+        plan.command_for(0, named(database)),
         {**own, **WARM},
         LABEL,
     )

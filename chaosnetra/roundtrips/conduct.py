@@ -1,17 +1,13 @@
 """A measurement from its settings to its end: nothing is left, however it ends."""
 
-import signal
 from collections.abc import Mapping, Sequence
-from types import FrameType
 from typing import Any
 
-from chaosnetra.errors import InvalidInput, NotMeasured
-from chaosnetra.processes.signals import handled
+from chaosnetra.errors import InvalidInput, NotMeasured, UndoFailed
 from chaosnetra.redaction import Redactor
 from chaosnetra.roundtrips.finding import Finding
 from chaosnetra.roundtrips.measuring import Say, measure
-from chaosnetra.running.run import current_run
-from chaosnetra.running.session import current_session, end_session
+from chaosnetra.running.alone import session_alone
 from chaosnetra.settings import SETTINGS, names_staging, setting_hint
 
 
@@ -57,21 +53,8 @@ def measured(
         Interrupted: by a signal; so does KeyboardInterrupt say.
         ChaosnetraError: anything else that was in the way.
     """
-    run = current_run()
-
-    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as all handlers
-        run.note_signal()
-        run.interrupted_by = run.interrupted_by or signal.Signals(number).name
-        if not run.only_notes_signals and not run.unwinding:
-            raise KeyboardInterrupt
-
-    with handled(note):
-        try:
-            session = current_session(configuration)
-            finding = measure(session, latencies_ms, say)
-        finally:
-            run.unwinding = True
-            failures = end_session()
-    if failures:
-        raise NotMeasured(f"{failures[0]}; `chaosnetra recover` undoes what is left")
-    return finding, run.redactor
+    try:
+        with session_alone(configuration) as session:
+            return measure(session, latencies_ms, say), session.redactor
+    except UndoFailed as error:
+        raise NotMeasured(f"{error}; `chaosnetra recover` undoes what is left") from error

@@ -1,6 +1,7 @@
 """The state that startups meet in the run's database: shared, prepared by one start, or copied."""
 
 import logging
+import shlex
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,10 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import DatabaseUnavailable, FaultError, PartUnavailable, UndoFailed
+from chaosnetra.errors import (
+    DatabaseUnavailable,
+    FaultError,
+    InvalidInput,
+    PartUnavailable,
+    UndoFailed,
+)
 from chaosnetra.running.database import Database
 from chaosnetra.running.local_path import LocalPath
 from chaosnetra.running.resources import Resources
+from chaosnetra.settings import setting_hint
 
 if TYPE_CHECKING:
     from chaosnetra.postgres.held import HeldConnection
@@ -42,7 +50,7 @@ class StartState:
         self._template_tables: int | None = None
         self._maker: HeldConnection | None = None
         self._prepared: dict[str, Any] | None = None
-        self._looked = False
+        self._looked = self._commanded = False
 
     @property
     def mode(self) -> str:
@@ -50,25 +58,48 @@ class StartState:
         settings = self._resources.settings
         return "shared" if settings.in_staging else settings.database_state
 
-    def prepare(self, start: "Callable[[DatabaseAddress], StartupOutcome]") -> None:
-        """Before the first launch let one start fill an empty database, where `auto` says so.
+    def prepare(
+        self,
+        start: "Callable[[DatabaseAddress], StartupOutcome]",
+        command: "Callable[[DatabaseAddress], StartupOutcome] | None" = None,
+    ) -> None:
+        """Before the first launch run the command that prepares the database, if there is one, and
+        let one start fill an empty database, where `auto` says so.
 
         It reaches the database directly, so no fault on the path is in its way. That it fails
         ends nothing: the startups of the baseline are judged, and will say the same.
 
         Args:
             start: starts the target once, against the address that it is given.
+            command: likewise the setting `prepare_command`.
 
         Raises:
             Interrupted: the run was interrupted.
+            InvalidInput: the command failed.
         """
         with self._lock:  # launches in other threads wait until it is done
             reference = self._resources.settings.target.is_reference
+            if command is not None and not self._commanded:
+                self._run(command)
+                self._commanded = True
             if self._looked or reference or self.mode != "auto":
                 return
             self._looked = True
             if self.tables() == 0:
                 self._prepare(start)
+
+    def _run(self, command: "Callable[[DatabaseAddress], StartupOutcome]") -> None:
+        shown = shlex.join(self._resources.settings.prepare_command)
+        logger.info(f"Preparing the database: {shown}")
+        _ = self._database.schema  # made before, for whom it is made
+        outcome = command(self._database.address)
+        error = outcome.error.told if outcome.error else None
+        details = {"status": outcome.status.value, "seconds": outcome.seconds, "error": error}
+        self._resources.run.events.record("database_state.commanded", details)
+        if outcome.status != "ready":
+            raise InvalidInput(
+                f"prepare_command {shown!r} failed: {error}", setting_hint("prepare_command")
+            )
 
     def _prepare(self, start: "Callable[[DatabaseAddress], StartupOutcome]") -> None:
         run = self._resources.run

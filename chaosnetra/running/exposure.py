@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("chaostoolkit")
 
 # Placeholders of a template that tell a target where the database is.
-_ADDRESS = ("{url}", "{host}", "{port}")
+_ADDRESS = (
+    *("{url}", "{url_without_scheme}", "{dsn}"),
+    *("{host}", "{host_quoted}", "{port}", "{database_port}"),
+)
 # Of a launch, what the exposure is judged by.
 _COUNTED = (
     *("startups", "connected", "answered", "welcomed", "ready", "ready_with_session"),

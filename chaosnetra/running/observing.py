@@ -61,6 +61,16 @@ class ObservedStartups:
             )
         return found
 
+    def so_far(self, number: int, began_at: float, until_at: float) -> Observation:
+        """What was seen of one startup, which may still go on.
+
+        Args:
+            number: of the startup, from 1.
+            began_at: when its process was started, by `time.monotonic()`.
+            until_at: until when.
+        """
+        return self._observer.observation(self._names[number - 1], began_at, until_at)
+
     def _seen(self, outcomes: Iterable[StartupOutcome]) -> Iterator[StartupOutcome]:
         for outcome in outcomes:
             if self._resources.run.interrupted_by is not None:

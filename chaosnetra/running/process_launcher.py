@@ -31,13 +31,15 @@ from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
-from chaosnetra.startup.starting import Starter
+from chaosnetra.startup.starting import Spawn, Starter
 from chaosnetra.startup.summary import machine_share_of
-from chaosnetra.startup.target_plan import make_plan
+from chaosnetra.startup.target_plan import make_plan, make_prepare_plan
 
 logger = logging.getLogger("chaostoolkit")
 
 MOST_STARTUPS = 1000
+# Migrations may take long; they are no startup.
+PREPARING = Limits(startup_seconds=300.0, kill_margin_seconds=0.0, readiness_seconds=5.0)
 NO_SUCH_TARGET = "chaosnetra_no_such_module:app"
 
 
@@ -62,7 +64,7 @@ class ProcessLauncher:
         limits = limits_of(session, plan.readiness_timeout_seconds)
         starter = session.starter(plan)
         launcher = cls(session, startups, plan, starter, limits)
-        session.state.prepare(launcher.one)
+        session.state.prepare(launcher.one, launcher.prepared if settings.prepare_command else None)
         logger.info(
             f"{startups} startups of {plan.shown}, profile {settings.profile.name}, "
             f"time scale {settings.time_scale:g}, limit {limits.startup_seconds:g} s"
@@ -74,6 +76,12 @@ class ProcessLauncher:
         with self.session.run.polled(), self._folders(1) as folders:
             (outcome,) = self._launch(self.plan, [database], folders=folders)
         return outcome
+
+    def prepared(self, database: DatabaseAddress) -> StartupOutcome:
+        """The outcome of the command that prepares the database."""
+        plan = make_prepare_plan(self.session.settings, os.environ, self.plan)
+        command = replace(self, plan=plan, starter=Spawn(), limits=PREPARING)
+        return command.one(database)
 
     def launched(self) -> Launched:
         """Launch all startups, and wait for their outcomes.

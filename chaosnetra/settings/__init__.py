@@ -183,8 +183,9 @@ class Settings:
     target_environment: Mapping[str, str] = setting(
         {"DATABASE_URL": "{url}"},
         "JSON object: environment variables for the target, with {url}, {host}, {port}, "
-        "{user}, {password}, {database}, {host_quoted}, {user_quoted}, {password_quoted}, "
-        "{state_folder}",
+        "{user}, {password}, {database}, {dsn} (libpq's words), {url_without_scheme}, "
+        "{host_quoted}, {user_quoted}, {password_quoted}, {database_port} (as {port}), "
+        "{service_port} (the port it is given), {state_folder}",
         parsers.target_environment,
         is_shown=False,
     )
@@ -236,6 +237,13 @@ class Settings:
         "fresh: each gets a copy of it as it was at the start (of an empty one: a first "
         "deployment each)",
         one_of("auto", "shared", "fresh"),
+    )
+    prepare_command: tuple[str, ...] = setting(
+        "",
+        "command that makes the database ready for the target, such as its migrations: run once "
+        "before the first startup, with the target's environment and folder, directly and not "
+        "through the proxy; empty: none",
+        parsers.command_line,
     )
     state_folder: Path | None = setting(
         "",

@@ -20,6 +20,7 @@ _STAND = (
     ("connector", "emulator", "the real one stands before the database"),
     ("database_state", "fresh", "no copy of the database is made"),
     ("state_folder", None, "the job's container has its own folders"),
+    ("prepare_command", None, "the database is prepared already"),
 )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.profiles import Profile, load_profile
 from chaosnetra.quantities import choice
-from chaosnetra.templates import STATE_FOLDER, fill_template
+from chaosnetra.templates import SERVICE_PORT, STATE_FOLDER, fill_template
 
 _INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
 
@@ -89,6 +90,15 @@ def python(name: str, value: Any) -> str | None:
     return program or None
 
 
+def command_line(name: str, value: Any) -> tuple[str, ...]:
+    """The words of a command, which no shell reads."""
+    given = text(name, value)
+    try:
+        return tuple(shlex.split(given))
+    except ValueError as error:
+        raise InvalidInput(f"{name} {given!r} cannot be split into words: {error}") from None
+
+
 def target_environment(name: str, value: Any) -> dict[str, str]:
     """Templates by the name of their variable."""
     if isinstance(value, str):
@@ -100,7 +110,8 @@ def target_environment(name: str, value: Any) -> dict[str, str]:
         isinstance(part, str) for entry in value.items() for part in entry
     ):
         raise InvalidInput(f"{name} must be a JSON object of texts")
-    known = {**DatabaseAddress("h", 1, "u", "p", "d").placeholders, STATE_FOLDER: ""}
+    own = dict.fromkeys((SERVICE_PORT, STATE_FOLDER), "")
+    known = {**DatabaseAddress("h", 1, "u", "p", "d").placeholders, **own}
     for variable, template in value.items():
         if not _can_be_variable(variable, template):
             raise InvalidInput(

@@ -140,6 +140,17 @@ class StartupAttempt:
             self._meter.read()  # what it does from now on is not part of its startup
 
     @property
+    def pid(self) -> int:
+        """Of the supervisor, whose descendants are all that it started; it must run."""
+        assert self._supervisor is not None  # noqa: S101 - it runs
+        return self._supervisor.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its first process has ended, and all that it printed was read."""
+        return self._exited.is_set()
+
+    @property
     def _is_over(self) -> bool:
         """Whether there is nothing to wait for any more."""
         return self._exited.is_set() or self.failure is not None or self.interrupted()
@@ -190,9 +201,8 @@ class StartupAttempt:
         """What a check met; None when it could not be made, which `failure` then says."""
         try:
             answer = await check.run(self.limits.readiness_seconds)
-            assert self._supervisor is not None  # noqa: S101 - it runs
             is_answer = answer in (Check.READY, Check.NOT_READY)
-            if is_answer and not listens(self._supervisor.pid, check.port):
+            if is_answer and not listens(self.pid, check.port):
                 # Left over from somebody else: an answer, but not of this startup's processes.
                 return Check.FOREIGN
         except MachineryFailed as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
-from chaosnetra.templates import STATE_FOLDER, fill_template
+from chaosnetra.templates import SERVICE_PORT, STATE_FOLDER, fill_template, fill_word
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class LaunchPlan:
 
     Attributes:
         shown: the target as a person would name it.
-        command: program and arguments; `{port}` stands for the port that each start gets.
+        command: program and arguments; `{port}` and `{service_port}` stand for the port that each
+            start gets, in a word without spaces others for the database's address.
         environment: environment variables that are the same for each start.
         imports: modules that a process imports once, for each startup to be forked from it; none:
             each startup is a new process that runs the command. With imports the command is
@@ -60,12 +61,14 @@ class LaunchPlan:
             },
         )
 
-    def command_for(self, port: int) -> list[str]:
-        return [word.replace("{port}", str(port)) for word in self.command]
+    def command_for(self, port: int, database: DatabaseAddress) -> list[str]:
+        """The command line of one start; the database's address is the proxied one."""
+        values = database.placeholders
+        return [fill_word(word, port, values) for word in self.command]
 
     def environment_for(self, port: int, database: DatabaseAddress) -> dict[str, str]:
         """The environment of one start; the database's address is the proxied one."""
-        values = database.placeholders
+        values = {**database.placeholders, SERVICE_PORT: str(port)}
         return {
             **self.environment,
             "PORT": str(port),

@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 from chaosnetra.errors import InvalidInput, MachineryFailed, is_our_own
 from chaosnetra.hints import key_hint, variable_of
 from chaosnetra.line_patterns import NO_RE2, WHAT_RE2_LACKS, LinePattern
+from chaosnetra.templates import SERVICE_PORT
 from chaosnetra.text import cut
 
 PORT = "{port}"
+PORTS = (PORT, f"{{{SERVICE_PORT}}}")
 
 
 class Check(StrEnum):
@@ -133,11 +135,14 @@ class Readiness:
     @property
     def fixed_port(self) -> int | None:
         """The port that the check names itself; None when it is the one the target is given."""
-        return None if not self.is_network or PORT in self.text else self.check(0).port
+        is_given = any(port in self.text for port in PORTS)
+        return None if not self.is_network or is_given else self.check(0).port
 
     def check(self, port: int) -> TcpCheck | HttpCheck:
         """The network check for a target that was given `port`."""
-        url = self.text.replace(PORT, str(port))
+        url = self.text
+        for placeholder in PORTS:
+            url = url.replace(placeholder, str(port))
         try:
             parts = urlsplit(url)
             host, given = parts.hostname, parts.port

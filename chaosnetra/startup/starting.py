@@ -38,7 +38,7 @@ class Start:
 
     @property
     def command(self) -> list[str]:
-        return self.plan.command_for(self.port)
+        return self.plan.command_for(self.port, self.database)
 
     @property
     def environment(self) -> dict[str, str]:

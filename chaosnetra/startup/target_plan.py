@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,10 +16,14 @@ from chaosnetra.settings import Settings, Target, setting_hint
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
+from chaosnetra.templates import SERVICE_PORT, STATE_FOLDER, placeholders_in
 
 _HINT = setting_hint("target")
 # `{port}` in a command is the port that the target listens on.
 _OF_DATABASE = frozenset(DatabaseAddress("h", 1, "u", "p", "d").placeholders) - {"port"}
+_KNOWN = (*sorted(_OF_DATABASE), "port", SERVICE_PORT, STATE_FOLDER)
+# Those that hold the password.
+_SECRET = frozenset({"url", "url_without_scheme", "dsn", "password", "password_quoted"})
 # What uvicorn imports only when it starts; what is not there it does without. The event loop itself
 # is made by each start: importing uvloop makes none, nor threads, which is checked.
 _UVICORN = (
@@ -45,7 +50,7 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
     """
     target = settings.target
     _refuse_socket_in_authority(settings)
-    _refuse_address_in_command(target)
+    _check_placeholders(target, settings.database)
     environment = {name: text for name, text in environ.items() if not name.startswith(PREFIX)}
     environment["CHAOSNETRA_PROFILE"] = settings.profile.source
     environment["CHAOSNETRA_TIME_SCALE"] = repr(settings.time_scale)
@@ -67,6 +72,26 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
     )
 
 
+def make_prepare_plan(
+    settings: Settings, environ: Mapping[str, str], plan: LaunchPlan
+) -> LaunchPlan:
+    """The plan for the setting `prepare_command`: as the target's, ready when it ends with 0.
+
+    Raises:
+        InvalidInput: there is no such program.
+    """
+    command = Target(None, settings.prepare_command, settings.target.directory)
+    _check_placeholders(command, settings.database, "prepare_command")
+    return replace(
+        plan,
+        shown=command.shown,
+        command=_command(command, environ, "prepare_command"),
+        readiness=Readiness.parse("exit"),
+        imports=(),
+        phase_lines=None,
+    )
+
+
 def _refuse_socket_in_authority(settings: Settings) -> None:
     """Refuse a template that builds a URL in which the folder of a socket would be no host."""
     database = settings.database
@@ -81,20 +106,25 @@ def _refuse_socket_in_authority(settings: Settings) -> None:
             )
 
 
-def _refuse_address_in_command(target: Target) -> None:
-    """Refuse a command with a placeholder of the database, which nothing would fill; `${host}` is
-    a variable of a shell's, and a word with spaces a program of its own."""
-    for word in target.command:
-        if len(word.split()) > 1:
-            continue
-        for name in re.findall(r"(?<!\$)\{(\w+)\}", word):
-            if name in _OF_DATABASE:
-                raise InvalidInput(
-                    f"target has {{{name}}} in its command, where other users of the machine "
-                    "could read the password: the database's address comes in environment "
-                    "variables, which a command reads by sh -c 'exec … \"$DATABASE_URL\"'",
-                    setting_hint("target_environment"),
-                )
+def _check_placeholders(target: Target, given: DatabaseAddress | None, key: str = "target") -> None:
+    """Refuse a command with a placeholder that nothing fills, or that would show a password.
+
+    That of the stand's own database is made for the run, and goes with it.
+    """
+    for name in (name for word in target.command for name in placeholders_in(word)):
+        if name not in _KNOWN:
+            raise InvalidInput(
+                f"{key} has {{{name}}} in its command, which nothing fills; known are "
+                f"{', '.join(_KNOWN)}",
+                setting_hint(key),
+            )
+        if name in _SECRET and given is not None and given.password:
+            raise InvalidInput(
+                f"{key} has {{{name}}} in its command, where other users of the machine "
+                "could read the password: give it the database's address in environment "
+                "variables, which a command reads by sh -c 'exec … \"$DATABASE_URL\"'",
+                setting_hint("target_environment"),
+            )
 
 
 def _uvicorn(target: Target, readiness: Readiness) -> list[str]:
@@ -134,7 +164,7 @@ def _uvicorn(target: Target, readiness: Readiness) -> list[str]:
     ]
 
 
-def _command(target: Target, environ: Mapping[str, str]) -> list[str]:
+def _command(target: Target, environ: Mapping[str, str], key: str = "target") -> list[str]:
     program = target.command[0] if target.command else ""
     if "/" in program and target.directory is not None:
         found = shutil.which(str(target.directory / program))
@@ -142,6 +172,7 @@ def _command(target: Target, environ: Mapping[str, str]) -> list[str]:
         found = shutil.which(program, path=environ.get("PATH"))
     if found is None:
         raise InvalidInput(
-            f"target {target.shown!r}: there is no program {program!r} that can be run", _HINT
+            f"{key} {target.shown!r}: there is no program {program!r} that can be run",
+            setting_hint(key),
         )
     return [str(Path(found).absolute()), *target.command[1:]]

@@ -3,7 +3,7 @@
 What each would save is told at the latency that was measured, and without it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import median
@@ -63,7 +63,8 @@ def savings(seen: ObservedStartups) -> list[Saving]:
     typical = seen.typical
     if typical is None or not seen.added_seconds:
         return []
-    found = [*_repeated(typical), *_connections(typical), *_declined(typical)]
+    repeated = (*_repeated(typical), *_repeated_blocks(typical))
+    found = [*repeated, *_connections(typical), *_declined(typical)]
     worth = [one for one in found if one.saved * seen.added_seconds >= LEAST_SAVED_SECONDS]
     return sorted(worth, key=lambda one: -one.saved)
 
@@ -140,6 +141,35 @@ def _repeated(seen: Observation) -> Iterator[Saving]:
                 saved,
                 "each execution waits for the one before",
             )
+
+
+def _repeated_blocks(seen: Observation) -> Iterator[Saving]:
+    """Statements that take turns, as a pool resets its session after each."""
+    by_text = {one.text: one for one in seen.statements if one.times}
+    for text, times in seen.repeated[:MOST_STATEMENTS]:
+        block = [by_text[one] for one in _statements_of(text, by_text)]
+        trips = sum(round(one.round_trips / one.times) for one in block)
+        if len(block) > 1 and times >= LEAST_IN_A_ROW and trips > 0:
+            yield Saving(
+                f"the statements {cut(text, LONGEST_STATEMENT)}",
+                f"executed {times} times in a row, in {times * trips} round trips",
+                "one statement for all of them (a list of keys, a join, many rows), or at least "
+                "one connection of the pool for all",
+                (times - 1) * trips,
+                "each execution waits for the one before",
+            )
+
+
+def _statements_of(block: str, known: Collection[str]) -> list[str]:
+    """The statements of a block, which may have a semicolon themselves; empty: not known."""
+    if block in known:
+        return [block]
+    for text in known:
+        if block.startswith(f"{text}; ") and (
+            rest := _statements_of(block[len(text) + 2 :], known)
+        ):
+            return [text, *rest]
+    return []
 
 
 def _connections(seen: Observation) -> Iterator[Saving]:

@@ -1,7 +1,7 @@
 """A run's startups as they were seen on the wire: what advice on any service rests on."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
@@ -10,7 +10,8 @@ from typing import Any
 from chaosnetra.evidence.advice.needs import added_to_round_trip
 from chaosnetra.evidence.advice.runs import Run
 from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
-from chaosnetra.evidence.journal.samples import DEGRADED, startups
+from chaosnetra.evidence.journal.samples import DEGRADED, Startup, checks, startups, startups_of
+from chaosnetra.evidence.journal.values import seconds_or_none
 from chaosnetra.evidence.statistics.round_trips import Prediction, RoundTrips, check, fit, recounted
 from chaosnetra.evidence.wire.limits import Failed
 from chaosnetra.wire.observation import Observation
@@ -22,8 +23,8 @@ class ObservedStartups:
 
     Attributes:
         without: ready, without the fault.
-        under: ready, under it.
-        failed: not ready, under it, by probe.
+        under: ready, under it; where a latency was added, under that.
+        failed: not ready, under it, by probe; likewise.
         added_seconds: that the fault added to each round trip; 0 where it is another one.
         model: of those without it.
         prediction: of those under it; None where none became ready, or no latency was added.
@@ -59,7 +60,8 @@ def observed_startups(run: Run) -> ObservedStartups | None:
     without: list[Observation] = []
     under: list[Observation] = []
     failed: dict[str, list[Failed]] = {}
-    for startup in startups(run.data, _is_looked_at):
+    added = added_to_round_trip(run)
+    for startup in _startups(run.data, slow_only=added > 0):
         key = startup.probe, startup.under_fault
         looked_at[key] += 1
         seen = startup.observation if looked_at[key] <= MOST_LOOKED_AT else None
@@ -74,11 +76,25 @@ def observed_startups(run: Run) -> ObservedStartups | None:
     first = islice(startups(run.data), MOST_LOOKED_AT)
     if not (without or under or failed) or any(map(steps_of, first)):
         return None
-    added, model = added_to_round_trip(run), fit(without)
+    model = fit(without)
     if model is not None and added:
         model = recounted(model, under)
     prediction = check(model, added, under) if model is not None and added else None
     return ObservedStartups(without, under, failed, added, model, prediction)
+
+
+def _startups(data: Mapping[str, Any], *, slow_only: bool) -> Iterator[Startup]:
+    """Startups that were looked at.
+
+    Args:
+        data: the journal.
+        slow_only: whether those under a fault count only where it added a latency: what ends at
+            once, or never, because of another one says nothing of what a latency does.
+    """
+    for one in checks(data):
+        added_ms = seconds_or_none(one.output.get("added_round_trip_ms"))
+        if not (slow_only and one.under_fault and added_ms == 0):
+            yield from startups_of(one, _is_looked_at)
 
 
 def _is_looked_at(data: Mapping[str, Any]) -> bool:

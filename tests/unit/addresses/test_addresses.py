@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.conninfo import conninfo_to_dict
 
 from chaosnetra.addresses import DEFAULT_PORT, DatabaseAddress, parse_network_address
 from chaosnetra.errors import InvalidInput, changed_by
@@ -184,10 +185,26 @@ def test_another_database_of_the_server() -> None:
 def test_placeholders_hold_plain_and_quoted_parts() -> None:
     address = DatabaseAddress("h", 6543, "an na", "p/w@1", "d")
     assert address.placeholders == {
-        "url": "postgresql://an%20na:p%2Fw%401@h:6543/d", "host": "h", "port": "6543",
+        "url": "postgresql://an%20na:p%2Fw%401@h:6543/d",
+        "url_without_scheme": "an%20na:p%2Fw%401@h:6543/d",
+        "dsn": "host=h port=6543 user='an na' password='p/w@1' dbname=d",
+        "host": "h", "port": "6543", "database_port": "6543",
         "user": "an na", "password": "p/w@1", "database": "d", "host_quoted": "h",
         "user_quoted": "an%20na", "password_quoted": "p%2Fw%401",
     }  # fmt: skip
+
+
+@given(user=NAMES, password=TEXT, database=NAMES)
+def test_a_dsn_holds_any_password(user: str, password: str, database: str) -> None:
+    address = DatabaseAddress("h", 5432, user, password, database, (("sslmode", "disable"),))
+    assert conninfo_to_dict(address.dsn) == {
+        "host": "h",
+        "port": "5432",
+        "user": user,
+        **({"password": password} if password else {}),
+        "dbname": database,
+        "sslmode": "disable",
+    }
 
 
 @given(

@@ -8,7 +8,7 @@ import pytest
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.recommending import Advising, advise
 from chaosnetra.startup.outcome import EndedBy, StartupFailure, StartupOutcome, Status
-from chaosnetra.wire.observation import Encryption, End, Observation, Reached
+from chaosnetra.wire.observation import Encryption, End, Observation, Reached, Statement
 from tests.support import measured
 from tests.support import seen_on_the_wire as wire
 
@@ -51,6 +51,32 @@ def test_a_statement_many_times_in_a_row_could_be_one() -> None:
     )
     assert one.evidence == (f"experiment 't': {TIME}", f"experiment 't': {PREDICTED}")
     assert one.check == "chaos run latency.json"
+
+
+def test_statements_that_take_turns_could_be_one() -> None:
+    """As of a pool that resets its session, by statements that have a semicolon themselves."""
+    reset = "SELECT unlock(); RESET ALL"
+    seen = replace(
+        wire.ready(0.1005),
+        statements=(Statement(reset, 13, 13, 1.3, 1), Statement(wire.ORDERS, 12, 12, 1.2, 1)),
+        repeated=((f"{reset}; {wire.ORDERS}", 12),),
+    )
+    before = replace(wire.ready(0.0005), statements=seen.statements, repeated=seen.repeated)
+    found = by_subject(advised(ready(seen), wire.latency(0.1), before=ready(before)))
+    one = found[f"the statements {reset}; {wire.ORDERS}"]
+    assert one.current == "executed 12 times in a row, in 24 round trips"
+    assert "without 22 of these round trips" in one.reason
+
+
+def test_a_startup_under_another_fault_says_nothing_of_the_latency() -> None:
+    """One run may have both: what gives up on a refusal has no limit that the latency meets."""
+    under = [wire.failed(n, wire.cut_short(5.0, begin=0.3 + n / 100)) for n in range(1, 4)]
+    data = wire.run_of_a_silent_service(under, wire.latency(0.4))
+    limit = "the service's own limit from the opening of a connection"
+    assert limit in by_subject(advise([measured.read(data)]))
+    for run in data["steady_states"]["after"]["probes"]:
+        run["output"]["added_round_trip_ms"] = 0.0
+    assert limit not in by_subject(advise([measured.read(data)]))
 
 
 def test_encryption_that_is_declined_costs_a_round_trip() -> None:

@@ -30,7 +30,7 @@ def test_each_start_gets_its_folder_in_environment_and_command() -> None:
     )
     assert made.keeps_state
     one, other = made.in_folder(Path("/tmp/one")), made.in_folder(Path("/tmp/other"))
-    assert one.command_for(80)[2:] == ["--cache", "/tmp/one/cache", "--port", "80"]
+    assert one.command_for(80, ADDRESS)[2:] == ["--cache", "/tmp/one/cache", "--port", "80"]
     assert other.environment_for(80, ADDRESS)["HOME"] == "/tmp/other"
     assert other.environment_for(80, ADDRESS)["DATABASE_URL"] == ADDRESS.url
 

@@ -11,7 +11,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.settings import REFERENCE_TARGET, Settings
 from chaosnetra.startup.launch_plan import LaunchPlan
-from chaosnetra.startup.target_plan import make_plan
+from chaosnetra.startup.target_plan import make_plan, make_prepare_plan
 
 DATABASE = DatabaseAddress("127.0.0.1", 7000, "anna", "p/w", "shop")
 
@@ -32,7 +32,7 @@ def program(folder: Path, name: str = "start.sh") -> Path:
 
 def test_the_reference_orchestrator_runs_under_uvicorn_with_its_lifespan() -> None:
     made = plan()
-    command = made.command_for(8123)
+    command = made.command_for(8123, DATABASE)
     assert command[:4] == [sys.executable, "-m", "uvicorn", REFERENCE_TARGET]
     assert command[command.index("--port") + 1] == "8123"
     assert command[command.index("--host") + 1] == "127.0.0.1"
@@ -66,20 +66,59 @@ def test_a_new_process_imports_for_itself(configuration: dict[str, str]) -> None
 
 def test_each_start_gets_a_command_of_its_own() -> None:
     made = plan(target="sh -c 'serve {port}; echo {port} {other}'", readiness="exit")
-    assert made.command_for(1)[1:] == ["-c", "serve 1; echo 1 {other}"]
-    assert made.command_for(2)[1:] == ["-c", "serve 2; echo 2 {other}"]
+    assert made.command_for(1, DATABASE)[1:] == ["-c", "serve 1; echo 1 {other}"]
+    assert made.command_for(2, DATABASE)[1:] == ["-c", "serve 2; echo 2 {other}"]
 
 
-@pytest.mark.parametrize("word", ["{url}", "--dsn=postgresql://{user}:{password}@{host}/x"])
-def test_a_command_that_names_the_address_of_the_database_is_refused(word: str) -> None:
+def test_a_command_gets_the_address_of_the_stands_database() -> None:
+    words = "--db {url} --dsn={dsn} --at {host}:{database_port} --port {port} --also={service_port}"
+    made = plan(target=f"sh start {words}", readiness="exit")
+    assert made.command_for(8123, DATABASE)[2:] == [
+        *("--db", "postgresql://anna:p%2Fw@127.0.0.1:7000/shop"),
+        "--dsn=host=127.0.0.1 port=7000 user=anna password='p/w' dbname=shop",
+        *("--at", "127.0.0.1:7000", "--port", "8123", "--also=8123"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "word", ["{url}", "{dsn}", "--dsn=postgresql://{user}:{password}@{host}/x"]
+)
+def test_a_command_never_shows_the_password_of_ones_own_database(word: str) -> None:
+    mine = {"database_url": "postgresql://anna:p%2Fw@h/shop", "readiness": "exit"}
     with pytest.raises(InvalidInput, match=r"in its command.*sh -c") as caught:
-        plan(target=f"sh start {word} --port {{port}}", readiness="exit")
+        plan(target=f"sh start {word} --port {{port}}", **mine)
     assert "CHAOSNETRA_TARGET_ENVIRONMENT" in str(caught.value)
+    plan(target="sh start {host}:{database_port}/{database}", **mine)
+    plan(target=f"sh start {word}", **{**mine, "database_url": "postgresql://anna@h/shop"})
+
+
+def prepare_plan(**configuration: Any) -> LaunchPlan:
+    settings = Settings.from_configuration(configuration, {})
+    return make_prepare_plan(settings, {"PATH": os.defpath}, plan(**configuration))
+
+
+@pytest.mark.parametrize("key", ["target", "prepare_command"])
+def test_a_placeholder_that_nothing_fills_is_refused(key: str) -> None:
+    given = {"target": "sh start", "readiness": "exit", key: "sh start --port={prot}"}
+    with pytest.raises(InvalidInput, match=rf"{key} has {{prot}} .*known are .*port") as caught:
+        prepare_plan(**given)
+    assert f"CHAOSNETRA_{key.upper()}" in str(caught.value)
+
+
+def test_what_prepares_the_database_has_the_targets_environment_and_ends() -> None:
+    made = prepare_plan(target="sh start", readiness="tcp://h:1", prepare_command="sh -c migrate")
+    assert made.command_for(1, DATABASE)[1:] == ["-c", "migrate"]
+    assert made.readiness.on_exit
+    assert made.environment_for(1, DATABASE)["DATABASE_URL"] == DATABASE.url
 
 
 def test_variables_of_a_shell_and_programs_are_no_placeholders() -> None:
-    made = plan(target="sh start ${url} 'print(f\"{host} {user}\")'", readiness="exit")
-    assert made.command_for(1)[2:] == ["${url}", 'print(f"{host} {user}")']
+    words = "${url} {{url}} {} {a,b} 'print(f\"{host} {user} {other}\")'"
+    made = plan(target=f"sh start {words}", readiness="exit")
+    assert made.command_for(1, DATABASE)[2:] == [
+        *("${url}", "{{url}}", "{}", "{a,b}"),
+        'print(f"{host} {user} {other}")',
+    ]
 
 
 def test_the_environment_holds_the_port_and_the_proxied_database() -> None:
@@ -93,12 +132,16 @@ def test_templates_are_filled_for_each_start() -> None:
         target_environment={
             "PGHOST": "{host}",
             "PGPORT": "{port}",
+            "SERVER_PORT": "{service_port}",
+            "ASYNC": "postgresql+asyncpg://{url_without_scheme}",
             "DSN": "postgresql+asyncpg://{user_quoted}:{password_quoted}@{host}/{database}",
             "PLAIN": "{password}",
         }
     )
     environment = made.environment_for(8123, DATABASE)
     assert (environment["PGHOST"], environment["PGPORT"]) == ("127.0.0.1", "7000")
+    assert environment["SERVER_PORT"] == "8123"
+    assert environment["ASYNC"] == "postgresql+asyncpg://anna:p%2Fw@127.0.0.1:7000/shop"
     assert environment["DSN"] == "postgresql+asyncpg://anna:p%2Fw@127.0.0.1/shop"
     assert environment["PLAIN"] == "p/w"
     assert "DATABASE_URL" not in environment
@@ -152,7 +195,7 @@ def test_a_module_in_the_targets_directory_is_found(tmp_path: Path) -> None:
     (tmp_path / "shop_of_this_test.py").write_text("app = None\n")
     made = plan(target="shop_of_this_test:app", target_directory=str(tmp_path))
     assert made.directory == tmp_path
-    assert made.command_for(1)[3] == "shop_of_this_test:app"
+    assert made.command_for(1, DATABASE)[3] == "shop_of_this_test:app"
 
 
 def test_a_module_in_the_current_folder_is_found(
@@ -179,7 +222,7 @@ def test_a_module_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_with_a_python_of_its_own_the_module_is_its_business() -> None:
     made = plan(target="absent_shop:app", target_python=sys.executable)
-    assert made.command_for(1)[0] == sys.executable
+    assert made.command_for(1, DATABASE)[0] == sys.executable
 
 
 def test_a_python_given_by_a_relative_path_is_handed_on_whole(
@@ -191,14 +234,14 @@ def test_a_python_given_by_a_relative_path_is_handed_on_whole(
     path = program(tmp_path / "venv", "python")
     for given in ("venv/python", "./venv/python"):
         made = plan(target="absent_shop:app", target_python=given, target_directory="shop")
-        assert made.command_for(1)[0] == str(path)
+        assert made.command_for(1, DATABASE)[0] == str(path)
 
 
 def test_home_is_expanded_in_the_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     path = program(tmp_path, "python")
     made = plan(target="absent_shop:app", target_python="~/python")
-    assert made.command_for(1)[0] == str(path)
+    assert made.command_for(1, DATABASE)[0] == str(path)
 
 
 def test_a_python_that_is_not_there_is_refused() -> None:
@@ -209,22 +252,21 @@ def test_a_python_that_is_not_there_is_refused() -> None:
 def test_a_program_is_found_on_the_path_that_was_given(tmp_path: Path) -> None:
     path = program(tmp_path, "serve-of-this-test")
     made = plan({"PATH": str(tmp_path)}, target="serve-of-this-test --now")
-    assert made.command_for(1) == [str(path), "--now"]
+    assert made.command_for(1, DATABASE) == [str(path), "--now"]
 
 
 def test_a_program_with_a_path_is_found_in_the_targets_directory(tmp_path: Path) -> None:
     path = program(tmp_path)
     made = plan(target="./start.sh", target_directory=str(tmp_path))
-    assert made.command_for(1) == [str(path)]
+    assert made.command_for(1, DATABASE) == [str(path)]
 
 
 def test_a_program_with_a_path_is_found_in_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert plan(target="./start.sh".replace("start", program(tmp_path).stem)).command_for(1) == [
-        str(tmp_path / "start.sh")
-    ]
+    made = plan(target=f"./{program(tmp_path).name}")
+    assert made.command_for(1, DATABASE) == [str(tmp_path / "start.sh")]
 
 
 @pytest.mark.parametrize("target", ["no-such-program-here", "./absent.sh", "''"])

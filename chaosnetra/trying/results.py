@@ -1,0 +1,125 @@
+"""What a try showed, stage by stage, from its journal alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from chaosnetra.evidence.advice.recommending import advise
+from chaosnetra.evidence.journal.reading import Journal
+from chaosnetra.evidence.journal.samples import DEGRADED, Startup, checks, startups_of
+from chaosnetra.evidence.journal.shape import Stage
+from chaosnetra.evidence.journal.values import objects, text_or_none
+from chaosnetra.evidence.wire.limits import LimitKind
+from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW, STEADY
+
+TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """The starts of one stage.
+
+    Attributes:
+        probe: its name in the experiment.
+        is_again: whether it comes after the faults.
+        startups: those that were seen; empty: it was not reached.
+        own_limit: after how long they gave up by themselves, as a sentence; None: nothing shows.
+    """
+
+    probe: str
+    is_again: bool
+    startups: tuple[Startup, ...]
+    own_limit: str | None
+
+    @property
+    def ready(self) -> int:
+        return sum(one.ready for one in self.startups)
+
+    @property
+    def degraded(self) -> int:
+        return sum(one.status == DEGRADED for one in self.startups)
+
+    @property
+    def timed_out(self) -> int:
+        return sum(one.status == TIMED_OUT for one in self.startups)
+
+    @property
+    def seconds(self) -> float:
+        """Until they were ready or ended, a median; of at least one."""
+        return median(one.seconds for one in self.startups)
+
+    @property
+    def round_trips(self) -> int | None:
+        """One after the other, the most of them; None: not known."""
+        seen = [one.observation for one in self.startups]
+        return max((one.serial_round_trips for one in seen if one is not None), default=None)
+
+    @property
+    def why_not(self) -> str | None:
+        """Why the first that was not ready was not, one line."""
+        for one in self.startups:
+            if one.ready:
+                continue
+            if one.status == TIMED_OUT and one.observation is not None:
+                return f"not ready in time: {one.observation.standing.text}"
+            code = f"exit code {one.exit_code}: " if one.exit_code is not None else ""
+            text = text_or_none(one.error.get("text")) or "it says nothing"
+            return text if f"exit code {one.exit_code}" in text else f"{code}{text}"
+        return None
+
+
+def stages_of(data: Mapping[str, Any]) -> list[StageResult]:
+    """The stages of a try, in order."""
+    found: dict[tuple[str, bool], list[Startup]] = {}
+    limits: dict[tuple[str, bool], str | None] = {}
+    for check in checks(data):
+        key = check.probe, check.probe == STEADY and check.stage is not Stage.BEFORE
+        found.setdefault(key, []).extend(startups_of(check))
+        shown = [
+            text_or_none(one.get("text"))
+            for one in objects(check.output.get("own_limits"))
+            # What a refusal ends at once has no limit of time.
+            if check.probe != REFUSED or one.get("kind") == LimitKind.ATTEMPTS.value
+        ]
+        limits[key] = next((one for one in shown if one), limits.get(key))
+    order = ((STEADY, False), (SLOW, False), (REFUSED, False), (SILENT, False), (STEADY, True))
+    return [
+        StageResult(probe, again, tuple(found.get((probe, again), ())), limits.get((probe, again)))
+        for probe, again in order
+    ]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One thing to change, and why."""
+
+    change: str
+    reason: str
+
+
+def advice_of(
+    journal: Journal, stages: Sequence[StageResult], limit_seconds: float
+) -> Iterator[Advice]:
+    """What to change, what matters most first.
+
+    Args:
+        journal: of the try.
+        stages: of it.
+        limit_seconds: of one start.
+    """
+    by_probe = {one.probe: one for one in stages if not one.is_again}
+    silent, refused = by_probe[SILENT], by_probe[REFUSED]
+    if silent.timed_out:
+        yield Advice(
+            "give its connections a time limit (connect_timeout, or that of its pool)",
+            f"it waited for a silent database for all of {limit_seconds:g} s",
+        )
+    if refused.degraded or (refused.ready and refused.startups):
+        yield Advice(
+            "let its readiness ask for something that needs the database",
+            "it says that it is ready while the database refuses connections",
+        )
+    for one in advise([journal]).recommendations:
+        current = f"{one.current} → " if one.current else ""
+        yield Advice(f"{one.subject}: {current}{one.proposed}", one.reason)

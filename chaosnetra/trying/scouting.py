@@ -1,0 +1,353 @@
+"""Starts a service and looks how it shows that it is ready, and whether it uses the database.
+
+The start is observed on the wire, as those of an experiment are, and no fault is in place.
+"""
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from chaosnetra.durations import Deadline
+from chaosnetra.errors import Interrupted
+from chaosnetra.ports import LOOPBACK, free_port
+from chaosnetra.processes.cpu_meter import CpuMeter
+from chaosnetra.processes.listening import ports_of
+from chaosnetra.running.observing import ObservedStartups
+from chaosnetra.running.process_launcher import ProcessLauncher
+from chaosnetra.running.session import Session
+from chaosnetra.settings import Settings
+from chaosnetra.startup.attempt import StartupAttempt
+from chaosnetra.startup.kept_output import Keeping
+from chaosnetra.startup.launch_plan import LaunchPlan
+from chaosnetra.startup.launcher import GRACE_SECONDS
+from chaosnetra.startup.observed import Limits
+from chaosnetra.startup.outcome import ExitReason, Status
+from chaosnetra.startup.starting import Spawn
+from chaosnetra.startup.target_plan import make_plan
+from chaosnetra.templates import SERVICE_PORT
+from chaosnetra.trying.pages import NO_PAGE, PATHS, is_good, may_become_good, status_of
+from chaosnetra.wire.observation import Observation
+
+POLL_SECONDS = 0.1
+# Of one page; of a page that opens its database first.
+PAGE_SECONDS = 5.0
+# How long after its port was open a page may still answer with an error.
+PAGES_SECONDS = 10.0
+# A service may connect beside its readiness.
+LATE_SECONDS = 2.0
+# One without a port that printed nothing new for so long, and did nothing, waits for its work.
+QUIET_SECONDS = 3.0
+BUSY_SECONDS = 0.5
+MOST_PORTS = 4
+_WORDS = re.compile(r"[A-Za-z][A-Za-z ,'_-]{6,}[A-Za-z]")
+_SIGN = re.compile(r"ready|start|listen|wait|running|consum|connect|up\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen of one start.
+
+    Attributes:
+        readiness: how it shows that it is ready, as the setting; None: it was not ready.
+        seconds: until it was ready, ended, or was given up.
+        seen: of it on the wire, until then.
+        page_round_trips: that its page made, where that is how it shows that it is ready.
+        own_port: that it opened, where that is not the one it was given.
+        lines: that it printed.
+        why_not: why it was not ready, one line; empty: it was.
+        is_port_taken: whether it ended because somebody else has its port.
+    """
+
+    readiness: str | None
+    seconds: float
+    seen: Observation
+    page_round_trips: int = 0
+    own_port: int | None = None
+    lines: tuple[str, ...] = ()
+    why_not: str = ""
+    is_port_taken: bool = False
+
+    @property
+    def uses_database(self) -> bool:
+        """Whether it got answers from the database, by itself or for its page."""
+        return bool(self.seen.round_trips or self.page_round_trips)
+
+
+def look(
+    session: Session,
+    settings: Settings,
+    limit_seconds: float,
+    *,
+    is_known: bool = False,
+    port: int | None = None,
+) -> Sight:
+    """Start the target once, and end it.
+
+    Args:
+        session: whose parts it is started on.
+        settings: of the target.
+        limit_seconds: how long it may take.
+        is_known: whether its readiness is that of the settings, and nothing else is looked at.
+        port: the one that it opens by itself, where that is known.
+
+    Raises:
+        InvalidInput: there is no such program.
+        PartUnavailable: a part cannot be brought.
+        Interrupted: a signal came.
+    """
+    plan = make_plan(settings, os.environ, None)
+    with _observed(session, plan) as (startups, plan_here), session.run.polled():
+        run = session.run
+        attempt = StartupAttempt(
+            number=1,
+            plan=plan_here,
+            database=startups.addresses[0],
+            port=free_port(),
+            limits=Limits(limit_seconds, 0.0, PAGE_SECONDS),
+            starter=Spawn(),
+            grace_seconds=GRACE_SECONDS,
+            poll_seconds=POLL_SECONDS,
+            interrupted=lambda: run.interrupted_by is not None,
+            keeping=Keeping(run.redactor.text),
+        )
+        sight = asyncio.run(_Look(attempt, startups, limit_seconds, is_known, port).sight())
+    if run.interrupted_by is not None:
+        raise Interrupted("interrupted while it was started")
+    return sight
+
+
+def prepare(session: Session, settings: Settings) -> str:
+    """Run the settings' `prepare_command` once against the session's database.
+
+    Returns:
+        Why it failed, one line; empty: it did not.
+    """
+    plan = make_plan(settings, os.environ, None)
+    limits = Limits(0.0, 0.0, PAGE_SECONDS)
+    outcome = ProcessLauncher(session, 1, plan, Spawn(), limits).prepared(session.database)
+    if session.run.interrupted_by is not None:
+        raise Interrupted("interrupted while its database was prepared")
+    return "" if outcome.status is Status.READY else outcome.error.told if outcome.error else "?"
+
+
+@contextmanager
+def _observed(session: Session, plan: LaunchPlan) -> Iterator[tuple[ObservedStartups, LaunchPlan]]:
+    with (
+        session.state.folders(1, wanted=plan.keeps_state) as folders,
+        session.observing.observed([session.proxied_database]) as startups,
+    ):
+        yield startups, plan.in_folder(folders[0])
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A page that is ready, and the round trips that it made."""
+
+    url: str
+    round_trips: int
+
+
+class _Look:
+    """At one start."""
+
+    def __init__(
+        self,
+        attempt: StartupAttempt,
+        startups: ObservedStartups,
+        limit_seconds: float,
+        is_known: bool,
+        port: int | None,
+    ) -> None:
+        self._attempt = attempt
+        self._startups = startups
+        self._limit_seconds = limit_seconds
+        self._is_known = is_known
+        self._port = port
+        self._wants_port = _wants_port(attempt.plan)
+        self._meter: CpuMeter | None = None
+        self._changed_at = 0.0
+        self._printed = 0
+        self._busy_seconds = 0.0
+
+    async def sight(self) -> Sight:
+        """See `look`."""
+        async with self._attempt.running():
+            found = await self._found()
+            if found.readiness is not None and not found.uses_database:
+                await asyncio.sleep(LATE_SECONDS)
+                found = replace(found, seen=self._seen(time.monotonic()))
+            return replace(found, lines=tuple(self._attempt.seen.output.lines))
+
+    async def _found(self) -> Sight:
+        if self._is_known:
+            await self._attempt.decide()
+            outcome = self._attempt.outcome()
+            is_ready = outcome.status in (Status.READY, Status.DEGRADED)
+            at = self._attempt.seen.started_at + outcome.seconds
+            return Sight(
+                self._attempt.plan.readiness.text if is_ready else None,
+                outcome.seconds,
+                self._seen(at),
+                why_not="" if is_ready or outcome.error is None else outcome.error.told,
+                is_port_taken=outcome.exit_reason is ExitReason.PORT_IN_USE,
+            )
+        deadline = Deadline.after(self._limit_seconds)
+        while not deadline.passed and not self._attempt.interrupted():
+            if self._attempt.has_ended:
+                return self._ended()
+            if ports := self._ports():
+                sight = await self._at(ports, deadline)
+                if sight is not None:
+                    return sight
+            elif (
+                not self._wants_port and self._is_quiet() and (sight := self._by_log()) is not None
+            ):
+                return sight
+            await asyncio.sleep(POLL_SECONDS)
+        return self._given_up(f"it opened no port and did not end within {self._limit_seconds:g} s")
+
+    def _ended(self) -> Sight:
+        self._attempt.seen.decided_at = time.monotonic()
+        ended = self._attempt.seen.exit
+        at = ended.at if ended is not None else time.monotonic()
+        if ended is not None and ended.code == 0:
+            return Sight("exit", self._after(at), self._seen(at))
+        outcome = self._attempt.outcome()
+        return Sight(
+            None,
+            outcome.seconds,
+            self._seen(at),
+            why_not=outcome.error.told if outcome.error else "it says nothing",
+            is_port_taken=outcome.exit_reason is ExitReason.PORT_IN_USE,
+        )
+
+    def _given_up(self, why: str) -> Sight:
+        now = time.monotonic()
+        said = self._attempt.seen.output.error
+        why = f"{why}; it said: {said.told}" if said is not None else why
+        return Sight(None, self._after(now), self._seen(now), why_not=why)
+
+    # Ports and pages
+
+    def _ports(self) -> list[int]:
+        """Ports that it has opened, the one that it was given first."""
+        opened = ports_of(self._attempt.pid)
+        if self._port is not None:
+            return [self._port] if self._port in opened else []
+        given = self._attempt.port
+        return [given] if given in opened else opened[:MOST_PORTS]
+
+    async def _at(self, ports: list[int], deadline: Deadline) -> Sight | None:
+        """The start, by what its ports answer; None: it ended meanwhile."""
+        ready_at = time.monotonic()
+        seen = self._seen(ready_at)
+        until = min(Deadline.after(PAGES_SECONDS), deadline, key=lambda one: one.at)
+        while True:
+            pages: list[_Page] = []
+            may_come = False
+            for port in ports:
+                good, waits = await self._pages(port)
+                pages += good
+                may_come = may_come or waits
+            if self._attempt.has_ended:
+                return None
+            if pages or not may_come or until.passed or self._attempt.interrupted():
+                break
+            await asyncio.sleep(POLL_SECONDS * 3)
+            ready_at = time.monotonic()
+        port = ports[0]
+        if not pages:
+            return Sight(
+                f"tcp://{LOOPBACK}:{self._shown(port)}",
+                self._after(ready_at),
+                seen,
+                own_port=None if port == self._attempt.port else port,
+            )
+        # What asks the database proves more; a service that has asked already need not.
+        uses = [page for page in pages if page.round_trips]
+        page = uses[0] if uses and not seen.round_trips else pages[0]
+        own = next((one for one in ports if f":{one}/" in page.url), port)
+        return Sight(
+            page.url.replace(f":{own}/", f":{self._shown(own)}/", 1),
+            self._after(ready_at),
+            seen,
+            page.round_trips,
+            None if own == self._attempt.port else own,
+        )
+
+    def _shown(self, port: int) -> str:
+        return "{port}" if port == self._attempt.port else str(port)
+
+    async def _pages(self, port: int) -> tuple[list[_Page], bool]:
+        """The pages of a port that are ready, and whether another may become so."""
+        host = LOOPBACK
+        nothing = await status_of(host, port, NO_PAGE, PAGE_SECONDS)
+        if nothing is None:
+            host = "localhost"  # where it listens by IPv6 alone
+            nothing = await status_of(host, port, NO_PAGE, PAGE_SECONDS)
+            if nothing is None:
+                return [], False
+        found: dict[str, _Page] = {}
+        waits = False
+        for path in PATHS:
+            before = self._seen(time.monotonic()).round_trips
+            status = await status_of(host, port, path, PAGE_SECONDS)
+            # A start page counts also where every path is answered as it is.
+            if is_good(status) and (status != nothing or path == PATHS[-1]):
+                made = self._seen(time.monotonic()).round_trips - before
+                found[path] = _Page(f"http://{host}:{port}{path}", made)
+            waits = waits or may_become_good(status)
+        for path in [*found]:  # where `/health` answers for all that begins so, it is the page
+            begins = any(path != one != "/" and path.startswith(one) for one in found)
+            if begins and is_good(await status_of(host, port, f"{path}-", PAGE_SECONDS)):
+                del found[path]
+        return [*found.values()], waits
+
+    # Without a port
+
+    def _is_quiet(self) -> bool:
+        """Whether it has used the database, and for some time printed nothing new and did nothing.
+
+        On a busy machine one that waits for a core is at work too.
+        """
+        self._meter = self._meter or CpuMeter(self._attempt.pid)
+        self._meter.read_if_due()
+        use = self._meter.use
+        busy = 0.0 if use is None else use.cpu_seconds + use.delayed_seconds
+        now, printed = time.monotonic(), len(self._attempt.seen.output.lines)
+        is_busy = busy - self._busy_seconds > BUSY_SECONDS
+        if is_busy or printed != self._printed or not self._changed_at:
+            self._printed, self._changed_at, self._busy_seconds = printed, now, busy
+        return now - self._changed_at > QUIET_SECONDS and self._seen(now).sessions > 0
+
+    def _by_log(self) -> Sight | None:
+        """The start, by the last of its lines that says so; None: it prints none."""
+        lines = self._attempt.seen.output.lines
+        said = [_longest(line) for line in lines]
+        signs = [words for words in said if words and _SIGN.search(words)]
+        words = (signs or [one for one in said if one] or [""])[-1]
+        if not words:
+            return None
+        at = self._changed_at
+        return Sight(f"log:{words}", self._after(at), self._seen(at))
+
+    def _seen(self, until_at: float) -> Observation:
+        began_at = self._attempt.seen.started_at
+        return self._startups.so_far(1, began_at, max(began_at, until_at))
+
+    def _after(self, at: float) -> float:
+        return at - self._attempt.seen.started_at
+
+
+def _wants_port(plan: LaunchPlan) -> bool:
+    """Whether its command says which port it is to open."""
+    return any(f"{{{name}}}" in word for word in plan.command for name in ("port", SERVICE_PORT))
+
+
+def _longest(line: str) -> str:
+    """The longest run of words in a line: no times, numbers and names of threads."""
+    return max(_WORDS.findall(line), key=len, default="").strip()

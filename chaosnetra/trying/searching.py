@@ -1,0 +1,47 @@
+"""The latency at which a service that was tried stops starting."""
+
+from pathlib import Path
+
+from chaosnetra.search.conclusion import conclude
+from chaosnetra.search.conduct import Varied, begun, conduct
+from chaosnetra.search.conduct import Wanted as Asked
+from chaosnetra.search.folders import new_folder
+from chaosnetra.search.subject import read_subject
+from chaosnetra.search.telling import answer
+from chaosnetra.trying.conduct import Say, Wanted
+
+KEY = "latency_ms"
+LEAST_MS, MOST_MS = 10.0, 10_000.0
+PRECISION = 0.2
+MOST_TRIALS = 12
+
+
+def broken_by(wanted: Wanted, experiment: Path, say: Say) -> str:
+    """Search the breaking point of the latency, and say it in one sentence.
+
+    Args:
+        wanted: what was tried.
+        experiment: with the latency alone.
+        say: takes a line for each trial.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted, and everything is undone.
+        ChaosnetraError: it cannot be searched.
+        OSError: the folder cannot be written.
+    """
+    variables = {} if wanted.database_url is None else {"database_url": wanted.database_url}
+    subject = read_subject(experiment, KEY, variables)
+    asked = Asked(
+        seed=0,
+        precision=PRECISION,
+        most_trials=MOST_TRIALS,
+        most_seconds=None,
+        operating_point=None,
+        at_least=None,
+        at_most=None,
+        variables=variables,
+    )
+    folder = new_folder(experiment.parent, KEY)
+    search = begun(Varied(subject, LEAST_MS, MOST_MS), asked, folder)
+    found = conduct(subject, search, folder, variables, say)
+    return answer(found, conclude(found))

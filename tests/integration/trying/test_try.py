@@ -1,0 +1,143 @@
+"""`chaosnetra try` on small services, through the real parts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chaosnetra.ports import free_port
+from chaosnetra.stand.postgres import PostgresServer
+from chaosnetra.stand.toxiproxy import ToxiproxyServer
+from chaosnetra.toxiproxy.client import ToxiproxyClient
+from tests.support.helpers import wait_until
+from tests.support.programs import captured, chaos_command
+
+# Opens a port of its own, takes a URL of SQLAlchemy's, needs a table, gives up after 3 s, and its
+# first pages know nothing of the database.
+SERVICE = """
+import asyncio, os, sys
+import asyncpg
+
+URL = os.environ.get("SHOP_DATABASE_URL", "postgresql+asyncpg://localhost/shop")
+
+async def main():
+    async def answer(reader, writer):
+        path = (await reader.readline()).split()[1]
+        status = {b"/health": b"200 OK"}.get(path, b"404 Not Found")
+        writer.write(b"HTTP/1.1 " + status + b"\\r\\nContent-Length: 0\\r\\n\\r\\n")
+        await writer.drain()
+        writer.close()
+    if "+asyncpg" not in URL:
+        sys.exit("not a URL of mine")
+    url = URL.replace("+asyncpg", "")
+    opened = await asyncio.wait_for(asyncpg.connect(url), 3)
+    await opened.fetch("SELECT id FROM items")
+    server = await asyncio.start_server(answer, "127.0.0.1", int(os.environ["SHOP_LISTEN"]))
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+MIGRATION = """
+import asyncio, asyncpg, os
+async def main():
+    opened = await asyncpg.connect(os.environ["DATABASE_URL"])
+    await opened.execute("CREATE TABLE IF NOT EXISTS items (id int)")
+asyncio.run(main())
+"""
+# Is ready when it ends, and uses no database.
+IDLE = "print('done')"
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+def command(folder: Path, *options: str) -> list[str]:
+    (folder / "service.py").write_text(SERVICE)
+    (folder / "migrate.py").write_text(MIGRATION)
+    (folder / "idle.py").write_text(IDLE)
+    return [str(Path(sys.executable).with_name("chaosnetra")), "try", *options]
+
+
+def test_a_service_is_tried_with_one_command_and_its_file_runs_alone(
+    tmp_path: Path, toxiproxy_server: ToxiproxyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_URL", toxiproxy_server.url)
+    monkeypatch.setenv("SHOP_LISTEN", str(free_port()))
+    options = ["--latency-ms", "40", "--limit-seconds", "12"]
+    words = [*options, "--first", f"{sys.executable} migrate.py", "--", sys.executable]
+    ran = captured([*command(tmp_path, *words), "service.py"], timeout=240)
+    assert ran.returncode == 0, ran.stderr
+    rows = {
+        line[:18].strip(): line[18:].split()[:1]
+        for line in ran.stdout.splitlines()
+        if line[:1].isalnum() and len(line) > 18
+    }
+    assert {name: rows[name] for name in ("clean", "40 ms more", "clean again")} == {
+        "clean": ["yes"],
+        "40 ms more": ["yes"],
+        "clean again": ["yes"],
+    }
+    assert rows["database refused"] == rows["database silent"] == ["no"]
+    assert "it gave up after 3." in ran.stdout
+    assert "/health" in ran.stdout
+    assert "SHOP_DATABASE_URL (migrate.py, service.py)" in " ".join(ran.stdout.split())
+    assert max(map(len, ran.stdout.splitlines())) <= 80
+    folder = tmp_path / "chaosnetra-try"
+    assert (folder / "report.html").is_file()
+    experiment = json.loads((folder / "experiment.json").read_text())
+    environment = experiment["configuration"]["target_environment"]
+    assert environment["SHOP_DATABASE_URL"] == "postgresql+asyncpg://{url_without_scheme}"
+    assert json.loads((folder / "journal.json").read_text())["chaosnetra"]["verdict"] == "held"
+    again = captured(
+        [*chaos_command(), "run", "--journal-path", "again.json", str(folder / "experiment.json")],
+        timeout=240,
+    )
+    assert again.returncode == 0, again.stdout
+
+
+def test_a_wrong_guess_names_its_option_and_a_signal_leaves_nothing(
+    tmp_path: Path,
+    postgres: PostgresServer,
+    toxiproxy_server: ToxiproxyServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_URL", toxiproxy_server.url)
+    monkeypatch.setenv("SHOP_LISTEN", str(free_port()))
+    start = command(tmp_path, "--database-url", postgres.database.url, "--limit-seconds", "20")
+    idle = captured([*start, "--", sys.executable, "idle.py"], timeout=120)
+    assert idle.returncode == 2
+    (line,) = [line for line in idle.stderr.splitlines() if line.startswith("Error: ")]
+    assert "opened no connection" in line
+    assert "--database-variable NAME[=FORM]" in line
+    assert postgres.database.password not in idle.stderr
+    missing = captured([*start, "--", sys.executable, "service.py"], timeout=120)
+    assert missing.returncode == 2
+    (line,) = [line for line in missing.stderr.splitlines() if line.startswith("Error: ")]
+    assert 'relation "items" does not exist' in line
+    assert "--first COMMAND" in line
+    process = subprocess.Popen(
+        [*start, "--first", f"{sys.executable} migrate.py", "--", sys.executable, "service.py"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert any("while the database" in line for line in process.stderr)
+    wait_until(lambda: _is_down(toxiproxy_server), 20, "a fault is in place")
+    os.kill(process.pid, signal.SIGINT)
+    rest = process.communicate(timeout=90)[1]
+    assert (process.returncode, rest.splitlines()[-1]) == (
+        6,
+        "Error: interrupted; everything is undone",
+    )
+    assert ToxiproxyClient(toxiproxy_server.url).proxies() == {}
+
+
+def _is_down(server: ToxiproxyServer) -> bool:
+    proxies = ToxiproxyClient(server.url).proxies()
+    return any(not proxy.enabled for proxy in proxies.values())

@@ -1,0 +1,127 @@
+"""The experiment that a try writes, and the screen that it ends with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosnetra.evidence.journal.reading import read_journal
+from chaosnetra.lint.check import lint_file
+from chaosnetra.trying.conduct import Found, Wanted, limit_for
+from chaosnetra.trying.experiment import (
+    REFUSED,
+    SILENT,
+    SLOW,
+    STEADY,
+    Tried,
+    experiment_of,
+    latency_experiment_of,
+)
+from chaosnetra.trying.guessing import Guess
+from chaosnetra.trying.results import advice_of, stages_of
+from chaosnetra.trying.scouting import Sight
+from chaosnetra.trying.telling import WIDTH, guesses, paths, screen
+from tests.support.journals import journal, probe, state
+from tests.support.observations import ready_in, refused, startup, timed_out
+
+TRIED = Tried("shop", {"target": "sh -c true", "readiness": "exit"}, 150, 1)
+WANTED = Wanted(words=("serve", "--port", "{port}"), target="serve --port {port}")
+SIGHT = Sight("http://127.0.0.1:{port}/healthz", 1.2, ready_in(1.2))
+FOUND = Found(
+    Guess(
+        {"SHOP_DB_URL": "{url}", "PGHOST": "{host}", "RUN_MIGRATIONS": "1"},
+        {"SHOP_DB_URL": "app.py", "RUN_MIGRATIONS": "shop"},
+    ),
+    SIGHT,
+    (),
+    35.0,
+    TRIED,
+)
+
+
+def told(name: str, *startups: dict[str, Any], **output: Any) -> dict[str, Any]:
+    return probe(name, output={"held": True, "expected": "x", "startups": [*startups], **output})
+
+
+def tried(folder: Path, refusing: dict[str, Any], silent: dict[str, Any]) -> Path:
+    """The journal of a try."""
+    clean = state(told(STEADY, startup(1, 1.0, ready_in(1.0))))
+    slow = told(SLOW, startup(1, 7.0, ready_in(7.0, 0.15)))
+    method = slow, told(REFUSED, refusing), told(SILENT, silent, own_limits=[{"text": "it gave"}])
+    path = folder / "journal.json"
+    path.write_text(json.dumps(journal(before=clean, after=clean, method=method)))
+    return path
+
+
+def shown(path: Path) -> list[str]:
+    read = read_journal(path)
+    stages = stages_of(read.data)
+    return list(screen(FOUND, stages, advice_of(read, stages, 35)))
+
+
+@pytest.mark.parametrize("make", [experiment_of, latency_experiment_of])
+def test_the_experiment_has_no_finding(make: Any, tmp_path: Path) -> None:
+    path = tmp_path / "experiment.json"
+    path.write_text(json.dumps(make(TRIED)))
+    assert lint_file(path) == []
+
+
+def test_each_stage_has_its_line_and_why_it_was_not_ready(tmp_path: Path) -> None:
+    failed = startup(1, 4.2, refused(4.2), status="failed")
+    late = startup(1, 35.0, timed_out(35.0), status="timed_out")
+    lines = shown(tried(tmp_path, failed, late))
+    rows = {line[:18].strip(): line[18:].split() for line in lines if line[:1] not in (" ", "")}
+    assert rows["clean"] == ["yes", "1.00", "40"]
+    assert rows["150 ms more"][:2] == ["yes", "7.00"]
+    assert rows["database refused"][:2] == ["no", "4.20"]
+    assert rows["database silent"][:3] == ["no", ">", "35"]
+    assert rows["clean again"] == ["yes", "1.00", "40"]
+    text = " ".join(" ".join(lines).split())
+    assert "not ready in time: waiting 10.2 s for the answer to the 29th round trip" in text
+    assert "it gave" in text
+    assert "1. give its connections a time limit" in text
+    assert "its readiness" not in text
+
+
+def test_a_service_that_is_ready_without_its_database_is_told_of_it(tmp_path: Path) -> None:
+    without = startup(1, 1.0, refused(1.0), status="degraded")
+    ended = startup(1, 9.0, timed_out(9.0), status="failed")
+    text = " ".join(shown(tried(tmp_path, without, ended)))
+    assert "without it" in text
+    assert "1. let its readiness ask for something that needs the database" in text
+    assert "time limit" not in text
+
+
+def test_a_stage_that_was_not_reached_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    before = state(told(STEADY, startup(1, 1.0, ready_in(1.0))))
+    path.write_text(json.dumps(journal(before=before, after=None, method=())))
+    assert sum(line.endswith("not tried") for line in shown(path)) == 4
+
+
+def test_what_was_guessed_names_its_option() -> None:
+    text = "\n".join(guesses(WANTED, FOUND))
+    assert text.splitlines()[0] == "serve --port {port}"
+    assert "SHOP_DB_URL (app.py)  [--database-variable]" in text
+    assert "{port}/healthz  [--ready]" in text
+    assert "40 round trips" in text
+    assert "RUN_MIGRATIONS=1 (shop)  [--environment]" in text
+    assert "PGHOST" not in text
+
+
+def test_no_line_is_longer_than_a_screen_is_wide(tmp_path: Path) -> None:
+    failed = startup(1, 4.2, refused(4.2), status="failed")
+    lines = [*shown(tried(tmp_path, failed, failed)), *guesses(WANTED, FOUND)]
+    assert max(map(len, lines)) <= WIDTH
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_password_is_in_no_command() -> None:
+    wanted = Wanted(("serve",), "serve", database_url="postgresql://u:hunter22@h/d")
+    (line,) = paths(wanted, Path("x/experiment.json"), None)
+    assert line == "again   CHAOSNETRA_DATABASE_URL=… chaos run x/experiment.json"
+
+
+def test_a_slow_start_has_a_longer_limit() -> None:
+    assert [limit_for(seconds) for seconds in (0.4, 11.0, 13.0, 40.0)] == [35, 35, 40, 120]
