@@ -12,6 +12,7 @@ from chaosnetra.processes.identity import started
 from chaosnetra.runner.ending import RunIdentity
 from chaosnetra.runner.files import RunFiles
 from chaosnetra.runner.lifeline import UNWATCHED, WATCHED
+from chaosnetra.settings import SETTINGS
 
 GATE_SECONDS = 10.0
 
@@ -25,7 +26,8 @@ class ChildRun:
         experiment: its file.
         files: where its journal, events and log go.
         output: where what it says goes; a file, or `subprocess.PIPE`.
-        variables: of its configuration, in place of those in its file (`--var`).
+        variables: of its configuration, in place of those in its file (`--var`); settings count
+            where the experiment does not declare them, too.
         environment: what it has besides this process's.
         options: of `chaos run`, beside those for its journal.
 
@@ -46,6 +48,12 @@ class ChildRun:
         given = [
             word for key, value in (variables or {}).items() for word in ("--var", f"{key}={value}")
         ]
+        # The core passes over a `--var` that the experiment does not declare.
+        settings = {
+            SETTINGS[key].variable: value
+            for key, value in (variables or {}).items()
+            if key in SETTINGS
+        }
         reading, self._lifeline = os.pipe()
         try:
             self.process = subprocess.Popen(
@@ -65,7 +73,7 @@ class ChildRun:
                     *options,
                     str(experiment),
                 ],
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **settings, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

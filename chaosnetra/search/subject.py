@@ -150,14 +150,17 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
     configuration = experiment.get("configuration")
     declared: Mapping[str, Any] = configuration if isinstance(configuration, dict) else {}
     for name in (key, *variables):
-        if name not in declared:
-            guess = nearest(name, declared)
+        if name not in declared and name not in SETTINGS:
+            guess = nearest(name, (*declared, *SETTINGS))
             meant = f"; did you mean {guess}?" if guess else ""
             known = ", ".join(map(str, declared)) or "nothing"
             raise InvalidInput(f"the configuration, {known}, has no {name!r}{meant}")
     if key in variables:
         raise InvalidInput(f"{key} is varied, so --var cannot give it a value")
     values = {name: _value(name, one, variables) for name, one in declared.items()}
+    values |= {name: value for name, value in variables.items() if name not in declared}
+    if key not in declared:
+        values[key] = SETTINGS[key].raw({}, os.environ)
     if names_staging(values):
         raise InvalidInput("a search runs locally only", f"{setting_hint('environment')} to local")
     settings = Settings.from_configuration(values)

@@ -145,7 +145,7 @@ def test_the_documented_allow_list_is_one(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "staging.md").read_text(encoding="utf-8")
     [listed] = [block for block in blocks(page, "json") if '"caps"' in block]
     (tmp_path / "allowed.json").write_text(listed, encoding="utf-8")
-    assert load_allow_list(str(tmp_path / "allowed.json"), "allow_list").project == "acme-staging"
+    assert load_allow_list(str(tmp_path / "allowed.json")).project == "acme-staging"
 
 
 def test_the_readme_is_short() -> None:

@@ -29,7 +29,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.postgres import cloudsql
 from chaosnetra.postgres.actions import hold_connections, lock_catalog, press_database
-from chaosnetra.postgres.connect import connection, describe
+from chaosnetra.postgres.connect import connection, server_version
 from chaosnetra.postgres.dialing import dialing
 from chaosnetra.postgres.probes import (
     connect_time,
@@ -70,7 +70,7 @@ def tls(address: DatabaseAddress, mode: str, root: Path | str = "") -> DatabaseA
 
 def refused(address: DatabaseAddress) -> DatabaseUnavailable:
     with pytest.raises(DatabaseUnavailable) as caught:
-        asyncio.run(describe(address, 10))
+        asyncio.run(server_version(address, 10))
     text = str(caught.value)
     assert "\n" not in text
     assert address.password not in text
@@ -113,7 +113,7 @@ def test_a_certificate_of_another_host_is_refused_by_verify_full_only(
     upstream = (postgres.database.host, postgres.database.port)
     with TlsFront(upstream, server_context(authority.server(tmp_path, "10.1.2.3"))) as front:
         address = postgres.database.at(HOST, front.port)
-        asyncio.run(describe(tls(address, "verify-ca", authority.file), 10))
+        asyncio.run(server_version(tls(address, "verify-ca", authority.file), 10))
         error = refused(tls(address, "verify-full", authority.file))
     assert isinstance(error, DatabaseTlsFailed)
     assert "sslmode=verify-ca checks its issuer alone" in str(error)
@@ -126,7 +126,7 @@ def test_a_server_without_tls_is_refused_where_it_is_asked_for(
         error = refused(tls(postgres.database, mode, authority.file))
         assert isinstance(error, DatabaseTlsFailed)
         assert "the server has no TLS" in str(error)
-    asyncio.run(describe(tls(postgres.database, "prefer"), 10))
+    asyncio.run(server_version(tls(postgres.database, "prefer"), 10))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_full_server_has_a_class_of_its_own(small: DatabaseAddress) -> None:
 async def filled(address: DatabaseAddress, count: int) -> None:
     """Take so many slots and then one more."""
     if count == 0:
-        await describe(address, 5)
+        await server_version(address, 5)
         return
     async with connection(address, 5):
         await filled(address, count - 1)
@@ -332,7 +332,7 @@ def test_what_the_admin_api_refuses_is_told_from_what_the_database_does(
     admin_api.status = status
     address = postgres.database.by_cloud_sql("project:europe-west1:instance")
     with pytest.raises(kind, match=words) as caught:
-        asyncio.run(describe(address, 10))
+        asyncio.run(server_version(address, 10))
     assert "\n" not in str(caught.value)
     assert address.password not in str(caught.value)
 

@@ -16,7 +16,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseUnavailable, InjectionFailed, UndoFailed
 from chaosnetra.faults import UndoResult, play
 from chaosnetra.paths import FirstAnswer
-from chaosnetra.postgres.connect import connection, describe
+from chaosnetra.postgres.connect import COUNT_TABLES, connection, server_version
 from chaosnetra.postgres.objects import DatabaseCopied, SchemaMade
 from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.safety import credentials
@@ -28,9 +28,9 @@ from tests.support.undoing import played_elsewhere, undone
 
 
 def unusable(address: DatabaseAddress, seconds: float = 5) -> DatabaseUnavailable:
-    """The error that `describe` raises, checked for what every such error has."""
+    """The error that `server_version` raises, checked for what every such error has."""
     with pytest.raises(DatabaseUnavailable) as caught:
-        asyncio.run(describe(address, seconds))
+        asyncio.run(server_version(address, seconds))
     text = str(caught.value)
     assert address.shown in text
     assert "\n" not in text
@@ -66,12 +66,15 @@ def databases(server: PostgresServer) -> list[str]:
 # Connecting
 
 
-def test_facts_of_a_database(postgres: PostgresServer, database: DatabaseAddress) -> None:
-    facts = asyncio.run(describe(database, 5))
-    assert (facts.version, facts.max_connections, facts.tables) == (postgres.version, 100, 0)
+def test_the_version_of_a_server(postgres: PostgresServer, database: DatabaseAddress) -> None:
+    assert asyncio.run(server_version(database, 5)) == postgres.version
+
+
+def test_tables_are_counted_in_all_schemas_and_views_are_none(database: DatabaseAddress) -> None:
+    assert query(database, COUNT_TABLES) == 0
     query(database, "CREATE TABLE one ()")
     query(database, "CREATE SCHEMA other CREATE TABLE two () CREATE VIEW no_table AS SELECT 1")
-    assert asyncio.run(describe(database, 5)).tables == 2
+    assert query(database, COUNT_TABLES) == 2
 
 
 def test_wrong_password(postgres: PostgresServer) -> None:
@@ -212,7 +215,7 @@ def test_an_empty_database_is_made(
 ) -> None:
     name = f"{database.database}_empty"
     injector.inject(DatabaseCopied(database, name, None))
-    assert asyncio.run(describe(database.named(name), 5)).tables == 0
+    assert query(database.named(name), COUNT_TABLES) == 0
     assert injector.undo_all() == []
     assert name not in databases(postgres)
 

@@ -61,6 +61,7 @@ def test_bounds_that_bound_nothing_are_refused(lower: float, upper: float, said:
     ("key", "variables", "said"),
     [
         ("latncy_ms", {}, "did you mean latency_ms"),
+        ("time_scale", {}, "time_scale is 'auto', which is no number"),
         ("zzz", {}, "the configuration, latency_ms, .* has no 'zzz'"),
         ("latency_ms", {"cuont": "5"}, "did you mean count"),
         ("latency_ms", {"latency_ms": "5"}, "--var cannot"),
@@ -107,6 +108,13 @@ def test_an_experiment_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(broken))
     with pytest.raises(InvalidInput, match="the experiment is not valid"):
         read_subject(path, "rate", {})
+
+
+def test_a_setting_counts_whether_it_is_declared_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = read_subject(VPC, "latency_ms", {"profile": "issue-1263", "time_scale": "0.2"})
+    assert (found.settings.profile.name, found.settings.time_scale) == ("issue-1263", 0.2)
+    monkeypatch.setenv("CHAOSNETRA_DWELL_SECONDS", "3")
+    assert read_subject(VPC, "dwell_seconds", {}).fed
 
 
 @pytest.mark.parametrize("declared", [True, False])
