@@ -11,6 +11,7 @@ from chaosnetra.evidence.advice.runs import Run, run_of
 from chaosnetra.evidence.journal.order import Period
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import UNDER_FAULT, Check, checks, startup_of
+from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.timeline import FaultSpan, connector, faults
 from chaosnetra.evidence.journal.values import (
     count_or_none,
@@ -122,14 +123,16 @@ class OtherJournals(InvalidInput):
 
 
 def measured(journals: Iterable[Journal]) -> Measured:
-    """What journals hold.
+    """What journals hold; startups that are in two of them, as those of a search may be, once.
 
     Raises:
         OtherJournals: of another target, profile or time scale than the first.
         InvalidInput: none of them says what it ran with.
     """
     first: tuple[Run, str, str] | None = None
-    launches: list[Launch] = []
+    # Each with the run that it is of, where that is not the journal's.
+    launches: list[tuple[Launch, str | None]] = []
+    runs: set[str | None] = set()
     refused: list[str] = []
     passed_over: list[str] = []
     was_full = False
@@ -145,6 +148,7 @@ def measured(journals: Iterable[Journal]) -> Measured:
         if other is not None:
             refused.append(f"{journal.path}: {other}")
             continue
+        runs.add(text_or_none(journal.section.get("run")))
         launches += _launches(journal)
         timeline = connector(journal.data)
         was_full = was_full or any(
@@ -155,7 +159,8 @@ def measured(journals: Iterable[Journal]) -> Measured:
     if first is None:
         raise InvalidInput("; ".join(passed_over) or "there is no journal")
     run, target, _ = first
-    return Measured(run, target, tuple(launches), was_full, tuple(passed_over))
+    once = tuple(launch for launch, of in launches if of is None or of not in runs)
+    return Measured(run, target, once, was_full, tuple(passed_over))
 
 
 def _difference(run: Run, target: str, first: tuple[Run, str, str]) -> str | None:
@@ -173,7 +178,8 @@ def _difference(run: Run, target: str, first: tuple[Run, str, str]) -> str | Non
     return None
 
 
-def _launches(journal: Journal) -> Iterator[Launch]:
+def _launches(journal: Journal) -> Iterator[tuple[Launch, str | None]]:
+    baseline_of = text_or_none(journal.section.get("baseline_of"))
     spans = list(faults(journal.data))
     for check in checks(journal.data):
         listed = check.output.get("startups")
@@ -182,7 +188,8 @@ def _launches(journal: Journal) -> Iterator[Launch]:
             continue
         startups = tuple(_startups(check, listed))
         if startups:
-            yield _launch(journal, check, count, startups, _in_place(check, spans))
+            launch = _launch(journal, check, count, startups, _in_place(check, spans))
+            yield launch, baseline_of if check.stage is Stage.BEFORE else None
 
 
 def _launch(

@@ -58,6 +58,17 @@ def test_a_launch_is_what_was_started_at_once_and_what_was_in_place() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("first_is_read_last", [False, True])
+def test_startups_that_are_in_two_journals_of_a_search_count_once(first_is_read_last: bool) -> None:
+    trial = under(launch([seen()] * 3), "l", {"kind": "toxic", "type": "latency"})
+    section = trial["chaosnetra"]
+    first = {**trial, "chaosnetra": {**section, "run": "first"}}
+    second = {**trial, "chaosnetra": {**section, "run": "second", "baseline_of": "first"}}
+    both = (second, first) if first_is_read_last else (first, second)
+    assert sorted(one.count for one in read(*both).launches) == [3, 3, 5]
+    assert [one.count for one in read(second).launches] == [5, 3]  # else it has no baseline
+
+
 def test_a_connectors_limits_are_those_of_the_fault() -> None:
     limited = {"kind": "connector", "server": "http://here", **connector(8).to_json()}
     (_, after) = read(under(launch([seen()] * 3), "connector change 1", limited)).launches
