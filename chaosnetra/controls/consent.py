@@ -8,7 +8,7 @@ from chaosnetra.cloudrun.waiting import waiting_until
 from chaosnetra.consent.demands import PlannedActivity
 from chaosnetra.consent.inspect import database_of, inspect_experiment
 from chaosnetra.consent.plan import ExperimentPlan
-from chaosnetra.errors import NotAllowed, Unreadable
+from chaosnetra.errors import InvalidInput, NotAllowed, Unreadable
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
@@ -77,14 +77,16 @@ def load(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     from chaoslib.configuration import load_configuration
     from chaoslib.exceptions import ChaosException
 
+    from chaosnetra.controls.mend import give_arguments
     from chaosnetra.documents.document import read_document
 
     experiment = read_document(path).data
     if not isinstance(experiment, dict):
         raise Unreadable(f"{path} is no experiment: it is not an object")
     try:
+        give_arguments(experiment)  # as a run does: the hash is over both
         return experiment, load_configuration(experiment.get("configuration") or {})
-    except ChaosException as error:
+    except (ChaosException, InvalidInput) as error:
         raise Unreadable(f"{path}: {error}") from None
     except (AttributeError, TypeError, ValueError) as error:
         raise Unreadable(f"{path}: its configuration cannot be read: {error}") from None

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chaosnetra.settings import SETTINGS
 from tests.conftest import RunChaos
 from tests.experiments.conftest import FailingRuns
 from tests.long.remediation import run
@@ -306,7 +307,10 @@ def test_every_experiment_declares_what_it_must(path: Path) -> None:
     modules = [control["provider"]["module"] for control in experiment["controls"]]
     assert "chaosnetra.controls.journal" in modules
     assert experiment["runtime"]["rollbacks"]["strategy"] == "always"
-    assert experiment["configuration"]["profile"]["default"] == "issue-1278"
+    # Only keys of its own: settings count from the environment, and one that is named here has
+    # another default than the setting's.
+    for key, declared in experiment["configuration"].items():
+        assert key not in SETTINGS or declared["default"] != SETTINGS[key].default, key
     acted = {
         step["provider"]["module"] for step in experiment["method"] if step["type"] == "action"
     }

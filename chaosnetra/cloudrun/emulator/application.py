@@ -45,7 +45,10 @@ def control_api(local: LocalCloudRun) -> Starlette:
         return JSONResponse(local.state())
 
     def output(request: Request) -> Response:
-        raw = local.output(request.query_params.get("task", ""))
+        try:
+            raw = local.output(request.query_params.get("task", ""))
+        except Refused as error:
+            raise InvalidInput(error.text) from None
         return PlainTextResponse(raw.decode(errors="replace"))
 
     def instances(request: Request) -> Response:

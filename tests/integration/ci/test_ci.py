@@ -128,8 +128,8 @@ def test_a_baseline_that_cannot_be_read_is_no_first_run(tmp_path: Path, write: A
         (["it.json", "--output-folder", "used"], "used is there and not empty"),
         (["it.json", "--output-folder", "it.json/out"], "it.json/out cannot be made"),
         (["it.json", "--baseline", "it.json"], "Invalid value for --baseline"),
-        (["it.json", "--timeout", "nan"], "Invalid value for --timeout"),
-        (["it.json", "--timeout", "inf"], "Invalid value for --timeout"),
+        (["it.json", "--timeout", "nan"], "Invalid value for '--timeout'"),
+        (["it.json", "--timeout", "inf"], "Invalid value for '--timeout'"),
         ([""], "Invalid value for EXPERIMENT"),
     ],
 )

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
+from chaosnetra.stand.toxiproxy_program import find_program
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.integration.safety.disturbed import (
     CLEAN_SECONDS,
@@ -172,7 +173,7 @@ def schemas_left(servers: Servers) -> list[str]:
 def serve_again(server: ToxiproxyServer) -> subprocess.Popen[bytes]:
     """The same program on the same port."""
     host, _, port = server.url.removeprefix("http://").rpartition(":")
-    process = unheard([str(server.program), "-host", host, "-port", port])
+    process = unheard([str(find_program()), "-host", host, "-port", port])
 
     def answers() -> bool:
         try:

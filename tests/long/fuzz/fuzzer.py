@@ -81,7 +81,6 @@ class Fuzz:
         if area != "real":
             return Runs(f"{self.seed}", self.bases[area], self.fast)
         base = json.loads(EXPERIMENT.read_text())
-        base["configuration"].pop("profile")
         if index % OWN_STAND_EVERY == OWN_STAND_EVERY - 1:
             return Runs(f"{self.seed}", base, self.fast)
         runs = Runs(f"{self.seed}", base, {**self.fast, **self._servers()})
