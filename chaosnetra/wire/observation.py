@@ -220,7 +220,7 @@ class Observation:
             connections waited to be accepted, and figures are at least.
         standing: how it stood at the end.
         serial_is_exact: False where it asked on several connections at the same time, so that
-            `serial_round_trips` is rather too many: others may have run side by side unseen.
+            `serial_round_trips` is mostly too many: others may have run side by side unseen.
         phase_round_trips: of each phase that the startup tells of, the longest chain of round
             trips that were answered in it. A phase is where its lines came, and they are read a
             little late: without a latency, a few trips may be counted for the phase beside.

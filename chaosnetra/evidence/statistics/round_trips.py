@@ -27,7 +27,7 @@ class RoundTrips:
         waited_seconds: in which it did, without the latency that is asked about.
         serial: round trips one after the other.
         startups: how many it is the median of.
-        is_exact: whether `serial` is sure; else it is rather too many, as what was asked at the
+        is_exact: whether `serial` is sure; else it is mostly too many, as what was asked at the
             same time cannot always be told without latency.
     """
 
