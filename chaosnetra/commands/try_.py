@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from chaosnetra.commands.shared import exit_on
+from chaosnetra.commands.shared import exit_on, finite, pairs
 
 NOT_TRIED = 2
 INTERRUPTED = 6
@@ -59,6 +59,7 @@ INTERRUPTED = 6
 @click.option(
     "--limit-seconds",
     type=click.FloatRange(1, 3600),
+    callback=finite,
     help="How long a start may take. By default 35 s, above the common limit of 30 s, and more "
     "where a clean start takes more than 12 s.",
 )
@@ -96,7 +97,6 @@ def try_(
     Exit codes: 0 it was tried, whatever it did; 2 it could not be tried, and the message names the
     option that helps, or the run proves nothing; 6 interrupted, with everything undone.
     """
-    import math
     import shlex
     from pathlib import Path
 
@@ -105,8 +105,6 @@ def try_(
     from chaosnetra.trying.conduct import Wanted
     from chaosnetra.trying.variables import parse_option
 
-    if limit_seconds is not None and not math.isfinite(limit_seconds):
-        raise click.BadParameter("it must be finite", param_hint="--limit-seconds")
     one = words[0] if len(words) == 1 else None
     with exit_on({Interrupted: INTERRUPTED, ChaosnetraError: NOT_TRIED, OSError: NOT_TRIED}):
         wanted = Wanted(
@@ -117,7 +115,7 @@ def try_(
             ready=ready,
             port=port,
             variables=dict(parse_option("--database-variable", text) for text in variables),
-            environment=_pairs("--environment", environment),
+            environment=pairs("--environment", environment, "NAME=VALUE"),
             prepare_command=prepare_command,
             database_url=database_url,
             latency_ms=latency_ms,
@@ -168,13 +166,3 @@ def _try(wanted: Any, *, searches: bool) -> None:
     if not proves:
         click.echo(f"Error: {outcome.line}", err=True)
         raise SystemExit(NOT_TRIED)
-
-
-def _pairs(option: str, words: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for word in words:
-        name, sign, value = word.partition("=")
-        if not sign or not name:
-            raise click.BadParameter(f"{word!r} is not NAME=VALUE", param_hint=option)
-        found[name] = value
-    return found

@@ -59,10 +59,12 @@ def edge(function: Callable[Concatenate[Session, P], R]) -> Callable[..., R]:
             raise TypeError(f"{function.__name__}() {error}") from None
         its_own = {name: value for name, value in arguments.items() if name in own.parameters}
         with called(call, arguments), _session_for(arguments.get("configuration")) as session:
+            # `own` is its signature, which `bind` has checked.
             result = function(session, **its_own)  # type: ignore[call-arg]
         masked: R = current_run().redactor.data(result)
         return masked
 
+    # `inspect` reads it there; the types of functions do not have it.
     call.__signature__ = signature  # type: ignore[attr-defined]
     return call
 

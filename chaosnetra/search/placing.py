@@ -91,7 +91,7 @@ def rounded(span: Span, step: float, value: float) -> float:
 def _doubled(search: Search, hardest: float) -> float:
     """Twice as hard as the hardest value that held, or a step of the span where that is more.
 
-    Where startups felt nothing of it so far, it may be that the key does nothing: the end tells.
+    Where startups have taken as long at every value so far, the key may do nothing: the end tells.
     """
     span, held = search.oriented, search.counted
     if len(held) > 1 and took_alike(held[:1], held[-1:]):

@@ -44,8 +44,10 @@ MOST_FOLDERS = 1000
 EXPERIMENT, LATENCY_EXPERIMENT, REPORT = "experiment.json", "latency.json", "report.html"
 # A first start, and one for each thing that it may say of a wrong guess.
 MOST_STARTS = 4
-# One that starts quickly is started once more: the first time it may have made its tables.
+# One that starts quickly is started once more, and one that asked so much that it may have made its
+# tables: without that it makes other round trips.
 QUICK_SECONDS = 6.0
+MANY_ROUND_TRIPS = 100
 MOST_NAMED = 4
 # Of one start: above the common limit of 30 s, and some times what a clean one takes.
 LIMIT_SECONDS = 35.0
@@ -302,7 +304,7 @@ class _Finding:
 
     def _once_more(self, guess: Guess, sight: Sight) -> Sight:
         """The same start, ready as was found: its round trips when its tables are there."""
-        if sight.seconds > QUICK_SECONDS:
+        if not may_differ_next_time(sight):
             return sight
         self._say(f"starting it once more, ready by {sight.readiness}")
         settings = self._settings(guess, sight.readiness)
@@ -346,6 +348,11 @@ class _Finding:
             f"database's address, which it was given in {given}: name the variable that it reads "
             "by --database-variable NAME[=FORM], or a page that needs the database by --ready URL"
         )
+
+
+def may_differ_next_time(sight: Sight) -> bool:
+    """Whether it is worth another start: it costs little, or this one may have made the tables."""
+    return sight.seconds <= QUICK_SECONDS or sight.seen.round_trips >= MANY_ROUND_TRIPS
 
 
 def limit_for(clean_seconds: float) -> float:

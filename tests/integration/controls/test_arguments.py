@@ -80,4 +80,4 @@ def test_an_argument_that_no_setting_feeds_is_named_itself() -> None:
     from chaosnetra.postgres.probes import free_connection_slots
 
     with pytest.raises(ActivityFailed, match=r"got 'x'; set the argument `minimum`$"):
-        free_connection_slots(minimum=WRONG)  # type: ignore[arg-type]
+        free_connection_slots(minimum=WRONG)  # type: ignore[arg-type]  # on purpose

@@ -161,7 +161,7 @@ def test_a_tolerance_function_needs_no_arguments(run_chaos: RunChaos) -> None:
 
 def test_arguments_that_no_answer_can_be_put_into_are_told_in_one_line(run_chaos: RunChaos) -> None:
     tolerance = {"type": "probe", "name": "t", "provider": {"type": "process", "path": "true"}}
-    tolerance["provider"]["arguments"] = "-x"  # type: ignore[index]
+    tolerance["provider"]["arguments"] = "-x"  # type: ignore[index]  # it is an object
     run = run_chaos(experiment([probe("value", tolerance, of=True)], []))
     assert (run.returncode, run.section["cause"]) == (1, "settings refused")
     assert "arguments must be an object, got '-x'" in run.section["reason"]
