@@ -20,7 +20,12 @@ from enum import StrEnum
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
-from chaosnetra.errors import FaultError
+from chaosnetra.errors import FaultError, InvalidInput
+from chaosnetra.quantities import number, truth
+from chaosnetra.text import cut, one_line
+
+# Of an effect that was measured somewhere else.
+LONGEST_TEXT = 1000
 
 # Where the player of each kind of undo lives: imported only when one is played.
 UNDO_PLAYERS = {
@@ -110,6 +115,25 @@ class Effect:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Effect":
+        """What `to_json` gave, from somebody else: its texts are cut.
+
+        Raises:
+            InvalidInput: it is not that.
+        """
+        if not isinstance(data, dict) or data.keys() != cls.__dataclass_fields__.keys():
+            raise InvalidInput(f"no effect of this version: {data!r:.100}")
+        added = number("added_round_trip_seconds", data["added_round_trip_seconds"], minimum=0)
+        return cls(
+            quantity=_text("quantity", data["quantity"]),
+            expected=_value("expected", data["expected"]),
+            observed=_value("observed", data["observed"]),
+            in_effect=truth("in_effect", data["in_effect"]),
+            added_round_trip_seconds=added,
+            detail=_text("detail", data["detail"]),
+        )
 
 
 class Fault(Protocol):
@@ -234,3 +258,16 @@ def play(undo: Undo) -> UndoReport:
     module, _, name = place.partition(":")
     player: Callable[[Mapping[str, Any]], UndoReport] = getattr(import_module(module), name)
     return player(undo.arguments)
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name} must be text, got {value!r:.100}")
+    return cut(one_line(value), LONGEST_TEXT)
+
+
+def _value(name: str, value: Any) -> str | float | bool:
+    """What was measured: a text, a number, or a statement that holds or does not."""
+    if isinstance(value, bool | int):
+        return value
+    return number(name, value) if isinstance(value, float) else _text(name, value)

@@ -219,10 +219,7 @@ def test_outputs_of_tasks_are_kept_once_and_made_harmless() -> None:
     assert made[1].output == made[2].output == ()
 
 
-def test_an_order_of_an_earlier_version_asks_for_no_dwell() -> None:
-    earlier = json.loads(replace(ORDER, dwell_seconds=2.0).text)
-    del earlier["dwell_seconds"]
-    assert TaskOrder.parse(json.dumps(earlier)).dwell_seconds == 0
+def test_a_task_has_the_time_for_the_dwell_that_its_order_asks_for() -> None:
     waiting = replace(ORDER, dwell_seconds=2.0)
     assert TaskOrder.parse(waiting.text) == waiting
     assert waiting.longest_seconds == ORDER.longest_seconds + 9
