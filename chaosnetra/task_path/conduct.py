@@ -59,7 +59,7 @@ class StartupOnPath:
         try:
             began = time.monotonic()
             with self._begun() as path:
-                _require_answer(path)
+                require_answer(path)
                 ready_seconds = round(time.monotonic() - began, 3)
                 self.report = replace(self.report, ready_seconds=ready_seconds)
                 self.pause(max(0.0, measure_at - time.monotonic()))
@@ -123,7 +123,7 @@ def leads_here(host: str) -> bool:
     return LOOPBACK in addresses and addresses <= {LOOPBACK, "::1"}
 
 
-def _require_answer(path: TaskPath) -> None:
+def require_answer(path: TaskPath) -> None:
     """See that the database answers through the path, before anything is put on it.
 
     Raises:
