@@ -15,9 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.postgres.connect import connection
 from chaosnetra.stand.postgres import start_postgres
+from chaosnetra.task_path.check import added_seconds
 from chaosnetra.task_path.conduct import require_answer
 from chaosnetra.task_path.path import begin_path
 from chaosnetra.task_path.variables import named_database
@@ -26,20 +25,6 @@ READY_SECONDS = 0.5
 MEMORY_BYTES = 60 << 20
 ADDED_SECONDS = 0.15e-3
 QUERIES = 400
-
-
-async def round_trips(addresses: list[DatabaseAddress]) -> list[float]:
-    """Median seconds of `SELECT 1` by each address, asked in turn."""
-    times: list[list[float]] = [[] for _ in addresses]
-    async with connection(addresses[0], 5) as first, connection(addresses[1], 5) as second:
-        for opened in (first, second):
-            await opened.fetchval("SELECT 1")
-        for _ in range(QUERIES):
-            for opened, seconds in zip((first, second), times, strict=True):
-                began = time.perf_counter()
-                await opened.fetchval("SELECT 1")
-                seconds.append(time.perf_counter() - began)
-    return [statistics.median(one) for one in times]
 
 
 def main() -> int:
@@ -61,18 +46,17 @@ def main() -> int:
                 with begin_path(named, seed=0, has_connector=False, longest_seconds=60) as path:
                     require_answer(path)
                     ready.append(time.perf_counter() - began)
-                    direct, through = asyncio.run(round_trips([named.address, path.database]))
-                    added.append(through - direct)
+                    added.append(asyncio.run(added_seconds(path, QUERIES)))
                     memory.append(path.ask("memory"))
     finally:
         server.stop()
     ready_seconds, most = statistics.median(ready), max(memory)
-    added_seconds = statistics.median(added)
+    median_added = statistics.median(added)
     print(f"ready      {ready_seconds:.3f} s   (median of {rounds}; most {max(ready):.3f})")
     print(f"memory     {most / (1 << 20):.1f} MiB")
-    print(f"round trip +{1000 * added_seconds:.3f} ms   (most {1000 * max(added):.3f})")
+    print(f"round trip +{1000 * median_added:.3f} ms   (most {1000 * max(added):.3f})")
     within = (
-        ready_seconds <= READY_SECONDS and most <= MEMORY_BYTES and added_seconds <= ADDED_SECONDS
+        ready_seconds <= READY_SECONDS and most <= MEMORY_BYTES and median_added <= ADDED_SECONDS
     )
     return 0 if within else 1
 

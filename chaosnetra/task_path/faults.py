@@ -17,6 +17,7 @@ from chaosnetra.errors import (
     PathUnavailable,
 )
 from chaosnetra.faults import Effect
+from chaosnetra.postgres.connect import SETTING
 from chaosnetra.postgres.path import PostgresPath, answers
 from chaosnetra.startup.orders import FaultKind, MeasuredFault, OrderedFault
 from chaosnetra.task_path.path import TaskPath
@@ -182,8 +183,13 @@ class FaultsOnPath:
             told = measured.error
             if not isinstance(told, ChaosnetraError):
                 told = MachineryFailed(told)
-            return None, f"{fault.ordered.name} was not measured: {told}"
+            return None, f"{fault.ordered.name} was not measured: {in_container(told)}"
         return measured.effect, ""
+
+
+def in_container(error: ChaosnetraError) -> str:
+    """An error with the database, where the job's own variables say where that is."""
+    return str(error).replace(SETTING, "the variables of the job's container")
 
 
 def _effect_of(
