@@ -38,7 +38,7 @@ def task_seconds(path: PathOrder | None, report_to: str) -> tuple[float, int]:
     environ = {**os.environ, ORDER_VARIABLE: order.text, "DATABASE_URL": report_to}
     command = [sys.executable, "-m", "chaosnetra.startup.task", "--", "true"]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as task:
-        assert task.stdout is not None
+        assert task.stdout is not None  # noqa: S101 - it is a pipe
         report = json.loads(task.stdout.readline())[REPORT_KEY]
         task.stdout.read()
         _, _, used = os.wait4(task.pid, 0)
