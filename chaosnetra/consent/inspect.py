@@ -17,13 +17,22 @@ from chaosnetra.consent.demands import (
     PlannedActivity,
     connections_of,
     is_for_own_machine,
+    is_on_path,
     judges_instances,
+    needs_connector,
+    puts_on_path,
     restores_scaling,
     tasks_of,
     total_connections,
     wanted_scaling,
 )
-from chaosnetra.consent.plan import Arithmetic, ExperimentPlan, InstanceChange, digest
+from chaosnetra.consent.plan import (
+    Arithmetic,
+    ExperimentPlan,
+    InstanceChange,
+    PathPlan,
+    digest,
+)
 from chaosnetra.errors import (
     ChaosnetraError,
     CloudRunQuotaExceeded,
@@ -32,6 +41,8 @@ from chaosnetra.errors import (
     InvalidInput,
 )
 from chaosnetra.postgres.connect import Slots, slots
+from chaosnetra.running.in_tasks import ordered_variables, refuse_checked_name
+from chaosnetra.running.local_path import DATABASE_PROXY
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
@@ -99,6 +110,8 @@ class _Inspection:
         for step in self.steps:
             if is_for_own_machine(step):
                 self._permitted(partial(self.session.require_local, step.shown))
+            elif is_on_path(step):
+                self._permitted(partial(self._check_path, step))
         tasks = tasks_of(self.steps) if settings.in_staging else 0
         changes = self._changes() if self._scales else []
         if tasks:
@@ -113,6 +126,7 @@ class _Inspection:
             steps=self.steps,
             changes=changes,
             arithmetic=arithmetic,
+            path=self._path(tasks),
             tasks=tasks,
             task_settings=self._task_settings if tasks else {},
             pool={
@@ -218,6 +232,27 @@ class _Inspection:
             lambda: require_at_once(job, tasks),
         ):
             self._permitted(check)
+
+    def _path(self, tasks: int) -> PathPlan | None:
+        """What stands before the database of a run in staging, and of its tasks."""
+        if not self.session.settings.in_staging or not any(map(is_on_path, self.steps)):
+            return None
+        address = database_of(self.session)
+        if address is not None:
+            self._permitted(partial(refuse_checked_name, address))
+        variables: Mapping[str, str] = {}
+        if tasks:
+            try:
+                variables = ordered_variables(self.session.settings, self.session.redactor)
+            except InvalidInput as error:
+                self.refusals.append(str(error))
+        return PathPlan(list(filter(puts_on_path, self.steps)), variables)
+
+    def _check_path(self, step: PlannedActivity) -> None:
+        local = self.session.local
+        local.check_proxy(str(step.all_arguments().get("proxy", DATABASE_PROXY)))
+        if needs_connector(step):
+            local.require_connector()
 
     def _cloud_sql_instance(self) -> None:
         """The one that sessions are opened at, or that evidence is read of."""

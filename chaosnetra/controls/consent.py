@@ -56,7 +56,10 @@ def steps_of(
             if module.startswith("chaosnetra."):
                 arguments = replaced(meant.get("arguments") or {})
                 name, function = str(activity.get("name")), str(meant.get("func"))
-                found.append(PlannedActivity(name, module, function, arguments, in_method))
+                background = activity.get("background") is True
+                found.append(
+                    PlannedActivity(name, module, function, arguments, in_method, background)
+                )
     return found
 
 
