@@ -75,7 +75,7 @@ def summarize(
     is_violated = bool(propagated) or len(bad) / launched > max_failure_rate
     return {
         "held": held,
-        "expected": f"at most {max_failure_rate:.0%} of {len(outcomes)} startups fail or time out"
+        "expected": f"at most {max_failure_rate:.0%} of {launched} startups fail or time out"
         + (
             ""
             if may_propagate
