@@ -34,6 +34,10 @@ MOST_REPORTED_BYTES = 16 << 20
 LONGEST_SECONDS = 7 * 86_400.0
 MOST_VARIABLES = 50
 MOST_FAULTS = 100
+# Tasks of one execution that measure at once; each by one connection, or two for a slow close.
+MOST_MEASURING = 100
+MOST_GROUPS = 1000
+MOST_NOTES = 10
 LONGEST_TEXT = 1000
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
@@ -90,14 +94,27 @@ class PathOrder:
             setting `target_environment`. The task reads the database from what the job has set
             them to, and gives the service the same with another address.
         faults: in the order in which they were injected.
-        measure_seconds: how long all of them may be measured before the startup, and again after.
+        measure_seconds: how long a task may measure all of them before the startup, and again
+            after.
+        groups: of the tasks, which measure one after the other, so that not all of them do at
+            once; before the barrier, and once their startups are decided.
         seed: of everything that is drawn; each task draws its own.
     """
 
     variables: Mapping[str, str]
     faults: Sequence[OrderedFault] = ()
     measure_seconds: float = 0.0
+    groups: int = 1
     seed: int = 0
+
+    @property
+    def all_measure_seconds(self) -> float:
+        """How long it takes until each task has measured its faults, once."""
+        return self.groups * self.measure_seconds
+
+    def group_of(self, index: int) -> int:
+        """The group of a task, from 0."""
+        return index % self.groups
 
     @classmethod
     def from_json(cls, data: Any) -> "PathOrder":
@@ -123,6 +140,7 @@ class PathOrder:
             variables,
             read,
             number("measure_seconds", data["measure_seconds"], minimum=0, maximum=LONGEST_SECONDS),
+            whole_number("groups", data["groups"], minimum=1, maximum=MOST_GROUPS),
             whole_number("seed", data["seed"]),
         )
 
@@ -174,7 +192,7 @@ class TaskOrder:
         decided = self.startup_seconds + self.kill_margin_seconds
         if self.dwell_seconds:
             decided += 2 * self.dwell_seconds + self.readiness_seconds
-        measured = self.path.measure_seconds if self.path else 0.0
+        measured = self.path.all_measure_seconds if self.path else 0.0
         return max(decided, self.hold_seconds) + measured + self.report_seconds
 
     @classmethod
@@ -315,6 +333,8 @@ class TaskReport:
         begun_at: when its startup began.
         outcome: how that ended.
         path: what stood between it and its database; None: nothing.
+        notes: what else there is to know of the task, each in one line, such as that its clock is
+            off.
     """
 
     execution: str
@@ -324,6 +344,21 @@ class TaskReport:
     begun_at: float
     outcome: StartupOutcome
     path: PathReport | None = None
+    notes: Sequence[str] = ()
+
+    @property
+    def brief(self) -> "TaskReport":
+        """The report with brief observations."""
+        wire, settled = (one and one.brief() for one in (self.outcome.wire, self.outcome.settled))
+        return replace(self, outcome=replace(self.outcome, wire=wire, settled=settled))
+
+    def fitting(self, most_bytes: int) -> "TaskReport":
+        """The report, brief and with a note of it where its observations are larger as JSON."""
+        seen = [one.to_json() for one in (self.outcome.wire, self.outcome.settled) if one]
+        if len(json.dumps(seen)) <= most_bytes:
+            return self
+        note = f"what was seen of it took over {most_bytes} bytes: only its figures are kept"
+        return replace(self.brief, notes=(*self.notes, note))
 
     def to_json(self) -> dict[str, Any]:
         settled = self.outcome.settled
@@ -357,11 +392,17 @@ class TaskReport:
                     settled=None if settled is None else Observation.from_json(settled),
                 ),
                 path=None if path is None else PathReport.from_json(path),
+                notes=tuple(_line(note) for note in data.get("notes", ())[:MOST_NOTES]),
             )
         except InvalidInput:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InvalidInput(f"no report of this version: {error!r}") from None
+
+
+def measuring_groups(tasks: int) -> int:
+    """So many groups that no more than `MOST_MEASURING` of these tasks measure at once."""
+    return -(-tasks // MOST_MEASURING)
 
 
 def output_bytes(tasks: int) -> int:

@@ -1,6 +1,7 @@
 """Orders and reports of a task's path: what comes back, and what is refused."""
 
 import json
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Effect
 from chaosnetra.startup.orders import (
     LONGEST_TEXT,
+    MOST_MEASURING,
     ORDER_VERSION,
     FaultKind,
     MeasuredFault,
@@ -20,10 +22,11 @@ from chaosnetra.startup.orders import (
     PathReport,
     TaskOrder,
     TaskReport,
+    measuring_groups,
 )
 from chaosnetra.startup.outcome import StartupOutcome, Status
 from tests.support.helpers import present
-from tests.support.observations import observation
+from tests.support.observations import connection, observation
 
 LATENCY = OrderedFault(
     "toxic database/slow",
@@ -36,7 +39,7 @@ LATENCY = OrderedFault(
         "attributes": {"latency": 50, "jitter": 0},
     },
 )
-PATH = PathOrder({"DATABASE_URL": "{url}"}, (LATENCY,), 12.5, 7)
+PATH = PathOrder({"DATABASE_URL": "{url}"}, (LATENCY,), 12.5, groups=3, seed=7)
 ORDER = TaskOrder(
     10.0, 24.0, 2.0, "tcp://127.0.0.1:{port}", 5.0, 3.0, 30.0, "reports", ordered_at=8.0, path=PATH
 )
@@ -67,6 +70,7 @@ paths = st.builds(
     st.dictionaries(st.from_regex(r"[A-Z_][A-Z0-9_]{0,9}", fullmatch=True), line, min_size=1),
     st.lists(faults, max_size=3, unique_by=lambda fault: fault.name).map(tuple),
     st.floats(0, 3600),
+    st.integers(1, 1000),
     st.integers(0, 2**31),
 )
 effects = st.builds(
@@ -108,7 +112,28 @@ def test_a_report_has_what_was_seen_of_the_startup_also_until_its_dwell_was_over
 
 
 def test_a_task_has_the_time_to_measure_what_is_on_its_path_once_more() -> None:
-    assert ORDER.longest_seconds == replace(ORDER, path=None).longest_seconds + 12.5
+    assert ORDER.longest_seconds == replace(ORDER, path=None).longest_seconds + 3 * 12.5
+
+
+@pytest.mark.parametrize("tasks", [1, 99, 100, 101, 1000])
+def test_no_more_than_a_hundred_tasks_measure_at_once(tasks: int) -> None:
+    path = replace(PATH, groups=measuring_groups(tasks))
+    groups = Counter(path.group_of(index) for index in range(tasks))
+    assert max(groups.values()) <= MOST_MEASURING
+    assert set(groups) == set(range(path.groups))
+
+
+@pytest.mark.parametrize("most_bytes", [100, 100_000])
+def test_a_report_that_is_too_large_keeps_figures_and_says_so(most_bytes: int) -> None:
+    seen = observation(2.5, [connection(1, 0.1, None)])
+    report = replace(REPORT, outcome=replace(REPORT.outcome, wire=seen))
+    sent = report.fitting(most_bytes)
+    wire = present(sent.outcome.wire)
+    assert (wire.connection_count, wire.round_trips) == (1, seen.round_trips)
+    assert bool(wire.connections) == (most_bytes > 100)
+    assert sent.notes == (() if most_bytes > 100 else (
+        "what was seen of it took over 100 bytes: only its figures are kept",
+    ))  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -149,6 +174,7 @@ def test_an_order_of_another_version_says_what_to_change(version: Any, words: st
         ({"measure_seconds": -1}, "measure_seconds must be at least 0"),
         ({"measure_seconds": "nan"}, "measure_seconds must be a finite number"),
         ({"seed": 0.5}, "seed must be a whole number"),
+        ({"groups": 0}, "groups must be at least 1"),
         ({"connector": {}}, "the path has no 'connector' in this version of chaosnetra"),
     ],
 )

@@ -193,10 +193,10 @@ def test_an_order_carries_the_services_own_words_for_its_phases() -> None:
     order = replace(ORDER, phase_patterns=patterns, output_bytes=output_bytes(5))
     assert TaskOrder.parse(order.text) == order
     environ = {"CHAOSNETRA_TASK": order.text, "DATABASE_URL": "postgresql://u:p@h/d"}
-    lines = present(Task.of(["--", "true"], environ).plan.phase_lines)
+    lines = present(Task.of(["--", "true"], environ).plan({}).phase_lines)
     assert [said.phase for said in lines.read("begin database", ["begin database"])] == ["database"]
     environ["CHAOSNETRA_TASK"] = ORDER.text
-    assert Task.of(["--", "true"], environ).plan.phase_lines is None
+    assert Task.of(["--", "true"], environ).plan({}).phase_lines is None
 
 
 @pytest.mark.parametrize("tasks", [1, 20, 256, 1000, 10_000])
