@@ -19,16 +19,21 @@ from chaosnetra.faults import Effect, Injected
 from chaosnetra.redaction import Redactor
 from chaosnetra.running.session import Session
 from chaosnetra.settings import Settings, setting_hint
-from chaosnetra.startup.orders import FaultKind, OrderedFault, PathOrder, TaskReport
+from chaosnetra.startup.orders import (
+    FaultKind,
+    OrderedFault,
+    PathOrder,
+    TaskReport,
+    measuring_groups,
+)
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.uncounted import Uncounted
+from chaosnetra.task_path.faults import measuring_seconds
+from chaosnetra.task_path.variables import VERIFIES_NAME, database_templates
 from chaosnetra.toxiproxy.faults import ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 
-NAME_CHECKED = "verify-full"
-_PLACEHOLDERS = tuple(
-    f"{{{name}}}" for name in DatabaseAddress("", 0, "", "", "").placeholders if name != "port"
-)
+# Of a template's placeholders, what stands for a secret.
 _OF_PASSWORD = ("{password}", "{password_quoted}")
 
 
@@ -45,11 +50,7 @@ def ordered_variables(settings: Settings, redactor: Redactor) -> dict[str, str]:
         InvalidInput: there is none, or a template holds a secret.
     """
     hint = setting_hint("target_environment")
-    found = {
-        name: template
-        for name, template in settings.target_environment.items()
-        if any(placeholder in template for placeholder in (*_PLACEHOLDERS, "{port}"))
-    }
+    found = database_templates(settings.target_environment)
     if not found:
         raise InvalidInput(
             "no variable is named that the job's container has its database in, so nothing can "
@@ -75,16 +76,16 @@ def refuse_checked_name(address: DatabaseAddress) -> None:
     Raises:
         InvalidInput: they do, and would not find that name at what stands before the database.
     """
-    if not address.is_socket and dict(address.options).get("sslmode") == NAME_CHECKED:
+    if not address.is_socket and dict(address.options).get("sslmode") == VERIFIES_NAME:
         raise InvalidInput(
-            f"with sslmode={NAME_CHECKED} the server's name is checked, and what stands before it "
+            f"with sslmode={VERIFIES_NAME} the server's name is checked, and what stands before it "
             "for a fault has another one: use verify-ca, or a Unix socket",
             setting_hint("database_url"),
         )
 
 
-def path_order(session: Session) -> PathOrder | None:
-    """What is to stand before the database of each task; None: nothing does in this run.
+def path_order(session: Session, tasks: int) -> PathOrder | None:
+    """What is to stand before the database of each of so many tasks; None: nothing in this run.
 
     Raises:
         InvalidInput: see `ordered_variables`.
@@ -94,11 +95,13 @@ def path_order(session: Session) -> PathOrder | None:
     found = (_ordered(held) for held in session.injector.in_place)
     faults = tuple(fault for fault in found if fault is not None)
     variables = ordered_variables(session.settings, session.redactor)
-    return PathOrder(variables, faults, measuring_seconds(faults), session.settings.seed)
-
-
-def measuring_seconds(faults: Sequence[OrderedFault]) -> float:
-    return 4.0 * len(faults)
+    return PathOrder(
+        variables,
+        faults,
+        measure_seconds=measuring_seconds(faults),
+        groups=measuring_groups(tasks),
+        seed=session.settings.seed,
+    )
 
 
 def _ordered(held: Injected) -> OrderedFault | None:
