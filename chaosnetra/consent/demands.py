@@ -120,6 +120,12 @@ def puts_on_path(step: PlannedActivity) -> bool:
     return is_on_path(step) and is_action and step.function not in _TAKING_AWAY
 
 
+def fills_path(step: PlannedActivity) -> bool:
+    """Whether it holds connections on the run's own path, so that others find no room there."""
+    is_held = step.place == (_ACTIONS, "hold_connections")
+    return is_held and step.all_arguments()["through"] == "path"
+
+
 def needs_connector(step: PlannedActivity) -> bool:
     """Whether it acts on the connector emulator, or asks it."""
     return step.module.startswith(_CONNECTOR)

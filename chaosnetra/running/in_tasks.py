@@ -29,7 +29,7 @@ from chaosnetra.startup.orders import (
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.uncounted import Uncounted
 from chaosnetra.task_path.faults import measuring_seconds
-from chaosnetra.task_path.variables import VERIFIES_NAME, database_templates
+from chaosnetra.task_path.variables import VERIFIES_NAME, database_templates, named_database
 from chaosnetra.toxiproxy.faults import ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 
@@ -82,6 +82,39 @@ def refuse_checked_name(address: DatabaseAddress) -> None:
             "for a fault has another one: use verify-ca, or a Unix socket",
             setting_hint("database_url"),
         )
+
+
+def check_job_variables(
+    templates: Mapping[str, str], variables: Mapping[str, str | None]
+) -> str | None:
+    """Hold a job's own variables against the templates, as far as they are known.
+
+    Args:
+        templates: see `ordered_variables`.
+        variables: that the job's configuration sets; None: a secret.
+
+    Returns:
+        What may keep a path from standing, and is known in the container alone; None: nothing.
+
+    Raises:
+        InvalidInput: no path can stand before what they name.
+    """
+    missing = [name for name in templates if name not in variables]
+    if missing:
+        return (
+            f"the job's configuration does not set {', '.join(missing)}: unless its image does, no "
+            "startup under a fault will count"
+        )
+    known = {name: text for name, text in variables.items() if text is not None}
+    if not templates.keys() <= known.keys():
+        return None
+    # Whether a hosts entry of the container leads a name that TLS checks to it, is known there.
+    named_database(templates, known, lambda host: True)
+    try:
+        named_database(templates, known)
+    except InvalidInput as error:
+        return str(error)
+    return None
 
 
 def path_order(session: Session, tasks: int) -> PathOrder | None:
