@@ -1,6 +1,5 @@
 """One startup of a task on its path: begun, measured, launched, measured again, ended."""
 
-import ipaddress
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PathUnavailable
+from chaosnetra.ports import LOOPBACK
 from chaosnetra.postgres.path import answers
 from chaosnetra.startup.orders import FaultKind, PathOrder, PathReport
 from chaosnetra.startup.outcome import StartupOutcome
@@ -113,12 +113,14 @@ def read_database(
 
 
 def leads_here(host: str) -> bool:
-    """Whether a name or address leads to loopback, and nowhere else."""
+    """Whether a name leads to where paths listen, and nowhere else."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return False
-    return all(ipaddress.ip_address(address[4][0]).is_loopback for address in found)
+    addresses = {str(one[4][0]) for one in found}
+    # A client that tries the other one first is refused there, and goes on.
+    return LOOPBACK in addresses and addresses <= {LOOPBACK, "::1"}
 
 
 def _require_answer(path: TaskPath) -> None:

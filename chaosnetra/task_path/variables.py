@@ -75,15 +75,10 @@ class NamedDatabase:
         }
 
     def at(self, place: Place) -> DatabaseAddress:
-        """The database at another address, for our own sessions: by none of its names."""
+        """The database at another address, for our own sessions."""
         if self.address.is_socket and place.host.startswith("/"):
             return self.address.in_folder(place.host)
-        moved = self.address.at(place.host, place.port)
-        options = tuple(
-            (name, "verify-ca" if value == VERIFIES_NAME else value)
-            for name, value in moved.options
-        )
-        return replace(moved, options=options)
+        return self.address.at(place.host, place.port)
 
 
 def named_database(
@@ -136,6 +131,7 @@ def named_database(
                 f"(sslmode {VERIFIES_NAME}), which it would not find at another address: "
                 f"{WHAT_TO_DO}"
             )
+        address = _by_no_name(address)
     fixed = None if address.is_socket or _names_port(said) else address.port
     return NamedDatabase(address, keeps_host, fixed, said)
 
@@ -192,3 +188,9 @@ def _address(
         database=parts.get(DATABASE, user),
         options=tuple(options.items()),
     )
+
+
+def _by_no_name(address: DatabaseAddress) -> DatabaseAddress:
+    """The address for sessions of ours, which do not check the name that others check."""
+    options = ((name, "verify-ca" if name == SSLMODE else text) for name, text in address.options)
+    return replace(address, options=tuple(options))

@@ -132,7 +132,8 @@ class Piece:
         before, is_socket, number = unquote(self.text).rpartition("/.s.PGSQL.")
         ending = f"{is_socket}{number}" if before else ""  # the socket itself, not its folder
         if self.quoting == "authority":
-            return quote(host + ending, safe=":.")
+            is_ipv6 = ":" in host and not host.startswith("/")
+            return f"[{quote(host, safe=':')}]" if is_ipv6 else quote(host + ending, safe="")
         if self.quoting == "query":
             return quote(host + ending, safe="/:.")
         if self.quoting == "dsn" and self.text.startswith("'"):
