@@ -159,7 +159,8 @@ class JobLauncher:
         barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
         for outcome in outcomes:
             record(session, outcome)
-        _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2])
+        has_faults = path is not None and bool(path.faults)
+        _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2], partly=has_faults)
         launch: dict[str, Any] = {"execution": begun.execution, "barrier": barrier.to_json()}
         uncounted = None
         if path is not None and used is not None:
@@ -281,11 +282,16 @@ def _check(session: Session, job: "JobState", tasks: int) -> None:
 
 
 def _refuse_silence(
-    outcomes: Sequence[StartupOutcome], reports: Mapping[int, TaskReport], execution: str
+    outcomes: Sequence[StartupOutcome],
+    reports: Mapping[int, TaskReport],
+    execution: str,
+    *,
+    partly: bool,
 ) -> None:
     """Where a task could not do its part, or none reported and none tells why.
 
-    Then nothing is known of a startup, or the job does not run what it should.
+    Then nothing is known of a startup, or the job does not run what it should. `partly`: whether
+    that is so of some of them counts them out, and no more.
     """
     broken = [
         outcome.error.text
@@ -294,10 +300,11 @@ def _refuse_silence(
         and outcome.exit_code == NOT_UNDERSTOOD
         and outcome.error
     ]
-    if reports and broken:
+    if broken and (len(broken) == len(outcomes) or (reports and not partly)):
         raise PartUnavailable(
-            f"{len(broken)} tasks of {execution} could not launch "
-            f"their startup ({broken[0]}): the task's log says why"
+            f"{len(broken)} tasks of {execution} could not launch their startup ({broken[0]}): the "
+            "task's log says why, such as another version of chaosnetra in its image than here, or "
+            "no DATABASE_URL"
         )
     silent = {ExitReason.NOT_REPORTED, ExitReason.NOT_STARTED, ExitReason.UNCLEAN}
     if reports or not {outcome.exit_reason for outcome in outcomes} <= silent:
