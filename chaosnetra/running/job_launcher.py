@@ -1,7 +1,6 @@
 """Launches startups as tasks of the Cloud Run job that the settings name."""
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -31,6 +30,7 @@ from chaosnetra.running.launching import (
 )
 from chaosnetra.running.observing import shortened
 from chaosnetra.running.session import Session
+from chaosnetra.running.task_reports import READ_SECONDS, read_reports, tell_notes
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.orders import (
@@ -40,7 +40,6 @@ from chaosnetra.startup.orders import (
     TaskOrder,
     TaskReport,
     output_bytes,
-    select_statement,
 )
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.tasks import barrier_of, outcomes_of
@@ -58,10 +57,10 @@ LOCAL_BARRIER_SECONDS_A_TASK = 0.2
 # Of the time that tasks may need to measure their faults, in a rehearsal: nothing is far away.
 LOCAL_SHARE_OF_MEASURING = 0.25
 REPORT_SECONDS = 30.0
-REPORT_SECONDS_A_TASK = 0.04
+# Twice what it takes until the last one begins.
+REPORT_SECONDS_A_TASK = 0.1
 # What scheduling may take beyond the barrier: tasks that come late begin late.
 LATE_SECONDS = 120.0
-READ_SECONDS = 30.0
 READ_POLL_SECONDS = 0.5
 
 
@@ -157,6 +156,7 @@ class JobLauncher:
                 ended_one(outcome.status)
         tables = tables_before, session.state.tables()
         barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
+        tell_notes(reports.values(), barrier)
         for outcome in outcomes:
             record(session, outcome)
         has_faults = path is not None and bool(path.faults)
@@ -242,29 +242,13 @@ class JobLauncher:
         deadline = Deadline.after(READ_SECONDS)
         while True:
             try:
-                return await self._read_reports(schema, execution.rpartition("/")[2])
+                return await read_reports(
+                    self.session.database, schema, execution.rpartition("/")[2]
+                )
             except DatabaseUnavailable:
                 if deadline.passed or self.session.run.interrupted_by is not None:
                     raise
             await asyncio.sleep(READ_POLL_SECONDS)
-
-    async def _read_reports(self, schema: str, execution: str) -> dict[int, TaskReport]:
-        """What is no report of this version is left out."""
-        from chaosnetra.postgres.connect import connection
-
-        found: dict[int, TaskReport] = {}
-        async with (
-            connection(self.session.database, READ_SECONDS) as opened,
-            opened.transaction(),
-        ):
-            async for row in opened.cursor(select_statement(schema), execution):
-                try:
-                    report = TaskReport.from_json(json.loads(row["report"]))
-                except (InvalidInput, ValueError, RecursionError) as error:
-                    logger.warning(f"a report of {execution} is left out: {error}")
-                else:
-                    found[report.index] = report
-        return found
 
 
 def _check(session: Session, job: "JobState", tasks: int) -> None:
