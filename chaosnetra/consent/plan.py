@@ -13,9 +13,9 @@ from chaosnetra.errors import NotAllowed
 from chaosnetra.postgres.connect import Slots
 from chaosnetra.profiles import PoolSettings
 from chaosnetra.safety.allowlist import AllowList
+from chaosnetra.task_path.footprint import FOOTPRINT
 
 HASH_DIGITS = 32
-FOOTPRINT = "(to come)"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from chaosnetra.hints import argument
 from chaosnetra.progress.shown import shown
 from chaosnetra.quantities import whole_number
 from chaosnetra.running.exposure import LaunchBegun
-from chaosnetra.running.in_tasks import Counted, path_order, path_seen
+from chaosnetra.running.in_tasks import Counted, path_order, path_seen, refuse_changed
 from chaosnetra.running.launching import (
     Launched,
     circumstances_of,
@@ -175,9 +175,10 @@ class JobLauncher:
         """The outcomes of the startups that count, judged by what they used of their paths.
 
         Raises:
-            PartUnavailable: none counts.
+            PartUnavailable: none counts, or the faults have changed meanwhile.
         """
         session = self.session
+        refuse_changed(session, path)
         counted.tell(session, path)
         if counted.uncounted is not None:
             logger.warning(counted.uncounted.text)

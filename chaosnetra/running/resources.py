@@ -104,7 +104,11 @@ class Resources:
     def faults_in_effect(self) -> list[str]:
         """Names of the faults that are in effect, without the run's own name."""
         in_effect = [fault.name for fault in self.injector.active if fault.effect is not None]
-        return [re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name) for name in in_effect]
+        return list(map(self.own_name, in_effect))
+
+    def own_name(self, fault: str) -> str:
+        """The name of a fault without the run's own name."""
+        return re.sub(rf"{re.escape(self.identifier)}[_/]?", "", fault)
 
     def add(self, part: Part) -> None:
         """Tell of a part, and watch from now on what the run uses."""
