@@ -270,7 +270,7 @@ class ExperimentPlan:
                 f"  each task gives its service another address in {names}, and measures each "
                 "fault before its startup and after it"
             )
-            lines.append(f"added to each container while it runs: {FOOTPRINT}")
+            lines.append(f"added to each container: {FOOTPRINT}")
         return lines
 
     def _connection_lines(self) -> list[str]:
