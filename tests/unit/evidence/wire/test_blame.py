@@ -168,6 +168,18 @@ def test_a_limit_that_may_be_is_not_refuted(text: str, told: dict[str, Any]) -> 
     assert found.named_limit_refuted is None
 
 
+def test_a_limit_that_counts_from_a_question_in_between_is_not_refuted() -> None:
+    """The startups under one latency took alike times since they opened their connections too."""
+    seen = wire.cut_short(8.0)
+    begun = seen.waits[7][0]
+    named = seen.seconds - begun
+    found = of(*[seen] * 3, error=StartupFailure(f"warming the cache: timeout after {named:.1f} s"))
+    assert found.own_limit is not None
+    assert found.named_limit_refuted is None
+    found = of(*[seen] * 3, error=StartupFailure("warming the cache: timeout after 25 s"))
+    assert found.named_limit_refuted is not None
+
+
 def test_a_limit_longer_than_the_phase_cannot_be() -> None:
     seen = wire.cut_short(5.0)
     error = StartupFailure("Timeout of 25000ms exceeded")
