@@ -7,8 +7,9 @@ server answered, what was waited for at the end, and after how long it was given
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp
+from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp, left_open_apart
 from chaosnetra.evidence.wire.limits import (
     Failed,
     OwnLimit,
@@ -143,7 +144,7 @@ def ending_error(seen: Observation) -> ServerError | None:
 def _waited_for(first: Failed) -> str:
     standing, given_up = first.seen.standing, first.given_up
     if given_up is None or standing.doing is not Doing.BY_ITSELF:
-        return _stood(standing)
+        return _left_open(first.seen) or _stood(standing)
     return _gave_up(first.seen, given_up)
 
 
@@ -214,6 +215,17 @@ def _ended_by_others(seen: Observation) -> Iterator[str]:
         if count:
             at = _place(where.get(end, set())) if end in (End.SERVER, End.SERVER_RESET) else ""
             yield f"{_of_all(count, seen)} {'was' if count == 1 else 'were'} {_ENDS[end]}{at}"
+
+
+def _left_open(seen: Observation) -> str | None:
+    """That nothing answered its connections, where it did not just wait for the first of them."""
+    apart = left_open_apart(seen)
+    if not apart:
+        return None
+    return (
+        f"nothing answered {_of_all(len(apart) + 1, seen)}, which it opened "
+        f"{median(apart):.1f} s after each other and left open"
+    )
 
 
 def _place(reached: set[Reached]) -> str:

@@ -8,7 +8,8 @@ from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, is_same
 from chaosnetra.wire.observation import Observation
 
 LONGEST_LOOKED_AT = 2000
-_OF_WAITS = (LimitKind.ANSWER, LimitKind.CONNECTION)
+_OF_ASKED = (LimitKind.ANSWER, LimitKind.CALL)
+_OF_WAITS = (*_OF_ASKED, LimitKind.CONNECTION)
 # By their beginnings, longer ones first.
 _UNITS = (("ms", 0.001), ("milli", 0.001), ("m", 60.0), ("s", 1.0))
 _UNIT = r"(ms|msecs?|milliseconds?|m|mins?|minutes?|s|secs?|seconds?)\b"
@@ -113,8 +114,8 @@ def refutation(
             return None
         # What startups did alike since a connection was opened may have been bounded later on.
         asked = (moment for wait in seen.waits for moment in wait)
-        of_answer = any(limit.kind is LimitKind.ANSWER for limit in shown)
-        if not of_answer and any(is_same(named, end - moment) for moment in asked):
+        of_asked = any(limit.kind in _OF_ASKED for limit in shown)
+        if not of_asked and any(is_same(named, end - moment) for moment in asked):
             return None
     limit = f"the {name} limit of {named:g} s" if name else f"{named:g} s"
     why = ", and ".join([lasted.text, *(limit.text for limit in shown)])
