@@ -44,6 +44,7 @@ class LimitKind(StrEnum):
 
 
 _OF_THE_WHOLE = (LimitKind.FIRST_CONNECTION, LimitKind.START)
+_OF_MANY = (LimitKind.CONNECTION, *_OF_THE_WHOLE)
 _TEXTS = {
     LimitKind.ANSWER: "it gave up after {} of waiting for one answer",
     LimitKind.CALL: "it gave up {} after it had begun to prepare the statement",
@@ -101,11 +102,13 @@ class Failed:
         ended_itself: whether its process ended by itself: where somebody else ended it, that
             says nothing of its limits.
         is_serving: it answers as ready, without all that it was to bring.
+        named_seconds: of a limit that its output names as what ended it; None: it names none.
     """
 
     seen: Observation
     ended_itself: bool
     is_serving: bool = False
+    named_seconds: float | None = None
 
     @property
     def is_listed(self) -> bool:
@@ -116,6 +119,17 @@ class Failed:
     def given_up(self) -> GivenUp | None:
         """The last wait that it gave up on."""
         return last_given_up(self.seen, ended_itself=self.ended_itself)
+
+    @property
+    def gave_up_seconds(self) -> float:
+        """When it gave up, or ended."""
+        given_up = self.given_up
+        return self.seen.seconds if given_up is None else given_up.at_seconds
+
+    def asked_before(self, seconds: float) -> bool:
+        """Whether a question or an answer of it came so long before it gave up."""
+        end = self.gave_up_seconds
+        return any(is_same(seconds, end - at) for wait in self.seen.waits for at in wait)
 
 
 def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
@@ -135,6 +149,8 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
     time = max(times, key=lambda limit: limit.startups, default=None)
     if time is not None and time.kind is LimitKind.CONNECTION:
         time = replace(time, session_seconds=_from_session(time, failed))
+    if time is not None and time.kind in _OF_MANY and _is_named_otherwise(time, failed):
+        time = None
     of_whole = time is not None and time.kind in _OF_THE_WHOLE
     if attempts is not None and of_whole and not any(one.given_up for one in failed):
         # It ended after its last failure: as soon as its attempts and its pauses were over.
@@ -144,6 +160,20 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
         )
         return (replace(attempts, within_seconds=round(took[len(took) // 2], 4)),)
     return tuple(limit for limit in (time, attempts) if limit is not None)
+
+
+def _is_named_otherwise(limit: OwnLimit, failed: Sequence[Failed]) -> bool:
+    """Whether the output names another limit than the time that startups took alike, and it may be
+    what ended them: it then counts from a question in between, and the rest is the latency's."""
+    shown = (limit.amount, limit.session_seconds or limit.amount)
+    others = [
+        one
+        for one in failed
+        if (named := one.named_seconds) is not None
+        and not any(is_same(named, amount) for amount in shown)
+        and one.asked_before(named)
+    ]
+    return 2 * len(others) > len(failed)
 
 
 def limits_of_time(

@@ -99,10 +99,9 @@ def refutation(
         name: of it, where the output has one.
         lasted: how long the phase lasted that it failed in.
     """
-    seen, given_up = first.seen, first.given_up
+    seen, end = first.seen, first.gave_up_seconds
     if not first.ended_itself:
         return None
-    end = given_up.at_seconds if given_up is not None else seen.seconds
     begun = [0.0, *(one.opened_seconds for one in seen.connections)]
     begun += [one.session_seconds for one in seen.connections if one.session_seconds is not None]
     if any(is_same(named, span) for span in (*(end - at for at in begun), lasted.seconds)):
@@ -113,9 +112,8 @@ def refutation(
         if all(is_same(named, limit.amount) for limit in shown):
             return None
         # What startups did alike since a connection was opened may have been bounded later on.
-        asked = (moment for wait in seen.waits for moment in wait)
         of_asked = any(limit.kind in _OF_ASKED for limit in shown)
-        if not of_asked and any(is_same(named, end - moment) for moment in asked):
+        if not of_asked and first.asked_before(named):
             return None
     limit = f"the {name} limit of {named:g} s" if name else f"{named:g} s"
     why = ", and ".join([lasted.text, *(limit.text for limit in shown)])
