@@ -144,14 +144,16 @@ def ending_error(seen: Observation) -> ServerError | None:
 def _waited_for(first: Failed) -> str:
     standing, given_up = first.seen.standing, first.given_up
     if given_up is None or standing.doing is not Doing.BY_ITSELF:
-        return _left_open(first.seen) or _stood(standing)
+        return _left_open(first.seen) or _stood(first)
     return _gave_up(first.seen, given_up)
 
 
-def _stood(standing: Standing) -> str:
+def _stood(first: Failed) -> str:
     """How it stood at its end, as a clause with a subject."""
-    text = cut(standing.text, LONGEST_STANDING)
-    return f"at its end it had been {text}" if text.startswith("waiting") else text
+    text = cut(first.seen.standing.text, LONGEST_STANDING)
+    if not text.startswith("waiting"):
+        return text
+    return f"{'when it was ready' if first.is_serving else 'at its end'} it had been {text}"
 
 
 def _gave_up(seen: Observation, given_up: GivenUp) -> str:
@@ -174,7 +176,7 @@ def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
     """What became of its connections, and how it stood."""
     seen = first.seen
     if not seen.connection_count:
-        yield _stood(seen.standing)
+        yield _stood(first)
         return
     if error is not None:
         yield _answered_with(seen, error)

@@ -116,6 +116,16 @@ def test_connections_that_are_left_open_are_not_taken_for_a_wait_on_the_first(
     assert found.own_limit is None
 
 
+def test_how_one_stood_that_is_ready_is_not_told_as_its_end() -> None:
+    seen = wire.observation(
+        wire.broken(1, End.OPEN, Reached.TLS, ended_seconds=None), standing=wire.logging_in(0.4)
+    )
+    found = of(seen, status=Status.DEGRADED, ended_by=EndedBy.LAUNCHER, exit_code=None)
+    assert found.on_the_wire == (
+        "when it was ready it had been waiting 0.4 s for the answer to its startup message"
+    )
+
+
 @pytest.mark.parametrize(
     ("times", "sentence"),
     [
