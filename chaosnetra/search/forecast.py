@@ -204,14 +204,16 @@ def _gave_up(violated: Tried) -> list[Failed]:
 
 _SCOPES = {
     LimitKind.ANSWER: Scope.ANSWER,
+    LimitKind.CALL: Scope.CALL,
     LimitKind.CONNECTION: Scope.CONNECTION,
     LimitKind.FIRST_CONNECTION: Scope.FROM_FIRST_CONNECTION,
     LimitKind.START: Scope.FROM_START,
 }
-_OF_CONNECTIONS = (Scope.ANSWER, Scope.CONNECTION)
+_OF_CONNECTIONS = (Scope.ANSWER, Scope.CALL, Scope.CONNECTION)
 _NAMES = {
     Scope.LOGIN: "its own limit of a connection's set-up",
     Scope.ANSWER: "its own limit of one answer",
+    Scope.CALL: "its own limit of a statement, prepared and executed",
     Scope.CONNECTION: "its own limit from the opening of its connection",
     Scope.FROM_FIRST_CONNECTION: "its own limit from its first connection",
     Scope.FROM_START: "its own limit from its start",

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from chaosnetra.wire import observation
 from chaosnetra.wire.as_of import ConnectionAsOf
+from chaosnetra.wire.calls import longest_call, waiting_call_since
 from chaosnetra.wire.errors import error_table
 from chaosnetra.wire.intervals import bounded, clipped, length, union
 from chaosnetra.wire.log import StartupLog
@@ -105,7 +106,7 @@ def _connection(connection: ConnectionAsOf, texts: Sequence[str], began_at: floa
     unanswered = None
     if connection.ended_at is not None and connection.waiting_since is not None:
         unanswered = max(0.0, connection.ended_at - connection.waiting_since)
-    waiting_for = connection.waiting_for
+    waiting_for, call_since = connection.waiting_for, waiting_call_since(connection)
     return Connection(
         number=connection.number,
         opened_seconds=max(0.0, log.opened_at - began_at),
@@ -126,6 +127,8 @@ def _connection(connection: ConnectionAsOf, texts: Sequence[str], began_at: floa
         unanswered_statement=texts[waiting_for]
         if unanswered is not None and 0 <= waiting_for < len(texts)
         else None,
+        call_seconds=None if call_since is None else connection.waiting_until - call_since,
+        longest_call_seconds=longest_call(connection),
     )
 
 

@@ -7,8 +7,9 @@ server answered, what was waited for at the end, and after how long it was given
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp
+from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp, left_open_apart
 from chaosnetra.evidence.wire.limits import (
     Failed,
     OwnLimit,
@@ -143,14 +144,16 @@ def ending_error(seen: Observation) -> ServerError | None:
 def _waited_for(first: Failed) -> str:
     standing, given_up = first.seen.standing, first.given_up
     if given_up is None or standing.doing is not Doing.BY_ITSELF:
-        return _stood(standing)
+        return _left_open(first.seen) or _stood(first)
     return _gave_up(first.seen, given_up)
 
 
-def _stood(standing: Standing) -> str:
+def _stood(first: Failed) -> str:
     """How it stood at its end, as a clause with a subject."""
-    text = cut(standing.text, LONGEST_STANDING)
-    return f"at its end it had been {text}" if text.startswith("waiting") else text
+    text = cut(first.seen.standing.text, LONGEST_STANDING)
+    if not text.startswith("waiting"):
+        return text
+    return f"{'when it was ready' if first.is_serving else 'at its end'} it had been {text}"
 
 
 def _gave_up(seen: Observation, given_up: GivenUp) -> str:
@@ -173,7 +176,7 @@ def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
     """What became of its connections, and how it stood."""
     seen = first.seen
     if not seen.connection_count:
-        yield _stood(seen.standing)
+        yield _stood(first)
         return
     if error is not None:
         yield _answered_with(seen, error)
@@ -214,6 +217,17 @@ def _ended_by_others(seen: Observation) -> Iterator[str]:
         if count:
             at = _place(where.get(end, set())) if end in (End.SERVER, End.SERVER_RESET) else ""
             yield f"{_of_all(count, seen)} {'was' if count == 1 else 'were'} {_ENDS[end]}{at}"
+
+
+def _left_open(seen: Observation) -> str | None:
+    """That nothing answered its connections, where it did not just wait for the first of them."""
+    apart = left_open_apart(seen)
+    if not apart:
+        return None
+    return (
+        f"nothing answered {_of_all(len(apart) + 1, seen)}, which it opened "
+        f"{median(apart):.1f} s after each other and left open"
+    )
 
 
 def _place(reached: set[Reached]) -> str:
