@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from chaosnetra.evidence.journal.samples import Startup
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline
-from chaosnetra.report.budgets import Budget, budgets_of
+from chaosnetra.report.budgets import Budget, budgets_of, phase_start
 from chaosnetra.report.plots.distribution import distribution
-from chaosnetra.report.plots.phases import near, phase_start, segments, waterfall
+from chaosnetra.report.plots.phases import near, segments, waterfall
 from chaosnetra.report.plots.timeline import connector_plot, thinned
 from chaosnetra.report.series import Times
 
