@@ -21,6 +21,7 @@ from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import objects
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.report.happened import Launch
 from chaosnetra.report.observed import MOST_PROBES, ProbeCollector
 from chaosnetra.report.safe_text import one_visible_line
 
@@ -147,7 +148,8 @@ class StartupCollector:
         self.seen: dict[str, ProbeCollector] = {}
         self._data: dict[Stage, tuple[list[Check], list[Mapping[str, Any]]]] = {}
 
-    def add(self, check: Check) -> None:
+    def add(self, check: Check, launch: Launch) -> None:
+        """Take in a check; what its startups did is added to `launch` too."""
         listed = check.output.get("startups")
         if not isinstance(listed, list):
             return
@@ -158,6 +160,7 @@ class StartupCollector:
         if times is None:
             times = StartupTimes()
         of, kept = self._data.setdefault(check.stage, ([], []))
+        before = [len(kind) for kind in times.kinds]
         for data in objects(listed):
             startup = startup_of(check, data)
             if startup is None or startup.seconds > MOST_SECONDS:
@@ -166,8 +169,13 @@ class StartupCollector:
             of.append(check)
             kept.append(data)
             self._add(times, startup)
+            if not startup.ready:
+                launch.failed(startup.seconds, _said(startup))
             if "wire" in data or "output" in data:
                 self._see(check, startup, data)
+        launch.good, launch.bad, launch.late = (
+            kind[start:] for kind, start in zip(times.kinds, before, strict=True)
+        )
         if times.attempts:
             self.stages[check.stage] = times
 
@@ -270,16 +278,25 @@ class AttemptCollector:
                 is_bound = isinstance(bounds, dict) and bounds.get(name) is True
                 times.told[name] = (value, is_bound)
 
-    def add(self, attempt: RecordedAttempt) -> None:
+    def add(self, attempt: RecordedAttempt, launch: Launch) -> None:
+        """Take in an attempt; it is added to its `launch` too."""
         if attempt.seconds > MOST_SECONDS:
             return
         times = self._times(attempt.probe, attempt.kind, attempt.stage)
+        end = attempt.at_seconds + attempt.seconds
         if attempt.censored:
             times.given_up.append(attempt.seconds)
+            launch.late.append(end)
         elif attempt.answered:
             times.seen.append(attempt.seconds)
+            launch.good.append(end)
         else:
             times.failed.append(attempt.seconds)
+            launch.bad.append(end)
+        if attempt.censored or not attempt.answered:
+            code = f" SQLSTATE {attempt.sqlstate}" if attempt.sqlstate else ""
+            text = f"{attempt.outcome.replace('_', ' ')}{code}: {attempt.error or 'no error text'}"
+            launch.failed(end, one_visible_line(text, LONGEST_KEY))
         times.outcomes[one_visible_line(attempt.outcome, 40)] += 1
         if attempt.outcome != "ok":
             said = attempt.sqlstate, _text(attempt.error)
@@ -288,6 +305,22 @@ class AttemptCollector:
     def _times(self, probe: str, kind: str, stage: Stage) -> AttemptTimes:
         stages = self.probes.setdefault((probe, kind), {})
         return stages.setdefault(stage, AttemptTimes())
+
+
+def _said(startup: Startup) -> str:
+    """What tells of a startup that was not ready, on one line."""
+    error = startup.error
+    parts = [startup.status.replace("_", " ")]
+    if startup.phase is not None:
+        parts.append(f"phase {startup.phase}")
+    if budget := _text(error.get("budget")):
+        parts.append(f"budget {budget} ran out")
+    if code := _text(error.get("sqlstate")):
+        parts.append(f"SQLSTATE {code}")
+    if startup.exit_code is not None:
+        parts.append(f"exit code {startup.exit_code}")
+    text = _text(error.get("text"))
+    return one_visible_line(f"{', '.join(parts)}{f': {text}' if text else ''}", LONGEST_KEY)
 
 
 def _text(value: Any) -> str | None:

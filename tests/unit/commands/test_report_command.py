@@ -40,14 +40,15 @@ HOSTILE = (
 def test_everything_is_on_the_page(tmp_path: Path) -> None:
     page, text, _ = reported(tmp_path, rich())
     for part in (
-        "violated", "Expected and observed", "Budgets by arithmetic", "Violations",
+        "violated", "What broke, and when", "Failure rates", "Expected and observed",
+        "Budgets by arithmetic", "Violations",
         "Startups by phase", "How long startups took", "How long connections took: connects",
         "The connector over time", "Faults", "Environment", "Run it again",
         "toxic slow", "51.5", "table_setup 1 s ran out", "no answer within 3 s", "53300",
         "Inner: because", "PostgreSQL", "16.14", "CHAOSNETRA_COUNT", "first-connection",
     ):  # fmt: skip
         assert part in page.text, part
-    assert page.count("svg", "plot") == 5
+    assert page.count("svg", "plot") == 6
     assert page.count("figure") == page.count("svg", "plot")
     assert page.count("title") > page.count("svg", "plot")
     assert page.count("desc") == page.count("svg", "plot")
@@ -74,8 +75,9 @@ def test_several_journals_have_a_summary_first_and_a_section_each(tmp_path: Path
     assert page.text.index("the other one") < page.text.index("Expected and observed")
     anchors = {attributes.get("id") for tag, attributes in page.tags if tag == "section"}
     links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
-    assert links == {"#run-1", "#run-2"}
+    assert {"#run-1", "#run-2"} <= links
     assert {"run-1", "run-2"} <= anchors
+    assert {link[1:] for link in links if (link or "").startswith("#")} <= anchors
     assert "| t | **✗ violated** | issue-1263 |" in text
     assert "| the other one | **✓ held** |" in text
     assert [suite.get("name") for suite in suites] == ["t", "the other one"]
@@ -96,7 +98,8 @@ def test_a_folder_stands_for_the_journals_in_it(tmp_path: Path) -> None:
         netra, ["report", str(tmp_path / "runs"), "-o", str(tmp_path / "r.md")]
     )
     assert done.exit_code == 0, done.output
-    assert (tmp_path / "r.md").read_text().count("## ") == 2
+    lines = (tmp_path / "r.md").read_text().splitlines()
+    assert sum(line.startswith("## ") for line in lines) == 2
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"experiment": {"title"', "[1]", '{"method": []}'])
@@ -235,7 +238,7 @@ def test_recommendations_are_shown_with_what_they_rest_on(tmp_path: Path) -> Non
         ("p95 1.4 s, after the method",), "chaos run x.json",
     )  # fmt: skip
     page = Page(render(".html", [facts], advice))
-    assert page.text.index("What to change") < page.text.index("Startups by phase")
+    assert page.text.rindex("What to change") > page.text.rindex("Run it again")
     assert "p95 1.4 s, after the method" in page.text
     assert "chaos run x.json" in page.text
     text = render(".md", [facts, facts], advice)
