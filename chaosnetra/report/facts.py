@@ -40,6 +40,7 @@ from chaosnetra.report.observed import FaultOver, ProbeSeen
 from chaosnetra.report.reproduction import Reproduction, reproduction
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.series import (
+    Asked,
     AttemptCollector,
     AttemptTimes,
     Failure,
@@ -116,9 +117,9 @@ class RunFacts:
         verdict: as judged anew from the journal.
         violations: its evidence.
         claims: what was expected and observed, by probe and stage.
-        startups: times of startups by stage; empty without any.
+        startups: times of startups by when they were asked for; empty without any.
         phases: of startups, in order.
-        rows: a few whole startups by stage, each with its rank.
+        rows: likewise a few whole startups, each with its rank.
         limits: how long startups were waited for, seconds.
         seen: of the startups of each probe, on the wire, and what failed ones printed.
         budgets: as they were enforced.
@@ -148,9 +149,9 @@ class RunFacts:
     verdict: Verdict
     violations: Sequence[Violation]
     claims: Sequence[Claim]
-    startups: Mapping[Stage, StartupTimes]
+    startups: Mapping[Asked, StartupTimes]
     phases: Sequence[str]
-    rows: Mapping[Stage, Sequence[tuple[int, Startup]]]
+    rows: Mapping[Asked, Sequence[tuple[int, Startup]]]
     limits: Sequence[float]
     seen: Sequence[ProbeSeen]
     budgets: Sequence[Budget]
@@ -214,7 +215,7 @@ def describe(journal: Journal) -> RunFacts:
         claims=list(claims(data)),
         startups=startups.stages,
         phases=startups.phases,
-        rows={stage: startups.rows(stage) for stage in startups.stages},
+        rows=startups.rows,
         limits=sorted(startups.limits),
         seen=[collector.found(faults_over) for collector in startups.seen.values()],
         budgets=budgets_of(journal.section, startups.phases, _expired(startups.failures)),

@@ -187,7 +187,7 @@ def _contents(found: Sequence[Group]) -> Markup:
 
 def _inside(group: Group) -> Iterator[tuple[str, str]]:
     """The sections in one; of those for several probes the first."""
-    told = set()
+    told = {group.heading}
     for number, (heading, *_) in enumerate(group.parts, 1):
         name = str(heading).partition(": ")[0]
         if name not in told:

@@ -120,9 +120,9 @@ def _facts(facts: RunFacts) -> Iterator[str]:
         effect = placed.fault.effect or {}
         measured = f"{effect.get('observed')}, expected {effect.get('expected')}"
         yield f"- fault {safe(placed.name)}: {safe(effect.get('quantity'), 60)} {safe(measured)}"
-    for stage, times in facts.startups.items():
+    for asked, times in facts.startups.items():
         yield (
-            f"- startups {stage.when}: {len(times.seen):,} of {times.listed:,} "
+            f"- startups {safe(asked.when)}: {len(times.seen):,} of {times.listed:,} "
             f"ready, median {quantile_text(times.ready(0.5))}"
         )
     for (probe, kind), stages in list(facts.attempts.items())[:MOST_FAULTS]:

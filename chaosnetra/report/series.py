@@ -28,6 +28,8 @@ from chaosnetra.report.safe_text import one_visible_line
 # A hostile journal may name any number of phases and errors; people read the first.
 MOST_PHASES = 40
 MOST_ERRORS = 500
+MOST_SERIES = 40
+LONGEST_PROBE = 60
 ROWS = 10
 LONGEST_KEY = 600
 TIMED_OUT = ("timed_out", "pool_timeout")
@@ -137,16 +139,49 @@ class AttemptTimes(Times):
         return quantile(self.seen, share, self.given_up)
 
 
+class Asked(NamedTuple):
+    """When startups were launched, and by which probe, where a stage has several."""
+
+    stage: Stage
+    probe: str | None = None
+
+    @property
+    def when(self) -> str:
+        """It for people."""
+        if self.probe is None:
+            return self.stage.when
+        return f"{self.stage.when}, {one_visible_line(self.probe, LONGEST_PROBE)}"
+
+
 class StartupCollector:
-    """Takes in startups one by one; see `StartupTimes`."""
+    """Takes in startups one by one; see `StartupTimes`.
+
+    Startups of different probes are told apart: of each stage there may be several, under
+    different faults.
+    """
 
     def __init__(self) -> None:
-        self.stages: dict[Stage, StartupTimes] = {}
+        self._times: dict[tuple[Stage, str], StartupTimes] = {}
         self.phases: list[str] = []
         self.failures = Failures()
         self.limits: set[float] = set()
         self.seen: dict[str, ProbeCollector] = {}
-        self._data: dict[Stage, tuple[list[Check], list[Mapping[str, Any]]]] = {}
+        self._data: dict[tuple[Stage, str], tuple[list[Check], list[Mapping[str, Any]]]] = {}
+
+    @property
+    def stages(self) -> dict[Asked, StartupTimes]:
+        """Times of the startups, in the order in which they came."""
+        return {self._asked(key): times for key, times in self._times.items()}
+
+    @property
+    def rows(self) -> dict[Asked, list[tuple[int, Startup]]]:
+        """A few startups of each; see `_rows`."""
+        return {self._asked(key): self._rows(key) for key in self._times}
+
+    def _asked(self, key: tuple[Stage, str]) -> Asked:
+        stage, probe = key
+        is_alone = sum(other is stage for other, _ in self._times) == 1
+        return Asked(stage, None if is_alone else probe)
 
     def add(self, check: Check, launch: Launch) -> None:
         """Take in a check; what its startups did is added to `launch` too."""
@@ -156,10 +191,13 @@ class StartupCollector:
         limit = finite_or_none(check.output.get("startup_timeout_seconds"))
         if limit is not None and limit > 0 and len(self.limits) < ROWS:
             self.limits.add(limit)
-        times = self.stages.get(check.stage)
+        key = (check.stage, check.probe)
+        times = self._times.get(key)
         if times is None:
+            if len(self._times) >= MOST_SERIES:
+                return
             times = StartupTimes()
-        of, kept = self._data.setdefault(check.stage, ([], []))
+        of, kept = self._data.setdefault(key, ([], []))
         before = [len(kind) for kind in times.kinds]
         for data in objects(listed):
             startup = startup_of(check, data)
@@ -177,7 +215,7 @@ class StartupCollector:
             kind[start:] for kind, start in zip(times.kinds, before, strict=True)
         )
         if times.attempts:
-            self.stages[check.stage] = times
+            self._times[key] = times
 
     def _see(self, check: Check, startup: Startup, data: Mapping[str, Any]) -> None:
         found = self.seen.get(check.probe)
@@ -236,12 +274,12 @@ class StartupCollector:
             causes if isinstance(causes, list) else (),
         )
 
-    def rows(self, stage: Stage) -> list[tuple[int, Startup]]:
-        """A few startups of a stage, from the fastest to the slowest, evenly by rank.
+    def _rows(self, key: tuple[Stage, str]) -> list[tuple[int, Startup]]:
+        """A few startups, from the fastest to the slowest, evenly by rank.
 
         Ready ones come first. Each has its rank, from 1.
         """
-        of, kept = self._data[stage]
+        of, kept = self._data[key]
         order = sorted(
             range(len(kept)),
             key=lambda index: (kept[index]["status"] != "ready", kept[index]["seconds"]),

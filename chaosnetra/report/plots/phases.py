@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from chaosnetra.evidence.journal.samples import Startup
-from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.report.budgets import Budget, work_of
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
 from chaosnetra.report.safe_text import one_visible_line, shortened, visible
-from chaosnetra.report.series import TIMED_OUT
+from chaosnetra.report.series import TIMED_OUT, Asked
 
 ROW, GAP, HEAD, LABEL = 16, 4, 24, 14
 # Below its row each budget has a line, over the work that it bounds.
@@ -71,7 +70,7 @@ def _last(startup: Startup) -> str:
 
 
 def waterfall(
-    rows: Mapping[Stage, Sequence[tuple[int, Startup]]],
+    rows: Mapping[Asked, Sequence[tuple[int, Startup]]],
     phases: Sequence[str],
     budgets: Sequence[Budget],
     limits: Sequence[float],
@@ -79,7 +78,7 @@ def waterfall(
     """The plot, with what its colours mean above it.
 
     Args:
-        rows: startups by stage, each with its rank.
+        rows: startups by when they were asked for, each with its rank.
         phases: in order.
         budgets: that may be drawn.
         limits: how long startups were waited for, seconds.
@@ -113,12 +112,12 @@ def waterfall(
         y + frame.AXIS_HEIGHT,
         frame.x_axis(across, 0, y),
         *parts,
-        signs=_signs(swatches(used, phases), drawn, close),
+        signs=_signs(swatches(used, phases), ends_of(rows), drawn, close),
     )
 
 
 def near(
-    budgets: Sequence[Budget], rows: Mapping[Stage, Sequence[tuple[int, Startup]]]
+    budgets: Sequence[Budget], rows: Mapping[Asked, Sequence[tuple[int, Startup]]]
 ) -> list[Budget]:
     """The budgets that are drawn: those that ran out, and those that startups come near to."""
     shortest: dict[str, float] = {}
@@ -134,7 +133,7 @@ def near(
     ][:MOST_BRACKETS]
 
 
-def longest_work(budget: Budget, rows: Mapping[Stage, Sequence[tuple[int, Startup]]]) -> float:
+def longest_work(budget: Budget, rows: Mapping[Asked, Sequence[tuple[int, Startup]]]) -> float:
     """How long the work inside a budget took at the most, of the startups that are drawn."""
     works = (work_of(startup, budget) for found in rows.values() for _, startup in found)
     return max((work.seconds for work in works if work is not None), default=0.0)
@@ -156,7 +155,7 @@ def swatches(found: Container[str], phases: Sequence[str]) -> list[tuple[Markup,
 
 
 def _stage(
-    stage: Stage,
+    stage: Asked,
     found: Sequence[tuple[int, Startup]],
     names: Mapping[str, int],
     budgets: Sequence[Budget],
@@ -268,11 +267,20 @@ def end_mark(startup: Startup, across: Scale, y: float) -> Markup:
     return frame.mark(end_kind(startup), f"{100 * min(share + 0.012, 1):.3f}%", y)
 
 
+def ends_of(rows: Mapping[Asked, Sequence[tuple[int, Startup]]]) -> set[str]:
+    """How the startups that are drawn ended; see `end_kind`."""
+    return {end_kind(startup) for found in rows.values() for _, startup in found}
+
+
 def _signs(
-    names: Sequence[tuple[Markup, str]], drawn: Sequence[Budget], limits: Sequence[float]
+    names: Sequence[tuple[Markup, str]],
+    ended: Container[str],
+    drawn: Sequence[Budget],
+    limits: Sequence[float],
 ) -> frame.Signs:
     ends = (("ready", "ready"), ("failed", "failed"), ("cut", "timed out"))
-    signs = [*names, *((frame.mark_swatch(kind), name) for kind, name in ends)]
+    marks = ((frame.mark_swatch(kind), name) for kind, name in ends if kind in ended)
+    signs = [*names, *marks]
     if drawn:
         signs.append((frame.line_swatch("within"), "work inside a budget"))
         signs.append((frame.line_swatch("budget"), "what is left of the budget, and its end"))

@@ -15,7 +15,7 @@ from chaosnetra.report.plots.phases import longest_work, near, segments_text, wa
 from chaosnetra.report.plots.scales import number_text, seconds_text
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections import Part
-from chaosnetra.report.series import AttemptTimes, StartupTimes
+from chaosnetra.report.series import Asked, AttemptTimes, StartupTimes
 
 MOST_PROBES = 8
 STARTUP_WORDS = ("ready", "failed", "timed out")
@@ -92,7 +92,7 @@ def numbers(facts: RunFacts) -> Iterator[Part]:
         yield "What the machine took", _machine_table(facts.machine)
 
 
-def _medians(facts: RunFacts) -> dict[Stage, Quantile]:
+def _medians(facts: RunFacts) -> dict[Asked, Quantile | None]:
     return {stage: times.ready(0.5) for stage, times in facts.startups.items()}
 
 
@@ -115,7 +115,7 @@ def quantile_text(found: Quantile | None) -> str:
     return f"{least}{seconds_text(found.value)} ({low} to {high})"
 
 
-def _phase_table(stages: Mapping[Stage, StartupTimes], phases: Sequence[str]) -> Markup:
+def _phase_table(stages: Mapping[Asked, StartupTimes], phases: Sequence[str]) -> Markup:
     headers = ["phase", *(stage.when for stage in stages)]
     rows: list[list[Content]] = []
     for phase in phases:
@@ -175,7 +175,7 @@ def _machine_table(found: Sequence[MachineTook]) -> Markup:
     )
 
 
-def _rows_table(rows: Mapping[Stage, Sequence[tuple[int, Startup]]]) -> Markup:
+def _rows_table(rows: Mapping[Asked, Sequence[tuple[int, Startup]]]) -> Markup:
     return table(
         ("when", "rank", "number", "ended", "after", "phases"),
         [
@@ -193,7 +193,9 @@ def _rows_table(rows: Mapping[Stage, Sequence[tuple[int, Startup]]]) -> Markup:
     )
 
 
-def _ready_table(stages: Mapping[Stage, StartupTimes], medians: Mapping[Stage, Quantile]) -> Markup:
+def _ready_table(
+    stages: Mapping[Asked, StartupTimes], medians: Mapping[Asked, Quantile | None]
+) -> Markup:
     rows = [
         (
             stage.when,
