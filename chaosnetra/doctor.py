@@ -114,7 +114,10 @@ def _toxiproxy() -> Found:
     if program.exists():
         return State.OK, f"{program_version(program)}: {program}"
     if shutil.which("go"):
-        return State.OK, "Go builds it at the first run, which takes about half a minute"
+        return State.OK, (
+            "Go builds it beside the first run, in about half a minute; until then an embedded "
+            "server with the same API takes its place"
+        )
     return State.WARNING, (
         f"neither {PROGRAM} nor Go is on the PATH: an embedded server with the same API takes its "
         "place; install either for the real one"

@@ -102,7 +102,7 @@ class Settings:
     toxiproxy_server: str = setting(
         "auto",
         "which server the stand brings: real; embedded, our own one that speaks the same API; "
-        "auto: the real one where it can be had",
+        "auto: the real one where it is there, or can be built, within 3 s",
         one_of("auto", "real", "embedded"),
     )
     toxiproxy_listen_host: str = setting(

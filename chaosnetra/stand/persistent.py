@@ -27,6 +27,7 @@ from chaosnetra.stand.folders import state_folder
 from chaosnetra.stand.part import Part, last_line, wait_for_answer, write_private
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
+from chaosnetra.stand.toxiproxy_build import begin
 
 # Names the file of a stand that is held for some runs only, such as those of a search.
 STAND_FILE = "CHAOSNETRA_STAND_FILE"
@@ -185,6 +186,8 @@ def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list
     )
     parts: list[Part] = []
     try:
+        if server == "auto":
+            begin()
         postgres = start_postgres(max_connections=profile.max_connections)
         parts.append(postgres)
         toxiproxy = start_toxiproxy(server=server)
