@@ -5,7 +5,15 @@ from pathlib import Path
 
 import click
 
-from chaosnetra.commands.shared import PATH, exit_on, finite, format_option, pairs, say_json
+from chaosnetra.commands.shared import (
+    PATH,
+    exit_on,
+    finite,
+    format_option,
+    pairs,
+    say_json,
+    set_option,
+)
 
 PROVES_NOTHING = 2
 INTERRUPTED = 6
@@ -60,13 +68,7 @@ _number = partial(click.option, type=float, callback=finite)
     help="For search.json and the trials; by default a new one here. The folder of an earlier call "
     "goes on with its search.",
 )
-@click.option(
-    "--var",
-    "variables",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Of the configuration, for all trials; can be given several times.",
-)
+@set_option("A setting, or a key of the configuration, for all trials; several times.")
 @format_option("Text, or one JSON document: the search's journal.")
 def search(
     experiment: Path,
@@ -81,7 +83,7 @@ def search(
     seconds: float | None,
     seed: int,
     output_folder: Path | None,
-    variables: tuple[str, ...],
+    given: tuple[str, ...],
     output: str,
 ) -> None:
     """Find the value of KEY at which the steady state of EXPERIMENT stops holding.
@@ -130,8 +132,8 @@ def search(
                 raise click.UsageError(f"{option} is about one key: vary only one with it")
     if at_least is not None and at_most is not None:
         raise click.UsageError("give --at-least or --at-most: it gets harder in one direction")
-    given = pairs("--var", variables)
-    wanted = Wanted(seed, precision, trials, seconds, operating_point, at_least, at_most, given)
+    values = pairs("--set", given)
+    wanted = Wanted(seed, precision, trials, seconds, operating_point, at_least, at_most, values)
 
     def say(line: str) -> None:
         click.echo(line, err=output == "json")
@@ -139,7 +141,7 @@ def search(
     with exit_on({ChaosnetraError: PROVES_NOTHING, OSError: PROVES_NOTHING}):
         varied = []
         for name, lower, upper in zip(keys, lowers, uppers, strict=True):
-            subject = read_subject(experiment, name, given)
+            subject = read_subject(experiment, name, values)
             subject.check_bounds(lower, upper)
             varied.append(Varied(subject, lower, upper))
         subject = varied[0].subject
@@ -148,7 +150,7 @@ def search(
         say(f"{subject.title or experiment}: {', '.join(one.shown for one in varied)}")
         try:
             with ended_as_by_ctrl_c():
-                made = conduct(subject, made, folder, given, say)
+                made = conduct(subject, made, folder, values, say)
         except KeyboardInterrupt:
             say(f"interrupted; everything is undone, and the same call goes on: {folder / FILE}")
             raise SystemExit(INTERRUPTED) from None

@@ -9,8 +9,10 @@ from chaosnetra.consent.demands import PlannedActivity
 from chaosnetra.consent.inspect import database_of, inspect_experiment
 from chaosnetra.consent.plan import ExperimentPlan
 from chaosnetra.errors import InvalidInput, NotAllowed, Unreadable
+from chaosnetra.repository import folder_of
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
+from chaosnetra.settings.sources import find_sources
 
 ANY_PLAN = "yes"
 
@@ -68,11 +70,18 @@ def _meant(provider: Mapping[str, Any], environment: str) -> Mapping[str, Any]:
     return chosen if isinstance(chosen, dict) else provider
 
 
-def load(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def load(
+    path: Path, given: Mapping[str, str] | None = None
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """An experiment and its configuration, as `chaos run` would load them.
+
+    Args:
+        path: of the experiment.
+        given: values on the command line, by key.
 
     Raises:
         Unreadable: it is no experiment, or a variable of its configuration is missing.
+        InvalidInput: its `chaosnetra.toml` cannot be used.
     """
     from chaoslib.configuration import load_configuration
     from chaoslib.exceptions import ChaosException
@@ -83,9 +92,13 @@ def load(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     experiment = read_document(path).data
     if not isinstance(experiment, dict):
         raise Unreadable(f"{path} is no experiment: it is not an object")
+    declared = experiment.get("configuration")
+    sources = find_sources(folder_of(str(path)), declared, given)
     try:
         give_arguments(experiment)  # as a run does: the hash is over both
-        return experiment, load_configuration(experiment.get("configuration") or {})
+        configuration = load_configuration(declared or {}, dict(given or {}))
+        sources.complete(configuration)
+        return experiment, configuration
     except (ChaosException, InvalidInput) as error:
         raise Unreadable(f"{path}: {error}") from None
     except (AttributeError, TypeError, ValueError) as error:

@@ -14,7 +14,9 @@ from chaosnetra.lint.check import lint_file
 from chaosnetra.lint.modules import Modules
 from chaosnetra.quantities import number
 from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
+from chaosnetra.repository import folder_of
 from chaosnetra.settings import SETTINGS, Settings, names_staging, setting_hint
+from chaosnetra.settings.sources import find_sources
 
 LATENCY = ("chaosnetra.toxiproxy.actions", "add_latency", "latency_ms")
 # What a value may be at least, and at most, by how its argument is called.
@@ -156,11 +158,9 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
             known = ", ".join(map(str, declared)) or "nothing"
             raise InvalidInput(f"the configuration, {known}, has no {name!r}{meant}")
     if key in variables:
-        raise InvalidInput(f"{key} is varied, so --var cannot give it a value")
-    values = {name: _value(name, one, variables) for name, one in declared.items()}
-    values |= {name: value for name, value in variables.items() if name not in declared}
-    if key not in declared:
-        values[key] = SETTINGS[key].raw({}, os.environ)
+        raise InvalidInput(f"{key} is varied, so --set cannot give it a value")
+    sources = find_sources(folder_of(str(path)), declared, variables)
+    values = {**sources.configuration, key: sources.given[key].value}
     if names_staging(values):
         raise InvalidInput("a search runs locally only", f"{setting_hint('environment')} to local")
     settings = Settings.from_configuration(values)
@@ -191,15 +191,6 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         redactor.text(settings.target.shown),
         _same_baseline(experiment, key),
     )
-
-
-def _value(name: str, declared: Any, variables: Mapping[str, str]) -> Any:
-    """What a run would have for a key, as the Chaos Toolkit decides it."""
-    if name in variables:
-        return variables[name]
-    if isinstance(declared, dict) and declared.get("type") == "env":
-        return os.environ.get(str(declared.get("key")), declared.get("default", ""))
-    return declared
 
 
 def _fed(experiment: Mapping[str, Any], key: str) -> Iterator[Fed]:

@@ -22,6 +22,7 @@ from chaosnetra.processes.identity import started
 from chaosnetra.processes.program import module_command
 from chaosnetra.processes.signals import noted
 from chaosnetra.settings import SETTINGS
+from chaosnetra.settings.sources import sources_here
 from chaosnetra.stand.cloudrun import CLOUD_RUN_NAMES, start_cloud_run
 from chaosnetra.stand.folders import state_folder
 from chaosnetra.stand.part import Part, last_line, wait_for_answer, write_private
@@ -172,7 +173,7 @@ def _same_process(stand: PersistentStand) -> bool:
 
 @contextmanager
 def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list[Part]]]:
-    """A stand of this process's, by the settings of its environment; gone at the end.
+    """A stand of this process's, by the settings of its environment and folder; gone at the end.
 
     Args:
         cloud_run: whether it has a local Cloud Run endpoint.
@@ -181,8 +182,9 @@ def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list
         InvalidInput: a setting cannot be used.
         PartUnavailable: a part does not start; says why.
     """
+    given = sources_here().configuration
     profile, server = (
-        SETTINGS[key].read({}, os.environ) for key in ("profile", "toxiproxy_server")
+        SETTINGS[key].read(given, os.environ) for key in ("profile", "toxiproxy_server")
     )
     parts: list[Part] = []
     try:

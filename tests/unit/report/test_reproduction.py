@@ -189,8 +189,8 @@ def test_what_is_secret_is_named_and_not_shown() -> None:
     assert "opensesame1" not in text
     assert "***" not in text
     assert found.variables == (
-        "CHAOSNETRA_DATABASE_URL",
         'CHAOSNETRA_TARGET_ENVIRONMENT (a JSON object with API_KEY beside {"MODE": "fast"})',
+        "CHAOSNETRA_DATABASE_URL",
         "SHOP_KEY",
     )
 
