@@ -1,5 +1,6 @@
 """Consent of a run in staging, and the activities that it is asked for, as they will be called."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from chaosnetra.repository import folder_of
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.settings.sources import find_sources
+
+logger = logging.getLogger("chaostoolkit")
 
 ANY_PLAN = "yes"
 
@@ -58,7 +61,10 @@ def steps_of(
             if module.startswith("chaosnetra."):
                 arguments = replaced(meant.get("arguments") or {})
                 name, function = str(activity.get("name")), str(meant.get("func"))
-                found.append(PlannedActivity(name, module, function, arguments, in_method))
+                background = activity.get("background") is True
+                found.append(
+                    PlannedActivity(name, module, function, arguments, in_method, background)
+                )
     return found
 
 
@@ -130,6 +136,8 @@ def ask_for_consent(
     with waiting_until(lambda: "it is known what the experiment would change"):
         plan = inspect_experiment(session, experiment, steps)
     session.staging.propose(plan)
+    for warning in plan.warnings:
+        logger.warning(warning)
     _require(plan, settings.consent)
     session.staging.consent(database_of(session))
 
