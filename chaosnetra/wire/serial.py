@@ -207,9 +207,7 @@ def _continue_logins(waits: _Waits, order: list[int]) -> None:
             continue
         between = [*(order[place] for place in asked), *(by_end[place] for place in answered)]
         meanwhile = Counter(
-            waits.connection[order[place]]
-            for place in asked
-            if waits.end[order[place]] <= goes_on
+            waits.connection[order[place]] for place in asked if waits.end[order[place]] <= goes_on
         )
         if meanwhile and max(meanwhile.values()) >= FEWEST_MEANWHILE:
             continue
