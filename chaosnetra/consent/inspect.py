@@ -32,6 +32,8 @@ from chaosnetra.errors import (
     InvalidInput,
 )
 from chaosnetra.postgres.connect import Slots, slots
+from chaosnetra.running.job_launcher import JobLauncher
+from chaosnetra.running.launching import limits_of
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 
@@ -90,6 +92,8 @@ class _Inspection:
     session: Session
     steps: Sequence[PlannedActivity]
     target: dict[str, Any] = field(default_factory=dict)
+    lasting: dict[str, Any] = field(default_factory=dict)
+    execution_seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
@@ -122,6 +126,8 @@ class _Inspection:
             },
             seconds=self.session.guard.seconds,
             allowed=self.session.guard.allowed,
+            lasting=self.lasting,
+            execution_seconds=self.execution_seconds,
             warnings=self.warnings,
             refusals=self.refusals,
         )
@@ -152,6 +158,7 @@ class _Inspection:
             return []  # it is not even read
         state = cloud_run.services.service(cloud_run.service)
         self.target["service"] = {"name": state.name, "uid": state.uid, "etag": state.etag}
+        self.lasting["service"] = state.lasting
         if not self._permitted(lambda: guard.check_resource(state)):
             return []
         return self._scalings(cloud_run, state)
@@ -211,6 +218,9 @@ class _Inspection:
             return  # it is not even read
         job = cloud_run.jobs.job(cloud_run.job)
         self.target["job"] = {"name": job.name, "uid": job.uid, "etag": job.etag}
+        self.lasting["job"] = job.lasting
+        limits = limits_of(self.session, self.session.settings.readiness_timeout_seconds)
+        self.execution_seconds = JobLauncher(self.session, job, tasks, limits).longest_seconds
         for check in (
             lambda: guard.check_resource(job),
             lambda: guard.check_cap("tasks", tasks),

@@ -27,7 +27,7 @@ from chaosnetra.running.launching import (
     warn_of_silent_patterns,
 )
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
+from chaosnetra.settings import Settings, setting_hint
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.orders import (
     NOT_UNDERSTOOD,
@@ -115,10 +115,7 @@ class JobLauncher:
         tables_before = session.state.tables()
         asked_at = time.time()
         order = self._order(schema, asked_at + asked_seconds)
-        seconds = min(
-            asked_seconds + order.longest_seconds + LATE_SECONDS,
-            session.guard.deadline.remaining_seconds,
-        )
+        seconds = min(self.longest_seconds, session.guard.deadline.remaining_seconds)
         begun = ExecutionBegun(
             jobs,
             self.job,
@@ -161,13 +158,18 @@ class JobLauncher:
         return {}
 
     @property
+    def longest_seconds(self) -> float:
+        """After how long an execution is cancelled."""
+        order = self._order("reports", 0)
+        return self._barrier_seconds + order.longest_seconds + LATE_SECONDS
+
+    @property
     def _barrier_seconds(self) -> float:
-        given = self.session.settings.barrier_seconds
-        if given is not None:
-            return given
-        if self.session.settings.is_rehearsal:
-            return LOCAL_BARRIER_SECONDS + LOCAL_BARRIER_SECONDS_A_TASK * self.count
-        return BARRIER_SECONDS
+        settings = self.session.settings
+        shortest = shortest_barrier_seconds(settings)
+        if settings.barrier_seconds is None and settings.is_rehearsal:
+            return shortest + LOCAL_BARRIER_SECONDS_A_TASK * self.count
+        return shortest
 
     def _order(self, schema: str, barrier_at: float) -> TaskOrder:
         settings = self.session.settings
@@ -222,6 +224,13 @@ class JobLauncher:
                 else:
                     found[report.index] = report
         return found
+
+
+def shortest_barrier_seconds(settings: Settings) -> float:
+    """From the start of an execution to its barrier, however few its tasks are."""
+    if settings.barrier_seconds is not None:
+        return settings.barrier_seconds
+    return LOCAL_BARRIER_SECONDS if settings.is_rehearsal else BARRIER_SECONDS
 
 
 def _check(session: Session, job: "JobState", tasks: int) -> None:
