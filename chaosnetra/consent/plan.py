@@ -15,6 +15,7 @@ from chaosnetra.profiles import PoolSettings
 from chaosnetra.safety.allowlist import AllowList
 
 HASH_DIGITS = 32
+FOOTPRINT = "(to come)"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,27 @@ class Arithmetic:
 
 
 @dataclass(frozen=True)
+class PathPlan:
+    """What stands before the database of a run in staging, and of each of its tasks.
+
+    Attributes:
+        steps: that put faults there.
+        variables: the job's variables that name its database, and their templates; none without
+            tasks.
+    """
+
+    steps: Sequence[PlannedActivity]
+    variables: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        faults = [
+            {"step": step.name, "action": step.shown_action, "arguments": dict(step.arguments)}
+            for step in self.steps
+        ]
+        return {"faults": faults, "variables": dict(self.variables)}
+
+
+@dataclass(frozen=True)
 class ExperimentPlan:
     """What an experiment would do, as it was inspected.
 
@@ -84,6 +106,7 @@ class ExperimentPlan:
         steps: the activities of ours.
         changes: scalings of the service, in order.
         arithmetic: connections; None for an experiment without any.
+        path: what stands before the database; None: nothing of ours does.
         tasks: of one execution of the job, at most.
         task_settings: the settings that reach them; none without tasks.
         pool: connections of an instance (`size`, `max_overflow`) and of one startup
@@ -105,6 +128,7 @@ class ExperimentPlan:
     steps: Sequence[PlannedActivity]
     changes: Sequence[InstanceChange]
     arithmetic: Arithmetic | None
+    path: PathPlan | None
     tasks: int
     task_settings: Mapping[str, Any]
     pool: Mapping[str, int]
@@ -141,12 +165,18 @@ class ExperimentPlan:
                 for change in self.changes
             ],
             "pool": dict(self.pool),
+            "path": self.path.to_json() if self.path else None,
             "tasks": self.tasks,
             "told": dict(self.task_settings),
             "seconds": self.seconds,
             "allowed": self.what_is_allowed,
         }
         return digest(rests_on)
+
+    @property
+    def has_path(self) -> bool:
+        """Whether something of ours stands before the database."""
+        return self.path is not None
 
     def require(self, kind: str, name: str, etag: str) -> None:
         """Refuse another version of the service or the job than the one that was inspected.
@@ -180,6 +210,7 @@ class ExperimentPlan:
             "target": dict(self.target),
             "changes": [change.to_json() for change in self.changes],
             "connections": self.arithmetic.to_json() if self.arithmetic else None,
+            "path": self.path.to_json() if self.path else None,
             "tasks": self.tasks,
             "tasks_are_told": dict(self.task_settings),
             "seconds": self.seconds,
@@ -227,6 +258,7 @@ class ExperimentPlan:
             ]
             delta = change.after - change.before
             lines.append(f"  instances: {change.before} -> {change.after} ({delta:+d})")
+        lines += self._path_lines()
         lines += self._connection_lines()
         if self.tasks:
             lines.append(
@@ -236,6 +268,24 @@ class ExperimentPlan:
             )
             given = (f"{name} {_value(value)}" for name, value in self.task_settings.items())
             lines.append(f"settings of the tasks: {', '.join(given)}")
+        return lines
+
+    def _path_lines(self) -> list[str]:
+        """What is put before the database, for whom, and what it adds to a container."""
+        if self.path is None:
+            return []
+        whose = "each task's startup and " if self.tasks else ""
+        lines = [f"faults before the database, of {whose}this run's own connections alone:"]
+        for step in self.path.steps:
+            given = ", ".join(f"{name} {_value(value)}" for name, value in step.arguments.items())
+            lines.append(f"  {step.name}: {step.function} {given}".rstrip())
+        if self.tasks:
+            names = ", ".join(self.path.variables)
+            lines.append(
+                f"  each task gives its service another address in {names}, and measures each "
+                "fault before its startup and after it"
+            )
+            lines.append(f"added to each container while it runs: {FOOTPRINT}")
         return lines
 
     def _connection_lines(self) -> list[str]:

@@ -73,6 +73,7 @@ def frame_of(
         "steps": list(map(asdict, steps)),
         "pool": {name: plan.pool[name] for name in ("size", "max_overflow")},
         "told": {name: value for name, value in settings.items() if name not in keys},
+        "path": dict(plan.path.variables) if plan.path else None,
         "allowed": plan.what_is_allowed,
     }
 
@@ -209,8 +210,9 @@ class SearchPlan:
         if self.connections is not None:
             lines.append(f"connections at once: {self.connections} at most")
         lines.append(
-            f"deadline: {self.seconds:g} s for the whole search; {self.trial_seconds:.0f} s are "
-            "reckoned for a trial, and none begins later than that before it"
+            f"deadline: {self.seconds:g} s for the whole search; a trial is reckoned to take up to "
+            f"{self.trial_seconds:.0f} s, so none begins after "
+            f"{max(0.0, self.seconds - self.trial_seconds):.0f} s"
         )
         lines += allowance(first.allowed, self.warnings, self.refusals)
         return "\n".join([*lines, f"hash: {self.hash}"])
@@ -280,6 +282,7 @@ _CALLED = {
     "steps": "set of activities",
     "pool": "connection pool",
     "told": "set of settings of the tasks",
+    "path": "set of the job's variables",
     "allowed": "allow-list",
 }
 

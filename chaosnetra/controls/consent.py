@@ -1,6 +1,7 @@
 """Consent of a run in staging, and the activities that it is asked for, as they will be called."""
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,8 @@ from chaosnetra.errors import InvalidInput, NotAllowed, Unreadable
 from chaosnetra.running.run import SEARCH_CONSENT_FILE
 from chaosnetra.running.session import Session
 from chaosnetra.settings import SETTINGS, Settings, setting_hint
+
+logger = logging.getLogger("chaostoolkit")
 
 ANY_PLAN = "yes"
 
@@ -60,7 +63,10 @@ def steps_of(
             if module.startswith("chaosnetra."):
                 arguments = replaced(meant.get("arguments") or {})
                 name, function = str(activity.get("name")), str(meant.get("func"))
-                found.append(PlannedActivity(name, module, function, arguments, in_method))
+                background = activity.get("background") is True
+                found.append(
+                    PlannedActivity(name, module, function, arguments, in_method, background)
+                )
     return found
 
 
@@ -129,6 +135,8 @@ def ask_for_consent(
     with waiting_until(lambda: "it is known what the experiment would change"):
         plan = inspect_experiment(session, experiment, steps)
     search = _search_consent()
+    for warning in plan.warnings:
+        logger.warning(warning)
     if search is None:
         session.staging.propose(plan)
         require(plan, settings.consent)

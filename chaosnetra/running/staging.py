@@ -28,6 +28,10 @@ NO_CONTROL = (
 class ConsentedPlan(Protocol):
     """What a run asks of the plan that was consented to."""
 
+    @property
+    def has_path(self) -> bool:
+        """Whether an activity puts a fault on the path to the database, or looks at it."""
+
     def require(self, kind: str, name: str, etag: str) -> None:
         """Refuse another version of the service or the job than the one that was inspected."""
 
@@ -144,6 +148,11 @@ class Staging:
             raise NotAllowed(NO_CONTROL)
         self._resources.guard.check_time()
         self._check_lease()
+
+    @property
+    def has_path(self) -> bool:
+        """Whether it was consented to that something of ours stands before the database."""
+        return self.consented is not None and self.consented.has_path
 
     def _lock_machine(self, name: str) -> Callable[[], None]:
         """Hold a lock of this user until the end, or until the function that is returned is called.

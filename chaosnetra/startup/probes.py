@@ -58,7 +58,9 @@ def startups_succeed(
     may_propagate = not argument(truth, "contained", contained)
     launcher = launcher_for(session, count)
     launched = launcher.launched()
-    result = summarize(launched.outcomes, rate, may_propagate=may_propagate)
+    result = summarize(
+        launched.outcomes, rate, may_propagate=may_propagate, uncounted=launched.uncounted
+    )
     logger.info(f"Startups: {result['observed']}")
     return {
         **result,
@@ -102,7 +104,11 @@ def failures_are_explained(
     in_effect = [" ".join(fault.split()) for fault in session.faults_in_effect]
     launched = launcher.launched()
     result = judge_explanations(
-        launched.outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
+        launched.outcomes,
+        launcher.contrasts(),
+        code,
+        in_effect if is_fatal else [],
+        launched.uncounted,
     )
     logger.info(f"Startups: {result['observed']}")
     return {**result, **launched.circumstances}

@@ -18,7 +18,7 @@ from chaosnetra.evidence.verdict.reasons import (
     too_few,
     unanswered,
 )
-from chaosnetra.evidence.verdict.violations import Violation, find_violations
+from chaosnetra.evidence.verdict.violations import Violation, find_violations, undecided
 from chaosnetra.text import one_line
 
 if TYPE_CHECKING:
@@ -121,6 +121,9 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         from chaosnetra.evidence.verdict.ended_sessions import sessions_ended  # of these alone
 
         found = [*unanswered(journal, violations), *found]
+        unmeasured = undecided(journal)
+        if unmeasured:
+            found = [(Cause.NOT_MEASURED, unmeasured), *found]
         by_machine = [violation.machine for violation in violations if violation.machine]
         if by_machine and len(by_machine) == len(violations):
             found = [(Cause.MACHINE, by_machine[0]), *found]

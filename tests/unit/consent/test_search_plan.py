@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chaosnetra.consent.demands import PlannedActivity
-from chaosnetra.consent.plan import ExperimentPlan
+from chaosnetra.consent.plan import ExperimentPlan, PathPlan
 from chaosnetra.consent.search_plan import (
     End,
     Range,
@@ -39,6 +39,7 @@ def planned(minimum: int, **changes: Any) -> ExperimentPlan:
         "steps": [STARTUPS, scaled(minimum)],
         "changes": [],
         "arithmetic": None,
+        "path": None,
         "tasks": 4,
         "task_settings": {"time_scale": 1.0},
         "pool": {"size": 1, "max_overflow": 2, "per_startup": 3},
@@ -85,6 +86,7 @@ def test_a_run_within_the_range_is_a_trial_whatever_the_etag_is() -> None:
     [
         ({"content": "other"}, "another experiment than"),
         ({"environment": "local"}, "another environment than"),
+        ({"path": PathPlan([], {"DB": "{url}"})}, "another set of the job's variables"),
         ({"target": {"service": {"name": "s", "uid": "v"}, "database": "d"}}, "another target"),
         ({"lasting": {"service": {"revision": "r2"}}}, "another version of the service or the job"),
         ({"pool": {"size": 9, "max_overflow": 2, "per_startup": 3}}, "another connection pool"),
@@ -145,7 +147,8 @@ def test_it_states_what_all_trials_may_take_at_most() -> None:
     assert plan.task_seconds == 4 * 5 * 3 * 100.0
     assert searched(trials=50).task_seconds == 4 * 3600.0, "one execution after another"
     assert "executions of the job: 15 at most, 3 a trial, of 4 tasks each at most" in plan.text
-    assert "deadline: 3600 s for the whole search; 360 s are reckoned for a trial" in plan.text
+    assert "deadline: 3600 s for the whole search; a trial is reckoned to take up to" in plan.text
+    assert "360 s, so none begins after 3240 s" in plan.text
     assert plan.text.endswith(f"hash: {plan.hash}")
     assert plan.refusals == []
     (refused,) = searched(seconds=300.0).refusals
