@@ -31,7 +31,7 @@ from chaosnetra.running.launching import (
 )
 from chaosnetra.running.observing import shortened
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
+from chaosnetra.settings import Settings, setting_hint
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.orders import (
     NOT_UNDERSTOOD,
@@ -195,13 +195,19 @@ class JobLauncher:
         return {}
 
     @property
+    def longest_seconds(self) -> float:
+        """After how long an execution is cancelled, where nothing stands before the database."""
+        asked_seconds = self._barrier_seconds
+        order = self._order("reports", 0, asked_seconds, None)
+        return asked_seconds + order.longest_seconds + LATE_SECONDS
+
+    @property
     def _barrier_seconds(self) -> float:
-        given = self.session.settings.barrier_seconds
-        if given is not None:
-            return given
-        if self.session.settings.is_rehearsal:
-            return LOCAL_BARRIER_SECONDS + LOCAL_BARRIER_SECONDS_A_TASK * self.count
-        return BARRIER_SECONDS
+        settings = self.session.settings
+        shortest = shortest_barrier_seconds(settings)
+        if settings.barrier_seconds is None and settings.is_rehearsal:
+            return shortest + LOCAL_BARRIER_SECONDS_A_TASK * self.count
+        return shortest
 
     def _measure_seconds(self, path: PathOrder | None) -> float:
         """How long before the barrier the containers are to be there, to measure their faults."""
@@ -265,6 +271,13 @@ class JobLauncher:
                 else:
                     found[report.index] = report
         return found
+
+
+def shortest_barrier_seconds(settings: Settings) -> float:
+    """From the start of an execution to its barrier, however few its tasks are."""
+    if settings.barrier_seconds is not None:
+        return settings.barrier_seconds
+    return LOCAL_BARRIER_SECONDS if settings.is_rehearsal else BARRIER_SECONDS
 
 
 def _check(session: Session, job: "JobState", tasks: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from chaosnetra.search.conclusion import Conclusion, End
+from chaosnetra.search.conclusion import Conclusion, End, how_it_ended
 from chaosnetra.search.frontier import Column, Frontier, Map
 from chaosnetra.search.record import Axis, Search, SearchTrial
 from chaosnetra.search.response import Estimate
@@ -133,7 +133,7 @@ def map_notes(search: Search, found: Frontier) -> Iterator[str]:
             yield f"trial {trial.number} at {where(search, trial)} proves nothing: {trial.line}"
     if found.drift is not None:
         yield found.drift
-    yield f"{len(search.trials)} trials, {search.seconds:.0f} s; {found.end.value}"
+    yield how_it_ended(search, found.end)
 
 
 def _some(columns: Sequence[Column]) -> list[Column]:
@@ -249,7 +249,7 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
             yield f"  trial {trial.number} at {shown(trial.value)} proves nothing: {trial.line}"
     if conclusion.drift is not None:
         yield f"  {conclusion.drift}"
-    yield f"  {len(search.trials)} trials, {search.seconds:.0f} s; {conclusion.end.value}"
+    yield f"  {how_it_ended(search, conclusion.end)}"
     if conclusion.more_trials is not None:
         yield f"  about {conclusion.more_trials} more trials would halve the interval"
     if conclusion.bears_asked is not None:
