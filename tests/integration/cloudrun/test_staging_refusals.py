@@ -172,16 +172,17 @@ def test_what_is_made_for_ones_own_machine_is_refused_by_the_plan(
     shown = staging.plan()
     assert shown.exit_code == 0, shown.output
     assert "instances: 1 -> 2 (+1)" in shown.output
-    plain = {"type": "action", "name": "slow", "provider": {"type": "python", **latency}}
+    proxy = called("toxiproxy", "create_proxy", name="own", upstream="127.0.0.1:5432")
+    plain = {"type": "action", "name": "own", "provider": {"type": "python", **proxy}}
     locks = called("postgres", "lock_catalog", hold_ms=5)
     load = {"type": "action", "name": "load", "provider": {"type": "python", **locks}}
     staging.method = [plain, load]
     shown = staging.plan()
     assert shown.exit_code == 1
-    for name in ("slow (add_latency)", "load (lock_catalog)"):
+    for name in ("own (create_proxy)", "load (lock_catalog)"):
         assert f"refused: {name} is for one's own machine; in staging" in shown.output
     done = run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes")
-    refused(done, "action 'slow': a proxy is for one's own machine; in staging the pressure is")
+    refused(done, "action 'own': a proxy of its own is for one's own machine")
 
 
 def test_the_plan_asks_for_the_job_of_the_startups(staging: Staging) -> None:
