@@ -14,7 +14,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.lint.check import lint_file
 from chaosnetra.lint.modules import Modules
 from chaosnetra.quantities import number
-from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
+from chaosnetra.redaction import Redactor
 from chaosnetra.running.recorded import recorded_configuration, recorded_settings
 from chaosnetra.settings import SETTINGS, Settings, names_staging, setting_hint
 
@@ -184,7 +184,7 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         raise InvalidInput(f"the experiment is not valid: {wrong[0].text}")
     redactor = Redactor()
     redactor.learn(values)
-    redactor.learn(dict(os.environ), shortest=SHORTEST_IN_ENVIRONMENT)
+    redactor.learn_environment(os.environ)
     title = experiment.get("title")
     return Subject(
         path,
