@@ -155,7 +155,10 @@ def _of_stand(resources: Resources) -> tuple[str, DatabaseAddress, DatabaseAddre
         )
     if kept is None:
         from chaosnetra.stand.postgres import start_postgres
+        from chaosnetra.stand.toxiproxy_build import begin
 
+        if not settings.toxiproxy_url and settings.toxiproxy_server == "auto":
+            begin()  # what takes longest
         resources.expect_folders()
         server = start_postgres(resources.run.id, settings.profile.max_connections)
         resources.trust(server.database)

@@ -225,11 +225,9 @@ class Exposure:
 
     def facts(self) -> dict[str, Any]:
         """For the journal: see `chaosnetra.evidence.verdict.exposure`."""
-        resources = self._resources
-        local = not resources.settings.in_staging
         return {
-            "variables": self.variables() if local else None,
-            "proxy": resources.identifier if local else None,
+            "variables": self.variables(),
+            "proxy": self._resources.identifier,
             "counted_by": {"connected": "observer", "killed": "pg_stat_database"},
             "launches": [
                 {"faults": list(one.faults)} | {name: getattr(one, name) for name in _COUNTED}

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
@@ -18,20 +18,25 @@ from chaosnetra.errors import (
 from chaosnetra.hints import argument
 from chaosnetra.progress.shown import shown
 from chaosnetra.quantities import whole_number
+from chaosnetra.running.exposure import LaunchBegun
+from chaosnetra.running.in_tasks import Counted, path_order, path_seen
 from chaosnetra.running.launching import (
     Launched,
     circumstances_of,
     limits_of,
     record,
+    record_observed,
     tally_of,
     warn_of_silent_patterns,
 )
+from chaosnetra.running.observing import shortened
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
+from chaosnetra.settings import Settings, setting_hint
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.orders import (
     NOT_UNDERSTOOD,
     ORDER_VARIABLE,
+    PathOrder,
     TaskOrder,
     TaskReport,
     output_bytes,
@@ -50,6 +55,8 @@ logger = logging.getLogger("chaostoolkit")
 BARRIER_SECONDS = 60.0
 LOCAL_BARRIER_SECONDS = 2.0
 LOCAL_BARRIER_SECONDS_A_TASK = 0.2
+# Of the time that tasks may need to measure their faults, in a rehearsal: nothing is far away.
+LOCAL_SHARE_OF_MEASURING = 0.25
 REPORT_SECONDS = 30.0
 REPORT_SECONDS_A_TASK = 0.04
 # What scheduling may take beyond the barrier: tasks that come late begin late.
@@ -111,10 +118,13 @@ class JobLauncher:
         from chaosnetra.cloudrun.launches import ExecutionBegun
 
         session, jobs = self.session, self.session.cloud_run.jobs
-        schema, asked_seconds = session.stored.report_schema, self._barrier_seconds
+        path = path_order(session, self.count)
+        schema, containers_seconds = session.stored.report_schema, self._barrier_seconds
+        asked_seconds = containers_seconds + self._measure_seconds(path)
+        used = session.exposure.begun([session.database]) if path else None
         tables_before = session.state.tables()
         asked_at = time.time()
-        order = self._order(schema, asked_at + asked_seconds)
+        order = self._order(schema, asked_at, asked_seconds, path)
         seconds = min(
             asked_seconds + order.longest_seconds + LATE_SECONDS,
             session.guard.deadline.remaining_seconds,
@@ -126,7 +136,7 @@ class JobLauncher:
             seconds,
             self._environment(order),
             session.next_number(),
-            patience_seconds=asked_seconds / 2,
+            patience_seconds=containers_seconds / 2,
         )
         with (
             session.run.polled(),
@@ -149,30 +159,67 @@ class JobLauncher:
         barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
         for outcome in outcomes:
             record(session, outcome)
-        _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2])
+        has_faults = path is not None and bool(path.faults)
+        _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2], partly=has_faults)
+        launch: dict[str, Any] = {"execution": begun.execution, "barrier": barrier.to_json()}
+        uncounted = None
+        if path is not None and used is not None:
+            counted = Counted.of(path, outcomes, reports)
+            outcomes = self._seen(counted, path, used)
+            launch["path"] = path_seen(counted.reports)
+            uncounted = counted.uncounted
         warn_of_silent_patterns(session, outcomes)
         target = session.settings.target.shown
-        launch = {"execution": begun.execution, "barrier": barrier.to_json()}
         circumstances = circumstances_of(session, self.limits, target, "job", tables)
-        return Launched(outcomes, {**circumstances, "launch": launch})
+        return Launched(outcomes, {**circumstances, "launch": launch}, uncounted)
+
+    def _seen(self, counted: Counted, path: PathOrder, used: LaunchBegun) -> list[StartupOutcome]:
+        """The outcomes of the startups that count, judged by what they used of their paths.
+
+        Raises:
+            PartUnavailable: none counts.
+        """
+        session = self.session
+        counted.tell(session, path)
+        if counted.uncounted is not None:
+            logger.warning(counted.uncounted.text)
+            if not counted.outcomes:
+                raise PartUnavailable(counted.uncounted.text)
+        _, outcomes = session.exposure.ended(used, list(shortened(counted.outcomes)))
+        for outcome, before in zip(outcomes, counted.outcomes, strict=True):
+            record_observed(session, outcome, before.status)
+        return outcomes
 
     def contrasts(self) -> dict[ExitReason, StartupOutcome]:
         """None: a job runs one command."""
         return {}
 
     @property
-    def _barrier_seconds(self) -> float:
-        given = self.session.settings.barrier_seconds
-        if given is not None:
-            return given
-        if self.session.settings.is_rehearsal:
-            return LOCAL_BARRIER_SECONDS + LOCAL_BARRIER_SECONDS_A_TASK * self.count
-        return BARRIER_SECONDS
+    def longest_seconds(self) -> float:
+        """After how long an execution is cancelled, where nothing stands before the database."""
+        asked_seconds = self._barrier_seconds
+        order = self._order("reports", 0, asked_seconds, None)
+        return asked_seconds + order.longest_seconds + LATE_SECONDS
 
-    def _order(self, schema: str, barrier_at: float) -> TaskOrder:
+    @property
+    def _barrier_seconds(self) -> float:
+        settings = self.session.settings
+        shortest = shortest_barrier_seconds(settings)
+        if settings.barrier_seconds is None and settings.is_rehearsal:
+            return shortest + LOCAL_BARRIER_SECONDS_A_TASK * self.count
+        return shortest
+
+    def _measure_seconds(self, path: PathOrder | None) -> float:
+        """How long before the barrier the containers are to be there, to measure their faults."""
+        bound = path.all_measure_seconds if path else 0.0
+        return bound * LOCAL_SHARE_OF_MEASURING if self.session.settings.is_rehearsal else bound
+
+    def _order(
+        self, schema: str, ordered_at: float, asked_seconds: float, path: PathOrder | None
+    ) -> TaskOrder:
         settings = self.session.settings
         return TaskOrder(
-            barrier_at=barrier_at,
+            barrier_at=ordered_at + asked_seconds,
             startup_seconds=self.limits.startup_seconds,
             kill_margin_seconds=self.limits.kill_margin_seconds,
             readiness=settings.readiness,
@@ -183,6 +230,8 @@ class JobLauncher:
             dwell_seconds=self.limits.dwell_seconds,
             output_bytes=output_bytes(self.count),
             phase_patterns=settings.phase_patterns.given,
+            ordered_at=ordered_at,
+            path=path,
         )
 
     def _environment(self, order: TaskOrder) -> dict[str, str]:
@@ -224,6 +273,13 @@ class JobLauncher:
         return found
 
 
+def shortest_barrier_seconds(settings: Settings) -> float:
+    """From the start of an execution to its barrier, however few its tasks are."""
+    if settings.barrier_seconds is not None:
+        return settings.barrier_seconds
+    return LOCAL_BARRIER_SECONDS if settings.is_rehearsal else BARRIER_SECONDS
+
+
 def _check(session: Session, job: "JobState", tasks: int) -> None:
     """Hold an execution against the guard, and against the version that was consented to.
 
@@ -239,11 +295,16 @@ def _check(session: Session, job: "JobState", tasks: int) -> None:
 
 
 def _refuse_silence(
-    outcomes: Sequence[StartupOutcome], reports: Mapping[int, TaskReport], execution: str
+    outcomes: Sequence[StartupOutcome],
+    reports: Mapping[int, TaskReport],
+    execution: str,
+    *,
+    partly: bool,
 ) -> None:
     """Where a task could not do its part, or none reported and none tells why.
 
-    Then nothing is known of a startup, or the job does not run what it should.
+    Then nothing is known of a startup, or the job does not run what it should. `partly`: whether
+    that is so of some of them counts them out, and no more.
     """
     broken = [
         outcome.error.text
@@ -252,10 +313,11 @@ def _refuse_silence(
         and outcome.exit_code == NOT_UNDERSTOOD
         and outcome.error
     ]
-    if reports and broken:
+    if broken and (len(broken) == len(outcomes) or (reports and not partly)):
         raise PartUnavailable(
-            f"{len(broken)} tasks of {execution} could not launch "
-            f"their startup ({broken[0]}): the task's log says why"
+            f"{len(broken)} tasks of {execution} could not launch their startup ({broken[0]}): the "
+            "task's log says why, such as another version of chaosnetra in its image than here, or "
+            "no DATABASE_URL"
         )
     silent = {ExitReason.NOT_REPORTED, ExitReason.NOT_STARTED, ExitReason.UNCLEAN}
     if reports or not {outcome.exit_reason for outcome in outcomes} <= silent:

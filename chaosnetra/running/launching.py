@@ -9,6 +9,7 @@ from chaosnetra.progress.tally import Tally
 from chaosnetra.running.session import Session
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
+from chaosnetra.startup.uncounted import Uncounted
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -25,12 +26,14 @@ class Launched:
     """Startups that were launched at once.
 
     Attributes:
-        outcomes: of all, in order.
+        outcomes: of all that count, in order.
         circumstances: what a result has to say of how they were launched.
+        uncounted: those that do not; None: all do.
     """
 
     outcomes: list[StartupOutcome]
     circumstances: dict[str, Any]
+    uncounted: Uncounted | None = None
 
 
 class Launcher(Protocol):
@@ -69,6 +72,7 @@ def circumstances_of(
         "time_scale": settings.time_scale,
         "startup_method": method,
         "import_seconds": None,
+        "launched_seconds": None,
         "machine_share": None,
         "startup_timeout_seconds": limits.startup_seconds,
         "dwell_seconds": limits.dwell_seconds,

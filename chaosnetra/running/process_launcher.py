@@ -98,6 +98,7 @@ class ProcessLauncher:
             session.run.polled(),
         ):
             begun = session.exposure.begun(databases)
+            launched_seconds = session.run.events.elapsed_seconds()
             with shown(tally_of(session, self.count, self.limits)) as ended_one:
 
                 def decided(outcome: StartupOutcome) -> None:
@@ -120,6 +121,7 @@ class ProcessLauncher:
             (use.tables_before, use.tables_after),
         )
         circumstances["import_seconds"] = self.starter.import_seconds
+        circumstances["launched_seconds"] = launched_seconds
         share = machine_share_of(outcomes, usable_cores())
         if share is not None and share.is_felt:
             logger.info(f"Machine: {share.text}")

@@ -29,6 +29,8 @@ ENDING_SECONDS = 300.0
 EXIT_WITHOUT_ROLLBACKS = 30
 # Names the file in which a baseline is passed on: see `chaosnetra.running.baseline`.
 BASELINE_FILE = "CHAOSNETRA_BASELINE"
+# Names the file by which a trial in staging knows what its search was consented to.
+SEARCH_CONSENT_FILE = "CHAOSNETRA_SEARCH_CONSENT"
 
 
 class Run:

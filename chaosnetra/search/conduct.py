@@ -4,14 +4,15 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from chaosnetra import __version__
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, NotAllowed
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.runner.ending import undo
 from chaosnetra.runner.files import RunFiles, find_experiments
 from chaosnetra.runner.process import run_experiment
 from chaosnetra.running.baseline import WITHOUT_BASELINE
@@ -42,7 +43,7 @@ from chaosnetra.search.span import Span
 from chaosnetra.search.stand import shared_stand
 from chaosnetra.search.subject import Subject
 from chaosnetra.search.telling import trial_line
-from chaosnetra.search.trial import journal_of, trial_of
+from chaosnetra.search.trial import journal_of, trial_of, why_stopped
 from chaosnetra.text import cut
 
 TRIALS = "trials"
@@ -98,6 +99,21 @@ class Wanted:
     variables: Mapping[str, str]
 
 
+class Admission(Protocol):
+    """Lets the trials of a search act in staging; see `chaosnetra.controls.search_consent`."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables of the environment by which a trial finds out."""
+
+    def next_variables(self) -> Mapping[str, str]:
+        """Of the next trial's configuration.
+
+        Raises:
+            NotAllowed: none may be begun any more.
+        """
+
+
 def begun(varied: Varied, wanted: Wanted, folder: Path, second: Varied | None = None) -> Search:
     """The search in a folder that goes on, or a new one.
 
@@ -137,6 +153,7 @@ def begun(varied: Varied, wanted: Wanted, folder: Path, second: Varied | None = 
         target=subject.target,
         time_scale=subject.settings.time_scale,
         second=None if second is None else second.axis(falling=second.subject.falls),
+        environment=subject.settings.environment,
     )
     file = folder / FILE
     if not file.exists():
@@ -181,6 +198,7 @@ _SAME = {
     "profile": "profile",
     "target": "target",
     "time_scale": "time scale",
+    "environment": "environment",
 }
 
 
@@ -222,6 +240,7 @@ def conduct(
     folder: Path,
     variables: Mapping[str, str],
     say: Callable[[str], None],
+    admission: Admission | None = None,
 ) -> Search:
     """Make trials until the search has ended; after each its journal is written.
 
@@ -231,6 +250,7 @@ def conduct(
         folder: of the search.
         variables: of the configuration, for all trials.
         say: called with each line of what happens.
+        admission: to staging; None: the trials are local.
 
     Raises:
         KeyboardInterrupt: it was interrupted; the trial that ran was undone, and what was found
@@ -241,18 +261,28 @@ def conduct(
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder, search)
-    if not _goes_on(search):
+    if not goes_on(search):
         return search
     baseline = folder / BASELINE
     baseline.unlink(missing_ok=True)
+    stand = (
+        shared_stand(subject.settings) if admission is None else nullcontext(admission.environment)
+    )
     try:
-        with shared_stand(subject.settings) as environment:
-            while _goes_on(search):
-                trial = _make(subject, search, folder, variables, environment)
+        with stand as environment:
+            while goes_on(search):
+                try:
+                    more = {} if admission is None else admission.next_variables()
+                except NotAllowed as error:
+                    search = replace(search, stopped=str(error))
+                    break
+                trial = _make(subject, search, folder, {**variables, **more}, environment)
                 search = _learned(subject, replace(search, trials=(*search.trials, trial)), folder)
+                search = replace(search, stopped=_stopped_by(trial, folder, admission))
                 _write(folder, search)
                 with suppress(OSError):  # nobody reads any more
                     say(trial_line(search, trial, judged(search)))
+            _write(folder, search)
     except KeyboardInterrupt:
         _write(folder, replace(search, interrupted=True))
         raise
@@ -261,7 +291,23 @@ def conduct(
     return search
 
 
-def _goes_on(search: Search) -> bool:
+def _stopped_by(trial: SearchTrial, folder: Path, admission: Admission | None) -> str:
+    """Why no trial may follow one; empty: another may."""
+    journal = folder / trial.journal
+    data = journal_of(journal)
+    why = why_stopped(data, trial, in_staging=admission is not None)
+    if data is None and admission is not None:
+        # As long as the lease is held nobody else meets what it left.
+        why = "; ".join([why, *undo(journal.parent)])
+    return why
+
+
+def goes_on(search: Search) -> bool:
+    """Whether another trial is to be made.
+
+    Raises:
+        InvalidInput: it gets harder in the other direction than the bound that was asked for says.
+    """
     if search.asked is not None and search.oriented.falling is (search.at_most is None):
         wrong, right = ("--at-least", "--at-most")[:: 1 if search.at_most is None else -1]
         raise InvalidInput(

@@ -172,6 +172,8 @@ class Search:
         model: of a startup, from the first baseline; None: it is not known.
         habits: what startups under a latency do otherwise than without.
         interrupted: whether a signal ended it.
+        environment: where its trials acted.
+        stopped: why no further trial may be made, as a clause; empty: that is not so.
     """
 
     version: int
@@ -201,6 +203,8 @@ class Search:
     interrupted: bool = False
     at_most: float | None = None
     second: Axis | None = None
+    environment: str = "local"
+    stopped: str = ""
     given: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -22,11 +22,13 @@ from chaosnetra.processes.identity import started
 from chaosnetra.processes.program import module_command
 from chaosnetra.processes.signals import noted
 from chaosnetra.settings import SETTINGS
+from chaosnetra.settings.sources import sources_here
 from chaosnetra.stand.cloudrun import CLOUD_RUN_NAMES, start_cloud_run
 from chaosnetra.stand.folders import state_folder
 from chaosnetra.stand.part import Part, last_line, wait_for_answer, write_private
 from chaosnetra.stand.postgres import start_postgres
 from chaosnetra.stand.toxiproxy import start_toxiproxy
+from chaosnetra.stand.toxiproxy_build import begin
 
 # Names the file of a stand that is held for some runs only, such as those of a search.
 STAND_FILE = "CHAOSNETRA_STAND_FILE"
@@ -171,7 +173,7 @@ def _same_process(stand: PersistentStand) -> bool:
 
 @contextmanager
 def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list[Part]]]:
-    """A stand of this process's, by the settings of its environment; gone at the end.
+    """A stand of this process's, by the settings of its environment and folder; gone at the end.
 
     Args:
         cloud_run: whether it has a local Cloud Run endpoint.
@@ -180,11 +182,14 @@ def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list
         InvalidInput: a setting cannot be used.
         PartUnavailable: a part does not start; says why.
     """
+    given = sources_here().configuration
     profile, server = (
-        SETTINGS[key].read({}, os.environ) for key in ("profile", "toxiproxy_server")
+        SETTINGS[key].read(given, os.environ) for key in ("profile", "toxiproxy_server")
     )
     parts: list[Part] = []
     try:
+        if server == "auto":
+            begin()
         postgres = start_postgres(max_connections=profile.max_connections)
         parts.append(postgres)
         toxiproxy = start_toxiproxy(server=server)

@@ -6,10 +6,18 @@ set by whoever runs the job), launches the startup as on one's own machine, keep
 ready up for a while, and reports: a row in the database, by a connection of its own once its
 startup has ended, and the same as one line of JSON on standard output, for the logs.
 
-`DATABASE_URL`, or `CHAOSNETRA_REPORT_DATABASE_URL` where that is another, says where the row
-goes. The exit code is 0 for a startup that was ready, its own where it failed, 124 where it was
-out of time, 143 where the task was cancelled, 64 where the task cannot be understood or failed
-itself.
+Where the order has a path, the task puts it between its startup and the database that the job's
+variables name (see `chaosnetra.task_path`), measures its faults before the startup and after it,
+and reports that too.
+
+`CHAOSNETRA_REPORT_DATABASE_URL` says where the row goes; without it `DATABASE_URL`, or the
+database that the variables of the path name. The exit code is 0 for a startup that was ready, its
+own where it failed, 124 where it was out of time, 143 where the task was cancelled, 64 where the
+task cannot be understood or failed itself, or its path did not stand. After its time to live it
+ends, and everything that it began with it.
+
+`python -m chaosnetra.startup.task --check` says whether all that would work in this image, and
+exits with 0 if it does, and with 1 if it does not.
 
 Besides this package's own modules it needs psutil and asyncpg only, and google-re2 where the run
 has `phase_patterns` or its readiness is `log:REGEX`.
@@ -41,16 +49,29 @@ from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import launch
 from chaosnetra.startup.observed import Limits
 from chaosnetra.startup.orders import (
+    LONGEST_SECONDS,
     NOT_UNDERSTOOD,
     ORDER_VARIABLE,
     REPORT_KEY,
+    PathOrder,
+    PathReport,
     TaskOrder,
     TaskReport,
     insert_statement,
+    output_bytes,
 )
-from chaosnetra.startup.outcome import StartupOutcome, Status
+from chaosnetra.startup.outcome import (
+    EndedBy,
+    ExitReason,
+    StartupFailure,
+    StartupOutcome,
+    Status,
+)
 from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
+from chaosnetra.task_path.conduct import Launch, StartupOnPath, read_database
+from chaosnetra.task_path.lifetime import time_to_live
+from chaosnetra.task_path.variables import NamedDatabase
 
 REPORT_DATABASE = "CHAOSNETRA_REPORT_DATABASE_URL"
 SHORTEST_PAUSE_SECONDS = 0.1
@@ -59,6 +80,10 @@ ONE_REPORT_SECONDS = 5.0
 # So many tasks begin to report in a second: thousands at once would be a storm of their own.
 REPORTS_PER_SECOND = 50
 OUT_OF_TIME, CANCELLED, FAILED = 124, 143, 1
+# Of the time to live, what lies beyond every limit: to begin the path and to end it.
+MARGIN_SECONDS = 60.0
+# What clocks of machines that are kept in step may differ by, and an order take to arrive.
+CLOCK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -71,8 +96,12 @@ class Task:
         execution: id of the execution that it belongs to.
         index: which of its tasks.
         attempt: 0 for the first.
+        count: of the tasks.
         environment: variables for the orchestrator.
         database: where the report goes.
+        arrived_at: when it began, seconds since 1970.
+        named: the database as the variables name it; None: nothing stands before it.
+        unusable: why there can be no path to it, in one line; empty: there can, or need not.
     """
 
     order: TaskOrder
@@ -80,8 +109,12 @@ class Task:
     execution: str
     index: int
     attempt: int
+    count: int
     environment: Mapping[str, str]
     database: DatabaseAddress
+    arrived_at: float
+    named: NamedDatabase | None = None
+    unusable: str = ""
 
     @classmethod
     def of(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> "Task":
@@ -92,36 +125,41 @@ class Task:
         """
         if len(arguments) < 2 or arguments[0] != "--":
             raise InvalidInput("usage: python -m chaosnetra.startup.task -- COMMAND…")
-        order = environ.get(ORDER_VARIABLE)
-        if order is None:
+        text = environ.get(ORDER_VARIABLE)
+        if text is None:
             raise InvalidInput(
                 f"{ORDER_VARIABLE} is not set: run the job by startups_succeed with the setting "
                 "environment at staging"
             )
-        url = environ.get(REPORT_DATABASE) or environ.get("DATABASE_URL", "")
-        hint = f"DATABASE_URL or {REPORT_DATABASE} in the job's container"
-        if not url:
-            raise InvalidInput("no database is named to report to", hint)
-        with changed_by(hint):
-            database = DatabaseAddress.parse(url)
+        order, own = TaskOrder.parse(text), own_database(environ)
+        named, unusable = None, ""
+        if order.path is not None:
+            try:
+                named = read_database(order.path, environ, own)
+            except InvalidInput as error:
+                unusable = str(error)
         ours = (ORDER_VARIABLE, REPORT_DATABASE)
         return cls(
-            order=TaskOrder.parse(order),
+            order=order,
             command=tuple(arguments[1:]),
             execution=environ.get("CLOUD_RUN_EXECUTION", ""),
             index=_whole(environ, "CLOUD_RUN_TASK_INDEX"),
             attempt=_whole(environ, "CLOUD_RUN_TASK_ATTEMPT"),
+            count=max(1, _whole(environ, "CLOUD_RUN_TASK_COUNT")),
             environment={name: text for name, text in environ.items() if name not in ours},
-            database=database,
+            database=own or (named.address if named else database_of_service(environ)),
+            arrived_at=time.time(),
+            named=named,
+            unusable=unusable,
         )
 
-    @property
-    def plan(self) -> LaunchPlan:
+    def plan(self, variables: Mapping[str, str]) -> LaunchPlan:
+        """How its startup is launched; `variables` take the place of its container's."""
         patterns = parse_patterns("phase_patterns", self.order.phase_patterns)
         return LaunchPlan(
             shown=self.command[0],
             command=self.command,
-            environment=self.environment,
+            environment={**self.environment, **variables},
             directory=None,
             readiness=Readiness.parse(self.order.readiness),
             readiness_timeout_seconds=self.order.readiness_seconds,
@@ -129,8 +167,27 @@ class Task:
             phase_lines=PhaseLines(patterns) if patterns else None,
         )
 
-    async def run(self, interrupted: Callable[[], bool], mask: Callable[[str], str]) -> TaskReport:
-        """Wait for the barrier, and launch the startup.
+    @property
+    def barrier_seconds(self) -> float:
+        """How long from its arrival to the barrier, at most.
+
+        No longer than from the order to the barrier, which its clock cannot stretch.
+        """
+        asked = LONGEST_SECONDS
+        if self.order.ordered_at:
+            asked = self.order.barrier_at - self.order.ordered_at
+        return max(0.0, min(asked, self.order.barrier_at - self.arrived_at))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of its clock."""
+        behind = self.order.ordered_at - self.arrived_at
+        if behind <= CLOCK_SECONDS:
+            return ()
+        return (f"its clock is at least {behind:.1f} s behind: it came before it was ordered",)
+
+    def run(self, interrupted: Callable[[], bool], mask: Callable[[str], str]) -> TaskReport:
+        """Wait for the barrier, and launch the startup, on its path where it has one.
 
         Args:
             interrupted: asked often; once true, everything is ended at once.
@@ -141,14 +198,70 @@ class Task:
             PartUnavailable: it cannot be started.
             MachineryFailed: this machine has nothing left to start or to check it with.
         """
-        order, arrived_at, plan = self.order, time.time(), self.plan
-        while (left := order.barrier_at - time.time()) > 0:
-            if interrupted():
-                raise Interrupted("the task was cancelled before its startup began")
-            await asyncio.sleep(min(left, SHORTEST_PAUSE_SECONDS))
-        begun_at = time.time()
-        hold = Deadline.after(order.hold_seconds)
+        barrier = Deadline.after(self.barrier_seconds)
+        begun_at: list[float] = []
 
+        def pause(seconds: float) -> None:
+            deadline = Deadline.after(seconds)
+            while not deadline.passed:
+                if interrupted():
+                    raise Interrupted("the task was cancelled before its startup began")
+                time.sleep(min(deadline.remaining_seconds, SHORTEST_PAUSE_SECONDS))
+
+        def launched(database: DatabaseAddress, variables: Mapping[str, str]) -> StartupOutcome:
+            pause(barrier.remaining_seconds)
+            begun_at.append(time.time())
+            return asyncio.run(self._launched(database, variables, interrupted, mask))
+
+        path: PathReport | None = None
+        if self.order.path is None:
+            outcome = launched(self.database, {})
+        else:
+            outcome, path = self._on_path(self.order.path, launched, interrupted, pause, barrier.at)
+        return TaskReport(
+            self.execution,
+            self.index,
+            self.attempt,
+            self.arrived_at,
+            begun_at[0] if begun_at else time.time(),
+            outcome,
+            path,
+            self.notes,
+        ).fitting(output_bytes(self.count))
+
+    @property
+    def seconds_to_live(self) -> float:
+        """From its arrival until it and its path have ended, whatever happens."""
+        return self.barrier_seconds + self.order.longest_seconds + MARGIN_SECONDS
+
+    def _on_path(
+        self,
+        order: PathOrder,
+        launched: Launch,
+        interrupted: Callable[[], bool],
+        pause: Callable[[float], None],
+        barrier_at: float,
+    ) -> tuple[StartupOutcome, PathReport]:
+        """The outcome of its startup on its path, and what is known of that."""
+        if self.named is None:
+            path = PathReport(failure=self.unusable)
+            return _not_started(self.unusable), path
+        startup = StartupOnPath(
+            order, self.named, self.index, self.seconds_to_live, launched, interrupted, pause
+        )
+        groups_left = order.groups - order.group_of(self.index)
+        outcome = startup.run(barrier_at - groups_left * order.measure_seconds)
+        return outcome or _not_started(startup.report.gap(order)), startup.report
+
+    async def _launched(
+        self,
+        database: DatabaseAddress,
+        variables: Mapping[str, str],
+        interrupted: Callable[[], bool],
+        mask: Callable[[str], str],
+    ) -> StartupOutcome:
+        order = self.order
+        hold = Deadline.after(order.hold_seconds)
         decided: list[StartupOutcome] = []
 
         async def stay_up() -> None:
@@ -158,8 +271,8 @@ class Task:
                 await asyncio.sleep(min(hold.remaining_seconds, SHORTEST_PAUSE_SECONDS))
 
         (outcome,) = await launch(
-            plan,
-            [self.database],
+            self.plan(variables),
+            [database],
             Limits(
                 order.startup_seconds,
                 order.kill_margin_seconds,
@@ -171,7 +284,7 @@ class Task:
             interrupted=interrupted,
             keeping=Keeping(mask, order.output_bytes),
         )
-        return TaskReport(self.execution, self.index, self.attempt, arrived_at, begun_at, outcome)
+        return outcome
 
     async def report(self, text: str, interrupted: Callable[[], bool]) -> str | None:
         """Write the report into the database; tried again until its time is up.
@@ -217,6 +330,8 @@ def exit_code_of(outcome: StartupOutcome) -> int:
         return 0
     if outcome.status is Status.TIMED_OUT:
         return OUT_OF_TIME
+    if outcome.exit_reason is ExitReason.NOT_STARTED:
+        return NOT_UNDERSTOOD
     if outcome.signal is not None:
         return 128 + outcome.signal
     return outcome.exit_code or FAILED
@@ -232,8 +347,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
     try:
         task = Task.of(arguments, environ)
-        redactor.add(task.database.password)
-        report = asyncio.run(task.run(lambda: bool(stopped), redactor.text))
+        for database in (task.database, task.named and task.named.address):
+            redactor.add(database.password if database else "")
+        time_to_live(task.seconds_to_live, OUT_OF_TIME)
+        report = task.run(lambda: bool(stopped), redactor.text)
     except Interrupted as error:
         say(str(error))
         return CANCELLED
@@ -244,11 +361,50 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         say(f"chaosnetra: {MachineryFailed(error)}")
         return NOT_UNDERSTOOD
     data = redactor.data(report.to_json())
-    say(json.dumps({REPORT_KEY: data}))
+    say(json.dumps({REPORT_KEY: redactor.data(report.brief.to_json())}))
     missing = asyncio.run(task.report(json.dumps(data), lambda: bool(stopped)))
     if missing is not None:
         say(f"chaosnetra: the report did not reach the database: {missing}")
     return exit_code_of(report.outcome)
+
+
+def own_database(environ: Mapping[str, str]) -> DatabaseAddress | None:
+    """The database that a variable of our own names; None: it is not set.
+
+    Raises:
+        InvalidInput: it names none.
+    """
+    url = environ.get(REPORT_DATABASE)
+    if not url:
+        return None
+    with changed_by(f"{REPORT_DATABASE} in the job's container"):
+        return DatabaseAddress.parse(url)
+
+
+def database_of_service(environ: Mapping[str, str]) -> DatabaseAddress:
+    """The database that `DATABASE_URL` names.
+
+    Raises:
+        InvalidInput: it is not set, or names none.
+    """
+    hint = f"DATABASE_URL or {REPORT_DATABASE} in the job's container"
+    url = environ.get("DATABASE_URL", "")
+    if not url:
+        raise InvalidInput("no database is named to report to", hint)
+    with changed_by(hint):
+        return DatabaseAddress.parse(url)
+
+
+def _not_started(why: str) -> StartupOutcome:
+    return StartupOutcome(
+        number=1,
+        status=Status.FAILED,
+        seconds=0.0,
+        ended_by=EndedBy.LAUNCHER,
+        exit_reason=ExitReason.NOT_STARTED,
+        error=StartupFailure(why),
+        cause_kept=False,
+    )
 
 
 def _whole(environ: Mapping[str, str], name: str) -> int:

@@ -19,6 +19,7 @@ from chaosnetra.runner.reports import write_reports
 from chaosnetra.running.alone import session_alone
 from chaosnetra.running.session import Session
 from chaosnetra.settings import Settings
+from chaosnetra.settings.sources import Source, Sources, find_sources
 from chaosnetra.trying.corrections import Correction, asks_for_migrations, correction
 from chaosnetra.trying.experiment import (
     REFUSED,
@@ -132,7 +133,8 @@ def find(wanted: Wanted, say: Say) -> Found:
     """
     guess = _guess(wanted)
     try:
-        with session_alone(_configuration(wanted, guess) | _database(wanted)) as session:
+        configuration = _configuration(wanted, guess) | _database(wanted)
+        with session_alone(_sources(wanted, configuration).configuration) as session:
             return _Finding(wanted, session, say).found(guess)
     except UndoFailed as error:
         raise NotTried(f"{error}; `chaosnetra recover` undoes what is left") from error
@@ -219,7 +221,10 @@ def _guess(wanted: Wanted) -> Guess:
 def _configuration(
     wanted: Wanted, guess: Guess, readiness: str | None = None, limit_seconds: float | None = None
 ) -> dict[str, Any]:
-    """The settings of a service that is given what was guessed; without secrets."""
+    """The settings of a service that is given what was guessed; without secrets.
+
+    What is empty is left out, unless a `chaosnetra.toml` gives it: that may be for another service.
+    """
     given = {
         "target": wanted.target,
         "target_directory": str(wanted.directory) if wanted.directory else "",
@@ -229,7 +234,17 @@ def _configuration(
         "prepare_command": guess.prepare_command,
         "startup_timeout_seconds": limit_seconds,
     }
-    return {key: value for key, value in given.items() if value}
+    elsewhere = _sources(wanted, {}).given
+    return {
+        key: value or ""
+        for key, value in given.items()
+        if value or elsewhere[key].source is Source.FILE
+    }
+
+
+def _sources(wanted: Wanted, configuration: Mapping[str, Any]) -> Sources:
+    """All settings of a run whose experiment has a configuration."""
+    return find_sources(wanted.folder or Path(), configuration)
 
 
 def _new_folder() -> Path:
@@ -319,7 +334,8 @@ class _Finding:
 
     def _settings(self, guess: Guess, readiness: str | None = None) -> Settings:
         configuration = _configuration(self._wanted, guess, readiness)
-        return Settings.from_configuration({**configuration, **_database(self._wanted)})
+        sources = _sources(self._wanted, {**configuration, **_database(self._wanted)})
+        return Settings.from_configuration(sources.configuration)
 
     def _why_not(self, guess: Guess, sight: Sight, lines: Sequence[str]) -> str:
         """What is wrong, and the option that says it better."""

@@ -18,7 +18,7 @@ sys.meta_path.insert(0, Missing())
 import asyncpg
 import chaosnetra.startup.task
 areas = {name.split(".")[1] for name in sys.modules if name.startswith("chaosnetra.")}
-print(*sorted(areas & {"settings", "profiles", "documents", "running"}))
+print(*sorted(areas & {"settings", "profiles", "running", "stand"}))
 """
 
 
