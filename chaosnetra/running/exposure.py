@@ -33,6 +33,8 @@ _COUNTED = (
 )
 WITHOUT_SESSION = "ready, but without the database session that startups had before the fault"
 CUT_SHORT = "ready, but its session was cut short in what startups did in it before the fault"
+# A question that cannot be read, and that nobody waits for, is the last one: it ends the session.
+GOODBYE_SECONDS = 0.05
 # Ends of a connection that its startup has not chosen.
 _LOST = (End.SERVER, End.SERVER_RESET, End.REFUSED, End.UNANSWERED)
 
@@ -318,8 +320,10 @@ def _has_failed(one: Connection) -> bool:
 
 def _has_broken_off(one: Connection) -> bool:
     """Whether a session did not end as its startup wanted, as far as can be read."""
-    left = one.sqlstate is not None or one.unanswered_seconds is not None
-    return left or one.end in _LOST
+    waited = one.unanswered_seconds
+    if one.reached is Reached.UNREAD and waited is not None and waited <= GOODBYE_SECONDS:
+        waited = None
+    return one.sqlstate is not None or waited is not None or one.end in _LOST
 
 
 def _asked_to_its_end(wire: Observation) -> int:

@@ -104,6 +104,17 @@ class Connection:
     longest_call_seconds: float | None = None
 
     @property
+    def was_declined(self) -> bool:
+        """Whether it was closed since the server declined encryption: some clients (pgx) then open
+        another connection without it."""
+        return (
+            self.encryption is Encryption.DECLINED
+            and self.reached is Reached.TLS
+            and self.end in (End.CLIENT, End.CLIENT_RESET)
+            and self.unanswered_seconds is None
+        )
+
+    @property
     def has_asked(self) -> bool:
         """Whether anything was asked in its session."""
         in_session = self.round_trips > self.setup_round_trips

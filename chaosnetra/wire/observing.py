@@ -1,7 +1,7 @@
 """The observation of one startup, made from what was written down of its traffic."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chaosnetra.wire import observation
 from chaosnetra.wire.as_of import ConnectionAsOf
@@ -66,7 +66,9 @@ def observe(
         connection_count=len(connections) + max(0, unseen),
         most_at_once=_most_at_once(connections),
         sessions=sum(1 for one in connections if one.has_session),
-        given_up=_given_up(connections),
+        given_up=_given_up(
+            as_of for as_of, one in zip(connections, described, strict=True) if not one.was_declined
+        ),
         refused=sum(1 for one in connections if one.end is End.REFUSED),
         round_trips=round_trips,
         setup_round_trips=sum(one.setup_round_trips for one in described),
@@ -136,7 +138,7 @@ def _seconds(at: float | None, began_at: float) -> float | None:
     return None if at is None else max(0.0, at - began_at)
 
 
-def _given_up(connections: Sequence[ConnectionAsOf]) -> dict[str, int]:
+def _given_up(connections: Iterable[ConnectionAsOf]) -> dict[str, int]:
     """Connections that ended without a session, whoever ended them, by how far they had come. One
     that the next hop refused is counted there; one that cancels needs no session. One that is
     opened and closed, such as a check of the port, counts as `tcp`."""

@@ -12,7 +12,7 @@ from chaosnetra.evidence.statistics.round_trips import RoundTrips
 from chaosnetra.evidence.wire.blame import blame, ending_error
 from chaosnetra.evidence.wire.bounded import ROUND_TRIPS_OF_CALL
 from chaosnetra.evidence.wire.giving_up import GivenUp, left_open_apart
-from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, cancels, own_limits
+from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits, without_need
 from chaosnetra.wire.observation import Doing, Reached
 
 NO_SLOT = "53300"
@@ -182,7 +182,7 @@ def _tries(
     if 2 * len(ended) <= len(failed):
         yield from _waits_for_ever(failed, evidence, check)
         return
-    tried = median(one.seen.connection_count - cancels(one.seen) for one in ended)
+    tried = median(one.seen.connection_count - without_need(one.seen) for one in ended)
     if not tried:
         return
     attempts = "one connection" if tried == 1 else f"{tried:g} connections"

@@ -13,8 +13,8 @@ from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp, lef
 from chaosnetra.evidence.wire.limits import (
     Failed,
     OwnLimit,
-    cancels,
     own_limits,
+    without_need,
 )
 from chaosnetra.evidence.wire.named_limits import Lasted, named_seconds, refutation
 from chaosnetra.text import cut
@@ -183,7 +183,8 @@ def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
     else:
         yield from _ended_by_others(seen)
         given_up = sum(
-            one.end in BY_CLIENT and one.session_seconds is None for one in seen.connections
+            one.end in BY_CLIENT and one.session_seconds is None and not one.was_declined
+            for one in seen.connections
         )
         if given_up > 1:
             yield f"it gave up {_of_all(given_up, seen)} before they had become sessions"
@@ -247,8 +248,8 @@ def _of_all(count: int, seen: Observation) -> str:
 
 
 def _tried(seen: Observation) -> int:
-    """Its connections but those that were only to cancel a statement."""
-    return seen.connection_count - cancels(seen)
+    """Its connections but those that needed no session."""
+    return seen.connection_count - without_need(seen)
 
 
 def _round_trips(first: Failed) -> Iterator[str]:

@@ -293,7 +293,7 @@ def _answered_until(one: Connection, seen: Observation) -> float:
 
 def _attempts(one: Failed) -> float | None:
     """Its connections, where each of them failed, and not all were opened at the same time."""
-    tried = one.seen.connection_count - cancels(one.seen)
+    tried = one.seen.connection_count - without_need(one.seen)
     is_all = one.seen.sessions == 0 and tried >= LEAST_ATTEMPTS
     return tried if one.ended_itself and is_all and _tried_again(one.seen) else None
 
@@ -322,7 +322,7 @@ def _was_cut_short(one: Failed) -> bool:
     given_up = one.given_up
     if given_up is not None and seen.seconds - _gave_up_until(one, given_up) <= LEAST_SECONDS:
         return True
-    if seen.connection_count - seen.sessions - cancels(seen) >= ATTEMPTS_OF_A_LOOP:
+    if seen.connection_count - seen.sessions - without_need(seen) >= ATTEMPTS_OF_A_LOOP:
         return True
     failed = standing.ended is not None and seen.sessions < seen.connection_count
     return failed and (standing.ended_ago_seconds or 0.0) >= LEAST_SECONDS
@@ -356,7 +356,7 @@ def _is_of_pool(seen: Observation, on: Connection) -> bool:
 
 
 def attempts(seen: Observation) -> int:
-    """Connections that were to become sessions; of very many also those that were to cancel."""
+    """Connections that were to become sessions; of very many also those that need none."""
     if not seen.connections:
         return seen.connection_count
     others = sum(not _is_attempt(one) for one in seen.connections)
@@ -364,15 +364,18 @@ def attempts(seen: Observation) -> int:
 
 
 def _is_attempt(one: Connection) -> bool:
-    """Whether it was not to cancel: such a one may end, with its process, before it says so."""
+    """Whether it was to become a session: who is to cancel may end before it says so."""
+    if one.was_declined:
+        return False
     if one.reached is Reached.TCP and one.end in BY_CLIENT and one.ended_seconds is not None:
         return one.ended_seconds - one.opened_seconds > SAME_MOMENT_SECONDS
     return one.reached is not Reached.CANCEL
 
 
-def cancels(seen: Observation) -> int:
-    """Connections that were only to cancel a statement: they have no session, and need none."""
-    return sum(one.reached is Reached.CANCEL for one in seen.connections)
+def without_need(seen: Observation) -> int:
+    """Connections that have no session, and need none: those that were only to cancel a statement,
+    and those that were closed when the server declined encryption."""
+    return sum(one.reached is Reached.CANCEL or one.was_declined for one in seen.connections)
 
 
 _TIMES: Mapping[LimitKind, Callable[[Failed], float | None]] = {

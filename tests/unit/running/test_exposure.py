@@ -61,6 +61,8 @@ def closed(end: End, **told: Any) -> Connection:
 CUT: dict[str, Any] = {"round_trips": 5, "unanswered_seconds": 3.0}
 UNREAD: dict[str, Any] = {"reached": Reached.UNREAD, "session_seconds": None}
 IN_TLS: dict[str, Any] = {"reached": Reached.UNREAD, "encryption": Encryption.TLS}
+# Its last message is encrypted too, and looks like a question.
+GOODBYE: dict[str, Any] = {**IN_TLS, "unanswered_seconds": 0.0001}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,12 @@ IN_TLS: dict[str, Any] = {"reached": Reached.UNREAD, "encryption": Encryption.TL
         (
             connection(**IN_TLS),
             closed(End.CLIENT, **{**IN_TLS, "session_seconds": None}),
+            Status.DEGRADED,
+        ),
+        (closed(End.CLIENT, **GOODBYE), closed(End.CLIENT, **GOODBYE), Status.READY),
+        (
+            closed(End.CLIENT, **GOODBYE),
+            closed(End.SERVER, **IN_TLS, round_trips=5),
             Status.DEGRADED,
         ),
     ],

@@ -211,6 +211,19 @@ def test_a_question_that_was_not_answered_when_its_connection_ended() -> None:
     ]
 
 
+def test_a_connection_closed_when_encryption_was_declined_is_no_login_that_was_given_up() -> None:
+    logs = Logs()
+    for _ in range(2):
+        one = logs.opened(100.0).stage(100.0, Reached.TLS).asks(100.0, 100.5)
+        one.connection.encryption = Encryption.DECLINED
+        one.ends(100.6)
+    logs.session(100.6, 101.0)
+    one.waits(100.5)  # of the startup message, which it sent
+    seen = observe(logs.log, 100.0, 102.0)
+    assert [connection.was_declined for connection in seen.connections] == [True, False, False]
+    assert seen.given_up == {"tls": 1}
+
+
 def test_a_statement_that_is_prepared_first_is_one_call() -> None:
     logs = Logs()
     one = logs.session(100.0, 101.0)

@@ -13,7 +13,7 @@ from chaosnetra.startup.outcome import (
     StatedBudget,
     Status,
 )
-from chaosnetra.wire.observation import Doing, End, Observation, Reached, Standing
+from chaosnetra.wire.observation import Doing, Encryption, End, Observation, Reached, Standing
 from tests.support import seen_on_the_wire as wire
 from tests.support.journals import judged
 
@@ -114,6 +114,29 @@ def test_connections_that_are_left_open_are_not_taken_for_a_wait_on_the_first(
     found = of(*[seen] * 3, status=Status.TIMED_OUT, ended_by=EndedBy.LAUNCHER, exit_code=None)
     assert found.on_the_wire == sentence
     assert found.own_limit is None
+
+
+def test_a_connection_that_was_closed_when_encryption_was_declined_was_not_given_up() -> None:
+    """As pgx does, which opens another one without encryption."""
+    declined = [
+        wire.broken(n, End.CLIENT, Reached.TLS, encryption=Encryption.DECLINED, round_trips=1)
+        for n in (1, 3)
+    ]
+    slots = [
+        wire.broken(n, End.SERVER, Reached.STARTUP, sqlstate="53300", round_trips=1) for n in (2, 4)
+    ]
+    found = sorted([*declined, *slots], key=lambda one: one.number)
+    seen = wire.observation(
+        *found, standing=wire.by_itself(End.SERVER, 0.02, sqlstate="53300"),
+        errors=(wire.error(times=2),), error_count=2,
+    )  # fmt: skip
+    assert of(*[seen] * 3).on_the_wire == (
+        "the server ended both of its connections with SQLSTATE 53300 (sorry, too many clients "
+        "already); it gave up after 2 connections, in 3 of 3"
+    )
+    session = wire.connection(2, opened_seconds=0.5)
+    slow = wire.observation(declined[0], session, standing=wire.waiting(3.0, 11), seconds=4.0)
+    assert "gave up" not in of(slow, ended_by=EndedBy.LAUNCHER, exit_code=None).line
 
 
 def test_how_one_stood_that_is_ready_is_not_told_as_its_end() -> None:
