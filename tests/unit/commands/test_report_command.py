@@ -100,7 +100,7 @@ def test_a_folder_stands_for_the_journals_in_it(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     lines = (tmp_path / "r.md").read_text().splitlines()
-    assert sum(line.startswith("## ") for line in lines) == 2
+    assert sum(line.startswith("## **✓ held**: ") for line in lines) == 2
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"experiment": {"title"', "[1]", '{"method": []}'])
