@@ -41,12 +41,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(LOGGER)
 
+# What `lint` holds the control's arguments against: it has none.
+OPTIONS: tuple[str, ...] = ()
 # Violations told in the run's span; the journal has all of them.
 MOST_VIOLATIONS = 20
 
 
 def configure_control(event_registry: Any = None, **options: Any) -> None:
     """Follow the run; called once, before anything else."""
+    if any(isinstance(one, OtelRunEventHandler) for one in event_registry.handlers):
+        return  # declared in the settings and in the experiment
     handler = OtelRunEventHandler(event_registry)
     if options:
         handler.give_up(InvalidInput(f"the otel control takes no arguments, got {sorted(options)}"))

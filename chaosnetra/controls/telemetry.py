@@ -5,6 +5,7 @@ Its import takes the packages of the extra `otel`: whoever needs it imports it w
 
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sized
@@ -42,6 +43,7 @@ from chaosnetra.text import cut, one_line
 # How long the end of a run waits for what is not sent yet; and where nothing arrived so far.
 ENDING_SECONDS = 5.0
 ENDING_IN_VAIN_SECONDS = 1.0
+LOOK_SECONDS = 0.05
 # Spans that wait to be sent: a run goes on when a collector does not answer.
 MOST_WAITING = 20_000
 LONGEST_TEXT = 1_000
@@ -217,8 +219,7 @@ class Telemetry:
         Returns:
             What was not sent, and why, in one line; None when all of it was.
         """
-        in_vain = self._complaints.first is not None and not self._sent
-        deadline = time.monotonic() + (ENDING_IN_VAIN_SECONDS if in_vain else ENDING_SECONDS)
+        began = time.monotonic()
         ends = [
             threading.Thread(target=provider.shutdown, name="telemetry's end", daemon=True)
             for provider in (self._tracers, self._meters)
@@ -227,7 +228,8 @@ class Telemetry:
             for one in ends:
                 one.start()
         for one in ends:
-            one.join(max(0.0, deadline - time.monotonic()))
+            while one.is_alive() and time.monotonic() < began + self._patience_seconds:
+                one.join(LOOK_SECONDS)
         is_late = [one.is_alive() for one in ends]
         if not any(is_late):
             self._complaints.close()  # else it goes on hearing those who are late
@@ -240,6 +242,11 @@ class Telemetry:
             return None
         why = self._complaints.first or f"no answer within {ENDING_SECONDS:g} s"
         return self._text(f"{' and '.join(missing)} did not reach {self.endpoint}: {why}")
+
+    @property
+    def _patience_seconds(self) -> float:
+        in_vain = self._complaints.first is not None and not self._sent
+        return ENDING_IN_VAIN_SECONDS if in_vain else ENDING_SECONDS
 
     def _end(self, span: Span, ended_at: float) -> None:
         if not span.is_recording():
@@ -346,13 +353,21 @@ class _Complaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread in self.threads:
-            self.first = self.first or record.getMessage()
+            self.first = self.first or _reason(record.getMessage())
         elif logging.lastResort is not None and not logging.getLogger().handlers:
             logging.lastResort.handle(record)  # of another control: as if nobody heard it
 
     def close(self) -> None:
         logging.getLogger("opentelemetry").removeHandler(self)
         super().close()
+
+
+def _reason(complaint: str) -> str:
+    """What the SDK complains of, without what it says around it."""
+    of_the_system = re.search(r"\[Errno [^\"')]*", complaint)
+    if of_the_system is not None:
+        return of_the_system.group()
+    return re.sub(r"^Transient error | encountered while .*|^.*\breason: ", "", complaint)
 
 
 def _exporter(environ: Mapping[str, str], signal: str) -> Any:

@@ -63,7 +63,7 @@ class Received:
 
     Attributes:
         url: of it.
-        headers: of each request.
+        headers: of each request, by their names in small letters.
         spans: in the order in which they came.
         metrics: the last of each name, as messages.
         raw: all of it, as text that shows every string in it.
@@ -81,7 +81,7 @@ class Received:
 
     def take(self, request: BaseHTTPRequestHandler, body: bytes) -> Answer:
         """Take a request of an exporter."""
-        self.headers.append(dict(request.headers))
+        self.headers.append({name.lower(): text for name, text in request.headers.items()})
         assert request.headers["Content-Type"] == PROTOBUF
         if request.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
