@@ -31,6 +31,7 @@ from chaosnetra.running.launching import (
 )
 from chaosnetra.running.observing import shortened
 from chaosnetra.running.session import Session
+from chaosnetra.running.tracing import LaunchTrace, current_tracer
 from chaosnetra.settings import Settings, setting_hint
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.orders import (
@@ -108,6 +109,14 @@ class JobLauncher:
         return cls(session, job, tasks, limits)
 
     def launched(self) -> Launched:
+        """See `_launched`, which is told to the run's trace, if it has one."""
+        session = self.session
+        with current_tracer().launch(
+            self.count, session.database, session.faults_in_effect
+        ) as trace:
+            return self._launched(trace)
+
+    def _launched(self, trace: LaunchTrace) -> Launched:
         """Launch all startups, and wait for their outcomes.
 
         Raises:
@@ -134,7 +143,7 @@ class JobLauncher:
             self.job,
             self.count,
             seconds,
-            self._environment(order),
+            {**trace.shared_environment, **self._environment(order)},
             session.next_number(),
             patience_seconds=containers_seconds / 2,
         )
@@ -157,8 +166,13 @@ class JobLauncher:
                 ended_one(outcome.status)
         tables = tables_before, session.state.tables()
         barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
+        # The clocks of the tasks, held against ours.
+        clock_began_at = time.time() - time.monotonic()
         for outcome in outcomes:
             record(session, outcome)
+            report = reports.get(outcome.number - 1)
+            began_at = asked_at if report is None else report.begun_at
+            trace.learn(outcome, began_at - clock_began_at)
         has_faults = path is not None and bool(path.faults)
         _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2], partly=has_faults)
         launch: dict[str, Any] = {"execution": begun.execution, "barrier": barrier.to_json()}

@@ -96,6 +96,10 @@ class LaunchPlan:
         }
         self.config_template.render(self.folder, values)
 
+    def with_environment(self, more: Mapping[str, str]) -> "LaunchPlan":
+        """The plan for the start that has more variables in its environment."""
+        return replace(self, environment={**self.environment, **more})
+
     def command_for(self, port: int, database: DatabaseAddress) -> list[str]:
         """The command line of one start; the database's address is the proxied one."""
         values = database.placeholders
