@@ -20,7 +20,7 @@ from tests.support.otlp_receiver import Received, receiving
 OTEL = control("chaosnetra.controls.otel")
 TRACE_ID, PARENT_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 KEY = "the-key-of-the-collector"
-PASSWORD = "a-password-of-the-service"  # noqa: S105
+PASSWORD = "a-password-of-the-service"
 # Uses its database as far as it is asked to, tells what trace it was given, and ends.
 SERVICE = """
 import os, sys, psycopg
