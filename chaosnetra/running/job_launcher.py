@@ -52,8 +52,6 @@ logger = logging.getLogger("chaostoolkit")
 BARRIER_SECONDS = 60.0
 LOCAL_BARRIER_SECONDS = 2.0
 LOCAL_BARRIER_SECONDS_A_TASK = 0.2
-# Of the time that tasks may need to measure their faults, in a rehearsal: nothing is far away.
-LOCAL_SHARE_OF_MEASURING = 0.25
 REPORT_SECONDS = 30.0
 REPORT_SECONDS_A_TASK = 0.04
 # What scheduling may take beyond the barrier: tasks that come late begin late.
@@ -104,7 +102,7 @@ class JobLauncher:
         session = self.session
         path = path_order(session, self.count)
         schema, containers_seconds = session.stored.report_schema, self._barrier_seconds
-        asked_seconds = containers_seconds + self._measure_seconds(path)
+        asked_seconds = containers_seconds + (path.all_measure_seconds if path else 0.0)
         used = session.exposure.begun([session.database]) if path else None
         tables_before = session.state.tables()
         asked_at = time.time()
@@ -186,11 +184,6 @@ class JobLauncher:
         if settings.barrier_seconds is None and settings.is_rehearsal:
             return shortest + LOCAL_BARRIER_SECONDS_A_TASK * self.count
         return shortest
-
-    def _measure_seconds(self, path: PathOrder | None) -> float:
-        """How long before the barrier the containers are to be there, to measure their faults."""
-        bound = path.all_measure_seconds if path else 0.0
-        return bound * LOCAL_SHARE_OF_MEASURING if self.session.settings.is_rehearsal else bound
 
     def _order(
         self, schema: str, ordered_at: float, asked_seconds: float, path: PathOrder | None
