@@ -165,7 +165,7 @@ def test_a_startup_that_fails_has_its_reason_and_its_connections_theirs(
     (whole,) = received.named("chaos run refused")
     assert whole.failed
     assert whole.attributes["error.type"] == "violated"
-    (violation,) = [one for one in whole.span.events if one.name == "violation"]
+    (_violation,) = [one for one in whole.span.events if one.name == "violation"]
     failed = [one for one in received.named("startup") if one.failed]
     assert [one.attributes["process.exit.code"] for one in failed] == [1, 1]
     lost = [one for one in received.named("postgresql connection") if one.failed]
