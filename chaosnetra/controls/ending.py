@@ -226,7 +226,7 @@ def _facts(record: RunRecord, experiment: Mapping[str, Any], run: Run) -> dict[s
 
 def _checked_out(record: RunRecord) -> dict[str, str | None] | None:
     """The commit of the service, else of the folder that the run was started in."""
-    from chaosnetra.controls.repository import checked_out
+    from chaosnetra.repository import checked_out
 
     session = record.session
     return checked_out(session.settings.target.directory if session is not None else None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosnetra.controls.repository import checked_out
+from chaosnetra.repository import checked_out
 from tests.support.helpers import lacking
 from tests.support.programs import captured
 
