@@ -227,7 +227,7 @@ class Counted:
             found = in_all(before, "before")
             if found is not None:
                 logger.info(
-                    f"{' '.join(session.resources.own_name(fault.name).split())}: "
+                    f"{' '.join(session.resources.told_name(fault.name).split())}: "
                     f"{found.quantity} {found.observed} measured in {len(before)} of "
                     f"{len(before) + unmeasured} tasks, {found.expected} expected"
                 )
