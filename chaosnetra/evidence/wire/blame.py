@@ -13,6 +13,7 @@ from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp, lef
 from chaosnetra.evidence.wire.limits import (
     Failed,
     OwnLimit,
+    needs_session,
     own_limits,
     without_need,
 )
@@ -167,8 +168,11 @@ def _gave_up(seen: Observation, given_up: GivenUp) -> str:
         what = f"for the answer to {statement}"
     else:
         what = _WAITED_FOR.get(given_up.connection.reached, "for an answer")
-    number, count = given_up.connection.number, seen.connection_count
-    which = "its only connection" if _tried(seen) == 1 else f"connection {number} of {count}"
+    on, count = given_up.connection, _tried(seen)
+    number = on.number - sum(
+        one.number < on.number and not needs_session(one) for one in seen.connections
+    )
+    which = "its only connection" if count == 1 else f"connection {number} of {count}"
     return f"it closed {which} after waiting {waited} {what}"
 
 
