@@ -88,10 +88,11 @@ def _database() -> Found:
     from chaosnetra.settings.sources import sources_here
     from chaosnetra.stand.postgres import start_postgres
 
-    address = Settings.from_configuration(sources_here().configuration).database
+    settings = Settings.from_configuration(sources_here().configuration)
+    address = settings.database
     if address is not None:
         return State.OK, f"{asyncio.run(_answered(address))}: {address.shown}"
-    server = start_postgres("doctor")
+    server = start_postgres("doctor", programs=settings.postgres_programs)
     server.stop()
     return State.OK, f"{server.version} started and stopped"
 

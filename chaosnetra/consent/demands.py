@@ -14,7 +14,7 @@ from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.errors import InvalidInput
 from chaosnetra.profiles import PoolSettings
 from chaosnetra.quantities import number
-from chaosnetra.task_path.faults import LEAST_SECONDS, ROUND_TRIPS
+from chaosnetra.task_path.faults import LEAST_SECONDS, PATIENCE_SECONDS
 from chaosnetra.toxiproxy.effects import MOST_CONNECTIONS
 
 _CLOUD_RUN = "chaosnetra.cloudrun.actions"
@@ -36,6 +36,8 @@ LOCKING_SESSIONS = 3
 # What measures a fault opens so many connections at once, at most: one that it looks at, and one
 # that looks at the server's side of it.
 MEASURING = 2
+# That a measurement of a fault takes, one after the other, at most.
+MOST_ROUND_TRIPS = 25
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,8 @@ def measuring_seconds(steps: Sequence[PlannedActivity], scale: float) -> float:
         for name, value in step.all_arguments().items()
         if name.endswith("_ms") and value is not None
     ]
-    return 2 * LEAST_SECONDS * len(faults) + 3 * ROUND_TRIPS * scale * sum(waited_ms) / 1000
+    each_seconds = 2 * (LEAST_SECONDS + PATIENCE_SECONDS)
+    return len(faults) * (each_seconds + 3 * MOST_ROUND_TRIPS * scale * sum(waited_ms) / 1000)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ from chaosnetra.errors import (
     InvalidInput,
 )
 from chaosnetra.postgres.connect import Slots, slots
+from chaosnetra.running.cloud_run_job import CloudRunJob
 from chaosnetra.running.in_tasks import (
     check_job_variables,
     ordered_variables,
@@ -241,7 +242,8 @@ class _Inspection:
         self.target["job"] = {"name": job.name, "uid": job.uid, "etag": job.etag}
         self.lasting["job"] = job.lasting
         limits = limits_of(self.session, self.session.settings.readiness_timeout_seconds)
-        self.execution_seconds = JobLauncher(self.session, job, tasks, limits).longest_seconds
+        engine = CloudRunJob(self.session, job)
+        self.execution_seconds = JobLauncher(self.session, engine, tasks, limits).longest_seconds
         scale, groups = self.session.settings.time_scale, measuring_groups(tasks)
         self._permitted(partial(self._add_measuring, groups, scale))
         for check in (

@@ -52,6 +52,7 @@ from chaosnetra.report.series import (
 
 # What a run puts in front of the names of all that it makes.
 _RUN_PREFIX = re.compile(r"chaosnetra_\d{8}t\d{6}_[0-9a-f]{6}_?/?")
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
 UNTITLED = "(no title)"
 MOST_FAULTS = 100
 MOST_RULES = 100
@@ -134,6 +135,7 @@ class RunFacts:
         launches: what each check tried, in order.
         failed_activities: actions and rollbacks that failed.
         machine: what the machine took of the startups of each launch, where it is felt.
+        commit: that was checked out where the run was started; None where the journal has none.
         events: the file of the run's events, beside the journal; None: there is none.
         rules: findings on budgets by arithmetic, where a probe made them.
         time_scale: of the run; None where unknown.
@@ -166,6 +168,7 @@ class RunFacts:
     launches: Sequence[Launch]
     failed_activities: Sequence[Moment]
     machine: Sequence[MachineTook]
+    commit: str | None
     events: Path | None
     rules: Sequence[Mapping[str, Any]]
     time_scale: float | None
@@ -230,6 +233,7 @@ def describe(journal: Journal) -> RunFacts:
         launches=[launch for launch in launches if launch.count][:MOST_LAUNCHES],
         failed_activities=list(failed_activities(data)),
         machine=machine[:MOST_LAUNCHES],
+        commit=_commit(journal),
         events=_events_file(journal),
         rules=rules[:MOST_RULES],
         time_scale=time_scale_of(journal.section),
@@ -289,6 +293,11 @@ def _machine(check: Check) -> Iterator[MachineTook]:
         yield MachineTook(check.stage, check.probe, cores, own, share)
 
 
+def _commit(journal: Journal) -> str | None:
+    told = object_or_empty(journal.section.get("checked_out")).get("commit")
+    return told if isinstance(told, str) and _COMMIT.fullmatch(told) else None
+
+
 def _events_file(journal: Journal) -> Path | None:
     """It lies beside the journal, also where both were moved since."""
     name = text_or_none(journal.section.get("events_file"))
@@ -318,6 +327,9 @@ def _environment(journal: Journal) -> Iterator[tuple[str, str]]:
     dated = f" of {profile['date']}" if isinstance(profile.get("date"), str) else ""
     if journal.profile:
         yield "profile", one_visible_line(f"{journal.profile}{dated}", 200)
+    if (commit := _commit(journal)) is not None:
+        branch = object_or_empty(section.get("checked_out")).get("branch")
+        yield "commit", one_visible_line(f"{commit}{f' ({branch})' if branch else ''}", 300)
     for name, value in (
         ("target", section.get("target")),
         ("environment", section.get("environment")),

@@ -19,9 +19,13 @@ from chaosnetra.report.plots.scales import number_text, seconds_text
 from chaosnetra.report.safe_text import one_visible_line, shortened
 from chaosnetra.report.sections import Part, findings, path, times, verdicts, wire
 from chaosnetra.report.sections.happened import happened
+from chaosnetra.report.sections.trend import trend
 from chaosnetra.report.structure import Section
+from chaosnetra.report.trend import TrendRun, in_order, trend_run, trends
 
 LONGEST_REASON = 300
+# Of more runs of one experiment, the last so many are told whole, the others in the trend.
+MOST_WHOLE = 20
 ADVICE = "what-to-change"
 
 
@@ -51,19 +55,27 @@ class HtmlReport:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._rows: list[Sequence[object]] = []
+        self._trend: list[TrendRun] = []
         # The first is kept until a second comes: a page on one run is laid out differently.
         self._only: RunFacts | None = None
-        self._runs: list[Markup] = []
+        self._runs: dict[int, Markup] = {}
 
     def add(self, facts: RunFacts) -> None:
-        self._rows.append(_summary(facts, len(self._rows) + 1))
-        if len(self._rows) == 1:
+        number = len(self._trend) + 1
+        self._trend.append(trend_run(facts, number))
+        self._rows.append(_summary(facts, number))
+        if number == 1:
             self._only = facts
             return
         if self._only is not None:
-            self._runs.append(self._run(self._only, 1))
+            self._runs[1] = self._run(self._only, 1)
             self._only = None
-        self._runs.append(self._run(facts, len(self._rows)))
+        self._runs[number] = self._run(facts, number)
+        alike = [
+            run for run in self._trend if run.title == facts.title and run.number in self._runs
+        ]
+        for run in in_order(alike)[:-MOST_WHOLE]:
+            del self._runs[run.number]  # a page of a year of nights would be too long to open
 
     def text(self, recommendations: Sequence[Recommendation]) -> str:
         """The whole page."""
@@ -82,18 +94,31 @@ class HtmlReport:
             listed = _contents([*told, *last])
             top = head(facts, self._folder)
             return document(facts.title, top, listed, *parts, advice, footer=footer)
+        whole = frozenset(self._runs)
+        going_on = [
+            Group(f"trend-{number}", told.heading, structure_html.content(told))
+            for number, told in enumerate((trend(runs, whole) for runs in trends(self._trend)), 1)
+        ]
         summary = table(
-            ("experiment", "verdict", "started", "profile", "took", "reason"), self._rows
+            ("experiment", "verdict", "started", "profile", "took", "reason"),
+            [row for run, row in zip(self._trend, self._rows, strict=True) if run.number in whole],
         )
-        title = f"{len(self._rows)} chaos experiments"
-        more = _contents(last) if last else None
-        return document(title, summary, more, *self._runs, advice, footer=footer)
+        title = f"{len(self._trend):,} chaos experiments"
+        listed = _contents([*going_on, *last])
+        trend_parts = [_shown(group, 2) for group in going_on]
+        first: list[Content] = [summary, listed, *trend_parts]
+        if len({run.title for run in self._trend}) == 1:
+            title = f"{len(self._trend):,} runs: {self._trend[0].title}"
+            first = [listed, *trend_parts, section("Runs", summary)]
+        return document(title, *first, *self._runs.values(), advice, footer=footer)
 
     def _run(self, facts: RunFacts, number: int) -> Markup:
         id_ = f"run-{number}"
         told = list(groups(facts, f"{id_}-"))
         parts = [_shown(group, 3) for group in told]
-        return section(facts.title, head(facts, self._folder), _contents(told), *parts, id_=id_)
+        day = trend_run(facts, number).day if facts.start else None
+        heading = join([facts.title, " ", element("span", day, class_="quiet") if day else None])
+        return section(heading, head(facts, self._folder), _contents(told), *parts, id_=id_)
 
 
 def _summary(facts: RunFacts, number: int) -> Sequence[object]:
@@ -116,6 +141,7 @@ def head(facts: RunFacts, folder: Path) -> Markup:
             facts_list(
                 [
                     ("profile", facts.profile),
+                    ("commit", facts.commit),
                     ("started", _started(facts)),
                     ("took", seconds_text(facts.seconds) if facts.seconds is not None else None),
                     ("time scale", _time_scale(facts)),

@@ -12,8 +12,10 @@ from chaosnetra.report.safe_text import shortened
 from chaosnetra.report.sections import wire
 from chaosnetra.report.sections.happened import happened
 from chaosnetra.report.sections.times import quantile_text
+from chaosnetra.report.sections.trend import trend
 from chaosnetra.report.sections.verdicts import failure_free_trials_text, observed
 from chaosnetra.report.structure_markdown import code, folded, safe, section, table
+from chaosnetra.report.trend import TrendRun, trend_run, trends
 from chaosnetra.text import markdown
 
 LONGEST_REASON = 1_500
@@ -29,6 +31,7 @@ class MarkdownReport:
     def __init__(self, _: Path) -> None:
         self._rows: list[Sequence[str]] = []
         self._runs: list[list[str]] = []
+        self._trend: list[TrendRun] = []
 
     def add(self, facts: RunFacts) -> None:
         verdict = facts.verdict
@@ -41,14 +44,17 @@ class MarkdownReport:
             )
         )
         self._runs.append(list(_run(facts)))
+        self._trend.append(trend_run(facts, len(self._runs)))
 
     def text(self, recommendations: Sequence[Recommendation]) -> str:
         """The whole text."""
         lines: list[str] = []
         if len(self._runs) > 1:
             lines += [*table(("experiment", "verdict", "profile", "reason"), self._rows), ""]
-        for run in self._runs:
-            lines += [*run, ""]
+        for runs in trends(self._trend):
+            lines += [*section(trend(runs)), ""]
+        for told in self._runs:
+            lines += [*told, ""]
         if recommendations:
             count = len(recommendations)
             summary = f"What to change: {count:,} proposal{'' if count == 1 else 's'}"

@@ -51,8 +51,8 @@ def _cell(cell: structure.Cell) -> Written:
         case structure.Link():
             return element("a", cell.text, href=cell.target)
         case structure.Verdict():
-            why = element("span", cell.why, class_="wide")
-            return join([page.verdict_badge(cell.outcome), " ", why])
+            why = [" ", element("span", cell.why, class_="wide")] if cell.why else []
+            return join([page.verdict_badge(cell.outcome), *why])
         case structure.Long():
             quote = page.error_text if cell.code else page.quoted
             return element("span", quote(cell.text), class_="wide")

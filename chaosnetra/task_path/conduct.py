@@ -12,7 +12,7 @@ from chaosnetra.ports import LOOPBACK
 from chaosnetra.postgres.path import answers
 from chaosnetra.startup.orders import FaultKind, PathOrder, PathReport
 from chaosnetra.startup.outcome import StartupOutcome
-from chaosnetra.task_path.faults import FaultsOnPath
+from chaosnetra.task_path.faults import PATIENCE_SECONDS, FaultsOnPath
 from chaosnetra.task_path.path import TaskPath, begin_path
 from chaosnetra.task_path.variables import NamedDatabase, named_database
 
@@ -59,7 +59,7 @@ class StartupOnPath:
         try:
             began = time.monotonic()
             with self._begun() as path:
-                _require_answer(path)
+                require_answer(path)
                 ready_seconds = round(time.monotonic() - began, 3)
                 self.report = replace(self.report, ready_seconds=ready_seconds)
                 self.pause(max(0.0, measure_at - time.monotonic()))
@@ -68,7 +68,7 @@ class StartupOnPath:
                     return None
                 outcome = self.launch(path.database, path.variables)
                 self.pause(self.order.group_of(self.index) * self.order.measure_seconds)
-                faults.remove(Deadline.after(self.order.measure_seconds))
+                faults.remove(self._deadline())
                 self.report = replace(
                     self.report, faults=tuple(faults.measured), memory_bytes=path.ask("memory")
                 )
@@ -85,9 +85,12 @@ class StartupOnPath:
             longest_seconds=self.longest_seconds,
         )
 
+    def _deadline(self) -> Deadline:
+        return Deadline.after(self.order.measure_seconds + PATIENCE_SECONDS)
+
     def _inject(self, faults: FaultsOnPath) -> bool:
         """Whether all are in effect."""
-        faults.inject(Deadline.after(self.order.measure_seconds))
+        faults.inject(self._deadline())
         self.report = replace(self.report, faults=tuple(faults.measured))
         return all(fault.before and fault.before.in_effect for fault in faults.measured)
 
@@ -123,7 +126,7 @@ def leads_here(host: str) -> bool:
     return LOOPBACK in addresses and addresses <= {LOOPBACK, "::1"}
 
 
-def _require_answer(path: TaskPath) -> None:
+def require_answer(path: TaskPath) -> None:
     """See that the database answers through the path, before anything is put on it.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.connector.effects import effect_of as effect_of_connector
-from chaosnetra.connector.model import OPEN_CONNECTOR, ConnectorModel, WhenFull, parse_model
+from chaosnetra.connector.model import OPEN_CONNECTOR, ConnectorModel, parse_model
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import (
     ChaosnetraError,
@@ -17,20 +17,23 @@ from chaosnetra.errors import (
     PathUnavailable,
 )
 from chaosnetra.faults import Effect
+from chaosnetra.postgres.connect import SETTING
 from chaosnetra.postgres.path import PostgresPath, answers
 from chaosnetra.startup.orders import FaultKind, MeasuredFault, OrderedFault
 from chaosnetra.task_path.path import TaskPath
 from chaosnetra.toxiproxy.blackhole import close_holder, with_server_ends
 from chaosnetra.toxiproxy.effects import effect_of as effect_of_toxic
-from chaosnetra.toxiproxy.effects import effect_of_switch
+from chaosnetra.toxiproxy.effects import effect_of_switch, effect_seconds
 from chaosnetra.toxiproxy.embedded.bodies import new_toxic
 from chaosnetra.toxiproxy.toxics import Toxic
 
 POLL_SECONDS = 0.02
-# Of measuring one fault: logins on a slow machine, and what the effects themselves wait for.
-LEAST_SECONDS = 10.0
-# A login by SCRAM within TLS, and queries: see `chaosnetra.toxiproxy.effects`.
-ROUND_TRIPS = 25
+# Of measuring one fault: logins, directly and on the path, on a machine that does more.
+LEAST_SECONDS = 2.0
+# Of one that is measured by a session: a login by SCRAM within TLS, and a first query.
+LOGIN_ROUND_TRIPS = 8
+# A fault that is not measured by then is not: so much longer than it should take.
+PATIENCE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -63,27 +66,24 @@ def parse(fault: OrderedFault) -> Parsed:
 
 
 def measuring_seconds(faults: Iterable[OrderedFault]) -> float:
-    """How long a task may need to measure all of its faults, once; a generous bound.
+    """How long a task should take to measure all of its faults, once.
+
+    Each is measured with those before it in place, whose latency its logins have to bear.
 
     Raises:
         InvalidInput: the parameters of one cannot be used.
     """
-    return sum(_measuring_seconds(parse(fault)) for fault in faults)
-
-
-def _measuring_seconds(fault: Parsed) -> float:
-    if fault.model is not None:
-        model = fault.model
-        full = 0.0 if model.when_full is WhenFull.REFUSE else model.queue_timeout_seconds
-        return LEAST_SECONDS + 3 * model.pressure_delay_seconds.longest + min(full, LEAST_SECONDS)
-    if fault.toxic is None:
-        return LEAST_SECONDS
-    values = fault.toxic.attributes
-    of_times = {"latency": ROUND_TRIPS, "jitter": ROUND_TRIPS, "delay": 3, "timeout": 3}
-    if fault.toxic.type == "slicer":
-        of_times = {}
-    waited_ms = sum(count * values.get(name, 0) for name, count in of_times.items())
-    return LEAST_SECONDS + waited_ms / 1000
+    seconds = latency_seconds = 0.0
+    for fault in map(parse, faults):
+        if fault.toxic is not None and fault.toxic.type == "latency":
+            latency_seconds += sum(fault.toxic.attributes.values()) / 1000
+        logins = LEAST_SECONDS + LOGIN_ROUND_TRIPS * latency_seconds
+        if fault.model is not None:
+            seconds += logins + 3 * fault.model.pressure_delay_seconds.longest
+        else:
+            own = effect_seconds(fault.toxic) if fault.toxic is not None else 0.0
+            seconds += logins + own
+    return seconds
 
 
 @dataclass
@@ -182,8 +182,13 @@ class FaultsOnPath:
             told = measured.error
             if not isinstance(told, ChaosnetraError):
                 told = MachineryFailed(told)
-            return None, f"{fault.ordered.name} was not measured: {told}"
+            return None, f"{fault.ordered.name} was not measured: {in_container(told)}"
         return measured.effect, ""
+
+
+def in_container(error: ChaosnetraError) -> str:
+    """An error with the database, where the job's own variables say where that is."""
+    return str(error).replace(SETTING, "the variables of the job's container")
 
 
 def _effect_of(

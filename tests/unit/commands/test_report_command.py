@@ -100,7 +100,7 @@ def test_a_folder_stands_for_the_journals_in_it(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     lines = (tmp_path / "r.md").read_text().splitlines()
-    assert sum(line.startswith("## ") for line in lines) == 2
+    assert sum(line.startswith("## **✓ held**: ") for line in lines) == 2
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"experiment": {"title"', "[1]", '{"method": []}'])
@@ -305,7 +305,8 @@ def test_the_page_goes_from_the_verdict_to_the_advice(tmp_path: Path) -> None:
 def test_advice_is_told_once_for_all_runs_and_after_them(tmp_path: Path) -> None:
     page, text, _ = reported(tmp_path, rich(), rich())
     raw = (tmp_path / "r.html").read_text()
-    assert headings(raw) == ["t", "t", "What to change"]
+    day = 't <span class="quiet">2026-01-01 00:00</span>'
+    assert headings(raw) == ["Trend: t", "Runs", day, day, "What to change"]
     assert text.count("What to change") == 1
     subjects = re.findall(r'class="card"><p><strong>(table_setup_seconds: .*?)</strong>', raw)
     assert len(subjects) == 1

@@ -14,6 +14,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.startup.kept_output import MOST_BYTES
 from chaosnetra.startup.orders import (
     MOST_REPORTED_BYTES,
+    NOT_UNDERSTOOD,
     TaskOrder,
     TaskReport,
     insert_statement,
@@ -21,8 +22,8 @@ from chaosnetra.startup.orders import (
 )
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.summary import summarize
-from chaosnetra.startup.task import NOT_UNDERSTOOD, OUT_OF_TIME, Task, exit_code_of, main
 from chaosnetra.startup.tasks import barrier_of, outcome_of, outcomes_of
+from chaosnetra.task_path.task import OUT_OF_TIME, Task, exit_code_of, main
 from tests.support.helpers import present
 
 READY = StartupOutcome(1, Status.READY, 2.5, phase="finalize", phase_seconds={"database": 0.2})
