@@ -18,6 +18,7 @@ from chaosnetra.repository import SETTINGS_FILE
 from chaosnetra.safety.allowlist import load_allow_list
 from chaosnetra.settings import SETTINGS, Group
 from chaosnetra.settings.file import read_file
+from chaosnetra.task_path.footprint import FOOTPRINT
 from tests.support.repository import ROOT
 
 PAGES = sorted(
@@ -147,6 +148,12 @@ def test_the_documented_allow_list_is_one(tmp_path: Path) -> None:
     [listed] = [block for block in blocks(page, "json") if '"caps"' in block]
     (tmp_path / "allowed.json").write_text(listed, encoding="utf-8")
     assert load_allow_list(str(tmp_path / "allowed.json")).project == "acme-staging"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/staging.md"])
+def test_what_a_path_adds_to_a_container_is_told_as_the_plan_tells_it(page: str) -> None:
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert FOOTPRINT in text
 
 
 def test_the_readme_is_short() -> None:
