@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from chaoslib.exceptions import ActivityFailed
 
-from chaosnetra.errors import NotAllowed
+from chaosnetra.errors import InjectionFailed, NotAllowed
 from chaosnetra.faults import UndoResult, play
 from chaosnetra.postgres.actions import hold_connections
 from chaosnetra.postgres.lease import LeaseTaken
@@ -132,12 +132,12 @@ def test_a_trial_shares_no_lease_but_that_of_its_search(
 ) -> None:
     gone = LeaseTaken(postgres.database, "chaosnetra_gone_lease", 60, of_search=True)
     trial = shares(postgres, gone, "chaosnetra_trial_lease")
-    with pytest.raises(NotAllowed, match=r"the lease of this search .* was ended"):
+    with pytest.raises(InjectionFailed, match=r"the lease of this search .* was ended"):
         injector.inject(trial)
     holds = LeaseTaken(postgres.database, "chaosnetra_one_lease", 60, of_search=of_search)
     injector.inject(holds)
     said = "the lease of this search .* was ended" if of_search else "chaosnetra_one_lease"
-    with pytest.raises(NotAllowed, match=said):
+    with pytest.raises(InjectionFailed, match=said):
         injector.inject(trial)
     injector.undo(holds.name)
     assert query(postgres.database, HELD) == 0
