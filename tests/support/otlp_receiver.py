@@ -54,7 +54,7 @@ class ReceivedSpan:
     def holds(self, other: "ReceivedSpan") -> bool:
         """Whether another lies within it, in time."""
         begins = self.span.start_time_unix_nano <= other.span.start_time_unix_nano
-        return begins and other.span.end_time_unix_nano <= self.span.end_time_unix_nano
+        return bool(begins and other.span.end_time_unix_nano <= self.span.end_time_unix_nano)
 
 
 @dataclass

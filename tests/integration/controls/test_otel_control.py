@@ -15,12 +15,12 @@ import pytest
 
 from tests.conftest import ChaosRun, RunChaos
 from tests.support.experiments import CONTROL, HELD, act, control, exists, experiment, ours
-from tests.support.otlp_receiver import Received, receiving
+from tests.support.otlp_receiver import Received, receiving, values
 
 OTEL = control("chaosnetra.controls.otel")
 TRACE_ID, PARENT_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 KEY = "the-key-of-the-collector"
-PASSWORD = "a-password-of-the-service"  # noqa: S105
+PASSWORD = "a-password-of-the-service"
 # Uses its database as far as it is asked to, tells what trace it was given, and ends.
 SERVICE = """
 import os, sys, psycopg
@@ -165,7 +165,8 @@ def test_a_startup_that_fails_has_its_reason_and_its_connections_theirs(
     (whole,) = received.named("chaos run refused")
     assert whole.failed
     assert whole.attributes["error.type"] == "violated"
-    (violation,) = [one for one in whole.span.events if one.name == "violation"]
+    (told,) = [one for one in whole.span.events if one.name == "violation"]
+    assert values(told.attributes)["chaosnetra.stage"] == "after"
     failed = [one for one in received.named("startup") if one.failed]
     assert [one.attributes["process.exit.code"] for one in failed] == [1, 1]
     lost = [one for one in received.named("postgresql connection") if one.failed]
