@@ -37,7 +37,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Read by the package, and no setting of an experiment.
-OTHER_VARIABLES = {"CHAOSNETRA_REPORT_DATABASE_URL"}  # of a task
+OTHER_VARIABLES = {"CHAOSNETRA_REPORT_DATABASE_URL", "CHAOSNETRA_TASK"}  # of a task
 
 
 def blocks(text: str, *kinds: str) -> list[str]:
