@@ -33,6 +33,11 @@ class JobState(ResourceState):
     def ready(self) -> bool:
         return self.ready_state == SUCCEEDED and not self.reconciling
 
+    @property
+    def lasting(self) -> dict[str, Any]:
+        """What executions leave as it was, although its etag may change with them."""
+        return {"generation": self.generation, "image": self.image, "labels": dict(self.labels)}
+
 
 DEFAULT_RETRIES = 3  # what a job has that does not say: its reference
 

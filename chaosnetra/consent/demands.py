@@ -14,6 +14,7 @@ from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.errors import InvalidInput
 from chaosnetra.profiles import PoolSettings
 from chaosnetra.quantities import number
+from chaosnetra.task_path.faults import LEAST_SECONDS, PATIENCE_SECONDS
 from chaosnetra.toxiproxy.effects import MOST_CONNECTIONS
 
 _CLOUD_RUN = "chaosnetra.cloudrun.actions"
@@ -35,6 +36,8 @@ LOCKING_SESSIONS = 3
 # What measures a fault opens so many connections at once, at most: one that it looks at, and one
 # that looks at the server's side of it.
 MEASURING = 2
+# That a measurement of a fault takes, one after the other, at most.
+MOST_ROUND_TRIPS = 25
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,30 @@ def fills_path(step: PlannedActivity) -> bool:
 def needs_connector(step: PlannedActivity) -> bool:
     """Whether it acts on the connector emulator, or asks it."""
     return step.module.startswith(_CONNECTOR)
+
+
+def measuring_seconds(steps: Sequence[PlannedActivity], scale: float) -> float:
+    """How much longer an execution may take for the faults of its tasks, at most.
+
+    Each is measured before the startup and after it, over many times what it makes one wait for;
+    and as many round trips are allowed to whoever checks and ends the startup.
+
+    Args:
+        steps: of the experiment.
+        scale: the time scale.
+
+    Raises:
+        InvalidInput: an argument is no number.
+    """
+    faults = list(filter(puts_on_path, steps))
+    waited_ms = [
+        number(f"{step.name}: {name}", value, minimum=0)
+        for step in faults
+        for name, value in step.all_arguments().items()
+        if name.endswith("_ms") and value is not None
+    ]
+    each_seconds = 2 * (LEAST_SECONDS + PATIENCE_SECONDS)
+    return len(faults) * (each_seconds + 3 * MOST_ROUND_TRIPS * scale * sum(waited_ms) / 1000)
 
 
 @dataclass(frozen=True)

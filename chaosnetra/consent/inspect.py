@@ -21,6 +21,7 @@ from chaosnetra.consent.demands import (
     is_for_own_machine,
     is_on_path,
     judges_instances,
+    measuring_seconds,
     needs_connector,
     puts_on_path,
     restores_scaling,
@@ -43,14 +44,18 @@ from chaosnetra.errors import (
     InvalidInput,
 )
 from chaosnetra.postgres.connect import Slots, slots
+from chaosnetra.running.cloud_run_job import CloudRunJob
 from chaosnetra.running.in_tasks import (
     check_job_variables,
     ordered_variables,
     refuse_checked_name,
 )
+from chaosnetra.running.job_launcher import JobLauncher
+from chaosnetra.running.launching import limits_of
 from chaosnetra.running.local_path import DATABASE_PROXY
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
+from chaosnetra.startup.orders import measuring_groups
 
 DATABASE_SECONDS = 10.0
 # What the Chaos Toolkit or its command line change in an experiment before it is run.
@@ -107,6 +112,8 @@ class _Inspection:
     session: Session
     steps: Sequence[PlannedActivity]
     target: dict[str, Any] = field(default_factory=dict)
+    lasting: dict[str, Any] = field(default_factory=dict)
+    execution_seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
@@ -141,6 +148,8 @@ class _Inspection:
             },
             seconds=self.session.guard.seconds,
             allowed=self.session.guard.allowed,
+            lasting=self.lasting,
+            execution_seconds=self.execution_seconds,
             warnings=self.warnings,
             refusals=self.refusals,
         )
@@ -171,6 +180,7 @@ class _Inspection:
             return []  # it is not even read
         state = cloud_run.services.service(cloud_run.service)
         self.target["service"] = {"name": state.name, "uid": state.uid, "etag": state.etag}
+        self.lasting["service"] = state.lasting
         if not self._permitted(lambda: guard.check_resource(state)):
             return []
         return self._scalings(cloud_run, state)
@@ -230,6 +240,12 @@ class _Inspection:
             return None  # it is not even read
         job = cloud_run.jobs.job(cloud_run.job)
         self.target["job"] = {"name": job.name, "uid": job.uid, "etag": job.etag}
+        self.lasting["job"] = job.lasting
+        limits = limits_of(self.session, self.session.settings.readiness_timeout_seconds)
+        engine = CloudRunJob(self.session, job)
+        self.execution_seconds = JobLauncher(self.session, engine, tasks, limits).longest_seconds
+        scale, groups = self.session.settings.time_scale, measuring_groups(tasks)
+        self._permitted(partial(self._add_measuring, groups, scale))
         for check in (
             lambda: guard.check_resource(job),
             lambda: guard.check_cap("tasks", tasks),
@@ -238,6 +254,9 @@ class _Inspection:
         ):
             self._permitted(check)
         return job
+
+    def _add_measuring(self, groups: int, scale: float) -> None:
+        self.execution_seconds += groups * measuring_seconds(self.steps, scale)
 
     def _path(self, tasks: int, job: JobState | None) -> PathPlan | None:
         """What stands before the database of a run in staging, and of its tasks."""

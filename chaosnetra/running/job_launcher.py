@@ -1,24 +1,24 @@
-"""Launches startups as tasks of the Cloud Run job that the settings name."""
+"""Launches startups as tasks of a job: each in a container of its own, by an engine.
+
+What it knows of the engine is in `chaosnetra.running.engine`.
+"""
 
 import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import (
-    CloudRunOperationFailed,
-    DatabaseUnavailable,
-    InvalidInput,
-    PartUnavailable,
-)
+from chaosnetra.errors import DatabaseUnavailable, InvalidInput, PartUnavailable
 from chaosnetra.hints import argument
 from chaosnetra.progress.shown import shown
 from chaosnetra.quantities import whole_number
+from chaosnetra.running.cloud_run_job import CloudRunJob
+from chaosnetra.running.engine import Engine
 from chaosnetra.running.exposure import LaunchBegun
-from chaosnetra.running.in_tasks import Counted, path_order, path_seen
+from chaosnetra.running.in_tasks import Counted, path_order, path_seen, refuse_changed
 from chaosnetra.running.launching import (
     Launched,
     circumstances_of,
@@ -31,7 +31,8 @@ from chaosnetra.running.launching import (
 from chaosnetra.running.observing import shortened
 from chaosnetra.running.session import Session
 from chaosnetra.running.task_reports import READ_SECONDS, read_reports, tell_notes
-from chaosnetra.settings import setting_hint
+from chaosnetra.running.tracing import LaunchTrace, current_tracer
+from chaosnetra.settings import Settings, setting_hint
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.orders import (
     NOT_UNDERSTOOD,
@@ -43,9 +44,6 @@ from chaosnetra.startup.orders import (
 )
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.tasks import barrier_of, outcomes_of
-
-if TYPE_CHECKING:
-    from chaosnetra.cloudrun.executions import JobState
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -64,47 +62,44 @@ READ_POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class JobLauncher:
-    """As tasks of the job that the settings name."""
+    """As tasks of a job; see `chaosnetra.running.launching.Launcher`."""
 
     session: Session
-    job: "JobState"
+    engine: Engine
     count: int
     limits: Limits
 
     @classmethod
     def of(cls, session: Session, count: int) -> "JobLauncher":
         """See `launcher_for`; what the job is, is checked before anything is made."""
-        from chaosnetra.cloudrun.jobs import MOST_TASKS, require_at_once, require_fit
-        from chaosnetra.cloudrun.waiting import poll
+        from chaosnetra.cloudrun.jobs import MOST_TASKS
 
         settings = session.settings
         tasks = argument(whole_number, "count", count, minimum=1, maximum=MOST_TASKS)
-        cloud_run = session.cloud_run
         if settings.profile.source.endswith(".json") and not settings.is_rehearsal:
             raise InvalidInput(
                 "a profile in a file does not reach the tasks of a job: use the name of one that "
                 "the orchestrator's image holds",
                 setting_hint("profile"),
             )
-        job = poll(
-            lambda: cloud_run.jobs.job(cloud_run.job),
-            lambda job: True,
-            Deadline.after(READ_SECONDS),
-            f"job {cloud_run.job_id} is read",
-            cloud_run.interrupted,
-        )
-        require_fit(job)
-        require_at_once(job, tasks)
-        _check(session, job, tasks)
+        engine = CloudRunJob.of(session, tasks)
         _ = session.stored.report_schema  # its table is there before anybody counts tables
         limits = limits_of(session, settings.readiness_timeout_seconds)
         logger.info(
-            f"{tasks} tasks of job {cloud_run.job_id}, profile {settings.profile.name}, "
+            f"{tasks} tasks of {engine.shown}, profile {settings.profile.name}, "
             f"time scale {settings.time_scale:g}, limit {limits.startup_seconds:g} s"
         )
-        return cls(session, job, tasks, limits)
+        return cls(session, engine, tasks, limits)
 
     def launched(self) -> Launched:
+        """See `_launched`, which is told to the run's trace, if it has one."""
+        session = self.session
+        with current_tracer().launch(
+            self.count, session.database, session.faults_in_effect
+        ) as trace:
+            return self._launched(trace)
+
+    def _launched(self, trace: LaunchTrace) -> Launched:
         """Launch all startups, and wait for their outcomes.
 
         Raises:
@@ -112,9 +107,7 @@ class JobLauncher:
             CloudRunError: the execution could not be begun, watched or read.
             Interrupted: the run was interrupted.
         """
-        from chaosnetra.cloudrun.launches import ExecutionBegun
-
-        session, jobs = self.session, self.session.cloud_run.jobs
+        session = self.session
         path = path_order(session, self.count)
         schema, containers_seconds = session.stored.report_schema, self._barrier_seconds
         asked_seconds = containers_seconds + (path.all_measure_seconds if path else 0.0)
@@ -126,14 +119,9 @@ class JobLauncher:
             asked_seconds + order.longest_seconds + LATE_SECONDS,
             session.guard.deadline.remaining_seconds,
         )
-        begun = ExecutionBegun(
-            jobs,
-            self.job,
-            self.count,
-            seconds,
-            self._environment(order),
-            session.next_number(),
-            patience_seconds=containers_seconds / 2,
+        environment = {**trace.shared_environment, **self._environment(order)}
+        begun = self.engine.begun(
+            self.count, seconds, environment, patience_seconds=containers_seconds / 2
         )
         with (
             session.run.polled(),
@@ -141,13 +129,13 @@ class JobLauncher:
         ):
             session.injector.inject(begun)
             try:
-                jobs.watch(begun.execution, Deadline.after(seconds))
-            except CloudRunOperationFailed as error:
-                # What runs on is cancelled, and each of its tasks is reported so.
-                logger.error(str(error))
+                given_up = self.engine.wait(begun.execution, Deadline.after(seconds))
+                if given_up:
+                    # What runs on is cancelled, and each of its tasks is reported so.
+                    logger.error(given_up)
             finally:
                 session.injector.undo(begun.name)
-            tasks = jobs.tasks(begun.execution)
+            tasks = self.engine.tasks(begun.execution)
             reports = asyncio.run(self._reports(schema, begun.execution))
             outcomes = outcomes_of(tasks, reports, self.limits.startup_seconds, self.count)
             for outcome in outcomes:
@@ -155,8 +143,13 @@ class JobLauncher:
         tables = tables_before, session.state.tables()
         barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
         tell_notes(reports.values(), barrier)
+        # The clocks of the tasks, held against ours.
+        clock_began_at = time.time() - time.monotonic()
         for outcome in outcomes:
             record(session, outcome)
+            report = reports.get(outcome.number - 1)
+            began_at = asked_at if report is None else report.begun_at
+            trace.learn(outcome, began_at - clock_began_at)
         has_faults = path is not None and bool(path.faults)
         _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2], partly=has_faults)
         launch: dict[str, Any] = {"execution": begun.execution, "barrier": barrier.to_json()}
@@ -175,9 +168,10 @@ class JobLauncher:
         """The outcomes of the startups that count, judged by what they used of their paths.
 
         Raises:
-            PartUnavailable: none counts.
+            PartUnavailable: none counts, or the faults have changed meanwhile.
         """
         session = self.session
+        refuse_changed(session, path)
         counted.tell(session, path)
         if counted.uncounted is not None:
             logger.warning(counted.uncounted.text)
@@ -193,13 +187,19 @@ class JobLauncher:
         return {}
 
     @property
+    def longest_seconds(self) -> float:
+        """After how long an execution is cancelled, where nothing stands before the database."""
+        asked_seconds = self._barrier_seconds
+        order = self._order("reports", 0, asked_seconds, None)
+        return asked_seconds + order.longest_seconds + LATE_SECONDS
+
+    @property
     def _barrier_seconds(self) -> float:
-        given = self.session.settings.barrier_seconds
-        if given is not None:
-            return given
-        if self.session.settings.is_rehearsal:
-            return LOCAL_BARRIER_SECONDS + LOCAL_BARRIER_SECONDS_A_TASK * self.count
-        return BARRIER_SECONDS
+        settings = self.session.settings
+        shortest = shortest_barrier_seconds(settings)
+        if settings.barrier_seconds is None and settings.is_rehearsal:
+            return shortest + LOCAL_BARRIER_SECONDS_A_TASK * self.count
+        return shortest
 
     def _order(
         self, schema: str, ordered_at: float, asked_seconds: float, path: PathOrder | None
@@ -244,18 +244,11 @@ class JobLauncher:
             await asyncio.sleep(READ_POLL_SECONDS)
 
 
-def _check(session: Session, job: "JobState", tasks: int) -> None:
-    """Hold an execution against the guard, and against the version that was consented to.
-
-    Raises:
-        NotAllowed: it is refused; nothing was touched.
-    """
-    session.guard.check_resource(job)
-    session.guard.check_cap("tasks", tasks)
-    begun = any(fault.parameters.get("job") == job.name for fault in session.injector.faults)
-    # Executions of our own may change its etag.
-    if session.staging.consented is not None and not begun:
-        session.staging.consented.require("job", job.name, job.etag)
+def shortest_barrier_seconds(settings: Settings) -> float:
+    """From the start of an execution to its barrier, however few its tasks are."""
+    if settings.barrier_seconds is not None:
+        return settings.barrier_seconds
+    return LOCAL_BARRIER_SECONDS if settings.is_rehearsal else BARRIER_SECONDS
 
 
 def _refuse_silence(

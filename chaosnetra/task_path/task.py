@@ -34,7 +34,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.phase_patterns import parse as parse_patterns
 from chaosnetra.processes.signals import noted
-from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
+from chaosnetra.redaction import Redactor
 from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import launch
@@ -352,7 +352,7 @@ def exit_code_of(outcome: StartupOutcome) -> int:
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     stopped = noted(("SIGTERM", "SIGINT"))
     redactor = Redactor()
-    redactor.learn(dict(environ), shortest=SHORTEST_IN_ENVIRONMENT)
+    redactor.learn_environment(environ)
 
     def say(text: str) -> None:
         print(redactor.text(text), flush=True)  # noqa: T201 - the logs are read
