@@ -59,7 +59,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("documents",),
     # Foundations.
     ("first_answers", "redaction", "standard_streams", "tolerances"),
-    ("faults", "paths", "ports", "streams", "templates"),
+    ("faults", "paths", "ports", "streams", "templates", "temporary"),
     ("addresses", "durations"),
     ("hints", "line_patterns", "quantities"),
     ("errors",),

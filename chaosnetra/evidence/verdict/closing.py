@@ -97,11 +97,20 @@ def _faults(section: Mapping[str, Any]) -> list[str]:
             kind = object_or_empty(fault.get("parameters"))
             name = kind.get("type") or kind.get("kind") or "fault"
             told.append(
-                f"{name}: {effect.get('quantity')} {effect.get('observed')} measured, "
-                f"{effect.get('expected')} expected"
+                f"{name}: {effect.get('quantity')} {effect.get('observed')} measured"
+                f"{_in_tasks(fault)}, {effect.get('expected')} expected"
             )
     more = len(told) - MOST_FAULTS
     return [*told[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])]
+
+
+def _in_tasks(fault: Mapping[str, Any]) -> str:
+    """In how many tasks of a job it was measured; empty where none of them had it."""
+    counts = object_or_empty(fault.get("tasks"))
+    counted, left = counts.get("counted"), counts.get("unmeasured")
+    if not isinstance(counted, int) or not isinstance(left, int):
+        return ""
+    return f" in {counted} of {counted + left} tasks"
 
 
 def _broke(violation: Mapping[str, Any]) -> str:
