@@ -27,8 +27,10 @@ PROBE_MODULES = (
     "chaosnetra.postgres.probes",
     "chaosnetra.startup.probes",
     "chaosnetra.toxiproxy.probes",
-    "chaosnetra.tolerances",
 )
+# What experiments name as tolerances: they judge an answer, and can be no step of their own, so
+# that `chaos discover` and `chaos init` do not offer them.
+TOLERANCE_MODULES = ("chaosnetra.tolerances",)
 
 
 def __getattr__(name: str) -> Any:

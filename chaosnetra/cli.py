@@ -24,6 +24,7 @@ COMMANDS = {
     "report": "chaosnetra.commands.report:report",
     "roundtrips": "chaosnetra.commands.roundtrips:roundtrips",
     "search": "chaosnetra.commands.search:search",
+    "settings": "chaosnetra.commands.settings:settings",
     "stand": "chaosnetra.commands.stand:stand",
     "try": "chaosnetra.commands.try_:try_",
     "verdict": "chaosnetra.commands.verdict:verdict",

@@ -72,23 +72,27 @@ def _python() -> Found:
 
 
 def _settings() -> Found:
-    """As they are without an experiment: of the environment."""
-    from chaosnetra.settings import SETTINGS, Settings
+    """As they are without an experiment."""
+    from chaosnetra.settings import Settings
+    from chaosnetra.settings.sources import sources_here
 
-    settings = Settings.from_configuration({})
-    given = [one.variable for one in SETTINGS.values() if os.environ.get(one.variable)]
-    shown = f"; from the environment: {', '.join(given)}" if given else ""
+    sources = sources_here()
+    settings = Settings.from_configuration(sources.configuration)
+    told = sources.told()
+    shown = f"; given: {told}" if told else ""
     return State.OK, f"profile {settings.profile.name}, target {settings.target.shown}{shown}"
 
 
 def _database() -> Found:
     from chaosnetra.settings import Settings
+    from chaosnetra.settings.sources import sources_here
     from chaosnetra.stand.postgres import start_postgres
 
-    address = Settings.from_configuration({}).database
+    settings = Settings.from_configuration(sources_here().configuration)
+    address = settings.database
     if address is not None:
         return State.OK, f"{asyncio.run(_answered(address))}: {address.shown}"
-    server = start_postgres("doctor")
+    server = start_postgres("doctor", programs=settings.postgres_programs)
     server.stop()
     return State.OK, f"{server.version} started and stopped"
 
@@ -102,9 +106,10 @@ async def _answered(address: "DatabaseAddress") -> str:
 
 def _toxiproxy() -> Found:
     from chaosnetra.settings import SETTINGS
+    from chaosnetra.settings.sources import sources_here
     from chaosnetra.stand.toxiproxy_program import PROGRAM, installed_program, program_version
 
-    url = SETTINGS["toxiproxy_url"].read({}, os.environ)
+    url = SETTINGS["toxiproxy_url"].read(sources_here().configuration, os.environ)
     if url:
         from chaosnetra.toxiproxy.client import ToxiproxyClient
 
@@ -114,7 +119,10 @@ def _toxiproxy() -> Found:
     if program.exists():
         return State.OK, f"{program_version(program)}: {program}"
     if shutil.which("go"):
-        return State.OK, "Go builds it at the first run, which takes about half a minute"
+        return State.OK, (
+            "Go builds it beside the first run, in about half a minute; until then an embedded "
+            "server with the same API takes its place"
+        )
     return State.WARNING, (
         f"neither {PROGRAM} nor Go is on the PATH: an embedded server with the same API takes its "
         "place; install either for the real one"

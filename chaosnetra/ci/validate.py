@@ -1,7 +1,7 @@
 """Lints, runs, reports and compares experiments, one after the other."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +32,7 @@ def validate(
     limit_seconds: float,
     lint: bool,
     say: Say,
+    given: Mapping[str, str] | None = None,
 ) -> Validation:
     """Run experiments and write all that is known of them.
 
@@ -43,6 +44,7 @@ def validate(
         limit_seconds: what one experiment may take.
         lint: whether one in which `lint` finds an error is not run.
         say: called with each line of what happens.
+        given: settings, and keys of the experiments' configuration.
 
     Raises:
         InvalidInput: the folder is in use.
@@ -53,7 +55,7 @@ def validate(
     outcomes: list[RunOutcome] = []
     interrupted = False
     try:
-        for outcome in _outcomes(experiments, folder, limit_seconds, lint, say):
+        for outcome in _outcomes(experiments, folder, limit_seconds, lint, say, given):
             outcomes.append(outcome)
             say(f"{outcome.experiment.path}: {outcome.line}")
     except KeyboardInterrupt:
@@ -99,7 +101,12 @@ def _as_long_as_heard(say: Say) -> Say:
 
 
 def _outcomes(
-    experiments: Sequence[Experiment], folder: Path, limit_seconds: float, lint: bool, say: Say
+    experiments: Sequence[Experiment],
+    folder: Path,
+    limit_seconds: float,
+    lint: bool,
+    say: Say,
+    given: Mapping[str, str] | None,
 ) -> Iterator[RunOutcome]:
     modules = Modules()
     names: set[str] = set()
@@ -118,7 +125,9 @@ def _outcomes(
             files = RunFiles(folder / name)
             yield not_run(experiment, files, f"broken: lint: {errors[0]}{more}")
             continue
-        yield run_experiment(experiment, folder / name, limit_seconds=limit_seconds, told=say)
+        yield run_experiment(
+            experiment, folder / name, limit_seconds=limit_seconds, variables=given, told=say
+        )
 
 
 def _errors(experiment: Experiment, modules: Modules, say: Say) -> list[str]:

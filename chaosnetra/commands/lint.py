@@ -27,8 +27,8 @@ def lint(experiments: tuple[str, ...], output: str) -> None:
     an experiment names are imported in this process, as `chaos validate` does; one that cannot
     be imported here is a finding itself.
 
-    Exit codes: 0 clean, or warnings only; 1 findings; 2 something cannot be read as JSON or
-    YAML, or is a folder without an experiment.
+    Exit codes: 0 clean, or warnings and hints only; 1 findings; 2 something cannot be read as
+    JSON or YAML, or is a folder without an experiment.
     """
     from dataclasses import asdict
     from itertools import chain

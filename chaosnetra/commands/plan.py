@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from chaosnetra.commands.shared import PATH, exit_on, format_option
+from chaosnetra.commands.shared import PATH, exit_on, format_option, pairs, set_option
 
 REFUSED = 1
 NOT_LOOKED_AT = 2
@@ -12,8 +12,9 @@ NOT_LOOKED_AT = 2
 
 @click.command()
 @click.argument("experiment", metavar="EXPERIMENT", type=PATH)
+@set_option("A setting, or a key of the configuration, as the run will have it; several times.")
 @format_option("Lines for people, or one JSON document.")
-def plan(experiment: Path, output: str) -> None:
+def plan(experiment: Path, given: tuple[str, ...], output: str) -> None:
     """Look at what an experiment would change, and print it with a hash. Changes nothing.
 
     Shown are the fields before and after, the instances, the connections against the free slots of
@@ -31,9 +32,10 @@ def plan(experiment: Path, output: str) -> None:
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.running.session import current_session, end_session
 
+    values = pairs("--set", given)
     try:
         with exit_on({ChaosnetraError: NOT_LOOKED_AT}):
-            loaded, configuration = load(experiment)
+            loaded, configuration = load(experiment, values)
             session = current_session(configuration)
             environment = session.settings.environment
             steps = steps_of(loaded, configuration, environment=environment)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from chaosnetra.commands.shared import exit_on, finite, format_option, pairs, say_json
+from chaosnetra.commands.shared import exit_on, finite, format_option, pairs, say_json, set_option
 
 NOT_MEASURED = 2
 INTERRUPTED = 6
@@ -50,13 +50,7 @@ INTERRUPTED = 6
     metavar="MS",
     help="What a round trip takes where it is to run, more than here.",
 )
-@click.option(
-    "--var",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Any other setting; can be given several times.",
-)
+@set_option("Any other setting; can be given several times.")
 @format_option("A screen for people, or one JSON document.")
 def roundtrips(
     target: str,
@@ -67,7 +61,7 @@ def roundtrips(
     fresh: bool,
     latencies: tuple[int, ...],
     operating_point_ms: float,
-    settings: tuple[str, ...],
+    given: tuple[str, ...],
     output: str,
 ) -> None:
     """Say how long TARGET takes to start at any latency to its database, and check it.
@@ -75,8 +69,8 @@ def roundtrips(
     TARGET is a command line or module:app. It is started on this machine, a few times one after
     the other: without latency its round trips are counted, by connection set-up, statement and
     phase; under two latencies the time that they predict is held against the time that it takes.
-    A service that polls or tries again is told apart. Settings come from the environment as in a
-    run, and time is not scaled.
+    A service that polls or tries again is told apart. Settings come from the environment
+    and chaosnetra.toml as in a run, and time is not scaled.
 
     Exit codes: 0 measured, and said whether it fits; 2 it cannot be measured; 6 interrupted, with
     everything undone.
@@ -88,7 +82,7 @@ def roundtrips(
     from chaosnetra.roundtrips.telling import screen
 
     own = pairs("--environment", variables, "NAME=VALUE")
-    given: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "target": target,
         "readiness": readiness,
         "target_directory": directory,
@@ -100,7 +94,7 @@ def roundtrips(
     with exit_on({Interrupted: INTERRUPTED, ChaosnetraError: NOT_MEASURED, OSError: NOT_MEASURED}):
         try:
             finding, mask = measured(
-                settings_from(pairs("--var", settings), given),
+                settings_from(pairs("--set", given), asked),
                 latencies,
                 lambda line: click.echo(line, err=True),
             )

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chaosnetra.commands.shared import PATH, exit_on, finite, format_option, pairs, say_json
+from chaosnetra.commands.shared import (
+    PATH,
+    exit_on,
+    finite,
+    format_option,
+    pairs,
+    say_json,
+    set_option,
+)
 
 if TYPE_CHECKING:
     from chaosnetra.controls.search_consent import Asked
@@ -69,13 +77,7 @@ _number = partial(click.option, type=float, callback=finite)
     help="For search.json and the trials; by default a new one here. The folder of an earlier call "
     "goes on with its search.",
 )
-@click.option(
-    "--var",
-    "variables",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Of the configuration, for all trials; can be given several times.",
-)
+@set_option("A setting, or a key of the configuration, for all trials; several times.")
 @click.option(
     "--plan",
     "only_plan",
@@ -97,7 +99,7 @@ def search(
     seconds: float | None,
     seed: int,
     output_folder: Path | None,
-    variables: tuple[str, ...],
+    given: tuple[str, ...],
     only_plan: bool,
     output: str,
 ) -> None:
@@ -152,8 +154,8 @@ def search(
                 raise click.UsageError(f"{option} is about one key: vary only one with it")
     if at_least is not None and at_most is not None:
         raise click.UsageError("give --at-least or --at-most: it gets harder in one direction")
-    given = pairs("--var", variables)
-    wanted = Wanted(seed, precision, trials, seconds, operating_point, at_least, at_most, given)
+    values = pairs("--set", given)
+    wanted = Wanted(seed, precision, trials, seconds, operating_point, at_least, at_most, values)
 
     def say(line: str) -> None:
         click.echo(line, err=output == "json")
@@ -161,21 +163,21 @@ def search(
     with exit_on({ChaosnetraError: PROVES_NOTHING, OSError: PROVES_NOTHING}):
         varied = []
         for name, lower, upper in zip(keys, lowers, uppers, strict=True):
-            subject = read_subject(experiment, name, given)
+            subject = read_subject(experiment, name, values)
             subject.check_bounds(lower, upper)
             varied.append(Varied(subject, lower, upper))
         subject = varied[0].subject
         folder = output_folder or new_folder(Path(), "-".join(keys))
         made = begun(varied[0], wanted, folder, varied[1] if len(varied) == 2 else None)
         if only_plan:
-            _show_plan(varied, made, given, output)
+            _show_plan(varied, made, values, output)
         say(f"{subject.title or experiment}: {', '.join(one.shown for one in varied)}")
         try:
             with ended_as_by_ctrl_c():
                 if subject.settings.in_staging and goes_on(made):
-                    made = _conduct_in_staging(varied, made, folder, given, say)
+                    made = _conduct_in_staging(varied, made, folder, values, say)
                 else:
-                    made = conduct(subject, made, folder, given, say)
+                    made = conduct(subject, made, folder, values, say)
         except KeyboardInterrupt:
             say(f"interrupted; everything is undone, and the same call goes on: {folder / FILE}")
             raise SystemExit(INTERRUPTED) from None

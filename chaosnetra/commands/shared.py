@@ -46,6 +46,11 @@ def pairs(option: str, words: Iterable[str], form: str = "KEY=VALUE") -> dict[st
     return found
 
 
+def set_option(help_: str) -> Callable[[Any], Any]:
+    """`--set KEY=VALUE`, given to the command as `given`; also `--var`, as `chaos run` has it."""
+    return click.option("--set", "--var", "given", multiple=True, metavar="KEY=VALUE", help=help_)
+
+
 def say_json(data: Any) -> None:
     """Print one JSON document."""
     import json

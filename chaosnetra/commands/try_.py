@@ -35,8 +35,9 @@ INTERRUPTED = 6
     "environment",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Another variable for it; can be given several times. It is written into the experiment: "
-    "export what is secret instead.",
+    help="Another variable for it; can be given several times. VALUE may have "
+    "placeholders, such as {service_port}: it is then written into the experiment. One without is "
+    "in no file.",
 )
 @click.option(
     "--first",
@@ -44,6 +45,18 @@ INTERRUPTED = 6
     metavar="COMMAND",
     help="What makes its tables, before its first start; empty: nothing. By default the migrations "
     "of Django and Alembic, where its folder has them.",
+)
+@click.option(
+    "--config-template",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file to render for each start: it has {url}, {host}, {service_port} and the like, and "
+    "COMMAND has its path as {config_file}.",
+)
+@click.option(
+    "--postgres",
+    "postgres_programs",
+    metavar="WHICH",
+    help="PostgreSQL of its own database: wheel, installed, or a folder with initdb and postgres.",
 )
 @click.option("--directory", type=click.Path(exists=True, file_okay=False), help="Its folder.")
 @click.option("--python", metavar="PROGRAM", help="Interpreter of a module:app.")
@@ -78,6 +91,8 @@ def try_(
     variables: tuple[str, ...],
     environment: tuple[str, ...],
     prepare_command: str | None,
+    config_template: str | None,
+    postgres_programs: str | None,
     directory: str | None,
     python: str | None,
     database_url: str | None,
@@ -97,16 +112,24 @@ def try_(
     Exit codes: 0 it was tried, whatever it did; 2 it could not be tried, and the message names the
     option that helps, or the run proves nothing; 6 interrupted, with everything undone.
     """
+    import os
     import shlex
     from pathlib import Path
 
     from chaosnetra.errors import ChaosnetraError, Interrupted
     from chaosnetra.processes.signals import ended_as_by_ctrl_c
+    from chaosnetra.settings.parsers import PLACEHOLDERS
+    from chaosnetra.templates import has_placeholder
     from chaosnetra.trying.conduct import Wanted
     from chaosnetra.trying.variables import parse_option
 
     one = words[0] if len(words) == 1 else None
     with exit_on({Interrupted: INTERRUPTED, ChaosnetraError: NOT_TRIED, OSError: NOT_TRIED}):
+        given = pairs("--environment", environment, "NAME=VALUE")
+        exported = {
+            name: text for name, text in given.items() if not has_placeholder(text, PLACEHOLDERS)
+        }
+        os.environ.update(exported)  # as if they had been exported: they may be secret
         wanted = Wanted(
             words=shlex.split(one) if one is not None and " " in one else words,
             target=one if one is not None else shlex.join(words),
@@ -115,7 +138,10 @@ def try_(
             ready=ready,
             port=port,
             variables=dict(parse_option("--database-variable", text) for text in variables),
-            environment=pairs("--environment", environment, "NAME=VALUE"),
+            environment={name: text for name, text in given.items() if name not in exported},
+            exported=[*exported],
+            config_template=Path(config_template) if config_template else None,
+            postgres_programs=postgres_programs,
             prepare_command=prepare_command,
             database_url=database_url,
             latency_ms=latency_ms,

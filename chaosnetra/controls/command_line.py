@@ -26,6 +26,12 @@ def experiment_file() -> str | None:
     return source if isinstance(source, str) and source and "://" not in source else None
 
 
+def given_variables() -> dict[str, Any]:
+    """The values of `--var`, by key."""
+    given = _parameters("var").get("var")
+    return dict(given) if isinstance(given, dict) else {}
+
+
 def run_options() -> dict[str, str]:
     """The options that the run was called with, by their names; empty text for a switch."""
     given = _parameters("rollback_strategy")

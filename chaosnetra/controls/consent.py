@@ -13,9 +13,11 @@ from chaosnetra.consent.demands import PlannedActivity
 from chaosnetra.consent.inspect import database_of, inspect_experiment
 from chaosnetra.consent.search_plan import SearchConsent, frame_of
 from chaosnetra.errors import InvalidInput, NotAllowed, Unreadable
+from chaosnetra.repository import folder_of
 from chaosnetra.running.run import SEARCH_CONSENT_FILE
 from chaosnetra.running.session import Session
 from chaosnetra.settings import SETTINGS, Settings, setting_hint
+from chaosnetra.settings.sources import find_sources
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -79,16 +81,17 @@ def _meant(provider: Mapping[str, Any], environment: str) -> Mapping[str, Any]:
 
 
 def load(
-    path: Path, variables: Mapping[str, str] | None = None
+    path: Path, given: Mapping[str, str] | None = None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """An experiment and its configuration, as `chaos run` would load them.
 
     Args:
         path: of the experiment.
-        variables: of its configuration, in place of those in its file (`--var`).
+        given: values on the command line, by key.
 
     Raises:
         Unreadable: it is no experiment, or a variable of its configuration is missing.
+        InvalidInput: its `chaosnetra.toml` cannot be used.
     """
     from chaoslib.configuration import load_configuration
     from chaoslib.exceptions import ChaosException
@@ -99,10 +102,13 @@ def load(
     experiment = read_document(path).data
     if not isinstance(experiment, dict):
         raise Unreadable(f"{path} is no experiment: it is not an object")
+    declared = experiment.get("configuration")
+    sources = find_sources(folder_of(str(path)), declared, given)
     try:
         give_arguments(experiment)  # as a run does: the hash is over both
-        declared = experiment.get("configuration") or {}
-        return experiment, load_configuration(declared, dict(variables or {}))
+        configuration = load_configuration(declared or {}, dict(given or {}))
+        sources.complete(configuration)
+        return experiment, configuration
     except (ChaosException, InvalidInput) as error:
         raise Unreadable(f"{path}: {error}") from None
     except (AttributeError, TypeError, ValueError) as error:

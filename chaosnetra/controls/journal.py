@@ -27,6 +27,8 @@ from chaoslib.types import Configuration, Experiment, Secrets
 
 from chaosnetra.controls.command_line import (
     events_path,
+    experiment_file,
+    given_variables,
     in_command,
     journal_path,
     run_options,
@@ -60,6 +62,7 @@ from chaosnetra.errors import (
 from chaosnetra.evidence.journal.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.verdict.tolerance import has_tolerance
 from chaosnetra.redaction import mask_tracebacks
+from chaosnetra.repository import find_settings_file, folder_of
 from chaosnetra.running.run import (
     BASELINE_FILE,
     EXIT_WITHOUT_ROLLBACKS,
@@ -133,6 +136,7 @@ def before_experiment_control(
     run = current_run()
     run.experiment = context
     _run.restore_signals = listen(run)
+    wrong_file = _complete(context, configuration)
     # First of all: what is refused below is written too.
     run.redactor.learn(configuration or {})
     run.redactor.learn(secrets or {}, secret=True)
@@ -140,13 +144,15 @@ def before_experiment_control(
     if in_command():
         mask_tracebacks(run.redactor)
     _name_unread_variables(context)
-    _run.started_with = {"configuration": {}, "options": run_options()}
+    _run.started_with |= {"configuration": {}, "options": run_options()}
     if configuration:
         from chaosnetra.running.recorded import recorded_configuration
 
         declared = context.get("configuration")
-        _run.started_with["configuration"] = recorded_configuration(configuration, declared)
+        _run.started_with["configuration"] = recorded_configuration(configuration, declared or {})
     try:
+        if wrong_file is not None:
+            raise wrong_file
         if options:
             from chaosnetra.documents.shapes import refuse_unknown
 
@@ -179,6 +185,33 @@ def before_experiment_control(
         _ask_for_consent(_run.session, context, configuration, secrets)
 
 
+def _complete(experiment: Experiment, configuration: Configuration) -> ChaosnetraError | None:
+    """Put what `chaosnetra.toml` and `--var` give into the configuration; say who gives what.
+
+    Returns:
+        Why the file cannot be used, where it cannot.
+    """
+    folder = folder_of(experiment_file())
+    if not any(map(_is_ours, activities_of(experiment))) and find_settings_file(folder) is None:
+        return None
+    from chaosnetra.settings.sources import find_sources
+
+    declared = experiment.get("configuration")
+    try:
+        sources = find_sources(folder, declared, given_variables(), option="--var")
+    except ChaosnetraError as error:
+        return error
+    if configuration is not None:
+        sources.complete(configuration)
+    _run.started_with["sources"] = sources.to_json()
+    if told := sources.told():
+        logger.info(f"Settings: {told}")
+    if sources.file is not None:
+        for line in sources.file.misspelled(sources.declared):
+            logger.warning(line)
+    return None
+
+
 def _open_session(experiment: Experiment, configuration: Configuration, secrets: Secrets) -> None:
     """Refuse a setting, or an argument of an activity of ours, before anything has happened.
 
@@ -195,6 +228,10 @@ def _open_session(experiment: Experiment, configuration: Configuration, secrets:
 
         adopt(_run)
     _run.started_with["settings"] = recorded_settings(session.settings, configuration, os.environ)
+    if not session.settings.target.is_reference:
+        from chaosnetra.running.profile_meaning import profile_meaning
+
+        logger.info(profile_meaning(session.settings, experiment, configuration or {}))
     session.check_arguments(lambda: check_arguments(experiment, configuration, secrets))
 
 

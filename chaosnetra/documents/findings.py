@@ -14,10 +14,14 @@ MOST_KNOWN = 200
 
 
 class Severity(StrEnum):
-    """An error is a trap; a warning is one only if something holds that a file does not show."""
+    """An error is a trap; a warning is one only if something holds that a file does not show.
+
+    A hint is none: it says what could be shorter, and means the same.
+    """
 
     ERROR = "error"
     WARNING = "warning"
+    HINT = "hint"
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Finding:
         rule: short name of the trap.
         message: what is there, and what happens at run time.
         remedy: what to write instead.
-        severity: error or warning.
+        severity: error, warning or hint.
     """
 
     file: str
@@ -43,7 +47,7 @@ class Finding:
     @property
     def text(self) -> str:
         """The finding as one line: `file:line: [rule] message`."""
-        mark = "warning: " if self.severity is Severity.WARNING else ""
+        mark = "" if self.severity is Severity.ERROR else f"{self.severity}: "
         return one_line(
             f"{self.file}:{self.line}: [{self.rule}] {mark}{self.message}; {self.remedy}"
         )

@@ -14,6 +14,7 @@ from chaosnetra.lint.rules import (
     keys,
     meaning,
     refused,
+    short_form,
     tolerance,
     undo,
     variables,
@@ -35,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     undo.check,
     refused.check_settings,
     refused.check,
+    short_form.check,
 )
 
 

@@ -7,7 +7,7 @@ the same shape, named by its path; what has a default may be left out of it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -19,6 +19,7 @@ from chaosnetra.errors import InvalidInput, UnknownProfile
 from chaosnetra.quantities import choice, duration, optional, some_text, truth, whole_number
 
 __all__ = [
+    "ALIASES",
     "Budgets",
     "OrchestratorBehaviour",
     "PoolSettings",
@@ -28,6 +29,18 @@ __all__ = [
 ]
 
 _DATA = resources.files(__name__) / "data"
+# Other names of shipped profiles, for services that have nothing to do with the incident's
+# platform: the profile, and what it is by itself.
+ALIASES = {
+    "tight": (
+        "issue-1263",
+        "Short budgets and a large pool: a startup breaks early on a slow path to its database.",
+    ),
+    "relaxed": (
+        "issue-1278",
+        "Long budgets and a small pool: a startup has time on a slow path to its database.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -161,12 +174,13 @@ class Profile:
 
 
 def known_profiles() -> list[str]:
-    """Names of the profiles that are shipped, sorted."""
-    return sorted(
+    """Names of the profiles that are shipped, their other ones among them, sorted."""
+    shipped = (
         entry.name.removesuffix(".json")
         for entry in _DATA.iterdir()
         if entry.name.endswith(".json")
     )
+    return sorted([*shipped, *ALIASES])
 
 
 def load_profile(name_or_path: str) -> Profile:
@@ -180,6 +194,11 @@ def load_profile(name_or_path: str) -> Profile:
         UnknownProfile: no shipped profile has that name; the message lists those that exist.
         InvalidInput: the file cannot be read, or something in it is missing, unknown or wrong.
     """
+    if name_or_path in ALIASES:
+        same, description = ALIASES[name_or_path]
+        return replace(
+            load_profile(same), name=name_or_path, source=name_or_path, description=description
+        )
     if name_or_path.endswith(".json") or "/" in name_or_path or "\\" in name_or_path:
         try:
             path = Path(name_or_path).expanduser()

@@ -15,6 +15,7 @@ from chaosnetra.postgres.objects import SchemaMade
 from chaosnetra.rehearsal.allowing import write_allow_list
 from chaosnetra.safety.allowlist import LABEL
 from chaosnetra.settings import LOCAL_TIME_SCALE, REFERENCE_TARGET, SETTINGS, Settings
+from chaosnetra.settings.sources import sources_here
 from chaosnetra.stand.persistent import PersistentStand
 from chaosnetra.startup.target_plan import make_plan
 
@@ -58,10 +59,11 @@ def _server(port: str) -> list[str]:
 
 
 def _environment(database: DatabaseAddress) -> dict[str, str]:
+    profile = SETTINGS["profile"].read(sources_here().configuration, os.environ)
     return {
         "DATABASE_URL": named(database).url,
         "CHAOSNETRA_SCHEMA": SCHEMA,
-        "CHAOSNETRA_PROFILE": SETTINGS["profile"].read({}, os.environ).source,
+        "CHAOSNETRA_PROFILE": profile.source,
         "CHAOSNETRA_TIME_SCALE": f"{LOCAL_TIME_SCALE:g}",
     }
 

@@ -9,30 +9,30 @@ from chaosnetra.roundtrips.finding import Finding
 from chaosnetra.roundtrips.measuring import Say, measure
 from chaosnetra.running.alone import session_alone
 from chaosnetra.settings import SETTINGS, names_staging, setting_hint
+from chaosnetra.settings.sources import sources_here
 
 
 def settings_from(*given: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration of what was given, the later over the earlier; None was not given.
 
-    What was not given is left to the environment. Time is not scaled unless that is asked for: the
-    seconds are to be those of the service.
+    What was not given is left to the environment and `chaosnetra.toml`. Time is not scaled unless
+    that is asked for: the seconds are to be those of the service.
 
     Raises:
         InvalidInput: there is no such setting, it names staging, or an empty target.
     """
-    configuration = {
-        key: value for part in given for key, value in part.items() if value is not None
-    }
-    for key in configuration:
+    typed = {key: value for part in given for key, value in part.items() if value is not None}
+    for key in typed:
         if key not in SETTINGS:
             raise InvalidInput(f"there is no setting {key!r:.100}")
-    if not str(configuration.get("target", "?")).strip():
+    if not str(typed.get("target", "?")).strip():
         raise InvalidInput("the target is empty: give a command line or module:app")
+    configuration = sources_here({"time_scale": "1", **typed}).configuration
     if names_staging(configuration):
         raise InvalidInput(
             "round trips are measured locally only", f"{setting_hint('environment')} to local"
         )
-    return {"time_scale": "1", **configuration}
+    return configuration
 
 
 def measured(

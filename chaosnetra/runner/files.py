@@ -29,12 +29,14 @@ class Experiment:
         title: as it calls itself; empty when it does not.
         tags: its tags, those that are texts.
         broken: why it cannot be parsed, and so not be run; None when it can.
+        declared: the keys of its configuration.
     """
 
     path: Path
     title: str
     tags: tuple[str, ...]
     broken: str | None = None
+    declared: tuple[str, ...] = ()
 
     @property
     def markers(self) -> tuple[str, ...]:
@@ -90,11 +92,12 @@ def read_experiment(path: Path) -> Experiment | None:
         return None
     if "method" not in data and _HYPOTHESIS not in data:
         return None
-    title, tags = data.get("title"), data.get("tags")
+    title, tags, declared = data.get("title"), data.get("tags"), data.get("configuration")
     return Experiment(
         path,
         title if isinstance(title, str) else "",
         tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        declared=tuple(map(str, declared)) if isinstance(declared, dict) else (),
     )
 
 

@@ -85,6 +85,7 @@ def circumstances_of(
         "time_scale": settings.time_scale,
         "startup_method": method,
         "import_seconds": None,
+        "launched_seconds": None,
         "machine_share": None,
         "startup_timeout_seconds": limits.startup_seconds,
         "dwell_seconds": limits.dwell_seconds,

@@ -24,13 +24,15 @@ def recorded_configuration(
 
     Args:
         configuration: as the Chaos Toolkit loaded it.
-        declared: as it is written.
+        declared: as it is written; None: not known.
 
     Returns:
         Values by key; a secret one is masked, however short.
     """
     found = {}
     for key, value in (configuration or {}).items():
+        if isinstance(declared, Mapping) and key not in declared:
+            continue  # a setting that somebody else gives
         entry = declared.get(key) if isinstance(declared, Mapping) else None
         variable = str(entry.get("key")) if isinstance(entry, Mapping) else ""
         if holds_secret(key, value) or holds_secret(variable, value):
@@ -79,6 +81,8 @@ def recorded_settings(
     else:
         found["target"] = settings.target.shown
         found["target_directory"] = str((settings.target.directory or Path.cwd()).absolute())
+    if settings.state_folder is not None:
+        found["state_folder"] = str(settings.state_folder.absolute())
     if settings.allow_list:
         found["allow_list"] = str(Path(settings.allow_list).expanduser().absolute())
     if settings.target.python and "/" in settings.target.python:

@@ -44,6 +44,7 @@ from chaosnetra.search.stand import shared_stand
 from chaosnetra.search.subject import Subject
 from chaosnetra.search.telling import trial_line
 from chaosnetra.search.trial import journal_of, trial_of, why_stopped
+from chaosnetra.text import cut
 
 TRIALS = "trials"
 BASELINE = "baseline.json"
@@ -54,6 +55,9 @@ BASELINE_SECONDS = 60.0
 # A limit of its own that a trial shows is known less well than a budget that is written down.
 OWN_SPREAD = 0.1
 SEED_VARIABLE = "CHAOSNETRA_SEED"
+# A setting that each trial has a value of its own for.
+SEED = "seed"
+LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ def begun(varied: Varied, wanted: Wanted, folder: Path, second: Varied | None = 
         at_least=wanted.at_least,
         at_most=wanted.at_most,
         variables=tuple(sorted(wanted.variables)),
+        given=_given_to_all(subject, second),
         profile=subject.settings.profile.name,
         target=subject.target,
         time_scale=subject.settings.time_scale,
@@ -164,6 +169,7 @@ def begun(varied: Varied, wanted: Wanted, folder: Path, second: Varied | None = 
             raise InvalidInput(
                 f"{folder} holds a search of another {what}", "--output-folder to a new folder"
             )
+    _require_same_values(folder, former.given, new.given)
     kept = replace(
         new,
         trials=former.trials,
@@ -194,6 +200,23 @@ _SAME = {
     "time_scale": "time scale",
     "environment": "environment",
 }
+
+
+def _given_to_all(subject: Subject, second: Varied | None) -> dict[str, str]:
+    varied = {SEED, subject.key, *(() if second is None else (second.subject.key,))}
+    return {name: value for name, value in subject.given.items() if name not in varied}
+
+
+def _require_same_values(folder: Path, former: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """Refuse to go on with trials that had other values."""
+    for name in sorted({**former, **new}) if former else ():
+        before, now = former.get(name, "its default"), new.get(name, "its default")
+        if before != now:
+            raise InvalidInput(
+                f"{folder} holds a search with {cut(before, LONGEST_VALUE)} for {name}, and not "
+                f"{cut(now, LONGEST_VALUE)}",
+                "--output-folder to a new folder",
+            )
 
 
 def _told(search: Search, name: str) -> Any:

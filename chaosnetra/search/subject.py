@@ -1,5 +1,6 @@
 """What a search varies: a number in the configuration of an experiment, and what it feeds."""
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,11 @@ from chaosnetra.lint.check import lint_file
 from chaosnetra.lint.modules import Modules
 from chaosnetra.pressure.choice import ENVIRONMENTS, HERE
 from chaosnetra.quantities import number
-from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
+from chaosnetra.redaction import Redactor
+from chaosnetra.repository import folder_of
+from chaosnetra.running.recorded import recorded_configuration, recorded_settings
 from chaosnetra.settings import SETTINGS, Settings
+from chaosnetra.settings.sources import find_sources
 
 LATENCY = ("chaosnetra.toxiproxy.actions", "add_latency", "latency_ms")
 # What a value may be at least, and at most, by how its argument is called.
@@ -66,6 +70,7 @@ class Subject:
         fed: what becomes of it, at least one.
         settings: of its runs.
         target: that they start, for people, without a secret.
+        given: settings and values of the configuration that its runs have, as text, secrets masked.
         same_baseline: whether the steady state before the method is the same check for all values.
     """
 
@@ -75,6 +80,7 @@ class Subject:
     fed: tuple[Fed, ...]
     settings: Settings
     target: str
+    given: Mapping[str, str]
     same_baseline: bool
 
     @property
@@ -157,11 +163,9 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
             known = ", ".join(map(str, declared)) or "nothing"
             raise InvalidInput(f"the configuration, {known}, has no {name!r}{meant}")
     if key in variables:
-        raise InvalidInput(f"{key} is varied, so --var cannot give it a value")
-    values = {name: _value(name, one, variables) for name, one in declared.items()}
-    values |= {name: value for name, value in variables.items() if name not in declared}
-    if key not in declared:
-        values[key] = SETTINGS[key].raw({}, os.environ)
+        raise InvalidInput(f"{key} is varied, so --set cannot give it a value")
+    sources = find_sources(folder_of(str(path)), declared, variables)
+    values = {**sources.configuration, key: sources.given[key].value}
     settings = Settings.from_configuration(values)
     # An empty text is what a value has that is left out, unless it is one of ours.
     if values[key] != "" or key in SETTINGS:
@@ -181,7 +185,7 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         raise InvalidInput(f"the experiment is not valid: {wrong[0].text}")
     redactor = Redactor()
     redactor.learn(values)
-    redactor.learn(dict(os.environ), shortest=SHORTEST_IN_ENVIRONMENT)
+    redactor.learn_environment(os.environ)
     title = experiment.get("title")
     return Subject(
         path,
@@ -190,17 +194,24 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         fed,
         settings,
         redactor.text(settings.target.shown),
+        _given(settings, values, declared, redactor),
         _same_baseline(experiment, key),
     )
 
 
-def _value(name: str, declared: Any, variables: Mapping[str, str]) -> Any:
-    """What a run would have for a key, as the Chaos Toolkit decides it."""
-    if name in variables:
-        return variables[name]
-    if isinstance(declared, dict) and declared.get("type") == "env":
-        return os.environ.get(str(declared.get("key")), declared.get("default", ""))
-    return declared
+def _given(
+    settings: Settings, values: Mapping[str, Any], declared: Mapping[str, Any], redactor: Redactor
+) -> dict[str, str]:
+    """What a run's journal would have of it."""
+    given = {
+        **recorded_settings(settings, values, os.environ),
+        **recorded_configuration(values, declared),
+    }
+    return {name: redactor.text(_as_text(value)) for name, value in given.items()}
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
 
 
 def _fed(experiment: Mapping[str, Any], key: str, environment: str) -> Iterator[Fed]:

@@ -1,6 +1,7 @@
 """A search for people: a line for each trial, and what was found."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from chaosnetra.search.conclusion import Conclusion, End, how_it_ended
 from chaosnetra.search.frontier import Column, Frontier, Map
@@ -239,8 +240,10 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
         yield f"  {search.habits.tries_again}"
     if conclusion.model_fits is False and search.habits.polls is None:
         yield "  startups under latency took other times, so they do more than wait"
-    for value, reason in reasons(search):
-        yield f"  at {shown(value)}: {reason}"
+    for reason, group in groupby(reasons(search), key=lambda one: one[1]):
+        values = [shown(value) for value, _ in group]
+        where = f"at {values[0]}" if len(values) == 1 else f"from {values[0]} to {values[-1]}"
+        yield f"  {where}: {reason}"
     for trial in search.trials:
         if not trial.counts:
             yield f"  trial {trial.number} at {shown(trial.value)} proves nothing: {trial.line}"

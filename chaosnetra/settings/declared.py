@@ -2,11 +2,29 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field
+from enum import Enum, StrEnum
+from pathlib import Path
 from typing import Any
 
 from chaosnetra.errors import changed_by
 from chaosnetra.hints import key_hint, variable_of
 from chaosnetra.settings.parsers import text
+
+
+class Group(StrEnum):
+    """Who needs a setting; the value is the heading above those of the group."""
+
+    EVERYDAY = "everyday"
+    LOCAL = "local parts"
+    STAGING = "staging"
+
+
+class PathKind(Enum):
+    """When a text names a file: in `chaosnetra.toml` it is relative to the folder of that."""
+
+    NEVER = 0
+    WITH_SEPARATOR = 1
+    ALWAYS = 2
 
 
 @dataclass(frozen=True)
@@ -19,12 +37,16 @@ class Setting:
         meaning: for docs/settings.md.
         parse: from what an experiment or an environment variable holds; see
             `chaosnetra.documents.shapes`.
+        group: who needs it.
+        path: when it names a file.
     """
 
     key: str
     default: Any
     meaning: str
     parse: Callable[..., Any]
+    group: Group
+    path: PathKind
 
     @classmethod
     def of(cls, declaration: Field[Any]) -> "Setting":
@@ -40,6 +62,17 @@ class Setting:
     def hint(self) -> str:
         """What a user would change, for messages."""
         return key_hint(self.key, self.variable)
+
+    def anchored(self, value: Any, folder: Path) -> Any:
+        """A value that a file in `folder` gives: a path is relative to that."""
+        if not isinstance(value, str) or not value.strip() or self.path is PathKind.NEVER:
+            return value
+        text = value.strip()
+        is_path = "/" in text or "\\" in text or text.endswith(".json")
+        if self.path is PathKind.WITH_SEPARATOR and not is_path:
+            return value
+        # Joined by hand: a Path would turn ./python into python.
+        return text if text.startswith("~") or Path(text).is_absolute() else f"{folder}/{text}"
 
     def raw(self, configuration: Mapping[str, Any], environ: Mapping[str, str]) -> Any:
         """As it was given, unchecked: in the configuration, else by its variable, else not."""
@@ -58,8 +91,20 @@ class Setting:
 
 
 def setting(
-    default: Any, meaning: str, parse: Callable[..., Any] = text, *, is_shown: bool = True
+    default: Any,
+    meaning: str,
+    parse: Callable[..., Any] = text,
+    *,
+    group: Group = Group.LOCAL,
+    path: PathKind = PathKind.NEVER,
+    is_shown: bool = True,
 ) -> Any:
     """A field of `Settings` whose name is the setting's key; not in its repr where not shown."""
-    metadata = {"default": default, "meaning": meaning, "parse": parse}
+    metadata = {
+        "default": default,
+        "meaning": meaning,
+        "parse": parse,
+        "group": group,
+        "path": path,
+    }
     return field(repr=is_shown, metadata=metadata)

@@ -216,7 +216,9 @@ def _phase_seconds(outcome: StartupOutcome) -> float | None:
 
 
 def _as_failed(outcome: StartupOutcome, seen: Observation) -> Failed:
-    return Failed(seen, outcome.ended_by is EndedBy.ITSELF)
+    named = named_seconds(outcome.error.text) if outcome.error else None
+    serving = outcome.status is Status.DEGRADED
+    return Failed(seen, outcome.ended_by is EndedBy.ITSELF, serving, named)
 
 
 def machine_share_of(outcomes: Iterable[StartupOutcome], cores: int) -> MachineShare | None:

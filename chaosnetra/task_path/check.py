@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 from chaosnetra.errors import ChaosnetraError, DatabaseUnavailable, InvalidInput, PartUnavailable
-from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
+from chaosnetra.redaction import Redactor
 
 if TYPE_CHECKING:
     from chaosnetra.addresses import DatabaseAddress
@@ -68,7 +68,7 @@ class _Told:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._redactor = Redactor()
-        self._redactor.learn(dict(environ), shortest=SHORTEST_IN_ENVIRONMENT)
+        self._redactor.learn_environment(environ)
         self.failed = 0
 
     def tell(self, look: Look[Found]) -> Found | None:

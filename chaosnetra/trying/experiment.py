@@ -17,7 +17,6 @@ _HELD = {
         "type": "python",
         "module": "chaosnetra.tolerances",
         "func": "held",
-        "arguments": {},
     },
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chaosnetra.documents.document import Document
-from chaosnetra.documents.findings import Finding
+from chaosnetra.documents.findings import Finding, Severity
 from chaosnetra.documents.json_text import parse_json
 from chaosnetra.lint.check import lint_document
 
@@ -117,7 +117,12 @@ def found(change: Change, *, rule: str | None = None) -> list[Finding]:
     findings = lint_document(Document("e.json", data, lines, tuple(duplicates)))
     rows = text.split("\n")
     assert all(1 <= finding.line <= len(rows) for finding in findings)
-    return [finding for finding in findings if rule in (None, finding.rule)]
+    # A hint is no trap.
+    return [
+        finding
+        for finding in findings
+        if finding.severity is not Severity.HINT and rule in (None, finding.rule)
+    ]
 
 
 def tolerance(value: Any, provider: Any = None) -> Change:

@@ -63,7 +63,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("addresses", "durations"),
     ("hints", "line_patterns", "quantities"),
     ("errors",),
-    ("text", "whole_file"),
+    ("repository", "text", "whole_file"),
     ("",),  # the package itself: its version
 )
 # Everything else says nothing to Chaos Toolkit, and hears nothing from it.

@@ -14,8 +14,11 @@ from chaosnetra import PROBE_MODULES
 from chaosnetra.cli import netra
 from chaosnetra.lint.undo_actions import UNDONE_BY
 from chaosnetra.profiles import known_profiles
+from chaosnetra.repository import SETTINGS_FILE
 from chaosnetra.safety.allowlist import load_allow_list
-from chaosnetra.settings import SETTINGS
+from chaosnetra.settings import SETTINGS, Group
+from chaosnetra.settings.file import read_file
+from chaosnetra.task_path.footprint import FOOTPRINT
 from tests.support.repository import ROOT
 
 PAGES = sorted(
@@ -127,7 +130,6 @@ def test_the_tables_of_activities_are_what_there_is() -> None:
     probes = [
         f"| `{module}.{probe}` | {summary(module, probe)} |"
         for module in PROBE_MODULES
-        if module != "chaosnetra.tolerances"
         for probe in importlib.import_module(module).__all__
     ]
     assert "\n".join(probes) in page
@@ -148,20 +150,36 @@ def test_the_documented_allow_list_is_one(tmp_path: Path) -> None:
     assert load_allow_list(str(tmp_path / "allowed.json")).project == "acme-staging"
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/staging.md"])
+def test_what_a_path_adds_to_a_container_is_told_as_the_plan_tells_it(page: str) -> None:
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert FOOTPRINT in text
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 180
 
 
-def test_the_table_of_settings_is_what_they_declare() -> None:
+@pytest.mark.parametrize("group", Group)
+def test_the_tables_of_settings_are_what_they_declare(group: Group) -> None:
     rows = []
     for setting in SETTINGS.values():
-        default = (
-            setting.default if isinstance(setting.default, str) else json.dumps(setting.default)
-        )
-        shown = f"`{default}`" if default else ""
-        meaning = setting.meaning.replace("|", "\\|")
-        rows.append(f"| `{setting.key}` | `{setting.variable}` | {shown} | {meaning} |")
-    assert "\n".join(rows) in SETTINGS_PAGE
+        if setting.group is group:
+            given = setting.default
+            default = given if isinstance(given, str) else json.dumps(given)
+            shown = f"`{default}`" if default else ""
+            meaning = setting.meaning.replace("|", "\\|")
+            rows.append(f"| `{setting.key}` | `{setting.variable}` | {shown} | {meaning} |")
+    section = SETTINGS_PAGE.partition(f"## {group.value.capitalize()}")[2].partition("\n## ")[0]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == rows
+
+
+def test_the_documented_settings_file_can_be_used(tmp_path: Path) -> None:
+    [example, *_] = blocks(SETTINGS_PAGE, "toml")
+    (tmp_path / SETTINGS_FILE).write_text(example, encoding="utf-8")
+    file = read_file(tmp_path / SETTINGS_FILE)
+    assert file.settings["target_directory"] == f"{tmp_path}/."
+    assert file.parameters == {"latency_ms": 300}
 
 
 def test_every_profile_is_named() -> None:

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from chaosnetra.errors import InvalidInput, UnknownProfile, changed_by
-from chaosnetra.profiles import OrchestratorBehaviour, Profile, known_profiles, load_profile
+from chaosnetra.profiles import (
+    ALIASES,
+    OrchestratorBehaviour,
+    Profile,
+    known_profiles,
+    load_profile,
+)
 
 # initialization, table_setup, connection, pool, health_check
 BUDGETS = {
@@ -64,7 +70,20 @@ def own(tmp_path: Path, **changes: Any) -> str:
 
 
 def test_all_shipped_profiles_are_known_and_sorted() -> None:
-    assert known_profiles() == sorted(BUDGETS)
+    assert known_profiles() == sorted([*BUDGETS, *ALIASES])
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_another_name_is_the_same_profile_in_neutral_words(name: str) -> None:
+    made, same = load_profile(name), load_profile(ALIASES[name][0])
+    assert (made.name, made.source) == (name, name)
+    assert "issue" not in made.description
+    assert (made.budgets, made.pool, made.infrastructure, made.orchestrator) == (
+        same.budgets,
+        same.pool,
+        same.infrastructure,
+        same.orchestrator,
+    )
 
 
 @pytest.mark.parametrize("name", BUDGETS)

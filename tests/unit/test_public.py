@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from chaosnetra import ACTION_MODULES, PROBE_MODULES, pytest_plugin
+from chaosnetra import ACTION_MODULES, PROBE_MODULES, TOLERANCE_MODULES, pytest_plugin
 from chaosnetra.ci.validation import Exit as CiExit
 from chaosnetra.cli import netra
 from chaosnetra.evidence.journal.section import complete
@@ -38,7 +38,7 @@ def arguments(function: Any) -> list[str]:
 
 def activities() -> dict[str, dict[str, list[str]]]:
     found = {}
-    for name in (*ACTION_MODULES, *PROBE_MODULES):
+    for name in (*ACTION_MODULES, *PROBE_MODULES, *TOLERANCE_MODULES):
         module = import_module(name)
         found[name] = {each: arguments(getattr(module, each)) for each in sorted(module.__all__)}
     return found

@@ -74,12 +74,16 @@ class Verdict(NamedTuple):
 
 
 def proof_text(proof: "ProvenBound", outcome: Outcome) -> str:
-    """What the trials of a probe prove, as a sentence: of a violated run how often it fails."""
+    """What the trials of a probe prove, as a sentence.
+
+    Of a violated run, and where all of them failed, that is how often it fails at the least.
+    """
     from chaosnetra.evidence.verdict.bounds import at_least, at_most
 
     low, high = proof.failure_rate_bounds
-    # Without a failure the lower bound says nothing.
-    says_least = outcome is Outcome.VIOLATED and proof.failures > 0
+    # Without a failure the lower bound says nothing; without a success the upper one does not.
+    all_failed = proof.failures == proof.trials
+    says_least = proof.failures > 0 and (outcome is Outcome.VIOLATED or all_failed)
     return (
         f"{proof.failures:,} of {proof.trials:,} trials under the fault failed, which proves a "
         f"failure rate of {at_least(low) if says_least else at_most(high)} with "

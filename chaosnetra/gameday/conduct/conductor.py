@@ -185,7 +185,8 @@ class Conductor:
     def _predict(self, person: str, asked: Asked) -> None:
         step = self._record.step
         try:
-            settings = settings_of(parameters_of(self._day, step, self._record.state.changed))
+            passed = parameters_of(self._day, step, self._record.state.changed)
+            settings = settings_of(step, passed)
         except (InvalidInput, Unreadable) as error:
             raise Left(f"step {step.name!r} cannot be run: {error}") from None
         question = questions.prediction(step, person, asked, settings.time_scale)

@@ -12,6 +12,7 @@ from pathlib import Path
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.gameday.plan.day import GameDay
+from chaosnetra.settings.sources import Source, find_sources
 
 FIRST_CHECK_SECONDS = 60.0
 GOODBYE_SECONDS = 10.0
@@ -30,9 +31,11 @@ class AbortMonitor:
 
     Raises:
         PartUnavailable: it cannot be started.
+        InvalidInput: the `chaosnetra.toml` of the day cannot be used.
     """
 
     def __init__(self, folder: Path, day: GameDay, terminal: str | None = None) -> None:
+        parameters = {**_settings_of_file(day), **day.parameters}
         try:
             self._process = subprocess.Popen(
                 [
@@ -64,7 +67,7 @@ class AbortMonitor:
         watch = {
             "conditions": list(day.abort.conditions),
             "frequency_seconds": day.abort.frequency_seconds,
-            "parameters": dict(day.parameters),
+            "parameters": parameters,
         }
         self._tell(json.dumps(watch).encode() + b"\n")
 
@@ -124,3 +127,12 @@ class AbortMonitor:
             self._heard = time.monotonic()
             self._checked = self._checked or said.get("checked") is True
             self._crossed = self._crossed or said.get("crossed")
+
+
+def _settings_of_file(day: GameDay) -> dict[str, str]:
+    """What a `chaosnetra.toml` beside the day's file gives, as environment variables have it."""
+    return {
+        key: one.value if isinstance(one.value, str) else json.dumps(one.value)
+        for key, one in find_sources(day.path.parent).given.items()
+        if one.source is Source.FILE
+    }

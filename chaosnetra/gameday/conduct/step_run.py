@@ -20,10 +20,12 @@ from chaosnetra.gameday.people.interface import Left
 from chaosnetra.gameday.plan.day import DayStep, GameDay
 from chaosnetra.gameday.plan.parameters import Passed, for_experiment, own_limit
 from chaosnetra.gameday.record.record import Record
+from chaosnetra.repository import folder_of
 from chaosnetra.runner.child import ChildRun
 from chaosnetra.runner.files import RunFiles
 from chaosnetra.runner.reports import PROGRAM
 from chaosnetra.settings import SETTINGS, Settings
+from chaosnetra.settings.sources import find_sources
 from chaosnetra.text import one_line
 
 PLAN_SECONDS = 120.0
@@ -62,13 +64,15 @@ def consented_parameters(record: Record, tick: Callable[[], None]) -> Passed:
     return Passed({**passed.environment, **consent.environment}, passed.variables)
 
 
-def settings_of(passed: Passed) -> Settings:
-    """The settings that a run has.
+def settings_of(step: DayStep, passed: Passed) -> Settings:
+    """The settings that a run of a step has.
 
     Raises:
         InvalidInput: one of them cannot be used.
     """
-    return Settings.from_configuration({}, {**os.environ, **passed.environment})
+    environ = {**os.environ, **passed.environment}
+    sources = find_sources(folder_of(str(step.experiment)), environ=environ)
+    return Settings.from_configuration(sources.configuration, environ)
 
 
 def check_changes(day: GameDay, step: DayStep, changed: Mapping[str, str]) -> None:
@@ -78,7 +82,7 @@ def check_changes(day: GameDay, step: DayStep, changed: Mapping[str, str]) -> No
         InvalidInput: it cannot.
     """
     try:
-        settings_of(parameters_of(day, step, changed))
+        settings_of(step, parameters_of(day, step, changed))
     except InvalidInput:
         raise
     except ChaosnetraError as error:
@@ -88,7 +92,7 @@ def check_changes(day: GameDay, step: DayStep, changed: Mapping[str, str]) -> No
 def seconds_at_most(step: DayStep, passed: Passed) -> float:
     """How long a run may take: by the bounds of its step, its experiment and the watchdog."""
     own = own_limit(read_document(step.experiment).data)
-    limits = (step.maximum_seconds, own, settings_of(passed).time_to_live_seconds)
+    limits = (step.maximum_seconds, own, settings_of(step, passed).time_to_live_seconds)
     return min(limit for limit in limits if limit is not None)
 
 

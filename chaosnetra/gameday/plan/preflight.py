@@ -71,7 +71,7 @@ def preflight(day: GameDay, lines: Document) -> Iterator[Checked]:
         if not wrong:
             try:
                 passed = for_experiment(experiment, day, step, {})
-                runs.append((step, passed, settings_of(passed)))
+                runs.append((step, passed, settings_of(step, passed)))
             except InvalidInput as error:
                 yield Checked(False, f"step {step.name!r}: {error}")
     if all(step.experiment in documents for step in day.steps):

@@ -4,11 +4,13 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from chaosnetra import ACTION_MODULES, PROBE_MODULES
+from chaosnetra import ACTION_MODULES, PROBE_MODULES, TOLERANCE_MODULES
 from chaosnetra.documents.findings import Finding, Severity, instead
 from chaosnetra.lint.modules import member
 from chaosnetra.lint.outline import OURS, Activity, Outline, Role
 from chaosnetra.lint.rules.controls import setter_of
+
+OUR_MODULES = (*ACTION_MODULES, *PROBE_MODULES, *TOLERANCE_MODULES)
 
 GIVEN_BY_THE_CORE = ("configuration", "secrets")
 # Of a reference to what is not there.
@@ -43,7 +45,7 @@ def _check(outline: Outline, activity: Activity) -> Iterator[Finding]:
             "functions were not checked",
             instead(
                 activity.module,
-                (*ACTION_MODULES, *PROBE_MODULES) if activity.module.startswith(OURS) else (),
+                OUR_MODULES if activity.module.startswith(OURS) else (),
                 "install what holds it, or put its folder on PYTHONPATH",
             ),
         )

@@ -52,6 +52,11 @@ def check(outline: Outline) -> Iterator[Finding]:
         yield from _pauses(outline, activity)
 
 
+def used_names(outline: Outline) -> set[str]:
+    """Names that the experiment has as `${name}` where the core substitutes them."""
+    return {name for place, value in _substituted(outline) for _, name in _variables(place, value)}
+
+
 def _pauses(outline: Outline, activity: Activity) -> Iterator[Finding]:
     """Variables are text unless they say otherwise, and the core sleeps only for numbers."""
     for key, value in mapping(activity.data.get("pauses")).items():

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 from chaosnetra.errors import ChaosnetraError, changed_by
-from chaosnetra.profiles import known_profiles, load_profile
+from chaosnetra.profiles import ALIASES, known_profiles, load_profile
 from tests.long.fuzz.checks import PACKAGE, Report, one_line
 from tests.long.fuzz.hostile import as_text, mutate
 
@@ -13,7 +13,8 @@ PROFILES = Path(PACKAGE) / "profiles" / "data"
 
 
 def fuzz_profiles(rng: random.Random, report: Report, saved: Path) -> None:
-    data = json.loads((PROFILES / f"{rng.choice(known_profiles())}.json").read_text())
+    shipped = [name for name in known_profiles() if name not in ALIASES]
+    data = json.loads((PROFILES / f"{rng.choice(shipped)}.json").read_text())
     file = saved / "profile.json"
     file.write_bytes(as_text(rng, mutate(rng, data)))
     try:

@@ -259,6 +259,33 @@ def test_another_search_is_not_gone_on_with(
         begun(varied, replace(WANTED, **given), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("CHAOSNETRA_MAX_FAILURE_RATE", "0.4", "with 0.2 for max_failure_rate, and not 0.4"),
+        ("CHAOSNETRA_DWELL_SECONDS", "7", "with its default for dwell_seconds, and not 7"),
+    ],
+)
+def test_trials_with_other_values_are_not_gone_on_with(
+    tmp_path: Path,
+    runs: Runs,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    told: str,
+) -> None:
+    def read() -> Subject:
+        return read_subject(VPC, "latency_ms", WANTED.variables)
+
+    found = made(read(), tmp_path / "s")
+    assert made(read(), tmp_path / "s") == found
+    monkeypatch.setenv("CHAOSNETRA_LATENCY_MS", "77")  # it is varied
+    assert made(read(), tmp_path / "s") == found
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidInput, match=told):
+        made(read(), tmp_path / "s")
+
+
 def test_another_experiment_is_not_gone_on_with(
     tmp_path: Path, subject: Subject, runs: Runs
 ) -> None:

@@ -64,7 +64,7 @@ def test_bounds_that_bound_nothing_are_refused(lower: float, upper: float, said:
         ("time_scale", {}, "time_scale is 'auto', which is no number"),
         ("zzz", {}, "the configuration, latency_ms, .* has no 'zzz'"),
         ("latency_ms", {"cuont": "5"}, "did you mean count"),
-        ("latency_ms", {"latency_ms": "5"}, "--var cannot"),
+        ("latency_ms", {"latency_ms": "5"}, "--set cannot"),
     ],
 )
 def test_a_key_that_cannot_be_varied_is_refused(
@@ -162,3 +162,16 @@ def test_a_target_is_told_without_its_secrets(
     found = read_subject(written(tmp_path, **(given if declared else {})), "count", {})
     assert "fallback-secret" not in found.target
     assert found.target.startswith("serve --database ")
+
+
+def test_a_search_has_the_settings_of_its_trials(tmp_path: Path) -> None:
+    path = written(tmp_path, count={"type": "env", "key": "MY_COUNT", "default": 5})
+    file = tmp_path / "chaosnetra.toml"
+    file.write_text('profile = "tight"\nseed = 3\n[parameters]\ncount = "several"\n')
+    found = read_subject(path, "rate", {"seed": "4"})
+    assert (found.settings.profile.name, found.settings.seed) == ("tight", 4)
+    with pytest.raises(InvalidInput, match="'several', which is no number"):
+        read_subject(path, "count", {})
+    file.write_text("sed = 3")
+    with pytest.raises(InvalidInput, match=r"chaosnetra.toml:1: .*did you mean seed"):
+        read_subject(path, "rate", {})
