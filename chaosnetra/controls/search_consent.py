@@ -24,7 +24,7 @@ from chaosnetra.redaction import Redactor
 from chaosnetra.running.job_launcher import shortest_barrier_seconds
 from chaosnetra.running.run import SEARCH_CONSENT_FILE
 from chaosnetra.running.session import Session, current_session, end_session
-from chaosnetra.settings import SETTINGS, Settings, setting_hint
+from chaosnetra.settings import Settings, setting_hint
 from chaosnetra.stand.part import write_private
 
 FILE = "consent.json"
@@ -63,18 +63,15 @@ class Asked:
         corners = product(*((one.lower, one.upper) for one in self.ranges))
         return [dict(zip(self.keys, corner, strict=True)) for corner in corners]
 
-    def loaded(
-        self, values: Mapping[str, float]
-    ) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
-        """The experiment, its configuration with these values, and the same with all settings.
+    def loaded(self, values: Mapping[str, float]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The experiment, and its configuration with these values, as a trial will have them.
 
         Raises:
             Unreadable: it cannot be read.
         """
-        given = {**self.variables, **{key: f"{value:.12g}" for key, value in values.items()}}
-        experiment, configuration = load(self.path, given)
-        undeclared = {key: value for key, value in given.items() if key in SETTINGS}
-        return experiment, configuration, {**undeclared, **configuration}
+        return load(
+            self.path, {**self.variables, **{key: f"{value:.12g}" for key, value in values.items()}}
+        )
 
 
 @dataclass(frozen=True)
@@ -102,8 +99,8 @@ def plan_search(asked: Asked) -> Looked:
     frame: Mapping[str, Any] = {}
     executions = 0
     for values in asked.ends:
-        experiment, configuration, settings = asked.loaded(values)
-        session = current_session(settings)
+        experiment, configuration = asked.loaded(values)
+        session = current_session(configuration)
         try:
             environment = session.settings.environment
             steps = steps_of(experiment, configuration, environment=environment)
@@ -111,9 +108,9 @@ def plan_search(asked: Asked) -> Looked:
             if not ends:
                 unvaried = unvaried_steps(experiment, configuration, asked.keys, session.settings)
                 frame = frame_of(plan, unvaried, asked.keys)
-            checks = _recovery_checks(experiment, session.settings)
+            checks = recovery_checks(experiment, session.settings)
             executions = max(executions, executions_a_trial(steps, checks))
-            uncounted = _uncounted(experiment)
+            uncounted = executions_uncounted(experiment)
         finally:
             end_session()
         ends.append(End(values, plan))
@@ -184,8 +181,8 @@ def admitted(asked: Asked, folder: Path) -> Iterator[Admitted]:
     looked = plan_search(asked)
     plan = looked.plan
     require(plan, looked.consent, command=COMMAND)
-    _, _, settings = asked.loaded(asked.ends[0])
-    session, file = current_session(settings), folder / FILE
+    _, configuration = asked.loaded(asked.ends[0])
+    session, file = current_session(configuration), folder / FILE
     try:
         address = database_of(session)
         if address is None:
@@ -200,7 +197,7 @@ def admitted(asked: Asked, folder: Path) -> Iterator[Admitted]:
         end_session()
 
 
-def _recovery_checks(experiment: Mapping[str, Any], settings: Settings) -> int:
+def recovery_checks(experiment: Mapping[str, Any], settings: Settings) -> int:
     """How often the steady state may be checked after the rollbacks."""
     for control in experiment.get("controls") or ():
         provider = control.get("provider") if isinstance(control, Mapping) else None
@@ -211,7 +208,7 @@ def _recovery_checks(experiment: Mapping[str, Any], settings: Settings) -> int:
     return 1
 
 
-def _uncounted(experiment: Mapping[str, Any]) -> str:
+def executions_uncounted(experiment: Mapping[str, Any]) -> str:
     """Why nobody can tell how many executions a trial has; empty: it can be told."""
     runtime = experiment.get("runtime")
     hypothesis = runtime.get("hypothesis") if isinstance(runtime, Mapping) else None
