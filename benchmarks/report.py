@@ -6,8 +6,8 @@
 Makes a journal as `chaos run` writes one (indented JSON, each startup with the steps that it told,
 a fifth of those under the fault failed, with the chain of causes), runs the command as a process
 that writes all three formats, and prints its wall-clock seconds, its processor seconds and its peak
-resident memory. The same seed makes the same journal. It ends with 1 where the median or the peak is
-above what is given.
+resident memory. The same seed makes the same journal. It ends with 1 where the median or the peak
+is above what is given.
 """
 
 import argparse
