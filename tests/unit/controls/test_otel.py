@@ -184,7 +184,8 @@ def test_a_parent_that_is_none_begins_a_trace_of_its_own(parent: str) -> None:
 SECRET = "hush-4711-hush"
 # Also what OTLP cannot hold: integers of more than 64 bits, and halves of a character.
 VALUES = [
-    None, True, -(2**63), 2**63, 2**300, 1.5, float("nan"), float("inf"), "", "\ud800", "two\nlines",
+    None, True, -(2**63), 2**63, 2**300, 1.5, float("nan"), float("inf"),
+    "", "\ud800", "two\nlines",
     [], [1, None, "\udfff"], {"a": [{"b": 2**70}]}, "x" * 5000,
     SECRET, f"a{SECRET}\ud800", [SECRET, 1], [[SECRET]], {"a": SECRET}, {SECRET: {"b": [SECRET]}},
     ExitReason.UNKNOWN, DATABASE,
