@@ -65,7 +65,7 @@ def test_each_outcome_is_told_apart(
     ):
         result.stdout.fnmatch_lines([line])
     assert "Traceback" not in text
-    assert text.count("initialization has 25 s, needs 45") == 1, "and not the log once more"
+    assert text.count("1 of 6 rules hold") == 1, "and not the log once more"
     screen = text[text.index("VIOLATED  Every") :].split("\n_", 1)[0].split("\n=", 1)[0]
     assert len(screen.splitlines()) <= 15
 
