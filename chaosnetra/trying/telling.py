@@ -65,6 +65,7 @@ def paths(wanted: Wanted, experiment: Path, report: Path | None) -> Iterator[str
         yield f"report  {report}"
     given = "CHAOSNETRA_DATABASE_URL=… " if wanted.database_url else ""
     yield f"again   {given}chaos run {experiment}"
+    yield f"keep    chaosnetra init --from-try {experiment.parent}"
 
 
 def _stage(stage: StageResult, latency_ms: int, limit_seconds: float) -> Iterator[str]:
