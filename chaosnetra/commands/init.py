@@ -95,11 +95,11 @@ def _service(
                 "nothing says what to start: name the service's command after --, as in "
                 "`chaosnetra init -- node server.js`, or give --from-try"
             )
-        words, given = _answers(given)
+        words, given = answers(given)
     return service_of(_scouted(words, given), folder)
 
 
-def _answers(given: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
+def answers(given: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
     """The command and the options, as somebody at a terminal answers; empty: it is looked for."""
     command = click.prompt("Command that starts the service, or module:app")
 
@@ -108,13 +108,14 @@ def _answers(given: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
             return given[name]
         return click.prompt(f"{text} [found by starting it]", default="", show_default=False)
 
+    ready = ask("ready", "How it is ready: a URL with {port}, tcp://…, log:REGEX, exit")
     variables = ask("variables", "Variables that it takes its database from, as NAME or NAME=FORM")
+    preparing = ask("prepare_command", "Command that makes its tables")
     return (command,), {
         **given,
-        "ready": ask("ready", "How it is ready: a URL with {port}, tcp://…, log:REGEX, exit")
-        or None,
+        "ready": ready or None,
         "variables": variables.split() if isinstance(variables, str) else variables,
-        "prepare_command": ask("prepare_command", "Command that makes its tables") or None,
+        "prepare_command": preparing or None,
     }
 
 

@@ -60,8 +60,8 @@ def service_of(tried: Tried, folder: Path) -> Service:
     left_out: list[str] = []
     given: dict[str, Any] = {}
     for key, value in tried.configuration.items():
-        if key == "target_directory":
-            continue  # the folder of the file is it
+        if key == "target_directory" or not value:
+            continue  # the folder of the file is it; and what is empty says nothing
         if key == "target_environment":
             given[key] = _without_secrets(value, left_out)
         elif key in ("target", "prepare_command"):

@@ -243,7 +243,7 @@ def _configuration(
 
 def _sources(wanted: Wanted, configuration: Mapping[str, Any]) -> Sources:
     """All settings of a run whose experiment has a configuration."""
-    return find_sources(wanted.folder or Path(), configuration)
+    return find_sources(wanted.folder or Path(FOLDER), configuration)
 
 
 def _new_folder() -> Path:

@@ -161,6 +161,7 @@ def test_nothing_of_this_machine_and_no_secret_is_written(tmp_path: Path) -> Non
         prepare_command=f"{tmp_path}/.venv/bin/python manage.py migrate",
         target_python="/opt/python/bin/python",
         target_directory=str(tmp_path),
+        state_folder="",
         target_environment={
             "DATABASE_URL": "{url}",
             "API_KEY": "hunter2",
@@ -172,6 +173,7 @@ def test_nothing_of_this_machine_and_no_secret_is_written(tmp_path: Path) -> Non
     assert given["prepare_command"] == ".venv/bin/python manage.py migrate"
     assert given["target_environment"] == {"DATABASE_URL": "{url}", "PGPASSWORD": "{password}"}
     assert {line.partition(" ")[0] for line in made.left_out} == {"target_python", "API_KEY"}
+    assert not {"target_directory", "state_folder"} & given.keys()
     text = "".join(files(made, tmp_path).values())
     assert str(tmp_path) not in text
     assert "hunter2" not in text
