@@ -107,10 +107,11 @@ def settings_text(service: Service) -> str:
     lines = [
         f"# How {one_line(service.tried.name)} is started, for all experiments below this folder.",
         "# Written by `chaosnetra init`; `chaosnetra settings --explain` tells what there is.",
-        'target_directory = "."',
+        f"target_directory = {as_toml(given.get('target_directory', '.'))}",
     ]
     named = [key for key in _ORDER if key in given]
-    others = [key for key in given if key not in (*_ORDER, "target_environment")]
+    apart = (*_ORDER, "target_directory", "target_environment")
+    others = [key for key in given if key not in apart]
     lines += [f"{key} = {as_toml(given[key])}" for key in (*named, *others)]
     environment = given.get("target_environment", {})
     if environment:

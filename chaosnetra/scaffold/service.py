@@ -60,9 +60,12 @@ def service_of(tried: Tried, folder: Path) -> Service:
     left_out: list[str] = []
     given: dict[str, Any] = {}
     for key, value in tried.configuration.items():
-        if key == "target_directory" or not value:
-            continue  # the folder of the file is it; and what is empty says nothing
-        if key == "target_environment":
+        if not value:
+            continue  # it says nothing
+        if key == "target_directory":
+            if Path(value).resolve() != folder.resolve():  # else the folder of the file is it
+                given[key] = _relative(str(Path(value).resolve()), folder)
+        elif key == "target_environment":
             given[key] = _without_secrets(value, left_out)
         elif key in ("target", "prepare_command"):
             given[key] = _relative_words(str(value), folder)

@@ -260,3 +260,14 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 )
 def test_what_is_written_as_toml_is_read_as_the_same(value: Any) -> None:
     assert tomllib.loads(f"x = {as_toml(value)}")["x"] == value
+
+
+def test_a_service_that_is_started_in_another_folder_stays_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "server").mkdir()
+    made = files(service(Path(), target_directory="server"), tmp_path, github=False, gitlab=False)
+    assert tomllib.loads(made["chaosnetra.toml"])["target_directory"] == "server"
+    same = files(service(Path(), target_directory="."), tmp_path, github=False, gitlab=False)
+    assert tomllib.loads(same["chaosnetra.toml"])["target_directory"] == "."
