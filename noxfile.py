@@ -108,15 +108,13 @@ MEETS_NEITHER = (
     "tests/unit/whatif",
     "tests/unit/wire",
 )
-# What meets other packages: web servers, the database's driver, Google's and SciPy's libraries, the
-# command line, and the Chaos Toolkit.
+# What meets other packages: web servers, the database's driver, Google's libraries, the command
+# line, and the Chaos Toolkit.
 MEETS_PACKAGES = (
     "tests/unit/cloudrun",
     "tests/unit/commands",
     "tests/unit/connector",
     "tests/unit/controls",
-    "tests/unit/evidence/test_ranks.py",
-    "tests/unit/evidence/test_statistics.py",
     "tests/unit/orchestrator",
     "tests/unit/postgres",
     "tests/unit/progress",

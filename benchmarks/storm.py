@@ -22,9 +22,10 @@ from pathlib import Path
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.postgres.attempts import AttemptOutcome
 from chaosnetra.postgres.storm import StormPlan, run_storm
-from chaosnetra.stand.postgres import WHEEL, start_postgres
+from chaosnetra.stand.postgres import start_postgres
+from chaosnetra.stand.postgres_programs import PACKAGE
 
-PGBENCH = resources.files(WHEEL) / "pginstall" / "bin" / "pgbench"
+PGBENCH = resources.files(PACKAGE) / "pginstall" / "bin" / "pgbench"
 
 
 def pgbench_rate(address: DatabaseAddress, script: Path, connections: int, rounds: int) -> float:

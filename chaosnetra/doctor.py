@@ -88,10 +88,11 @@ def _database() -> Found:
     from chaosnetra.settings.sources import sources_here
     from chaosnetra.stand.postgres import start_postgres
 
-    address = Settings.from_configuration(sources_here().configuration).database
+    settings = Settings.from_configuration(sources_here().configuration)
+    address = settings.database
     if address is not None:
         return State.OK, f"{asyncio.run(_answered(address))}: {address.shown}"
-    server = start_postgres("doctor")
+    server = start_postgres("doctor", programs=settings.postgres_programs)
     server.stop()
     return State.OK, f"{server.version} started and stopped"
 
@@ -118,7 +119,10 @@ def _toxiproxy() -> Found:
     if program.exists():
         return State.OK, f"{program_version(program)}: {program}"
     if shutil.which("go"):
-        return State.OK, "Go builds it at the first run, which takes about half a minute"
+        return State.OK, (
+            "Go builds it beside the first run, in about half a minute; until then an embedded "
+            "server with the same API takes its place"
+        )
     return State.WARNING, (
         f"neither {PROGRAM} nor Go is on the PATH: an embedded server with the same API takes its "
         "place; install either for the real one"

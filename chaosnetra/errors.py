@@ -16,6 +16,7 @@ ChaosnetraError                  str() is one line that names what to change
 │   │       └── CloudSqlQuotaExceeded  too many calls of it (429)
 │   ├── ConnectorUnavailable
 │   ├── ObserverUnavailable
+│   ├── PathUnavailable          the path of a task does not stand, or was lost
 │   └── ToxiproxyUnavailable
 │       └── ToxiproxyWedged      it accepts connections, but its control API hangs
 ├── Unreadable                   a file is not what it should be, or not all of it: names it
@@ -163,6 +164,10 @@ class ConnectorUnavailable(PartUnavailable):
 
 class ObserverUnavailable(PartUnavailable):
     """The observer does not answer, or not as one."""
+
+
+class PathUnavailable(PartUnavailable):
+    """What stands between a task's startup and its database cannot be had, or was lost."""
 
 
 class ToxiproxyUnavailable(PartUnavailable):

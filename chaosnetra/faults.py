@@ -14,13 +14,18 @@ To add a fault: a class with these members in the area that it hurts, a player f
 and a row in `UNDO_PLAYERS`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
-from chaosnetra.errors import FaultError
+from chaosnetra.errors import FaultError, InvalidInput
+from chaosnetra.quantities import number, truth
+from chaosnetra.text import cut, one_line
+
+# Of an effect that was measured somewhere else.
+LONGEST_TEXT = 1000
 
 # Where the player of each kind of undo lives: imported only when one is played.
 UNDO_PLAYERS = {
@@ -111,6 +116,25 @@ class Effect:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, data: Any) -> "Effect":
+        """What `to_json` gave, from somebody else: its texts are cut.
+
+        Raises:
+            InvalidInput: it is not that.
+        """
+        if not isinstance(data, dict) or data.keys() != cls.__dataclass_fields__.keys():
+            raise InvalidInput(f"no effect of this version: {data!r:.100}")
+        added = number("added_round_trip_seconds", data["added_round_trip_seconds"], minimum=0)
+        return cls(
+            quantity=_text("quantity", data["quantity"]),
+            expected=_value("expected", data["expected"]),
+            observed=_value("observed", data["observed"]),
+            in_effect=truth("in_effect", data["in_effect"]),
+            added_round_trip_seconds=added,
+            detail=_text("detail", data["detail"]),
+        )
+
 
 class Fault(Protocol):
     """Something that can be injected."""
@@ -158,6 +182,40 @@ class Watched(Fault, Protocol):
 
 
 @dataclass
+class MeasuredInTasks:
+    """What tasks that ran elsewhere measured of a fault that each of them had to itself.
+
+    Attributes:
+        before: its effect in each task that counts, before its startup.
+        after: likewise, once the startup was decided.
+        unmeasured: tasks that do not count.
+    """
+
+    before: list[Effect] = field(default_factory=list)
+    after: list[Effect] = field(default_factory=list)
+    unmeasured: int = 0
+
+    @property
+    def effect(self) -> Effect | None:
+        """Of them all, before their startups; None where none counts."""
+        return _of_all(self.before, "before")
+
+    @property
+    def effect_after(self) -> Effect | None:
+        """Likewise, after them."""
+        return _of_all(self.after, "after")
+
+    def to_json(self) -> dict[str, Any]:
+        numbers = [one.observed for one in self.before if _is_number(one.observed)]
+        return {
+            "counted": len(self.before),
+            "unmeasured": self.unmeasured,
+            "least": min(numbers, default=None),
+            "most": max(numbers, default=None),
+        }
+
+
+@dataclass
 class Injected:
     """A fault that was put in place, with what the ledger and the measurements say of it.
 
@@ -172,6 +230,7 @@ class Injected:
         ended_with: name of the fault whose undo ended this one too.
         is_settled: whether nothing is tried under it any more, so that it may end by now.
         undo_was_tried: whether an undo of it failed, which may have done a part of it.
+        in_tasks: what tasks measured of it; None where there were none.
     """
 
     name: str
@@ -190,6 +249,7 @@ class Injected:
     ended_with: str | None = None
     undo_was_tried: bool = False
     is_settled: bool = False
+    in_tasks: MeasuredInTasks | None = None
 
     @property
     def active(self) -> bool:
@@ -234,3 +294,37 @@ def play(undo: Undo) -> UndoReport:
     module, _, name = place.partition(":")
     player: Callable[[Mapping[str, Any]], UndoReport] = getattr(import_module(module), name)
     return player(undo.arguments)
+
+
+def _of_all(effects: Sequence[Effect], when: str) -> Effect | None:
+    """The median of what was observed; where it is no number, what was observed most often."""
+    if not effects:
+        return None
+    from statistics import median, mode  # it loads fractions, which few runs need
+
+    observed = [one.observed for one in effects]
+    numbers = all(map(_is_number, observed))
+    return replace(
+        effects[0],
+        observed=round(median(observed), 3) if numbers else mode(observed),
+        in_effect=all(one.in_effect for one in effects),
+        added_round_trip_seconds=median(one.added_round_trip_seconds for one in effects),
+        detail=f"{'median of ' if numbers else ''}{len(effects)} tasks, each {when} its startup",
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name} must be text, got {value!r:.100}")
+    return cut(one_line(value), LONGEST_TEXT)
+
+
+def _value(name: str, value: Any) -> str | float | bool:
+    """What was measured: a text, a number, or a statement that holds or does not."""
+    if isinstance(value, bool | int):
+        return value
+    return number(name, value) if isinstance(value, float) else _text(name, value)

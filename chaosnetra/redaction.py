@@ -24,6 +24,7 @@ SHORTEST_SECRET = 4
 # everywhere would spoil the journal. So may a line of a longer secret be one.
 SHORTEST_IN_ENVIRONMENT = 8
 SHORTEST_LINE = 8
+_FOLDERS = ("PWD", "OLDPWD")
 # Numbers of fewer digits are ports, years and counts too.
 SHORTEST_NUMBER = 6
 # The word "pass" ends many others (bypass, compass), and begins some (pass rate, passed).
@@ -100,6 +101,14 @@ class Redactor:
             self._learn_text(data, secret, shortest)
         elif secret and _is_number(data) and len(str(data)) >= SHORTEST_NUMBER:
             self._numbers.add(str(data))
+
+    def learn_environment(self, environ: Mapping[str, str]) -> None:
+        """Learn the secrets in variables of the environment.
+
+        The shell's folder is called like a password, and is none.
+        """
+        known = {name: value for name, value in environ.items() if name not in _FOLDERS}
+        self.learn(known, shortest=SHORTEST_IN_ENVIRONMENT)
 
     def _learn_text(self, text: str, secret: bool, shortest: int) -> None:
         if text.lstrip().startswith(("{", "[")):

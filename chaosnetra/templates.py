@@ -1,17 +1,21 @@
 """Templates: text with `{word}` in it, for a target's command line and environment."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from chaosnetra.errors import InvalidInput
 
 # The placeholder of a folder that each start has to itself.
 STATE_FOLDER = "state_folder"
+# The path of the file that is rendered for each start.
+CONFIG_FILE = "config_file"
 # The port that each start listens on; of the database's there is `{database_port}`.
 SERVICE_PORT = "service_port"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 # In a command, where `${name}` is a shell's variable, and `{{name}}` some other program's template.
-_IN_COMMAND = re.compile(r"(?<![${])\{(\w+)\}(?!\})")
+_IN_COMMAND = re.compile(r"(?<![${])\{(\w+)\}")
+# In a file likewise, where `\{name}` is written as `{name}`.
+_IN_FILE = re.compile(r"(?<![${])(\\?)\{(\w+)\}")
 
 
 def fill_template(name: str, template: str, values: Mapping[str, str]) -> str:
@@ -53,3 +57,28 @@ def fill_word(word: str, port: int, values: Mapping[str, str]) -> str:
         return word
     known = {**values, **own}
     return _IN_COMMAND.sub(lambda match: known.get(match[1], match[0]), word)
+
+
+def has_placeholder(text: str, known: Collection[str]) -> bool:
+    """Whether a text has a placeholder that is known."""
+    return any(name in known for name in _PLACEHOLDER.findall(text))
+
+
+def placeholders_in_file(text: str) -> list[str]:
+    """The placeholders of a file; `${name}`, `{{name}}` and `\\{name}` are none."""
+    return [name for escaped, name in _IN_FILE.findall(text) if not escaped]
+
+
+def fill_file(text: str, values: Mapping[str, str]) -> str:
+    """A file with its placeholders filled.
+
+    Args:
+        text: checked before; what is not known stays.
+        values: by placeholder.
+    """
+
+    def filled(match: re.Match[str]) -> str:
+        name = match[2]
+        return f"{{{name}}}" if match[1] else values.get(name, match[0])
+
+    return _IN_FILE.sub(filled, text)

@@ -14,7 +14,8 @@ class JobState(ResourceState):
     """A job as it was read.
 
     `container` is the name of its only one, empty when it has none; `latest_execution` the full
-    name of its newest execution, empty before there is one.
+    name of its newest execution, empty before there is one. `variables` are those that its
+    configuration sets for the container; None stands for a secret, whose value is not read.
     """
 
     task_count: int
@@ -26,10 +27,16 @@ class JobState(ResourceState):
     connector: str
     labels: Mapping[str, str]
     latest_execution: str
+    variables: Mapping[str, str | None] = field(default_factory=dict, repr=False)
 
     @property
     def ready(self) -> bool:
         return self.ready_state == SUCCEEDED and not self.reconciling
+
+    @property
+    def lasting(self) -> dict[str, Any]:
+        """What executions leave as it was, although its etag may change with them."""
+        return {"generation": self.generation, "image": self.image, "labels": dict(self.labels)}
 
 
 DEFAULT_RETRIES = 3  # what a job has that does not say: its reference
@@ -51,6 +58,10 @@ def job_state(job: Any) -> JobState:
         connector=task.vpc_access.connector,
         labels=dict(job.labels),
         latest_execution=job.latest_created_execution.name,
+        variables={
+            variable.name: None if "value_source" in variable else variable.value
+            for variable in (container.env if container else ())
+        },
     )
 
 

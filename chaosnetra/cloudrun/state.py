@@ -120,6 +120,16 @@ class ServiceState(ResourceState):
         return tuple(sorted(found))
 
     @property
+    def lasting(self) -> dict[str, Any]:
+        """What a scaling of ours leaves as it was once it is undone: all but times and counters."""
+        return {
+            "scaling": self.scaling.to_json(),
+            "revision": self.latest_created_revision,
+            "traffic": dict(self.traffic),
+            "labels": dict(self.labels),
+        }
+
+    @property
     def ready(self) -> bool:
         return self.ready_state == SUCCEEDED
 

@@ -12,6 +12,8 @@ from chaosnetra.commands.shared import exit_on
 if TYPE_CHECKING:
     from chaosnetra.scaffold.repository_files import Place
     from chaosnetra.scaffold.service import Service
+    from chaosnetra.trying.conduct import Wanted
+    from chaosnetra.trying.experiment import Tried
 
 NOT_WRITTEN = 2
 INTERRUPTED = 6
@@ -96,7 +98,8 @@ def _service(
                 "`chaosnetra init -- node server.js`, or give --from-try"
             )
         words, given = answers(given)
-    return service_of(_scouted(words, given), folder)
+    wanted = wanted_of(words, given)
+    return service_of(_scouted(wanted), folder, wanted.exported)
 
 
 def answers(given: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -119,12 +122,11 @@ def answers(given: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
     }
 
 
-def _scouted(words: tuple[str, ...], given: dict[str, Any]) -> Any:
+def _scouted(wanted: "Wanted") -> "Tried":
     """What a first start shows."""
     from chaosnetra.trying.conduct import find
     from chaosnetra.trying.telling import guesses
 
-    wanted = wanted_of(words, given)
     found = find(wanted, lambda line: click.echo(line, err=True))
     for line in guesses(wanted, found):
         click.echo(line)

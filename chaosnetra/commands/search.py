@@ -1,7 +1,10 @@
 """`chaosnetra search`: how much can it take?"""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +18,12 @@ from chaosnetra.commands.shared import (
     set_option,
 )
 
+if TYPE_CHECKING:
+    from chaosnetra.controls.search_consent import Asked
+    from chaosnetra.search.conduct import Varied
+    from chaosnetra.search.record import Search
+
+REFUSED = 1
 PROVES_NOTHING = 2
 INTERRUPTED = 6
 _number = partial(click.option, type=float, callback=finite)
@@ -69,6 +78,13 @@ _number = partial(click.option, type=float, callback=finite)
     "goes on with its search.",
 )
 @set_option("A setting, or a key of the configuration, for all trials; several times.")
+@click.option(
+    "--plan",
+    "only_plan",
+    is_flag=True,
+    help="In staging: say what all trials may do at most, with the hash that consents to it, and "
+    "do nothing.",
+)
 @format_option("Text, or one JSON document: the search's journal.")
 def search(
     experiment: Path,
@@ -84,6 +100,7 @@ def search(
     seed: int,
     output_folder: Path | None,
     given: tuple[str, ...],
+    only_plan: bool,
     output: str,
 ) -> None:
     """Find the value of KEY at which the steady state of EXPERIMENT stops holding.
@@ -102,13 +119,18 @@ def search(
     A trial that proves nothing counts for nothing, and is made once more. The interval holds the
     breaking point with 95 %.
 
+    In staging the trials are executions of the job. The whole range is consented to at once, by the
+    hash that --plan prints, in CHAOSNETRA_CONSENT; the lease is held from the first trial to the
+    last; a crossed abort condition ends the search.
+
     Exit codes: 0 the search has an answer; 1 the interval does not lie above --at-least, or below
-    --at-most; 2 trials prove nothing, or the response is not monotonic, or the call is wrong; 6
-    interrupted, with everything undone: the same call with the same folder goes on.
+    --at-most, or what --plan shows is refused; 2 trials prove nothing, or the search was stopped,
+    or the response is not monotonic, or the call is wrong; 6 interrupted, with everything undone:
+    the same call with the same folder goes on.
     """
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.processes.signals import ended_as_by_ctrl_c
-    from chaosnetra.search.conduct import Varied, Wanted, begun, conduct
+    from chaosnetra.search.conduct import Varied, Wanted, begun, conduct, goes_on
     from chaosnetra.search.folders import new_folder
     from chaosnetra.search.judging import judged
     from chaosnetra.search.record import FILE
@@ -147,10 +169,15 @@ def search(
         subject = varied[0].subject
         folder = output_folder or new_folder(Path(), "-".join(keys))
         made = begun(varied[0], wanted, folder, varied[1] if len(varied) == 2 else None)
+        if only_plan:
+            _show_plan(varied, made, values, output)
         say(f"{subject.title or experiment}: {', '.join(one.shown for one in varied)}")
         try:
             with ended_as_by_ctrl_c():
-                made = conduct(subject, made, folder, values, say)
+                if subject.settings.in_staging and goes_on(made):
+                    made = _conduct_in_staging(varied, made, folder, values, say)
+                else:
+                    made = conduct(subject, made, folder, values, say)
         except KeyboardInterrupt:
             say(f"interrupted; everything is undone, and the same call goes on: {folder / FILE}")
             raise SystemExit(INTERRUPTED) from None
@@ -161,3 +188,60 @@ def search(
         click.echo(summary(made, conclusion))
         click.echo(f"journal: {folder / FILE}")
     raise SystemExit(conclusion.exit_code)
+
+
+def _asked(varied: "Sequence[Varied]", made: "Search", given: Mapping[str, str]) -> "Asked":
+    """What is left of a search, as far as consent is about it."""
+    from chaosnetra.consent.search_plan import Range
+    from chaosnetra.controls.search_consent import Asked
+
+    return Asked(
+        varied[0].subject.path,
+        tuple(Range(one.subject.key, one.lower, one.upper) for one in varied),
+        given,
+        made.most_trials - len(made.trials),
+        None if made.most_seconds is None else max(0.0, made.most_seconds - made.seconds),
+    )
+
+
+def _show_plan(
+    varied: "Sequence[Varied]", made: "Search", given: Mapping[str, str], output: str
+) -> None:
+    """Print what all trials may do at most, and end.
+
+    Raises:
+        InvalidInput: the search is local.
+        ChaosnetraError: something cannot be looked at.
+        SystemExit: always.
+    """
+    import json
+
+    from chaosnetra.controls.search_consent import plan_search
+    from chaosnetra.errors import InvalidInput
+    from chaosnetra.settings import setting_hint
+
+    if not varied[0].subject.settings.in_staging:
+        raise InvalidInput(
+            "--plan says what a search would do in staging, and this one is local",
+            f"{setting_hint('environment')} to staging",
+        )
+    looked = plan_search(_asked(varied, made, given))
+    text = looked.plan.text if output == "text" else json.dumps(looked.plan.to_json(), indent=2)
+    click.echo(looked.redactor.text(text))
+    raise SystemExit(REFUSED if looked.plan.refusals else 0)
+
+
+def _conduct_in_staging(
+    varied: "Sequence[Varied]",
+    made: "Search",
+    folder: Path,
+    given: Mapping[str, str],
+    say: Callable[[str], None],
+) -> "Search":
+    """As `conduct`, once all of it was consented to, and with the lease held for all of it."""
+    from chaosnetra.controls.search_consent import admitted
+    from chaosnetra.search.conduct import conduct
+
+    with admitted(_asked(varied, made, given), folder) as admission:
+        made = replace(made, most_seconds=made.seconds + admission.most_seconds)
+        return conduct(varied[0].subject, made, folder, given, say, admission)

@@ -35,8 +35,9 @@ _OPTIONS = (
         "environment",
         multiple=True,
         metavar="NAME=VALUE",
-        help="Another variable for it; can be given several times. It is written into the file: "
-        "export what is secret instead.",
+        help="Another variable for it; can be given several times. VALUE may have "
+        "placeholders, such as {service_port}: it is then written into the file. One without is in "
+        "none.",
     ),
     click.option(
         "--first",
@@ -44,6 +45,18 @@ _OPTIONS = (
         metavar="COMMAND",
         help="What makes its tables, before its first start; empty: nothing. By default the "
         "migrations of Django and Alembic, where its folder has them.",
+    ),
+    click.option(
+        "--config-template",
+        type=click.Path(exists=True, dir_okay=False),
+        help="A file to render for each start: it has {url}, {host}, {service_port} and the like, "
+        "and COMMAND has its path as {config_file}.",
+    ),
+    click.option(
+        "--postgres",
+        "postgres_programs",
+        metavar="WHICH",
+        help="PostgreSQL of its own database: wheel, installed, or a folder with its programs.",
     ),
     click.option("--directory", type=click.Path(exists=True, file_okay=False), help="Its folder."),
     click.option("--python", metavar="PROGRAM", help="Interpreter of a module:app."),
@@ -84,13 +97,21 @@ def wanted_of(
     Raises:
         InvalidInput: a variable cannot be used.
     """
+    import os
     import shlex
     from pathlib import Path
 
+    from chaosnetra.settings.parsers import PLACEHOLDERS
+    from chaosnetra.templates import has_placeholder
     from chaosnetra.trying.conduct import Wanted
     from chaosnetra.trying.variables import parse_option
 
     one = words[0] if len(words) == 1 else None
+    others = pairs("--environment", given["environment"], "NAME=VALUE")
+    exported = {
+        name: text for name, text in others.items() if not has_placeholder(text, PLACEHOLDERS)
+    }
+    os.environ.update(exported)  # as if they had been exported: they may be secret
     return Wanted(
         words=shlex.split(one) if one is not None and " " in one else words,
         target=one if one is not None else shlex.join(words),
@@ -99,7 +120,10 @@ def wanted_of(
         ready=given["ready"],
         port=given["port"],
         variables=dict(parse_option("--database-variable", text) for text in given["variables"]),
-        environment=pairs("--environment", given["environment"], "NAME=VALUE"),
+        environment={name: text for name, text in others.items() if name not in exported},
+        exported=[*exported],
+        config_template=Path(given["config_template"]) if given["config_template"] else None,
+        postgres_programs=given["postgres_programs"],
         prepare_command=given["prepare_command"],
         database_url=given["database_url"],
         latency_ms=given["latency_ms"],

@@ -14,14 +14,30 @@ from chaosnetra.cloudrun.scaling import WantedScaling
 from chaosnetra.errors import InvalidInput
 from chaosnetra.profiles import PoolSettings
 from chaosnetra.quantities import number
+from chaosnetra.task_path.faults import LEAST_SECONDS, PATIENCE_SECONDS
+from chaosnetra.toxiproxy.effects import MOST_CONNECTIONS
 
 _CLOUD_RUN = "chaosnetra.cloudrun.actions"
 _ACTIONS = "chaosnetra.postgres.actions"
 _PROBES = "chaosnetra.postgres.probes"
 _STARTUPS = "chaosnetra.startup.probes"
-_STANDS = ("chaosnetra.toxiproxy.", "chaosnetra.connector.")
-_OWN_DATABASE = ((_ACTIONS, "press_database"), (_ACTIONS, "lock_catalog"))
+_TOXIPROXY = "chaosnetra.toxiproxy.actions"
+_CONNECTOR = "chaosnetra.connector."
+_PATH = ("chaosnetra.toxiproxy.", _CONNECTOR)
+_FOR_STANDS = (
+    (_ACTIONS, "press_database"),
+    (_ACTIONS, "lock_catalog"),
+    (_TOXIPROXY, "create_proxy"),
+    (_TOXIPROXY, "delete_proxy"),
+)
+# Of the path's actions, those that only take something away.
+_TAKING_AWAY = ("remove_toxic", "enable_proxy", "restore_connector")
 LOCKING_SESSIONS = 3
+# What measures a fault opens so many connections at once, at most: one that it looks at, and one
+# that looks at the server's side of it.
+MEASURING = 2
+# That a measurement of a fault takes, one after the other, at most.
+MOST_ROUND_TRIPS = 25
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,7 @@ class PlannedActivity:
         function: its name.
         arguments: those given, variables replaced.
         in_method: whether it is in the method; else it is a probe of the steady state.
+        in_background: whether the method goes on while it is carried out.
     """
 
     name: str
@@ -41,6 +58,7 @@ class PlannedActivity:
     function: str
     arguments: Mapping[str, Any]
     in_method: bool
+    in_background: bool = False
 
     @property
     def place(self) -> tuple[str, str]:
@@ -49,6 +67,10 @@ class PlannedActivity:
     @property
     def shown(self) -> str:
         return f"{self.name} ({self.function})"
+
+    @property
+    def shown_action(self) -> str:
+        return f"{self.module}.{self.function}"
 
     def all_arguments(self) -> dict[str, Any]:
         """Its arguments, with the defaults of those left out.
@@ -86,17 +108,71 @@ def judges_instances(step: PlannedActivity) -> bool:
 
 
 def is_for_own_machine(step: PlannedActivity) -> bool:
-    """Whether a step needs a part of the stand, or what only the stand's database may bear."""
-    return step.module.startswith(_STANDS) or step.place in _OWN_DATABASE
+    """Whether a step needs what only a stand has or may bear."""
+    return step.place in _FOR_STANDS
+
+
+def is_on_path(step: PlannedActivity) -> bool:
+    """Whether a step puts something before the database, or looks at what stands there."""
+    return step.module.startswith(_PATH) and not is_for_own_machine(step)
+
+
+def puts_on_path(step: PlannedActivity) -> bool:
+    """Whether it puts a fault there."""
+    is_action = step.module.endswith(".actions")
+    return is_on_path(step) and is_action and step.function not in _TAKING_AWAY
+
+
+def fills_path(step: PlannedActivity) -> bool:
+    """Whether it holds connections on the run's own path, so that others find no room there."""
+    is_held = step.place == (_ACTIONS, "hold_connections")
+    return is_held and step.all_arguments()["through"] == "path"
+
+
+def needs_connector(step: PlannedActivity) -> bool:
+    """Whether it acts on the connector emulator, or asks it."""
+    return step.module.startswith(_CONNECTOR)
+
+
+def measuring_seconds(steps: Sequence[PlannedActivity], scale: float) -> float:
+    """How much longer an execution may take for the faults of its tasks, at most.
+
+    Each is measured before the startup and after it, over many times what it makes one wait for;
+    and as many round trips are allowed to whoever checks and ends the startup.
+
+    Args:
+        steps: of the experiment.
+        scale: the time scale.
+
+    Raises:
+        InvalidInput: an argument is no number.
+    """
+    faults = list(filter(puts_on_path, steps))
+    waited_ms = [
+        number(f"{step.name}: {name}", value, minimum=0)
+        for step in faults
+        for name, value in step.all_arguments().items()
+        if name.endswith("_ms") and value is not None
+    ]
+    each_seconds = 2 * (LEAST_SECONDS + PATIENCE_SECONDS)
+    return len(faults) * (each_seconds + 3 * MOST_ROUND_TRIPS * scale * sum(waited_ms) / 1000)
 
 
 @dataclass(frozen=True)
 class Connections:
-    """Connections that a step may open at most."""
+    """Connections that a step may open at most.
+
+    Attributes:
+        step: its name.
+        count: how many.
+        in_method: see `PlannedActivity`.
+        is_held: whether they may be open while a later step of the method opens its own.
+    """
 
     step: str
     count: int
     in_method: bool
+    is_held: bool
 
 
 def connections_of(
@@ -108,19 +184,29 @@ def connections_of(
         steps: of the experiment.
         pool: the profile's.
         free: slots of the database that are free now.
-        per_startup: what each startup that they launch opens at most.
+        per_startup: what each startup that they launch opens at most, without what measures the
+            faults that are beside it.
 
     Raises:
         InvalidInput: an argument is no number.
     """
-    found = ((step, _connections(step, pool, free, per_startup)) for step in steps)
-    return [Connections(step.name, count, step.in_method) for step, count in found if count]
+    measuring = max(map(_measuring, steps), default=0)
+    found = ((step, _connections(step, pool, free, per_startup + measuring)) for step in steps)
+    return [
+        Connections(step.name, count, step.in_method, _holds(step))
+        for step, count in found
+        if count
+    ]
 
 
 def total_connections(found: Sequence[Connections]) -> int:
-    """At once: what the method holds, and the greatest of the steady state's probes."""
-    held = sum(one.count for one in found if one.in_method)
-    return held + max((one.count for one in found if not one.in_method), default=0)
+    """At once: what the method holds, the most that another step of it opens, and a probe of the
+    steady state, which may be asked meanwhile."""
+    held = sum(one.count for one in found if one.is_held)
+    return held + sum(
+        max((one.count for one in found if one.in_method is method and not one.is_held), default=0)
+        for method in (True, False)
+    )
 
 
 def tasks_of(steps: Sequence[PlannedActivity]) -> int:
@@ -128,7 +214,24 @@ def tasks_of(steps: Sequence[PlannedActivity]) -> int:
     return max(map(_tasks, steps), default=0)
 
 
+def _holds(step: PlannedActivity) -> bool:
+    """Whether its connections may be open while a later step opens its own."""
+    over_at_once = step.module in (_PROBES, _STARTUPS) or is_on_path(step)
+    return step.in_method and (step.in_background or not over_at_once)
+
+
+def _measuring(step: PlannedActivity) -> int:
+    """Connections that measure a fault on the path at once, wherever that is."""
+    if not puts_on_path(step):
+        return 0
+    toxicity = step.all_arguments().get("toxicity")
+    share = 1.0 if toxicity is None else number(f"{step.name}: toxicity", toxicity)
+    return MEASURING if share >= 1 else MOST_CONNECTIONS
+
+
 def _connections(step: PlannedActivity, pool: PoolSettings, free: int, per_startup: int) -> int:
+    if puts_on_path(step):
+        return _measuring(step)
     if step.module not in (_ACTIONS, _PROBES, _STARTUPS):
         return 0
     most = pool.connections

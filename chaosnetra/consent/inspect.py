@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.cloudrun.executions import JobState
 from chaosnetra.cloudrun.jobs import require_at_once, require_fit
 from chaosnetra.cloudrun.names import shown
 from chaosnetra.cloudrun.scaling_plan import plan_scaling
@@ -16,14 +17,25 @@ from chaosnetra.consent.demands import (
     Connections,
     PlannedActivity,
     connections_of,
+    fills_path,
     is_for_own_machine,
+    is_on_path,
     judges_instances,
+    measuring_seconds,
+    needs_connector,
+    puts_on_path,
     restores_scaling,
     tasks_of,
     total_connections,
     wanted_scaling,
 )
-from chaosnetra.consent.plan import Arithmetic, ExperimentPlan, InstanceChange, digest
+from chaosnetra.consent.plan import (
+    Arithmetic,
+    ExperimentPlan,
+    InstanceChange,
+    PathPlan,
+    digest,
+)
 from chaosnetra.errors import (
     ChaosnetraError,
     CloudRunQuotaExceeded,
@@ -32,8 +44,18 @@ from chaosnetra.errors import (
     InvalidInput,
 )
 from chaosnetra.postgres.connect import Slots, slots
+from chaosnetra.running.cloud_run_job import CloudRunJob
+from chaosnetra.running.in_tasks import (
+    check_job_variables,
+    ordered_variables,
+    refuse_checked_name,
+)
+from chaosnetra.running.job_launcher import JobLauncher
+from chaosnetra.running.launching import limits_of
+from chaosnetra.running.local_path import DATABASE_PROXY
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
+from chaosnetra.startup.orders import measuring_groups
 
 DATABASE_SECONDS = 10.0
 # What the Chaos Toolkit or its command line change in an experiment before it is run.
@@ -90,6 +112,8 @@ class _Inspection:
     session: Session
     steps: Sequence[PlannedActivity]
     target: dict[str, Any] = field(default_factory=dict)
+    lasting: dict[str, Any] = field(default_factory=dict)
+    execution_seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
@@ -99,10 +123,11 @@ class _Inspection:
         for step in self.steps:
             if is_for_own_machine(step):
                 self._permitted(partial(self.session.require_local, step.shown))
+            elif is_on_path(step):
+                self._permitted(partial(self._check_path, step))
         tasks = tasks_of(self.steps) if settings.in_staging else 0
         changes = self._changes() if self._scales else []
-        if tasks:
-            self._job(tasks)
+        job = self._job(tasks) if tasks else None
         self._cloud_sql_instance()
         arithmetic = self._arithmetic(changes, tasks)
         return ExperimentPlan(
@@ -113,6 +138,7 @@ class _Inspection:
             steps=self.steps,
             changes=changes,
             arithmetic=arithmetic,
+            path=self._path(tasks, job),
             tasks=tasks,
             task_settings=self._task_settings if tasks else {},
             pool={
@@ -122,6 +148,8 @@ class _Inspection:
             },
             seconds=self.session.guard.seconds,
             allowed=self.session.guard.allowed,
+            lasting=self.lasting,
+            execution_seconds=self.execution_seconds,
             warnings=self.warnings,
             refusals=self.refusals,
         )
@@ -152,6 +180,7 @@ class _Inspection:
             return []  # it is not even read
         state = cloud_run.services.service(cloud_run.service)
         self.target["service"] = {"name": state.name, "uid": state.uid, "etag": state.etag}
+        self.lasting["service"] = state.lasting
         if not self._permitted(lambda: guard.check_resource(state)):
             return []
         return self._scalings(cloud_run, state)
@@ -204,13 +233,19 @@ class _Inspection:
         if not state.labels and self.session.guard.allowed is None:
             self.warnings.append(f"{shown(state.name)} has no label: staging would refuse it")
 
-    def _job(self, tasks: int) -> None:
+    def _job(self, tasks: int) -> JobState | None:
         cloud_run, guard = self.session.cloud_run, self.session.guard
         self.target["endpoint"] = cloud_run.connection.shown
         if not self._permitted(lambda: guard.check_name(cloud_run.job)):
-            return  # it is not even read
+            return None  # it is not even read
         job = cloud_run.jobs.job(cloud_run.job)
         self.target["job"] = {"name": job.name, "uid": job.uid, "etag": job.etag}
+        self.lasting["job"] = job.lasting
+        limits = limits_of(self.session, self.session.settings.readiness_timeout_seconds)
+        engine = CloudRunJob(self.session, job)
+        self.execution_seconds = JobLauncher(self.session, engine, tasks, limits).longest_seconds
+        scale, groups = self.session.settings.time_scale, measuring_groups(tasks)
+        self._permitted(partial(self._add_measuring, groups, scale))
         for check in (
             lambda: guard.check_resource(job),
             lambda: guard.check_cap("tasks", tasks),
@@ -218,6 +253,38 @@ class _Inspection:
             lambda: require_at_once(job, tasks),
         ):
             self._permitted(check)
+        return job
+
+    def _add_measuring(self, groups: int, scale: float) -> None:
+        self.execution_seconds += groups * measuring_seconds(self.steps, scale)
+
+    def _path(self, tasks: int, job: JobState | None) -> PathPlan | None:
+        """What stands before the database of a run in staging, and of its tasks."""
+        if not self.session.settings.in_staging or not any(map(is_on_path, self.steps)):
+            return None
+        address = database_of(self.session)
+        if address is not None:
+            self._permitted(partial(refuse_checked_name, address))
+        variables: Mapping[str, str] = {}
+        if tasks:
+            for step in filter(fills_path, self.steps):
+                self.refusals.append(
+                    f"{step.shown} fills the path of this run alone, and each task has a path of "
+                    "its own: hold the connections through direct, or run it locally"
+                )
+            try:
+                variables = ordered_variables(self.session.settings, self.session.redactor)
+                found = job and check_job_variables(variables, job.variables)
+                self.warnings += [found] if found else []
+            except InvalidInput as error:
+                self.refusals.append(str(error))
+        return PathPlan(list(filter(puts_on_path, self.steps)), variables)
+
+    def _check_path(self, step: PlannedActivity) -> None:
+        local = self.session.local
+        local.check_proxy(str(step.all_arguments().get("proxy", DATABASE_PROXY)))
+        if needs_connector(step):
+            local.require_connector()
 
     def _cloud_sql_instance(self) -> None:
         """The one that sessions are opened at, or that evidence is read of."""

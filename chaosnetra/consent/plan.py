@@ -15,6 +15,7 @@ from chaosnetra.profiles import PoolSettings
 from chaosnetra.safety.allowlist import AllowList
 
 HASH_DIGITS = 32
+FOOTPRINT = "(to come)"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,27 @@ class Arithmetic:
 
 
 @dataclass(frozen=True)
+class PathPlan:
+    """What stands before the database of a run in staging, and of each of its tasks.
+
+    Attributes:
+        steps: that put faults there.
+        variables: the job's variables that name its database, and their templates; none without
+            tasks.
+    """
+
+    steps: Sequence[PlannedActivity]
+    variables: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        faults = [
+            {"step": step.name, "action": step.shown_action, "arguments": dict(step.arguments)}
+            for step in self.steps
+        ]
+        return {"faults": faults, "variables": dict(self.variables)}
+
+
+@dataclass(frozen=True)
 class ExperimentPlan:
     """What an experiment would do, as it was inspected.
 
@@ -84,14 +106,19 @@ class ExperimentPlan:
         steps: the activities of ours.
         changes: scalings of the service, in order.
         arithmetic: connections; None for an experiment without any.
+        path: what stands before the database; None: nothing of ours does.
         tasks: of one execution of the job, at most.
         task_settings: the settings that reach them; none without tasks.
         pool: connections of an instance (`size`, `max_overflow`) and of one startup
             (`per_startup`).
         seconds: how long all of it may take.
         allowed: the allow-list; None outside of staging.
+        lasting: of the target, what our own changes leave as it was once they are undone; by
+            `service` and `job`.
         warnings: what its reader should know.
         refusals: why it may not be carried out; none when it may.
+        search: hash of the search's plan that this is a trial of; empty: of none.
+        execution_seconds: after which an execution of the job is cancelled; 0 without tasks.
     """
 
     title: str
@@ -101,20 +128,29 @@ class ExperimentPlan:
     steps: Sequence[PlannedActivity]
     changes: Sequence[InstanceChange]
     arithmetic: Arithmetic | None
+    path: PathPlan | None
     tasks: int
     task_settings: Mapping[str, Any]
     pool: Mapping[str, int]
     seconds: float
     allowed: AllowList | None
+    lasting: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = field(default=())
     refusals: Sequence[str] = field(default=())
+    search: str = ""
+    execution_seconds: float = 0.0
+
+    @property
+    def what_is_allowed(self) -> dict[str, Any] | None:
+        """The allow-list, wherever it was read."""
+        allowed = self.allowed.to_json() if self.allowed else None
+        if allowed is not None:
+            del allowed["source"]
+        return allowed
 
     @property
     def hash(self) -> str:
         """Over all that a consent rests on; not over what only time changes, as free slots."""
-        allowed = self.allowed.to_json() if self.allowed else None
-        if allowed is not None:
-            del allowed["source"]
         rests_on = {
             "content": self.content,
             "environment": self.environment,
@@ -129,12 +165,18 @@ class ExperimentPlan:
                 for change in self.changes
             ],
             "pool": dict(self.pool),
+            "path": self.path.to_json() if self.path else None,
             "tasks": self.tasks,
             "told": dict(self.task_settings),
             "seconds": self.seconds,
-            "allowed": allowed,
+            "allowed": self.what_is_allowed,
         }
         return digest(rests_on)
+
+    @property
+    def has_path(self) -> bool:
+        """Whether something of ours stands before the database."""
+        return self.path is not None
 
     def require(self, kind: str, name: str, etag: str) -> None:
         """Refuse another version of the service or the job than the one that was inspected.
@@ -168,22 +210,29 @@ class ExperimentPlan:
             "target": dict(self.target),
             "changes": [change.to_json() for change in self.changes],
             "connections": self.arithmetic.to_json() if self.arithmetic else None,
+            "path": self.path.to_json() if self.path else None,
             "tasks": self.tasks,
             "tasks_are_told": dict(self.task_settings),
             "seconds": self.seconds,
             "allow_list": self.allowed.to_json() if self.allowed else None,
             "warnings": list(self.warnings),
             "refusals": list(self.refusals),
+            **({"search": self.search} if self.search else {}),
         }
 
     @property
     def text(self) -> str:
         """For people."""
-        return "\n".join(self._lines())
+        lines = [f"plan of: {self.title}", *self.whom, *self.what]
+        lines.append(f"deadline: {self.seconds:g} s for the whole experiment")
+        lines += allowance(self.allowed, self.warnings, self.refusals)
+        return "\n".join([*lines, f"hash: {self.hash}"])
 
-    def _lines(self) -> list[str]:
+    @property
+    def whom(self) -> list[str]:
+        """Lines for people: on whom it acts."""
         target = self.target
-        lines = [f"plan of: {self.title}", f"environment: {self.environment}"]
+        lines = [f"environment: {self.environment}"]
         if target.get("endpoint"):
             lines.append(f"Cloud Run: {target['endpoint']}")
         for kind in ("service", "job"):
@@ -194,6 +243,12 @@ class ExperimentPlan:
             lines.append(f"database: {target['database']}")
         if target.get("cloud_sql_instance"):
             lines.append(f"Cloud SQL instance: {target['cloud_sql_instance']}")
+        return lines
+
+    @property
+    def what(self) -> list[str]:
+        """Lines for people: what it changes and opens there."""
+        lines = []
         for change in self.changes:
             lines.append(f"{change.step}:")
             lines += [
@@ -203,6 +258,7 @@ class ExperimentPlan:
             ]
             delta = change.after - change.before
             lines.append(f"  instances: {change.before} -> {change.after} ({delta:+d})")
+        lines += self._path_lines()
         lines += self._connection_lines()
         if self.tasks:
             lines.append(
@@ -212,15 +268,24 @@ class ExperimentPlan:
             )
             given = (f"{name} {_value(value)}" for name, value in self.task_settings.items())
             lines.append(f"settings of the tasks: {', '.join(given)}")
-        lines.append(f"deadline: {self.seconds:g} s for the whole experiment")
-        if self.allowed is not None:
-            caps = ", ".join(f"{name} {value:g}" for name, value in vars(self.allowed.caps).items())
-            lines += [f"allow-list: {self.allowed.source}", f"caps: {caps}"]
-        lines += [f"warning: {warning}" for warning in self.warnings]
-        lines += [f"refused: {refusal}" for refusal in self.refusals]
-        if not self.refusals:
-            lines.append("allowed" if self.allowed is not None else "nothing is refused")
-        lines.append(f"hash: {self.hash}")
+        return lines
+
+    def _path_lines(self) -> list[str]:
+        """What is put before the database, for whom, and what it adds to a container."""
+        if self.path is None:
+            return []
+        whose = "each task's startup and " if self.tasks else ""
+        lines = [f"faults before the database, of {whose}this run's own connections alone:"]
+        for step in self.path.steps:
+            given = ", ".join(f"{name} {_value(value)}" for name, value in step.arguments.items())
+            lines.append(f"  {step.name}: {step.function} {given}".rstrip())
+        if self.tasks:
+            names = ", ".join(self.path.variables)
+            lines.append(
+                f"  each task gives its service another address in {names}, and measures each "
+                "fault before its startup and after it"
+            )
+            lines.append(f"added to each container while it runs: {FOOTPRINT}")
         return lines
 
     def _connection_lines(self) -> list[str]:
@@ -244,6 +309,21 @@ class ExperimentPlan:
         )
         lines.append(f"connections in all: {sums.total} at most; {free}")
         return lines
+
+
+def allowance(
+    allowed: AllowList | None, warnings: Sequence[str], refusals: Sequence[str]
+) -> list[str]:
+    """Lines for people: what a plan is held against, and whether it may be carried out."""
+    lines = []
+    if allowed is not None:
+        caps = ", ".join(f"{name} {value:g}" for name, value in vars(allowed.caps).items())
+        lines += [f"allow-list: {allowed.source}", f"caps: {caps}"]
+    lines += [f"warning: {warning}" for warning in warnings]
+    lines += [f"refused: {refusal}" for refusal in refusals]
+    if not refusals:
+        lines.append("allowed" if allowed is not None else "nothing is refused")
+    return lines
 
 
 def digest(data: Any) -> str:

@@ -1,18 +1,25 @@
 """Consent of a run in staging, and the activities that it is asked for, as they will be called."""
 
-from collections.abc import Mapping
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from chaosnetra.cloudrun.waiting import waiting_until
 from chaosnetra.consent.demands import PlannedActivity
 from chaosnetra.consent.inspect import database_of, inspect_experiment
-from chaosnetra.consent.plan import ExperimentPlan
+from chaosnetra.consent.search_plan import SearchConsent, frame_of
 from chaosnetra.errors import InvalidInput, NotAllowed, Unreadable
 from chaosnetra.repository import folder_of
+from chaosnetra.running.run import SEARCH_CONSENT_FILE
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
+from chaosnetra.settings import SETTINGS, Settings, setting_hint
 from chaosnetra.settings.sources import find_sources
+
+logger = logging.getLogger("chaostoolkit")
 
 ANY_PLAN = "yes"
 
@@ -58,7 +65,10 @@ def steps_of(
             if module.startswith("chaosnetra."):
                 arguments = replaced(meant.get("arguments") or {})
                 name, function = str(activity.get("name")), str(meant.get("func"))
-                found.append(PlannedActivity(name, module, function, arguments, in_method))
+                background = activity.get("background") is True
+                found.append(
+                    PlannedActivity(name, module, function, arguments, in_method, background)
+                )
     return found
 
 
@@ -113,7 +123,8 @@ def ask_for_consent(
 ) -> None:
     """In staging, inspect before anything is touched, require the consent, and take the lease.
 
-    The plan is made anew when a run begins, and must be the one that was consented to.
+    The plan is made anew when a run begins, and must be the one that was consented to; that of a
+    search's trial must be one of those that the search was consented to.
 
     Args:
         session: of the run.
@@ -129,22 +140,90 @@ def ask_for_consent(
     steps = steps_of(experiment, configuration, secrets, settings.environment)
     with waiting_until(lambda: "it is known what the experiment would change"):
         plan = inspect_experiment(session, experiment, steps)
-    session.staging.propose(plan)
-    _require(plan, settings.consent)
-    session.staging.consent(database_of(session))
+    search = _search_consent()
+    for warning in plan.warnings:
+        logger.warning(warning)
+    if search is None:
+        session.staging.propose(plan)
+        require(plan, settings.consent)
+        session.staging.consent(database_of(session))
+        return
+    session.staging.propose(replace(plan, search=search.hash))
+    keys = search.keys
+    frame = frame_of(plan, unvaried_steps(experiment, configuration, keys, settings), keys)
+    require(plan, settings.consent, search.hash)
+    search.require(plan, frame, {key: _value(key, configuration) for key in keys})
+    session.staging.consent(database_of(session), search.lease)
 
 
-def _require(plan: ExperimentPlan, consent: str) -> None:
+def unvaried_steps(
+    experiment: Mapping[str, Any],
+    configuration: Mapping[str, Any],
+    keys: Sequence[str],
+    settings: Settings,
+) -> list[PlannedActivity]:
+    """As `steps_of`, with keys that are varied as they are written, and without secrets."""
+    unvaried = {key: f"${{{key}}}" for key in keys if key in configuration}
+    return steps_of(experiment, {**configuration, **unvaried}, environment=settings.environment)
+
+
+def _value(key: str, configuration: Mapping[str, Any]) -> Any:
+    """What a run has for a key."""
+    if key in SETTINGS:
+        return SETTINGS[key].raw(configuration, os.environ)
+    return configuration.get(key)
+
+
+def _search_consent() -> SearchConsent | None:
+    """What the search was consented to that this run is a trial of; None: it is none's.
+
+    Raises:
+        NotAllowed: it cannot be read.
+    """
+    path = os.environ.get(SEARCH_CONSENT_FILE)
+    if not path:
+        return None
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        return SearchConsent(data["rests_on"], str(data["lease"]))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise NotAllowed(f"the consent of the search cannot be read from {path}: {error}") from None
+
+
+class Plan(Protocol):
+    """What can be consented to."""
+
+    @property
+    def hash(self) -> str: ...
+    @property
+    def refusals(self) -> Sequence[str]: ...
+
+
+def require(
+    plan: Plan, consent: str, agreed: str = "", command: str = "chaosnetra plan EXPERIMENT"
+) -> None:
+    """Refuse what may not be carried out, or was not consented to.
+
+    Args:
+        plan: made anew.
+        consent: as it was given.
+        agreed: hash that it has to be; empty: the plan's.
+        command: that shows it.
+
+    Raises:
+        NotAllowed: says why.
+    """
+    agreed = agreed or plan.hash
     if plan.refusals:
         raise NotAllowed("; ".join(plan.refusals))
     if not consent:
         raise NotAllowed(
-            "in staging nothing is touched without consent: read `chaosnetra plan EXPERIMENT` and "
-            f"set {setting_hint('consent')} to the hash that it prints"
+            f"in staging nothing is touched without consent: read `{command}` and set "
+            f"{setting_hint('consent')} to the hash that it prints"
         )
-    if consent not in (ANY_PLAN, plan.hash):
+    if consent not in (ANY_PLAN, agreed):
         raise NotAllowed(
-            f"the consent {consent[:40]} is for another plan than this one, {plan.hash}: the "
+            f"the consent {consent[:40]} is for another plan than this one, {agreed}: the "
             "experiment, its values, the allow-list or the service itself has changed since; read "
-            "`chaosnetra plan EXPERIMENT` again"
+            f"`{command}` again"
         )

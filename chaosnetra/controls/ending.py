@@ -214,6 +214,7 @@ def _facts(record: RunRecord, experiment: Mapping[str, Any], run: Run) -> dict[s
         "run": run.id,
         "experiment_file": experiment_file(),
         "events_file": str(run.events.path) if run.events.path else None,
+        "checked_out": _checked_out(record),
         **record.started_with,
     }
     if record.session is None:
@@ -221,6 +222,14 @@ def _facts(record: RunRecord, experiment: Mapping[str, Any], run: Run) -> dict[s
     from chaosnetra.controls.facts import session_facts
 
     return facts | session_facts(record.session)
+
+
+def _checked_out(record: RunRecord) -> dict[str, str | None] | None:
+    """The commit of the service, else of the folder that the run was started in."""
+    from chaosnetra.repository import checked_out
+
+    session = record.session
+    return checked_out(session.settings.target.directory if session is not None else None)
 
 
 def check_recovery(

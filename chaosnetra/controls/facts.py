@@ -28,7 +28,7 @@ def session_facts(session: Session) -> dict[str, Any]:
         "target": settings.target.shown,
         "seed": settings.seed,
     }
-    launches = session.exposure.launches  # none in staging, where a job's tasks are not counted
+    launches = session.exposure.launches  # in staging only where something is on their path
     facts["exposure"] = session.exposure.facts() if launches else None
     facts["database_state"] = session.state.facts(launches) if launches else None
     if session.staging.plan is not None:
@@ -53,6 +53,7 @@ def faults_of(session: Session) -> list[dict[str, Any]]:
             "parameters": dict(fault.parameters),
             "effect": fault.effect.to_json() if fault.effect else None,
             "effect_after": fault.effect_after.to_json() if fault.effect_after else None,
+            "tasks": fault.in_tasks.to_json() if fault.in_tasks else None,
             "last_in_effect_at": fault.last_in_effect_at,
             "undo": fault.report.result.value if fault.report else None,
             "injected_at": fault.injected_at,

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     import asyncpg
 
 APPLICATION_NAME = "chaosnetra"
-_SETTING = "CHAOSNETRA_DATABASE_URL"
+SETTING = "CHAOSNETRA_DATABASE_URL"
 _BY_SQLSTATE: dict[str, tuple[type[DatabaseUnavailable], str]] = {
-    "28P01": (DatabaseLoginRefused, f"check user and password in {_SETTING}"),
-    "28000": (DatabaseLoginRefused, f"check the user in {_SETTING}, and the server's pg_hba.conf"),
+    "28P01": (DatabaseLoginRefused, f"check user and password in {SETTING}"),
+    "28000": (DatabaseLoginRefused, f"check the user in {SETTING}, and the server's pg_hba.conf"),
     "42501": (
         DatabaseRightMissing,
         "the role lacks a right: grant it pg_read_all_stats, or what the message names",
     ),
-    "3D000": (DatabaseNotThere, f"check the database's name in {_SETTING}"),
+    "3D000": (DatabaseNotThere, f"check the database's name in {SETTING}"),
     "53300": (
         DatabaseFull,
         "the server has no free connection slots: end sessions or raise max_connections",
@@ -84,7 +84,7 @@ def unavailable(address: DatabaseAddress, error: BaseException) -> DatabaseUnava
     sqlstate = getattr(error, "sqlstate", None)
     # On a socket there is no TLS; what is not found there is the socket.
     tls = "" if address.is_socket else _tls_advice(error)
-    kind, advice = _BY_SQLSTATE.get(sqlstate or "", (DatabaseUnavailable, f"check {_SETTING}"))
+    kind, advice = _BY_SQLSTATE.get(sqlstate or "", (DatabaseUnavailable, f"check {SETTING}"))
     kind = DatabaseTlsFailed if tls else kind
     advice = tls or _socket_advice(address, error) or _option_advice(error) or advice
     text = " ".join(str(error).split()) or type(error).__name__
@@ -103,11 +103,11 @@ def _socket_advice(address: DatabaseAddress, error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         others = _sockets(folder)
         if others is None:
-            return f"there is no folder {folder}: check the host in {_SETTING}"
+            return f"there is no folder {folder}: check the host in {SETTING}"
         there = f" (but {', '.join(others)}: check the port)" if others else ""
-        return f"the folder {folder} has no socket {name}{there}: check host and port in {_SETTING}"
+        return f"the folder {folder} has no socket {name}{there}: check host and port in {SETTING}"
     if isinstance(error, NotADirectoryError):
-        return f"{folder} is no folder: the host in {_SETTING} names the folder of the socket"
+        return f"{folder} is no folder: the host in {SETTING} names the folder of the socket"
     if isinstance(error, PermissionError):
         return f"this user may not use the socket {name} in {folder}: check their permissions"
     if isinstance(error, ConnectionRefusedError):
@@ -137,7 +137,7 @@ def _option_advice(error: BaseException) -> str:
     )
     if isinstance(error, unknown) and "parameter" in str(error):
         return (
-            f"options of {_SETTING} that libpq does not have are sent to the server as settings: "
+            f"options of {SETTING} that libpq does not have are sent to the server as settings: "
             "correct or remove it; target_environment can add it to what the target gets"
         )
     return ""
@@ -154,15 +154,15 @@ def _tls_advice(error: BaseException) -> str:
             "certificates of a Cloud SQL instance's own CA and those behind a proxy need"
         )
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"sslrootcert in {_SETTING} must name the file of the server's CA"
+        return f"sslrootcert in {SETTING} must name the file of the server's CA"
     if isinstance(error, ConnectionError) and "rejected SSL upgrade" in text:
-        return f"the server has no TLS: check host and port in {_SETTING}, or turn its TLS on"
+        return f"the server has no TLS: check host and port in {SETTING}, or turn its TLS on"
     configured = isinstance(error, asyncpg.ClientConfigurationError)
     if configured and ("sslmode" in text or "root certificate" in text):
-        return f"correct sslmode and sslrootcert in {_SETTING}"
+        return f"correct sslmode and sslrootcert in {SETTING}"
     unreadable = (ssl.SSLError, FileNotFoundError, PermissionError, IsADirectoryError)
     if isinstance(error, unreadable):
-        return f"sslrootcert in {_SETTING} must name a readable file of certificates"
+        return f"sslrootcert in {SETTING} must name a readable file of certificates"
     return ""
 
 

@@ -80,6 +80,17 @@ def application_name(identifier: str, name: Any) -> str:
     return full
 
 
+def plain_name(name: str) -> str:
+    """A name of sessions that stands for itself in SQL.
+
+    Raises:
+        InvalidInput: it does not.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"sessions are called with letters, digits, _, - or ., got {name!r}")
+    return name
+
+
 def prepare_undo(address: DatabaseAddress, name: str) -> Undo:
     """Check that sessions of that name could be found and ended, and say how.
 

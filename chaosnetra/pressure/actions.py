@@ -1,9 +1,9 @@
 """Actions that are another one in each environment.
 
-What stands for a slow network on one's own machine is Toxiproxy or the connector emulator; in
-staging the network is real, and the pressure on it is Cloud Run's instances scaled out. An
-experiment names both, and everything else of it stays the same. Faults, their measurement and
-their undo are those of the action that is chosen.
+What puts the connector of all under pressure in staging is Cloud Run's instances scaled out; what
+stands for it on one's own machine is the connector emulator. An experiment names both, and
+everything else of it stays the same. Faults, their measurement and their undo are those of the
+action that is chosen. Where it is the same in both, as a toxic can be, it may be named directly.
 """
 
 import logging

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chaosnetra.evidence.journal.dry import carried_out
+from chaosnetra.evidence.journal.order import ended, since_start
 from chaosnetra.evidence.journal.samples import counted
 from chaosnetra.evidence.journal.shape import Stage, checked_probes
 from chaosnetra.evidence.journal.values import duration_or_none, object_or_empty, text_or_none
@@ -47,6 +48,7 @@ class Claim:
         checks: how many checks are taken together here; see `pooled`.
         checks_not_held: of these.
         wire: what the wire adds to the error.
+        at: when it was answered, in seconds since the run's beginning; None: not known.
     """
 
     stage: Stage
@@ -63,6 +65,7 @@ class Claim:
     checks: int = 1
     checks_not_held: int = 0
     wire: str | None = None
+    at: float | None = None
 
     @property
     def rate(self) -> float | None:
@@ -112,27 +115,42 @@ def claims(journal: Mapping[str, Any]) -> Iterator[Claim]:
         for stage, run in asked:
             if stage in stages:
                 met = run.get("tolerance_met")
-                yield _claim(stage, run, met if isinstance(met, bool) else None)
+                yield claim_of(stage, run, met if isinstance(met, bool) else None)
+
+    def of_activities(stage: Stage, key: str) -> Iterator[Claim]:
+        for run in filter(is_probe, carried_out(journal, key)):
+            is_claim, held = _claimed(run)
+            if is_claim:
+                yield claim_of(stage, run, held)
+
+    def claim_of(stage: Stage, run: Mapping[str, Any], held: bool | None) -> Claim:
+        return replace(_claim(stage, run, held), at=answered_at(journal, stage, run))
 
     yield from of(Stage.BEFORE)
-    yield from _of_activities(Stage.METHOD, carried_out(journal, "run"))
+    yield from of_activities(Stage.METHOD, "run")
     yield from of(Stage.DURING, Stage.AFTER)
-    yield from _of_activities(Stage.RECOVERY, carried_out(journal, "rollbacks"))
+    yield from of_activities(Stage.RECOVERY, "rollbacks")
     yield from of(Stage.RECOVERY)
 
 
-def _of_activities(stage: Stage, runs: Sequence[Mapping[str, Any]]) -> Iterator[Claim]:
-    """Probes outside the steady state, as far as they state something or failed."""
-    for run in filter(is_probe, runs):
-        held = object_or_empty(run["output"]).get("held")
-        if is_outside(run):
-            yield _claim(stage, run, False)
-        elif isinstance(held, bool):
-            yield _claim(stage, run, held)
-        elif run["status"] == "failed":
-            yield _claim(stage, run, None)
-        elif has_tolerance(run["activity"]):
-            yield _claim(stage, run, tolerance_met(run))
+def answered_at(journal: Mapping[str, Any], stage: Stage, run: Mapping[str, Any]) -> float | None:
+    """When a probe answered, in seconds since the run's beginning; None where not known."""
+    if stage is Stage.BEFORE and journal["chaosnetra"].get("baseline_of"):
+        return None  # another run asked it
+    return since_start(journal, ended(run))
+
+
+def _claimed(run: Mapping[str, Any]) -> tuple[bool, bool | None]:
+    """Whether a probe outside the steady state states something or failed, and whether it held."""
+    held = object_or_empty(run["output"]).get("held")
+    if is_outside(run):
+        return True, False
+    if isinstance(held, bool):
+        return True, held
+    if run["status"] == "failed":
+        return True, None
+    states = has_tolerance(run["activity"])
+    return states, tolerance_met(run) if states else None
 
 
 def pooled(found: Sequence[Claim]) -> list[Claim]:

@@ -3,22 +3,44 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 from chaosnetra.evidence.journal.order import began, ended, since_start
 from chaosnetra.evidence.journal.reading import Journal
-from chaosnetra.evidence.journal.samples import ATTEMPT_LISTS, Check, Startup, attempts, checks
+from chaosnetra.evidence.journal.samples import (
+    ATTEMPT_LISTS,
+    Check,
+    Startup,
+    attempts_of,
+    checks,
+)
 from chaosnetra.evidence.journal.shape import Stage, states
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline, FaultSpan, connector, faults
-from chaosnetra.evidence.journal.values import duration_or_none, object_or_empty, objects
+from chaosnetra.evidence.journal.values import (
+    count_or_none,
+    duration_or_none,
+    object_or_empty,
+    objects,
+    text_or_none,
+)
+from chaosnetra.evidence.statistics.machine_share import is_felt
 from chaosnetra.evidence.verdict.verdict import Verdict, judge
 from chaosnetra.evidence.verdict.violations import Violation
 from chaosnetra.report.budgets import Budget, budgets_of, time_scale_of
 from chaosnetra.report.claims import Claim, claims
+from chaosnetra.report.happened import (
+    MOST_LAUNCHES,
+    Launch,
+    Moment,
+    failed_activities,
+    launch_of,
+)
 from chaosnetra.report.observed import FaultOver, ProbeSeen
 from chaosnetra.report.reproduction import Reproduction, reproduction
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.series import (
+    Asked,
     AttemptCollector,
     AttemptTimes,
     Failure,
@@ -30,19 +52,41 @@ from chaosnetra.report.series import (
 
 # What a run puts in front of the names of all that it makes.
 _RUN_PREFIX = re.compile(r"chaosnetra_\d{8}t\d{6}_[0-9a-f]{6}_?/?")
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
 UNTITLED = "(no title)"
 MOST_FAULTS = 100
 MOST_RULES = 100
 LONGEST_TITLE = 200
+_STAGES = {stage: number for number, stage in enumerate(Stage)}
 
 
 @dataclass(frozen=True)
 class Span:
-    """When a stage was checked: seconds since the run's beginning."""
+    """When a stage was checked: seconds since the run's beginning; and whether it held."""
 
     stage: Stage
     start: float
     end: float
+    held: bool | None = None
+
+
+@dataclass(frozen=True)
+class MachineTook:
+    """What the machine took of the startups of one launch: medians, seconds.
+
+    Attributes:
+        stage: of the check.
+        probe: its name.
+        cores: that the startups could use.
+        own_seconds: of each, without waits for the database.
+        share_seconds: of these, waiting for a core, at least.
+    """
+
+    stage: Stage
+    probe: str
+    cores: int
+    own_seconds: float
+    share_seconds: float
 
 
 @dataclass(frozen=True)
@@ -74,9 +118,9 @@ class RunFacts:
         verdict: as judged anew from the journal.
         violations: its evidence.
         claims: what was expected and observed, by probe and stage.
-        startups: times of startups by stage; empty without any.
+        startups: times of startups by when they were asked for; empty without any.
         phases: of startups, in order.
-        rows: a few whole startups by stage, each with its rank.
+        rows: likewise a few whole startups, each with its rank.
         limits: how long startups were waited for, seconds.
         seen: of the startups of each probe, on the wire, and what failed ones printed.
         budgets: as they were enforced.
@@ -88,6 +132,11 @@ class RunFacts:
         connector: its timeline; None without one.
         connector_start: of its seconds, since the run's beginning; None where unknown.
         spans: when the stages were checked.
+        launches: what each check tried, in order.
+        failed_activities: actions and rollbacks that failed.
+        machine: what the machine took of the startups of each launch, where it is felt.
+        commit: that was checked out where the run was started; None where the journal has none.
+        events: the file of the run's events, beside the journal; None: there is none.
         rules: findings on budgets by arithmetic, where a probe made them.
         time_scale: of the run; None where unknown.
         environment: names and values for people.
@@ -102,9 +151,9 @@ class RunFacts:
     verdict: Verdict
     violations: Sequence[Violation]
     claims: Sequence[Claim]
-    startups: Mapping[Stage, StartupTimes]
+    startups: Mapping[Asked, StartupTimes]
     phases: Sequence[str]
-    rows: Mapping[Stage, Sequence[tuple[int, Startup]]]
+    rows: Mapping[Asked, Sequence[tuple[int, Startup]]]
     limits: Sequence[float]
     seen: Sequence[ProbeSeen]
     budgets: Sequence[Budget]
@@ -116,6 +165,11 @@ class RunFacts:
     connector: ConnectorTimeline | None
     connector_start: float | None
     spans: Sequence[Span]
+    launches: Sequence[Launch]
+    failed_activities: Sequence[Moment]
+    machine: Sequence[MachineTook]
+    commit: str | None
+    events: Path | None
     rules: Sequence[Mapping[str, Any]]
     time_scale: float | None
     environment: Sequence[tuple[str, str]]
@@ -135,18 +189,26 @@ def describe(journal: Journal) -> RunFacts:
     verdict, violations = judge(data)
     startups, tried = StartupCollector(), AttemptCollector()
     rules: list[Mapping[str, Any]] = []
-    for check in checks(data):
-        startups.add(check)
+    launches: list[Launch] = []
+    machine: list[MachineTook] = []
+    # In the order of the stages; the journal's walk begins with the method.
+    for check in sorted(checks(data), key=lambda check: _STAGES[check.stage]):
+        launch = launch_of(data, check, "startups")
+        startups.add(check, launch)
+        launches.append(launch)
         for kind in ATTEMPT_LISTS:
             tried.add_check(check, kind)
+            launch = launch_of(data, check, kind)
+            for attempt in attempts_of(check, kind):
+                tried.add(attempt, launch)
+            launches.append(launch)
         rules += _rules(check.output)
-    for attempt in attempts(data):
-        tried.add(attempt)
+        machine += _machine(check)
     timeline = connector(data)
     placed = [_placed(data, fault) for fault in list(faults(data))[:MOST_FAULTS]]
 
     def faults_over(check: Check) -> list[FaultOver]:
-        return list(_over(placed, since_start(data, check.period.start), check))
+        return list(_over(placed, launch_of(data, check, "startups").start, check))
 
     return RunFacts(
         path=str(journal.path),
@@ -156,7 +218,7 @@ def describe(journal: Journal) -> RunFacts:
         claims=list(claims(data)),
         startups=startups.stages,
         phases=startups.phases,
-        rows={stage: startups.rows(stage) for stage in startups.stages},
+        rows=startups.rows,
         limits=sorted(startups.limits),
         seen=[collector.found(faults_over) for collector in startups.seen.values()],
         budgets=budgets_of(journal.section, startups.phases, _expired(startups.failures)),
@@ -168,6 +230,11 @@ def describe(journal: Journal) -> RunFacts:
         connector=timeline,
         connector_start=since_start(data, timeline.started) if timeline else None,
         spans=list(_spans(data)),
+        launches=[launch for launch in launches if launch.count][:MOST_LAUNCHES],
+        failed_activities=list(failed_activities(data)),
+        machine=machine[:MOST_LAUNCHES],
+        commit=_commit(journal),
+        events=_events_file(journal),
         rules=rules[:MOST_RULES],
         time_scale=time_scale_of(journal.section),
         environment=list(_environment(journal)),
@@ -218,13 +285,40 @@ def _over(found: Sequence[PlacedFault], began: float | None, check: Check) -> It
                     yield FaultOver(placed.name, max(0.0, start or 0.0), end)
 
 
+def _machine(check: Check) -> Iterator[MachineTook]:
+    told = object_or_empty(check.output.get("machine_share"))
+    own, share = (duration_or_none(told.get(name)) for name in ("own_seconds", "share_seconds"))
+    cores = count_or_none(told.get("cores"))
+    if own is not None and share is not None and cores and is_felt(own - share, share):
+        yield MachineTook(check.stage, check.probe, cores, own, share)
+
+
+def _commit(journal: Journal) -> str | None:
+    told = object_or_empty(journal.section.get("checked_out")).get("commit")
+    return told if isinstance(told, str) and _COMMIT.fullmatch(told) else None
+
+
+def _events_file(journal: Journal) -> Path | None:
+    """It lies beside the journal, also where both were moved since."""
+    name = text_or_none(journal.section.get("events_file"))
+    if name is None:
+        return None
+    path = journal.path.parent / PurePath(name).name
+    try:
+        return path if path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
 def _spans(data: Mapping[str, Any]) -> Iterator[Span]:
     for stage, state in states(data):
+        if stage is Stage.BEFORE and data["chaosnetra"].get("baseline_of"):
+            continue  # another run checked it
         runs = state["probes"]
         starts = [at for run in runs if (at := since_start(data, began(run))) is not None]
         ends = [at for run in runs if (at := since_start(data, ended(run))) is not None]
         if starts and ends and max(ends) >= min(starts):
-            yield Span(stage, min(starts), max(ends))
+            yield Span(stage, min(starts), max(ends), state["steady_state_met"])
 
 
 def _environment(journal: Journal) -> Iterator[tuple[str, str]]:
@@ -233,6 +327,9 @@ def _environment(journal: Journal) -> Iterator[tuple[str, str]]:
     dated = f" of {profile['date']}" if isinstance(profile.get("date"), str) else ""
     if journal.profile:
         yield "profile", one_visible_line(f"{journal.profile}{dated}", 200)
+    if (commit := _commit(journal)) is not None:
+        branch = object_or_empty(section.get("checked_out")).get("branch")
+        yield "commit", one_visible_line(f"{commit}{f' ({branch})' if branch else ''}", 300)
     for name, value in (
         ("target", section.get("target")),
         ("environment", section.get("environment")),

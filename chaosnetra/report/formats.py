@@ -43,5 +43,5 @@ def report_for(path: Path) -> Report:
         raise InvalidInput(
             f"{path}: its ending names no format; give a file that ends in {', '.join(FORMATS)}"
         )
-    made: Report = resolve_name(place)()
+    made: Report = resolve_name(place)(path.parent)
     return made

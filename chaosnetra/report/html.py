@@ -1,7 +1,11 @@
 """The HTML page: one self-contained file for one run or several."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -9,48 +13,112 @@ from chaosnetra import __version__
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.report import structure_html
 from chaosnetra.report.facts import RunFacts
-from chaosnetra.report.markup import element, join
-from chaosnetra.report.page import document, facts_list, section, table, verdict_badge
+from chaosnetra.report.markup import Content, element, join
+from chaosnetra.report.page import contents, document, facts_list, section, table, verdict_badge
 from chaosnetra.report.plots.scales import number_text, seconds_text
 from chaosnetra.report.safe_text import one_visible_line, shortened
-from chaosnetra.report.sections import findings, path, times, verdicts, wire
+from chaosnetra.report.sections import Part, findings, path, times, verdicts, wire
+from chaosnetra.report.sections.happened import happened
+from chaosnetra.report.sections.trend import trend
+from chaosnetra.report.structure import Section
+from chaosnetra.report.trend import TrendRun, in_order, trend_run, trends
 
 LONGEST_REASON = 300
+# Of more runs of one experiment, the last so many are told whole, the others in the trend.
+MOST_WHOLE = 20
+ADVICE = "what-to-change"
+
+
+class Group(NamedTuple):
+    """A main section of what is told of a run.
+
+    Attributes:
+        id_: of its heading.
+        heading: of it.
+        content: what stands under it.
+        parts: sections in it.
+    """
+
+    id_: str
+    heading: str
+    content: Sequence[Content]
+    parts: Sequence[Part] = ()
 
 
 class HtmlReport:
-    """Takes in runs one by one; see `chaosnetra.report.formats.Report`."""
+    """Takes in runs one by one; see `chaosnetra.report.formats.Report`.
 
-    def __init__(self) -> None:
+    Args:
+        folder: where the page will be; links to journals are from there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._rows: list[Sequence[object]] = []
+        self._trend: list[TrendRun] = []
         # The first is kept until a second comes: a page on one run is laid out differently.
         self._only: RunFacts | None = None
-        self._runs: list[Markup] = []
+        self._runs: dict[int, Markup] = {}
 
     def add(self, facts: RunFacts) -> None:
-        self._rows.append(_summary(facts, len(self._rows) + 1))
-        if len(self._rows) == 1:
+        number = len(self._trend) + 1
+        self._trend.append(trend_run(facts, number))
+        self._rows.append(_summary(facts, number))
+        if number == 1:
             self._only = facts
             return
         if self._only is not None:
-            self._runs.append(_run(self._only, 1))
+            self._runs[1] = self._run(self._only, 1)
             self._only = None
-        self._runs.append(_run(facts, len(self._rows)))
+        self._runs[number] = self._run(facts, number)
+        alike = [
+            run for run in self._trend if run.title == facts.title and run.number in self._runs
+        ]
+        for run in in_order(alike)[:-MOST_WHOLE]:
+            del self._runs[run.number]  # a page of a year of nights would be too long to open
 
     def text(self, recommendations: Sequence[Recommendation]) -> str:
         """The whole page."""
+        heading = "What to change"
         advice = (
-            section("What to change", findings.recommendations(recommendations))
+            section(heading, findings.recommendations(recommendations), id_=ADVICE)
             if recommendations
             else None
         )
+        last = [Group(ADVICE, heading, ())] if recommendations else []
         footer = f"Made by chaosnetra {__version__} from the journals alone."
         if self._only is not None:
-            parts = (head(self._only), advice, *rest(self._only))
-            return document(self._only.title, *parts, footer=footer)
-        summary = table(("experiment", "verdict", "profile", "took", "reason"), self._rows)
-        title = f"{len(self._rows)} chaos experiments"
-        return document(title, summary, advice, *self._runs, footer=footer)
+            facts = self._only
+            told = list(groups(facts, ""))
+            parts = [_shown(group, 2) for group in told]
+            listed = _contents([*told, *last])
+            top = head(facts, self._folder)
+            return document(facts.title, top, listed, *parts, advice, footer=footer)
+        whole = frozenset(self._runs)
+        going_on = [
+            Group(f"trend-{number}", told.heading, structure_html.content(told))
+            for number, told in enumerate((trend(runs, whole) for runs in trends(self._trend)), 1)
+        ]
+        summary = table(
+            ("experiment", "verdict", "started", "profile", "took", "reason"),
+            [row for run, row in zip(self._trend, self._rows, strict=True) if run.number in whole],
+        )
+        title = f"{len(self._trend):,} chaos experiments"
+        listed = _contents([*going_on, *last])
+        trend_parts = [_shown(group, 2) for group in going_on]
+        first: list[Content] = [summary, listed, *trend_parts]
+        if len({run.title for run in self._trend}) == 1:
+            title = f"{len(self._trend):,} runs: {self._trend[0].title}"
+            first = [listed, *trend_parts, section("Runs", summary)]
+        return document(title, *first, *self._runs.values(), advice, footer=footer)
+
+    def _run(self, facts: RunFacts, number: int) -> Markup:
+        id_ = f"run-{number}"
+        told = list(groups(facts, f"{id_}-"))
+        parts = [_shown(group, 3) for group in told]
+        day = trend_run(facts, number).day if facts.start else None
+        heading = join([facts.title, " ", element("span", day, class_="quiet") if day else None])
+        return section(heading, head(facts, self._folder), _contents(told), *parts, id_=id_)
 
 
 def _summary(facts: RunFacts, number: int) -> Sequence[object]:
@@ -58,51 +126,126 @@ def _summary(facts: RunFacts, number: int) -> Sequence[object]:
     return (
         element("span", element("a", facts.title, href=f"#run-{number}"), class_="name"),
         verdict_badge(facts.verdict.outcome.value),
+        _started(facts),
         facts.profile,
         seconds_text(facts.seconds) if facts.seconds is not None else None,
         element("span", reason, class_="wide"),
     )
 
 
-def _run(facts: RunFacts, number: int) -> Markup:
-    return section(facts.title, head(facts, 3), *rest(facts, 3), id_=f"run-{number}")
-
-
-def head(facts: RunFacts, level: int = 2) -> Markup:
-    """What is read first: verdict, and expected and observed; `level` is that of headings."""
-    started = one_visible_line(facts.start or "", 40)
+def head(facts: RunFacts, folder: Path) -> Markup:
+    """What is read first: the verdict, what was run, and the files that say more."""
     return join(
         (
             verdicts.verdict(facts),
             facts_list(
                 [
                     ("profile", facts.profile),
-                    ("started", re.sub(r"(?<=\d\d:\d\d)\.\d+", "", started)),
+                    ("commit", facts.commit),
+                    ("started", _started(facts)),
                     ("took", seconds_text(facts.seconds) if facts.seconds is not None else None),
                     ("time scale", _time_scale(facts)),
+                    ("files", _files(facts, folder)),
                 ]
             ),
-            section("Expected and observed", verdicts.hypothesis(facts), level=level),
-            section("Budgets by arithmetic", verdicts.rules(facts.rules), level=level)
-            if facts.rules
-            else None,
-            section("Violations", findings.violations(facts), level=level),
         )
     )
 
 
-def rest(facts: RunFacts, level: int = 2) -> Iterator[Markup]:
-    """The evidence in detail."""
-    for part in wire.sections(facts):
-        yield structure_html.section(part, level)
-    for heading, *content in (
-        *times.startups(facts),
-        *times.connections(facts),
-        *path.connector(facts),
-        path.faults(facts),
-        ("Environment", findings.environment(facts)),
+def groups(facts: RunFacts, prefix: str) -> Iterator[Group]:
+    """The main sections of a run, in order; `prefix` is that of their ids."""
+    told = happened(facts)
+    yield Group(
+        f"{prefix}happened",
+        told.heading,
+        structure_html.content(told),
+        list(findings.violations(facts)),
+    )
+    for id_, heading, parts in (
+        (
+            "plots",
+            "Plots",
+            [
+                *verdicts.failure_rates(facts),
+                *times.plots(facts),
+                *path.connector(facts),
+                *map(_part, wire.plots(facts)),
+            ],
+        ),
+        (
+            "numbers",
+            "Numbers",
+            [
+                verdicts.hypothesis(facts),
+                *verdicts.rules(facts.rules),
+                *times.numbers(facts),
+                *path.connector_numbers(facts),
+                *map(_part, wire.numbers(facts)),
+            ],
+        ),
     ):
-        yield section(heading, *content, level=level)
+        if parts:
+            yield Group(f"{prefix}{id_}", heading, (), parts)
+    printed = list(wire.outputs(facts))
+    if len(printed) == 1:
+        yield Group(f"{prefix}output", printed[0].heading, structure_html.content(printed[0]))
+    elif printed:
+        yield Group(f"{prefix}output", "Output of failed startups", (), list(map(_part, printed)))
+    evidence = [path.faults(facts), *findings.environment(facts)]
+    yield Group(f"{prefix}evidence", "Evidence", (), evidence)
+
+
+def _part(told: Section) -> Part:
+    return told.heading, *structure_html.content(told)
+
+
+def _shown(group: Group, level: int) -> Markup:
+    parts = [
+        section(heading, *content, level=level + 1, id_=f"{group.id_}-{number}")
+        for number, (heading, *content) in enumerate(group.parts, 1)
+    ]
+    return section(group.heading, *group.content, *parts, level=level, id_=group.id_)
+
+
+def _contents(found: Sequence[Group]) -> Markup:
+    return contents((group.id_, group.heading, list(_inside(group))) for group in found)
+
+
+def _inside(group: Group) -> Iterator[tuple[str, str]]:
+    """The sections in one; of those for several probes the first."""
+    told = {group.heading}
+    for number, (heading, *_) in enumerate(group.parts, 1):
+        name = str(heading).partition(": ")[0]
+        if name not in told:
+            told.add(name)
+            yield f"{group.id_}-{number}", name
+
+
+def _started(facts: RunFacts) -> str:
+    return re.sub(r"(?<=\d\d:\d\d)\.\d+", "", one_visible_line(facts.start or "", 40))
+
+
+def _files(facts: RunFacts, folder: Path) -> Markup:
+    """Links to the journal and, where it is there, to the file of events."""
+    files = [("journal", Path(facts.path)), ("events", facts.events)]
+    found = [
+        element("a", name, href=target, title=one_visible_line(file, 300))
+        if (target := _target(file, folder)) is not None
+        else element("span", f"{name}: {one_visible_line(file, 300)}")
+        for name, file in files
+        if file is not None
+    ]
+    return element("span", *found, class_="links")
+
+
+def _target(file: Path, folder: Path) -> str | None:
+    """A link from a folder to a file; None where no link can lead there."""
+    try:
+        relative = os.path.relpath(file.absolute(), folder.absolute())
+        target = quote(relative)
+    except (OSError, ValueError):
+        return None
+    return target if target.startswith("../") else f"./{target}"
 
 
 def _time_scale(facts: RunFacts) -> str | None:

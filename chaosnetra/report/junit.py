@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from junitparser import Error, Failure
 
@@ -41,7 +42,7 @@ class JunitReport:
     in the order in which they were taken in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, _: Path) -> None:
         self._suites: list[Suite] = []
 
     def add(self, facts: RunFacts) -> None:

@@ -1,6 +1,7 @@
 """Markdown for a pull request or a job's summary: short, the verdict first."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
@@ -9,9 +10,12 @@ from chaosnetra.report.page import MARKS
 from chaosnetra.report.plots.scales import seconds_text, share_text
 from chaosnetra.report.safe_text import shortened
 from chaosnetra.report.sections import wire
+from chaosnetra.report.sections.happened import happened
 from chaosnetra.report.sections.times import quantile_text
+from chaosnetra.report.sections.trend import trend
 from chaosnetra.report.sections.verdicts import failure_free_trials_text, observed
 from chaosnetra.report.structure_markdown import code, folded, safe, section, table
+from chaosnetra.report.trend import TrendRun, trend_run, trends
 from chaosnetra.text import markdown
 
 LONGEST_REASON = 1_500
@@ -24,9 +28,10 @@ MOST_FAULTS = 10
 class MarkdownReport:
     """Takes in runs one by one; see `chaosnetra.report.formats.Report`."""
 
-    def __init__(self) -> None:
+    def __init__(self, _: Path) -> None:
         self._rows: list[Sequence[str]] = []
         self._runs: list[list[str]] = []
+        self._trend: list[TrendRun] = []
 
     def add(self, facts: RunFacts) -> None:
         verdict = facts.verdict
@@ -39,16 +44,21 @@ class MarkdownReport:
             )
         )
         self._runs.append(list(_run(facts)))
+        self._trend.append(trend_run(facts, len(self._runs)))
 
     def text(self, recommendations: Sequence[Recommendation]) -> str:
         """The whole text."""
         lines: list[str] = []
         if len(self._runs) > 1:
             lines += [*table(("experiment", "verdict", "profile", "reason"), self._rows), ""]
-        for run in self._runs:
-            lines += [*run, ""]
+        for runs in trends(self._trend):
+            lines += [*section(trend(runs)), ""]
+        for told in self._runs:
+            lines += [*told, ""]
         if recommendations:
-            lines += ["## What to change", "", *_recommendations(recommendations), ""]
+            count = len(recommendations)
+            summary = f"What to change: {count:,} proposal{'' if count == 1 else 's'}"
+            lines += [*folded(summary, *_recommendations(recommendations)), ""]
         return "\n".join(lines).rstrip() + "\n"
 
 
@@ -62,6 +72,8 @@ def _run(facts: RunFacts) -> Iterator[str]:
     yield ""
     yield safe(f"Reason: {facts.verdict.reason}", LONGEST_REASON)
     yield ""
+    yield from section(happened(facts), 3)
+    yield ""
     found = pooled(facts.claims)
     if found:
         yield from table(
@@ -74,9 +86,12 @@ def _run(facts: RunFacts) -> Iterator[str]:
         yield ""
     yield from _facts(facts)
     yield ""
-    for part in wire.sections(facts):
+    for part in (*wire.plots(facts), *wire.numbers(facts), *wire.outputs(facts)):
         yield from section(part, 3)
         yield ""
+    files = ", ".join(safe(file, 300) for file in (facts.path, facts.events) if file is not None)
+    yield f"Files: {files}"
+    yield ""
     remark = facts.reproduction.remark
     yield from folded(
         "Run it again",
@@ -111,9 +126,9 @@ def _facts(facts: RunFacts) -> Iterator[str]:
         effect = placed.fault.effect or {}
         measured = f"{effect.get('observed')}, expected {effect.get('expected')}"
         yield f"- fault {safe(placed.name)}: {safe(effect.get('quantity'), 60)} {safe(measured)}"
-    for stage, times in facts.startups.items():
+    for asked, times in facts.startups.items():
         yield (
-            f"- startups {stage.when}: {len(times.seen):,} of {times.listed:,} "
+            f"- startups {safe(asked.when)}: {len(times.seen):,} of {times.listed:,} "
             f"ready, median {quantile_text(times.ready(0.5))}"
         )
     for (probe, kind), stages in list(facts.attempts.items())[:MOST_FAULTS]:

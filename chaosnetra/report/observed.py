@@ -286,7 +286,8 @@ class ProbeCollector:
             if startup is None or wire is None:
                 return None
             phases = _phase_spans(data.get("phase_spans"))
-            return Seen(when_of(check), startup, wire, faults_over(check), phases)
+            faults = [one for one in faults_over(check) if one.start < startup.seconds]
+            return Seen(when_of(check), startup, wire, faults, phases)
 
         shown = [(why, found) for why, one in chosen.items() if (found := seen(one)) is not None]
         folded = [found for one in others if (found := seen(one)) is not None]

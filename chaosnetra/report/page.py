@@ -56,6 +56,16 @@ def section(heading: Content, *content: Content, level: int = 2, id_: str | None
     return element("section", element(f"h{level}", heading), *content, id=id_)
 
 
+def contents(listed: Iterable[tuple[str, Content, Sequence[tuple[str, Content]]]]) -> Markup:
+    """A list of what is on the page: id and heading of each section, and of those in it."""
+    items = []
+    for id_, heading, inner in listed:
+        links = [element("a", text, href=f"#{one}") for one, text in inner]
+        inside = element("span", *links, class_="links") if links else None
+        items.append(element("li", element("a", heading, href=f"#{id_}"), inside))
+    return element("nav", element("ul", *items), class_="contents", aria_label="Contents")
+
+
 def table(
     headers: Sequence[Content], rows: Iterable[Sequence[Content]], caption: Content = None
 ) -> Markup:

@@ -14,6 +14,9 @@ from chaosnetra.report.safe_text import one_visible_line
 PREFIX = "CHAOSNETRA_"
 # Settings that the section holds by themselves, also that of a journal that holds no others.
 ALONE = ("environment", "time_scale", "seed", "target")
+# Settings that name a place: the journal has it whole, the experiment perhaps as seen from where
+# it ran.
+PLACES = ("profile", "allow_list", "target_directory", "target_python", "state_folder")
 MASK = "***"
 MOST_VARIABLES = 60
 LONGEST_VALUE = 4000
@@ -83,6 +86,8 @@ def reproduction(journal: Journal) -> Reproduction:
         variable = _variable(entries[key]) if key in entries else PREFIX + key.upper()
         if variable is not None:
             _give(call, variable, text)
+        elif key in PLACES and isinstance(entries[key], str) and text != entries[key]:
+            call.override(key, text)
     _add_configuration(call, entries, settings, journal.section)
     call.missing += _secret_variables(journal.data)
     if settings.get("environment") == "staging":
@@ -165,7 +170,8 @@ def _add_configuration(
             call.missing += [] if variable is None else [variable]
         elif variable is None:
             is_dynamic = isinstance(entry, dict) and "type" in entry
-            if not is_dynamic and loaded[key] != entry:
+            is_given = key in PLACES and key in settings
+            if not is_dynamic and not is_given and loaded[key] != entry:
                 call.override(str(key), loaded[key])
         elif key not in settings and _text(loaded[key]) != _text(entry.get("default")):
             call.variable(variable, _text(loaded[key]))

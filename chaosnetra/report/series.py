@@ -21,12 +21,15 @@ from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import objects
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.report.happened import Launch
 from chaosnetra.report.observed import MOST_PROBES, ProbeCollector
 from chaosnetra.report.safe_text import one_visible_line
 
 # A hostile journal may name any number of phases and errors; people read the first.
 MOST_PHASES = 40
 MOST_ERRORS = 500
+MOST_SERIES = 40
+LONGEST_PROBE = 60
 ROWS = 10
 LONGEST_KEY = 600
 TIMED_OUT = ("timed_out", "pool_timeout")
@@ -136,28 +139,66 @@ class AttemptTimes(Times):
         return quantile(self.seen, share, self.given_up)
 
 
+class Asked(NamedTuple):
+    """When startups were launched, and by which probe, where a stage has several."""
+
+    stage: Stage
+    probe: str | None = None
+
+    @property
+    def when(self) -> str:
+        """It for people."""
+        if self.probe is None:
+            return self.stage.when
+        return f"{self.stage.when}, {one_visible_line(self.probe, LONGEST_PROBE)}"
+
+
 class StartupCollector:
-    """Takes in startups one by one; see `StartupTimes`."""
+    """Takes in startups one by one; see `StartupTimes`.
+
+    Startups of different probes are told apart: of each stage there may be several, under
+    different faults.
+    """
 
     def __init__(self) -> None:
-        self.stages: dict[Stage, StartupTimes] = {}
+        self._times: dict[tuple[Stage, str], StartupTimes] = {}
         self.phases: list[str] = []
         self.failures = Failures()
         self.limits: set[float] = set()
         self.seen: dict[str, ProbeCollector] = {}
-        self._data: dict[Stage, tuple[list[Check], list[Mapping[str, Any]]]] = {}
+        self._data: dict[tuple[Stage, str], tuple[list[Check], list[Mapping[str, Any]]]] = {}
 
-    def add(self, check: Check) -> None:
+    @property
+    def stages(self) -> dict[Asked, StartupTimes]:
+        """Times of the startups, in the order in which they came."""
+        return {self._asked(key): times for key, times in self._times.items()}
+
+    @property
+    def rows(self) -> dict[Asked, list[tuple[int, Startup]]]:
+        """A few startups of each; see `_rows`."""
+        return {self._asked(key): self._rows(key) for key in self._times}
+
+    def _asked(self, key: tuple[Stage, str]) -> Asked:
+        stage, probe = key
+        is_alone = sum(other is stage for other, _ in self._times) == 1
+        return Asked(stage, None if is_alone else probe)
+
+    def add(self, check: Check, launch: Launch) -> None:
+        """Take in a check; what its startups did is added to `launch` too."""
         listed = check.output.get("startups")
         if not isinstance(listed, list):
             return
         limit = finite_or_none(check.output.get("startup_timeout_seconds"))
         if limit is not None and limit > 0 and len(self.limits) < ROWS:
             self.limits.add(limit)
-        times = self.stages.get(check.stage)
+        key = (check.stage, check.probe)
+        times = self._times.get(key)
         if times is None:
+            if len(self._times) >= MOST_SERIES:
+                return
             times = StartupTimes()
-        of, kept = self._data.setdefault(check.stage, ([], []))
+        of, kept = self._data.setdefault(key, ([], []))
+        before = [len(kind) for kind in times.kinds]
         for data in objects(listed):
             startup = startup_of(check, data)
             if startup is None or startup.seconds > MOST_SECONDS:
@@ -166,10 +207,15 @@ class StartupCollector:
             of.append(check)
             kept.append(data)
             self._add(times, startup)
+            if not startup.ready:
+                launch.failed(startup.seconds, _said(startup))
             if "wire" in data or "output" in data:
                 self._see(check, startup, data)
+        launch.good, launch.bad, launch.late = (
+            kind[start:] for kind, start in zip(times.kinds, before, strict=True)
+        )
         if times.attempts:
-            self.stages[check.stage] = times
+            self._times[key] = times
 
     def _see(self, check: Check, startup: Startup, data: Mapping[str, Any]) -> None:
         found = self.seen.get(check.probe)
@@ -228,12 +274,12 @@ class StartupCollector:
             causes if isinstance(causes, list) else (),
         )
 
-    def rows(self, stage: Stage) -> list[tuple[int, Startup]]:
-        """A few startups of a stage, from the fastest to the slowest, evenly by rank.
+    def _rows(self, key: tuple[Stage, str]) -> list[tuple[int, Startup]]:
+        """A few startups, from the fastest to the slowest, evenly by rank.
 
         Ready ones come first. Each has its rank, from 1.
         """
-        of, kept = self._data[stage]
+        of, kept = self._data[key]
         order = sorted(
             range(len(kept)),
             key=lambda index: (kept[index]["status"] != "ready", kept[index]["seconds"]),
@@ -270,16 +316,25 @@ class AttemptCollector:
                 is_bound = isinstance(bounds, dict) and bounds.get(name) is True
                 times.told[name] = (value, is_bound)
 
-    def add(self, attempt: RecordedAttempt) -> None:
+    def add(self, attempt: RecordedAttempt, launch: Launch) -> None:
+        """Take in an attempt; it is added to its `launch` too."""
         if attempt.seconds > MOST_SECONDS:
             return
         times = self._times(attempt.probe, attempt.kind, attempt.stage)
+        end = attempt.at_seconds + attempt.seconds
         if attempt.censored:
             times.given_up.append(attempt.seconds)
+            launch.late.append(end)
         elif attempt.answered:
             times.seen.append(attempt.seconds)
+            launch.good.append(end)
         else:
             times.failed.append(attempt.seconds)
+            launch.bad.append(end)
+        if attempt.censored or not attempt.answered:
+            code = f" SQLSTATE {attempt.sqlstate}" if attempt.sqlstate else ""
+            text = f"{attempt.outcome.replace('_', ' ')}{code}: {attempt.error or 'no error text'}"
+            launch.failed(end, one_visible_line(text, LONGEST_KEY))
         times.outcomes[one_visible_line(attempt.outcome, 40)] += 1
         if attempt.outcome != "ok":
             said = attempt.sqlstate, _text(attempt.error)
@@ -288,6 +343,22 @@ class AttemptCollector:
     def _times(self, probe: str, kind: str, stage: Stage) -> AttemptTimes:
         stages = self.probes.setdefault((probe, kind), {})
         return stages.setdefault(stage, AttemptTimes())
+
+
+def _said(startup: Startup) -> str:
+    """What tells of a startup that was not ready, on one line."""
+    error = startup.error
+    parts = [startup.status.replace("_", " ")]
+    if startup.phase is not None:
+        parts.append(f"phase {startup.phase}")
+    if budget := _text(error.get("budget")):
+        parts.append(f"budget {budget} ran out")
+    if code := _text(error.get("sqlstate")):
+        parts.append(f"SQLSTATE {code}")
+    if startup.exit_code is not None:
+        parts.append(f"exit code {startup.exit_code}")
+    text = _text(error.get("text"))
+    return one_visible_line(f"{', '.join(parts)}{f': {text}' if text else ''}", LONGEST_KEY)
 
 
 def _text(value: Any) -> str | None:

@@ -110,7 +110,8 @@ def _cell(cell: structure.Cell, shown: Shown) -> str:
         case structure.Link():
             return f"[{markdown(cell.text)}]({cell.target})"
         case structure.Verdict():
-            return shown(f"{cell.outcome}: {cell.why}", LONGEST_TEXT)
+            text = f"{cell.outcome}: {cell.why}" if cell.why else cell.outcome
+            return shown(text, LONGEST_TEXT)
         case structure.Long():
             return shown(cell.text, LONGEST_TEXT)
         case _:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.errors import NotMeasured
-from chaosnetra.evidence.statistics.round_trips import RoundTrips, fit, recounted
-from chaosnetra.roundtrips.fitting import Check, checked, fits_all, is_same
+from chaosnetra.evidence.statistics.round_trips import RoundTrips, fit, is_same_count, recounted
+from chaosnetra.roundtrips.fitting import Check, checked, fits_all
 from chaosnetra.roundtrips.shares import Share, by_phase, by_statement
 from chaosnetra.roundtrips.start import DatabaseState, Start
 
@@ -44,7 +44,7 @@ class Finding:
     def uneven(self) -> tuple[int, ...]:
         """Round trips of the starts without latency, where they are not the same."""
         found = [one.seen.serial_round_trips for one in (*self.others, self.plain)]
-        return () if all(is_same(found[0], one) for one in found) else tuple(found)
+        return () if all(is_same_count(found[0], one) for one in found) else tuple(found)
 
     @property
     def is_recounted(self) -> bool:

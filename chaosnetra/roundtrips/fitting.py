@@ -13,14 +13,15 @@ from chaosnetra.evidence.statistics.round_trips import (
     Prediction,
     RoundTrips,
     check,
+    fit,
+    is_same_count,
+    ran_side_by_side,
 )
 from chaosnetra.evidence.wire.limits import attempts
 from chaosnetra.roundtrips.start import Start
 from chaosnetra.text import cut, one_line
 from chaosnetra.wire.observation import Observation
 
-# Round trips may differ so much from start to start: a pool opens one more or less.
-SAME_SHARE = 0.03
 # What a machine that does something else may add to any start.
 SLACK_SECONDS = 0.1
 MOST_STATEMENTS = 3
@@ -79,11 +80,6 @@ def checked(model: RoundTrips, plain: Start, start: Start) -> Check:
     return Check(start, prediction, tuple(_why(model, plain, start, prediction)))
 
 
-def is_same(one: float, other: float) -> bool:
-    """Whether so many round trips are the same, but for what differs from start to start."""
-    return abs(one - other) <= max(1.0, SAME_SHARE * max(one, other))
-
-
 def changed_statements(plain: Observation, other: Observation) -> list[tuple[str, int, int]]:
     """Statements that were executed another number of times, those that differ most first."""
     before = {one.text: one.times for one in plain.statements}
@@ -98,7 +94,7 @@ def changed_statements(plain: Observation, other: Observation) -> list[tuple[str
 
 def _why(model: RoundTrips, plain: Start, start: Start, prediction: Prediction) -> Iterator[str]:
     seen, added = start.seen, start.added_seconds
-    if not is_same(seen.serial_round_trips, model.serial):
+    if not is_same_count(seen.serial_round_trips, model.serial):
         yield from _other_round_trips(model, plain.seen, seen)
         return
     if prediction.fits:
@@ -126,6 +122,14 @@ def _why(model: RoundTrips, plain: Start, start: Start, prediction: Prediction) 
 
 def _other_round_trips(model: RoundTrips, plain: Observation, seen: Observation) -> Iterator[str]:
     less = seen.serial_round_trips < model.serial
+    found = fit([seen])
+    if found is not None and ran_side_by_side(model, found):
+        yield (
+            f"it made {found.serial:g} round trips one after the other instead of "
+            f"{model.serial:g}, and as many in all: it asks on several connections at the same "
+            "time, which does not show without the latency"
+        )
+        return
     how = "polls" if less else "polls, or tries again"
     yield (
         f"it made {seen.serial_round_trips} round trips one after the other instead of "

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from chaosnetra.processes.signals import handled
+from chaosnetra.processes.signals import ENDING, held_back
 from chaosnetra.runner.child import ChildRun
 from chaosnetra.runner.ending import end_and_undo
 from chaosnetra.runner.files import Experiment, RunFiles
@@ -67,9 +67,8 @@ def run_experiment(
         copier.start()
         try:
             run.let_begin(watched=True)
-            run.process.wait(limit_seconds)
-        except subprocess.TimeoutExpired:
-            given_up = f"it took more than {limit_seconds:g} s"
+            if not run.identity.has_ended(limit_seconds):
+                given_up = f"it took more than {limit_seconds:g} s"
         finally:
             _end(run)
             run.close()
@@ -91,9 +90,9 @@ def _copy(stream: IO[bytes], output: IO[bytes], told: Callable[[str], None]) -> 
 
 def _end(run: ChildRun) -> None:
     """Interrupt a run and wait until it has undone everything; who insists has to wait too."""
-    if run.exit_code is not None:
-        return
-    with handled(lambda number, frame: None, ("SIGINT",)):
-        run.identity.ask_to_end(signal.SIGINT)
-        end_and_undo(run.identity, UNDO_SECONDS, asked=True)
+    # An exception of a signal may leave the lock of a Popen that waits held for good.
+    with held_back(lambda: None, ENDING):
+        if run.identity.is_alive():
+            run.identity.ask_to_end(signal.SIGINT)
+            end_and_undo(run.identity, UNDO_SECONDS, asked=True)
         run.process.wait()

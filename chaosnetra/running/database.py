@@ -147,6 +147,8 @@ def _of_stand(resources: Resources) -> tuple[str, DatabaseAddress, DatabaseAddre
 
     settings = resources.settings
     kept = find_persistent_stand()
+    if kept is not None and not kept.has_programs(settings.postgres_programs):
+        kept = None
     if settings.in_staging and (kept is None or kept.cloud_run is None):
         raise InvalidInput(
             "no database is named, and in staging none is started; `chaosnetra stand up "
@@ -155,9 +157,14 @@ def _of_stand(resources: Resources) -> tuple[str, DatabaseAddress, DatabaseAddre
         )
     if kept is None:
         from chaosnetra.stand.postgres import start_postgres
+        from chaosnetra.stand.toxiproxy_build import begin
 
+        if not settings.toxiproxy_url and settings.toxiproxy_server == "auto":
+            begin()  # what takes longest
         resources.expect_folders()
-        server = start_postgres(resources.run.id, settings.profile.max_connections)
+        server = start_postgres(
+            resources.run.id, settings.profile.max_connections, settings.postgres_programs
+        )
         resources.trust(server.database)
         resources.trust(server.admin)
         resources.own("PostgreSQL", server.database.network_address, server.process)

@@ -21,6 +21,7 @@ from chaosnetra.running.database import Database
 from chaosnetra.running.local_path import LocalPath
 from chaosnetra.running.resources import Resources
 from chaosnetra.settings import setting_hint
+from chaosnetra.stand.postgres_programs import extension_hint
 
 if TYPE_CHECKING:
     from chaosnetra.postgres.held import HeldConnection
@@ -94,6 +95,8 @@ class StartState:
         _ = self._database.schema  # made before, for whom it is made
         outcome = command(self._database.address)
         error = outcome.error.told if outcome.error else None
+        if (cure := self._cure(outcome)) is not None:
+            error = f"{error}; {cure}"
         details = {"status": outcome.status.value, "seconds": outcome.seconds, "error": error}
         self._resources.run.events.record("database_state.commanded", details)
         if outcome.status != "ready":
@@ -106,6 +109,8 @@ class StartState:
         logger.info("The database is empty: one start prepares it before the others")
         outcome = start(self._database.address)
         error = outcome.error.text if outcome.error else None
+        if (cure := self._cure(outcome)) is not None:
+            error = f"{error}; {cure}"
         tables = self.tables()
         self._prepared = {
             "status": outcome.status.value,
@@ -123,6 +128,14 @@ class StartState:
                 "the start that prepares the empty database was not ready "
                 f"({outcome.status.value}): {error or 'it says nothing'}"
             )
+
+    def _cure(self, outcome: "StartupOutcome") -> str | None:
+        """What to change where the stand's PostgreSQL lacks an extension; None: it does not."""
+        settings = self._resources.settings
+        if settings.database is not None:
+            return None
+        said = outcome.error.text if outcome.error else ""
+        return extension_hint([said, *outcome.output], settings.postgres_programs)
 
     @contextmanager
     def databases(self, count: int) -> Iterator[list[DatabaseAddress]]:

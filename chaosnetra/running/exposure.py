@@ -32,6 +32,9 @@ _COUNTED = (
     *("connections", "sessions", "round_trips"),
 )
 WITHOUT_SESSION = "ready, but without the database session that startups had before the fault"
+CUT_SHORT = "ready, but its session was cut short in what startups did in it before the fault"
+# A question that cannot be read, and that nobody waits for, is the last one: it ends the session.
+GOODBYE_SECONDS = 0.05
 # Ends of a connection that its startup has not chosen.
 _LOST = (End.SERVER, End.SERVER_RESET, End.REFUSED, End.UNANSWERED)
 
@@ -84,12 +87,15 @@ class FreeLaunch:
         use: what they used.
         had_session: whether each that was ready had a session; None: none was ready.
         kept_session: and whether it still had one then.
+        most_asked: round trips of the session that asked most, in the one where these were fewest;
+            0 where the sessions of one had all failed; None: none was ready.
         met: SQLSTATEs that they met.
     """
 
     use: LaunchUse
     had_session: bool | None
     kept_session: bool | None
+    most_asked: int | None
     met: tuple[str, ...]
 
     @classmethod
@@ -101,7 +107,8 @@ class FreeLaunch:
         """
         use = {**data["use"], "faults": tuple(data["use"]["faults"])}
         had, kept = data["had_session"], data["kept_session"]
-        return cls(LaunchUse(**use), had, kept, tuple(data["met"]))
+        asked = data["most_asked"]
+        return cls(LaunchUse(**use), had, kept, asked, tuple(data["met"]))
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,8 @@ class Exposure:
         self._had_session: bool | None = None
         # And whether it still had one then.
         self._kept_session: bool | None = None
+        # How much one of its sessions asked at least; 0: not known, or not always to its end.
+        self._most_asked: int | None = None
         # SQLSTATEs that startups met before the fault, which therefore did not cause them.
         self._met_before: set[str] = set()
         self.launches: list[LaunchUse] = []
@@ -191,6 +200,7 @@ class Exposure:
             use,
             all(wire.sessions for wire in ready) if ready else None,
             all(_has_open_session(wire) for wire in ready) if ready else None,
+            min(map(_asked_to_its_end, ready), default=None),
             tuple({error.sqlstate for _, wire in seen for error in wire.errors}),
         )
         if not faults and not any(one.faults for one in self.launches):
@@ -209,14 +219,15 @@ class Exposure:
             self._kept_session = free.kept_session and self._kept_session is not False
         if free.had_session is not None:
             self._had_session = free.had_session and self._had_session is not False
+        if free.most_asked is not None:
+            known = free.most_asked if self._most_asked is None else self._most_asked
+            self._most_asked = min(known, free.most_asked)
 
     def facts(self) -> dict[str, Any]:
         """For the journal: see `chaosnetra.evidence.verdict.exposure`."""
-        resources = self._resources
-        local = not resources.settings.in_staging
         return {
-            "variables": self.variables() if local else None,
-            "proxy": resources.identifier if local else None,
+            "variables": self.variables(),
+            "proxy": self._resources.identifier,
             "counted_by": {"connected": "observer", "killed": "pg_stat_database"},
             "launches": [
                 {"faults": list(one.faults)} | {name: getattr(one, name) for name in _COUNTED}
@@ -232,11 +243,15 @@ class Exposure:
         wire = _settled(outcome)
         if outcome.status is not Status.READY or not self._had_session or wire is None:
             return outcome
-        if not wire.connection_count or (wire.sessions and not self._has_lost(wire)):
+        if not wire.connection_count:
             return outcome
-        error = StartupFailure(
-            f"{WITHOUT_SESSION}: {wire.standing.text}", sqlstate=self._told(wire)
-        )
+        if not wire.sessions or self._has_lost(wire):
+            what = WITHOUT_SESSION
+        elif self._is_cut_short(wire):
+            what = CUT_SHORT
+        else:
+            return outcome
+        error = StartupFailure(f"{what}: {wire.standing.text}", sqlstate=self._told(wire))
         # In which of its phases it lost the session, none of them says.
         return replace(outcome, status=Status.DEGRADED, error=error, phase=None, cause_kept=False)
 
@@ -256,6 +271,21 @@ class Exposure:
             self._kept_session is True
             and not _has_open_session(wire)
             and any(_has_failed(one) for one in wire.connections)
+        )
+
+    def _is_cut_short(self, wire: Observation) -> bool:
+        """Whether all its sessions failed before one had asked as much as before the fault.
+
+        A service that closes its session when it has asked all has lost none then, but has not
+        done what it did.
+        """
+        if not self._most_asked or len(wire.connections) < wire.connection_count:
+            return False
+        sessions = [one for one in wire.connections if _is_session(one)]
+        return (
+            bool(sessions)
+            and all(map(_has_broken_off, sessions))
+            and max(one.round_trips for one in sessions) < self._most_asked
         )
 
     def variables(self) -> list[str]:
@@ -285,8 +315,23 @@ def _has_failed(one: Connection) -> bool:
     """Whether a connection ended otherwise than its startup wanted, as far as can be read."""
     if one.end is End.OPEN or one.reached is Reached.CANCEL:  # the server always closes these
         return False
-    left = one.sqlstate is not None or one.unanswered_seconds is not None
-    return left or one.end in _LOST or one.reached is Reached.UNREAD
+    return _has_broken_off(one) or one.reached is Reached.UNREAD
+
+
+def _has_broken_off(one: Connection) -> bool:
+    """Whether a session did not end as its startup wanted, as far as can be read."""
+    waited = one.unanswered_seconds
+    if one.reached is Reached.UNREAD and waited is not None and waited <= GOODBYE_SECONDS:
+        waited = None
+    return one.sqlstate is not None or waited is not None or one.end in _LOST
+
+
+def _asked_to_its_end(wire: Observation) -> int:
+    """Round trips of the session that asked most and did not break off; 0: none is known."""
+    asked = (
+        one.round_trips for one in wire.connections if _is_session(one) and not _has_broken_off(one)
+    )
+    return max(asked, default=0)
 
 
 def _has_open_session(wire: Observation) -> bool:

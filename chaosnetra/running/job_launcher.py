@@ -1,4 +1,7 @@
-"""Launches startups as tasks of the Cloud Run job that the settings name."""
+"""Launches startups as tasks of a job: each in a container of its own, by an engine.
+
+What it knows of the engine is in `chaosnetra.running.engine`.
+"""
 
 import asyncio
 import json
@@ -6,32 +9,35 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import (
-    CloudRunOperationFailed,
-    DatabaseUnavailable,
-    InvalidInput,
-    PartUnavailable,
-)
+from chaosnetra.errors import DatabaseUnavailable, InvalidInput, PartUnavailable
 from chaosnetra.hints import argument
 from chaosnetra.progress.shown import shown
 from chaosnetra.quantities import whole_number
+from chaosnetra.running.cloud_run_job import CloudRunJob
+from chaosnetra.running.engine import Engine
+from chaosnetra.running.exposure import LaunchBegun
+from chaosnetra.running.in_tasks import Counted, path_order, path_seen
 from chaosnetra.running.launching import (
     Launched,
     circumstances_of,
     limits_of,
     record,
+    record_observed,
     tally_of,
     warn_of_silent_patterns,
 )
+from chaosnetra.running.observing import shortened
 from chaosnetra.running.session import Session
-from chaosnetra.settings import setting_hint
+from chaosnetra.running.tracing import LaunchTrace, current_tracer
+from chaosnetra.settings import Settings, setting_hint
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.orders import (
     NOT_UNDERSTOOD,
     ORDER_VARIABLE,
+    PathOrder,
     TaskOrder,
     TaskReport,
     output_bytes,
@@ -39,9 +45,6 @@ from chaosnetra.startup.orders import (
 )
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.tasks import barrier_of, outcomes_of
-
-if TYPE_CHECKING:
-    from chaosnetra.cloudrun.executions import JobState
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -60,47 +63,44 @@ READ_POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class JobLauncher:
-    """As tasks of the job that the settings name."""
+    """As tasks of a job; see `chaosnetra.running.launching.Launcher`."""
 
     session: Session
-    job: "JobState"
+    engine: Engine
     count: int
     limits: Limits
 
     @classmethod
     def of(cls, session: Session, count: int) -> "JobLauncher":
         """See `launcher_for`; what the job is, is checked before anything is made."""
-        from chaosnetra.cloudrun.jobs import MOST_TASKS, require_at_once, require_fit
-        from chaosnetra.cloudrun.waiting import poll
+        from chaosnetra.cloudrun.jobs import MOST_TASKS
 
         settings = session.settings
         tasks = argument(whole_number, "count", count, minimum=1, maximum=MOST_TASKS)
-        cloud_run = session.cloud_run
         if settings.profile.source.endswith(".json") and not settings.is_rehearsal:
             raise InvalidInput(
                 "a profile in a file does not reach the tasks of a job: use the name of one that "
                 "the orchestrator's image holds",
                 setting_hint("profile"),
             )
-        job = poll(
-            lambda: cloud_run.jobs.job(cloud_run.job),
-            lambda job: True,
-            Deadline.after(READ_SECONDS),
-            f"job {cloud_run.job_id} is read",
-            cloud_run.interrupted,
-        )
-        require_fit(job)
-        require_at_once(job, tasks)
-        _check(session, job, tasks)
+        engine = CloudRunJob.of(session, tasks)
         _ = session.stored.report_schema  # its table is there before anybody counts tables
         limits = limits_of(session, settings.readiness_timeout_seconds)
         logger.info(
-            f"{tasks} tasks of job {cloud_run.job_id}, profile {settings.profile.name}, "
+            f"{tasks} tasks of {engine.shown}, profile {settings.profile.name}, "
             f"time scale {settings.time_scale:g}, limit {limits.startup_seconds:g} s"
         )
-        return cls(session, job, tasks, limits)
+        return cls(session, engine, tasks, limits)
 
     def launched(self) -> Launched:
+        """See `_launched`, which is told to the run's trace, if it has one."""
+        session = self.session
+        with current_tracer().launch(
+            self.count, session.database, session.faults_in_effect
+        ) as trace:
+            return self._launched(trace)
+
+    def _launched(self, trace: LaunchTrace) -> Launched:
         """Launch all startups, and wait for their outcomes.
 
         Raises:
@@ -108,25 +108,21 @@ class JobLauncher:
             CloudRunError: the execution could not be begun, watched or read.
             Interrupted: the run was interrupted.
         """
-        from chaosnetra.cloudrun.launches import ExecutionBegun
-
-        session, jobs = self.session, self.session.cloud_run.jobs
-        schema, asked_seconds = session.stored.report_schema, self._barrier_seconds
+        session = self.session
+        path = path_order(session, self.count)
+        schema, containers_seconds = session.stored.report_schema, self._barrier_seconds
+        asked_seconds = containers_seconds + (path.all_measure_seconds if path else 0.0)
+        used = session.exposure.begun([session.database]) if path else None
         tables_before = session.state.tables()
         asked_at = time.time()
-        order = self._order(schema, asked_at + asked_seconds)
+        order = self._order(schema, asked_at, asked_seconds, path)
         seconds = min(
             asked_seconds + order.longest_seconds + LATE_SECONDS,
             session.guard.deadline.remaining_seconds,
         )
-        begun = ExecutionBegun(
-            jobs,
-            self.job,
-            self.count,
-            seconds,
-            self._environment(order),
-            session.next_number(),
-            patience_seconds=asked_seconds / 2,
+        environment = {**trace.shared_environment, **self._environment(order)}
+        begun = self.engine.begun(
+            self.count, seconds, environment, patience_seconds=containers_seconds / 2
         )
         with (
             session.run.polled(),
@@ -134,45 +130,82 @@ class JobLauncher:
         ):
             session.injector.inject(begun)
             try:
-                jobs.watch(begun.execution, Deadline.after(seconds))
-            except CloudRunOperationFailed as error:
-                # What runs on is cancelled, and each of its tasks is reported so.
-                logger.error(str(error))
+                given_up = self.engine.wait(begun.execution, Deadline.after(seconds))
+                if given_up:
+                    # What runs on is cancelled, and each of its tasks is reported so.
+                    logger.error(given_up)
             finally:
                 session.injector.undo(begun.name)
-            tasks = jobs.tasks(begun.execution)
+            tasks = self.engine.tasks(begun.execution)
             reports = asyncio.run(self._reports(schema, begun.execution))
             outcomes = outcomes_of(tasks, reports, self.limits.startup_seconds, self.count)
             for outcome in outcomes:
                 ended_one(outcome.status)
         tables = tables_before, session.state.tables()
         barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
+        # The clocks of the tasks, held against ours.
+        clock_began_at = time.time() - time.monotonic()
         for outcome in outcomes:
             record(session, outcome)
-        _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2])
+            report = reports.get(outcome.number - 1)
+            began_at = asked_at if report is None else report.begun_at
+            trace.learn(outcome, began_at - clock_began_at)
+        has_faults = path is not None and bool(path.faults)
+        _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2], partly=has_faults)
+        launch: dict[str, Any] = {"execution": begun.execution, "barrier": barrier.to_json()}
+        uncounted = None
+        if path is not None and used is not None:
+            counted = Counted.of(path, outcomes, reports)
+            outcomes = self._seen(counted, path, used)
+            launch["path"] = path_seen(counted.reports)
+            uncounted = counted.uncounted
         warn_of_silent_patterns(session, outcomes)
         target = session.settings.target.shown
-        launch = {"execution": begun.execution, "barrier": barrier.to_json()}
         circumstances = circumstances_of(session, self.limits, target, "job", tables)
-        return Launched(outcomes, {**circumstances, "launch": launch})
+        return Launched(outcomes, {**circumstances, "launch": launch}, uncounted)
+
+    def _seen(self, counted: Counted, path: PathOrder, used: LaunchBegun) -> list[StartupOutcome]:
+        """The outcomes of the startups that count, judged by what they used of their paths.
+
+        Raises:
+            PartUnavailable: none counts.
+        """
+        session = self.session
+        counted.tell(session, path)
+        if counted.uncounted is not None:
+            logger.warning(counted.uncounted.text)
+            if not counted.outcomes:
+                raise PartUnavailable(counted.uncounted.text)
+        _, outcomes = session.exposure.ended(used, list(shortened(counted.outcomes)))
+        for outcome, before in zip(outcomes, counted.outcomes, strict=True):
+            record_observed(session, outcome, before.status)
+        return outcomes
 
     def contrasts(self) -> dict[ExitReason, StartupOutcome]:
         """None: a job runs one command."""
         return {}
 
     @property
-    def _barrier_seconds(self) -> float:
-        given = self.session.settings.barrier_seconds
-        if given is not None:
-            return given
-        if self.session.settings.is_rehearsal:
-            return LOCAL_BARRIER_SECONDS + LOCAL_BARRIER_SECONDS_A_TASK * self.count
-        return BARRIER_SECONDS
+    def longest_seconds(self) -> float:
+        """After how long an execution is cancelled, where nothing stands before the database."""
+        asked_seconds = self._barrier_seconds
+        order = self._order("reports", 0, asked_seconds, None)
+        return asked_seconds + order.longest_seconds + LATE_SECONDS
 
-    def _order(self, schema: str, barrier_at: float) -> TaskOrder:
+    @property
+    def _barrier_seconds(self) -> float:
+        settings = self.session.settings
+        shortest = shortest_barrier_seconds(settings)
+        if settings.barrier_seconds is None and settings.is_rehearsal:
+            return shortest + LOCAL_BARRIER_SECONDS_A_TASK * self.count
+        return shortest
+
+    def _order(
+        self, schema: str, ordered_at: float, asked_seconds: float, path: PathOrder | None
+    ) -> TaskOrder:
         settings = self.session.settings
         return TaskOrder(
-            barrier_at=barrier_at,
+            barrier_at=ordered_at + asked_seconds,
             startup_seconds=self.limits.startup_seconds,
             kill_margin_seconds=self.limits.kill_margin_seconds,
             readiness=settings.readiness,
@@ -183,6 +216,8 @@ class JobLauncher:
             dwell_seconds=self.limits.dwell_seconds,
             output_bytes=output_bytes(self.count),
             phase_patterns=settings.phase_patterns.given,
+            ordered_at=ordered_at,
+            path=path,
         )
 
     def _environment(self, order: TaskOrder) -> dict[str, str]:
@@ -224,26 +259,24 @@ class JobLauncher:
         return found
 
 
-def _check(session: Session, job: "JobState", tasks: int) -> None:
-    """Hold an execution against the guard, and against the version that was consented to.
-
-    Raises:
-        NotAllowed: it is refused; nothing was touched.
-    """
-    session.guard.check_resource(job)
-    session.guard.check_cap("tasks", tasks)
-    begun = any(fault.parameters.get("job") == job.name for fault in session.injector.faults)
-    # Executions of our own may change its etag.
-    if session.staging.consented is not None and not begun:
-        session.staging.consented.require("job", job.name, job.etag)
+def shortest_barrier_seconds(settings: Settings) -> float:
+    """From the start of an execution to its barrier, however few its tasks are."""
+    if settings.barrier_seconds is not None:
+        return settings.barrier_seconds
+    return LOCAL_BARRIER_SECONDS if settings.is_rehearsal else BARRIER_SECONDS
 
 
 def _refuse_silence(
-    outcomes: Sequence[StartupOutcome], reports: Mapping[int, TaskReport], execution: str
+    outcomes: Sequence[StartupOutcome],
+    reports: Mapping[int, TaskReport],
+    execution: str,
+    *,
+    partly: bool,
 ) -> None:
     """Where a task could not do its part, or none reported and none tells why.
 
-    Then nothing is known of a startup, or the job does not run what it should.
+    Then nothing is known of a startup, or the job does not run what it should. `partly`: whether
+    that is so of some of them counts them out, and no more.
     """
     broken = [
         outcome.error.text
@@ -252,10 +285,11 @@ def _refuse_silence(
         and outcome.exit_code == NOT_UNDERSTOOD
         and outcome.error
     ]
-    if reports and broken:
+    if broken and (len(broken) == len(outcomes) or (reports and not partly)):
         raise PartUnavailable(
-            f"{len(broken)} tasks of {execution} could not launch "
-            f"their startup ({broken[0]}): the task's log says why"
+            f"{len(broken)} tasks of {execution} could not launch their startup ({broken[0]}): the "
+            "task's log says why, such as another version of chaosnetra in its image than here, or "
+            "no DATABASE_URL"
         )
     silent = {ExitReason.NOT_REPORTED, ExitReason.NOT_STARTED, ExitReason.UNCLEAN}
     if reports or not {outcome.exit_reason for outcome in outcomes} <= silent:

@@ -9,6 +9,7 @@ from chaosnetra.progress.tally import Tally
 from chaosnetra.running.session import Session
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
+from chaosnetra.startup.uncounted import Uncounted
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -25,19 +26,34 @@ class Launched:
     """Startups that were launched at once.
 
     Attributes:
-        outcomes: of all, in order.
+        outcomes: of all that count, in order.
         circumstances: what a result has to say of how they were launched.
+        uncounted: those that do not; None: all do.
     """
 
     outcomes: list[StartupOutcome]
     circumstances: dict[str, Any]
+    uncounted: Uncounted | None = None
 
 
 class Launcher(Protocol):
-    """Launches startups of the run's target, all at once."""
+    """Launches startups of the run's target, all at once.
+
+    It is made for a run and a number of startups, which is the order; what it gives back are the
+    reports. `tests/contract/test_run_launchers.py` holds each to the same.
+    """
 
     def launched(self) -> Launched:
-        """The outcomes of all startups, and how they were launched."""
+        """The outcomes of all startups, and how they were launched.
+
+        Each startup has one outcome, numbered from 1 in order, and one event `startup.decided`.
+        They begin together, and one that is ready stays up while others start. When this returns
+        or raises, none of them runs.
+
+        Raises:
+            Interrupted: the run was interrupted.
+            PartUnavailable: nothing is known of any startup.
+        """
 
     def contrasts(self) -> dict[ExitReason, StartupOutcome]:
         """Startups that end for another reason than a failed startup, where it can make some."""
@@ -69,6 +85,7 @@ def circumstances_of(
         "time_scale": settings.time_scale,
         "startup_method": method,
         "import_seconds": None,
+        "launched_seconds": None,
         "machine_share": None,
         "startup_timeout_seconds": limits.startup_seconds,
         "dwell_seconds": limits.dwell_seconds,

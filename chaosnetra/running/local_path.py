@@ -1,6 +1,12 @@
-"""What stands between the system under experiment and its database, on one's own machine."""
+"""What stands between the system under experiment and its database, on one's own machine.
+
+In staging the same stands before what the run itself opens, where its plan has faults on the path:
+nobody else's connections pass it. The run's startups are tasks there; each has a path of its own
+with the same faults, see `chaosnetra.running.in_tasks`.
+"""
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -10,6 +16,7 @@ from chaosnetra.errors import (
     ChaosnetraError,
     ConnectorUnavailable,
     InvalidInput,
+    NotAllowed,
     ToxiproxyUnavailable,
 )
 from chaosnetra.ports import is_loopback
@@ -40,15 +47,26 @@ RESETS = (
 class LocalPath:
     """The path from the system under experiment to the run's database, on one's own machine.
 
-    Its parts are brought when they are first needed. In staging nothing of ours stands in between.
+    Its parts are brought when they are first needed.
+
+    Args:
+        resources: the run's.
+        database: that it leads to.
+        may_stand: whether something of ours may stand before the database of a run in staging.
 
     Attributes:
         connector_history: of the connector emulator, once the run has ended; None: there is none.
     """
 
-    def __init__(self, resources: Resources, database: Database) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        database: Database,
+        may_stand: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._resources = resources
         self._database = database
+        self._may_stand = may_stand
         self._toxiproxy: ToxiproxyClient | None = None
         self._connector: ConnectorClient | None = None
         self._proxied: DatabaseAddress | None = None
@@ -59,10 +77,14 @@ class LocalPath:
         """The Toxiproxy server: configured, a persistent stand's, or the run's own.
 
         Raises:
-            InvalidInput: the run acts in staging.
+            NotAllowed: the run acts in staging, and its plan has no fault on the path.
             PartUnavailable: there is none that can be used; says what to change.
         """
-        self.require_local("Toxiproxy")
+        if not self.stands:
+            raise NotAllowed(
+                "in staging nothing stands before the database but for a fault that is in the "
+                "plan that was consented to: name it in the experiment's method"
+            )
         with self._resources.lock:
             if self._toxiproxy is None:
                 self._toxiproxy = bring_toxiproxy(self._resources)
@@ -72,12 +94,12 @@ class LocalPath:
     def proxied_database(self) -> DatabaseAddress:
         """The database as the system under experiment reaches it.
 
-        Through the run's proxy, and where the settings ask for one, a connector before it. In
-        staging nothing of ours stands in between. Startups reach it through an observer, see
+        Through the run's proxy, and where the settings ask for one, a connector before it; in
+        staging only where a fault is on the path. Startups reach it through an observer, see
         `chaosnetra.running.observing`, which what measures the path goes without.
         """
         resources, database = self._resources, self._database
-        if resources.settings.in_staging:
+        if not self.stands:
             return database.address
         with resources.lock:
             if self._proxied is None:
@@ -94,7 +116,7 @@ class LocalPath:
         """The connector emulator in front of the run's proxy.
 
         Raises:
-            InvalidInput: the settings ask for none, or the run acts in staging.
+            InvalidInput: the settings ask for none.
         """
         self.require_connector()
         with self._resources.lock:
@@ -102,6 +124,11 @@ class LocalPath:
             if self._connector is None:
                 raise ConnectorUnavailable("there is no connector in the path")
             return self._connector
+
+    @property
+    def stands(self) -> bool:
+        """Whether what the run opens by the path passes what stands before the database."""
+        return not self._resources.settings.in_staging or self._may_stand()
 
     @property
     def measured(self) -> "PostgresPath":
@@ -121,8 +148,8 @@ class LocalPath:
         """
         if self._resources.settings.in_staging:
             raise InvalidInput(
-                f"{what} is for one's own machine; in staging the pressure is scale_service or "
-                "hold_connections, which apply_pressure can choose",
+                f"{what} is for one's own machine; in staging the pressure is a fault on the path "
+                "of the tasks, scale_service or hold_connections, which apply_pressure can choose",
                 f"{setting_hint('environment')} to local",
             )
 
@@ -130,21 +157,34 @@ class LocalPath:
         """Refuse what needs the connector emulator where the settings ask for none.
 
         Raises:
-            InvalidInput: they do, or the run acts in staging.
+            InvalidInput: they do.
         """
-        self.require_local("the connector emulator")
         if self._resources.settings.connector != "emulator":
             raise InvalidInput(
                 "there is no connector in the path", f"{setting_hint('connector')} to emulator"
             )
 
     def proxy_name(self, proxy: str) -> str:
-        """The name on the server of a proxy that an experiment names."""
-        self.require_local("a proxy")
+        """The name on the server of a proxy that an experiment names.
+
+        Raises:
+            InvalidInput: see `check_proxy`.
+            NotAllowed: see `toxiproxy`.
+        """
+        self.check_proxy(proxy)
         if proxy != DATABASE_PROXY:
             return proxy
-        _ = self.proxied_database
+        _ = self.toxiproxy, self.proxied_database
         return self._resources.identifier
+
+    def check_proxy(self, proxy: str) -> None:
+        """Refuse in staging any proxy but the one to the run's database: only that one is ours.
+
+        Raises:
+            InvalidInput: it is another one, and the run acts in staging.
+        """
+        if proxy != DATABASE_PROXY:
+            self.require_local(f"the proxy {proxy!r}")
 
     def effects_on(self, proxy: str) -> "OnPath | ForeignProxy":
         """What measures the effect of a fault on a proxy that an experiment names."""

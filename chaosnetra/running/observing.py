@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from chaosnetra.running.database import Database
 from chaosnetra.running.local_path import LocalPath
 from chaosnetra.running.resources import Part, Resources
 from chaosnetra.startup.outcome import StartupOutcome, Status
+from chaosnetra.startup.seen import seen
+from chaosnetra.wire.client import missed
 from chaosnetra.wire.observation import End, Observation
 
 if TYPE_CHECKING:
@@ -52,13 +55,8 @@ class ObservedStartups:
             Interrupted: the run was interrupted.
         """
         found = list(shortened(self._seen(outcomes)))
-        state = self._observer.state()
-        if not state["healthy"]:
-            raise ObserverUnavailable(
-                "the observer did not see all that passed: "
-                f"{state['faults']} connections could not be followed ({state['last_fault']}), "
-                f"{state['accept_errors']} could not be accepted"
-            )
+        if gap := missed(self._observer.state()):
+            raise ObserverUnavailable(gap)
         return found
 
     def so_far(self, number: int, began_at: float, until_at: float) -> Observation:
@@ -75,14 +73,9 @@ class ObservedStartups:
         for outcome in outcomes:
             if self._resources.run.interrupted_by is not None:
                 raise Interrupted("the run was interrupted after startups")
-            assert outcome.span is not None  # noqa: S101 - it was a process of ours
-            name = self._names[outcome.number - 1]
-            began_at, until_at, decided_at = outcome.span
-            seen = self._observer.observation(name, began_at, until_at, outcome.phase_spans)
-            settled = None
-            if outcome.status is Status.READY and decided_at > until_at:
-                settled = self._observer.observation(name, began_at, decided_at)
-            yield replace(outcome, wire=seen, settled=settled)
+            yield seen(
+                outcome, partial(self._observer.observation, self._names[outcome.number - 1])
+            )
 
 
 class Observing:

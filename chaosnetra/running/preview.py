@@ -50,14 +50,7 @@ class Preview:
         raise PartWanted
 
     def proxy_name(self, proxy: str) -> Any:
-        """Of whichever one: its parts come first."""
-        del proxy
-        self._session.require_local("a proxy")
-        raise PartWanted
-
-    @property
-    def toxiproxy(self) -> Any:
-        self._session.require_local("Toxiproxy")
+        self._session.local.check_proxy(proxy)
         raise PartWanted
 
     @property

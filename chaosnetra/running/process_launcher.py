@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from chaosnetra.running.launching import (
     warn_of_silent_patterns,
 )
 from chaosnetra.running.session import Session
+from chaosnetra.running.tracing import current_tracer
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
@@ -95,19 +96,30 @@ class ProcessLauncher:
             session.state.databases(self.count) as databases,
             self._folders(self.count) as folders,
             session.observing.observed(databases) as startups,
+            current_tracer().launch(
+                self.count, session.database, session.faults_in_effect
+            ) as trace,
             session.run.polled(),
         ):
             begun = session.exposure.begun(databases)
+            launched_seconds = session.run.events.elapsed_seconds()
             with shown(tally_of(session, self.count, self.limits)) as ended_one:
 
                 def decided(outcome: StartupOutcome) -> None:
                     ended_one(outcome.status)
                     record(session, outcome)
+                    trace.learn(outcome)
 
                 ended = self._launch(
-                    self.plan, startups.addresses, folders=folders, progress=decided
+                    self.plan,
+                    startups.addresses,
+                    folders=folders,
+                    environments=trace.environments,
+                    progress=decided,
                 )
             use, outcomes = session.exposure.ended(begun, startups.seen(ended))
+            for outcome in outcomes:
+                trace.learn(outcome)
         for outcome, before in zip(outcomes, ended, strict=True):
             record_observed(session, outcome, before.status)
         _refuse_unloadable(outcomes, session.settings.target.import_path)
@@ -120,6 +132,7 @@ class ProcessLauncher:
             (use.tables_before, use.tables_after),
         )
         circumstances["import_seconds"] = self.starter.import_seconds
+        circumstances["launched_seconds"] = launched_seconds
         share = machine_share_of(outcomes, usable_cores())
         if share is not None and share.is_felt:
             logger.info(f"Machine: {share.text}")
@@ -149,6 +162,7 @@ class ProcessLauncher:
         databases: Sequence[DatabaseAddress],
         *,
         folders: Sequence[Path | None],
+        environments: Sequence[Mapping[str, str]] = (),
         ports: Sequence[int] | None = None,
         progress: Callable[[StartupOutcome], None] = lambda outcome: None,
     ) -> list[StartupOutcome]:
@@ -162,6 +176,7 @@ class ProcessLauncher:
                     starter=self.starter,
                     ports=ports,
                     folders=folders,
+                    environments=environments,
                     progress=progress,
                     interrupted=lambda: run.interrupted_by is not None,
                     keeping=Keeping(run.redactor.text),

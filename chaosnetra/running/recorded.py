@@ -81,6 +81,8 @@ def recorded_settings(
     else:
         found["target"] = settings.target.shown
         found["target_directory"] = str((settings.target.directory or Path.cwd()).absolute())
+    if settings.state_folder is not None:
+        found["state_folder"] = str(settings.state_folder.absolute())
     if settings.allow_list:
         found["allow_list"] = str(Path(settings.allow_list).expanduser().absolute())
     if settings.target.python and "/" in settings.target.python:

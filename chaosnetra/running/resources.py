@@ -104,7 +104,11 @@ class Resources:
     def faults_in_effect(self) -> list[str]:
         """Names of the faults that are in effect, without the run's own name."""
         in_effect = [fault.name for fault in self.injector.active if fault.effect is not None]
-        return [re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name) for name in in_effect]
+        return [self.told_name(name) for name in in_effect]
+
+    def told_name(self, name: str) -> str:
+        """The name of a fault for people: without the run's own."""
+        return re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name)
 
     def add(self, part: Part) -> None:
         """Tell of a part, and watch from now on what the run uses."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.evidence.journal.events import EventLog
-from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, LogFilter, Redactor
+from chaosnetra.redaction import LogFilter, Redactor
 
 if TYPE_CHECKING:
     from chaosnetra.durations import Deadline
@@ -29,6 +29,8 @@ ENDING_SECONDS = 300.0
 EXIT_WITHOUT_ROLLBACKS = 30
 # Names the file in which a baseline is passed on: see `chaosnetra.running.baseline`.
 BASELINE_FILE = "CHAOSNETRA_BASELINE"
+# Names the file by which a trial in staging knows what its search was consented to.
+SEARCH_CONSENT_FILE = "CHAOSNETRA_SEARCH_CONSENT"
 
 
 class Run:
@@ -59,9 +61,7 @@ class Run:
         # Of other packages: monotonic time of each one's end; None while it goes on.
         self._foreign_actions: dict[str, float | None] = {}
         # Targets and activities may print what they were given.
-        # The shell's working directory is called like a password, and is none.
-        environment = {name: value for name, value in os.environ.items() if name != "PWD"}
-        self.redactor.learn(environment, shortest=SHORTEST_IN_ENVIRONMENT)
+        self.redactor.learn_environment(os.environ)
 
     def note_signal(self) -> None:
         """Count a signal that came."""

@@ -64,7 +64,7 @@ class Session:
         self.injector = self.resources.injector
         self.identifier = self.resources.identifier
         self.stored = Database(self.resources)
-        self.local = LocalPath(self.resources, self.stored)
+        self.local = LocalPath(self.resources, self.stored, lambda: self.staging.has_path)
         self.next_number = self.resources.next_number
         self.require_local = self.local.require_local
         self.proxy_name = self.local.proxy_name

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chaostoolkit")
 
+RUN_LOCK, TRIAL_LOCK = "staging.lock", "staging-trial.lock"
 NO_CONTROL = (
     "in staging nothing is touched without consent, which the control "
     "chaosnetra.controls.journal asks for: declare it in the experiment"
@@ -26,6 +27,10 @@ NO_CONTROL = (
 
 class ConsentedPlan(Protocol):
     """What a run asks of the plan that was consented to."""
+
+    @property
+    def has_path(self) -> bool:
+        """Whether an activity puts a fault on the path to the database, or looks at it."""
 
     def require(self, kind: str, name: str, etag: str) -> None:
         """Refuse another version of the service or the job than the one that was inspected."""
@@ -88,19 +93,47 @@ class Staging:
         self.plan = plan
         self._resources.run.events.record("plan.made", plan.to_json())
 
-    def consent(self, address: DatabaseAddress | None) -> None:
+    def consent(self, address: DatabaseAddress | None, within: str = "") -> None:
         """Consent to the plan that was proposed, and keep other runs away.
 
         Args:
             address: the database; None: only the runs of this user are kept away.
+            within: the name of the lease of the search that the run is a trial of; empty: of none.
 
         Raises:
             NotAllowed: another run holds it.
         """
-        self._lock_machine()
+        self._lock_machine(TRIAL_LOCK if within else RUN_LOCK)
+        if not within:
+            self._lock_machine(TRIAL_LOCK)  # the last trial of a search that is gone may go on
         if address is not None:
-            self._take_lease(address)
+            self._take_lease(address, within=within)
         self.consented = self.plan
+
+    def keep_for_trials(self, address: DatabaseAddress) -> str:
+        """Keep other runs away from all that the trials of a search act on.
+
+        Args:
+            address: the database.
+
+        Returns:
+            The name of the lease, which the trials share.
+
+        Raises:
+            NotAllowed: another run holds it.
+        """
+        self._lock_machine(RUN_LOCK)
+        self._lock_machine(TRIAL_LOCK)()
+        return self._take_lease(address, of_search=True)
+
+    def require_kept(self) -> None:
+        """Refuse to let another trial begin after the deadline, or without the lease.
+
+        Raises:
+            NotAllowed: says which.
+        """
+        self._resources.guard.check_time()
+        self._check_lease()
 
     def require_consent(self) -> None:
         """Refuse to touch anything in staging before it was consented to, or after the deadline.
@@ -116,14 +149,23 @@ class Staging:
         self._resources.guard.check_time()
         self._check_lease()
 
-    def _lock_machine(self) -> None:
+    @property
+    def has_path(self) -> bool:
+        """Whether it was consented to that something of ours stands before the database."""
+        return self.consented is not None and self.consented.has_path
+
+    def _lock_machine(self, name: str) -> Callable[[], None]:
+        """Hold a lock of this user until the end, or until the function that is returned is called.
+
+        A search holds `RUN_LOCK`, each of its trials `TRIAL_LOCK`, and every other run both.
+        """
         from filelock import FileLock, Timeout
 
         from chaosnetra.stand.folders import state_folder
 
         folder = state_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(folder / "staging.lock", timeout=0)
+        lock = FileLock(folder / name, timeout=0)
         try:
             lock.acquire()
         except Timeout:
@@ -131,18 +173,23 @@ class Staging:
                 "another run of this user acts in staging just now; wait until it has ended"
             ) from None
         self._at_close.append(lock.release)
+        return lock.release
 
-    def _take_lease(self, address: DatabaseAddress) -> None:
+    def _take_lease(
+        self, address: DatabaseAddress, *, of_search: bool = False, within: str = ""
+    ) -> str:
         from chaosnetra.postgres.lease import LeaseTaken
 
         resources = self._resources
         resources.guard.check_time()
         resources.trust(address)
         name = f"{resources.identifier}_lease"
-        lease = LeaseTaken(address, name, resources.guard.deadline.remaining_seconds)
+        seconds = resources.guard.deadline.remaining_seconds
+        lease = LeaseTaken(address, name, seconds, of_search, within)
         # Nothing is consented to before it is held.
         resources.injector.inject(lease, admitted=True)
         self._lease = name
+        return name
 
     def _check_lease(self) -> None:
         from chaosnetra.postgres.sessions import staying

@@ -16,6 +16,7 @@ INTERNAL = frozenset(
         "EXECUTION",
         "REPORT_DATABASE_URL",
         "SCHEMA",
+        "SEARCH_CONSENT",
         "SESSIONS",
         "STAND_FILE",
         "TASK",

@@ -6,16 +6,26 @@ Before its undo each is measured again: what was gone by then was not what the a
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from chaosnetra.errors import ChaosnetraError, FaultError, InjectionFailed, UndoFailed
-from chaosnetra.faults import Fault, Injected, Undo, UndoReport, Watched, play
+from chaosnetra.faults import (
+    Effect,
+    Fault,
+    Injected,
+    MeasuredInTasks,
+    Undo,
+    UndoReport,
+    Watched,
+    play,
+)
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.safety.remeasuring import (
     ENDED_WITH_SERVER,
     Remeasuring,
+    in_both,
     is_superseded,
     measured,
     subject,
@@ -126,6 +136,35 @@ class Injector:
                 )
             return held
 
+    def measured_in_tasks(
+        self, name: str, before: Sequence[Effect], after: Sequence[Effect], unmeasured: int
+    ) -> None:
+        """Learn what tasks measured of a fault in place that each of them has to itself.
+
+        It is in effect where it is in each of them, and here.
+
+        Args:
+            name: of the fault.
+            before: its effect in each task that counts, before its startup.
+            after: likewise, once the startup was decided.
+            unmeasured: tasks that do not count.
+        """
+        with self._lock:
+            held = self._find(name)
+            if held is None:
+                return
+            found = held.in_tasks = held.in_tasks or MeasuredInTasks()
+            found.before += before
+            found.after += after
+            found.unmeasured += unmeasured
+            held.effect = in_both(held.effect, found.effect)
+            if before and not held.is_gone:
+                held.last_in_effect_at = utc_now()
+            told = held.effect.to_json() if held.effect else None
+            self._record(
+                "fault.measured_in_tasks", {"name": name, "effect": told, "tasks": found.to_json()}
+            )
+
     def undo(self, name: str) -> UndoReport | None:
         """Undo the fault of that name; None when this run holds none such.
 
@@ -157,6 +196,11 @@ class Injector:
                 # server lets no database be dropped until its proxy is deleted.
                 failed = self._undo_each([held for held, _ in failed])
         return [error for _, error in failed]
+
+    @property
+    def in_place(self) -> list[Injected]:
+        """What is in place and no later fault has taken the place of, in order."""
+        return [held for held in self.active if not is_superseded(held, self.active)]
 
     def watched(self) -> list[Injected]:
         """What is in place and can be inspected, each in the state that is to be seen."""

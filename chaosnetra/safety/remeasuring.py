@@ -49,6 +49,8 @@ class Remeasuring:
             return
         held.last_in_effect_at = utc_now()
         if held.effect is not None:
+            if held.in_tasks is not None:
+                after = in_both(after, held.in_tasks.effect_after) or after
             held.effect_after = after
             self._note("fault.measured_again", {"name": held.name, "effect": after.to_json()})
 
@@ -82,6 +84,13 @@ class Remeasuring:
         unchanged = held.undo.arguments.get("unchanged")
         if was_in_effect and not (held.undo_was_tried or unchanged or self._hurried()):
             self.found_gone(held, f"its undo found: {report.detail}")
+
+
+def in_both(here: Effect | None, in_tasks: Effect | None) -> Effect | None:
+    """The effect of a fault here and in tasks: theirs, save where it was in none here."""
+    if in_tasks is None or here is None or not here.in_effect:
+        return here
+    return in_tasks
 
 
 def subject(fault: Fault | None) -> str:

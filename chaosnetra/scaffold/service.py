@@ -1,9 +1,10 @@
 """The service that a repository is set up for: what is written of it, for any machine."""
 
 import json
+import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,33 +51,29 @@ class Service:
         return () if self.is_import_path else tuple(shlex.split(self.target))
 
 
-def service_of(tried: Tried, folder: Path) -> Service:
+def service_of(tried: Tried, folder: Path, exported: Sequence[str] = ()) -> Service:
     """A service that was tried here, described for any machine.
 
     Args:
         tried: with the paths of this machine.
         folder: that is to hold `chaosnetra.toml`; paths in it become relative.
+        exported: variables that it was given beside, and that are in no file.
     """
-    left_out: list[str] = []
+    left_out = [f"{name}: export it where you run the service" for name in exported]
     given: dict[str, Any] = {}
     for key, value in tried.configuration.items():
         if not value:
             continue  # it says nothing
-        if key == "target_directory":
-            if Path(value).resolve() != folder.resolve():  # else the folder of the file is it
-                given[key] = _relative(str(Path(value).resolve()), folder)
-        elif key == "target_environment":
+        if key == "target_environment":
             given[key] = _without_secrets(value, left_out)
         elif key in ("target", "prepare_command"):
             given[key] = _relative_words(str(value), folder)
-        elif key == "target_python":
-            inside = _relative(str(value), folder)
-            if Path(inside).is_absolute():
-                left_out.append(
-                    f"target_python {inside} is not in this folder: export "
-                    "CHAOSNETRA_TARGET_PYTHON where you run it"
-                )
-            else:
+        elif isinstance(value, str) and SETTINGS[key].names_file(value):
+            inside = _relative(str(Path(value).absolute()), folder)
+            if inside.startswith("/"):
+                variable = SETTINGS[key].variable
+                left_out.append(f"{key} {inside} is not in this folder: export {variable}")
+            elif key != "target_directory" or inside != ".":
                 given[key] = inside
         else:
             given[key] = value
@@ -127,9 +124,14 @@ def _without_secrets(value: Mapping[str, str], left_out: list[str]) -> dict[str,
 
 
 def _relative(path: str, folder: Path) -> str:
-    """A path within a folder, relative to it; another one as it is."""
-    root = f"{folder.resolve()}/"
-    return path.removeprefix(root) if path.startswith(root) else path
+    """A path within a folder, relative to it; another one as it is.
+
+    Links stay: that of a virtual environment is what makes its interpreter one.
+    """
+    root = str(folder.resolve())
+    if path != root and not path.startswith(f"{root}/"):
+        return path
+    return os.path.relpath(path, root)
 
 
 def _relative_words(command: str, folder: Path) -> str:

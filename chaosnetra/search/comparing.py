@@ -97,6 +97,7 @@ def compare_searches(before: Search, after: Search) -> SearchComparison:
         ("profile", before.profile, after.profile),
         ("target", before.target, after.target),
         ("time scale", before.time_scale, after.time_scale),
+        ("environment", before.environment, after.environment),
     ]
     differences = [f"another {name}: {then}, then {now}" for name, then, now in told if then != now]
     sentences = [answer(search, found) for search, found in ends]

@@ -44,6 +44,7 @@ class End(StrEnum):
     NOT_MONOTONIC = "the response is not monotonic"
     TRIALS = "all trials are used up"
     SECONDS = "the time is used up"
+    STOPPED = "it was stopped"
     INTERRUPTED = "it was interrupted"
 
 
@@ -108,7 +109,7 @@ class Conclusion:
 
 def exit_code_of(end: End) -> int:
     """Of the commands that end with a search that has ended so, where nothing was asked of it."""
-    if end in (End.INCONCLUSIVE, End.NOT_MONOTONIC):
+    if end in (End.INCONCLUSIVE, End.NOT_MONOTONIC, End.STOPPED):
         return PROVES_NOTHING
     return INTERRUPTED if end is End.INTERRUPTED else ANSWERED
 
@@ -279,6 +280,8 @@ def _end(search: Search, point: Estimate | None) -> End:
 
 def end_without_answer(search: Search) -> End:
     """Why a search that is not precise enough goes no further, or that it goes on."""
+    if search.stopped:
+        return End.STOPPED
     if search.interrupted:
         return End.INTERRUPTED
     if len(search.trials) >= search.most_trials:
@@ -290,6 +293,12 @@ def end_without_answer(search: Search) -> End:
 
 def _value(trial: SearchTrial) -> float:
     return trial.value
+
+
+def how_it_ended(search: Search, end: End) -> str:
+    """Its trials, its time, and why it went no further; as a clause."""
+    why = f": {search.stopped}" if end is End.STOPPED else ""
+    return f"{len(search.trials)} trials, {search.seconds:.0f} s; {end.value}{why}"
 
 
 def nothing_at(search: Search, at: "Callable[[SearchTrial], Where]") -> "tuple[Where, ...]":

@@ -4,14 +4,15 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from chaosnetra import __version__
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, NotAllowed
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.runner.ending import undo
 from chaosnetra.runner.files import RunFiles, find_experiments
 from chaosnetra.runner.process import run_experiment
 from chaosnetra.running.baseline import WITHOUT_BASELINE
@@ -42,7 +43,8 @@ from chaosnetra.search.span import Span
 from chaosnetra.search.stand import shared_stand
 from chaosnetra.search.subject import Subject
 from chaosnetra.search.telling import trial_line
-from chaosnetra.search.trial import journal_of, trial_of
+from chaosnetra.search.trial import journal_of, trial_of, why_stopped
+from chaosnetra.text import cut
 
 TRIALS = "trials"
 BASELINE = "baseline.json"
@@ -53,6 +55,9 @@ BASELINE_SECONDS = 60.0
 # A limit of its own that a trial shows is known less well than a budget that is written down.
 OWN_SPREAD = 0.1
 SEED_VARIABLE = "CHAOSNETRA_SEED"
+# A setting that each trial has a value of its own for.
+SEED = "seed"
+LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,21 @@ class Wanted:
     variables: Mapping[str, str]
 
 
+class Admission(Protocol):
+    """Lets the trials of a search act in staging; see `chaosnetra.controls.search_consent`."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables of the environment by which a trial finds out."""
+
+    def next_variables(self) -> Mapping[str, str]:
+        """Of the next trial's configuration.
+
+        Raises:
+            NotAllowed: none may be begun any more.
+        """
+
+
 def begun(varied: Varied, wanted: Wanted, folder: Path, second: Varied | None = None) -> Search:
     """The search in a folder that goes on, or a new one.
 
@@ -128,10 +148,12 @@ def begun(varied: Varied, wanted: Wanted, folder: Path, second: Varied | None = 
         at_least=wanted.at_least,
         at_most=wanted.at_most,
         variables=tuple(sorted(wanted.variables)),
+        given=_given_to_all(subject, second),
         profile=subject.settings.profile.name,
         target=subject.target,
         time_scale=subject.settings.time_scale,
         second=None if second is None else second.axis(falling=second.subject.falls),
+        environment=subject.settings.environment,
     )
     file = folder / FILE
     if not file.exists():
@@ -147,6 +169,7 @@ def begun(varied: Varied, wanted: Wanted, folder: Path, second: Varied | None = 
             raise InvalidInput(
                 f"{folder} holds a search of another {what}", "--output-folder to a new folder"
             )
+    _require_same_values(folder, former.given, new.given)
     kept = replace(
         new,
         trials=former.trials,
@@ -175,7 +198,25 @@ _SAME = {
     "profile": "profile",
     "target": "target",
     "time_scale": "time scale",
+    "environment": "environment",
 }
+
+
+def _given_to_all(subject: Subject, second: Varied | None) -> dict[str, str]:
+    varied = {SEED, subject.key, *(() if second is None else (second.subject.key,))}
+    return {name: value for name, value in subject.given.items() if name not in varied}
+
+
+def _require_same_values(folder: Path, former: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """Refuse to go on with trials that had other values."""
+    for name in sorted({**former, **new}) if former else ():
+        before, now = former.get(name, "its default"), new.get(name, "its default")
+        if before != now:
+            raise InvalidInput(
+                f"{folder} holds a search with {cut(before, LONGEST_VALUE)} for {name}, and not "
+                f"{cut(now, LONGEST_VALUE)}",
+                "--output-folder to a new folder",
+            )
 
 
 def _told(search: Search, name: str) -> Any:
@@ -199,6 +240,7 @@ def conduct(
     folder: Path,
     variables: Mapping[str, str],
     say: Callable[[str], None],
+    admission: Admission | None = None,
 ) -> Search:
     """Make trials until the search has ended; after each its journal is written.
 
@@ -208,6 +250,7 @@ def conduct(
         folder: of the search.
         variables: of the configuration, for all trials.
         say: called with each line of what happens.
+        admission: to staging; None: the trials are local.
 
     Raises:
         KeyboardInterrupt: it was interrupted; the trial that ran was undone, and what was found
@@ -218,18 +261,28 @@ def conduct(
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder, search)
-    if not _goes_on(search):
+    if not goes_on(search):
         return search
     baseline = folder / BASELINE
     baseline.unlink(missing_ok=True)
+    stand = (
+        shared_stand(subject.settings) if admission is None else nullcontext(admission.environment)
+    )
     try:
-        with shared_stand(subject.settings) as environment:
-            while _goes_on(search):
-                trial = _make(subject, search, folder, variables, environment)
+        with stand as environment:
+            while goes_on(search):
+                try:
+                    more = {} if admission is None else admission.next_variables()
+                except NotAllowed as error:
+                    search = replace(search, stopped=str(error))
+                    break
+                trial = _make(subject, search, folder, {**variables, **more}, environment)
                 search = _learned(subject, replace(search, trials=(*search.trials, trial)), folder)
+                search = replace(search, stopped=_stopped_by(trial, folder, admission))
                 _write(folder, search)
                 with suppress(OSError):  # nobody reads any more
                     say(trial_line(search, trial, judged(search)))
+            _write(folder, search)
     except KeyboardInterrupt:
         _write(folder, replace(search, interrupted=True))
         raise
@@ -238,7 +291,23 @@ def conduct(
     return search
 
 
-def _goes_on(search: Search) -> bool:
+def _stopped_by(trial: SearchTrial, folder: Path, admission: Admission | None) -> str:
+    """Why no trial may follow one; empty: another may."""
+    journal = folder / trial.journal
+    data = journal_of(journal)
+    why = why_stopped(data, trial, in_staging=admission is not None)
+    if data is None and admission is not None:
+        # As long as the lease is held nobody else meets what it left.
+        why = "; ".join([why, *undo(journal.parent)])
+    return why
+
+
+def goes_on(search: Search) -> bool:
+    """Whether another trial is to be made.
+
+    Raises:
+        InvalidInput: it gets harder in the other direction than the bound that was asked for says.
+    """
     if search.asked is not None and search.oriented.falling is (search.at_most is None):
         wrong, right = ("--at-least", "--at-most")[:: 1 if search.at_most is None else -1]
         raise InvalidInput(

@@ -27,6 +27,7 @@ from chaosnetra.evidence.wire.limits import (
 )
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.search.record import Forecast, Limit, StartModel
+from chaosnetra.wire.observation import MOST_WAITS, Observation
 
 SPREAD = 0.05
 # A service's own limit shows where so many startups gave up alike.
@@ -204,14 +205,16 @@ def _gave_up(violated: Tried) -> list[Failed]:
 
 _SCOPES = {
     LimitKind.ANSWER: Scope.ANSWER,
+    LimitKind.CALL: Scope.CALL,
     LimitKind.CONNECTION: Scope.CONNECTION,
     LimitKind.FIRST_CONNECTION: Scope.FROM_FIRST_CONNECTION,
     LimitKind.START: Scope.FROM_START,
 }
-_OF_CONNECTIONS = (Scope.ANSWER, Scope.CONNECTION)
+_OF_CONNECTIONS = (Scope.ANSWER, Scope.CALL, Scope.CONNECTION)
 _NAMES = {
     Scope.LOGIN: "its own limit of a connection's set-up",
     Scope.ANSWER: "its own limit of one answer",
+    Scope.CALL: "its own limit of a statement, prepared and executed",
     Scope.CONNECTION: "its own limit from the opening of its connection",
     Scope.FROM_FIRST_CONNECTION: "its own limit from its first connection",
     Scope.FROM_START: "its own limit from its start",
@@ -291,11 +294,22 @@ def _startups(
 
 
 def round_trip_seconds(journal: Mapping[str, Any]) -> float | None:
-    """What a round trip takes without the fault, a median over startups; None: not known."""
+    """What a round trip takes without the fault, a median over startups; None: not known.
+
+    Of each startup half of the waits took less: one for a statement that takes long at the server
+    says nothing of the path.
+    """
     found = [
-        waited / trips
-        for startup, wire in _startups(journal, Stage.BEFORE)
-        if startup.ready and (trips := count_or_none(wire.get("serial_round_trips")))
-        if (waited := finite_or_none(wire.get("waited_seconds"))) is not None and waited > 0
+        taken
+        for startup, _ in _startups(journal, Stage.BEFORE)
+        if startup.ready
+        if (seen := startup.observation) is not None and (taken := _usual_wait(seen)) > 0
     ]
     return median(found) if found else None
+
+
+def _usual_wait(seen: Observation) -> float:
+    if 0 < len(seen.waits) < MOST_WAITS:
+        return median(end - start for start, end in seen.waits)
+    # They are left out, or merged.
+    return seen.waited_seconds / max(1, seen.serial_round_trips)

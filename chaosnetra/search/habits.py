@@ -5,6 +5,7 @@ from statistics import median
 
 from chaosnetra.evidence.journal.samples import Startup, startups
 from chaosnetra.evidence.journal.shape import Stage
+from chaosnetra.evidence.statistics.round_trips import fit, ran_side_by_side
 from chaosnetra.evidence.wire.limits import attempts
 from chaosnetra.search.forecast import Tried
 from chaosnetra.search.record import Habits
@@ -45,6 +46,8 @@ def _polls(before: Sequence[Startup], held: Tried) -> str | None:
     usual, found = _trips(before), _trips(under)
     if usual is None or found is None:
         return None
+    if found < usual and _asked_as_often(before, under):
+        return None  # what it asks at the same time overlaps for longer
     if abs(found - usual) <= max(SAME_TRIPS, SAME_SHARE * max(found, usual)):
         return None
     how = "polls" if found < usual else "polls, or tries again"
@@ -64,6 +67,12 @@ def _trips(ready: Sequence[Startup]) -> float | None:
         if one is not None and one.complete and one.serial_is_exact
     ]
     return median(counts) if counts else None
+
+
+def _asked_as_often(before: Sequence[Startup], under: Sequence[Startup]) -> bool:
+    models = [fit(seen for one in some if (seen := one.observation)) for some in (before, under)]
+    usual, found = models
+    return usual is not None and found is not None and ran_side_by_side(usual, found)
 
 
 def _tries_again(before: Sequence[Startup], violated: Tried) -> str | None:

@@ -1,5 +1,7 @@
 """From how likely a trial is violated to the share of attempts that fail then."""
 
+from chaosnetra.evidence.statistics.binomial import rate_with_so_few
+
 
 def failing_share(max_failure_rate: float, attempts: int, chance: float) -> float:
     """The share of failing attempts at which a trial is violated with a given chance.
@@ -12,9 +14,7 @@ def failing_share(max_failure_rate: float, attempts: int, chance: float) -> floa
     Returns:
         Above 0 and below 1; `chance` itself where no number of failures violates it.
     """
-    from scipy.special import bdtri
-
     allowed = int(max_failure_rate * attempts + 1e-9)
     if allowed >= attempts:
         return chance
-    return float(bdtri(allowed, attempts, 1 - chance))
+    return rate_with_so_few(allowed, attempts, 1 - chance)

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from chaosnetra import __version__
 from chaosnetra.errors import InvalidInput
-from chaosnetra.report.markup import Content
-from chaosnetra.report.page import document, facts_list, figure, notes, section, table
+from chaosnetra.report.markup import Content, element
+from chaosnetra.report.page import details, document, facts_list, figure, notes, section, table
 from chaosnetra.report.plots.frontier import Spot, Strip, frontier_plot
 from chaosnetra.report.plots.response import Band, Curve, Tried, response_plot
 from chaosnetra.report.plots.scales import Scale, seconds_text
@@ -100,9 +100,13 @@ def _section(search: Search) -> list[Content]:
         ("version", search.chaosnetra),
     ]
     return [
-        figure(drawn, first, notes(map(str.strip, rest))),
+        element("div", element("p", element("strong", first)), class_="verdict"),
+        figure(drawn, "", notes(map(str.strip, rest))),
         *([table(rows_of_map[0], rows_of_map[1:], "The map")] if rows_of_map else []),
-        table(HEADERS if second is None else _map_headers(search, second), rows, "Trials"),
+        details(
+            f"The {len(rows):,} trials",
+            table(HEADERS if second is None else _map_headers(search, second), rows, "Trials"),
+        ),
         *_start_times(search),
         section("How it was searched", facts_list(facts)),
     ]

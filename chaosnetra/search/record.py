@@ -6,7 +6,7 @@ is computed anew from them, see `chaosnetra.search.conclusion`.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,8 @@ class Search:
         at_most: that it has to lie below, where it gets harder as the value falls; None likewise.
         second: the key that is varied with it; None: none is.
         variables: names of those that were set for the trials.
+        given: settings and values of the configuration that all trials have, secrets masked; empty:
+            not known, of an earlier version.
         profile: of the runs; None before the first.
         target: likewise.
         time_scale: likewise.
@@ -170,6 +172,8 @@ class Search:
         model: of a startup, from the first baseline; None: it is not known.
         habits: what startups under a latency do otherwise than without.
         interrupted: whether a signal ended it.
+        environment: where its trials acted.
+        stopped: why no further trial may be made, as a clause; empty: that is not so.
     """
 
     version: int
@@ -199,6 +203,9 @@ class Search:
     interrupted: bool = False
     at_most: float | None = None
     second: Axis | None = None
+    environment: str = "local"
+    stopped: str = ""
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def asked(self) -> float | None:
@@ -249,6 +256,7 @@ class Search:
                 **given,
                 "span": Span(**data["span"]),
                 "variables": tuple(map(str, data["variables"])),
+                "given": {str(key): str(value) for key, value in data.get("given", {}).items()},
                 "trials": tuple(map(_trial, data["trials"][: MOST_TRIALS + 1])),
                 "forecast": None
                 if forecast is None

@@ -40,6 +40,7 @@ def shared_stand(settings: Settings) -> Iterator[Mapping[str, str]]:
         **os.environ,
         "CHAOSNETRA_PROFILE": settings.profile.source,
         "CHAOSNETRA_TOXIPROXY_SERVER": settings.toxiproxy_server,
+        "CHAOSNETRA_POSTGRES_PROGRAMS": settings.postgres_programs,
     }
     with tempfile.TemporaryFile() as log:
         process = SupervisedProcess(

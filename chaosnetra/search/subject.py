@@ -1,5 +1,6 @@
 """What a search varies: a number in the configuration of an experiment, and what it feeds."""
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -12,10 +13,12 @@ from chaosnetra.documents.findings import Severity, nearest
 from chaosnetra.errors import InvalidInput
 from chaosnetra.lint.check import lint_file
 from chaosnetra.lint.modules import Modules
+from chaosnetra.pressure.choice import ENVIRONMENTS, HERE
 from chaosnetra.quantities import number
-from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
+from chaosnetra.redaction import Redactor
 from chaosnetra.repository import folder_of
-from chaosnetra.settings import SETTINGS, Settings, names_staging, setting_hint
+from chaosnetra.running.recorded import recorded_configuration, recorded_settings
+from chaosnetra.settings import SETTINGS, Settings
 from chaosnetra.settings.sources import find_sources
 
 LATENCY = ("chaosnetra.toxiproxy.actions", "add_latency", "latency_ms")
@@ -67,6 +70,7 @@ class Subject:
         fed: what becomes of it, at least one.
         settings: of its runs.
         target: that they start, for people, without a secret.
+        given: settings and values of the configuration that its runs have, as text, secrets masked.
         same_baseline: whether the steady state before the method is the same check for all values.
     """
 
@@ -76,6 +80,7 @@ class Subject:
     fed: tuple[Fed, ...]
     settings: Settings
     target: str
+    given: Mapping[str, str]
     same_baseline: bool
 
     @property
@@ -144,7 +149,7 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
 
     Raises:
         Unreadable: it cannot be read.
-        InvalidInput: it is not valid, acts in staging, or the key cannot be varied.
+        InvalidInput: it is not valid, or the key cannot be varied.
     """
     experiment = read_document(path).data
     if not isinstance(experiment, dict) or "method" not in experiment:
@@ -161,8 +166,6 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         raise InvalidInput(f"{key} is varied, so --set cannot give it a value")
     sources = find_sources(folder_of(str(path)), declared, variables)
     values = {**sources.configuration, key: sources.given[key].value}
-    if names_staging(values):
-        raise InvalidInput("a search runs locally only", f"{setting_hint('environment')} to local")
     settings = Settings.from_configuration(values)
     # An empty text is what a value has that is left out, unless it is one of ours.
     if values[key] != "" or key in SETTINGS:
@@ -170,17 +173,19 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
             number(key, values[key])
         except InvalidInput:
             raise InvalidInput(f"{key} is {values[key]!r}, which is no number to vary") from None
-    fed = tuple(_fed(experiment, key))
+    fed = tuple(_fed(experiment, key, settings.environment))
     if not fed:
+        other = any(_fed(experiment, key, one) for one in ENVIRONMENTS)
+        where = f" in the environment {settings.environment}" if other else ""
         raise InvalidInput(
-            f"nothing in the experiment uses {key}: write ${{{key}}} where it counts"
+            f"nothing in the experiment uses {key}{where}: write ${{{key}}} where it counts"
         )
     wrong = [one for one in lint_file(path, Modules()) if one.severity is Severity.ERROR]
     if wrong:
         raise InvalidInput(f"the experiment is not valid: {wrong[0].text}")
     redactor = Redactor()
     redactor.learn(values)
-    redactor.learn(dict(os.environ), shortest=SHORTEST_IN_ENVIRONMENT)
+    redactor.learn_environment(os.environ)
     title = experiment.get("title")
     return Subject(
         path,
@@ -189,16 +194,44 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         fed,
         settings,
         redactor.text(settings.target.shown),
+        _given(settings, values, declared, redactor),
         _same_baseline(experiment, key),
     )
 
 
-def _fed(experiment: Mapping[str, Any], key: str) -> Iterator[Fed]:
-    """Every argument, other place and setting that a key is used for."""
+def _given(
+    settings: Settings, values: Mapping[str, Any], declared: Mapping[str, Any], redactor: Redactor
+) -> dict[str, str]:
+    """What a run's journal would have of it."""
+    given = {
+        **recorded_settings(settings, values, os.environ),
+        **recorded_configuration(values, declared),
+    }
+    return {name: redactor.text(_as_text(value)) for name, value in given.items()}
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+
+
+def _fed(experiment: Mapping[str, Any], key: str, environment: str) -> Iterator[Fed]:
+    """Every argument, other place and setting that a key is used for in an environment."""
     if key in SETTINGS:
         yield Fed("", "", key)
     parts = {name: part for name, part in experiment.items() if name != "configuration"}
-    yield from _in(parts, _used(key))
+    yield from _in(_meant(parts, environment), _used(key))
+
+
+def _meant(part: Any, environment: str) -> Any:
+    """A part of an experiment; of an action for each environment, that of one environment."""
+    if isinstance(part, list):
+        return [_meant(one, environment) for one in part]
+    if not isinstance(part, dict):
+        return part
+    arguments = part.get("arguments")
+    if part.get("module") == HERE and isinstance(arguments, dict):
+        return _meant(arguments.get(environment), environment)
+    return {name: _meant(one, environment) for name, one in part.items()}
 
 
 def _same_baseline(experiment: Mapping[str, Any], key: str) -> bool:

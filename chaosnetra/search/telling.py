@@ -1,8 +1,9 @@
 """A search for people: a line for each trial, and what was found."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from chaosnetra.search.conclusion import Conclusion, End
+from chaosnetra.search.conclusion import Conclusion, End, how_it_ended
 from chaosnetra.search.frontier import Column, Frontier, Map
 from chaosnetra.search.record import Axis, Search, SearchTrial
 from chaosnetra.search.response import Estimate
@@ -132,7 +133,7 @@ def map_notes(search: Search, found: Frontier) -> Iterator[str]:
             yield f"trial {trial.number} at {where(search, trial)} proves nothing: {trial.line}"
     if found.drift is not None:
         yield found.drift
-    yield f"{len(search.trials)} trials, {search.seconds:.0f} s; {found.end.value}"
+    yield how_it_ended(search, found.end)
 
 
 def _some(columns: Sequence[Column]) -> list[Column]:
@@ -239,14 +240,16 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
         yield f"  {search.habits.tries_again}"
     if conclusion.model_fits is False and search.habits.polls is None:
         yield "  startups under latency took other times, so they do more than wait"
-    for value, reason in reasons(search):
-        yield f"  at {shown(value)}: {reason}"
+    for reason, group in groupby(reasons(search), key=lambda one: one[1]):
+        values = [shown(value) for value, _ in group]
+        where = f"at {values[0]}" if len(values) == 1 else f"from {values[0]} to {values[-1]}"
+        yield f"  {where}: {reason}"
     for trial in search.trials:
         if not trial.counts:
             yield f"  trial {trial.number} at {shown(trial.value)} proves nothing: {trial.line}"
     if conclusion.drift is not None:
         yield f"  {conclusion.drift}"
-    yield f"  {len(search.trials)} trials, {search.seconds:.0f} s; {conclusion.end.value}"
+    yield f"  {how_it_ended(search, conclusion.end)}"
     if conclusion.more_trials is not None:
         yield f"  about {conclusion.more_trials} more trials would halve the interval"
     if conclusion.bears_asked is not None:

@@ -17,6 +17,8 @@ from chaosnetra.text import cut, one_line
 
 LONGEST_TEXT = 300
 LONGEST_CAUSE = 120
+# How a journal says that a condition of the abort control, or its time, ended the run.
+ABORTED = "abort condition"
 
 
 def trial_of(
@@ -85,6 +87,33 @@ def what_broke(violations: Sequence[Violation]) -> str | None:
             return f"phase {violation.phase}"
         return cut(one_line(violation.observed), LONGEST_CAUSE)
     return None
+
+
+def why_stopped(data: Mapping[str, Any] | None, trial: SearchTrial, in_staging: bool) -> str:
+    """Why no trial may follow one; empty: another may.
+
+    Args:
+        data: its journal; None: it left none that can be read.
+        trial: what it says.
+        in_staging: whether it acted on what is not the search's own: then nothing follows where it
+            is not known for sure that the trial was let in, came to its end and left nothing.
+    """
+    section = data["chaosnetra"] if data is not None else {}
+    ended_by = str(section.get("interrupted_by") or "")
+    if ended_by.startswith(ABORTED):
+        return cut(one_line(ended_by), LONGEST_TEXT)
+    if not in_staging:
+        return ""
+    if data is None:
+        return f"trial {trial.number} left no journal ({trial.line})"
+    if section.get("refused"):
+        return cut(one_line(str(section["refused"])), LONGEST_TEXT)
+    if ended_by:
+        return f"trial {trial.number} was ended by {cut(one_line(ended_by), LONGEST_TEXT)}"
+    failures = section.get("undo_failures")
+    if failures:
+        return f"trial {trial.number} left something: {cut(one_line(failures[0]), LONGEST_TEXT)}"
+    return ""
 
 
 def journal_of(path: Path) -> Mapping[str, Any] | None:

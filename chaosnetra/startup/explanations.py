@@ -5,6 +5,7 @@ from typing import Any
 
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
 from chaosnetra.startup.summary import first_failure
+from chaosnetra.startup.uncounted import Uncounted, uncounted_result
 
 
 def judge_explanations(
@@ -12,21 +13,25 @@ def judge_explanations(
     contrasts: Mapping[ExitReason, StartupOutcome],
     exit_code: int,
     fatal_faults: Sequence[str] = (),
+    uncounted: Uncounted | None = None,
 ) -> dict[str, Any]:
     """Judge how the startups of one launch explain their failures.
+
+    It does not hold where a startup does not count, which may have left something unsaid.
 
     Args:
         outcomes: at least one.
         contrasts: startups that were made to end for another reason, by that reason.
         exit_code: what a failed startup must end with.
         fatal_faults: names of the faults in place that every startup must fail under.
+        uncounted: startups that are no trials; None: there are none.
 
     Returns:
         `held`, `expected`, `observed`; `attempts`, `ready`, `failed`, `timed_out`, `degraded`;
         `failures`: how many left something unsaid; `exit_code`; `fatal_faults`; `told_apart`: for
         each contrast its `reason`, `exit_code`, `told`, `error`; `startups`: each outcome with its
-        `unsaid`; and `chaosnetra.startup.summary.first_failure` of the first that left something
-        unsaid.
+        `unsaid`; `uncounted`: see `Uncounted.to_json`; and
+        `chaosnetra.startup.summary.first_failure` of the first that left something unsaid.
     """
     unsaid = [left_unsaid(outcome, exit_code, fatal_faults) for outcome in outcomes]
     told_apart = [_contrast(reason, outcome) for reason, outcome in contrasts.items()]
@@ -40,9 +45,10 @@ def judge_explanations(
     observed = [f"{counts['ready']} of {len(outcomes)} ready"]
     observed += [f"{others - silent} of the {others} others said why"] if others else []
     observed += [f"not told apart: {', '.join(confused)}"] if confused else []
+    observed += [f"{uncounted.startups} more count for nothing"] if uncounted else []
     first, lacks = lacking[0] if lacking else (None, [])
     return {
-        "held": not lacking and not confused,
+        "held": not lacking and not confused and uncounted is None,
         "expected": f"each startup that fails ends with exit code {exit_code}, serves nothing, and "
         "says its cause, and its phase where it has phases"
         + (f"; exit code {exit_code} for other reasons is told apart" if contrasts else "")
@@ -54,6 +60,7 @@ def judge_explanations(
         "exit_code": exit_code,
         "fatal_faults": list(fatal_faults),
         "told_apart": told_apart,
+        **uncounted_result(uncounted, is_undecided=not lacking and not confused),
         **first_failure(
             first,
             _text(first, lacks) if first else "",

@@ -5,9 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.startup.config_file import ConfigTemplate
 from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
-from chaosnetra.templates import SERVICE_PORT, STATE_FOLDER, fill_template, fill_word
+from chaosnetra.templates import (
+    CONFIG_FILE,
+    SERVICE_PORT,
+    STATE_FOLDER,
+    fill_template,
+    fill_word,
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,8 @@ class LaunchPlan:
         readiness_timeout_seconds: limit of one readiness check.
         target_environment: templates of the variables that carry the database's address.
         phase_lines: reads what its log says of its phases, where the service has words of its own.
+        config_template: of a file that is rendered for each start.
+        folder: of one start; None: it has none, or it is not known yet.
     """
 
     shown: str
@@ -38,28 +47,58 @@ class LaunchPlan:
     target_environment: Mapping[str, str]
     imports: Sequence[str] = ()
     phase_lines: PhaseLines | None = None
+    config_template: ConfigTemplate | None = None
+    folder: Path | None = None
 
     @property
     def keeps_state(self) -> bool:
         """Whether each start has to have a folder of its own."""
         words = (*self.command, *self.target_environment.values())
-        return any(f"{{{STATE_FOLDER}}}" in word for word in words)
+        return self.config_template is not None or any(
+            f"{{{STATE_FOLDER}}}" in word for word in words
+        )
 
     def in_folder(self, folder: Path | None) -> "LaunchPlan":
         """The plan for the start that has this folder; None: it has none."""
         if folder is None:
             return self
 
+        names = {STATE_FOLDER: str(folder)}
+        if self.config_template is not None:
+            names[CONFIG_FILE] = str(self.config_template.in_folder(folder))
+
         def filled(word: str) -> str:
-            return word.replace(f"{{{STATE_FOLDER}}}", str(folder))
+            for name, path in names.items():
+                word = word.replace(f"{{{name}}}", path)
+            return word
 
         return replace(
             self,
+            folder=folder,
             command=[filled(word) for word in self.command],
             target_environment={
                 name: filled(template) for name, template in self.target_environment.items()
             },
         )
+
+    def render_config(self, port: int, database: DatabaseAddress) -> None:
+        """Write the file of one start, where it has one.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self.config_template is None or self.folder is None:
+            return
+        values = {
+            **database.placeholders,
+            SERVICE_PORT: str(port),
+            STATE_FOLDER: str(self.folder),
+        }
+        self.config_template.render(self.folder, values)
+
+    def with_environment(self, more: Mapping[str, str]) -> "LaunchPlan":
+        """The plan for the start that has more variables in its environment."""
+        return replace(self, environment={**self.environment, **more})
 
     def command_for(self, port: int, database: DatabaseAddress) -> list[str]:
         """The command line of one start; the database's address is the proxied one."""

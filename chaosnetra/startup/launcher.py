@@ -7,7 +7,7 @@ instances of a service do: it goes on holding its connections while the others s
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
@@ -44,6 +44,7 @@ async def launch(
     starter: Starter = SPAWN,
     ports: Sequence[int] | None = None,
     folders: Sequence[Path | None] = (),
+    environments: Sequence[Mapping[str, str]] = (),
     progress: Progress = lambda outcome: None,
     hold: Callable[[], Awaitable[None]] = _no_longer,
     interrupted: Callable[[], bool] = lambda: False,
@@ -59,6 +60,7 @@ async def launch(
         ports: the port that each startup gets; by default one that is free, and another when
             somebody takes it before the startup does: that says nothing about the target.
         folders: that each startup keeps its state in, one each; empty: none needs one.
+        environments: more variables that each startup gets, one mapping each; empty: none does.
         progress: called with each outcome as it is decided.
         hold: awaited once all are decided, while those that are ready stay up.
         interrupted: asked often; once true, everything is ended at once.
@@ -83,9 +85,10 @@ async def launch(
         ports = free_ports(len(databases)) if fixed is None else [fixed]
 
     def attempt(number: int, port: int) -> StartupAttempt:
+        own = plan.in_folder(folders[number]) if folders else plan
         return StartupAttempt(
             number + 1,
-            plan.in_folder(folders[number]) if folders else plan,
+            own.with_environment(environments[number]) if environments else own,
             databases[number],
             port,
             limits,

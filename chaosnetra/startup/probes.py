@@ -45,6 +45,7 @@ def startups_succeed(
         `startup_method` and `import_seconds` (fork, and what the imports took, once for all
         startups and before them; or spawn and None: each startup's seconds hold its own; or job
         and None, and then `launch`: the execution, and how simultaneous its startups were),
+        `launched_seconds` (when they were launched, since the run began; None in staging),
         `machine_share` (what the machine's cores, too few for all at once, took of their time: see
         `chaosnetra.evidence.statistics.machine_share.MachineShare`; None: not known),
         `startup_timeout_seconds` (scaled), `dwell_seconds` (real), `added_round_trip_ms` (by the
@@ -58,7 +59,9 @@ def startups_succeed(
     may_propagate = not argument(truth, "contained", contained)
     launcher = launcher_for(session, count)
     launched = launcher.launched()
-    result = summarize(launched.outcomes, rate, may_propagate=may_propagate)
+    result = summarize(
+        launched.outcomes, rate, may_propagate=may_propagate, uncounted=launched.uncounted
+    )
     logger.info(f"Startups: {result['observed']}")
     return {
         **result,
@@ -90,7 +93,7 @@ def failures_are_explained(
 
     Returns:
         See `chaosnetra.startup.explanations.judge_explanations`; and `target`, `profile`,
-        `time_scale`, `startup_method`, `import_seconds`, `machine_share`,
+        `time_scale`, `startup_method`, `import_seconds`, `launched_seconds`, `machine_share`,
         `startup_timeout_seconds`, `dwell_seconds`, `added_round_trip_ms`, as of `startups_succeed`.
 
     Raises:
@@ -102,7 +105,11 @@ def failures_are_explained(
     in_effect = [" ".join(fault.split()) for fault in session.faults_in_effect]
     launched = launcher.launched()
     result = judge_explanations(
-        launched.outcomes, launcher.contrasts(), code, in_effect if is_fatal else []
+        launched.outcomes,
+        launcher.contrasts(),
+        code,
+        in_effect if is_fatal else [],
+        launched.uncounted,
     )
     logger.info(f"Startups: {result['observed']}")
     return {**result, **launched.circumstances}

@@ -36,6 +36,17 @@ class Start:
     files: Files
     grace_seconds: float
 
+    def render_config(self) -> None:
+        """Write the file that the target reads, where it has one.
+
+        Raises:
+            PartUnavailable: it cannot be written.
+        """
+        try:
+            self.plan.render_config(self.port, self.database)
+        except OSError as error:
+            raise PartUnavailable(f"the configuration of {self.plan.shown}: {error}") from error
+
     @property
     def command(self) -> list[str]:
         return self.plan.command_for(self.port, self.database)

@@ -18,18 +18,26 @@ from chaosnetra.startup.outcome import (
     StatedBudget,
     Status,
 )
+from chaosnetra.startup.uncounted import Uncounted, uncounted_result
 from chaosnetra.wire.observation import Observation
 
 
 def summarize(
-    outcomes: Sequence[StartupOutcome], max_failure_rate: float, *, may_propagate: bool = True
+    outcomes: Sequence[StartupOutcome],
+    max_failure_rate: float,
+    *,
+    may_propagate: bool = True,
+    uncounted: Uncounted | None = None,
 ) -> dict[str, Any]:
     """Judge and describe the startups of one launch.
+
+    It holds only if it would with every startup that does not count having failed.
 
     Args:
         outcomes: at least one.
         max_failure_rate: share of startups, 0 to 1, that may fail or time out.
         may_propagate: whether one that fails may go on to a later phase, or lose its cause.
+        uncounted: startups that are no trials; None: there are none, and all are in `outcomes`.
 
     Returns:
         `held` (bool), `expected` and `observed` (text); `attempts`, `ready`, `failed`,
@@ -42,7 +50,8 @@ def summarize(
         `failed_phases`, `phases_after_failure`, `budgets_expired`, `exit_codes`, `exit_reasons`,
         `signals`, `ended_by`, `sqlstates`, `error_classes` (counts); `causes_kept`: how many
         that failed kept the cause; `uncontained`: how many failures propagated (None where they
-        may); `startups`: each outcome; and `first_failure` of the first that propagated, else of
+        may); `uncounted`: see `Uncounted.to_json` (`undecided`: whether they decide if it holds);
+        `startups`: each outcome; and `first_failure` of the first that propagated, else of
         the first that was not ready. A SQLSTATE that the output of a startup does not have is
         that of the wire, where it was seen there.
     """
@@ -60,15 +69,21 @@ def summarize(
     refuted = first.error.stated_budget if first and first.error else None
     if not told["named_limit_refuted"]:
         refuted = None
+    left = uncounted.startups if uncounted else 0
+    launched = len(outcomes) + left
+    held = not propagated and (len(bad) + left) / launched <= max_failure_rate
+    is_violated = bool(propagated) or len(bad) / launched > max_failure_rate
     return {
-        "held": rate <= max_failure_rate and not propagated,
-        "expected": f"at most {max_failure_rate:.0%} of {len(outcomes)} startups fail or time out"
+        "held": held,
+        "expected": f"at most {max_failure_rate:.0%} of {launched} startups fail or time out"
         + (
             ""
             if may_propagate
             else ", and no failure propagates to a later phase or loses its cause"
         ),
-        "observed": observed + (f", {len(propagated)} of them propagated" if propagated else ""),
+        "observed": observed
+        + (f", {len(propagated)} of them propagated" if propagated else "")
+        + (f", {left} more count for nothing" if left else ""),
         "attempts": len(outcomes),
         "ready": count[Status.READY],
         "failed": count[Status.FAILED],
@@ -89,6 +104,7 @@ def summarize(
         ),
         "causes_kept": sum(outcome.cause_kept is True for outcome in bad),
         "uncontained": None if may_propagate else len(propagated),
+        **uncounted_result(uncounted, is_undecided=not held and not is_violated),
         "budgets_expired": _counts(
             error.budget for error in errors if not _states_the_same(error, refuted)
         ),
@@ -200,7 +216,9 @@ def _phase_seconds(outcome: StartupOutcome) -> float | None:
 
 
 def _as_failed(outcome: StartupOutcome, seen: Observation) -> Failed:
-    return Failed(seen, outcome.ended_by is EndedBy.ITSELF)
+    named = named_seconds(outcome.error.text) if outcome.error else None
+    serving = outcome.status is Status.DEGRADED
+    return Failed(seen, outcome.ended_by is EndedBy.ITSELF, serving, named)
 
 
 def machine_share_of(outcomes: Iterable[StartupOutcome], cores: int) -> MachineShare | None:

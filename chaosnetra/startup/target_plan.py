@@ -10,18 +10,20 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, changed_by
 from chaosnetra.hints import PREFIX
 from chaosnetra.settings import Settings, Target, setting_hint
+from chaosnetra.startup.config_file import ConfigTemplate
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
-from chaosnetra.templates import SERVICE_PORT, STATE_FOLDER, placeholders_in
+from chaosnetra.templates import CONFIG_FILE, SERVICE_PORT, STATE_FOLDER, placeholders_in
 
 _HINT = setting_hint("target")
 # `{port}` in a command is the port that the target listens on.
 _OF_DATABASE = frozenset(DatabaseAddress("h", 1, "u", "p", "d").placeholders) - {"port"}
-_KNOWN = (*sorted(_OF_DATABASE), "port", SERVICE_PORT, STATE_FOLDER)
+_KNOWN = (*sorted(_OF_DATABASE), "port", SERVICE_PORT, STATE_FOLDER, CONFIG_FILE)
+_IN_FILE = (*_OF_DATABASE, SERVICE_PORT, STATE_FOLDER)
 # Those that hold the password.
 _SECRET = frozenset({"url", "url_without_scheme", "dsn", "password", "password_quoted"})
 # What uvicorn imports only when it starts; what is not there it does without. The event loop itself
@@ -51,6 +53,7 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
     target = settings.target
     _refuse_socket_in_authority(settings)
     _check_placeholders(target, settings.database)
+    _refuse_file_without_template(settings)
     environment = {name: text for name, text in environ.items() if not name.startswith(PREFIX)}
     environment["CHAOSNETRA_PROFILE"] = settings.profile.source
     environment["CHAOSNETRA_TIME_SCALE"] = repr(settings.time_scale)
@@ -69,6 +72,7 @@ def make_plan(settings: Settings, environ: Mapping[str, str], schema: str | None
         if target.import_path and settings.startup_method != "spawn"
         else (),
         phase_lines=PhaseLines(settings.phase_patterns) if settings.phase_patterns else None,
+        config_template=_config_template(settings.config_template),
     )
 
 
@@ -104,6 +108,27 @@ def _refuse_socket_in_authority(settings: Settings) -> None:
                 "a Unix socket: use {url}, or {host_quoted} in its place",
                 setting_hint("target_environment"),
             )
+
+
+def _config_template(path: Path | None) -> ConfigTemplate | None:
+    if path is None:
+        return None
+    with changed_by(setting_hint("config_template")):
+        return ConfigTemplate.read(path, _IN_FILE)
+
+
+def _refuse_file_without_template(settings: Settings) -> None:
+    """Refuse the path of a file that is rendered from nothing."""
+    words = [
+        *settings.target.command,
+        *settings.prepare_command,
+        *settings.target_environment.values(),
+    ]
+    if settings.config_template is None and any(f"{{{CONFIG_FILE}}}" in word for word in words):
+        raise InvalidInput(
+            f"the target is given {{{CONFIG_FILE}}}, and there is no template to render it from",
+            setting_hint("config_template"),
+        )
 
 
 def _check_placeholders(target: Target, given: DatabaseAddress | None, key: str = "target") -> None:

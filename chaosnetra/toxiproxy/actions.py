@@ -287,6 +287,7 @@ def create_proxy(
     from chaosnetra.addresses import parse_network_address
 
     _checked_name("name", name)
+    session.require_local("a proxy of its own")
     for what, address in (("upstream", upstream), ("listen", listen)):
         if not isinstance(address, str):
             raise InvalidInput(f"{what} must be host:port, got {address!r:.200}")
@@ -312,6 +313,7 @@ def delete_proxy(session: Session, name: str) -> Result:
         `result` and `detail`.
     """
     _checked_name("name", name)
+    session.require_local("a proxy of its own")
     report = session.injector.undo(proxy_fault_name(name))
     return undone_result(report, f"this run made no proxy {name}")
 

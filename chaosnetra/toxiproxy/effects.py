@@ -73,6 +73,27 @@ def effect_of_switch(enabled: bool, path: DatabasePath) -> Effect:
     return Effect("first_answer", expected.value, observed.value, observed is expected)
 
 
+def effect_seconds(toxic: Toxic) -> float:
+    """How long it should take to measure what a toxic does, on a path that is fast without it."""
+    values = {name: value / 1000 for name, value in toxic.attributes.items()}
+    match toxic.type:
+        case "latency":
+            samples = ROUND_TRIPS_WITH_JITTER if toxic.attributes["jitter"] else ROUND_TRIPS
+            return samples * (values["latency"] + values["jitter"])
+        case "bandwidth":
+            rate = toxic.attributes["rate"]
+            once = 2 * _measured_bytes(rate) / (rate * BYTES_PER_KB) if rate else SILENCE_SECONDS
+        case "timeout":
+            once = values["timeout"] or SILENCE_SECONDS
+        case "reset_peer":
+            once = values["timeout"]
+        case "slow_close":
+            once = 2 * values["delay"]
+        case _:
+            once = SILENCE_SECONDS
+    return once * (_enough_connections(toxic.toxicity) if toxic.toxicity < 1 else 1)
+
+
 def added_latency(path: DatabasePath, samples: int = ROUND_TRIPS) -> float:
     """Median milliseconds that the path adds to one round trip to the database."""
     return 1000 * path.added_round_trip_seconds(samples, LIMIT_SECONDS)
@@ -137,8 +158,7 @@ def _bandwidth(toxic: Toxic, path: DatabasePath) -> Effect:
     rate = toxic.attributes["rate"]
     if rate == 0:
         return _first_answer(path, FirstAnswer.SILENT)
-    # About one second's worth, so that the limit and not the hop is measured.
-    size = min(CHECKED_BYTES, max(rate * BYTES_PER_KB, 16 * 1024))
+    size = _measured_bytes(rate)
     limit = LIMIT_SECONDS + 3 * size / (rate * BYTES_PER_KB)
     seconds = path.transfer_seconds(size, toxic.direction, limit)
     direct = path.transfer_seconds(size, toxic.direction, LIMIT_SECONDS, direct=True)
@@ -156,6 +176,11 @@ def _bandwidth(toxic: Toxic, path: DatabasePath) -> Effect:
         detail=f"{size} bytes {toxic.direction}; "
         f"without the limit {size / BYTES_PER_KB / direct:.0f}",
     )
+
+
+def _measured_bytes(rate: int) -> int:
+    """About one second's worth, so that the limit and not the hop is measured."""
+    return min(CHECKED_BYTES, max(rate * BYTES_PER_KB, 16 * 1024))
 
 
 def _slow_close(toxic: Toxic, path: DatabasePath) -> Effect:

@@ -20,6 +20,7 @@ from chaosnetra.running.alone import session_alone
 from chaosnetra.running.session import Session
 from chaosnetra.settings import Settings
 from chaosnetra.settings.sources import Source, Sources, find_sources
+from chaosnetra.stand.postgres_programs import extension_hint
 from chaosnetra.trying.corrections import Correction, asks_for_migrations, correction
 from chaosnetra.trying.experiment import (
     REFUSED,
@@ -70,7 +71,10 @@ class Wanted:
         ready: how it shows that it is ready, as the setting `readiness`.
         port: that it opens by itself.
         variables: templates by variable, which carry the database's address.
-        environment: other variables for it, as they are.
+        environment: other variables for it, with placeholders; they are written down.
+        exported: names of variables that this process was given for it; their values are not.
+        config_template: a file to render for each start.
+        postgres_programs: which PostgreSQL is its own.
         prepare_command: that makes its tables; empty: there is none.
         database_url: its database; None: an empty one.
         latency_ms: to put on each round trip.
@@ -87,6 +91,9 @@ class Wanted:
     port: int | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    exported: Sequence[str] = ()
+    config_template: Path | None = None
+    postgres_programs: str | None = None
     prepare_command: str | None = None
     database_url: str | None = None
     latency_ms: int | None = None
@@ -208,8 +215,9 @@ def _guess(wanted: Wanted) -> Guess:
     prepared = wanted.prepare_command, ""
     if wanted.prepare_command is None:
         prepared = guess_preparation(folder, command, python, path)
+    templates = {**environment, **wanted.environment, **wanted.variables}
     return Guess(
-        {**environment, **wanted.environment, **wanted.variables},
+        {name: text for name, text in templates.items() if name not in wanted.exported},
         named_in,
         prepared[0] or "",
         prepared[1],
@@ -231,6 +239,8 @@ def _configuration(
         "target_environment": dict(guess.environment),
         "readiness": readiness or wanted.ready or "",
         "prepare_command": guess.prepare_command,
+        "config_template": str(wanted.config_template) if wanted.config_template else "",
+        "postgres_programs": wanted.postgres_programs or "",
         "startup_timeout_seconds": limit_seconds,
     }
     elsewhere = _sources(wanted, {}).given
@@ -269,7 +279,8 @@ class _Finding:
         """See `find`."""
         corrections: list[Correction] = []
         tried: list[Mapping[str, str]] = []
-        kept = (*self._wanted.variables, *self._wanted.environment)
+        exported = self._wanted.exported
+        kept = (*self._wanted.variables, *self._wanted.environment, *exported)
         while True:
             sight, lines = self._start(guess)
             if sight.readiness is not None and sight.uses_database:
@@ -291,6 +302,8 @@ class _Finding:
         limit_seconds = self._wanted.limit_seconds or limit_for(sight.seconds)
         configuration = _configuration(self._wanted, guess, sight.readiness, limit_seconds)
         name = Path(self._wanted.words[0]).name
+        if self._is_prepared and self._wanted.database_url is not None:
+            configuration.pop("prepare_command")  # this database has its tables, and keeps them
         made = Tried(name, configuration, latency_ms, self._wanted.count)
         return Found(guess, sight, tuple(corrections), limit_seconds, made)
 
@@ -341,6 +354,10 @@ class _Finding:
         given = _named(guess.environment)
         if sight.readiness is None:
             said = f"it was not ready: {sight.why_not}"
+            if self._wanted.database_url is None:
+                programs = self._settings(guess).postgres_programs
+                if hint := extension_hint([*lines, sight.why_not], programs):
+                    return f"{said}: {hint}"
             if sight.is_port_taken:
                 return f"{said}: its port is taken; end what uses it, or let it take {{port}}"
             if missing := asks_for_migrations(lines):

@@ -56,6 +56,7 @@ def correction(
                 found = {
                     name: environment.get(name, text) if name in kept else text
                     for name, text in changed(environment).items()
+                    if name not in kept or name in environment
                 }
                 if found not in (dict(environment), *map(dict, tried)):
                     return Correction(cut(one_line(line.strip()), LONGEST_SAID), change, found)

@@ -20,6 +20,7 @@ from chaosnetra.running.observing import ObservedStartups
 from chaosnetra.running.process_launcher import ProcessLauncher
 from chaosnetra.running.session import Session
 from chaosnetra.settings import Settings
+from chaosnetra.stand.postgres_programs import extension_hint
 from chaosnetra.startup.attempt import StartupAttempt
 from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
@@ -131,7 +132,13 @@ def prepare(session: Session, settings: Settings) -> str:
     outcome = ProcessLauncher(session, 1, plan, Spawn(), limits).prepared(session.database)
     if session.run.interrupted_by is not None:
         raise Interrupted("interrupted while its database was prepared")
-    return "" if outcome.status is Status.READY else outcome.error.told if outcome.error else "?"
+    if outcome.status is Status.READY:
+        return ""
+    told = outcome.error.told if outcome.error else "it says nothing"
+    hint = None
+    if settings.database is None:
+        hint = extension_hint([told, *outcome.output], settings.postgres_programs)
+    return f"{told}; {hint}" if hint else told
 
 
 @contextmanager

@@ -63,7 +63,8 @@ def paths(wanted: Wanted, experiment: Path, report: Path | None) -> Iterator[str
     """Where everything lies, and how to try it again."""
     if report is not None:
         yield f"report  {report}"
-    given = "CHAOSNETRA_DATABASE_URL=… " if wanted.database_url else ""
+    names = ["CHAOSNETRA_DATABASE_URL"] if wanted.database_url else []
+    given = "".join(f"{name}=… " for name in (*names, *wanted.exported))
     yield f"again   {given}chaos run {experiment}"
     yield f"keep    chaosnetra init --from-try {experiment.parent}"
 

@@ -146,6 +146,7 @@ def limits_of(launches: Iterable[Launch]) -> OwnLimits:
         shown.get(LimitKind.CONNECTION),
         shown.get(LimitKind.FIRST_CONNECTION),
         shown.get(LimitKind.START),
+        shown.get(LimitKind.CALL),
     )
 
 

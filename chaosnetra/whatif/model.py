@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from chaosnetra.evidence.statistics.quantiles import nearest_rank
+from chaosnetra.evidence.wire.bounded import ROUND_TRIPS_OF_CALL
 from chaosnetra.whatif.course import Course, Stretch
 from chaosnetra.whatif.resources import Connector, Gauge, Sessions, Slot
 from chaosnetra.whatif.system import System
@@ -235,14 +236,20 @@ class _Startup:
             self._connector.give_up(slot)
 
     def _pass(self, stretch: Stretch) -> Generator[Any, Any, None]:
-        answer = self._limits.answer_seconds
-        if answer is not None and stretch.round_trips:
+        latency = self._system.latency_seconds
+        if stretch.round_trips:
             each = stretch.waited_seconds / stretch.round_trips
-            longest = max(stretch.longest_wait_seconds, each) + self._system.latency_seconds
-            if longest > answer:
-                yield from self._wait(min(answer, stretch.seconds(self._system.latency_seconds)))
+            longest = max(stretch.longest_wait_seconds, each)
+            calls = min(stretch.round_trips, ROUND_TRIPS_OF_CALL)
+            bounded = (
+                (longest + latency, self._limits.answer_seconds),
+                (calls * (each + latency), self._limits.call_seconds),
+            )
+            over = [limit for taken, limit in bounded if limit is not None and taken > limit]
+            if over:
+                yield from self._wait(min([*over, stretch.seconds(latency)]))
                 raise _Failed(Limit.OWN_LIMIT)
-        yield from self._wait(stretch.seconds(self._system.latency_seconds))
+        yield from self._wait(stretch.seconds(latency))
 
     def _wait(self, seconds: float) -> Generator[Any, Any, None]:
         """Let time pass, up to a deadline."""

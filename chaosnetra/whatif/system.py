@@ -18,12 +18,14 @@ class OwnLimits:
         connection_seconds: from the opening of a connection.
         first_connection_seconds: from the opening of its first connection.
         start_seconds: from its start.
+        call_seconds: of preparing a statement and executing it, a round trip each.
     """
 
     answer_seconds: float | None = None
     connection_seconds: float | None = None
     first_connection_seconds: float | None = None
     start_seconds: float | None = None
+    call_seconds: float | None = None
 
     def at_time_scale_1(self, time_scale: float) -> "OwnLimits":
         """What they are of a run at a time scale that shortens limits."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from chaosnetra.text import markdown
 from chaosnetra.whatif.answer import QUANTILES, Answer
 from chaosnetra.whatif.error import ModelError
-from chaosnetra.whatif.model import Limit, Use
+from chaosnetra.whatif.model import Limit, Simulated, Use
 from chaosnetra.whatif.system import RESERVED_CONNECTIONS
 
 MOST_STATEMENTS = 3
@@ -69,6 +69,14 @@ def _time(seconds: float, error: ModelError | None) -> str:
     return f"{seconds:.3g} s{more}"
 
 
+def _waits_for_slots(simulated: Simulated) -> str:
+    """How connections waited for a slot, or for what the connector makes them wait."""
+    longest = f"{simulated.longest_slot_wait_seconds:.3g} s"
+    if not simulated.most_queued:  # each had its slot at once
+        return f"a new connection waits {longest} at most"
+    return f"up to {simulated.most_queued:,} wait, the longest {longest}"
+
+
 def _resources(answer: Answer) -> Iterator[str]:
     simulated, system = answer.simulated, answer.system
     yield f"What limits first: {limits_first(answer)}"
@@ -78,10 +86,7 @@ def _resources(answer: Answer) -> Iterator[str]:
     else:
         pressed = connector.pressure_delay_seconds.longest
         yield f"- connector's slots: {_use(simulated.slots)}" + (
-            f"; up to {simulated.most_queued:,} wait, the longest "
-            f"{simulated.longest_slot_wait_seconds:.3g} s"
-            if simulated.longest_slot_wait_seconds > 0
-            else ""
+            f"; {_waits_for_slots(simulated)}" if simulated.longest_slot_wait_seconds > 0 else ""
         )
         if pressed:
             yield (

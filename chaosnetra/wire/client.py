@@ -80,3 +80,14 @@ class ObserverClient(ControlClient):
     def _add(self, name: str, path: str | None = None) -> str:
         asked = {"name": name} if path is None else {"name": name, "socket_path": path}
         return str(self.call("POST", "/startups", asked)["address"])
+
+
+def missed(state: Mapping[str, Any]) -> str:
+    """What an observer in that state did not see of what passed; empty: nothing."""
+    if state["healthy"]:
+        return ""
+    return (
+        "the observer did not see all that passed: "
+        f"{state['faults']} connections could not be followed ({state['last_fault']}), "
+        f"{state['accept_errors']} could not be accepted"
+    )

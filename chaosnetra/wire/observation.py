@@ -76,6 +76,11 @@ class Connection:
         unanswered_seconds: how long a question of it had waited for its answer when it ended;
             None: it waited for none, or has not ended.
         unanswered_statement: the statement that it waited for.
+        call_seconds: since when the statement was being prepared whose answer it waited for when it
+            ended, or at the end of the observation, in seconds before that; None: it waited for
+            none that took a round trip of its own to prepare.
+        longest_call_seconds: the longest that such a statement took, both answers included; None:
+            it had none.
     """
 
     number: int
@@ -95,6 +100,19 @@ class Connection:
     received_bytes: int
     unanswered_seconds: float | None = None
     unanswered_statement: str | None = None
+    call_seconds: float | None = None
+    longest_call_seconds: float | None = None
+
+    @property
+    def was_declined(self) -> bool:
+        """Whether it was closed since the server declined encryption: some clients (pgx) then open
+        another connection without it."""
+        return (
+            self.encryption is Encryption.DECLINED
+            and self.reached is Reached.TLS
+            and self.end in (End.CLIENT, End.CLIENT_RESET)
+            and self.unanswered_seconds is None
+        )
 
     @property
     def has_asked(self) -> bool:

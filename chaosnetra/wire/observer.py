@@ -41,12 +41,13 @@ class Observer:
         self._startups: dict[str, _Startup] = {}
         self._faults = _Faults()
 
-    def add(self, name: str, socket_path: str | None = None) -> str:
+    def add(self, name: str, socket_path: str | None = None, port: int = 0) -> str:
         """Listen for one startup.
 
         Args:
             name: what it is called from now on.
-            socket_path: where to listen; None is a free port of `listen_host`.
+            socket_path: where to listen; None is a port of `listen_host`.
+            port: of it; 0 is a free one.
 
         Returns:
             `host:port`, or the path.
@@ -60,12 +61,12 @@ class Observer:
         if len(self._startups) >= MOST_STARTUPS:
             raise InvalidInput(f"{MOST_STARTUPS} startups are observed already: forget some")
         startup = _Startup(self._upstream, self._faults)
-        address = startup.listen(socket_path, self._listen_host)
+        address = startup.listen(socket_path, self._listen_host, port)
         self._startups[name] = startup
         return address
 
-    async def pickled_log(self, name: str) -> list[bytes]:
-        """What was seen of one startup until now: its log without connections, and then these.
+    def log(self, name: str) -> StartupLog:
+        """What was seen of one startup until now, which grows on.
 
         Raises:
             InvalidInput: there is no startup of that name.
@@ -73,12 +74,21 @@ class Observer:
         startup = self._startups.get(name)
         if startup is None:
             raise InvalidInput(f"no startup is called {name!r:.100}")
+        return startup.log
+
+    async def pickled_log(self, name: str) -> list[bytes]:
+        """What was seen of one startup until now: its log without connections, and then these.
+
+        Raises:
+            InvalidInput: there is no startup of that name.
+        """
+        log = self.log(name)
         await asyncio.sleep(0)  # watchers are a turn of the loop behind
-        connections, pickled = startup.log.connections, []
+        connections, pickled = log.connections, []
         for first in range(0, len(connections), PICKLED_AT_ONCE):
             pickled.append(pickle.dumps(connections[first : first + PICKLED_AT_ONCE]))
             await asyncio.sleep(0)
-        return [pickle.dumps(replace(startup.log, connections=[])), *pickled]
+        return [pickle.dumps(replace(log, connections=[])), *pickled]
 
     def forget(self, names: Iterable[str]) -> int:
         """Listen for them no more, drop their connections, forget what was seen.
@@ -147,9 +157,9 @@ class _Startup:
         self._faults = faults
         self._socket_path: str | None = None
 
-    def listen(self, socket_path: str | None, host: str) -> str:
+    def listen(self, socket_path: str | None, host: str, port: int) -> str:
         if socket_path is None:
-            return shown_address(*self.relay.listen(host, 0))
+            return shown_address(*self.relay.listen(host, port))
         if is_too_long(socket_path):
             raise InvalidInput(
                 f"socket_path has {len(os.fsencode(socket_path))} bytes, and the system takes at "

@@ -1,10 +1,11 @@
 """The observation of one startup, made from what was written down of its traffic."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chaosnetra.wire import observation
 from chaosnetra.wire.as_of import ConnectionAsOf
+from chaosnetra.wire.calls import longest_call, waiting_call_since
 from chaosnetra.wire.errors import error_table
 from chaosnetra.wire.intervals import bounded, clipped, length, union
 from chaosnetra.wire.log import StartupLog
@@ -65,7 +66,9 @@ def observe(
         connection_count=len(connections) + max(0, unseen),
         most_at_once=_most_at_once(connections),
         sessions=sum(1 for one in connections if one.has_session),
-        given_up=_given_up(connections),
+        given_up=_given_up(
+            as_of for as_of, one in zip(connections, described, strict=True) if not one.was_declined
+        ),
         refused=sum(1 for one in connections if one.end is End.REFUSED),
         round_trips=round_trips,
         setup_round_trips=sum(one.setup_round_trips for one in described),
@@ -105,7 +108,7 @@ def _connection(connection: ConnectionAsOf, texts: Sequence[str], began_at: floa
     unanswered = None
     if connection.ended_at is not None and connection.waiting_since is not None:
         unanswered = max(0.0, connection.ended_at - connection.waiting_since)
-    waiting_for = connection.waiting_for
+    waiting_for, call_since = connection.waiting_for, waiting_call_since(connection)
     return Connection(
         number=connection.number,
         opened_seconds=max(0.0, log.opened_at - began_at),
@@ -126,6 +129,8 @@ def _connection(connection: ConnectionAsOf, texts: Sequence[str], began_at: floa
         unanswered_statement=texts[waiting_for]
         if unanswered is not None and 0 <= waiting_for < len(texts)
         else None,
+        call_seconds=None if call_since is None else connection.waiting_until - call_since,
+        longest_call_seconds=longest_call(connection),
     )
 
 
@@ -133,7 +138,7 @@ def _seconds(at: float | None, began_at: float) -> float | None:
     return None if at is None else max(0.0, at - began_at)
 
 
-def _given_up(connections: Sequence[ConnectionAsOf]) -> dict[str, int]:
+def _given_up(connections: Iterable[ConnectionAsOf]) -> dict[str, int]:
     """Connections that ended without a session, whoever ended them, by how far they had come. One
     that the next hop refused is counted there; one that cancels needs no session. One that is
     opened and closed, such as a check of the port, counts as `tcp`."""

@@ -42,6 +42,7 @@ from chaosnetra.wire.holds import holds_of, marks_of
 BRIDGED_EACH = 2  # round trips between two overlaps, for each connection; and two more
 FEWEST_IN_TURN = 3
 MOST_IN_BETWEEN = 100  # other waits between a login and what it was for
+FEWEST_MEANWHILE = 3  # of one connection, from question to answer: whoever is ready goes on sooner
 
 # A chain is one number, so that the longest one is the largest: its length in the upper bits, less
 # its round trips of set-up. Of chains of the same length, that with fewer of them counts.
@@ -179,8 +180,9 @@ def _continue_logins(waits: _Waits, order: list[int]) -> None:
     """Make one hold of a login beside another task and what comes at once after it.
 
     It is then taken for that of a task which opens a connection because all others are in use.
-    "At once" means that no connection which was there before it was used in between. Where only
-    logins run side by side, somebody may have opened them to use them later.
+    "At once" means that no connection which was there before it was used in between, and that none
+    was used several times: a task that is ready has its turn sooner. Where only logins run side by
+    side, somebody may have opened them to use them later.
     """
     if not waits.logins:
         return
@@ -204,6 +206,11 @@ def _continue_logins(waits: _Waits, order: list[int]) -> None:
         if len(asked) + len(answered) > MOST_IN_BETWEEN:
             continue
         between = [*(order[place] for place in asked), *(by_end[place] for place in answered)]
+        meanwhile = Counter(
+            waits.connection[order[place]] for place in asked if waits.end[order[place]] <= goes_on
+        )
+        if meanwhile and max(meanwhile.values()) >= FEWEST_MEANWHILE:
+            continue
         if all(ready.get(waits.connection[index], begun) > begun for index in between):
             continued[waits.hold[login + 1]] = waits.hold[login]
     if continued:

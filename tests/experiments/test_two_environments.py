@@ -18,10 +18,10 @@ COMMAND = str(Path(sys.executable).with_name("chaosnetra"))
 STAGING = {
     "CHAOSNETRA_ENVIRONMENT": "staging",
     "CHAOSNETRA_TIME_SCALE": "0.1",
-    "CHAOSNETRA_STAGING_INSTANCES": "2",
-    "CHAOSNETRA_JOB_HOLD_SECONDS": "10",
+    "CHAOSNETRA_JOB_HOLD_SECONDS": "0",
+    "CHAOSNETRA_BARRIER_SECONDS": "1",
 }
-# What one of them has and the other cannot: how simultaneous tasks were.
+# What one of them has and the other cannot: how simultaneous tasks were, and what they measured.
 ONLY_STAGING = {"launch"}
 
 
@@ -62,7 +62,7 @@ def saved(done: ChaosRun, path: Path) -> Path:
     return path
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(500)
 @pytest.mark.usefixtures("nothing_left")
 def test_journals_of_both_environments_are_comparable(
     run_chaos: RunChaos, rehearsal: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -75,8 +75,18 @@ def test_journals_of_both_environments_are_comparable(
         assert planned.returncode == 0, planned.stderr + planned.stdout
         plan = json.loads(planned.stdout)
         there = run_chaos(EXPERIMENT, CHAOSNETRA_CONSENT=plan["hash"])
+        older = run_chaos(
+            EXPERIMENT,
+            CHAOSNETRA_CONSENT="yes",
+            CHAOSNETRA_PROFILE="issue-1263",
+            CHAOSNETRA_COUNT="1",
+        )
     assert there.returncode == 0, there.output
+    assert older.section["verdict"] == "violated", older.output
+    (violation,) = older.section["violations"]
+    assert (violation["phase"], violation["budget"]) == ("database", "table_setup")
     assert plan["tasks"] == 2
+    assert plan["path"]["variables"] == {"DATABASE_URL": "{url}"}
     assert plan["target"]["job"]["etag"]
     staging, staged = there.journal, saved(there, tmp_path / "staging.json")
     here = run_chaos(EXPERIMENT, **options)
@@ -90,6 +100,8 @@ def test_journals_of_both_environments_are_comparable(
         in_effect = [fault for fault in journal["chaosnetra"]["faults"] if fault["effect"]]
         assert [fault["effect"]["in_effect"] for fault in in_effect] == [True]
         assert [fault["undo"] for fault in in_effect] == ["done"]
+        assert [fault["effect"]["quantity"] for fault in in_effect] == ["added_latency_ms"]
+        assert (in_effect[0]["tasks"] is None) == (journal is local)
     assert set(staging["chaosnetra"]) - set(local["chaosnetra"]) == {"plan", "cloud_run"}
     assert set(local["chaosnetra"]) <= set(staging["chaosnetra"])
     assert staging["chaosnetra"]["plan"]["hash"] == plan["hash"]
@@ -108,15 +120,22 @@ def test_journals_of_both_environments_are_comparable(
         assert mine["activity"] == theirs["activity"]
         assert set(mine["output"]) == set(theirs["output"])
     actions = [journal["run"][0]["output"]["action"] for journal in (local, staging)]
-    assert actions == [
-        "chaosnetra.toxiproxy.actions.add_latency",
-        "chaosnetra.cloudrun.actions.scale_service",
-    ]
+    assert actions == ["chaosnetra.toxiproxy.actions.add_latency"] * 2
 
     compared = chaosnetra("compare", "--format", "json", str(locally), str(staged))
     assert compared.returncode == 0, compared.stderr + compared.stdout
     (experiment,) = json.loads(compared.stdout)["experiments"]
     assert experiment["change"] == "still holds"
-    assert "environment was local before and staging after" in experiment["notes"][-1]
+    told, trips = experiment["notes"][-2:]
+    assert told == (
+        "the environment was local before and staging after: other machines, the same pressure"
+    )
+    assert trips.startswith("round trips agree: ")
+    whats = [difference["what"] for difference in experiment["differences"]]
+    assert "the path of the startups to their database" in whats
+    assert [change["when"] for change in experiment["wire"]] == [
+        "without the fault",
+        "under the fault",
+    ]
     assert [rate["probe"] for rate in experiment["rates"]] == ["startups-succeed"]
     assert experiment["times"]

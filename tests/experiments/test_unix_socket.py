@@ -1,4 +1,7 @@
-"""An experiment whose database is behind a Unix socket alone, run as its users run it."""
+"""An experiment whose database is behind a Unix socket alone, run as its users run it.
+
+Locally, and in a rehearsal of staging, where each task of a job meets its fault.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,6 +9,10 @@ from dataclasses import replace
 import pytest
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.rehearsal.allowing import allow_list_path
+from chaosnetra.rehearsal.deployed import deploy_orchestrator
+from chaosnetra.stand.cloudrun import start_cloud_run
+from chaosnetra.stand.persistent import PersistentStand
 from tests.conftest import ChaosRun, RunChaos
 from tests.support.repository import EXPERIMENTS
 from tests.support.socket_postgres import socket_postgres
@@ -60,3 +67,51 @@ def test_the_older_profile_deviates_and_names_phase_and_budget(
     (violation,) = run.section["violations"]
     assert (violation["stage"], violation["phase"]) == ("after", "database")
     assert (violation["budget"], violation["budget_seconds"]) == ("table_setup", 1.0)
+
+
+@pytest.fixture
+def rehearsal(server: DatabaseAddress) -> Iterator[dict[str, str]]:
+    """A local Cloud Run endpoint whose service and job have that database."""
+    allow_list_path().parent.mkdir(parents=True)
+    cloud_run = start_cloud_run()
+    try:
+        names = cloud_run.names
+        stand = PersistentStand(0, 0.0, server.url, server.url, "", "", "", 0.0, names)
+        deploy_orchestrator(stand)
+        yield {
+            "CHAOSNETRA_ENVIRONMENT": "staging",
+            "CHAOSNETRA_TIME_SCALE": "0.1",
+            "CHAOSNETRA_DATABASE_URL": server.url,
+            "CHAOSNETRA_CLOUD_RUN_ENDPOINT": cloud_run.endpoint,
+            "CHAOSNETRA_ALLOW_LIST": str(allow_list_path()),
+            "CHAOSNETRA_CONSENT": "yes",
+            **{
+                f"CHAOSNETRA_{name.upper()}": names[name]
+                for name in ("project", "region", "service", "job")
+            },
+            "CHAOSNETRA_COUNT": "1",
+            "CHAOSNETRA_JOB_HOLD_SECONDS": "0",
+            "CHAOSNETRA_BARRIER_SECONDS": "1",
+        }
+    finally:
+        cloud_run.stop()
+
+
+@pytest.mark.timeout(300)
+def test_in_a_rehearsal_the_latency_is_in_each_task(
+    run_chaos: RunChaos, rehearsal: dict[str, str], server: DatabaseAddress
+) -> None:
+    for profile, verdict in (("issue-1278", "held"), ("issue-1263", "violated")):
+        run = run_chaos(EXPERIMENT, **rehearsal, CHAOSNETRA_PROFILE=profile)
+        assert run.section["verdict"] == verdict, run.output
+        (fault,) = [fault for fault in run.section["faults"] if fault["effect"]]
+        assert fault["effect"]["quantity"] == "added_latency_ms"
+        assert (fault["tasks"]["counted"], fault["tasks"]["unmeasured"]) == (1, 0)
+        assert fault["tasks"]["least"] >= 0.8 * 50
+        assert (fault["effect_after"]["in_effect"], fault["undo"]) == (True, "done")
+        (startup,) = run.journal["steady_states"]["after"]["probes"][0]["output"]["startups"]
+        assert startup["wire"]["sessions"] > 0, "at the socket of its own"
+        for violation in run.section["violations"]:
+            assert (violation["phase"], violation["budget"]) == ("database", "table_setup")
+        text = run.output + (run.journal_text or "") + str(run.events)
+        assert server.password not in text

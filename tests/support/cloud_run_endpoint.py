@@ -53,7 +53,8 @@ class Endpoint:
     def create_job(self, job_id: str = "", **task: Any) -> None:
         """A job that its owner opted in, by default one that is fit for trials."""
         parallelism = task.pop("parallelism", 0)
-        containers = [{"image": "startup", "command": ["true"]}]
+        container = {"image": "startup", "command": ["true"], **task.pop("container", {})}
+        containers = [container]
         template = {"max_retries": 0, **task, "containers": containers}
         job = run_v2.Job(
             template={"parallelism": parallelism, "template": template}, labels=OPTED_IN

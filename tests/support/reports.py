@@ -19,9 +19,10 @@ VOID = {"meta", "link", "br"}
 # Everything that a page is made of; nothing that loads, runs or sends.
 TAGS = {
     "html", "head", "meta", "link", "title", "style", "body", "main", "footer", "section", "h1",
-    "h2", "h3", "p", "span", "strong", "bdi", "a", "ul", "ol", "li", "dl", "dt", "dd", "div",
+    "h2", "h3", "h4", "p", "span", "strong", "bdi", "a", "ul", "ol", "li", "dl", "dt", "dd", "div",
     "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary", "figure",
-    "figcaption", "pre", "code", "svg", "desc", "g", "rect", "line", "path", "circle", "text",
+    "figcaption", "nav", "pre", "code", "svg", "desc", "g", "rect", "line", "path", "circle",
+    "text",
 }  # fmt: skip
 NOT_ALLOWED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 PHASES = ("init", "dependencies", "database", "finalize")
@@ -46,7 +47,7 @@ class Page(HTMLParser):
             assert not name.startswith("on"), name
             if name == "href":
                 assert value is not None
-                assert value.startswith("#") or value == "data:,"
+                assert value.startswith(("#", "./", "../")) or value == "data:,"
         self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self._open.append(tag)

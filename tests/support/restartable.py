@@ -22,11 +22,11 @@ from chaosnetra.stand.postgres import (
     SERVER_OPTIONS,
     START_SECONDS,
     _create_database,
-    _programs,
     _ready,
     _unprivileged_user,
     _write_password,
 )
+from chaosnetra.stand.postgres_programs import AUTO, find_programs
 from chaosnetra.stand.toxiproxy_program import find_program
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 
@@ -118,7 +118,7 @@ class RestartablePostgres(Restartable):
 
     def __init__(self) -> None:
         user = _unprivileged_user()
-        programs = _programs(user)
+        programs = find_programs(AUTO, as_another=user is not None)
         self._folder = temporary_folder("restartable")
         port = steady_port()
         self.admin = DatabaseAddress(LOOPBACK, port, ADMIN, secrets.token_urlsafe(24), "postgres")

@@ -38,7 +38,10 @@ def connection(number: int = 1, **told: Any) -> Connection:
 def broken(number: int, end: End, reached: Reached = Reached.TCP, **told: Any) -> Connection:
     """One that ended, mostly at once, and reached no session."""
     opened = told.get("opened_seconds", 0.3 * number)
-    made = {"ended_seconds": opened + 0.001, "session_seconds": None, "round_trips": 0}
+    made = {
+        "opened_seconds": opened, "ended_seconds": opened + 0.001, "session_seconds": None,
+        "round_trips": 0,
+    }  # fmt: skip
     return connection(
         number, **{"end": end, "reached": reached, "setup_round_trips": 0, **made, **told}
     )

@@ -17,7 +17,8 @@ from chaosnetra.durations import Deadline
 from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.processes.supervisor import THEN
 from chaosnetra.stand.folders import temporary_folder
-from chaosnetra.stand.postgres import SERVER_OPTIONS, _programs, _unprivileged_user
+from chaosnetra.stand.postgres import SERVER_OPTIONS, _unprivileged_user
+from chaosnetra.stand.postgres_programs import AUTO, find_programs
 
 PORT = 5432
 # Of the system's user; it is let in by its name on the socket, without a password.
@@ -42,7 +43,7 @@ def socket_postgres(
     if user is not None:
         for path in (home, *home.iterdir(), mount):
             os.chown(path, user.uid, user.gid)
-    programs, data = _programs(user), home / "data"
+    programs, data = find_programs(AUTO, as_another=user is not None), home / "data"
     with tempfile.TemporaryFile() as log:
         process = SupervisedProcess(
             [

@@ -28,6 +28,13 @@ def _named(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
+def _host(text: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(text))
+    except ValueError:
+        return x509.DNSName(text)
+
+
 class Authority:
     """A certificate authority of a test; its certificate is in `file`."""
 
@@ -40,7 +47,7 @@ class Authority:
         self.file.write_bytes(self.pem)
 
     def server(self, folder: Path, host: str) -> Path:
-        """A file with the key and the certificate of a server at an IP address."""
+        """A file with the key and the certificate of a server of that name, or IP address."""
         key = ec.generate_private_key(ec.SECP256R1())
         path = folder / f"{self._name}-{host}.pem"
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -75,7 +82,7 @@ class Authority:
             .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
         )
         if host:
-            alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
+            alternative = x509.SubjectAlternativeName([_host(host)])
             builder = builder.add_extension(alternative, critical=False)
         return builder.sign(self._key, hashes.SHA256())
 

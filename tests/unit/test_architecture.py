@@ -41,6 +41,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # One run.
     ("consent", "roundtrips"),
     ("running",),
+    # Alone in a container.
+    ("startup.task",),
+    ("task_path",),
     ("rehearsal",),
     ("stand",),
     # The areas.

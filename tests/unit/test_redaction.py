@@ -127,6 +127,13 @@ def test_keys_that_only_sound_like_it(key: str) -> None:
     assert learned_from({key: "enabled-22"}).text("enabled-22") == "enabled-22"
 
 
+def test_the_folder_of_a_shell_is_no_secret_of_its_environment() -> None:
+    redactor = Redactor()
+    redactor.learn_environment({"PWD": "/srv/shop", "OLDPWD": "/srv/till", "DB_PWD": "hunter22"})
+    told = "/srv/shop/run.py /srv/till hunter22"
+    assert redactor.text(told) == f"/srv/shop/run.py /srv/till {MASK}"
+
+
 def test_text_that_is_json_counts_as_what_it_says() -> None:
     environment = {"CHAOSNETRA_TARGET_ENVIRONMENT": '{"API_TOKEN": "hunter22", "MODE": "careful"}'}
     redactor = learned_from(environment, shortest=8)

@@ -402,6 +402,7 @@ def test_nothing_is_scaled_in_staging_but_in_a_rehearsal() -> None:
 def test_the_emulator_stands_where_the_real_connector_does_not() -> None:
     assert settings(connector="auto").connector == "emulator"
     assert settings(connector="auto", **STAGING).connector == "none"
+    assert settings(connector="emulator", **STAGING).connector == "emulator", "in each task's path"
     assert settings().connector == "none"
 
 
@@ -411,8 +412,7 @@ def test_the_emulator_stands_where_the_real_connector_does_not() -> None:
         ({"time_scale": 0.1}, "time_scale must be 1 in staging"),
         ({"time_scale": "0"}, "time_scale must be more than 0"),
         ({"database_url": ""}, "no database is named, and in staging none is started; set data"),
-        ({"toxiproxy_url": "http://h:8474"}, "in staging nothing stands before the database"),
-        ({"connector": "emulator"}, "in staging the real one stands before the database"),
+        ({"toxiproxy_url": "http://h:8474"}, "what stands before the database is the run's own"),
         ({"database_state": "fresh"}, "in staging no copy of the database is made"),
     ],
 )

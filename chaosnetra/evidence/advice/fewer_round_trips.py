@@ -202,7 +202,8 @@ def _connections(seen: Observation) -> Iterator[Saving]:
 
 
 def _declined(seen: Observation) -> Iterator[Saving]:
-    declined = sum(one.encryption is Encryption.DECLINED for one in _sessions(seen))
+    asked = [one for one in seen.connections if one.session_seconds is not None or one.was_declined]
+    declined = sum(one.encryption is Encryption.DECLINED for one in asked)
     if not declined:
         return
     # Connections that are set up at the same time wait together.

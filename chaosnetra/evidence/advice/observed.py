@@ -14,6 +14,7 @@ from chaosnetra.evidence.journal.samples import DEGRADED, Startup, checks, start
 from chaosnetra.evidence.journal.values import seconds_or_none
 from chaosnetra.evidence.statistics.round_trips import Prediction, RoundTrips, check, fit, recounted
 from chaosnetra.evidence.wire.limits import Failed
+from chaosnetra.evidence.wire.named_limits import named_seconds
 from chaosnetra.wire.observation import Observation
 
 
@@ -71,7 +72,8 @@ def observed_startups(run: Run) -> ObservedStartups | None:
             (under if startup.under_fault else without).append(seen)
         elif startup.under_fault:
             serving = startup.status == DEGRADED
-            one = Failed(seen, startup.ended_itself, serving)
+            named = named_seconds(str(startup.error.get("text") or ""))
+            one = Failed(seen, startup.ended_itself, serving, named)
             failed.setdefault(startup.probe, []).append(one)
     first = islice(startups(run.data), MOST_LOOKED_AT)
     if not (without or under or failed) or any(map(steps_of, first)):

@@ -10,8 +10,9 @@ from chaosnetra.evidence.advice.recommendation import MARGIN, Recommendation
 from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
 from chaosnetra.evidence.statistics.round_trips import RoundTrips
 from chaosnetra.evidence.wire.blame import blame, ending_error
-from chaosnetra.evidence.wire.giving_up import GivenUp
-from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, cancels, own_limits
+from chaosnetra.evidence.wire.bounded import ROUND_TRIPS_OF_CALL
+from chaosnetra.evidence.wire.giving_up import GivenUp, left_open_apart
+from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits, without_need
 from chaosnetra.wire.observation import Doing, Reached
 
 NO_SLOT = "53300"
@@ -21,9 +22,18 @@ LONG_SECONDS = 5.0
 MOST_OF_ITS_TIME = 0.5
 _BEGUN = {
     LimitKind.ANSWER: "on the wait for one answer",
+    LimitKind.CALL: "on preparing and executing a statement",
     LimitKind.CONNECTION: "from the opening of a connection",
     LimitKind.FIRST_CONNECTION: "from its first connection",
     LimitKind.START: "from its start",
+}
+# Round trips of what is asked, and what takes them.
+_ASKED = {
+    LimitKind.ANSWER: (1, "one answer takes"),
+    LimitKind.CALL: (
+        ROUND_TRIPS_OF_CALL,
+        "to prepare a statement and to execute it are two round trips, which take",
+    ),
 }
 
 
@@ -62,14 +72,16 @@ def _for_latency(
     model, added = seen.model, seen.added_seconds
     evidence = (f"{place}: {limit.text}", *(f"{place}: {line}" for line in figures(seen)))
     subject = f"the service's own limit {_BEGUN.get(limit.kind, '')}"
-    if limit.kind is LimitKind.ANSWER:
-        if limit.amount < (1 + MARGIN) * added:
+    if limit.kind in _ASKED:
+        trips, what = _ASKED[limit.kind]
+        longer = trips * added
+        if limit.amount < (1 + MARGIN) * longer:
             yield Recommendation(
                 AREA,
                 subject,
                 shown(limit.amount),
-                f"more than {shown((1 + MARGIN) * added)}, or no such limit",
-                f"one answer takes {shown_ms(added)} longer under that latency",
+                f"more than {shown((1 + MARGIN) * longer)}, or no such limit",
+                f"{what} {shown_ms(longer)} longer under that latency",
                 evidence,
                 check,
             )
@@ -170,7 +182,7 @@ def _tries(
     if 2 * len(ended) <= len(failed):
         yield from _waits_for_ever(failed, evidence, check)
         return
-    tried = median(one.seen.connection_count - cancels(one.seen) for one in ended)
+    tried = median(one.seen.connection_count - without_need(one.seen) for one in ended)
     if not tried:
         return
     attempts = "one connection" if tried == 1 else f"{tried:g} connections"
@@ -203,6 +215,7 @@ def _waits_for_ever(
         for one in failed
         if one.seen.standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
         and one.seen.standing.seconds > MOST_OF_ITS_TIME * one.seen.seconds
+        and not left_open_apart(one.seen)
     ]
     if 2 * len(waited) > len(failed):
         yield Recommendation(

@@ -87,6 +87,7 @@ Circumstances = Mapping[Circumstance, list[str]]
 _TARGET = Circumstance("the target", Kind.TARGET)
 _STATE = Circumstance("the database state", Kind.DATABASE_STATE)
 _FAULTS = Circumstance("what was injected", Kind.FAULTS)
+_PATH = Circumstance("the path of the startups to their database")
 _SUBSTITUTED = re.compile(r"\$\{(\w+)\}")
 # They count as many trials as their experiment asks for, whatever the profile.
 _ASKED_FOR = ("startups", "connections")
@@ -160,10 +161,23 @@ def _of_checks(data: Mapping[str, Any]) -> Iterator[tuple[Circumstance, str]]:
         most = finite_or_none(check.output.get("max_failure_rate"))
         if most is not None:
             yield Circumstance(f"the share that may fail in {check.probe}"), f"{most:.0%}"
+        path = _path(check.output)
+        if path is not None:
+            yield _PATH, path
         state = object_or_empty(check.output.get("database_state"))
         mode = text_or_none(state.get("mode"))
         if mode is not None:
             yield _STATE, mode
+
+
+def _path(output: Mapping[str, Any]) -> str | None:
+    """What stood between the startups of a launch and their database; None: it launched none."""
+    method = text_or_none(output.get("startup_method"))
+    if method is None:
+        return None
+    if method != "job":
+        return "this machine's"
+    return "each task's own" if "path" in object_or_empty(output.get("launch")) else "their own"
 
 
 def _written_faults(experiment: Mapping[str, Any], section: Mapping[str, Any]) -> str | None:

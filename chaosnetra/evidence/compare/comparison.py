@@ -6,7 +6,7 @@ corrected for their number (Bonferroni for rates, Holm for times).
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -236,12 +236,15 @@ def _experiment(
     if before is None or after is None:
         where = "after" if before is None else "before"
         return ExperimentChange(title, before, after, notes=(f"it was run only {where}",))
-    environments = _environments(before, after)
+    one_environment = len({*before.environments, *after.environments}) < 2
     differing = differences(
         before.circumstances,
         after.circumstances,
-        one_environment=not environments,
+        one_environment=one_environment,
         allowed=allowed,
+    )
+    environments: tuple[str, ...] = (
+        () if one_environment else (_environments(before, after, differing),)
     )
     if any(one.refused for one in differing):
         return ExperimentChange(title, before, after, differences=differing)
@@ -250,11 +253,28 @@ def _experiment(
         for probe, count in after.counts.items()
         if probe in before.counts
     ]
+    wire = [
+        change
+        for when, stage in ((WITHOUT_FAULT, Stage.BEFORE), (WITH_FAULT, FAULT))
+        if (
+            change := wire_change(
+                when, before.seen.get(stage), after.seen.get(stage), listed=stage != FAULT
+            )
+        )
+    ]
+    environments = (*environments, *_round_trips(wire)) if environments else ()
     if len({*before.time_scales, *after.time_scales}) > 1:
         scales = f"{_listed(before.time_scales)} before and {_listed(after.time_scales)} after"
         note = f"startup times were not compared: the time scale was {scales}"
+        notes = (note, *environments)
         return ExperimentChange(
-            title, before, after, rates, notes=(note, *environments), differences=differing
+            title,
+            before,
+            after,
+            rates,
+            notes=notes,
+            differences=differing,
+            wire=wire if environments else (),
         )
     times = [
         TimeChange(
@@ -266,25 +286,33 @@ def _experiment(
         for when, stages in WHEN.items()
         if _times(before, stages) and _times(after, stages)
     ]
-    wire = [
-        change
-        for when, stage in ((WITHOUT_FAULT, Stage.BEFORE), (WITH_FAULT, FAULT))
-        if (
-            change := wire_change(
-                when, before.seen.get(stage), after.seen.get(stage), listed=stage != FAULT
-            )
-        )
-    ]
     return ExperimentChange(title, before, after, rates, times, environments, differing, wire)
 
 
-def _environments(before: Runs, after: Runs) -> tuple[str, ...]:
-    """A note where the runs acted in different ones."""
-    if len({*before.environments, *after.environments}) < 2:
-        return ()
+def _environments(before: Runs, after: Runs, differing: Sequence[Difference]) -> str:
+    """A note that the runs acted in different ones, and whether with one pressure."""
     one, other = (", ".join(runs.environments) or "unknown" for runs in (before, after))
-    note = f"the environment was {one} before and {other} after: other machines, another pressure"
-    return (note,)
+    is_another = any(each.circumstance.kind is Kind.FAULTS for each in differing)
+    return (
+        f"the environment was {one} before and {other} after: other machines, "
+        f"{'another' if is_another else 'the same'} pressure"
+    )
+
+
+def _round_trips(wire: Sequence[WireChange]) -> Iterator[str]:
+    """A note whether startups without the fault asked as much in both environments.
+
+    Their machines differ, and what they do must not: else their times cannot be held together.
+    """
+    for change in wire:
+        one, other = (side["serial_round_trips"] for side in (change.before, change.after))
+        if change.when == WITHOUT_FAULT and one != other:
+            yield (
+                f"round trips must agree in both environments, and do not ({one:g} and {other:g} "
+                "one after the other): the startups did not do the same work"
+            )
+        elif change.when == WITHOUT_FAULT:
+            yield f"round trips agree: {one:g} one after the other in both environments"
 
 
 def _corrected(experiments: Sequence[ExperimentChange]) -> list[ExperimentChange]:

@@ -286,24 +286,29 @@ def attempts(journal: Mapping[str, Any]) -> Iterator[RecordedAttempt]:
     """
     for check in checks(journal):
         for kind in ATTEMPT_LISTS:
-            for data in objects(check.output.get(kind)):
-                seconds = seconds_of(data.get("seconds"))
-                outcome = data.get("outcome")
-                if seconds is None or not isinstance(outcome, str):
-                    continue
-                yield RecordedAttempt(
-                    check.stage,
-                    check.probe,
-                    kind,
-                    int_or_none(data.get("number")) or 0,
-                    seconds_of(data.get("intended_seconds")) or 0.0,
-                    outcome,
-                    seconds,
-                    data.get("censored") is True,
-                    text_or_none(data.get("sqlstate")),
-                    text_or_none(data.get("error")),
-                    check.under_fault,
-                )
+            yield from attempts_of(check, kind)
+
+
+def attempts_of(check: Check, kind: str) -> Iterator[RecordedAttempt]:
+    """Each attempt that a check lists, of one of `ATTEMPT_LISTS`; see `attempts`."""
+    for data in objects(check.output.get(kind)):
+        seconds = seconds_of(data.get("seconds"))
+        outcome = data.get("outcome")
+        if seconds is None or not isinstance(outcome, str):
+            continue
+        yield RecordedAttempt(
+            check.stage,
+            check.probe,
+            kind,
+            int_or_none(data.get("number")) or 0,
+            seconds_of(data.get("intended_seconds")) or 0.0,
+            outcome,
+            seconds,
+            data.get("censored") is True,
+            text_or_none(data.get("sqlstate")),
+            text_or_none(data.get("error")),
+            check.under_fault,
+        )
 
 
 def seconds_of(value: Any) -> float | None:

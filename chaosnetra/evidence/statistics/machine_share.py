@@ -46,7 +46,7 @@ class StartupShare(NamedTuple):
     @property
     def is_felt(self) -> bool:
         """Whether the share is worth a word."""
-        return _is_felt(self.alone_seconds, self.share_seconds)
+        return is_felt(self.alone_seconds, self.share_seconds)
 
 
 class MachineShare(NamedTuple):
@@ -79,7 +79,7 @@ class MachineShare(NamedTuple):
     @property
     def is_felt(self) -> bool:
         """Whether it is worth a word: more than 10 % of the time alone."""
-        return _is_felt(self.alone_seconds, self.share_seconds)
+        return is_felt(self.alone_seconds, self.share_seconds)
 
     @property
     def text(self) -> str:
@@ -184,5 +184,6 @@ def machine_share(shares: Iterable[StartupShare | None], cores: int) -> MachineS
     )
 
 
-def _is_felt(alone_seconds: float, share_seconds: float) -> bool:
+def is_felt(alone_seconds: float, share_seconds: float) -> bool:
+    """Whether a share is worth a word: more than 10 % of the time alone, and than 0.1 s."""
     return share_seconds > max(LEAST_SECONDS, LEAST_STRETCH * alone_seconds)

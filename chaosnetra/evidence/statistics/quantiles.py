@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from chaosnetra.evidence.statistics.binomial import number_with_chance
 from chaosnetra.evidence.statistics.rates import CONFIDENCE
 
 ORDER_STATISTICS = "order statistics"
@@ -102,8 +103,8 @@ def _order_statistics(
         # Ranks l and u with P(X(l) <= q <= X(u)) >= confidence: the number of observations
         # below the quantile is binomial.
         tail = (1 - confidence) / 2
-        lower = _binomial_quantile(tail, count, share)
-        upper = _binomial_quantile(1 - tail, count, share) + 1
+        lower = number_with_chance(tail, count, share)
+        upper = number_with_chance(1 - tail, count, share) + 1
         low = ordered[lower - 1] if lower >= 1 else None
         high = ordered[upper - 1] if upper <= len(seen) else None
     return Quantile(
@@ -119,25 +120,12 @@ def _order_statistics(
     )
 
 
-def _binomial_quantile(chance: float, count: int, share: float) -> int:
-    """The smallest number that a binomial one does not exceed with at least this chance."""
-    # All of scipy.stats would take three times as long to load.
-    from scipy.special import bdtr, bdtrik
-
-    guess = bdtrik(chance, count, share)
-    number = math.ceil(guess) if guess > 0 else 0  # not a number below the first
-    while number > 0 and bdtr(number - 1, count, share) >= chance:
-        number -= 1
-    while number < count and bdtr(number, count, share) < chance:
-        number += 1
-    return number
-
-
 def _kaplan_meier(
     seen: Sequence[float], waited: Sequence[float], share: float, confidence: float
 ) -> Quantile:
+    from statistics import NormalDist
+
     import numpy as np
-    from scipy.special import ndtri
 
     ended, all_times = np.asarray(seen), np.concatenate((seen, waited))
     times, at_risk = np.unique(all_times, return_counts=True)
@@ -147,7 +135,8 @@ def _kaplan_meier(
     # Before the first and after the last event the interval is undefined, which is no news.
     with np.errstate(all="ignore"):
         variance = np.cumsum(events / (at_risk * (at_risk - events))) / np.log(survival) ** 2
-        middle, half = np.log(-np.log(survival)), ndtri((1 + confidence) / 2) * np.sqrt(variance)
+        z = NormalDist().inv_cdf((1 + confidence) / 2)
+        middle, half = np.log(-np.log(survival)), z * np.sqrt(variance)
         lower, upper = np.exp(-np.exp(middle + half)), np.exp(-np.exp(middle - half))
     left = 1 - share
     value = _first_at_or_below(times, survival, left)

@@ -8,10 +8,9 @@ people are shown the Wilson interval, which is closer to it on average. For time
 import math
 from typing import Any, NamedTuple
 
+from chaosnetra.evidence.statistics.binomial import rate_with_so_few
+
 CONFIDENCE = 0.95
-# Of so many trials the binomial distribution is summed here: the rarest outcome at a rate of one
-# half, 2 ** -1000, is still a number. Beyond, scipy is asked.
-MOST_SUMMED = 1000
 
 
 class Interval(NamedTuple):
@@ -64,46 +63,13 @@ def failure_rate_upper_bound(failures: int, trials: int, confidence: float = 0.9
     Returns:
         The bound; 1.0 when every trial failed.
 
-    Source: Clopper and Pearson, Biometrika 26 (1934), 404-413; as a quantile of the beta
-    distribution with parameters failures + 1 and trials - failures.
+    Source: Clopper and Pearson, Biometrika 26 (1934), 404-413.
     """
     if failures >= trials:
         return 1.0
     if failures == 0:
         return -math.expm1(math.log1p(-confidence) / trials)  # the closed form
-    if trials <= MOST_SUMMED:
-        # scipy takes longer to load than all that a verdict does besides.
-        return _rate_with_so_few(failures, trials, 1 - confidence)
-    from scipy.special import betaincinv
-
-    return float(betaincinv(failures + 1, trials - failures, confidence))
-
-
-def _rate_with_so_few(failures: int, trials: int, chance: float) -> float:
-    """The rate at which at most so many failures have this chance, by bisection."""
-    low, high = 0.0, 1.0
-    while True:
-        rate = (low + high) / 2
-        if not low < rate < high:
-            return rate
-        if _chance_of_at_most(failures, trials, rate) > chance:
-            low = rate
-        else:
-            high = rate
-
-
-def _chance_of_at_most(failures: int, trials: int, rate: float) -> float:
-    """The binomial distribution, summed downward from its term for `failures`."""
-    others = trials - failures
-    ways = math.lgamma(trials + 1) - math.lgamma(failures + 1) - math.lgamma(others + 1)
-    term = total = math.exp(ways + failures * math.log(rate) + others * math.log1p(-rate))
-    odds = (1 - rate) / rate
-    for count in range(failures, 0, -1):
-        term *= count / (trials - count + 1) * odds
-        total += term
-        if term < total * 1e-17:
-            break
-    return total
+    return rate_with_so_few(failures, trials, 1 - confidence)
 
 
 def failure_rate_lower_bound(failures: int, trials: int, confidence: float = 0.95) -> float:

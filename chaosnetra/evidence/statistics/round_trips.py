@@ -16,6 +16,8 @@ from chaosnetra.wire.observation import Observation
 
 # A prediction that is further off than this says that the model does not fit.
 FITS_WITHIN = 0.1
+# Round trips may differ so much from start to start: a pool opens one more or less.
+SAME_SHARE = 0.03
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class RoundTrips:
         startups: how many it is the median of.
         is_exact: whether `serial` is sure; else it is mostly too many, as what was asked at the
             same time cannot always be told without latency.
+        in_all: round trips, also those that others overlapped; None: not known.
     """
 
     own_seconds: float
@@ -36,6 +39,7 @@ class RoundTrips:
     serial: float
     startups: int
     is_exact: bool = True
+    in_all: float | None = None
 
     @property
     def shown_serial(self) -> str:
@@ -110,21 +114,40 @@ def fit(ready: Iterable[Observation]) -> RoundTrips | None:
         median(seen.serial_round_trips for seen in whole),
         len(whole),
         all(seen.serial_is_exact for seen in whole),
+        median(seen.round_trips for seen in whole),
     )
 
 
+def is_same_count(one: float, other: float) -> bool:
+    """Whether so many round trips are the same, but for what differs from start to start."""
+    return abs(one - other) <= max(1.0, SAME_SHARE * max(one, other))
+
+
+def ran_side_by_side(model: RoundTrips, under: RoundTrips) -> bool:
+    """Whether startups asked as often as in a model, but waited less often one after the other.
+
+    Who polls asks less often under a latency; what runs side by side only overlaps more. Of tasks
+    that start in turn, such as workers, nothing overlaps without a latency.
+    """
+    if model.in_all is None or under.in_all is None or under.serial >= model.serial:
+        return False
+    return is_same_count(model.in_all, under.in_all)
+
+
 def recounted(model: RoundTrips, under: Iterable[Observation]) -> RoundTrips:
-    """The same, by startups under a latency where the count is not exact and theirs is less: what
-    ran side by side overlaps there for as long as the latency, so that it shows.
+    """The same, by startups under a latency where theirs is less, and the count is not exact or
+    they asked as often: what ran side by side overlaps there for as long as the latency.
 
     Args:
         model: of startups without that latency.
         under: startups under it, that became ready.
     """
-    found = None if model.is_exact else fit(under)
+    found = fit(under)
     if found is None or not 0 < found.serial < model.serial:
         return model
-    return replace(model, serial=found.serial)
+    if model.is_exact and not ran_side_by_side(model, found):
+        return model
+    return replace(model, serial=found.serial, is_exact=False)
 
 
 def check(

@@ -123,10 +123,12 @@ def _broke(violation: Mapping[str, Any]) -> str:
 
 def _proven(proof: Mapping[str, Any], verdict: Outcome) -> str:
     low, high = proof["failure_rate_bounds"]
-    rate = at_least(low) if verdict is Outcome.VIOLATED and proof["failures"] else at_most(high)
+    all_failed = proof["failures"] == proof["trials"]
+    says_least = proof["failures"] and (verdict is Outcome.VIOLATED or all_failed)
+    rate = at_least(low) if says_least else at_most(high)
     text = f"a failure rate of {rate} with {proof['confidence']:.0%} confidence"
     needed, most = proof.get("clean_trials_needed"), proof.get("max_failure_rate")
-    if verdict is Outcome.HELD and needed and most is not None and high > most:
+    if verdict is Outcome.HELD and needed and most is not None and high > most and not says_least:
         text += f"; at most {100 * most:.3g}% takes {needed} startups without a failure"
     return text
 

@@ -40,6 +40,8 @@ _TIME_OVER = "timeout"
 # How far waits for the database may differ and be the same: a part of them, and seconds.
 _SAME_WAITS, _SAME_SECONDS = 1.1, 0.1
 DIGITS = 4
+# Of the time that startups have to be ready: what the machine took and is less bears on no verdict.
+LEAST_PART_OF_LIMIT = 0.1
 
 
 class Before(NamedTuple):
@@ -59,10 +61,22 @@ class Before(NamedTuple):
 
 
 def machine_said(journal: Mapping[str, Any]) -> MachineShare | None:
-    """The machine's largest share in any launch of the run; None: none that is worth a word."""
-    found = (_share(run["output"]) for _, run in _launches(journal))
-    shares = [share for share in found if share is not None and share.is_felt]
-    return max(shares, key=lambda share: share.share_seconds, default=None)
+    """The machine's largest share in any launch that a verdict has to tell of; None: in none.
+
+    A share that is felt, and is less than a tenth of the time that the startups had, bears on no
+    verdict: reports have it among their numbers.
+    """
+    found = (
+        share
+        for _, run in _launches(journal)
+        if (share := _share(run["output"])) is not None and _matters(share, run["output"])
+    )
+    return max(found, key=lambda share: share.share_seconds, default=None)
+
+
+def _matters(share: MachineShare, output: Mapping[str, Any]) -> bool:
+    limit = seconds_or_none(output.get("startup_timeout_seconds"))
+    return share.is_felt and (limit is None or share.share_seconds >= LEAST_PART_OF_LIMIT * limit)
 
 
 def marked(journal: Mapping[str, Any], violations: Sequence[Violation]) -> list[Violation]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaosnetra.evidence.journal.shape import checked_probes
-from chaosnetra.evidence.journal.values import object_or_empty
+from chaosnetra.evidence.journal.values import count_or_none, object_or_empty
 
 
 def deployments(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -55,12 +55,24 @@ def _miscounted(journal: Mapping[str, Any]) -> Iterator[str]:
         output = object_or_empty(run["output"])
         name = object_or_empty(output.get("launch")).get("execution")
         count = object_or_empty(counts.get(str(name)))
-        failed, reported = count.get("failed"), output.get("failures")
-        if isinstance(failed, int) and isinstance(reported, int) and failed > reported:
+        failed, reported = count.get("failed"), _not_ready(output)
+        if isinstance(failed, int) and reported is not None and failed > reported:
             yield (
                 f"Cloud Run counts {failed} failed tasks of execution "
                 f"{str(name).rpartition('/')[2]}, and its startups report {reported} failures"
             )
+
+
+def _not_ready(output: Mapping[str, Any]) -> int | None:
+    """Startups that were not ready, or of which nothing is said; None: not known.
+
+    What a probe counts as a failure may be something else: that one left its cause unsaid.
+    """
+    attempts, ready = (count_or_none(output.get(key)) for key in ("attempts", "ready"))
+    if attempts is None or ready is None:
+        return count_or_none(output.get("failures"))
+    left = count_or_none(object_or_empty(output.get("uncounted")).get("startups"))
+    return attempts - ready + (left or 0)
 
 
 def _version(entry: Mapping[str, Any]) -> str:

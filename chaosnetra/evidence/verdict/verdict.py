@@ -18,7 +18,7 @@ from chaosnetra.evidence.verdict.reasons import (
     too_few,
     unanswered,
 )
-from chaosnetra.evidence.verdict.violations import Violation, find_violations
+from chaosnetra.evidence.verdict.violations import Violation, find_violations, undecided
 from chaosnetra.text import one_line
 
 if TYPE_CHECKING:
@@ -74,12 +74,16 @@ class Verdict(NamedTuple):
 
 
 def proof_text(proof: "ProvenBound", outcome: Outcome) -> str:
-    """What the trials of a probe prove, as a sentence: of a violated run how often it fails."""
+    """What the trials of a probe prove, as a sentence.
+
+    Of a violated run, and where all of them failed, that is how often it fails at the least.
+    """
     from chaosnetra.evidence.verdict.bounds import at_least, at_most
 
     low, high = proof.failure_rate_bounds
-    # Without a failure the lower bound says nothing.
-    says_least = outcome is Outcome.VIOLATED and proof.failures > 0
+    # Without a failure the lower bound says nothing; without a success the upper one does not.
+    all_failed = proof.failures == proof.trials
+    says_least = proof.failures > 0 and (outcome is Outcome.VIOLATED or all_failed)
     return (
         f"{proof.failures:,} of {proof.trials:,} trials under the fault failed, which proves a "
         f"failure rate of {at_least(low) if says_least else at_most(high)} with "
@@ -121,6 +125,9 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         from chaosnetra.evidence.verdict.ended_sessions import sessions_ended  # of these alone
 
         found = [*unanswered(journal, violations), *found]
+        unmeasured = undecided(journal)
+        if unmeasured:
+            found = [(Cause.NOT_MEASURED, unmeasured), *found]
         by_machine = [violation.machine for violation in violations if violation.machine]
         if by_machine and len(by_machine) == len(violations):
             found = [(Cause.MACHINE, by_machine[0]), *found]

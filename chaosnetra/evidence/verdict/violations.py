@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from chaosnetra import errors
@@ -139,6 +139,29 @@ def find_violations(journal: Mapping[str, Any]) -> list[Violation]:
     Args:
         journal: as `chaosnetra.evidence.journal.shape.normalized` returns it.
     """
+    violations = [_violation(stage, run) for stage, run in _outside(journal)]
+    return sorted(violations, key=lambda violation: list(Stage).index(violation.stage))
+
+
+def undecided(journal: Mapping[str, Any]) -> str | None:
+    """Why nothing that did not hold is a violation, as a sentence; None: something is, or all held.
+
+    It depends on startups that count for nothing, since their fault was not measured; a probe
+    that could not be asked says nothing either.
+    """
+    asked = [run for _, run in _outside(journal) if not is_unanswered(run)]
+    left = [object_or_empty(object_or_empty(run["output"]).get("uncounted")) for run in asked]
+    if not left or not all(one.get("undecided") is True for one in left):
+        return None
+    first = left[0]
+    return (
+        f"{_name(asked[0])}: {first.get('startups')} of {first.get('of')} startups count for "
+        f"nothing, and whether it held depends on them: {first.get('why')}"
+    )
+
+
+def _outside(journal: Mapping[str, Any]) -> Iterator[_Asked]:
+    """Each answer that is not what its probe or its tolerance states, with its stage."""
     asked = [
         (stage, run)
         for stage, run in checked_probes(journal)
@@ -151,8 +174,7 @@ def find_violations(journal: Mapping[str, Any]) -> list[Violation]:
     wrong = _wrong_in(asked, others)
     found = [(stage, run) for stage, run in asked if run.get("tolerance_met") is False]
     found += [(stage, run) for stage, run in others if is_outside(run)]
-    violations = [_violation(stage, run) for stage, run in found if _name(run) not in wrong]
-    return sorted(violations, key=lambda violation: list(Stage).index(violation.stage))
+    return ((stage, run) for stage, run in found if _name(run) not in wrong)
 
 
 def not_met(journal: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -7,13 +7,14 @@ server answered, what was waited for at the end, and after how long it was given
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp
+from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp, left_open_apart
 from chaosnetra.evidence.wire.limits import (
     Failed,
     OwnLimit,
-    cancels,
     own_limits,
+    without_need,
 )
 from chaosnetra.evidence.wire.named_limits import Lasted, named_seconds, refutation
 from chaosnetra.text import cut
@@ -143,14 +144,16 @@ def ending_error(seen: Observation) -> ServerError | None:
 def _waited_for(first: Failed) -> str:
     standing, given_up = first.seen.standing, first.given_up
     if given_up is None or standing.doing is not Doing.BY_ITSELF:
-        return _stood(standing)
+        return _left_open(first.seen) or _stood(first)
     return _gave_up(first.seen, given_up)
 
 
-def _stood(standing: Standing) -> str:
+def _stood(first: Failed) -> str:
     """How it stood at its end, as a clause with a subject."""
-    text = cut(standing.text, LONGEST_STANDING)
-    return f"at its end it had been {text}" if text.startswith("waiting") else text
+    text = cut(first.seen.standing.text, LONGEST_STANDING)
+    if not text.startswith("waiting"):
+        return text
+    return f"{'when it was ready' if first.is_serving else 'at its end'} it had been {text}"
 
 
 def _gave_up(seen: Observation, given_up: GivenUp) -> str:
@@ -173,14 +176,15 @@ def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
     """What became of its connections, and how it stood."""
     seen = first.seen
     if not seen.connection_count:
-        yield _stood(seen.standing)
+        yield _stood(first)
         return
     if error is not None:
         yield _answered_with(seen, error)
     else:
         yield from _ended_by_others(seen)
         given_up = sum(
-            one.end in BY_CLIENT and one.session_seconds is None for one in seen.connections
+            one.end in BY_CLIENT and one.session_seconds is None and not one.was_declined
+            for one in seen.connections
         )
         if given_up > 1:
             yield f"it gave up {_of_all(given_up, seen)} before they had become sessions"
@@ -216,6 +220,17 @@ def _ended_by_others(seen: Observation) -> Iterator[str]:
             yield f"{_of_all(count, seen)} {'was' if count == 1 else 'were'} {_ENDS[end]}{at}"
 
 
+def _left_open(seen: Observation) -> str | None:
+    """That nothing answered its connections, where it did not just wait for the first of them."""
+    apart = left_open_apart(seen)
+    if not apart:
+        return None
+    return (
+        f"nothing answered {_of_all(len(apart) + 1, seen)}, which it opened "
+        f"{median(apart):.1f} s after each other and left open"
+    )
+
+
 def _place(reached: set[Reached]) -> str:
     """How far connections had come, where all had come equally far."""
     known = [_WHERE[one] for one in reached if one in _WHERE]
@@ -233,8 +248,8 @@ def _of_all(count: int, seen: Observation) -> str:
 
 
 def _tried(seen: Observation) -> int:
-    """Its connections but those that were only to cancel a statement."""
-    return seen.connection_count - cancels(seen)
+    """Its connections but those that needed no session."""
+    return seen.connection_count - without_need(seen)
 
 
 def _round_trips(first: Failed) -> Iterator[str]:

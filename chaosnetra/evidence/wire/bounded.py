@@ -6,12 +6,16 @@ from enum import StrEnum
 
 from chaosnetra.wire.observation import MOST_WAITS, Connection, Observation
 
+# One to prepare a statement, and one to execute it.
+ROUND_TRIPS_OF_CALL = 2
+
 
 class Scope(StrEnum):
     """What a limit bounds."""
 
     LOGIN = "login"  # a connection until its session is there
     ANSWER = "answer"  # one answer in a session
+    CALL = "call"  # to prepare a statement and to execute it
     CONNECTION = "connection"  # all that is asked on one connection
     FROM_FIRST_CONNECTION = "from_first_connection"  # until the last answer
     FROM_START = "from_start"  # likewise, from the start of the process
@@ -59,6 +63,12 @@ def _answer(seen: Observation) -> Work | None:
     return Work(max(found), 1) if found else None
 
 
+def _call(seen: Observation) -> Work | None:
+    found = [one.longest_call_seconds for one in seen.connections]
+    calls = [seconds for seconds in found if seconds is not None]
+    return Work(max(calls), ROUND_TRIPS_OF_CALL) if calls else None
+
+
 def _connection(seen: Observation) -> Work | None:
     # One that tries again may have to ask less than in an attempt that it gave up.
     whole = [one for one in seen.connections if one.unanswered_seconds is None]
@@ -81,6 +91,7 @@ def _from(seconds: float, seen: Observation) -> Work:
 _INSIDE: Mapping[Scope, Callable[[Observation], Work | None]] = {
     Scope.LOGIN: _login,
     Scope.ANSWER: _answer,
+    Scope.CALL: _call,
     Scope.CONNECTION: _connection,
     Scope.FROM_FIRST_CONNECTION: lambda seen: _from(seen.connections[0].opened_seconds, seen),
     Scope.FROM_START: lambda seen: _from(0.0, seen),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from chaosnetra.wire.observation import (
     MOST_WAITS,
@@ -18,6 +19,8 @@ BY_CLIENT = (End.CLIENT, End.CLIENT_RESET, End.UNANSWERED)
 CANCELED = "57014"
 # Two readings of one moment, by different hands.
 SAME_MOMENT_SECONDS = 0.05
+# Connections that are opened so long after each other were not meant to be used together.
+IN_ITS_PLACE_SECONDS = 1.0
 # What ends so shortly before somebody else ended the startup may have ended with it.
 WITH_ITS_END_SECONDS = 0.5
 
@@ -32,6 +35,8 @@ class GivenUp:
         connection: that it waited on.
         statement: that it waited for; None: for none, or that is not known.
         canceled: it asked the server to cancel what it waited for.
+        call_seconds: how long before it had begun to prepare the statement that it waited for;
+            None: that took no round trip of its own.
     """
 
     seconds: float
@@ -39,6 +44,7 @@ class GivenUp:
     connection: Connection
     statement: str | None = None
     canceled: bool = False
+    call_seconds: float | None = None
 
     @property
     def connection_seconds(self) -> float:
@@ -70,6 +76,22 @@ def last_given_up(seen: Observation, *, ended_itself: bool) -> GivenUp | None:
     return min(same, key=lambda one: (one.seconds, one.connection.number))
 
 
+def left_open_apart(seen: Observation) -> list[float]:
+    """Of connections that nothing answered and nobody closed, how long after each other they were
+    opened, where each was opened in place of the one before; empty: there are none such.
+
+    psycopg 3 leaves a connection open that it gave up after `connect_timeout`, until what is left
+    of it is collected.
+    """
+    silent = [
+        one.opened_seconds
+        for one in seen.connections
+        if one.end is End.OPEN and not one.round_trips and one.session_seconds is None
+    ]
+    apart = [later - earlier for earlier, later in pairwise(silent)]
+    return apart if apart and min(apart) >= IN_ITS_PLACE_SECONDS else []
+
+
 def longest_answered(seen: Observation, given_up: GivenUp) -> float:
     """The longest wait of a startup that was answered, of the kind that it gave up on; 0: none.
 
@@ -92,6 +114,12 @@ def longest_answered(seen: Observation, given_up: GivenUp) -> float:
     )
 
 
+def longest_call(seen: Observation) -> float:
+    """The longest that a startup took to prepare and execute a statement; 0: none is known."""
+    calls = (one.longest_call_seconds or 0.0 for one in seen.connections)
+    return max(calls, default=0.0)
+
+
 def _closed(seen: Observation) -> Iterator[GivenUp]:
     for one in seen.connections:
         if one.end not in BY_CLIENT or one.ended_seconds is None:
@@ -101,7 +129,8 @@ def _closed(seen: Observation) -> Iterator[GivenUp]:
             waited = one.ended_seconds - one.opened_seconds
         # What is closed as soon as it was opened, with the process, waited for nothing.
         if waited > SAME_MOMENT_SECONDS:
-            yield GivenUp(waited, one.ended_seconds, one, one.unanswered_statement)
+            what = one.unanswered_statement
+            yield GivenUp(waited, one.ended_seconds, one, what, call_seconds=one.call_seconds)
 
 
 def _canceled(seen: Observation) -> Iterator[GivenUp]:
@@ -124,7 +153,9 @@ def _canceled(seen: Observation) -> Iterator[GivenUp]:
             asked_before = [one for one in others if one.round_trips > one.setup_round_trips]
             on = (asked_before or others)[-1]
             what = on.unanswered_statement or statement
-            yield GivenUp(at - waiting[-1], at, on, what, canceled=True)
+            until = seen.seconds if on.ended_seconds is None else on.ended_seconds
+            call = None if on.call_seconds is None else at - (until - on.call_seconds)
+            yield GivenUp(at - waiting[-1], at, on, what, canceled=True, call_seconds=call)
 
 
 def _at_its_end(seen: Observation) -> Iterator[GivenUp]:
@@ -134,4 +165,4 @@ def _at_its_end(seen: Observation) -> Iterator[GivenUp]:
     numbered = [one for one in seen.connections if one.number == standing.connection]
     for one in numbered or seen.connections[-1:]:
         what = standing.statement if standing.doing is Doing.WAITING else None
-        yield GivenUp(standing.seconds, seen.seconds, one, what)
+        yield GivenUp(standing.seconds, seen.seconds, one, what, call_seconds=one.call_seconds)

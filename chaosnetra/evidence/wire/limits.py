@@ -4,6 +4,7 @@ What a service prints may name another limit, or none. What it does is the same 
 waiting for one answer, closes a connection, or ends, so many seconds after it began.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -12,10 +13,12 @@ from typing import Any
 
 from chaosnetra.evidence.wire.giving_up import (
     BY_CLIENT,
+    IN_ITS_PLACE_SECONDS,
     SAME_MOMENT_SECONDS,
     GivenUp,
     last_given_up,
     longest_answered,
+    longest_call,
 )
 from chaosnetra.wire.observation import Connection, Doing, Observation, Reached
 
@@ -33,6 +36,7 @@ class LimitKind(StrEnum):
     """From when a limit counts."""
 
     ANSWER = "answer"  # from a question
+    CALL = "call"  # from the preparation of a statement, which is then executed
     CONNECTION = "connection"  # from the opening of the connection that it gave up
     FIRST_CONNECTION = "first_connection"  # from the opening of its first connection
     START = "start"  # from the start of its process
@@ -40,8 +44,10 @@ class LimitKind(StrEnum):
 
 
 _OF_THE_WHOLE = (LimitKind.FIRST_CONNECTION, LimitKind.START)
+_OF_MANY = (LimitKind.CONNECTION, *_OF_THE_WHOLE)
 _TEXTS = {
     LimitKind.ANSWER: "it gave up after {} of waiting for one answer",
+    LimitKind.CALL: "it gave up {} after it had begun to prepare the statement",
     LimitKind.CONNECTION: "it gave up {} after it had opened the connection",
     LimitKind.FIRST_CONNECTION: "it gave up {} after it had opened its first connection",
     LimitKind.START: "it gave up {} after its start",
@@ -96,11 +102,13 @@ class Failed:
         ended_itself: whether its process ended by itself: where somebody else ended it, that
             says nothing of its limits.
         is_serving: it answers as ready, without all that it was to bring.
+        named_seconds: of a limit that its output names as what ended it; None: it names none.
     """
 
     seen: Observation
     ended_itself: bool
     is_serving: bool = False
+    named_seconds: float | None = None
 
     @property
     def is_listed(self) -> bool:
@@ -111,6 +119,17 @@ class Failed:
     def given_up(self) -> GivenUp | None:
         """The last wait that it gave up on."""
         return last_given_up(self.seen, ended_itself=self.ended_itself)
+
+    @property
+    def gave_up_seconds(self) -> float:
+        """When it gave up, or ended."""
+        given_up = self.given_up
+        return self.seen.seconds if given_up is None else given_up.at_seconds
+
+    def asked_before(self, seconds: float) -> bool:
+        """Whether a question or an answer of it came so long before it gave up."""
+        end = self.gave_up_seconds
+        return any(is_same(seconds, end - at) for wait in self.seen.waits for at in wait)
 
 
 def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
@@ -130,6 +149,8 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
     time = max(times, key=lambda limit: limit.startups, default=None)
     if time is not None and time.kind is LimitKind.CONNECTION:
         time = replace(time, session_seconds=_from_session(time, failed))
+    if time is not None and time.kind in _OF_MANY and _is_named_otherwise(time, failed):
+        time = None
     of_whole = time is not None and time.kind in _OF_THE_WHOLE
     if attempts is not None and of_whole and not any(one.given_up for one in failed):
         # It ended after its last failure: as soon as its attempts and its pauses were over.
@@ -139,6 +160,20 @@ def own_limits(failed: Sequence[Failed]) -> tuple[OwnLimit, ...]:
         )
         return (replace(attempts, within_seconds=round(took[len(took) // 2], 4)),)
     return tuple(limit for limit in (time, attempts) if limit is not None)
+
+
+def _is_named_otherwise(limit: OwnLimit, failed: Sequence[Failed]) -> bool:
+    """Whether the output names another limit than the time that startups took alike, and it may be
+    what ended them: it then counts from a question in between, and the rest is the latency's."""
+    shown = (limit.amount, limit.session_seconds or limit.amount)
+    others = [
+        one
+        for one in failed
+        if (named := one.named_seconds) is not None
+        and not any(is_same(named, amount) for amount in shown)
+        and one.asked_before(named)
+    ]
+    return 2 * len(others) > len(failed)
 
 
 def limits_of_time(
@@ -186,7 +221,17 @@ def _of_answer(one: Failed) -> float | None:
         return None
     # Who waited longer for another answer has no such limit: it was cut short by a longer one.
     others = longest_answered(one.seen, given_up)
+    if given_up.call_seconds is not None and is_same(given_up.seconds, others):
+        return None  # both answers of a statement that was prepared first took too long
     return given_up.seconds if given_up.seconds >= (1 - SAME_SHARE) * others else None
+
+
+def _of_call(one: Failed) -> float | None:
+    given_up = one.given_up
+    if given_up is None or given_up.call_seconds is None:
+        return None
+    others = max(longest_answered(one.seen, given_up), longest_call(one.seen))
+    return given_up.call_seconds if given_up.call_seconds >= (1 - SAME_SHARE) * others else None
 
 
 def _of_connection(one: Failed) -> float | None:
@@ -247,10 +292,24 @@ def _answered_until(one: Connection, seen: Observation) -> float:
 
 
 def _attempts(one: Failed) -> float | None:
-    """Its connections, where each of them failed."""
-    tried = one.seen.connection_count - cancels(one.seen)
+    """Its connections, where each of them failed, and not all were opened at the same time."""
+    tried = one.seen.connection_count - without_need(one.seen)
     is_all = one.seen.sessions == 0 and tried >= LEAST_ATTEMPTS
-    return tried if one.ended_itself and is_all else None
+    return tried if one.ended_itself and is_all and _tried_again(one.seen) else None
+
+
+def _tried_again(seen: Observation) -> bool:
+    """Whether a connection was opened in place of another: not all at once, as a pool's are."""
+    replaced = min(map(_replaced_seconds, seen.connections), default=math.inf)
+    return any(one.opened_seconds >= replaced for one in seen.connections)
+
+
+def _replaced_seconds(one: Connection) -> float:
+    """From when a connection that is opened takes the place of another."""
+    ended = math.inf if one.ended_seconds is None else one.ended_seconds
+    if one.round_trips:
+        return ended
+    return min(ended, one.opened_seconds + IN_ITS_PLACE_SECONDS)  # it may be left open
 
 
 def _was_cut_short(one: Failed) -> bool:
@@ -263,7 +322,7 @@ def _was_cut_short(one: Failed) -> bool:
     given_up = one.given_up
     if given_up is not None and seen.seconds - _gave_up_until(one, given_up) <= LEAST_SECONDS:
         return True
-    if seen.connection_count - seen.sessions - cancels(seen) >= ATTEMPTS_OF_A_LOOP:
+    if seen.connection_count - seen.sessions - without_need(seen) >= ATTEMPTS_OF_A_LOOP:
         return True
     failed = standing.ended is not None and seen.sessions < seen.connection_count
     return failed and (standing.ended_ago_seconds or 0.0) >= LEAST_SECONDS
@@ -297,7 +356,7 @@ def _is_of_pool(seen: Observation, on: Connection) -> bool:
 
 
 def attempts(seen: Observation) -> int:
-    """Connections that were to become sessions; of very many also those that were to cancel."""
+    """Connections that were to become sessions; of very many also those that need none."""
     if not seen.connections:
         return seen.connection_count
     others = sum(not _is_attempt(one) for one in seen.connections)
@@ -305,19 +364,23 @@ def attempts(seen: Observation) -> int:
 
 
 def _is_attempt(one: Connection) -> bool:
-    """Whether it was not to cancel: such a one may end, with its process, before it says so."""
+    """Whether it was to become a session: who is to cancel may end before it says so."""
+    if one.was_declined:
+        return False
     if one.reached is Reached.TCP and one.end in BY_CLIENT and one.ended_seconds is not None:
         return one.ended_seconds - one.opened_seconds > SAME_MOMENT_SECONDS
     return one.reached is not Reached.CANCEL
 
 
-def cancels(seen: Observation) -> int:
-    """Connections that were only to cancel a statement: they have no session, and need none."""
-    return sum(one.reached is Reached.CANCEL for one in seen.connections)
+def without_need(seen: Observation) -> int:
+    """Connections that have no session, and need none: those that were only to cancel a statement,
+    and those that were closed when the server declined encryption."""
+    return sum(one.reached is Reached.CANCEL or one.was_declined for one in seen.connections)
 
 
 _TIMES: Mapping[LimitKind, Callable[[Failed], float | None]] = {
     LimitKind.ANSWER: _of_answer,
+    LimitKind.CALL: _of_call,
     LimitKind.CONNECTION: _of_connection,
     LimitKind.FIRST_CONNECTION: _of_first_connection,
     LimitKind.START: _of_start,

@@ -8,7 +8,8 @@ from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, is_same
 from chaosnetra.wire.observation import Observation
 
 LONGEST_LOOKED_AT = 2000
-_OF_WAITS = (LimitKind.ANSWER, LimitKind.CONNECTION)
+_OF_ASKED = (LimitKind.ANSWER, LimitKind.CALL)
+_OF_WAITS = (*_OF_ASKED, LimitKind.CONNECTION)
 # By their beginnings, longer ones first.
 _UNITS = (("ms", 0.001), ("milli", 0.001), ("m", 60.0), ("s", 1.0))
 _UNIT = r"(ms|msecs?|milliseconds?|m|mins?|minutes?|s|secs?|seconds?)\b"
@@ -98,18 +99,22 @@ def refutation(
         name: of it, where the output has one.
         lasted: how long the phase lasted that it failed in.
     """
-    seen, given_up = first.seen, first.given_up
+    seen, end = first.seen, first.gave_up_seconds
     if not first.ended_itself:
         return None
-    end = given_up.at_seconds if given_up is not None else seen.seconds
     begun = [0.0, *(one.opened_seconds for one in seen.connections)]
     begun += [one.session_seconds for one in seen.connections if one.session_seconds is not None]
     if any(is_same(named, span) for span in (*(end - at for at in begun), lasted.seconds)):
         return None
     shown = [limit for limit in limits if limit.kind in _OF_WAITS][:1]
     too_short = min(lasted.seconds, seen.seconds) < named
-    if not too_short and all(is_same(named, limit.amount) for limit in shown):
-        return None
+    if not too_short:
+        if all(is_same(named, limit.amount) for limit in shown):
+            return None
+        # What startups did alike since a connection was opened may have been bounded later on.
+        of_asked = any(limit.kind in _OF_ASKED for limit in shown)
+        if not of_asked and first.asked_before(named):
+            return None
     limit = f"the {name} limit of {named:g} s" if name else f"{named:g} s"
     why = ", and ".join([lasted.text, *(limit.text for limit in shown)])
     return f"{limit}, which its output names, cannot be the limit that ended it: {why}"

@@ -31,7 +31,7 @@ from chaosnetra.gameday.record.entries import (
     state_of,
 )
 from chaosnetra.gameday.record.states import DayState, Kind
-from chaosnetra.redaction import SHORTEST_IN_ENVIRONMENT, Redactor
+from chaosnetra.redaction import Redactor
 from chaosnetra.safety.ledger import append, mend_end
 from chaosnetra.text import utc_now
 
@@ -177,9 +177,7 @@ class Record:
 
         The plan is written before: where it lies is no secret, whatever else has that value.
         """
-        places = ("PWD", "OLDPWD")  # look like a password by their names
-        known = {key: value for key, value in os.environ.items() if key not in places}
-        self._redactor.learn(known, shortest=SHORTEST_IN_ENVIRONMENT)
+        self._redactor.learn_environment(os.environ)
 
     @property
     def seconds(self) -> float:

@@ -18,7 +18,8 @@ GIVEN = ("context", "state", "experiment", "configuration", "secrets", "settings
 GIVEN_TO_CONFIGURE = ("experiment", "configuration", "secrets", "settings", "event_registry")
 # Through these a control can change what the core substitutes; all of them are the run's own.
 _CHANGEABLE = {"configuration", "secrets", "experiment"}
-OUR_CONTROLS = ("chaosnetra.controls.journal", "chaosnetra.controls.abort")
+OTEL_CONTROL = "chaosnetra.controls.otel"
+OUR_CONTROLS = ("chaosnetra.controls.journal", "chaosnetra.controls.abort", OTEL_CONTROL)
 
 
 def check(outline: Outline) -> Iterator[Finding]:
@@ -83,14 +84,15 @@ def _check(outline: Outline, control: Provided) -> Iterator[Finding]:
 
 
 def _options(outline: Outline, control: Provided, known: tuple[str, ...]) -> Iterator[Finding]:
-    """Our own hooks take any argument and refuse the run when they do not know one."""
+    """Our own hooks take any argument, and do not go on when they do not know one."""
+    then = "traces nothing" if control.module == OTEL_CONTROL else "refuses the run"
     for name in control.arguments:
         if name not in known:
             yield outline.finding(
                 (*control.provider_place, "arguments", name),
                 "control-arguments",
-                f"{control.module!r} has no argument {name!r} and refuses the run",
-                instead(str(name), known, f"it has {', '.join(known)}"),
+                f"{control.module!r} has no argument {name!r} and {then}",
+                instead(str(name), known, f"it has {', '.join(known) or 'none'}"),
             )
 
 

@@ -1,6 +1,7 @@
 """How times are distributed, stage by stage, on one axis; those cut short are marked."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from markupsafe import Markup
 
@@ -9,8 +10,9 @@ from chaosnetra.evidence.statistics.quantiles import Quantile
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, seconds_text, time_scale_of
-from chaosnetra.report.series import Times
+from chaosnetra.report.series import Asked, Times
 
+When = TypeVar("When", bound=Stage | Asked)
 # More times than this in a stage are drawn as bars, and not one by one.
 MOST_POINTS = 60
 POINT_BINS, BAR_BINS = 45, 60
@@ -22,8 +24,8 @@ KINDS = ("ready", "failed", "cut")
 
 def distribution(
     title: str,
-    stages: Mapping[Stage, Times],
-    medians: Mapping[Stage, Quantile | None],
+    stages: Mapping[When, Times],
+    medians: Mapping[When, Quantile | None],
     words: tuple[str, str, str],
     limits: Sequence[tuple[str, float]] = (),
 ) -> Markup:

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from chaosnetra.evidence.journal.samples import Startup
-from chaosnetra.evidence.journal.shape import Stage
-from chaosnetra.report.budgets import Budget
+from chaosnetra.report.budgets import Budget, work_of
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
 from chaosnetra.report.safe_text import one_visible_line, shortened, visible
-from chaosnetra.report.series import TIMED_OUT
+from chaosnetra.report.series import TIMED_OUT, Asked
 
 ROW, GAP, HEAD, LABEL = 16, 4, 24, 14
-# A budget is drawn where startups come near it: within so many times the longest stay in its phase.
-# The shortest of a phase may lie further away than the others, because it is what bounds.
+# Below its row each budget has a line, over the work that it bounds.
+BRACKET, MOST_BRACKETS = 6, 4
+# A budget is drawn where startups come near it: within so many times the longest work that it
+# bounds. The shortest of a phase may lie further away than the others, because it is what bounds.
 FARTHEST_SHORTEST, FARTHEST_OTHER = 2.0, 1.15
 COLOURS = 9
 BOOT, UNTIL_READY, UNTIL_ENDED, WHOLE = "boot", "until ready", "until it ended", "startup"
@@ -68,18 +69,8 @@ def _last(startup: Startup) -> str:
     return startup.phase
 
 
-def phase_start(startup: Startup, phase: str) -> float | None:
-    """When a phase began, as far as the startup's figures tell; None when it was not reached."""
-    at = startup.boot_seconds or 0.0
-    for name, seconds in startup.phase_seconds.items():
-        if name == phase:
-            return at
-        at += seconds
-    return at if startup.phase == phase else None
-
-
 def waterfall(
-    rows: Mapping[Stage, Sequence[tuple[int, Startup]]],
+    rows: Mapping[Asked, Sequence[tuple[int, Startup]]],
     phases: Sequence[str],
     budgets: Sequence[Budget],
     limits: Sequence[float],
@@ -87,7 +78,7 @@ def waterfall(
     """The plot, with what its colours mean above it.
 
     Args:
-        rows: startups by stage, each with its rank.
+        rows: startups by when they were asked for, each with its rank.
         phases: in order.
         budgets: that may be drawn.
         limits: how long startups were waited for, seconds.
@@ -95,11 +86,11 @@ def waterfall(
     longest = max((startup.seconds for found in rows.values() for _, startup in found), default=0.0)
     drawn = near(budgets, rows)
     ends = [
-        start + budget.seconds
+        work.start + budget.seconds
         for found in rows.values()
         for _, startup in found
         for budget in drawn
-        if (start := phase_start(startup, budget.phase)) is not None
+        if (work := work_of(startup, budget)) is not None
     ]
     close = [limit for limit in limits if limit <= FARTHEST_SHORTEST * longest]
     across = scale_of([longest, *ends, *close])
@@ -121,31 +112,31 @@ def waterfall(
         y + frame.AXIS_HEIGHT,
         frame.x_axis(across, 0, y),
         *parts,
-        signs=_signs(swatches(used, phases), drawn, close),
+        signs=_signs(swatches(used, phases), ends_of(rows), drawn, close),
     )
 
 
 def near(
-    budgets: Sequence[Budget], rows: Mapping[Stage, Sequence[tuple[int, Startup]]]
+    budgets: Sequence[Budget], rows: Mapping[Asked, Sequence[tuple[int, Startup]]]
 ) -> list[Budget]:
     """The budgets that are drawn: those that ran out, and those that startups come near to."""
     shortest: dict[str, float] = {}
     for budget in budgets:
         shortest[budget.phase] = min(budget.seconds, shortest.get(budget.phase, budget.seconds))
-    longest: dict[str, float] = {}
-    for found in rows.values():
-        for _, startup in found:
-            for segment in segments(startup):
-                stay = segment.end - segment.start
-                longest[segment.name] = max(stay, longest.get(segment.name, 0.0))
     return [
         budget
         for budget in budgets
         if budget.expired
         or budget.seconds
-        <= longest.get(budget.phase, 0.0)
+        <= longest_work(budget, rows)
         * (FARTHEST_SHORTEST if budget.seconds == shortest[budget.phase] else FARTHEST_OTHER)
-    ]
+    ][:MOST_BRACKETS]
+
+
+def longest_work(budget: Budget, rows: Mapping[Asked, Sequence[tuple[int, Startup]]]) -> float:
+    """How long the work inside a budget took at the most, of the startups that are drawn."""
+    works = (work_of(startup, budget) for found in rows.values() for _, startup in found)
+    return max((work.seconds for work in works if work is not None), default=0.0)
 
 
 def colours_of(phases: Sequence[str]) -> dict[str, int]:
@@ -164,7 +155,7 @@ def swatches(found: Container[str], phases: Sequence[str]) -> list[tuple[Markup,
 
 
 def _stage(
-    stage: Stage,
+    stage: Asked,
     found: Sequence[tuple[int, Startup]],
     names: Mapping[str, int],
     budgets: Sequence[Budget],
@@ -177,24 +168,39 @@ def _stage(
     labels_top = y
     y += LABEL * len(labels)
     top = y
+    bounded = [one for one in budgets if any(work_of(startup, one) for _, startup in found)]
     for rank, startup in found:
         parts += _row(rank, startup, names, across, y)
-        y += ROW + GAP
+        y += ROW
+        for budget in bounded:
+            y += BRACKET
+            parts += _bracket(startup, budget, across, y - BRACKET / 2 + 1)
+        y += GAP
     for index, (end, name, expired) in enumerate(labels):
         label_y = labels_top + LABEL * index
-        parts.append(frame.upright(across, end, label_y + 2, top, _class_of(expired)))
+        parts.append(frame.upright(across, end, label_y + 2, top - 2, _class_of(expired)))
         class_ = "small expired" if expired else "small quiet"
         parts.append(frame.edge_label(across, end, label_y + 11, name, class_))
-    y_row = top
-    for _, startup in found:
-        for budget in budgets:
-            start = phase_start(startup, budget.phase)
-            if start is not None:
-                end, class_ = start + budget.seconds, _class_of(_ended(startup, budget))
-                above, below = y_row - GAP / 2, y_row + ROW + GAP / 2
-                parts.append(frame.upright(across, end, above, below, class_))
-        y_row += ROW + GAP
     return join(parts), y + 6
+
+
+def _bracket(startup: Startup, budget: Budget, across: Scale, y: float) -> Iterator[Markup]:
+    """A budget over the work that it bounds: as far as the work went, and where it ends."""
+    work = work_of(startup, budget)
+    if work is None:
+        return
+    expired = budget.ended(startup)
+    end = work.start + budget.seconds
+    done = min(end, work.end)
+    start_x, done_x, end_x = map(across.percent, (work.start, done, end))
+    told = f"{budget.name}: {seconds_text(work.seconds)} of {seconds_text(budget.seconds)}"
+    yield element(
+        "g",
+        element("title", told),
+        frame.line(start_x, y, done_x, y, "over" if expired else "within"),
+        frame.line(done_x, y, end_x, y, "budget") if done < end else None,
+    )
+    yield frame.upright(across, end, y - BRACKET / 2, y + BRACKET / 2, _class_of(expired))
 
 
 def _class_of(expired: bool) -> str:
@@ -205,29 +211,25 @@ def _class_of(expired: bool) -> str:
 def _labels(
     startups: Sequence[Startup], budgets: Sequence[Budget]
 ) -> list[tuple[float, str, bool]]:
-    """Where budgets end in the first row that they ended, else that they bound; the last first.
+    """Where budgets end in the first row that they ended, else that they bounded; the last first.
 
     Those that end together have one label. Each has its place in seconds, its text, and whether
     it ran out in any of the rows.
     """
     together: dict[float, list[Budget]] = {}
     for budget in budgets:
-        ended_first = sorted(startups, key=lambda startup: not _ended(startup, budget))
-        starts = (phase_start(startup, budget.phase) for startup in ended_first)
-        start = next((start for start in starts if start is not None), None)
-        if start is not None:
-            together.setdefault(start + budget.seconds, []).append(budget)
+        ended_first = sorted(startups, key=lambda startup: not budget.ended(startup))
+        works = (work_of(startup, budget) for startup in ended_first)
+        work = next((work for work in works if work is not None), None)
+        if work is not None:
+            together.setdefault(work.start + budget.seconds, []).append(budget)
     found = []
     for end, group in sorted(together.items(), reverse=True):
-        expired = any(_ended(startup, budget) for startup in startups for budget in group)
+        expired = any(budget.ended(startup) for startup in startups for budget in group)
         name = shortened(", ".join(budget.name for budget in group), LONGEST_LABEL)
         length = seconds_text(group[0].seconds)
         found.append((end, f"{name} {length}{' ran out' if expired else ''}", expired))
     return found
-
-
-def _ended(startup: Startup, budget: Budget) -> bool:
-    return startup.error.get("budget") == budget.name and startup.phase == budget.phase
 
 
 def _row(
@@ -265,13 +267,23 @@ def end_mark(startup: Startup, across: Scale, y: float) -> Markup:
     return frame.mark(end_kind(startup), f"{100 * min(share + 0.012, 1):.3f}%", y)
 
 
+def ends_of(rows: Mapping[Asked, Sequence[tuple[int, Startup]]]) -> set[str]:
+    """How the startups that are drawn ended; see `end_kind`."""
+    return {end_kind(startup) for found in rows.values() for _, startup in found}
+
+
 def _signs(
-    names: Sequence[tuple[Markup, str]], drawn: Sequence[Budget], limits: Sequence[float]
+    names: Sequence[tuple[Markup, str]],
+    ended: Container[str],
+    drawn: Sequence[Budget],
+    limits: Sequence[float],
 ) -> frame.Signs:
     ends = (("ready", "ready"), ("failed", "failed"), ("cut", "timed out"))
-    signs = [*names, *((frame.mark_swatch(kind), name) for kind, name in ends)]
+    marks = ((frame.mark_swatch(kind), name) for kind, name in ends if kind in ended)
+    signs = [*names, *marks]
     if drawn:
-        signs.append((frame.line_swatch("budget"), "end of a budget"))
+        signs.append((frame.line_swatch("within"), "work inside a budget"))
+        signs.append((frame.line_swatch("budget"), "what is left of the budget, and its end"))
     if any(budget.expired for budget in drawn):
         signs.append((frame.line_swatch("expired"), "budget that ran out"))
     return [*signs, *limit_signs(limits)]

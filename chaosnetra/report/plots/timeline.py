@@ -17,6 +17,7 @@ MOST_SPANS = 40
 # Slots far beyond what was used mean that nobody was held back; they would hide all else.
 FAR_BEYOND = 3.0
 Samples = Sequence[Mapping[str, float]]
+_HELD = {True: ("ready", "held"), False: ("failed", "not held"), None: ("p0", "not judged")}
 
 
 def connector_plot(
@@ -39,7 +40,7 @@ def connector_plot(
     times = [offset + sample["at_seconds"] for sample in samples]
     ends = [*times, *(span.end for span in spans), *([end] if end is not None else [])]
     across = Scale(min(0.0, *ends), max(*ends, min(ends) + 0.1))
-    parts = [_checks(spans, across)]
+    parts = [checks_strip(spans, across)]
     top = y = STRIP + 4.0
     slots = _limited(samples)
     for title, series, area in (
@@ -50,7 +51,7 @@ def connector_plot(
         used = _values(samples, series)
         panel, y = _panel(title, times, used, area, across, y)
         parts.append(panel)
-    back = _faults(faults, across, top, y - GAP)
+    back = fault_boxes(faults, across, top, y - GAP)
     peak = max(_values(samples, ("most_in_use", "in_use")), default=0.0)
     queue = max(_values(samples, ("most_queued", "queued")), default=0.0)
     description = f"at most {peak:,.0f} slots taken and {queue:,.0f} clients waiting"
@@ -58,6 +59,7 @@ def connector_plot(
         (frame.box_swatch("area a"), "taken or waiting (the most in each interval)"),
         (frame.line_swatch("line c"), "slots or instances there are"),
         (frame.box_swatch("fault"), "fault in place"),
+        *check_signs(spans),
     ]
     return frame.plot(
         "The connector over time",
@@ -162,12 +164,13 @@ def _limit(
     return join(parts)
 
 
-def _checks(spans: Sequence[Span], across: Scale) -> Markup:
+def checks_strip(spans: Sequence[Span], across: Scale) -> Markup:
     """When the steady state was checked: a strip above the plot, with names in two rows."""
-    parts = [
-        frame.box(across, span.start, span.end, STRIP - 5, 5, "p0", f"checked {span.stage}")
-        for span in spans[:MOST_SPANS]
-    ]
+    parts = []
+    for span in spans[:MOST_SPANS]:
+        kind, word = _HELD[span.held]
+        told = f"checked {span.stage}: {word}"
+        parts.append(frame.box(across, span.start, span.end, STRIP - 5, 5, kind, told))
     for index, stage in enumerate(dict.fromkeys(span.stage for span in spans)):
         start = next(span.start for span in spans if span.stage == stage)
         name = {"recovery": "after the rollbacks"}.get(stage, stage)
@@ -175,7 +178,13 @@ def _checks(spans: Sequence[Span], across: Scale) -> Markup:
     return join(parts)
 
 
-def _faults(faults: Sequence[PlacedFault], across: Scale, top: float, bottom: float) -> Markup:
+def check_signs(spans: Sequence[Span]) -> frame.Signs:
+    """What the strip's colours mean, of those that occur."""
+    kinds = dict.fromkeys(_HELD[span.held] for span in spans[:MOST_SPANS])
+    return [(frame.box_swatch(kind), f"check: {word}") for kind, word in kinds]
+
+
+def fault_boxes(faults: Sequence[PlacedFault], across: Scale, top: float, bottom: float) -> Markup:
     parts = []
     for placed in faults:
         if placed.start is not None and placed.is_in_effect:

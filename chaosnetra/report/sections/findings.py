@@ -1,6 +1,6 @@
 """Violations with what failed, recommendations, and the environment."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -10,6 +10,7 @@ from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import code_block, details, error_text, facts_list, notes, quoted, table
 from chaosnetra.report.plots.scales import seconds_text
+from chaosnetra.report.sections import Part
 
 MOST_VIOLATIONS = 20
 MOST_FAILURES = 12
@@ -17,18 +18,16 @@ MOST_RECOMMENDATIONS = 50
 LONGEST_ERROR = 2_000
 
 
-def violations(facts: RunFacts) -> Markup:
+def violations(facts: RunFacts) -> Iterator[Part]:
     """Each violation, then what failed and why."""
     found = facts.violations
-    parts = [_violation(violation) for violation in found[:MOST_VIOLATIONS]]
     left_out = len(found) - MOST_VIOLATIONS
-    if not found:
-        parts.append(element("p", "Nothing that the steady state claims was violated."))
-    if left_out > 0:
-        parts.append(notes([f"{left_out:,} more violations are left out."]))
+    more = notes([f"{left_out:,} more violations are left out."] if left_out > 0 else [])
+    none = element("p", "Nothing that the steady state claims was violated.")
+    shown = map(_violation, found[:MOST_VIOLATIONS])
+    yield "Violations", *(shown if found else (none,)), more
     if facts.failures:
-        parts.append(_failures(facts))
-    return join(parts)
+        yield "What failed", _failures(facts)
 
 
 def _violation(violation: Violation) -> Markup:
@@ -105,31 +104,28 @@ def recommendations(found: Sequence[Recommendation]) -> Markup:
 
 
 def _recommendation(one: Recommendation) -> Markup:
+    now = f" (now {one.current})" if one.current is not None else ""
     return element(
         "div",
-        element("p", element("strong", f"{one.subject}: {one.proposed}")),
+        element("p", element("strong", f"{one.subject}: {one.proposed}"), now),
         element("p", one.reason),
-        facts_list(
-            [
-                ("area", one.area.replace("_", " ")),
-                ("now", one.current),
-                ("proposed", one.proposed),
-                ("evidence", element("ul", *(element("li", text) for text in one.evidence))),
-                ("check with", element("code", one.check) if one.check else None),
-            ]
-        ),
+        details(
+            "What it rests on",
+            element("ul", *(element("li", text) for text in one.evidence)),
+        )
+        if one.evidence
+        else None,
+        element("p", "Check with ", element("code", one.check)) if one.check else None,
         class_="card",
     )
 
 
-def environment(facts: RunFacts) -> Markup:
+def environment(facts: RunFacts) -> Iterator[Part]:
     """Where and with what it ran, and how to run it again."""
     again = facts.reproduction
-    return join(
-        (
-            facts_list(facts.environment),
-            element("p", element("strong", "Run it again")),
-            code_block("\n".join(again.commands)),
-            notes([again.remark] if again.remark else []),
-        )
+    yield "Environment", facts_list(facts.environment)
+    yield (
+        "Run it again",
+        code_block("\n".join(again.commands)),
+        notes([again.remark] if again.remark else []),
     )

@@ -72,18 +72,17 @@ def _parameters(found: Sequence[PlacedFault]) -> Markup | None:
 
 
 def connector(facts: RunFacts) -> Iterator[Part]:
-    """The connector's slots, queue and instances."""
+    """The connector's slots, queue and instances, drawn."""
     timeline = facts.connector
     if timeline is None or not timeline.samples:
         return
     known = facts.connector_start is not None
-    offset = facts.connector_start or 0.0
     yield (
         "The connector over time",
         figure(
             connector_plot(
                 timeline,
-                offset,
+                facts.connector_start or 0.0,
                 facts.faults if known else [],
                 facts.spans if known else [],
                 facts.seconds if known else None,
@@ -91,11 +90,21 @@ def connector(facts: RunFacts) -> Iterator[Part]:
             "Seconds since the run began; checks of the steady state are marked above."
             if known
             else "Seconds since the connector began; the journal does not say when that was.",
-            details("Numbers: gauges over time", _gauges(timeline, offset)),
-            details("Numbers: what happened to it", _events(timeline, offset))
-            if timeline.events
-            else None,
         ),
+    )
+
+
+def connector_numbers(facts: RunFacts) -> Iterator[Part]:
+    """The same in numbers."""
+    timeline = facts.connector
+    if timeline is None or not timeline.samples:
+        return
+    offset = facts.connector_start or 0.0
+    events = _events(timeline, offset) if timeline.events else None
+    yield (
+        "The connector",
+        details("Gauges over time", _gauges(timeline, offset)),
+        details("What happened to it", events) if events is not None else None,
     )
 
 

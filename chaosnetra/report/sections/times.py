@@ -7,73 +7,37 @@ from markupsafe import Markup
 from chaosnetra.evidence.journal.samples import Startup
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.statistics.quantiles import Quantile
-from chaosnetra.report.budgets import Budget
-from chaosnetra.report.facts import RunFacts
+from chaosnetra.report.facts import MachineTook, RunFacts
 from chaosnetra.report.markup import Content, element, join
 from chaosnetra.report.page import details, figure, notes, table
 from chaosnetra.report.plots.distribution import distribution
-from chaosnetra.report.plots.phases import near, segments_text, waterfall
+from chaosnetra.report.plots.phases import longest_work, near, segments_text, waterfall
 from chaosnetra.report.plots.scales import number_text, seconds_text
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections import Part
-from chaosnetra.report.series import AttemptTimes, StartupTimes
+from chaosnetra.report.series import Asked, AttemptTimes, StartupTimes
 
 MOST_PROBES = 8
 STARTUP_WORDS = ("ready", "failed", "timed out")
 ATTEMPT_WORDS = ("answered", "failed", "given up")
 
 
-def startups(facts: RunFacts) -> Iterator[Part]:
-    """Both plots of startups, where there are any."""
-    if not facts.startups:
-        return
-    left_out = {
-        stage: times.listed - len(facts.rows[stage])
-        for stage, times in facts.startups.items()
-        if times.listed > len(facts.rows[stage])
-    }
-    caption = "Each row is a startup, from the start of its process, the fastest first."
-    if left_out:
-        caption += (
-            " Of many, rows are drawn evenly by rank, which is at the left; the table counts all."
-        )
-    drawn = near(facts.budgets, facts.rows)
-    far = [budget for budget in facts.budgets if budget not in drawn]
-    if far:
-        listed = ", ".join(f"{one.name} {seconds_text(one.seconds)}" for one in far)
-        caption += f" Budgets beyond the plot: {one_visible_line(listed, 400)}."
-    yield (
-        "Startups by phase",
-        figure(
-            waterfall(facts.rows, facts.phases, facts.budgets, facts.limits),
-            caption,
-            _phase_table(facts.startups, facts.phases),
-            _budget_table(facts.budgets, facts.time_scale) if facts.budgets else None,
-            details("Numbers: the rows of the plot", _rows_table(facts.rows)),
-        ),
-    )
-    medians = {stage: times.ready(0.5) for stage, times in facts.startups.items()}
-    yield (
-        "How long startups took",
-        figure(
-            distribution(
-                "Startup times", facts.startups, medians, STARTUP_WORDS,
-                [("limit", limit) for limit in facts.limits],
+def plots(facts: RunFacts) -> Iterator[Part]:
+    """Startups by phase, and how long startups, connections and checkouts took."""
+    if facts.startups:
+        yield _phases(facts)
+        limits = [("limit", limit) for limit in facts.limits]
+        yield (
+            "How long startups took",
+            figure(
+                distribution(
+                    "Startup times", facts.startups, _medians(facts), STARTUP_WORDS, limits
+                ),
+                "Seconds until ready. One that was not ready is censored: had it gone on, it would "
+                "have taken longer than its mark shows.",
             ),
-            "Seconds until ready. One that was not ready is censored: had it gone on, it would "
-            "have taken longer than its mark shows.",
-            _ready_table(facts.startups, medians),
-        ),
-    )  # fmt: skip
-
-
-def connections(facts: RunFacts) -> Iterator[Part]:
-    """Distribution of the times of each probe that tries connections."""
+        )
     for (probe, kind), stages in list(facts.attempts.items())[:MOST_PROBES]:
-        medians = {
-            stage: times.answered(0.5) if times.complete and times.listed else None
-            for stage, times in stages.items()
-        }
         slow = facts.slow_after.get((probe, kind))
         yield (
             f"How long {kind} took: {one_visible_line(probe, 100)}",
@@ -81,18 +45,62 @@ def connections(facts: RunFacts) -> Iterator[Part]:
                 distribution(
                     f"Times of {kind}",
                     stages,
-                    medians,
+                    _answered(stages),
                     ATTEMPT_WORDS,
                     [("slow after", slow)] if slow is not None else [],
                 ),
                 "Seconds until the first query was answered. One that was given up is censored; "
                 "one that failed by itself has no time to be answered.",
-                _answer_table(stages, medians),
             ),
         )
     if len(facts.attempts) > MOST_PROBES:
         left_out = len(facts.attempts) - MOST_PROBES
         yield "More connections", notes([f"{left_out:,} more probes are left out."])
+
+
+def _phases(facts: RunFacts) -> Part:
+    caption = "Each row is a startup, from the start of its process, the fastest first."
+    if any(times.listed > len(facts.rows[stage]) for stage, times in facts.startups.items()):
+        caption += (
+            " Of many, rows are drawn evenly by rank, which is at the left; the table counts all."
+        )
+    drawn = near(facts.budgets, facts.rows)
+    far = [budget for budget in facts.budgets if budget not in drawn]
+    if drawn:
+        caption += " Below it is each budget over the work that it bounds."
+    if far:
+        listed = ", ".join(f"{one.name} {seconds_text(one.seconds)}" for one in far)
+        caption += f" Budgets that no startup came near to: {one_visible_line(listed, 400)}."
+    plot = waterfall(facts.rows, facts.phases, facts.budgets, facts.limits)
+    return "Startups by phase", figure(plot, caption)
+
+
+def numbers(facts: RunFacts) -> Iterator[Part]:
+    """What the plots of `plots` show, as tables, and what the machine took."""
+    if facts.startups:
+        yield (
+            "Startup times",
+            _ready_table(facts.startups, _medians(facts)),
+            _phase_table(facts.startups, facts.phases) if facts.phases else None,
+            _budget_table(facts) if facts.budgets else None,
+            details("The rows of the plot", _rows_table(facts.rows)),
+        )
+    for (probe, kind), stages in list(facts.attempts.items())[:MOST_PROBES]:
+        heading = f"Times of {kind}: {one_visible_line(probe, 100)}"
+        yield heading, _answer_table(stages, _answered(stages))
+    if facts.machine:
+        yield "What the machine took", _machine_table(facts.machine)
+
+
+def _medians(facts: RunFacts) -> dict[Asked, Quantile | None]:
+    return {stage: times.ready(0.5) for stage, times in facts.startups.items()}
+
+
+def _answered(stages: Mapping[Stage, AttemptTimes]) -> dict[Stage, Quantile | None]:
+    return {
+        stage: times.answered(0.5) if times.complete and times.listed else None
+        for stage, times in stages.items()
+    }
 
 
 def quantile_text(found: Quantile | None) -> str:
@@ -107,7 +115,7 @@ def quantile_text(found: Quantile | None) -> str:
     return f"{least}{seconds_text(found.value)} ({low} to {high})"
 
 
-def _phase_table(stages: Mapping[Stage, StartupTimes], phases: Sequence[str]) -> Markup:
+def _phase_table(stages: Mapping[Asked, StartupTimes], phases: Sequence[str]) -> Markup:
     headers = ["phase", *(stage.when for stage in stages)]
     rows: list[list[Content]] = []
     for phase in phases:
@@ -128,22 +136,46 @@ def _phase_table(stages: Mapping[Stage, StartupTimes], phases: Sequence[str]) ->
     )
 
 
-def _budget_table(budgets: Sequence[Budget], time_scale: float | None) -> Markup:
+def _budget_table(facts: RunFacts) -> Markup:
+    scale = facts.time_scale
     rows = [
         (
             budget.name,
-            budget.phase,
+            element("span", budget.what, class_="wide"),
             seconds_text(budget.seconds),
-            f"{number_text(budget.seconds / time_scale)} s" if time_scale else None,
+            f"{number_text(budget.seconds / scale)} s" if scale else None,
+            seconds_text(took) if (took := longest_work(budget, facts.rows)) else None,
             f"{budget.expired:,} startups" if budget.expired else "never",
         )
-        for budget in budgets
+        for budget in facts.budgets
     ]
-    headers = ("budget", "within phase", "as enforced", "at time scale 1", "ran out in")
-    return details("Numbers: budgets", table(headers, rows), open_=False)
+    headers = (
+        *("budget", "bounds", "as enforced", "at time scale 1"),
+        *("the work took, at most", "ran out in"),
+    )
+    return table(headers, rows, "Budgets, and the longest work inside each of the startups drawn.")
 
 
-def _rows_table(rows: Mapping[Stage, Sequence[tuple[int, Startup]]]) -> Markup:
+def _machine_table(found: Sequence[MachineTook]) -> Markup:
+    rows = [
+        (
+            f"{one.probe}, {one.stage.when}",
+            f"{one.cores:,}",
+            seconds_text(one.own_seconds),
+            seconds_text(one.share_seconds),
+            seconds_text(one.own_seconds - one.share_seconds),
+        )
+        for one in found[:MOST_PROBES]
+    ]
+    return table(
+        ("launch", "cores", "own time", "of it, waiting for a core", "alone, at most"),
+        rows,
+        "Medians of the startups of a launch: startups at once wait for each other's cores, and "
+        "for other work on the machine. That time is not the fault's.",
+    )
+
+
+def _rows_table(rows: Mapping[Asked, Sequence[tuple[int, Startup]]]) -> Markup:
     return table(
         ("when", "rank", "number", "ended", "after", "phases"),
         [
@@ -161,7 +193,9 @@ def _rows_table(rows: Mapping[Stage, Sequence[tuple[int, Startup]]]) -> Markup:
     )
 
 
-def _ready_table(stages: Mapping[Stage, StartupTimes], medians: Mapping[Stage, Quantile]) -> Markup:
+def _ready_table(
+    stages: Mapping[Asked, StartupTimes], medians: Mapping[Asked, Quantile | None]
+) -> Markup:
     rows = [
         (
             stage.when,

@@ -1,6 +1,6 @@
 """Verdict and reason, and expected and observed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -9,10 +9,11 @@ from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
-from chaosnetra.report.page import details, figure, met_mark, quoted, table, verdict_badge
+from chaosnetra.report.page import details, figure, met_mark, notes, quoted, table, verdict_badge
 from chaosnetra.report.plots.rates import MOST_ROWS, rates
 from chaosnetra.report.plots.scales import number_text, share_text
 from chaosnetra.report.safe_text import one_visible_line
+from chaosnetra.report.sections import Part
 
 LONGEST_REASON = 1_500
 MOST_CLAIMS = 200
@@ -40,31 +41,29 @@ def proof_text(facts: RunFacts, index: int) -> str:
     return f"{proof.probe}: {sentence(proof, facts.verdict.outcome)}"
 
 
-def hypothesis(facts: RunFacts) -> Markup | None:
-    """What was expected and observed, with bounds."""
-    found = pooled(facts.claims)
-    if not found:
-        return element("p", "No probe of the steady state is in the journal.", class_="note")
-    counted = [claim for claim in found if claim.trials]
-    shown = found[:MOST_CLAIMS]
-    parts = []
+def failure_rates(facts: RunFacts) -> Iterator[Part]:
+    """Failure rates against what is allowed, drawn."""
+    counted = [claim for claim in pooled(facts.claims) if claim.trials]
     if counted:
         left_out = len(counted) - MOST_ROWS
-        parts.append(
-            figure(
-                rates(counted),
-                "The share of trials that failed, against what is allowed."
-                + (f" {left_out} more are in the table only." if left_out > 0 else ""),
-            )
-        )
-    parts.append(_expected(shown))
-    if counted:
-        parts.append(_bounds([claim for claim in shown if claim.trials]))
-    if len(found) > MOST_CLAIMS:
-        parts.append(
-            element("p", f"{len(found) - MOST_CLAIMS:,} more are left out.", class_="note")
-        )
-    return join(parts)
+        caption = "The share of trials that failed, against what is allowed."
+        caption += f" {left_out} more are in the table only." if left_out > 0 else ""
+        yield "Failure rates", figure(rates(counted), caption)
+
+
+def hypothesis(facts: RunFacts) -> Part:
+    """What was expected and observed, with bounds."""
+    found = pooled(facts.claims)
+    shown = found[:MOST_CLAIMS]
+    counted = [claim for claim in shown if claim.trials]
+    left_out = len(found) - MOST_CLAIMS
+    none = ["No probe of the steady state is in the journal."] if not found else []
+    return (
+        "Expected and observed",
+        _expected(shown) if found else None,
+        _bounds(counted) if counted else None,
+        notes([f"{left_out:,} more are left out."] if left_out > 0 else none),
+    )
 
 
 def _expected(found: Sequence[Claim]) -> Markup:
@@ -123,7 +122,7 @@ def _bounds(found: Sequence[Claim]) -> Markup:
         rows,
         "The observed-rate rule decides; the intervals say how sure so few trials can be.",
     )
-    return details("Numbers: rates, their intervals, and the trials that prove a claim", whole,
+    return details("Rates, their intervals, and the trials that prove a claim", whole,
                    open_=len(rows) <= 6)  # fmt: skip
 
 
@@ -141,8 +140,8 @@ def failure_free_trials_text(claim: Claim) -> str | None:
     return f"{needed:,}; there were {claim.trials:,}"
 
 
-def rules(found: Sequence[Mapping[str, object]]) -> Markup:
-    """Findings on the budgets by arithmetic."""
+def rules(found: Sequence[Mapping[str, object]]) -> Iterator[Part]:
+    """Findings on the budgets by arithmetic, where there are any."""
     rows = [
         (
             str(rule.get("rule")),
@@ -154,11 +153,10 @@ def rules(found: Sequence[Mapping[str, object]]) -> Markup:
         )
         for rule in found
     ]
-    return table(
-        ("rule", "budget", "has", "needs", "holds", "why"),
-        rows,
-        "The profile's budgets against what startups need, at time scale 1.",
-    )
+    caption = "The profile's budgets against what startups need, at time scale 1."
+    if rows:
+        headers = ("rule", "budget", "has", "needs", "holds", "why")
+        yield "Budgets by arithmetic", table(headers, rows, caption)
 
 
 def _seconds(value: object) -> str | None:

@@ -63,15 +63,32 @@ MOST_WAITS = 5
 MOST_FOLDED_CONNECTIONS = 4
 
 
-def sections(facts: RunFacts) -> Iterator[Section]:
-    """A section for each probe whose startups were observed, and one for what they printed."""
-    several = len(facts.seen) > 1
-    for seen in facts.seen:
-        of = f": {one_visible_line(seen.probe, 100)}" if several else ""
+def plots(facts: RunFacts) -> Iterator[Section]:
+    """A section for each probe whose startups were observed: how they stood, and the plots."""
+    for seen, of in _probes(facts):
         if seen.figures:
             yield Section(f"Startups on the wire{of}", tuple(_wire(seen, facts)))
+
+
+def numbers(facts: RunFacts) -> Iterator[Section]:
+    """The same in numbers, and what the startups have in common."""
+    for seen, of in _probes(facts):
+        if seen.figures:
+            yield Section(f"What startups did on the wire{of}", tuple(_figures(seen)))
+
+
+def outputs(facts: RunFacts) -> Iterator[Section]:
+    """What failed startups printed."""
+    for seen, of in _probes(facts):
         if seen.outputs:
             yield Section(f"Output of failed startups{of}", tuple(_outputs(seen)))
+
+
+def _probes(facts: RunFacts) -> Iterator[tuple[ProbeSeen, str]]:
+    """What was seen of each probe, and its name where there are several."""
+    several = len(facts.seen) > 1
+    for seen in facts.seen:
+        yield seen, f": {one_visible_line(seen.probe, 100)}" if several else ""
 
 
 def standing_line(one: Standing) -> str:
@@ -106,6 +123,9 @@ def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
     if seen.standings_left_out > 0:
         yield Text(f"{seen.standings_left_out:,} more that were not ready are left out.")
     yield from _plots(seen, facts.phases, facts.limits)
+
+
+def _figures(seen: ProbeSeen) -> Iterator[Content]:
     of = ", ".join(
         f"{_count(one.startups, 'startup')} {when} ({one.ready:,} ready)"
         for when, one in seen.figures.items()

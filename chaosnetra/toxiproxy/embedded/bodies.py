@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chaosnetra.addresses import shown_address
+from chaosnetra.addresses import Place, shown_address
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import fraction
 from chaosnetra.toxiproxy.embedded.addresses import Address, listen_address, upstream_address
@@ -43,7 +43,7 @@ class ProxySpec:
     name: str
     listen: Address
     listen_text: str
-    upstream: Address
+    upstream: Place
     upstream_text: str
     enabled: bool
     seed: str | None = None

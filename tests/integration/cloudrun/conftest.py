@@ -74,7 +74,7 @@ class Stage:
         """Until the service is at rest."""
         self.services.wait_until_still(SERVICE, Deadline.after(5))
 
-    def create_job(self, *command: str, **task: Any) -> None:
+    def create_job(self, *command: str, job_id: str = "startups", **task: Any) -> None:
         """A job whose tasks run a command of this machine."""
         parallelism = task.pop("parallelism", 0)
         container = {"image": "startup", "name": "startup", "command": list(command)}
@@ -83,8 +83,8 @@ class Stage:
         job = run_v2.Job(
             template={"parallelism": parallelism, "template": template}, labels=OPTED_IN
         )
-        request = run_v2.CreateJobRequest(parent=PLACE.parent, job_id="startups", job=job)
-        self.connection.call("Jobs", "CreateJob", request, JOB)
+        request = run_v2.CreateJobRequest(parent=PLACE.parent, job_id=job_id, job=job)
+        self.connection.call("Jobs", "CreateJob", request, f"{PLACE.parent}/jobs/{job_id}")
 
     @property
     def message(self) -> Any:

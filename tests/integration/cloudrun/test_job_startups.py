@@ -1,6 +1,7 @@
 """Startups as tasks of a job: real processes, reports through a real database."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from chaoslib.exceptions import ActivityFailed
@@ -21,7 +23,7 @@ from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.probes import startups_succeed
 from tests.integration.cloudrun.conftest import JOB, PLACE, MakeStage, Stage, nobody_listens
-from tests.support.experiments import HELD
+from tests.support.experiments import HELD, ours
 from tests.support.helpers import alive, query, wait_until, written_pids
 from tests.support.programs import chaos_command
 from tests.support.staged import experiment, step
@@ -475,11 +477,13 @@ def test_the_execution_of_a_local_endpoint_that_has_ended_needs_no_undo(stage: S
     assert report.detail == "the local endpoint has ended, with all it held"
 
 
-def test_after_kill_9_the_watchdog_cancels_the_execution_and_drops_the_reports(
+def test_after_kill_9_nothing_is_left_of_an_execution_its_reports_and_its_faults(
     job: Stage, settings: dict[str, Any], postgres: PostgresServer, pids: Path, tmp_path: Path
 ) -> None:
     data = experiment({**settings, "job_hold_seconds": "60"})
-    data["steady-state-hypothesis"]["probes"] = [startups(1) | {"tolerance": HELD}]
+    budgets = ours("probe", "startup", "budgets_suffice") | {"tolerance": HELD}
+    data["steady-state-hypothesis"]["probes"] = [budgets]
+    data["method"] = [ours("action", "toxiproxy", "add_latency", latency_ms=20), startups(1)]
     path = tmp_path / "experiment.json"
     path.write_text(json.dumps(data))
     with (tmp_path / "output").open("wb") as output:
@@ -496,3 +500,13 @@ def test_after_kill_9_the_watchdog_cancels_the_execution_and_drops_the_reports(
     assert execution.message.cancelled_count == 1
     assert alive(tasks) == []
     wait_until(lambda: schemas(postgres) == 0, 30, "the schema of reports is dropped")
+    events = map(json.loads, (tmp_path / "journal.events.jsonl").read_text().splitlines())
+    (toxiproxy,) = [one["address"] for one in events if one.get("kind") == "Toxiproxy"]
+    wait_until(lambda: not listens(toxiproxy), 10, "what stood before the run's own connections")
+
+
+def listens(url: str) -> bool:
+    """Whether anybody serves a URL of this machine."""
+    parts = urlsplit(url)
+    with socket.socket() as trying:
+        return trying.connect_ex((parts.hostname or "", parts.port or 0)) == 0

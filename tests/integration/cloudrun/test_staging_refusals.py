@@ -172,16 +172,86 @@ def test_what_is_made_for_ones_own_machine_is_refused_by_the_plan(
     shown = staging.plan()
     assert shown.exit_code == 0, shown.output
     assert "instances: 1 -> 2 (+1)" in shown.output
-    plain = {"type": "action", "name": "slow", "provider": {"type": "python", **latency}}
+    other = {**latency, "arguments": {"latency_ms": 5, "proxy": "theirs"}}
+    slow = {"type": "action", "name": "slow", "provider": {"type": "python", **other}}
     locks = called("postgres", "lock_catalog", hold_ms=5)
     load = {"type": "action", "name": "load", "provider": {"type": "python", **locks}}
-    staging.method = [plain, load]
+    staging.method = [slow, load]
     shown = staging.plan()
     assert shown.exit_code == 1
-    for name in ("slow (add_latency)", "load (lock_catalog)"):
+    for name in ("the proxy 'theirs'", "load (lock_catalog)"):
         assert f"refused: {name} is for one's own machine; in staging" in shown.output
     done = run_chaos(staging.experiment, CHAOSNETRA_CONSENT="yes")
-    refused(done, "action 'slow': a proxy is for one's own machine; in staging the pressure is")
+    refused(done, "action 'slow': the proxy 'theirs' is for one's own machine; in staging the pre")
+
+
+def test_faults_in_the_tasks_are_in_the_plan_and_its_hash(staging: Staging) -> None:
+    staging.endpoint.create_job()
+    staging.settings["job_connections"] = "5"
+    latency = ours("action", "toxiproxy", "add_latency", latency_ms=50)
+    staging.method = [STARTUPS, latency]
+    shown = staging.plan()
+    assert shown.exit_code == 0, shown.output
+    lines = shown.output.splitlines()
+    assert "faults before the database, of each task's startup and this run's own connections " in (
+        next(line for line in lines if line.startswith("faults")) + " "
+    )
+    assert "  add_latency: add_latency latency_ms 50" in lines
+    assert any("another address in DATABASE_URL" in line for line in lines)
+    assert any(line.startswith("added to each container while it runs: ") for line in lines)
+    assert f"connections of startups_succeed: {7 * (5 + 2)}" in lines
+    first = staging.hash
+    end_session()
+    latency["provider"]["arguments"]["latency_ms"] = 51
+    assert staging.hash != first
+    end_session()
+    staging.settings["target_environment"] = '{"DATABASE_URL": "postgresql://{url_without_scheme}"}'
+    assert staging.hash != first
+
+
+@pytest.mark.parametrize(
+    ("changes", "env", "message"),
+    [
+        (
+            {"target_environment": '{"DATABASE_URL": "postgresql://me:hidden-word@{host}/db"}'},
+            {},
+            "refused: the template of DATABASE_URL holds a secret, which the order of a task would",
+        ),
+        (
+            {"target_environment": '{"DATABASE": "{url}"}'},
+            {},
+            "warning: the job's configuration does not set DATABASE: unless its image does, no ",
+        ),
+        (
+            {},
+            {"DATABASE_URL": "postgresql://u@db.example/db?sslmode=verify-full"},
+            "warning: the service checks that db.example is the name in the server's certificate",
+        ),
+        (
+            {"target_environment": '{"DATABASE_URL": "{url}", "PGHOST": "{host}"}'},
+            {"DATABASE_URL": "postgresql://u@10.0.0.3/db", "PGHOST": "10.0.0.4"},
+            "refused: ",
+        ),
+    ],
+)
+def test_what_may_keep_a_path_from_standing_is_told_by_the_plan(
+    staging: Staging, changes: dict[str, str], env: dict[str, str], message: str
+) -> None:
+    variables = [{"name": name, "value": value} for name, value in env.items()]
+    staging.endpoint.create_job(container={"env": variables})
+    staging.settings |= {"job_connections": "5", **changes}
+    staging.method = [STARTUPS, ours("action", "toxiproxy", "add_latency", latency_ms=50)]
+    shown = staging.plan()
+    told = [line for line in shown.output.splitlines() if line.startswith(message)]
+    assert len(told) == 1, shown.output
+    assert "hidden-word" not in shown.output.replace(str(changes), "")
+
+
+def test_a_name_that_this_run_would_check_is_refused(staging: Staging) -> None:
+    staging.endpoint.create_job()
+    staging.database = DatabaseAddress.parse(f"{staging.database.url}?sslmode=verify-full")
+    staging.method = [ours("action", "toxiproxy", "add_latency", latency_ms=50)]
+    assert "refused: with sslmode=verify-full the server's name is checked" in staging.plan().output
 
 
 def test_the_plan_asks_for_the_job_of_the_startups(staging: Staging) -> None:

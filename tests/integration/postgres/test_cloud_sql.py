@@ -400,9 +400,8 @@ def test_without_the_extra_it_says_what_to_install(
 @pytest.mark.parametrize(
     ("action", "arguments", "words"),
     [
-        (add_latency, {"latency_ms": 5}, "a proxy is for one's own machine"),
-        (create_proxy, {"name": "n", "upstream": "h:1"}, "is for one's own machine"),
-        (limit_connector, {"limits": {}}, "the connector emulator is for one's own machine"),
+        (add_latency, {"latency_ms": 5, "proxy": "n"}, "the proxy 'n' is for one's own machine"),
+        (create_proxy, {"name": "n", "upstream": "h:1"}, "of its own is for one's own machine"),
         (press_database, {}, "press_database is for one's own machine"),
         (lock_catalog, {"hold_ms": 5}, "lock_catalog is for one's own machine"),
     ],
@@ -414,4 +413,19 @@ def test_what_is_made_for_ones_own_machine_is_refused_in_staging(
     with pytest.raises(ActivityFailed, match=words) as caught:
         action(**arguments, configuration=configuration)
     assert "environment" in str(caught.value)
+    assert end_session() == []
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "words"),
+    [
+        (add_latency, {"latency_ms": 5}, "nothing stands before the database but for a fault"),
+        (limit_connector, {"limits": {}}, "there is no connector in the path; set connector"),
+    ],
+)
+def test_a_fault_on_the_path_that_nobody_consented_to_is_refused_in_staging(
+    postgres: PostgresServer, tmp_path: Path, action: Any, arguments: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ActivityFailed, match=words):
+        action(**arguments, configuration=staging_settings(tmp_path, postgres.database))
     assert end_session() == []

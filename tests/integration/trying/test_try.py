@@ -19,9 +19,11 @@ from tests.support.programs import captured, chaos_command
 # Opens a port of its own, takes a URL of SQLAlchemy's, needs a table, gives up after 3 s, and its
 # first pages know nothing of the database.
 SERVICE = """
-import asyncio, os, sys
+import asyncio, json, os, sys
 import asyncpg
 
+with open(sys.argv[1]) as file:
+    CONFIG = json.load(file)
 URL = os.environ.get("SHOP_DATABASE_URL", "postgresql+asyncpg://localhost/shop")
 
 async def main():
@@ -31,11 +33,13 @@ async def main():
         writer.write(b"HTTP/1.1 " + status + b"\\r\\nContent-Length: 0\\r\\n\\r\\n")
         await writer.drain()
         writer.close()
+    if not os.environ.get("SHOP_TOKEN"):
+        sys.exit("no SHOP_TOKEN")
     if "+asyncpg" not in URL:
         sys.exit("not a URL of mine")
     url = URL.replace("+asyncpg", "")
     opened = await asyncio.wait_for(asyncpg.connect(url), 3)
-    await opened.fetch("SELECT id FROM items")
+    await opened.fetch(f"SELECT id FROM {CONFIG['table']}")
     server = await asyncio.start_server(answer, "127.0.0.1", int(os.environ["SHOP_LISTEN"]))
     await server.serve_forever()
 
@@ -48,6 +52,15 @@ async def main():
     await opened.execute("CREATE TABLE IF NOT EXISTS items (id int)")
 asyncio.run(main())
 """
+CONFIG = '{"table": "items", "database": "{host}:{database_port}", "port": {service_port}}'
+TRIGRAMS = """
+import asyncio, asyncpg, os
+async def main():
+    opened = await asyncpg.connect(os.environ["DATABASE_URL"])
+    await opened.execute("CREATE EXTENSION pg_trgm")
+asyncio.run(main())
+"""
+TOKEN = "a-token-that-nobody-may-see"
 # Is ready when it ends, and uses no database.
 IDLE = "print('done')"
 
@@ -58,7 +71,13 @@ def command(folder: Path, *options: str) -> list[str]:
     (folder / "service.py").write_text(SERVICE)
     (folder / "migrate.py").write_text(MIGRATION)
     (folder / "idle.py").write_text(IDLE)
+    (folder / "shop.json").write_text(CONFIG)
     return [str(Path(sys.executable).with_name("chaosnetra")), "try", *options]
+
+
+# Of the service, besides the interpreter.
+SERVED = ("service.py", "{config_file}")
+GIVEN = ("--config-template", "shop.json", "--environment", f"SHOP_TOKEN={TOKEN}")
 
 
 def test_a_service_is_tried_with_one_command_and_its_file_runs_alone(
@@ -70,9 +89,9 @@ def test_a_service_is_tried_with_one_command_and_its_file_runs_alone(
     # What the repository's file says of another service does not count for this one.
     (tmp_path / ".git").mkdir()
     (tmp_path / "chaosnetra.toml").write_text('target_directory = "/"\ndwell_seconds = 1\n')
-    options = ["--latency-ms", "40", "--limit-seconds", "12"]
+    options = ["--latency-ms", "40", "--limit-seconds", "12", *GIVEN]
     words = [*options, "--first", f"{sys.executable} migrate.py", "--", sys.executable]
-    ran = captured([*command(tmp_path, *words), "service.py"], timeout=240)
+    ran = captured([*command(tmp_path, *words), *SERVED], timeout=240)
     assert ran.returncode == 0, ran.stderr
     rows = {
         line[:18].strip(): line[18:].split()[:1]
@@ -91,6 +110,10 @@ def test_a_service_is_tried_with_one_command_and_its_file_runs_alone(
     assert max(map(len, ran.stdout.splitlines())) <= 80
     folder = tmp_path / "chaosnetra-try"
     assert (folder / "report.html").is_file()
+    for file in folder.iterdir():
+        assert TOKEN.encode() not in file.read_bytes(), file
+    assert "again   SHOP_TOKEN=… chaos run" in ran.stdout
+    monkeypatch.setenv("SHOP_TOKEN", TOKEN)
     experiment = json.loads((folder / "experiment.json").read_text())
     environment = experiment["configuration"]["target_environment"]
     assert environment["SHOP_DATABASE_URL"] == "postgresql+asyncpg://{url_without_scheme}"
@@ -111,20 +134,21 @@ def test_a_wrong_guess_names_its_option_and_a_signal_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_URL", toxiproxy_server.url)
     monkeypatch.setenv("SHOP_LISTEN", str(free_port()))
-    start = command(tmp_path, "--database-url", postgres.database.url, "--limit-seconds", "20")
+    own = ["--database-url", postgres.database.url]
+    start = command(tmp_path, *own, "--limit-seconds", "20", *GIVEN)
     idle = captured([*start, "--", sys.executable, "idle.py"], timeout=120)
     assert idle.returncode == 2
     (line,) = [line for line in idle.stderr.splitlines() if line.startswith("Error: ")]
     assert "opened no connection" in line
     assert "--database-variable NAME[=FORM]" in line
     assert postgres.database.password not in idle.stderr
-    missing = captured([*start, "--", sys.executable, "service.py"], timeout=120)
+    missing = captured([*start, "--", sys.executable, *SERVED], timeout=120)
     assert missing.returncode == 2
     (line,) = [line for line in missing.stderr.splitlines() if line.startswith("Error: ")]
     assert 'relation "items" does not exist' in line
     assert "--first COMMAND" in line
     process = subprocess.Popen(
-        [*start, "--first", f"{sys.executable} migrate.py", "--", sys.executable, "service.py"],
+        [*start, "--first", f"{sys.executable} migrate.py", "--", sys.executable, *SERVED],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -139,6 +163,24 @@ def test_a_wrong_guess_names_its_option_and_a_signal_leaves_nothing(
         "Error: interrupted; everything is undone",
     )
     assert ToxiproxyClient(toxiproxy_server.url).proxies() == {}
+    # The database is the user's: it has its tables now, and the run does not make them again.
+    written = json.loads((tmp_path / "chaosnetra-try" / "experiment.json").read_text())
+    assert "prepare_command" not in written["configuration"]
+
+
+def test_an_extension_that_the_database_lacks_is_told_with_the_cure(
+    tmp_path: Path, toxiproxy_server: ToxiproxyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_URL", toxiproxy_server.url)
+    (tmp_path / "trigrams.py").write_text(TRIGRAMS)
+    first = ["--first", f"{sys.executable} trigrams.py"]
+    for words in ([*first, "--", sys.executable, "idle.py"], ["--", sys.executable, "trigrams.py"]):
+        ran = captured(command(tmp_path, *words), timeout=120)
+        assert ran.returncode == 2
+        (line,) = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")]
+        assert 'extension "pg_trgm" is not available' in line
+        assert "set CHAOSNETRA_POSTGRES_PROGRAMS to installed" in line
 
 
 def _is_down(server: ToxiproxyServer) -> bool:

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -40,14 +41,15 @@ HOSTILE = (
 def test_everything_is_on_the_page(tmp_path: Path) -> None:
     page, text, _ = reported(tmp_path, rich())
     for part in (
-        "violated", "Expected and observed", "Budgets by arithmetic", "Violations",
+        "violated", "What broke, and when", "Failure rates", "Expected and observed",
+        "Budgets by arithmetic", "Violations",
         "Startups by phase", "How long startups took", "How long connections took: connects",
         "The connector over time", "Faults", "Environment", "Run it again",
         "toxic slow", "51.5", "table_setup 1 s ran out", "no answer within 3 s", "53300",
         "Inner: because", "PostgreSQL", "16.14", "CHAOSNETRA_COUNT", "first-connection",
     ):  # fmt: skip
         assert part in page.text, part
-    assert page.count("svg", "plot") == 5
+    assert page.count("svg", "plot") == 6
     assert page.count("figure") == page.count("svg", "plot")
     assert page.count("title") > page.count("svg", "plot")
     assert page.count("desc") == page.count("svg", "plot")
@@ -74,8 +76,9 @@ def test_several_journals_have_a_summary_first_and_a_section_each(tmp_path: Path
     assert page.text.index("the other one") < page.text.index("Expected and observed")
     anchors = {attributes.get("id") for tag, attributes in page.tags if tag == "section"}
     links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
-    assert links == {"#run-1", "#run-2"}
+    assert {"#run-1", "#run-2"} <= links
     assert {"run-1", "run-2"} <= anchors
+    assert {link[1:] for link in links if (link or "").startswith("#")} <= anchors
     assert "| t | **✗ violated** | issue-1263 |" in text
     assert "| the other one | **✓ held** |" in text
     assert [suite.get("name") for suite in suites] == ["t", "the other one"]
@@ -96,7 +99,8 @@ def test_a_folder_stands_for_the_journals_in_it(tmp_path: Path) -> None:
         netra, ["report", str(tmp_path / "runs"), "-o", str(tmp_path / "r.md")]
     )
     assert done.exit_code == 0, done.output
-    assert (tmp_path / "r.md").read_text().count("## ") == 2
+    lines = (tmp_path / "r.md").read_text().splitlines()
+    assert sum(line.startswith("## **✓ held**: ") for line in lines) == 2
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"experiment": {"title"', "[1]", '{"method": []}'])
@@ -235,7 +239,7 @@ def test_recommendations_are_shown_with_what_they_rest_on(tmp_path: Path) -> Non
         ("p95 1.4 s, after the method",), "chaos run x.json",
     )  # fmt: skip
     page = Page(render(".html", [facts], advice))
-    assert page.text.index("What to change") < page.text.index("Startups by phase")
+    assert page.text.rindex("What to change") > page.text.rindex("Run it again")
     assert "p95 1.4 s, after the method" in page.text
     assert "chaos run x.json" in page.text
     text = render(".md", [facts, facts], advice)
@@ -273,3 +277,70 @@ def test_the_exit_code_of_a_startup_is_in_every_report(tmp_path: Path) -> None:
     assert page.text.count("exit code 78") >= 3, "and in the violation and the failures"
     assert "exit code 78" in markdown
     assert "exit code 78" in ET.tostring(junit, encoding="unicode")
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r"<h2>(.*?)</h2>", page)
+
+
+def test_the_page_goes_from_the_verdict_to_the_advice(tmp_path: Path) -> None:
+    data = rich()
+    data["steady_states"]["after"]["probes"][0]["output"]["startups"][1]["output"] = ["it broke"]
+    reported(tmp_path, data)
+    page, text = ((tmp_path / name).read_text() for name in ("r.html", "r.md"))
+    assert headings(page) == [
+        "What broke, and when", "Plots", "Numbers", "Output of failed startups", "Evidence",
+        "What to change",
+    ]  # fmt: skip
+    assert page.index('class="verdict violated"') < page.index("<nav") < page.index("<h2>")
+    assert page.count("What to change</h2>") == text.count("<details><summary>What to change") == 1
+    places = [
+        text.index(part)
+        for part in ("Reason: ", "### What broke, and when", "| probe | when |",
+                     "### Output of failed startups", "Run it again", "What to change")
+    ]  # fmt: skip
+    assert places == sorted(places)
+
+
+def test_advice_is_told_once_for_all_runs_and_after_them(tmp_path: Path) -> None:
+    page, text, _ = reported(tmp_path, rich(), rich())
+    raw = (tmp_path / "r.html").read_text()
+    day = 't <span class="quiet">2026-01-01 00:00</span>'
+    assert headings(raw) == ["Trend: t", "Runs", day, day, "What to change"]
+    assert text.count("What to change") == 1
+    subjects = re.findall(r'class="card"><p><strong>(table_setup_seconds: .*?)</strong>', raw)
+    assert len(subjects) == 1
+    assert page.text.index("What to change") < page.text.index("Run it again"), "in the contents"
+
+
+def test_contents_and_files_can_be_followed(tmp_path: Path) -> None:
+    data = rich()
+    data["chaosnetra"]["events_file"] = "somewhere/else/journal-0.events.jsonl"
+    (tmp_path / "journal-0.events.jsonl").write_text("{}\n")
+    done = run_report(tmp_path, data, rich(), names="r.html")
+    assert done.exit_code == 0
+    page = Page((tmp_path / "r.html").read_text())
+    links = [attributes["href"] or "" for tag, attributes in page.tags if tag == "a"]
+    ids = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+    files = [link for link in links if not link.startswith("#")]
+    assert files == ["./journal-0.json", "./journal-0.events.jsonl", "./journal-1.json"]
+    assert all((tmp_path / file).is_file() for file in files)
+
+
+def test_files_are_linked_from_where_the_page_is(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from chaosnetra.cli import netra
+
+    for name in ("runs at night", "pages"):
+        (tmp_path / name).mkdir()
+    path = tmp_path / "runs at night" / "jour#nal.json"
+    path.write_text(json.dumps(rich()))
+    page = tmp_path / "pages" / "r.html"
+    assert CliRunner().invoke(netra, ["report", str(path), "-o", str(page)]).exit_code == 0
+    links = [
+        attributes["href"] or "" for tag, attributes in Page(page.read_text()).tags if tag == "a"
+    ]
+    assert "../runs%20at%20night/jour%23nal.json" in links

@@ -88,6 +88,17 @@ def test_options_change_what_instances_start_through(tmp_path: Path) -> None:
     assert profile["connector_slots"]["available"] == 50
 
 
+def test_who_has_a_slot_at_once_and_is_delayed_waits_in_no_queue(tmp_path: Path) -> None:
+    folder = written(tmp_path, calibrating(5))
+    delayed = asked(folder, "--instances", 40)["resources"]["connector_slots"]
+    assert delayed["most"] < delayed["available"]
+    text = call(folder, "--instances", 40).output
+    assert "; a new connection waits " in text
+    assert "up to 0 wait" not in text
+    few = call(folder, "--instances", 40, "--connector-slots", 20).output
+    assert "; up to 20 wait, the longest " in few
+
+
 def test_a_pool_that_is_smaller_than_what_was_opened_at_once(tmp_path: Path) -> None:
     both = [
         connection(1, 0.5, None, session=0.6, trips=20, waited_seconds=0.5),

@@ -48,7 +48,10 @@ def step(area: str, function: str, in_method: bool = True, **arguments: Any) -> 
         (step("postgres", "release_connections"), 0),
         (step("postgres", "free_connection_slots", in_method=False), 0),
         (step("startup", "budgets_suffice", in_method=False), 0),
-        (step("toxiproxy", "add_latency"), 0),
+        (step("toxiproxy", "add_latency"), 2),
+        (step("toxiproxy", "add_latency", toxicity="0.5"), 60),
+        (step("toxiproxy", "remove_toxic"), 0),
+        (step("connector", "limit_connector"), 2),
         (step("cloudrun", "scale_service", minimum=4), 0),
     ],
 )
@@ -72,14 +75,42 @@ def test_what_cannot_be_read_is_told(asked: PlannedActivity, message: str) -> No
         connections_of([asked], POOL, FREE, PER_STARTUP)
 
 
-@given(st.lists(st.tuples(st.integers(1, 100), st.booleans())))
-def test_the_method_adds_up_and_of_the_probes_the_greatest_counts(
-    counts: list[tuple[int, bool]],
+COUNTS = st.lists(st.tuples(st.integers(1, 100), st.booleans(), st.booleans()))
+
+
+@given(COUNTS)
+def test_what_is_held_adds_up_and_of_what_is_over_at_once_the_greatest_counts(
+    counts: list[tuple[int, bool, bool]],
 ) -> None:
-    found = [Connections("step", count, in_method) for count, in_method in counts]
-    held = sum(count for count, in_method in counts if in_method)
-    probed = [count for count, in_method in counts if not in_method]
-    assert total_connections(found) == held + max([0, *probed])
+    found = [Connections("step", *one) for one in counts]
+    held = sum(count for count, _, is_held in counts if is_held)
+    over = {
+        method: [
+            count for count, in_method, is_held in counts if in_method is method and not is_held
+        ]
+        for method in (True, False)
+    }
+    assert total_connections(found) == held + max([0, *over[True]]) + max([0, *over[False]])
+
+
+def test_a_probe_of_the_method_holds_nothing_but_in_the_background() -> None:
+    probes = [
+        PlannedActivity(
+            "step", "chaosnetra.startup.probes", "startups_succeed", {"count": 2}, True, b
+        )
+        for b in (False, True)
+    ]
+    held = [one.is_held for one in connections_of(probes, POOL, FREE, PER_STARTUP)]
+    assert held == [False, True]
+
+
+def test_what_measures_a_fault_is_counted_for_each_startup() -> None:
+    steps = [
+        step("startup", "startups_succeed", in_method=False, count=3),
+        step("toxiproxy", "add_latency"),
+    ]
+    counts = [one.count for one in connections_of(steps, POOL, FREE, PER_STARTUP)]
+    assert counts == [3 * (PER_STARTUP + 2), 2]
 
 
 def test_scalings_and_tasks() -> None:

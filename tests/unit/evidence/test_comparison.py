@@ -17,6 +17,7 @@ from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.verdict import Outcome
 from tests.support.journals import BAD, journal, state
 from tests.support.journals import startups as startups_probe
+from tests.support.observations import observation
 
 
 def check(times: list[float], attempts: int, held: bool) -> dict[str, Any]:
@@ -416,6 +417,45 @@ def test_local_and_staging_are_compared_and_what_differs_is_told() -> None:
     assert (
         "what was injected was add_latency(latency_ms 50) before and scale_service() after" in lines
     )
+
+
+def in_environment(name: str, round_trips: int, method: str, **launch: Any) -> dict[str, Any]:
+    """A run whose startups asked so often, one question after the other."""
+    data = with_method(run(FAST, environment=name), add_latency(50))
+    seen = json.loads(json.dumps(observation(1.0, serial_round_trips=round_trips).to_json()))
+    for stage in ("before", "after"):
+        output = data["steady_states"][stage]["probes"][0]["output"]
+        output |= {"startup_method": method, **launch}
+        for startup in output["startups"]:
+            startup["wire"] = seen
+    return data
+
+
+@pytest.mark.parametrize(
+    ("there", "note"),
+    [
+        (138, "round trips agree: 138 one after the other in both environments"),
+        (130, "round trips must agree in both environments, and do not (138 and 130 one after "),
+    ],
+)
+def test_of_one_fault_in_two_environments_the_path_and_round_trips_are_told(
+    there: int, note: str
+) -> None:
+    local = in_environment("local", 138, "fork")
+    staging = in_environment("staging", there, "job", launch={"path": {}})
+    found = only(local, staging)
+    assert found.change is Change.STILL_HOLDS
+    same = "the environment was local before and staging after: other machines, the same pressure"
+    assert found.notes[0] == same
+    assert found.notes[1].startswith(note)
+    lines = [one.line for one in found.differences]
+    path = "the path of the startups to their database was this machine's before and each task's"
+    assert f"{path} own after" in lines
+    staging["chaosnetra"]["time_scale"] = 1
+    found = only(local, staging)
+    assert found.notes[0].startswith("startup times were not compared: the time scale was")
+    assert found.notes[2].startswith(note)
+    assert [one.when for one in found.wire] == ["without the fault", "under the fault"]
 
 
 def test_what_else_differs_is_told_beside_the_comparison() -> None:

@@ -40,6 +40,16 @@ def test_the_p_value_is_scipys(before: list[float], after: list[float]) -> None:
     assert found.p_value == pytest.approx(float(expected.pvalue))
 
 
+@pytest.mark.parametrize(("first", "second"), [(100, 100), (1, 9000), (40, 250), (150, 300)])
+def test_large_groups_have_scipys_p_value(first: int, second: int) -> None:
+    draw = random.Random(7)
+    before = [draw.random() for _ in range(first)]
+    after = [draw.random() + 0.1 for _ in range(second)]
+    found = compare_times(before, after)
+    expected = mannwhitneyu(after, before, method=found.method)
+    assert found.p_value == pytest.approx(float(expected.pvalue), rel=1e-9)
+
+
 def test_five_and_five_apart_have_the_tables_p_value() -> None:
     """All of one above all of the other: 2 of the 252 orders."""
     found = compare_times([1, 2, 3, 4, 5], [6, 7, 8, 9, 10])

@@ -10,7 +10,7 @@ from chaosnetra.evidence.statistics.round_trips import RoundTrips, check, fit, r
 from tests.support.helpers import present
 from tests.support.seen_on_the_wire import ready
 
-MODEL = RoundTrips(own_seconds=0.5, waited_seconds=0.02, serial=40, startups=3)
+MODEL = RoundTrips(own_seconds=0.5, waited_seconds=0.02, serial=40, startups=3, in_all=40)
 TIMES = st.floats(0, 1000)
 MODELS = st.builds(RoundTrips, TIMES, TIMES, st.integers(0, 10_000), st.just(1))
 
@@ -37,7 +37,7 @@ def test_what_just_fits_into_a_limit_takes_as_long_as_it(model: RoundTrips, limi
 def test_the_model_is_the_median_of_startups() -> None:
     seen = [ready(own=own, rows=rows) for own, rows in ((0.4, 30), (0.5, 33), (0.9, 33))]
     model = fit(seen)
-    assert model == RoundTrips(0.5, pytest.approx(0.02), 40, 3)
+    assert model == RoundTrips(0.5, pytest.approx(0.02), 40, 3, in_all=40)
     assert fit([]) is None
 
 
@@ -66,10 +66,16 @@ def test_round_trips_beside_others_are_shown_as_such() -> None:
     assert (exact.shown_serial, about.shown_serial) == ("40", "about 40")
 
 
+def about_as(serial: float) -> RoundTrips:
+    return replace(MODEL, serial=serial, is_exact=False)
+
+
 def test_startups_under_a_latency_show_what_ran_side_by_side() -> None:
     under = [replace(ready(0.1), serial_round_trips=22)]
-    about = replace(MODEL, is_exact=False)
-    assert recounted(about, under) == replace(about, serial=22)
-    assert recounted(MODEL, under) == MODEL
+    about = about_as(MODEL.serial)
+    assert recounted(about, under) == about_as(22)
+    assert recounted(MODEL, under) == about_as(22)  # as many in all
+    fewer = [replace(one, round_trips=22) for one in under]
+    assert recounted(MODEL, fewer) == MODEL  # it polls
     assert recounted(about, []) == about
     assert recounted(replace(about, serial=20), under).serial == 20

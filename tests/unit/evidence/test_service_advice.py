@@ -210,6 +210,18 @@ def test_a_service_without_a_limit_on_an_answer_gets_one() -> None:
     assert one.current == "none that showed: it still waited after 23.6 s"
 
 
+def test_a_service_that_opens_another_connection_has_a_limit_on_an_answer() -> None:
+    """Though it leaves the one before open, as psycopg 3 does for a time."""
+    found = [
+        wire.broken(n, End.OPEN, Reached.TLS, opened_seconds=3.0 * n, ended_seconds=None)
+        for n in range(1, 8)
+    ]
+    seen = wire.observation(*found, standing=wire.logging_in(21.0), seconds=24.0)
+    told = advised(launched_until_its_limit(seen, Status.TIMED_OUT))
+    assert told.recommendations == ()
+    assert "nothing answered all 7 of its connections" in told.not_known[1]
+
+
 def test_a_service_that_is_ready_without_its_session_gets_a_readiness_that_asks() -> None:
     (one,) = advised(launched_until_its_limit(wire.refused(), Status.DEGRADED)).recommendations
     assert one.subject == "readiness without the database"

@@ -1,13 +1,12 @@
 """What a number of trials can prove."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.special import betaincinv
 from scipy.stats import binom, binomtest
 
 from chaosnetra.evidence.statistics.rates import (
-    MOST_SUMMED,
     failure_rate_lower_bound,
     failure_rate_upper_bound,
 )
@@ -73,21 +72,17 @@ def test_one_more_failure_never_lowers_a_bound(counts: tuple[int, int]) -> None:
 
 
 @given(
-    counts=st.integers(1, MOST_SUMMED).flatmap(
+    counts=st.integers(1, 1000).flatmap(
         lambda trials: st.tuples(st.integers(0, trials), st.just(trials))
     ),
     confidence=st.floats(0.001, 0.999999),
 )
-def test_what_is_summed_here_is_what_scipy_says(counts: tuple[int, int], confidence: float) -> None:
+@example((1, 200_000), 0.95)
+@example((100_000, 200_000), 0.975)
+@example((199_000, 200_000), 0.025)
+def test_the_bound_is_what_scipy_says(counts: tuple[int, int], confidence: float) -> None:
     failures, trials = counts
     if failures < trials:
         expected = float(betaincinv(failures + 1, trials - failures, confidence))
         found = failure_rate_upper_bound(failures, trials, confidence)
         assert found == pytest.approx(expected, rel=1e-8)
-
-
-@pytest.mark.parametrize("failures", [0, 1, 500, MOST_SUMMED])
-def test_the_bound_does_not_jump_where_scipy_takes_over(failures: int) -> None:
-    here = failure_rate_upper_bound(failures, MOST_SUMMED)
-    beyond = failure_rate_upper_bound(failures, MOST_SUMMED + 1)
-    assert beyond == pytest.approx(here, rel=2e-3)

@@ -501,3 +501,32 @@ def test_other_violations_of_a_stage_are_named() -> None:
     assert [one.probe for one in violations] == names
     assert found.reason.startswith("after the method, first: expected")
     assert found.reason.endswith("; nor did these hold: second, third")
+
+
+LEFT = {"startups": 2, "of": 4, "why": "latency was not measured before the startup"}
+
+
+def test_what_depends_on_startups_that_do_not_count_is_neither_held_nor_violated() -> None:
+    open_ = startups(1, 2, uncounted={**LEFT, "undecided": True})
+    found, _ = judged(journal(after=state(open_), deviated=True))
+    assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.NOT_MEASURED)
+    assert found.reason.startswith(
+        "startups: 2 of 4 startups count for nothing, and whether it held depends on them: "
+        "latency was not measured before the startup"
+    )
+    silent = failed_probe("others", "chaosnetra.errors.PartUnavailable: none counts")
+    silent["exception"].insert(0, "chaosnetra.errors.PartUnavailable: none counts\n")
+    found, _ = judged(journal(after=state(open_, silent), deviated=True))
+    assert found.outcome is Outcome.INCONCLUSIVE, "who was not asked says nothing either"
+
+
+def test_what_is_violated_whatever_became_of_them_is_violated() -> None:
+    decided = startups(0, 2, uncounted={**LEFT, "undecided": False})
+    found, _ = judged(journal(after=state(decided), deviated=True))
+    assert found.outcome is Outcome.VIOLATED
+    open_ = startups(1, 2, "others", uncounted={**LEFT, "undecided": True})
+    found, _ = judged(journal(after=state(decided, open_), deviated=True))
+    assert found.outcome is Outcome.VIOLATED
+    held = startups(2, 2, uncounted={**LEFT, "undecided": False})
+    found, _ = judged(journal(after=state(held)))
+    assert found.outcome is Outcome.HELD

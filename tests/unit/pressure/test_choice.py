@@ -57,8 +57,11 @@ def test_a_mistake_for_the_other_environment_is_found_here_too() -> None:
 
 @pytest.fixture
 def vpc_latency() -> dict[str, Any]:
+    """The experiment, with another action in staging than locally."""
     data: dict[str, Any] = json.loads((EXPERIMENTS / "vpc_latency.json").read_text())
-    return copy.deepcopy(data)
+    given(data, "method")["staging"] = copy.deepcopy(SCALE)
+    given(data, "rollbacks")["staging"] = {**SCALE, "func": "restore_service"}
+    return data
 
 
 def findings(experiment: dict[str, Any]) -> list[Finding]:
@@ -73,6 +76,9 @@ def given(experiment: dict[str, Any], where: str) -> Any:
 
 def test_lint_has_nothing_to_say_of_the_experiment(vpc_latency: dict[str, Any]) -> None:
     assert findings(vpc_latency) == []
+    same = json.loads((EXPERIMENTS / "vpc_latency.json").read_text())
+    assert given(same, "method")["staging"] == given(same, "method")["local"]
+    assert findings(same) == []
 
 
 def test_lint_looks_into_each_environment(vpc_latency: dict[str, Any]) -> None:

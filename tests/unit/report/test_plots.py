@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from chaosnetra.evidence.journal.samples import Startup
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline
-from chaosnetra.report.budgets import Budget, budgets_of
+from chaosnetra.report.budgets import Budget, budgets_of, phase_start
 from chaosnetra.report.plots.distribution import distribution
-from chaosnetra.report.plots.phases import near, phase_start, segments, waterfall
+from chaosnetra.report.plots.phases import near, segments, waterfall
 from chaosnetra.report.plots.timeline import connector_plot, thinned
-from chaosnetra.report.series import Times
+from chaosnetra.report.series import Asked, Times
 
 SECONDS = st.floats(0, 100)
 
@@ -71,14 +71,14 @@ def test_a_budget_is_drawn_where_it_ends() -> None:
         1.5, status="failed", phase="database", budget="table_setup", init=0.3, database=1.1
     )
     assert phase_start(one, "database") == pytest.approx(0.4)
-    drawn = plot_of(waterfall({Stage.AFTER: [(1, one)]}, ["init", "database"], [budget], []))
+    drawn = plot_of(waterfall({Asked(Stage.AFTER): [(1, one)]}, ["init", "database"], [budget], []))
     ends = {line.get("x1") for line in drawn.iter("line") if "expired" in line.get("class", "")}
     axis = 1.5 * 1.05
     assert ends == {f"{100 * 1.4 / axis:.3f}".rstrip("0") + "%"}
 
 
 def test_only_budgets_that_startups_come_near_to_are_drawn() -> None:
-    rows = {Stage.AFTER: [(1, startup(1.0, database=0.8, finalize=0.01))]}
+    rows = {Asked(Stage.AFTER): [(1, startup(1.0, database=0.8, finalize=0.01))]}
     budgets = [
         Budget("table_setup", "database", 1.0),
         Budget("connection", "database", 1.5),

@@ -145,6 +145,35 @@ def test_directory_profile_and_python_are_found_from_anywhere(
     assert settings_again.profile == made.profile
 
 
+def test_places_that_the_experiment_has_written_out_are_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("service", "state"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    places = {
+        "target": "sh start.sh {state_folder}",
+        "target_directory": "service",
+        "state_folder": "./state",
+    }
+    made = Settings.from_configuration(places, {})
+    data = journal(
+        configuration=recorded_configuration(places, places),
+        settings=recorded_settings(made, places, {}),
+        options={},
+    )
+    data["experiment"]["configuration"] = places
+    words = shlex.split(again(data).commands[1])
+    given = [words[n + 1] for n, word in enumerate(words) if word == "--var"]
+    assert sorted(given) == [
+        f"state_folder={tmp_path}/state",
+        f"target_directory={tmp_path}/service",
+    ]
+    monkeypatch.chdir("/")
+    loaded = load_configuration(places, convert_vars(given))
+    assert Settings.from_configuration(loaded, {}).target.directory == tmp_path / "service"
+
+
 def test_what_is_secret_is_named_and_not_shown() -> None:
     environ = {
         "CHAOSNETRA_TARGET_ENVIRONMENT": '{"API_KEY": "hunter-two-22", "MODE": "fast"}',

@@ -243,7 +243,7 @@ def test_what_was_seen_is_told_in_every_format(tmp_path: Path) -> None:
     stood = "waiting 10.3 s for the answer to the 29th round trip"
     assert all(stood in told for told in (page.text, text, junit))
     assert "its 14th connection was refused 0.6 s ago; it was waiting by itself" in junit
-    assert page.count("svg", "plot") == 3 + 10 + 2 + 1
+    assert page.count("svg", "plot") == 3 + 10 + 2 + 1 + 1
     assert page.count("desc") == page.count("svg", "plot")
     assert MARKDOWN in text
     assert "the same 10 lines, but for numbers, in 3 of 4 startups" in page.text

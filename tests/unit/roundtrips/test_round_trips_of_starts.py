@@ -141,8 +141,23 @@ def test_round_trips_side_by_side_are_counted_where_they_show() -> None:
     assert (finding.model.serial, finding.fits) == (SERIAL, True)
     assert finding.to_json(0)["counted_under_latency"] is True
     assert "Round trips were counted under latency" in "\n".join(shown(finding))
-    sure = start(replace(wire.ready(), serial_round_trips=60))
-    assert found(slowed(0.05), slowed(0.15), plain=(sure,)).fits is False
+    sure = start(replace(wire.ready(), serial_round_trips=60, round_trips=60))
+    assert found(slowed(0.05), slowed(0.15), plain=(sure,)).fits is False  # it asks less often
+    in_turn = found(slowed(0.05, round_trips=60), slowed(0.15, round_trips=60), plain=(sure,))
+    assert (in_turn.model.serial, in_turn.model.is_exact, in_turn.fits) == (SERIAL, False, True)
+
+
+def test_workers_that_overlap_the_more_the_higher_the_latency_do_not_poll() -> None:
+    plain = start(replace(wire.ready(), serial_round_trips=60, round_trips=60))
+    between = slowed(0.05, serial_round_trips=50, round_trips=60)
+    finding = found(between, slowed(0.15, round_trips=60), plain=(plain,))
+    assert (finding.model.serial, finding.fits) == (50, False)
+    text = " ".join(" ".join(shown(finding)).split())
+    assert (
+        "made 40 round trips one after the other instead of 50, and as many in all: it asks "
+        in text
+    )
+    assert "polls" not in text
 
 
 def test_who_is_not_ready_or_uses_no_database_cannot_be_measured() -> None:

@@ -1,6 +1,8 @@
 """Which files are experiments, and how a run is judged by what it left."""
 
 import json
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput, Unreadable
+from chaosnetra.runner import process as running
 from chaosnetra.runner.child import ChildRun
 from chaosnetra.runner.ending import end_and_undo
 from chaosnetra.runner.files import Experiment, RunFiles, find_experiments, read_experiment
@@ -239,6 +242,48 @@ def test_a_run_that_is_not_watched_ends_when_it_is_asked_to(slow: ChildRun) -> N
     assert slow.exit_code is None
     assert end_and_undo(slow.identity) == ["the run was asked to end"]
     assert slow.process.wait(60) == 1
+
+
+class Torn:
+    """The lock of a Popen that waits; a signal comes as soon as it is held for the first time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.signalled = False
+
+    def acquire(self, *arguments: Any) -> bool:
+        taken = self.lock.acquire(*arguments)
+        if not self.signalled:
+            self.signalled = True
+            signal.raise_signal(signal.SIGINT)
+        return taken
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+    release = __exit__
+
+
+@pytest.mark.timeout(60)
+def test_a_signal_never_keeps_whoever_waits_for_a_run_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between taking its lock and minding it, a Popen loses the lock to an exception."""
+
+    class Tearing(ChildRun):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self.process._waitpid_lock = Torn()  # type: ignore[attr-defined]  # no stub has it
+
+    monkeypatch.setattr(running, "ChildRun", Tearing)
+    experiment = tmp_path / "it.json"
+    experiment.write_text("{}")
+    with pytest.raises(KeyboardInterrupt):
+        running.run_experiment(Experiment(experiment, "it", ()), tmp_path / "found")
+    assert "ERROR" in (tmp_path / "found" / "output.log").read_text()
 
 
 def test_a_run_that_is_given_up_has_done_nothing(slow: ChildRun) -> None:

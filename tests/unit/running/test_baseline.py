@@ -13,7 +13,9 @@ USE = LaunchUse(
     ready_with_session=2, ready_without=0, connections=2, sessions=2, round_trips=20, killed=None,
     tables_before=3, tables_after=3,
 )  # fmt: skip
-BASELINE = Baseline("run-1", {"steady_state_met": True}, (FreeLaunch(USE, True, None, ("42P01",)),))
+BASELINE = Baseline(
+    "run-1", {"steady_state_met": True}, (FreeLaunch(USE, True, None, 7, ("42P01",)),)
+)
 
 
 def test_what_one_run_leaves_the_next_one_has(tmp_path: Path) -> None:

@@ -58,8 +58,11 @@ def closed(end: End, **told: Any) -> Connection:
     return connection(ended_seconds=0.8, end=end, **told)
 
 
+CUT: dict[str, Any] = {"round_trips": 5, "unanswered_seconds": 3.0}
 UNREAD: dict[str, Any] = {"reached": Reached.UNREAD, "session_seconds": None}
 IN_TLS: dict[str, Any] = {"reached": Reached.UNREAD, "encryption": Encryption.TLS}
+# Its last message is encrypted too, and looks like a question.
+GOODBYE: dict[str, Any] = {**IN_TLS, "unanswered_seconds": 0.0001}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,11 @@ IN_TLS: dict[str, Any] = {"reached": Reached.UNREAD, "encryption": Encryption.TL
         (connection(), closed(End.CLIENT, sqlstate="57P01"), Status.DEGRADED),
         (connection(), closed(End.CLIENT), Status.READY),  # as it wanted
         (closed(End.CLIENT), closed(End.SERVER), Status.READY),  # it had none any more before
+        (closed(End.CLIENT), closed(End.SERVER, round_trips=5), Status.DEGRADED),  # cut short
+        (closed(End.CLIENT), closed(End.SERVER_RESET, round_trips=5), Status.DEGRADED),
+        (closed(End.CLIENT), closed(End.CLIENT, **CUT), Status.DEGRADED),
+        (closed(End.CLIENT), closed(End.CLIENT, round_trips=5), Status.READY),  # as it wanted
+        (closed(End.SERVER), closed(End.SERVER, round_trips=5), Status.READY),  # as before
         (connection(), broken(1, End.REFUSED), Status.DEGRADED),
         (connection(**UNREAD), connection(**UNREAD), Status.READY),
         (connection(**UNREAD), closed(End.CLIENT, **UNREAD), Status.DEGRADED),
@@ -80,6 +88,12 @@ IN_TLS: dict[str, Any] = {"reached": Reached.UNREAD, "encryption": Encryption.TL
         (
             connection(**IN_TLS),
             closed(End.CLIENT, **{**IN_TLS, "session_seconds": None}),
+            Status.DEGRADED,
+        ),
+        (closed(End.CLIENT, **GOODBYE), closed(End.CLIENT, **GOODBYE), Status.READY),
+        (
+            closed(End.CLIENT, **GOODBYE),
+            closed(End.SERVER, **IN_TLS, round_trips=5),
             Status.DEGRADED,
         ),
     ],
@@ -94,6 +108,14 @@ def test_one_that_was_opened_again_is_not(judged: Any) -> None:
     again = seen(closed(End.SERVER), connection(2))
     assert judged(seen(connection()), again) is Status.READY
     assert judged(again, seen(closed(End.SERVER))) is Status.DEGRADED
+
+
+def test_work_that_was_cut_short_and_then_done_is_done(judged: Any) -> None:
+    done, cut = seen(closed(End.CLIENT)), closed(End.SERVER_RESET, round_trips=5)
+    assert judged(done, seen(cut, closed(End.CLIENT, number=2))) is Status.READY
+    assert judged(done, seen(cut, replace(cut, number=2))) is Status.DEGRADED
+    other_before = seen(cut, closed(End.CLIENT, number=2))
+    assert judged(other_before, seen(cut)) is Status.DEGRADED
 
 
 def test_an_error_that_was_there_before_the_fault_is_not_its() -> None:

@@ -346,3 +346,45 @@ def test_what_is_not_admitted_is_not_even_prepared(tmp_path: Path) -> None:
         injector.inject(FakeFault("a", prepare=AssertionError("it was looked at")))
     assert injector.faults == []
     assert not ledger.path.exists()
+
+
+def in_task(observed: float, *, in_effect: bool = True) -> Effect:
+    return Effect("latency_ms", 100, observed, in_effect, added_round_trip_seconds=observed / 1000)
+
+
+def test_what_tasks_measured_of_a_fault_is_its_effect(injector: Injector, events: Events) -> None:
+    held = injector.inject(FakeFault("slow"))
+    injector.measured_in_tasks("slow", [in_task(105), in_task(101)], [in_task(99)] * 2, 0)
+    injector.measured_in_tasks("slow", [in_task(103)], [in_task(98)], 2)
+    assert held.effect is not None
+    assert (held.effect.observed, held.effect.in_effect) == (103, True)
+    assert held.effect.detail == "median of 3 tasks, each before its startup"
+    assert injector.added_round_trip_seconds == pytest.approx(0.103)
+    assert held.in_tasks is not None
+    told = held.in_tasks.to_json()
+    assert told == {"counted": 3, "unmeasured": 2, "least": 101, "most": 105}
+    assert events.names[-2:] == ["fault.measured_in_tasks"] * 2
+    injector.undo("slow")
+    assert held.effect_after is not None
+    assert (held.effect_after.observed, held.effect_after.in_effect) == (99, True)
+
+
+def test_a_fault_that_has_no_effect_here_has_none_by_what_tasks_measured(
+    injector: Injector,
+) -> None:
+    held = injector.inject(FakeFault("slow", in_task(2, in_effect=False)))
+    injector.measured_in_tasks("slow", [in_task(101)], [in_task(101)], 0)
+    assert held.effect is not None
+    assert (held.effect.observed, held.effect.in_effect) == (2, False)
+    injector.measured_in_tasks("gone", [in_task(101)], [], 0)  # nothing of that name is in place
+
+
+def test_what_was_no_number_is_what_was_seen_most_often(injector: Injector) -> None:
+    reset = Effect("first_answer", "reset", "reset", in_effect=True)
+    held = injector.inject(FakeFault("reset", reset))
+    seen = [reset, reset, Effect("first_answer", "reset", "closed", in_effect=True)]
+    injector.measured_in_tasks("reset", seen, seen, 0)
+    assert held.effect is not None
+    assert held.effect.observed == "reset"
+    assert held.in_tasks is not None
+    assert held.in_tasks.to_json()["least"] is None

@@ -173,6 +173,9 @@ def test_nothing_of_this_machine_and_no_secret_is_written(tmp_path: Path) -> Non
     assert given["prepare_command"] == ".venv/bin/python manage.py migrate"
     assert given["target_environment"] == {"DATABASE_URL": "{url}", "PGPASSWORD": "{password}"}
     assert {line.partition(" ")[0] for line in made.left_out} == {"target_python", "API_KEY"}
+    assert service_of(tried(), tmp_path, ["MODE"]).left_out == (
+        "MODE: export it where you run the service",
+    )
     assert not {"target_directory", "state_folder"} & given.keys()
     text = "".join(files(made, tmp_path).values())
     assert str(tmp_path) not in text

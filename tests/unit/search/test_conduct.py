@@ -1,5 +1,6 @@
 """How a search goes on, is interrupted, and is refused; its runs are simulated."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chaosnetra.errors import InvalidInput
+from chaosnetra.errors import InvalidInput, NotAllowed
 from chaosnetra.runner.files import Experiment, RunFiles
 from chaosnetra.runner.outcome import Kind, RunOutcome
 from chaosnetra.search import conduct as conducting
@@ -16,7 +17,10 @@ from chaosnetra.search.conclusion import End, conclude
 from chaosnetra.search.conduct import Varied, Wanted, begun, conduct
 from chaosnetra.search.record import FILE, Search, read_search
 from chaosnetra.search.subject import Subject, read_subject
+from chaosnetra.search.trial import why_stopped
+from tests.support.journals import journal
 from tests.support.repository import ROOT
+from tests.support.searches import trial
 
 VPC = ROOT / "experiments" / "vpc_latency.json"
 WANTED = Wanted(0, 0.3, 40, None, None, None, None, {"count": "3"})
@@ -50,6 +54,8 @@ class Runs:
         self.environments: list[Mapping[str, str]] = []
         self.options: list[Sequence[str]] = []
         self.leaves_baseline = False
+        self.leaves_journal = False
+        self.times_to_live: list[str | None] = []
         self.interrupted_at = 1000
         self.kinds: list[Kind] = []
 
@@ -69,12 +75,16 @@ class Runs:
         self.values.append(value)
         self.environments.append(environment)
         self.options.append(options)
+        self.times_to_live.append(variables.get("time_to_live_seconds"))
         if self.leaves_baseline:
             Path(environment["CHAOSNETRA_BASELINE"]).write_text("{}")
         kind = Kind.VIOLATED if value > TRUTH else Kind.HELD
         if self.kinds:
             kind = self.kinds.pop(0)
         files = RunFiles(folder)
+        if self.leaves_journal:
+            folder.mkdir(parents=True)
+            files.journal.write_text(json.dumps(journal()))
         return RunOutcome(experiment, kind, f"{kind}: it", (), files, None, None, 2.0, 0)
 
 
@@ -158,6 +168,59 @@ def test_an_interrupted_search_goes_on_where_it_was(
     assert len(runs.values) == len(found.trials)
 
 
+class Admission:
+    """Lets so many trials act in staging."""
+
+    environment = {"ADMITTED": "yes"}  # noqa: RUF012 - as a property of the real one
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def next_variables(self) -> Mapping[str, str]:
+        self.left -= 1
+        if self.left < 0:
+            raise NotAllowed("the lease of this run was ended")
+        return {"time_to_live_seconds": "60"}
+
+
+def test_trials_in_staging_are_let_in_one_by_one(
+    tmp_path: Path, subject: Subject, runs: Runs
+) -> None:
+    search = begun(Varied(subject, 20, 2000), WANTED, tmp_path / "s")
+    runs.leaves_journal = True
+    found = conduct(
+        subject, search, tmp_path / "s", WANTED.variables, lambda line: None, Admission(2)
+    )
+    assert [one["ADMITTED"] for one in runs.environments] == ["yes", "yes"]
+    assert runs.times_to_live == ["60", "60"]
+    assert (conclude(found).end, conclude(found).exit_code) == (End.STOPPED, 2)
+    assert found.stopped == "the lease of this run was ended"
+    assert read_search(tmp_path / "s" / FILE) == found
+    # The same call goes on.
+    assert begun(Varied(subject, 20, 2000), WANTED, tmp_path / "s").stopped == ""
+
+
+@pytest.mark.parametrize(
+    ("says", "stops", "stops_locally"),
+    [
+        ({}, "", ""),
+        ({"interrupted_by": "abort condition: no slots"}, "abort condition: no slots", "the same"),
+        ({"refused": "somebody has changed it"}, "somebody has changed it", ""),
+        ({"interrupted_by": "SIGTERM"}, "trial 1 was ended by SIGTERM", ""),
+        ({"undo_failures": ["it is still scaled"]}, "trial 1 left something: it is still", ""),
+        (None, "trial 1 left no journal (held: it did)", ""),
+    ],
+)
+def test_what_a_trial_says_may_end_the_search(
+    says: dict[str, Any] | None, stops: str, stops_locally: str
+) -> None:
+    data = None if says is None else {"chaosnetra": says}
+    why = why_stopped(data, trial(20), in_staging=True)
+    assert why.startswith(stops)
+    assert bool(why) is bool(stops)
+    assert bool(why_stopped(data, trial(20), in_staging=False)) is bool(stops_locally)
+
+
 def test_a_bound_on_the_wrong_side_is_refused_once_the_ends_tell(
     tmp_path: Path, subject: Subject, runs: Runs
 ) -> None:
@@ -194,6 +257,33 @@ def test_another_search_is_not_gone_on_with(
     varied = Varied(subject, 20, given.pop("upper", 2000))
     with pytest.raises(InvalidInput, match=f"holds a search of another {what}"):
         begun(varied, replace(WANTED, **given), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("CHAOSNETRA_MAX_FAILURE_RATE", "0.4", "with 0.2 for max_failure_rate, and not 0.4"),
+        ("CHAOSNETRA_DWELL_SECONDS", "7", "with its default for dwell_seconds, and not 7"),
+    ],
+)
+def test_trials_with_other_values_are_not_gone_on_with(
+    tmp_path: Path,
+    runs: Runs,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    told: str,
+) -> None:
+    def read() -> Subject:
+        return read_subject(VPC, "latency_ms", WANTED.variables)
+
+    found = made(read(), tmp_path / "s")
+    assert made(read(), tmp_path / "s") == found
+    monkeypatch.setenv("CHAOSNETRA_LATENCY_MS", "77")  # it is varied
+    assert made(read(), tmp_path / "s") == found
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidInput, match=told):
+        made(read(), tmp_path / "s")
 
 
 def test_another_experiment_is_not_gone_on_with(

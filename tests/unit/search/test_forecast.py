@@ -1,5 +1,6 @@
 """Where an experiment is expected to break, from a journal alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from chaosnetra.search.forecast import (
 from chaosnetra.search.record import Limit, StartModel
 from tests.support.helpers import present
 from tests.support.journals import journal, startups, state
+from tests.support.seen_on_the_wire import json_of, ready
 
 STEPS = (
     {"step": "check", "budgets": ["table_setup"], "round_trips": 24, "seconds": 0.1},
@@ -86,7 +88,16 @@ def test_what_never_breaks_predicts_nothing(limit: Limit) -> None:
 
 def test_what_a_start_takes_is_seen_on_the_wire() -> None:
     assert model_of(BASELINE) == StartModel(0.6, 52)
-    assert round_trip_seconds(BASELINE) == pytest.approx(0.001)
+
+
+def test_one_statement_that_takes_long_says_nothing_of_the_path() -> None:
+    seen = ready(each=0.001)
+    slow = replace(seen, waits=(*seen.waits, (seen.seconds, seen.seconds + 3.0)))
+    slow = replace(slow, waited_seconds=slow.waited_seconds + 3.0)
+    data = made([startup(0.5, wire=json_of(one)) for one in (slow, slow.brief(), slow)])
+    assert round_trip_seconds(data) == pytest.approx(0.001)
+    brief = made([startup(0.5, wire=json_of(seen.brief()))])
+    assert round_trip_seconds(brief) == pytest.approx(0.001)
 
 
 @pytest.mark.parametrize("wire", [None, {}, {"serial_round_trips": "x", "complete": True}, "wire",

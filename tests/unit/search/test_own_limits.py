@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +306,20 @@ def test_the_work_is_that_of_the_highest_latency_that_held() -> None:
         "service does that polls: they do not tell what a start takes"
     )
     assert habits.tries_again is None
+
+
+def test_who_overlaps_more_under_a_latency_does_not_poll() -> None:
+    """As workers do that are started one after the other."""
+    service = Service(statements=15, whole=60.0)
+
+    def trial(added: float, serial: int) -> Tried:
+        def start(added: float, serial: int, in_all: int = 40) -> tuple[bool, Observation]:
+            ready, seen = service.start(added)
+            return ready, replace(seen, serial_round_trips=serial, round_trips=in_all)
+
+        return Tried(added, False, journal_of([start(0.0, 40)] * 3, [start(added, serial)] * 3))
+
+    assert habits_of([trial(1.0, 20)]).polls is None
 
 
 def test_who_tries_again_is_told_apart() -> None:

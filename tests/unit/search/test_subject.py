@@ -8,7 +8,7 @@ import pytest
 
 from chaosnetra.errors import InvalidInput, Unreadable
 from chaosnetra.search.subject import read_subject
-from tests.support.experiments import HELD, experiment, ours
+from tests.support.experiments import HELD, activity, experiment, ours
 from tests.support.repository import ROOT
 
 VPC = ROOT / "experiments" / "vpc_latency.json"
@@ -75,12 +75,45 @@ def test_a_key_that_cannot_be_varied_is_refused(
     assert "\n" not in str(raised.value)
 
 
-def test_a_search_of_staging_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InvalidInput, match="a search runs locally only"):
-        read_subject(written(tmp_path, environment="staging"), "count", {})
-    monkeypatch.setenv("CHAOSNETRA_ENVIRONMENT", "staging")
-    with pytest.raises(InvalidInput, match="a search runs locally only"):
-        read_subject(VPC, "latency_ms", {})
+def named(module: str, function: str, **arguments: Any) -> dict[str, Any]:
+    """An action as it is named for one environment."""
+    return {"module": module, "func": function, "arguments": arguments}
+
+
+STAGING = {"environment": "staging", "cloud_run_endpoint": "127.0.0.1:1"}
+
+
+@pytest.mark.parametrize(
+    ("key", "elsewhere", "environment", "variables"),
+    [("near", "far", "local", {}), ("far", "near", "staging", STAGING)],
+)
+def test_of_an_action_for_each_environment_that_of_this_one_is_varied(
+    tmp_path: Path, key: str, elsewhere: str, environment: str, variables: dict[str, str]
+) -> None:
+    toxics, services = "chaosnetra.toxiproxy.actions", "chaosnetra.cloudrun.actions"
+    press, relieve = (
+        activity("action", "chaosnetra.pressure.actions", name, local=local, staging=staging)
+        for name, local, staging in (
+            (
+                "apply_pressure",
+                named(toxics, "add_latency", latency_ms="${near}", name="l"),
+                named(services, "scale_service", minimum="${far}"),
+            ),
+            (
+                "relieve_pressure",
+                named(toxics, "remove_toxic", name="l"),
+                named(services, "restore_service"),
+            ),
+        )
+    )
+    values = {"near": 1, "far": 2, "count": 3}
+    made = experiment(press, probes=[PROBE], rollbacks=[relieve], configuration=values)
+    path = tmp_path / "experiment.json"
+    path.write_text(json.dumps(made))
+    assert len(read_subject(path, key, variables).fed) == 1
+    said = f"uses {elsewhere} in the environment {environment}: write"
+    with pytest.raises(InvalidInput, match=said):
+        read_subject(path, elsewhere, variables)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from chaosnetra.startup.explanations import judge_explanations, left_unsaid
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
+from chaosnetra.startup.uncounted import Uncounted
 
 ERROR = StartupFailure(
     "CRITICAL STARTUP FAILURE: phase 3 (database): the table_setup budget of 10 s ran out",
@@ -161,3 +162,13 @@ def test_one_that_is_ready_under_a_fatal_fault_says_nothing_of_it() -> None:
     assert result["observed"] == "1 of 2 ready, 1 of the 1 others said why"
     assert judge_explanations([GOOD], TOLD, 3, ["black-hole"])["held"] is True
     assert judge_explanations([READY], TOLD, 3)["held"] is True
+
+
+def test_a_startup_that_does_not_count_may_have_left_something_unsaid() -> None:
+    uncounted = Uncounted(1, 2, "its task reported nothing")
+    silent = replace(GOOD, cause_kept=False)
+    for one, undecided in ((GOOD, True), (silent, False)):
+        result = judge_explanations([one], {}, 3, uncounted=uncounted)
+        assert not result["held"]
+        assert result["uncounted"]["undecided"] is undecided
+    assert judge_explanations([GOOD], {}, 3)["uncounted"] is None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.summary import summarize
+from chaosnetra.startup.uncounted import Uncounted
 from tests.support import seen_on_the_wire as wire
 
 
@@ -46,6 +47,33 @@ def test_it_held_while_no_more_failed_than_may(
     assert result["failures"] == failed + timed_out
     assert result["failure_rate"] == pytest.approx((failed + timed_out) / result["attempts"])
     assert result["max_failure_rate"] == rate
+
+
+@pytest.mark.parametrize(
+    ("ready", "failed", "left", "rate", "held", "undecided"),
+    [
+        (8, 0, 2, 0.2, True, False),  # held also if both had failed
+        (7, 1, 2, 0.2, False, True),
+        (7, 3, 2, 0.2, False, False),  # violated also if both had been ready
+        (8, 2, 2, 0.2, False, True),
+        (0, 1, 9, 0.2, False, True),
+        (1, 0, 1, 1, True, False),
+    ],
+)
+def test_what_does_not_count_decides_nothing(
+    ready: int, failed: int, left: int, rate: float, held: bool, undecided: bool
+) -> None:
+    why = "latency was not measured before the startup"
+    uncounted = Uncounted(left, ready + failed + left, why)
+    result = summarize(outcomes(ready, failed), rate, uncounted=uncounted)
+    assert (result["held"], result["uncounted"]["undecided"]) == (held, undecided)
+    assert (result["attempts"], result["failures"]) == (ready + failed, failed), "no trials"
+    assert result["observed"].endswith(f", {left} more count for nothing")
+    assert result["uncounted"]["why"] == why
+    as_failed = summarize(outcomes(ready, failed + left), rate)["held"]
+    as_ready = summarize(outcomes(ready + left, failed), rate)["held"]
+    assert held is (as_failed and as_ready)
+    assert undecided is (as_failed is not as_ready)
 
 
 def test_people_are_told_in_words() -> None:

@@ -14,6 +14,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.startup.kept_output import MOST_BYTES
 from chaosnetra.startup.orders import (
     MOST_REPORTED_BYTES,
+    NOT_UNDERSTOOD,
     TaskOrder,
     TaskReport,
     insert_statement,
@@ -21,8 +22,8 @@ from chaosnetra.startup.orders import (
 )
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.summary import summarize
-from chaosnetra.startup.task import NOT_UNDERSTOOD, OUT_OF_TIME, Task, exit_code_of, main
 from chaosnetra.startup.tasks import barrier_of, outcome_of, outcomes_of
+from chaosnetra.task_path.task import OUT_OF_TIME, Task, exit_code_of, main
 from tests.support.helpers import present
 
 READY = StartupOutcome(1, Status.READY, 2.5, phase="finalize", phase_seconds={"database": 0.2})
@@ -193,10 +194,10 @@ def test_an_order_carries_the_services_own_words_for_its_phases() -> None:
     order = replace(ORDER, phase_patterns=patterns, output_bytes=output_bytes(5))
     assert TaskOrder.parse(order.text) == order
     environ = {"CHAOSNETRA_TASK": order.text, "DATABASE_URL": "postgresql://u:p@h/d"}
-    lines = present(Task.of(["--", "true"], environ).plan.phase_lines)
+    lines = present(Task.of(["--", "true"], environ).plan({}).phase_lines)
     assert [said.phase for said in lines.read("begin database", ["begin database"])] == ["database"]
     environ["CHAOSNETRA_TASK"] = ORDER.text
-    assert Task.of(["--", "true"], environ).plan.phase_lines is None
+    assert Task.of(["--", "true"], environ).plan({}).phase_lines is None
 
 
 @pytest.mark.parametrize("tasks", [1, 20, 256, 1000, 10_000])
@@ -219,10 +220,7 @@ def test_outputs_of_tasks_are_kept_once_and_made_harmless() -> None:
     assert made[1].output == made[2].output == ()
 
 
-def test_an_order_of_an_earlier_version_asks_for_no_dwell() -> None:
-    earlier = json.loads(replace(ORDER, dwell_seconds=2.0).text)
-    del earlier["dwell_seconds"]
-    assert TaskOrder.parse(json.dumps(earlier)).dwell_seconds == 0
+def test_a_task_has_the_time_for_the_dwell_that_its_order_asks_for() -> None:
     waiting = replace(ORDER, dwell_seconds=2.0)
     assert TaskOrder.parse(waiting.text) == waiting
     assert waiting.longest_seconds == ORDER.longest_seconds + 9

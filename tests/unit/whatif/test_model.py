@@ -114,6 +114,7 @@ def test_one_that_takes_too_long_by_itself_was_ended_by_its_time() -> None:
         (OwnLimits(start_seconds=5), 5),
         (OwnLimits(first_connection_seconds=5), BOOT + 5),
         (OwnLimits(answer_seconds=0.9), BOOT + 0.9),
+        (OwnLimits(call_seconds=1.8), BOOT + 1.8),
     ],
 )
 def test_the_services_own_limit_ends_it(limits: OwnLimits, at: float) -> None:

@@ -51,13 +51,17 @@ class Traffic:
 
     def asks(self, sent: float, answered: float, text: str | None = None) -> "Traffic":
         """A round trip; with a text, it executes that."""
-        number = self.text(text)
-        self.connection.sent_at.append(sent)
-        self.connection.answered_at.append(answered)
-        self.connection.statements.append(number)
-        self.log.trips += 1
+        self.prepares(sent, answered, text)
         if text is not None:
             self.executes(sent, text)
+        return self
+
+    def prepares(self, sent: float, answered: float, text: str | None) -> "Traffic":
+        """A round trip in which nothing is executed."""
+        self.connection.sent_at.append(sent)
+        self.connection.answered_at.append(answered)
+        self.connection.statements.append(self.text(text))
+        self.log.trips += 1
         return self
 
     def executes(self, at: float, text: str) -> "Traffic":

@@ -211,6 +211,37 @@ def test_a_question_that_was_not_answered_when_its_connection_ended() -> None:
     ]
 
 
+def test_a_connection_closed_when_encryption_was_declined_is_no_login_that_was_given_up() -> None:
+    logs = Logs()
+    for _ in range(2):
+        one = logs.opened(100.0).stage(100.0, Reached.TLS).asks(100.0, 100.5)
+        one.connection.encryption = Encryption.DECLINED
+        one.ends(100.6)
+    logs.session(100.6, 101.0)
+    one.waits(100.5)  # of the startup message, which it sent
+    seen = observe(logs.log, 100.0, 102.0)
+    assert [connection.was_declined for connection in seen.connections] == [True, False, False]
+    assert seen.given_up == {"tls": 1}
+
+
+def test_a_statement_that_is_prepared_first_is_one_call() -> None:
+    logs = Logs()
+    one = logs.session(100.0, 101.0)
+    one.prepares(102.0, 103.0, "SELECT $1").asks(103.0, 104.5, "SELECT $1")
+    one.asks(105.0, 109.0, "SELECT $1")  # prepared already
+    one.prepares(110.0, 111.0, "SELECT now()").executes(111.5, "SELECT now()")
+    one.waits(111.5, "SELECT now()")
+    logs.session(100.0, 101.0).prepares(102.0, 103.0, "SELECT $1").waits(104.0, "SELECT other()")
+    other = logs.session(100.0, 101.0).asks(102.0, 103.0, "SELECT $1").waits(104.0, "SELECT $1")
+    other.ends(105.0)
+    seen = observe(logs.log, 100.0, 113.0)
+    assert [(one.call_seconds, one.longest_call_seconds) for one in seen.connections] == [
+        (3.0, 2.5),
+        (None, None),
+        (None, None),
+    ]
+
+
 def test_the_round_trips_of_a_phase_are_those_that_were_answered_in_it() -> None:
     logs = Logs()
     one = logs.session(101.0, 102.0)  # 4 round trips, 0.25 s each

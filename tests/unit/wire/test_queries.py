@@ -2,6 +2,8 @@
 
 import pytest
 
+from chaosnetra.wire.as_of import ConnectionAsOf
+from chaosnetra.wire.calls import longest_call, waiting_call_since
 from chaosnetra.wire.observation import End, Reached
 from chaosnetra.wire.questions import EMPTY_QUERY
 from tests.support.wire import (
@@ -59,6 +61,26 @@ def test_several_statements_in_a_query_are_one_text() -> None:
     seen.server(complete("BEGIN") + columns("a") + complete() + complete("COMMIT") + ready())
     assert seen.trips == [(1, 2, "BEGIN; SELECT ?; COMMIT")]
     assert seen.executed == ["BEGIN; SELECT ?; COMMIT"]
+
+
+@pytest.mark.parametrize("ends", [FLUSH, SYNC], ids=["asyncpg", "pgx"])
+def test_a_statement_that_is_prepared_with_a_round_trip_of_its_own_is_one_call(ends: bytes) -> None:
+    seen = in_session().client(parse("SELECT a", "s1") + describe("S", "s1") + ends)
+    seen.server(PARSED + PARAMETERS + columns("a") + (ready() if ends is SYNC else b""))
+    seen.client(bind("", "s1") + execute() + SYNC)
+    assert waiting_call_since(ConnectionAsOf.of(1, seen.connection, seen.now)) == 1
+    seen.server(BOUND + row(b"1") + complete() + ready())
+    seen.client(bind("", "s1") + execute() + SYNC).server(BOUND + complete() + ready())
+    as_of = ConnectionAsOf.of(1, seen.connection, seen.now)
+    assert (longest_call(as_of), waiting_call_since(as_of)) == (3, None)
+
+
+def test_a_statement_that_is_prepared_and_executed_at_once_is_no_call() -> None:
+    seen = in_session().client(parse("SELECT a") + bind() + describe() + execute() + SYNC)
+    seen.server(PARSED + BOUND + columns("a") + complete() + ready())
+    seen.client(parse("SELECT a") + bind() + execute() + SYNC)
+    as_of = ConnectionAsOf.of(1, seen.connection, seen.now)
+    assert (longest_call(as_of), waiting_call_since(as_of)) == (None, None)
 
 
 def test_queries_may_be_asked_before_others_are_answered() -> None:

@@ -212,6 +212,18 @@ def test_a_task_opens_a_connection_while_another_works_and_uses_it_afterwards() 
     assert observe(logs.log, 0.0, 50.0).serial_round_trips == 4 + 4 + 10
 
 
+@pytest.mark.parametrize("in_transactions", [True, False])
+def test_connections_opened_while_the_first_is_used_and_used_afterwards_in_turn(
+    *, in_transactions: bool
+) -> None:
+    """As SQLAlchemy's pool, which asks the server for its version on its first connection."""
+    looks: Program = [Login(0), *[Ask(0)] * 6]
+    opened: Program = [Gather([looks, *[[Login(one)] for one in range(1, 4)]])]
+    uses = [transaction(one, 3) if in_transactions else [Ask(one)] * 3 for one in range(4)]
+    program: Program = [*opened, *[step for use in uses for step in use]]
+    assert told(run(program, lambda: 0.001, lambda: 0.1)) == chain(program)
+
+
 def test_gathers_without_transactions_and_a_statement_between_them() -> None:
     loop: Program = [Gather([[Ask(one)] for one in range(4)]), Ask(2)]
     program: Program = [*[Login(one) for one in range(4)], *loop * 8]

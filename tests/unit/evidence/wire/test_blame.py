@@ -6,8 +6,14 @@ from typing import Any
 import pytest
 
 from chaosnetra.evidence.verdict.violations import Violation
-from chaosnetra.startup.outcome import EndedBy, StartupFailure, StartupOutcome, StatedBudget
-from chaosnetra.wire.observation import Doing, End, Observation, Reached, Standing
+from chaosnetra.startup.outcome import (
+    EndedBy,
+    StartupFailure,
+    StartupOutcome,
+    StatedBudget,
+    Status,
+)
+from chaosnetra.wire.observation import Doing, Encryption, End, Observation, Reached, Standing
 from tests.support import seen_on_the_wire as wire
 from tests.support.journals import judged
 
@@ -39,6 +45,18 @@ def retried(times: int) -> Observation:
     return wire.observation(
         *found, standing=wire.by_itself(End.CLIENT, 0.1), waits=waits, seconds=4.0 * times + 3.1
     )
+
+
+def left_open(times: int, apart: float = 3.1) -> Observation:
+    """As psycopg 3 does after its connect_timeout, until what is left is collected."""
+    found = [
+        wire.connection(
+            n, opened_seconds=0.3 + (n - 1) * apart, reached=Reached.TLS, session_seconds=None,
+            round_trips=0, setup_round_trips=0,
+        )
+        for n in range(1, times + 1)
+    ]  # fmt: skip
+    return wire.observation(*found, standing=wire.logging_in(0.4, times), seconds=times * apart)
 
 
 NOTHING = wire.observation(standing=Standing(Doing.NOTHING_OPENED, 1.0, "no connection was opened"))
@@ -77,6 +95,58 @@ def test_a_service_that_prints_nothing_is_told_by_the_wire(
     found = of(*seen)
     assert found.line.endswith(SILENT + sentence)
     assert found.on_the_wire == sentence
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        (left_open(7),
+         ("nothing answered all 7 of its connections, which it opened 3.1 s after each other and "
+          "left open")),
+        (left_open(3, 0.01),
+         "at its end it had been waiting 0.4 s for the answer to its startup message"),
+    ],
+    ids=["in turn", "at once"],
+)  # fmt: skip
+def test_connections_that_are_left_open_are_not_taken_for_a_wait_on_the_first(
+    seen: Observation, sentence: str
+) -> None:
+    found = of(*[seen] * 3, status=Status.TIMED_OUT, ended_by=EndedBy.LAUNCHER, exit_code=None)
+    assert found.on_the_wire == sentence
+    assert found.own_limit is None
+
+
+def test_a_connection_that_was_closed_when_encryption_was_declined_was_not_given_up() -> None:
+    """As pgx does, which opens another one without encryption."""
+    declined = [
+        wire.broken(n, End.CLIENT, Reached.TLS, encryption=Encryption.DECLINED, round_trips=1)
+        for n in (1, 3)
+    ]
+    slots = [
+        wire.broken(n, End.SERVER, Reached.STARTUP, sqlstate="53300", round_trips=1) for n in (2, 4)
+    ]
+    found = sorted([*declined, *slots], key=lambda one: one.number)
+    seen = wire.observation(
+        *found, standing=wire.by_itself(End.SERVER, 0.02, sqlstate="53300"),
+        errors=(wire.error(times=2),), error_count=2,
+    )  # fmt: skip
+    assert of(*[seen] * 3).on_the_wire == (
+        "the server ended both of its connections with SQLSTATE 53300 (sorry, too many clients "
+        "already); it gave up after 2 connections, in 3 of 3"
+    )
+    session = wire.connection(2, opened_seconds=0.5)
+    slow = wire.observation(declined[0], session, standing=wire.waiting(3.0, 11), seconds=4.0)
+    assert "gave up" not in of(slow, ended_by=EndedBy.LAUNCHER, exit_code=None).line
+
+
+def test_how_one_stood_that_is_ready_is_not_told_as_its_end() -> None:
+    seen = wire.observation(
+        wire.broken(1, End.OPEN, Reached.TLS, ended_seconds=None), standing=wire.logging_in(0.4)
+    )
+    found = of(seen, status=Status.DEGRADED, ended_by=EndedBy.LAUNCHER, exit_code=None)
+    assert found.on_the_wire == (
+        "when it was ready it had been waiting 0.4 s for the answer to its startup message"
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,6 +236,18 @@ def test_a_limit_that_may_be_is_not_refuted(text: str, told: dict[str, Any]) -> 
     seen = wire.incident(told.get("limit", 10.0))
     found = of(*[seen] * 3, error=error, phase="database", phase_seconds={"database": 113.0})
     assert found.named_limit_refuted is None
+
+
+def test_a_limit_that_counts_from_a_question_in_between_is_not_refuted() -> None:
+    """The startups under one latency took alike times since they opened their connections too."""
+    seen = wire.cut_short(8.0)
+    begun = seen.waits[7][0]
+    named = seen.seconds - begun
+    found = of(*[seen] * 3, error=StartupFailure(f"warming the cache: timeout after {named:.1f} s"))
+    assert (found.own_limit, found.named_limit_refuted) == (None, None)
+    found = of(*[seen] * 3, error=StartupFailure("warming the cache: timeout after 25 s"))
+    assert found.named_limit_refuted is not None
+    assert found.own_limit == "it gave up 8.0 s after it had opened the connection, in 3 of 3"
 
 
 def test_a_limit_longer_than_the_phase_cannot_be() -> None:

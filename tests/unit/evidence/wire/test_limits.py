@@ -45,6 +45,61 @@ def test_a_wait_shorter_than_one_that_was_answered_is_no_limit_of_an_answer() ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("opened", "ended", "tried"),
+    [
+        ((0.3, 0.3, 0.31), (5.3, 5.3, 5.3), None),  # the connections of a pool
+        ((0.3, 0.3, 2.4, 2.4), (1.3, 1.3, 5.3, 5.3), 4),
+        ((0.3, 2.3, 4.3), (6.3, 6.3, 6.3), 3),  # left open, until the process ended
+    ],
+)
+def test_connections_opened_at_once_are_no_attempts_one_after_the_other(
+    opened: tuple[float, ...], ended: tuple[float, ...], tried: int | None
+) -> None:
+    found = [
+        wire.broken(n, End.CLIENT, Reached.TLS, opened_seconds=at, ended_seconds=until,
+                    unanswered_seconds=until - at)
+        for n, (at, until) in enumerate(zip(opened, ended, strict=True), start=1)
+    ]  # fmt: skip
+    seen = wire.observation(
+        *found, standing=wire.by_itself(End.CLIENT, 0.02), seconds=ended[-1] + 0.02
+    )
+    limits = own_limits(by_itself(*[seen] * 3))
+    shown = [limit.amount for limit in limits if limit.kind is LimitKind.ATTEMPTS]
+    assert shown == ([] if tried is None else [tried])
+
+
+def prepared(waited: float, call: float, longest: float | None = None) -> Observation:
+    """One that gave up the execution of a statement which it had prepared in 0.8 s."""
+    session = wire.connection(
+        opened_seconds=0.3,
+        session_seconds=3.5,
+        end=End.CLIENT,
+        ended_seconds=8.3 + waited,
+        unanswered_seconds=waited,
+        call_seconds=call,
+        longest_call_seconds=longest,
+    )
+    waits = ((7.5, 8.3), (8.3, 8.3 + waited))
+    return wire.observation(session, standing=wire.by_itself(), waits=waits, seconds=8.4 + waited)
+
+
+def test_a_limit_of_a_statement_bounds_its_preparation_too() -> None:
+    """As asyncpg's command_timeout: neither of the two answers took as long."""
+    seen = [prepared(0.7, 1.5) for _ in range(3)]
+    text = "it gave up 1.5 s after it had begun to prepare the statement, in 3 of 3"
+    assert texts(by_itself(*seen)) == [text]
+    assert texts(by_itself(*[prepared(0.79, 1.59, longest=1.6)] * 3)) == [
+        text.replace("1.5", "1.6")
+    ]
+    # One of these took longer, so what ended it was the limit of something longer.
+    (other,) = own_limits(by_itself(*[prepared(0.4, 1.2, longest=1.6)] * 3))
+    assert other.kind is LimitKind.CONNECTION
+    # And who waited for this answer alone longer than for any other has a limit of an answer.
+    (other,) = own_limits(by_itself(*[prepared(1.5, 2.3)] * 3))
+    assert other.kind is LimitKind.ANSWER
+
+
 def test_a_login_that_took_longer_says_nothing_of_a_limit_of_statements() -> None:
     """As under a lock that lets a new connection wait, and then its first statement."""
     session = wire.connection(

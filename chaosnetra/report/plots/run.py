@@ -1,0 +1,159 @@
+"""A whole run on one axis: checks, faults, what each check tried, and what failed."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+
+from markupsafe import Markup
+
+from chaosnetra.report.facts import PlacedFault, RunFacts
+from chaosnetra.report.happened import Launch
+from chaosnetra.report.markup import element, join
+from chaosnetra.report.plots import frame
+from chaosnetra.report.plots.scales import Scale, number_text
+from chaosnetra.report.plots.timeline import STRIP, check_signs, checks_strip, fault_boxes
+from chaosnetra.report.safe_text import shortened
+
+HEAD, FAULT, GAP = 16, 12, 8
+# Of each launch so many startups are drawn, evenly by rank, each so high.
+ROWS, ROW = 10, 4
+MOST_FAULT_LANES = 8
+# Of more launches than this, each is drawn as one box.
+MOST_DRAWN_ONE_BY_ONE = 40
+# Marks that are nearer to each other than this share of the axis are one.
+NEAR = 0.006
+KINDS = ("ready", "failed", "cut")
+
+
+def run_plot(facts: RunFacts) -> Markup | None:
+    """The plot, with what its signs mean above it; None where the journal has no times."""
+    launches = [launch for launch in facts.launches if launch.start is not None]
+    faults = [one for one in facts.faults if one.is_in_effect and one.start is not None]
+    ends = [span.end for span in facts.spans]
+    ends += [(launch.start or 0.0) + launch.seconds for launch in launches]
+    ends += [end for fault in faults for end in (fault.start, fault.end) if end is not None]
+    ends += [facts.seconds] if facts.seconds is not None else []
+    if not facts.spans and not launches and not faults:
+        return None
+    across = Scale(0.0, max(*ends, 0.1))
+    y, parts = float(STRIP + 4), [checks_strip(facts.spans, across)]
+    top = y
+    lanes, height = _fault_lanes(faults, across, y)
+    parts.append(lanes)
+    y += height
+    signs = [*check_signs(facts.spans)]
+    if faults:
+        signs.append((frame.box_swatch("fault"), "fault in place"))
+    for kind in dict.fromkeys(launch.kind for launch in launches):
+        of_kind = [launch for launch in launches if launch.kind == kind]
+        drawn, height = _lane(kind, of_kind, across, y)
+        parts.append(drawn)
+        y += height
+    failed = [launch for launch in launches if launch.bad or launch.late]
+    if failed or facts.failed_activities:
+        parts.append(frame.text("0%", y + 12, "what failed", class_="quiet small"))
+        y += HEAD
+        parts += _errors(facts, failed, across, y + 6)
+        y += 12 + GAP
+    if any(launch.good for launch in launches):
+        kinds = {launch.kind for launch in launches if launch.good}
+        words = ["ready"] * ("startups" in kinds) + ["answered"] * bool(kinds - {"startups"})
+        signs.append((frame.box_swatch("bar ready"), f"until {' or '.join(words)}"))
+    if any(launch.bad for launch in launches) or facts.failed_activities:
+        signs.append((frame.box_swatch("bar failed"), "until it failed"))
+        signs.append((frame.mark_swatch("failed"), "failed"))
+    if any(launch.late for launch in launches):
+        signs.append((frame.box_swatch("bar cut"), "until it was given up"))
+        signs.append((frame.mark_swatch("cut"), "given up"))
+    tried = sum(launch.count for launch in launches)
+    bad = sum(len(launch.bad) + len(launch.late) for launch in launches)
+    return frame.plot(
+        "The whole run",
+        f"{len(facts.spans):,} checks of the steady state, {len(faults):,} faults; of {tried:,} "
+        f"attempts {bad:,} failed or were given up",
+        y + frame.AXIS_HEIGHT,
+        fault_boxes(faults, across, top, y),
+        frame.x_axis(across, top, y, lambda value: f"{number_text(value)} s"),
+        *parts,
+        signs=signs,
+    )
+
+
+def _fault_lanes(faults: Sequence[PlacedFault], across: Scale, y: float) -> tuple[Markup, float]:
+    """A lane for each name, with a line from where it was in place to its undo."""
+    names = list(dict.fromkeys(one.name for one in faults))
+    parts: list[Markup] = []
+    height = 0.0
+    for name in names[:MOST_FAULT_LANES]:
+        for one in faults:
+            if one.name == name:
+                start, end = one.start or 0.0, across.high if one.end is None else one.end
+                line_y = y + height + HEAD + FAULT / 2 - 2
+                parts.append(
+                    frame.line(
+                        across.percent(start), line_y, across.percent(end), line_y, "fault-line"
+                    )
+                )
+        first = min(one.start or 0.0 for one in faults if one.name == name)
+        label = shortened(name, 40)
+        parts.append(frame.edge_label(across, first, y + height + 12, label, "small"))
+        height += HEAD + FAULT
+    if len(names) > MOST_FAULT_LANES:
+        left_out = f"{len(names) - MOST_FAULT_LANES:,} more faults"
+        parts.append(frame.text("0%", y + height + 12, left_out, class_="quiet small"))
+        height += HEAD
+    return join(parts), height
+
+
+def _lane(kind: str, launches: Sequence[Launch], across: Scale, y: float) -> tuple[Markup, float]:
+    """What was tried: a thin bar for each, those of a launch under each other."""
+    parts = [frame.text("0%", y + 12, kind, class_="quiet small")]
+    y += HEAD
+    one_by_one = kind == "startups" and len(launches) <= MOST_DRAWN_ONE_BY_ONE
+    rows = max(min(ROWS, launch.count) for launch in launches) if one_by_one else 3
+    for launch in launches:
+        start = launch.start or 0.0
+        told = f"{launch.probe} {launch.stage.when}: {len(launch.good):,} of {launch.count:,}"
+        if not one_by_one:
+            class_ = "bar failed" if launch.bad or launch.late else "bar ready"
+            end = start + launch.seconds
+            parts.append(frame.box(across, start, end, y, rows * ROW - 1, class_, told))
+            continue
+        for number, (seconds, class_) in enumerate(_rows(launch)):
+            top = y + number * ROW
+            parts.append(
+                frame.box(across, start, start + seconds, top, ROW - 1, f"bar {class_}", told)
+            )
+    return join(parts), HEAD + rows * ROW + GAP
+
+
+def _rows(launch: Launch) -> Iterator[tuple[float, str]]:
+    """A few of a launch, evenly by rank: those that were ready first, then by time."""
+    times = (launch.good, launch.bad, launch.late)
+    every = [(kind, seconds) for kind, found in zip(KINDS, times, strict=True) for seconds in found]
+    every.sort(key=lambda one: (one[0] != "ready", one[1]))
+    last, steps = len(every) - 1, min(ROWS, len(every)) - 1
+    for step in range(steps + 1):
+        kind, seconds = every[round(step * last / max(1, steps))]
+        yield seconds, kind
+
+
+def _errors(
+    facts: RunFacts, launches: Sequence[Launch], across: Scale, y: float
+) -> Iterator[Markup]:
+    """A mark where something failed; those at once are one."""
+    found: list[tuple[float, str, str]] = [
+        (moment.at, "failed", moment.text) for moment in facts.failed_activities
+    ]
+    for launch in launches:
+        start = launch.start or 0.0
+        said = launch.first_bad[1] if launch.first_bad is not None else ""
+        for kind, times in (("failed", launch.bad), ("cut", launch.late)):
+            # Of very many at once the first and the last mark tell as much.
+            shown = times if len(times) <= 500 else (*heapq.nsmallest(250, times), max(times))
+            found += [(start + seconds, kind, said) for seconds in shown]
+    before = dict.fromkeys(KINDS, -1.0)
+    for at, kind, told in sorted(found):
+        share = across.share(at)
+        if share - before[kind] >= NEAR:
+            before[kind] = share
+            yield element("g", element("title", told), frame.mark(kind, across.percent(at), y))

@@ -1,0 +1,243 @@
+"""Orders and reports of a task's path: what comes back, and what is refused."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosnetra.errors import InvalidInput
+from chaosnetra.faults import Effect
+from chaosnetra.startup.orders import (
+    LONGEST_TEXT,
+    MOST_MEASURING,
+    ORDER_VERSION,
+    FaultKind,
+    MeasuredFault,
+    OrderedFault,
+    PathOrder,
+    PathReport,
+    TaskOrder,
+    TaskReport,
+    measuring_groups,
+)
+from chaosnetra.startup.outcome import StartupOutcome, Status
+from tests.support.helpers import present
+from tests.support.observations import connection, observation
+
+LATENCY = OrderedFault(
+    "toxic database/slow",
+    FaultKind.TOXIC,
+    {
+        "name": "slow",
+        "type": "latency",
+        "stream": "downstream",
+        "toxicity": 1.0,
+        "attributes": {"latency": 50, "jitter": 0},
+    },
+)
+PATH = PathOrder({"DATABASE_URL": "{url}"}, (LATENCY,), 12.5, groups=3, seed=7)
+ORDER = TaskOrder(
+    10.0, 24.0, 2.0, "tcp://127.0.0.1:{port}", 5.0, 3.0, 30.0, "reports", ordered_at=8.0, path=PATH
+)
+IN_EFFECT = Effect("added_latency_ms", 50, 50.6, True, 0.0506, "median of 5 queries")
+GONE = replace(IN_EFFECT, observed=0.1, in_effect=False, detail="")
+MEASURED = MeasuredFault(LATENCY.name, IN_EFFECT, IN_EFFECT)
+REPORT = TaskReport(
+    "startups-a",
+    2,
+    0,
+    9.0,
+    10.0,
+    StartupOutcome(3, Status.READY, 2.5, wire=observation(2.5), settled=observation(9.0)),
+    PathReport((MEASURED,), 0.31, 41 << 20),
+)
+
+line = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Zs"]), min_size=1)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 10**9) | line,
+    lambda inner: st.dictionaries(line, inner, max_size=3) | st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+faults = st.builds(
+    OrderedFault, line, st.sampled_from(FaultKind), st.dictionaries(line, plain, max_size=3)
+)
+paths = st.builds(
+    PathOrder,
+    st.dictionaries(st.from_regex(r"[A-Z_][A-Z0-9_]{0,9}", fullmatch=True), line, min_size=1),
+    st.lists(faults, max_size=3, unique_by=lambda fault: fault.name).map(tuple),
+    st.floats(0, 3600),
+    st.integers(1, 1000),
+    st.integers(0, 2**31),
+)
+effects = st.builds(
+    Effect,
+    quantity=line,
+    expected=line | st.integers(0, 10**9) | st.floats(0, 1e9),
+    observed=line | st.integers(0, 10**9) | st.floats(0, 1e9),
+    in_effect=st.booleans(),
+    added_round_trip_seconds=st.floats(0, 1e6),
+    detail=line,
+)
+measured = st.builds(MeasuredFault, line, st.none() | effects, st.none() | effects, line)
+reports = st.builds(
+    PathReport,
+    st.lists(measured, max_size=3).map(tuple),
+    st.none() | st.floats(0, 1e6),
+    st.none() | st.integers(0, 2**40),
+    line,
+)
+
+
+@given(paths)
+def test_an_order_with_a_path_comes_back_as_it_was(path: PathOrder) -> None:
+    order = replace(ORDER, path=path)
+    assert TaskOrder.parse(order.text) == order
+
+
+@given(reports)
+def test_a_report_of_a_path_comes_back_as_it_was(path: PathReport) -> None:
+    report = replace(REPORT, path=path)
+    assert TaskReport.from_json(json.loads(json.dumps(report.to_json()))) == report
+
+
+def test_a_report_has_what_was_seen_of_the_startup_also_until_its_dwell_was_over() -> None:
+    read = TaskReport.from_json(json.loads(json.dumps(REPORT.to_json())))
+    assert read.outcome.wire == REPORT.outcome.wire
+    assert read.outcome.settled == REPORT.outcome.settled
+    assert "settled" not in REPORT.to_json()["outcome"]
+
+
+def test_a_task_has_the_time_to_measure_what_is_on_its_path_once_more() -> None:
+    assert ORDER.longest_seconds == replace(ORDER, path=None).longest_seconds + 3 * 12.5
+
+
+@pytest.mark.parametrize("tasks", [1, 99, 100, 101, 1000])
+def test_no_more_than_a_hundred_tasks_measure_at_once(tasks: int) -> None:
+    path = replace(PATH, groups=measuring_groups(tasks))
+    groups = Counter(path.group_of(index) for index in range(tasks))
+    assert max(groups.values()) <= MOST_MEASURING
+    assert set(groups) == set(range(path.groups))
+
+
+@pytest.mark.parametrize("most_bytes", [100, 100_000])
+def test_a_report_that_is_too_large_keeps_figures_and_says_so(most_bytes: int) -> None:
+    seen = observation(2.5, [connection(1, 0.1, None)])
+    report = replace(REPORT, outcome=replace(REPORT.outcome, wire=seen))
+    sent = report.fitting(most_bytes)
+    wire = present(sent.outcome.wire)
+    assert (wire.connection_count, wire.round_trips) == (1, seen.round_trips)
+    assert bool(wire.connections) == (most_bytes > 100)
+    assert sent.notes == (() if most_bytes > 100 else (
+        "what was seen of it took over 100 bytes: only its figures are kept",
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        (None, "is of version 1, and the image takes version 2: install the chaosnetra of the im"),
+        (ORDER_VERSION + 1, "the image takes version 2: build the image with the chaosnetra that"),
+        ("x", "version must be a number"),
+    ],
+)
+def test_an_order_of_another_version_says_what_to_change(version: Any, words: str) -> None:
+    data = json.loads(ORDER.text)
+    data["version"] = version
+    if version is None:
+        del data["version"]
+    data["something_newer"] = 1
+    with pytest.raises(InvalidInput, match=words) as refused:
+        TaskOrder.parse(json.dumps(data))
+    assert str(refused.value).startswith("CHAOSNETRA_TASK: ")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"variables": {}}, "1 to 50 variables"),
+        ({"variables": {f"V{number}": "{url}" for number in range(51)}}, "1 to 50 variables"),
+        ({"variables": {"A=B": "{url}"}}, "cannot be the name of a variable"),
+        ({"variables": {"A": 5}}, "A must be text"),
+        ({"faults": {}}, "at most 100 faults"),
+        ({"faults": [asdict(LATENCY)] * 2}, "two faults of the path have one name"),
+        ({"faults": [{**asdict(LATENCY), "kind": "lock"}]}, "and not 'lock'"),
+        ({"faults": [{**asdict(LATENCY), "kind": []}]}, r"and not \[\]"),
+        ({"faults": [{**asdict(LATENCY), "name": ""}]}, "name must be text"),
+        ({"faults": [{**asdict(LATENCY), "name": "two\nlines"}]}, "must be one line"),
+        ({"faults": [{**asdict(LATENCY), "parameters": []}]}, "must be an object"),
+        ({"faults": [{"name": "x"}]}, "a fault of the path has no kind"),
+        ({"measure_seconds": -1}, "measure_seconds must be at least 0"),
+        ({"measure_seconds": "nan"}, "measure_seconds must be a finite number"),
+        ({"seed": 0.5}, "seed must be a whole number"),
+        ({"groups": 0}, "groups must be at least 1"),
+        ({"connector": {}}, "the path has no 'connector' in this version of chaosnetra"),
+    ],
+)
+def test_a_path_that_cannot_be_is_refused_in_one_line(change: dict[str, Any], words: str) -> None:
+    data = json.loads(ORDER.text)
+    data["path"].update(change)
+    with pytest.raises(InvalidInput, match=words) as refused:
+        TaskOrder.parse(json.dumps(data))
+    assert "\n" not in str(refused.value)
+
+
+anything: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(anything, st.sampled_from(["path", "faults", "before", "failure", "ready_seconds", "name"]))
+def test_what_is_no_report_of_a_path_is_refused_or_read(wrong: Any, key: str) -> None:
+    data = json.loads(json.dumps(REPORT.to_json()))
+    fault = data["path"]["faults"][0]
+    holder = next(one for one in (data, data["path"], fault) if key in one)
+    holder[key] = wrong
+    try:
+        read = TaskReport.from_json(data)
+    except InvalidInput as error:
+        refused = str(error)
+    else:
+        refused = read.path.gap(PATH) if read.path is not None else ""
+        json.dumps(read.to_json(), allow_nan=False)
+    assert "\n" not in refused
+
+
+def test_a_report_of_a_path_is_bounded() -> None:
+    data = json.loads(json.dumps(REPORT.to_json()))
+    data["path"]["failure"] = "x\n" * 100_000
+    failure = present(TaskReport.from_json(data).path).failure
+    assert len(failure) == LONGEST_TEXT
+    assert "\n" not in failure
+    data["path"]["faults"] *= 101
+    with pytest.raises(InvalidInput, match="at most 100 faults"):
+        TaskReport.from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (PathReport((MEASURED,)), ""),
+        (PathReport((MEASURED, MeasuredFault("another", None, None))), ""),
+        (PathReport((MEASURED,), failure="the relay was lost"), "the relay was lost"),
+        (PathReport(), "toxic database/slow was not measured before the startup"),
+        (PathReport((replace(MEASURED, after=None),)), "was not measured after the startup"),
+        (
+            PathReport((replace(MEASURED, before=GONE),)),
+            "not in effect before the startup: added_latency_ms was 0.1, 50 expected",
+        ),
+        (PathReport((replace(MEASURED, failure="no slot free"),)), "no slot free"),
+    ],
+)
+def test_a_startup_is_a_trial_where_each_ordered_fault_was_measured_before_and_after(
+    path: PathReport, words: str
+) -> None:
+    gap = path.gap(PATH)
+    assert words in gap
+    assert bool(gap) == bool(words)
