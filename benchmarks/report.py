@@ -1,15 +1,18 @@
 """Time and memory of `chaosnetra report` on a journal with very many attempts.
 
     python benchmarks/report.py [--attempts 200000] [--connections 0] [--wire] [--runs 3]
+        [--most-seconds S] [--most-mb M]
 
 Makes a journal as `chaos run` writes one (indented JSON, each startup with the steps that it told,
 a fifth of those under the fault failed, with the chain of causes), runs the command as a process
 that writes all three formats, and prints its wall-clock seconds, its processor seconds and its peak
-resident memory. The same seed makes the same journal.
+resident memory. The same seed makes the same journal. It ends with 1 where the median or the peak
+is above what is given.
 """
 
 import argparse
 import json
+import math
 import os
 import random
 import statistics
@@ -307,6 +310,8 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=0, help="besides the startups")
     parser.add_argument("--wire", action="store_true", help="the startups were observed")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--most-seconds", type=float, default=math.inf)
+    parser.add_argument("--most-mb", type=float, default=math.inf)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -317,13 +322,16 @@ def main() -> None:
         size = journal.stat().st_size / 2**20
         page = (folder / "report.html").stat().st_size / 2**10
     seconds = [one[0] for one in found]
+    peak = max(one[2] for one in found)
     print(
         f"{given.attempts + given.connections:,} attempts, "
         f"journal {size:.0f} MB, page {page:.0f} KB: "
         f"{statistics.median(seconds):.2f} s (median of {len(found)}, {min(seconds):.2f} to "
         f"{max(seconds):.2f}), of it {statistics.median(one[1] for one in found):.2f} s on a "
-        f"processor, peak memory {max(one[2] for one in found):.0f} MB"
+        f"processor, peak memory {peak:.0f} MB"
     )
+    if statistics.median(seconds) > given.most_seconds or peak > given.most_mb:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

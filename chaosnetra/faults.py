@@ -198,12 +198,12 @@ class MeasuredInTasks:
     @property
     def effect(self) -> Effect | None:
         """Of them all, before their startups; None where none counts."""
-        return _of_all(self.before, "before")
+        return in_all(self.before, "before")
 
     @property
     def effect_after(self) -> Effect | None:
         """Likewise, after them."""
-        return _of_all(self.after, "after")
+        return in_all(self.after, "after")
 
     def to_json(self) -> dict[str, Any]:
         numbers = [one.observed for one in self.before if _is_number(one.observed)]
@@ -276,6 +276,31 @@ def undone_result(report: UndoReport | None, nothing: str) -> dict[str, Any]:
     return {"result": report.result.value, "detail": report.detail}
 
 
+def in_all(effects: Sequence[Effect], when: str) -> Effect | None:
+    """One effect for those of a fault in many tasks; None where there are none.
+
+    Args:
+        effects: each as one task measured it.
+        when: whether that was before or after its startup.
+
+    Returns:
+        The median of what was observed; where it is no number, what was observed most often.
+    """
+    if not effects:
+        return None
+    from statistics import median, mode  # it loads fractions, which few runs need
+
+    observed = [one.observed for one in effects]
+    numbers = all(map(_is_number, observed))
+    return replace(
+        effects[0],
+        observed=round(median(observed), 3) if numbers else mode(observed),
+        in_effect=all(one.in_effect for one in effects),
+        added_round_trip_seconds=median(one.added_round_trip_seconds for one in effects),
+        detail=f"{'median of ' if numbers else ''}{len(effects)} tasks, each {when} its startup",
+    )
+
+
 def play(undo: Undo) -> UndoReport:
     """Undo a fault, from its undo's data alone.
 
@@ -294,23 +319,6 @@ def play(undo: Undo) -> UndoReport:
     module, _, name = place.partition(":")
     player: Callable[[Mapping[str, Any]], UndoReport] = getattr(import_module(module), name)
     return player(undo.arguments)
-
-
-def _of_all(effects: Sequence[Effect], when: str) -> Effect | None:
-    """The median of what was observed; where it is no number, what was observed most often."""
-    if not effects:
-        return None
-    from statistics import median, mode  # it loads fractions, which few runs need
-
-    observed = [one.observed for one in effects]
-    numbers = all(map(_is_number, observed))
-    return replace(
-        effects[0],
-        observed=round(median(observed), 3) if numbers else mode(observed),
-        in_effect=all(one.in_effect for one in effects),
-        added_round_trip_seconds=median(one.added_round_trip_seconds for one in effects),
-        detail=f"{'median of ' if numbers else ''}{len(effects)} tasks, each {when} its startup",
-    )
 
 
 def _is_number(value: Any) -> bool:

@@ -13,9 +13,9 @@ from chaosnetra.errors import NotAllowed
 from chaosnetra.postgres.connect import Slots
 from chaosnetra.profiles import PoolSettings
 from chaosnetra.safety.allowlist import AllowList
+from chaosnetra.task_path.footprint import FOOTPRINT
 
 HASH_DIGITS = 32
-FOOTPRINT = "(to come)"
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ class ExperimentPlan:
                 f"  each task gives its service another address in {names}, and measures each "
                 "fault before its startup and after it"
             )
-            lines.append(f"added to each container while it runs: {FOOTPRINT}")
+            lines.append(f"added to each container: {FOOTPRINT}")
         return lines
 
     def _connection_lines(self) -> list[str]:

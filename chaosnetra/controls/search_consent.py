@@ -18,6 +18,7 @@ from chaosnetra.consent.search_plan import (
 )
 from chaosnetra.controls.consent import load, require, steps_of, unvaried_steps
 from chaosnetra.controls.ending import RECOVERY_POLL_SECONDS, recovery_timeout_seconds
+from chaosnetra.durations import Deadline
 from chaosnetra.errors import NotAllowed
 from chaosnetra.redaction import Redactor
 from chaosnetra.running.job_launcher import shortest_barrier_seconds
@@ -132,12 +133,14 @@ class Admitted:
         session: that holds the lease.
         file: where they are told.
         lease: name of the lease.
+        deadline: when all trials must have ended.
     """
 
     plan: SearchPlan
     session: Session
     file: Path
     lease: str
+    deadline: Deadline
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -162,8 +165,7 @@ class Admitted:
         self.session.staging.require_kept()
         rests_on = json.loads(json.dumps(self.plan.rests_on, default=str))
         write_private(self.file, {"rests_on": rests_on, "lease": self.lease})
-        remaining = min(self.session.guard.deadline.remaining_seconds, self.plan.seconds)
-        return {"time_to_live_seconds": f"{remaining:.0f}"}
+        return {"time_to_live_seconds": str(max(1, int(self.deadline.remaining_seconds)))}
 
 
 @contextmanager
@@ -191,7 +193,8 @@ def admitted(asked: Asked, folder: Path) -> Iterator[Admitted]:
                 "no database is named, so no lease would keep other runs away; set "
                 f"{setting_hint('database_url')}"
             )
-        yield Admitted(plan, session, file, session.staging.keep_for_trials(address))
+        deadline = Deadline.after(plan.seconds)
+        yield Admitted(plan, session, file, session.staging.keep_for_trials(address), deadline)
     finally:
         file.unlink(missing_ok=True)
         end_session()

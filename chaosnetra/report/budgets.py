@@ -160,7 +160,7 @@ def _placed(startup: Startup, phase: Work, steps: list[StartupStep]) -> Placed:
     """Steps follow each other; the first of a startup begins by opening its connection."""
     whole = sum(step.seconds or 0.0 for step in steps)
     at = phase.start
-    if steps[0] is next((one for one in startup.steps if isinstance(one, StartupStep)), None):
+    if steps[0] == next((one for one in startup.steps if isinstance(one, StartupStep)), None):
         opened = next(objects(object_or_empty(startup.wire).get("connections")), {})
         began = seconds_or_none(opened.get("opened_seconds"))
         latest = max(phase.start, phase.end - whole)

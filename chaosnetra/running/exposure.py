@@ -87,15 +87,15 @@ class FreeLaunch:
         use: what they used.
         had_session: whether each that was ready had a session; None: none was ready.
         kept_session: and whether it still had one then.
-        most_asked: round trips of the session that asked most, in the one where these were fewest;
-            0 where the sessions of one had all failed; None: none was ready.
+        asked: the fewest round trips of one of these, in sessions that did not break off; 0 where
+            those of one all had; None: none was ready.
         met: SQLSTATEs that they met.
     """
 
     use: LaunchUse
     had_session: bool | None
     kept_session: bool | None
-    most_asked: int | None
+    asked: int | None
     met: tuple[str, ...]
 
     @classmethod
@@ -107,8 +107,7 @@ class FreeLaunch:
         """
         use = {**data["use"], "faults": tuple(data["use"]["faults"])}
         had, kept = data["had_session"], data["kept_session"]
-        asked = data["most_asked"]
-        return cls(LaunchUse(**use), had, kept, asked, tuple(data["met"]))
+        return cls(LaunchUse(**use), had, kept, data["asked"], tuple(data["met"]))
 
 
 @dataclass(frozen=True)
@@ -132,8 +131,8 @@ class Exposure:
         self._had_session: bool | None = None
         # And whether it still had one then.
         self._kept_session: bool | None = None
-        # How much one of its sessions asked at least; 0: not known, or not always to its end.
-        self._most_asked: int | None = None
+        # How much each asked at least, in sessions that did not break off; 0: in none of them.
+        self._asked: int | None = None
         # SQLSTATEs that startups met before the fault, which therefore did not cause them.
         self._met_before: set[str] = set()
         self.launches: list[LaunchUse] = []
@@ -200,7 +199,7 @@ class Exposure:
             use,
             all(wire.sessions for wire in ready) if ready else None,
             all(_has_open_session(wire) for wire in ready) if ready else None,
-            min(map(_asked_to_its_end, ready), default=None),
+            min(map(_asked_to_the_end, ready), default=None),
             tuple({error.sqlstate for _, wire in seen for error in wire.errors}),
         )
         if not faults and not any(one.faults for one in self.launches):
@@ -219,9 +218,8 @@ class Exposure:
             self._kept_session = free.kept_session and self._kept_session is not False
         if free.had_session is not None:
             self._had_session = free.had_session and self._had_session is not False
-        if free.most_asked is not None:
-            known = free.most_asked if self._most_asked is None else self._most_asked
-            self._most_asked = min(known, free.most_asked)
+        if free.asked is not None:
+            self._asked = free.asked if self._asked is None else min(self._asked, free.asked)
 
     def facts(self) -> dict[str, Any]:
         """For the journal: see `chaosnetra.evidence.verdict.exposure`."""
@@ -274,19 +272,19 @@ class Exposure:
         )
 
     def _is_cut_short(self, wire: Observation) -> bool:
-        """Whether all its sessions failed before one had asked as much as before the fault.
+        """Whether a connection broke off, and it asked less than before the fault, and stays so.
 
-        A service that closes its session when it has asked all has lost none then, but has not
-        done what it did.
+        A service that closes its sessions when it has asked all has lost none then, but has not
+        done what it did. One that tries again does, in the end.
         """
-        if not self._most_asked or len(wire.connections) < wire.connection_count:
+        if not self._asked or _has_open_session(wire):
             return False
-        sessions = [one for one in wire.connections if _is_session(one)]
-        return (
-            bool(sessions)
-            and all(map(_has_broken_off, sessions))
-            and max(one.round_trips for one in sessions) < self._most_asked
-        )
+        broken = [
+            one.round_trips
+            for one in wire.connections
+            if _has_broken_off(one) and one.reached is not Reached.CANCEL
+        ]
+        return bool(broken) and _asked_to_the_end(wire) + max(broken) < self._asked
 
     def variables(self) -> list[str]:
         """Names of the target's variables that carry the database's address."""
@@ -326,12 +324,11 @@ def _has_broken_off(one: Connection) -> bool:
     return one.sqlstate is not None or waited is not None or one.end in _LOST
 
 
-def _asked_to_its_end(wire: Observation) -> int:
-    """Round trips of the session that asked most and did not break off; 0: none is known."""
-    asked = (
+def _asked_to_the_end(wire: Observation) -> int:
+    """Round trips in sessions that did not break off."""
+    return sum(
         one.round_trips for one in wire.connections if _is_session(one) and not _has_broken_off(one)
     )
-    return max(asked, default=0)
 
 
 def _has_open_session(wire: Observation) -> bool:

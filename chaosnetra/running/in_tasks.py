@@ -8,14 +8,15 @@ What is in place on the run's own path is ordered for the path of each task. A s
 was not measured in its task, before and after, is no trial.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.connector.faults import ConnectorChanged
-from chaosnetra.errors import InvalidInput
-from chaosnetra.faults import Effect, Injected
+from chaosnetra.errors import InvalidInput, PartUnavailable
+from chaosnetra.faults import Effect, Injected, in_all
 from chaosnetra.redaction import Redactor
 from chaosnetra.running.session import Session
 from chaosnetra.settings import Settings, setting_hint
@@ -32,6 +33,8 @@ from chaosnetra.task_path.faults import measuring_seconds
 from chaosnetra.task_path.variables import VERIFIES_NAME, database_templates, named_database
 from chaosnetra.toxiproxy.faults import ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
+
+logger = logging.getLogger("chaostoolkit")
 
 
 def ordered_variables(settings: Settings, redactor: Redactor) -> dict[str, str]:
@@ -121,8 +124,7 @@ def path_order(session: Session, tasks: int) -> PathOrder | None:
     """
     if not session.staging.has_path:
         return None
-    found = (_ordered(held) for held in session.injector.in_place)
-    faults = tuple(fault for fault in found if fault is not None)
+    faults = _faults_in_place(session)
     variables = ordered_variables(session.settings, session.redactor)
     return PathOrder(
         variables,
@@ -131,6 +133,28 @@ def path_order(session: Session, tasks: int) -> PathOrder | None:
         groups=measuring_groups(tasks),
         seed=session.settings.seed,
     )
+
+
+def refuse_changed(session: Session, order: PathOrder) -> None:
+    """Refuse what was launched where the run's faults have changed since: the tasks have others.
+
+    Raises:
+        PartUnavailable: they have.
+    """
+    now = _faults_in_place(session)
+    if now != order.faults:
+        before, after = ({fault.name for fault in faults} for faults in (order.faults, now))
+        what = ", ".join(sorted(before ^ after)) or "a fault"
+        raise PartUnavailable(
+            f"{what} was put in place, changed or taken away while the tasks ran, which have what "
+            "was in place before: launch startups between such actions, not beside them"
+        )
+
+
+def _faults_in_place(session: Session) -> tuple[OrderedFault, ...]:
+    """What is in place on the run's own path, for those of its tasks."""
+    found = (_ordered(held) for held in session.injector.in_place)
+    return tuple(fault for fault in found if fault is not None)
 
 
 def _ordered(held: Injected) -> OrderedFault | None:
@@ -197,12 +221,16 @@ class Counted:
                 for one in report.path.faults
                 if one.name == fault.name
             ]
-            session.injector.measured_in_tasks(
-                fault.name,
-                _known(one.before for one in measured),
-                _known(one.after for one in measured),
-                unmeasured,
-            )
+            before = _known(one.before for one in measured)
+            after = _known(one.after for one in measured)
+            session.injector.measured_in_tasks(fault.name, before, after, unmeasured)
+            found = in_all(before, "before")
+            if found is not None:
+                logger.info(
+                    f"{' '.join(session.resources.told_name(fault.name).split())}: "
+                    f"{found.quantity} {found.observed} measured in {len(before)} of "
+                    f"{len(before) + unmeasured} tasks, {found.expected} expected"
+                )
 
 
 def path_seen(reports: Sequence[TaskReport]) -> dict[str, Any]:

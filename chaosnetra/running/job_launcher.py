@@ -4,7 +4,6 @@ What it knows of the engine is in `chaosnetra.running.engine`.
 """
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from chaosnetra.quantities import whole_number
 from chaosnetra.running.cloud_run_job import CloudRunJob
 from chaosnetra.running.engine import Engine
 from chaosnetra.running.exposure import LaunchBegun
-from chaosnetra.running.in_tasks import Counted, path_order, path_seen
+from chaosnetra.running.in_tasks import Counted, path_order, path_seen, refuse_changed
 from chaosnetra.running.launching import (
     Launched,
     circumstances_of,
@@ -31,6 +30,7 @@ from chaosnetra.running.launching import (
 )
 from chaosnetra.running.observing import shortened
 from chaosnetra.running.session import Session
+from chaosnetra.running.task_reports import READ_SECONDS, read_reports, tell_notes
 from chaosnetra.running.tracing import LaunchTrace, current_tracer
 from chaosnetra.settings import Settings, setting_hint
 from chaosnetra.startup.launcher import Limits
@@ -41,7 +41,6 @@ from chaosnetra.startup.orders import (
     TaskOrder,
     TaskReport,
     output_bytes,
-    select_statement,
 )
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.tasks import barrier_of, outcomes_of
@@ -54,10 +53,10 @@ BARRIER_SECONDS = 60.0
 LOCAL_BARRIER_SECONDS = 2.0
 LOCAL_BARRIER_SECONDS_A_TASK = 0.2
 REPORT_SECONDS = 30.0
-REPORT_SECONDS_A_TASK = 0.04
+# Twice what it takes until the last one begins.
+REPORT_SECONDS_A_TASK = 0.1
 # What scheduling may take beyond the barrier: tasks that come late begin late.
 LATE_SECONDS = 120.0
-READ_SECONDS = 30.0
 READ_POLL_SECONDS = 0.5
 
 
@@ -143,6 +142,7 @@ class JobLauncher:
                 ended_one(outcome.status)
         tables = tables_before, session.state.tables()
         barrier = barrier_of(reports.values(), order.barrier_at, asked_seconds)
+        tell_notes(reports.values(), barrier)
         # The clocks of the tasks, held against ours.
         clock_began_at = time.time() - time.monotonic()
         for outcome in outcomes:
@@ -168,9 +168,10 @@ class JobLauncher:
         """The outcomes of the startups that count, judged by what they used of their paths.
 
         Raises:
-            PartUnavailable: none counts.
+            PartUnavailable: none counts, or the faults have changed meanwhile.
         """
         session = self.session
+        refuse_changed(session, path)
         counted.tell(session, path)
         if counted.uncounted is not None:
             logger.warning(counted.uncounted.text)
@@ -234,29 +235,13 @@ class JobLauncher:
         deadline = Deadline.after(READ_SECONDS)
         while True:
             try:
-                return await self._read_reports(schema, execution.rpartition("/")[2])
+                return await read_reports(
+                    self.session.database, schema, execution.rpartition("/")[2]
+                )
             except DatabaseUnavailable:
                 if deadline.passed or self.session.run.interrupted_by is not None:
                     raise
             await asyncio.sleep(READ_POLL_SECONDS)
-
-    async def _read_reports(self, schema: str, execution: str) -> dict[int, TaskReport]:
-        """What is no report of this version is left out."""
-        from chaosnetra.postgres.connect import connection
-
-        found: dict[int, TaskReport] = {}
-        async with (
-            connection(self.session.database, READ_SECONDS) as opened,
-            opened.transaction(),
-        ):
-            async for row in opened.cursor(select_statement(schema), execution):
-                try:
-                    report = TaskReport.from_json(json.loads(row["report"]))
-                except (InvalidInput, ValueError, RecursionError) as error:
-                    logger.warning(f"a report of {execution} is left out: {error}")
-                else:
-                    found[report.index] = report
-        return found
 
 
 def shortest_barrier_seconds(settings: Settings) -> float:

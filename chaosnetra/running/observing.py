@@ -159,21 +159,29 @@ class Observing:
         return observer.database_for(name, direct.named(database.database), folders[-1])
 
 
+class Shortened:
+    """Keeps the observations of one launch short: where they are many, most of them brief."""
+
+    def __init__(self) -> None:
+        self._left = WHOLE_NOT_WELL
+
+    def of(self, outcome: StartupOutcome) -> StartupOutcome:
+        """The next outcome."""
+        wire = outcome.wire
+        if wire is None or outcome.number <= WHOLE:
+            return outcome
+        if self._left and (outcome.status is not Status.READY or _may_have_lost_its_session(wire)):
+            self._left -= 1
+            return outcome
+        return replace(outcome, wire=wire.brief())
+
+
 def shortened(outcomes: Iterable[StartupOutcome]) -> Iterator[StartupOutcome]:
     """The outcomes of one launch; where they are many, most of them with brief observations.
 
     One by one, so that many large ones are not in memory at the same time.
     """
-    left = WHOLE_NOT_WELL
-    for outcome in outcomes:
-        wire = outcome.wire
-        if wire is None or outcome.number <= WHOLE:
-            yield outcome
-        elif left and (outcome.status is not Status.READY or _may_have_lost_its_session(wire)):
-            left -= 1
-            yield outcome
-        else:
-            yield replace(outcome, wire=wire.brief())
+    return map(Shortened().of, outcomes)
 
 
 def _may_have_lost_its_session(wire: Observation) -> bool:

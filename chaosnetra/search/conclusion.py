@@ -297,8 +297,10 @@ def _value(trial: SearchTrial) -> float:
 
 def how_it_ended(search: Search, end: End) -> str:
     """Its trials, its time, and why it went no further; as a clause."""
-    why = f": {search.stopped}" if end is End.STOPPED else ""
-    return f"{len(search.trials)} trials, {search.seconds:.0f} s; {end.value}{why}"
+    text = f"{len(search.trials)} trials, {search.seconds:.0f} s; {end.value}"
+    if not search.stopped:
+        return text
+    return f"{text}{':' if end is End.STOPPED else '; of the last one:'} {search.stopped}"
 
 
 def nothing_at(search: Search, at: "Callable[[SearchTrial], Where]") -> "tuple[Where, ...]":

@@ -256,9 +256,12 @@ def conduct(
         KeyboardInterrupt: it was interrupted; the trial that ran was undone, and what was found
             is written.
         PartUnavailable: the stand cannot be had.
+        NotAllowed: it would act in staging, and was not admitted.
         InvalidInput: it gets harder in the other direction than the bound that was asked for says.
         OSError: the folder cannot be written.
     """
+    if goes_on(search) and subject.settings.in_staging and admission is None:
+        raise NotAllowed("in staging a search has to be consented to before its first trial")
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder, search)
     if not goes_on(search):

@@ -6,8 +6,9 @@ it breaks at (limit - own time) / round trips.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -15,7 +16,7 @@ from chaosnetra.evidence.journal.samples import Startup, checks, startup_of, sta
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.steps import StartupStep, step_of
 from chaosnetra.evidence.journal.values import count_or_none, object_or_empty, objects
-from chaosnetra.evidence.wire.bounded import Scope, work_inside
+from chaosnetra.evidence.wire.bounded import Scope, Work, work_inside
 from chaosnetra.evidence.wire.giving_up import BY_CLIENT, longest_answered
 from chaosnetra.evidence.wire.limits import (
     Failed,
@@ -25,6 +26,7 @@ from chaosnetra.evidence.wire.limits import (
     limits_of_time,
     login_limit,
 )
+from chaosnetra.evidence.wire.named_limits import named_seconds
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.search.record import Forecast, Limit, StartModel
 from chaosnetra.wire.observation import MOST_WAITS, Observation
@@ -110,9 +112,19 @@ def own_limit_of(tried: Sequence[Tried]) -> Limit | None:
     violated = sorted((one for one in tried if one.violated), key=lambda one: one.added_seconds)
     if not violated:
         return None
-    shown = [_shown(_gave_up(one)) for one in violated]
     highest = max((one.added_seconds for one in held), default=-math.inf)
     lowest = violated[0].added_seconds
+
+    def fits(limit: Limit | None) -> bool:
+        if limit is None or limit.seconds <= limit.own_seconds:
+            return False
+        breaks_at = (limit.seconds - limit.own_seconds) / limit.round_trips
+        return highest * (1 - SLACK) <= breaks_at <= lowest * (1 + SLACK)
+
+    named = _named_limit(violated, tried)
+    if fits(named):
+        return named
+    shown = [_shown(_gave_up(one)) for one in violated]
     found = []
     scopes = dict.fromkeys(scope for of_one in shown for scope in of_one)
     for order, scope in enumerate(scopes):
@@ -121,16 +133,54 @@ def own_limit_of(tried: Sequence[Tried]) -> Limit | None:
         amount = min(amounts) if scope is Scope.LOGIN else amounts[0]
         if scope is not Scope.LOGIN and not is_same(min(amounts), max(amounts)):
             continue
-        bounded = _bounded(scope, amount, tried)
-        if bounded is None or bounded.seconds <= bounded.own_seconds:
-            continue
-        breaks_at = (bounded.seconds - bounded.own_seconds) / bounded.round_trips
-        if not highest * (1 - SLACK) <= breaks_at <= lowest * (1 + SLACK):
+        bounded = _bounded(_NAMES[scope], amount, tried, partial(work_inside, scope))
+        if bounded is None or not fits(bounded):
             continue
         apart = max(amounts) - min(amounts)
         # What two readings differ by says nothing.
         found.append((-len(amounts), apart if apart > READ_SECONDS else 0.0, order, bounded))
     return min(found)[-1] if found else None
+
+
+def _named_limit(violated: Sequence[Tried], tried: Sequence[Tried]) -> Limit | None:
+    """The limit that the output of startups names, where it may be what ended them.
+
+    It began after so many answers; what a startup that was ready did after as many is inside. Who
+    ends some time after it gave up seems to have begun later, so the earliest beginning counts.
+    """
+    begun = [found for one in violated if (found := _named_since(one)) is not None]
+    if not begun or any(seconds != begun[0][0] for seconds, _ in begun):
+        return None
+    seconds, after = min(begun)
+
+    def inside(seen: Observation) -> Work | None:
+        later = seen.waits[after:]
+        if not later or len(seen.waits) >= MOST_WAITS:
+            return None
+        trips = seen.serial_round_trips - after
+        return Work(later[-1][1] - later[0][0], trips) if trips > 0 else None
+
+    return _bounded(f"the limit of {seconds:g} s that its output names", seconds, tried, inside)
+
+
+def _named_since(violated: Tried) -> tuple[float, int] | None:
+    """The limit that most startups of a trial name, in seconds, and after how many answers it
+    began; None: they name none, or it cannot be."""
+    failed = _gave_up(violated)
+    found = [
+        (named, _answered_by(one, one.gave_up_seconds - named))
+        for one in failed
+        if (named := one.named_seconds) is not None and one.asked_before(named)
+    ]
+    if len(found) < FEWEST_ALIKE or 2 * len(found) <= len(failed):
+        return None
+    if any(named != found[0][0] for named, _ in found):
+        return None
+    return min(found)
+
+
+def _answered_by(one: Failed, seconds: float) -> int:
+    return sum(end <= seconds + READ_SECONDS for _, end in one.seen.waits)
 
 
 def _shown(failed: Sequence[Failed]) -> dict[Scope, OwnLimit]:
@@ -169,7 +219,12 @@ def _gave_up_session(one: Failed, limit: OwnLimit) -> bool:
     )
 
 
-def _bounded(scope: Scope, amount: float, tried: Sequence[Tried]) -> Limit | None:
+def _bounded(
+    name: str,
+    amount: float,
+    tried: Sequence[Tried],
+    inside: Callable[[Observation], Work | None],
+) -> Limit | None:
     """A limit, with the work inside as it was under the highest latency that held.
 
     A service that polls asks less often under a latency, so that what a baseline shows is far off.
@@ -183,20 +238,24 @@ def _bounded(scope: Scope, amount: float, tried: Sequence[Tried]) -> Limit | Non
             if startup.ready
             if (startup.under_fault if under_fault else startup.stage is Stage.BEFORE)
             if (seen := startup.observation) is not None and seen.complete
-            if (work := work_inside(scope, seen)) is not None and work.round_trips
+            if (work := inside(seen)) is not None and work.round_trips
         ]
         if ready:
             trips = round(median(work.round_trips for work in ready))
             own = [max(0.0, work.seconds - work.round_trips * added) for work in ready]
             spread = (max(own) - min(own)) / 2
-            return Limit(_NAMES[scope], amount, median(own), trips, spread)
+            return Limit(name, amount, median(own), trips, spread)
     return None
 
 
 def _gave_up(violated: Tried) -> list[Failed]:
     """The startups under the fault that may have met a limit of the service's own."""
     return [
-        Failed(seen, startup.ended_itself)
+        Failed(
+            seen,
+            startup.ended_itself,
+            named_seconds=named_seconds(str(startup.error.get("text") or "")),
+        )
         for startup in startups(violated.journal)
         if startup.under_fault and not startup.ready and not startup.error.get("budget")
         if (seen := startup.observation) is not None

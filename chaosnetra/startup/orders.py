@@ -38,6 +38,8 @@ MOST_FAULTS = 100
 MOST_MEASURING = 100
 MOST_GROUPS = 1000
 MOST_NOTES = 10
+# Of one report: several times what a task makes it fit into.
+MOST_REPORT_BYTES = 1 << 20
 LONGEST_TEXT = 1000
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
@@ -335,6 +337,8 @@ class TaskReport:
         path: what stood between it and its database; None: nothing.
         notes: what else there is to know of the task, each in one line, such as that its clock is
             off.
+        behind_seconds: by how much its clock was behind the reader's, as the database's tells; None
+            where the report has not been read from there. It is in no JSON.
     """
 
     execution: str
@@ -345,6 +349,7 @@ class TaskReport:
     outcome: StartupOutcome
     path: PathReport | None = None
     notes: Sequence[str] = ()
+    behind_seconds: float | None = None
 
     @property
     def brief(self) -> "TaskReport":
@@ -362,8 +367,10 @@ class TaskReport:
 
     def to_json(self) -> dict[str, Any]:
         settled = self.outcome.settled
+        told = asdict(replace(self, outcome=replace(self.outcome, wire=None, settled=None)))
+        del told["behind_seconds"]
         return {
-            **asdict(replace(self, outcome=replace(self.outcome, wire=None, settled=None))),
+            **told,
             "outcome": self.outcome.to_json(),
             "settled": None if settled is None else settled.to_json(),
         }
@@ -419,7 +426,9 @@ def report_statements(schema: str) -> list[str]:
     table = f'"{_plain(schema)}".{TABLE}'
     columns = (
         "execution text NOT NULL, task_index integer NOT NULL, attempt integer NOT NULL, "
-        "report text NOT NULL, PRIMARY KEY (execution, task_index, attempt)"
+        "report text NOT NULL, sent_at double precision NOT NULL, "
+        "received_at timestamptz NOT NULL DEFAULT clock_timestamp(), "
+        "PRIMARY KEY (execution, task_index, attempt)"
     )
     return [
         f'CREATE SCHEMA "{schema}"',
@@ -430,20 +439,28 @@ def report_statements(schema: str) -> list[str]:
 
 
 def insert_statement(schema: str) -> str:
-    """Takes execution, index, attempt and the report as JSON; writing it again is no error.
+    """Takes execution, index, attempt, the report as JSON, and what the task's clock shows.
 
-    `ON CONFLICT` without a target asks for no right to read.
+    Writing it again is no error. `ON CONFLICT` without a target asks for no right to read.
     """
     return (
         f'INSERT INTO "{_plain(schema)}".{TABLE} '  # noqa: S608 - a plain identifier
-        "(execution, task_index, attempt, report) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+        "(execution, task_index, attempt, report, sent_at) VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT DO NOTHING"
     )
 
 
 def select_statement(schema: str) -> str:
-    """Takes the execution; answers the last attempt's report of each task."""
+    """Takes the execution, and how many bytes a report may have; answers each task's last attempt.
+
+    Rows of `task_index`, `report`, which is null where it has more, and `behind_seconds`: by how
+    much the task's clock was behind the database's.
+    """
     return (
-        f'SELECT DISTINCT ON (task_index) report FROM "{_plain(schema)}".{TABLE} '  # noqa: S608
+        "SELECT DISTINCT ON (task_index) task_index, "  # noqa: S608 - a plain identifier
+        "CASE WHEN octet_length(report) <= $2 THEN report END AS report, "
+        "extract(epoch FROM received_at)::float8 - sent_at AS behind_seconds "
+        f'FROM "{_plain(schema)}".{TABLE} '
         "WHERE execution = $1 ORDER BY task_index, attempt DESC"
     )
 

@@ -19,6 +19,8 @@ from chaosnetra.startup.outcome import (
     Status,
 )
 
+# What the way of a report to the database, and clocks that are kept in step, may differ by.
+CLOCK_SECONDS = 1.0
 # What the platform says of a task's end: values of `chaosnetra.cloudrun.executions.TaskEnd`.
 RUNNING, SIGNALLED, UNCLEAN, CANCELLED = "running", "signalled", "unclean", "cancelled"
 
@@ -122,7 +124,10 @@ class Barrier:
         reports: tasks that reported when they began.
         late: of these, how many came after the barrier.
         latest_seconds: how long after the barrier the last one began.
-        skew_seconds: from the first beginning to the last, by the tasks' own clocks.
+        skew_seconds: from the first beginning to the last.
+        clocks_seconds: by how much the clocks of tasks differ from the run's at most, as the
+            database's tells; moments are those of the run's clock then. None: it was not told, and
+            they are by the tasks' own.
     """
 
     asked_seconds: float
@@ -130,19 +135,35 @@ class Barrier:
     late: int
     latest_seconds: float | None
     skew_seconds: float | None
+    clocks_seconds: float | None = None
+
+    @property
+    def clocks_are_off(self) -> bool:
+        """Whether a clock is off by more than clocks that are kept in step are."""
+        return self.clocks_seconds is not None and self.clocks_seconds > CLOCK_SECONDS
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def barrier_of(reports: Iterable[TaskReport], barrier_at: float, asked_seconds: float) -> Barrier:
-    """By the reports of an execution, which are gone through once."""
-    moments = [(report.arrived_at, report.begun_at) for report in reports]
-    late = sum(arrived_at > barrier_at for arrived_at, _ in moments)
-    begun = [begun_at for _, begun_at in moments]
+    """By the reports of an execution, which are gone through once.
+
+    A startup that was not begun came neither early nor late.
+    """
+    arrived, begun, behind = [], [], []
+    for report in reports:
+        off = report.behind_seconds or 0.0
+        if report.behind_seconds is not None:
+            behind.append(abs(off))
+        if report.outcome.exit_reason is not ExitReason.NOT_STARTED:
+            arrived.append(report.arrived_at + off)
+            begun.append(report.begun_at + off)
+    late = sum(moment > barrier_at for moment in arrived)
     latest = round(max(0.0, max(begun) - barrier_at), 3) if begun else None
     skew = round(max(begun) - min(begun), 3) if begun else None
-    return Barrier(round(asked_seconds, 3), len(begun), late, latest, skew)
+    clocks = round(max(behind), 3) if behind else None
+    return Barrier(round(asked_seconds, 3), len(begun), late, latest, skew, clocks)
 
 
 @dataclass(frozen=True)

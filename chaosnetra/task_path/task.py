@@ -68,8 +68,9 @@ REPORT_DATABASE = "CHAOSNETRA_REPORT_DATABASE_URL"
 SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 ONE_REPORT_SECONDS = 5.0
-# So many tasks begin to report in a second: thousands at once would be a storm of their own.
-REPORTS_PER_SECOND = 50
+# So many tasks begin to report in a second: thousands at once would be a storm of their own. With
+# the limit of one there are never more than a hundred connections for it.
+REPORTS_PER_SECOND = 20
 OUT_OF_TIME, CANCELLED, FAILED = 124, 143, 1
 # Of the time to live, what lies beyond every limit: to begin the path and to end it.
 MARGIN_SECONDS = 60.0
@@ -286,33 +287,53 @@ class Task:
         import asyncpg
 
         deadline = Deadline.after(self.order.report_seconds)
-        pause = SHORTEST_PAUSE_SECONDS
-        await asyncio.sleep(min(self.index / REPORTS_PER_SECOND, deadline.remaining_seconds))
+        # All of an execution report at once, and those that must try again do that at once too:
+        # each round takes as long as the first, so that never more of them begin in a second.
+        round_seconds = self.count / REPORTS_PER_SECOND
+        pause = max(SHORTEST_PAUSE_SECONDS, round_seconds)
+        wait = self.index / REPORTS_PER_SECOND
         while True:
+            is_last = wait >= deadline.remaining_seconds
+            await asyncio.sleep(
+                deadline.remaining_seconds * random.uniform(0.5, 1) if is_last else wait
+            )
             try:
-                async with asyncio.timeout(ONE_REPORT_SECONDS):
-                    connection = await asyncpg.connect(
-                        self.database.driver_url,
-                        # None, which the stubs do not know, is no limit.
-                        timeout=self.database.connect_timeout_seconds,  # type: ignore[arg-type]
-                        server_settings={"application_name": "chaosnetra-report"},
-                    )
-                    try:
-                        await connection.execute(
-                            insert_statement(self.order.schema),
-                            self.execution,
-                            self.index,
-                            self.attempt,
-                            text,
-                        )
-                    finally:
-                        connection.terminate()
+                await self._insert(text)
                 return None
             except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                if deadline.passed or interrupted():
+                refused = isinstance(error, asyncpg.PostgresError) and not _may_pass(error.sqlstate)
+                if refused or is_last or interrupted():
                     return f"{type(error).__name__}: {error}"
-            await asyncio.sleep(min(deadline.remaining_seconds, pause * random.uniform(0.5, 1.5)))
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            wait = pause * random.uniform(0.5, 1.5)
+            pause = min(2 * pause, max(LONGEST_PAUSE_SECONDS, round_seconds))
+
+    async def _insert(self, text: str) -> None:
+        """By a connection of its own, which ends with it."""
+        import asyncpg
+
+        async with asyncio.timeout(ONE_REPORT_SECONDS):
+            connection = await asyncpg.connect(
+                self.database.driver_url,
+                # None, which the stubs do not know, is no limit.
+                timeout=self.database.connect_timeout_seconds,  # type: ignore[arg-type]
+                server_settings={"application_name": "chaosnetra-report"},
+            )
+            try:
+                await connection.execute(
+                    insert_statement(self.order.schema),
+                    self.execution,
+                    self.index,
+                    self.attempt,
+                    text,
+                    time.time(),
+                )
+            finally:
+                connection.terminate()
+
+
+def _may_pass(sqlstate: str | None) -> bool:
+    """Whether an error of the server is gone after a while: no slot, a restart, a lock."""
+    return sqlstate is None or sqlstate[:2] in ("08", "40", "53", "55", "57", "58", "XX")
 
 
 def exit_code_of(outcome: StartupOutcome) -> int:

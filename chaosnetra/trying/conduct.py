@@ -364,6 +364,12 @@ class _Finding:
                 return (
                     f"{said} ({missing}): name the command that makes its tables by --first COMMAND"
                 )
+            if sight.is_silent:
+                return (
+                    f"{said}; it has a session of the database and printed nothing, so that "
+                    "nothing shows when it is ready: let it print a line, and name that by --ready "
+                    "log:REGEX, or a page by --ready URL"
+                )
             if sight.seen.round_trips:
                 return (
                     f"{said}: say how it shows that it is ready by --ready, give it longer by "

@@ -110,7 +110,7 @@ def advice_of(
     """
     by_probe = {one.probe: one for one in stages if not one.is_again}
     silent, refused = by_probe[SILENT], by_probe[REFUSED]
-    if silent.timed_out:
+    if silent.timed_out and silent.own_limit is None:
         yield Advice(
             "give its connections a time limit (connect_timeout, or that of its pool)",
             f"it waited for a silent database for all of {limit_seconds:g} s",

@@ -61,6 +61,7 @@ class Sight:
         lines: that it printed.
         why_not: why it was not ready, one line; empty: it was.
         is_port_taken: whether it ended because somebody else has its port.
+        is_silent: whether it has a session, goes on, and has printed nothing.
     """
 
     readiness: str | None
@@ -71,6 +72,7 @@ class Sight:
     lines: tuple[str, ...] = ()
     why_not: str = ""
     is_port_taken: bool = False
+    is_silent: bool = False
 
     @property
     def uses_database(self) -> bool:
@@ -236,7 +238,9 @@ class _Look:
         now = time.monotonic()
         said = self._attempt.seen.output.error
         why = f"{why}; it said: {said.told}" if said is not None else why
-        return Sight(None, self._after(now), self._seen(now), why_not=why)
+        seen = self._seen(now)
+        is_silent = bool(seen.sessions) and not self._attempt.seen.output.lines
+        return Sight(None, self._after(now), seen, why_not=why, is_silent=is_silent)
 
     # Ports and pages
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ class Method:
         count: int = 1,
         interrupted: Callable[[], bool] = lambda: False,
         ports: list[int] | None = None,
+        environments: Sequence[Mapping[str, str]] = (),
     ) -> list[StartupOutcome]:
         return asyncio.run(
             launch(
@@ -85,6 +86,7 @@ class Method:
                 starter=self.starter(plan),
                 interrupted=interrupted,
                 ports=ports,
+                environments=environments,
             )
         )
 
@@ -145,11 +147,13 @@ with open(f"seen-{{os.environ['PORT']}}.json", "w") as file:
 serve()"""
     plan = method.plan(text, HTTP, LANG="C.UTF-8")
     plan = replace(plan, command=[*plan.command, "--port", "{port}"])
-    outcomes = method.launched(plan, count=3)
+    own = [{"NUMBER": str(number)} for number in range(3)]
+    outcomes = method.launched(plan, count=3, environments=own)
     assert [outcome.status for outcome in outcomes] == [Status.READY] * 3
     seen = [json.loads(path.read_text()) for path in tmp_path.glob("seen-*.json")]
     assert len({one["pid"] for one in seen}) == 3
     assert len({one["random"] for one in seen}) == 3
+    assert {one["environment"].pop("NUMBER") for one in seen} == {"0", "1", "2"}
     for one in seen:
         assert one["session"] == one["pid"]
         assert one["directory"] == one["path"] == str(tmp_path)

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from chaosnetra.processes.signals import ended_as_by_ctrl_c
 from chaosnetra.search.conclusion import conclude
 from chaosnetra.search.record import FILE, Search, read_search
 from chaosnetra.search.response import Estimate
@@ -136,7 +137,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=3)
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
+    with ended_as_by_ctrl_c(), tempfile.TemporaryDirectory() as temporary:
         folder = (given.folder or Path(temporary)).resolve()
         wrong = [one for one in given.profile if not proven(one, given.count, folder)]
     if wrong:

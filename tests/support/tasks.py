@@ -1,7 +1,6 @@
 """A task of a job as a process of its own, with an order made by hand."""
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.running.task_reports import read_reports
 from chaosnetra.startup.orders import (
     ORDER_VARIABLE,
     FaultKind,
@@ -21,7 +21,6 @@ from chaosnetra.startup.orders import (
     TaskOrder,
     TaskReport,
     report_statements,
-    select_statement,
 )
 from chaosnetra.toxiproxy.toxics import make_toxic
 
@@ -120,14 +119,6 @@ def make_schema(admin: DatabaseAddress) -> None:
 
 
 def reports(admin: DatabaseAddress) -> list[TaskReport]:
-    """What has arrived."""
-
-    async def read() -> list[TaskReport]:
-        opened = await asyncpg.connect(admin.driver_url)
-        try:
-            rows = await opened.fetch(select_statement(SCHEMA), EXECUTION)
-        finally:
-            await opened.close()
-        return [TaskReport.from_json(json.loads(row["report"])) for row in rows]
-
-    return asyncio.run(read())
+    """What has arrived, in the order of the tasks."""
+    found = asyncio.run(read_reports(admin, SCHEMA, EXECUTION))
+    return [found[index] for index in sorted(found)]

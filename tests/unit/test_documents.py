@@ -19,6 +19,7 @@ from chaosnetra.safety.allowlist import load_allow_list
 from chaosnetra.scaffold.repository_files import LATENCY, STAGES
 from chaosnetra.settings import SETTINGS, Group
 from chaosnetra.settings.file import read_file
+from chaosnetra.task_path.footprint import FOOTPRINT
 from tests.support.repository import ROOT
 
 PAGES = sorted(
@@ -39,7 +40,7 @@ BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # By `chaosnetra init`, in another repository.
 MADE = {f"experiments/{name}" for name in (STAGES, LATENCY)}
 # Read by the package, and no setting of an experiment.
-OTHER_VARIABLES = {"CHAOSNETRA_REPORT_DATABASE_URL"}  # of a task
+OTHER_VARIABLES = {"CHAOSNETRA_REPORT_DATABASE_URL", "CHAOSNETRA_TASK"}  # of a task
 
 
 def blocks(text: str, *kinds: str) -> list[str]:
@@ -150,6 +151,12 @@ def test_the_documented_allow_list_is_one(tmp_path: Path) -> None:
     [listed] = [block for block in blocks(page, "json") if '"caps"' in block]
     (tmp_path / "allowed.json").write_text(listed, encoding="utf-8")
     assert load_allow_list(str(tmp_path / "allowed.json")).project == "acme-staging"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/staging.md"])
+def test_what_a_path_adds_to_a_container_is_told_as_the_plan_tells_it(page: str) -> None:
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert FOOTPRINT in text
 
 
 def test_the_readme_is_short() -> None:

@@ -11,11 +11,15 @@ from chaosnetra.evidence.advice.needs import added_to_round_trip
 from chaosnetra.evidence.advice.runs import Run
 from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
 from chaosnetra.evidence.journal.samples import DEGRADED, Startup, checks, startups, startups_of
+from chaosnetra.evidence.journal.timeline import faults
 from chaosnetra.evidence.journal.values import seconds_or_none
 from chaosnetra.evidence.statistics.round_trips import Prediction, RoundTrips, check, fit, recounted
 from chaosnetra.evidence.wire.limits import Failed
 from chaosnetra.evidence.wire.named_limits import named_seconds
 from chaosnetra.wire.observation import Observation
+
+# Toxics under which an answer that is not there yet may be on its way.
+NARROW = ("bandwidth", "slicer")
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class ObservedStartups:
         added_seconds: that the fault added to each round trip; 0 where it is another one.
         model: of those without it.
         prediction: of those under it; None where none became ready, or no latency was added.
+        is_narrow: whether a fault let answers come slowly, and in pieces.
     """
 
     without: Sequence[Observation]
@@ -37,6 +42,7 @@ class ObservedStartups:
     added_seconds: float
     model: RoundTrips | None
     prediction: Prediction | None
+    is_narrow: bool = False
 
     @property
     def typical(self) -> Observation | None:
@@ -82,7 +88,8 @@ def observed_startups(run: Run) -> ObservedStartups | None:
     if model is not None and added:
         model = recounted(model, under)
     prediction = check(model, added, under) if model is not None and added else None
-    return ObservedStartups(without, under, failed, added, model, prediction)
+    narrow = any(one.parameters.get("type") in NARROW for one in faults(run.data))
+    return ObservedStartups(without, under, failed, added, model, prediction, narrow)
 
 
 def _startups(data: Mapping[str, Any], *, slow_only: bool) -> Iterator[Startup]:

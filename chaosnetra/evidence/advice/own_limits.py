@@ -55,7 +55,7 @@ def limits_advised(seen: ObservedStartups, where: str, check: str) -> Iterator[R
             late = [one for one in failed if not one.ended_itself]
             if not limits and 2 * len(late) > len(failed):
                 yield from _too_slow(late, seen, place, check)
-        else:
+        elif not seen.is_narrow:  # there a new attempt only begins anew
             yield from _tries(failed, limits, (f"{place}: {met}",), check)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from chaosnetra.documents.encodings import possible, tell
 from chaosnetra.errors import NotAJournal, Unreadable
 from chaosnetra.evidence.journal.json_stream import BreaksOff, NoJson, read_json
+from chaosnetra.evidence.journal.packed import packed_phases, packed_steps
 from chaosnetra.evidence.journal.samples import STARTUP_KEYS
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.journal.steps import step_of
@@ -177,7 +178,11 @@ def _lean(data: dict[str, Any]) -> Any:
                 data[key] = sys.intern(data[key])
         if data.get("ended_by") != "itself":  # what a launcher made of it says nothing
             data.pop("exit_code", None)
-        return {key: data[key] for key in STARTUP_KEYS if key in data}
+        kept = {key: data[key] for key in STARTUP_KEYS if key in data}
+        kept["phase_seconds"] = packed_phases(kept["phase_seconds"])
+        if "steps" in kept:
+            kept["steps"] = packed_steps(kept["steps"])
+        return kept
     if type(data.get("value")) is dict and "held" in data["value"]:
         # The core leaves each probe's whole result in the arguments of its tolerance.
         del data["value"]

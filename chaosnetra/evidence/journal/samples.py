@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chaosnetra.evidence.journal.order import Period, began, ended
+from chaosnetra.evidence.journal.packed import PackedPhases, PackedSteps
 from chaosnetra.evidence.journal.shape import Stage, checked_probes
 from chaosnetra.evidence.journal.timeline import in_place
 from chaosnetra.evidence.journal.values import int_or_none, object_or_empty, objects, text_or_none
@@ -258,7 +259,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
     status = data.get("status")
     if seconds is None or not isinstance(status, str):
         return None
-    steps = data.get("steps")
+    steps, phases = data.get("steps"), data.get("phase_seconds")
     code = data.get("exit_code") if data.get("ended_by", "itself") == "itself" else None
     return Startup(
         check.stage,
@@ -268,9 +269,9 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         seconds,
         seconds_of(data.get("boot_seconds")),
         text_or_none(data.get("phase")),
-        object_or_empty(data.get("phase_seconds")),
+        phases if isinstance(phases, (dict, PackedPhases)) else {},
         object_or_empty(data.get("error")),
-        steps if isinstance(steps, list) else (),
+        steps if isinstance(steps, (list, PackedSteps)) else (),
         check.under_fault,
         int_or_none(code),
         data.get("wire"),

@@ -13,6 +13,7 @@ from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp, lef
 from chaosnetra.evidence.wire.limits import (
     Failed,
     OwnLimit,
+    needs_session,
     own_limits,
     without_need,
 )
@@ -33,6 +34,9 @@ LONGEST_STANDING = 300
 LONGEST_WHOLE = 1_000
 # One round trip that takes less is none that anybody would speak of.
 LEAST_TOLD_SECONDS = 0.05
+# Answers that are as long take their time on a narrow path.
+LEAST_TOLD_BYTES = 100_000
+_WAITS = (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
 BY_SERVER = (End.SERVER, End.SERVER_RESET, End.REFUSED)
 _ENDS = {
     End.REFUSED: "refused",
@@ -167,8 +171,11 @@ def _gave_up(seen: Observation, given_up: GivenUp) -> str:
         what = f"for the answer to {statement}"
     else:
         what = _WAITED_FOR.get(given_up.connection.reached, "for an answer")
-    number, count = given_up.connection.number, seen.connection_count
-    which = "its only connection" if _tried(seen) == 1 else f"connection {number} of {count}"
+    on, count = given_up.connection, _tried(seen)
+    number = on.number - sum(
+        one.number < on.number and not needs_session(one) for one in seen.connections
+    )
+    which = "its only connection" if count == 1 else f"connection {number} of {count}"
     return f"it closed {which} after waiting {waited} {what}"
 
 
@@ -193,6 +200,16 @@ def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
     told = error is not None or any(_ended_by_others(seen))
     if standing.doing is not Doing.BY_ITSELF or first.given_up is not None or not told:
         yield _waited_for(first)
+    yield from _came_slowly(seen)
+
+
+def _came_slowly(seen: Observation) -> Iterator[str]:
+    """That what it waited for was no silence, as far as that shows."""
+    standing = seen.standing
+    for one in seen.connections:
+        waits = standing.doing is Doing.WAITING and one.number == standing.connection
+        if waits and one.received_bytes >= LEAST_TOLD_BYTES:
+            yield f"{one.received_bytes / 1e6:.1f} MB had come on that connection"
 
 
 def _answered_with(seen: Observation, error: ServerError) -> str:
@@ -258,8 +275,10 @@ def _round_trips(first: Failed) -> Iterator[str]:
     trips = seen.serial_round_trips
     if trips < 2:
         return
-    answered = seen.waited_seconds - (given_up.seconds if given_up is not None else 0.0)
-    each = answered / trips
+    last = 0.0 if given_up is None else given_up.seconds
+    if seen.standing.doing in _WAITS:  # that one is not answered either
+        last = max(last, seen.standing.seconds)
+    each = (seen.waited_seconds - last) / trips
     if each >= LEAST_TOLD_SECONDS:
         yield (
             f"it made {seen.serial_text} round trips one after the other, "

@@ -300,8 +300,9 @@ def _attempts(one: Failed) -> float | None:
 
 def _tried_again(seen: Observation) -> bool:
     """Whether a connection was opened in place of another: not all at once, as a pool's are."""
-    replaced = min(map(_replaced_seconds, seen.connections), default=math.inf)
-    return any(one.opened_seconds >= replaced for one in seen.connections)
+    tried = [one for one in seen.connections if needs_session(one)]
+    replaced = min(map(_replaced_seconds, tried), default=math.inf)
+    return any(one.opened_seconds >= replaced for one in tried)
 
 
 def _replaced_seconds(one: Connection) -> float:
@@ -375,7 +376,12 @@ def _is_attempt(one: Connection) -> bool:
 def without_need(seen: Observation) -> int:
     """Connections that have no session, and need none: those that were only to cancel a statement,
     and those that were closed when the server declined encryption."""
-    return sum(one.reached is Reached.CANCEL or one.was_declined for one in seen.connections)
+    return sum(not needs_session(one) for one in seen.connections)
+
+
+def needs_session(one: Connection) -> bool:
+    """Whether it is none of those."""
+    return one.reached is not Reached.CANCEL and not one.was_declined
 
 
 _TIMES: Mapping[LimitKind, Callable[[Failed], float | None]] = {

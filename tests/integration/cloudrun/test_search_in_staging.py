@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from chaosnetra.search.conclusion import End, conclude
@@ -226,3 +227,23 @@ def test_an_abort_condition_ends_the_search(searched: Searched) -> None:
     assert conclude(searched.search).end is End.STOPPED
     assert "abort condition: fine" in searched.search.stopped
     assert searched.is_as_before()
+
+
+def test_a_trial_that_is_killed_ends_the_search_once_it_is_undone(searched: Searched) -> None:
+    searched.pause_seconds = 20
+    process = searched.begin()
+    wait_until(
+        lambda: ended(process) or searched.staging.endpoint.state.scaling.minimum > 1,
+        60,
+        "what its trial scales",
+    )
+    (trial,) = (
+        one
+        for one in psutil.Process(process.pid).children()
+        if "chaosnetra.runner.lifeline" in one.cmdline()
+    )
+    trial.kill()
+    assert process.wait(90) == 2
+    assert searched.is_as_before()
+    assert conclude(searched.search).end is End.STOPPED
+    assert searched.search.stopped.startswith("trial 1 left no journal")

@@ -198,7 +198,7 @@ def test_faults_in_the_tasks_are_in_the_plan_and_its_hash(staging: Staging) -> N
     )
     assert "  add_latency: add_latency latency_ms 50" in lines
     assert any("another address in DATABASE_URL" in line for line in lines)
-    assert any(line.startswith("added to each container while it runs: ") for line in lines)
+    assert any(line.startswith("added to each container: packages ") for line in lines)
     assert f"connections of startups_succeed: {7 * (5 + 2)}" in lines
     first = staging.hash
     end_session()

@@ -14,8 +14,19 @@ from typing import Any
 import pytest
 
 from tests.conftest import ChaosRun, RunChaos
-from tests.support.experiments import CONTROL, HELD, act, control, exists, experiment, ours
-from tests.support.otlp_receiver import Received, receiving
+from tests.support.experiments import (
+    CONTROL,
+    HELD,
+    act,
+    control,
+    exists,
+    experiment,
+    ours,
+    process,
+)
+from tests.support.helpers import wait_until
+from tests.support.otlp_receiver import Received, receiving, values
+from tests.support.programs import chaos_beside
 
 OTEL = control("chaosnetra.controls.otel")
 TRACE_ID, PARENT_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -165,7 +176,8 @@ def test_a_startup_that_fails_has_its_reason_and_its_connections_theirs(
     (whole,) = received.named("chaos run refused")
     assert whole.failed
     assert whole.attributes["error.type"] == "violated"
-    (_violation,) = [one for one in whole.span.events if one.name == "violation"]
+    (told,) = [one for one in whole.span.events if one.name == "violation"]
+    assert values(told.attributes)["chaosnetra.stage"] == "after"
     failed = [one for one in received.named("startup") if one.failed]
     assert [one.attributes["process.exit.code"] for one in failed] == [1, 1]
     lost = [one for one in received.named("postgresql connection") if one.failed]
@@ -186,6 +198,20 @@ def test_a_collector_that_does_not_answer_costs_a_line_and_a_few_seconds(
     assert f"did not reach http://{address}: no answer within 5 s; check" in line
     assert PASSWORD not in run.output
     assert (run.returncode, run.section["verdict"]) == (0, "held"), run.output
+
+
+def test_a_run_that_is_killed_has_sent_what_had_ended(tmp_path: Path, received: Received) -> None:
+    long = process("/bin/sleep", "5")
+    probes = [exists("/", tolerance=True)]
+    killed = experiment(long, probes=probes, controls=[CONTROL, OTEL], title="killed")
+    run = chaos_beside(killed, tmp_path / "run", OTEL_EXPORTER_OTLP_ENDPOINT=received.url)
+    try:
+        wait_until(lambda: received.spans, 30, "a span has come")
+    finally:
+        run.kill()
+        run.wait()
+    (probe,) = received.spans
+    assert (probe.name, probe.attributes["chaosnetra.stage"]) == ("path-exists", "before")
 
 
 def test_declared_in_the_settings_it_traces_experiments_that_declare_no_control(

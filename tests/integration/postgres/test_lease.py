@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from chaoslib.exceptions import ActivityFailed
 
-from chaosnetra.errors import NotAllowed
+from chaosnetra.errors import InjectionFailed, NotAllowed
 from chaosnetra.faults import UndoResult, play
 from chaosnetra.postgres.actions import hold_connections
 from chaosnetra.postgres.lease import LeaseTaken
@@ -101,3 +101,43 @@ def test_it_ends_by_itself_when_its_time_is_over(
     injector.inject(lease)
     wait_until(lambda: query(postgres.database, HELD) == 0, 20, "the server ends its session")
     assert injector.undo(lease.name) is not None
+
+
+def shares(postgres: PostgresServer, of: LeaseTaken, name: str) -> LeaseTaken:
+    return LeaseTaken(postgres.database, name, 60, within=of.application_name)
+
+
+def test_trials_share_the_lease_of_their_search_and_keep_others_away_when_it_is_gone(
+    postgres: PostgresServer, injector: Injector
+) -> None:
+    search = LeaseTaken(postgres.database, "chaosnetra_one_lease", 60, of_search=True)
+    other = LeaseTaken(postgres.database, "chaosnetra_two_lease", 60)
+    trial = shares(postgres, search, "chaosnetra_trial_lease")
+    injector.inject(search)
+    with pytest.raises(NotAllowed, match="another run holds the lease"):
+        injector.inject(other)
+    injector.inject(trial)
+    injector.undo(search.name)
+    with pytest.raises(NotAllowed, match="chaosnetra_trial_lease"):
+        injector.inject(other)
+    injector.undo(trial.name)
+    injector.inject(other)
+    injector.undo(other.name)
+    assert query(postgres.database, HELD) == 0
+
+
+@pytest.mark.parametrize("of_search", [True, False])
+def test_a_trial_shares_no_lease_but_that_of_its_search(
+    postgres: PostgresServer, injector: Injector, of_search: bool
+) -> None:
+    gone = LeaseTaken(postgres.database, "chaosnetra_gone_lease", 60, of_search=True)
+    trial = shares(postgres, gone, "chaosnetra_trial_lease")
+    with pytest.raises(InjectionFailed, match=r"the lease of this search .* was ended"):
+        injector.inject(trial)
+    holds = LeaseTaken(postgres.database, "chaosnetra_one_lease", 60, of_search=of_search)
+    injector.inject(holds)
+    said = "the lease of this search .* was ended" if of_search else "chaosnetra_one_lease"
+    with pytest.raises(InjectionFailed, match=said):
+        injector.inject(trial)
+    injector.undo(holds.name)
+    assert query(postgres.database, HELD) == 0

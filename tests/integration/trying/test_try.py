@@ -60,6 +60,15 @@ async def main():
     await opened.execute("CREATE EXTENSION pg_trgm")
 asyncio.run(main())
 """
+# A worker that says nothing, and waits for work.
+WORKER = """
+import asyncio, asyncpg, os
+async def main():
+    opened = await asyncpg.connect(os.environ["DATABASE_URL"])
+    await opened.fetch("SELECT 1")
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
 TOKEN = "a-token-that-nobody-may-see"
 # Is ready when it ends, and uses no database.
 IDLE = "print('done')"
@@ -181,6 +190,23 @@ def test_an_extension_that_the_database_lacks_is_told_with_the_cure(
         (line,) = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")]
         assert 'extension "pg_trgm" is not available' in line
         assert "set CHAOSNETRA_POSTGRES_PROGRAMS to installed" in line
+
+
+def test_a_worker_that_says_nothing_is_asked_for_a_line(
+    tmp_path: Path,
+    postgres: PostgresServer,
+    toxiproxy_server: ToxiproxyServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_URL", toxiproxy_server.url)
+    (tmp_path / "worker.py").write_text(WORKER)
+    words = ["--database-url", postgres.database.url, "--limit-seconds", "4"]
+    ran = captured([*command(tmp_path, *words), "--", sys.executable, "worker.py"], timeout=120)
+    assert ran.returncode == 2
+    (line,) = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")]
+    assert "printed nothing, so that nothing shows when it is ready" in line
+    assert "--ready log:REGEX" in line
 
 
 def _is_down(server: ToxiproxyServer) -> bool:

@@ -114,6 +114,24 @@ def test_a_contradiction_is_told_beside_a_violation() -> None:
     assert "Cloud Run counts 5 failed tasks" in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("told", "contradicted"),
+    [
+        ({"ready": 3}, False),  # two failed, and said why: nothing was left unsaid
+        ({"ready": 4}, True),
+        ({"ready": 3, "attempts": 3, "uncounted": {"startups": 2}}, False),
+        ({"ready": 3, "attempts": 3}, True),
+    ],
+)
+def test_startups_that_were_not_ready_or_do_not_count_are_failed_tasks(
+    told: dict[str, Any], contradicted: bool
+) -> None:
+    data = journal(seen(execution(succeeded=3, failed=2)))
+    data["steady_states"]["after"]["probes"][0]["output"] |= told
+    verdict, _ = judged(data)
+    assert (verdict.cause is Cause.CONTRADICTED) is contradicted, verdict.reason
+
+
 @pytest.mark.parametrize("failures", [2, 3])
 def test_counts_that_the_reports_explain_contradict_nothing(failures: int) -> None:
     history = seen(execution(succeeded=3, failed=2))

@@ -113,9 +113,29 @@ def test_one_that_was_opened_again_is_not(judged: Any) -> None:
 def test_work_that_was_cut_short_and_then_done_is_done(judged: Any) -> None:
     done, cut = seen(closed(End.CLIENT)), closed(End.SERVER_RESET, round_trips=5)
     assert judged(done, seen(cut, closed(End.CLIENT, number=2))) is Status.READY
+    assert judged(done, seen(cut, connection(2))) is Status.READY
     assert judged(done, seen(cut, replace(cut, number=2))) is Status.DEGRADED
     other_before = seen(cut, closed(End.CLIENT, number=2))
     assert judged(other_before, seen(cut)) is Status.DEGRADED
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        closed(End.SERVER, number=2, round_trips=5),
+        broken(2, End.REFUSED),
+        broken(2, End.CLIENT, Reached.STARTUP, unanswered_seconds=3.0),
+    ],
+)
+def test_one_that_works_in_several_sessions_has_to_end_each(
+    second: Connection, judged: Any
+) -> None:
+    first = closed(End.CLIENT)
+    before = seen(first, closed(End.CLIENT, number=2))
+    assert judged(before, seen(first, second)) is Status.DEGRADED
+    assert judged(before, seen(first, second, closed(End.CLIENT, number=3))) is Status.READY
+    asks_less = closed(End.CLIENT, number=2, round_trips=3)
+    assert judged(before, seen(first, asks_less)) is Status.READY  # as it wanted
 
 
 def test_an_error_that_was_there_before_the_fault_is_not_its() -> None:

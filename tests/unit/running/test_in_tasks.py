@@ -1,18 +1,25 @@
 """What tasks are told of their path to the database, and which of their startups count."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chaosnetra.addresses import DatabaseAddress
-from chaosnetra.errors import InvalidInput
-from chaosnetra.faults import Effect
+from chaosnetra.connector.faults import ConnectorChanged
+from chaosnetra.connector.model import OPEN_CONNECTOR
+from chaosnetra.errors import InvalidInput, PartUnavailable
+from chaosnetra.faults import Effect, Fault, Injected, Undo
 from chaosnetra.redaction import Redactor
 from chaosnetra.running.in_tasks import (
     Counted,
+    check_job_variables,
     ordered_variables,
+    path_order,
     path_seen,
+    refuse_changed,
     refuse_checked_name,
 )
 from chaosnetra.settings import Settings
@@ -25,6 +32,11 @@ from chaosnetra.startup.orders import (
     TaskReport,
 )
 from chaosnetra.startup.outcome import ExitReason, StartupFailure, StartupOutcome, Status
+from chaosnetra.toxiproxy.client import ToxiproxyClient
+from chaosnetra.toxiproxy.faults import ProxySwitched
+from chaosnetra.toxiproxy.toxic_faults import ToxicAdded
+from chaosnetra.toxiproxy.toxics import make_toxic
+from tests.support.fake_faults import FakeFault
 
 FELT = Effect("added_latency_ms", 50, 50.4, in_effect=True, added_round_trip_seconds=0.0504)
 NAME = "toxic run/run_latency"
@@ -151,3 +163,74 @@ def test_what_the_paths_cost_is_told() -> None:
     paths = [report(1), report(2, slow), report(3, None)]
     assert path_seen(paths) == {"ready_seconds_max": 0.4, "memory_bytes_max": 40 << 20}
     assert path_seen([]) == {"ready_seconds_max": None, "memory_bytes_max": None}
+
+
+def with_faults(*faults: Fault) -> Any:
+    """A session with these in place, in whose plan something stands before the database."""
+    undo = Undo("none", "none", {})
+    in_place = [Injected(fault.name, fault.parameters, undo, 0, fault=fault) for fault in faults]
+    return SimpleNamespace(
+        injector=SimpleNamespace(in_place=in_place),
+        staging=SimpleNamespace(has_path=True),
+        settings=Settings.from_configuration({"seed": 7}, {}),
+        redactor=Redactor(),
+    )
+
+
+CLIENT = ToxiproxyClient("http://127.0.0.1:1")
+UNUSED: Any = None
+TOXIC = make_toxic("run_latency", "latency", "downstream", 1.0, {"latency_ms": 500}, 0.1)
+SLOW = ToxicAdded(CLIENT, "run", TOXIC, UNUSED)
+DOWN = ProxySwitched(CLIENT, "run", False, UNUSED)
+UP = ProxySwitched(CLIENT, "run", True, UNUSED)
+
+
+def test_what_is_in_place_is_ordered_as_it_is_in_the_run() -> None:
+    connector: Any = SimpleNamespace(url="http://127.0.0.1:2")
+    full = ConnectorChanged(connector, OPEN_CONNECTOR, 3, UNUSED)
+    order = path_order(with_faults(SLOW, DOWN, UP, full, FakeFault("lease")), 250)
+    assert order is not None
+    assert [(one.name, one.kind) for one in order.faults] == [
+        ("toxic run/run_latency", FaultKind.TOXIC),
+        ("proxy run down", FaultKind.PROXY),
+        ("connector change 3", FaultKind.CONNECTOR),
+    ]
+    assert order.faults[0].parameters["attributes"] == {"latency": 50, "jitter": 0}
+    assert order.faults[2].parameters == OPEN_CONNECTOR.to_json()
+    assert (order.seed, order.groups) == (7, 3)
+    assert order.measure_seconds > 0
+    session = with_faults(SLOW)
+    session.staging.has_path = False
+    assert path_order(session, 1) is None
+
+
+def test_faults_that_change_while_tasks_run_are_not_those_of_the_tasks() -> None:
+    order = path_order(with_faults(SLOW), 1)
+    assert order is not None
+    refuse_changed(with_faults(SLOW), order)
+    for changed in (with_faults(SLOW, DOWN), with_faults()):
+        with pytest.raises(PartUnavailable, match="taken away while the tasks ran"):
+            refuse_changed(changed, order)
+    slower = replace(SLOW, toxic=replace(TOXIC, attributes={"latency": 51, "jitter": 0}))
+    with pytest.raises(PartUnavailable, match="a fault was put in place, changed"):
+        refuse_changed(with_faults(slower), order)
+
+
+@pytest.mark.parametrize(
+    ("variables", "warned"),
+    [
+        ({"DATABASE_URL": "postgresql://u@10.0.0.3/db"}, None),
+        ({"DATABASE_URL": None}, None),
+        ({}, "the job's configuration does not set DATABASE_URL: unless its image does"),
+        (
+            {"DATABASE_URL": "postgresql://u@db.example/db?sslmode=verify-full"},
+            "the service checks that db.example is the name in the server's certificate",
+        ),
+    ],
+)
+def test_a_jobs_own_variables_are_held_against_the_templates(
+    variables: dict[str, str | None], warned: str | None
+) -> None:
+    found = check_job_variables({"DATABASE_URL": "{url}"}, variables)
+    assert (found or "").startswith(warned or "")
+    assert (found is None) == (warned is None)

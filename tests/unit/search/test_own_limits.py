@@ -280,6 +280,34 @@ def test_one_startup_and_those_that_a_budget_ended_show_none() -> None:
     assert own_limit_of([Tried(2.0, True, data)]) is None
 
 
+def test_a_limit_that_the_output_names_bounds_what_was_asked_in_its_time() -> None:
+    """It began after nine answers, and ends eleven in 5 s."""
+
+    def start(added: float, late: float) -> tuple[bool, Observation]:
+        service = Service(statements=16)
+        _, whole = service.start(added, late)
+        begun = whole.waits[8][1]
+        if whole.waits[-1][1] <= begun + 5.0:
+            return True, whole
+        limited = Service(statements=16, whole=begun + 5.0 - OPENED - late)
+        return limited.start(added, late)
+
+    def trial(added: float) -> Tried:
+        before, under = ([start(one, late) for late in (0.0, 0.25)] for one in (0.0, added))
+        data = journal_of(before, under)
+        for check in data["steady_states"]["after"]["probes"]:
+            for startup in check["output"]["startups"]:
+                if startup["status"] == "failed":
+                    startup["error"] = {"text": "warming the cache: timeout after 5.0s"}
+        return Tried(added, not all(ready for ready, _ in under), data)
+
+    limit = own_limit_of([trial(0.02), trial(1.4), trial(0.9)])
+    assert limit is not None
+    assert limit.name == "the limit of 5 s that its output names"
+    assert limit.round_trips == LOGIN + 16 - 9
+    assert limit.seconds == 5.0
+
+
 def test_the_work_is_that_of_the_highest_latency_that_held() -> None:
     """One that polls for three seconds asks less often under a latency."""
 

@@ -37,6 +37,7 @@ FAILED = StartupOutcome(
     error=StartupFailure("no slot", "TooManyConnectionsError", "53300", ("a", "b"), "pool", 4.5),
     cause_kept=True,
 )
+NOT_BEGUN = StartupOutcome(1, Status.FAILED, 0.0, exit_reason=ExitReason.NOT_STARTED)
 ORDER = TaskOrder(10.0, 24.0, 2.0, "tcp://127.0.0.1:{port}", 5.0, 3.0, 30.0, "chaosnetra_1_reports")
 
 
@@ -134,8 +135,23 @@ def test_how_simultaneous_the_startups_were() -> None:
     barrier = barrier_of(reports, 100.0, 60.0)
     assert (barrier.reports, barrier.late, barrier.latest_seconds) == (2, 1, 1.5)
     assert barrier.skew_seconds == 1.5
+    assert (barrier.clocks_seconds, barrier.clocks_are_off) == (None, False)
     nothing = barrier_of([], 100.0, 60.0)
     assert (nothing.reports, nothing.skew_seconds) == (0, None)
+
+
+def test_a_clock_that_is_off_is_told_and_moments_are_those_of_the_runs_clock() -> None:
+    """The second one thinks that it began with the first, and began 7 s later."""
+    reports = [
+        report(0, arrived_at=90.0, begun_at=100.0, behind_seconds=0.01),
+        report(1, arrived_at=91.0, begun_at=100.0, behind_seconds=7.0),
+        report(2, NOT_BEGUN, arrived_at=150.0, begun_at=150.0, behind_seconds=0.0),
+    ]
+    barrier = barrier_of(reports, 100.0, 60.0)
+    assert (barrier.reports, barrier.late) == (2, 0)
+    assert barrier.latest_seconds == pytest.approx(7.0)
+    assert barrier.skew_seconds == pytest.approx(6.99)
+    assert (barrier.clocks_seconds, barrier.clocks_are_off) == (7.0, True)
 
 
 seconds = st.floats(0, 1e4)

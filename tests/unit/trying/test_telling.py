@@ -44,11 +44,14 @@ def told(name: str, *startups: dict[str, Any], **output: Any) -> dict[str, Any]:
     return probe(name, output={"held": True, "expected": "x", "startups": [*startups], **output})
 
 
-def tried(folder: Path, refusing: dict[str, Any], silent: dict[str, Any]) -> Path:
+def tried(
+    folder: Path, refusing: dict[str, Any], silent: dict[str, Any], *, gives_up: bool = False
+) -> Path:
     """The journal of a try."""
+    limits = [{"text": "it gave up after 5 s"}] if gives_up else []
     clean = state(told(STEADY, startup(1, 1.0, ready_in(1.0))))
     slow = told(SLOW, startup(1, 7.0, ready_in(7.0, 0.15)))
-    method = slow, told(REFUSED, refusing), told(SILENT, silent, own_limits=[{"text": "it gave"}])
+    method = slow, told(REFUSED, refusing), told(SILENT, silent, own_limits=limits)
     path = folder / "journal.json"
     path.write_text(json.dumps(journal(before=clean, after=clean, method=method)))
     return path
@@ -79,9 +82,16 @@ def test_each_stage_has_its_line_and_why_it_was_not_ready(tmp_path: Path) -> Non
     assert rows["clean again"] == ["yes", "1.00", "40"]
     text = " ".join(" ".join(lines).split())
     assert "not ready in time: waiting 10.2 s for the answer to the 29th round trip" in text
-    assert "it gave" in text
     assert "1. give its connections a time limit" in text
     assert "its readiness" not in text
+
+
+def test_a_service_that_has_a_time_limit_is_not_told_to_have_one(tmp_path: Path) -> None:
+    failed = startup(1, 4.2, refused(4.2), status="failed")
+    late = startup(1, 35.0, timed_out(35.0), status="timed_out")
+    text = " ".join(shown(tried(tmp_path, failed, late, gives_up=True)))
+    assert "it gave up after 5 s" in text
+    assert "time limit" not in text
 
 
 def test_a_service_that_is_ready_without_its_database_is_told_of_it(tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def test_a_connection_that_was_closed_when_encryption_was_declined_was_not_given
         wire.broken(n, End.SERVER, Reached.STARTUP, sqlstate="53300", round_trips=1) for n in (2, 4)
     ]
     found = sorted([*declined, *slots], key=lambda one: one.number)
+    at_once = [replace(one, opened_seconds=0.3 if one.was_declined else 0.31) for one in found]
     seen = wire.observation(
         *found, standing=wire.by_itself(End.SERVER, 0.02, sqlstate="53300"),
         errors=(wire.error(times=2),), error_count=2,
@@ -134,6 +135,15 @@ def test_a_connection_that_was_closed_when_encryption_was_declined_was_not_given
         "the server ended both of its connections with SQLSTATE 53300 (sorry, too many clients "
         "already); it gave up after 2 connections, in 3 of 3"
     )
+    pool = wire.observation(
+        *at_once, standing=wire.by_itself(End.SERVER, 0.02, sqlstate="53300"),
+        errors=(wire.error(times=2),), error_count=2,
+    )  # fmt: skip
+    assert of(*[pool] * 3).own_limit is None
+    waited = replace(at_once[-1], end=End.CLIENT, ended_seconds=2.3, unanswered_seconds=2.0,
+                     sqlstate=None)  # fmt: skip
+    one = wire.observation(*at_once[:-1], waited, standing=wire.by_itself(End.CLIENT, 0.02))
+    assert "it closed connection 2 of 2 after waiting 2.0 s" in of(one).line
     session = wire.connection(2, opened_seconds=0.5)
     slow = wire.observation(declined[0], session, standing=wire.waiting(3.0, 11), seconds=4.0)
     assert "gave up" not in of(slow, ended_by=EndedBy.LAUNCHER, exit_code=None).line
