@@ -75,8 +75,7 @@ class Setting:
         if not isinstance(value, str) or not self.names_file(value):
             return value
         text = value.strip()
-        # Joined by hand: a Path would turn ./python into python.
-        return text if text.startswith("~") or Path(text).is_absolute() else f"{folder}/{text}"
+        return text if text.startswith("~") else str(folder / text)
 
     def raw(self, configuration: Mapping[str, Any], environ: Mapping[str, str]) -> Any:
         """As it was given, unchecked: in the configuration, else by its variable, else not."""

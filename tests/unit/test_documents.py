@@ -181,7 +181,7 @@ def test_the_documented_settings_file_can_be_used(tmp_path: Path) -> None:
     [example, *_] = blocks(SETTINGS_PAGE, "toml")
     (tmp_path / SETTINGS_FILE).write_text(example, encoding="utf-8")
     file = read_file(tmp_path / SETTINGS_FILE)
-    assert file.settings["target_directory"] == f"{tmp_path}/."
+    assert file.settings["target_directory"] == str(tmp_path)
     assert file.parameters == {"latency_ms": 300}
 
 

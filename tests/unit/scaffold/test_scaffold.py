@@ -74,7 +74,7 @@ def test_the_files_of_a_repository_are_what_the_toolkits_take(
             assert json.loads(text)["configuration"] == {"latency_ms": 150, "count": 2}
     assert read_file(tmp_path / "chaosnetra.toml").settings == {
         "target": "app:app",
-        "target_directory": f"{tmp_path}/.",
+        "target_directory": str(tmp_path),
         "readiness": "http://127.0.0.1:{port}/ready",
         "startup_timeout_seconds": 35,
         "target_environment": {"DATABASE_URL": "{url}"},
