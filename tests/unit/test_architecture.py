@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli", "pytest_plugin"),
     ("commands", "testing"),
     ("controls",),
+    ("scaffold",),
     ("trying",),
     ("doctor", "gameday", "ci", "kept", "search", "whatif"),
     # Of documents and journals alone.
