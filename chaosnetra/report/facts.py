@@ -60,6 +60,11 @@ LONGEST_TITLE = 200
 _STAGES = {stage: number for number, stage in enumerate(Stage)}
 
 
+def without_run(text: str) -> str:
+    """A text in which what the run made is called as its experiment calls it."""
+    return _RUN_PREFIX.sub("", text)
+
+
 @dataclass(frozen=True)
 class Span:
     """When a stage was checked: seconds since the run's beginning; and whether it held."""
@@ -100,7 +105,7 @@ class PlacedFault:
     @property
     def name(self) -> str:
         """Its name without the run's id."""
-        return one_visible_line(_RUN_PREFIX.sub("", self.fault.name), 120)
+        return one_visible_line(without_run(self.fault.name), 120)
 
     @property
     def is_in_effect(self) -> bool:

@@ -67,9 +67,8 @@ def moments(facts: RunFacts) -> list[Moment]:
             measured = f"{effect.get('quantity')} {effect.get('observed')} measured, "
             measured += f"{effect.get('expected')} expected"
             is_good = None if effect.get("in_effect") is True else False
-            found.append(
-                Moment(placed.start, "fault in place", f"{placed.name}: {measured}", is_good)
-            )
+            what = "fault in place" if is_good is None else "fault without its effect"
+            found.append(Moment(placed.start, what, f"{placed.name}: {measured}", is_good))
         if placed.end is not None:
             how = "" if placed.fault.undo in ("done", None) else f": {placed.fault.undo}"
             found.append(Moment(placed.end, "fault undone", f"{placed.name}{how}"))

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
+from chaosnetra.evidence.verdict.verdict import Outcome
 from chaosnetra.evidence.verdict.verdict import proof_text as sentence
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
-from chaosnetra.report.facts import RunFacts
+from chaosnetra.report.facts import RunFacts, without_run
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import details, figure, met_mark, notes, quoted, table, verdict_badge
 from chaosnetra.report.plots.rates import MOST_ROWS, rates
@@ -22,14 +23,13 @@ MOST_CLAIMS = 200
 def verdict(facts: RunFacts) -> Markup:
     """The verdict, why, and what the trials prove."""
     found = facts.verdict
-    proofs = [
-        element("li", proof_text(facts, index)) for index in range(min(20, len(found.proofs)))
-    ]
+    proves = 0 if found.outcome is Outcome.INCONCLUSIVE else min(20, len(found.proofs))
+    proofs = [element("li", proof_text(facts, index)) for index in range(proves)]
     cause = "" if found.cause.value.endswith(found.outcome.value) else f" ({found.cause.value})"
     return element(
         "div",
         element("p", verdict_badge(found.outcome.value), cause),
-        element("p", quoted(one_visible_line(found.reason, LONGEST_REASON))),
+        element("p", quoted(one_visible_line(without_run(found.reason), LONGEST_REASON))),
         element("ul", *proofs) if proofs else None,
         class_=f"verdict {found.outcome.value}",
     )

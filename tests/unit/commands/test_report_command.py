@@ -344,3 +344,16 @@ def test_files_are_linked_from_where_the_page_is(tmp_path: Path) -> None:
         attributes["href"] or "" for tag, attributes in Page(page.read_text()).tags if tag == "a"
     ]
     assert "../runs%20at%20night/jour%23nal.json" in links
+
+
+def test_a_run_that_proves_nothing_says_so_and_no_more(tmp_path: Path) -> None:
+    data = rich()
+    data["chaosnetra"]["faults"][0]["effect"] |= {"observed": 3, "in_effect": False}
+    data["steady_states"]["after"] = data["steady_states"]["before"]
+    data["steady_states"]["during"] = []
+    page, _, _ = reported(tmp_path, data)
+    top = page.text[: page.text.index("Plots")]
+    assert "inconclusive (fault without a measured effect)" in " ".join(top.split())
+    assert "no effect of toxic slow was measured: expected 50, observed 3" in top
+    assert "proves" not in top
+    assert "✗ fault without its effect" in page.text
