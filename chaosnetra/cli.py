@@ -17,6 +17,7 @@ COMMANDS = {
     "doctor": "chaosnetra.commands.doctor:doctor",
     "experiments": "chaosnetra.commands.experiments:experiments",
     "gameday": "chaosnetra.commands.gameday:gameday",
+    "init": "chaosnetra.commands.init:init",
     "lint": "chaosnetra.commands.lint:lint",
     "plan": "chaosnetra.commands.plan:plan",
     "recommend": "chaosnetra.commands.recommend:recommend",

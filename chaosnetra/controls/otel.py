@@ -135,6 +135,9 @@ class OtelRunEventHandler(RunEventHandler):  # type: ignore[misc]  # chaoslib sh
         context = context_of_run(os.environ)
         self._span = self._telemetry.begin(f"chaos run {title}", attributes, context)
         trace_by(self)
+        place = self._span.get_span_context()
+        if self._telemetry.sends_spans and place.trace_flags.sampled:
+            logger.info(f"Trace {place.trace_id:032x}: sent to {self._telemetry.endpoint}")
 
     def start_hypothesis_before(self, experiment: Experiment) -> None:  # noqa: ARG002 - the core's
         self._stage = Stage.BEFORE

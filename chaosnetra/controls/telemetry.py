@@ -9,9 +9,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sized
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from opentelemetry import context as contexts
 from opentelemetry.context import Context
@@ -47,6 +48,7 @@ LOOK_SECONDS = 0.05
 # Spans that wait to be sent: a run goes on when a collector does not answer.
 MOST_WAITING = 20_000
 LONGEST_TEXT = 1_000
+MOST_INTEGER = 2**63
 # What is known is sent so soon: it stays when the run is killed.
 SPANS_EVERY_SECONDS = 1.0
 METRICS_EVERY_SECONDS = 5.0
@@ -77,14 +79,15 @@ class Telemetry:
     def __init__(self, redactor: Redactor, environ: Mapping[str, str]) -> None:
         for name in _SECRET_VARIABLES:
             for pair in environ.get(name, "").split(","):
-                redactor.learn(pair.partition("=")[2].strip(), secret=True)
+                value = pair.partition("=")[2].strip()
+                redactor.learn([value, unquote(value)], secret=True)
         self._redactor = redactor
         self._anchor_ns = time.time_ns() - int(time.monotonic() * 1e9)
         self._ids = _ChosenIds()
         # Spans that ended; that arrived, or did not; and metrics that did not.
         self._added, self._sent, self._failed, self._metrics_failed = 0, 0, 0, 0
         self.left_out = 0
-        self._complaints = _Complaints()
+        self._complaint = _Complaint()
         self.endpoint = _endpoint(environ)
         resource = Resource.create()
         if str(resource.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):
@@ -138,6 +141,11 @@ class Telemetry:
             "chaosnetra.fault.effect", "1", "What was measured of a fault, in the unit of its name"
         )
         self._runs = meter.create_counter("chaosnetra.runs", "{run}", "Runs by verdict")
+
+    @property
+    def sends_spans(self) -> bool:
+        """Whether spans are sent, and not only metrics."""
+        return self._has_spans
 
     def begin(self, name: str, attributes: Mapping[str, Any], parent: Context) -> Span:
         """Begin a span now, which `finish` ends."""
@@ -231,8 +239,6 @@ class Telemetry:
             while one.is_alive() and time.monotonic() < began + self._patience_seconds:
                 one.join(LOOK_SECONDS)
         is_late = [one.is_alive() for one in ends]
-        if not any(is_late):
-            self._complaints.close()  # else it goes on hearing those who are late
         total = self._added + self.left_out
         left = total - self._sent if self._has_spans else 0
         missing = [f"{left} of {total} spans"] if left else []
@@ -240,12 +246,12 @@ class Telemetry:
             missing.append("metrics")
         if not missing:
             return None
-        why = self._complaints.first or f"no answer within {ENDING_SECONDS:g} s"
+        why = self._complaint.first or f"no answer within {ENDING_SECONDS:g} s"
         return self._text(f"{' and '.join(missing)} did not reach {self.endpoint}: {why}")
 
     @property
     def _patience_seconds(self) -> float:
-        in_vain = self._complaints.first is not None and not self._sent
+        in_vain = self._complaint.first is not None and not self._sent
         return ENDING_IN_VAIN_SECONDS if in_vain else ENDING_SECONDS
 
     def _end(self, span: Span, ended_at: float) -> None:
@@ -265,11 +271,19 @@ class Telemetry:
     def _watched(self, exporter: Any, note: Callable[[int, bool], None]) -> Any:
         """An exporter whose results are noted, and whose complaints are heard here."""
         export = exporter.export
+        logging.getLogger("opentelemetry").addHandler(_hearing)  # once, however often it is added
 
         def watched(batch: Any, *arguments: Any, **named: Any) -> Any:
-            self._complaints.threads.add(threading.get_ident())
-            result = export(batch, *arguments, **named)
-            note(len(batch) if isinstance(batch, Sized) else 1, result.name == "SUCCESS")
+            _hearing.of_thread[threading.get_ident()] = self._complaint
+            arrived = False
+            try:
+                result = export(batch, *arguments, **named)
+                arrived = result.name == "SUCCESS"
+            except Exception as error:
+                self._complaint.add(str(error))
+                raise
+            finally:
+                note(len(batch) if isinstance(batch, Sized) else 1, arrived)
             return result
 
         exporter.export = watched
@@ -300,9 +314,9 @@ class Telemetry:
             plain = self._redactor.data(value)
             if isinstance(plain, list):
                 plain = [self._text(str(one)) for one in plain]
-            elif isinstance(plain, str) or not isinstance(plain, (bool, int, float)):
+            elif not isinstance(plain, (int, float)) or abs(plain) >= MOST_INTEGER:
                 text = plain if isinstance(plain, str) else json.dumps(plain, default=str)
-                plain = self._text(str(text))
+                plain = self._text(text)
             found[f"{prefix}{name}"] = plain
         return found
 
@@ -339,27 +353,35 @@ class _ChosenIds(RandomIdGenerator):
         return super().generate_span_id() if chosen is None else chosen
 
 
-class _Complaints(logging.Handler):
-    """Hears what the SDK logs in the threads that send for us, and keeps the first of it.
+@dataclass
+class _Complaint:
+    """The first thing that went wrong with what was sent."""
+
+    first: str | None = None
+
+    def add(self, text: str) -> None:
+        self.first = self.first or _reason(text)
+
+
+class _Hearing(logging.Handler):
+    """Hears what the SDK logs in the threads that send for us.
 
     Each failed try would be a line on the screen, in the middle of the run's own.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.first: str | None = None
-        self.threads: set[int] = set()
-        logging.getLogger("opentelemetry").addHandler(self)
+        self.of_thread: dict[int, _Complaint] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.thread in self.threads:
-            self.first = self.first or _reason(record.getMessage())
+        complaint = self.of_thread.get(record.thread or 0)
+        if complaint is not None:
+            complaint.add(record.getMessage())
         elif logging.lastResort is not None and not logging.getLogger().handlers:
             logging.lastResort.handle(record)  # of another control: as if nobody heard it
 
-    def close(self) -> None:
-        logging.getLogger("opentelemetry").removeHandler(self)
-        super().close()
+
+_hearing = _Hearing()
 
 
 def _reason(complaint: str) -> str:

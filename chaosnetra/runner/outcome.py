@@ -1,6 +1,8 @@
 """How one run of an experiment ended, judged from what it left."""
 
 import re
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 from chaosnetra.errors import Unreadable
 from chaosnetra.evidence.journal.reading import read_journal
+from chaosnetra.evidence.verdict.closing import closing_lines
 from chaosnetra.evidence.verdict.verdict import Outcome, judge
 from chaosnetra.evidence.verdict.violations import Violation
 from chaosnetra.runner.files import Experiment, RunFiles
@@ -43,6 +46,7 @@ class RunOutcome:
         profile: name of the profile that it ran with, if its journal says.
         seconds: how long it took.
         returncode: of `chaos run`; None where it was not run.
+        section: ours of its journal, with this outcome; None where there is no journal.
     """
 
     experiment: Experiment
@@ -54,28 +58,31 @@ class RunOutcome:
     profile: str | None
     seconds: float
     returncode: int | None
+    section: Mapping[str, Any] | None = None
 
     @property
     def text(self) -> str:
-        """All that a person needs to know of it, some lines."""
-        parts = [self._first_line]
-        for number, violation in enumerate(self.violations, 1):
-            parts += ["", f"{number}. {one_line(violation.probe)}, {violation.when}"]
-            parts += [f"   {name:<9} {one_line(str(value))}" for name, value in _told(violation)]
-        parts += ["", f"run it alone: chaos run {self.experiment.path}"]
-        if self.journal is not None:
-            parts.append(f"journal: {self.journal}")
-        if self.files.output.exists():
-            parts.append(f"output: {self.files.output}")
-        return "\n".join(parts)
+        """All that a person needs to know of it, at most 15 lines."""
+        return self.told()
 
-    @property
-    def _first_line(self) -> str:
-        if self.kind is Kind.VIOLATED:
-            return f"the system does not hold its steady state: {self.line}"
-        if self.kind is Kind.HELD:
-            return self.line
-        return f"the experiment proves nothing of the system: {self.line}"
+    def told(self, report: str | None = None) -> str:
+        """The screen that a run ends with; without a journal, why there is none.
+
+        Args:
+            report: where its report is, if there is one.
+        """
+        last = [("report", report)] if report is not None else []
+        if self.journal is not None:
+            last.append(("journal", str(self.journal)))
+        if self.kind not in (Kind.HELD, Kind.VIOLATED) and self.files.output.exists():
+            last.append(("output", str(self.files.output)))
+        last.append(("again", f"chaos run {shlex.quote(str(self.experiment.path))}"))
+        if self.section is None:
+            first = f"the experiment proves nothing of the system: {self.line}"
+            return "\n".join([first, "", *(f"{label}: {text}" for label, text in last)])
+        title = self.experiment.title or self.experiment.path.stem
+        lines = closing_lines(title, self.section, str(self.journal), last=last)
+        return "\n".join(line.text for line in lines)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -126,6 +133,13 @@ def judge_run(
         seen,
         kind=kind,
         line=one_line(line),
+        section={
+            **journal.section,
+            "verdict": kind.value,
+            "reason": line.removeprefix(f"{kind.value}: "),
+            "violations": [violation.to_json() for violation in violations],
+            "proofs": [proof._asdict() for proof in verdict.proofs],
+        },
         violations=tuple(violations),
         journal=files.journal,
         profile=journal.profile,
@@ -159,21 +173,3 @@ def _last_error(output: Path) -> str:
     lines = last_lines(output)
     errors = [match["text"] for line in lines if (match := _ERROR_LINE.search(line))]
     return (errors or lines or ["it said nothing"])[-1].strip()
-
-
-def _told(violation: Violation) -> list[tuple[str, str]]:
-    """What is known of a violation, by name."""
-    seconds = violation.budget_seconds
-    budget = violation.budget
-    if budget and seconds is not None:
-        budget = f"{budget}, {seconds:g} s"
-    told = {
-        "expected": violation.expected,
-        "observed": violation.observed,
-        "phase": violation.phase,
-        "budget": budget,
-        "SQLSTATE": violation.sqlstate,
-        "error": violation.error,
-        "wire": "; ".join(filter(None, (violation.on_the_wire, violation.named_limit_refuted))),
-    }
-    return [(name, value) for name, value in told.items() if value]

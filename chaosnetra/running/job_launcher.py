@@ -273,8 +273,8 @@ def _refuse_silence(
     if broken and (len(broken) == len(outcomes) or (reports and not partly)):
         raise PartUnavailable(
             f"{len(broken)} tasks of {execution} could not launch their startup ({broken[0]}): the "
-            "task's log says why, such as another version of chaosnetra in its image than here, or "
-            "no DATABASE_URL"
+            "task's log says why, such as another version of chaosnetra in its image than here, a "
+            "package that is missing, or no DATABASE_URL"
         )
     silent = {ExitReason.NOT_REPORTED, ExitReason.NOT_STARTED, ExitReason.UNCLEAN}
     if reports or not {outcome.exit_reason for outcome in outcomes} <= silent:

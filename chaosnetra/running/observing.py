@@ -152,7 +152,7 @@ class Observing:
         direct = self._database.address
         if not direct.is_socket:
             return observer.database_for(name, database)
-        from chaosnetra.stand.folders import socket_folder
+        from chaosnetra.temporary import socket_folder
 
         self._resources.expect_folders()
         folders.append(socket_folder(direct.port, self._resources.run.id))

@@ -119,7 +119,7 @@ class Resources:
 
     def expect_folders(self) -> None:
         """Write down how the folders of our own servers are removed, before there are any."""
-        from chaosnetra.stand.folders import temporary_places
+        from chaosnetra.temporary import temporary_places
 
         if self._folders_entry is None:
             undo = Undo(

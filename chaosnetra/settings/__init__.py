@@ -125,6 +125,7 @@ class Settings:
         "extensions but vector; installed, the machine's own (on the PATH, or where packages put "
         "it); the path of a folder with initdb and postgres; auto: the wheel's where it is there",
         partial(parsers.text, default="auto"),
+        path=PathKind.WITH_SEPARATOR,
     )
     toxiproxy_url: str | None = setting(
         "",

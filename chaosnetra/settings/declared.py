@@ -63,16 +63,19 @@ class Setting:
         """What a user would change, for messages."""
         return key_hint(self.key, self.variable)
 
+    def names_file(self, text: str) -> bool:
+        """Whether a value of the setting is the path of a file or a folder."""
+        if not text.strip() or self.path is PathKind.NEVER:
+            return False
+        looks_like_one = "/" in text or "\\" in text or text.strip().endswith(".json")
+        return self.path is PathKind.ALWAYS or looks_like_one
+
     def anchored(self, value: Any, folder: Path) -> Any:
         """A value that a file in `folder` gives: a path is relative to that."""
-        if not isinstance(value, str) or not value.strip() or self.path is PathKind.NEVER:
+        if not isinstance(value, str) or not self.names_file(value):
             return value
         text = value.strip()
-        is_path = "/" in text or "\\" in text or text.endswith(".json")
-        if self.path is PathKind.WITH_SEPARATOR and not is_path:
-            return value
-        # Joined by hand: a Path would turn ./python into python.
-        return text if text.startswith("~") or Path(text).is_absolute() else f"{folder}/{text}"
+        return text if text.startswith("~") else str(folder / text)
 
     def raw(self, configuration: Mapping[str, Any], environ: Mapping[str, str]) -> Any:
         """As it was given, unchecked: in the configuration, else by its variable, else not."""

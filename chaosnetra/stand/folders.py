@@ -11,10 +11,10 @@ from typing import Any
 
 from platformdirs import user_cache_path, user_state_path
 
-from chaosnetra.addresses.database_url import is_too_long, socket_path
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import PartUnavailable, UndoFailed
+from chaosnetra.errors import UndoFailed
 from chaosnetra.faults import UndoReport, UndoResult
+from chaosnetra.temporary import folder_prefix, temporary_places
 
 REMOVE_SECONDS = 5.0
 REMOVE_POLL_SECONDS = 0.05
@@ -50,34 +50,6 @@ def temporary_folder(label: str = "") -> Path:
     return folder
 
 
-def socket_folder(port: int, label: str = "") -> Path:
-    """A new folder for a Unix socket that only this user can enter.
-
-    Args:
-        port: that the socket is called after, as PostgreSQL's are.
-        label: becomes part of the folder's name.
-
-    Raises:
-        PartUnavailable: no temporary folder has a path that is short enough.
-    """
-    for place in temporary_places():
-        try:
-            folder = Path(tempfile.mkdtemp(prefix=folder_prefix(label), dir=place))
-        except OSError:
-            continue
-        if not is_too_long(socket_path(str(folder), port)):
-            return folder
-        folder.rmdir()
-    raise PartUnavailable(
-        "no temporary folder has a path short enough for a Unix socket: set TMPDIR to another"
-    )
-
-
-def folder_prefix(label: str) -> str:
-    """How the names of the temporary folders of a run begin."""
-    return f"chaosnetra-{label}-" if label else "chaosnetra-"
-
-
 def remove_folders(arguments: Mapping[str, Any]) -> UndoReport:
     """Remove the temporary folders of a run that is gone; an undo.
 
@@ -108,11 +80,6 @@ def remove_folders(arguments: Mapping[str, Any]) -> UndoReport:
 def _folders(label: str, places: Iterable[Path]) -> list[Path]:
     prefix = folder_prefix(label)
     return [folder for place in places for folder in place.glob(f"{prefix}*") if folder.is_dir()]
-
-
-def temporary_places() -> list[Path]:
-    """Where this process makes temporary folders, the first that will do."""
-    return [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108
 
 
 def _places_by_name() -> list[Path]:

@@ -109,8 +109,7 @@ def read_database(
         InvalidInput: see `chaosnetra.task_path.variables.named_database`.
     """
     named = named_database(order.variables, environ, leads_here)
-    if own is not None and named.keeps_host and leads_here(named.address.host):
-        # A hosts entry leads the name to the path: where the database is, it does not say.
+    if own is not None and named.is_led_here:
         return replace(named, address=own)
     return named
 

@@ -3,16 +3,16 @@
 import json
 import socket
 import sys
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from types import TracebackType
 from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
-from chaosnetra.addresses.database_url import is_too_long, socket_path
+from chaosnetra.addresses.database_url import socket_path
 from chaosnetra.errors import PartUnavailable, PathUnavailable
 from chaosnetra.ports import LOOPBACK
 from chaosnetra.postgres.path import PostgresPath
@@ -22,6 +22,7 @@ from chaosnetra.startup.outcome import StartupOutcome
 from chaosnetra.startup.seen import seen
 from chaosnetra.task_path.variables import NamedDatabase
 from chaosnetra.task_path.wording import Place
+from chaosnetra.temporary import socket_folder
 from chaosnetra.wire.client import missed
 from chaosnetra.wire.observation import Observation
 
@@ -114,62 +115,73 @@ def begin_path(
     Raises:
         PathUnavailable: it does not stand; says what is in the way.
     """
-    direct = named.address
-    folder = _socket_folder(direct.port) if direct.is_socket else None
-    ours, theirs = socket.socketpair()
-    try:
-        with theirs:
-            arguments = str(theirs.fileno()), f"{longest_seconds:g}"
-            process = SupervisedProcess(
-                module_command("chaosnetra.task_path", *arguments),
-                output=sys.stderr.fileno(),
-                grace_seconds=GRACE_SECONDS,
-                pass_fds=(theirs.fileno(),),
-                remove=[folder] if folder else [],
-            )
-    except PartUnavailable as error:
-        ours.close()
-        _remove(folder)
-        raise PathUnavailable(f"the task's path cannot be begun: {error}") from None
-    try:
+    with ExitStack() as undone:  # where it does not come to stand
+        try:
+            folder = socket_folder(named.address.port) if named.address.is_socket else None
+            if folder is not None:
+                undone.callback(rmtree, folder, ignore_errors=True)
+            control, process = _started(folder, longest_seconds)
+        except (PartUnavailable, OSError) as error:
+            raise PathUnavailable(f"the task's path cannot be begun: {error}") from None
+        undone.callback(process.stop)
+        undone.callback(control.close)
         listen: Any = (LOOPBACK, named.fixed_port or 0)
         if folder is not None:
-            listen = socket_path(str(folder), direct.port)
-        answer = _ask(
-            ours,
-            "begin",
-            {
-                "upstream": direct.place,
-                "listen": listen,
-                "seed": seed,
-                "has_connector": has_connector,
-            },
-            ANSWER_SECONDS,
-        )
-    except PathUnavailable as error:
-        ours.close()
-        process.stop()
-        taken = f"port {named.fixed_port} of the container is taken, and no variable names another"
-        if named.fixed_port is not None and "in use" in str(error):
-            raise PathUnavailable(f"{taken}: name it by {{port}} in target_environment") from None
-        raise
-    except BaseException:
-        ours.close()
-        process.stop()
-        raise
+            listen = socket_path(str(folder), named.address.port)
+        asked = {
+            "upstream": named.address.place,
+            "listen": listen,
+            "seed": seed,
+            "has_connector": has_connector,
+        }
+        try:
+            answer = _ask(control, "begin", asked, ANSWER_SECONDS)
+        except PathUnavailable as error:
+            if named.fixed_port is None or "in use" not in str(error):
+                raise
+            raise PathUnavailable(
+                f"port {named.fixed_port} of the container is taken, and no variable names "
+                "another: name it by {port} in target_environment"
+            ) from None
+        undone.pop_all()
     if folder is not None:
-        place = Place(str(folder), direct.port)
+        place = Place(str(folder), named.address.port)
     else:
         place = Place(*parse_network_address("listens", answer["listens"]))
     through = named.at(Place(*answer["measured"]))
     return TaskPath(
         database=named.at(place),
         variables=named.variables_at(place),
-        measured=PostgresPath(direct=direct, proxied=through),
+        measured=PostgresPath(direct=named.address, proxied=through),
         pid=process.pid,
         _process=process,
-        _control=ours,
+        _control=control,
     )
+
+
+def _started(
+    folder: Path | None, longest_seconds: float
+) -> tuple[socket.socket, SupervisedProcess]:
+    """What its process is asked on, and the process, with which the folder goes.
+
+    Raises:
+        PartUnavailable: it cannot be started.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs:
+            descriptor = theirs.fileno()
+            process = SupervisedProcess(
+                module_command("chaosnetra.task_path", str(descriptor), f"{longest_seconds:g}"),
+                output=sys.stderr.fileno(),
+                grace_seconds=GRACE_SECONDS,
+                pass_fds=(descriptor,),
+                remove=[folder] if folder else [],
+            )
+    except BaseException:
+        ours.close()
+        raise
+    return ours, process
 
 
 def _ask(control: socket.socket, name: str, arguments: Mapping[str, Any], seconds: float) -> Any:
@@ -191,23 +203,3 @@ def _ask(control: socket.socket, name: str, arguments: Mapping[str, Any], second
     if "error" in told:
         raise PathUnavailable(f"the task's path: {told['error']}")
     return told["answer"]
-
-
-def _socket_folder(port: int) -> Path:
-    """A new folder for the socket that the startup reaches its database by."""
-    for place in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108
-        with suppress(OSError):
-            folder = Path(tempfile.mkdtemp(prefix="chaosnetra-", dir=place))
-            if not is_too_long(socket_path(str(folder), port)):
-                return folder
-            folder.rmdir()
-    raise PathUnavailable(
-        "the container has no temporary folder for a Unix socket: set TMPDIR to one with a short "
-        "path that can be written to"
-    )
-
-
-def _remove(folder: Path | None) -> None:
-    if folder is not None:
-        with suppress(OSError):
-            folder.rmdir()

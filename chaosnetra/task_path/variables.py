@@ -60,11 +60,13 @@ class NamedDatabase:
         address: for our own sessions, directly.
         keeps_host: whether the service goes on naming the host, for TLS to check, while a hosts
             entry or a `hostaddr` leads it to the address that it is given.
+        is_led_here: whether it is a hosts entry, so that the address does not lead to the database.
         fixed_port: the port that its address must have, for no variable names another; None: any.
     """
 
     address: DatabaseAddress
     keeps_host: bool
+    is_led_here: bool
     fixed_port: int | None
     _said: Mapping[str, Said] = field(repr=False)
 
@@ -122,9 +124,10 @@ def named_database(
         raise InvalidInput(f"none of {names} names the database's host", HINT)
     parts = _parts(said, environ)
     address = _address(said, parts, environ)
-    keeps_host = False
+    keeps_host = is_led_here = False
     if dict(address.options).get(SSLMODE) == VERIFIES_NAME and not address.is_socket:
-        keeps_host = HOSTADDR in parts or is_loopback(parts[HOST])
+        is_led_here = HOSTADDR not in parts and is_loopback(parts[HOST])
+        keeps_host = HOSTADDR in parts or is_led_here
         if not keeps_host:
             raise InvalidInput(
                 f"the service checks that {parts[HOST]} is the name in the server's certificate "
@@ -133,7 +136,7 @@ def named_database(
             )
         address = _by_no_name(address)
     fixed = None if address.is_socket or _names_port(said) else address.port
-    return NamedDatabase(address, keeps_host, fixed, said)
+    return NamedDatabase(address, keeps_host, is_led_here, fixed, said)
 
 
 def _names_port(said: Mapping[str, Said]) -> bool:

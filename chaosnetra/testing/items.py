@@ -65,6 +65,7 @@ class ExperimentItem(pytest.Item):
         self._experiment = experiment
         self._options = options
         self._outcome: RunOutcome | None = None
+        self._told = ""
         for marker in experiment.markers:
             if marker in options.markers:
                 self.add_marker(marker)
@@ -84,14 +85,14 @@ class ExperimentItem(pytest.Item):
                 "folder",
                 pytrace=False,
             )
-        self._attach(outcome)
+        self._told = outcome.told(self._attach(outcome))
         if outcome.kind not in (Kind.HELD, Kind.VIOLATED):
-            pytest.fail(outcome.text, pytrace=False)
+            pytest.fail(self._told, pytrace=False)
         self._outcome = outcome
 
     def runtest(self) -> None:
         if self._outcome is not None and self._outcome.kind is Kind.VIOLATED:
-            pytest.fail(self._outcome.text, pytrace=False)
+            pytest.fail(self._told, pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, one_line(self._experiment.title or self.name)
@@ -110,17 +111,21 @@ class ExperimentItem(pytest.Item):
             return Path(factory.getbasetemp(), "chaos")
         return Path(tempfile.mkdtemp(prefix="chaosnetra-pytest-"))
 
-    def _attach(self, outcome: RunOutcome) -> None:
-        """Put the evidence where it is found: JUnit's properties, and the sections of a report."""
+    def _attach(self, outcome: RunOutcome) -> str | None:
+        """Put the evidence where it is found: JUnit's properties, and for one without a journal
+        the end of its output.
+
+        Returns:
+            Where the report is, or why there is none; None without a journal.
+        """
         self.user_properties.append(("chaos_outcome", outcome.kind.value))
         self.user_properties.append(("chaos_verdict", outcome.line))
-        if outcome.journal is not None:
-            self.user_properties.append(("chaos_journal", str(outcome.journal)))
-            reports = [outcome.files.folder / name for name in REPORTS]
-            why_not = write_reports([outcome.journal], reports)
-            for report in reports:
-                if why_not is None:
-                    self.user_properties.append(("chaos_report", str(report)))
-            told = why_not or "\n".join(map(str, reports))
-            self.add_report_section("setup", "reports", told)
-        self.add_report_section("setup", OUTPUT, "\n".join(last_lines(outcome.files.output)))
+        if outcome.journal is None:
+            self.add_report_section("setup", OUTPUT, "\n".join(last_lines(outcome.files.output)))
+            return None
+        self.user_properties.append(("chaos_journal", str(outcome.journal)))
+        reports = [outcome.files.folder / name for name in REPORTS]
+        why_not = write_reports([outcome.journal], reports)
+        if why_not is None:
+            self.user_properties += [("chaos_report", str(report)) for report in reports]
+        return why_not or str(reports[0])

@@ -1,6 +1,5 @@
 """A try from a command to its journal: look, guess anew where it was wrong, run the experiment."""
 
-import json
 import math
 import os
 import re
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from chaosnetra.documents.json_layout import laid_out
 from chaosnetra.errors import NotTried, UndoFailed
 from chaosnetra.roundtrips.start import latencies_ms
 from chaosnetra.runner.files import RunFiles, find_experiments
@@ -160,8 +160,7 @@ def write(wanted: Wanted, found: Found) -> tuple[Path, Path]:
         made, (experiment_of(found.tried), latency_experiment_of(found.tried)), strict=True
     ):
         with written_whole(path) as file:
-            json.dump(data, file, indent=2, ensure_ascii=False)
-            file.write("\n")
+            file.write(f"{laid_out(data)}\n")
     return made
 
 
@@ -254,7 +253,7 @@ def _configuration(
 
 def _sources(wanted: Wanted, configuration: Mapping[str, Any]) -> Sources:
     """All settings of a run whose experiment has a configuration."""
-    return find_sources(wanted.folder or Path(), configuration)
+    return find_sources(wanted.folder or Path(FOLDER), configuration)
 
 
 def _new_folder() -> Path:

@@ -38,7 +38,10 @@ class Tried:
     count: int
 
 
-def experiment_of(tried: Tried) -> dict[str, Any]:
+WRITTEN_BY = "chaosnetra try"
+
+
+def experiment_of(tried: Tried, written_by: str = WRITTEN_BY) -> dict[str, Any]:
     """All stages, one after the other: clean, slow, refused, silent, and clean again.
 
     On a slow path it has to be ready. What it does without its database is written down, and
@@ -46,7 +49,7 @@ def experiment_of(tried: Tried) -> dict[str, Any]:
     """
     return {
         "title": f"{tried.name} starts on a slow path, and recovers from a database that is lost",
-        "description": "Written by `chaosnetra try`. It has to be ready without a fault, and with "
+        "description": f"Written by `{written_by}`. It has to be ready without a fault, and with "
         "latency_ms more on each round trip to its database. What it does when that refuses, and "
         "when it is silent, is in the journal; max_failure_rate 0 demands that it is ready there "
         "too.",
@@ -71,11 +74,11 @@ def experiment_of(tried: Tried) -> dict[str, Any]:
     }
 
 
-def latency_experiment_of(tried: Tried) -> dict[str, Any]:
+def latency_experiment_of(tried: Tried, written_by: str = WRITTEN_BY) -> dict[str, Any]:
     """The latency alone, as a search varies it."""
     return {
         "title": f"{tried.name} starts on a slow path",
-        "description": "Written by `chaosnetra try`: ready with latency_ms more on each round trip "
+        "description": f"Written by `{written_by}`: ready with latency_ms more on each round trip "
         "to its database.",
         "tags": ["startup", "database", "latency"],
         **_frame(tried),

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from chaosnetra.repository import SETTINGS_FILE
+
 MOST_FOLDERS = 3000
 MOST_FILES = 3000
 MOST_OF_A_FILE = 1_000_000
@@ -102,6 +104,8 @@ def _files(folder: Path) -> list[Path]:
             one for one in folders if one not in _PASSED_OVER and not one.startswith(".")
         )
         for name in sorted(names):
+            if name == SETTINGS_FILE:
+                continue  # ours: what was found earlier
             file = Path(place, name)
             if name.startswith(".env") or file.suffix in (*_SOURCES, ".env") or name in _NAMED:
                 found.append(file)

@@ -66,6 +66,7 @@ def paths(wanted: Wanted, experiment: Path, report: Path | None) -> Iterator[str
     names = ["CHAOSNETRA_DATABASE_URL"] if wanted.database_url else []
     given = "".join(f"{name}=… " for name in (*names, *wanted.exported))
     yield f"again   {given}chaos run {experiment}"
+    yield f"keep    chaosnetra init --from-try {experiment.parent}"
 
 
 def _stage(stage: StageResult, latency_ms: int, limit_seconds: float) -> Iterator[str]:

@@ -24,15 +24,17 @@ def test_a_violated_budget_is_the_text_of_the_failure(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "the system does not hold its steady state: violated: after the method, *",
-            "1. startups-succeed, after the method",
-            "   expected  at most 20% of 5 startups fail or time out",
-            "   observed  0 of 5 ready, 5 failed",
-            "   phase     database",
-            "   budget    table_setup, 1 s",
-            "   error     CRITICAL STARTUP FAILURE: *",
-            "run it alone: chaos run *vpc_latency.json",
-            "journal: *journal.json",
+            "VIOLATED  Startups survive the latency of a VPC connector under pressure",
+            "  ✓ before the method    5 of 5 ready, median *",
+            "  ✗ after the method     0 of 5 ready, 5 failed",
+            "  ✓ after the rollbacks  5 of 5 ready, median *",
+            "  fault         latency: added_latency_ms * measured, 50 expected",
+            "  broke first   phase database, budget table_setup of 1 s, exit code 3: CRITICAL",
+            "                STARTUP FAILURE: *",
+            "  proves        a failure rate of at least 54% with 95% confidence",
+            "  report        *report.html",
+            "  journal       *journal.json",
+            "  again         chaos run *vpc_latency.json",
         ],
         consecutive=False,
     )

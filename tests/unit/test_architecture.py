@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli", "pytest_plugin"),
     ("commands", "testing"),
     ("controls",),
+    ("scaffold",),
     ("trying",),
     ("doctor", "gameday", "ci", "kept", "search", "whatif"),
     # Of documents and journals alone.
@@ -59,7 +60,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("documents",),
     # Foundations.
     ("first_answers", "redaction", "standard_streams", "tolerances"),
-    ("faults", "paths", "ports", "streams", "templates"),
+    ("faults", "paths", "ports", "streams", "templates", "temporary"),
     ("addresses", "durations"),
     ("hints", "line_patterns", "quantities"),
     ("errors",),

@@ -31,7 +31,11 @@ class Line(NamedTuple):
 
 
 def closing_lines(
-    title: str, section: Mapping[str, Any], journal_path: str, width: int = 80
+    title: str,
+    section: Mapping[str, Any],
+    journal_path: str,
+    width: int = 80,
+    last: Sequence[tuple[str, str]] = (),
 ) -> list[Line]:
     """The end of a run.
 
@@ -40,10 +44,12 @@ def closing_lines(
         section: ours of its journal, complete and masked.
         journal_path: where it was written.
         width: of the terminal, in characters.
+        last: labels and texts of the last lines; without any, the command that reports on it.
 
     Returns:
-        At most 15 lines, none but the last longer than the terminal is wide: verdict, what held,
-        each fault with its effect, what broke first, what the trials prove, and what to do next.
+        At most 15 lines, none but the last ones longer than the terminal is wide: verdict, what
+        held, each fault with its effect, what broke first, what the trials prove, and what to do
+        next.
     """
     verdict = Outcome(section["verdict"])
     good = {Outcome.HELD: True, Outcome.VIOLATED: False}.get(verdict)
@@ -59,11 +65,12 @@ def closing_lines(
     for proof in list(objects(section["proofs"]))[:1]:
         if verdict is not Outcome.INCONCLUSIVE:
             found += _told("proves", _proven(proof, verdict), width)
-    # Whole, however long: it is there to be copied.
     command = f"chaosnetra report {shlex.quote(journal_path)} -o report.html"
+    last = last or [("next", command)]
     return [
-        *(Line(cut(line.text, width), line.good) for line in found[: MOST_LINES - 1]),
-        Line(f"  {'next':<{_LABEL}}{command}"),
+        *(Line(cut(line.text, width), line.good) for line in found[: MOST_LINES - len(last)]),
+        # Whole, however long: they are there to be copied.
+        *(Line(f"  {label:<{_LABEL}}{one_line(text)}") for label, text in last),
     ]
 
 
@@ -97,11 +104,20 @@ def _faults(section: Mapping[str, Any]) -> list[str]:
             kind = object_or_empty(fault.get("parameters"))
             name = kind.get("type") or kind.get("kind") or "fault"
             told.append(
-                f"{name}: {effect.get('quantity')} {effect.get('observed')} measured, "
-                f"{effect.get('expected')} expected"
+                f"{name}: {effect.get('quantity')} {effect.get('observed')} measured"
+                f"{_in_tasks(fault)}, {effect.get('expected')} expected"
             )
     more = len(told) - MOST_FAULTS
     return [*told[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])]
+
+
+def _in_tasks(fault: Mapping[str, Any]) -> str:
+    """In how many tasks of a job it was measured; empty where none of them had it."""
+    counts = object_or_empty(fault.get("tasks"))
+    counted, left = counts.get("counted"), counts.get("unmeasured")
+    if not isinstance(counted, int) or not isinstance(left, int):
+        return ""
+    return f" in {counted} of {counted + left} tasks"
 
 
 def _broke(violation: Mapping[str, Any]) -> str:

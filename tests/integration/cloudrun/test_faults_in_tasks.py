@@ -1,9 +1,12 @@
 """Faults in the tasks of a job: by a run's own actions, measured in each task, felt by no other."""
 
 import json
+import os
+import signal
 import statistics
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +18,14 @@ from chaosnetra.cloudrun.actions import restore_service, scale_service
 from chaosnetra.controls.facts import faults_of
 from chaosnetra.pressure.actions import apply_pressure, relieve_pressure
 from chaosnetra.running.session import current_session, end_session
+from chaosnetra.stand.cloudrun import start_cloud_run
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.probes import startups_succeed
 from chaosnetra.toxiproxy.actions import add_latency
 from tests.integration.cloudrun.conftest import PLACE, MakeStage, Stage
+from tests.support.cloud_run_endpoint import Endpoint
 from tests.support.experiments import ours
-from tests.support.helpers import query, wait_until
+from tests.support.helpers import alive, wait_until, written_pids
 from tests.support.staged import step
 from tests.support.staging import consented, staging_settings
 
@@ -32,6 +37,10 @@ LATENCY_MS = 60.0
 SERVICE = """
 import asyncio, os, socket
 import asyncpg, psutil
+
+if "PIDS" in os.environ:
+    with open(os.environ["PIDS"], "a") as pids:
+        pids.write(f"{os.getpid()}\\n{os.getppid()}\\n")
 
 async def main():
     opened = await asyncpg.connect(os.environ["DATABASE_URL"])
@@ -136,8 +145,6 @@ def round_trips_ms(folder: Path, began: float, ended: float) -> list[list[float]
 def test_each_task_has_the_fault_while_the_service_is_scaled_and_nobody_else_feels_it(
     make_stage: MakeStage, settings: dict[str, Any], postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    import time
-
     stage = make_stage(operation_seconds=0)
     enough = tmp_path / "enough"
     theirs = {
@@ -254,23 +261,28 @@ def _of_another_version(**fields: Any) -> Any:
     return TaskOrder(**fields, version=ORDER_VERSION + 1)
 
 
-def test_an_endpoint_that_is_lost_under_a_fault_leaves_nothing_said_and_nothing_there(
-    stage: Stage, settings: dict[str, Any], postgres: PostgresServer
+def test_an_endpoint_that_is_killed_under_a_fault_leaves_nothing_said_and_nothing_there(
+    settings: dict[str, Any], postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    make_job(stage, postgres)
-    settings |= {"job_hold_seconds": "30"}
+    server = start_cloud_run(PLACE.project, PLACE.region)
+    pids = tmp_path / "pids"
+    given = {"DATABASE_URL": postgres.database.url, "PIDS": str(pids)}
+    env = [{"name": name, "value": value} for name, value in given.items()]
+    Endpoint(server, 1).create_job("startups", container={"command": TASK, "env": env})
+    settings |= {"cloud_run_endpoint": server.endpoint, "job_hold_seconds": "60"}
     consented(settings, startups(1), latency())
     add_latency(latency_ms=LATENCY_MS, configuration=settings)
+    processes: list[int] = []
 
-    def lose() -> None:
-        count = "SELECT count(*) FROM pg_stat_activity WHERE application_name <> 'chaosnetra'"
-        before = int(query(postgres.database, count))
-        wait_until(lambda: int(query(postgres.database, count)) > before, 30, "it has begun")
-        stage.local.stop()
+    def kill() -> None:
+        processes.extend(written_pids(pids, 2, seconds=30))
+        os.kill(server.process.pid, signal.SIGKILL)
 
-    thread = threading.Thread(target=lose)
+    thread = threading.Thread(target=kill)
     thread.start()
-    with pytest.raises(ActivityFailed):
+    with pytest.raises(ActivityFailed, match="Cloud Run"):
         startups_succeed(count=1, configuration=settings)
     thread.join()
-    assert current_session().exposure.launches == []
+    server.stop()
+    wait_until(lambda: alive(processes) == [], 10, "the task and its startup end with it")
+    assert current_session().exposure.launches == [], "what it left unsaid is no trial"

@@ -104,6 +104,7 @@ def test_every_startup_of_the_journal_has_one_span_and_nothing_secret_is_sent(
         OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test",
     )
     assert run.returncode == 0, run.output
+    assert f"Trace {TRACE_ID}: sent to {received.url}" in run.output
     assert "OpenTelemetry" not in run.output
 
     (whole,) = received.named("chaos run traced")

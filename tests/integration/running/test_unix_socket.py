@@ -26,11 +26,11 @@ from chaosnetra.relay.relay import Relay
 from chaosnetra.running.local_path import bring_tcp_end
 from chaosnetra.running.session import current_session, end_session
 from chaosnetra.safety import credentials
-from chaosnetra.stand.folders import folder_prefix, socket_folder, temporary_places
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.startup.probes import startups_succeed
 from chaosnetra.streams import open_stream
+from chaosnetra.temporary import folder_prefix, socket_folder, temporary_places
 from chaosnetra.toxiproxy.actions import add_latency, disable_proxy
 from tests.support.experiments import experiment, ours
 from tests.support.helpers import alive, wait_until

@@ -244,3 +244,42 @@ def test_a_check_in_an_image_with_the_extra_alone_says_what_a_path_costs(
     assert re.search(r"adds \d+\.\d\d ms a round trip, and has \d\d MiB", done.stdout)
     for url in environ.values():
         assert DatabaseAddress.parse(url).password not in done.stdout
+
+
+# By libpq, which connects to the address and checks the name.
+OF_LIBPQ = """
+import os, socket, psycopg
+connection = psycopg.connect()
+connection.execute("SELECT 7")
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+while True:
+    server.accept()[0].close()
+"""
+
+
+def test_libpq_checks_the_name_while_the_address_alone_is_another(
+    postgres: PostgresServer, admin: DatabaseAddress, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path, "authority")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.server(tmp_path, "db.internal"))
+    database = postgres.database
+    path = on_path((LATENCY,), {"PGHOSTADDR": "{host}", "PGPORT": "{port}"})
+    with TlsFront(("127.0.0.1", database.port), context) as front:
+        environ = {
+            "PGHOST": "db.internal",
+            "PGHOSTADDR": "127.0.0.1",
+            "PGPORT": str(front.port),
+            "PGSSLMODE": "verify-full",
+            "PGSSLROOTCERT": str(authority.file),
+            "PGUSER": database.user,
+            "PGPASSWORD": database.password,
+            "PGDATABASE": database.database,
+            REPORT: f"{admin.url}?sslmode=disable",  # else by PGSSLMODE
+        }
+        command = [sys.executable, "-c", OF_LIBPQ]
+        done = ended(start_task(order(path), environ, command))
+    report = only_report(admin)
+    assert present(report.path).gap(path) == ""
+    assert done.code == 0, done.printed
+    assert present(report.outcome.wire).connections[0].encryption == "tls"

@@ -53,16 +53,21 @@ def test_each_outcome_is_told_apart(
     result.assert_outcomes(passed=1, failed=1, errors=2)
     text = result.stdout.str()
     for line in (
-        "the system does not hold its steady state: violated: *",
-        "1. budgets-suffice, before the method",
-        "   expected  every budget of the profile suffices",
-        "   observed  1 of 6 rules hold",
-        "   error     initialization has 25 s, needs 45 s*",
-        "the experiment proves nothing of the system: inconclusive: baseline not met: *",
+        "VIOLATED  Every timeout budget of the profile suffices",
+        "  ✗ before the method  1 of 6 rules hold",
+        "  broke first   budget initialization of 25 s: initialization has 25 s, needs 45",
+        "  report        *evidence/report.html",
+        "  again         chaos run *timeout_budget.json",
+        "INCONCLUSIVE  not there",
+        "  because       baseline not met: before the method, path-exists: expected",
+        "  output        *baseline.json/*",
         "the experiment proves nothing of the system: broken: chaos run ended with exit code 1 *",
     ):
         result.stdout.fnmatch_lines([line])
     assert "Traceback" not in text
+    assert text.count("1 of 6 rules hold") == 1, "and not the log once more"
+    screen = text[text.index("VIOLATED  Every") :].split("\n_", 1)[0].split("\n=", 1)[0]
+    assert len(screen.splitlines()) <= 15
 
     cases = {case.get("name"): case for case in ET.parse("junit.xml").iter("testcase")}
     properties = {
@@ -98,7 +103,8 @@ def test_one_that_takes_too_long_is_interrupted(pytester: pytest.Pytester) -> No
     path.write_text(json.dumps(states("slow", "/", {**exists("/"), "pauses": {"before": 100}})))
     result = pytester.runpytest_inprocess("--chaos-experiments", "--chaos-timeout=20", path)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*proves nothing*it took more than 20 s; *interrupted by SIGINT*"])
+    result.stdout.fnmatch_lines(["INCONCLUSIVE  slow", "  because       it took more than 20 s; *"])
+    assert "interrupted by SIGINT" in " ".join(result.stdout.str().split())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

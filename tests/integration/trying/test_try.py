@@ -95,6 +95,9 @@ def test_a_service_is_tried_with_one_command_and_its_file_runs_alone(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_URL", toxiproxy_server.url)
     monkeypatch.setenv("SHOP_LISTEN", str(free_port()))
+    # What the repository's file says of another service does not count for this one.
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "chaosnetra.toml").write_text('target_directory = "/"\ndwell_seconds = 1\n')
     options = ["--latency-ms", "40", "--limit-seconds", "12", *GIVEN]
     words = [*options, "--first", f"{sys.executable} migrate.py", "--", sys.executable]
     ran = captured([*command(tmp_path, *words), *SERVED], timeout=240)

@@ -40,6 +40,12 @@ def test_a_run_that_held_says_what_so_few_startups_prove() -> None:
     ]
 
 
+def test_of_a_fault_in_tasks_it_says_in_how_many_it_was_measured() -> None:
+    in_tasks = {**LATENCY, "tasks": {"counted": 4, "unmeasured": 1, "least": 50, "most": 52}}
+    line = "  fault         latency: added_latency_ms 51.3 measured in 4 of 5 tasks, 50 expected"
+    assert line in closing({"faults": [in_tasks]}, width=100)
+
+
 def test_a_violated_run_says_what_broke_first() -> None:
     told = {
         "phase": "database",

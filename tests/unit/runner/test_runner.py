@@ -180,7 +180,11 @@ def test_a_run_is_judged_by_its_journal(
     assert found.kind is kind
     assert found.line.startswith(line)
     assert found.journal == files.journal
-    assert f"journal: {files.journal}" in found.text
+    lines = found.text.splitlines()
+    assert lines[0] == f"{kind.value.upper()}  it"
+    assert f"  journal       {files.journal}" in lines
+    assert lines[-1] == "  again         chaos run it.json"
+    assert len(lines) <= 15
 
 
 @pytest.mark.parametrize(

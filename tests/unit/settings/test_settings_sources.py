@@ -154,7 +154,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     text = "target_directory = '.'\ntarget_python = '.venv/bin/python'\nstate_folder = 'state'\n"
     text += "target_environment = {A = '{state_folder}'}\nprofile = 'tight'\ntarget = 'a:b'"
     settings = read_file(file(tmp_path, text)).settings
-    assert settings["target_directory"] == f"{tmp_path}/."
+    assert settings["target_directory"] == str(tmp_path)
     assert settings["target_python"] == f"{tmp_path}/.venv/bin/python"
     assert settings["profile"] == "tight"
     named = read_file(file(tmp_path, "target_python = 'python3'\nstate_folder = '/'")).settings

@@ -10,7 +10,7 @@ from chaosnetra.running.resources import Resources
 from chaosnetra.running.run import Run
 from chaosnetra.safety.ledger import read_ledger
 from chaosnetra.settings import Settings
-from chaosnetra.stand.folders import folder_prefix
+from chaosnetra.temporary import folder_prefix
 
 
 def test_they_are_found_where_the_recoverer_makes_none(

@@ -199,6 +199,7 @@ def test_a_client_that_checks_the_name_finds_it_where_a_hosts_entry_leads_it_her
     named = named_database(URL, environ, lambda host: host == "db.internal")
     wanted = "postgresql://u@db.internal:20001/d?sslmode=verify-full"
     assert named.variables_at(HERE) == {"DATABASE_URL": wanted}
+    assert named.is_led_here
     assert dict(named.at(HERE).options) == {"sslmode": "verify-ca"}
 
 
@@ -206,6 +207,7 @@ def test_a_client_that_checks_the_name_finds_it_beside_an_address_of_its_own() -
     environ = {"PGHOST": "db.internal", "PGHOSTADDR": "10.0.0.3", "PGSSLMODE": "verify-full"}
     named = named_database({"PGHOSTADDR": "{host}", "PGPORT": "{port}"}, environ | {"PGPORT": "1"})
     assert named.address.place == ("10.0.0.3", 1)
+    assert not named.is_led_here
     assert dict(named.address.options) == {"sslmode": "verify-ca"}
     assert named.variables_at(HERE) == {"PGHOSTADDR": "127.0.0.1", "PGPORT": "20001"}
 

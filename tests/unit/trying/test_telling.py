@@ -129,7 +129,8 @@ def test_no_line_is_longer_than_a_screen_is_wide(tmp_path: Path) -> None:
 
 def test_a_password_is_in_no_command() -> None:
     wanted = Wanted(("serve",), "serve", database_url="postgresql://u:hunter22@h/d")
-    (line,) = paths(wanted, Path("x/experiment.json"), None)
+    line, keep = paths(wanted, Path("x/experiment.json"), None)
+    assert keep == "keep    chaosnetra init --from-try x"
     assert line == "again   CHAOSNETRA_DATABASE_URL=… chaos run x/experiment.json"
 
 
