@@ -202,12 +202,14 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
 def _given(
     settings: Settings, values: Mapping[str, Any], declared: Mapping[str, Any], redactor: Redactor
 ) -> dict[str, str]:
-    """What a run's journal would have of it."""
+    """What a run's journal would have of it, without the consent, which each call needs anew."""
     given = {
         **recorded_settings(settings, values, os.environ),
         **recorded_configuration(values, declared),
     }
-    return {name: redactor.text(_as_text(value)) for name, value in given.items()}
+    return {
+        name: redactor.text(_as_text(value)) for name, value in given.items() if name != "consent"
+    }
 
 
 def _as_text(value: Any) -> str:

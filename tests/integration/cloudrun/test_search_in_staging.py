@@ -67,13 +67,13 @@ class Searched:
         made["controls"] = [CONTROL, abort]
         return made
 
-    def command(self, *options: str, upper: int = 4) -> list[str]:
+    def command(self, *options: str, upper: int = 3) -> list[str]:
         path = self.place / "experiment.json"
         path.write_text(json.dumps(self.experiment))
         span = ("--vary", "instances", "--from", "2", "--to", str(upper), "--trials", "8")
         return [PROGRAM, "search", str(path), *span, "--output-folder", str(self.folder), *options]
 
-    def run(self, *options: str, consent: str = "", upper: int = 4) -> Any:
+    def run(self, *options: str, consent: str = "", upper: int = 3) -> Any:
         environment = {**self.environment, "CHAOSNETRA_CONSENT": consent}
         return captured(self.command(*options, upper=upper), env=environment, timeout=200)
 
@@ -136,9 +136,9 @@ def leases_of(process: "subprocess.Popen[bytes]", searched: Searched) -> list[bo
 
 def test_one_consent_covers_all_trials_and_one_lease_is_held_for_them(searched: Searched) -> None:
     plan = searched.plan
-    assert plan["ranges"] == [{"key": "instances", "lower": 2.0, "upper": 4.0}]
+    assert plan["ranges"] == [{"key": "instances", "lower": 2.0, "upper": 3.0}]
     assert (plan["trials"], plan["seconds"], plan["executions"]) == (8, 3600.0, 0)
-    assert [end["plan"]["changes"][0]["instances_after"] for end in plan["ends"]] == [2, 4]
+    assert [end["plan"]["changes"][0]["instances_after"] for end in plan["ends"]] == [2, 3]
     assert plan["connections"] == max(end["plan"]["connections"]["total"] for end in plan["ends"])
     environment = {**searched.environment, "CHAOSNETRA_CONSENT": plan["hash"]}
     process = unheard(searched.command(), env=environment)
@@ -150,8 +150,7 @@ def test_one_consent_covers_all_trials_and_one_lease_is_held_for_them(searched: 
     assert not (searched.folder / "consent.json").exists()
     sections = [searched.section(trial.number) for trial in searched.search.trials]
     assert {one["plan"]["search"] for one in sections} == {plan["hash"]}
-    # Each is the baseline of the next, save of every fourth.
-    assert [one["baseline_of"] for one in sections[1:4]] == [one["run"] for one in sections[:3]]
+    assert [one["baseline_of"] for one in sections] == [None, sections[0]["run"]]
     updates = searched.staging.endpoint.calls["UpdateService"]
 
     # What has been found is judged without consent, and without another trial.
@@ -176,7 +175,7 @@ def test_without_consent_for_the_whole_range_nothing_is_touched(
         planned = captured([PROGRAM, "plan", str(searched.place / "one.json"), "--format", "json"])
         consent = json.loads(planned.stdout)["hash"]
     elif consent == "of a range":
-        less = searched.run("--plan", "--format", "json", upper=3)
+        less = searched.run("--plan", "--format", "json", upper=4)
         consent = json.loads(less.stdout)["hash"]
     done = searched.run(consent=consent)
     assert done.returncode == 2
@@ -187,13 +186,13 @@ def test_without_consent_for_the_whole_range_nothing_is_touched(
 
 
 def test_what_the_allow_list_forbids_at_one_end_is_refused(searched: Searched) -> None:
-    searched.staging.allowed["caps"]["instances"] = 3
+    searched.staging.allowed["caps"]["instances"] = 2
     done = searched.run("--plan")
     assert done.returncode == 1
-    assert "refused: at instances 4: 4 instances are more than the cap of 3" in done.stdout
+    assert "refused: at instances 3: 3 instances are more than the cap of 2" in done.stdout
     done = searched.run(consent="yes")
     assert done.returncode == 2
-    assert "4 instances are more than the cap of 3" in done.stderr
+    assert "3 instances are more than the cap of 2" in done.stderr
 
 
 def test_a_search_that_was_killed_leaves_nothing_and_goes_on(searched: Searched) -> None:

@@ -130,6 +130,12 @@ def test_an_empty_default_can_be_varied_unless_it_is_a_setting(tmp_path: Path) -
         read_subject(VPC, "target", {})
 
 
+def test_a_search_goes_on_with_another_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = read_subject(VPC, "latency_ms", {})
+    monkeypatch.setenv("CHAOSNETRA_CONSENT", "0" * 32)
+    assert read_subject(VPC, "latency_ms", {}).given == first.given
+
+
 def test_an_experiment_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "experiment.json"
     for content, error in (("{}", InvalidInput), ("{", Unreadable), ("[1]", InvalidInput)):
