@@ -85,6 +85,7 @@ def test_encryption_that_is_declined_costs_a_round_trip() -> None:
     assert one.current == "asked for in 1 connection, and declined each time"
     assert "without this round trip each startup would save 0.5 s" in one.reason
     assert "sslmode=disable" in one.proposed
+    assert "asyncpg under SQLAlchemy: ssl=disable" in one.proposed  # it refuses sslmode
 
 
 def with_connections(*opened: tuple[float, float | None], at_once: int) -> Observation:
