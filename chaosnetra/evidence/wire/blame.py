@@ -9,7 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp, left_open_apart
+from chaosnetra.evidence.wire.giving_up import (
+    BY_CLIENT,
+    CANCELED,
+    SAME_MOMENT_SECONDS,
+    GivenUp,
+    left_open_apart,
+)
 from chaosnetra.evidence.wire.limits import (
     Failed,
     OwnLimit,
@@ -20,6 +26,7 @@ from chaosnetra.evidence.wire.limits import (
 from chaosnetra.evidence.wire.named_limits import Lasted, named_seconds, refutation
 from chaosnetra.text import cut
 from chaosnetra.wire.observation import (
+    MOST_WAITS,
     Doing,
     End,
     Observation,
@@ -36,6 +43,11 @@ LONGEST_WHOLE = 1_000
 LEAST_TOLD_SECONDS = 0.05
 # Answers that are as long take their time on a narrow path.
 LEAST_TOLD_BYTES = 100_000
+# One answer is told apart from the others that took so long, and so many times as long as they.
+LEAST_STANDING_OUT_SECONDS = 0.5
+STANDING_OUT = 5
+# Two readings of one wait differ by less.
+IN_ITS_READING = 0.001
 _WAITS = (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
 BY_SERVER = (End.SERVER, End.SERVER_RESET, End.REFUSED)
 _ENDS = {
@@ -278,9 +290,47 @@ def _round_trips(first: Failed) -> Iterator[str]:
     last = 0.0 if given_up is None else given_up.seconds
     if seen.standing.doing in _WAITS:  # that one is not answered either
         last = max(last, seen.standing.seconds)
-    each = (seen.waited_seconds - last) / trips
-    if each >= LEAST_TOLD_SECONDS:
+    waited = seen.waited_seconds - last
+    alone = _one_that_stands_out(seen, waited, first.gave_up_seconds)
+    if alone is not None:
+        statement, longest = alone
+        each = max(0.0, waited - longest) / (trips - 1)
+        yield (
+            f"it made {seen.serial_text} round trips one after the other; "
+            f"the answer to {statement} took {longest:.1f} s, "
+            f"the others {1000 * each:.0f} ms each on average"
+        )
+    elif waited / trips >= LEAST_TOLD_SECONDS:
         yield (
             f"it made {seen.serial_text} round trips one after the other, "
-            f"which took {1000 * each:.0f} ms each on average"
+            f"which took {1000 * waited / trips:.0f} ms each on average"
         )
+
+
+def _one_that_stands_out(
+    seen: Observation, waited: float, ended: float
+) -> tuple[str, float] | None:
+    """The statement and the seconds of one answer that took far longer than the others, as for a
+    lock: an average of all would hide it. None: none did, or which statement it was is not known.
+
+    Args:
+        seen: of the startup.
+        waited: seconds for all answers that came.
+        ended: when it gave up, or ended: what it waited for then was not answered.
+    """
+    if len(seen.waits) >= MOST_WAITS or seen.serial_round_trips < 3:
+        return None
+    longest = max(
+        (end - start for start, end in seen.waits if abs(end - ended) > SAME_MOMENT_SECONDS),
+        default=0.0,
+    )
+    others = max(0.0, waited - longest) / (seen.serial_round_trips - 1)
+    if longest < max(LEAST_STANDING_OUT_SECONDS, STANDING_OUT * others):
+        return None
+    # Of one that was asked again and again it would not show how long each answer took.
+    found = [
+        one.text
+        for one in seen.statements
+        if one.round_trips <= 2 and one.waited_seconds >= longest - IN_ITS_READING
+    ]
+    return (cut(found[0], LONGEST_STATEMENT), longest) if len(found) == 1 else None
