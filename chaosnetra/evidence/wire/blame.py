@@ -283,43 +283,58 @@ def _tried(seen: Observation) -> int:
 
 def _round_trips(first: Failed) -> Iterator[str]:
     """How many answers it waited for, where they took long enough to matter."""
-    seen, given_up = first.seen, first.given_up
-    trips = seen.serial_round_trips
+    seen, trips = first.seen, first.seen.serial_round_trips
     if trips < 2:
         return
+    made, each = f"it made {seen.serial_text} round trips one after the other", "ms each on average"
+    alone = answer_that_stands_out(first)
+    average = _waited_for_answers(first) / trips
+    if alone is not None:
+        yield (
+            f"{made}; the answer to {alone.statement} took {alone.seconds:.1f} s, "
+            f"the others {1000 * alone.others_seconds:.0f} {each}"
+        )
+    elif average >= LEAST_TOLD_SECONDS:
+        yield f"{made}, which took {1000 * average:.0f} {each}"
+
+
+def _waited_for_answers(first: Failed) -> float:
+    """Seconds for all answers that came."""
+    seen, given_up = first.seen, first.given_up
     last = 0.0 if given_up is None else given_up.seconds
     if seen.standing.doing in _WAITS:  # that one is not answered either
         last = max(last, seen.standing.seconds)
-    waited = seen.waited_seconds - last
-    alone = _one_that_stands_out(seen, waited, first.gave_up_seconds)
-    if alone is not None:
-        statement, longest = alone
-        each = max(0.0, waited - longest) / (trips - 1)
-        yield (
-            f"it made {seen.serial_text} round trips one after the other; "
-            f"the answer to {statement} took {longest:.1f} s, "
-            f"the others {1000 * each:.0f} ms each on average"
-        )
-    elif waited / trips >= LEAST_TOLD_SECONDS:
-        yield (
-            f"it made {seen.serial_text} round trips one after the other, "
-            f"which took {1000 * waited / trips:.0f} ms each on average"
-        )
+    return seen.waited_seconds - last
 
 
-def _one_that_stands_out(
-    seen: Observation, waited: float, ended: float
-) -> tuple[str, float] | None:
-    """The statement and the seconds of one answer that took far longer than the others, as for a
-    lock: an average of all would hide it. None: none did, or which statement it was is not known.
+@dataclass(frozen=True)
+class LongAnswer:
+    """An answer that took far longer than the others of a startup, as for a lock.
+
+    Attributes:
+        statement: that it is the answer to, cut.
+        seconds: that it took.
+        others_seconds: that each of the others took on average.
+    """
+
+    statement: str
+    seconds: float
+    others_seconds: float
+
+
+def answer_that_stands_out(first: Failed) -> LongAnswer | None:
+    """The answer that an average of all would hide.
 
     Args:
-        seen: of the startup.
-        waited: seconds for all answers that came.
-        ended: when it gave up, or ended: what it waited for then was not answered.
+        first: a startup that was not ready.
+
+    Returns:
+        None: none stands out, or which statement it was is not known.
     """
+    seen, waited, ended = first.seen, _waited_for_answers(first), first.gave_up_seconds
     if len(seen.waits) >= MOST_WAITS or seen.serial_round_trips < 3:
         return None
+    # What it waited for when it gave up, or ended, was not answered.
     longest = max(
         (end - start for start, end in seen.waits if abs(end - ended) > SAME_MOMENT_SECONDS),
         default=0.0,
@@ -333,4 +348,6 @@ def _one_that_stands_out(
         for one in seen.statements
         if one.round_trips <= 2 and one.waited_seconds >= longest - IN_ITS_READING
     ]
-    return (cut(found[0], LONGEST_STATEMENT), longest) if len(found) == 1 else None
+    return (
+        LongAnswer(cut(found[0], LONGEST_STATEMENT), longest, others) if len(found) == 1 else None
+    )

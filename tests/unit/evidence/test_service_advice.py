@@ -79,6 +79,17 @@ def test_a_startup_under_another_fault_says_nothing_of_the_latency() -> None:
     assert limit not in by_subject(advise([measured.read(data)]))
 
 
+def test_one_answer_that_no_latency_explains_is_looked_into_first() -> None:
+    lock = Statement("SELECT pg_advisory_xact_lock(?)", 1, 2, 3.35, 1)
+    seen = wire.waited_for_a_lock(3.2, lock)
+    found = advised([wire.failed(n, seen) for n in range(1, 4)], wire.latency(0.15))
+    one = by_subject(found)[f"the wait for {lock.text}"]
+    assert one.current == "3.2 s in 3 of 3 startups that were not ready"
+    assert one.reason.startswith("the others took 150 ms each on average")
+    short = [wire.failed(n, wire.cut_short(5.0)) for n in range(1, 4)]
+    assert not any("the wait for" in one for one in by_subject(advised(short, wire.latency(0.4))))
+
+
 def test_encryption_that_is_declined_costs_a_round_trip() -> None:
     found = by_subject(advised(ready(wire.ready(0.5005)), wire.latency(0.5)))
     one = found["encryption that the server declines"]

@@ -108,24 +108,8 @@ def test_a_service_that_prints_nothing_is_told_by_the_wire(
 LOCK = "SELECT pg_advisory_xact_lock(?)"
 
 
-def waited_for_a_lock(lock_seconds: float, statement: Statement | None) -> Observation:
-    """As `cut_short`, with one answer in between that took as long as another's transaction."""
-    before, after = wire.trips(6, 0.15), wire.trips(5, 0.15, begin=1.3 + lock_seconds)
-    end = after[-1][1] + 0.05
-    return wire.observation(
-        wire.connection(opened_seconds=0.3, round_trips=12, setup_round_trips=3),
-        standing=wire.waiting(0.04, 13),
-        waits=(*before, (1.28, 1.28 + lock_seconds), *after, (end - 0.04, end)),
-        seconds=end,
-        statements=(
-            Statement(wire.ORDERS, 8, 8, 1.2 + lock_seconds, 8),
-            *([statement] if statement else []),
-        ),
-    )
-
-
 def test_an_answer_that_stands_out_is_not_hidden_in_an_average() -> None:
-    seen = waited_for_a_lock(3.2, Statement(LOCK, 1, 2, 3.35, 1))
+    seen = wire.waited_for_a_lock(3.2, Statement(LOCK, 1, 2, 3.35, 1))
     assert str(of(*[seen] * 3).on_the_wire).startswith(
         f"it made 12 round trips one after the other; the answer to {LOCK} took 3.2 s, the others "
         "150 ms each on average; "
@@ -140,7 +124,7 @@ def test_an_answer_that_stands_out_is_not_hidden_in_an_average() -> None:
 def test_an_average_is_told_where_no_answer_is_known_to_stand_out(
     lock_seconds: float, statement: Statement | None
 ) -> None:
-    seen = waited_for_a_lock(lock_seconds, statement)
+    seen = wire.waited_for_a_lock(lock_seconds, statement)
     each = 1000 * (11 * 0.15 + lock_seconds) / 12
     assert f"which took {each:.0f} ms each on average" in str(of(*[seen] * 3).on_the_wire)
 
