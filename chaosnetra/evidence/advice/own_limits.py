@@ -20,6 +20,8 @@ NO_SLOT = "53300"
 LONG_SECONDS = 5.0
 # Who waits for one answer for so much of its time has no limit that would have ended the wait.
 MOST_OF_ITS_TIME = 0.5
+# Of startups that wait for each other some may hold what the others wait for, or give up before.
+LEAST_SHARE_OF_WAITS = 0.3
 _BEGUN = {
     LimitKind.ANSWER: "on the wait for one answer",
     LimitKind.CALL: "on preparing and executing a statement",
@@ -118,7 +120,7 @@ def _shorter_wait(
     for one in found:
         by_statement.setdefault(one.statement, []).append(one)
     for statement, answers in by_statement.items():
-        if 2 * len(answers) <= len(failed):
+        if len(answers) < LEAST_SHARE_OF_WAITS * len(failed):
             continue
         yield Recommendation(
             AREA,

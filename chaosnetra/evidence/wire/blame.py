@@ -300,11 +300,14 @@ def _round_trips(first: Failed) -> Iterator[str]:
 
 def _waited_for_answers(first: Failed) -> float:
     """Seconds for all answers that came."""
-    seen, given_up = first.seen, first.given_up
+    return first.seen.waited_seconds - _unanswered_seconds(first)
+
+
+def _unanswered_seconds(first: Failed) -> float:
+    """How long it had waited for what did not come."""
+    standing, given_up = first.seen.standing, first.given_up
     last = 0.0 if given_up is None else given_up.seconds
-    if seen.standing.doing in _WAITS:  # that one is not answered either
-        last = max(last, seen.standing.seconds)
-    return seen.waited_seconds - last
+    return max(last, standing.seconds) if standing.doing in _WAITS else last
 
 
 @dataclass(frozen=True)
@@ -331,15 +334,14 @@ def answer_that_stands_out(first: Failed) -> LongAnswer | None:
     Returns:
         None: none stands out, or which statement it was is not known.
     """
-    seen, waited, ended = first.seen, _waited_for_answers(first), first.gave_up_seconds
+    seen = first.seen
     if len(seen.waits) >= MOST_WAITS or seen.serial_round_trips < 3:
         return None
-    # What it waited for when it gave up, or ended, was not answered.
-    longest = max(
-        (end - start for start, end in seen.waits if abs(end - ended) > SAME_MOMENT_SECONDS),
-        default=0.0,
-    )
-    others = max(0.0, waited - longest) / (seen.serial_round_trips - 1)
+    # What it gave up on was not answered, and may have gone on until it was canceled.
+    until = first.gave_up_seconds - _unanswered_seconds(first) - SAME_MOMENT_SECONDS
+    answers = [end - start for start, end in seen.waits if start < until]
+    longest = max(answers, default=0.0)
+    others = max(0.0, sum(answers) - longest) / (seen.serial_round_trips - 1)
     if longest < max(LEAST_STANDING_OUT_SECONDS, STANDING_OUT * others):
         return None
     # Of one that was asked again and again it would not show how long each answer took.

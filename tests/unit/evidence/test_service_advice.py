@@ -7,6 +7,7 @@ import pytest
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.recommending import Advising, advise
+from chaosnetra.processes.cpu_meter import CpuUse
 from chaosnetra.startup.outcome import EndedBy, StartupFailure, StartupOutcome, Status
 from chaosnetra.wire.observation import Encryption, End, Observation, Reached, Statement
 from tests.support import measured
@@ -77,6 +78,19 @@ def test_a_startup_under_another_fault_says_nothing_of_the_latency() -> None:
     for run in data["steady_states"]["after"]["probes"]:
         run["output"]["added_round_trip_ms"] = 0.0
     assert limit not in by_subject(advise([measured.read(data)]))
+
+
+@pytest.mark.parametrize(("delayed", "claims"), [(0.0, True), (4.6, False)])
+def test_a_startup_that_waited_for_a_core_to_end_claims_no_limit(
+    delayed: float, claims: bool
+) -> None:
+    seen = replace(wire.refused(), standing=wire.by_itself(End.REFUSED, 1.6), seconds=1.9)
+    use = CpuUse(0.5, delayed)
+    refused = [wire.failed(n, seen, processors=use) for n in range(1, 4)]
+    data = wire.run_of_a_silent_service(refused, wire.black_holed())
+    found = by_subject(advise([measured.read(data)]))
+    (told,) = found["attempts to reach the database"].evidence
+    assert ("it gave up 1.6 s after it had opened its first connection" in told) is claims
 
 
 def test_one_answer_that_no_latency_explains_is_looked_into_first() -> None:

@@ -116,6 +116,24 @@ def test_an_answer_that_stands_out_is_not_hidden_in_an_average() -> None:
     )
 
 
+def test_an_answer_that_was_given_up_did_not_come() -> None:
+    """The wait goes on until the server has canceled it."""
+    waits = (*wire.trips(6, 0.15), (1.28, 6.6))
+    canceled = wire.broken(
+        2, End.SERVER, Reached.CANCEL, opened_seconds=6.3, ended_seconds=6.6, round_trips=0
+    )
+    seen = wire.observation(
+        wire.connection(
+            opened_seconds=0.3, round_trips=7, end=End.CLIENT, ended_seconds=6.65,
+            unanswered_seconds=None,
+        ),
+        canceled,
+        standing=wire.by_itself(End.CLIENT, 0.1), waits=waits, seconds=6.75,
+        statements=(Statement(LOCK, 1, 1, 5.32, 1),),
+    )  # fmt: skip
+    assert f"the answer to {LOCK}" not in str(of(*[seen] * 3).on_the_wire)
+
+
 @pytest.mark.parametrize(
     ("lock_seconds", "statement"),
     [(0.4, Statement(LOCK, 1, 2, 0.55, 1)), (3.2, None)],
