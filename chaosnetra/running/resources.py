@@ -108,7 +108,7 @@ class Resources:
 
     def told_name(self, name: str) -> str:
         """The name of a fault for people: without the run's own."""
-        return re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name)
+        return " ".join(re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name).split())
 
     def add(self, part: Part) -> None:
         """Tell of a part, and watch from now on what the run uses."""

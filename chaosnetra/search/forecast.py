@@ -255,6 +255,7 @@ def _gave_up(violated: Tried) -> list[Failed]:
             seen,
             startup.ended_itself,
             named_seconds=named_seconds(str(startup.error.get("text") or "")),
+            delayed_seconds=startup.delayed_seconds,
         )
         for startup in startups(violated.journal)
         if startup.under_fault and not startup.ready and not startup.error.get("budget")

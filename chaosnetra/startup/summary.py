@@ -218,7 +218,8 @@ def _phase_seconds(outcome: StartupOutcome) -> float | None:
 def _as_failed(outcome: StartupOutcome, seen: Observation) -> Failed:
     named = named_seconds(outcome.error.text) if outcome.error else None
     serving = outcome.status is Status.DEGRADED
-    return Failed(seen, outcome.ended_by is EndedBy.ITSELF, serving, named)
+    delayed = outcome.processors.delayed_seconds if outcome.processors else 0.0
+    return Failed(seen, outcome.ended_by is EndedBy.ITSELF, serving, named, delayed)
 
 
 def machine_share_of(outcomes: Iterable[StartupOutcome], cores: int) -> MachineShare | None:

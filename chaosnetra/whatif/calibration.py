@@ -134,7 +134,7 @@ def limits_of(launches: Iterable[Launch]) -> OwnLimits:
     shown: dict[LimitKind, float] = {}
     for launch in launches:
         failed = [
-            Failed(one.seen, one.ended_itself)
+            Failed(one.seen, one.ended_itself, delayed_seconds=one.delayed_seconds)
             for one in launch.startups
             if not one.ready and one.seen is not None
         ]

@@ -44,6 +44,7 @@ class Launched:
         share: the machine's share of these; None: not known.
         seen: of it on the wire; None: it was not looked at.
         ended_itself: whether it ended by itself, not ready.
+        delayed_seconds: in which it waited for a core; 0 where the system does not tell.
     """
 
     ready: bool
@@ -51,6 +52,7 @@ class Launched:
     share: StartupShare | None
     seen: Observation | None
     ended_itself: bool
+    delayed_seconds: float = 0.0
 
     @cached_property
     def course(self) -> Course | None:
@@ -228,6 +230,7 @@ def _startups(check: Check, listed: list[Any]) -> Iterator[Launched]:
                 share_of(data, cores) if cores else None,
                 one.observation,
                 one.ended_itself,
+                one.delayed_seconds,
             )
 
 

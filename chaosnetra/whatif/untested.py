@@ -102,8 +102,8 @@ def _of_resources(
     seen = most * max(course.most_at_once for course in calibration.courses)
     if sessions.most > seen:
         yield Untested(
-            f"a database that answers {sessions.most:,} connections as soon as one: at most about "
-            f"{seen:,} were open at once in the journals",
+            f"a database that answers {sessions.most:,} connections as soon as one, and no lock "
+            f"that startups take in turn: at most about {seen:,} were open at once in the journals",
             f"a run with a larger CHAOSNETRA_COUNT than {most}",
         )
     at_once = max(course.most_at_once for course in calibration.courses)

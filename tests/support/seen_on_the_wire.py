@@ -139,6 +139,22 @@ def cut_short(limit: float = 5.0, each: float = 0.4, begin: float = 0.3) -> Obse
     )
 
 
+def waited_for_a_lock(lock_seconds: float, statement: Statement | None) -> Observation:
+    """As `cut_short`, with one answer in between that took as long as another's transaction."""
+    before, after = trips(6, 0.15), trips(5, 0.15, begin=1.3 + lock_seconds)
+    end = after[-1][1] + 0.05
+    return observation(
+        connection(opened_seconds=0.3, round_trips=12, setup_round_trips=3),
+        standing=waiting(0.04, 13),
+        waits=(*before, (1.28, 1.28 + lock_seconds), *after, (end - 0.04, end)),
+        seconds=end,
+        statements=(
+            Statement(ORDERS, 8, 8, 1.2 + lock_seconds, 8),
+            *([statement] if statement else []),
+        ),
+    )
+
+
 def refused(times: int = 1, pause: float = 0.0) -> Observation:
     """One whose connections were all refused."""
     found = [

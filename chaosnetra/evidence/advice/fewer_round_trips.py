@@ -212,8 +212,9 @@ def _declined(seen: Observation) -> Iterator[Saving]:
     yield Saving(
         "encryption that the server declines",
         f"asked for in {declined} {connections}, and declined each time",
-        "sslmode=disable where the server has no TLS (for libpq also gssencmode=disable); where "
-        "your real server has TLS, run the experiment with TLS, which takes round trips of its own",
+        "sslmode=disable where the server has no TLS (asyncpg under SQLAlchemy: ssl=disable; for "
+        "libpq also gssencmode=disable); where your real server has TLS, run the experiment with "
+        "TLS, which takes round trips of its own",
         max(1, ceil(declined * min(1.0, share))),
         "a client that prefers encryption asks for it first and waits for the answer",
     )

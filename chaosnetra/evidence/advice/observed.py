@@ -79,7 +79,7 @@ def observed_startups(run: Run) -> ObservedStartups | None:
         elif startup.under_fault:
             serving = startup.status == DEGRADED
             named = named_seconds(str(startup.error.get("text") or ""))
-            one = Failed(seen, startup.ended_itself, serving, named)
+            one = Failed(seen, startup.ended_itself, serving, named, startup.delayed_seconds)
             failed.setdefault(startup.probe, []).append(one)
     first = islice(startups(run.data), MOST_LOOKED_AT)
     if not (without or under or failed) or any(map(steps_of, first)):

@@ -9,7 +9,7 @@ from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import MARGIN, Recommendation
 from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
 from chaosnetra.evidence.statistics.round_trips import RoundTrips
-from chaosnetra.evidence.wire.blame import blame, ending_error
+from chaosnetra.evidence.wire.blame import LongAnswer, answer_that_stands_out, blame, ending_error
 from chaosnetra.evidence.wire.bounded import ROUND_TRIPS_OF_CALL
 from chaosnetra.evidence.wire.giving_up import GivenUp, left_open_apart
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits, without_need
@@ -20,6 +20,8 @@ NO_SLOT = "53300"
 LONG_SECONDS = 5.0
 # Who waits for one answer for so much of its time has no limit that would have ended the wait.
 MOST_OF_ITS_TIME = 0.5
+# Of startups that wait for each other some may hold what the others wait for, or give up before.
+LEAST_SHARE_OF_WAITS = 0.3
 _BEGUN = {
     LimitKind.ANSWER: "on the wait for one answer",
     LimitKind.CALL: "on preparing and executing a statement",
@@ -50,6 +52,7 @@ def limits_advised(seen: ObservedStartups, where: str, check: str) -> Iterator[R
         elif full:
             yield _fewer_connections(full, failed, seen, (f"{place}: {met}",), check)
         elif seen.added_seconds:
+            yield from _shorter_wait(failed, place, met, check)
             for limit in limits:
                 yield from _for_latency(limit, seen, place, check)
             late = [one for one in failed if not one.ended_itself]
@@ -106,6 +109,33 @@ def _for_latency(
         evidence,
         check,
     )
+
+
+def _shorter_wait(
+    failed: Sequence[Failed], place: str, met: str, check: str
+) -> Iterator[Recommendation]:
+    """What to do about one answer that no latency explains."""
+    found = [one for one in map(answer_that_stands_out, failed) if one is not None]
+    by_statement: dict[str, list[LongAnswer]] = {}
+    for one in found:
+        by_statement.setdefault(one.statement, []).append(one)
+    for statement, answers in by_statement.items():
+        if len(answers) < LEAST_SHARE_OF_WAITS * len(failed):
+            continue
+        yield Recommendation(
+            AREA,
+            f"the wait for {statement}",
+            f"{shown(median(one.seconds for one in answers))} in {len(answers)} of {len(failed)} "
+            "startups that were not ready",
+            "find what it waits for, such as a lock: hold that for fewer round trips, or have one "
+            "startup at a time do such work, before the others start",
+            "the others took "
+            f"{shown_ms(median(one.others_seconds for one in answers))} each on average, so it is "
+            "not the latency alone; who holds a lock holds it longer, the longer each round trip "
+            "takes, and a longer limit leaves room for that wait only if it is added",
+            (f"{place}: {met}",),
+            check,
+        )
 
 
 def _too_slow(

@@ -13,7 +13,13 @@ from chaosnetra.evidence.journal.order import Period, began, ended
 from chaosnetra.evidence.journal.packed import PackedPhases, PackedSteps
 from chaosnetra.evidence.journal.shape import Stage, checked_probes
 from chaosnetra.evidence.journal.timeline import in_place
-from chaosnetra.evidence.journal.values import int_or_none, object_or_empty, objects, text_or_none
+from chaosnetra.evidence.journal.values import (
+    int_or_none,
+    object_or_empty,
+    objects,
+    seconds_or_none,
+    text_or_none,
+)
 from chaosnetra.quantities import finite_or_none
 
 if TYPE_CHECKING:
@@ -94,6 +100,7 @@ class Startup(NamedTuple):
         exit_code: what it ended with by itself.
         wire: what was seen of it on the wire, as the journal has it; see `observation`.
         ended_itself: whether its process ended by itself.
+        delayed_seconds: in which it waited for a core; 0 where the system does not tell.
     """
 
     stage: Stage
@@ -110,6 +117,7 @@ class Startup(NamedTuple):
     exit_code: int | None = None
     wire: Any = None
     ended_itself: bool = False
+    delayed_seconds: float = 0.0
 
     @property
     def observation(self) -> "Observation | None":
@@ -276,6 +284,7 @@ def startup_of(check: Check, data: Mapping[str, Any]) -> Startup | None:
         int_or_none(code),
         data.get("wire"),
         data.get("ended_by") == "itself" and status != READY,
+        seconds_or_none(object_or_empty(data.get("processors")).get("delayed_seconds")) or 0.0,
     )
 
 

@@ -133,7 +133,10 @@ def _broke(violation: Mapping[str, Any]) -> str:
             parts.append(f"{shown} {violation[key]}")
     # A service that names no phase is told by what it did on the wire.
     said = violation.get("error") if parts else None
+    limit = violation.get("own_limit") if said and not violation.get("budget") else None
     said = said or violation.get("on_the_wire") or violation.get("error") or violation["observed"]
+    if limit:  # first, as the text of an error may fill the lines that there are
+        said = f"{limit}; {said}"
     return f"{', '.join(parts)}: {said}" if parts else str(said)
 
 

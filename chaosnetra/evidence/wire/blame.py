@@ -9,7 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from chaosnetra.evidence.wire.giving_up import BY_CLIENT, CANCELED, GivenUp, left_open_apart
+from chaosnetra.evidence.wire.giving_up import (
+    BY_CLIENT,
+    CANCELED,
+    SAME_MOMENT_SECONDS,
+    GivenUp,
+    left_open_apart,
+)
 from chaosnetra.evidence.wire.limits import (
     Failed,
     OwnLimit,
@@ -20,6 +26,7 @@ from chaosnetra.evidence.wire.limits import (
 from chaosnetra.evidence.wire.named_limits import Lasted, named_seconds, refutation
 from chaosnetra.text import cut
 from chaosnetra.wire.observation import (
+    MOST_WAITS,
     Doing,
     End,
     Observation,
@@ -36,6 +43,11 @@ LONGEST_WHOLE = 1_000
 LEAST_TOLD_SECONDS = 0.05
 # Answers that are as long take their time on a narrow path.
 LEAST_TOLD_BYTES = 100_000
+# One answer is told apart from the others that took so long, and so many times as long as they.
+LEAST_STANDING_OUT_SECONDS = 0.5
+STANDING_OUT = 5
+# Two readings of one wait differ by less.
+IN_ITS_READING = 0.001
 _WAITS = (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
 BY_SERVER = (End.SERVER, End.SERVER_RESET, End.REFUSED)
 _ENDS = {
@@ -271,16 +283,73 @@ def _tried(seen: Observation) -> int:
 
 def _round_trips(first: Failed) -> Iterator[str]:
     """How many answers it waited for, where they took long enough to matter."""
-    seen, given_up = first.seen, first.given_up
-    trips = seen.serial_round_trips
+    seen, trips = first.seen, first.seen.serial_round_trips
     if trips < 2:
         return
-    last = 0.0 if given_up is None else given_up.seconds
-    if seen.standing.doing in _WAITS:  # that one is not answered either
-        last = max(last, seen.standing.seconds)
-    each = (seen.waited_seconds - last) / trips
-    if each >= LEAST_TOLD_SECONDS:
+    made, each = f"it made {seen.serial_text} round trips one after the other", "ms each on average"
+    alone = answer_that_stands_out(first)
+    average = _waited_for_answers(first) / trips
+    if alone is not None:
         yield (
-            f"it made {seen.serial_text} round trips one after the other, "
-            f"which took {1000 * each:.0f} ms each on average"
+            f"{made}; the answer to {alone.statement} took {alone.seconds:.1f} s, "
+            f"the others {1000 * alone.others_seconds:.0f} {each}"
         )
+    elif average >= LEAST_TOLD_SECONDS:
+        yield f"{made}, which took {1000 * average:.0f} {each}"
+
+
+def _waited_for_answers(first: Failed) -> float:
+    """Seconds for all answers that came."""
+    return first.seen.waited_seconds - _unanswered_seconds(first)
+
+
+def _unanswered_seconds(first: Failed) -> float:
+    """How long it had waited for what did not come."""
+    standing, given_up = first.seen.standing, first.given_up
+    last = 0.0 if given_up is None else given_up.seconds
+    return max(last, standing.seconds) if standing.doing in _WAITS else last
+
+
+@dataclass(frozen=True)
+class LongAnswer:
+    """An answer that took far longer than the others of a startup, as for a lock.
+
+    Attributes:
+        statement: that it is the answer to, cut.
+        seconds: that it took.
+        others_seconds: that each of the others took on average.
+    """
+
+    statement: str
+    seconds: float
+    others_seconds: float
+
+
+def answer_that_stands_out(first: Failed) -> LongAnswer | None:
+    """The answer that an average of all would hide.
+
+    Args:
+        first: a startup that was not ready.
+
+    Returns:
+        None: none stands out, or which statement it was is not known.
+    """
+    seen = first.seen
+    if len(seen.waits) >= MOST_WAITS or seen.serial_round_trips < 3:
+        return None
+    # What it gave up on was not answered, and may have gone on until it was canceled.
+    until = first.gave_up_seconds - _unanswered_seconds(first) - SAME_MOMENT_SECONDS
+    answers = [end - start for start, end in seen.waits if start < until]
+    longest = max(answers, default=0.0)
+    others = max(0.0, sum(answers) - longest) / (seen.serial_round_trips - 1)
+    if longest < max(LEAST_STANDING_OUT_SECONDS, STANDING_OUT * others):
+        return None
+    # Of one that was asked again and again it would not show how long each answer took.
+    found = [
+        one.text
+        for one in seen.statements
+        if one.round_trips <= 2 and one.waited_seconds >= longest - IN_ITS_READING
+    ]
+    return (
+        LongAnswer(cut(found[0], LONGEST_STATEMENT), longest, others) if len(found) == 1 else None
+    )

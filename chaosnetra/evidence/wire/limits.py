@@ -103,12 +103,14 @@ class Failed:
             says nothing of its limits.
         is_serving: it answers as ready, without all that it was to bring.
         named_seconds: of a limit that its output names as what ended it; None: it names none.
+        delayed_seconds: in which it waited for a core; 0 where the system does not tell.
     """
 
     seen: Observation
     ended_itself: bool
     is_serving: bool = False
     named_seconds: float | None = None
+    delayed_seconds: float = 0.0
 
     @property
     def is_listed(self) -> bool:
@@ -326,7 +328,8 @@ def _was_cut_short(one: Failed) -> bool:
     if seen.connection_count - seen.sessions - without_need(seen) >= ATTEMPTS_OF_A_LOOP:
         return True
     failed = standing.ended is not None and seen.sessions < seen.connection_count
-    return failed and (standing.ended_ago_seconds or 0.0) >= LEAST_SECONDS
+    # Who only waited for a core, to print its error and to end, tried nothing any more.
+    return failed and (standing.ended_ago_seconds or 0.0) - one.delayed_seconds >= LEAST_SECONDS
 
 
 def _cut_short_at(one: Failed) -> float:

@@ -68,6 +68,17 @@ def test_a_service_that_names_no_phase_is_told_by_what_it_did() -> None:
     assert "  broke first   its only connection was refused" in found
 
 
+def test_a_service_that_only_names_its_exit_code_is_told_by_its_limit_too() -> None:
+    told = {
+        "observed_exit_code": 3,
+        "error": "TimeoutError",
+        "own_limit": "it gave up 6.0 s after it had opened the connection, in 5 of 5",
+    }
+    found = closing(before=state(startups(5, 5)), after=state(startups(0, 5, **told)))
+    at = found.index("  broke first   exit code 3: it gave up 6.0 s after it had opened the")
+    assert found[at + 1] == "                connection, in 5 of 5; TimeoutError"
+
+
 def test_an_inconclusive_run_says_why_and_claims_nothing() -> None:
     found = closing(rollbacks=(run_of("undo", status="failed"),))
     assert found[0] == "INCONCLUSIVE  Startups succeed"

@@ -7,6 +7,7 @@ import pytest
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.recommending import Advising, advise
+from chaosnetra.processes.cpu_meter import CpuUse
 from chaosnetra.startup.outcome import EndedBy, StartupFailure, StartupOutcome, Status
 from chaosnetra.wire.observation import Encryption, End, Observation, Reached, Statement
 from tests.support import measured
@@ -79,12 +80,37 @@ def test_a_startup_under_another_fault_says_nothing_of_the_latency() -> None:
     assert limit not in by_subject(advise([measured.read(data)]))
 
 
+@pytest.mark.parametrize(("delayed", "claims"), [(0.0, True), (4.6, False)])
+def test_a_startup_that_waited_for_a_core_to_end_claims_no_limit(
+    delayed: float, claims: bool
+) -> None:
+    seen = replace(wire.refused(), standing=wire.by_itself(End.REFUSED, 1.6), seconds=1.9)
+    use = CpuUse(0.5, delayed)
+    refused = [wire.failed(n, seen, processors=use) for n in range(1, 4)]
+    data = wire.run_of_a_silent_service(refused, wire.black_holed())
+    found = by_subject(advise([measured.read(data)]))
+    (told,) = found["attempts to reach the database"].evidence
+    assert ("it gave up 1.6 s after it had opened its first connection" in told) is claims
+
+
+def test_one_answer_that_no_latency_explains_is_looked_into_first() -> None:
+    lock = Statement("SELECT pg_advisory_xact_lock(?)", 1, 2, 3.35, 1)
+    seen = wire.waited_for_a_lock(3.2, lock)
+    found = advised([wire.failed(n, seen) for n in range(1, 4)], wire.latency(0.15))
+    one = by_subject(found)[f"the wait for {lock.text}"]
+    assert one.current == "3.2 s in 3 of 3 startups that were not ready"
+    assert one.reason.startswith("the others took 150 ms each on average")
+    short = [wire.failed(n, wire.cut_short(5.0)) for n in range(1, 4)]
+    assert not any("the wait for" in one for one in by_subject(advised(short, wire.latency(0.4))))
+
+
 def test_encryption_that_is_declined_costs_a_round_trip() -> None:
     found = by_subject(advised(ready(wire.ready(0.5005)), wire.latency(0.5)))
     one = found["encryption that the server declines"]
     assert one.current == "asked for in 1 connection, and declined each time"
     assert "without this round trip each startup would save 0.5 s" in one.reason
     assert "sslmode=disable" in one.proposed
+    assert "asyncpg under SQLAlchemy: ssl=disable" in one.proposed  # it refuses sslmode
 
 
 def with_connections(*opened: tuple[float, float | None], at_once: int) -> Observation:

@@ -13,7 +13,15 @@ from chaosnetra.startup.outcome import (
     StatedBudget,
     Status,
 )
-from chaosnetra.wire.observation import Doing, Encryption, End, Observation, Reached, Standing
+from chaosnetra.wire.observation import (
+    Doing,
+    Encryption,
+    End,
+    Observation,
+    Reached,
+    Standing,
+    Statement,
+)
 from tests.support import seen_on_the_wire as wire
 from tests.support.journals import judged
 
@@ -95,6 +103,48 @@ def test_a_service_that_prints_nothing_is_told_by_the_wire(
     found = of(*seen)
     assert found.line.endswith(SILENT + sentence)
     assert found.on_the_wire == sentence
+
+
+LOCK = "SELECT pg_advisory_xact_lock(?)"
+
+
+def test_an_answer_that_stands_out_is_not_hidden_in_an_average() -> None:
+    seen = wire.waited_for_a_lock(3.2, Statement(LOCK, 1, 2, 3.35, 1))
+    assert str(of(*[seen] * 3).on_the_wire).startswith(
+        f"it made 12 round trips one after the other; the answer to {LOCK} took 3.2 s, the others "
+        "150 ms each on average; "
+    )
+
+
+def test_an_answer_that_was_given_up_did_not_come() -> None:
+    """The wait goes on until the server has canceled it."""
+    waits = (*wire.trips(6, 0.15), (1.28, 6.6))
+    canceled = wire.broken(
+        2, End.SERVER, Reached.CANCEL, opened_seconds=6.3, ended_seconds=6.6, round_trips=0
+    )
+    seen = wire.observation(
+        wire.connection(
+            opened_seconds=0.3, round_trips=7, end=End.CLIENT, ended_seconds=6.65,
+            unanswered_seconds=None,
+        ),
+        canceled,
+        standing=wire.by_itself(End.CLIENT, 0.1), waits=waits, seconds=6.75,
+        statements=(Statement(LOCK, 1, 1, 5.32, 1),),
+    )  # fmt: skip
+    assert f"the answer to {LOCK}" not in str(of(*[seen] * 3).on_the_wire)
+
+
+@pytest.mark.parametrize(
+    ("lock_seconds", "statement"),
+    [(0.4, Statement(LOCK, 1, 2, 0.55, 1)), (3.2, None)],
+    ids=["not long", "not known which"],
+)
+def test_an_average_is_told_where_no_answer_is_known_to_stand_out(
+    lock_seconds: float, statement: Statement | None
+) -> None:
+    seen = wire.waited_for_a_lock(lock_seconds, statement)
+    each = 1000 * (11 * 0.15 + lock_seconds) / 12
+    assert f"which took {each:.0f} ms each on average" in str(of(*[seen] * 3).on_the_wire)
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,14 @@ def test_who_ends_at_its_first_failure_has_no_limit(seen: Observation) -> None:
     assert own_limits(by_itself(seen, seen, seen)) == ()
 
 
+@pytest.mark.parametrize(("delayed", "limits"), [(0.0, 1), (4.6, 0)], ids=["free", "busy"])
+def test_a_busy_machine_on_which_a_failed_startup_takes_long_to_end_is_no_limit(
+    delayed: float, limits: int
+) -> None:
+    seen = replace(wire.refused(), standing=wire.by_itself(End.REFUSED, 1.6), seconds=1.9)
+    assert len(own_limits([Failed(seen, True, delayed_seconds=delayed)] * 3)) == limits
+
+
 def test_what_most_do_alike_is_a_limit_and_less_is_none() -> None:
     seen = [wire.black_hole(seconds) for seconds in (10.0, 10.1, 10.1, 3.0, 5.0)]
     (limit,) = own_limits(by_itself(*seen))
