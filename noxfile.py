@@ -95,7 +95,6 @@ CORE = (
     "tests/integration/controls/test_journal_control.py",
     "tests/integration/controls/test_journal_judgement.py",
     "tests/integration/controls/test_journal_signals.py",
-    "tests/integration/controls/test_otel_control.py",
     "tests/integration/commands/test_lint_traps.py",
     "tests/integration/safety/test_recover_by_hand.py",
     "tests/integration/safety/test_run_signals.py",

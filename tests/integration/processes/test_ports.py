@@ -13,6 +13,7 @@ import pytest
 
 import chaosnetra.ports
 import chaosnetra.stand.postgres
+import chaosnetra.stand.postgres_programs
 import chaosnetra.stand.toxiproxy
 from chaosnetra.ports import CHOICE, free_port, free_ports, is_refused
 from chaosnetra.stand.postgres import start_postgres
@@ -100,11 +101,13 @@ def test_programs_in_a_private_home_are_copied_and_the_home_stays_private(
             shutil.copytree(folder, home / folder.name, symlinks=True)
         origin = home / package.name / "__init__.py"
         monkeypatch.setattr(
-            chaosnetra.stand.postgres,
+            chaosnetra.stand.postgres_programs,
             "find_spec",
             lambda name: type("Spec", (), {"origin": str(origin)}),
         )
-        monkeypatch.setattr(chaosnetra.stand.postgres, "shared_cache_folder", lambda: public)
+        monkeypatch.setattr(
+            chaosnetra.stand.postgres_programs, "shared_cache_folder", lambda: public
+        )
         for _ in range(2):  # the second uses the copy of the first
             server = start_postgres()
             server.stop()

@@ -1,4 +1,4 @@
-"""The recipes for services in Python, tried as the documentation says."""
+"""The first recipe, tried as the documentation says; `tests.long.recipes` tries all of them."""
 
 import os
 import shlex
@@ -16,14 +16,12 @@ QUICKLY = ("--latency-ms", "40", "--limit-seconds", "10")
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-@pytest.mark.parametrize("name", ["FastAPI", "Django under gunicorn"])
-def test_a_recipe_shows_what_it_says(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = recipes()[name]
+def test_a_recipe_shows_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = recipes()["FastAPI"]
     recipe.write(tmp_path)
     monkeypatch.chdir(tmp_path)
     own = Path(sys.executable).parent
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)  # nox sets one that has no packages
     monkeypatch.setenv("PATH", f"{own}{os.pathsep}{os.environ['PATH']}")
     program, tried, *words = shlex.split(recipe.command)
     assert tried == "try"
