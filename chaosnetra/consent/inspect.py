@@ -274,8 +274,8 @@ class _Inspection:
                 )
             try:
                 variables = ordered_variables(self.session.settings, self.session.redactor)
-                found = job and check_job_variables(variables, job.variables)
-                self.warnings += [found] if found else []
+                if job is not None:
+                    self.warnings += check_job_variables(variables, job.variables)
             except InvalidInput as error:
                 self.refusals.append(str(error))
         return PathPlan(list(filter(puts_on_path, self.steps)), variables)

@@ -175,6 +175,9 @@ def _of_stand(resources: Resources) -> tuple[str, DatabaseAddress, DatabaseAddre
     administrator = DatabaseAddress.parse(kept.admin_url)
     resources.trust(address)
     resources.trust(administrator)
+    pid = resources.process_at(address.network_address)
+    if pid is not None:
+        resources.goes_with(address.network_address, pid)
     if not settings.in_staging:
         # Runs share the kept server; each has a database of its own that is new and empty.
         copy = resources.identifier

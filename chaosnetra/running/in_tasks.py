@@ -30,7 +30,12 @@ from chaosnetra.startup.orders import (
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.uncounted import Uncounted
 from chaosnetra.task_path.faults import measuring_seconds
-from chaosnetra.task_path.variables import VERIFIES_NAME, database_templates, named_database
+from chaosnetra.task_path.variables import (
+    VERIFIES_NAME,
+    database_templates,
+    named_database,
+    unnamed_variables,
+)
 from chaosnetra.toxiproxy.faults import ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 
@@ -85,7 +90,7 @@ def refuse_checked_name(address: DatabaseAddress) -> None:
 
 def check_job_variables(
     templates: Mapping[str, str], variables: Mapping[str, str | None]
-) -> str | None:
+) -> list[str]:
     """Hold a job's own variables against the templates, as far as they are known.
 
     Args:
@@ -93,27 +98,28 @@ def check_job_variables(
         variables: that the job's configuration sets; None: a secret.
 
     Returns:
-        What may keep a path from standing, and is known in the container alone; None: nothing.
+        What may keep a path from standing, and is known in the container alone; and what of the
+        service may go past it. Each in one line.
 
     Raises:
         InvalidInput: no path can stand before what they name.
     """
     missing = [name for name in templates if name not in variables]
     if missing:
-        return (
-            f"the job's configuration does not set {', '.join(missing)}: unless its image does, no "
-            "startup under a fault will count"
-        )
+        unset = f"the job's configuration does not set {', '.join(missing)}"
+        return [f"{unset}: unless its image does, no startup under a fault will count"]
     known = {name: text for name, text in variables.items() if text is not None}
     if not templates.keys() <= known.keys():
-        return None
+        return []
     # Whether a hosts entry of the container leads a name that TLS checks to it, is known there.
-    named_database(templates, known, lambda host: True)
+    named = named_database(templates, known, lambda host: True)
+    unnamed = unnamed_variables(templates, known, named.address)
+    warnings = [unnamed] if unnamed else []
     try:
         named_database(templates, known)
     except InvalidInput as error:
-        return str(error)
-    return None
+        warnings.append(str(error))
+    return warnings
 
 
 def path_order(session: Session, tasks: int) -> PathOrder | None:

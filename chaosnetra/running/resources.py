@@ -143,8 +143,7 @@ class Resources:
     def own(self, kind: str, address: str, process: "SupervisedProcess") -> None:
         """Take care of a server of the run's own."""
         self._servers.append(process)
-        self.ledger.add_part(address, process.pid)
-        self.forgets(address, process.pid)
+        self.goes_with(address, process.pid)
         self.watch(WatchedPart(kind, "started for this run", address, of_process(process.pid)))
 
     def watch(self, part: WatchedPart) -> None:
@@ -164,6 +163,11 @@ class Resources:
     def forgets(self, address: str, pid: int) -> None:
         """A server on this machine whose proxies, toxics or data end with its process."""
         self._forgetful[address] = pid, started(pid)
+
+    def goes_with(self, address: str, pid: int) -> None:
+        """Likewise, and nothing of it is there for another run, which the ledger tells."""
+        self.ledger.add_part(address, pid)
+        self.forgets(address, pid)
 
     def has_ended(self, undo: Undo) -> bool:
         """Whether what an undo would change has ended with its server, or is about to.

@@ -89,7 +89,7 @@ class Ledger:
             return number
 
     def add_part(self, address: str, pid: int) -> None:
-        """Write down a server that this run started: what is injected into it ends with it.
+        """Write down a server of this run, or of a stand: what is injected into it ends with it.
 
         Raises:
             InjectionFailed: it could not be written.
@@ -100,7 +100,7 @@ class Ledger:
             self._parts[address] = (pid, started)
 
     def part_is_gone(self, undo: Undo) -> bool:
-        """Whether the undo concerns a server that this run started and that has ended."""
+        """Whether the undo concerns a server that was written down and that has ended."""
         with self._lock:
             return _part_is_gone(self._parts, undo)
 

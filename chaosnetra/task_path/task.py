@@ -62,7 +62,7 @@ from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
 from chaosnetra.task_path.conduct import Launch, StartupOnPath, read_database
 from chaosnetra.task_path.lifetime import time_to_live
-from chaosnetra.task_path.variables import NamedDatabase
+from chaosnetra.task_path.variables import NamedDatabase, unnamed_variables
 
 REPORT_DATABASE = "CHAOSNETRA_REPORT_DATABASE_URL"
 SHORTEST_PAUSE_SECONDS = 0.1
@@ -172,11 +172,18 @@ class Task:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is to be known of its clock."""
+        """What is to be known of its clock, and of its variables."""
+        notes = []
         behind = self.order.ordered_at - self.arrived_at
-        if behind <= CLOCK_SECONDS:
-            return ()
-        return (f"its clock is at least {behind:.1f} s behind: it came before it was ordered",)
+        if behind > CLOCK_SECONDS:
+            notes.append(
+                f"its clock is at least {behind:.1f} s behind: it came before it was ordered"
+            )
+        path = self.order.path
+        if path is not None and path.faults and self.named is not None:
+            unnamed = unnamed_variables(path.variables, self.environment, self.named.address)
+            notes += [unnamed] if unnamed else []
+        return tuple(notes)
 
     def run(self, interrupted: Callable[[], bool], mask: Callable[[str], str]) -> TaskReport:
         """Wait for the barrier, and launch the startup, on its path where it has one.

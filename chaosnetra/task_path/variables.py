@@ -4,14 +4,16 @@ How each variable is written its template says, as the setting `target_environme
 `chaosnetra.task_path.wording`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from chaosnetra import ports
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.addresses.database_options import SSL_MODES
 from chaosnetra.addresses.database_url import DEFAULT_PORT
 from chaosnetra.errors import InvalidInput
-from chaosnetra.hints import key_hint, variable_of
+from chaosnetra.hints import PREFIX, key_hint, variable_of
 from chaosnetra.task_path.wording import (
     DATABASE,
     HOST,
@@ -38,6 +40,9 @@ _OF_LIBPQ = {
 }
 HINT = key_hint("target_environment", variable_of("target_environment"))
 VERIFIES_NAME = "verify-full"
+# Of a variable that nobody has named, so that any text is looked through in no time.
+LONGEST_LOOKED_AT = 4096
+_URL_OF_DATABASE = re.compile(r"(r2dbc:|jdbc:)?(postgres(ql)?|postgis|ecto)(\+\w+)?://")
 WHAT_TO_DO = (
     "name its IP address by hostaddr, or PGHOSTADDR as {host}, which libpq connects to while it "
     "checks the name; or give the container a hosts entry that leads the name to 127.0.0.1, and "
@@ -137,6 +142,51 @@ def named_database(
         address = _by_no_name(address)
     fixed = None if address.is_socket or _names_port(said) else address.port
     return NamedDatabase(address, keeps_host, is_led_here, fixed, said)
+
+
+def unnamed_variables(
+    templates: Mapping[str, str], environ: Mapping[str, str], address: DatabaseAddress
+) -> str | None:
+    """Say which other variables lead to a database, by which a service would go past its path.
+
+    Args:
+        templates: of the variables that are named.
+        environ: all variables of the service.
+        address: of the database that the named ones lead to.
+
+    Returns:
+        One line with their names alone; None: there are none.
+    """
+    used = database_templates(templates)
+    found = [
+        name
+        for name, text in sorted(environ.items())
+        if name not in used and not name.startswith(PREFIX) and _leads_to(address, name, text)
+    ]
+    if not found:
+        return None
+    lead, are, them = ("leads", "is", "it") if len(found) == 1 else ("lead", "are", "them")
+    return (
+        f"{', '.join(found)} of the job {lead} to a database too, and {are} not in "
+        f"target_environment: what its service asks by {them} meets no fault"
+    )
+
+
+def _leads_to(address: DatabaseAddress, name: str, text: str) -> bool:
+    """Whether a variable leads to that database, or to one that may be it by another name."""
+    if not text or len(text) > LONGEST_LOOKED_AT:
+        return False
+    if name == "PGHOST" or _URL_OF_DATABASE.match(text):
+        return True
+    for shape in ("{dsn}", "Host={host};Port={port}"):
+        try:
+            parts = read(shape, text).parts
+        except NotSo:
+            continue
+        where = parts.get(HOSTADDR) or parts.get(HOST), int(parts.get(PORT, DEFAULT_PORT))
+        if where == (address.host, address.port):
+            return True
+    return text == address.host and not ports.is_loopback(text)
 
 
 def _names_port(said: Mapping[str, Said]) -> bool:

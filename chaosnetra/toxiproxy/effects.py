@@ -13,6 +13,7 @@ from chaosnetra.toxiproxy.toxics import BYTES_PER_KB, Toxic
 
 ROUND_TRIPS = 5
 ROUND_TRIPS_WITH_JITTER = 15
+APPLIES_TO_NONE = "the toxicity is 0: it applies to no connection"
 # A measured value within this share of the expected one counts.
 SHARE = 0.8
 LIMIT_SECONDS = 10.0
@@ -123,7 +124,7 @@ def _some_of_the_connections(
     toxic: Toxic, path: DatabasePath, measure: Callable[[Toxic, DatabasePath], Effect]
 ) -> Effect:
     """A toxic on a share of the connections: measured on new ones until one shows it."""
-    effect = _unmeasured("effect", "the toxicity is 0: it applies to no connection")
+    effect = _unmeasured("effect", APPLIES_TO_NONE)
     for number in range(1, _enough_connections(toxic.toxicity) + 1):
         effect = measure(toxic, path)
         if effect.in_effect:
@@ -141,7 +142,9 @@ def _enough_connections(toxicity: float) -> int:
 
 def _share_of_connections(toxic: Toxic, path: DatabasePath, slow_seconds: float) -> Effect:
     """A toxic on a share of the connections: how many of enough new ones are slow."""
-    connections = _enough_connections(toxic.toxicity) or 1
+    connections = _enough_connections(toxic.toxicity)
+    if not connections:  # one that is slow by itself would show nothing
+        return _unmeasured("slow_connections", APPLIES_TO_NONE)
     timings = path.first_answers(connections, LIMIT_SECONDS + 2 * slow_seconds)
     slow = [timing.seconds for timing in timings if timing.seconds >= slow_seconds]
     return Effect(

@@ -14,9 +14,9 @@ MOST_STATEMENTS = 5
 MOST_KEPT = 2_000
 LONGEST_STATEMENT = 80
 MOST_STARTUPS = 1_000
-# Of an observation: how many round trips were one after the other; in which time no answer was
-# waited for, and in which one was.
-FIGURES = ("serial_round_trips", "own_seconds", "waited_seconds")
+# Of an observation: how many round trips were one after the other, and how many of these set
+# sessions up; in which time no answer was waited for, and in which one was.
+FIGURES = ("serial_round_trips", "serial_setup_round_trips", "own_seconds", "waited_seconds")
 
 
 @dataclass

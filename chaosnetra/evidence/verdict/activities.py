@@ -18,6 +18,8 @@ from chaosnetra.evidence.verdict.violations import failure_text, is_probe, says_
 
 OURS = "chaosnetra."
 METHOD, ROLLBACKS = "run", "rollbacks"
+# `chaosnetra.faults.UndoResult.ALREADY_DONE`, as a journal has it.
+NOTHING_TO_UNDO = "already done"
 _PLACES = {METHOD: "method", ROLLBACKS: "rollbacks"}
 Activity = Mapping[str, Any]
 
@@ -53,8 +55,8 @@ class NotInjected(NamedTuple):
 
     Attributes:
         text: which, as a line.
-        is_invalid: whether that is every action, or one that was cut short, so that whatever was
-            seen says nothing of the method.
+        is_invalid: whether that is every action, or one that was cut short, or whether those that
+            were carried out did nothing, so that whatever was seen says nothing of the method.
     """
 
     text: str
@@ -62,7 +64,10 @@ class NotInjected(NamedTuple):
 
 
 def not_injected(journal: Mapping[str, Any]) -> NotInjected | None:
-    """The declared actions that were not carried out, or not to their end; None without any."""
+    """The declared actions that were not carried out, or not to their end, or did nothing.
+
+    None without any.
+    """
     dry = journal["chaosnetra"]["dry"]
     missing = [
         one
@@ -71,7 +76,7 @@ def not_injected(journal: Mapping[str, Any]) -> NotInjected | None:
     ]
     cut_short = list(filter(_is_action, _without_end(journal[METHOD])))
     if not missing and not cut_short:
-        return None
+        return _nothing_to_undo(journal)
     acted = not all(map(is_probe, carried_out(journal, METHOD)))
     parts = []
     if missing:
@@ -80,6 +85,28 @@ def not_injected(journal: Mapping[str, Any]) -> NotInjected | None:
     if cut_short:
         parts.append(f"actions in the method whose end is not known: {_listed(cut_short)}")
     return NotInjected("; ".join(parts), bool(cut_short) or not acted)
+
+
+def _nothing_to_undo(journal: Mapping[str, Any]) -> NotInjected | None:
+    """That a method does nothing but undo what is not there."""
+    actions = [run for run in carried_out(journal, METHOD) if not is_probe(run)]
+    injected = any(fault["effect"] is not None for fault in journal["chaosnetra"]["faults"])
+    if injected or not actions or not all(map(_found_nothing, actions)):
+        return None
+    return NotInjected(
+        "nothing was injected: each action of the method undoes a fault, and none was in place",
+        is_invalid=True,
+    )
+
+
+def _found_nothing(run: Mapping[str, Any]) -> bool:
+    """Whether an undo action of ours answered that there was nothing to undo."""
+    output = run["output"]
+    return (
+        is_ours(run["activity"])
+        and isinstance(output, dict)
+        and output.get("result") == NOTHING_TO_UNDO
+    )
 
 
 class Unplayed(NamedTuple):

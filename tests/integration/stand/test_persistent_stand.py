@@ -17,6 +17,8 @@ import psutil
 import pytest
 
 from chaosnetra.processes.identity import started
+from chaosnetra.running.session import current_session, end_session
+from chaosnetra.safety.ledger import runs_folder
 from chaosnetra.stand.persistent import find_persistent_stand, state_file
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.support.helpers import alive, wait_until
@@ -266,3 +268,20 @@ def test_a_stand_whose_file_is_gone_goes_down_by_itself() -> None:
     pids = family(state()["pid"])
     state_file().unlink()
     wait_until(lambda: not alive(pids), GONE_SECONDS, "everything has ended")
+
+
+@pytest.mark.usefixtures("after")
+def test_what_a_run_made_in_a_stand_is_gone_with_it() -> None:
+    """Nothing of it could ever be undone, so that every later run would tell of it."""
+    assert stand("up").returncode == 0
+    kept = state()
+    everything = family(kept["pid"])
+    try:
+        assert current_session({}).database.database.startswith("chaosnetra_")
+        assert list(runs_folder().iterdir())
+        os.kill(kept["pid"], signal.SIGKILL)
+        wait_until(lambda: not alive(everything), GONE_SECONDS, "nothing of the stand is left")
+    finally:
+        failures = end_session()
+    assert failures == []
+    assert list(runs_folder().iterdir()) == []

@@ -419,10 +419,13 @@ def test_local_and_staging_are_compared_and_what_differs_is_told() -> None:
     )
 
 
-def in_environment(name: str, round_trips: int, method: str, **launch: Any) -> dict[str, Any]:
+def in_environment(
+    name: str, round_trips: int, set_up: int, method: str, **launch: Any
+) -> dict[str, Any]:
     """A run whose startups asked so often, one question after the other."""
     data = with_method(run(FAST, environment=name), add_latency(50))
-    seen = json.loads(json.dumps(observation(1.0, serial_round_trips=round_trips).to_json()))
+    counts = {"serial_round_trips": round_trips, "serial_setup_round_trips": set_up}
+    seen = json.loads(json.dumps(observation(1.0, **counts).to_json()))
     for stage in ("before", "after"):
         output = data["steady_states"][stage]["probes"][0]["output"]
         output |= {"startup_method": method, **launch}
@@ -432,17 +435,19 @@ def in_environment(name: str, round_trips: int, method: str, **launch: Any) -> d
 
 
 @pytest.mark.parametrize(
-    ("there", "note"),
+    ("there", "set_up", "note"),
     [
-        (138, "round trips agree: 138 one after the other in both environments"),
-        (130, "round trips must agree in both environments, and do not (138 and 130 one after "),
+        (138, 4, "round trips agree: 138 one after the other in both environments"),
+        (137, 3, "round trips agree: 134 one after the other in both environments, beside 4 and 3"),
+        (137, 4, "round trips must agree in both environments, and do not (138 and 137 one after "),
+        (130, 4, "round trips must agree in both environments, and do not (138 and 130 one after "),
     ],
 )
 def test_of_one_fault_in_two_environments_the_path_and_round_trips_are_told(
-    there: int, note: str
+    there: int, set_up: int, note: str
 ) -> None:
-    local = in_environment("local", 138, "fork")
-    staging = in_environment("staging", there, "job", launch={"path": {}})
+    local = in_environment("local", 138, 4, "fork")
+    staging = in_environment("staging", there, set_up, "job", launch={"path": {}})
     found = only(local, staging)
     assert found.change is Change.STILL_HOLDS
     same = "the environment was local before and staging after: other machines, the same pressure"

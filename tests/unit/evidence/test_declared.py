@@ -7,6 +7,7 @@ import pytest
 from chaosnetra.evidence.journal.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.journal.section import complete
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome
+from chaosnetra.faults import UndoResult
 from tests.support.journals import (
     BAD,
     GOOD,
@@ -131,6 +132,29 @@ def test_without_its_declared_actions_nothing_held(runs: list[Any], section: boo
     assert found.reason == (
         "nothing was injected: of the method declared and not carried out: 'inject'"
     )
+
+
+@pytest.mark.parametrize("after", [GOOD, BAD])
+@pytest.mark.parametrize(
+    ("results", "faults", "nothing"),
+    [
+        ([UndoResult.ALREADY_DONE], [], True),
+        ([UndoResult.ALREADY_DONE, UndoResult.ALREADY_DONE], [], True),
+        ([UndoResult.DONE], [FELT], False),
+        ([None, UndoResult.ALREADY_DONE], [FELT], False),
+    ],
+)
+def test_a_method_that_undoes_what_is_not_there_injects_nothing(
+    results: list[UndoResult | None], faults: list[Any], nothing: bool, after: dict[str, Any]
+) -> None:
+    runs = [run_of(f"action {number}") for number in range(len(results))]
+    for run, result in zip(runs, results, strict=True):
+        run["activity"]["provider"] = OURS
+        run["output"] = {"result": result.value if result else None}
+    found, _ = judged(journal(method=tuple(runs), after=after, faults=faults))
+    assert (found.cause is Cause.INJECTION) == nothing
+    assert (found.outcome is Outcome.INCONCLUSIVE) == nothing
+    assert ("nothing was injected: each action of the method undoes" in found.reason) == nothing
 
 
 @pytest.mark.parametrize("after", [GOOD, BAD])

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
-from chaosnetra.task_path.variables import NamedDatabase, database_templates, named_database
+from chaosnetra.task_path.variables import (
+    NamedDatabase,
+    database_templates,
+    named_database,
+    unnamed_variables,
+)
 from chaosnetra.task_path.wording import Place
 from chaosnetra.templates import fill_template
 
@@ -212,6 +217,38 @@ def test_a_client_that_checks_the_name_finds_it_beside_an_address_of_its_own() -
     assert named.variables_at(HERE) == {"PGHOSTADDR": "127.0.0.1", "PGPORT": "20001"}
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("ORDERS_URL", "postgresql+asyncpg://u:secret@db.internal/orders", True),
+        ("REPLICA", "jdbc:postgresql://10.0.0.4/d", True),
+        ("PGHOST", "/cloudsql/p:r:i", True),
+        ("DSN", "host=10.0.0.3 password=secret dbname=d", True),
+        ("PAIRS", "Server=10.0.0.3;Port=5432;Database=d", True),
+        ("DB_HOST", "10.0.0.3", True),
+        ("OTHER_DSN", "host=10.0.0.9 dbname=d", False),
+        ("REDIS_URL", "redis://10.0.0.3:6379/0", False),
+        ("CALLBACK", "https://10.0.0.3/hook", False),
+        ("CHAOSNETRA_REPORT_DATABASE_URL", "postgresql://u@10.0.0.3/d", False),
+        ("GREETING", "host me = = ; 'well", False),
+        ("EMPTY", "", False),
+        ("LONG", "a" * 1_000_000, False),
+    ],
+)
+def test_a_variable_that_leads_past_the_path_is_told(name: str, text: str, told: bool) -> None:
+    environ = {"DATABASE_URL": "postgresql://u@10.0.0.3/d", name: text}
+    found = unnamed_variables(URL, environ, named_database(URL, environ).address)
+    assert (found is not None) == told
+    if found is not None:
+        assert found.startswith(f"{name} of the job leads to a database too, and is not in")
+        assert "secret" not in found
+
+
+def test_an_address_of_loopback_alone_leads_to_no_database() -> None:
+    environ = {"DATABASE_URL": "postgresql://u@127.0.0.1/d", "BIND": "127.0.0.1"}
+    assert unnamed_variables(URL, environ, named_database(URL, environ).address) is None
+
+
 def test_a_socket_needs_no_name() -> None:
     environ = {"DATABASE_URL": "postgresql://u@/d?host=/cloudsql/p:r:i&sslmode=verify-full"}
     assert named_database(URL, environ).address.is_socket
@@ -288,6 +325,13 @@ def test_a_url_differs_by_its_address_alone(database: DatabaseAddress) -> None:
 anything = st.text(max_size=60) | st.from_regex(
     r"(jdbc:)?postgres(ql)?(\+\w+)?://.{0,30}", fullmatch=True
 )
+
+
+@given(anything)
+def test_whatever_else_a_variable_holds_can_be_looked_at(text: str) -> None:
+    address = DatabaseAddress("10.0.0.3", 5432, "u", "p", "d")
+    found = unnamed_variables(URL, {"X": text}, address)
+    assert found is None or "\n" not in found
 
 
 @given(anything, st.sampled_from(["{url}", "{dsn}", "{host}:{port}", "Host={host};Port={port}"]))
