@@ -6,7 +6,7 @@ from pathlib import Path
 from re import finditer
 from textwrap import wrap
 
-from chaosnetra.text import cut, one_line
+from chaosnetra.text import cut, how_many, one_line
 from chaosnetra.trying.conduct import Found, Wanted, shown_command
 from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW
 from chaosnetra.trying.results import Advice, StageResult
@@ -29,9 +29,9 @@ def guesses(wanted: Wanted, found: Found) -> Iterator[str]:
         yield from _told("its port", f"{sight.own_port}, not the one it was given", "--port")
     yield from _told("database in", _variables(found), "--database-variable")
     trips = sight.seen.serial_round_trips
-    used = f"{trips} round trips one after the other until it was ready"
+    used = f"{how_many(trips, 'round trip')} one after the other until it was ready"
     if not trips:
-        used = f"{sight.page_round_trips} round trips of that page, none before"
+        used = f"{how_many(sight.page_round_trips, 'round trip')} of that page, none before"
     yield from _told("it used it", used, "")
     for one in found.corrections:
         yield from _told("given", f"{one.change}, as it said {one.said!r}", "")
