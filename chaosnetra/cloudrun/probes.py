@@ -156,8 +156,8 @@ def instances_start(
     return {
         "held": seen.failures <= rate * seen.wanted,
         "expected": (
-            f"at most {rate:.0%} of {seen.wanted} instances are not connected to the "
-            "database in time"
+            f"at most {rate:.0%} of {how_many(seen.wanted, 'instance')} "
+            f"{'is' if seen.wanted == 1 else 'are'} not connected to the database in time"
         ),
         "observed": seen.observed,
         **seen.to_json(),

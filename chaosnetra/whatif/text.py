@@ -36,7 +36,8 @@ def _outcome(answer: Answer) -> Iterator[str]:
     simulated, error = answer.simulated, answer.error
     count = simulated.instances
     ready = len(simulated.ready_seconds)
-    share = f"{ready:,} of {count:,} instances are ready ({simulated.success_share:.1%}"
+    are = "is" if count == 1 else "are"
+    share = f"{ready:,} of {how_many(count, 'instance')} {are} ready ({simulated.success_share:.1%}"
     if error is None:
         yield f"**{share}; error not known)**"
     else:

@@ -117,7 +117,7 @@ def _in_tasks(fault: Mapping[str, Any]) -> str:
     counted, left = counts.get("counted"), counts.get("unmeasured")
     if not isinstance(counted, int) or not isinstance(left, int):
         return ""
-    return f" in {counted} of {counted + left} tasks"
+    return f" in {counted} of {how_many(counted + left, 'task')}"
 
 
 def _broke(violation: Mapping[str, Any]) -> str:
