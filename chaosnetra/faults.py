@@ -22,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from chaosnetra.errors import FaultError, InvalidInput
 from chaosnetra.quantities import number, truth
-from chaosnetra.text import cut, one_line
+from chaosnetra.text import cut, how_many, one_line
 
 # Of an effect that was measured somewhere else.
 LONGEST_TEXT = 1000
@@ -297,7 +297,8 @@ def in_all(effects: Sequence[Effect], when: str) -> Effect | None:
         observed=round(median(observed), 3) if numbers else mode(observed),
         in_effect=all(one.in_effect for one in effects),
         added_round_trip_seconds=median(one.added_round_trip_seconds for one in effects),
-        detail=f"{'median of ' if numbers else ''}{len(effects)} tasks, each {when} its startup",
+        detail=f"{'median of ' if numbers else ''}{how_many(len(effects), 'task')}, "
+        f"each {when} its startup",
     )
 
 

@@ -38,6 +38,27 @@ def markdown(text: str) -> str:
     return re.sub(_MARKDOWN, lambda sign: f"\\{sign.group()}", one_line(text))
 
 
+def how_many(count: int, what: str, plural: str | None = None) -> str:
+    """A number and what it counts: 1 startup, 1,200 startups.
+
+    Args:
+        count: how many.
+        what: one of them.
+        plural: several of them; None: with an s.
+    """
+    return f"{count:,} {what if count == 1 else plural or f'{what}s'}"
+
+
+def none_of(count: int, what: str) -> str:
+    """Not one of so many, as the subject of what none of them did."""
+    return f"not even the one {what}" if count == 1 else f"not one of {how_many(count, what)}"
+
+
+def were(count: int) -> str:
+    """`was` for one, else `were`."""
+    return "was" if count == 1 else "were"
+
+
 def ordinal(number: int) -> str:
     """1st, 2nd, 3rd, 4th …"""
     if number % 100 in (11, 12, 13):

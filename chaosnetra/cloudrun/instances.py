@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from chaosnetra.errors import CloudRunUnanswered
+from chaosnetra.text import how_many
 
 READ_SECONDS = 5.0
 MOST_SHOWN = 20
@@ -154,8 +155,11 @@ class Inspection:
     def observed(self) -> str:
         if self.sessions is None:
             return "the database does not answer who is connected"
-        text = f"{self.connected} of {self.wanted} hold {sum(self.sessions.values())} sessions"
+        sessions = how_many(sum(self.sessions.values()), "session")
+        text = f"{self.connected} of {self.wanted} hold {sessions}"
         if self.bad:
             failed = sum(trace.stage is InstanceStage.FAILED for trace in self.bad)
-            text += f"; {failed} startups failed, {len(self.bad) - failed} go on degraded"
+            degraded = len(self.bad) - failed
+            text += f"; {how_many(failed, 'startup')} failed, {degraded} "
+            text += "goes on degraded" if degraded == 1 else "go on degraded"
         return text

@@ -34,6 +34,7 @@ from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.output import Output
 from chaosnetra.startup.phase_lines import PhaseLines
+from chaosnetra.text import how_many
 
 __all__ = [
     "execution_tasks",
@@ -155,8 +156,8 @@ def instances_start(
     return {
         "held": seen.failures <= rate * seen.wanted,
         "expected": (
-            f"at most {rate:.0%} of {seen.wanted} instances are not connected to the "
-            "database in time"
+            f"at most {rate:.0%} of {how_many(seen.wanted, 'instance')} "
+            f"{'is' if seen.wanted == 1 else 'are'} not connected to the database in time"
         ),
         "observed": seen.observed,
         **seen.to_json(),
@@ -271,8 +272,9 @@ def execution_tasks(session: Session, execution: str = "", max_failure_rate: flo
     not_succeeded = summary.tasks - summary.succeeded
     return {
         "held": summary.tasks > 0 and not_succeeded <= rate * summary.tasks,
-        "expected": f"at most {rate:.0%} of {summary.tasks} tasks do not succeed",
-        "observed": f"{summary.succeeded} of {summary.tasks} tasks succeeded",
+        "expected": f"at most {rate:.0%} of {how_many(summary.tasks, 'task')} "
+        f"{'does' if summary.tasks == 1 else 'do'} not succeed",
+        "observed": f"{summary.succeeded} of {how_many(summary.tasks, 'task')} succeeded",
         "execution": name,
         **summary.to_json(),
     }

@@ -13,6 +13,7 @@ from chaosnetra.consent.demands import PlannedActivity, tasks_of
 from chaosnetra.consent.plan import ExperimentPlan, allowance, digest
 from chaosnetra.errors import InvalidInput, NotAllowed
 from chaosnetra.quantities import number
+from chaosnetra.text import how_many
 
 # Of a trial, beside its executions: it is planned, the service is scaled, everything is undone.
 OTHER_SECONDS = 60.0
@@ -204,7 +205,7 @@ class SearchPlan:
         if self.executions:
             lines.append(
                 f"executions of the job: {self.trials * self.executions} at most, "
-                f"{self.executions} a trial, of {self.tasks} tasks each at most; "
+                f"{self.executions} a trial, of {how_many(self.tasks, 'task')} each at most; "
                 f"{self.task_seconds:.0f} task-seconds in all at most"
             )
         if self.connections is not None:

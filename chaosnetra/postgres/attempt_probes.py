@@ -64,7 +64,7 @@ def connections_succeed(
     return _summarized(
         session,
         "Connections",
-        summarize(ended, "connections", rate, plan.slow_after_seconds),
+        summarize(ended, "connection", rate, plan.slow_after_seconds),
         path=path,
         min_confidence=demanded,
         timeout_seconds=plan.timeout_seconds,
@@ -115,7 +115,7 @@ def pool_checkouts_succeed(
     return _summarized(
         session,
         "Checkouts",
-        summarize(ended, "checkouts", rate, plan.pool.timeout_seconds),
+        summarize(ended, "checkout", rate, plan.pool.timeout_seconds),
         path=path,
         min_confidence=demanded,
         queries=plan.queries,

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from chaosnetra.evidence.statistics.quantiles import median_of, nearest_rank
-from chaosnetra.text import one_line
+from chaosnetra.text import how_many, one_line
 
 LISTED = 200
 LONGEST_ERROR = 300
@@ -195,7 +195,7 @@ def summarize(
 
     Args:
         attempts: at least one.
-        what: what they are, in the plural; also names the list of them.
+        what: what one of them is; with an s it also names the list of them.
         max_failure_rate: share of them, 0 to 1, that may be anything but ok.
         slow_after_seconds: the threshold that they were judged by.
 
@@ -206,7 +206,7 @@ def summarize(
         `answer_seconds_p50`, `_p95`, `_p99`, `_max`, and by the same names `lower_bound`: whether
         it is at least so much, because we gave up; `connect_seconds_p50` and
         `first_query_seconds_p50` of those that got so far; `lag_seconds_max`; `sqlstates`,
-        `error_classes` (counts); `sqlstate`, `error`: of the first that failed; under `what` the
+        `error_classes` (counts); `sqlstate`, `error`: of the first that failed; under that name the
         attempts, at most 200, failed ones first to be kept.
     """
     count = Counter(attempt.outcome for attempt in attempts)
@@ -216,8 +216,9 @@ def summarize(
     first = next((attempt for attempt in bad if attempt.error), None)
     return {
         "held": rate <= max_failure_rate,
-        "expected": f"at most {max_failure_rate:.0%} of {len(attempts)} {what} fail, time out "
-        f"or take over {slow_after_seconds:g} s",
+        "expected": f"at most {max_failure_rate:.0%} of {how_many(len(attempts), what)} "
+        + ("fails, times out or takes" if len(attempts) == 1 else "fail, time out or take")
+        + f" over {slow_after_seconds:g} s",
         "observed": _observed(len(attempts), count, rate, found["p95"]),
         "attempts": len(attempts),
         "failures": len(bad),
@@ -238,7 +239,7 @@ def summarize(
         "error_classes": _counts(attempt.error_class for attempt in bad),
         "sqlstate": first.sqlstate if first else None,
         "error": first.error if first else None,
-        what: [attempt.to_json() for attempt in _listed(attempts)],
+        f"{what}s": [attempt.to_json() for attempt in _listed(attempts)],
     }
 
 

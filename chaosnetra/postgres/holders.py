@@ -18,6 +18,7 @@ from chaosnetra.postgres.sessions import LIMIT_SECONDS, open_sessions, read_coun
 from chaosnetra.postgres.staying import TOO_MANY_CONNECTIONS
 from chaosnetra.quantities import choice, number, whole_number
 from chaosnetra.settings import setting_hint
+from chaosnetra.text import how_many
 
 MOST_CONNECTIONS = 5000
 # Sessions that others have just closed still count for some milliseconds.
@@ -150,7 +151,8 @@ class ConnectionsHeld(SessionFault):
             expected,
             free,
             in_effect=there == held.count and enough,
-            detail=f"{there} of {held.count} connections held; {before} slots were free{full}",
+            detail=f"{there} of {how_many(held.count, 'connection')} held; {before} slots were free"
+            f"{full}",
         )
 
     def _wanted(self, found: Slots) -> int:

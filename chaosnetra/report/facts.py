@@ -105,12 +105,19 @@ class PlacedFault:
     @property
     def name(self) -> str:
         """Its name without the run's id."""
-        return one_visible_line(without_run(self.fault.name), 120)
+        again = " again" if self.lets_pass_again else ""
+        return one_visible_line(without_run(self.fault.name), 120) + again
 
     @property
     def is_in_effect(self) -> bool:
         """Whether it is to have an effect; others only prepare the run, such as a schema."""
-        return self.fault.effect is not None
+        return self.fault.effect is not None and not self.lets_pass_again
+
+    @property
+    def lets_pass_again(self) -> bool:
+        """Whether it puts up a proxy that was down, which hinders nothing."""
+        parameters = self.fault.parameters
+        return parameters.get("kind") == "proxy state" and parameters.get("enabled") is True
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from chaosnetra.report.sections import wire
 from chaosnetra.report.sections.happened import happened
 from chaosnetra.report.sections.times import quantile_text
 from chaosnetra.report.sections.trend import trend
-from chaosnetra.report.sections.verdicts import failure_free_trials_text, observed
+from chaosnetra.report.sections.verdicts import allowance, failure_free_trials_text, observed
 from chaosnetra.report.structure_markdown import code, folded, safe, section, table
 from chaosnetra.report.trend import TrendRun, trend_run, trends
-from chaosnetra.text import markdown
+from chaosnetra.text import how_many, markdown
 
 LONGEST_REASON = 1_500
 LONGEST_REASON_IN_ROW = 300
@@ -115,7 +115,7 @@ def _claim(claim: Claim) -> Sequence[str]:
         claim.stage.when,
         safe(claim.expected),
         safe(observed(claim)),
-        held,
+        f"{held}{allowance(claim) or ''}",
         rate,
         proven,
     )
@@ -144,7 +144,7 @@ def _facts(facts: RunFacts) -> Iterator[str]:
     for budget in expired[:MOST_FAULTS]:
         yield (
             f"- budget {safe(budget.name, 60)} of {seconds_text(budget.seconds)} ran out in "
-            f"{budget.expired:,} startups, in phase {safe(budget.phase, 60)}"
+            f"{how_many(budget.expired, 'startup')}, in phase {safe(budget.phase, 60)}"
         )
     told = [
         f"{name} {safe(value, 80)}"

@@ -44,6 +44,7 @@ from chaosnetra.startup.orders import (
 )
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.tasks import barrier_of, outcomes_of
+from chaosnetra.text import how_many
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -86,7 +87,7 @@ class JobLauncher:
         _ = session.stored.report_schema  # its table is there before anybody counts tables
         limits = limits_of(session, settings.readiness_timeout_seconds)
         logger.info(
-            f"{tasks} tasks of {engine.shown}, profile {settings.profile.name}, "
+            f"{how_many(tasks, 'task')} of {engine.shown}, profile {settings.profile.name}, "
             f"time scale {settings.time_scale:g}, limit {limits.startup_seconds:g} s"
         )
         return cls(session, engine, tasks, limits)
@@ -272,9 +273,9 @@ def _refuse_silence(
     ]
     if broken and (len(broken) == len(outcomes) or (reports and not partly)):
         raise PartUnavailable(
-            f"{len(broken)} tasks of {execution} could not launch their startup ({broken[0]}): the "
-            "task's log says why, such as another version of chaosnetra in its image than here, a "
-            "package that is missing, or no DATABASE_URL"
+            f"{how_many(len(broken), 'task')} of {execution} could not launch their startup "
+            f"({broken[0]}): the task's log says why, such as another version of chaosnetra "
+            "in its image than here, a package that is missing, or no DATABASE_URL"
         )
     silent = {ExitReason.NOT_REPORTED, ExitReason.NOT_STARTED, ExitReason.UNCLEAN}
     if reports or not {outcome.exit_reason for outcome in outcomes} <= silent:

@@ -10,6 +10,7 @@ from chaosnetra.running.session import Session
 from chaosnetra.startup.launcher import Limits
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome, Status
 from chaosnetra.startup.uncounted import Uncounted
+from chaosnetra.text import how_many
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -112,8 +113,8 @@ def warn_of_silent_patterns(session: Session, outcomes: Sequence[StartupOutcome]
         return
     if not any(outcome.phase_spans for outcome in outcomes):
         logger.warning(
-            f"phase_patterns: no line that the {len(outcomes)} startups printed matches, so no "
-            "phase of theirs is known: hold the patterns against the service's log"
+            f"phase_patterns: no line that the {how_many(len(outcomes), 'startup')} printed "
+            "matches, so no phase of theirs is known: hold the patterns against the service's log"
         )
         return
     # A phase of a startup that is ready has ended, whatever its lines say.

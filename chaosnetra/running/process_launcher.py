@@ -35,6 +35,7 @@ from chaosnetra.startup.outcome import ExitReason, StartupOutcome
 from chaosnetra.startup.starting import Spawn, Starter
 from chaosnetra.startup.summary import machine_share_of
 from chaosnetra.startup.target_plan import make_plan, make_prepare_plan
+from chaosnetra.text import how_many
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -67,7 +68,7 @@ class ProcessLauncher:
         launcher = cls(session, startups, plan, starter, limits)
         session.state.prepare(launcher.one, launcher.prepared if settings.prepare_command else None)
         logger.info(
-            f"{startups} startups of {plan.shown}, profile {settings.profile.name}, "
+            f"{how_many(startups, 'startup')} of {plan.shown}, profile {settings.profile.name}, "
             f"time scale {settings.time_scale:g}, limit {limits.startup_seconds:g} s"
         )
         return launcher

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from chaosnetra.search.levels import failing_share
 from chaosnetra.search.record import Search, SearchTrial
 from chaosnetra.search.response import Estimate, Prediction, Response, Trial
+from chaosnetra.text import how_many
 
 # A value that proves nothing so often is not tried again.
 MOST_INCONCLUSIVE = 2
@@ -297,7 +298,7 @@ def _value(trial: SearchTrial) -> float:
 
 def how_it_ended(search: Search, end: End) -> str:
     """Its trials, its time, and why it went no further; as a clause."""
-    text = f"{len(search.trials)} trials, {search.seconds:.0f} s; {end.value}"
+    text = f"{how_many(len(search.trials), 'trial')}, {search.seconds:.0f} s; {end.value}"
     if not search.stopped:
         return text
     return f"{text}{':' if end is End.STOPPED else '; of the last one:'} {search.stopped}"

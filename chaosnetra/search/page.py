@@ -104,7 +104,7 @@ def _section(search: Search) -> list[Content]:
         figure(drawn, "", notes(map(str.strip, rest))),
         *([table(rows_of_map[0], rows_of_map[1:], "The map")] if rows_of_map else []),
         details(
-            f"The {len(rows):,} trials",
+            "The trial" if len(rows) == 1 else f"The {len(rows):,} trials",
             table(HEADERS if second is None else _map_headers(search, second), rows, "Trials"),
         ),
         *_start_times(search),

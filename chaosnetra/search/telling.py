@@ -7,6 +7,7 @@ from chaosnetra.search.conclusion import Conclusion, End, how_it_ended
 from chaosnetra.search.frontier import Column, Frontier, Map
 from chaosnetra.search.record import Axis, Search, SearchTrial
 from chaosnetra.search.response import Estimate
+from chaosnetra.text import how_many
 
 # Larger values are told without a power of ten.
 WHOLE_FROM = 1000
@@ -224,11 +225,12 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
         yield f"  with 95 %: {interval(conclusion.point_95)}"
     if search.operating_point is not None:
         how = "measured here" if search.operating_point_measured else "given"
-        today = f"  today: {shown(search.operating_point)} ({how})"
+        today = f"  today, without the fault: {shown(search.operating_point)} ({how})"
         if conclusion.margin is not None:
             bears = f"{conclusion.margin:.3g} times as "
             falling = search.oriented.falling
-            today += f", so {f'{bears}little is enough' if falling else f'it bears {bears}much'}"
+            much = f"{bears}little is enough" if falling else f"it bears {bears}much"
+            today += f", so {much} before it breaks"
         yield today
     if search.forecast is not None:
         text = f"  predicted: {shown(search.forecast.value)}, by {search.forecast.how}"
@@ -251,7 +253,7 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
         yield f"  {conclusion.drift}"
     yield f"  {how_it_ended(search, conclusion.end)}"
     if conclusion.more_trials is not None:
-        yield f"  about {conclusion.more_trials} more trials would halve the interval"
+        yield f"  about {how_many(conclusion.more_trials, 'more trial')} would halve the interval"
     if conclusion.bears_asked is not None:
         assert search.asked is not None  # noqa: S101 - it was asked
         word = "lies" if conclusion.bears_asked else "does not lie"

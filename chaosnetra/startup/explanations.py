@@ -45,7 +45,7 @@ def judge_explanations(
     observed = [f"{counts['ready']} of {len(outcomes)} ready"]
     observed += [f"{others - silent} of the {others} others said why"] if others else []
     observed += [f"not told apart: {', '.join(confused)}"] if confused else []
-    observed += [f"{uncounted.startups} more count for nothing"] if uncounted else []
+    observed += [f"{uncounted.more}"] if uncounted else []
     first, lacks = lacking[0] if lacking else (None, [])
     return {
         "held": not lacking and not confused and uncounted is None,

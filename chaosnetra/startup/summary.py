@@ -19,6 +19,7 @@ from chaosnetra.startup.outcome import (
     Status,
 )
 from chaosnetra.startup.uncounted import Uncounted, uncounted_result
+from chaosnetra.text import how_many
 from chaosnetra.wire.observation import Observation
 
 
@@ -75,7 +76,8 @@ def summarize(
     is_violated = bool(propagated) or len(bad) / launched > max_failure_rate
     return {
         "held": held,
-        "expected": f"at most {max_failure_rate:.0%} of {launched} startups fail or time out"
+        "expected": f"at most {max_failure_rate:.0%} of {how_many(launched, 'startup')} "
+        + ("fails or times out" if launched == 1 else "fail or time out")
         + (
             ""
             if may_propagate
@@ -83,7 +85,7 @@ def summarize(
         ),
         "observed": observed
         + (f", {len(propagated)} of them propagated" if propagated else "")
-        + (f", {left} more count for nothing" if left else ""),
+        + (f", {uncounted.more}" if uncounted else ""),
         "attempts": len(outcomes),
         "ready": count[Status.READY],
         "failed": count[Status.FAILED],

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from chaosnetra.text import how_many
+
 
 @dataclass(frozen=True)
 class Uncounted:
@@ -22,7 +24,12 @@ class Uncounted:
     def text(self) -> str:
         """As one line, for people."""
         verb = "counts" if self.startups == 1 else "count"
-        return f"{self.startups} of {self.of} startups {verb} for nothing: {self.why}"
+        return f"{self.startups} of {how_many(self.of, 'startup')} {verb} for nothing: {self.why}"
+
+    @property
+    def more(self) -> str:
+        """Beside those that count, as a clause."""
+        return f"{self.startups} more {'counts' if self.startups == 1 else 'count'} for nothing"
 
     def to_json(self, *, is_undecided: bool) -> dict[str, Any]:
         """For a probe's result; `is_undecided`: whether it depends on what became of them."""

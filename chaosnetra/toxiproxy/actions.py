@@ -15,6 +15,7 @@ from chaosnetra.running.session import Session
 from chaosnetra.toxiproxy.faults import (
     ProxyCreated,
     ProxySwitched,
+    existing_proxy,
     existing_toxic,
     proxy_fault_name,
     toxic_fault_name,
@@ -339,13 +340,14 @@ def enable_proxy(session: Session, proxy: str = "database") -> Result:
         proxy: `database`, or the name of a proxy on the server.
 
     Returns:
-        `result` and `detail`, or as `add_latency` for one that this run had not taken down.
+        `result` and `detail`, or as `add_latency` for one that was down before.
     """
     _checked_name("proxy", proxy)
     report = session.injector.undo(f"proxy {_known_proxy(session, proxy)} down")
     if report is not None:
         return undone_result(report, "")
-
+    if existing_proxy(session.toxiproxy, session.proxy_name(proxy)).enabled:
+        return undone_result(None, f"proxy {proxy} is up again already")
     return _switch(session, proxy, enabled=True)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from re import finditer
 from textwrap import wrap
 
-from chaosnetra.text import cut, one_line
+from chaosnetra.text import cut, how_many, one_line
 from chaosnetra.trying.conduct import Found, Wanted, shown_command
 from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW
 from chaosnetra.trying.results import Advice, StageResult
@@ -15,7 +16,7 @@ INDENT = "    "
 NAME = 18
 MOST_ADVICE = 3
 MOST_LINES = 3
-MOST_LINES_OF_ADVICE = 4
+MOST_LINES_OF_ADVICE = 6
 MOST_NAMED = 3
 
 
@@ -28,9 +29,9 @@ def guesses(wanted: Wanted, found: Found) -> Iterator[str]:
         yield from _told("its port", f"{sight.own_port}, not the one it was given", "--port")
     yield from _told("database in", _variables(found), "--database-variable")
     trips = sight.seen.serial_round_trips
-    used = f"{trips} round trips one after the other until it was ready"
+    used = f"{how_many(trips, 'round trip')} one after the other until it was ready"
     if not trips:
-        used = f"{sight.page_round_trips} round trips of that page, none before"
+        used = f"{how_many(sight.page_round_trips, 'round trip')} of that page, none before"
     yield from _told("it used it", used, "")
     for one in found.corrections:
         yield from _told("given", f"{one.change}, as it said {one.said!r}", "")
@@ -54,9 +55,7 @@ def screen(found: Found, stages: Sequence[StageResult], advice: Iterator[Advice]
         yield ""
         yield "What to change"
     for number, one in enumerate(chosen, 1):
-        yield from _wrapped(
-            f"{number}. {one_line(one.change)}; {one_line(one.reason)}", "   ", MOST_LINES_OF_ADVICE
-        )
+        yield from _whole_clauses(f"{number}. {one_line(one.change)}; {one_line(one.reason)}")
 
 
 def paths(wanted: Wanted, experiment: Path, report: Path | None) -> Iterator[str]:
@@ -116,6 +115,18 @@ def _told(name: str, text: str, option: str) -> Iterator[str]:
     yield from _wrapped(
         f"  {name:<12}{one_line(text)}{f'  [{option}]' if option else ''}", " " * 14
     )
+
+
+def _whole_clauses(text: str) -> Iterator[str]:
+    """A piece of advice on few lines: clauses at its end that do not fit are left out whole."""
+    indent = "   "
+    ends = [match.start() for match in finditer("; ", text)]
+    whole = [text[:end] for end in ends if text.count("(", 0, end) == text.count(")", 0, end)]
+    for one in (text, *reversed(whole)):
+        lines = wrap(one, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+        if len(lines) <= MOST_LINES_OF_ADVICE:
+            break
+    yield from lines
 
 
 def _wrapped(text: str, indent: str, most: int = MOST_LINES) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from chaosnetra.text import markdown
+from chaosnetra.text import how_many, markdown
 from chaosnetra.whatif.answer import QUANTILES, Answer
 from chaosnetra.whatif.error import ModelError
 from chaosnetra.whatif.model import Limit, Simulated, Use
@@ -36,7 +36,8 @@ def _outcome(answer: Answer) -> Iterator[str]:
     simulated, error = answer.simulated, answer.error
     count = simulated.instances
     ready = len(simulated.ready_seconds)
-    share = f"{ready:,} of {count:,} instances are ready ({simulated.success_share:.1%}"
+    are = "is" if count == 1 else "are"
+    share = f"{ready:,} of {how_many(count, 'instance')} {are} ready ({simulated.success_share:.1%}"
     if error is None:
         yield f"**{share}; error not known)**"
     else:
@@ -60,7 +61,7 @@ def _outcome(answer: Answer) -> Iterator[str]:
         yield "This extrapolates: see what is not tested, below" + (
             ""
             if error is None
-            else f"; that error is of up to {error.most_startups:,} startups at once"
+            else f"; that error is of up to {how_many(error.most_startups, 'startup')} at once"
         )
 
 
@@ -144,7 +145,8 @@ def _use(use: Use) -> str:
 def _rests_on(answer: Answer) -> Iterator[str]:
     told = answer.calibration.to_json()
     yield (
-        f"Calibrated on {told['startups']} startups of {markdown(answer.measured.target)}, profile "
+        f"Calibrated on {how_many(told['startups'], 'startup')} of "
+        f"{markdown(answer.measured.target)}, profile "
         f"{markdown(answer.measured.run.ran.name)}: own time {told['own_seconds']:.3g} s, "
         f"{told['round_trips']:.3g} round trips one after the other in "
         f"{told['waited_seconds']:.3g} s ({1000 * told['answer_seconds']:.3g} ms each), "
@@ -162,7 +164,8 @@ def _rests_on(answer: Answer) -> Iterator[str]:
     else:
         error = answer.error
         yield (
-            f"Its error, on {error.launches} launches of up to {error.most_startups} startups that "
+            f"Its error, on {how_many(error.launches, 'launch', 'launches')} of up to "
+            f"{how_many(error.most_startups, 'startup')} that "
             f"it did not see: up to {error.time_share:.0%} of startup times, "
             f"{error.success_share:.0%} of the share that is ready"
         )
@@ -174,8 +177,8 @@ def _rests_on(answer: Answer) -> Iterator[str]:
             for said, was in zip(one.predicted_seconds, one.measured_seconds, strict=False)
         )
         yield (
-            f"- {markdown(one.where)}, {one.count} startups{slots}{latency}: half and 90 % ready "
-            f"within {times or 'no time'}; {one.predicted_success:.0%} ready "
+            f"- {markdown(one.where)}, {how_many(one.count, 'startup')}{slots}{latency}: half and "
+            f"90 % ready within {times or 'no time'}; {one.predicted_success:.0%} ready "
             f"(measured {one.measured_success:.0%})"
         )
     for line in answer.measured.passed_over:

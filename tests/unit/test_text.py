@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.text import markdown, one_line
+from chaosnetra.text import how_many, markdown, none_of, one_line
 
 
 @given(text=st.text())
@@ -33,3 +33,23 @@ def test_html_and_links_become_text() -> None:
 
 def test_nothing_turns_the_direction_of_a_line_around() -> None:
     assert one_line("held\u202edleh\u2066x\u2069") == "held dleh x "
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(0, "0 startups"), (1, "1 startup"), (2, "2 startups"), (1200, "1,200 startups")],
+)
+def test_one_is_told_in_the_singular(count: int, told: str) -> None:
+    assert how_many(count, "startup") == told
+
+
+def test_a_plural_may_be_another_one() -> None:
+    assert (how_many(1, "launch", "launches"), how_many(3, "launch", "launches")) == (
+        "1 launch",
+        "3 launches",
+    )
+
+
+def test_none_of_one_is_told_as_such() -> None:
+    assert none_of(1, "startup") == "not even the one startup"
+    assert none_of(3, "startup") == "not one of 3 startups"

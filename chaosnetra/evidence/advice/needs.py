@@ -19,6 +19,7 @@ from chaosnetra.evidence.journal.steps import StartupStep
 from chaosnetra.evidence.journal.timeline import connector, faults
 from chaosnetra.evidence.journal.values import objects, seconds_or_none, text_or_none
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.text import how_many
 
 # What an effect of this kind adds, it adds to every round trip; of any other kind, to statements.
 PER_ROUND_TRIP = "added_latency_ms"
@@ -167,10 +168,12 @@ class _Needs:
         """What all of them need."""
         # A full connector is no matter of a budget.
         waited = () if most_queued(self.run) else self.unconnected
-        how = f"{probe}: until {len(self.connected)} startups had their first connection"
+        how = (
+            f"{probe}: until {how_many(len(self.connected), 'startup')} had their first connection"
+        )
         yield from _sample(self.run, AROUND_A_CONNECTION, self.connected, waited, share, how)
         for budget, cut in self.silent.items():
-            how = f"{probe}: it ran out in {len(cut)} of {self.startups} startups"
+            how = f"{probe}: it ran out in {len(cut)} of {how_many(self.startups, 'startup')}"
             # The others took less, nobody knows how much.
             less = [0.0] * (self.startups - len(cut))
             yield from _sample(self.run, (budget,), less, cut, share, how)

@@ -12,7 +12,7 @@ from chaosnetra.evidence.advice.runs import RanWith, Run, shown
 from chaosnetra.evidence.advice.steps import MOST_LOOKED_AT, steps_of
 from chaosnetra.evidence.journal.samples import DEGRADED, Startup, startups
 from chaosnetra.evidence.journal.values import seconds_or_none, text_or_none
-from chaosnetra.text import cut, one_line
+from chaosnetra.text import cut, how_many, one_line
 
 AREA = "orchestrator"
 # Steps that could save less than this under the fault are not worth a change.
@@ -90,7 +90,8 @@ def _swallowed(run: Run) -> Iterator[tuple[str, str]]:
         return data.get("status") == DEGRADED and bool(data.get("phase"))
 
     for who, phase, count, said in _alike(run, swallowed, lambda one: one.phase or "unknown"):
-        yield f"{who}: {count} startups serve although phase {phase} failed: {said}", run.check
+        serve = f"{how_many(count, 'startup')} {'serves' if count == 1 else 'serve'}"
+        yield f"{who}: {serve} although phase {phase} failed: {said}", run.check
 
 
 def _hidden(run: Run) -> Iterator[tuple[str, str]]:
@@ -103,7 +104,8 @@ def _hidden(run: Run) -> Iterator[tuple[str, str]]:
         return budget if is_hidden else None
 
     for who, budget, count, said in _alike(run, lambda data: data.get("error"), unnamed):
-        yield f"{who}: {budget} ran out in {count} startups, which say: {said}", run.check
+        which = f"{how_many(count, 'startup')}, which {'says' if count == 1 else 'say'}"
+        yield f"{who}: {budget} ran out in {which}: {said}", run.check
 
 
 def _alike(

@@ -13,6 +13,7 @@ from chaosnetra.evidence.wire.blame import LongAnswer, answer_that_stands_out, b
 from chaosnetra.evidence.wire.bounded import ROUND_TRIPS_OF_CALL
 from chaosnetra.evidence.wire.giving_up import GivenUp, left_open_apart
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits, without_need
+from chaosnetra.text import how_many, were
 from chaosnetra.wire.observation import Doing, Reached
 
 NO_SLOT = "53300"
@@ -102,8 +103,8 @@ def _for_latency(
         AREA,
         subject,
         shown(limit.amount),
-        f"{shown((1 + MARGIN) * needed)}, or fewer round trips within it: {most} fit into "
-        f"{shown(limit.amount)} under that latency",
+        f"{shown((1 + MARGIN) * needed)}, or fewer round trips within it: of {work.shown_serial} "
+        f"only {most} fit into {shown(limit.amount)} under that latency",
         f"{_work_text(work, added)} take {shown(needed)}; the limit leaves room for "
         f"{shown_ms(room)} more each",
         evidence,
@@ -125,8 +126,8 @@ def _shorter_wait(
         yield Recommendation(
             AREA,
             f"the wait for {statement}",
-            f"{shown(median(one.seconds for one in answers))} in {len(answers)} of {len(failed)} "
-            "startups that were not ready",
+            f"{shown(median(one.seconds for one in answers))} in {len(answers)} of "
+            f"{how_many(len(failed), 'startup')} that {were(len(failed))} not ready",
             "find what it waits for, such as a lock: hold that for fewer round trips, or have one "
             "startup at a time do such work, before the others start",
             "the others took "
@@ -193,7 +194,8 @@ def _ready_too_soon(
     return Recommendation(
         AREA,
         "readiness without the database",
-        f"{len(serving)} startups were ready without the session that they have without the fault",
+        f"{how_many(len(serving), 'startup')} {were(len(serving))} ready without the session that "
+        f"{'it has' if len(serving) == 1 else 'they have'} without the fault",
         "be ready only when a session is there (a readiness check that asks the database), or end "
         "with an error",
         "a service that is ready without its database takes traffic that it cannot serve, and the "
@@ -277,8 +279,8 @@ def _fewer_connections(
         f"at most {most} at the same time in each startup",
         f"{fewer}a pooler between the instances and the server, or more slots (max_connections); "
         "and a new attempt after a pause, since slots become free again",
-        f"the server had no free slot (SQLSTATE {NO_SLOT}) for {len(full)} of {len(failed)} "
-        "startups that were not ready",
+        f"the server had no free slot (SQLSTATE {NO_SLOT}) for {len(full)} of "
+        f"{how_many(len(failed), 'startup')} that {were(len(failed))} not ready",
         evidence,
         check,
     )

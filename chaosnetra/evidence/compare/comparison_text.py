@@ -10,6 +10,7 @@ from chaosnetra.evidence.compare.comparison import (
 )
 from chaosnetra.evidence.compare.experiment_runs import Runs
 from chaosnetra.evidence.statistics.quantiles import Quantile
+from chaosnetra.evidence.statistics.rates import CONFIDENCE
 from chaosnetra.text import cut, markdown
 
 LONGEST_REASON = 400
@@ -95,6 +96,11 @@ def _time(time: TimeChange) -> str:
     test = time.test
     if test.p_value is None or test.cliffs_delta is None or time.p_adjusted is None:
         return text
+    if not test.can_tell(CONFIDENCE):
+        return (
+            f"{text}; {test.before} and {test.after} are too few to tell a difference from chance "
+            "(four and four are enough)"
+        )
     way = "slower" if test.cliffs_delta > 0 else "faster" if test.cliffs_delta < 0 else "the same"
     if time.before.censored or time.after.censored:
         way += ", what was never ready being the slowest"

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from chaosnetra.evidence.advice.runs import shown
-from chaosnetra.text import cut
+from chaosnetra.text import cut, how_many, were
 from chaosnetra.wire.observation import Observation
 
 MOST_STATEMENTS = 5
@@ -102,7 +102,8 @@ class WireChange:
         )
         yield (
             f"on the wire {self.when}: round trips one after the other {trips}; {times} "
-            f"(medians of {self.startups[0]} and {self.startups[1]} startups that were ready)"
+            f"(medians of {self.startups[0]} and {how_many(self.startups[1], 'startup')} that "
+            f"{were(self.startups[1])} ready)"
         )
         for texts, how in ((self.went, "not executed any more"), (self.came, "executed only now")):
             if texts:

@@ -47,6 +47,19 @@ class RankTest:
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "effect": self.effect}
 
+    def can_tell(self, confidence: float) -> bool:
+        """Whether so many times could show a difference at all.
+
+        The least two-sided p value of the exact test is that of groups wholly apart, 2 of all
+        orders of the times. At 95 % four and four can show a difference, three and five, two and
+        eight, one and forty; three and three, whose least p value is 0.1, cannot.
+
+        Args:
+            confidence: with which a difference is to be shown, 0 to 1.
+        """
+        orders = math.comb(self.before + self.after, self.before)
+        return 2 / orders < 1 - confidence
+
     @property
     def effect(self) -> str | None:
         """The size of the effect as a word: negligible, small, medium or large."""

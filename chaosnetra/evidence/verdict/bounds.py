@@ -15,6 +15,7 @@ from chaosnetra.evidence.statistics.rates import (
     wilson_interval,
 )
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.text import how_many
 
 DIGITS = 4
 # No number of trials that anybody runs proves less.
@@ -68,13 +69,13 @@ class ProvenBound(NamedTuple):
         if failure_rate_lower_bound(self.failures, self.trials, demanded) > most:
             return None  # they do prove something: that the claim is wrong
         text = (
-            f"{self.probe}: {self.failures} of {self.trials} trials failed, which with "
+            f"{self.probe}: {self.failures} of {how_many(self.trials, 'trial')} failed, which with "
             f"{demanded:.4g} confidence proves neither at most {most:.4g} nor more"
         )
         if not LEAST_RATE <= most < 1:
             return f"{text}; no number of trials could"
         needed = failure_free_trials_needed(most, demanded)
-        return f"{text}; {needed} failure-free trials would prove the former"
+        return f"{text}; {how_many(needed, 'failure-free trial')} would prove the former"
 
 
 def bounds_of(journal: Mapping[str, Any]) -> tuple[ProvenBound, ...]:

@@ -9,7 +9,7 @@ from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import object_or_empty, objects
 from chaosnetra.evidence.verdict.bounds import at_least, at_most
 from chaosnetra.evidence.verdict.verdict import Outcome
-from chaosnetra.text import cut, one_line
+from chaosnetra.text import cut, how_many, one_line
 
 MOST_LINES = 15  # on a narrow terminal what comes last is left out
 MOST_CHECKS = 4
@@ -117,7 +117,7 @@ def _in_tasks(fault: Mapping[str, Any]) -> str:
     counted, left = counts.get("counted"), counts.get("unmeasured")
     if not isinstance(counted, int) or not isinstance(left, int):
         return ""
-    return f" in {counted} of {counted + left} tasks"
+    return f" in {counted} of {how_many(counted + left, 'task')}"
 
 
 def _broke(violation: Mapping[str, Any]) -> str:
@@ -148,7 +148,7 @@ def _proven(proof: Mapping[str, Any], verdict: Outcome) -> str:
     text = f"a failure rate of {rate} with {proof['confidence']:.0%} confidence"
     needed, most = proof.get("clean_trials_needed"), proof.get("max_failure_rate")
     if verdict is Outcome.HELD and needed and most is not None and high > most and not says_least:
-        text += f"; at most {100 * most:.3g}% takes {needed} startups without a failure"
+        text += f"; at most {100 * most:.3g}% takes {how_many(needed, 'startup')} without a failure"
     return text
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaosnetra.evidence.journal.values import count_or_none
+from chaosnetra.text import none_of
 
 # Faults of the database itself: whoever opens a session there is exposed to them.
 AT_SERVER = ("connections held", "catalog locked", "database pressed")
@@ -54,7 +55,7 @@ def not_counted(facts: Mapping[str, Any], exposure: Mapping[str, Any]) -> str | 
             if was_prepared(facts):
                 what += f" but by the one start that prepared it. Where the target {REMEMBERS}"
         return (
-            f"not one of {startups} startups without a fault used the path that the fault is on: "
+            f"{none_of(startups, 'startup')} without a fault used the path that the fault is on: "
             f"{what}. The target was given {given(exposure)}; name others, with {{url}}, {{host}} "
             f"and {{port}}, in {TARGET_ENVIRONMENT}"
         )
@@ -85,8 +86,8 @@ def _only_before(exposure: Mapping[str, Any], fault: Mapping[str, Any]) -> str |
     startups = _sum(one.get("startups") for one in under)
     names = dict.fromkeys(str(name) for one in under for name in one["faults"])
     return (
-        f"not one of {startups} startups under {', '.join(names)} used the path that the fault is "
-        f"on, as those without a fault did. Where the target {REMEMBERS}"
+        f"{none_of(startups or 0, 'startup')} under {', '.join(names)} used the path that the "
+        f"fault is on, as those without a fault did. Where the target {REMEMBERS}"
     )
 
 

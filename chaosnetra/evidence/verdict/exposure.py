@@ -28,6 +28,7 @@ from chaosnetra.evidence.verdict.counted_exposure import (
     not_counted,
     was_prepared,
 )
+from chaosnetra.text import how_many, none_of, were
 
 _Launches = Sequence[Mapping[str, Any]]
 
@@ -96,9 +97,10 @@ def partly_exposed(facts: Mapping[str, Any]) -> str | None:
     ready, had = _sum(before, "ready"), _sum(before, "ready_with_session")
     if 0 < had < ready:
         return (
-            f"of {ready} startups that were ready before the fault only {had} had a session of the "
-            "database by then, so readiness does not wait for it, and does not tell what the "
-            "fault does to it: let readiness ask for what needs the database"
+            f"of {how_many(ready, 'startup')} that were ready before the fault only "
+            f"{had} had a session of the database by then, so readiness does not wait for it, "
+            "and does not tell what the fault does to it: let readiness ask for what needs the "
+            "database"
         )
     mixed = [one for one in under if count_or_none(one.get("connected"))]
     without = _sum(mixed, "ready_without")
@@ -106,8 +108,8 @@ def partly_exposed(facts: Mapping[str, Any]) -> str | None:
         return None
     startups = _sum(mixed, "startups")
     return (
-        f"{without} of {startups} startups under {_names(mixed)} "
-        f"{'was' if without == 1 else 'were'} ready without a connection of "
+        f"{without} of {how_many(startups, 'startup')} under {_names(mixed)} "
+        f"{were(without)} ready without a connection of "
         f"{'its' if without == 1 else 'their'} own to the database, as the others had, and so not "
         f"exposed to the fault. Each startup was given an address of its own, {given(exposure)}: "
         "it must use that one, and not one that another startup was given"
@@ -132,7 +134,7 @@ def _on_path(facts: Mapping[str, Any], exposure: Mapping[str, Any]) -> bool:
 
 
 def _startups(launches: _Launches) -> str:
-    return f"not one of {_sum(launches, 'startups')} startups"
+    return none_of(_sum(launches, "startups"), "startup")
 
 
 def _names(launches: _Launches) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from chaosnetra.evidence.journal.shape import Stage, checked_probes
 from chaosnetra.evidence.journal.values import object_or_empty, objects, text_or_none
+from chaosnetra.text import how_many, were
 
 MOST_CODES = 5
 
@@ -30,8 +31,9 @@ def hidden_errors(journal: Mapping[str, Any]) -> str | None:
         return None
     codes = sorted(set().union(*new))
     shown = ", ".join(codes[:MOST_CODES]) + (", …" if len(codes) > MOST_CODES else "")
-    who = f"{count} of {len(under)} startups that were ready under the fault"
-    return f"{who} had met errors of the server that none met before it (SQLSTATE {shown})"
+    ready = f"{how_many(len(under), 'startup')} that {were(len(under))} ready under the fault"
+    new_errors = f"errors of the server that none met before it (SQLSTATE {shown})"
+    return f"{count} of {ready} had met {new_errors}"
 
 
 def _codes(startup: Mapping[str, Any]) -> Iterator[str]:

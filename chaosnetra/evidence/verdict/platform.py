@@ -9,6 +9,7 @@ from typing import Any
 
 from chaosnetra.evidence.journal.shape import checked_probes
 from chaosnetra.evidence.journal.values import count_or_none, object_or_empty
+from chaosnetra.text import how_many
 
 
 def deployments(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -58,8 +59,9 @@ def _miscounted(journal: Mapping[str, Any]) -> Iterator[str]:
         failed, reported = count.get("failed"), _not_ready(output)
         if isinstance(failed, int) and reported is not None and failed > reported:
             yield (
-                f"Cloud Run counts {failed} failed tasks of execution "
-                f"{str(name).rpartition('/')[2]}, and its startups report {reported} failures"
+                f"Cloud Run counts {how_many(failed, 'failed task')} of execution "
+                f"{str(name).rpartition('/')[2]}, and its startups report "
+                f"{how_many(reported, 'failure')}"
             )
 
 

@@ -23,6 +23,7 @@ _RACE = re.compile(
     r"\bpg_(?:type_typname|class_relname|namespace_nspname|proc_proname_args)\w*_index\b"
     r"|\bpg_extension_name_index\b|\btuple concurrently (?:updated|deleted)\b"
 )
+_LATER = "a later deployment was tested, one that finds its tables"
 # The object is there already: a race on an empty database, else a target that cannot start twice.
 _THERE = re.compile(r"\b(?:42P07|42P06|42710)\b|\brelation \S+ already exists\b")
 
@@ -39,10 +40,7 @@ def state_tested(facts: Mapping[str, Any]) -> str | None:
             return None
         if tables == 0:
             return "a first deployment was tested: each startup met an empty database of its own"
-        return (
-            f"a later deployment was tested: each startup met a copy of a database with "
-            f"{_tables(tables)}"
-        )
+        return f"{_LATER}: each startup met a copy of a database with {_tables(tables)}"
     met = launches[0].get("tables_before")
     if count_or_none(met) is None:
         return None
@@ -52,10 +50,10 @@ def state_tested(facts: Mapping[str, Any]) -> str | None:
         return "the first startups met an empty database"
     if state["prepared"].get("tables_before") == 0:
         return (
-            "a later deployment was tested: one start before the baseline made the tables of the "
+            f"{_LATER}: one start before the baseline made the tables of the "
             f"empty database ({_tables(met)}); to test the first, set {_SETTING} to fresh"
         )
-    return f"a later deployment was tested: the database had {_tables(met)} before"
+    return f"{_LATER}: the database had {_tables(met)} before"
 
 
 def differing_states(facts: Mapping[str, Any]) -> str | None:

@@ -19,7 +19,7 @@ from chaosnetra.evidence.verdict.reasons import (
     unanswered,
 )
 from chaosnetra.evidence.verdict.violations import Violation, find_violations, undecided
-from chaosnetra.text import one_line
+from chaosnetra.text import how_many, one_line
 
 if TYPE_CHECKING:
     from chaosnetra.evidence.verdict.bounds import ProvenBound
@@ -70,7 +70,8 @@ class Verdict(NamedTuple):
             return said
         if self.outcome is not Outcome.HELD or proof.claim_is_proven:
             return said
-        return f"{said}; that it is at most {100 * most:.3g}% takes {needed} failure-free trials"
+        trials = how_many(needed, "failure-free trial")
+        return f"{said}; that it is at most {100 * most:.3g}% takes {trials}"
 
 
 def proof_text(proof: "ProvenBound", outcome: Outcome) -> str:
@@ -85,8 +86,8 @@ def proof_text(proof: "ProvenBound", outcome: Outcome) -> str:
     all_failed = proof.failures == proof.trials
     says_least = proof.failures > 0 and (outcome is Outcome.VIOLATED or all_failed)
     return (
-        f"{proof.failures:,} of {proof.trials:,} trials under the fault failed, which proves a "
-        f"failure rate of {at_least(low) if says_least else at_most(high)} with "
+        f"{proof.failures:,} of {how_many(proof.trials, 'trial')} under the fault failed, "
+        f"which proves a failure rate of {at_least(low) if says_least else at_most(high)} with "
         f"{proof.confidence:.0%} confidence"
     )
 

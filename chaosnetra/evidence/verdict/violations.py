@@ -11,7 +11,7 @@ from chaosnetra.evidence.journal.shape import Stage, checked_probes
 from chaosnetra.evidence.journal.values import int_or_none, object_or_empty, text_or_none
 from chaosnetra.evidence.verdict.tolerance import has_tolerance, tolerance_met
 from chaosnetra.quantities import finite_or_none
-from chaosnetra.text import cut
+from chaosnetra.text import cut, how_many
 
 LONGEST_OBSERVED = 300
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
@@ -154,9 +154,11 @@ def undecided(journal: Mapping[str, Any]) -> str | None:
     if not left or not all(one.get("undecided") is True for one in left):
         return None
     first = left[0]
+    of = how_many(int_or_none(first.get("of")) or 0, "startup")
+    count, depends = ("counts", "it") if first.get("startups") == 1 else ("count", "them")
     return (
-        f"{_name(asked[0])}: {first.get('startups')} of {first.get('of')} startups count for "
-        f"nothing, and whether it held depends on them: {first.get('why')}"
+        f"{_name(asked[0])}: {first.get('startups')} of {of} {count} for nothing, and whether it "
+        f"held depends on {depends}: {first.get('why')}"
     )
 
 

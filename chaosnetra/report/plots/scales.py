@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 # Times that differ by more than this are shown on a logarithmic axis.
 LOGARITHMIC_FROM = 60
-MOST_TICKS = 6
+LEAST_TICKS, MOST_TICKS = 3, 6
 # Nothing is told apart that is nearer to 0.
 FINEST = 1e-6
 
@@ -46,7 +46,11 @@ class Scale:
 
     @property
     def ticks(self) -> list[float]:
-        """Round values to mark, at most six."""
+        """Round values to mark: at most six, and three at the least where that many are round.
+
+        A logarithmic axis has powers of ten; a short one 1, 2 and 5 times these, or 1 and 3 times;
+        one that is shorter still has what an even one would have.
+        """
         return self._decades() if self.logarithmic else self._steps()
 
     def _steps(self) -> list[float]:
@@ -63,7 +67,20 @@ class Scale:
         first = math.ceil(math.log10(self.low) - 1e-9)
         last = math.floor(math.log10(self.high) + 1e-9)
         every = max(1, math.ceil((last - first + 1) / MOST_TICKS))
-        return [10.0**power for power in range(first, last + 1, every)] or [self.low, self.high]
+        decades = [10.0**power for power in range(first, last + 1, every)]
+        if len(decades) >= LEAST_TICKS:
+            return decades
+        room = 1e-9 * self.high
+        for steps in ((1, 2, 5), (1, 3)):
+            marks = [
+                round(step * 10.0**power, 12)
+                for power in range(first - 1, last + 1)
+                for step in steps
+            ]
+            found = [one for one in marks if self.low - room <= one <= self.high + room]
+            if LEAST_TICKS <= len(found) <= MOST_TICKS:
+                return found
+        return self._steps()
 
 
 def scale_of(values: Iterable[float], *, whole: bool = False) -> Scale:

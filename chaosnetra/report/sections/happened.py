@@ -63,6 +63,10 @@ def moments(facts: RunFacts) -> list[Moment]:
         effect = placed.fault.effect
         if effect is None:
             continue
+        if placed.lets_pass_again:
+            if placed.start is not None:
+                found.append(Moment(placed.start, "undone", placed.name))
+            continue
         if placed.start is not None:
             measured = f"{effect.get('quantity')} {effect.get('observed')} measured, "
             measured += f"{effect.get('expected')} expected"

@@ -27,7 +27,7 @@ def _in_effect(found: Sequence[PlacedFault]) -> Markup:
     rows = []
     for placed in found:
         effect = placed.fault.effect
-        if effect is None:
+        if effect is None or not placed.is_in_effect:
             continue
         rows.append(
             (

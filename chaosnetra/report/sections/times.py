@@ -16,6 +16,7 @@ from chaosnetra.report.plots.scales import number_text, seconds_text
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections import Part
 from chaosnetra.report.series import Asked, AttemptTimes, StartupTimes
+from chaosnetra.text import how_many
 
 MOST_PROBES = 8
 STARTUP_WORDS = ("ready", "failed", "timed out")
@@ -33,8 +34,8 @@ def plots(facts: RunFacts) -> Iterator[Part]:
                 distribution(
                     "Startup times", facts.startups, _medians(facts), STARTUP_WORDS, limits
                 ),
-                "Seconds until ready. One that was not ready is censored: had it gone on, it would "
-                "have taken longer than its mark shows.",
+                "Seconds until ready. One that was not ready is censored, which means: had it gone "
+                "on, it would have taken longer than its mark shows.",
             ),
         )
     for (probe, kind), stages in list(facts.attempts.items())[:MOST_PROBES]:
@@ -49,7 +50,8 @@ def plots(facts: RunFacts) -> Iterator[Part]:
                     ATTEMPT_WORDS,
                     [("slow after", slow)] if slow is not None else [],
                 ),
-                "Seconds until the first query was answered. One that was given up is censored; "
+                "Seconds until the first query was answered. One that was given up is censored: "
+                "its answer would have taken longer than its mark shows; "
                 "one that failed by itself has no time to be answered.",
             ),
         )
@@ -145,7 +147,7 @@ def _budget_table(facts: RunFacts) -> Markup:
             seconds_text(budget.seconds),
             f"{number_text(budget.seconds / scale)} s" if scale else None,
             seconds_text(took) if (took := longest_work(budget, facts.rows)) else None,
-            f"{budget.expired:,} startups" if budget.expired else "never",
+            how_many(budget.expired, "startup") if budget.expired else "never",
         )
         for budget in facts.budgets
     ]

@@ -73,7 +73,7 @@ def _expected(found: Sequence[Claim]) -> Markup:
             claim.stage.when,
             element("span", quoted(claim.expected), class_="wide"),
             element("span", quoted(observed(claim)), class_="wide"),
-            join((met_mark(claim.held), _checks(claim))),
+            join((met_mark(claim.held), allowance(claim), _checks(claim))),
         )
         for claim in found
     ]
@@ -84,6 +84,13 @@ def _checks(claim: Claim) -> str | None:
     if claim.checks == 1:
         return None
     return f" ({claim.checks_not_held:,} of {claim.checks:,} checks not held)"
+
+
+def allowance(claim: Claim) -> str | None:
+    """What share may fail, of a claim that held although some did; None: there is none to tell."""
+    if not claim.held or not claim.failures or claim.limit is None:
+        return None
+    return f" ({share_text(claim.limit)} may fail)"
 
 
 def observed(claim: Claim) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
-from chaosnetra.evidence.journal.samples import Startup
+from chaosnetra.evidence.journal.samples import DEGRADED, Startup
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.observed import (
     COUNTS,
@@ -41,6 +41,7 @@ from chaosnetra.report.structure import (
     Text,
     table,
 )
+from chaosnetra.text import how_many
 from chaosnetra.wire.observation import Encryption
 
 MOST_NUMBERS = 8
@@ -98,7 +99,7 @@ def standing_line(one: Standing) -> str:
 
 def output_summary(one: KeptOutput, seen: ProbeSeen) -> str:
     """What an output is, on one line."""
-    lines, of = _count(len(one.lines), "line"), _count(seen.outputs_of, "startup")
+    lines, of = how_many(len(one.lines), "line"), how_many(seen.outputs_of, "startup")
     if one.startups == 1:
         return f"Last output, {lines}, of 1 of {of}"
     but = "" if one.identical else ", but for numbers,"
@@ -127,7 +128,7 @@ def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
 
 def _figures(seen: ProbeSeen) -> Iterator[Content]:
     of = ", ".join(
-        f"{_count(one.startups, 'startup')} {when} ({one.ready:,} ready)"
+        f"{how_many(one.startups, 'startup')} {when} ({one.ready:,} ready)"
         for when, one in seen.figures.items()
     )
     yield from table(
@@ -169,7 +170,7 @@ def _plots(seen: ProbeSeen, phases: Sequence[str], limits: Sequence[float]) -> I
     if seen.folded:
         plots = [drawn("Startup", one, MOST_FOLDED_CONNECTIONS) for one in seen.folded]
         rest = f"; {seen.left_out:,} others are not drawn" if seen.left_out > 0 else ""
-        summary = f"{len(plots):,} more startups{rest}"
+        summary = f"{how_many(len(plots), 'more startup')}{rest}"
         yield Folded(summary, (*plots, *_numbers_of(seen.folded)))
 
 
@@ -181,7 +182,7 @@ def _told(one: Seen) -> str:
         found.append(f"At its end: {one_visible_line(wire.standing.text, LONGEST_TEXT)}.")
     serial = f", {wire.serial_text} of them one after the other"
     made = f"{trips(wire.round_trips)}{serial if wire.round_trips > 1 else ''}"
-    found.append(f"{_count(wire.connection_count, 'connection')}, {made}.")
+    found.append(f"{how_many(wire.connection_count, 'connection')}, {made}.")
     waited, own = seconds_text(wire.waited_seconds), seconds_text(wire.own_seconds)
     found.append(f"Waited {waited}, own time {own}.")
     if one.faults:
@@ -316,7 +317,7 @@ def _common(
         if not count:
             return None
         often = f"up to {most:,} {what}" if most > 1 else "once"
-        return f"{often} in {count:,} of {one.whole:,} startups"
+        return f"{often} in {count:,} of {how_many(one.whole, 'startup')}"
 
     return [
         (Long(text, code=True), *(cell(text, one) for one in figures.values()))
@@ -333,7 +334,7 @@ def _remarks(seen: ProbeSeen) -> Iterator[Content]:
         (seen.unread, "are not drawn: the journal does not hold them whole"),
     ):
         if count:
-            yield Text(f"{_count(count, 'startup')} {what}.")
+            yield Text(f"{how_many(count, 'startup')} {what}.")
 
 
 def _outputs(seen: ProbeSeen) -> Iterator[Content]:
@@ -341,7 +342,7 @@ def _outputs(seen: ProbeSeen) -> Iterator[Content]:
         yield Output(output_summary(one, seen), one.lines)
     left_out = seen.outputs_of - sum(one.startups for one in seen.outputs)
     if left_out:
-        yield Text(f"What {_count(left_out, 'more startup')} printed is left out.")
+        yield Text(f"What {how_many(left_out, 'more startup')} printed is left out.")
 
 
 def _name(one: Seen) -> str:
@@ -355,8 +356,6 @@ def _numbers(found: Sequence[int]) -> str:
 
 def _ended(one: Startup | Standing) -> str:
     status = one_visible_line(one.status, 40).replace("_", " ")
+    if one.status == DEGRADED:
+        status += " (ready without what it should have)"
     return f"{status} after {seconds_text(one.seconds)}"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

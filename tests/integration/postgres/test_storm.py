@@ -335,6 +335,6 @@ def test_a_storm_is_not_slower_than_it_says(postgres: PostgresServer) -> None:
     started = time.monotonic()
     attempts = run(postgres.database, replace(PLAN, count=50))
     took = time.monotonic() - started
-    result = summarize(attempts, "connections", 0.0, PLAN.slow_after_seconds)
+    result = summarize(attempts, "connection", 0.0, PLAN.slow_after_seconds)
     assert result["held"] is True
     assert 0 < result["answer_seconds_p50"] <= result["answer_seconds_max"] <= took

@@ -120,7 +120,7 @@ def test_a_later_deployment_is_tested_by_default(run_chaos: RunChaos, migrating:
         EXPERIMENT, CHAOSNETRA_TARGET=migrating, CHAOSNETRA_COUNT="3", CHAOSNETRA_LATENCY_MS="50"
     )
     assert (run.returncode, run.section["verdict"]) == (0, "held"), run.output
-    assert "a later deployment was tested: one start before the baseline" in run.section["reason"]
+    assert "one that finds its tables: one start before the baseline" in run.section["reason"]
     assert "one start prepares it before the others" in run.output
     state = run.section["database_state"]
     assert (state["prepared"]["tables_before"], state["prepared"]["tables_after"]) == (0, 3)
@@ -182,7 +182,7 @@ def test_a_service_that_only_its_first_start_connects_is_not_on_the_path_of_a_la
     assert found["exposure"]["variables"] == ["DATABASE_URL"]
     told = not_exposed(found)
     assert told
-    assert "not one of 1 startups under toxic" in told
+    assert "not even the one startup under toxic" in told
 
 
 def test_first_starts_that_race_are_told_with_the_cure(

@@ -17,6 +17,7 @@ from chaosnetra.toxiproxy.actions import (
     add_slow_close,
     add_timeout,
     disable_proxy,
+    enable_proxy,
     remove_toxic,
     update_toxic,
 )
@@ -140,6 +141,18 @@ def test_their_proxy_can_be_taken_down(
     toxiproxy.create_proxy(THEIRS, "127.0.0.1:0", mute_service)
     effect = disable_proxy(THEIRS, configuration=configuration)["effect"]
     assert (effect["observed"], effect["in_effect"]) == ("refused", True)
+
+
+def test_a_proxy_that_is_up_again_is_not_put_up_a_second_time(
+    toxiproxy: ToxiproxyClient, mute_service: str, configuration: dict[str, Any]
+) -> None:
+    toxiproxy.create_proxy(THEIRS, "127.0.0.1:0", mute_service)
+    disable_proxy(THEIRS, configuration=configuration)
+    first = enable_proxy(THEIRS, configuration=configuration)
+    second = enable_proxy(THEIRS, configuration=configuration)
+    assert (first["result"], second["result"]) == ("done", "already done")
+    injected = current_session(configuration).injector.faults
+    assert [fault.name for fault in injected if "proxy" in fault.name] == [f"proxy {THEIRS} down"]
 
 
 def test_a_toxic_that_does_nothing_is_not_in_effect_on_a_twin_either(

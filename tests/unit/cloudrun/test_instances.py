@@ -70,4 +70,4 @@ def test_what_is_told_is_the_first_that_failed() -> None:
     )
     assert (said["phase"], said["budget"], said["sqlstate"]) == ("database", "pool", "53300")
     assert said["error"] == "too many"
-    assert look.observed == ("2 of 3 hold 15 sessions; 1 startups failed, 1 go on degraded")
+    assert look.observed == ("2 of 3 hold 15 sessions; 1 startup failed, 1 goes on degraded")

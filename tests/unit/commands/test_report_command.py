@@ -60,6 +60,14 @@ def test_everything_is_on_the_page(tmp_path: Path) -> None:
     assert "budget table_setup of 1 s ran out in 4 startups, in phase database" in text
 
 
+def test_a_check_that_held_although_some_failed_says_how_many_may(tmp_path: Path) -> None:
+    output = startups(0, 1, max_failure_rate=1.0)["output"] | {"held": True}
+    failing = probe("startups", output=output)
+    page, text, _ = reported(tmp_path, journal(after=state(failing)))
+    assert "(100% may fail)" in page.text
+    assert "✓ (100% may fail)" in text
+
+
 def test_bounds_and_the_trials_that_a_proof_takes_stand_beside_the_point_rule(
     tmp_path: Path,
 ) -> None:

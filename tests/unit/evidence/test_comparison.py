@@ -217,6 +217,15 @@ def test_journals_without_startups_are_compared_by_their_verdicts() -> None:
     assert (found.change, found.rates, found.times) == (Change.BROKEN, [], [])
 
 
+def test_so_few_startups_tell_no_difference_of_times() -> None:
+    one, other = run([2.0], attempts=1), run([1.0], attempts=1)
+    text = comparison_text(compared([one], [other]))
+    (line,) = [line for line in text.split("\n") if line.startswith("- startups under")]
+    assert "median 2 s (n = 1) before, 1 s (n = 1) after" in line
+    assert "1 and 1 are too few to tell a difference from chance" in line
+    assert not {"faster", "Cliff's", "Mann-Whitney", "large"} & set(line.replace(";", "").split())
+
+
 HOSTILE = "<script>alert(1)</script>\n# [x](http://e) | `\x1b[31m`"
 
 

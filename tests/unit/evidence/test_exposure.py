@@ -362,17 +362,20 @@ def state(setting: str = "auto", *met: tuple[int | None, int | None, bool], **mo
 PREPARED = {"status": "ready", "error": None, "tables_before": 0, "tables_after": 14}
 
 
+LATER = "a later deployment was tested, one that finds its tables: "
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [
         (state("auto", (14, 14, False), (14, 14, True), prepared=PREPARED),
-         "a later deployment was tested: one start before the baseline made the tables"),
+         LATER + "one start before the baseline made the tables"),
         (state("auto", (3, 3, False), (3, 3, True)),
-         "a later deployment was tested: the database had 3 tables before"),
+         LATER + "the database had 3 tables before"),
         (state("fresh", (0, 0, False), (0, 0, True), template_tables=0),
          "a first deployment was tested: each startup met an empty database of its own"),
         (state("fresh", (1, 1, False), template_tables=1),
-         "a later deployment was tested: each startup met a copy of a database with 1 table"),
+         LATER + "each startup met a copy of a database with 1 table"),
         (state("shared", (0, 14, True)), "the first startups met an empty database"),
         (state("auto", (0, 0, False), (0, 0, True)), None),
         (state("auto", (None, None, False)), None),

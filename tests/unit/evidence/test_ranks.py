@@ -119,3 +119,15 @@ def test_a_correction_never_makes_a_p_value_smaller(p_values: list[float | None]
         assert (given_p is None) == (corrected is None)
         if given_p is not None and corrected is not None:
             assert given_p <= corrected <= 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "can"),
+    [(1, 1, False), (3, 3, False), (4, 4, True), (3, 5, True), (2, 7, False), (2, 8, True),
+     (1, 38, False), (1, 40, True)],
+)  # fmt: skip
+def test_too_few_times_can_show_no_difference(before: int, after: int, can: bool) -> None:
+    found = compare_times([float(n) for n in range(before)], [100.0 + n for n in range(after)])
+    assert found.can_tell(0.95) == can
+    assert found.p_value is not None
+    assert (found.p_value < 0.05) == can

@@ -150,9 +150,9 @@ def test_an_orchestrator_that_swallows_and_hides_is_told() -> None:
     found = by_subject(measured.swallowing_and_hiding())
     swallowed = found["orchestrator.graceful_startup"]
     assert swallowed.current == "true"
-    assert "1 startups serve although phase database failed: refused" in swallowed.evidence[0]
+    assert "1 startup serves although phase database failed: refused" in swallowed.evidence[0]
     hidden = found["orchestrator.timeout_message_names"]
-    assert "table_setup ran out in 1 startups" in hidden.evidence[0]
+    assert "table_setup ran out in 1 startup, which says" in hidden.evidence[0]
 
 
 def test_a_rule_raises_every_budget_around_its_work() -> None:

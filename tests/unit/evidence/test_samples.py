@@ -41,7 +41,7 @@ def storm() -> dict[str, Any]:
         RealAttempt(2, 0.5, 0.0, AttemptOutcome.TIMED_OUT, 3.0, error="no answer within 3 s"),
         RealAttempt(3, 1.0, 0.0, AttemptOutcome.REFUSED, 0.2, sqlstate="53300"),
     ]
-    return probe("connects", output=summarize_attempts(made, "connections", 0.15, 1.0))
+    return probe("connects", output=summarize_attempts(made, "connection", 0.15, 1.0))
 
 
 def read(**changes: Any) -> dict[str, Any]:

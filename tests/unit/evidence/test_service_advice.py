@@ -165,7 +165,7 @@ def test_a_limit_of_the_service_leaves_room_for_so_much_latency() -> None:
     assert first.subject == "the service's own limit from the opening of a connection"
     assert first.current == "5 s"
     assert first.proposed == (
-        "20.6 s, or fewer round trips within it: 11 fit into 5 s under that latency"
+        "20.6 s, or fewer round trips within it: of 40 only 11 fit into 5 s under that latency"
     )
     assert first.reason == (
         "40 round trips one after the other, 400 ms longer each, and 0.488 s of its own take "

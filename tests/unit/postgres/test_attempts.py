@@ -35,7 +35,7 @@ def attempts(**counts: int) -> list[Attempt]:
 
 
 def summary(made: list[Attempt], max_failure_rate: float = 0.15) -> dict[str, Any]:
-    return summarize(made, "connections", max_failure_rate, 2.0)
+    return summarize(made, "connection", max_failure_rate, 2.0)
 
 
 def from_server(sqlstate: str, message: str = "no") -> BaseException:

@@ -276,3 +276,18 @@ def test_very_many_launches_and_failures_make_a_plot_of_bounded_size(tmp_path: P
     drawn = present(run_plot(describe(read_journal(path))))
     assert drawn.count("<rect") < 400
     assert drawn.count("<svg") < 400
+
+
+def test_a_proxy_that_is_put_up_again_is_told_as_an_undo(tmp_path: Path) -> None:
+    fault = {
+        "name": "proxy database up", "parameters": {"kind": "proxy state", "enabled": True},
+        "effect": {"quantity": "first_answer", "expected": "answered", "observed": "answered",
+                   "in_effect": True},
+        "injected_seconds": 10.0, "undone_seconds": 30.0, "undo": "done",
+    }  # fmt: skip
+    path = tmp_path / "journal.json"
+    path.write_text(json.dumps(journal(faults=[fault], time_scale=1)))
+    facts = describe(read_journal(path))
+    found = [(one.at, one.what, one.text) for one in moments(facts) if "proxy" in one.text]
+    assert found == [(10.0, "undone", "proxy database up again")]
+    assert not any(one.is_in_effect for one in facts.faults)

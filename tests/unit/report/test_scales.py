@@ -69,3 +69,23 @@ def test_seconds_for_people(seconds: float, text: str) -> None:
 def test_numbers_for_people() -> None:
     assert [number_text(value) for value in (5.0, 100000, 0.25)] == ["5", "100,000", "0.25"]
     assert [share_text(value) for value in (0, 0.004, 0.45, 1)] == ["0%", "0.4%", "45%", "100%"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(20, 400, [20, 50, 100, 200]), (0.01, 10, [0.01, 0.1, 1, 10]), (9, 110, [10, 20, 50, 100]),
+     (2, 900, [3, 10, 30, 100, 300]), (100, 150, [100, 110, 120, 130, 140, 150])],
+)  # fmt: skip
+def test_a_short_logarithmic_axis_has_marks_between_powers_of_ten(
+    low: float, high: float, ticks: list[float]
+) -> None:
+    assert Scale(low, high, logarithmic=True).ticks == ticks
+
+
+@given(st.floats(1e-4, 1e4), st.floats(1.05, 1e6))
+def test_a_logarithmic_axis_has_some_marks(low: float, ratio: float) -> None:
+    scale = Scale(low, low * ratio, logarithmic=True)
+    ticks = scale.ticks
+    assert 3 <= len(ticks) <= 7
+    assert ticks == sorted(set(ticks))
+    assert all(low * (1 - 1e-6) <= tick <= scale.high * (1 + 1e-6) for tick in ticks)

@@ -29,7 +29,7 @@ def test_the_margin_is_from_where_the_system_stands() -> None:
     assert found.margin == pytest.approx(20, rel=0.05)
     assert found.forecast_confirmed is True
     text = summary(made, found)
-    assert "today: 20 (given), so it bears" in text
+    assert "today, without the fault: 20 (given), so it bears" in text
     assert "budget table_setup" in text.splitlines()[0]
     assert "; confirmed" in text
 

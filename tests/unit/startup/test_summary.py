@@ -68,7 +68,9 @@ def test_what_does_not_count_decides_nothing(
     result = summarize(outcomes(ready, failed), rate, uncounted=uncounted)
     assert (result["held"], result["uncounted"]["undecided"]) == (held, undecided)
     assert (result["attempts"], result["failures"]) == (ready + failed, failed), "no trials"
-    assert result["observed"].endswith(f", {left} more count for nothing")
+    assert result["observed"].endswith(
+        f", {left} more {'counts' if left == 1 else 'count'} for nothing"
+    )
     assert result["uncounted"]["why"] == why
     as_failed = summarize(outcomes(ready, failed + left), rate)["held"]
     as_ready = summarize(outcomes(ready + left, failed), rate)["held"]

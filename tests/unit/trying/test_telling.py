@@ -19,7 +19,7 @@ from chaosnetra.trying.experiment import (
     latency_experiment_of,
 )
 from chaosnetra.trying.guessing import Guess
-from chaosnetra.trying.results import advice_of, stages_of
+from chaosnetra.trying.results import Advice, advice_of, stages_of
 from chaosnetra.trying.scouting import Sight
 from chaosnetra.trying.telling import WIDTH, guesses, paths, screen
 from tests.support.journals import journal, probe, state
@@ -136,3 +136,15 @@ def test_a_password_is_in_no_command() -> None:
 
 def test_a_slow_start_has_a_longer_limit() -> None:
     assert [limit_for(seconds) for seconds in (0.4, 11.0, 13.0, 40.0)] == [35, 35, 40, 120]
+
+
+def test_advice_ends_with_a_whole_clause() -> None:
+    clause = "what a service could do about it, in so many words that a line is full"
+    long = Advice("change it (here; or there)", "; ".join([clause] * 20))
+    lines = list(screen(FOUND, [], iter([long, Advice("do it", "it helps")])))
+    advice = lines[lines.index("What to change") + 1 :]
+    first = " ".join(" ".join(advice[:-1]).split())
+    assert first.startswith(f"1. change it (here; or there); {clause}; ")
+    assert first.endswith(clause)
+    assert len(advice) <= 7
+    assert advice[-1] == "2. do it; it helps"
