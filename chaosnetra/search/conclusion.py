@@ -66,7 +66,8 @@ class Conclusion:
         margin: how many times as hard as the operating point the breaking point is; None: either
             is not known.
         forecast_confirmed: whether the predicted value, give or take its spread, lies within the
-            interval; None: there is no prediction, or no interval.
+            interval; None: there is no prediction, or no interval. False, too, where trials rule
+            the prediction out.
         drift: how baselines differ beyond chance, as a sentence; None: they do not.
         model_fits: whether startups under latency took what the model says; None: not known.
         bears_asked: whether the interval lies beyond what was asked; None: nothing was.
@@ -163,7 +164,7 @@ def _values(search: Search, *, violated: bool) -> list[float]:
 
 def response_of(search: Search) -> Response:
     """The response that the trials of a search show."""
-    forecast = search.forecast
+    forecast = search.standing_forecast
     return Response(
         search.oriented,
         tuple(Trial(trial.applied, trial.failures, trial.attempts) for trial in search.counted),
@@ -324,6 +325,8 @@ def nothing_at(search: Search, at: "Callable[[SearchTrial], Where]") -> "tuple[W
 
 def _confirmed(search: Search, point: Estimate | None) -> bool | None:
     forecast = search.forecast
+    if search.standing_forecast is not forecast:
+        return False
     if forecast is None or point is None or point.low is None or point.high is None:
         return None
     off = abs(forecast.value) * forecast.spread

@@ -52,8 +52,6 @@ BASELINE = "baseline.json"
 # that is no older.
 OWN_BASELINE_EVERY = 4
 BASELINE_SECONDS = 60.0
-# A limit of its own that a trial shows is known less well than a budget that is written down.
-OWN_SPREAD = 0.1
 SEED_VARIABLE = "CHAOSNETRA_SEED"
 # A setting that each trial has a value of its own for.
 SEED = "seed"
@@ -395,10 +393,14 @@ def _learned(subject: Subject, search: Search, folder: Path) -> Search:
     if search.forecast is None and len(search.counted) == 1:
         search = replace(search, forecast=forecast_of(limits_of(data), scale))
     own = own_limit_of(tried)
-    found = None if own is None else forecast_of([own], scale, OWN_SPREAD)
-    if found is not None and not _is_same(search, found):
-        search = replace(search, forecast=found)
-    return search
+    found = None if own is None else forecast_of([own], scale)
+    if found is None:
+        return search
+    known = search.forecast
+    if known is not None and _is_same(search, found):
+        # It stays where it is, and may be better known.
+        found = replace(known, spread=min(known.spread, found.spread))
+    return replace(search, forecast=found)
 
 
 def _is_same(search: Search, found: Forecast) -> bool:

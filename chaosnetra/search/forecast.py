@@ -7,7 +7,7 @@ it breaks at (limit - own time) / round trips.
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -28,10 +28,14 @@ from chaosnetra.evidence.wire.limits import (
 )
 from chaosnetra.evidence.wire.named_limits import named_seconds
 from chaosnetra.quantities import finite_or_none
-from chaosnetra.search.record import Forecast, Limit, StartModel
+from chaosnetra.search.record import BUDGET, Forecast, Limit, StartModel
 from chaosnetra.wire.observation import MOST_WAITS, Observation
 
 SPREAD = 0.05
+# A limit of its own that trials show is known less well than a budget that is written down, until
+# it is the same under latencies so many times as high: it does not follow from them.
+OWN_SPREAD = 0.1
+DIFFERENT = 1.2
 # A service's own limit shows where so many startups gave up alike.
 FEWEST_ALIKE = 2
 # What ends startups sooner, and only under a latency, may be anything.
@@ -69,7 +73,7 @@ def limits_of(journal: Mapping[str, Any]) -> list[Limit]:
     for name, (own, spread, trips) in _budgeted(journal).items():
         length = finite_or_none(budgets.get(f"{name}_seconds"))
         if length is not None and trips:
-            found.append(Limit(f"budget {name}", length * scale, own, trips, spread))
+            found.append(Limit(f"{BUDGET}{name}", length * scale, own, trips, spread))
     model = model_of(journal)
     most = [
         seconds
@@ -103,7 +107,8 @@ def own_limit_of(tried: Sequence[Tried]) -> Limit | None:
     Startups under the lowest latency at which it shows say after how long. They gave up so long
     after several moments, which does not tell from which the limit counts. The work inside has to
     fit between the trials that held and those that were violated; then what shows in most violated
-    trials counts, and of these what is most alike.
+    trials counts, and of these what is most alike. Where trials have one startup each, those that
+    gave up alike count together.
 
     Args:
         tried: all trials that say anything, at least one.
@@ -124,11 +129,16 @@ def own_limit_of(tried: Sequence[Tried]) -> Limit | None:
     named = _named_limit(violated, tried)
     if fits(named):
         return named
-    shown = [_shown(_gave_up(one)) for one in violated]
+    shown = _met_twice([_shown(_gave_up(one)) for one in violated])
     found = []
     scopes = dict.fromkeys(scope for of_one in shown for scope in of_one)
     for order, scope in enumerate(scopes):
-        amounts = [of_one[scope].amount for of_one in shown if scope in of_one]
+        met = [
+            (one.added_seconds, of_one[scope].amount)
+            for one, of_one in zip(violated, shown, strict=True)
+            if scope in of_one
+        ]
+        amounts = [seconds for _, seconds in met]
         # Of a login it is known only what was too long; else the nearest trial is most like.
         amount = min(amounts) if scope is Scope.LOGIN else amounts[0]
         if scope is not Scope.LOGIN and not is_same(min(amounts), max(amounts)):
@@ -137,9 +147,20 @@ def own_limit_of(tried: Sequence[Tried]) -> Limit | None:
         if bounded is None or not fits(bounded):
             continue
         apart = max(amounts) - min(amounts)
+        alike = [added for added, seconds in met if is_same(seconds, amount)]
+        bounded = replace(bounded, shown_under=_different(alike))
         # What two readings differ by says nothing.
         found.append((-len(amounts), apart if apart > READ_SECONDS else 0.0, order, bounded))
     return min(found)[-1] if found else None
+
+
+def _different(latencies: Sequence[float]) -> int:
+    """How many of some latencies, in ascending order, differ clearly."""
+    count, last = 0, 0.0
+    for latency in latencies:
+        if not count or latency >= DIFFERENT * last:
+            count, last = count + 1, latency
+    return count
 
 
 def _named_limit(violated: Sequence[Tried], tried: Sequence[Tried]) -> Limit | None:
@@ -148,10 +169,14 @@ def _named_limit(violated: Sequence[Tried], tried: Sequence[Tried]) -> Limit | N
     It began after so many answers; what a startup that was ready did after as many is inside. Who
     ends some time after it gave up seems to have begun later, so the earliest beginning counts.
     """
-    begun = [found for one in violated if (found := _named_since(one)) is not None]
-    if not begun or any(seconds != begun[0][0] for seconds, _ in begun):
+    found = [named for one in violated if (named := _named_since(one)) is not None]
+    # Trials with one startup each count together, and beside others for nothing.
+    found = [one for one in found if one.startups >= FEWEST_ALIKE] or found
+    if sum(one.startups for one in found) < FEWEST_ALIKE:
         return None
-    seconds, after = min(begun)
+    if any(one.seconds != found[0].seconds for one in found):
+        return None
+    seconds, after = found[0].seconds, min(one.after for one in found)
 
     def inside(seen: Observation) -> Work | None:
         later = seen.waits[after:]
@@ -160,33 +185,65 @@ def _named_limit(violated: Sequence[Tried], tried: Sequence[Tried]) -> Limit | N
         trips = seen.serial_round_trips - after
         return Work(later[-1][1] - later[0][0], trips) if trips > 0 else None
 
-    return _bounded(f"the limit of {seconds:g} s that its output names", seconds, tried, inside)
+    return _bounded("the limit that its output names", seconds, tried, inside)
 
 
-def _named_since(violated: Tried) -> tuple[float, int] | None:
-    """The limit that most startups of a trial name, in seconds, and after how many answers it
-    began; None: they name none, or it cannot be."""
+@dataclass(frozen=True)
+class _Named:
+    """A limit that most startups of a trial name.
+
+    Attributes:
+        seconds: its length.
+        after: so many answers it began, at the earliest.
+        startups: that name it.
+    """
+
+    seconds: float
+    after: int
+    startups: int
+
+
+def _named_since(violated: Tried) -> _Named | None:
+    """The limit that most startups of a trial name; None: they name none, or it cannot be."""
     failed = _gave_up(violated)
     found = [
         (named, _answered_by(one, one.gave_up_seconds - named))
         for one in failed
         if (named := one.named_seconds) is not None and one.asked_before(named)
     ]
-    if len(found) < FEWEST_ALIKE or 2 * len(found) <= len(failed):
+    if 2 * len(found) <= len(failed) or any(named != found[0][0] for named, _ in found):
         return None
-    if any(named != found[0][0] for named, _ in found):
-        return None
-    return min(found)
+    seconds, after = min(found)
+    return _Named(seconds, after, len(found))
 
 
 def _answered_by(one: Failed, seconds: float) -> int:
     return sum(end <= seconds + READ_SECONDS for _, end in one.seen.waits)
 
 
+def _met_twice(shown: Sequence[dict[Scope, OwnLimit]]) -> list[dict[Scope, OwnLimit]]:
+    """What shows in each trial, without what shows in fewer startups than tell a limit.
+
+    A startup that is alone in its trial counts with others whose limit counts from the same moment
+    and is as long, where those are most of them. Under another latency it would be another time,
+    if it followed from the latency.
+    """
+
+    def is_met_twice(scope: Scope, limit: OwnLimit) -> bool:
+        if limit.startups >= FEWEST_ALIKE:
+            return True
+        all_of_it = [of_one[scope] for of_one in shown if scope in of_one]
+        alike = sum(one.startups for one in all_of_it if is_same(one.amount, limit.amount))
+        return alike >= FEWEST_ALIKE and 2 * alike > sum(one.startups for one in all_of_it)
+
+    return [
+        {scope: limit for scope, limit in of_one.items() if is_met_twice(scope, limit)}
+        for of_one in shown
+    ]
+
+
 def _shown(failed: Sequence[Failed]) -> dict[Scope, OwnLimit]:
     """The limits that may have ended the startups of a trial, those that are likelier first."""
-    if len(failed) < FEWEST_ALIKE:
-        return {}
     found = {_SCOPES[limit.kind]: limit for limit in limits_of_time(failed, LEAST_SECONDS)}
     login = login_limit(failed, LEAST_SECONDS)
     if login is not None and not any(_gave_up_session(one, login) for one in failed):
@@ -244,7 +301,7 @@ def _bounded(
             trips = round(median(work.round_trips for work in ready))
             own = [max(0.0, work.seconds - work.round_trips * added) for work in ready]
             spread = (max(own) - min(own)) / 2
-            return Limit(name, amount, median(own), trips, spread)
+            return Limit(name, amount, median(own), trips, spread, shown_under=1)
     return None
 
 
@@ -281,15 +338,12 @@ _NAMES = {
 }
 
 
-def forecast_of(
-    limits: Sequence[Limit], time_scale: float, spread: float = SPREAD
-) -> Forecast | None:
+def forecast_of(limits: Sequence[Limit], time_scale: float) -> Forecast | None:
     """Where the first of some limits breaks; None: none of them ever does.
 
     Args:
         limits: in real seconds.
         time_scale: that multiplies the latency that is varied.
-        spread: of the prediction at least, as a share of it.
     """
     values = [
         (1000 * (limit.seconds - limit.own_seconds) / limit.round_trips / time_scale, limit)
@@ -299,7 +353,8 @@ def forecast_of(
     if not values:
         return None
     value, limit = min(values, key=lambda one: one[0])
-    spread = max(spread, limit.spread_seconds / (limit.seconds - limit.own_seconds))
+    least = OWN_SPREAD if limit.shown_under == 1 else SPREAD
+    spread = max(least, limit.spread_seconds / (limit.seconds - limit.own_seconds))
     trips = f"{limit.round_trips} round trip{'' if limit.round_trips == 1 else 's'}"
     if limit.round_trips > 1:
         trips += " one after the other"

@@ -233,7 +233,7 @@ def curve_of(search: Search, conclusion: Conclusion) -> Curve:
         if not span.is_logarithmic
         else {span.value(number / POINTS) for number in range(POINTS + 1)}
     )
-    point = conclusion.point
+    point, forecast = conclusion.point, search.standing_forecast
     whole = None
     if point is not None and point.value is not None:
         low = span.lower if point.low is None else point.low
@@ -256,7 +256,7 @@ def curve_of(search: Search, conclusion: Conclusion) -> Curve:
         ],
         whole,
         search.operating_point,
-        search.forecast.value if search.forecast is not None else None,
+        forecast.value if forecast is not None else None,
         _bands(search),
     )
 

@@ -40,8 +40,9 @@ def next_value(search: Search) -> float:
         return span.easy
     if not violated and tried[span.hard]:
         return span.hard
-    if search.forecast is not None:
-        value = _near(search, search.forecast.value, held, violated)
+    forecast = search.standing_forecast
+    if forecast is not None:
+        value = _near(search, forecast.value, held, violated)
         if value is not None:
             return value
     if not violated:

@@ -21,6 +21,8 @@ MOST_BYTES = 32 * 2**20
 MOST_TRIALS = 1000
 # Keys at its beginning, which no journal of a run has there.
 _SIGNS = ("fingerprint", "feeds")
+# How a limit that is a budget, and what broke by one, begin.
+BUDGET = "budget "
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Limit:
         own_seconds: what the work inside takes without the fault.
         round_trips: one after the other, in that work.
         spread_seconds: how far what the work takes lies from that.
+        shown_under: latencies, clearly different, under which startups that were not ready showed
+            it, as a limit of the service's own; 0: it is known otherwise.
     """
 
     name: str
@@ -40,6 +44,12 @@ class Limit:
     own_seconds: float
     round_trips: int
     spread_seconds: float = 0.0
+    shown_under: int = 0
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the service's own, as startups that were not ready showed."""
+        return self.shown_under > 0
 
 
 @dataclass(frozen=True)
@@ -206,6 +216,18 @@ class Search:
     environment: str = "local"
     stopped: str = ""
     given: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def standing_forecast(self) -> Forecast | None:
+        """The forecast that trials still go by; None: there is none, or they rule it out.
+
+        A trial that was violated rules out one that lies, give or take its spread, beyond the span.
+        """
+        forecast = self.forecast
+        if forecast is None or not any(trial.violated for trial in self.counted):
+            return forecast
+        is_beyond = forecast.value * (1 - forecast.spread) > self.span.upper
+        return None if is_beyond else forecast
 
     @property
     def asked(self) -> float | None:

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from chaosnetra.search.conclusion import Conclusion, End, how_it_ended
 from chaosnetra.search.frontier import Column, Frontier, Map
-from chaosnetra.search.record import Axis, Search, SearchTrial
+from chaosnetra.search.record import BUDGET, Axis, Search, SearchTrial
 from chaosnetra.search.response import Estimate
 from chaosnetra.text import how_many
 
@@ -203,7 +203,7 @@ def answer(search: Search, conclusion: Conclusion) -> str:
             return f"no limit was met {span.grows} to {key} {shown(hardest)}, the hardest tried"
         before = "above" if span.falling else "below"
         return f"it breaks {before} {key} {shown(conclusion.first_violated)}"
-    reason = breaks_first(search)
+    reason = _breaks_first_by(search, conclusion)
     because = f"; what breaks first: {reason}" if reason else ""
     return f"it breaks at {key} {interval(conclusion.point)}{because}"
 
@@ -235,7 +235,13 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
     if search.forecast is not None:
         text = f"  predicted: {shown(search.forecast.value)}, by {search.forecast.how}"
         said = {True: "; confirmed", False: "; refuted", None: ""}
-        yield text + said[conclusion.forecast_confirmed]
+        text += said[conclusion.forecast_confirmed]
+        if search.standing_forecast is None:
+            text += (
+                f": it breaks before {shown(search.span.upper)}, so the search went on without "
+                "the prediction"
+            )
+        yield text
     if search.model is not None and conclusion.end is not End.HOLDS:
         yield f"  {model_text(search)}"
     if search.habits.tries_again is not None:
@@ -279,6 +285,17 @@ def breaks_first(search: Search) -> str | None:
     """What breaks first at the easiest value that was violated."""
     found = reasons(search)
     return found[0][1] if found else None
+
+
+def _breaks_first_by(search: Search, conclusion: Conclusion) -> str | None:
+    """Likewise, by the service's own limit where that is known, and explains where it breaks."""
+    reason, forecast = breaks_first(search), search.forecast
+    if forecast is None or not forecast.limit.is_own or conclusion.forecast_confirmed is False:
+        return reason
+    if reason is not None and reason.startswith(BUDGET):
+        return reason  # the startup itself says so
+    own = f"{forecast.limit.name}, {forecast.limit.seconds:.3g} s"
+    return own if reason is None else f"{own} ({reason})"
 
 
 def model_text(search: Search) -> str:

@@ -12,7 +12,7 @@ from chaosnetra.evidence.verdict.bounds import ProvenBound
 from chaosnetra.evidence.verdict.verdict import Outcome, Verdict, judge
 from chaosnetra.evidence.verdict.violations import Violation
 from chaosnetra.runner.outcome import Kind, RunOutcome
-from chaosnetra.search.record import SearchTrial
+from chaosnetra.search.record import BUDGET, SearchTrial
 from chaosnetra.text import cut, one_line
 
 LONGEST_TEXT = 300
@@ -79,7 +79,7 @@ def what_broke(violations: Sequence[Violation]) -> str | None:
         if violation.stage is Stage.BEFORE:
             continue
         if violation.budget:
-            return f"budget {violation.budget}"
+            return f"{BUDGET}{violation.budget}"
         if violation.error:
             phase = f"phase {violation.phase}: " if violation.phase else ""
             return cut(one_line(f"{phase}{violation.error}"), LONGEST_CAUSE)

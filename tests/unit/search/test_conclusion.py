@@ -7,9 +7,10 @@ import pytest
 from chaosnetra.search.conclusion import End, conclude, drift_of, is_monotonic
 from chaosnetra.search.levels import failing_share
 from chaosnetra.search.placing import next_value
-from chaosnetra.search.record import SearchTrial, StartModel
+from chaosnetra.search.record import Forecast, Limit, SearchTrial, StartModel
+from chaosnetra.search.span import Span
 from chaosnetra.search.telling import answer, summary, trial_line
-from tests.support.searches import ATTEMPTS, forecast, nothing, search, trial
+from tests.support.searches import ATTEMPTS, forecast, nothing, search, trial, with_trial
 
 PRECISE = (trial(20, 0, 1), trial(384, 0, 2), trial(416, 5, 3))
 
@@ -32,6 +33,45 @@ def test_the_margin_is_from_where_the_system_stands() -> None:
     assert "today, without the fault: 20 (given), so it bears" in text
     assert "budget table_setup" in text.splitlines()[0]
     assert "; confirmed" in text
+
+
+OWN = Limit("its own limit from its first connection", 6.0, 0.1, 62, shown_under=1)
+
+
+@pytest.mark.parametrize(
+    ("broke", "value", "told"),
+    [
+        ("TimeoutError", 400, "its own limit from its first connection, 6 s (TimeoutError)"),
+        (None, 400, "its own limit from its first connection, 6 s"),
+        ("budget table_setup", 400, "budget table_setup"),
+        ("TimeoutError", 900, "TimeoutError"),  # it is refuted
+    ],
+)
+def test_what_breaks_first_is_the_service_s_own_limit_where_it_is_known(
+    broke: str | None, value: float, told: str
+) -> None:
+    trials = (*PRECISE[:2], *[replace(PRECISE[2], breaks_first=broke)] * 2)
+    made = search(*trials, *PRECISE[1:2], forecast=Forecast(value, 0.1, OWN, "its own limit"))
+    assert answer(made, conclude(made)).endswith(f"; what breaks first: {told}")
+
+
+def test_a_prediction_beyond_the_span_is_dropped_once_it_breaks_inside() -> None:
+    made = search(trial(20, 0, 1), span=Span(20, 400), forecast=forecast(3819))
+    assert made.standing_forecast is not None
+    assert next_value(made) == 400
+    made = with_trial(made, trial(400, 5, 2))
+    assert made.standing_forecast is None
+    without = replace(made, forecast=None)
+    assert next_value(made) == next_value(without)
+    found = conclude(made)
+    assert found.point == conclude(without).point
+    assert found.forecast_confirmed is False
+    assert (
+        "predicted: 3819, by budget table_setup of 1 s; refuted: it breaks before 400, so the "
+        "search went on without the prediction\n"
+    ) in summary(made, found)
+    # One at the end, give or take its spread, may still be the one.
+    assert replace(made, forecast=forecast(415)).standing_forecast is not None
 
 
 @pytest.mark.parametrize(("wanted", "holds", "code"), [(300.0, True, 0), (395.0, False, 1)])

@@ -9,11 +9,18 @@ from typing import Any
 import pytest
 
 from chaosnetra.evidence.journal.shape import normalized
+from chaosnetra.search.conclusion import End, conclude
 from chaosnetra.search.forecast import Tried, forecast_of, own_limit_of
 from chaosnetra.search.habits import habits_of
-from chaosnetra.wire.observation import End, Observation, Reached
+from chaosnetra.search.judging import end_of, next_values
+from chaosnetra.search.record import Limit
+from chaosnetra.search.span import Span
+from chaosnetra.search.telling import answer
+from chaosnetra.wire.observation import End as Ended
+from chaosnetra.wire.observation import Observation, Reached
 from tests.support import seen_on_the_wire as wire
 from tests.support.journals import journal, startups, state
+from tests.support.searches import search, trial, with_trial
 
 RECORDED = json.loads((Path(__file__).parent / "recorded_searches.json").read_text())
 LOGIN = 3
@@ -62,7 +69,7 @@ class Service:
                     reached=Reached.SESSION if is_session else Reached.STARTUP,
                     round_trips=answered,
                     setup_round_trips=min(LOGIN, answered),
-                    end=End.OPEN if given_up is None else End.CLIENT,
+                    end=Ended.OPEN if given_up is None else Ended.CLIENT,
                     ended_seconds=given_up,
                     unanswered_seconds=None if given_up is None else given_up - at,
                 )
@@ -74,7 +81,7 @@ class Service:
                 break
         ready = given_up is None
         ended = waits[-1][1] + 0.1
-        last = None if ready else End.CLIENT
+        last = None if ready else Ended.CLIENT
         return ready, wire.observation(
             *found, standing=wire.by_itself(last, 0.1), waits=tuple(waits), seconds=ended
         )
@@ -85,6 +92,12 @@ class Service:
         trips = LOGIN + self.statements
         limits = (self.answer, self.login / LOGIN, self.attempt / trips, self.whole / trips)
         return min(limits) - 0.001
+
+
+def alone(service: Service, added: float, late: float = 0.0) -> Tried:
+    """A trial of one startup."""
+    before, under = service.start(0.0, late), service.start(added, late)
+    return Tried(added, not under[0], journal_of([before], [under]))
 
 
 def tried(service: Service, added: float) -> Tried:
@@ -239,10 +252,10 @@ def test_a_login_that_was_over_too_late_tells_its_limit_better_than_the_end_of_i
             reached=Reached.SESSION if is_session else Reached.AUTHENTICATION,
             round_trips=answered,
             setup_round_trips=answered,
-            end=End.CLIENT_RESET,
+            end=Ended.CLIENT_RESET,
             ended_seconds=OPENED + closed,
         )
-        standing = wire.by_itself(End.CLIENT_RESET, 0.01)
+        standing = wire.by_itself(Ended.CLIENT_RESET, 0.01)
         seconds = OPENED + closed + 0.01
         return False, wire.observation(connection, standing=standing, waits=waits, seconds=seconds)
 
@@ -280,6 +293,66 @@ def test_one_startup_and_those_that_a_budget_ended_show_none() -> None:
     assert own_limit_of([Tried(2.0, True, data)]) is None
 
 
+@pytest.mark.parametrize("second", [0.13, 0.4])
+def test_startups_that_were_alone_in_their_trials_count_together(second: float) -> None:
+    service = Service(statements=59, whole=6.0)
+    trials = [alone(service, 0.02), alone(service, 0.4)]
+    assert own_limit_of(trials) is None
+    limit = own_limit_of([*trials, alone(service, second, late=0.05)])
+    assert limit is not None
+    assert limit.shown_under == (1 if second == 0.4 else 2)
+    assert (limit.seconds, limit.round_trips) == (pytest.approx(6.0), 62)
+    forecast = forecast_of([limit], 1.0)
+    assert forecast is not None
+    assert forecast.value == pytest.approx(1000 * service.breaks_at, rel=0.02)
+    # The same time under two latencies does not follow from them.
+    assert forecast.spread == (0.1 if second == 0.4 else 0.05)
+
+
+@pytest.mark.parametrize("whole", [6.0, 12.0])
+def test_a_search_of_one_startup_a_trial_gets_there_in_few_trials(whole: float) -> None:
+    """At first it goes by the limit of the platform, far beyond the span."""
+    service = Service(statements=59, whole=whole)
+    span, platform = Span(5, 400), Limit("startup timeout", 240.0, 0.5, 62)
+    made = search(span=span, forecast=forecast_of([platform], 1.0))
+    trials: list[Tried] = []
+    while end_of(made) is End.GOES_ON:
+        value = next_values(made)[made.key]
+        trials.append(alone(service, value / 1000, late=0.05 * (len(trials) % 3)))
+        failures = int(trials[-1].violated)
+        one = trial(value, number=len(trials), attempts=1, failures=failures)
+        outcome = "violated" if failures else "held"
+        made = with_trial(made, replace(one, outcome=outcome, breaks_first="TimeoutError"))
+        own = own_limit_of(trials)
+        if own is not None:
+            made = replace(made, forecast=forecast_of([own], 1.0))
+    found = conclude(made)
+    assert found.end is End.PRECISE
+    assert len(trials) <= 10
+    assert found.forecast_confirmed is True
+    assert found.point is not None
+    assert found.point.value == pytest.approx(1000 * service.breaks_at, rel=0.1)
+    assert f", {whole:g} s (TimeoutError)" in answer(made, found)
+
+
+def test_startups_alone_whose_times_follow_from_the_latency_show_no_limit() -> None:
+    trials = [
+        alone(Service(statements=59), 0.02),
+        alone(Service(statements=59, whole=12.0), 0.4),
+        alone(Service(statements=59, whole=3.9), 0.13),
+    ]
+    assert [one.violated for one in trials] == [False, True, True]
+    assert own_limit_of(trials) is None
+
+
+def test_a_startup_alone_does_not_count_against_those_of_a_launch() -> None:
+    service = Service(statements=59, whole=6.0)
+    trials = [alone(service, 0.02), tried(service, 0.4)]
+    expected = own_limit_of(trials)
+    assert expected is not None
+    assert own_limit_of([*trials, alone(Service(statements=59, whole=9.0), 0.3)]) == expected
+
+
 def test_a_limit_that_the_output_names_bounds_what_was_asked_in_its_time() -> None:
     """It began after nine answers, and ends eleven in 5 s."""
 
@@ -292,8 +365,8 @@ def test_a_limit_that_the_output_names_bounds_what_was_asked_in_its_time() -> No
         limited = Service(statements=16, whole=begun + 5.0 - OPENED - late)
         return limited.start(added, late)
 
-    def trial(added: float) -> Tried:
-        before, under = ([start(one, late) for late in (0.0, 0.25)] for one in (0.0, added))
+    def named(added: float, late: Sequence[float] = (0.0, 0.25)) -> Tried:
+        before, under = ([start(one, each) for each in late] for one in (0.0, added))
         data = journal_of(before, under)
         for check in data["steady_states"]["after"]["probes"]:
             for startup in check["output"]["startups"]:
@@ -301,11 +374,14 @@ def test_a_limit_that_the_output_names_bounds_what_was_asked_in_its_time() -> No
                     startup["error"] = {"text": "warming the cache: timeout after 5.0s"}
         return Tried(added, not all(ready for ready, _ in under), data)
 
-    limit = own_limit_of([trial(0.02), trial(1.4), trial(0.9)])
+    limit = own_limit_of([named(0.02), named(1.4), named(0.9)])
     assert limit is not None
-    assert limit.name == "the limit of 5 s that its output names"
+    assert limit.name == "the limit that its output names"
     assert limit.round_trips == LOGIN + 16 - 9
     assert limit.seconds == 5.0
+    held, *lonely = (named(added, [0.0]) for added in (0.02, 1.4, 0.9))
+    assert own_limit_of([held, *lonely]) == limit
+    assert own_limit_of([held, lonely[0]]) is None
 
 
 def test_the_work_is_that_of_the_highest_latency_that_held() -> None:
