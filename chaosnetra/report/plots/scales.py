@@ -58,7 +58,12 @@ class Scale:
         power = 10.0 ** math.floor(math.log10(rough))
         sizes = (1, 2, 5, 10) if self.whole else (1, 2, 2.5, 5, 10)
         step = next(power * one for one in sizes if power * one >= rough * 0.999)
-        step = max(1.0, step) if self.whole else step
+        if self.whole:
+            return self._multiples(max(1.0, step))
+        marks = self._multiples(step)
+        return marks if len(marks) >= LEAST_TICKS else self._multiples(step / 2)
+
+    def _multiples(self, step: float) -> list[float]:
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [round(step * number, 12) for number in range(first, last + 1)]

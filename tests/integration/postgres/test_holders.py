@@ -79,7 +79,8 @@ def test_exactly_so_many_are_held(
     effect = effect_of(fault)
     assert effect.in_effect, effect
     assert (effect.expected, effect.observed) == (FREE - count, FREE - count)
-    assert f"{count} of {count} connections held; {FREE} slots were free" in effect.detail
+    noun = "connection" if count == 1 else "connections"
+    assert f"{count} of {count} {noun} held; {FREE} slots were free" in effect.detail
     # Counted by somebody else, who may use the reserved slots.
     assert sessions_called(small_server.admin, NAME) == count
     assert len(processes()) == 1

@@ -1,7 +1,7 @@
 """Axes and figures for people."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from chaosnetra.report.plots.scales import (
@@ -83,6 +83,7 @@ def test_a_short_logarithmic_axis_has_marks_between_powers_of_ten(
 
 
 @given(st.floats(1e-4, 1e4), st.floats(1.05, 1e6))
+@example(1251.0, 1.109375)
 def test_a_logarithmic_axis_has_some_marks(low: float, ratio: float) -> None:
     scale = Scale(low, low * ratio, logarithmic=True)
     ticks = scale.ticks
