@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -69,6 +70,6 @@ def test_what_tells_no_commit_is_none(tmp_path: Path, head: str) -> None:
 
 
 def test_a_folder_that_is_in_no_repository_or_gone_has_none(tmp_path: Path) -> None:
-    if checked_out(Path(tmp_path.root)) is None:
-        assert checked_out(tmp_path) is None
+    with TemporaryDirectory(dir="/tmp") as place:
+        assert checked_out(Path(place)) is None
     assert checked_out(tmp_path / "gone" / "\0") is None

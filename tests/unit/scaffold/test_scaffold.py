@@ -155,6 +155,7 @@ def test_a_pipeline_builds_by_what_is_in_the_folder(
 
 
 def test_nothing_of_this_machine_and_no_secret_is_written(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
     made = service(
         tmp_path,
         target=f"{tmp_path}/start --config {tmp_path}/etc/shop.conf 'a b'",

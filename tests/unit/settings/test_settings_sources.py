@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -66,7 +67,10 @@ def test_the_strongest_that_gives_a_value_counts(
         assert str(found.value) in str(what)
 
 
-def test_a_run_gets_what_the_file_and_the_command_line_give(tmp_path: Path) -> None:
+def test_a_run_gets_what_the_file_and_the_command_line_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     file(tmp_path, "profile = 'tight'\ndwell_seconds = 1\n[parameters]\nlatency_ms = 30\nother = 1")
     declared = {
         "latency_ms": from_environment("MY_LATENCY", default="500"),
@@ -80,9 +84,9 @@ def test_a_run_gets_what_the_file_and_the_command_line_give(tmp_path: Path) -> N
     made = Settings.from_configuration(loaded, environ)
     assert (made.profile.name, made.dwell_seconds, made.seed) == ("tight", 3, 9)
     assert sources.to_json() == {
-        "latency_ms": {"source": "file", "place": f"{tmp_path}/{SETTINGS_FILE}:4"},
+        "latency_ms": {"source": "file", "place": f"{SETTINGS_FILE}:4"},
         "count": {"source": "environment", "place": "MY_COUNT"},
-        "profile": {"source": "file", "place": f"{tmp_path}/{SETTINGS_FILE}:1"},
+        "profile": {"source": "file", "place": f"{SETTINGS_FILE}:1"},
         "dwell_seconds": {"source": "environment", "place": "CHAOSNETRA_DWELL_SECONDS"},
         "seed": {"source": "command line", "place": "--var"},
     }
@@ -166,17 +170,23 @@ def test_the_nearest_file_of_the_repository_counts(tmp_path: Path) -> None:
     inner = root / "a" / "b"
     inner.mkdir(parents=True)
     (root / ".git").mkdir()
-    outside = file(tmp_path, "")
+    file(tmp_path, "")
     assert find_settings_file(inner) is None
     at_root = file(root, "")
     assert find_settings_file(inner) == at_root
     nearer = file(root / "a", "")
     assert find_settings_file(inner) == nearer
     assert find_settings_file(root) == at_root
-    # Outside of a repository only the folder itself: what lies above may be somebody else's.
-    (tmp_path / "plain").mkdir()
-    assert find_settings_file(tmp_path / "plain") is None
-    assert find_settings_file(tmp_path) == outside
+
+
+def test_outside_of_a_repository_only_the_folder_itself_counts() -> None:
+    """What lies above may be somebody else's."""
+    with TemporaryDirectory(dir="/tmp") as place:
+        folder = Path(place).resolve()
+        outside = file(folder, "")
+        (folder / "plain").mkdir()
+        assert find_settings_file(folder / "plain") is None
+        assert find_settings_file(folder) == outside
 
 
 def test_where_the_file_of_an_experiment_is_looked_for(
