@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 from chaosnetra.stand.postgres import start_postgres
-from chaosnetra.startup.orders import ORDER_VARIABLE, REPORT_KEY, PathOrder, TaskOrder
+from chaosnetra.startup.orders import ORDER_VARIABLE, PathOrder, TaskOrder
+from chaosnetra.startup.reports import REPORT_KEY
 from chaosnetra.task_path.check import added_seconds
 from chaosnetra.task_path.conduct import require_answer
 from chaosnetra.task_path.path import begin_path

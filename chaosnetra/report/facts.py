@@ -24,7 +24,7 @@ from chaosnetra.evidence.journal.values import (
     objects,
     text_or_none,
 )
-from chaosnetra.evidence.statistics.machine_share import is_felt
+from chaosnetra.evidence.statistics.machine_share import is_noticeable
 from chaosnetra.evidence.verdict.verdict import Verdict, judge
 from chaosnetra.evidence.verdict.violations import Violation
 from chaosnetra.report.budgets import Budget, budgets_of, time_scale_of
@@ -146,7 +146,7 @@ class RunFacts:
         spans: when the stages were checked.
         launches: what each check tried, in order.
         failed_activities: actions and rollbacks that failed.
-        machine: what the machine took of the startups of each launch, where it is felt.
+        machine: what the machine took of the startups of each launch, where it is noticeable.
         commit: that was checked out where the run was started; None where the journal has none.
         events: the file of the run's events, beside the journal; None: there is none.
         rules: findings on budgets by arithmetic, where a probe made them.
@@ -301,7 +301,7 @@ def _machine(check: Check) -> Iterator[MachineTook]:
     told = object_or_empty(check.output.get("machine_share"))
     own, share = (duration_or_none(told.get(name)) for name in ("own_seconds", "share_seconds"))
     cores = count_or_none(told.get("cores"))
-    if own is not None and share is not None and cores and is_felt(own - share, share):
+    if own is not None and share is not None and cores and is_noticeable(own - share, share):
         yield MachineTook(check.stage, check.probe, cores, own, share)
 
 

@@ -75,7 +75,7 @@ class Database:
     @property
     def report_schema(self) -> str:
         """Schema of the run's own that the tasks of a job report into, made on first use."""
-        from chaosnetra.startup.orders import report_statements
+        from chaosnetra.startup.report_table import report_statements
 
         return self._with_schema(f"{self._resources.identifier}_reports", report_statements)
 

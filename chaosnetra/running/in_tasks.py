@@ -20,14 +20,9 @@ from chaosnetra.faults import Effect, Injected, in_all
 from chaosnetra.redaction import Redactor
 from chaosnetra.running.session import Session
 from chaosnetra.settings import Settings, setting_hint
-from chaosnetra.startup.orders import (
-    FaultKind,
-    OrderedFault,
-    PathOrder,
-    TaskReport,
-    measuring_groups,
-)
+from chaosnetra.startup.orders import FaultKind, OrderedFault, PathOrder, measuring_groups
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
+from chaosnetra.startup.reports import TaskReport
 from chaosnetra.startup.uncounted import Uncounted
 from chaosnetra.task_path.faults import measuring_seconds
 from chaosnetra.task_path.variables import (

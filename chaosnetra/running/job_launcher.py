@@ -34,15 +34,9 @@ from chaosnetra.running.task_reports import READ_SECONDS, read_reports, tell_not
 from chaosnetra.running.tracing import LaunchTrace, current_tracer
 from chaosnetra.settings import Settings, setting_hint
 from chaosnetra.startup.launcher import Limits
-from chaosnetra.startup.orders import (
-    NOT_UNDERSTOOD,
-    ORDER_VARIABLE,
-    PathOrder,
-    TaskOrder,
-    TaskReport,
-    output_bytes,
-)
+from chaosnetra.startup.orders import ORDER_VARIABLE, PathOrder, TaskOrder
 from chaosnetra.startup.outcome import ExitReason, StartupOutcome
+from chaosnetra.startup.reports import NOT_UNDERSTOOD, TaskReport, output_bytes
 from chaosnetra.startup.tasks import barrier_of, outcomes_of
 from chaosnetra.text import how_many
 

@@ -135,7 +135,7 @@ class ProcessLauncher:
         circumstances["import_seconds"] = self.starter.import_seconds
         circumstances["launched_seconds"] = launched_seconds
         share = machine_share_of(outcomes, usable_cores())
-        if share is not None and share.is_felt:
+        if share is not None and share.is_noticeable:
             logger.info(f"Machine: {share.text}")
         circumstances["machine_share"] = None if share is None else share.to_json()
         return Launched(outcomes, circumstances)

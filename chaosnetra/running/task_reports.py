@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput
 from chaosnetra.running.observing import WHOLE, Shortened
-from chaosnetra.startup.orders import MOST_REPORT_BYTES, TaskReport, select_statement
+from chaosnetra.startup.report_table import select_statement
+from chaosnetra.startup.reports import MOST_REPORT_BYTES, TaskReport
 from chaosnetra.startup.tasks import Barrier
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,27 +75,23 @@ def toxiproxy_url(name: str, value: Any) -> str | None:
 
 def directory(name: str, value: Any) -> Path:
     """A folder that exists."""
-    given = text(name, value)
-    try:
-        folder = Path(given).expanduser()
-        found = folder.is_dir()
-    except (OSError, ValueError, RuntimeError):
-        found = False
-    if not found:
-        raise InvalidInput(f"{name} {given!r} is not a directory")
-    return folder
+    return _existing(name, value, Path.is_dir, "directory")
 
 
 def file(name: str, value: Any) -> Path:
     """A file that exists."""
+    return _existing(name, value, Path.is_file, "file")
+
+
+def _existing(name: str, value: Any, is_one: Callable[[Path], bool], what: str) -> Path:
     given = text(name, value)
     try:
         path = Path(given).expanduser()
-        found = path.is_file()
+        found = is_one(path)
     except (OSError, ValueError, RuntimeError):
         found = False
     if not found:
-        raise InvalidInput(f"{name} {given!r} is not a file")
+        raise InvalidInput(f"{name} {given!r} is not a {what}")
     return path
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 NEEDED = ("psutil", "asyncpg")
-# As `chaosnetra.startup.orders` has it, which needs more than nothing.
+# As `chaosnetra.startup.reports` has it, which needs more than nothing.
 NOT_UNDERSTOOD = 64
 CHECK = "--check"
 

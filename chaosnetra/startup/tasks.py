@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from chaosnetra.startup.kept_output import Different
-from chaosnetra.startup.orders import TaskReport
 from chaosnetra.startup.outcome import (
     EndedBy,
     ExitReason,
@@ -18,6 +17,7 @@ from chaosnetra.startup.outcome import (
     StartupOutcome,
     Status,
 )
+from chaosnetra.startup.reports import TaskReport
 
 # What the way of a report to the database, and clocks that are kept in step, may differ by.
 CLOCK_SECONDS = 1.0

@@ -10,8 +10,9 @@ from chaosnetra.durations import Deadline
 from chaosnetra.errors import PathUnavailable
 from chaosnetra.ports import LOOPBACK
 from chaosnetra.postgres.path import answers
-from chaosnetra.startup.orders import FaultKind, PathOrder, PathReport
+from chaosnetra.startup.orders import FaultKind, PathOrder
 from chaosnetra.startup.outcome import StartupOutcome
+from chaosnetra.startup.reports import PathReport
 from chaosnetra.task_path.faults import PATIENCE_SECONDS, FaultsOnPath
 from chaosnetra.task_path.path import TaskPath, begin_path
 from chaosnetra.task_path.variables import NamedDatabase, named_database

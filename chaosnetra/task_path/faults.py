@@ -19,7 +19,8 @@ from chaosnetra.errors import (
 from chaosnetra.faults import Effect
 from chaosnetra.postgres.connect import SETTING
 from chaosnetra.postgres.path import PostgresPath, answers
-from chaosnetra.startup.orders import FaultKind, MeasuredFault, OrderedFault
+from chaosnetra.startup.orders import FaultKind, OrderedFault
+from chaosnetra.startup.reports import MeasuredFault
 from chaosnetra.task_path.path import TaskPath
 from chaosnetra.toxiproxy.blackhole import close_holder, with_server_ends
 from chaosnetra.toxiproxy.effects import effect_of as effect_of_toxic

@@ -39,18 +39,7 @@ from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import launch
 from chaosnetra.startup.observed import Limits
-from chaosnetra.startup.orders import (
-    LONGEST_SECONDS,
-    NOT_UNDERSTOOD,
-    ORDER_VARIABLE,
-    REPORT_KEY,
-    PathOrder,
-    PathReport,
-    TaskOrder,
-    TaskReport,
-    insert_statement,
-    output_bytes,
-)
+from chaosnetra.startup.orders import LONGEST_SECONDS, ORDER_VARIABLE, PathOrder, TaskOrder
 from chaosnetra.startup.outcome import (
     EndedBy,
     ExitReason,
@@ -60,6 +49,14 @@ from chaosnetra.startup.outcome import (
 )
 from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
+from chaosnetra.startup.report_table import insert_statement
+from chaosnetra.startup.reports import (
+    NOT_UNDERSTOOD,
+    REPORT_KEY,
+    PathReport,
+    TaskReport,
+    output_bytes,
+)
 from chaosnetra.task_path.conduct import Launch, StartupOnPath, read_database
 from chaosnetra.task_path.lifetime import time_to_live
 from chaosnetra.task_path.variables import NamedDatabase, unnamed_variables

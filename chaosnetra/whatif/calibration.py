@@ -92,7 +92,7 @@ def calibrated(launches: Iterable[Launch], limits: OwnLimits) -> Calibration | N
     ]
     if not usable:
         return None
-    light = [found for found in usable if found[1].share and not found[1].share.is_felt]
+    light = [found for found in usable if found[1].share and not found[1].share.is_noticeable]
     chosen = light if len(light) >= FEWEST_LIGHT else usable
     return Calibration(
         tuple(course for _, _, course in chosen),

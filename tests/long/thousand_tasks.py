@@ -26,8 +26,9 @@ import psutil
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.running.task_reports import read_reports
 from chaosnetra.stand.postgres import start_postgres
-from chaosnetra.startup.orders import PathReport, TaskOrder, TaskReport, output_bytes
+from chaosnetra.startup.orders import TaskOrder
 from chaosnetra.startup.outcome import StartupOutcome, Status
+from chaosnetra.startup.reports import PathReport, TaskReport, output_bytes
 from chaosnetra.startup.tasks import barrier_of
 from chaosnetra.task_path.task import Task
 from chaosnetra.wire.observation import Observation

@@ -13,15 +13,9 @@ import asyncpg
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.running.task_reports import read_reports
-from chaosnetra.startup.orders import (
-    ORDER_VARIABLE,
-    FaultKind,
-    OrderedFault,
-    PathOrder,
-    TaskOrder,
-    TaskReport,
-    report_statements,
-)
+from chaosnetra.startup.orders import ORDER_VARIABLE, FaultKind, OrderedFault, PathOrder, TaskOrder
+from chaosnetra.startup.report_table import report_statements
+from chaosnetra.startup.reports import TaskReport
 from chaosnetra.toxiproxy.toxics import make_toxic
 
 SCHEMA = "reports_of_tasks"

@@ -44,9 +44,9 @@ class StartupShare(NamedTuple):
         return self.own_seconds - self.share_seconds
 
     @property
-    def is_felt(self) -> bool:
+    def is_noticeable(self) -> bool:
         """Whether the share is worth a word."""
-        return is_felt(self.alone_seconds, self.share_seconds)
+        return is_noticeable(self.alone_seconds, self.share_seconds)
 
 
 class MachineShare(NamedTuple):
@@ -77,9 +77,9 @@ class MachineShare(NamedTuple):
         return self._asdict()
 
     @property
-    def is_felt(self) -> bool:
+    def is_noticeable(self) -> bool:
         """Whether it is worth a word: more than 10 % of the time alone."""
-        return is_felt(self.alone_seconds, self.share_seconds)
+        return is_noticeable(self.alone_seconds, self.share_seconds)
 
     @property
     def text(self) -> str:
@@ -184,6 +184,6 @@ def machine_share(shares: Iterable[StartupShare | None], cores: int) -> MachineS
     )
 
 
-def is_felt(alone_seconds: float, share_seconds: float) -> bool:
+def is_noticeable(alone_seconds: float, share_seconds: float) -> bool:
     """Whether a share is worth a word: more than 10 % of the time alone, and than 0.1 s."""
     return share_seconds > max(LEAST_SECONDS, LEAST_STRETCH * alone_seconds)

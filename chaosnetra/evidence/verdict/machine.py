@@ -63,8 +63,8 @@ class Before(NamedTuple):
 def machine_said(journal: Mapping[str, Any]) -> MachineShare | None:
     """The machine's largest share in any launch that a verdict has to tell of; None: in none.
 
-    A share that is felt, and is less than a tenth of the time that the startups had, bears on no
-    verdict: reports have it among their numbers.
+    One of less than a tenth of the startups' limit changes no verdict: reports have it among their
+    numbers.
     """
     found = (
         share
@@ -76,7 +76,9 @@ def machine_said(journal: Mapping[str, Any]) -> MachineShare | None:
 
 def _matters(share: MachineShare, output: Mapping[str, Any]) -> bool:
     limit = seconds_or_none(output.get("startup_timeout_seconds"))
-    return share.is_felt and (limit is None or share.share_seconds >= LEAST_PART_OF_LIMIT * limit)
+    return share.is_noticeable and (
+        limit is None or share.share_seconds >= LEAST_PART_OF_LIMIT * limit
+    )
 
 
 def marked(journal: Mapping[str, Any], violations: Sequence[Violation]) -> list[Violation]:
@@ -132,7 +134,7 @@ def is_explained(startup: Mapping[str, Any], cores: int, before: Before, limit: 
         limit: in which it had to be ready, in seconds.
     """
     share = share_of(startup, cores)
-    if share is None or not share.is_felt:
+    if share is None or not share.is_noticeable:
         return False
     status = startup.get("status")
     if status == _OUT_OF_TIME:

@@ -19,11 +19,12 @@ from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 from chaosnetra.cloudrun.history import CALLS, Call
 from chaosnetra.cloudrun.jobs import JobClient
 from chaosnetra.durations import Deadline
+from chaosnetra.running.session import end_session
 from chaosnetra.stand.cloudrun import CloudRunServer, start_cloud_run
 from chaosnetra.stand.postgres import PostgresServer
 from tests.support.cloud_run_endpoint import OPTED_IN, Endpoint
 from tests.support.staged import Staging
-from tests.support.staging import NAMES
+from tests.support.staging import NAMES, staging_settings
 
 PLACE = EmulatedLocation(**NAMES)
 SERVICE = f"{PLACE.parent}/services/orchestrator"
@@ -176,3 +177,23 @@ def endpoint(server: CloudRunServer) -> Iterator[Endpoint]:
 @pytest.fixture
 def staging(endpoint: Endpoint, postgres: PostgresServer, tmp_path: Path) -> Staging:
     return Staging(endpoint, postgres.database, tmp_path)
+
+
+@pytest.fixture
+def job_settings(
+    stage: Stage, postgres: PostgresServer, tmp_path: Path
+) -> Iterator[dict[str, Any]]:
+    """Settings of a rehearsal with a job; whatever it injected is undone at the end."""
+    yield {
+        **staging_settings(tmp_path, postgres.database, job="startups", service="orchestrator"),
+        "cloud_run_endpoint": stage.local.endpoint,
+        "project": PLACE.project,
+        "region": PLACE.region,
+        "job": "startups",
+        "readiness": "tcp://127.0.0.1:{port}",
+        "time_scale": "1",
+        "job_hold_seconds": "0",
+        "barrier_seconds": "1",
+        "job_connections": "2",
+    }
+    assert end_session() == []

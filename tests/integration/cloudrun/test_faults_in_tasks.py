@@ -7,7 +7,6 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from chaoslib.exceptions import ActivityFailed
 from chaosnetra.cloudrun.actions import restore_service, scale_service
 from chaosnetra.controls.facts import faults_of
 from chaosnetra.pressure.actions import apply_pressure, relieve_pressure
-from chaosnetra.running.session import current_session, end_session
+from chaosnetra.running.session import current_session
 from chaosnetra.stand.cloudrun import start_cloud_run
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.probes import startups_succeed
@@ -27,7 +26,7 @@ from tests.support.cloud_run_endpoint import Endpoint
 from tests.support.experiments import ours
 from tests.support.helpers import alive, wait_until, written_pids
 from tests.support.staged import step
-from tests.support.staging import consented, staging_settings
+from tests.support.staging import consented
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -87,24 +86,13 @@ while "PORT" in os.environ:
 
 
 @pytest.fixture
-def settings(stage: Stage, postgres: PostgresServer, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """Settings of a rehearsal; whatever it injected is undone at the end."""
-    yield {
-        **staging_settings(tmp_path, postgres.database, job="startups", service="orchestrator"),
-        "cloud_run_endpoint": stage.local.endpoint,
-        "project": PLACE.project,
-        "region": PLACE.region,
+def settings(job_settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **job_settings,
         "service": "orchestrator",
-        "job": "startups",
-        "readiness": "tcp://127.0.0.1:{port}",
-        "time_scale": "1",
         "startup_timeout_seconds": "10",
-        "job_hold_seconds": "0",
         "dwell_seconds": "0.2",
-        "barrier_seconds": "1",
-        "job_connections": "2",
     }
-    assert end_session() == []
 
 
 def make_job(stage: Stage, postgres: PostgresServer, **variables: str) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,12 +21,12 @@ from chaosnetra.faults import Undo, UndoResult, play
 from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.probes import startups_succeed
-from tests.integration.cloudrun.conftest import JOB, PLACE, MakeStage, Stage, nobody_listens
+from tests.integration.cloudrun.conftest import JOB, MakeStage, Stage, nobody_listens
 from tests.support.experiments import HELD, ours
 from tests.support.helpers import alive, query, wait_until, written_pids
 from tests.support.programs import chaos_command
 from tests.support.staged import experiment, step
-from tests.support.staging import consented, staging_settings
+from tests.support.staging import consented
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -65,24 +64,13 @@ TASK = [sys.executable, "-m", "chaosnetra.startup.task", "--", sys.executable, "
 
 
 @pytest.fixture
-def settings(stage: Stage, postgres: PostgresServer, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """Settings of a rehearsal; whatever it injected is undone at the end."""
-    yield {
-        **staging_settings(tmp_path, postgres.database, job="startups"),
-        "cloud_run_endpoint": stage.local.endpoint,
-        "project": PLACE.project,
-        "region": PLACE.region,
-        "job": "startups",
-        "readiness": "tcp://127.0.0.1:{port}",
-        "time_scale": "1",
+def settings(job_settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **job_settings,
         "startup_timeout_seconds": "4",
-        "job_hold_seconds": "0",
         "dwell_seconds": "1",
-        "barrier_seconds": "1",
-        "job_connections": "2",  # the service of here opens none
         "phase_patterns": {"start": "^stage (?P<phase>[a-z]+) begins$"},
     }
-    assert end_session() == []
 
 
 def started(count: int, configuration: dict[str, Any]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def test_many_on_one_core_stretch_each_other_and_the_fault_is_not_blamed() -> No
         assert outcome.processors.delayed_seconds <= outcome.seconds
         assert StartupOutcome.from_json(outcome.to_json()) == outcome
     share = present(machine_share_of(many, usable_cores()))
-    assert share.is_felt
+    assert share.is_noticeable
     before, after = check([alone], ENOUGH.startup_seconds), check(many, limit)
     found, _ = judged(journal(before=before, after=after, deviated=True))
     assert (found.outcome, found.cause) == (Outcome.INCONCLUSIVE, Cause.MACHINE)

@@ -16,8 +16,9 @@ import pytest
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.stand.postgres import PostgresServer
-from chaosnetra.startup.orders import FaultKind, OrderedFault, PathOrder, TaskReport
+from chaosnetra.startup.orders import FaultKind, OrderedFault, PathOrder
 from chaosnetra.startup.outcome import ExitReason, Status
+from chaosnetra.startup.reports import TaskReport
 from tests.support.helpers import alive, present, wait_until
 from tests.support.image import in_image, run_python
 from tests.support.socket_postgres import socket_postgres

@@ -89,6 +89,12 @@ SERVED = ("service.py", "{config_file}")
 GIVEN = ("--config-template", "shop.json", "--environment", f"SHOP_TOKEN={TOKEN}")
 
 
+def error_line(ran: "subprocess.CompletedProcess[str]") -> str:
+    """The one line that says why a try could not be made."""
+    (line,) = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")]
+    return line
+
+
 def test_a_service_is_tried_with_one_command_and_its_file_runs_alone(
     tmp_path: Path, toxiproxy_server: ToxiproxyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,13 +153,13 @@ def test_a_wrong_guess_names_its_option_and_a_signal_leaves_nothing(
     start = command(tmp_path, *own, "--limit-seconds", "20", *GIVEN)
     idle = captured([*start, "--", sys.executable, "idle.py"], timeout=120)
     assert idle.returncode == 2
-    (line,) = [line for line in idle.stderr.splitlines() if line.startswith("Error: ")]
+    line = error_line(idle)
     assert "opened no connection" in line
     assert "--database-variable NAME[=FORM]" in line
     assert postgres.database.password not in idle.stderr
     missing = captured([*start, "--", sys.executable, *SERVED], timeout=120)
     assert missing.returncode == 2
-    (line,) = [line for line in missing.stderr.splitlines() if line.startswith("Error: ")]
+    line = error_line(missing)
     assert 'relation "items" does not exist' in line
     assert "--first COMMAND" in line
     process = subprocess.Popen(
@@ -187,7 +193,7 @@ def test_an_extension_that_the_database_lacks_is_told_with_the_cure(
     for words in ([*first, "--", sys.executable, "idle.py"], ["--", sys.executable, "trigrams.py"]):
         ran = captured(command(tmp_path, *words), timeout=120)
         assert ran.returncode == 2
-        (line,) = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")]
+        line = error_line(ran)
         assert 'extension "pg_trgm" is not available' in line
         assert "set CHAOSNETRA_POSTGRES_PROGRAMS to installed" in line
 
@@ -204,7 +210,7 @@ def test_a_worker_that_says_nothing_is_asked_for_a_line(
     words = ["--database-url", postgres.database.url, "--limit-seconds", "4"]
     ran = captured([*command(tmp_path, *words), "--", sys.executable, "worker.py"], timeout=120)
     assert ran.returncode == 2
-    (line,) = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")]
+    line = error_line(ran)
     assert "printed nothing, so that nothing shows when it is ready" in line
     assert "--ready log:REGEX" in line
 

@@ -181,7 +181,7 @@ def test_it_is_felt_above_a_tenth_of_the_time_alone(
     assert found.share_seconds == pytest.approx(share, abs=1e-3)
     worth = max(LEAST_SECONDS, LEAST_STRETCH * alone)
     if abs(share - worth) > 1e-3:
-        assert found.is_felt is (share > worth)
+        assert found.is_noticeable is (share > worth)
 
 
 @given(

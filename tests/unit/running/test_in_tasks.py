@@ -23,15 +23,9 @@ from chaosnetra.running.in_tasks import (
     refuse_checked_name,
 )
 from chaosnetra.settings import Settings
-from chaosnetra.startup.orders import (
-    FaultKind,
-    MeasuredFault,
-    OrderedFault,
-    PathOrder,
-    PathReport,
-    TaskReport,
-)
+from chaosnetra.startup.orders import FaultKind, OrderedFault, PathOrder
 from chaosnetra.startup.outcome import ExitReason, StartupFailure, StartupOutcome, Status
+from chaosnetra.startup.reports import MeasuredFault, PathReport, TaskReport
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.faults import ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded

@@ -7,8 +7,8 @@ import pytest
 
 from chaosnetra.running.observing import WHOLE, Shortened
 from chaosnetra.running.task_reports import _short, tell_notes
-from chaosnetra.startup.orders import TaskReport
 from chaosnetra.startup.outcome import StartupOutcome, Status
+from chaosnetra.startup.reports import TaskReport
 from chaosnetra.startup.tasks import barrier_of
 from tests.support.helpers import present
 from tests.support.observations import connection, observation

@@ -16,15 +16,13 @@ from chaosnetra.startup.orders import (
     MOST_MEASURING,
     ORDER_VERSION,
     FaultKind,
-    MeasuredFault,
     OrderedFault,
     PathOrder,
-    PathReport,
     TaskOrder,
-    TaskReport,
     measuring_groups,
 )
 from chaosnetra.startup.outcome import StartupOutcome, Status
+from chaosnetra.startup.reports import MeasuredFault, PathReport, TaskReport
 from tests.support.helpers import present
 from tests.support.observations import connection, observation
 

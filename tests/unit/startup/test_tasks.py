@@ -12,15 +12,10 @@ from hypothesis import strategies as st
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.startup.kept_output import MOST_BYTES
-from chaosnetra.startup.orders import (
-    MOST_REPORTED_BYTES,
-    NOT_UNDERSTOOD,
-    TaskOrder,
-    TaskReport,
-    insert_statement,
-    output_bytes,
-)
+from chaosnetra.startup.orders import TaskOrder
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
+from chaosnetra.startup.report_table import insert_statement
+from chaosnetra.startup.reports import MOST_REPORTED_BYTES, NOT_UNDERSTOOD, TaskReport, output_bytes
 from chaosnetra.startup.summary import summarize
 from chaosnetra.startup.tasks import barrier_of, outcome_of, outcomes_of
 from chaosnetra.task_path.task import OUT_OF_TIME, Task, exit_code_of, main
