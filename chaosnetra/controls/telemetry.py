@@ -4,15 +4,11 @@ Its import takes the packages of the extra `otel`: whoever needs it imports it w
 """
 
 import json
-import logging
-import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sized
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from opentelemetry import context as contexts
 from opentelemetry.context import Context
@@ -35,8 +31,14 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from chaosnetra import __version__
+from chaosnetra.controls.otlp_exporters import (
+    SECRET_VARIABLES,
+    Complaint,
+    endpoint_of,
+    exporter_of,
+    watched,
+)
 from chaosnetra.controls.spans import SpanFacts
-from chaosnetra.errors import InvalidInput
 from chaosnetra.processes.signals import blocked
 from chaosnetra.redaction import Redactor
 from chaosnetra.text import cut, one_line
@@ -52,14 +54,8 @@ MOST_INTEGER = 2**63
 # What is known is sent so soon: it stays when the run is killed.
 SPANS_EVERY_SECONDS = 1.0
 METRICS_EVERY_SECONDS = 5.0
-DEFAULT_ENDPOINTS = {"http": "http://localhost:4318", "grpc": "http://localhost:4317"}
 STARTUP_BOUNDARIES = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250)
 CONNECTION_BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_SECRET_VARIABLES = (
-    "OTEL_EXPORTER_OTLP_HEADERS",
-    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-    "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
-)
 
 
 class Telemetry:
@@ -77,7 +73,7 @@ class Telemetry:
     """
 
     def __init__(self, redactor: Redactor, environ: Mapping[str, str]) -> None:
-        for name in _SECRET_VARIABLES:
+        for name in SECRET_VARIABLES:
             for pair in environ.get(name, "").split(","):
                 value = pair.partition("=")[2].strip()
                 redactor.learn([value, unquote(value)], secret=True)
@@ -87,12 +83,12 @@ class Telemetry:
         # Spans that ended; that arrived, or did not; and metrics that did not.
         self._added, self._sent, self._failed, self._metrics_failed = 0, 0, 0, 0
         self.left_out = 0
-        self._complaint = _Complaint()
-        self.endpoint = _endpoint(environ)
+        self._complaint = Complaint()
+        self.endpoint = endpoint_of(environ)
         resource = Resource.create()
         if str(resource.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):
             resource = resource.merge(Resource({SERVICE_NAME: "chaosnetra"}))
-        spans, metrics = _exporter(environ, "traces"), _exporter(environ, "metrics")
+        spans, metrics = exporter_of(environ, "traces"), exporter_of(environ, "metrics")
         with blocked():  # a signal must meet a thread that can be held back from it
             self._tracers = TracerProvider(
                 resource=resource, id_generator=self._ids, shutdown_on_exit=False
@@ -101,7 +97,7 @@ class Telemetry:
                 given = "OTEL_BSP_SCHEDULE_DELAY" in environ
                 self._tracers.add_span_processor(
                     BatchSpanProcessor(
-                        self._watched(spans, self._note_spans),
+                        watched(spans, self._complaint, self._note_spans),
                         max_queue_size=MOST_WAITING,
                         schedule_delay_millis=None if given else 1000 * SPANS_EVERY_SECONDS,
                     )
@@ -111,7 +107,7 @@ class Telemetry:
                 given = "OTEL_METRIC_EXPORT_INTERVAL" in environ
                 readers.append(
                     PeriodicExportingMetricReader(
-                        self._watched(metrics, self._note_metrics),
+                        watched(metrics, self._complaint, self._note_metrics),
                         export_interval_millis=None if given else 1000 * METRICS_EVERY_SECONDS,
                     )
                 )
@@ -268,27 +264,6 @@ class Telemetry:
             span.set_attribute("error.type", self._text(error))
             span.set_status(Status(StatusCode.ERROR, self._text(told)))
 
-    def _watched(self, exporter: Any, note: Callable[[int, bool], None]) -> Any:
-        """An exporter whose results are noted, and whose complaints are heard here."""
-        export = exporter.export
-        logging.getLogger("opentelemetry").addHandler(_hearing)  # once, however often it is added
-
-        def watched(batch: Any, *arguments: Any, **named: Any) -> Any:
-            _hearing.of_thread[threading.get_ident()] = self._complaint
-            arrived = False
-            try:
-                result = export(batch, *arguments, **named)
-                arrived = result.name == "SUCCESS"
-            except Exception as error:
-                self._complaint.add(str(error))
-                raise
-            finally:
-                note(len(batch) if isinstance(batch, Sized) else 1, arrived)
-            return result
-
-        exporter.export = watched
-        return exporter
-
     def _note_spans(self, number: int, arrived: bool) -> None:
         if arrived:
             self._sent += number
@@ -351,94 +326,3 @@ class _ChosenIds(RandomIdGenerator):
         chosen: int | None = getattr(self._next, "span_id", None)
         self._next.span_id = None
         return super().generate_span_id() if chosen is None else chosen
-
-
-@dataclass
-class _Complaint:
-    """The first thing that went wrong with what was sent."""
-
-    first: str | None = None
-
-    def add(self, text: str) -> None:
-        self.first = self.first or _reason(text)
-
-
-class _Hearing(logging.Handler):
-    """Hears what the SDK logs in the threads that send for us.
-
-    Each failed try would be a line on the screen, in the middle of the run's own.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.of_thread: dict[int, _Complaint] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        complaint = self.of_thread.get(record.thread or 0)
-        if complaint is not None:
-            complaint.add(record.getMessage())
-        elif logging.lastResort is not None and not logging.getLogger().handlers:
-            logging.lastResort.handle(record)  # of another control: as if nobody heard it
-
-
-_hearing = _Hearing()
-
-
-def _reason(complaint: str) -> str:
-    """What the SDK complains of, without what it says around it."""
-    of_the_system = re.search(r"\[Errno [^\"')]*", complaint)
-    if of_the_system is not None:
-        return of_the_system.group()
-    return re.sub(r"^Transient error | encountered while .*|^.*\breason: ", "", complaint)
-
-
-def _exporter(environ: Mapping[str, str], signal: str) -> Any:
-    """The exporter of a signal, `traces` or `metrics`; None where there is to be none.
-
-    Raises:
-        InvalidInput: there is no such one.
-    """
-    variable = f"OTEL_{signal.upper()}_EXPORTER"
-    match environ.get(variable, "").strip().lower():
-        case "none":
-            return None
-        case "" | "otlp":
-            pass
-        case other:
-            raise InvalidInput(f"{variable} must be otlp or none, got {other!r}")
-    module, name = (
-        ("trace_exporter", "OTLPSpanExporter")
-        if signal == "traces"
-        else ("metric_exporter", "OTLPMetricExporter")
-    )
-    package = _package(environ, signal)
-    try:
-        found = import_module(f"opentelemetry.exporter.otlp.proto.{package}.{module}")
-    except ImportError:
-        raise InvalidInput(
-            f"OTLP by {package} takes the package opentelemetry-exporter-otlp-proto-{package}: "
-            "install it, or set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf"
-        ) from None
-    return getattr(found, name)()
-
-
-def _package(environ: Mapping[str, str], signal: str) -> str:
-    variable = f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"
-    if not environ.get(variable):
-        variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
-    match environ.get(variable, "").strip().lower():
-        case "" | "http/protobuf":
-            return "http"
-        case "grpc":
-            return "grpc"
-        case other:
-            raise InvalidInput(f"{variable} must be http/protobuf or grpc, got {other!r}")
-
-
-def _endpoint(environ: Mapping[str, str]) -> str:
-    """Where spans go, for people: without a user's name or a password."""
-    names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-    default = DEFAULT_ENDPOINTS[_package(environ, "traces")]
-    url = next((environ[name] for name in names if environ.get(name)), default)
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
