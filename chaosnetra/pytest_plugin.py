@@ -7,7 +7,7 @@ pytest, collects nothing unless it is asked to, and starts nothing before it is 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +120,20 @@ def _asked_for(path: Path, config: pytest.Config) -> bool:
         return False
     relative = path.relative_to(config.rootpath)
     return any(relative.match(pattern) for pattern in patterns)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    """The summary at a session's end names an experiment that failed in one line.
+
+    In CI pytest puts the whole message there, which its failure has shown already.
+    """
+    report = yield
+    if getattr(item, "has_closing_screen", False):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if crash is not None:
+            crash.message = crash.message.split("\n", 1)[0]
+    return report
 
 
 @pytest.fixture(scope="session")

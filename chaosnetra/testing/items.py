@@ -60,6 +60,8 @@ class ExperimentItem(pytest.Item):
     the system. Tags are markers where they are known as such, and words for `-k` anyway.
     """
 
+    has_closing_screen = True  # known to the plug-in, which does not import this module
+
     def __init__(self, experiment: Experiment, options: Options, **named: Any) -> None:
         super().__init__(**named)
         self._experiment = experiment

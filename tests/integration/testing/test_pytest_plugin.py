@@ -27,9 +27,13 @@ def own_project(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("pytester").makeini("[pytest]\n")
 
 
+@pytest.mark.parametrize("ci", [None, "true"], ids=["at_a_desk", "in_ci"])
 def test_each_outcome_is_told_apart(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: str | None
 ) -> None:
+    """In CI pytest does not cut the messages of its summary to the terminal's width."""
+    monkeypatch.delenv("BUILD_NUMBER", raising=False)
+    monkeypatch.setenv("CI", ci) if ci else monkeypatch.delenv("CI", raising=False)
     folder = pytester.mkdir("experiments")
     without_title = states("")
     del without_title["title"]
@@ -80,7 +84,9 @@ def test_each_outcome_is_told_apart(
         "broken": "broken",
         "timeout_budget": "violated",
     }
-    assert cases["timeout_budget"].find("failure") is not None
+    failure = cases["timeout_budget"].find("failure")
+    assert failure is not None
+    assert "1 of 6 rules hold" in (failure.text or "")
     assert cases["baseline"].find("error") is not None
     assert cases["broken"].find("error") is not None
     journal = Path(properties["held"]["chaos_journal"] or "")
