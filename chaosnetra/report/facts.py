@@ -25,6 +25,7 @@ from chaosnetra.evidence.journal.values import (
     text_or_none,
 )
 from chaosnetra.evidence.statistics.machine_share import is_noticeable
+from chaosnetra.evidence.verdict.headline import headline
 from chaosnetra.evidence.verdict.verdict import Verdict, judge
 from chaosnetra.evidence.verdict.violations import Violation
 from chaosnetra.report.budgets import Budget, budgets_of, time_scale_of
@@ -57,6 +58,7 @@ UNTITLED = "(no title)"
 MOST_FAULTS = 100
 MOST_RULES = 100
 LONGEST_TITLE = 200
+LONGEST_REASON = 1_500
 _STAGES = {stage: number for number, stage in enumerate(Stage)}
 
 
@@ -189,6 +191,22 @@ class RunFacts:
     start: str | None
     seconds: float | None
     profile: str | None
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one short sentence."""
+        return self._shown(headline(self.verdict, self.violations))
+
+    @property
+    def reason(self) -> str:
+        """All of what the verdict rests on, but for the headline; empty: that is all of it."""
+        reason, said = self._shown(self.verdict.reason), self.headline
+        rest = reason.removeprefix(said)
+        return rest.lstrip("; ") if not rest or rest.startswith("; ") else reason
+
+    @staticmethod
+    def _shown(text: str) -> str:
+        return one_visible_line(without_run(text), LONGEST_REASON)
 
 
 def describe(journal: Journal) -> RunFacts:

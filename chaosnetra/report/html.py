@@ -16,16 +16,14 @@ from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import Content, element, join
 from chaosnetra.report.page import contents, document, facts_list, section, table, verdict_badge
 from chaosnetra.report.plots.scales import number_text, seconds_text
-from chaosnetra.report.safe_text import one_visible_line, shortened
+from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections import Part, findings, path, times, verdicts, wire
 from chaosnetra.report.sections.happened import happened
 from chaosnetra.report.sections.trend import trend
 from chaosnetra.report.structure import Section
-from chaosnetra.report.trend import TrendRun, in_order, trend_run, trends
+from chaosnetra.report.trend import LastRuns, TrendRun, trend_run, trends
+from chaosnetra.text import how_many
 
-LONGEST_REASON = 300
-# Of more runs of one experiment, the last so many are told whole, the others in the trend.
-MOST_WHOLE = 20
 ADVICE = "what-to-change"
 
 
@@ -45,6 +43,13 @@ class Group(NamedTuple):
     parts: Sequence[Part] = ()
 
 
+class _Told(NamedTuple):
+    """What a page on several runs tells of one: its row in the table of all, and its section."""
+
+    row: Sequence[object]
+    section: Markup
+
+
 class HtmlReport:
     """Takes in runs one by one; see `chaosnetra.report.formats.Report`.
 
@@ -54,28 +59,24 @@ class HtmlReport:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._rows: list[Sequence[object]] = []
-        self._trend: list[TrendRun] = []
         # The first is kept until a second comes: a page on one run is laid out differently.
         self._only: RunFacts | None = None
-        self._runs: dict[int, Markup] = {}
+        self._runs: LastRuns[_Told] = LastRuns()
 
     def add(self, facts: RunFacts) -> None:
-        number = len(self._trend) + 1
-        self._trend.append(trend_run(facts, number))
-        self._rows.append(_summary(facts, number))
-        if number == 1:
+        if self._only is None and not self._runs.all:
             self._only = facts
             return
         if self._only is not None:
-            self._runs[1] = self._run(self._only, 1)
+            self._add(self._only)
             self._only = None
-        self._runs[number] = self._run(facts, number)
-        alike = [
-            run for run in self._trend if run.title == facts.title and run.number in self._runs
-        ]
-        for run in in_order(alike)[:-MOST_WHOLE]:
-            del self._runs[run.number]  # a page of a year of nights would be too long to open
+        self._add(facts)
+
+    def _add(self, facts: RunFacts) -> None:
+        number = len(self._runs.all) + 1
+        run = trend_run(facts, number)
+        told = _Told(_summary(facts, number), self._run(facts, run))
+        self._runs.add(run, told)
 
     def text(self, recommendations: Sequence[Recommendation]) -> str:
         """The whole page."""
@@ -94,42 +95,43 @@ class HtmlReport:
             listed = _contents([*told, *last])
             top = head(facts, self._folder)
             return document(facts.title, top, listed, *parts, advice, footer=footer)
-        whole = frozenset(self._runs)
+        runs = self._runs
+        whole = frozenset(runs.told)
         going_on = [
             Group(f"trend-{number}", told.heading, structure_html.content(told))
-            for number, told in enumerate((trend(runs, whole) for runs in trends(self._trend)), 1)
+            for number, told in enumerate((trend(found, whole) for found in trends(runs.all)), 1)
         ]
         summary = table(
             ("experiment", "verdict", "started", "profile", "took", "reason"),
-            [row for run, row in zip(self._trend, self._rows, strict=True) if run.number in whole],
+            [told.row for told in runs.told.values()],
         )
-        title = f"{len(self._trend):,} chaos experiments"
+        title = how_many(len(runs.all), "chaos experiment")
         listed = _contents([*going_on, *last])
         trend_parts = [_shown(group, 2) for group in going_on]
         first: list[Content] = [summary, listed, *trend_parts]
-        if len({run.title for run in self._trend}) == 1:
-            title = f"{len(self._trend):,} runs: {self._trend[0].title}"
+        if len({run.title for run in runs.all}) == 1:
+            title = f"{how_many(len(runs.all), 'run')}: {runs.all[0].title}"
             first = [listed, *trend_parts, section("Runs", summary)]
-        return document(title, *first, *self._runs.values(), advice, footer=footer)
+        whole_runs = [told.section for told in runs.told.values()]
+        return document(title, *first, *whole_runs, advice, footer=footer)
 
-    def _run(self, facts: RunFacts, number: int) -> Markup:
-        id_ = f"run-{number}"
+    def _run(self, facts: RunFacts, run: TrendRun) -> Markup:
+        id_ = f"run-{run.number}"
         told = list(groups(facts, f"{id_}-"))
         parts = [_shown(group, 3) for group in told]
-        day = trend_run(facts, number).day if facts.start else None
+        day = run.day if facts.start else None
         heading = join([facts.title, " ", element("span", day, class_="quiet") if day else None])
         return section(heading, head(facts, self._folder), _contents(told), *parts, id_=id_)
 
 
 def _summary(facts: RunFacts, number: int) -> Sequence[object]:
-    reason = shortened(facts.verdict.reason, LONGEST_REASON)
     return (
         element("span", element("a", facts.title, href=f"#run-{number}"), class_="name"),
         verdict_badge(facts.verdict.outcome.value),
         _started(facts),
         facts.profile,
         seconds_text(facts.seconds) if facts.seconds is not None else None,
-        element("span", reason, class_="wide"),
+        element("span", facts.headline, class_="wide"),
     )
 
 

@@ -1,65 +1,96 @@
 """Markdown for a pull request or a job's summary: short, the verdict first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from chaosnetra.evidence.advice.recommendation import Recommendation
+from chaosnetra.evidence.verdict.verdict import Outcome
 from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.page import MARKS
 from chaosnetra.report.plots.scales import seconds_text, share_text
-from chaosnetra.report.safe_text import shortened
 from chaosnetra.report.sections import wire
 from chaosnetra.report.sections.happened import happened
 from chaosnetra.report.sections.times import quantile_text
 from chaosnetra.report.sections.trend import trend
 from chaosnetra.report.sections.verdicts import allowance, failure_free_trials_text, observed
 from chaosnetra.report.structure_markdown import code, folded, safe, section, table
-from chaosnetra.report.trend import TrendRun, trend_run, trends
+from chaosnetra.report.trend import LastRuns, trend_run, trends
 from chaosnetra.text import how_many, markdown
 
-LONGEST_REASON = 1_500
+# A comment on a pull request holds 65,536 characters.
+LONGEST = 60_000
+MOST_ROWS = 60
+MOST_TRENDS = 10
+MOST_TREND_ROWS = 30
 LONGEST_REASON_IN_ROW = 300
+LONGEST_TEXT = 2_000
 MOST_CLAIMS = 20
 MOST_RECOMMENDATIONS = 20
 MOST_FAULTS = 10
+
+
+class _Told(NamedTuple):
+    """What is told of a run among others: its row in the table of all, and its section."""
+
+    row: Sequence[str]
+    lines: Sequence[str]
 
 
 class MarkdownReport:
     """Takes in runs one by one; see `chaosnetra.report.formats.Report`."""
 
     def __init__(self, _: Path) -> None:
-        self._rows: list[Sequence[str]] = []
-        self._runs: list[list[str]] = []
-        self._trend: list[TrendRun] = []
+        self._runs: LastRuns[_Told] = LastRuns()
 
     def add(self, facts: RunFacts) -> None:
-        verdict = facts.verdict
-        self._rows.append(
-            (
-                safe(facts.title),
-                _badge(facts),
-                safe(facts.profile or ""),
-                safe(shortened(verdict.reason, LONGEST_REASON_IN_ROW), LONGEST_REASON_IN_ROW),
-            )
+        row = (
+            safe(facts.title),
+            _badge(facts),
+            safe(facts.profile or ""),
+            safe(facts.headline, LONGEST_REASON_IN_ROW),
         )
-        self._runs.append(list(_run(facts)))
-        self._trend.append(trend_run(facts, len(self._runs)))
+        run = trend_run(facts, len(self._runs.all) + 1)
+        self._runs.add(run, _Told(row, [*_run(facts), ""]))
 
     def text(self, recommendations: Sequence[Recommendation]) -> str:
         """The whole text."""
-        lines: list[str] = []
-        if len(self._runs) > 1:
-            lines += [*table(("experiment", "verdict", "profile", "reason"), self._rows), ""]
-        for runs in trends(self._trend):
-            lines += [*section(trend(runs)), ""]
-        for told in self._runs:
-            lines += [*told, ""]
+        runs, first = self._runs, list[str]()
+        if len(runs.all) > 1:
+            rows = [told.row for told in runs.told.values()][-MOST_ROWS:]
+            first += [*table(("experiment", "verdict", "profile", "reason"), rows), ""]
+        for found in islice(trends(runs.all), MOST_TRENDS):
+            first += [*section(trend(found, most_rows=MOST_TREND_ROWS)), ""]
+        last: list[str] = []
         if recommendations:
-            count = len(recommendations)
-            summary = f"What to change: {count:,} proposal{'' if count == 1 else 's'}"
-            lines += [*folded(summary, *_recommendations(recommendations)), ""]
-        return "\n".join(lines).rstrip() + "\n"
+            summary = f"What to change: {how_many(len(recommendations), 'proposal')}"
+            last += [*folded(summary, *_recommendations(recommendations)), ""]
+        whole = self._fitting(LONGEST - _length(first) - _length(last))
+        for number in whole:
+            first += runs.told[number].lines
+        if left_out := len(runs.all) - len(whole):
+            which = how_many(left_out, "more run")
+            first += [f"Of {which} no more is told here: a page (.html) has room for them.", ""]
+        return "\n".join([*first, *last]).rstrip() + "\n"
+
+    def _fitting(self, room: int) -> list[int]:
+        """Numbers of the runs for which there is room, at least one: first what did not hold."""
+        found: list[int] = []
+        in_order = sorted(
+            self._runs.whole, key=lambda run: (run.outcome is Outcome.HELD, -run.number)
+        )
+        for run in in_order:
+            room -= _length(self._runs.told[run.number].lines)
+            if room < 0 and found:
+                break
+            found.append(run.number)
+        return sorted(found)
+
+
+def _length(lines: Iterable[str]) -> int:
+    return sum(len(line) + 1 for line in lines)
 
 
 def _badge(facts: RunFacts) -> str:
@@ -70,7 +101,10 @@ def _badge(facts: RunFacts) -> str:
 def _run(facts: RunFacts) -> Iterator[str]:
     yield f"## {_badge(facts)}: {safe(facts.title)}"
     yield ""
-    yield safe(f"Reason: {facts.verdict.reason}", LONGEST_REASON)
+    yield safe(f"Reason: {facts.headline}", LONGEST_TEXT)
+    if facts.reason:
+        yield ""
+        yield safe(facts.reason, LONGEST_TEXT)
     yield ""
     yield from section(happened(facts), 3)
     yield ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from chaosnetra.evidence.journal.order import moment
 from chaosnetra.evidence.journal.shape import Stage
@@ -15,7 +15,11 @@ from chaosnetra.report.series import Asked
 SHORT_COMMIT = 10
 # When startups are asked for under a fault, the first that there are.
 UNDER = (Stage.AFTER, Stage.DURING, Stage.METHOD)
+# Of more runs of one experiment, the last so many are told whole, the others in the trend: a
+# report on a year of nights would be too long to open.
+MOST_WHOLE = 20
 Found = TypeVar("Found")
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,32 @@ def in_order(runs: Sequence[TrendRun]) -> list[TrendRun]:
         return (at.timestamp() if at is not None else 0.0, run.number)
 
     return sorted(runs, key=key)
+
+
+class LastRuns(Generic[Told]):
+    """Runs as they come, with what a report tells of each of the last of each experiment.
+
+    Attributes:
+        all: every run, in the order in which they came.
+        told: of those that are told whole, by their numbers, in that order too.
+    """
+
+    def __init__(self) -> None:
+        self.all: list[TrendRun] = []
+        self.told: dict[int, Told] = {}
+
+    def add(self, run: TrendRun, told: Told) -> None:
+        """Take in one; of too many of its experiment the first is told whole no more."""
+        self.all.append(run)
+        self.told[run.number] = told
+        alike = [one for one in self.whole if one.title == run.title]
+        for one in in_order(alike)[:-MOST_WHOLE]:
+            del self.told[one.number]
+
+    @property
+    def whole(self) -> list[TrendRun]:
+        """Those that are told whole."""
+        return [self.all[number - 1] for number in self.told]
 
 
 def _median(facts: RunFacts, stages: Sequence[Stage]) -> Quantile | None:

@@ -67,7 +67,8 @@ class Difference:
             text = f"{name} differs"
         else:
             before, after = (
-                " and ".join(values) or "empty" for values in (self.before, self.after)
+                " and ".join(value or "nothing" for value in values)
+                for values in (self.before, self.after)
             )
             text = f"{name} was {before} before and {after} after"
         return f"not comparable: {text}" if self.refused else text
@@ -257,7 +258,7 @@ def _of_settings(section: Mapping[str, Any]) -> Iterator[tuple[Circumstance, str
         if key not in _NOT_TOLD
     }
     text = ", ".join(f"{key}={value}" for key, value in sorted(told.items()))
-    yield Circumstance("settings that are not by default:"), text[:LONGEST_SHOWN]
+    yield Circumstance("what was set beside the defaults"), text[:LONGEST_SHOWN]
 
 
 def _digest(value: Any) -> str:

@@ -88,11 +88,6 @@ class Violation(NamedTuple):
     @property
     def line(self) -> str:
         """The violation for people."""
-        where = f", in phase {self.phase}" if self.phase else ""
-        budget = ""
-        if self.budget:
-            length = f" of {self.budget_seconds:g} s" if self.budget_seconds is not None else ""
-            budget = f", budget {self.budget}{length} expired"
         is_told = bool(self.ended and self.ended in (self.error or ""))
         ended = f", {self.ended}" if self.ended and not is_told else ""
         state = f", SQLSTATE {self.sqlstate}" if self.sqlstate else ""
@@ -100,8 +95,21 @@ class Violation(NamedTuple):
         seen = f"; {self.wire}" if self.wire else ""
         return (
             f"{self.when}, {self.probe}: expected {self.expected}; "
-            f"observed {self.observed}{where}{budget}{ended}{state}{text}{seen}"
+            f"observed {self.observed}{self._place}{ended}{state}{text}{seen}"
         )
+
+    @property
+    def observation(self) -> str:
+        """When, what was observed, and the phase and the budget: the violation in short."""
+        return f"{self.when}, {self.probe}: {self.observed}{self._place}"
+
+    @property
+    def _place(self) -> str:
+        where = f", in phase {self.phase}" if self.phase else ""
+        if not self.budget:
+            return where
+        length = f" of {self.budget_seconds:g} s" if self.budget_seconds is not None else ""
+        return f"{where}, budget {self.budget}{length} expired"
 
     @property
     def wire(self) -> str | None:

@@ -9,35 +9,45 @@ from chaosnetra.report.plots.trend import trend_plot
 from chaosnetra.report.sections.times import quantile_text
 from chaosnetra.report.structure import Cell, Link, Plot, Section, Text, Verdict, table
 from chaosnetra.report.trend import TrendRun
+from chaosnetra.text import how_many, were
 
 MOST_ROWS = 400
 
 
-def trend(runs: Sequence[TrendRun], whole: frozenset[int] | None = None) -> Section:
+def trend(
+    runs: Sequence[TrendRun], whole: frozenset[int] | None = None, most_rows: int = MOST_ROWS
+) -> Section:
     """The section on one experiment.
 
     Args:
         runs: of it, in order.
         whole: numbers of those that the report tells all of, and can be led to; None: of all,
             and it has no links.
+        most_rows: of the table, which has the last runs.
     """
     last, before = runs[-1], runs[-2]
     caption = f"{len(runs):,} runs, the last {last.outcome.value}, the one before it "
     caption += f"{before.outcome.value}."
-    shown = runs[-MOST_ROWS:]
+    shown = runs[-most_rows:]
     headers = (
         *("run", "verdict", "commit", "profile", "median before (95%)"),
         *("median under the fault (95%)", "slowest, of its limit", "failed", "proven with 95%"),
     )
     told = frozenset(run.number for run in runs) if whole is None else whole
-    left_out = sum(run.number not in told for run in runs)
-    note = f"Of {left_out:,} earlier runs only this is told; report on their journals for the rest."
+    notes = []
+    if len(runs) > len(shown):
+        earlier = len(runs) - len(shown)
+        notes.append(Text(f"{how_many(earlier, 'earlier run')} {were(earlier)} left out."))
+    if left_out := sum(run.number not in told for run in shown):
+        which = how_many(left_out, "earlier run")
+        whose = "its journal" if left_out == 1 else "their journals"
+        notes.append(Text(f"Of {which} only this is told; report on {whose} for the rest."))
     return Section(
         f"Trend: {last.title}",
         (
             Plot("Run by run", caption, trend_plot(runs)),
             *table(headers, _rows(list(reversed(shown)), whole or frozenset())),
-            *([Text(note)] if left_out > 0 else []),
+            *notes,
         ),
     )
 

@@ -8,15 +8,13 @@ from chaosnetra.evidence.verdict.verdict import Outcome
 from chaosnetra.evidence.verdict.verdict import proof_text as sentence
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
-from chaosnetra.report.facts import RunFacts, without_run
+from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import details, figure, met_mark, notes, quoted, table, verdict_badge
 from chaosnetra.report.plots.rates import MOST_ROWS, rates
 from chaosnetra.report.plots.scales import number_text, share_text
-from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections import Part
 
-LONGEST_REASON = 1_500
 MOST_CLAIMS = 200
 
 
@@ -29,7 +27,8 @@ def verdict(facts: RunFacts) -> Markup:
     return element(
         "div",
         element("p", verdict_badge(found.outcome.value), cause),
-        element("p", quoted(one_visible_line(without_run(found.reason), LONGEST_REASON))),
+        element("p", quoted(facts.headline)),
+        element("p", quoted(facts.reason), class_="note") if facts.reason else None,
         element("ul", *proofs) if proofs else None,
         class_=f"verdict {found.outcome.value}",
     )

@@ -481,11 +481,22 @@ def test_what_else_differs_is_told_beside_the_comparison() -> None:
     found = only(before, after)
     assert found.change is Change.STILL_HOLDS
     assert [one.line for one in found.differences] == [
-        "settings that are not by default: was readiness=exit before and connector=emulator after",
         "the content of profile p differs",
         "the steady state of the experiment differs",
+        "what was set beside the defaults was readiness=exit before and connector=emulator after",
     ]
     assert "- the content of profile p differs" in comparison_text(compared([before], [after]))
+
+
+def test_where_there_is_none_of_it_that_is_said_in_a_word() -> None:
+    """Not with an empty place, nor as if a setting were a thing that can be empty."""
+    (settings,) = only(run(FAST, settings={}), run(FAST, settings={"seed2": "1"})).differences
+    assert settings.line == "what was set beside the defaults was nothing before and seed2=1 after"
+    mixed = [run(FAST, settings={}), run(FAST, settings={"readiness": "exit"})]
+    (found,) = compared(mixed, [run(FAST, settings={})]).experiments
+    lines = [one.line for one in found.differences]
+    said = "what was set beside the defaults was nothing and readiness=exit before and nothing"
+    assert lines == [f"{said} after"]
 
 
 def test_the_answer_that_a_tolerance_judged_is_no_difference() -> None:

@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from chaosnetra.report.html import MOST_WHOLE
+from chaosnetra.report.trend import MOST_WHOLE
 from tests.support.helpers import present
 from tests.support.journals import journal, state
-from tests.support.reports import launch, reported
+from tests.support.reports import launch, reported, rich, run_report
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -81,7 +81,26 @@ def test_of_a_year_of_nights_the_last_are_told_whole(tmp_path: Path) -> None:
     assert {link for link in links if re.fullmatch(r"#run-\d+", link or "")} == {
         f"#{one}" for one in whole
     }
-    assert text.count("\n## ") >= MOST_WHOLE
+    assert f"{MOST_WHOLE + 5} runs, the last" in text
+
+
+def test_markdown_on_very_many_runs_fits_into_a_comment(tmp_path: Path) -> None:
+    """What did not hold is told whole before what held, and what is left out is counted."""
+    held = [night(1 + number % 28, 1.0) for number in range(12)]
+    violated = night(1, 1.0, failed=2)
+    others = []
+    for number in range(70):
+        others.append(rich())
+        others[-1]["experiment"]["title"] = f"experiment {number}"
+    done = run_report(tmp_path, violated, *held, *others, names="r.md")
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "r.md").read_text()
+    assert len(text) < 65_536
+    whole = text.count("\n## **")
+    assert 1 < whole < 70
+    assert f"Of {83 - whole} more runs no more is told here" in text
+    assert "violated**: experiment 69" in text
+    assert "held**: t\n" not in text, "while there was no room for all that did not hold"
 
 
 def test_one_run_of_each_has_no_trend(tmp_path: Path) -> None:

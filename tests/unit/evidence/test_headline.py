@@ -1,0 +1,58 @@
+"""The sentence that opens what is told of a run is short, and says what matters most."""
+
+from typing import Any
+
+import pytest
+
+from chaosnetra.evidence.journal.shape import normalized
+from chaosnetra.evidence.verdict.headline import MOST_WORDS, headline
+from chaosnetra.evidence.verdict.verdict import judge
+from tests.support.journals import journal, probe, state
+from tests.support.reports import launch
+
+LONG = "word " * 100
+
+
+def said(data: dict[str, Any]) -> str:
+    return headline(*judge(normalized(data)))
+
+
+def test_a_violation_is_told_by_what_was_observed_and_the_budget() -> None:
+    found = said(journal(after=state(launch(failed=5, text=LONG)), deviated=True))
+    assert found == (
+        "after the method, starts: 0 of 5 ready, 5 failed, in phase database, "
+        "budget table_setup of 1 s expired"
+    )
+
+
+def test_a_short_reason_is_told_whole() -> None:
+    assert said(journal(recovery=state(probe("p")))) == (
+        "the steady state held before and after the method, and recovered"
+    )
+    short = said(journal(after=state(probe("p", met=False, output=5)), deviated=True))
+    assert short == "after the method, p: expected tolerance true; observed 5"
+
+
+def test_that_it_did_not_recover_or_start_is_said_first() -> None:
+    failed = state(launch(failed=5, text=LONG))
+    assert said(journal(recovery=failed)).startswith(
+        "no recovery after the rollback: after the rollbacks, starts: 0 of 5 ready"
+    )
+    assert said(journal(before=failed)).startswith(
+        "baseline not met: before the method, starts: 0 of 5 ready"
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        journal(after=state(probe("p", met=False, output=LONG)), deviated=True),
+        journal(crashed=LONG),
+        journal(refused=LONG),
+        journal(refused=f"latency_ms must be a number, got {LONG}"),
+        journal(control_failures=[LONG]),
+    ],
+)
+def test_it_is_never_longer_than_thirty_words(data: dict[str, Any]) -> None:
+    words = said(data).removesuffix(" …").split()
+    assert 0 < len(words) <= MOST_WORDS
