@@ -5,9 +5,10 @@ a timeout of the caller's bounds both round trips together.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chaosnetra.wire.as_of import ConnectionAsOf
+from chaosnetra.wire.intervals import SAME_MOMENT_SECONDS
 from chaosnetra.wire.log import NO_STATEMENT
 
 
@@ -20,14 +21,20 @@ def waiting_call_since(connection: ConnectionAsOf) -> float | None:
     return connection.sent_at[last] if is_same else None
 
 
-def longest_call(connection: ConnectionAsOf) -> float | None:
-    """The longest that a statement took to be prepared and executed; None: none was."""
-    return max(_calls(connection), default=None)
+def longest_call(connection: ConnectionAsOf, canceled_at: Sequence[float] = ()) -> float | None:
+    """The longest that a statement took to be prepared and executed; None: none was.
+
+    Params:
+        canceled_at: when it was asked to cancel what it waited for: that is no answer to it.
+    """
+    return max(_calls(connection, canceled_at), default=None)
 
 
-def _calls(connection: ConnectionAsOf) -> Iterator[float]:
+def _calls(connection: ConnectionAsOf, canceled_at: Sequence[float]) -> Iterator[float]:
     sent, answered, statements = connection.sent_at, connection.answered_at, connection.statements
     for trip in range(len(answered) - 1):
+        if any(sent[trip] < at <= answered[trip + 1] + SAME_MOMENT_SECONDS for at in canceled_at):
+            continue
         if statements[trip] == statements[trip + 1] and _only_prepared(connection, trip):
             yield answered[trip + 1] - sent[trip]
 

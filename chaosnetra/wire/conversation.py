@@ -179,6 +179,7 @@ class Conversation:
     def _first_message(self, code: int, body: bytes, at: float) -> None:
         if code == _CANCEL_REQUEST:
             self._reach(Reached.CANCEL, at)
+            self._connection.cancels = int.from_bytes(body[:4])
             self._state = _State.CANCEL
             return
         self._questions.ask(Question(at, Answer.LOGIN))

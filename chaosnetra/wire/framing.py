@@ -48,7 +48,7 @@ class Kinds:
 
 OF_CLIENT = Kinds(told="QPBDECSHpFcfX", passed_over="d", bulk="d", empty="SHcX", long="QPBFp")
 OF_SERVER = Kinds(
-    told="ZCEIRTnsGW123V", passed_over="DdHNAKtvcS", bulk="D", empty="In123s", long="ETV"
+    told="ZCEIRTnsGW123VK", passed_over="DdHNAtvcS", bulk="D", empty="In123s", long="ETV"
 )
 
 

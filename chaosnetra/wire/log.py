@@ -46,6 +46,8 @@ class ConnectionLog:
         encryption: what became of TLS.
         user: of the startup message.
         database: likewise.
+        backend: number of the server's process that serves it, where it told that.
+        cancels: of the one whose statement it asked to cancel.
         sent_at: of each round trip that was answered, when its question began.
         answered_at: when its answer was complete; in order, as `sent_at` is too.
         statements: what each was for, as a number of `StartupLog.texts`, or `NO_STATEMENT`.
@@ -68,6 +70,8 @@ class ConnectionLog:
     encryption: Encryption = Encryption.NONE
     user: str | None = None
     database: str | None = None
+    backend: int | None = None
+    cancels: int | None = None
     sent_at: "array[float]" = field(default_factory=lambda: array("d"))
     answered_at: "array[float]" = field(default_factory=lambda: array("d"))
     statements: "array[int]" = field(default_factory=lambda: array("i"))

@@ -53,6 +53,24 @@ class Encryption(StrEnum):
 
 
 @dataclass(frozen=True)
+class Canceled:
+    """What a startup waited for when it asked the server to cancel it.
+
+    Attributes:
+        connection: number of the one that it waited on.
+        waited_seconds: how long it had waited then; what is answered afterwards came too late.
+        statement: that it waited for; None: for none, or that is not known.
+        call_seconds: how long before it had begun to prepare that; None: it took no round trip of
+            its own to prepare.
+    """
+
+    connection: int
+    waited_seconds: float
+    statement: str | None
+    call_seconds: float | None
+
+
+@dataclass(frozen=True)
 class Connection:
     """One connection.
 
@@ -80,7 +98,9 @@ class Connection:
             ended, or at the end of the observation, in seconds before that; None: it waited for
             none that took a round trip of its own to prepare.
         longest_call_seconds: the longest that such a statement took, both answers included; None:
-            it had none.
+            it had none. One that it asked to cancel does not count.
+        canceled: of one that carried a request to cancel; None: it did not, or what it was to
+            cancel is not known.
     """
 
     number: int
@@ -102,6 +122,7 @@ class Connection:
     unanswered_statement: str | None = None
     call_seconds: float | None = None
     longest_call_seconds: float | None = None
+    canceled: Canceled | None = None
 
     @property
     def was_declined(self) -> bool:
@@ -302,6 +323,7 @@ class Observation:
                             "end": End(one["end"]),
                             "reached": Reached(one["reached"]),
                             "encryption": Encryption(one["encryption"]),
+                            "canceled": Canceled(**told) if (told := one.get("canceled")) else None,
                         }
                     )
                     for one in data["connections"]

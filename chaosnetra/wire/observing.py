@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from chaosnetra.wire import observation
 from chaosnetra.wire.as_of import ConnectionAsOf
 from chaosnetra.wire.calls import longest_call, waiting_call_since
+from chaosnetra.wire.canceling import canceled
 from chaosnetra.wire.errors import error_table
 from chaosnetra.wire.intervals import bounded, clipped, length, union
 from chaosnetra.wire.log import StartupLog
@@ -46,7 +48,17 @@ def observe(
         for one in its_own
     )
     unseen = log.opened - len(log.connections) if len(connections) == len(log.connections) else 0
-    described = [_connection(one, log.texts, began_at) for one in connections]
+    asked = canceled(connections, log.texts)
+    canceled_at: dict[int, list[float]] = {}
+    for number, what in asked.items():
+        canceled_at.setdefault(what.connection, []).append(connections[number - 1].log.opened_at)
+    described = [
+        replace(
+            _connection(one, canceled_at.get(one.number, ()), log.texts, began_at),
+            canceled=asked.get(one.number),
+        )
+        for one in connections
+    ]
     round_trips = sum(one.round_trips for one in described)
     chain = longest_chain(connections, log.texts)
     waits = union(
@@ -103,7 +115,12 @@ def observe(
     )
 
 
-def _connection(connection: ConnectionAsOf, texts: Sequence[str], began_at: float) -> Connection:
+def _connection(
+    connection: ConnectionAsOf,
+    canceled_at: Sequence[float],
+    texts: Sequence[str],
+    began_at: float,
+) -> Connection:
     log = connection.log
     unanswered = None
     if connection.ended_at is not None and connection.waiting_since is not None:
@@ -130,7 +147,7 @@ def _connection(connection: ConnectionAsOf, texts: Sequence[str], began_at: floa
         if unanswered is not None and 0 <= waiting_for < len(texts)
         else None,
         call_seconds=None if call_since is None else connection.waiting_until - call_since,
-        longest_call_seconds=longest_call(connection),
+        longest_call_seconds=longest_call(connection, canceled_at),
     )
 
 

@@ -26,6 +26,7 @@ _CLOSE, _SYNC, _FLUSH, _PASSWORD, _CALL = map(ord, "CSHpF")
 _NAMED = (_DESCRIBE, _CLOSE)
 _COPY_ENDS = tuple(map(ord, "cf"))
 _READY, _COMPLETE, _ERROR, _AUTHENTICATION, _ROW_DESCRIPTION = map(ord, "ZCERT")
+_BACKEND_KEY = ord("K")
 _COPY_STARTS = tuple(map(ord, "GW"))
 _OF_BATCH = frozenset(map(ord, "123CTnIs"))
 
@@ -223,6 +224,8 @@ class Session:
                     self.questions.answered(at)
             elif kind in _COPY_STARTS:
                 self._copy_in(at)
+            elif kind == _BACKEND_KEY:  # its secret is not kept
+                self._connection.backend = int.from_bytes(body[:4])
         if server.broken:
             self.broken = True
 

@@ -12,7 +12,6 @@ from statistics import median
 from chaosnetra.evidence.wire.giving_up import (
     BY_CLIENT,
     CANCELED,
-    SAME_MOMENT_SECONDS,
     GivenUp,
     left_open_apart,
 )
@@ -25,6 +24,7 @@ from chaosnetra.evidence.wire.limits import (
 )
 from chaosnetra.evidence.wire.named_limits import Lasted, named_seconds, refutation
 from chaosnetra.text import cut
+from chaosnetra.wire.intervals import SAME_MOMENT_SECONDS
 from chaosnetra.wire.observation import (
     MOST_WAITS,
     Doing,

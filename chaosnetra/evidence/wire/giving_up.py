@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from chaosnetra.wire.intervals import SAME_MOMENT_SECONDS
 from chaosnetra.wire.observation import (
     MOST_WAITS,
     Connection,
@@ -17,8 +18,6 @@ from chaosnetra.wire.observation import (
 BY_CLIENT = (End.CLIENT, End.CLIENT_RESET, End.UNANSWERED)
 # PostgreSQL's query_canceled.
 CANCELED = "57014"
-# Two readings of one moment, by different hands.
-SAME_MOMENT_SECONDS = 0.05
 # Connections that are opened so long after each other were not meant to be used together.
 IN_ITS_PLACE_SECONDS = 1.0
 # What ends so shortly before somebody else ended the startup may have ended with it.
@@ -62,7 +61,7 @@ def last_given_up(seen: Observation, *, ended_itself: bool) -> GivenUp | None:
         seen: of the startup.
         ended_itself: whether its process ended by itself.
     """
-    found = [*_closed(seen), *_canceled(seen)]
+    found = _given_up(seen)
     if ended_itself:
         found += _at_its_end(seen)
     else:
@@ -95,20 +94,26 @@ def left_open_apart(seen: Observation) -> list[float]:
 def longest_answered(seen: Observation, given_up: GivenUp) -> float:
     """The longest wait of a startup that was answered, of the kind that it gave up on; 0: none.
 
-    A login and a session have limits of their own: of one that gave up in a session only waits in
-    it count, else those of the login. Where there were too many to keep each, they are taken for
+    What it gave up on earlier was not answered in time, whatever came of it afterwards. A login
+    and a session have limits of their own: of one that gave up in a session only waits in it
+    count, else those of the login. Where there were too many to keep each, they are taken for
     equally long.
     """
     if len(seen.waits) >= MOST_WAITS:
         return max(0.0, seen.waited_seconds - given_up.seconds) / max(1, seen.serial_round_trips)
     on = given_up.connection
     begun = on.opened_seconds if on.session_seconds is None else on.session_seconds
+    in_vain = [(one.at_seconds - one.seconds, one.at_seconds) for one in _given_up(seen)]
     return max(
         (
             end - start
             for start, end in seen.waits
             if start >= begun - SAME_MOMENT_SECONDS
             and given_up.at_seconds - end > SAME_MOMENT_SECONDS
+            and not any(
+                abs(since - start) <= SAME_MOMENT_SECONDS and until <= end + SAME_MOMENT_SECONDS
+                for since, until in in_vain
+            )
         ),
         default=0.0,
     )
@@ -118,6 +123,11 @@ def longest_call(seen: Observation) -> float:
     """The longest that a startup took to prepare and execute a statement; 0: none is known."""
     calls = (one.longest_call_seconds or 0.0 for one in seen.connections)
     return max(calls, default=0.0)
+
+
+def _given_up(seen: Observation) -> list[GivenUp]:
+    """All waits that it put an end to before its own."""
+    return [*_closed(seen), *_canceled(seen)]
 
 
 def _closed(seen: Observation) -> Iterator[GivenUp]:
@@ -139,7 +149,13 @@ def _canceled(seen: Observation) -> Iterator[GivenUp]:
     for asked in seen.connections:
         if asked.reached is not Reached.CANCEL:
             continue
-        at = asked.opened_seconds
+        at, told = asked.opened_seconds, asked.canceled
+        if told is not None:
+            what = told.statement or statement
+            for on in seen.connections:
+                if on.number == told.connection:
+                    yield GivenUp(told.waited_seconds, at, on, what, True, told.call_seconds)
+            continue
         waiting = [start for start, end in seen.waits if start < at <= end + SAME_MOMENT_SECONDS]
         others = [
             one

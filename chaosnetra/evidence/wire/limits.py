@@ -14,12 +14,12 @@ from typing import Any
 from chaosnetra.evidence.wire.giving_up import (
     BY_CLIENT,
     IN_ITS_PLACE_SECONDS,
-    SAME_MOMENT_SECONDS,
     GivenUp,
     last_given_up,
     longest_answered,
     longest_call,
 )
+from chaosnetra.wire.intervals import SAME_MOMENT_SECONDS
 from chaosnetra.wire.observation import Connection, Doing, Observation, Reached
 
 # Times that differ by no more than this are the same limit: it is noticed late, on a busy machine.

@@ -200,6 +200,12 @@ def test_garbage_in_a_session_is_counted_on_by_turns() -> None:
     assert seen.trips == [(1, 2, "SELECT ?"), (3, 4, None)]
 
 
+def test_a_cancel_request_names_the_session_that_it_is_for_and_no_secret_is_kept() -> None:
+    session, asked = in_session(), Seen().client(CANCEL_REQUEST)
+    assert session.connection.backend == asked.connection.cancels == 4711
+    assert "1234" not in repr((session.connection, asked.connection))
+
+
 def test_a_cancel_request_asks_nothing() -> None:
     seen = Seen().client(CANCEL_REQUEST).ended(End.SERVER)
     assert seen.stages == [Reached.TCP, Reached.CANCEL]

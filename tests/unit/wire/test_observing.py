@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chaosnetra.wire.observation import Doing, Encryption, End, Observation, Reached
+from chaosnetra.wire.observation import Canceled, Doing, Encryption, End, Observation, Reached
 from chaosnetra.wire.observing import observe
 from tests.unit.wire.logs import Logs
 
@@ -240,6 +240,36 @@ def test_a_statement_that_is_prepared_first_is_one_call() -> None:
         (None, None),
         (None, None),
     ]
+
+
+@pytest.mark.parametrize("answered", [104.3, 103.985])
+def test_what_a_request_to_cancel_is_for_is_what_was_waited_for_when_it_was_opened(
+    answered: float,
+) -> None:
+    """Whether the answer comes after it or passes it on its way, it was too late for the client."""
+    logs = Logs()
+    one = logs.session(100.0, 101.0)
+    one.prepares(101.0, 102.5, "SELECT $1").asks(102.5, answered, "SELECT $1")
+    other = logs.session(100.0, 101.0).waits(101.5, "SELECT other()")
+    asked = logs.opened(104.0).stage(104.1, Reached.CANCEL).ends(104.2, End.SERVER)
+    one.asks(104.5, 104.9, "ROLLBACK")
+    unknown = logs.opened(104.0).stage(104.1, Reached.CANCEL).ends(104.2, End.SERVER)
+    one.connection.backend = asked.connection.cancels = 7
+    other.connection.backend, unknown.connection.cancels = 8, 9
+    seen = observe(logs.log, 100.0, 105.0)
+    assert [one.canceled for one in seen.connections] == [
+        None, None, Canceled(1, pytest.approx(1.5), "SELECT $1", pytest.approx(3.0)), None
+    ]  # fmt: skip
+    assert seen.connections[0].longest_call_seconds is None
+    assert Observation.from_json(json.loads(json.dumps(seen.to_json()))) == seen
+
+
+def test_a_request_to_cancel_what_was_answered_long_before_gave_up_nothing() -> None:
+    logs = Logs()
+    one = logs.session(100.0, 101.0).asks(101.0, 103.0, "SELECT a")
+    asked = logs.opened(104.0).stage(104.1, Reached.CANCEL).ends(104.2, End.SERVER)
+    one.connection.backend = asked.connection.cancels = 7
+    assert observe(logs.log, 100.0, 105.0).connections[1].canceled is None
 
 
 def test_the_round_trips_of_a_phase_are_those_that_were_answered_in_it() -> None:

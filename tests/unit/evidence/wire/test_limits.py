@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chaosnetra.evidence.wire.giving_up import last_given_up
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits
-from chaosnetra.wire.observation import Doing, End, Observation, Reached
+from chaosnetra.wire.observation import Canceled, Doing, End, Observation, Reached
 from tests.support import seen_on_the_wire as wire
 from tests.support.helpers import present
 
@@ -173,6 +173,39 @@ def test_a_statement_that_was_canceled_was_given_up_when_that_was_asked() -> Non
     )
     given_up = present(last_given_up(seen, ended_itself=True))
     assert (given_up.seconds, given_up.statement, given_up.canceled) == (5.0, wire.ORDERS, True)
+
+
+def canceled(late: float, tries: int = 1) -> Observation:
+    """One that asked to cancel a statement 3 s after it began to prepare it, which took 1.8 s of
+    them, under a latency; each answer came so late after that."""
+    connections, waits = [], []
+    for at in (2.0 + 4.5 * n for n in range(tries)):
+        of = len(connections) + 1
+        connections += [
+            wire.connection(of, opened_seconds=at - 1.7, session_seconds=at - 0.1),
+            wire.broken(
+                of + 1, End.SERVER, Reached.CANCEL, opened_seconds=at + 3.0,
+                canceled=Canceled(of, 1.2, wire.ORDERS, 3.0),
+            ),
+        ]  # fmt: skip
+        waits += [(at, at + 1.8), (at + 1.801, at + 3.0 + late)]
+    return wire.observation(
+        *connections,
+        standing=wire.by_itself(End.CLIENT, 0.2),
+        waits=tuple(waits),
+        errors=(wire.error("57014", statement=wire.ORDERS, severity="ERROR"),),
+        seconds=waits[-1][1] + 0.3,
+    )
+
+
+@pytest.mark.parametrize("late", [-0.02, 0.008, 0.021, 0.9])
+@pytest.mark.parametrize("tries", [1, 3])
+def test_an_answer_that_comes_after_the_request_to_cancel_was_not_waited_for(
+    late: float, tries: int
+) -> None:
+    """As asyncpg's command_timeout: on a busy machine the answer may pass the request."""
+    text = "it gave up 3.0 s after it had begun to prepare the statement, in 3 of 3"
+    assert texts(by_itself(*[canceled(late, tries)] * 3)) == [text]
 
 
 def test_an_attempt_that_a_service_gives_up_for_ever_is_a_limit_though_we_ended_it() -> None:
