@@ -136,6 +136,27 @@ class Effect:
         )
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a fault is to change, as it was before it did: what else is in place shows in it.
+
+    Attributes:
+        what: was looked at; only looks at the same can be compared.
+        value: a number, several, or how a connection was answered.
+        spread: by how much a number varies from one look to the next: a standard deviation.
+        seconds: that the answer took.
+    """
+
+    what: str
+    value: Any
+    spread: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def number(self) -> float:
+        return float(self.value)
+
+
 class Fault(Protocol):
     """Something that can be injected."""
 
@@ -179,6 +200,28 @@ class Watched(Fault, Protocol):
         Raises:
             ChaosnetraError: it cannot be seen.
         """
+
+
+@runtime_checkable
+class MeasuredOnPath(Watched, Protocol):
+    """A fault whose effect is measured on a path that others may be on too.
+
+    Beside such others it is held against a look at the path without it.
+    """
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is on a share of the connections, so that no look at the path is certain."""
+
+    def look(self) -> Look:
+        """What it would change, before it is put in place.
+
+        Raises:
+            ChaosnetraError: nothing can be seen there.
+        """
+
+    def measure_beside(self, without: Look) -> Effect:
+        """Its effect, in place, held against a look without it."""
 
 
 @dataclass
@@ -231,6 +274,8 @@ class Injected:
         is_settled: whether nothing is tried under it any more, so that it may end by now.
         undo_was_tried: whether an undo of it failed, which may have done a part of it.
         in_tasks: what tasks measured of it; None where there were none.
+        beside: names of the faults on its path that were in effect before it; see `MeasuredOnPath`.
+        without: what was seen there; None: there were none of them, or nothing can be seen.
     """
 
     name: str
@@ -250,6 +295,8 @@ class Injected:
     undo_was_tried: bool = False
     is_settled: bool = False
     in_tasks: MeasuredInTasks | None = None
+    beside: tuple[str, ...] = ()
+    without: Look | None = field(default=None, repr=False, compare=False)
 
     @property
     def active(self) -> bool:

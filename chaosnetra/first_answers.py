@@ -120,19 +120,23 @@ class AnswerPath:
     direct: tuple[str, int]
     proxied: tuple[str, int]
 
-    def added_round_trip_seconds(self, samples: int, timeout_seconds: float) -> float:
-        async def added() -> float:
+    def added_round_trips(self, samples: int, timeout_seconds: float) -> list[float]:
+        async def added() -> list[float]:
             times: dict[tuple[str, int], list[float]] = {self.direct: [], self.proxied: []}
             # In turn, so that what else the machine does meanwhile meets both.
             for _ in range(SAMPLES_A_ROUND_TRIP * samples):
                 for address, seconds in times.items():
                     seconds.append(await self._answer_seconds(address, timeout_seconds))
-            return statistics.median(times[self.proxied]) - statistics.median(times[self.direct])
+            direct = statistics.median(times[self.direct])
+            return [seconds - direct for seconds in times[self.proxied]]
 
         return asyncio.run(added())
 
-    def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
-        return first_answers(self.proxied, self.service.request, connections, timeout_seconds)
+    def first_answers(
+        self, connections: int, timeout_seconds: float, *, direct: bool = False
+    ) -> list[FirstAnswerTiming]:
+        address = self.direct if direct else self.proxied
+        return first_answers(address, self.service.request, connections, timeout_seconds)
 
     def transfer_seconds(self, *_arguments: Any, **_named: Any) -> float:
         raise DatabaseUnavailable(f"no data can be sent through {self.service.name} at will")

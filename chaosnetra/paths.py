@@ -34,11 +34,16 @@ class DatabasePath(Protocol):
     the path cannot carry it.
     """
 
-    def added_round_trip_seconds(self, samples: int, timeout_seconds: float) -> float:
-        """Median round trip of a query, less the direct path's."""
+    def added_round_trips(self, samples: int, timeout_seconds: float) -> list[float]:
+        """Seconds of round trips of a query, each less the median of the direct path's."""
 
-    def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
-        """Open new connections at once and time the server's first answer on each."""
+    def first_answers(
+        self, connections: int, timeout_seconds: float, *, direct: bool = False
+    ) -> list[FirstAnswerTiming]:
+        """Open new connections at once and time the server's first answer on each.
+
+        With `direct` they go beside the proxy, for comparison.
+        """
 
     def transfer_seconds(
         self, size_bytes: int, direction: str, timeout_seconds: float, *, direct: bool = False

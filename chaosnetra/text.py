@@ -8,6 +8,19 @@ _MARKDOWN = r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)"
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+"
 
 
+# Of a run, as part of a name on a server: see `chaosnetra.running.resources.Resources.identifier`.
+_RUN = r"chaosnetra_\d{8}t\d{6}_[0-9a-f]{6}"
+
+
+def plain_names(text: str) -> str:
+    """`text` in an experiment's own words: its toxics and its proxy without the run's name."""
+    if "chaosnetra_" not in text:
+        return text
+    text = re.sub(rf"{_RUN}[_/]", "", text)
+    text = re.sub(rf"\bproxy {_RUN} (down|up)\b", r"proxy \1", text)
+    return re.sub(_RUN, "database", text)
+
+
 def encodable(text: str) -> str:
     """`text` with what UTF-8 cannot hold (lone surrogates) replaced."""
     try:

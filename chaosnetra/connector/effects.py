@@ -7,7 +7,7 @@ from typing import Any
 from chaosnetra.connector.emulator import BYTES_PER_MEGABIT
 from chaosnetra.connector.model import ConnectorModel
 from chaosnetra.errors import DatabaseUnavailable
-from chaosnetra.faults import Effect
+from chaosnetra.faults import Effect, Look
 from chaosnetra.paths import DatabasePath, FirstAnswer
 
 LIMIT_SECONDS = 10.0
@@ -21,7 +21,24 @@ STALLED_SECONDS = 3.0
 SHARE = 0.8
 
 
-def effect_of(state: Mapping[str, Any], model: ConnectorModel, path: DatabasePath) -> Effect:
+def look(model: ConnectorModel, path: DatabasePath) -> Look:
+    """The rate of the path before it has the model's, as far as that one can be measured.
+
+    Raises:
+        DatabaseUnavailable: nothing can be measured there.
+    """
+    expected = model.throughput_mbps(model.instances)
+    if expected is None or expected > MOST_MEASURED_MBPS:
+        return Look("nothing", 0.0)
+    return Look("throughput_mbps", _rate(path, _measured_bytes(expected), LIMIT_SECONDS))
+
+
+def effect_of(
+    state: Mapping[str, Any],
+    model: ConnectorModel,
+    path: DatabasePath,
+    without: Look | None = None,
+) -> Effect:
     """Compare the connector's gauges with the model, and a new connection with both.
 
     Filling it to see it overflow would itself make it scale up; so the gauges are read, and one
@@ -33,6 +50,8 @@ def effect_of(state: Mapping[str, Any], model: ConnectorModel, path: DatabasePat
         state: the emulator's state, after the change.
         model: what it was changed to.
         path: the path that leads through it.
+        without: what `look` gave before, where other faults are on the path; a rate that it did
+            not reach then is not the connector's.
     """
     gauges = f"{state['in_use']} of {state['slots']} slots taken"
     if state["model"] != model.to_json():
@@ -54,7 +73,7 @@ def effect_of(state: Mapping[str, Any], model: ConnectorModel, path: DatabasePat
         as_expected = answered == (free > 0) and timing.seconds >= SHARE * (
             model.pressure_delay_seconds.shortest if wait else 0.0
         )
-        slow = _throughput(model, state["instances"], path) if answered else None
+        slow = _throughput(model, state["instances"], path, without) if answered else None
     except DatabaseUnavailable as error:
         return Effect("slots", model.slots, state["slots"], False, detail=str(error))
     if slow is not None:
@@ -77,29 +96,47 @@ def _would_scale_up(state: Mapping[str, Any], model: ConnectorModel) -> bool:
     return in_use < pressure <= in_use + 1 and instances < model.maximum_instances
 
 
-def _throughput(model: ConnectorModel, instances: int, path: DatabasePath) -> Effect | None:
+def _throughput(
+    model: ConnectorModel, instances: int, path: DatabasePath, without: Look | None
+) -> Effect | None:
     """The line's rate, where it is slow enough to be measured."""
     expected = model.throughput_mbps(instances)
     if expected is None or expected > MOST_MEASURED_MBPS:
         return None
+    size = _measured_bytes(expected)
+    if without is not None and without.what == "throughput_mbps":
+        usual = without.number
+    else:
+        usual = _rate(path, size, LIMIT_SECONDS, direct=True)
     if expected < LEAST_MEASURED_MBPS:
-        return _stalled(expected, path)
-    # About one second's worth, so that the limit and not the hop is measured.
-    size = int(min(MEASURED_BYTES, expected * BYTES_PER_MEGABIT))
-    limit = LIMIT_SECONDS + 3 * size / (expected * BYTES_PER_MEGABIT)
-    observed = size / BYTES_PER_MEGABIT / path.transfer_seconds(size, "downstream", limit)
+        return _stalled(expected, usual, path)
+    limit = LIMIT_SECONDS + 3 * size / BYTES_PER_MEGABIT * (1 / expected + 1 / usual)
+    observed = _rate(path, size, limit)
     return Effect(
         "throughput_mbps",
         round(expected, 3),
         round(observed, 3),
-        in_effect=observed <= expected / SHARE,
-        detail=f"{size} bytes downstream",
+        in_effect=observed <= expected / SHARE and observed < SHARE * usual,
+        detail=f"{size} bytes downstream; without the limit {usual:.1f}",
     )
 
 
-def _stalled(expected: float, path: DatabasePath) -> Effect:
+def _measured_bytes(expected_mbps: float) -> int:
+    """About one second's worth, so that the limit and not the hop is measured."""
+    return int(min(MEASURED_BYTES, max(expected_mbps, LEAST_MEASURED_MBPS) * BYTES_PER_MEGABIT))
+
+
+def _rate(
+    path: DatabasePath, size_bytes: int, limit_seconds: float, *, direct: bool = False
+) -> float:
+    seconds = path.transfer_seconds(size_bytes, "downstream", limit_seconds, direct=direct)
+    return size_bytes / BYTES_PER_MEGABIT / seconds
+
+
+def _stalled(expected: float, usual: float, path: DatabasePath) -> Effect:
     """A line that is too slow for what any faster one would have carried in the time."""
     size = int(STALLED_SECONDS / SHARE * LEAST_MEASURED_MBPS * BYTES_PER_MEGABIT)
+    is_fast = size / BYTES_PER_MEGABIT / usual < SHARE * STALLED_SECONDS
     began = time.monotonic()
     observed: str | float
     try:
@@ -113,6 +150,7 @@ def _stalled(expected: float, path: DatabasePath) -> Effect:
         "throughput_mbps",
         round(expected, 3),
         observed,
-        in_effect=observed == "stalled",
-        detail=f"{size} bytes downstream within {STALLED_SECONDS:g} s",
+        in_effect=observed == "stalled" and is_fast,
+        detail=f"{size} bytes downstream within {STALLED_SECONDS:g} s; "
+        f"without the limit {usual:.1f}",
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from chaosnetra.connector.client import ConnectorClient
-from chaosnetra.connector.effects import effect_of
+from chaosnetra.connector.effects import effect_of, look
 from chaosnetra.connector.model import ConnectorModel
-from chaosnetra.faults import Effect, Undo
+from chaosnetra.faults import Effect, Look, Undo
 from chaosnetra.paths import DatabasePath
 
 
@@ -21,6 +21,7 @@ class ConnectorChanged:
     within: ClassVar[tuple[str, ...]] = ()
     # What lies behind it may answer late, which its measurement shows.
     place: ClassVar[str] = ""
+    is_partial: ClassVar[bool] = False
     client: ConnectorClient
     model: ConnectorModel
     number: int
@@ -59,5 +60,11 @@ class ConnectorChanged:
     def inject(self) -> None:
         self.client.change(self.model.to_json())
 
+    def look(self) -> Look:
+        return look(self.model, self.path)
+
     def measure(self) -> Effect:
         return effect_of(self.client.state(), self.model, self.path)
+
+    def measure_beside(self, without: Look) -> Effect:
+        return effect_of(self.client.state(), self.model, self.path, without)

@@ -15,7 +15,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.profiles import PoolSettings
 from chaosnetra.quantities import number
 from chaosnetra.task_path.faults import LEAST_SECONDS, PATIENCE_SECONDS
-from chaosnetra.toxiproxy.effects import MOST_CONNECTIONS
+from chaosnetra.toxiproxy.shares import MOST_CONNECTIONS
 
 _CLOUD_RUN = "chaosnetra.cloudrun.actions"
 _ACTIONS = "chaosnetra.postgres.actions"

@@ -30,7 +30,7 @@ from chaosnetra.errors import ChaosnetraError, InvalidInput
 from chaosnetra.evidence.journal.dry import dry_of
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.running.run import LOGGER, current_run
-from chaosnetra.text import one_line
+from chaosnetra.text import one_line, plain_names
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext
@@ -275,7 +275,7 @@ class OtelRunEventHandler(RunEventHandler):  # type: ignore[misc]  # chaoslib sh
             if fault.entry in self._faults_told or (fault.active and not at_end):
                 continue
             self._faults_told.add(fault.entry)
-            name = self._session.resources.told_name(fault.name)
+            name = plain_names(fault.name)
             facts = fault_span(fault, name, time.monotonic())
             if facts is None:
                 continue

@@ -31,11 +31,14 @@ class PostgresPath:
     direct: DatabaseAddress
     proxied: DatabaseAddress
 
-    def added_round_trip_seconds(self, samples: int, timeout_seconds: float) -> float:
+    def added_round_trips(self, samples: int, timeout_seconds: float) -> list[float]:
         return asyncio.run(self._added(samples, timeout_seconds))
 
-    def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
-        return first_answers(self.proxied.place, SSL_REQUEST, connections, timeout_seconds)
+    def first_answers(
+        self, connections: int, timeout_seconds: float, *, direct: bool = False
+    ) -> list[FirstAnswerTiming]:
+        address = self.direct if direct else self.proxied
+        return first_answers(address.place, SSL_REQUEST, connections, timeout_seconds)
 
     def transfer_seconds(
         self, size_bytes: int, direction: str, timeout_seconds: float, *, direct: bool = False
@@ -47,10 +50,10 @@ class PostgresPath:
         closing = self._close_downstream if direction == "downstream" else self._close_upstream
         return asyncio.run(closing(timeout_seconds))
 
-    async def _added(self, samples: int, timeout_seconds: float) -> float:
-        direct = await _round_trip(self.direct, samples, timeout_seconds)
-        proxied = await _round_trip(self.proxied, samples, timeout_seconds)
-        return proxied - direct
+    async def _added(self, samples: int, timeout_seconds: float) -> list[float]:
+        direct = statistics.median(await _round_trips(self.direct, samples, timeout_seconds))
+        proxied = await _round_trips(self.proxied, samples, timeout_seconds)
+        return [seconds - direct for seconds in proxied]
 
     async def _close_downstream(self, timeout_seconds: float) -> float:
         reader, writer = await _open(self.proxied, timeout_seconds)
@@ -97,8 +100,10 @@ def answers(address: DatabaseAddress) -> str | None:
     return f"a new connection to it was {timing.answer.value} after {timing.seconds:.1f} s"
 
 
-async def _round_trip(address: DatabaseAddress, samples: int, timeout_seconds: float) -> float:
-    """Median seconds of `SELECT 1` on an open connection."""
+async def _round_trips(
+    address: DatabaseAddress, samples: int, timeout_seconds: float
+) -> list[float]:
+    """Seconds of each `SELECT 1` on an open connection."""
     async with connection(address, timeout_seconds) as opened:
         await opened.fetchval("SELECT 1")  # prepared once: every later one is one round trip
         times = []
@@ -106,7 +111,7 @@ async def _round_trip(address: DatabaseAddress, samples: int, timeout_seconds: f
             started = time.perf_counter()
             await opened.fetchval("SELECT 1")
             times.append(time.perf_counter() - started)
-        return statistics.median(times)
+        return times
 
 
 async def _transfer(

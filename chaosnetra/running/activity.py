@@ -20,6 +20,7 @@ from chaosnetra.running.run import EXIT_WITHOUT_ROLLBACKS, current_run
 from chaosnetra.running.session import Session, current_session, existing_session
 from chaosnetra.running.staging import NO_CONTROL
 from chaosnetra.settings import names_staging
+from chaosnetra.text import plain_names
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -87,7 +88,7 @@ def _session_for(configuration: Configuration) -> Iterator[Session]:
             yield session
     except ChaosnetraError as error:
         text = with_settings(str(error), current_run().experiment)
-        raise ActivityFailed(mask(text)) from error
+        raise ActivityFailed(mask(plain_names(text))) from error
     except ChaosException:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it says nothing of the system

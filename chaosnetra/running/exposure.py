@@ -45,7 +45,7 @@ class LaunchUse:
 
     Attributes:
         startups: that were started.
-        faults: that were in place.
+        faults: that were in place, if only for a part of it.
         connected: startups that opened a connection at the address that they were given.
         answered: startups that got an answer there.
         welcomed: of these, not merely an error, or that there is no encryption.
@@ -166,7 +166,7 @@ class Exposure:
             outcomes: of all its startups, each with what was seen of it.
         """
         resources, after = self._resources, self._database.counts()
-        faults = tuple(dict.fromkeys((*begun.faults, *resources.faults_in_effect)))
+        faults = tuple(dict.fromkeys((*begun.faults, *resources.faults_since(begun.at))))
         unchanged = begun.changes == resources.injector.changes
         killed = None
         by_experiment = resources.run.foreign_action_since(begun.at)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from chaosnetra.addresses import DatabaseAddress, shown_address
 from chaosnetra.errors import InvalidInput
-from chaosnetra.faults import Effect
+from chaosnetra.faults import Effect, Look
 from chaosnetra.first_answers import CONNECTION, HTTP, POSTGRESQL, AnswerPath, Service, speaks
 from chaosnetra.paths import DatabasePath
 from chaosnetra.ports import is_loopback
@@ -19,7 +19,7 @@ from chaosnetra.safety.injector import Injector
 from chaosnetra.toxiproxy.blackhole import stops_data
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
 from chaosnetra.toxiproxy.echo import EchoPath
-from chaosnetra.toxiproxy.effects import effect_of, effect_of_switch
+from chaosnetra.toxiproxy.effects import effect_of, effect_of_switch, look, look_at_switch
 from chaosnetra.toxiproxy.faults import ProxyCreated, existing_proxy, proxy_fault_name
 from chaosnetra.toxiproxy.toxics import Toxic
 
@@ -50,17 +50,18 @@ class ForeignProxy:
     twin_name: Callable[[], str]
     _services: dict[Address, Service] = field(default_factory=dict, init=False)
 
-    def effect_of(self, toxic: Toxic) -> Effect:
+    def look(self, toxic: Toxic) -> Look:
+        """What a toxic that is not on it yet would change; nothing where a twin will show it."""
+        path, _, _ = self._path_for(toxic)
+        return Look("nothing", 0.0) if path is None else look(toxic, path)
+
+    def effect_of(self, toxic: Toxic, without: Look | None = None) -> Effect:
         """What a toxic on it does; the effect says how it was measured."""
+        path, leads_to, service = self._path_for(toxic)
+        if path is not None:
+            effect = effect_of(toxic, path, without)
+            return effect.with_detail(f"measured through proxy {self.name}, to {leads_to}")
         proxy = existing_proxy(self.client, self.name)
-        listen, upstream = self._reach(proxy.listen), self._reach(proxy.upstream)
-        if self.database is not None and _same(upstream, self.database):
-            effect = effect_of(toxic, _to_database(self.database, listen))
-            return effect.with_detail(f"measured through proxy {self.name}, to the run's database")
-        service = self._service(upstream)
-        if service is not CONNECTION and (toxic.type in BY_FIRST_ANSWER or stops_data(toxic)):
-            effect = effect_of(toxic, AnswerPath(service, upstream, listen))
-            return effect.with_detail(f"measured through proxy {self.name}, to {service.name}")
         why = (
             f"{proxy.upstream} answers neither PostgreSQL nor HTTP"
             if service is CONNECTION
@@ -70,13 +71,34 @@ class ForeignProxy:
             f"measured by the same toxic on a twin of proxy {self.name}, before an echo ({why})",
         )
 
-    def effect_of_switch(self, enabled: bool) -> Effect:
+    def look_at_switch(self) -> Look:
+        """How it answers before it is put up or taken down."""
+        return look_at_switch(self._answer_path())
+
+    def effect_of_switch(self, enabled: bool, without: Look | None = None) -> Effect:
         """Whether it refuses connections, or takes them."""
+        path = self._answer_path()
+        effect = effect_of_switch(enabled, path, without)
+        return effect.with_detail(f"measured through proxy {self.name}, to {path.service.name}")
+
+    def _path_for(self, toxic: Toxic) -> tuple[DatabasePath | None, str, Service]:
+        """What a toxic is measured through, what that leads to, and what listens there.
+
+        None where only a twin shows it.
+        """
+        answers = self._answer_path()
+        if self.database is not None and _same(answers.direct, self.database):
+            through = _to_database(self.database, answers.proxied)
+            return through, "the run's database", POSTGRESQL
+        service = answers.service
+        if service is not CONNECTION and (toxic.type in BY_FIRST_ANSWER or stops_data(toxic)):
+            return answers, service.name, service
+        return None, "", service
+
+    def _answer_path(self) -> AnswerPath:
         proxy = existing_proxy(self.client, self.name)
         listen, upstream = self._reach(proxy.listen), self._reach(proxy.upstream)
-        service = self._service(upstream)
-        effect = effect_of_switch(enabled, AnswerPath(service, upstream, listen))
-        return effect.with_detail(f"measured through proxy {self.name}, to {service.name}")
+        return AnswerPath(self._service(upstream), upstream, listen)
 
     def _effect_on_twin(self, toxic: Toxic, proxy: Proxy) -> Effect:
         echo = EchoPath(self._own_host())

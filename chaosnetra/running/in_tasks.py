@@ -31,6 +31,7 @@ from chaosnetra.task_path.variables import (
     named_database,
     unnamed_variables,
 )
+from chaosnetra.text import plain_names
 from chaosnetra.toxiproxy.faults import ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 
@@ -160,13 +161,14 @@ def _faults_in_place(session: Session) -> tuple[OrderedFault, ...]:
 
 def _ordered(held: Injected) -> OrderedFault | None:
     """A fault of the run's own path for those of its tasks; None: it is no fault of the path."""
-    fault = held.fault
+    fault, name = held.fault, plain_names(held.name)
     if isinstance(fault, ToxicAdded | ToxicUpdated):
-        return OrderedFault(held.name, FaultKind.TOXIC, fault.toxic.to_server())
+        toxic = fault.toxic.to_server()
+        return OrderedFault(name, FaultKind.TOXIC, {**toxic, "name": plain_names(fault.toxic.name)})
     if isinstance(fault, ProxySwitched) and not fault.enabled:
-        return OrderedFault(held.name, FaultKind.PROXY, {"enabled": False})
+        return OrderedFault(name, FaultKind.PROXY, {"enabled": False})
     if isinstance(fault, ConnectorChanged):
-        return OrderedFault(held.name, FaultKind.CONNECTOR, fault.model.to_json())
+        return OrderedFault(name, FaultKind.CONNECTOR, fault.model.to_json())
     return None
 
 
@@ -214,6 +216,7 @@ class Counted:
     def tell(self, session: Session, order: PathOrder) -> None:
         """Tell the run what the tasks measured of its faults."""
         unmeasured = self.uncounted.startups if self.uncounted else 0
+        own_names = {plain_names(held.name): held.name for held in session.injector.in_place}
         for fault in order.faults:
             measured = [
                 one
@@ -224,11 +227,12 @@ class Counted:
             ]
             before = _known(one.before for one in measured)
             after = _known(one.after for one in measured)
-            session.injector.measured_in_tasks(fault.name, before, after, unmeasured)
+            name = own_names.get(fault.name, fault.name)
+            session.injector.measured_in_tasks(name, before, after, unmeasured)
             found = in_all(before, "before")
             if found is not None:
                 logger.info(
-                    f"{' '.join(session.resources.told_name(fault.name).split())}: "
+                    f"{fault.name}: "
                     f"{found.quantity} {found.observed} measured in {len(before)} of "
                     f"{len(before) + unmeasured} tasks, {found.expected} expected"
                 )

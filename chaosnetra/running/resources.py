@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import signal
 import threading
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger, servers_of
 from chaosnetra.safety.watchdog_process import WatchdogProcess
 from chaosnetra.settings import Settings
+from chaosnetra.text import plain_names
 
 if TYPE_CHECKING:
     from chaosnetra.processes.supervised import SupervisedProcess
@@ -104,11 +104,16 @@ class Resources:
     def faults_in_effect(self) -> list[str]:
         """Names of the faults that are in effect, without the run's own name."""
         in_effect = [fault.name for fault in self.injector.active if fault.effect is not None]
-        return [self.told_name(name) for name in in_effect]
+        return [plain_names(name) for name in in_effect]
 
-    def told_name(self, name: str) -> str:
-        """The name of a fault for people: without the run's own."""
-        return " ".join(re.sub(rf"{re.escape(self.identifier)}[_/]?", "", name).split())
+    def faults_since(self, at: float) -> list[str]:
+        """Likewise of those that were in effect at `at` by `time.monotonic()`, or later."""
+        return [
+            plain_names(fault.name)
+            for fault in self.injector.faults
+            if fault.effect is not None
+            and (fault.undone_monotonic is None or fault.undone_monotonic >= at)
+        ]
 
     def add(self, part: Part) -> None:
         """Tell of a part, and watch from now on what the run uses."""

@@ -80,6 +80,8 @@ def _report(row: Any, own_behind_seconds: float) -> TaskReport:
             f"that of task {row['task_index']} has more than {MOST_REPORT_BYTES} bytes"
         )
     report = TaskReport.from_json(json.loads(row["report"]))
+    if report.index != row["task_index"]:
+        raise InvalidInput(f"that of task {row['task_index']} is of task {report.index}, it says")
     return replace(report, behind_seconds=row["behind_seconds"] - own_behind_seconds)
 
 

@@ -21,17 +21,10 @@ from chaosnetra.faults import (
     Watched,
     play,
 )
+from chaosnetra.safety.beside import is_superseded, look_without, measured, subject
 from chaosnetra.safety.ledger import Ledger
-from chaosnetra.safety.remeasuring import (
-    ENDED_WITH_SERVER,
-    Remeasuring,
-    in_both,
-    is_superseded,
-    measured,
-    subject,
-    within,
-)
-from chaosnetra.text import utc_now
+from chaosnetra.safety.remeasuring import ENDED_WITH_SERVER, Remeasuring, in_both, within
+from chaosnetra.text import plain_names, utc_now
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -113,11 +106,12 @@ class Injector:
                 )
             if held is None:
                 # What it replaces was in effect until now.
-                for replaced in self._current(subject(fault)):
-                    self._remeasuring.measure_again(replaced, self.active)
-                held = self._place(fault)
+                replaced = self._current(subject(fault))
+                for one in replaced:
+                    self._remeasuring.measure_again(one, self.active)
+                held = self._place(fault, replaced)
             held.fault = fault
-            held.effect = measured(fault)
+            held.effect = measured(held, self.active)
             if held.effect is not None and held.effect.in_effect:
                 held.last_in_effect_at = utc_now()
             self._record(
@@ -130,7 +124,7 @@ class Injector:
             )
             if held.effect is not None and not held.effect.in_effect:
                 logger.warning(
-                    f"{held.name}: no effect was measured "
+                    f"{plain_names(held.name)}: no effect was measured "
                     f"(expected {held.effect.expected}, observed {held.effect.observed} "
                     f"{held.effect.quantity}) {held.effect.detail}"
                 )
@@ -270,10 +264,12 @@ class Injector:
                 failed.append((held, error))
         return failed
 
-    def _place(self, fault: Fault) -> Injected:
+    def _place(self, fault: Fault, replaced: Sequence[Injected]) -> Injected:
+        beside, without = look_without(fault, replaced, self.active)
         undo = fault.prepare()
         entry = self._ledger.add(undo)
         held = Injected(fault.name, dict(fault.parameters), undo, entry, fault=fault)
+        held.beside, held.without = beside, without
         self._record("fault.undo_written", {"name": held.name, "undo": undo.to_json()})
         self._faults.append(held)
         try:

@@ -11,10 +11,12 @@ from typing import Any
 
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.faults import Effect, Fault, Injected, UndoReport, UndoResult, Watched
-from chaosnetra.text import utc_now
+from chaosnetra.safety.beside import NOT_MEASURED, are_on_one_path, measured, not_told_apart
+from chaosnetra.text import plain_names, utc_now
 
 logger = logging.getLogger("chaostoolkit")
 
+AS_LISTED = "in place as its server lists it"
 ENDED_WITH_SERVER = UndoReport(UndoResult.ALREADY_DONE, "it ended with its server")
 
 
@@ -56,19 +58,19 @@ class Remeasuring:
 
     def found_gone(self, held: Injected, why: str, observed: Any = "gone") -> None:
         """Keep and report that a fault is not in effect any more."""
-        held.effect_after = _gone(held, why, observed)
+        after = held.effect_after = _gone(held, why, observed)
         self._note(
             "fault.gone",
             {
                 "name": held.name,
-                "effect": held.effect_after.to_json(),
+                "effect": after.to_json(),
                 "last_in_effect_at": held.last_in_effect_at,
             },
         )
         logger.warning(
-            f"{held.name} is not in effect any more: expected {held.effect_after.expected}, "
-            f"observed {observed} ({held.effect_after.quantity}) {why}; last seen in effect at "
-            f"{held.last_in_effect_at}"
+            f"{plain_names(held.name)} is not in effect any more: expected {after.expected}, "
+            f"observed {observed} ({after.quantity}) {plain_names(why)}; "
+            f"last seen in effect at {held.last_in_effect_at}"
         )
 
     def judge_undo(self, held: Injected, report: UndoReport) -> None:
@@ -93,35 +95,9 @@ def in_both(here: Effect | None, in_tasks: Effect | None) -> Effect | None:
     return in_tasks
 
 
-def subject(fault: Fault | None) -> str:
-    """What a fault changes; of several with one subject the last one is in effect."""
-    return fault.subject if isinstance(fault, Watched) else getattr(fault, "name", "")
-
-
 def within(fault: Fault | None) -> tuple[str, ...]:
     """Names of the faults whose undo ends this one too."""
     return fault.within if isinstance(fault, Watched) else ()
-
-
-def is_superseded(held: Injected, active: Sequence[Injected]) -> bool:
-    """Whether a later fault has taken its place, or another's undo has ended it."""
-    if held.ended_with is not None:
-        return True
-    later = active[active.index(held) + 1 :] if held in active else ()
-    return any(
-        other.ended_with is None
-        and other.injected_at is not None
-        and subject(other.fault) == subject(held.fault)
-        for other in later
-    )
-
-
-def measured(fault: Fault) -> Effect | None:
-    """The effect; one that could not be measured says so."""
-    try:
-        return fault.measure()
-    except ChaosnetraError as error:
-        return Effect("effect", "measured", "not measured", in_effect=False, detail=str(error))
 
 
 def remeasured(held: Injected, active: Sequence[Injected]) -> Effect | None:
@@ -149,13 +125,17 @@ def remeasured(held: Injected, active: Sequence[Injected]) -> Effect | None:
     if first is None:
         return _gone(held, "", "in place", in_effect=True) if listed else None
     later = [other for other in active[active.index(held) + 1 :] if other.effect is not None]
-    blocking = [other for other in later if _blocks(other, fault)]
-    if blocking:
-        return _as_listed(replace(first, observed="not measured"), "", blocking)
-    after = measured(fault)
+    hiding = [other for other in later if _hides(other, fault)]
+    if listed and hiding:
+        return _as_listed(replace(first, observed=NOT_MEASURED), "", hiding)
+    gap = not_told_apart(held, active)
+    if listed and gap:
+        # What was beside it then is gone: as it was measured, it counts while it is listed.
+        return replace(first, observed=NOT_MEASURED, detail=f"{AS_LISTED}; {gap}")
+    after = measured(held, active)
     if after is not None and not after.in_effect and listed:
         # A machine that is busy for an instant must not cost a run that is sound.
-        after = measured(fault)
+        after = measured(held, active)
     if after is not None and not after.in_effect and listed and later:
         return _as_listed(after, after.detail, later)
     return after
@@ -173,8 +153,10 @@ def _gone(held: Injected, why: str, observed: Any = "gone", *, in_effect: bool =
     )
 
 
-def _blocks(other: Injected, fault: Fault) -> bool:
-    """Whether nothing comes through the path that a fault is measured on."""
+def _hides(other: Injected, fault: Fault) -> bool:
+    """Whether a later fault keeps an earlier one from being measured, or shows in its place."""
+    if are_on_one_path(other.fault, fault):
+        return True
     place = fault.place if isinstance(fault, Watched) else ""
     return (
         bool(place)
@@ -187,6 +169,6 @@ def _blocks(other: Injected, fault: Fault) -> bool:
 
 
 def _as_listed(effect: Effect, detail: str, others: Sequence[Injected]) -> Effect:
-    names = ", ".join(other.name for other in others)
-    listed = f"in place as its server lists it; measured no more under {names}"
+    names = ", ".join(plain_names(other.name) for other in others)
+    listed = f"{AS_LISTED}; measured no more under {names}"
     return replace(effect, in_effect=True, detail=f"{detail}; {listed}" if detail else listed)

@@ -21,11 +21,14 @@ ORDER_VARIABLE = "CHAOSNETRA_TASK"
 # A run and the image of a job may hold different versions of this package. The first had no number.
 ORDER_VERSION = 2
 LONGEST_SECONDS = 7 * 86_400.0
+# Of any clock: the year 2286.
+LATEST_AT = 1e10
 MOST_VARIABLES = 50
 MOST_FAULTS = 100
 # Tasks of one execution that measure at once; each by one connection, or two for a slow close.
 MOST_MEASURING = 100
 MOST_GROUPS = 1000
+LARGEST_SEED = 1 << 53  # what JSON holds exactly
 LONGEST_TEXT = 1000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 
@@ -59,7 +62,7 @@ class OrderedFault:
         Raises:
             InvalidInput: it is not that.
         """
-        require_keys("a fault of the path", data, cls)
+        require_shape("a fault of the path", data, cls)
         if not isinstance(data["parameters"], dict):
             raise InvalidInput(f"the parameters of fault {data['name']!r:.100} must be an object")
         if data["kind"] not in [*FaultKind]:
@@ -110,7 +113,7 @@ class PathOrder:
         Raises:
             InvalidInput: it is not that.
         """
-        require_keys("the path", data, cls)
+        require_shape("the path", data, cls)
         variables, faults = data["variables"], data["faults"]
         if not isinstance(variables, dict) or not 0 < len(variables) <= MOST_VARIABLES:
             raise InvalidInput(f"the path must name 1 to {MOST_VARIABLES} variables")
@@ -128,7 +131,7 @@ class PathOrder:
             read,
             number("measure_seconds", data["measure_seconds"], minimum=0, maximum=LONGEST_SECONDS),
             whole_number("groups", data["groups"], minimum=1, maximum=MOST_GROUPS),
-            whole_number("seed", data["seed"]),
+            whole_number("seed", data["seed"], minimum=-LARGEST_SEED, maximum=LARGEST_SEED),
         )
 
 
@@ -190,29 +193,31 @@ class TaskOrder:
             InvalidInput: it is not that.
         """
         try:
-            data = json.loads(text)
-            _same_version(data)
-            path = data.get("path")
-            order = cls(
-                **{
-                    **data,
-                    "phase_patterns": tuple(data.get("phase_patterns", ())),
-                    "path": None if path is None else PathOrder.from_json(path),
-                }
-            )
+            return cls._checked(json.loads(text))
         except InvalidInput as error:
             raise InvalidInput(f"{ORDER_VARIABLE}: {error}") from None
         except (ValueError, TypeError, RecursionError) as error:
             raise InvalidInput(f"{ORDER_VARIABLE} is no order of this version: {error}") from None
+
+    @classmethod
+    def _checked(cls, data: Any) -> "TaskOrder":
+        """
+        Raises:
+            InvalidInput: it is no order; so does a TypeError.
+        """
+        _same_version(data)
+        require_shape("the order", data, cls)
         for name, value in data.items():
             if name.endswith("_seconds"):
                 number(name, value, minimum=0, maximum=LONGEST_SECONDS)
-        number("barrier_at", order.barrier_at, minimum=0)
-        number("ordered_at", order.ordered_at, minimum=0)
-        whole_number("output_bytes", order.output_bytes, minimum=0, maximum=MOST_BYTES)
-        parse_patterns("phase_patterns", order.phase_patterns)
-        plain_schema(str(order.schema))
-        return order
+        for name in ("barrier_at", "ordered_at"):
+            number(name, data[name], minimum=0, maximum=LATEST_AT)
+        whole_number("output_bytes", data["output_bytes"], minimum=0, maximum=MOST_BYTES)
+        patterns = tuple(data["phase_patterns"])
+        parse_patterns("phase_patterns", patterns)
+        plain_schema(data["schema"])
+        path = None if data["path"] is None else PathOrder.from_json(data["path"])
+        return cls(**{**data, "phase_patterns": patterns, "path": path})
 
 
 def measuring_groups(tasks: int) -> int:
@@ -220,19 +225,25 @@ def measuring_groups(tasks: int) -> int:
     return -(-tasks // MOST_MEASURING)
 
 
-def require_keys(what: str, data: Any, shape: type[Any]) -> None:
-    """Refuse what does not have the keys of a dataclass, and no others.
+def require_shape(what: str, data: Any, shape: type[Any]) -> None:
+    """Refuse what does not have the keys of a dataclass, and no others, or not their plain types.
 
     Raises:
-        InvalidInput: it has not.
+        InvalidInput: it has not; a number as text is none, nor is a truth value.
     """
     if not isinstance(data, dict):
         raise InvalidInput(f"{what} must be an object")
-    known = shape.__dataclass_fields__.keys()
-    if unknown := sorted(data.keys() - known):
+    known = shape.__dataclass_fields__
+    if unknown := sorted(data.keys() - known.keys()):
         raise InvalidInput(f"{what} has no {unknown[0]!r:.100} in this version of chaosnetra")
-    if missing := sorted(known - data.keys()):
+    if missing := sorted(known.keys() - data.keys()):
         raise InvalidInput(f"{what} has no {missing[0]}")
+    for name, field in known.items():
+        value = data[name]
+        if field.type in (int, float) and (isinstance(value, bool | str) or value is None):
+            raise InvalidInput(f"{name} must be a number, got {value!r:.100}")
+        if field.type is str and not isinstance(value, str):
+            raise InvalidInput(f"{name} must be text, got {value!r:.100}")
 
 
 def short_line(value: Any) -> str:
@@ -250,7 +261,10 @@ def _same_version(data: Any) -> None:
     """
     if not isinstance(data, dict):
         raise InvalidInput("it is no order")
-    version = whole_number("version", data.get("version", 1), minimum=1)
+    found = data.get("version", 1)
+    if isinstance(found, str):
+        raise InvalidInput(f"version must be a number, got {found!r:.100}")
+    version = whole_number("version", found, minimum=1)
     if version < ORDER_VERSION:
         raise InvalidInput(
             f"the order is of version {version}, and the image takes version {ORDER_VERSION}: "

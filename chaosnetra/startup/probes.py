@@ -102,7 +102,7 @@ def failures_are_explained(
     code = argument(whole_number, "exit_code", exit_code, minimum=1, maximum=255)
     is_fatal = argument(truth, "fault_is_fatal", fault_is_fatal)
     launcher = launcher_for(session, count)
-    in_effect = [" ".join(fault.split()) for fault in session.faults_in_effect]
+    in_effect = list(session.faults_in_effect)
     launched = launcher.launched()
     result = judge_explanations(
         launched.outcomes,

@@ -12,7 +12,7 @@ from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Effect
 from chaosnetra.quantities import number, whole_number
 from chaosnetra.startup.kept_output import MOST_BYTES, bounded
-from chaosnetra.startup.orders import MOST_FAULTS, PathOrder, require_keys, short_line
+from chaosnetra.startup.orders import MOST_FAULTS, PathOrder, require_shape, short_line
 from chaosnetra.startup.outcome import StartupOutcome
 from chaosnetra.wire.observation import Observation
 
@@ -23,6 +23,7 @@ NOT_UNDERSTOOD = 64
 # Of all tasks of an execution together, of what their startups printed.
 MOST_REPORTED_BYTES = 16 << 20
 MOST_NOTES = 10
+LARGEST_COUNT = 1 << 31  # of tasks and attempts: what its table holds
 # Of one report: several times what a task makes it fit into.
 MOST_REPORT_BYTES = 1 << 20
 
@@ -66,7 +67,7 @@ class MeasuredFault:
         Raises:
             InvalidInput: it is not that.
         """
-        require_keys("a measured fault", data, cls)
+        require_shape("a measured fault", data, cls)
         effects = [
             None if data[when] is None else Effect.from_json(data[when])
             for when in ("before", "after")
@@ -108,7 +109,7 @@ class PathReport:
         Raises:
             InvalidInput: it is not that.
         """
-        require_keys("the report of a path", data, cls)
+        require_shape("the report of a path", data, cls)
         faults, ready, memory = data["faults"], data["ready_seconds"], data["memory_bytes"]
         if not isinstance(faults, list) or len(faults) > MOST_FAULTS:
             raise InvalidInput(f"a path has at most {MOST_FAULTS} faults")
@@ -186,8 +187,8 @@ class TaskReport:
             settled, path = data.get("settled"), data.get("path")
             return cls(
                 execution=str(data["execution"]),
-                index=int(data["index"]),
-                attempt=int(data["attempt"]),
+                index=_count("index", data["index"]),
+                attempt=_count("attempt", data["attempt"]),
                 arrived_at=number("arrived_at", data["arrived_at"]),
                 begun_at=number("begun_at", data["begun_at"]),
                 outcome=replace(
@@ -202,6 +203,12 @@ class TaskReport:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InvalidInput(f"no report of this version: {error!r}") from None
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, str):
+        raise InvalidInput(f"{name} must be a number, got {value!r:.100}")
+    return whole_number(name, value, minimum=0, maximum=LARGEST_COUNT)
 
 
 def output_bytes(tasks: int) -> int:

@@ -71,6 +71,7 @@ REPORTS_PER_SECOND = 20
 OUT_OF_TIME, CANCELLED, FAILED = 124, 143, 1
 # Of the time to live, what lies beyond every limit: to begin the path and to end it.
 MARGIN_SECONDS = 60.0
+LONGEST_DIGITS = 10
 # What clocks of machines that are kept in step may differ by, and an order take to arrive.
 CLOCK_SECONDS = 1.0
 
@@ -162,10 +163,8 @@ class Task:
 
         No longer than from the order to the barrier, which its clock cannot stretch.
         """
-        asked = LONGEST_SECONDS
-        if self.order.ordered_at:
-            asked = self.order.barrier_at - self.order.ordered_at
-        return max(0.0, min(asked, self.order.barrier_at - self.arrived_at))
+        asked = self.order.barrier_at - self.order.ordered_at
+        return max(0.0, min(asked, self.order.barrier_at - self.arrived_at, LONGEST_SECONDS))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -425,6 +424,6 @@ def _not_started(why: str) -> StartupOutcome:
 
 def _whole(environ: Mapping[str, str], name: str) -> int:
     text = environ.get(name, "0")
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidInput(f"{name} must be a whole number, got {text!r}")
+    if not (text.isascii() and text.isdigit() and len(text) < LONGEST_DIGITS):
+        raise InvalidInput(f"{name} must be a whole number, got {text!r:.100}")
     return int(text)

@@ -45,17 +45,21 @@ class EchoPath:
     def close(self) -> None:
         self._socket.close()
 
-    def added_round_trip_seconds(self, samples: int, timeout_seconds: float) -> float:
-        async def added() -> float:
-            direct = await self._median(self.direct, samples)
-            return await self._median(self.proxied, samples) - direct
+    def added_round_trips(self, samples: int, timeout_seconds: float) -> list[float]:
+        async def added() -> list[float]:
+            direct = statistics.median(await self._round_trips(self.direct, samples))
+            proxied = await self._round_trips(self.proxied, samples)
+            return [seconds - direct for seconds in proxied]
 
         return self._serving(added, timeout_seconds)
 
-    def first_answers(self, connections: int, timeout_seconds: float) -> list[FirstAnswerTiming]:
+    def first_answers(
+        self, connections: int, timeout_seconds: float, *, direct: bool = False
+    ) -> list[FirstAnswerTiming]:
         async def answers() -> list[FirstAnswerTiming]:
             order = ORDER.pack(ANSWER, 0)
-            asked = (first_answer(self.proxied, order, timeout_seconds) for _ in range(connections))
+            address = self.direct if direct else self.proxied
+            asked = (first_answer(address, order, timeout_seconds) for _ in range(connections))
             return list(await asyncio.gather(*asked))
 
         return self._serving(answers, None)
@@ -135,7 +139,7 @@ class EchoPath:
         finally:
             writer.close()
 
-    async def _median(self, address: Address, samples: int) -> float:
+    async def _round_trips(self, address: Address, samples: int) -> list[float]:
         reader, writer = await asyncio.open_connection(*address)
         try:
             times = []
@@ -144,6 +148,6 @@ class EchoPath:
                 writer.write(ORDER.pack(ANSWER, 0))
                 await reader.readexactly(1)
                 times.append(time.perf_counter() - started)
-            return statistics.median(times)
+            return times
         finally:
             writer.transport.abort()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from chaosnetra.errors import InjectionFailed, InvalidInput
-from chaosnetra.faults import Effect, Undo
+from chaosnetra.faults import Effect, Look, Undo
 from chaosnetra.toxiproxy.client import Proxy, ToxiproxyClient
 from chaosnetra.toxiproxy.effects import Effects
 from chaosnetra.toxiproxy.toxics import Toxic
@@ -120,8 +120,16 @@ class ProxySwitched(OnProxy):
         if self.client.update_proxy(self.proxy, enabled=self.enabled).enabled != self.enabled:
             raise InjectionFailed(f"proxy {self.proxy} did not change its state")
 
+    is_partial: ClassVar[bool] = False
+
+    def look(self) -> Look:
+        return self.effects.look_at_switch()
+
     def measure(self) -> Effect:
         return self.effects.effect_of_switch(self.enabled)
+
+    def measure_beside(self, without: Look) -> Effect:
+        return self.effects.effect_of_switch(self.enabled, without)
 
     def inspect(self) -> str | None:
         return _proxy_change(self.client, self.proxy, self.enabled)

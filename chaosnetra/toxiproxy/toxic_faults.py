@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from chaosnetra.errors import InjectionFailed
-from chaosnetra.faults import Effect, Undo
+from chaosnetra.faults import Effect, Look, Undo
 from chaosnetra.toxiproxy.blackhole import (
     close_holder,
     close_holder_name,
@@ -42,8 +42,20 @@ class _ToxicInPlace(OnProxy):
     def subject(self) -> str:
         return toxic_fault_name(self.proxy, self.toxic.name)
 
+    @property
+    def is_partial(self) -> bool:
+        return self.toxic.toxicity < 1
+
+    def look(self) -> Look:
+        return self.effects.look(self.toxic)
+
     def measure(self) -> Effect:
-        effect = self.effects.effect_of(self.toxic)
+        return self._told(self.effects.effect_of(self.toxic))
+
+    def measure_beside(self, without: Look) -> Effect:
+        return self._told(self.effects.effect_of(self.toxic, without))
+
+    def _told(self, effect: Effect) -> Effect:
         return with_server_ends(self.toxic, effect, self.holder is not None)
 
     def inspect(self) -> str | None:

@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chaosnetra.errors import ChaosnetraError, UndoFailed
-from chaosnetra.faults import Effect, Undo, UndoReport, UndoResult
+from chaosnetra.faults import Effect, Look, Undo, UndoReport, UndoResult
 
 FAKE_UNDO = "test.take_back"
 
 # What the fakes did, in order, and how undos of some names end.
 happened: list[str] = []
 undo_ends: dict[str, "Exception | UndoResult | WaitsFor"] = {}
+# What each `OnThePath` that is in place adds to the one path, in milliseconds.
+path_ms: dict[str, float] = {}
 
 
 class WaitsFor(str):
@@ -29,6 +31,7 @@ def take_back(arguments: Mapping[str, Any]) -> UndoReport:
         if f"undo {end}" not in happened:
             raise UndoFailed(f"{name} waits for {end}")
         end = UndoResult.DONE
+    path_ms.pop(name, None)
     return UndoReport(end, f"{name} is gone")
 
 
@@ -112,3 +115,28 @@ class LookedAt(FakeFault):
         if isinstance(self.gone, ChaosnetraError):
             raise self.gone
         return self.gone
+
+
+class OnThePath(LookedAt):
+    """One of several faults on one path; `adds_ms` is what it does, of the 100 that it should."""
+
+    def __init__(self, name: str, adds_ms: float = 100, **more: Any) -> None:
+        super().__init__(name, **{"place": "database", **more})
+        self.is_partial = more.get("is_partial", False)
+        self._adds_ms = adds_ms
+
+    def inject(self) -> None:
+        super().inject()
+        path_ms[self.subject] = self._adds_ms
+
+    def look(self) -> Look:
+        happened.append(f"look {self.name}")
+        return Look("added_latency_ms", sum(path_ms.values()))
+
+    def measure(self) -> Effect:
+        return self.measure_beside(Look("added_latency_ms", 0.0))
+
+    def measure_beside(self, without: Look) -> Effect:
+        happened.append(f"measure {self.name}")
+        observed = sum(path_ms.values()) - without.number
+        return Effect("latency_ms", 100, observed, observed >= 80)

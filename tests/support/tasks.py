@@ -39,7 +39,8 @@ asyncio.run(main())
 
 def toxic(type_: str, direction: str = "downstream", **attributes: Any) -> OrderedFault:
     """A toxic as a task is ordered to have it."""
-    made = make_toxic(f"a_{type_}", type_, direction, 1.0, attributes)
+    name = f"a_{type_}" if direction == "downstream" else f"a_{type_}_{direction}"
+    made = make_toxic(name, type_, direction, 1.0, attributes)
     return OrderedFault(f"toxic database/{made.name}", FaultKind.TOXIC, made.to_server())
 
 
@@ -74,6 +75,7 @@ def start_task(
     environ: Mapping[str, str],
     command: Sequence[str] = (sys.executable, "-c", SERVICE),
     index: int = 0,
+    output: int = subprocess.PIPE,
 ) -> "subprocess.Popen[str]":
     """Begin a task; only `environ` says where the database is."""
     bare = {name: text for name, text in os.environ.items() if not name.startswith("PG")}
@@ -86,7 +88,7 @@ def start_task(
             "CLOUD_RUN_TASK_INDEX": str(index),
             **environ,
         },
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.text import how_many, markdown, none_of, one_line
+from chaosnetra.text import how_many, markdown, none_of, one_line, plain_names
 
 
 @given(text=st.text())
@@ -53,3 +53,21 @@ def test_a_plural_may_be_another_one() -> None:
 def test_none_of_one_is_told_as_such() -> None:
     assert none_of(1, "startup") == "not even the one startup"
     assert none_of(3, "startup") == "not one of 3 startups"
+
+
+RUN = "chaosnetra_20261130t154757_0a1b2c"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (f"toxic {RUN}/{RUN}_slow", "toxic slow"),
+        (f"toxic {RUN}/{RUN}_slow update 2", "toxic slow update 2"),
+        (f"proxy {RUN} down", "proxy down"),
+        (f"proxy {RUN} has no toxic {RUN}_slow", "proxy database has no toxic slow"),
+        ("proxy theirs down", "proxy theirs down"),
+        ("chaosnetra_r1 and chaosnetra_startup", "chaosnetra_r1 and chaosnetra_startup"),
+    ],
+)
+def test_an_experiments_own_words_have_no_name_of_the_run(text: str, plain: str) -> None:
+    assert plain_names(text) == plain

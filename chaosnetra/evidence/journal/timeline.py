@@ -15,6 +15,7 @@ from chaosnetra.evidence.journal.order import (
 )
 from chaosnetra.evidence.journal.values import objects, text_or_none
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.text import plain_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def faults(journal: Mapping[str, Any]) -> Iterator[FaultSpan]:
         if not undone.is_known and undo and first is not None:
             undone = began(first)
         yield FaultSpan(
-            str(name),
+            plain_names(str(name)),
             fault["parameters"],
             fault["effect"],
             undo,

@@ -28,7 +28,7 @@ from chaosnetra.evidence.verdict.counted_exposure import (
     not_counted,
     was_prepared,
 )
-from chaosnetra.text import how_many, none_of, were
+from chaosnetra.text import how_many, none_of, plain_names, were
 
 _Launches = Sequence[Mapping[str, Any]]
 
@@ -116,6 +116,33 @@ def partly_exposed(facts: Mapping[str, Any]) -> str | None:
     )
 
 
+def untried(facts: Mapping[str, Any]) -> str | None:
+    """That no startup was tried under a fault, as a sentence; None: under each one was.
+
+    Of a run without startups there is nothing to say: its trials are its own.
+    """
+    exposure = facts["exposure"]
+    launches = [one for one in exposure["launches"] if one.get("startups")] if exposure else []
+    if not launches:
+        return None
+    under = [one for one in launches if isinstance(one.get("faults"), list)]
+    tried = {" ".join(str(name).split()) for one in under for name in one["faults"]}
+    names = [
+        plain_names(str(fault.get("name")))
+        for fault in facts["faults"]
+        if fault["effect"] is not None and _is_on_path(fault, exposure)
+    ]
+    missing = dict.fromkeys(name for name in names if name not in tried)
+    if not missing:
+        return None
+    undone = f"{', '.join(missing)}, which {were(len(missing))} undone before"
+    return (
+        f"no startup was tried under {undone} "
+        "the next one began: launch startups in the method while a fault is in place, or leave its "
+        "undo to the rollbacks, which come after the last check"
+    )
+
+
 def _before_and_under(launches: _Launches) -> tuple[_Launches, _Launches]:
     """The launches before the first one under a fault, and all under one."""
     before = list(takewhile(lambda one: one.get("faults") == [], launches))
@@ -124,12 +151,14 @@ def _before_and_under(launches: _Launches) -> tuple[_Launches, _Launches]:
 
 def _on_path(facts: Mapping[str, Any], exposure: Mapping[str, Any]) -> bool:
     """Whether a fault that was measured is on the run's path, or at its end."""
-    proxy = exposure.get("proxy")
-    measured = [fault["parameters"] for fault in facts["faults"] if fault["effect"] is not None]
-    return any(
-        one.get("kind") in (*AT_SERVER, *ON_PATH)
-        or (proxy is not None and one.get("proxy") == proxy)
-        for one in measured
+    measured = [fault for fault in facts["faults"] if fault["effect"] is not None]
+    return any(_is_on_path(fault, exposure) for fault in measured)
+
+
+def _is_on_path(fault: Mapping[str, Any], exposure: Mapping[str, Any]) -> bool:
+    proxy, parameters = exposure.get("proxy"), fault["parameters"]
+    return parameters.get("kind") in (*AT_SERVER, *ON_PATH) or (
+        proxy is not None and parameters.get("proxy") == proxy
     )
 
 

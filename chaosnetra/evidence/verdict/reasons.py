@@ -43,6 +43,7 @@ class Cause(StrEnum):
     NOT_MEASURED = "fault without a measured effect"
     NOT_EXPOSED = "no startup used the path that the fault is on"
     PARTLY_EXPOSED = "a startup did not use the path that the fault is on"
+    UNTRIED = "no startup was tried under a fault"
     STATE = "startups met different states of the database"
     UNANSWERED = "a probe could not be asked"
     CLOUD_RUN_UNANSWERED = "Cloud Run could not be asked"

@@ -19,7 +19,7 @@ from chaosnetra.evidence.verdict.reasons import (
     unanswered,
 )
 from chaosnetra.evidence.verdict.violations import Violation, find_violations, undecided
-from chaosnetra.text import how_many, one_line
+from chaosnetra.text import how_many, one_line, plain_names
 
 if TYPE_CHECKING:
     from chaosnetra.evidence.verdict.bounds import ProvenBound
@@ -148,8 +148,12 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
         from chaosnetra.evidence.verdict.hidden_errors import hidden_errors
 
         texts += filter(None, (hidden_errors(journal),))
+    if outcome is Outcome.VIOLATED and facts["exposure"]:
+        from chaosnetra.evidence.verdict.exposure import untried
+
+        texts += filter(None, (untried(facts),))
     texts += _state_said(journal, outcome)
-    return Verdict(outcome, cause, "; ".join(texts), proofs), violations
+    return Verdict(outcome, cause, plain_names("; ".join(texts)), proofs), violations
 
 
 _NO_ORDER = (
@@ -176,8 +180,9 @@ def _contradictions(journal: Mapping[str, Any]) -> Iterator[Reason]:
 def _not_alike(facts: Mapping[str, Any]) -> Iterator[tuple[Cause, str | None]]:
     """Why not all startups met the fault, or not the same database; a text for what is so."""
     if facts["exposure"]:
-        from chaosnetra.evidence.verdict.exposure import partly_exposed
+        from chaosnetra.evidence.verdict.exposure import partly_exposed, untried
 
+        yield Cause.UNTRIED, untried(facts)
         yield Cause.PARTLY_EXPOSED, partly_exposed(facts)
     if facts["database_state"]:
         from chaosnetra.evidence.verdict.start_state import differing_states

@@ -41,6 +41,9 @@ ONE_BY_ONE = (
     # Several on one path are undone in the opposite order.
     (toxic("latency", latency_ms=20), connector("connector change 1", FEW),
      connector("connector change 2", FULL), toxic("slow_close", delay_ms=100)),
+    # Each is told by what it does itself.
+    (toxic("latency", latency_ms=40), toxic("latency", "upstream", latency_ms=30),
+     toxic("bandwidth", rate_kb_per_second=300), toxic("timeout", timeout_ms=0)),
 )  # fmt: skip
 
 
@@ -95,6 +98,31 @@ def test_a_fault_that_does_nothing_is_not_in_effect(postgres: PostgresServer) ->
         faults = FaultsOnPath(path, (toxic("latency", latency_ms=0),), lambda: False)
         faults.inject(Deadline.after(10))
     assert "not in effect before the startup" in faults.measured[0].gap
+
+
+WIDER = OPEN_CONNECTOR.changed({"throughput_mbps_per_instance": 6})
+SOME = OrderedFault("some", FaultKind.TOXIC, {**toxic("latency", latency_ms=40).parameters,
+                                              "toxicity": 0.5})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ordered", "words"),
+    [
+        ((toxic("bandwidth", rate_kb_per_second=300), connector("wider", WIDER)), "wider was not"),
+        ((toxic("timeout", timeout_ms=0), toxic("bandwidth", "upstream", rate_kb_per_second=0)),
+         "a new connection is silent without it too"),
+        ((SOME, toxic("timeout", timeout_ms=0)), "cannot be told apart from some"),
+    ],
+)  # fmt: skip
+def test_one_that_adds_nothing_to_another_is_not_in_effect(
+    postgres: PostgresServer, ordered: tuple[OrderedFault, ...], words: str
+) -> None:
+    with path_to(postgres, has_connector=True) as path:
+        faults = FaultsOnPath(path, ordered, lambda: False)
+        faults.inject(Deadline.after(60))
+    first, second = faults.measured
+    assert present(first.before).in_effect
+    assert words in second.gap
 
 
 def test_a_path_ends_when_its_time_is_over(postgres: PostgresServer) -> None:

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,10 +21,10 @@ from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.startup.orders import FaultKind, OrderedFault, PathOrder
 from chaosnetra.startup.outcome import ExitReason, Status
 from chaosnetra.startup.reports import TaskReport
-from tests.support.helpers import alive, present, wait_until
+from tests.support.helpers import alive, present, query, wait_until
 from tests.support.image import in_image, run_python
 from tests.support.socket_postgres import socket_postgres
-from tests.support.tasks import ended, make_schema, order, reports, start_task, toxic
+from tests.support.tasks import SERVICE, ended, make_schema, order, reports, start_task, toxic
 from tests.support.tls import Authority, TlsFront
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -171,20 +173,68 @@ def test_nothing_of_a_task_is_left_when_it_is_ended(
     wait_until(lambda: not alive(below), 15, "its path and its startup have ended")
 
 
-def test_a_task_ends_when_its_time_to_live_is_over() -> None:
-    program = (
-        "import time\n"
-        "from chaosnetra.task_path import lifetime\n"
-        "lifetime.GRACE_SECONDS = 0.2\n"
-        "import signal; signal.signal(signal.SIGTERM, lambda *_: print('asked', flush=True))\n"
-        "lifetime.time_to_live(0.2, 124)\n"
-        "time.sleep(60)\n"
-        "time.sleep(60)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=20
-    )
-    assert (done.returncode, done.stdout) == (124, "asked\n")
+# Of a task: the clock of its time to live, which is over once a file is there.
+OVER_WITH_A_FILE = """
+import os, time
+from chaosnetra.task_path import lifetime
+
+class Clock:
+    @staticmethod
+    def sleep(seconds):
+        while seconds > 1 and not os.path.exists(os.environ["OVER"]):
+            time.sleep(0.05)
+        time.sleep(min(seconds, 1))
+
+lifetime.time, lifetime.GRACE_SECONDS = Clock, 1.0
+"""
+# It has its session, and takes no request to end.
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SERVICE}"
+
+
+def test_a_task_whose_time_to_live_is_over_ends_itself_and_everything_that_it_began(
+    admin: DatabaseAddress, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Its service does not end when asked to, its path has a fault, and nobody reads its output."""
+    (tmp_path / "sitecustomize.py").write_text(OVER_WITH_A_FILE)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(1 << 16))
+    os.set_blocking(writing, True)  # whoever prints to it now waits for ever
+    held = order(on_path((LATENCY,)), hold_seconds=100.0)
+    over = tmp_path / "over"
+    more = {**environ, "PYTHONPATH": str(tmp_path), "OVER": str(over)}
+    task = start_task(held, more, (sys.executable, "-c", STUBBORN), output=writing)
+    os.close(writing)
+    with task:
+        try:
+            wait_until(lambda: len(processes_below(task)) >= 4, 30, "its path and its startup")
+            below = [task.pid, *(one.pid for one in processes_below(task))]
+            wait_until(lambda: sessions_of(admin) == 1, 30, "its startup has its session")
+            ports = {place.laddr.port for pid in below for place in listening(pid)}
+            assert len(ports) >= 3  # of its startup, of the observer, of the toxics
+            over.touch()
+            assert task.wait(timeout=60) == 124
+        finally:
+            task.kill()
+            os.close(reading)
+    wait_until(lambda: not alive(below), 15, "its path and its startup have ended")
+    for port in ports:
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+    wait_until(lambda: sessions_of(admin) == 0, 15, "its session has ended")
+    assert reports(admin) == []
+
+
+def listening(pid: int) -> list[Any]:
+    found = psutil.Process(pid).net_connections("tcp")
+    return [one for one in found if one.status == psutil.CONN_LISTEN]
+
+
+def sessions_of(admin: DatabaseAddress) -> int:
+    """How many there are of the service's user."""
+    return int(query(admin, "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT 7'"))
 
 
 def test_a_clock_that_is_behind_keeps_no_task_waiting(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.evidence.journal.shape import normalized
-from chaosnetra.evidence.verdict.exposure import not_exposed, partly_exposed
+from chaosnetra.evidence.verdict.exposure import not_exposed, partly_exposed, untried
 from chaosnetra.evidence.verdict.start_state import baseline_advice, differing_states, state_tested
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from tests.support.journals import judged
@@ -124,6 +124,46 @@ def test_a_start_that_prepared_the_database_is_told_beside() -> None:
     found = not_exposed(facts([launch(0, 0)], fault(TOXIC), **prepared)) or ""
     assert "no session was opened in the database but by the one start that prepared it" in found
     assert "{state_folder}" in found
+
+
+DOWN = {"kind": "proxy state", "proxy": "chaosnetra_1"}
+
+
+@pytest.mark.parametrize(
+    ("launches", "faults", "missing"),
+    [
+        ([seen(5), seen(5)], [fault(TOXIC)], "toxic slow, which was undone"),
+        ([seen(5), seen(5, 5, "toxic slow"), seen(5)], [fault(TOXIC)], None),  # in the method
+        ([seen(5), seen(5, 5, "toxic slow")], [fault(TOXIC), {**fault(DOWN), "name": "proxy down"}],
+         "proxy down, which was undone"),
+        ([seen(5), seen(5)], [fault(HELD), {**fault(CONNECTOR), "name": "connector change 1"}],
+         "toxic slow, connector change 1, which were undone"),
+        ([seen(5), {**seen(0, 0, "toxic slow"), "startups": 0}], [fault(TOXIC)], "toxic slow"),
+        ([launch(4, 900)], [fault(TOXIC)], "toxic slow"),  # of an earlier version
+        # Whose trials are others than startups, or the run's own probes.
+        ([], [fault(TOXIC)], None),
+        ([seen(5)], [fault(FOREIGN)], None),
+        ([seen(5)], [fault(OTHER_PROXY)], None),
+        ([seen(5)], [fault(TOXIC, felt=False)], None),
+    ],
+)  # fmt: skip
+def test_a_fault_under_which_no_startup_was_tried_is_told(
+    launches: list[Facts], faults: list[Facts], missing: str | None
+) -> None:
+    found = untried(facts(launches, *faults))
+    assert (found is None) == (missing is None)
+    if missing:
+        assert (found or "").startswith(f"no startup was tried under {missing}")
+
+
+def test_what_was_never_tried_under_its_fault_did_not_hold() -> None:
+    section = facts([seen(5), seen(5)], fault(TOXIC))
+    verdict, _ = judged(journal(**section))
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.UNTRIED)
+    # What fails once it is undone was seen to fail all the same; the line says when.
+    verdict, _ = judged(journal(held=False, **section))
+    assert (verdict.outcome, verdict.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
+    assert "no startup was tried under toxic slow" in verdict.line
 
 
 def test_what_injects_nothing_has_no_path() -> None:
@@ -288,7 +328,9 @@ def test_a_journal_of_a_version_that_did_not_count_is_judged_as_before() -> None
 
 def killing(*killed: int | None) -> Facts:
     """What launches in turn, the baseline first, lost to somebody's command."""
-    return facts([{**launch(4, 70), "killed": one} for one in killed], fault(TOXIC))
+    launches = [{**launch(4, 70, SLOW[: min(turn, 1)]), "killed": one}
+                for turn, one in enumerate(killed)]  # fmt: skip
+    return facts(launches, fault(TOXIC))
 
 
 def test_failures_after_somebody_ended_sessions_are_no_violation() -> None:

@@ -11,6 +11,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.connector.faults import ConnectorChanged
 from chaosnetra.connector.model import OPEN_CONNECTOR
 from chaosnetra.errors import InvalidInput, PartUnavailable
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from chaosnetra.faults import Effect, Fault, Injected, Undo
 from chaosnetra.redaction import Redactor
 from chaosnetra.running.in_tasks import (
@@ -26,11 +27,13 @@ from chaosnetra.settings import Settings
 from chaosnetra.startup.orders import FaultKind, OrderedFault, PathOrder
 from chaosnetra.startup.outcome import ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.reports import MeasuredFault, PathReport, TaskReport
+from chaosnetra.startup.summary import summarize
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from chaosnetra.toxiproxy.faults import ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded
 from chaosnetra.toxiproxy.toxics import make_toxic
 from tests.support.fake_faults import FakeFault
+from tests.support.journals import journal, judged, probe, state
 
 FELT = Effect("added_latency_ms", 50, 50.4, in_effect=True, added_round_trip_seconds=0.0504)
 NAME = "toxic run/run_latency"
@@ -152,6 +155,45 @@ def test_a_task_that_left_no_report_counts_where_there_was_no_fault_to_measure()
     assert (numbers, text) == ([1, 2, 3], "")
 
 
+TAKEN = "port 5432 of the container is taken, and no variable names another"
+TWO = "PGHOST names a Unix socket, and DATABASE_URL another host: leave one of them out"
+TOO_LARGE = StartupFailure("the task ended with exit code 0, and its report did not arrive")
+
+
+@pytest.mark.parametrize(
+    ("changed", "path", "why"),
+    [
+        ({}, NOT_AFTER, f"{NAME} was not measured after the startup"),
+        ({}, PathReport((MeasuredFault(NAME, NOT_FELT, None),)), f"{NAME} was not in effect"),
+        ({}, PathReport(failure=TAKEN), TAKEN),
+        ({}, PathReport(failure=TWO), TWO),
+        ({"status": Status.FAILED, "exit_reason": ExitReason.RETRIED,
+          "error": StartupFailure("an earlier attempt failed")}, MEASURED, "an earlier attempt"),
+        ({"status": Status.FAILED, "error": TOO_LARGE}, None, TOO_LARGE.text),
+    ],
+    ids=["not after", "not felt", "port", "socket and address", "retried", "too large"],
+)  # fmt: skip
+@pytest.mark.parametrize("started", [Status.READY, Status.FAILED])
+def test_where_half_of_the_tasks_prove_nothing_the_run_neither_held_nor_was_violated(
+    changed: dict[str, Any], path: PathReport | None, why: str, started: Status
+) -> None:
+    """Whether those startups were ready or not; a report that is too large is left out."""
+    of_half = [outcome(number, **{"status": started, **changed}) for number in (3, 4)]
+    outcomes = [outcome(1), outcome(2), *of_half]
+    reports = [report(1), report(2)]
+    if changed.get("error") is not TOO_LARGE:
+        reports += [replace(report(one.number, path), outcome=one) for one in of_half]
+    found = Counted.of(ORDER, outcomes, {one.index: one for one in reports})
+    result = summarize(found.outcomes, 0.0, uncounted=found.uncounted)
+    verdict, _ = judged(journal(after=state(probe("startups", met=False, output=result)),
+                                deviated=True))  # fmt: skip
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.NOT_MEASURED)
+    assert f"2 of 4 startups count for nothing, and whether it held depends on them: {why}" in (
+        verdict.line
+    )
+    assert "\n" not in verdict.line
+
+
 def test_what_the_paths_cost_is_told() -> None:
     slow = PathReport((), 0.4, 30 << 20)
     paths = [report(1), report(2, slow), report(3, None)]
@@ -196,6 +238,23 @@ def test_what_is_in_place_is_ordered_as_it_is_in_the_run() -> None:
     session = with_faults(SLOW)
     session.staging.has_path = False
     assert path_order(session, 1) is None
+
+
+RUN = "chaosnetra_20261130t154757_0a1b2c"
+OWN_TOXIC = make_toxic(f"{RUN}_slow", "latency", "downstream", 1.0, {"latency_ms": 500})
+
+
+def test_an_order_has_an_experiments_own_words_and_its_faults_are_found_by_them() -> None:
+    session = with_faults(ToxicAdded(CLIENT, RUN, OWN_TOXIC, UNUSED))
+    order = path_order(session, 1)
+    assert order is not None
+    [fault] = order.faults
+    assert (fault.name, fault.parameters["name"]) == ("toxic slow", "slow")
+    measured: list[tuple[Any, ...]] = []
+    session.injector.measured_in_tasks = lambda *told: measured.append(told)
+    felt = PathReport((MeasuredFault("toxic slow", FELT, FELT),))
+    Counted.of(order, [outcome(1)], {0: report(1, felt)}).tell(session, order)
+    assert measured == [(f"toxic {RUN}/{RUN}_slow", [FELT], [FELT], 0)]
 
 
 def test_faults_that_change_while_tasks_run_are_not_those_of_the_tasks() -> None:

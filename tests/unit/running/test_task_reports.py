@@ -1,12 +1,14 @@
 """What is logged of the tasks of an execution, and what is kept of their reports."""
 
+import json
 import logging
 from dataclasses import replace
 
 import pytest
 
+from chaosnetra.errors import InvalidInput
 from chaosnetra.running.observing import WHOLE, Shortened
-from chaosnetra.running.task_reports import _short, tell_notes
+from chaosnetra.running.task_reports import _report, _short, tell_notes
 from chaosnetra.startup.outcome import StartupOutcome, Status
 from chaosnetra.startup.reports import TaskReport
 from chaosnetra.startup.tasks import barrier_of
@@ -54,3 +56,19 @@ def test_what_tasks_noted_is_logged_once_and_a_clock_that_is_off(
     fine = [replace(report(3), behind_seconds=0.2)]
     tell_notes(fine, barrier_of(fine, 2.0, 1.0))
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "that of task 3 has more than 1048576 bytes"),
+        (json.dumps(report(2).to_json()), "that of task 3 is of task 2, it says"),
+        ("[]", "no report of this version"),
+        ("{", "Expecting property name"),
+    ],
+)
+def test_what_is_no_report_of_its_task_is_none(text: str | None, words: str) -> None:
+    row = {"task_index": 3, "report": text, "behind_seconds": 0.0}
+    with pytest.raises((InvalidInput, ValueError), match=words) as refused:
+        _report(row, 0.0)
+    assert "\n" not in str(refused.value)

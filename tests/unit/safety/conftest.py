@@ -20,6 +20,7 @@ def player(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(UNDO_PLAYERS, fake_faults.FAKE_UNDO, f"{fake_faults.__name__}:take_back")
     fake_faults.happened.clear()
     fake_faults.undo_ends.clear()
+    fake_faults.path_ms.clear()
 
 
 @pytest.fixture

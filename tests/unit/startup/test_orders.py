@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaosnetra.connector.model import OPEN_CONNECTOR
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Effect
 from chaosnetra.startup.orders import (
@@ -23,6 +24,7 @@ from chaosnetra.startup.orders import (
 )
 from chaosnetra.startup.outcome import StartupOutcome, Status
 from chaosnetra.startup.reports import MeasuredFault, PathReport, TaskReport
+from chaosnetra.task_path.faults import parse as parse_fault
 from tests.support.helpers import present
 from tests.support.observations import connection, observation
 
@@ -157,6 +159,103 @@ def test_an_order_of_another_version_says_what_to_change(version: Any, words: st
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"version": "2"}, "version must be a number, got '2'"),
+        ({"version": True}, "version must be a number, got True"),
+        ({"barrier_at": "24"}, "barrier_at must be a number, got '24'"),
+        ({"barrier_at": 1e300}, "barrier_at must be at most 10000000000"),
+        ({"ordered_at": -1}, "ordered_at must be at least 0"),
+        ({"startup_seconds": True}, "startup_seconds must be a number, got True"),
+        ({"hold_seconds": float("inf")}, "hold_seconds must be a finite number"),
+        ({"report_seconds": 1e9}, "report_seconds must be at most 604800"),
+        ({"readiness": 5}, "readiness must be text, got 5"),
+        ({"schema": None}, "schema must be text, got None"),
+        ({"schema": 'a"b'}, "must be a plain identifier"),
+        ({"output_bytes": 0.5}, "output_bytes must be a whole number"),
+        ({"phase_patterns": 5}, "is no order of this version"),
+        ({"path": []}, "the path must be an object"),
+        ({"faults": []}, "the order has no 'faults' in this version of chaosnetra"),
+    ],
+)
+def test_an_order_that_cannot_be_is_refused_in_one_line(change: dict[str, Any], words: str) -> None:
+    data = {**json.loads(ORDER.text), **change}
+    with pytest.raises(InvalidInput, match=words) as refused:
+        TaskOrder.parse(json.dumps(data))
+    assert str(refused.value).startswith("CHAOSNETRA_TASK")
+    assert "\n" not in str(refused.value)
+
+
+TOXIC = LATENCY.parameters
+VALUES = TOXIC["attributes"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({**TOXIC, "type": "fog"}, "invalid toxic type 'fog'"),
+        ({**TOXIC, "colour": "red"}, "colour must be one of this version's, got 'red'"),
+        ({**TOXIC, "toxicity": "1"}, "toxicity must be a number, got '1'"),
+        ({**TOXIC, "toxicity": True}, "toxicity must be a number, got True"),
+        ({**TOXIC, "toxicity": 1.5}, "toxicity must be at most 1"),
+        ({**TOXIC, "attributes": {**VALUES, "latency": -5}}, "latency must be at least 0"),
+        ({**TOXIC, "attributes": {**VALUES, "latency": "5"}}, "latency must be a whole number"),
+        ({**TOXIC, "attributes": {**VALUES, "latency": True}}, "latency must be a"),
+        ({**TOXIC, "attributes": {**VALUES, "latency": 10**12}}, "latency must be at most"),
+        ({**TOXIC, "attributes": {**VALUES, "rate": 5}}, "rate"),
+        ({**TOXIC, "attributes": 5}, "attributes must be"),
+        ({key: TOXIC[key] for key in ("name", "type", "attributes")}, "stream must be one of this"),
+        ({}, "invalid toxic type ''"),
+    ],
+)
+def test_a_toxic_that_cannot_be_is_refused_in_one_line(
+    parameters: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=words) as refused:
+        parse_fault(replace(LATENCY, parameters=parameters))
+    assert str(refused.value).startswith("toxic database/slow: ")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "words"),
+    [
+        (FaultKind.CONNECTOR, {"slots": 5}, "slots"),
+        (FaultKind.CONNECTOR, {"instances": 1}, "must be one of this version's"),
+        (FaultKind.CONNECTOR, {**OPEN_CONNECTOR.to_json(), "instances": True}, "instances must be"),
+        (FaultKind.CONNECTOR, {**OPEN_CONNECTOR.to_json(), "queue_timeout_seconds": "5"}, "queue"),
+        (FaultKind.PROXY, {"enabled": True}, "can be taken down, and no more"),
+        (FaultKind.PROXY, {"enabled": False, "listen": "x"}, "can be taken down, and no more"),
+        (FaultKind.PROXY, {"enabled": 0}, "can be taken down, and no more"),
+    ],
+)
+def test_other_faults_that_cannot_be_are_refused_in_one_line(
+    kind: FaultKind, parameters: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=words) as refused:
+        parse_fault(OrderedFault("a fault", kind, parameters))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"index": "2"}, "index must be a number, got '2'"),
+        ({"index": -1}, "index must be at least 0"),
+        ({"index": True}, "index must be a number"),
+        ({"attempt": 0.5}, "attempt must be a whole number"),
+        ({"attempt": 1 << 40}, "attempt must be at most"),
+        ({"begun_at": float("nan")}, "begun_at must be a finite number"),
+    ],
+)
+def test_a_report_that_cannot_be_is_refused_in_one_line(change: dict[str, Any], words: str) -> None:
+    data = json.loads(json.dumps({**REPORT.to_json(), **change}))
+    with pytest.raises(InvalidInput, match=words) as refused:
+        TaskReport.from_json(data)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
         ({"variables": {}}, "1 to 50 variables"),
         ({"variables": {f"V{number}": "{url}" for number in range(51)}}, "1 to 50 variables"),
         ({"variables": {"A=B": "{url}"}}, "cannot be the name of a variable"),
@@ -170,7 +269,12 @@ def test_an_order_of_another_version_says_what_to_change(version: Any, words: st
         ({"faults": [{**asdict(LATENCY), "parameters": []}]}, "must be an object"),
         ({"faults": [{"name": "x"}]}, "a fault of the path has no kind"),
         ({"measure_seconds": -1}, "measure_seconds must be at least 0"),
-        ({"measure_seconds": "nan"}, "measure_seconds must be a finite number"),
+        ({"measure_seconds": float("nan")}, "measure_seconds must be a finite number"),
+        ({"measure_seconds": "5"}, "measure_seconds must be a number, got '5'"),
+        ({"measure_seconds": True}, "measure_seconds must be a number, got True"),
+        ({"measure_seconds": 1e9}, "measure_seconds must be at most 604800"),
+        ({"seed": 10**400}, "seed must be a number, got a number of thousands of digits|seed must"),
+        ({"seed": 1 << 60}, "seed must be at most"),
         ({"seed": 0.5}, "seed must be a whole number"),
         ({"groups": 0}, "groups must be at least 1"),
         ({"connector": {}}, "the path has no 'connector' in this version of chaosnetra"),
