@@ -1,8 +1,11 @@
 """Pages by which a service may show that it is ready, asked one after the other."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 
 # Those that say "ready" come before those that say "alive"; the start page last.
 PATHS: Sequence[str] = (
@@ -30,10 +33,27 @@ PATHS: Sequence[str] = (
 )
 # What no service has: a page that is answered as this one is proves nothing.
 NO_PAGE = "/chaosnetra-asks-for-a-page-that-is-not-there"
+MOST_REDIRECTIONS = 3
+_IN_A_REQUEST = re.compile(r"/[!-~]*")
 
 
-async def status_of(host: str, port: int, path: str, timeout_seconds: float) -> int | None:
-    """The HTTP status of a page; None: no answer, or it is none of HTTP.
+@dataclass(frozen=True)
+class Answer:
+    """What a page answered.
+
+    Attributes:
+        status: of HTTP.
+        path: of the page that answered.
+        location: where it sends who asks for it; empty: nowhere.
+    """
+
+    status: int
+    path: str
+    location: str = ""
+
+
+async def answer_of(host: str, port: int, path: str, timeout_seconds: float) -> Answer | None:
+    """What a page answers; None: nothing, or it is none of HTTP.
 
     Args:
         host: of the service.
@@ -42,6 +62,7 @@ async def status_of(host: str, port: int, path: str, timeout_seconds: float) -> 
         timeout_seconds: for all of it.
     """
     writer: asyncio.StreamWriter | None = None
+    location = ""
     try:
         async with asyncio.timeout(timeout_seconds):
             reader, writer = await asyncio.open_connection(host, port)
@@ -50,21 +71,56 @@ async def status_of(host: str, port: int, path: str, timeout_seconds: float) -> 
                 "Connection: close\r\n\r\n".encode()
             )
             words = (await reader.readline()).split()
+            if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+                return None
+            status = int(words[1])
+            while _is_redirection(status) and (line := (await reader.readline()).strip()):
+                name, _, value = line.partition(b":")
+                if name.lower() == b"location":
+                    location = value.strip().decode(errors="replace")
+                    break
     except (OSError, ValueError):
         return None
     finally:
         if writer is not None:
             with suppress(OSError):
                 writer.transport.abort()
-    is_http = len(words) > 1 and words[0].startswith(b"HTTP/") and words[1].isdigit()
-    return int(words[1]) if is_http else None
+    return Answer(status, path, location)
 
 
-def is_good(status: int | None) -> bool:
-    """Whether a status is that of a page that is ready, as Kubernetes judges it."""
-    return status is not None and 200 <= status < 400
+async def followed(host: str, port: int, answer: Answer, timeout_seconds: float) -> Answer | None:
+    """The answer of the page that another one sends to, as `/health` does to `/health/`.
+
+    A page elsewhere, such as one of https, is not asked: then it is the last answer of the service.
+
+    Args:
+        host: of the service.
+        port: of the service.
+        answer: of the first page.
+        timeout_seconds: for each page.
+    """
+    for _ in range(MOST_REDIRECTIONS):
+        here = f"http://{host}:{port}"
+        found = urlsplit(urljoin(f"{here}{answer.path}", answer.location))
+        is_here = f"{found.scheme}://{found.netloc}" == here
+        if not answer.location or not is_here or not _IN_A_REQUEST.fullmatch(found.path):
+            break
+        next_answer = await answer_of(host, port, found.path, timeout_seconds)
+        if next_answer is None:
+            return None
+        answer = next_answer
+    return answer
 
 
-def may_become_good(status: int | None) -> bool:
+def _is_redirection(status: int) -> bool:
+    return 300 <= status < 400
+
+
+def is_good(answer: Answer | None) -> bool:
+    """Whether a page is ready, as Kubernetes judges its status."""
+    return answer is not None and 200 <= answer.status < 400
+
+
+def may_become_good(answer: Answer | None) -> bool:
     """Whether a page may answer otherwise a moment later."""
-    return status is not None and status >= 500
+    return answer is not None and answer.status >= 500

@@ -14,6 +14,8 @@ from chaosnetra.evidence.wire.limits import LimitKind
 from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW, STEADY
 
 TIMED_OUT = "timed_out"
+# How many startups a limit showed in goes without saying where there is one.
+OF_ONE = ", in 1 of 1"
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,14 @@ class StageResult:
         probe: its name in the experiment.
         is_again: whether it comes after the faults.
         startups: those that were seen; empty: it was not reached.
-        own_limit: after how long they gave up by themselves, as a sentence; None: nothing shows.
+        own_limits: after how long and how many connections they gave up by themselves, as
+            sentences; empty: nothing shows.
     """
 
     probe: str
     is_again: bool
     startups: tuple[Startup, ...]
-    own_limit: str | None
+    own_limits: tuple[str, ...]
 
     @property
     def ready(self) -> int:
@@ -72,20 +75,22 @@ class StageResult:
 def stages_of(data: Mapping[str, Any]) -> list[StageResult]:
     """The stages of a try, in order."""
     found: dict[tuple[str, bool], list[Startup]] = {}
-    limits: dict[tuple[str, bool], str | None] = {}
+    limits: dict[tuple[str, bool], tuple[str, ...]] = {}
     for check in checks(data):
         key = check.probe, check.probe == STEADY and check.stage is not Stage.BEFORE
         found.setdefault(key, []).extend(startups_of(check))
         shown = [
-            text_or_none(one.get("text"))
+            (text_or_none(one.get("text")) or "").removesuffix(OF_ONE)
             for one in objects(check.output.get("own_limits"))
             # What a refusal ends at once has no limit of time.
             if check.probe != REFUSED or one.get("kind") == LimitKind.ATTEMPTS.value
         ]
-        limits[key] = next((one for one in shown if one), limits.get(key))
+        limits[key] = tuple(filter(None, shown)) or limits.get(key, ())
     order = ((STEADY, False), (SLOW, False), (REFUSED, False), (SILENT, False), (STEADY, True))
     return [
-        StageResult(probe, again, tuple(found.get((probe, again), ())), limits.get((probe, again)))
+        StageResult(
+            probe, again, tuple(found.get((probe, again), ())), limits.get((probe, again), ())
+        )
         for probe, again in order
     ]
 
@@ -110,7 +115,7 @@ def advice_of(
     """
     by_probe = {one.probe: one for one in stages if not one.is_again}
     silent, refused = by_probe[SILENT], by_probe[REFUSED]
-    if silent.timed_out and silent.own_limit is None:
+    if silent.timed_out and not silent.own_limits:
         yield Advice(
             "give its connections a time limit (connect_timeout, or that of its pool)",
             f"it waited for a silent database for all of {limit_seconds:g} s",

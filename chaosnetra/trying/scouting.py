@@ -30,7 +30,14 @@ from chaosnetra.startup.outcome import ExitReason, Status
 from chaosnetra.startup.starting import Spawn
 from chaosnetra.startup.target_plan import make_plan
 from chaosnetra.templates import SERVICE_PORT
-from chaosnetra.trying.pages import NO_PAGE, PATHS, is_good, may_become_good, status_of
+from chaosnetra.trying.pages import (
+    NO_PAGE,
+    PATHS,
+    answer_of,
+    followed,
+    is_good,
+    may_become_good,
+)
 from chaosnetra.wire.observation import Observation
 
 POLL_SECONDS = 0.1
@@ -296,25 +303,28 @@ class _Look:
     async def _pages(self, port: int) -> tuple[list[_Page], bool]:
         """The pages of a port that are ready, and whether another may become so."""
         host = LOOPBACK
-        nothing = await status_of(host, port, NO_PAGE, PAGE_SECONDS)
+        nothing = await answer_of(host, port, NO_PAGE, PAGE_SECONDS)
         if nothing is None:
             host = "localhost"  # where it listens by IPv6 alone
-            nothing = await status_of(host, port, NO_PAGE, PAGE_SECONDS)
+            nothing = await answer_of(host, port, NO_PAGE, PAGE_SECONDS)
             if nothing is None:
                 return [], False
         found: dict[str, _Page] = {}
         waits = False
         for path in PATHS:
             before = self._seen(time.monotonic()).round_trips
-            status = await status_of(host, port, path, PAGE_SECONDS)
+            answer = await answer_of(host, port, path, PAGE_SECONDS)
             # A start page counts also where every path is answered as it is.
-            if is_good(status) and (status != nothing or path == PATHS[-1]):
-                made = self._seen(time.monotonic()).round_trips - before
-                found[path] = _Page(f"http://{host}:{port}{path}", made)
-            waits = waits or may_become_good(status)
+            if answer is not None and (answer.status != nothing.status or path == PATHS[-1]):
+                answer = await followed(host, port, answer, PAGE_SECONDS)
+                if answer is not None and is_good(answer):
+                    made = self._seen(time.monotonic()).round_trips - before
+                    page = _Page(f"http://{host}:{port}{answer.path}", made)
+                    found.setdefault(answer.path, page)
+            waits = waits or may_become_good(answer)
         for path in [*found]:  # where `/health` answers for all that begins so, it is the page
             begins = any(path != one != "/" and path.startswith(one) for one in found)
-            if begins and is_good(await status_of(host, port, f"{path}-", PAGE_SECONDS)):
+            if begins and is_good(await answer_of(host, port, f"{path}-", PAGE_SECONDS)):
                 del found[path]
         return [*found.values()], waits
 

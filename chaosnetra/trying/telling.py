@@ -15,7 +15,6 @@ WIDTH = 80
 INDENT = "    "
 NAME = 18
 MOST_ADVICE = 3
-MOST_LINES = 3
 MOST_LINES_OF_ADVICE = 6
 MOST_NAMED = 3
 
@@ -84,7 +83,7 @@ def _stage(stage: StageResult, latency_ms: int, limit_seconds: float) -> Iterato
     yield (
         f"{name:<{NAME}}{_ready(stage):<12}{seconds:>9}{'?' if trips is None else trips:>14}"
     ).rstrip()
-    for line in dict.fromkeys((stage.why_not, stage.own_limit)):
+    for line in dict.fromkeys((stage.why_not, *stage.own_limits)):
         if line:
             yield from _wrapped(f"{INDENT}{one_line(line)}", INDENT)
 
@@ -129,12 +128,5 @@ def _whole_clauses(text: str) -> Iterator[str]:
     yield from lines
 
 
-def _wrapped(text: str, indent: str, most: int = MOST_LINES) -> Iterator[str]:
-    yield from wrap(
-        text,
-        WIDTH,
-        subsequent_indent=indent,
-        max_lines=most,
-        placeholder=" …",
-        break_on_hyphens=False,
-    )
+def _wrapped(text: str, indent: str) -> Iterator[str]:
+    yield from wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)

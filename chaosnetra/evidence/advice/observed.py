@@ -34,6 +34,7 @@ class ObservedStartups:
         model: of those without it.
         prediction: of those under it; None where none became ready, or no latency was added.
         is_narrow: whether a fault let answers come slowly, and in pieces.
+        is_recounted: whether the round trips of the model are those of startups under the latency.
     """
 
     without: Sequence[Observation]
@@ -43,11 +44,16 @@ class ObservedStartups:
     model: RoundTrips | None
     prediction: Prediction | None
     is_narrow: bool = False
+    is_recounted: bool = False
 
     @property
     def typical(self) -> Observation | None:
-        """One that became ready, with as many round trips as most have."""
-        ready = sorted(self.without or self.under, key=lambda seen: seen.serial_round_trips)
+        """One that became ready, with as many round trips as most have.
+
+        It is one under the latency where what ran side by side shows only there.
+        """
+        found = self.under if self.is_recounted else self.without or self.under
+        ready = sorted(found, key=lambda seen: seen.serial_round_trips)
         return ready[len(ready) // 2] if ready else None
 
     @property
@@ -84,12 +90,13 @@ def observed_startups(run: Run) -> ObservedStartups | None:
     first = islice(startups(run.data), MOST_LOOKED_AT)
     if not (without or under or failed) or any(map(steps_of, first)):
         return None
-    model = fit(without)
-    if model is not None and added:
-        model = recounted(model, under)
+    model = counted = fit(without)
+    if counted is not None and added:
+        model = recounted(counted, under)
     prediction = check(model, added, under) if model is not None and added else None
     narrow = any(one.parameters.get("type") in NARROW for one in faults(run.data))
-    return ObservedStartups(without, under, failed, added, model, prediction, narrow)
+    is_recounted = model != counted
+    return ObservedStartups(without, under, failed, added, model, prediction, narrow, is_recounted)
 
 
 def _startups(data: Mapping[str, Any], *, slow_only: bool) -> Iterator[Startup]:

@@ -159,6 +159,19 @@ def test_connections_opened_at_the_same_time_are_well() -> None:
     assert found == {}
 
 
+def test_connections_that_a_pool_opens_beside_the_startup_cost_it_nothing() -> None:
+    """Which seem to follow each other while nothing takes time, as those of HikariCP do."""
+    seen = with_connections((0.1, None), (0.3, None), (0.4, None), at_once=3)
+    beside = replace(
+        seen, serial_round_trips=seen.round_trips - 6, serial_setup_round_trips=3, seconds=3.6
+    )
+    found = by_subject(advised(ready(beside), wire.latency(0.2), before=ready(seen)))
+    assert "connections opened in a startup" not in found
+    polling = replace(beside, round_trips=beside.serial_round_trips)  # it asked less often
+    found = by_subject(advised(ready(polling), wire.latency(0.2), before=ready(seen)))
+    assert "6 of these round trips" in found["connections opened in a startup"].reason
+
+
 def test_a_limit_of_the_service_leaves_room_for_so_much_latency() -> None:
     under = [wire.failed(n, wire.cut_short(5.0, begin=0.3 + n / 100)) for n in range(1, 4)]
     first = advised(under, wire.latency(0.4)).recommendations[0]

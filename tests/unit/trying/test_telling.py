@@ -48,7 +48,8 @@ def tried(
     folder: Path, refusing: dict[str, Any], silent: dict[str, Any], *, gives_up: bool = False
 ) -> Path:
     """The journal of a try."""
-    limits = [{"text": "it gave up after 5 s"}] if gives_up else []
+    said = "it gave up after 5 s, in 1 of 1", "it gave up after 3 connections, in 2 of 3"
+    limits = [{"text": text} for text in said] if gives_up else []
     clean = state(told(STEADY, startup(1, 1.0, ready_in(1.0))))
     slow = told(SLOW, startup(1, 7.0, ready_in(7.0, 0.15)))
     method = slow, told(REFUSED, refusing), told(SILENT, silent, own_limits=limits)
@@ -89,9 +90,18 @@ def test_each_stage_has_its_line_and_why_it_was_not_ready(tmp_path: Path) -> Non
 def test_a_service_that_has_a_time_limit_is_not_told_to_have_one(tmp_path: Path) -> None:
     failed = startup(1, 4.2, refused(4.2), status="failed")
     late = startup(1, 35.0, timed_out(35.0), status="timed_out")
-    text = " ".join(shown(tried(tmp_path, failed, late, gives_up=True)))
-    assert "it gave up after 5 s" in text
-    assert "time limit" not in text
+    lines = shown(tried(tmp_path, failed, late, gives_up=True))
+    assert "    it gave up after 5 s" in lines
+    assert "    it gave up after 3 connections, in 2 of 3" in lines
+    assert not any("time limit" in line for line in lines)
+
+
+def test_why_a_service_was_not_ready_is_told_whole(tmp_path: Path) -> None:
+    """The cause of a long chain of errors stands at its end."""
+    said = f"{'cannot create the bean of the pool: ' * 12}no pg_hba.conf entry for host"
+    failed = startup(1, 4.2, refused(4.2), status="failed", exit_code=1, error={"text": said})
+    text = " ".join(" ".join(shown(tried(tmp_path, failed, failed))).split())
+    assert f"exit code 1: {said}" in text
 
 
 def test_a_service_that_is_ready_without_its_database_is_told_of_it(tmp_path: Path) -> None:
