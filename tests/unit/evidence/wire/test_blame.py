@@ -119,8 +119,8 @@ def test_a_service_that_prints_nothing_is_told_by_the_wire(
          (f"its only connection was reset by the server's side while it waited for the answer to "
          f"{LOCK}")),
         ([{"reached": Reached.SESSION, "unanswered_seconds": 3.0, "unanswered_statement": LOCK}],
-         (f"its only connection was reset by the server's side while it waited 3.0 s for the answer "
-         f"to {LOCK}")),
+         (f"its only connection was reset by the server's side while it waited 3.0 s for the "
+         f"answer to {LOCK}")),
         ([{"reached": Reached.SESSION}],
          "its only connection was reset by the server's side while idle in a session"),
         ([{"reached": Reached.SESSION}, {"reached": Reached.SESSION, "unanswered_seconds": 1.0}],
