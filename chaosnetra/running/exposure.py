@@ -250,8 +250,15 @@ class Exposure:
         else:
             return outcome
         error = StartupFailure(f"{what}: {wire.standing.text}", sqlstate=self._told(wire))
-        # In which of its phases it lost the session, none of them says.
-        return replace(outcome, status=Status.DEGRADED, error=error, phase=None, cause_kept=False)
+        # In which of its phases it lost the session, if in any, none of them says.
+        return replace(
+            outcome,
+            status=Status.DEGRADED,
+            error=error,
+            phase=None,
+            cause_kept=False,
+            wire=wire,
+        )
 
     def _told(self, wire: Observation) -> str | None:
         """The SQLSTATE that the server refused the last session with, where it told one."""

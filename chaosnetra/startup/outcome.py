@@ -151,7 +151,8 @@ class StartupOutcome:
         processes_left: other processes of its tree that had to be ended.
         late: whether one that timed out was ready after all, within the time it is let live.
         processors: what its processes had of the processors; None: the system does not tell.
-        wire: what was seen of it on its way to the database; None where it is not observed.
+        wire: what was seen of it on its way to the database, until it was ready or ended; of one
+            that is degraded by what was seen, until the end of its dwell. None: it is not observed.
         settled: likewise, until the end of its dwell, where it stayed ready so long; of this
             process alone, so not in `to_json`.
         span: the start of its process, `seconds` later, and when there was nothing left to wait

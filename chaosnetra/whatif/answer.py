@@ -11,9 +11,15 @@ from chaosnetra.whatif.error import LaunchPrediction, ModelError, predictions, s
 from chaosnetra.whatif.launches import Launch, Measured
 from chaosnetra.whatif.model import Simulated, simulate
 from chaosnetra.whatif.system import System
+from chaosnetra.whatif.turns import Turns, turns_of
 from chaosnetra.whatif.untested import Untested, line_share, untested
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
+# What a model says that does not have what holds startups back most.
+_OF_THE_MODEL = (
+    *("success_share", "ready", "failed", "seconds", "seconds_error", "first_failure"),
+    *("resources", "lasted_seconds"),
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,9 @@ class Answer:
         predictions: each launch against a model that did not see it.
         error: that follows; None: not known.
         untested: assumptions that no journal has shown.
+        turns: a statement at which more startups than in the journals would wait for each other,
+            which the model does not have: what it says of their success and times is then not
+            told. None: there is none.
     """
 
     question: Question
@@ -39,6 +48,7 @@ class Answer:
     predictions: tuple[LaunchPrediction, ...]
     error: ModelError | None
     untested: tuple[Untested, ...]
+    turns: Turns | None = None
 
     @property
     def line_share(self) -> float | None:
@@ -53,7 +63,7 @@ class Answer:
     def to_json(self) -> dict[str, Any]:
         simulated = self.simulated
         first = simulated.first_failure
-        return {
+        told = {
             "question": self.question.to_json(),
             "target": self.measured.target,
             "profile": self.measured.run.ran.name,
@@ -80,7 +90,9 @@ class Answer:
             "predictions": [one.to_json() for one in self.predictions],
             "untested": [one.to_json() for one in self.untested],
             "passed_over": list(self.measured.passed_over),
+            "turns": None if self.turns is None else self.turns.to_json(),
         }
+        return told if self.turns is None else told | dict.fromkeys(_OF_THE_MODEL)
 
 
 def answer(question: Question, measured: Measured) -> Answer:
@@ -106,7 +118,16 @@ def answer(question: Question, measured: Measured) -> Answer:
         held_against,
         error,
         untested(question, system, measured, calibration, simulated, error),
+        _turns_beyond(question, measured.launches),
     )
+
+
+def _turns_beyond(question: Question, launches: Sequence[Launch]) -> Turns | None:
+    """A statement at which startups take turns, where no launch shows what comes of that."""
+    turns = turns_of(launches)
+    if turns is None or question.instances <= turns.startups:
+        return None
+    return turns
 
 
 def _missing(launches: Sequence[Launch]) -> str:

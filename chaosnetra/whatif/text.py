@@ -7,6 +7,7 @@ from chaosnetra.whatif.answer import QUANTILES, Answer
 from chaosnetra.whatif.error import ModelError
 from chaosnetra.whatif.model import Limit, Simulated, Use
 from chaosnetra.whatif.system import RESERVED_CONNECTIONS
+from chaosnetra.whatif.turns import Turns
 
 MOST_STATEMENTS = 3
 _ENDED_BY = {
@@ -27,8 +28,29 @@ _LIMITS = {
 
 def answer_text(answer: Answer) -> str:
     """The whole answer."""
-    return "\n".join(
-        (*_outcome(answer), "", *_resources(answer), "", *_rests_on(answer), *_untested(answer))
+    told = (*_outcome(answer), "", *_resources(answer))
+    if answer.turns is not None:
+        told = tuple(_in_turn(answer, answer.turns))
+    return "\n".join((*told, "", *_rests_on(answer), *_untested(answer)))
+
+
+def _in_turn(answer: Answer, turns: Turns) -> Iterator[str]:
+    """Why success and times are not told, and what can be said all the same."""
+    count = answer.question.instances
+    statement = markdown(turns.statement)
+    told = f"Not told for {count:,} instances"
+    yield f"**{told}: startups take turns, which the model does not have**"
+    yield (
+        f"{statement} was answered to {turns.startups} startups at once after "
+        f"{turns.shortest_seconds:.2g} to {turns.longest_seconds:.2g} s: each waits for those "
+        f"before it, at least {turns.each_seconds:.2g} s for each"
+    )
+    last, limit = turns.last_seconds(count), answer.system.startup_timeout_seconds
+    late = "" if limit is None or last < limit else f", and a startup is given up after {limit:g} s"
+    yield f"At that pace the last of {count:,} would wait {last:.3g} s for it alone{late}"
+    yield (
+        "What helps: do once, before the instances start, what they do in turn (migrations in a "
+        "job of their own), or ask first whether there is anything to do, without the lock"
     )
 
 

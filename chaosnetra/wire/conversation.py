@@ -102,6 +102,7 @@ class Conversation:
     def server_sent(self, data: bytes, at: float) -> None:
         """The server sent some bytes."""
         self._connection.received_bytes += len(data)
+        self._connection.received_at = at
         if not self._passes:
             self._catch_up(at)
         self._read_server(data, at)

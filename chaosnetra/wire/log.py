@@ -58,6 +58,9 @@ class ConnectionLog:
         errors: of the server.
         sent_bytes: by the startup.
         received_bytes: by the startup.
+        received_before: of these, before it began to wait last, after it had waited for nothing; of
+            what cannot be read that is not known.
+        received_at: when the last of them came; None: none did.
     """
 
     opened_at: float
@@ -82,6 +85,8 @@ class ConnectionLog:
     errors: list[ErrorSeen] = field(default_factory=list)
     sent_bytes: int = 0
     received_bytes: int = 0
+    received_before: int = 0
+    received_at: float | None = None
 
 
 @dataclass(slots=True)

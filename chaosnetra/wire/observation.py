@@ -99,6 +99,10 @@ class Connection:
             none that took a round trip of its own to prepare.
         longest_call_seconds: the longest that such a statement took, both answers included; None:
             it had none. One that it asked to cancel does not count.
+        answer_bytes: that had come of what it waited for last, complete or not; of what cannot be
+            read 0.
+        silent_seconds: since the last byte came, when it ended or at the end of the observation;
+            None: none came, or that is not known.
         canceled: of one that carried a request to cancel; None: it did not, or what it was to
             cancel is not known.
     """
@@ -122,6 +126,8 @@ class Connection:
     unanswered_statement: str | None = None
     call_seconds: float | None = None
     longest_call_seconds: float | None = None
+    answer_bytes: int = 0
+    silent_seconds: float | None = None
     canceled: Canceled | None = None
 
     @property

@@ -147,6 +147,10 @@ def _connection(
         if unanswered is not None and 0 <= waiting_for < len(texts)
         else None,
         call_seconds=None if call_since is None else connection.waiting_until - call_since,
+        answer_bytes=0 if connection.unread_at else log.received_bytes - log.received_before,
+        silent_seconds=None
+        if log.received_at is None
+        else max(0.0, connection.waiting_until - log.received_at),
         longest_call_seconds=longest_call(connection, canceled_at),
     )
 

@@ -83,8 +83,8 @@ class Questions:
     def ask(self, question: Question) -> None:
         if self.first is None and not self._untracked:
             self.first = question
-            self._connection.waiting_since = question.began
-            self._connection.waiting_for = question.statement
+            self._connection.received_before = self._connection.received_bytes
+            self._wait_for(question)
             return
         if self._rest is None:
             self._rest = deque()
@@ -99,12 +99,13 @@ class Questions:
 
     def ask_before_others(self, question: Question) -> None:
         """One that is answered before those that are waited for already."""
-        first, self.first = self.first, None
+        first = self.first
         if first is not None:
             if self._rest is None:
                 self._rest = deque()
             self._rest.appendleft(first)
-        self.ask(question)
+        self.first = question
+        self._wait_for(question)
 
     def answered(self, at: float) -> None:
         """The oldest is."""
@@ -133,13 +134,17 @@ class Questions:
     def _next(self) -> None:
         connection = self._connection
         if self._rest:
-            question = self.first = self._rest.popleft()
-            connection.waiting_since = question.began
-            connection.waiting_for = question.statement
+            self.first = self._rest.popleft()
+            self._wait_for(self.first)
         else:
             self.first = self._rest = None
             connection.waiting_since = self._untracked_since if self._untracked else None
             connection.waiting_for = NO_STATEMENT
+
+    def _wait_for(self, question: Question) -> None:
+        connection = self._connection
+        connection.waiting_since = question.began
+        connection.waiting_for = question.statement
 
 
 def log_trip(

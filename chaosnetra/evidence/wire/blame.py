@@ -4,7 +4,6 @@ As a person would say it who looks at a packet capture: what became of the conne
 server answered, what was waited for at the end, and after how long it was given up.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -27,6 +26,7 @@ from chaosnetra.text import cut
 from chaosnetra.wire.intervals import SAME_MOMENT_SECONDS
 from chaosnetra.wire.observation import (
     MOST_WAITS,
+    Connection,
     Doing,
     End,
     Observation,
@@ -41,8 +41,10 @@ LONGEST_STANDING = 300
 LONGEST_WHOLE = 1_000
 # One round trip that takes less is none that anybody would speak of.
 LEAST_TOLD_SECONDS = 0.05
-# Answers that are as long take their time on a narrow path.
-LEAST_TOLD_BYTES = 100_000
+# More than the server sends at once before it has rows: the answer has begun.
+LEAST_TOLD_BYTES = 10_000
+# An answer that still comes on a narrow path has no longer pause in it.
+LONGEST_PAUSE_SECONDS = 1.0
 # One answer is told apart from the others that took so long, and so many times as long as they.
 LEAST_STANDING_OUT_SECONDS = 0.5
 STANDING_OUT = 5
@@ -212,16 +214,28 @@ def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
     told = error is not None or any(_ended_by_others(seen))
     if standing.doing is not Doing.BY_ITSELF or first.given_up is not None or not told:
         yield _waited_for(first)
-    yield from _came_slowly(seen)
+    yield from _had_begun(first)
 
 
-def _came_slowly(seen: Observation) -> Iterator[str]:
-    """That what it waited for was no silence, as far as that shows."""
-    standing = seen.standing
-    for one in seen.connections:
-        waits = standing.doing is Doing.WAITING and one.number == standing.connection
-        if waits and one.received_bytes >= LEAST_TOLD_BYTES:
-            yield f"{one.received_bytes / 1e6:.1f} MB had come on that connection"
+def _had_begun(first: Failed) -> Iterator[str]:
+    """That what it waited for in a session was no silence, as far as that shows."""
+    standing, given_up = first.seen.standing, first.given_up
+    on = standing.connection if standing.doing is Doing.WAITING else None
+    if given_up is not None and standing.doing is Doing.BY_ITSELF:
+        on = given_up.connection.number
+    for one in first.seen.connections:
+        if one.number != on or one.reached is not Reached.SESSION:
+            continue
+        if one.answer_bytes >= LEAST_TOLD_BYTES:
+            silent = one.silent_seconds or 0.0
+            rest = "and more was coming"
+            if silent > LONGEST_PAUSE_SECONDS:
+                rest = f"and nothing more for {silent:.1f} s"
+            yield f"{_size(one.answer_bytes)} of the answer had come, {rest}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 def _answered_with(seen: Observation, error: ServerError) -> str:
@@ -236,17 +250,16 @@ def _answered_with(seen: Observation, error: ServerError) -> str:
 
 def _ended_by_others(seen: Observation) -> Iterator[str]:
     """What a server, or a fault in its place, did to connections."""
-    found: Counter[End] = Counter()
-    where: dict[End, set[Reached]] = {}
+    found: dict[End, list[Connection]] = {}
     for one in seen.connections:
         if one.end in BY_SERVER and one.reached is not Reached.CANCEL:
-            found[one.end] += 1
-            where.setdefault(one.end, set()).add(one.reached)
-    found[End.REFUSED] = max(found[End.REFUSED], seen.refused)
-    for end, count in found.items():
-        if count:
-            at = _place(where.get(end, set())) if end in (End.SERVER, End.SERVER_RESET) else ""
-            yield f"{_of_all(count, seen)} {'was' if count == 1 else 'were'} {_ENDS[end]}{at}"
+            found.setdefault(one.end, []).append(one)
+    if seen.refused:
+        found.setdefault(End.REFUSED, [])
+    for end, connections in found.items():
+        count = max(len(connections), seen.refused if end is End.REFUSED else 0)
+        at = _place(connections) if end in (End.SERVER, End.SERVER_RESET) else ""
+        yield f"{_of_all(count, seen)} {'was' if count == 1 else 'were'} {_ENDS[end]}{at}"
 
 
 def _left_open(seen: Observation) -> str | None:
@@ -260,10 +273,20 @@ def _left_open(seen: Observation) -> str | None:
     )
 
 
-def _place(reached: set[Reached]) -> str:
-    """How far connections had come, where all had come equally far."""
+def _place(ended: Sequence[Connection]) -> str:
+    """How far connections had come, and what they waited for, where that was alike in all."""
+    reached = {one.reached for one in ended}
     known = [_WHERE[one] for one in reached if one in _WHERE]
-    return f" {known[0]}" if len(reached) == len(known) == 1 else ""
+    where = f" {known[0]}" if len(reached) == len(known) == 1 else ""
+    waits = [one.unanswered_seconds for one in ended if one.unanswered_seconds is not None]
+    if len(waits) < len(ended):
+        return " while idle in a session" if reached == {Reached.SESSION} and not waits else where
+    asked = {one.unanswered_statement for one in ended}
+    statement = asked.pop() if len(asked) == 1 else None
+    waited = f" {median(waits):.1f} s" if median(waits) >= LEAST_STANDING_OUT_SECONDS else ""
+    if statement is not None:
+        return f" while it waited{waited} for the answer to {cut(statement, LONGEST_STATEMENT)}"
+    return f"{where}, after{waited} without an answer" if waited else where
 
 
 def _of_all(count: int, seen: Observation) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chaosnetra.cli import netra
+from chaosnetra.wire.observation import Statement
 from tests.long.fuzz.hostile import as_text, mutate
 from tests.support.measured import PROFILE
 from tests.support.observations import connection, observation
-from tests.support.startup_courses import BOOT, EACH, HELD, REST, TRIPS, calibrating, launch
+from tests.support.startup_courses import BOOT, EACH, HELD, REST, TRIPS, calibrating, launch, seen
 
+LOCK = "SELECT pg_advisory_lock(?)"
 ALONE = BOOT + HELD + REST + TRIPS * EACH
 
 
@@ -33,6 +37,54 @@ def asked(*arguments: object) -> Any:
     done = call(*arguments, "--format", "json")
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
+
+
+def in_turn(waits: Sequence[float], text: str = LOCK) -> Any:
+    """A launch of startups that wait so long for the answers to a statement."""
+    return launch(
+        [
+            replace(seen(waited_before=seconds), statements=(Statement(text, 1, 1, seconds, 1),))
+            for seconds in waits
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("waits", "text"),
+    [
+        ((0.01, 0.41, 0.81, 1.21, 1.61), LOCK),
+        ((0.0, 0.0, 0.0, 0.1, 0.2), LOCK),  # some come when it is free
+        ((0.01, 0.41, 0.81, 1.21, 1.61), "CREATE TABLE IF NOT EXISTS a (id int)"),
+    ],
+)
+def test_of_startups_that_take_turns_no_success_is_told_beyond_what_was_seen(
+    waits: Sequence[float], text: str, tmp_path: Path
+) -> None:
+    written(tmp_path, calibrating(before=in_turn(waits, text), after=in_turn(waits, text)))
+    said = asked(tmp_path, "--instances", 1000)
+    assert (said["success_share"], said["ready"], said["seconds"]) == (None, None, None)
+    assert said["turns"]["statement"] == text
+    assert said["turns"]["each_seconds"] == pytest.approx((waits[-1] - waits[0]) / 4)
+    shown = call(tmp_path, "--instances", 1000).stdout
+    assert shown.startswith("**Not told for 1,000 instances: startups take turns")
+    assert "are ready" not in shown
+    assert asked(tmp_path, "--instances", 5)["success_share"] == 1
+
+
+@pytest.mark.parametrize(
+    ("waits", "text"),
+    [
+        ((0.30, 0.31, 0.32, 0.33, 0.34), LOCK),  # all wait equally long
+        ((0.01, 0.01, 0.02, 0.02, 0.9), "SELECT a FROM b"),  # one alone does
+        ((0.01, 0.05, 0.08, 0.12, 0.16), "SELECT a FROM b"),  # as on a busy machine
+    ],
+)
+def test_startups_that_do_not_take_turns_are_told_of(
+    waits: Sequence[float], text: str, tmp_path: Path
+) -> None:
+    written(tmp_path, calibrating(before=in_turn(waits, text), after=in_turn(waits, text)))
+    said = asked(tmp_path, "--instances", 20, "--connector-slots", 0)
+    assert (said["turns"], said["success_share"]) == (None, 1)
 
 
 def about(said: Any, words: str) -> bool:

@@ -251,7 +251,9 @@ def test_a_service_without_a_limit_on_an_answer_gets_one() -> None:
 
 def test_an_answer_that_comes_slowly_needs_no_new_connection() -> None:
     seen = wire.observation(
-        wire.connection(opened_seconds=0.3, received_bytes=1_040_000, round_trips=4),
+        wire.connection(
+            opened_seconds=0.3, answer_bytes=1_040_000, silent_seconds=0.1, round_trips=4
+        ),
         standing=wire.waiting(20.8, 5),
         waits=(*wire.trips(4, 0.001), (1.2, 22.0)),
         seconds=22.0,
@@ -263,7 +265,8 @@ def test_an_answer_that_comes_slowly_needs_no_new_connection() -> None:
     assert found.recommendations == ()
     assert found.not_known[1].endswith(
         "startups-succeed: at its end it had been waiting 20.8 s for the answer to the 5th round "
-        "trip, SELECT $1 FROM orders WHERE id = $2; 1.0 MB had come on that connection"
+        "trip, SELECT $1 FROM orders WHERE id = $2; 1.0 MB of the answer had come, and more was "
+        "coming"
     )
     silent = advise([measured.read(wire.run_of_a_silent_service(under, wire.black_holed()))])
     assert [one.subject for one in silent.recommendations] == ["a limit on the wait for one answer"]

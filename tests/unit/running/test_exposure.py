@@ -160,6 +160,20 @@ def test_a_request_to_cancel_is_no_session_that_was_lost(judged: Any) -> None:
     assert judged(seen(connection()), seen(closed(End.CLIENT), cancel)) is Status.READY
 
 
+def test_one_that_lost_its_session_in_its_dwell_is_told_by_all_that_was_seen() -> None:
+    """Its error and what the wire says of it then tell of the same connections."""
+    found = Exposure(Resources(), Database())  # type: ignore[arg-type]
+    before, until_ready = seen(connection()), seen(broken(1, End.SERVER_RESET))
+    settled = seen(broken(1, End.SERVER_RESET), broken(2, End.SERVER_RESET))
+    for outcome, faults in (
+        (StartupOutcome(1, Status.READY, 1.0, wire=before), ()),
+        (StartupOutcome(1, Status.READY, 1.0, wire=until_ready, settled=settled), ("reset",)),
+    ):
+        begun = LaunchBegun(0.0, faults, 0, None, frozenset())
+        _, (judged,) = found.ended(begun, [outcome])
+    assert (judged.status, judged.wire) == (Status.DEGRADED, settled)
+
+
 def test_of_one_without_its_list_only_the_sessions_are_known(judged: Any) -> None:
     brief = seen(closed(End.SERVER)).brief()
     assert judged(seen(connection()), brief) is Status.READY

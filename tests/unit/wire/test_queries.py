@@ -83,6 +83,15 @@ def test_a_statement_that_is_prepared_and_executed_at_once_is_no_call() -> None:
     assert (longest_call(as_of), waiting_call_since(as_of)) == (None, None)
 
 
+def test_so_much_of_an_answer_has_come_since_it_was_asked_for() -> None:
+    rows = row(b"1") * 3
+    seen = in_session().client(query("SELECT a")).server(answered()).client(query("SELECT b"))
+    seen.server(columns("a") + rows[:-2]).server(rows[-2:])
+    of = seen.connection
+    assert of.received_bytes - of.received_before == len(columns("a") + rows)
+    assert of.received_at == seen.now == 5
+
+
 def test_queries_may_be_asked_before_others_are_answered() -> None:
     seen = in_session().client(query("SELECT a") + query("SELECT b")).client(query(""))
     seen.server(answered() + columns("b")).server(complete() + ready() + answered())

@@ -25,6 +25,7 @@ from chaosnetra.wire.observation import (
 from tests.support import seen_on_the_wire as wire
 from tests.support.journals import judged
 
+LOCK = "SELECT pg_advisory_xact_lock(?)"
 SILENT = ": it ended with exit code 1 and printed nothing; on the wire: "
 
 
@@ -105,7 +106,54 @@ def test_a_service_that_prints_nothing_is_told_by_the_wire(
     assert found.on_the_wire == sentence
 
 
-LOCK = "SELECT pg_advisory_xact_lock(?)"
+@pytest.mark.parametrize(
+    ("connections", "clause"),
+    [
+        ([{"reached": Reached.TLS, "unanswered_seconds": 2.01}],
+         ("its only connection was reset by the server's side while encryption was being agreed, "
+          "after 2.0 s without an answer")),
+        ([{"reached": Reached.TLS, "unanswered_seconds": seconds} for seconds in (2.0, 2.1, 1.9)],
+         ("all 3 of its connections were reset by the server's side while encryption was being "
+          "agreed, after 2.0 s without an answer")),
+        ([{"reached": Reached.SESSION, "unanswered_seconds": 0.01, "unanswered_statement": LOCK}],
+         (f"its only connection was reset by the server's side while it waited for the answer to "
+         f"{LOCK}")),
+        ([{"reached": Reached.SESSION, "unanswered_seconds": 3.0, "unanswered_statement": LOCK}],
+         (f"its only connection was reset by the server's side while it waited 3.0 s for the "
+         f"answer to {LOCK}")),
+        ([{"reached": Reached.SESSION}],
+         "its only connection was reset by the server's side while idle in a session"),
+        ([{"reached": Reached.SESSION}, {"reached": Reached.SESSION, "unanswered_seconds": 1.0}],
+         "both of its connections were reset by the server's side in a session"),
+    ],
+    ids=["a wait", "the same waits", "a statement", "its wait", "idle", "some idle"],
+)  # fmt: skip
+def test_what_was_waited_for_on_a_connection_that_was_reset_is_told(
+    connections: list[dict[str, Any]], clause: str
+) -> None:
+    found = [
+        wire.broken(number, End.SERVER_RESET, **one) for number, one in enumerate(connections, 1)
+    ]
+    seen = wire.observation(*found, standing=wire.by_itself(End.SERVER_RESET, 0.02), seconds=4.0)
+    assert str(of(seen).on_the_wire).split("; ")[0] == clause
+
+
+@pytest.mark.parametrize(
+    ("silent", "rest"),
+    [(0.2, "60 kB of the answer had come, and more was coming"),
+     (2.4, "60 kB of the answer had come, and nothing more for 2.4 s")],
+)  # fmt: skip
+def test_an_answer_that_had_begun_when_it_was_given_up_is_told(silent: float, rest: str) -> None:
+    seen = wire.observation(
+        wire.connection(
+            opened_seconds=0.3, end=End.CLIENT, ended_seconds=4.5, unanswered_seconds=3.0,
+            unanswered_statement=wire.ORDERS, answer_bytes=60_000, silent_seconds=silent,
+        ),
+        standing=wire.by_itself(End.CLIENT, 0.1),
+        waits=((1.5, 4.5),),
+        seconds=4.6,
+    )  # fmt: skip
+    assert rest in str(of(*[seen] * 3).on_the_wire).split("; ")
 
 
 def test_an_answer_that_stands_out_is_not_hidden_in_an_average() -> None:
