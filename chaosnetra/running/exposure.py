@@ -198,8 +198,12 @@ class Exposure:
             tables_after=after.tables if after else None,
         )
         for held in met:
-            held.tried.startups += use.startups
-            held.tried.connections += use.connections
+            late_seconds = (held.injected_monotonic or begun.at) - begun.at
+            # What comes once a startup is decided has not met it.
+            those = [outcome for outcome in outcomes if outcome.seconds >= late_seconds]
+            wires = (_settled(outcome) for outcome in those)
+            held.tried.startups += len(those)
+            held.tried.connections += sum(wire.connection_count for wire in wires if wire)
         ready = [wire for status, wire in seen if status is Status.READY]
         free = FreeLaunch(
             use,

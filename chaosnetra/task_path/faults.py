@@ -205,7 +205,11 @@ class FaultsOnPath:
             before = self.measured[number]
             if not before.failure:
                 try:
-                    after = replace(before, after=self._effect(placed, deadline))
+                    effect = self._effect(placed, deadline)
+                    if not effect.in_effect:
+                        # A machine that is busy for an instant must not cost a trial that is sound.
+                        effect = self._effect(placed, deadline)
+                    after = replace(before, after=effect)
                 except _NotMeasured as error:
                     after = replace(before, failure=str(error))
                 self.measured[number] = after

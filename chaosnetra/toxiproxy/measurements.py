@@ -223,12 +223,16 @@ def _first_answer_look(_: Toxic, path: DatabasePath) -> Look:
     return answer_look(path, LIMIT_SECONDS)
 
 
-def judged_answer(expected: FirstAnswer, now: Look, without: Look | None) -> Effect:
-    if (gap := not_comparable(now.what, without, "first_answer")) is not None:
+def judged_answer(
+    expected: FirstAnswer, path: DatabasePath, limit_seconds: float, without: Look | None
+) -> Effect:
+    """Whether a new connection is answered as expected, and was not without the fault."""
+    if (gap := not_comparable("first_answer", without, "first_answer")) is not None:
         return gap
     if without is not None and without.value == expected.value:
         return unmeasured("first_answer", f"a new connection is {expected.value} without it too")
-    return Effect("first_answer", expected.value, now.value, now.value == expected.value)
+    observed = answer_look(path, limit_seconds).value
+    return Effect("first_answer", expected.value, observed, observed == expected.value)
 
 
 def _silence(path: DatabasePath, without: Look | None) -> Effect:
@@ -302,7 +306,7 @@ def _limit_data(toxic: Toxic, path: DatabasePath, without: Look | None) -> Effec
 def _first_answer(
     path: DatabasePath, expected: FirstAnswer, limit_seconds: float, without: Look | None
 ) -> Effect:
-    effect = judged_answer(expected, answer_look(path, limit_seconds), without)
+    effect = judged_answer(expected, path, limit_seconds, without)
     return effect.with_detail(f"within {limit_seconds:g} s of a new connection")
 
 

@@ -155,10 +155,11 @@ def _by_chance_alone(fault: Mapping[str, Any]) -> str | None:
     chance = (1 - share) ** connections
     if chance <= LIKELY:
         return None
+    enough = math.ceil(math.log(LIKELY) / math.log(1 - share))
     return (
         f"{_plain_name(fault)} is on about {share:.0%} of the connections, and startups opened "
-        f"{connections} under it: with a chance of {chance:.0%} it was on none of them. Launch more "
-        f"startups, {math.ceil(math.log(LIKELY) / math.log(1 - share))} connections together"
+        f"{connections} under it: with a chance of {chance:.0%} it was on none of them. "
+        f"Launch more startups, until they open {enough} together"
     )
 
 
