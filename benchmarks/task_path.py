@@ -8,7 +8,6 @@ of its startup, with a path and without. Exit code 1: beyond what is promised.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import statistics
@@ -69,7 +68,7 @@ def main() -> int:
                 with begin_path(named, seed=0, has_connector=False, longest_seconds=60) as path:
                     require_answer(path)
                     ready.append(time.perf_counter() - began)
-                    added.append(asyncio.run(added_seconds(path, QUERIES)))
+                    added.append(added_seconds(path, QUERIES))
                     memory.append(path.ask("memory"))
                 for has_path, found in tasks.items():
                     ordered = PathOrder({"DATABASE_URL": "{url}"}) if has_path else None

@@ -259,6 +259,19 @@ class MeasuredInTasks:
 
 
 @dataclass
+class Tried:
+    """What met a fault while it was in place.
+
+    Attributes:
+        startups: that were started, or under way.
+        connections: that these opened.
+    """
+
+    startups: int = 0
+    connections: int = 0
+
+
+@dataclass
 class Injected:
     """A fault that was put in place, with what the ledger and the measurements say of it.
 
@@ -274,6 +287,7 @@ class Injected:
         is_settled: whether nothing is tried under it any more, so that it may end by now.
         undo_was_tried: whether an undo of it failed, which may have done a part of it.
         in_tasks: what tasks measured of it; None where there were none.
+        tried: the startups that met it.
         beside: names of the faults on its path that were in effect before it; see `MeasuredOnPath`.
         without: what was seen there; None: there were none of them, or nothing can be seen.
     """
@@ -295,6 +309,7 @@ class Injected:
     undo_was_tried: bool = False
     is_settled: bool = False
     in_tasks: MeasuredInTasks | None = None
+    tried: Tried = field(default_factory=Tried)
     beside: tuple[str, ...] = ()
     without: Look | None = field(default=None, repr=False, compare=False)
 

@@ -1,5 +1,6 @@
 """What the journal's section says of a session."""
 
+from dataclasses import asdict
 from typing import Any
 
 from chaosnetra.running.run import Run
@@ -56,6 +57,7 @@ def faults_of(session: Session) -> list[dict[str, Any]]:
             "effect": fault.effect.to_json() if fault.effect else None,
             "effect_after": fault.effect_after.to_json() if fault.effect_after else None,
             "tasks": fault.in_tasks.to_json() if fault.in_tasks else None,
+            "tried": asdict(fault.tried),
             "last_in_effect_at": fault.last_in_effect_at,
             "undo": fault.report.result.value if fault.report else None,
             "injected_at": fault.injected_at,

@@ -51,9 +51,21 @@ class PostgresPath:
         return asyncio.run(closing(timeout_seconds))
 
     async def _added(self, samples: int, timeout_seconds: float) -> list[float]:
-        direct = statistics.median(await _round_trips(self.direct, samples, timeout_seconds))
-        proxied = await _round_trips(self.proxied, samples, timeout_seconds)
-        return [seconds - direct for seconds in proxied]
+        async with (
+            connection(self.direct, timeout_seconds) as direct,
+            connection(self.proxied, timeout_seconds) as proxied,
+        ):
+            times: tuple[list[float], list[float]] = ([], [])
+            # In turn, so that what else the machine does meanwhile meets both. Prepared once: every
+            # later one is one round trip.
+            for number in range(samples + 1):
+                for opened, seconds in zip((direct, proxied), times, strict=True):
+                    started = time.perf_counter()
+                    await opened.fetchval("SELECT 1")
+                    if number:
+                        seconds.append(time.perf_counter() - started)
+        usual = statistics.median(times[0])
+        return [seconds - usual for seconds in times[1]]
 
     async def _close_downstream(self, timeout_seconds: float) -> float:
         reader, writer = await _open(self.proxied, timeout_seconds)
@@ -98,20 +110,6 @@ def answers(address: DatabaseAddress) -> str | None:
     if timing.answer is FirstAnswer.ANSWERED:
         return None
     return f"a new connection to it was {timing.answer.value} after {timing.seconds:.1f} s"
-
-
-async def _round_trips(
-    address: DatabaseAddress, samples: int, timeout_seconds: float
-) -> list[float]:
-    """Seconds of each `SELECT 1` on an open connection."""
-    async with connection(address, timeout_seconds) as opened:
-        await opened.fetchval("SELECT 1")  # prepared once: every later one is one round trip
-        times = []
-        for _ in range(samples):
-            started = time.perf_counter()
-            await opened.fetchval("SELECT 1")
-            times.append(time.perf_counter() - started)
-        return times
 
 
 async def _transfer(

@@ -13,6 +13,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.running.database import Database
 from chaosnetra.running.resources import Resources
 from chaosnetra.startup.outcome import StartupFailure, StartupOutcome, Status
+from chaosnetra.text import plain_names
 from chaosnetra.wire.observation import Connection, Encryption, End, Observation, Reached
 
 if TYPE_CHECKING:
@@ -166,7 +167,9 @@ class Exposure:
             outcomes: of all its startups, each with what was seen of it.
         """
         resources, after = self._resources, self._database.counts()
-        faults = tuple(dict.fromkeys((*begun.faults, *resources.faults_since(begun.at))))
+        met = resources.met_since(begun.at)
+        names = (plain_names(held.name) for held in met)
+        faults = tuple(dict.fromkeys((*begun.faults, *names)))
         unchanged = begun.changes == resources.injector.changes
         killed = None
         by_experiment = resources.run.foreign_action_since(begun.at)
@@ -194,6 +197,13 @@ class Exposure:
             tables_before=begun.counts.tables if begun.counts else None,
             tables_after=after.tables if after else None,
         )
+        for held in met:
+            late_seconds = (held.injected_monotonic or begun.at) - begun.at
+            # What comes once a startup is decided has not met it.
+            those = [outcome for outcome in outcomes if outcome.seconds >= late_seconds]
+            wires = (_settled(outcome) for outcome in those)
+            held.tried.startups += len(those)
+            held.tried.connections += sum(wire.connection_count for wire in wires if wire)
         ready = [wire for status, wire in seen if status is Status.READY]
         free = FreeLaunch(
             use,

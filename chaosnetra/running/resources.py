@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import UndoFailed
-from chaosnetra.faults import Undo
+from chaosnetra.faults import Injected, Undo
 from chaosnetra.processes.identity import is_stopped, started
 from chaosnetra.running.run import Run
 from chaosnetra.running.watching import Watch, WatchedPart, local_listener, of_process
+from chaosnetra.safety.beside import is_superseded
 from chaosnetra.safety.guard import Guard
 from chaosnetra.safety.injector import Injector
 from chaosnetra.safety.ledger import Ledger, servers_of
@@ -106,13 +107,18 @@ class Resources:
         in_effect = [fault.name for fault in self.injector.active if fault.effect is not None]
         return [plain_names(name) for name in in_effect]
 
-    def faults_since(self, at: float) -> list[str]:
-        """Likewise of those that were in effect at `at` by `time.monotonic()`, or later."""
+    def met_since(self, at: float) -> list[Injected]:
+        """Faults that were in effect at `at` by `time.monotonic()`, or later.
+
+        Not a toxic that had been given other values by then; a connector's changes add up.
+        """
+        before = [held for held in self.injector.active if (held.injected_monotonic or at) < at]
         return [
-            plain_names(fault.name)
-            for fault in self.injector.faults
-            if fault.effect is not None
-            and (fault.undone_monotonic is None or fault.undone_monotonic >= at)
+            held
+            for held in self.injector.faults
+            if held.effect is not None
+            and (held.undone_monotonic is None or held.undone_monotonic >= at)
+            and (held.parameters.get("kind") == "connector" or not is_superseded(held, before))
         ]
 
     def add(self, part: Part) -> None:

@@ -88,7 +88,10 @@ def not_told_apart(held: Injected, active: Sequence[Injected]) -> str:
     apart = f"it cannot be told apart from {names}"
     partial = [other for other in others if _is_partial(other)]
     if partial:
-        return f"{apart}: of {_names(partial)}, on a share of the connections, none tells"
+        return (
+            f"it cannot be told apart from {_names(partial)}, on a share of the connections: put "
+            "such faults in place one at a time"
+        )
     if tuple(other.name for other in others) != held.beside:
         return f"{apart}: it was put in place beside {_listed(held.beside) or 'no other'}"
     if held.without is None:

@@ -103,27 +103,16 @@ def _look_at_path(told: _Told, arguments: Sequence[str], environ: Mapping[str, s
         told.tell(partial(_costs, path))
 
 
-async def added_seconds(path: "TaskPath", queries: int) -> float:
+def added_seconds(path: "TaskPath", queries: int) -> float:
     """What a path adds to a round trip: a median, of queries directly and through it in turn.
 
     Raises:
         DatabaseUnavailable: a session cannot be had.
     """
-    from chaosnetra.postgres.connect import connection
+    from chaosnetra.postgres.path import PostgresPath
 
-    addresses = (path.measured.direct, path.database)
-    async with (
-        connection(addresses[0], SESSION_SECONDS) as direct,
-        connection(addresses[1], SESSION_SECONDS) as through,
-    ):
-        times: tuple[list[float], list[float]] = ([], [])
-        for number in range(queries + 1):
-            for session, seconds in zip((direct, through), times, strict=True):
-                began = time.perf_counter()
-                await session.fetchval("SELECT 1")
-                if number:  # the first one prepares it
-                    seconds.append(time.perf_counter() - began)
-        return statistics.median(times[1]) - statistics.median(times[0])
+    whole = PostgresPath(direct=path.measured.direct, proxied=path.database)
+    return statistics.median(whole.added_round_trips(queries, SESSION_SECONDS))
 
 
 def _python() -> tuple[str, bool]:
@@ -212,6 +201,6 @@ def _path(named: "NamedDatabase") -> "tuple[str, TaskPath]":
 
 
 def _costs(path: "TaskPath") -> tuple[str, bool]:
-    added = max(0.0, asyncio.run(added_seconds(path, QUERIES)))
+    added = max(0.0, added_seconds(path, QUERIES))
     memory = path.ask("memory") / MEBIBYTE
     return f"it adds {1000 * added:.2f} ms a round trip, and has {memory:.0f} MiB in memory", True

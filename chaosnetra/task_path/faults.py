@@ -205,7 +205,11 @@ class FaultsOnPath:
             before = self.measured[number]
             if not before.failure:
                 try:
-                    after = replace(before, after=self._effect(placed, deadline))
+                    effect = self._effect(placed, deadline)
+                    if not effect.in_effect:
+                        # A machine that is busy for an instant must not cost a trial that is sound.
+                        effect = self._effect(placed, deadline)
+                    after = replace(before, after=effect)
                 except _NotMeasured as error:
                     after = replace(before, failure=str(error))
                 self.measured[number] = after
@@ -225,8 +229,8 @@ class FaultsOnPath:
             return None
         if shared := [one.fault.ordered.name for one in others if one.fault.is_partial]:
             raise _NotMeasured(
-                f"{name} cannot be told apart from {shared[0]}, which is on a share of the "
-                "connections: put them on the path one at a time"
+                f"{name} cannot be told apart from {shared[0]}, on a share of the connections: "
+                "put such faults in place one at a time"
             )
         if len(others) < len(self._placed):  # another model is in place
             former = self._placed[-1]

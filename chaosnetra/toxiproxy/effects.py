@@ -110,7 +110,7 @@ def look_at_switch(path: DatabasePath) -> Look:
 def effect_of_switch(enabled: bool, path: DatabasePath, without: Look | None = None) -> Effect:
     """Measure whether a proxy that was taken down refuses, or one put up answers."""
     expected = FirstAnswer.ANSWERED if enabled else FirstAnswer.REFUSED
-    return judged_answer(expected, answer_look(path, LIMIT_SECONDS), without)
+    return judged_answer(expected, path, LIMIT_SECONDS, without)
 
 
 def effect_seconds(toxic: Toxic) -> float:

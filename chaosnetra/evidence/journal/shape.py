@@ -123,7 +123,7 @@ def _section(data: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str
         {
             **fault,
             "parameters": object_or_empty(fault.get("parameters")),
-            **{key: object_or_empty(fault.get(key)) or None for key in _EFFECTS},
+            **{key: object_or_empty(fault.get(key)) or None for key in (*_EFFECTS, "tried")},
         }
         for fault in section["faults"]
     ]

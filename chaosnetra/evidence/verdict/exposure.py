@@ -14,6 +14,7 @@
 A startup is observed before it reaches any fault, so those under one tell as well as others.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
@@ -28,8 +29,11 @@ from chaosnetra.evidence.verdict.counted_exposure import (
     not_counted,
     was_prepared,
 )
+from chaosnetra.quantities import finite_or_none
 from chaosnetra.text import how_many, none_of, plain_names, were
 
+# That a fault on a share of the connections was on none of them must be less likely.
+LIKELY = 0.05
 _Launches = Sequence[Mapping[str, Any]]
 
 
@@ -117,30 +121,50 @@ def partly_exposed(facts: Mapping[str, Any]) -> str | None:
 
 
 def untried(facts: Mapping[str, Any]) -> str | None:
-    """That no startup was tried under a fault, as a sentence; None: under each one was.
+    """That no startup is known to have met a fault, as a sentence; None: one met each.
 
     Of a run without startups there is nothing to say: its trials are its own.
     """
     exposure = facts["exposure"]
-    launches = [one for one in exposure["launches"] if one.get("startups")] if exposure else []
-    if not launches:
+    if not exposure or not _sum(exposure["launches"], "startups"):
         return None
-    under = [one for one in launches if isinstance(one.get("faults"), list)]
-    tried = {" ".join(str(name).split()) for one in under for name in one["faults"]}
-    names = [
-        plain_names(str(fault.get("name")))
+    faults = [
+        fault
         for fault in facts["faults"]
-        if fault["effect"] is not None and _is_on_path(fault, exposure)
+        # A journal of a version that did not count them tells nothing of it.
+        if fault["effect"] is not None and fault["tried"] and _is_on_path(fault, exposure)
     ]
-    missing = dict.fromkeys(name for name in names if name not in tried)
-    if not missing:
+    missing = [_plain_name(one) for one in faults if not count_or_none(one["tried"]["startups"])]
+    if missing:
+        names = list(dict.fromkeys(missing))
+        undone = f"{', '.join(names)}, which {were(len(names))} undone or replaced before"
+        return (
+            f"no startup was tried under {undone} the next one began: launch startups in the "
+            "method while a fault is in place, or leave its undo to the rollbacks, which come "
+            "after the last check"
+        )
+    return next(filter(None, map(_by_chance_alone, faults)), None)
+
+
+def _by_chance_alone(fault: Mapping[str, Any]) -> str | None:
+    """That a fault on a share of the connections may well have been on none of the startups'."""
+    share = finite_or_none(fault["parameters"].get("toxicity"))
+    connections = count_or_none(fault["tried"].get("connections"))
+    if share is None or not 0 < share < 1 or connections is None:
         return None
-    undone = f"{', '.join(missing)}, which {were(len(missing))} undone before"
+    chance = (1 - share) ** connections
+    if chance <= LIKELY:
+        return None
+    enough = math.ceil(math.log(LIKELY) / math.log(1 - share))
     return (
-        f"no startup was tried under {undone} "
-        "the next one began: launch startups in the method while a fault is in place, or leave its "
-        "undo to the rollbacks, which come after the last check"
+        f"{_plain_name(fault)} is on about {share:.0%} of the connections, and startups opened "
+        f"{connections} under it: with a chance of {chance:.0%} it was on none of them. "
+        f"Launch more startups, until they open {enough} together"
     )
+
+
+def _plain_name(fault: Mapping[str, Any]) -> str:
+    return plain_names(str(fault.get("name")))
 
 
 def _before_and_under(launches: _Launches) -> tuple[_Launches, _Launches]:

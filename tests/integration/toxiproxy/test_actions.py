@@ -1,12 +1,13 @@
 """The actions on Toxiproxy as an experiment calls them, with whatever it holds as arguments."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from chaoslib.exceptions import ActivityFailed
 
-from chaosnetra.running.session import end_session
+from chaosnetra.running.session import current_session, end_session
 from chaosnetra.stand.postgres import PostgresServer
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
 from chaosnetra.toxiproxy.actions import (
@@ -19,6 +20,7 @@ from chaosnetra.toxiproxy.actions import (
     remove_toxic,
     update_toxic,
 )
+from tests.support.helpers import present
 
 Configuration = dict[str, Any]
 # Nobody answers there: what is refused with these was refused before anything was brought up.
@@ -84,6 +86,26 @@ def test_an_update_leaves_what_it_does_not_name(configuration: Configuration) ->
     assert updated["parameters"]["toxicity"] == 1
     with pytest.raises(ActivityFailed, match="jitter_ms must not be more than latency_ms"):
         update_toxic("latency", {"latency_ms": 100}, configuration=configuration)
+    with pytest.raises(ActivityFailed, match=r"^toxic latency is in place with other parameters"):
+        add_latency(90, configuration=configuration)
+
+
+def test_each_of_two_on_the_path_is_told_by_what_it_adds(configuration: Configuration) -> None:
+    add_latency(600, name="first", configuration=configuration)
+    second = add_latency(900, name="second", direction="upstream", configuration=configuration)
+    again = update_toxic("second", {"latency_ms": 1800}, configuration=configuration)
+    for effect, least in ((second["effect"], 72), (again["effect"], 144)):
+        assert effect["in_effect"], effect
+        assert effect["observed"] >= least
+        found = present(re.search(r"less the (.*) without it; beside (.*)", effect["detail"]))
+        without, beside = found.groups()
+        assert (float(without) >= 55, beside) == (True, "toxic first")
+    with pytest.raises(ActivityFailed, match=r"^proxy database has no toxic 'third'; it has first"):
+        update_toxic("third", {}, configuration=configuration)
+    for name in ("second", "first"):
+        assert remove_toxic(name, configuration=configuration)["result"] == "done"
+    faults = [held for held in current_session().injector.faults if held.effect is not None]
+    assert [present(held.effect_after).in_effect for held in faults] == [True, True, True]
 
 
 def test_an_update_of_a_toxicity_alone(configuration: Configuration) -> None:

@@ -1,14 +1,18 @@
 """What startups had before a fault decides whether one under it is well."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from chaosnetra.faults import Injected, Undo, UndoReport, UndoResult
 from chaosnetra.running import exposure
 from chaosnetra.running.exposure import Exposure, LaunchBegun
+from chaosnetra.running.resources import Resources as RunsResources
 from chaosnetra.startup.outcome import StartupOutcome, Status
 from chaosnetra.wire.observation import Connection, Encryption, End, Observation, Reached
+from tests.support.fake_faults import FELT, LookedAt
 from tests.support.seen_on_the_wire import broken, by_itself, connection, error, observation
 
 
@@ -26,7 +30,7 @@ class Resources:
     injector = Injector()
     run = Run()
 
-    def faults_since(self, at: float) -> tuple[str, ...]:
+    def met_since(self, at: float) -> tuple[()]:
         return ()
 
 
@@ -179,3 +183,55 @@ def test_of_one_without_its_list_only_the_sessions_are_known(judged: Any) -> Non
     assert judged(seen(connection()), brief) is Status.READY
     assert judged(seen(connection()), replace(brief, sessions=0)) is Status.DEGRADED
     assert exposure.WITHOUT_SESSION.startswith("ready, but")
+
+
+def held(name: str, at: float, undone_at: float | None = None, **parameters: str) -> Injected:
+    fault = LookedAt(name, subject=name.partition(" update")[0])
+    undo = Undo("none", "none", {})
+    found = Injected(name, parameters, undo, 0, FELT, fault=fault, injected_monotonic=at)
+    found.injected_at = "noted"
+    if undone_at is not None:
+        found.report = UndoReport(UndoResult.DONE, "")
+        found.undone_monotonic = undone_at
+    return found
+
+
+def met_by(began_at: float, *faults: Injected) -> list[str]:
+    """Names of the faults that a launch met which began then and has just ended."""
+    active = [fault for fault in faults if fault.active]
+    resources: Any = SimpleNamespace(injector=SimpleNamespace(faults=faults, active=active))
+    resources.run = Run()
+    resources.injector.changes = 0
+    resources.met_since = lambda at: RunsResources.met_since(resources, at)
+    used = Exposure(resources, Database())  # type: ignore[arg-type]
+    begun = LaunchBegun(began_at, (), 0, None, frozenset())
+    use, _ = used.ended(begun, [StartupOutcome(1, Status.READY, 1.0, wire=seen(connection()))])
+    assert all(fault.tried.connections == fault.tried.startups for fault in faults)
+    assert {fault.name for fault in faults if fault.tried.startups} <= {*use.faults}
+    return list(use.faults)
+
+
+def test_a_startup_has_met_what_was_in_place_while_it_was_under_way() -> None:
+    assert met_by(5.0, held("slow", 1.0)) == ["slow"]
+    assert met_by(5.0, held("slow", 5.5)) == ["slow"]
+    assert met_by(5.0, held("slow", 5.5, 5.7)) == ["slow"]
+    decided = held("slow", 6.5)  # a second after it began it was ready
+    assert met_by(5.0, decided) == ["slow"]
+    assert decided.tried.startups == 0
+    assert met_by(5.0, held("slow", 1.0, 6.0)) == ["slow"]
+    assert met_by(5.0, held("slow", 1.0, 4.0)) == []
+    assert met_by(5.0, held("proxy", 1.0), held("slow", 1.0, 4.0), held("other", 2.0)) == [
+        "proxy",
+        "other",
+    ]
+
+
+def test_a_toxic_that_was_given_other_values_before_is_not_what_it_met() -> None:
+    assert met_by(5.0, held("slow", 1.0), held("slow update 1", 2.0)) == ["slow update 1"]
+    assert met_by(5.0, held("slow", 1.0), held("slow update 1", 5.5)) == ["slow", "slow update 1"]
+    # The changes of a connector add up.
+    one = held("slots", 1.0, kind="connector")
+    assert met_by(5.0, one, held("slots update 1", 2.0, kind="connector")) == [
+        "slots",
+        "slots update 1",
+    ]

@@ -82,7 +82,10 @@ def test_nothing_is_told_beside_one_on_a_share_of_the_connections(injector: Inje
     injector.inject(OnThePath("some", is_partial=True))
     injector.inject(OnThePath("all"))
     assert effects(injector)["all"] == ("not measured", False)
-    assert "of some, on a share of the connections" in present(injector.faults[1].effect).detail
+    assert (
+        "apart from some, on a share of the connections"
+        in present(injector.faults[1].effect).detail
+    )
 
 
 @pytest.mark.parametrize("other", [OnThePath("elsewhere", place="theirs"), LookedAt("slots held")])
