@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 
 from chaosnetra import DISTRIBUTION
+from chaosnetra.scaffold.building import Machine
 from chaosnetra.text import one_line
 
 TITLE = "startup"
@@ -104,9 +105,18 @@ def reusable_workflow() -> str:
 
 
 def gitlab_job(
-    name: str, experiments: str, build: Sequence[str], *, folder: PurePosixPath, file: str
+    name: str,
+    experiments: str,
+    build: Sequence[str],
+    machine: Machine,
+    *,
+    folder: PurePosixPath,
+    file: str,
 ) -> str:
-    """A file for GitLab to include; arguments as of `github_workflow`, and its own path."""
+    """A file for GitLab to include; arguments as of `github_workflow`, the container that it runs
+    in, and its own path."""
+    install = "apt-get update -qq && apt-get install -qq --no-install-recommends"
+    tools = f"\n    - {install} {' '.join(machine.packages)}" if machine.packages else ""
     lines = [f"    - {json.dumps(line)}" for line in build] or [f"    {_NOTHING_TELLS}"]
     return _filled(
         "gitlab.yml",
@@ -117,6 +127,8 @@ def gitlab_job(
             "working-directory": str(folder),
             "package": DISTRIBUTION,
             "file": file,
+            "image": machine.image,
+            "tools": tools,
             "prepare": "\n".join(lines),
         },
     )

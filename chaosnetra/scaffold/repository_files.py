@@ -10,7 +10,7 @@ from typing import Any
 from chaosnetra.documents.json_layout import laid_out
 from chaosnetra.errors import InvalidInput
 from chaosnetra.repository import SETTINGS_FILE, repository_of
-from chaosnetra.scaffold.building import build_commands
+from chaosnetra.scaffold.building import build_commands, machine_for
 from chaosnetra.scaffold.pipeline import github_workflow, gitlab_job
 from chaosnetra.scaffold.service import Service, as_toml
 from chaosnetra.scaffold.writing import Wanted
@@ -95,7 +95,10 @@ def wanted_files(service: Service, place: Place, *, github: bool, gitlab: bool) 
         )
         yield Wanted(place.shown(GITHUB), text)
     if gitlab:
-        text = gitlab_job(name, place.experiments, build, folder=place.within, file=f"/{GITLAB}")
+        machine = machine_for(service, place.folder)
+        text = gitlab_job(
+            name, place.experiments, build, machine, folder=place.within, file=f"/{GITLAB}"
+        )
         yield Wanted(place.shown(GITLAB), text)
         if not (root / GITLAB_MAIN).exists():
             yield Wanted(place.shown(GITLAB_MAIN), f"include:\n  - local: /{GITLAB}\n")

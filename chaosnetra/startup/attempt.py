@@ -134,6 +134,7 @@ class StartupAttempt:
         elif self.seen.is_in_time:
             await self._dwell()
         self.seen.decided_at = time.monotonic()
+        self.seen.output.is_decided()
 
     def _is_ready(self) -> None:
         self.seen.ready_at = time.monotonic()

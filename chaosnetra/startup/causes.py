@@ -111,18 +111,28 @@ def find(lines: Sequence[LogLine]) -> Found | None:
     return _last_line(lines)
 
 
-def that_matter(lines: Sequence[LogLine]) -> tuple[str, ...]:
+def that_matter(lines: Sequence[LogLine], until: int | None = None) -> tuple[str, ...]:
     """The lines that tell most of a startup that did not end: different causes, last ones last.
 
     Where it names none, the last three lines.
+
+    Args:
+        lines: that it printed.
+        until: how many it had printed when it was told to end; None: it was not. What it says
+            then is of that, and counts only where it names a cause and nothing before does.
     """
+    before = [one for one in lines if until is None or one.number < until]
+    named = _causes_in(before) or _causes_in(lines)
+    return named or tuple(short(logged.text) for logged in before[-3:])
+
+
+def _causes_in(lines: Sequence[LogLine]) -> tuple[str, ...]:
+    """Different lines that name a cause, last ones last."""
     found: dict[str, str] = {}
     for logged in reversed(lines):
         if len(found) < MOST_THAT_MATTER and _names_cause(logged):
             found.setdefault(_uncounted(logged.text), short(logged.text))
-    if found:
-        return tuple(reversed(found.values()))
-    return tuple(short(logged.text) for logged in lines[-3:])
+    return tuple(reversed(found.values()))
 
 
 def short(text: str) -> str:

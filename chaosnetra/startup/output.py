@@ -65,6 +65,7 @@ class Output:
         self._below_stack = 0
         self._tail: deque[bytes] = deque(maxlen=LAST_LINES)
         self._printed = self._searched = 0
+        self._until: int | None = None
         self._last_cause: causes.Found | None = None
         self._partial: dict[str, bytes] = {}
         self.phases = PhaseLog(clock)
@@ -129,7 +130,11 @@ class Output:
     @property
     def lines_that_matter(self) -> tuple[str, ...]:
         """Those that tell most of a startup that did not end."""
-        return causes.that_matter(self._logged)
+        return causes.that_matter(self._logged, self._until)
+
+    def is_decided(self) -> None:
+        """What is printed from now on may only say that it was told to end."""
+        self._until = self._printed
 
     def _take(self, line: str) -> None:
         is_event = line.startswith(EVENT_START)

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,8 +146,11 @@ def guess_preparation(
         path: where programs are looked for.
     """
     own = python or (interpreter_of(command[0], path) if command else None) or "python3"
-    if "python" not in Path(own).name:
+    name = Path(own).name
+    if "python" not in name:
         own = "python3"
+    elif python is None and shutil.which(name, path=path) == own:
+        own = name  # found as the command is, by whoever starts it
     if (folder / "manage.py").is_file():
         return shlex.join([own, "manage.py", "migrate", "--noinput"]), "manage.py"
     if (folder / "alembic.ini").is_file():

@@ -11,7 +11,7 @@ from statistics import median
 from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
-from chaosnetra.evidence.statistics.round_trips import RoundTrips, fit
+from chaosnetra.evidence.statistics.round_trips import RoundTrips, fit, is_same_count
 from chaosnetra.text import cut
 from chaosnetra.wire.observation import Connection, Encryption, Observation
 
@@ -64,7 +64,7 @@ def savings(seen: ObservedStartups) -> list[Saving]:
     if typical is None or not seen.added_seconds:
         return []
     repeated = (*_repeated(typical), *_repeated_blocks(typical))
-    found = [*repeated, *_connections(typical), *_declined(typical)]
+    found = [*repeated, *_connections(typical, _not_waited_for(seen)), *_declined(typical)]
     worth = [one for one in found if one.saved * seen.added_seconds >= LEAST_SAVED_SECONDS]
     return sorted(worth, key=lambda one: -one.saved)
 
@@ -172,7 +172,23 @@ def _statements_of(block: str, known: Collection[str]) -> list[str]:
     return []
 
 
-def _connections(seen: Observation) -> Iterator[Saving]:
+def _not_waited_for(seen: ObservedStartups) -> int:
+    """Round trips that did not lengthen the startups under the latency, as those of a pool do not
+    that is filled beside them, also where they overlap no other.
+
+    Of startups that asked less often under the latency nothing is known of those left.
+    """
+    prediction, under = seen.prediction, fit(seen.under)
+    if seen.model is None or under is None or prediction is None or prediction.fits:
+        return 0
+    asked, then = seen.model.in_all, under.in_all
+    if asked is None or then is None or not is_same_count(asked, then):
+        return 0
+    too_much = prediction.predicted_seconds - prediction.measured_seconds
+    return max(0, round(too_much / prediction.added_seconds))
+
+
+def _connections(seen: Observation, not_waited_for: int) -> Iterator[Saving]:
     opened = _sessions(seen)
     if len(opened) < 2 or seen.sessions != len(opened):
         return
@@ -190,6 +206,7 @@ def _connections(seen: Observation) -> Iterator[Saving]:
         return
     total = sum(one.setup_round_trips for one in opened)
     saved = seen.serial_setup_round_trips - max(one.setup_round_trips for one in opened)
+    saved -= not_waited_for
     if saved > 0 and seen.serial_setup_round_trips >= total:
         yield Saving(
             "connections opened in a startup",

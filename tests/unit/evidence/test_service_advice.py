@@ -145,7 +145,8 @@ def with_connections(*opened: tuple[float, float | None], at_once: int) -> Obser
 def test_connections_one_after_the_other_could_be_fewer(
     seen: Observation, current: str, proposed: str, saved: str
 ) -> None:
-    found = by_subject(advised(ready(seen), wire.latency(0.2), before=ready(seen)))
+    under = replace(seen, seconds=seen.seconds + 0.2 * seen.serial_round_trips)
+    found = by_subject(advised(ready(under), wire.latency(0.2), before=ready(seen)))
     one = found["connections opened in a startup"]
     assert (one.current, one.proposed) == (current, proposed)
     assert saved in one.reason
@@ -166,6 +167,10 @@ def test_connections_that_a_pool_opens_beside_the_startup_cost_it_nothing() -> N
         seen, serial_round_trips=seen.round_trips - 6, serial_setup_round_trips=3, seconds=3.6
     )
     found = by_subject(advised(ready(beside), wire.latency(0.2), before=ready(seen)))
+    assert "connections opened in a startup" not in found
+    # Nor where nothing is asked meanwhile, so that they overlap nothing.
+    short = replace(seen, seconds=3.6)
+    found = by_subject(advised(ready(short), wire.latency(0.2), before=ready(seen)))
     assert "connections opened in a startup" not in found
     polling = replace(beside, round_trips=beside.serial_round_trips)  # it asked less often
     found = by_subject(advised(ready(polling), wire.latency(0.2), before=ready(seen)))

@@ -123,35 +123,53 @@ def test_a_service_in_a_folder_of_its_repository(tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("present", "configuration", "commands"),
+    ("present", "configuration", "image", "commands"),
     [
-        ([], {}, []),
-        (["package.json", "package-lock.json"], {"target": "node server.js"}, ["npm ci"]),
-        (["pom.xml", "mvnw"], {"target": "java -jar x"}, ["./mvnw"]),
-        (["go.mod"], {"target": "./shop"}, ["go build"]),
-        (["requirements.txt"], {"target": "gunicorn shop.wsgi"}, ["python3 -m pip"]),
-        (["pyproject.toml"], {}, ['"$HOME/chaosnetra/bin/python" -m pip install --quiet .']),
+        ([], {}, "python", []),
+        (["package.json", "package-lock.json"], {"target": "node server.js"}, "node", ["npm ci"]),
+        (["pom.xml", "mvnw"], {"target": "java -jar x"}, "eclipse-temurin", ["./mvnw"]),
+        (["go.mod"], {"target": "./shop"}, "golang", ["go build"]),
+        (["requirements.txt"], {"target": "gunicorn shop.wsgi"}, "python", ["python3 -m pip"]),
+        (
+            ["pyproject.toml"],
+            {},
+            "python",
+            ['"$HOME/chaosnetra/bin/python" -m pip install --quiet .'],
+        ),
         (
             ["requirements.txt"],
             {"target_python": "{folder}/.venv/bin/python"},
+            "python",
             ["python3 -m venv .venv", ".venv/bin/python -m pip"],
         ),
         (
             ["requirements.txt", "package.json"],
             {"target": "{folder}/.venv/bin/gunicorn x"},
+            "python",
             ["python3 -m venv .venv", ".venv/bin/python -m pip", "npm install"],
         ),
     ],
 )
 def test_a_pipeline_builds_by_what_is_in_the_folder(
-    tmp_path: Path, present: list[str], configuration: dict[str, str], commands: list[str]
+    tmp_path: Path,
+    present: list[str],
+    configuration: dict[str, str],
+    image: str,
+    commands: list[str],
 ) -> None:
     for name in present:
         (tmp_path / name).touch()
     given = {key: value.replace("{folder}", str(tmp_path)) for key, value in configuration.items()}
-    found = build_commands(service(tmp_path, **given), tmp_path)
+    made = service(tmp_path, **given)
+    found = build_commands(made, tmp_path)
     assert len(found) == len(commands)
     assert all(one.startswith(begins) for one, begins in zip(found, commands, strict=True))
+    # The container has what builds it, what runs it, and a Python for chaosnetra.
+    job = yaml.safe_load(files(made, tmp_path)[str(GITLAB)])["startup"]
+    assert job["image"].partition(":")[0] == image
+    got = job["script"][0].split()
+    assert ("python3-venv" in got) is (image != "python")
+    assert ("npm" in got) is (image == "python" and "package.json" in present)
 
 
 def test_nothing_of_this_machine_and_no_secret_is_written(tmp_path: Path) -> None:

@@ -288,6 +288,18 @@ def test_the_lines_that_matter_are_different_causes_and_not_the_last_lines() -> 
     assert that_matter(noise) == ("INFO tick 17", "INFO tick 18", "INFO tick 19")
 
 
+def test_what_a_startup_says_when_it_is_told_to_end_is_not_why_it_was_not_ready() -> None:
+    printed = ["INFO serving", "INFO tick 1", "INFO tick 2", "INFO got SIGTERM", "INFO bye"]
+    lines = [LogLine(text, None, number) for number, text in enumerate(printed)]
+    assert that_matter(lines, until=3) == ("INFO serving", "INFO tick 1", "INFO tick 2")
+    assert that_matter(lines, until=0) == ()
+    # Unless it names a cause only then.
+    late = LogLine("psycopg.OperationalError: connection timeout expired", None, 5)
+    assert that_matter([*lines, late], until=3) == (late.text,)
+    early = LogLine("asyncpg.exceptions.TooManyConnectionsError: too many clients", None, 2)
+    assert that_matter([*lines[:2], early, *lines[3:], late], until=3) == (early.text,)
+
+
 def test_a_long_text_keeps_its_start_and_its_cause() -> None:
     text = f"cannot start {'the service ' * 100} because of {REFUSED} {'and so on ' * 100}"
     told = short(text)

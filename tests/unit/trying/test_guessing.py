@@ -125,6 +125,17 @@ def test_migrations_are_those_of_the_folder(tmp_path: Path) -> None:
     )
 
 
+def test_an_interpreter_that_is_found_as_the_command_is_has_no_path(tmp_path: Path) -> None:
+    """So that the tables are made where the service is installed otherwise, as in a pipeline."""
+    (tmp_path / "manage.py").touch()
+    active = tmp_path / ".venv" / "bin"
+    own = program(active / "python3", b"")
+    program(active / "gunicorn", f"#!{own}\n".encode())
+    for python, begins in ((None, "python3 manage.py"), (str(own), f"{own} manage.py")):
+        command, _ = guess_preparation(tmp_path, ["gunicorn", "x"], python, str(active))
+        assert command.startswith(begins)
+
+
 def test_the_folders_own_interpreter_comes_first(tmp_path: Path) -> None:
     active = program(tmp_path / "active/bin/python", b"").parent.parent
     environ = {"VIRTUAL_ENV": str(active)}
