@@ -5,7 +5,8 @@
 Each kind of response is searched without and with a prediction, which is off by 5 % (one standard
 deviation), in 40 trials at most. Printed are the share of the intervals that hold the truth, the
 trials that a search takes (median), and those of the smallest even grid, judged by the same
-posterior, whose interval is as narrow as that of the search without a prediction.
+posterior, whose interval is as narrow as that of the search without a prediction. Last come keys
+that decide nothing: how often that is told, and after how many trials.
 """
 
 import argparse
@@ -54,6 +55,10 @@ KINDS = (
 )
 
 
+# Of a key that decides nothing, how many attempts fail at every value.
+ALIKE = (0.2, 0.3, 0.5)
+
+
 @dataclass(frozen=True)
 class Found:
     """What one simulated search found."""
@@ -62,6 +67,7 @@ class Found:
     trials: int
     precise: bool
     width: float
+    alike: bool
 
 
 def new_search(forecast: float | None = None, trials: int = 40) -> Search:
@@ -139,7 +145,18 @@ def simulated(kind: Kind, seed: int, *, predicted: bool) -> Found:
     point = response_of(search).point(levels_of(search)[0])
     low = -math.inf if point.low is None else point.low
     high = math.inf if point.high is None else point.high
-    return Found(low <= truth <= high, len(search.trials), is_precise(search, point), _width(point))
+    alike = end_of(search) is End.INDEPENDENT
+    precise = is_precise(search, point)
+    return Found(low <= truth <= high, len(search.trials), precise, _width(point), alike)
+
+
+def without_response(chance: float, seed: int) -> Found:
+    """One search of a key that decides nothing."""
+    draw = random.Random(f"{chance} {seed}")
+    search = new_search()
+    while end_of(search) is End.GOES_ON:
+        search = tried(search, next_value(search), lambda _: chance, draw)
+    return Found(False, len(search.trials), False, math.inf, end_of(search) is End.INDEPENDENT)
 
 
 def _width(point: Estimate | None) -> float:
@@ -186,12 +203,21 @@ def main() -> None:
                 print(
                     f"{name:24} interval holds the truth: {covered:.1%}; trials: median "
                     f"{trials:g}, at most {max(one.trials for one in found)}; "
-                    f"precise enough: {precise:.0%}",
+                    f"precise enough: {precise:.0%}; said to fail alike at every value: "
+                    f"{sum(one.alike for one in found)}",
                     flush=True,
                 )
             if grids:
                 grid = statistics.median(job.result() for job in grids)
                 print(f"{kind.name + ', even grid':24} trials: median {grid:g}", flush=True)
+        for chance in ALIKE:
+            jobs = [pool.submit(without_response, chance, seed) for seed in range(given.searches)]
+            found = [job.result() for job in jobs]
+            trials = statistics.median(one.trials for one in found)
+            told = sum(one.alike for one in found) / len(found)
+            print(
+                f"{f'fails alike, {chance:.0%}':24} told so: {told:.1%}; trials: median {trials:g}"
+            )
 
 
 if __name__ == "__main__":

@@ -12,9 +12,20 @@ from typing import TYPE_CHECKING, Any
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.running.database import Database
 from chaosnetra.running.resources import Resources
+from chaosnetra.running.sessions_seen import (
+    asked_to_the_end,
+    fewest_open,
+    has_broken_off,
+    has_failed,
+    has_open_session,
+    is_welcome,
+    open_sessions,
+    refused_with,
+    was_lost,
+)
 from chaosnetra.startup.outcome import StartupFailure, StartupOutcome, Status
 from chaosnetra.text import plain_names
-from chaosnetra.wire.observation import Connection, Encryption, End, Observation, Reached
+from chaosnetra.wire.observation import Observation, Reached
 
 if TYPE_CHECKING:
     from chaosnetra.postgres.server import Counts
@@ -30,14 +41,10 @@ _ADDRESS = (
 _COUNTED = (
     *("startups", "connected", "answered", "welcomed", "ready", "ready_with_session"),
     *("ready_without", "killed", "refused_with"),
-    *("connections", "sessions", "round_trips"),
+    *("connections", "sessions", "round_trips", "sessions_open", "fewer_sessions"),
 )
 WITHOUT_SESSION = "ready, but without the database session that startups had before the fault"
 CUT_SHORT = "ready, but its session was cut short in what startups did in it before the fault"
-# A question that cannot be read, and that nobody waits for, is the last one: it ends the session.
-GOODBYE_SECONDS = 0.05
-# Ends of a connection that its startup has not chosen.
-_LOST = (End.SERVER, End.SERVER_RESET, End.REFUSED, End.UNANSWERED)
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,10 @@ class LaunchUse:
             not known, or they may have been ended by the experiment.
         tables_before: in the run's database; None: not known.
         tables_after: likewise.
+        sessions_open: the fewest that one of those that were ready had open when its dwell was
+            over; None: none was ready, or not all connections were listed.
+        fewer_sessions: startups that were ready, had lost a connection, and had fewer open than
+            each that was ready before the fault.
     """
 
     startups: int
@@ -78,6 +89,8 @@ class LaunchUse:
     killed: int | None
     tables_before: int | None
     tables_after: int | None
+    sessions_open: int | None = None
+    fewer_sessions: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,8 @@ class Exposure:
         self._kept_session: bool | None = None
         # How much each asked at least, in sessions that did not break off; 0: in none of them.
         self._asked: int | None = None
+        # The fewest sessions that one of them had open; None: not known.
+        self._open: int | None = None
         # SQLSTATEs that startups met before the fault, which therefore did not cause them.
         self._met_before: set[str] = set()
         self.launches: list[LaunchUse] = []
@@ -181,8 +196,8 @@ class Exposure:
             faults=faults,
             connected=sum(wire.connection_count > 0 for _, wire in seen),
             answered=sum(wire.round_trips > 0 for _, wire in seen),
-            welcomed=sum(_is_welcome(wire) for _, wire in seen),
-            refused_with=next((told for _, wire in seen if (told := _refused_with(wire))), None),
+            welcomed=sum(is_welcome(wire) for _, wire in seen),
+            refused_with=next((told for _, wire in seen if (told := refused_with(wire))), None),
             ready=sum(status is Status.READY for status, _ in seen),
             ready_with_session=sum(
                 status is Status.READY and wire.sessions > 0 for status, wire in seen
@@ -196,6 +211,7 @@ class Exposure:
             killed=killed,
             tables_before=begun.counts.tables if begun.counts else None,
             tables_after=after.tables if after else None,
+            sessions_open=fewest_open(wire for status, wire in seen if status is Status.READY),
         )
         for held in met:
             late_seconds = (held.injected_monotonic or begun.at) - begun.at
@@ -208,8 +224,8 @@ class Exposure:
         free = FreeLaunch(
             use,
             all(wire.sessions for wire in ready) if ready else None,
-            all(_has_open_session(wire) for wire in ready) if ready else None,
-            min(map(_asked_to_the_end, ready), default=None),
+            all(has_open_session(wire) for wire in ready) if ready else None,
+            min(map(asked_to_the_end, ready), default=None),
             tuple({error.sqlstate for _, wire in seen for error in wire.errors}),
         )
         if not faults and not any(one.faults for one in self.launches):
@@ -217,6 +233,7 @@ class Exposure:
             judged = list(outcomes)
         else:
             judged = [self._judged(outcome) for outcome in outcomes]
+            use = replace(use, fewer_sessions=sum(map(self._has_fewer, judged)))
         self.free = [] if faults else [*self.free, free]
         self.launches.append(use)
         return use, [replace(outcome, settled=None) for outcome in judged]
@@ -226,6 +243,9 @@ class Exposure:
         self._met_before.update(free.met)
         if free.kept_session is not None:
             self._kept_session = free.kept_session and self._kept_session is not False
+        if free.use.sessions_open is not None:
+            known = free.use.sessions_open if self._open is None else self._open
+            self._open = min(known, free.use.sessions_open)
         if free.had_session is not None:
             self._had_session = free.had_session and self._had_session is not False
         if free.asked is not None:
@@ -270,6 +290,18 @@ class Exposure:
             wire=wire,
         )
 
+    def _has_fewer(self, outcome: StartupOutcome) -> bool:
+        """Whether one that is ready lost a connection and has fewer sessions than all before.
+
+        It is not degraded: what is left may serve, and a pool opens another when it needs one.
+        """
+        wire = _settled(outcome)
+        if outcome.status is not Status.READY or wire is None or self._open is None:
+            return False
+        if len(wire.connections) < wire.connection_count:
+            return False
+        return open_sessions(wire) < self._open and any(map(was_lost, wire.connections))
+
     def _told(self, wire: Observation) -> str | None:
         """The SQLSTATE that the server refused the last session with, where it told one."""
         errors = [error.sqlstate for error in reversed(wire.errors)]
@@ -284,8 +316,8 @@ class Exposure:
         """
         return (
             self._kept_session is True
-            and not _has_open_session(wire)
-            and any(_has_failed(one) for one in wire.connections)
+            and not has_open_session(wire)
+            and any(has_failed(one) for one in wire.connections)
         )
 
     def _is_cut_short(self, wire: Observation) -> bool:
@@ -294,14 +326,14 @@ class Exposure:
         A service that closes its sessions when it has asked all has lost none then, but has not
         done what it did. One that tries again does, in the end.
         """
-        if not self._asked or _has_open_session(wire):
+        if not self._asked or has_open_session(wire):
             return False
         broken = [
             one.round_trips
             for one in wire.connections
-            if _has_broken_off(one) and one.reached is not Reached.CANCEL
+            if has_broken_off(one) and one.reached is not Reached.CANCEL
         ]
-        return bool(broken) and _asked_to_the_end(wire) + max(broken) < self._asked
+        return bool(broken) and asked_to_the_end(wire) + max(broken) < self._asked
 
     def variables(self) -> list[str]:
         """Names of the target's variables that carry the database's address."""
@@ -319,51 +351,3 @@ def _settled(outcome: StartupOutcome) -> Observation | None:
     One that connects beside its readiness has its session by then, or has lost it.
     """
     return outcome.settled or outcome.wire
-
-
-def _is_session(one: Connection) -> bool:
-    is_unknown = one.reached is Reached.UNREAD and one.encryption is not Encryption.TLS
-    return one.session_seconds is not None or one.reached is Reached.SESSION or is_unknown
-
-
-def _has_failed(one: Connection) -> bool:
-    """Whether a connection ended otherwise than its startup wanted, as far as can be read."""
-    if one.end is End.OPEN or one.reached is Reached.CANCEL:  # the server always closes these
-        return False
-    return _has_broken_off(one) or one.reached is Reached.UNREAD
-
-
-def _has_broken_off(one: Connection) -> bool:
-    """Whether a session did not end as its startup wanted, as far as can be read."""
-    waited = one.unanswered_seconds
-    if one.reached is Reached.UNREAD and waited is not None and waited <= GOODBYE_SECONDS:
-        waited = None
-    return one.sqlstate is not None or waited is not None or one.end in _LOST
-
-
-def _asked_to_the_end(wire: Observation) -> int:
-    """Round trips in sessions that did not break off."""
-    return sum(
-        one.round_trips for one in wire.connections if _is_session(one) and not _has_broken_off(one)
-    )
-
-
-def _has_open_session(wire: Observation) -> bool:
-    """Whether it has one, as far as is known: of many, their list is cut or left out."""
-    if len(wire.connections) < wire.connection_count:
-        return wire.sessions > 0
-    return any(one.end is End.OPEN and _is_session(one) for one in wire.connections)
-
-
-def _is_welcome(wire: Observation) -> bool:
-    """Whether the server dealt with it: more than an error, or that it has no encryption."""
-    return wire.sessions > 0 or any(
-        one.reached is Reached.AUTHENTICATION and one.sqlstate is None for one in wire.connections
-    )
-
-
-def _refused_with(wire: Observation) -> str | None:
-    """The SQLSTATE that a login of it was refused with, where it reached no session."""
-    if wire.sessions:
-        return None
-    return next((one.sqlstate for one in wire.connections if one.sqlstate is not None), None)

@@ -10,7 +10,7 @@ from chaosnetra.search.response import chance_bears_more
 from chaosnetra.search.telling import answer
 
 CERTAIN = 0.95
-SAYS_NOTHING = (End.INCONCLUSIVE, End.NOT_MONOTONIC)
+SAYS_NOTHING = (End.INCONCLUSIVE, End.NOT_MONOTONIC, End.INDEPENDENT)
 
 
 @dataclass(frozen=True)

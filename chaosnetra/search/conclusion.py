@@ -20,6 +20,10 @@ AT_AN_END = 2
 # So unlikely is it that failures become fewer with the value where in truth they do not.
 NOT_MONOTONIC = 0.001
 FEWEST_IN_BLOCK = 2
+# So much likelier trials have to be where attempts fail alike at every value than where they follow
+# a response, and so many there have to be.
+ODDS_OF_NONE = 30.0
+FEWEST_OF_NONE = 4
 # Baselines that differ by so much, and more than chance explains, have drifted.
 DRIFT_SHARE = 0.25
 DRIFT_P = 0.01
@@ -43,6 +47,7 @@ class End(StrEnum):
     FAILS = "it holds at neither end"
     INCONCLUSIVE = "trials prove nothing"
     NOT_MONOTONIC = "the response is not monotonic"
+    INDEPENDENT = "attempts fail alike at every value"
     TRIALS = "all trials are used up"
     SECONDS = "the time is used up"
     STOPPED = "it was stopped"
@@ -122,8 +127,8 @@ def conclude(search: Search) -> Conclusion:
     level, level_95 = levels_of(search)
     held, violated = _values(search, violated=False), _values(search, violated=True)
     point = _point(search, response)
-    end = _end(search, point)
-    if end in (End.NOT_MONOTONIC, End.HOLDS, End.FAILS):
+    end = _end(search, point, response)
+    if end in (End.NOT_MONOTONIC, End.INDEPENDENT, End.HOLDS, End.FAILS):
         point = None
     middle = point.value if point is not None else None
     return Conclusion(
@@ -149,7 +154,8 @@ def conclude(search: Search) -> Conclusion:
 
 def end_of(search: Search) -> End:
     """Why a search has ended, or that it goes on: all that has to be known between two trials."""
-    return _end(search, _point(search, response_of(search)))
+    response = response_of(search)
+    return _end(search, _point(search, response), response)
 
 
 def _point(search: Search, response: Response) -> Estimate | None:
@@ -263,7 +269,7 @@ def _fewer_where_harder(easy_failures: int, easy: int, hard_failures: int, hard:
     return ways / math.comb(total, failures)
 
 
-def _end(search: Search, point: Estimate | None) -> End:
+def _end(search: Search, point: Estimate | None, response: Response) -> End:
     trials, span = search.counted, search.oriented
     at_easy = [trial.violated for trial in trials if trial.value == span.easy]
     at_hard = [trial.violated for trial in trials if trial.value == span.hard]
@@ -275,6 +281,8 @@ def _end(search: Search, point: Estimate | None) -> End:
         return End.FAILS
     if len(at_hard) >= AT_AN_END and not any(trial.violated for trial in trials):
         return End.HOLDS
+    if len(trials) >= FEWEST_OF_NONE and response.odds_of_none() >= ODDS_OF_NONE:
+        return End.INDEPENDENT
     if is_precise(search, point):
         return End.PRECISE
     return end_without_answer(search)
@@ -358,7 +366,7 @@ def _bears_asked(search: Search, point: Estimate | None, end: End) -> bool | Non
         return None
     if end is End.HOLDS:
         return span.hardness(span.hard) >= span.hardness(wanted)
-    if end in (End.FAILS, End.NOT_MONOTONIC, End.INCONCLUSIVE) or point is None:
+    if end in (End.FAILS, End.NOT_MONOTONIC, End.INDEPENDENT, End.INCONCLUSIVE) or point is None:
         return False
     easiest = point.high if span.falling else point.low
     return easiest is not None and span.hardness(easiest) > span.hardness(wanted)

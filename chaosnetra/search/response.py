@@ -12,7 +12,7 @@ one. The centre may lie beyond either end, which says that the response does.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,6 +37,7 @@ TEN_TO_NINETY = 2 * math.log(9)
 MOST_COUNTED = 3.0
 # Trials whose likelihood is kept, a megabyte each.
 MOST_KEPT = 64
+_LARGEST_LOGARITHM = 700.0
 # Values that are weighed up for the next trial, as quantiles of the centre.
 CANDIDATES = tuple((number + 0.5) / 24 for number in range(24))
 
@@ -174,6 +175,27 @@ class Response:
         """The expected share of attempts that fail at each value: the response curve."""
         return [float(self._failing(self.span.position(value)).sum()) for value in values]
 
+    def odds_of_none(self) -> float:
+        """How much likelier the trials are where attempts fail alike at every value than where
+        they follow the response: Bayes' factor, whatever share may fail alike being as likely as
+        any other. A prediction counts for nothing here."""
+        import numpy as np
+
+        logarithm = self._without_prediction._logarithm
+        most = float(logarithm.max())
+        follow = most + math.log(float(np.exp(logarithm - most).sum()))
+        failed = held = 0.0
+        for trial in self.trials:
+            counted = min(1.0, MOST_COUNTED / trial.attempts)
+            failed += counted * trial.failures
+            held += counted * (trial.attempts - trial.failures)
+        alike = math.lgamma(failed + 1) + math.lgamma(held + 1) - math.lgamma(failed + held + 2)
+        return math.exp(min(alike - follow, _LARGEST_LOGARITHM))
+
+    @property
+    def _without_prediction(self) -> "Response":
+        return self if self.prediction is None else replace(self, prediction=None)
+
     def next_value(self, level: float = 0.5) -> float:
         """Where one more trial is expected to tell most about `point(level)`."""
         import numpy as np
@@ -219,13 +241,21 @@ class Response:
         return prior
 
     @cached_property
-    def _posterior(self) -> "NDArray[np.float64]":
+    def _logarithm(self) -> "NDArray[np.float64]":
+        """Of the prior times how likely the trials are."""
         import numpy as np
 
-        logarithm = np.log(self._prior)
+        logarithm: NDArray[np.float64] = np.log(self._prior)
         for trial in self.trials:
             position = self.span.position(trial.value)
             logarithm += _logarithm(position, trial.failures, trial.attempts)
+        return logarithm
+
+    @cached_property
+    def _posterior(self) -> "NDArray[np.float64]":
+        import numpy as np
+
+        logarithm = self._logarithm
         weights = np.exp(logarithm - logarithm.max())
         posterior: NDArray[np.float64] = weights / weights.sum()
         return posterior

@@ -162,6 +162,21 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def _independent(search: Search) -> str:
+    """That no value is the one at which it breaks."""
+    key, counted = search.key, search.counted
+    values = [trial.applied for trial in counted]
+    failed, attempts = (
+        sum(getattr(trial, name) for trial in counted) for name in ("failures", "attempts")
+    )
+    return (
+        f"{key} does not decide it: {failed} of {how_many(attempts, 'attempt')} failed, as often "
+        f"at one value as at another, between {shown(min(values))} and {shown(max(values))}: "
+        f"{breaks_first(search) or 'it says nothing of why'}; find what else fails (a run without "
+        f"the fault), or see whether {key} does anything: it is used for {search.feeds}"
+    )
+
+
 def answer(search: Search, conclusion: Conclusion) -> str:
     """The answer in one sentence."""
     key, span = search.key, search.oriented
@@ -194,6 +209,8 @@ def answer(search: Search, conclusion: Conclusion) -> str:
             f"{'below' if span.falling else 'above'} some at which it was violated, so no breaking "
             "point is claimed; give --from and --to within which it breaks once"
         )
+    if conclusion.end is End.INDEPENDENT:
+        return _independent(search)
     if conclusion.point is None:
         tried = [trial.applied for trial in search.counted]
         if not tried:

@@ -8,8 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from chaosnetra.wire.as_of import ConnectionAsOf
-from chaosnetra.wire.intervals import SAME_MOMENT_SECONDS
 from chaosnetra.wire.log import NO_STATEMENT
+from chaosnetra.wire.observation import SAME_MOMENT_SECONDS
 
 
 def waiting_call_since(connection: ConnectionAsOf) -> float | None:

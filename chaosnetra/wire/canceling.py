@@ -10,8 +10,7 @@ from math import inf, nextafter
 
 from chaosnetra.wire.as_of import ConnectionAsOf
 from chaosnetra.wire.calls import waiting_call_since
-from chaosnetra.wire.intervals import SAME_MOMENT_SECONDS
-from chaosnetra.wire.observation import Canceled, Reached
+from chaosnetra.wire.observation import SAME_MOMENT_SECONDS, Canceled, Reached
 
 
 def canceled(connections: Sequence[ConnectionAsOf], texts: Sequence[str]) -> dict[int, Canceled]:

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 Interval = tuple[float, float]
-# Two readings of one moment, by different hands.
-SAME_MOMENT_SECONDS = 0.05
 
 
 def union(intervals: Iterable[Interval]) -> list[Interval]:

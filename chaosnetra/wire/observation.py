@@ -17,6 +17,8 @@ MOST_ERRORS = 20
 MOST_WAITS = 200
 MOST_PHASES = 200
 LONGEST_TEXT = 300
+# Two readings of one moment, by different hands.
+SAME_MOMENT_SECONDS = 0.05
 
 
 class End(StrEnum):

@@ -7,7 +7,9 @@
     counted_by   where the figures come from
     launches     one object each: `faults` in place; `startups`, and of these: `connected` opened
                  a connection at the address of their own, `answered` got an answer there,
-                 `ready_without` were ready and had opened none; `connections`, `sessions` and
+                 `ready_without` were ready and had opened none, `fewer_sessions` were ready and had
+                 lost a connection, so that they had fewer sessions open than each had before the
+                 fault, of which `sessions_open` was the fewest; `connections`, `sessions` and
                  `round_trips` of all; `killed`: sessions that somebody else's command ended;
                  None: not known
 
@@ -165,6 +167,26 @@ def _by_chance_alone(fault: Mapping[str, Any]) -> str | None:
 
 def _plain_name(fault: Mapping[str, Any]) -> str:
     return plain_names(str(fault.get("name")))
+
+
+def fewer_sessions(facts: Mapping[str, Any]) -> str | None:
+    """That startups were ready under a fault with fewer sessions than before, as a clause."""
+    launches = facts["exposure"].get("launches") or []
+    before, under = _before_and_under(launches)
+    fewer = [one for one in under if count_or_none(one.get("fewer_sessions"))]
+    had = [
+        count for one in before if (count := count_or_none(one.get("sessions_open"))) is not None
+    ]
+    if not fewer or not had:
+        return None
+    count = _sum(fewer, "fewer_sessions")
+    have = min(count_or_none(one.get("sessions_open")) or 0 for one in fewer)
+    return (
+        f"{count} of {how_many(_sum(fewer, 'startups'), 'startup')} under {_names(fewer)} "
+        f"{were(count)} ready with fewer sessions of the database than before the fault ({have} in "
+        f"place of {min(had)}): a connection had broken off, and none was opened in its place. "
+        "Where it needs all of them, let its readiness ask for that"
+    )
 
 
 def _before_and_under(launches: _Launches) -> tuple[_Launches, _Launches]:

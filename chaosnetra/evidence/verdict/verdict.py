@@ -145,9 +145,10 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     if knows_machine:
         texts += _machine_said(journal, outcome, texts)
     if outcome is Outcome.HELD and facts["exposure"]:
+        from chaosnetra.evidence.verdict.exposure import fewer_sessions
         from chaosnetra.evidence.verdict.hidden_errors import hidden_errors
 
-        texts += filter(None, (hidden_errors(journal),))
+        texts += filter(None, (fewer_sessions(facts), hidden_errors(journal)))
     if outcome is Outcome.VIOLATED and facts["exposure"]:
         from chaosnetra.evidence.verdict.exposure import untried
 

@@ -23,9 +23,9 @@ from chaosnetra.evidence.wire.limits import (
 )
 from chaosnetra.evidence.wire.named_limits import Lasted, named_seconds, refutation
 from chaosnetra.text import cut
-from chaosnetra.wire.intervals import SAME_MOMENT_SECONDS
 from chaosnetra.wire.observation import (
     MOST_WAITS,
+    SAME_MOMENT_SECONDS,
     Connection,
     Doing,
     End,

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from chaosnetra.wire.intervals import SAME_MOMENT_SECONDS
 from chaosnetra.wire.observation import (
     MOST_WAITS,
+    SAME_MOMENT_SECONDS,
     Connection,
     Doing,
     End,

@@ -19,8 +19,7 @@ from chaosnetra.evidence.wire.giving_up import (
     longest_answered,
     longest_call,
 )
-from chaosnetra.wire.intervals import SAME_MOMENT_SECONDS
-from chaosnetra.wire.observation import Connection, Doing, Observation, Reached
+from chaosnetra.wire.observation import SAME_MOMENT_SECONDS, Connection, Doing, Observation, Reached
 
 # Times that differ by no more than this are the same limit: it is noticed late, on a busy machine.
 SAME_SHARE = 0.03

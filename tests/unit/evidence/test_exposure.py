@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.evidence.journal.shape import normalized
-from chaosnetra.evidence.verdict.exposure import not_exposed, partly_exposed, untried
+from chaosnetra.evidence.verdict.exposure import (
+    fewer_sessions,
+    not_exposed,
+    partly_exposed,
+    untried,
+)
 from chaosnetra.evidence.verdict.start_state import baseline_advice, differing_states, state_tested
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from tests.support.journals import judged
@@ -32,6 +37,18 @@ def fault(parameters: Facts, *, felt: bool = True) -> Facts:
 
 
 SLOW = ("toxic slow",)
+
+
+def test_sessions_that_were_lost_are_told_though_the_startups_were_ready() -> None:
+    before = {**seen(5), "sessions_open": 4, "fewer_sessions": 0}
+    under = {**seen(5, 5, *SLOW), "sessions_open": 3, "fewer_sessions": 2}
+    assert fewer_sessions(facts([before, under], fault(TOXIC))) == (
+        "2 of 5 startups under toxic slow were ready with fewer sessions of the database than "
+        "before the fault (3 in place of 4): a connection had broken off, and none was opened in "
+        "its place. Where it needs all of them, let its readiness ask for that"
+    )
+    assert fewer_sessions(facts([before, {**under, "fewer_sessions": 0}], fault(TOXIC))) is None
+    assert fewer_sessions(facts([seen(5), seen(5, 5, *SLOW)], fault(TOXIC))) is None
 
 
 def launch(sessions: int | None, path: int | None, faults: tuple[str, ...] = ()) -> Facts:

@@ -111,6 +111,30 @@ def test_a_session_that_is_lost_is_missing(
     assert judged(seen(before), seen(under)) is status
 
 
+@pytest.mark.parametrize(
+    ("before", "under", "fewer"),
+    [
+        (3, [connection(1), connection(2), closed(End.SERVER_RESET, number=3)], 1),
+        (3, [connection(1), connection(2), broken(3, End.REFUSED)], 1),
+        (3, [connection(1), connection(2), broken(3, End.OPEN, Reached.STARTUP)], 1),
+        (3, [*(connection(n) for n in (1, 2, 4)), closed(End.SERVER, number=3)], 0),  # again
+        (3, [connection(1), connection(2)], 0),  # opened as needed
+        (3, [connection(1), connection(2), closed(End.CLIENT, number=3)], 0),  # as it wanted
+        (2, [connection(1), connection(2), broken(3, End.REFUSED)], 0),
+    ],
+)
+def test_a_pool_that_lost_some_of_its_sessions_is_ready_and_that_is_counted(
+    before: int, under: list[Connection], fewer: int
+) -> None:
+    found = Exposure(Resources(), Database())  # type: ignore[arg-type]
+    pool = seen(*(connection(number) for number in range(1, before + 1)))
+    for wire, faults in ((pool, ()), (seen(*under), ("reset",))):
+        begun = LaunchBegun(0.0, faults, 0, None, frozenset())
+        outcome = StartupOutcome(1, Status.READY, 1.0, wire=wire)
+        use, (judged,) = found.ended(begun, [outcome])
+    assert (judged.status, use.fewer_sessions) == (Status.READY, fewer)
+
+
 def test_one_that_was_opened_again_is_not(judged: Any) -> None:
     again = seen(closed(End.SERVER), connection(2))
     assert judged(seen(connection()), again) is Status.READY

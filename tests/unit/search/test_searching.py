@@ -45,6 +45,31 @@ def test_a_wrong_prediction_is_refuted(truth: float, times: float) -> None:
     assert found.point.low * 0.97 <= truth <= found.point.high * 1.03
 
 
+def _at_random(chance: float, seed: int) -> Callable[[float], int]:
+    draw = random.Random(seed)
+    return lambda _: sum(draw.random() < chance for _ in range(ATTEMPTS))
+
+
+@pytest.mark.parametrize("chance", [0.3, 0.5])
+def test_failures_that_do_not_depend_on_the_value_are_told_so_early(chance: float) -> None:
+    took = []
+    for seed in range(10):
+        made = conducted(search(), _at_random(chance, seed))
+        found = conclude(made)
+        if found.end is End.INDEPENDENT:
+            assert (found.point, found.exit_code) == (None, 0)
+            assert answer(made, found).startswith("latency_ms does not decide it: ")
+        took.append(len(made.trials))
+    assert sorted(took)[len(took) // 2] <= 12
+
+
+def test_whether_it_bears_what_was_asked_is_not_known_where_the_value_decides_nothing() -> None:
+    outcomes = iter([2, 2, 1, 3, 2, 2, 3, 1, 2, 2, 1, 3] * 4)
+    made = conducted(search(at_least=100.0), lambda _: next(outcomes))
+    found = conclude(made)
+    assert (found.end, found.bears_asked, found.exit_code) == (End.INDEPENDENT, False, 1)
+
+
 @pytest.mark.parametrize("expected", [False, True])
 def test_a_response_that_falls_is_found_from_its_ends(expected: bool) -> None:
     made = conducted(
