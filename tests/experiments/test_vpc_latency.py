@@ -208,11 +208,11 @@ def own_application(run_chaos: RunChaos, folder: Path, latency_ms: int) -> Chaos
 
 
 def test_an_application_of_ones_own_holds_or_deviates(run_chaos: RunChaos, tmp_path: Path) -> None:
-    """At 200 ms its 1.5 s connection timeout suffices for the 3 round trips, at 1,000 ms not."""
-    held = own_application(run_chaos, tmp_path, 200)
+    """At 100 ms its 1.5 s connection timeout suffices for the 3 round trips, at 700 ms not."""
+    held = own_application(run_chaos, tmp_path, 100)
     assert held.returncode == 0, held.output
     assert (held.section["time_scale"], held.section["target"]) == (1, "own_service:application")
-    violated = own_application(run_chaos, tmp_path, 1000)
+    violated = own_application(run_chaos, tmp_path, 700)
     assert violated.returncode == 1, violated.output
     assert violated.section["verdict"] == "violated"
     assert "TimeoutError" in violated.section["violations"][0]["error"]
